@@ -1,0 +1,42 @@
+.PHONY: help demo test lint check bench bench-compare lock setup clean
+.DEFAULT_GOAL := help
+
+# More options for pytest: make test PYTEST_ARGS='-k ruleset'
+PYTEST_ARGS ?= -n 2
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 16
+
+demo:  ## build the example shop, prove its policies with packets, explain one denied pair
+	@scripts/run runtime scripts/demo
+
+test:  ## all tests, then all scenarios; as root, since the kernel tests make network namespaces
+	@scripts/run dev python -m pytest $(PYTEST_ARGS)
+	@scripts/run dev netlab test scenarios/
+
+lint:  ## ruff and mypy
+	@scripts/run dev ruff check
+	@scripts/run dev ruff format --check
+	@scripts/run dev mypy
+
+check: lint test  ## lint and test
+
+bench:  ## what the main operations cost on this machine
+	@scripts/run dev python -m benchmarks
+
+# Which revision to compare with, and which benchmarks: make bench-compare BASE=v0.1.0 BENCH=bringup
+BASE ?= HEAD
+BENCH ?=
+
+bench-compare:  ## the working tree against BASE=rev, paired in one run
+	@scripts/run dev python -m benchmarks.compare $(BASE) $(BENCH)
+
+lock:  ## pin the dependencies of pyproject.toml in requirements/
+	@scripts/lock
+
+setup:  ## what demo does first: system packages, virtual environment; prints where it is
+	@scripts/setup
+
+clean:  ## remove the virtual environment and what Python left
+	rm -rf .venv dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,126 @@
+"""Kubernetes networking on one Linux host: labs of network namespaces, policies as nftables, verdicts by packets.
+
+What is public is here; each name is imported when it is first used, so that ``import netlab`` costs nothing::
+
+    objects, warnings = netlab.load(["manifests/"])
+    cluster = netlab.resolve(objects)                           # no kernel needed
+    for flow in netlab.every_pair(cluster):
+        print(flow.source.ref, flow.target, netlab.evaluate(cluster, flow).verdict)
+
+    with netlab.temporary(objects) as lab:                      # as root, or in a user namespace
+        for measurement in lab.probe(netlab.every_pair(lab.cluster)):
+            print(measurement.verdict, measurement.reason)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netlab.cluster.find import find
+    from netlab.cluster.flows import Flow, every_pair
+    from netlab.cluster.resolve import resolve
+    from netlab.cluster.types import Cluster, Host, Node, Pod
+    from netlab.dataplane.rulesets import rulesets
+    from netlab.errors import (
+        AlreadyExists,
+        HostError,
+        InputError,
+        KernelError,
+        NetlabError,
+        NotFound,
+        Problem,
+        UsageError,
+    )
+    from netlab.lab.changes import Changes
+    from netlab.lab.lab import Lab, temporary
+    from netlab.objects.load import load
+    from netlab.objects.types import LabelChange, ObjectRef, Objects
+    from netlab.policy.decision import Decision
+    from netlab.policy.evaluate import evaluate
+    from netlab.policy.explain import Explanation, explain
+    from netlab.policy.reachability import reachability
+    from netlab.policy.warnings import warnings
+    from netlab.probe.verdicts import Measurement
+    from netlab.scenario.results import ScenarioResult
+    from netlab.scenario.run import run
+
+    __version__: str
+
+_WHERE = {
+    "netlab.cluster.find": ("find",),
+    "netlab.cluster.flows": ("Flow", "every_pair"),
+    "netlab.cluster.resolve": ("resolve",),
+    "netlab.cluster.types": ("Cluster", "Host", "Node", "Pod"),
+    "netlab.dataplane.rulesets": ("rulesets",),
+    "netlab.errors": (
+        *("AlreadyExists", "HostError", "InputError", "KernelError"),
+        *("NetlabError", "NotFound", "Problem", "UsageError"),
+    ),
+    "netlab.lab.changes": ("Changes",),
+    "netlab.lab.lab": ("Lab", "temporary"),
+    "netlab.objects.load": ("load",),
+    "netlab.objects.types": ("LabelChange", "ObjectRef", "Objects"),
+    "netlab.policy.decision": ("Decision",),
+    "netlab.policy.evaluate": ("evaluate",),
+    "netlab.policy.explain": ("Explanation", "explain"),
+    "netlab.policy.reachability": ("reachability",),
+    "netlab.policy.warnings": ("warnings",),
+    "netlab.probe.verdicts": ("Measurement",),
+    "netlab.scenario.results": ("ScenarioResult",),
+    "netlab.scenario.run": ("run",),
+}
+
+__all__ = [
+    "AlreadyExists",
+    "Changes",
+    "Cluster",
+    "Decision",
+    "Explanation",
+    "Flow",
+    "Host",
+    "HostError",
+    "InputError",
+    "KernelError",
+    "Lab",
+    "LabelChange",
+    "Measurement",
+    "NetlabError",
+    "Node",
+    "NotFound",
+    "ObjectRef",
+    "Objects",
+    "Pod",
+    "Problem",
+    "ScenarioResult",
+    "UsageError",
+    "evaluate",
+    "every_pair",
+    "explain",
+    "find",
+    "load",
+    "reachability",
+    "resolve",
+    "rulesets",
+    "run",
+    "temporary",
+    "warnings",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("netlab")
+    for module, names in _WHERE.items():
+        if name in names:
+            value = getattr(importlib.import_module(module), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,5 @@
+"""``python -m netlab`` is ``netlab``."""
+
+from netlab.cli import main
+
+main()

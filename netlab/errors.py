@@ -1,0 +1,110 @@
+"""Everything that netlab raises on purpose, as one tree.
+
+* NetlabError
+  + InputError            what the user wrote is wrong; exit 2; carries every problem at once
+  + UsageError            what the user asked for does not exist or does not fit; exit 2
+  + HostError             this host cannot do it; exit 3; carries the way out
+  + KernelError           the kernel or nft refused an operation; exit 3; has .errno and .operation
+    - AlreadyExists
+    - NotFound
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "AlreadyExists",
+    "HostError",
+    "InputError",
+    "KernelError",
+    "NetlabError",
+    "NotFound",
+    "Problem",
+    "UsageError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (or, as a warning, surely not meant) in what the user wrote.
+
+    Prints as ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left out.
+    """
+
+    file: str
+    line: int
+    path: str
+    object: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (where, self.object, self.path, self.message) if part)
+
+
+class NetlabError(Exception):
+    """Base of every error that netlab raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(NetlabError):
+    """What the user wrote is wrong; nothing was built."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UsageError(NetlabError):
+    """What the user asked for does not exist or does not fit what runs."""
+
+    exit_code = 2
+
+
+class HostError(NetlabError):
+    """This host cannot do what was asked: a privilege, a kernel feature or a program is missing."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        self.what = what
+        self.fix = fix
+        super().__init__(f"{what}; {fix}" if fix else what)
+
+
+class KernelError(NetlabError):
+    """The kernel (by netlink or a system call) or nft refused an operation."""
+
+    exit_code = 3
+
+    def __init__(self, operation: str, errno: int, detail: str = "") -> None:
+        self.operation = operation
+        self.errno = errno
+        text = detail or (os.strerror(errno) if errno else "refused")
+        super().__init__(f"{operation}: {text}")
+
+    @classmethod
+    def of(cls, operation: str, errno: int, detail: str = "") -> KernelError:
+        """Return the error of the class that fits ``errno``."""
+        if errno == _errno.EEXIST:
+            return AlreadyExists(operation, errno, detail)
+        if errno in (_errno.ENOENT, _errno.ENODEV, _errno.ESRCH):
+            return NotFound(operation, errno, detail)
+        return cls(operation, errno, detail)
+
+
+class AlreadyExists(KernelError):
+    """The kernel object is already there."""
+
+
+class NotFound(KernelError):
+    """The kernel object is not there."""

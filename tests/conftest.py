@@ -1,0 +1,102 @@
+"""Fixtures that every test may use; the builders of objects are in ``builders.py``."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from netlab.cli import cli
+from netlab.kernel.linux import Linux
+from netlab.lab import record
+
+REPOSITORY = Path(__file__).parents[1]
+Call = Callable[..., Result]
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """Names that no other test, and no other run on this host, uses: short enough for a lab."""
+    return lambda word="t": f"{word[:16]}-{os.getpid():x}-{next(_numbers)}"
+
+
+@pytest.fixture
+def kernel() -> Iterator[Linux]:
+    """The real kernel, let go of afterwards."""
+    linux = Linux()
+    yield linux
+    linux.close()
+
+
+@pytest.fixture
+def spaces(unique: Callable[[str], str], kernel: Linux) -> Iterator[Callable[..., list[str]]]:
+    """Make network namespaces of the test's own on the real kernel; they are gone afterwards."""
+    made: list[str] = []
+    record.prepare()
+
+    def make(*words: str) -> list[str]:
+        names = [f"netlab.{unique(word)}" for word in words]
+        made.extend(names)
+        kernel.create(names)
+        return names
+
+    yield make
+    kernel.remove(made)
+    record.tidy()
+
+
+@pytest.fixture
+def netlab() -> Call:
+    """Call the command line in this process: for what needs no kernel."""
+    return lambda *arguments, **more: CliRunner().invoke(cli, list(map(str, arguments)), **more)
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    """Start ``python -m netlab`` from the repository, and wait for its end."""
+
+    def run(*arguments: object, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "netlab", *map(str, arguments)],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=REPOSITORY,
+            env={**os.environ, "COLUMNS": "120", **environment},
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def shared_lab(program: Program) -> Iterator[str]:
+    """The shop of the examples, for tests that leave it as it is."""
+    name = f"cli-{os.getpid():x}-shared"
+    try:
+        done = program("up", "-f", "examples/shop", "--lab", name)
+        assert 0 == done.returncode, done.stderr
+        yield name
+    finally:
+        program("down", name)
+
+
+@pytest.fixture
+def lab(program: Program, unique: Callable[[str], str]) -> Iterator[str]:
+    """The shop of the examples, running under a name of its own; gone afterwards."""
+    name = unique("cli")
+    try:
+        done = program("up", "-f", "examples/shop", "--lab", name)
+        assert 0 == done.returncode, done.stderr
+        yield name
+    finally:
+        program("down", name)

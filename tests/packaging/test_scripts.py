@@ -1,0 +1,78 @@
+"""The scripts and the Makefile: portable, documented, and clear about what they need."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SCRIPTS = sorted((REPOSITORY / "scripts").iterdir())
+TARGET = re.compile(r"^([a-z-]+):.*?(?:  ## (.*))?$", re.MULTILINE)
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, REPOSITORY / ".ci" / "run"], ids=lambda path: path.name)
+def test_a_script_can_be_run_and_its_shell_can_read_it(script: Path) -> None:
+    """Each script is executable and parses in the shell that its first line names."""
+    shell = script.read_text().splitlines()[0].removeprefix("#!").split()[-1]
+    parsed = run(shell, "-n", script)
+
+    assert os.access(script, os.X_OK)
+    assert (0, "") == (parsed.returncode, parsed.stderr)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_asks_for_no_more_than_a_posix_shell(script: Path) -> None:
+    """A fresh machine may have no bash."""
+
+    assert "#!/bin/sh" == script.read_text().splitlines()[0]
+
+
+def test_every_make_command_of_the_readme_exists() -> None:
+    """What the README tells to type is a target of the Makefile."""
+    readme = (REPOSITORY / "README.md").read_text()
+    told = set(re.findall(r"(?:`|^)(?:sudo )?make ([a-z]+)", readme, re.MULTILINE))
+    targets = {name for name, _ in TARGET.findall((REPOSITORY / "Makefile").read_text())}
+
+    assert {"demo", "test"} <= told
+    assert set() == told - targets
+
+
+def test_make_alone_lists_every_target_with_what_it_does() -> None:
+    """`make` without a target changes nothing and tells what there is."""
+    listed = run("make", "--no-print-directory", "-C", REPOSITORY).stdout
+    targets = TARGET.findall((REPOSITORY / "Makefile").read_text())
+
+    assert [name for name, _ in targets] == [line.split()[0] for line in listed.splitlines()]
+    assert [] == [name for name, does in targets if not does]
+
+
+def test_setup_refuses_a_python_that_does_not_do() -> None:
+    """An interpreter that the user named is used or refused, never replaced in silence."""
+    refused = run(REPOSITORY / "scripts" / "setup", "runtime", PYTHON="/bin/false")
+
+    assert 3 == refused.returncode
+    assert "netlab: PYTHON=/bin/false is not Python 3.11 or newer" == refused.stderr.strip()
+    assert "" == refused.stdout
+
+
+def test_setup_refuses_a_level_that_it_does_not_know() -> None:
+    """A slip of the fingers is a usage error, before anything is installed."""
+    refused = run(REPOSITORY / "scripts" / "setup", "everything")
+
+    assert (2, "usage: scripts/setup [runtime|dev|system]") == (refused.returncode, refused.stderr.strip())

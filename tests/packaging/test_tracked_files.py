@@ -1,0 +1,44 @@
+"""All files of the repository: none is bound to the place where it was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+# In halves, so that this file does not hold what it looks for.
+REGISTRIES = [
+    "pypi" + ".org",
+    "pythonhosted" + ".org",
+    "deb.debian" + ".org",
+    "archive.ubuntu" + ".com",
+    "registry.npmjs" + ".org",
+    "artifact" + "registry",
+    "--index" + "-url",
+    "--extra-index" + "-url",
+    "--find" + "-links",
+    "--trusted" + "-host",
+]
+# The options above that keep them out of the locks.
+HARMLESS = ["--no-emit-index" + "-url", "--no-emit-find" + "-links", "--no-emit-trusted" + "-host"]
+
+
+def files() -> Iterator[Path]:
+    """Yield what git would track, without asking git: a clone of another user's is refused by it."""
+    for folder, below, names in os.walk(REPOSITORY):
+        below[:] = [name for name in below if name in (".ci", ".github") or not name.startswith((".", "__pycache__"))]
+        yield from (Path(folder) / name for name in names)
+
+
+def test_no_file_names_a_package_registry() -> None:
+    """Packages come from wherever the machine's own configuration says."""
+    found = []
+    for path in files():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for harmless in HARMLESS:
+            text = text.replace(harmless, "")
+        found += [f"{path.relative_to(REPOSITORY)}: {word}" for word in REGISTRIES if word in text]
+
+    assert [] == found

@@ -1,0 +1,19 @@
+"""What users write: documents with lines, objects with defaults, and every problem at once."""
+
+from netlab.objects.changes import apply, delete, relabel
+from netlab.objects.documents import from_record, read, to_record
+from netlab.objects.load import decode, load
+from netlab.objects.types import Document, Objects
+
+__all__ = [
+    "Document",
+    "Objects",
+    "apply",
+    "decode",
+    "delete",
+    "from_record",
+    "load",
+    "read",
+    "relabel",
+    "to_record",
+]

@@ -1,0 +1,234 @@
+"""Documents to objects: which decoder reads which kind, and what shows only when all of them are seen together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import IO, Any, TypeVar
+
+from netlab.errors import InputError, Problem, UsageError
+from netlab.objects import changes, core, networkpolicy, pods
+from netlab.objects.documents import read
+from netlab.objects.fields import invalid, quoted, unsupported
+from netlab.objects.meta import Key, key_of, open_document
+from netlab.objects.scenario import scenario
+from netlab.objects.topology import topology
+from netlab.objects.types import (
+    Document,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Objects,
+    Pod,
+    Scenario,
+    Service,
+    Source,
+    Topology,
+    Workload,
+)
+from netlab.objects.workloads import SHAPES, workload
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind that netlab reads: the only apiVersion that it reads it in, and its decoder."""
+
+    api_version: str
+    decode: Callable[[Document], tuple[Any, list[Problem]]]
+
+
+KINDS: dict[str, Kind] = {
+    "Namespace": Kind("v1", core.namespace),
+    "Node": Kind("v1", core.node),
+    "Service": Kind("v1", core.service),
+    "Pod": Kind("v1", pods.pod),
+    **{name: Kind(shape.api_version, workload) for name, shape in SHAPES.items()},
+    "NetworkPolicy": Kind(networkpolicy.API_VERSION, networkpolicy.network_policy),
+    "Topology": Kind(changes.NETLAB_VERSION, topology),
+    "Scenario": Kind(changes.NETLAB_VERSION, scenario),
+    changes.POD_LABELS: Kind(changes.NETLAB_VERSION, pods.pod_labels),
+}
+
+
+def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None) -> tuple[Objects, list[Problem]]:
+    """Read and decode files, directories and ``-``; return the objects and the warnings.
+
+    Raises:
+      InputError: if anything is wrong, with every problem of the input at once, warnings included.
+    """
+    documents, unread = read(paths, stdin)
+    objects, problems = decode(documents, strict=strict)
+    problems = _in_order([*unread, *problems])
+    if _errors(problems):
+        raise InputError(problems)
+    return objects, problems
+
+
+def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Objects, list[Problem]]:
+    """Decode documents; where no problem is an error, the objects are valid on their own and together.
+
+    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors.
+    """
+    given = tuple(documents)
+    problems: list[Problem] = []
+    skipped: Counter[str] = Counter()
+    found: dict[Key, Any] = {}
+    for document in given:
+        read_as = _decoder(document)
+        if read_as is None:
+            skipped[document.kind] += 1
+            problems += _unread(document) if strict else []
+            continue
+        one, wrong = read_as(document)
+        problems += wrong
+        if one is None:
+            continue
+        key = key_of(document)
+        if isinstance(one, Scenario):
+            problems += _rehearse(one, str(key), strict, whole=not _errors(wrong))
+        problems += _place(found, key, one)
+    objects = tuple(found.values())
+    objects_found = Objects(
+        namespaces=_namespaces(objects),
+        nodes=_of(objects, Node),
+        pods=_of(objects, Pod),
+        workloads=_of(objects, Workload),
+        services=_of(objects, Service),
+        policies=_of(objects, NetworkPolicy),
+        topology=next(iter(_of(objects, Topology)), None),
+        scenarios=_of(objects, Scenario),
+        skipped=dict(skipped),
+        documents=given,
+        pod_labels={one.meta.key: one.labels for one in _of(objects, pods.PodLabels)},
+    )
+    return objects_found, problems
+
+
+_Decoder = Callable[[Document], tuple[Any, list[Problem]]]
+
+
+def _decoder(document: Document) -> _Decoder | None:
+    """Return what decodes a document, None for a kind that netlab does not read.
+
+    A kind's name in a group of someone else's is another kind (Knative's Service); in a version of Kubernetes' own
+    that is gone, or in a group that never had it, it is a mistake. Of a NetworkPolicy it always is one: to pass it by
+    would let more through.
+    """
+    version = _version(document)
+    group = version.rpartition("/")[0]
+    known = KINDS.get(document.kind)
+    if known is not None and version == known.api_version:
+        return known.decode
+    if group == "netlab" or (known is not None and ("." not in group or document.kind == "NetworkPolicy")):
+        return _misnamed
+    return None
+
+
+def _version(document: Document) -> str:
+    return str(document.data.get("apiVersion", ""))
+
+
+def _misnamed(document: Document) -> tuple[None, list[Problem]]:
+    report = open_document(document).report
+    known = KINDS.get(document.kind)
+    if known is None:
+        report.error("kind", unsupported(document.kind, ("Topology", "Scenario")))
+    else:
+        message = f"no {document.kind} that netlab reads; write {quoted(known.api_version)}"
+        report.error("apiVersion", invalid(_version(document), message))
+    return None, report.problems
+
+
+def _unread(document: Document) -> list[Problem]:
+    report = open_document(document).report
+    report.error("kind", f"netlab does not read {document.kind} of {_version(document)}")
+    return report.problems
+
+
+def _place(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
+    """Add an object; of two with one name the last counts, as on a cluster, and of two Topologies neither.
+
+    Scenarios are not applied but run, each for itself: they may share a name.
+    """
+    if isinstance(one, Scenario):
+        found[replace(key, namespace=f"{len(found)}")] = one
+        return []
+    earlier = found.pop(key, None) if key.name else None
+    problems = []
+    if isinstance(one, Topology):
+        earlier = earlier or next(iter(_of(found.values(), Topology)), None)
+        if earlier is not None:
+            message = f"a second Topology: the first is at {_where(earlier.source)}"
+            problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
+    elif earlier is not None and not isinstance(one, pods.PodLabels):
+        message = f"defined twice: this one counts, the one at {_where(earlier.source)} does not"
+        problems = [Problem(one.source.file, one.source.line(), "", str(key), message, "warning")]
+    found[key] = one
+    return problems
+
+
+def _where(source: Source) -> str:
+    return f"{source.file}:{source.line()}"
+
+
+def _of(objects: Iterable[Any], kind: type[_T]) -> tuple[_T, ...]:
+    return tuple(one for one in objects if isinstance(one, kind))
+
+
+def _namespaces(objects: Sequence[Any]) -> tuple[Namespace, ...]:
+    """Return the namespaces that are declared, then those that are only used, in order."""
+    found = {one.meta.name: one for one in _of(objects, Namespace)}
+    for one in objects:
+        if isinstance(one, (Pod, Workload, Service, NetworkPolicy)) and one.meta.namespace not in found:
+            found[one.meta.namespace] = core.undeclared_namespace(one.meta.namespace, one.source)
+    return tuple(found.values())
+
+
+def _rehearse(found: Scenario, name: str, strict: bool, *, whole: bool) -> list[Problem]:
+    """Check everything that a scenario will load, and that what its steps name is there when they name it.
+
+    Whether something is there can be told only where nothing that is loaded was wrong; ``whole`` says that all of it
+    could be read.
+    """
+    documents = list(found.resources)
+    problems = decode(documents, strict=strict)[1]
+    whole = whole and not _errors(problems)
+    for step in found.steps:
+        wrong = decode(step.apply, strict=strict)[1]
+        problems += wrong
+        documents = changes.apply(documents, step.apply)
+        whole = whole and not _errors(wrong)
+        if not whole:
+            continue
+        topologies = [d for d in documents if d.kind == "Topology"]
+        if len(topologies) > 1:
+            problems += decode(topologies)[1]
+        for change in step.label:
+            try:
+                documents = changes.relabel(documents, change)
+            except UsageError as error:
+                problems.append(_missing(found, name, change.path, error))
+        for ref in step.delete:
+            try:
+                documents = changes.delete(documents, [ref])
+            except UsageError as error:
+                problems.append(_missing(found, name, ref.path, error))
+    return problems
+
+
+def _missing(found: Scenario, name: str, path: str, error: UsageError) -> Problem:
+    return Problem(found.source.file, found.source.line(path), path, name, str(error))
+
+
+def _errors(problems: Iterable[Problem]) -> bool:
+    return any(p.severity == "error" for p in problems)
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems once each, those of one file together and by line."""
+    once = list(dict.fromkeys(problems))
+    files = list(dict.fromkeys(p.file for p in once))
+    return sorted(once, key=lambda p: (files.index(p.file), p.line))

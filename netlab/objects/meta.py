@@ -1,0 +1,106 @@
+"""Decoding the part of ``metadata`` that netlab reads, with the API server's checks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netlab.objects import names
+from netlab.objects.fields import Fields, Report, duplicates, invalid, printable, required
+from netlab.objects.label_selectors import check_labels
+from netlab.objects.types import Document, Meta
+
+DEFAULT_NAMESPACE = "default"
+OBJECT_META = (
+    *("name", "generateName", "namespace", "labels", "annotations", "ownerReferences", "finalizers"),
+    # What the API server writes, and `kubectl get -o yaml` exports.
+    *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"),
+    *("deletionTimestamp", "deletionGracePeriodSeconds"),
+)
+CLUSTER_SCOPED = frozenset({"Namespace", "Node", "Topology", "Scenario"})
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes two documents the same object."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.name}" if self.namespace and self.name else self.name
+        return printable(f"{self.kind} {name}".rstrip())
+
+
+def key_of(document: Document) -> Key:
+    """Return a document's key, before anything in it was checked; what is missing or mistyped is empty."""
+    metadata = document.data.get("metadata")
+    found = metadata if isinstance(metadata, dict) else {}
+    name, namespace = (value if isinstance(value := found.get(n), str) else "" for n in ("name", "namespace"))
+    kind = document.kind
+    where = "" if kind in CLUSTER_SCOPED else namespace or DEFAULT_NAMESPACE
+    return Key(str(document.data.get("apiVersion", "")), kind, where, name)
+
+
+def open_document(document: Document, *, strict: bool = False) -> Fields:
+    """Return the cursor at an object's root; a strict kind's duplicate fields are reported at once."""
+    report = Report(document.source, str(key_of(document)), [])
+    if strict:
+        duplicates(report, document)
+    return Fields(report, document.data)
+
+
+def object_meta(
+    root: Fields,
+    check_name: Callable[[str], tuple[str, ...]] = names.dns_subdomain,
+    *,
+    namespaced: bool = True,
+    strict: bool = False,
+    default_name: str = "",
+) -> Meta:
+    """Decode ``metadata`` of an object.
+
+    ``check_name`` is the rule for its name; ``default_name`` stands in for a missing name, which else is an error.
+    """
+    fields = root.sub("metadata")
+    if strict:
+        fields.only(*OBJECT_META)
+    name = fields.string("name", default_name)
+    namespace = (fields.string("namespace") or DEFAULT_NAMESPACE) if namespaced else ""
+    if name:
+        for message in check_name(name):
+            fields.error("name", invalid(name, message))
+    elif fields.missing("name"):
+        wanted = "netlab generates no names" if fields.has("generateName") else "name or generateName is required"
+        fields.error("name", required(wanted))
+    if namespace:
+        for message in names.dns_label(namespace):
+            fields.error("namespace", invalid(namespace, message))
+    return Meta(name, namespace, read_labels(fields), read_annotations(fields), _controller(fields))
+
+
+def _controller(fields: Fields) -> str:
+    """Return ``KIND NAME`` of the one owner that is the object's controller, "" when it has none."""
+    for owner in fields.mappings("ownerReferences"):
+        if owner.boolean("controller"):
+            return f"{owner.string('kind')} {owner.string('name')}"
+    return ""
+
+
+def read_labels(fields: Fields) -> dict[str, str]:
+    """Decode ``labels`` of a ``metadata``."""
+    found = fields.string_map("labels")
+    check_labels(fields, "labels", found)
+    return found
+
+
+def read_annotations(fields: Fields) -> dict[str, str]:
+    """Decode ``annotations`` of a ``metadata``; their keys are checked without regard to case, as in Kubernetes."""
+    found = fields.string_map("annotations")
+    path = fields.at("annotations")
+    for key in found:
+        for message in names.label_key(key.lower()):
+            fields.report.error(path, invalid(key, message), at=f"{path}.{key}")
+    return found

@@ -1,0 +1,137 @@
+"""What the API server accepts as a name, and its words for what it does not accept.
+
+Source: k8s.io/apimachinery, pkg/util/validation. Every check returns its messages, none where the value is fine.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_DNS1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_VALUE = f"({_NAME})?"
+
+_is_label = re.compile(_LABEL).fullmatch
+_is_subdomain = re.compile(_SUBDOMAIN).fullmatch
+_is_dns1035 = re.compile(_DNS1035).fullmatch
+_is_name = re.compile(_NAME).fullmatch
+_is_value = re.compile(_VALUE).fullmatch
+
+_NAME_RULE = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+)
+
+
+def _too_long(value: str, most: int) -> bool:
+    return len(value) > most or len(value.encode()) > most
+
+
+def _length(most: int) -> str:
+    return f"must be no more than {most} characters"
+
+
+def _rule(text: str, regex: str, *examples: str) -> str:
+    # The double space between examples is the API server's own.
+    shown = " or ".join(f"'{e}', " for e in examples)
+    return f"{text} (e.g. {shown}regex used for validation is '{regex}')"
+
+
+@lru_cache(maxsize=4096)
+def dns_label(value: str) -> tuple[str, ...]:
+    """Check an RFC 1123 label: namespaces, and the names of labs, their nodes, networks and hosts."""
+    found = [_length(63)] if _too_long(value, 63) else []
+    if not _is_label(value):
+        found.append(
+            "must not contain dots"
+            if _is_subdomain(value)
+            else _rule(
+                "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+                "and must start and end with an alphanumeric character",
+                _LABEL,
+                "my-name",
+                "123-abc",
+            )
+        )
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def dns_subdomain(value: str) -> tuple[str, ...]:
+    """Check an RFC 1123 subdomain: the names of most objects."""
+    found = [_length(253)] if _too_long(value, 253) else []
+    if not _is_subdomain(value):
+        found.append(
+            _rule(
+                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+                "and must start and end with an alphanumeric character",
+                _SUBDOMAIN,
+                "example.com",
+            )
+        )
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def dns1035_label(value: str) -> tuple[str, ...]:
+    """Check an RFC 1035 label: the names of Services."""
+    found = [_length(63)] if _too_long(value, 63) else []
+    if not _is_dns1035(value):
+        found.append(
+            _rule(
+                "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
+                "start with an alphabetic character, and end with an alphanumeric character",
+                _DNS1035,
+                "my-name",
+                "abc-123",
+            )
+        )
+    return tuple(found)
+
+
+@lru_cache(maxsize=65536)
+def label_key(value: str) -> tuple[str, ...]:
+    """Check a label's (or annotation's) key: ``NAME`` or ``PREFIX/NAME``."""
+    found: list[str] = []
+    prefix, slash, name = value.rpartition("/")
+    if "/" in prefix:
+        rule = _rule(_NAME_RULE, _NAME, "MyName", "my.name", "123-abc")
+        return (f"a valid label key {rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",)
+    if slash and not prefix:
+        found.append("prefix part must be non-empty")
+    elif slash:
+        found += [f"prefix part {message}" for message in dns_subdomain(prefix)]
+    if not name:
+        found.append("name part must be non-empty")
+    elif _too_long(name, 63):
+        found.append(f"name part {_length(63)}")
+    if not _is_name(name):
+        found.append(f"name part {_rule(_NAME_RULE, _NAME, 'MyName', 'my.name', '123-abc')}")
+    return tuple(found)
+
+
+@lru_cache(maxsize=65536)
+def label_value(value: str) -> tuple[str, ...]:
+    """Check a label's value; the empty string is one."""
+    found = [_length(63)] if _too_long(value, 63) else []
+    if not _is_value(value):
+        text = f"a valid label must be an empty string or {_NAME_RULE.removeprefix('must ')}"
+        found.append(_rule(text, _VALUE, "MyValue", "my_value", "12345"))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def port_name(value: str) -> tuple[str, ...]:
+    """Check a port's name (IANA_SVC_NAME); several messages can apply at once."""
+    found = [_length(15)] if _too_long(value, 15) else []
+    if not re.fullmatch(r"[-a-z0-9]+", value):
+        found.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+    if not re.search(r"[a-z]", value):
+        found.append("must contain at least one letter (a-z)")
+    if "--" in value:
+        found.append("must not contain consecutive hyphens")
+    if value.startswith("-") or value.endswith("-"):
+        found.append("must not begin or end with a hyphen")
+    return tuple(found)

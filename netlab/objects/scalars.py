@@ -1,0 +1,65 @@
+"""What a plain YAML scalar means to kubectl (sigs.k8s.io/yaml, YAML 1.1 by way of go-yaml v2).
+
+Checked against ``kubectl annotate --local -o json``: ``yes`` and ``on`` are true, ``010`` is eight, ``1_000`` a
+thousand, ``08`` (no octal) is eight as well; timestamps and sexagesimals stay strings. A float without a fraction is
+an integer, as it is once go-yaml has written it as JSON.
+
+One difference: ``y`` and ``n`` are booleans to kubectl and strings here. They are the names of namespaces and pods in
+many a test, which kubectl refuses unless they are quoted; nobody writes them for a boolean.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+
+Scalar = str | int | float | bool | None
+
+_WORDS: dict[str, Scalar] = {
+    **dict.fromkeys(["", "~", "null", "Null", "NULL"]),
+    **dict.fromkeys(["yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
+    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], math.inf),
+    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
+    **dict.fromkeys([".nan", ".NaN", ".NAN"], math.nan),
+}
+_NUMBER_STARTS = frozenset("+-.0123456789")
+_INTEGER = re.compile(r"[-+]?(?:(0[xX])[0-9a-fA-F]+|(0[bB])[01]+|(0[oO]?)[0-7]+|0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+
+
+@lru_cache(maxsize=65536)
+def resolve(text: str) -> Scalar:
+    """Return the value of a plain (unquoted, untagged) scalar."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _NUMBER_STARTS:
+        return text
+    plain = text.replace("_", "")
+    if match := _INTEGER.fullmatch(plain):
+        hexadecimal, binary, octal = match.groups()
+        digits = plain.lstrip("+-")
+        base, skip = (16, 2) if hexadecimal else (2, 2) if binary else (8, len(octal)) if octal else (10, 0)
+        value = int(digits[skip:], base)
+        return -value if plain[0] == "-" else value
+    # Underscores may stand between digits only; a sign or a point before one makes it a word.
+    if _FLOAT.fullmatch(plain) and not text.startswith(("._", "_")):
+        return number(float(plain), text)
+    return text
+
+
+def number(value: float, text: str) -> Scalar:
+    """Return a float as JSON would carry it: an integer where it is one, the text where it is too large."""
+    if math.isinf(value):
+        return text
+    return int(value) if value.is_integer() else value
+
+
+def key_text(key: Scalar) -> str | None:
+    """Return a mapping key as the string that kubectl makes of it, None for a key that it refuses."""
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return None if key is None else str(key)

@@ -1,0 +1,155 @@
+"""Scenario: what ``netlab test`` runs. The files that it names are read here; what they hold is checked by ``load``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from netlab.errors import Problem
+from netlab.objects.documents import read
+from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
+from netlab.objects.label_selectors import changed_labels
+from netlab.objects.lists import unpack, within
+from netlab.objects.meta import DEFAULT_NAMESPACE, object_meta, open_document
+from netlab.objects.types import Document, Expectation, LabelChange, ObjectRef, Scenario, Step
+from netlab.objects.workloads import SHAPES
+
+_PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
+_VERDICTS: tuple[Literal["allow", "deny"], ...] = ("allow", "deny")
+_NAMESPACED = ("Pod", *SHAPES, "Service", "NetworkPolicy")
+_DELETABLE = ("Namespace", "Node", *_NAMESPACED)
+
+
+def scenario(document: Document) -> tuple[Scenario, list[Problem]]:
+    """Decode a Scenario and read the files that it names, relative to its own."""
+    root = open_document(document, strict=True)
+    root.only("apiVersion", "kind", "metadata", "spec")
+    meta = object_meta(root, namespaced=False, strict=True)
+    spec = root.sub("spec")
+    spec.only("description", "resources", "steps")
+    resources: list[Document] = []
+    for path, name in spec.strings("resources"):
+        resources += _read(root, document, path, name)
+    if not spec.data.get("steps"):
+        spec.error("steps", required("a scenario has at least one step"))
+    steps = tuple(_step(item, index, document) for index, item in enumerate(spec.mappings("steps")))
+    found = Scenario(meta, spec.string("description"), tuple(resources), steps, document.source)
+    return found, root.report.problems
+
+
+def _read(root: Fields, document: Document, path: str, name: str) -> list[Document]:
+    """Return the documents of a file (or directory) that a scenario names; a scenario among them is an error."""
+    report = root.report
+    file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
+    if not name:
+        report.error(path, required("must name a file"))
+        return []
+    if not os.path.exists(file):
+        report.error(path, f"no such file: {quoted(file)}")
+        return []
+    documents, problems = read([file])
+    report.problems.extend(problems)
+    return list(_without_scenarios(root, document, path, documents))
+
+
+def _without_scenarios(root: Fields, document: Document, path: str, found: Iterable[Document]) -> Iterable[Document]:
+    told: set[str] = set()
+    for one in found:
+        if one.kind != "Scenario":
+            yield one
+            continue
+        file = one.source.file
+        if file not in told:
+            itself = os.path.realpath(file) == os.path.realpath(document.source.file)
+            what = "the scenario includes itself" if itself else f"{quoted(file)} holds a Scenario"
+            root.report.error(path, f"{what}; only objects can be included")
+        told.add(file)
+
+
+def _step(fields: Fields, index: int, document: Document) -> Step:
+    fields.only("name", "apply", "label", "delete", "expect")
+    expect = tuple(_expectation(item) for item in fields.mappings("expect"))
+    if not any(fields.data.get(name) for name in ("apply", "label", "delete", "expect")):
+        fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
+    return Step(
+        fields.string("name", f"step {index + 1}"),
+        tuple(_applied(fields, document)),
+        tuple(_label_change(item) for item in fields.mappings("label")),
+        tuple(_object_ref(item) for item in fields.mappings("delete")),
+        expect,
+        fields.path,
+    )
+
+
+def _applied(fields: Fields, document: Document) -> list[Document]:
+    """Return the documents of ``apply``: of files, or objects written inline."""
+    items: Any = fields.data.get("apply")
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        fields.error("apply", invalid(items, "must be a list of files or objects"))
+        return []
+    found: list[Document] = []
+    for index, item in enumerate(items):
+        path = f"{fields.at('apply')}[{index}]"
+        if isinstance(item, str):
+            found += _read(fields, document, path, item)
+        elif isinstance(item, dict):
+            documents, problems = unpack(within(document, path))
+            fields.report.problems.extend(problems)
+            found += _without_scenarios(fields, document, path, documents)
+        else:
+            fields.report.error(path, invalid(item, "must be a file's name or an object"))
+    return found
+
+
+def _expectation(fields: Fields) -> Expectation:
+    fields.only("from", "to", "port", "protocol", "verdict", "family", "oracle")
+    line = fields.report.source.line(fields.path)
+    if fields.boolean("oracle"):
+        for name in ("from", "to", "port", "protocol", "verdict", "family"):
+            if fields.has(name):
+                fields.error(name, forbidden("may not be specified when `oracle` is true: it asks every pair"))
+        return Expectation(oracle=True, path=fields.path, line=line)
+    for name in ("from", "to", "verdict"):
+        if fields.missing(name):
+            fields.error(name, required())
+    protocol = fields.choice("protocol", _PROTOCOLS, "TCP")
+    if protocol == "ICMP" and fields.has("port"):
+        fields.error("port", forbidden("may not be specified when `protocol` is ICMP"))
+    family = fields.integer("family")
+    if family not in (None, 4, 6):
+        fields.error("family", unsupported(family, ("4", "6")))
+    return Expectation(
+        fields.string("from"),
+        fields.string("to"),
+        fields.ranged("port", 1, 65535),
+        protocol,
+        "allow" if fields.missing("verdict") else fields.choice("verdict", _VERDICTS, "allow"),
+        family,
+        path=fields.path,
+        line=line,
+    )
+
+
+def _label_change(fields: Fields) -> LabelChange:
+    fields.only("pod", "namespace", "labels")
+    pod, namespace = fields.string("pod"), fields.string("namespace")
+    if bool(pod) == bool(namespace):
+        fields.report.error(fields.path, required("names either a pod or a namespace"))
+    labels = changed_labels(fields)
+    if pod:
+        return LabelChange("pod", pod if "/" in pod else f"{DEFAULT_NAMESPACE}/{pod}", labels, fields.path)
+    return LabelChange("namespace", namespace, labels, fields.path)
+
+
+def _object_ref(fields: Fields) -> ObjectRef:
+    fields.only("kind", "namespace", "name")
+    kind, name = fields.string("kind"), fields.string("name")
+    if fields.missing("name"):
+        fields.error("name", required())
+    if kind not in _DELETABLE:
+        fields.error("kind", unsupported(kind, _DELETABLE) if kind else required())
+    namespace = fields.string("namespace", DEFAULT_NAMESPACE if kind in _NAMESPACED else "")
+    return ObjectRef(kind, name, namespace, fields.path)

@@ -1,0 +1,408 @@
+"""What users write, as values: one frozen class per kind, with defaults applied and the lines that it came from.
+
+Shapes follow the Kubernetes API reference (core/v1, apps/v1, batch/v1, networking.k8s.io/v1); names are those of the
+API in snake case. Only the fields that netlab reads are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any, Literal
+
+from netlab.objects.selectors import LabelSelector
+
+Address = IPv4Address | IPv6Address
+Prefix = IPv4Network | IPv6Network
+Direction = Literal["ingress", "egress"]
+Protocol = Literal["TCP", "UDP", "SCTP"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an object stands: the file as the user named it, and the line of every field that was written.
+
+    ``lines`` maps a field path relative to the object (``spec.ingress[0].from[1]``) to its line; "" is the object.
+    """
+
+    file: str = "<input>"
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def line(self, path: str = "") -> int:
+        """Return the line of a field, or of the nearest parent that was written; 0 when nothing is known."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            cut = max(path.rfind("."), path.rfind("["))
+            path = path[:cut] if cut > 0 else ""
+        return self.lines.get("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The part of ``metadata`` that netlab reads; ``namespace`` is "" for kinds that have none.
+
+    ``owner`` is ``KIND NAME`` of the controller that made the object, "" when nothing did: exported pods have one.
+    """
+
+    name: str
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+
+    @property
+    def key(self) -> str:
+        """``NAMESPACE/NAME``, or the bare name for kinds without a namespace."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One object as it was written: the plain data, after ``kind: List`` was unpacked, and where it stands.
+
+    ``duplicates`` lists the fields that were written twice, with the line of the later one, which ``data`` holds.
+    ``data`` is shared by whatever an alias repeats: treat it as immutable.
+    """
+
+    data: Mapping[str, Any]
+    source: Source
+    duplicates: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return str(self.data.get("kind", ""))
+
+
+# --- networking.k8s.io/v1 -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IPBlock:
+    """``ipBlock``: addresses in ``cidr`` that are in none of ``excepts``; host bits are already masked."""
+
+    cidr: Prefix
+    excepts: tuple[Prefix, ...] = ()
+
+    def contains(self, address: Address) -> bool:
+        """Say whether the block matches the address; a block of the other family never does."""
+        if address.version != self.cidr.version or address not in self.cidr:
+            return False
+        return not any(address.version == e.version and address in e for e in self.excepts)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One item of ``from`` or ``to``: either ``ip_block`` alone, or one or both selectors (which AND).
+
+    ``namespace_selector`` None means the policy's own namespace; ``pod_selector`` None means every pod.
+    """
+
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: IPBlock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPort:
+    """One item of ``ports`` after defaulting: ``port`` None is every port, a string is a container port's name."""
+
+    protocol: Protocol = "TCP"
+    port: int | str | None = None
+    end_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One ingress or egress rule; empty ``peers`` match every peer, empty ``ports`` every port and protocol.
+
+    ``path`` is the rule's field path (``spec.ingress[0]``), ``line`` where it stands.
+    """
+
+    peers: tuple[Peer, ...] = ()
+    ports: tuple[PolicyPort, ...] = ()
+    path: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """A NetworkPolicy after the API server's defaulting; ``policy_types`` holds the directions in which it isolates.
+
+    Rules of a direction that is not in ``policy_types`` are kept (a warning names them) but have no effect: use
+    ``rules(direction)``, which leaves them out.
+    """
+
+    meta: Meta
+    pod_selector: LabelSelector
+    policy_types: frozenset[Direction]
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+    source: Source = field(default_factory=Source, compare=False)
+
+    def isolates(self, direction: Direction) -> bool:
+        return direction in self.policy_types
+
+    def rules(self, direction: Direction) -> tuple[Rule, ...]:
+        """Return the rules that count in a direction; none where the policy does not isolate in it."""
+        if direction not in self.policy_types:
+            return ()
+        return self.ingress if direction == "ingress" else self.egress
+
+
+# --- core/v1, apps/v1, batch/v1 -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """One container port of a pod; ``name`` is "" when it has none, ``host_port`` 0 when it is not published."""
+
+    port: int
+    protocol: Protocol = "TCP"
+    name: str = ""
+    host_port: int = 0
+    host_ip: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSpec:
+    """The part of a pod's spec that the network depends on; ``ports`` are those of all its containers in order."""
+
+    node_name: str = ""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    host_network: bool = False
+    ports: tuple[ContainerPort, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A Pod as written. ``phase`` and ``addresses`` come from the status of an exported object."""
+
+    meta: Meta
+    spec: PodSpec
+    phase: str = ""
+    addresses: tuple[Address, ...] = ()
+    source: Source = field(default_factory=Source, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob: ``replicas`` pods of one template.
+
+    ``replicas`` is None for a DaemonSet, which has one pod on every node that its selector admits.
+    ``template_path`` is where the pod template stands in the object (``spec.template``).
+    """
+
+    kind: str
+    meta: Meta
+    replicas: int | None
+    template_meta: Meta
+    template: PodSpec
+    template_path: str = "spec.template"
+    source: Source = field(default_factory=Source, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A Namespace; its labels always hold ``kubernetes.io/metadata.name``."""
+
+    meta: Meta
+    source: Source = field(default_factory=Source, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Kubernetes Node: labels and podCIDRs for the Topology's node of that name, or a node of its own."""
+
+    meta: Meta
+    pod_cidrs: tuple[Prefix, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    source: Source = field(default_factory=Source, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """One port of a Service; ``target_port`` is a number, a container port's name, or 0 for ``port`` itself."""
+
+    port: int
+    target_port: int | str = 0
+    protocol: Protocol = "TCP"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service, as far as netlab reads it."""
+
+    meta: Meta
+    selector: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[ServicePort, ...] = ()
+    cluster_ip: str = ""
+    type: str = "ClusterIP"
+    source: Source = field(default_factory=Source, compare=False)
+
+
+# --- netlab/v1alpha1 ------------------------------------------------------------------------------------------------
+
+Mode = Literal["bridge", "overlay", "routed", "macvlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyNetwork:
+    """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family."""
+
+    name: str = "default"
+    mode: Mode = "bridge"
+    pod_cidrs: tuple[Prefix, ...] = (IPv4Network("10.244.0.0/16"),)
+    path: str = "spec.networks[0]"
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyNode:
+    """One node of a Topology."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyHost:
+    """A machine outside the cluster, on the underlay."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyPolicy:
+    """What policies do where Kubernetes leaves it to the implementation: ``spec.policy`` of a Topology.
+
+    ``icmp`` (``icmp``): ``rules-without-ports`` lets ICMP through by rules that list no ports and by those only, as a
+    rule without ports means every protocol; ``allow`` lets all ICMP pass, whatever the policies say.
+
+    ``deny`` (``deny``): ``drop`` discards what is not allowed; ``reject`` answers it with ICMP "administratively
+    prohibited", so that clients fail at once. Both are the verdict deny.
+
+    ``ip_block_pods`` (``ipBlockPods``): ``match`` reads an ipBlock by addresses alone, those of pods too; ``ignore``
+    has it mean addresses that are no pod's, so that only selectors let pods in.
+
+    ``own_node`` (``ownNode``): ``allow`` leaves what a pod sends to its own node alone, as the documentation's first
+    section has it; ``enforce`` puts it under the pod's egress, as its section on isolation has it, which exempts
+    ingress only. What the node sends to its own pods passes either way.
+
+    ``host_network_peers`` (``hostNetworkPeers``): ``ignore`` has selectors of peers mean no host-network pod;
+    ``match`` has them mean it by its node's addresses, and so everything of that node, which has the same ones.
+    Policies never select a host-network pod as their subject.
+
+    ``established`` (``established``): ``keep`` lets a connection that was once allowed live on when policies change;
+    ``reevaluate`` judges every packet, replies too, by the policies in force, so that a connection that they no longer
+    allow is cut in the moment of the change, and flows again when they do. It costs each packet the lookups that
+    otherwise only the first one pays.
+    """
+
+    icmp: Literal["rules-without-ports", "allow"] = "rules-without-ports"
+    deny: Literal["drop", "reject"] = "drop"
+    ip_block_pods: Literal["match", "ignore"] = "match"
+    own_node: Literal["allow", "enforce"] = "allow"
+    host_network_peers: Literal["ignore", "match"] = "ignore"
+    established: Literal["keep", "reevaluate"] = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A lab's shape; every field has its default when the user wrote none."""
+
+    name: str = "default"
+    networks: tuple[TopologyNetwork, ...] = (TopologyNetwork(),)
+    nodes: tuple[TopologyNode, ...] = ()
+    hosts: tuple[TopologyHost, ...] = ()
+    underlay_cidrs: tuple[Prefix, ...] = (IPv4Network("100.64.0.0/16"), IPv6Network("fd00:100:64::/64"))
+    source: Source = field(default_factory=Source, compare=False)
+    policy: TopologyPolicy = TopologyPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One line of a step's ``expect``; ``oracle`` compares every pair with the evaluator and ignores the rest.
+
+    ``source`` and ``destination`` are as written (globs allowed). ``port`` None is every declared port of the
+    destination. ``line`` is where it stands.
+    """
+
+    source: str = ""
+    destination: str = ""
+    port: int | None = None
+    protocol: str = "TCP"
+    verdict: Literal["allow", "deny"] = "allow"
+    family: int | None = None
+    oracle: bool = False
+    path: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """Labels to set (or, with None, to remove) on one pod (``NAMESPACE/NAME``) or one namespace."""
+
+    kind: Literal["pod", "namespace"]
+    name: str
+    labels: Mapping[str, str | None]
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Names one object: what ``delete`` takes."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a scenario: first ``apply``, then ``label``, then ``delete``, then ``expect``."""
+
+    name: str
+    apply: tuple[Document, ...] = ()
+    label: tuple[LabelChange, ...] = ()
+    delete: tuple[ObjectRef, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What ``netlab test`` runs; ``resources`` are the documents of the files that it names, read already."""
+
+    meta: Meta
+    description: str = ""
+    resources: tuple[Document, ...] = ()
+    steps: tuple[Step, ...] = ()
+    source: Source = field(default_factory=Source, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
+
+    ``documents`` are the inputs in order, as written: what a lab's record keeps. ``pod_labels`` are labels that were
+    changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
+    """
+
+    namespaces: tuple[Namespace, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    services: tuple[Service, ...] = ()
+    policies: tuple[NetworkPolicy, ...] = ()
+    topology: Topology | None = None
+    scenarios: tuple[Scenario, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
+    pod_labels: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)

@@ -1,0 +1,186 @@
+"""What apply, delete and label make of a running lab's documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from netlab.errors import UsageError
+from netlab.objects import Document, apply, decode, delete, relabel
+from netlab.objects.documents import parse
+from netlab.objects.types import LabelChange, ObjectRef
+
+LAB = """\
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x, labels: {app: a, tier: b}}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: x}, spec: {replicas: 11}}
+---
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web-1, namespace: x}, spec: {replicas: 2}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: none, namespace: x}, spec: {replicas: 0}}
+---
+{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent, namespace: x},
+ spec: {template: {spec: {nodeSelector: {zone: a}}}}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: "y", labels: {team: b}}}
+---
+{apiVersion: v1, kind: Node, metadata: {name: node-b, labels: {zone: a}}}
+---
+{apiVersion: netlab/v1alpha1, kind: Topology, spec: {nodes: [{name: node-a, labels: {zone: b}}, {name: node-c}]}}
+---
+{apiVersion: v1, kind: Node, metadata: {name: node-c, labels: {zone: a}}}
+"""
+
+
+def documents(text: str = LAB) -> list[Document]:
+    found, problems = parse(text, "lab.yaml")
+
+    assert [] == problems
+    return found
+
+
+def pod_labels(found: list[Document]) -> Mapping[str, Mapping[str, str | None]]:
+    objects, problems = decode(found)
+
+    assert [] == problems
+    return objects.pod_labels
+
+
+def test_apply_replaces_in_place_and_appends() -> None:
+    """An object is its apiVersion, kind, namespace and name; the default namespace may be written or not."""
+    policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: default}}"
+    changes = documents(f"{policy}\n---\n{policy.replace('deny', 'other')}\n")
+    before = documents()
+    after = apply(before, changes)
+
+    assert [*before[:5], changes[0], *before[6:], changes[1]] == after
+
+
+def test_apply_does_not_mix_up_kinds_of_one_name() -> None:
+    """Knative makes a Service of each of its Services, with the same name."""
+    services = documents(
+        "{apiVersion: v1, kind: Service, metadata: {name: a}}\n---\n"
+        "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: a}}\n"
+    )
+
+    assert services == apply([services[0]], [services[1]])
+
+
+def test_delete_removes_what_is_named() -> None:
+    """And nothing else."""
+    before = documents()
+    after = delete(
+        before, [ObjectRef("NetworkPolicy", "deny"), ObjectRef("Pod", "a", "x"), ObjectRef("Node", "node-b")]
+    )
+
+    assert [
+        d
+        for d in before
+        if (d.kind, d.data.get("metadata", {}).get("name"))
+        not in {("NetworkPolicy", "deny"), ("Pod", "a"), ("Node", "node-b")}
+    ] == after
+
+
+def test_a_namespace_goes_with_everything_in_it() -> None:
+    """Declared or not."""
+    left = delete(documents(), [ObjectRef("Namespace", "x"), ObjectRef("Namespace", "y")])
+
+    assert ["NetworkPolicy", "Node", "Topology", "Node"] == [d.kind for d in left]
+
+
+def test_delete_names_everything_that_is_not_there() -> None:
+    """All at once."""
+    refs = [ObjectRef("Pod", "a"), ObjectRef("Pod", "a", "x"), ObjectRef("Namespace", "z"), ObjectRef("Node", "q")]
+
+    with pytest.raises(UsageError) as caught:
+        delete(documents(), refs)
+
+    assert "Pod a does not exist; Namespace z does not exist; Node q does not exist" == str(caught.value)
+
+
+def test_a_pods_labels_change_in_its_document() -> None:
+    """Set, overwritten and removed; the document that was given stays as it was."""
+    before = documents()
+    after = relabel(before, LabelChange("pod", "x/a", {"tier": None, "app": "c", "new": ""}))
+
+    assert {"app": "c", "new": ""} == after[0].data["metadata"]["labels"]
+    assert {"app": "a", "tier": "b"} == before[0].data["metadata"]["labels"]
+    assert ("lab.yaml", 1) == (after[0].source.file, after[0].source.line("metadata.labels.new"))
+
+
+@pytest.mark.parametrize(
+    ("name", "pod"),
+    [
+        ("x/web-0", "x/web-0"),
+        ("x/web-10", "x/web-10"),
+        ("x/web", "x/web-0"),
+        ("x/web-1-1", "x/web-1-1"),
+        ("x/agent", "x/agent-node-b"),
+        ("x/agent-node-c", "x/agent-node-c"),
+    ],
+)
+def test_labels_of_a_workloads_pod_are_kept_beside_it(name: str, pod: str) -> None:
+    """The template does not change; a workload's name stands for its first pod."""
+    after = relabel(documents(), LabelChange("pod", name, {"a": "b", "c": None}))
+
+    assert {pod: {"a": "b", "c": None}} == pod_labels(after)
+
+
+def test_changed_labels_add_up() -> None:
+    """A later change of one pod keeps the earlier ones."""
+    after = relabel(documents(), LabelChange("pod", "x/web-0", {"a": "b", "c": "d"}))
+    after = relabel(after, LabelChange("pod", "x/web", {"a": None}))
+    after = relabel(after, LabelChange("pod", "x/web-2", {"a": "z"}))
+
+    assert {"x/web-0": {"a": None, "c": "d"}, "x/web-2": {"a": "z"}} == pod_labels(after)
+
+
+def test_changed_labels_go_with_the_workload() -> None:
+    """Of that workload only, though another's name begins like it."""
+    after = relabel(documents(), LabelChange("pod", "x/web-10", {"a": "b"}))
+    after = relabel(after, LabelChange("pod", "x/web-1-0", {"a": "b"}))
+
+    assert {"x/web-1-0": {"a": "b"}} == pod_labels(delete(after, [ObjectRef("Deployment", "web", "x")]))
+
+
+@pytest.mark.parametrize(
+    "name", ["x/b", "a", "z/a", "x/web-11", "x/web-01", "x/web-", "x/none", "x/none-0", "x/agent-node-a", "x/agent-q"]
+)
+def test_a_pod_that_does_not_exist_has_no_labels(name: str) -> None:
+    """Neither written nor a workload's."""
+    with pytest.raises(UsageError, match=rf"^pod {name if '/' in name else f'default/{name}'} does not exist$"):
+        relabel(documents(), LabelChange("pod", name, {"a": "b"}))
+
+
+def test_a_daemon_sets_pod_runs_on_the_only_node_there_is() -> None:
+    """Without Topology and Nodes a lab has node-1."""
+    only = documents("{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}}")
+
+    assert {"default/agent-node-1": {"a": "b"}} == pod_labels(relabel(only, LabelChange("pod", "agent", {"a": "b"})))
+
+
+def test_a_namespaces_labels_change() -> None:
+    """In its document, or in one that is made for it where it was only used."""
+    after = relabel(documents(), LabelChange("namespace", "y", {"team": None, "a": "b"}))
+    after = relabel(after, LabelChange("namespace", "x", {"c": "d"}))
+    namespaces = {n.meta.name: n.meta.labels for n in decode(after)[0].namespaces}
+
+    assert {"a": "b", "kubernetes.io/metadata.name": "y"} == namespaces["y"]
+    assert {"c": "d", "kubernetes.io/metadata.name": "x"} == namespaces["x"]
+
+
+def test_a_namespace_that_does_not_exist_has_no_labels() -> None:
+    """Neither declared nor used."""
+    with pytest.raises(UsageError, match=r"^namespace z does not exist$"):
+        relabel(documents(), LabelChange("namespace", "z", {"a": "b"}))
+
+
+def test_a_label_that_is_none_is_found_by_decoding() -> None:
+    """The change is checked with everything else."""
+    after = relabel(documents(), LabelChange("pod", "x/web-0", {"a": "b c"}))
+    (problem,) = decode(after)[1]
+
+    assert str(problem).startswith('netlab label: PodLabels x/web-0: labels.a: Invalid value: "b c": ')

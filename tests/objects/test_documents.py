@@ -1,0 +1,306 @@
+"""Files, directories and standard input as documents with lines."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from netlab.objects import from_record, read, to_record
+from netlab.objects.documents import parse
+
+POD = """\
+# a comment
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+  labels: {app: web,
+    tier: front}
+spec:
+  containers:
+  - name: a
+    ports:
+    - containerPort: 80
+    -
+      containerPort: 81
+"""
+
+
+def data_of(text: str) -> list[object]:
+    documents, problems = parse(text, "x.yaml")
+
+    assert [] == problems
+    return [d.data for d in documents]
+
+
+def spec_of(text: str) -> object:
+    (document,), problems = parse(f"apiVersion: v1\nkind: Pod\nspec:\n{text}", "x.yaml")
+
+    assert [] == problems
+    return document.data["spec"]
+
+
+def test_every_field_has_the_line_of_its_key() -> None:
+    """Block and flow style alike; an item has the line of its value."""
+    (document,), _ = parse(POD, "pod.yaml")
+    lines = document.source.lines
+
+    assert {
+        "": 2,
+        "metadata.labels": 6,
+        "metadata.labels.app": 6,
+        "metadata.labels.tier": 7,
+        "spec.containers[0].ports[0]": 12,
+        "spec.containers[0].ports[1]": 14,
+        "spec.containers[0].ports[1].containerPort": 14,
+    }.items() <= lines.items()
+
+
+def test_a_pyyaml_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slower, with the same values and lines."""
+    text = f"{POD}---\n{{apiVersion: v1, kind: Pod, a: &x !!str 1, b: *x, c: '2', d: [yes, ~, 0x1f]}}\n"
+    fast, _ = parse(text, "x.yaml")
+    monkeypatch.setattr("netlab.objects.documents._Parser", yaml.SafeLoader)
+    slow, _ = parse(text, "x.yaml")
+
+    assert 2 == len(fast)
+    assert [(d.data, d.source.lines) for d in fast] == [(d.data, d.source.lines) for d in slow]
+
+
+def test_a_field_that_was_not_written_has_its_parents_line() -> None:
+    """The nearest parent that was written says where a missing field belongs."""
+    (document,), _ = parse(POD, "pod.yaml")
+
+    assert 12 == document.source.line("spec.containers[0].ports[0].protocol")
+    assert 2 == document.source.line("status.phase")
+
+
+def test_documents_of_one_stream_keep_their_own_lines() -> None:
+    """Lines count from the beginning of the file; empty documents are none."""
+    documents, problems = parse(f"---\n---\n{POD}---\n# nothing\n---\n{POD}", "x.yaml")
+
+    assert [] == problems
+    assert [4, 21] == [d.source.line() for d in documents]
+
+
+def test_lists_are_unpacked() -> None:
+    """Items of a List are documents with paths of their own."""
+    first = "- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\n"
+    text = f"apiVersion: v1\nitems:\n{first}- {{apiVersion: v1, kind: Pod}}\nkind: List\n"
+    documents, problems = parse(text, "x.yaml")
+
+    assert [] == problems
+    assert [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}, {"apiVersion": "v1", "kind": "Pod"}] == [
+        d.data for d in documents
+    ]
+    assert {"": 3, "apiVersion": 3, "kind": 4, "metadata": 5, "metadata.name": 6} == documents[0].source.lines
+    assert 7 == documents[1].source.line("kind")
+
+
+def test_items_of_a_typed_list_take_their_kind_from_it() -> None:
+    """The API itself leaves kind and version out of the items of a PodList."""
+    text = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n"
+
+    assert [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}] == data_of(text)
+
+
+def test_json_has_lines_too() -> None:
+    """A JSON List is read like a YAML one."""
+    text = '{"apiVersion": "v1", "kind": "List", "items": [\n{"apiVersion": "v1",\n"kind": "Pod"}]}'
+    (document,), problems = parse(text, "x.json")
+
+    assert [] == problems
+    assert {"": 2, "apiVersion": 2, "kind": 3} == document.source.lines
+
+
+def test_json_documents_may_follow_one_another() -> None:
+    """A stream of JSON objects needs no separator."""
+    assert 2 == len(data_of('{"apiVersion": "v1", "kind": "Pod"}\n{"apiVersion": "v1", "kind": "Pod"}'))
+
+
+def test_a_flow_mapping_is_yaml() -> None:
+    """Not everything that begins with a brace is JSON."""
+    assert [{"apiVersion": "v1", "kind": "Pod"}] == data_of("{apiVersion: v1, kind: Pod}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("  a: '80'\n  b: \"yes\"\n  c: |\n    1\n", {"a": "80", "b": "yes", "c": "1\n"}),
+        (
+            "  a: !!str 80\n  b: !!int '3'\n  c: !custom 5\n  d: !!timestamp 2001-01-01\n",
+            {"a": "80", "b": 3, "c": "5", "d": "2001-01-01"},
+        ),
+        ("  1: a\n  true: b\n  1.5: c\n  on: d\n", {"1": "a", "true": "d", "1.5": "c"}),
+        ("  a: &x {p: 1}\n  b: *x\n", {"a": {"p": 1}, "b": {"p": 1}}),
+        ("  a: &x 1\n  b: &x 2\n  c: *x\n", {"a": 1, "b": 2, "c": 2}),
+        ("  a: &x {p: 1, q: 2}\n  b: {<<: *x, q: 3}\n", {"a": {"p": 1, "q": 2}, "b": {"p": 1, "q": 3}}),
+        ("  <<: [{p: 1, q: 1}, {p: 2, r: 2}]\n", {"p": 1, "q": 1, "r": 2}),
+        ("  '<<': {a: 1}\n", {"<<": {"a": 1}}),
+    ],
+    ids=["quoted", "tagged", "keys", "alias", "anchor again", "merge", "merge several", "quoted merge key"],
+)
+def test_yaml_features(text: str, value: object) -> None:
+    """Quotes, tags, keys, anchors and merge keys mean what they mean to kubectl."""
+    assert value == spec_of(text)
+
+
+def test_the_last_of_duplicate_keys_counts() -> None:
+    """What decodes leniently follows kubectl; what decodes strictly finds the place."""
+    (document,), problems = parse(
+        "apiVersion: v1\nkind: Pod\nspec:\n  a: 1\n  b:\n  - {c: 1,\n     c: 2}\n  a: 3\n", "x"
+    )
+
+    assert [] == problems
+    assert {"a": 3, "b": [{"c": 2}]} == document.data["spec"]
+    assert (("spec.b[0].c", 7), ("spec.a", 8)) == document.duplicates
+
+
+def test_a_key_that_overrides_a_merged_one_is_no_duplicate() -> None:
+    """Overriding is what merge keys are for."""
+    (document,), _ = parse("apiVersion: v1\nkind: Pod\na: &x {p: 1}\nb: {<<: *x, p: 2}\n", "x")
+
+    assert () == document.duplicates
+
+
+BROKEN = [
+    ("syntax", "a: [1\nb: 2\n", 2, "not YAML: while parsing a flow sequence, did not find expected ',' or ']'"),
+    ("tab", "a:\n\tb: 1\n", 2, "not YAML: while scanning for the next token"),
+    ("control character", "a: 1\nb: \x01\n", 2, "not YAML: control characters are not allowed"),
+    ("unknown anchor", "\na: *x\n", 2, "not YAML: unknown anchor 'x' referenced"),
+    ("anchor in itself", "a: &x [*x]\n", 1, "not YAML: unknown anchor 'x' referenced"),
+    ("merge of a scalar", "a: 1\n<<: 5\n", 2, "not YAML: map merge requires map or sequence of maps as the value"),
+    ("null key", "a: 1\n~: 5\n", 2, "not YAML: a mapping's key must be a string"),
+    ("mapping as key", "? {a: b}\n: c\n", 1, "not YAML: a mapping's key must be a string"),
+    ("tag that does not fit", "a: !!int x\n", 1, "not YAML: cannot decode 'x' as a !!int"),
+    ("list", "- a\n", 1, "must be an object (a mapping), not a list"),
+    ("scalar", "\nhello\n", 2, "must be an object (a mapping), not a scalar"),
+    ("no kind", "\n\napiVersion: v1\n", 3, "Required value: an object has a kind"),
+    ("no apiVersion", "kind: Pod\n", 1, "Required value: an object has an apiVersion"),
+    ("kind of another type", "apiVersion: v1\nkind: 5\n", 2, "Required value: an object has a kind"),
+    ("scalar in a List", "apiVersion: v1\nkind: List\nitems:\n- 1\n", 4, "must be an object (a mapping)"),
+    ("too deep", "a: " + "[" * 1000, 1, "not YAML: nested more than 200 deep"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
+def test_what_cannot_be_read_is_a_problem_with_a_line(text: str, line: int, message: str) -> None:
+    """Nothing that a file holds raises."""
+    documents, (problem,) = parse(text, "x.yaml")
+
+    assert [] == documents
+    assert ("x.yaml", line) == (problem.file, problem.line)
+    assert problem.message.startswith(message)
+
+
+def test_documents_before_a_syntax_error_are_kept() -> None:
+    """So that everything that can be said of a file is said at once."""
+    documents, (problem,) = parse(f"{POD}---\na: [\n", "x.yaml")
+
+    assert ["Pod"] == [d.kind for d in documents]
+    assert 17 == problem.line
+
+
+def test_aliases_of_aliases_are_bounded() -> None:
+    """A few lines of aliases cannot stand for a million nodes."""
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 8))
+    documents, (problem,) = parse(f"l0: &l0 x\n{levels}", "x.yaml")
+
+    assert [] == documents
+    assert problem.message == "not YAML: document contains excessive aliasing"
+
+
+def test_aliases_of_aliases_are_not_endlessly_deep() -> None:
+    """Each level may be shallow, all of them together are not."""
+    levels = "".join(f"l{n}: &l{n} {'[' * 90}*l{n - 1}{']' * 90}\n" for n in range(1, 20))
+    documents, (problem,) = parse(f"l0: &l0 x\n{levels}", "x.yaml")
+
+    assert [] == documents
+    assert (4, "not YAML: document contains excessive aliasing") == (problem.line, problem.message)
+
+
+def test_broken_json_is_told_as_json() -> None:
+    """A .json file is not judged by the rules of YAML."""
+    _, (problem,) = parse('{"a": 1,\n}', "x.json")
+
+    assert (2, "not JSON: Expecting property name enclosed in double quotes") == (problem.line, problem.message)
+
+
+# --- read -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_is_read_recursively_in_sorted_order(tmp_path: Path) -> None:
+    """Every .yaml, .yml and .json file below it, and no other."""
+    for name in ("b.yml", "a/z.json", "a/b.yaml", "c.txt", "d/e/f.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{apiVersion: v1, kind: Pod}")
+    (tmp_path / "a/z.json").write_text('{"apiVersion": "v1", "kind": "Pod"}')
+    documents, problems = read([str(tmp_path)])
+
+    assert [] == problems
+    assert ["a/b.yaml", "a/z.json", "b.yml", "d/e/f.yaml"] == [
+        str(Path(d.source.file).relative_to(tmp_path)) for d in documents
+    ]
+
+
+@pytest.mark.parametrize("stdin", [io.BytesIO(POD.encode()), io.StringIO(POD)], ids=["bytes", "text"])
+def test_a_dash_is_standard_input(stdin: io.BytesIO | io.StringIO) -> None:
+    """The contract's ``-f -``."""
+    (document,), problems = read(["-"], stdin)
+
+    assert [] == problems
+    assert ("<stdin>", "Pod") == (document.source.file, document.kind)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n---\n", "apiVersion: v1\nkind: List\nitems: []\n"])
+def test_a_file_with_no_object_is_an_error(tmp_path: Path, text: str) -> None:
+    """Nothing to read is never what was meant."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    documents, problems = read([str(path)])
+
+    assert ([], [f"{path}: no object in it"]) == (documents, [str(p) for p in problems])
+
+
+def test_an_empty_directory_is_an_error(tmp_path: Path) -> None:
+    """A directory has at least one file to read."""
+    _, problems = read([str(tmp_path)])
+
+    assert [f"{tmp_path}: no *.yaml, *.yml, *.json file in it"] == [str(p) for p in problems]
+
+
+def test_every_file_is_tried(tmp_path: Path) -> None:
+    """One that is missing, one that is not UTF-8 and one that is no YAML do not hide the one that is fine."""
+    (tmp_path / "latin").write_bytes(b"apiVersion: v1\nkind: Pod # \xe9\n")
+    (tmp_path / "broken").write_text("a: [")
+    (tmp_path / "fine").write_text(POD)
+    names = ["missing", "latin", "broken", "fine"]
+    documents, problems = read([str(tmp_path / n) for n in names])
+
+    assert ["Pod"] == [d.kind for d in documents]
+    assert [
+        (str(tmp_path / "missing"), 0, "No such file or directory"),
+        (str(tmp_path / "latin"), 2, "not UTF-8: invalid continuation byte 0xe9"),
+        (str(tmp_path / "broken"), 2, "not YAML: while parsing a flow node, did not find expected node content"),
+    ] == [(p.file, p.line, p.message) for p in problems]
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    (tmp_path / "x.yaml").write_bytes(b"\xef\xbb\xbf" + POD.encode())
+
+    assert [] == read([str(tmp_path)])[1]
+
+
+def test_a_record_gives_back_the_documents() -> None:
+    """Through JSON, with file, lines and duplicates."""
+    documents, _ = parse(f"{POD}spec: {{a: 1, a: 2}}\n", "pod.yaml")
+    again = from_record(json.loads(json.dumps(to_record(documents))))
+
+    assert documents == again
+    assert [d.source.lines for d in documents] == [d.source.lines for d in again]
+    assert documents[0].duplicates == again[0].duplicates != ()

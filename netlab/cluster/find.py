@@ -1,0 +1,68 @@
+"""Endpoints by the names that users give them: the contract, section 2."""
+
+from __future__ import annotations
+
+import difflib
+from ipaddress import ip_address
+
+from netlab.cluster.types import Cluster, Endpoint
+from netlab.errors import UsageError
+from netlab.objects.types import Address
+
+
+def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
+    """Return what a name means: ``NAMESPACE/POD``, ``POD``, ``NAMESPACE/WORKLOAD``, ``node:N`` or ``host:N``.
+
+    A workload stands for its first pod, and a pod goes before a workload of the same name. ``namespace`` is where a
+    name is given without one.
+
+    Raises:
+      UsageError: when nothing has the name; it names what comes close.
+    """
+    full = ref if "/" in ref or ref.startswith(("node:", "host:")) else f"{namespace}/{ref}"
+    found = cluster.by_ref.get(full) or cluster.by_workload.get(full)
+    if found is None:
+        raise UsageError(_missing(cluster, full))
+    return found
+
+
+def find_destination(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint | Address:
+    """Return what a destination's name means: as ``find``, or of an IP address its owner, else the address itself.
+
+    Raises:
+      UsageError: when nothing has the name.
+    """
+    address = _address(ref)
+    if address is None:
+        return find(cluster, ref, namespace)
+    return cluster.by_address.get(address, address)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _missing(cluster: Cluster, ref: str) -> str:
+    if ref in cluster.finished:
+        return f"pod {ref} has finished: it has no address and takes no part"
+    kind, _, name = ref.partition(":")
+    what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
+    known = [*cluster.by_ref, *cluster.by_workload]
+    near = _elsewhere(ref, known) or difflib.get_close_matches(ref, known, n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else _known(known)
+    return f"no {what} in the lab{hint}"
+
+
+def _elsewhere(ref: str, known: list[str]) -> list[str]:
+    """Return what has the same name in another namespace."""
+    name = ref.rpartition("/")[2]
+    return [other for other in known if other.rpartition("/")[2] == name][:3]
+
+
+def _known(known: list[str]) -> str:
+    if not known:
+        return ""
+    return f" (known: {', '.join(known[:6])}{', …' if len(known) > 6 else ''})"

@@ -1,0 +1,78 @@
+"""Which questions there are: pairs of endpoints, and the ports that are asked of each destination.
+
+The contract, section 2: every pair is every pod and outside host as source with every pod and outside host as
+destination, host to host left out; ``--nodes`` adds the nodes; pairs of a pod with itself are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.objects.types import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One question: may ``source`` open ``protocol``/``port`` on ``destination`` over an IP family?
+
+    ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the destination address that is
+    asked for, None when the destination has none of that family. ``destination`` None: the address belongs to no
+    endpoint of the lab.
+    """
+
+    source: Endpoint
+    destination: Endpoint | None
+    family: int
+    protocol: str
+    port: int | None
+    address: Address | None
+
+    @property
+    def target(self) -> str:
+        """The destination as reports print it: its reference, or the bare address."""
+        return self.destination.ref if self.destination is not None else str(self.address)
+
+
+def ports_of(destination: Endpoint) -> list[tuple[str, int | None]]:
+    """Return the declared (protocol, port) of an endpoint in order, TCP 80 where it declares none."""
+    declared = [(p.protocol, p.port) for p in destination.ports] if isinstance(destination, Pod) else []
+    return list(dict.fromkeys(declared)) or [("TCP", 80)]
+
+
+def every_pair(
+    cluster: Cluster,
+    ports: Sequence[tuple[str, int | None]] = (),
+    families: Sequence[int] = (),
+    *,
+    nodes: bool = False,
+    self_pairs: bool = False,
+) -> Iterator[Flow]:
+    """Yield the flow of every pair, port and family, in a stable order.
+
+    ``ports`` replaces each destination's own; ``families`` narrows those of the lab. A pair of which one side has no
+    address of a family (mode none, or another family) is asked in the lab's families all the same: its answer is deny.
+    """
+    everyone: list[Endpoint] = [*cluster.pods, *cluster.hosts, *(cluster.nodes if nodes else ())]
+    wanted = [f for f in cluster.families if not families or f in families]
+    asked = [
+        (destination, family, address_of(destination, family), ports or ports_of(destination))
+        for destination in everyone
+        for family in wanted
+        if _askable(destination, family)
+    ]
+    for source in everyone:
+        outside = isinstance(source, Host)
+        for destination, family, address, services in asked:
+            if outside and (isinstance(destination, Host) or not _askable(source, family)):
+                continue
+            if source is destination and not self_pairs:
+                continue
+            for protocol, port in services:
+                yield Flow(source, destination, family, protocol, port, address)
+
+
+def _askable(endpoint: Endpoint, family: int) -> bool:
+    """Say whether questions in a family make sense: outside hosts have the families that they state and no other."""
+    return not isinstance(endpoint, Host) or address_of(endpoint, family) is not None

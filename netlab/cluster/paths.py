@@ -1,0 +1,158 @@
+"""Whether packets have a way from one endpoint to another, before any policy: the contract's table of modes.
+
+Source: the contract, section 1 ("How a pod attaches"). This is the ``expected`` side's knowledge of topology; the
+kernel's side of it is what ``netlab.dataplane`` builds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+from netlab.objects.types import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What the wiring does with a flow.
+
+    ``connected``: packets have a way. ``reason`` says why not when they have none. ``seen_as`` is the source address
+    that the destination's side sees (the node's after masquerade), None when not connected. ``node_to_own_pod``:
+    the source is the node, or shares its namespace, of the destination pod; ``local``: source and destination share
+    one network namespace. ``egress_enforced`` and ``ingress_enforced``: the wiring passes a point where the policy of
+    the source (destination) pod is enforced. ``exempt`` says why a policy that selects one of the ends has no say.
+    """
+
+    connected: bool
+    reason: str = ""
+    seen_as: Address | None = None
+    local: bool = False
+    node_to_own_pod: bool = False
+    egress_enforced: bool = False
+    ingress_enforced: bool = False
+    exempt: str = ""
+
+
+def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int) -> Path:
+    """Return what the wiring does with packets from ``source`` to ``destination``'s address of a family."""
+    for end in (source, destination):
+        if isinstance(end, Pod) and end.attachment == "none":
+            return Path(False, f"{end.ref} has a loopback interface only")
+    own = address_of(source, family)
+    if own is None:
+        return Path(False, f"{source.ref} has no IPv{family} address")
+    if address_of(destination, family) is None:
+        return Path(False, f"{destination.ref} has no IPv{family} address")
+    if source is destination or source.ref == destination.ref:
+        return Path(True, seen_as=own, local=True, exempt=f"{source.ref} always reaches itself")
+
+    from_node, to_node = node_of(source), node_of(destination)
+    if from_node is not None and from_node == to_node:
+        return Path(True, seen_as=own, local=True, exempt=f"both are in the network namespace of node {from_node}")
+    if isinstance(destination, Pod) and to_node is None:
+        return _to_pod(cluster, source, destination, own, from_node)
+    return _to_underlay(cluster, source, destination, own, to_node, family)
+
+
+def path_to_published(cluster: Cluster, source: Endpoint, node: Node, pod: Pod, family: int) -> Path:
+    """Return what the wiring does with packets from ``source`` to a port of ``node`` that ``pod`` publishes.
+
+    The node's DNAT is before the ingress of the pod. It is before the egress of a pod of the same node too; the egress
+    of any other pod is judged on its own node, which knows of no published port.
+    """
+    way = path(cluster, source, node, family)
+    if not way.connected:
+        return way
+    if source.ref == pod.ref:
+        return Path(True, seen_as=way.seen_as, exempt=f"{pod.ref} always reaches itself")
+    if way.local:
+        why = f"{pod.ref} is always open to its own node"
+        return Path(True, seen_as=way.seen_as, node_to_own_pod=True, exempt=why)
+    near = isinstance(source, Pod) and source.node == node.name
+    return Path(
+        True,
+        seen_as=way.seen_as,
+        egress_enforced=way.egress_enforced or near,
+        ingress_enforced=True,
+        exempt="" if near else way.exempt,
+    )
+
+
+def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Path:
+    """Return what the wiring does with packets to an address that no machine of the lab has: they go nowhere."""
+    if isinstance(source, Pod) and source.attachment == "none":
+        return Path(False, f"{source.ref} has a loopback interface only")
+    if address_of(source, address.version) is None:
+        return Path(False, f"{source.ref} has no IPv{address.version} address")
+    enforced = isinstance(source, Pod) and source.selectable and _enforces(cluster, source)
+    return Path(False, f"no machine of the lab has {address}", egress_enforced=enforced)
+
+
+def node_of(endpoint: Endpoint) -> str | None:
+    """Return the node in whose own namespace the endpoint lives, None for a pod with its own and for a host."""
+    if isinstance(endpoint, Node):
+        return endpoint.name
+    if isinstance(endpoint, Pod) and endpoint.attachment == "host":
+        return endpoint.node
+    return None
+
+
+def _enforces(cluster: Cluster, pod: Pod) -> bool:
+    """Say whether the pod's network passes a point where policy is enforced: macvlan goes past the node."""
+    return cluster.network(pod.network).mode != "macvlan"
+
+
+def _unenforced(pod: Pod) -> str:
+    return f"nothing enforces policies on macvlan network {pod.network!r}"
+
+
+def _past_the_node(pod: Pod) -> Path:
+    """No way between a node and its own macvlan pods.
+
+    The macvlan driver hands a frame of a child to its siblings or to the wire, never to the parent device, and the
+    parent's frames to the wire only (Linux drivers/net/macvlan.c, bridge mode).
+    """
+    return Path(False, f"macvlan network {pod.network!r} does not join {pod.ref} and its own node {pod.node}")
+
+
+def _to_pod(cluster: Cluster, source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> Path:
+    """The way to a pod that has a network namespace and an address of its own."""
+    mode = cluster.network(pod.network).mode
+    enforced = mode != "macvlan"
+    exempt = "" if enforced else _unenforced(pod)
+    if isinstance(source, Pod) and from_node is None:
+        if source.network != pod.network:
+            return Path(False, f"networks {source.network!r} and {pod.network!r} are not joined")
+        if mode == "bridge" and source.node != pod.node:
+            return Path(False, f"bridge networks of {source.node} and {pod.node} are not joined")
+        return Path(True, seen_as=own, egress_enforced=enforced, ingress_enforced=enforced, exempt=exempt)
+    if from_node == pod.node:
+        if mode == "macvlan":
+            return _past_the_node(pod)
+        return Path(True, seen_as=own, node_to_own_pod=True, exempt=f"{pod.ref} is always open to its own node")
+    if isinstance(source, Host) and mode in ("bridge", "overlay"):
+        return Path(False, f"no route from outside to the pod addresses of {mode} network {pod.network!r}")
+    if mode == "bridge":
+        return Path(False, f"bridge network {pod.network!r} of {pod.node} is its own: no way in from {from_node}")
+    return Path(True, seen_as=own, ingress_enforced=enforced, exempt=exempt)
+
+
+def _to_underlay(
+    cluster: Cluster, source: Endpoint, destination: Endpoint, own: Address, to_node: str | None, family: int
+) -> Path:
+    """The way to a node, to a host-network pod or to an outside host."""
+    if not isinstance(source, Pod) or source.attachment == "host":
+        return Path(True, seen_as=own)
+    mode = cluster.network(source.network).mode
+    if to_node == source.node:
+        if mode == "macvlan":
+            return _past_the_node(source)
+        if cluster.policy.own_node == "enforce":
+            return Path(True, seen_as=own, egress_enforced=True)
+        # "Traffic to and from the node where a Pod is running is always allowed" (Kubernetes, Network Policies).
+        return Path(True, seen_as=own, exempt=f"{source.ref} always reaches its own node")
+    if mode == "macvlan":
+        return Path(True, seen_as=own, exempt=_unenforced(source))
+    masqueraded = mode in ("bridge", "overlay")
+    seen = address_of(cluster.node(source.node), family) if masqueraded else own
+    return Path(True, seen_as=seen, egress_enforced=True)

@@ -1,0 +1,176 @@
+"""The cluster that the objects describe, with everything decided: pods, their nodes, their addresses.
+
+A value: it knows no kernel. ``netlab.cluster.resolve`` makes one; the same input always makes the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from netlab.objects.types import (
+    Address,
+    ContainerPort,
+    Mode,
+    NetworkPolicy,
+    Prefix,
+    Service,
+    Source,
+    TopologyPolicy,
+)
+
+Attachment = Literal["bridge", "overlay", "routed", "macvlan", "host", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One pod network: its mode and at most one prefix per IP family."""
+
+    name: str
+    mode: Mode
+    pod_cidrs: tuple[Prefix, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node: its addresses on the underlay and, per network name, the prefixes that its pods' addresses come from.
+
+    In bridge mode a node's prefix is the network's whole podCIDR, which repeats on every node.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    addresses: tuple[Address, ...]
+    pod_cidrs: Mapping[str, tuple[Prefix, ...]]
+
+    @property
+    def ref(self) -> str:
+        return f"node:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine outside the cluster, on the underlay."""
+
+    name: str
+    addresses: tuple[Address, ...]
+
+    @property
+    def ref(self) -> str:
+        return f"host:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod that takes part in the lab.
+
+    ``addresses`` has at most one per family: the pod's own; its node's in host mode; none in mode none.
+    ``network`` is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, or "" for a bare Pod.
+    """
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    node: str
+    attachment: Attachment
+    network: str
+    addresses: tuple[Address, ...]
+    ports: tuple[ContainerPort, ...] = ()
+    workload: str = ""
+    source: Source = field(default_factory=Source, compare=False)
+
+    @property
+    def ref(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def selectable(self) -> bool:
+        """Whether a selector, a policy's or a peer's, can mean this pod: host-network pods are never meant."""
+        return self.attachment not in ("host", "none")
+
+
+Endpoint = Pod | Node | Host
+
+
+def address_of(endpoint: Endpoint, family: int) -> Address | None:
+    """Return the endpoint's address of an IP family (4 or 6), None when it has none."""
+    for address in endpoint.addresses:
+        if address.version == family:
+            return address
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a pod runs already: its node and its addresses. What ``resolve`` takes to keep a running lab as it is."""
+
+    node: str
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name)."""
+
+    name: str
+    networks: tuple[Network, ...]
+    nodes: tuple[Node, ...]
+    hosts: tuple[Host, ...]
+    namespaces: Mapping[str, Mapping[str, str]]
+    pods: tuple[Pod, ...]
+    policies: tuple[NetworkPolicy, ...]
+    services: tuple[Service, ...] = ()
+    underlay_cidrs: tuple[Prefix, ...] = ()
+    finished: tuple[str, ...] = ()
+    policy: TopologyPolicy = field(default_factory=TopologyPolicy)
+
+    @cached_property
+    def by_ref(self) -> Mapping[str, Endpoint]:
+        """Every endpoint by its reference: ``NAMESPACE/POD``, ``node:NAME``, ``host:NAME``."""
+        everyone: tuple[Endpoint, ...] = (*self.pods, *self.nodes, *self.hosts)
+        return {e.ref: e for e in everyone}
+
+    @cached_property
+    def by_address(self) -> Mapping[Address, Endpoint]:
+        """Every endpoint by its address; a node's address means the node, not its host-network pods."""
+        everyone: tuple[Endpoint, ...] = (*self.pods, *self.hosts, *self.nodes)
+        return {a: e for e in everyone for a in e.addresses}
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """Scratch space for the rooms above: what they derived from this value, kept as long as the value lives."""
+        return {}
+
+    @cached_property
+    def by_workload(self) -> Mapping[str, Pod]:
+        """The first pod of every workload, by ``NAMESPACE/WORKLOAD``."""
+        first: dict[str, Pod] = {}
+        for pod in self.pods:
+            if pod.workload:
+                first.setdefault(pod.workload.split(" ", 1)[1], pod)
+        return first
+
+    @cached_property
+    def families(self) -> tuple[int, ...]:
+        """The IP families in use by the pod networks, ascending."""
+        return tuple(sorted({p.version for n in self.networks for p in n.pod_cidrs}))
+
+    def network(self, name: str) -> Network:
+        return self._networks_by_name[name]
+
+    def node(self, name: str) -> Node:
+        return self._nodes_by_name[name]
+
+    @cached_property
+    def _networks_by_name(self) -> Mapping[str, Network]:
+        return {n.name: n for n in self.networks}
+
+    @cached_property
+    def _nodes_by_name(self) -> Mapping[str, Node]:
+        return {n.name: n for n in self.nodes}
+
+    def pods_on(self, node: str) -> Iterator[Pod]:
+        return (p for p in self.pods if p.node == node)

@@ -1,0 +1,220 @@
+"""Which prefixes nodes have and which addresses pods have."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+from builders import cluster, node, pod, source, topology, workload
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netlab.cluster import Cluster, Placement
+from netlab.errors import InputError
+
+DUAL = ["10.244.0.0/16", "fd00:10:244::/56"]
+
+
+def ips(of: Cluster) -> dict[str, list[str]]:
+    return {p.ref: [str(a) for a in p.addresses] for p in of.pods}
+
+
+def prefixes(of: Cluster, network: str = "default") -> dict[str, list[str]]:
+    return {n.name: [str(p) for p in n.pod_cidrs[network]] for n in of.nodes}
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "nodes", "expected"),
+    [
+        pytest.param(["10.244.0.0/16"], 3, ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"], id="a /24 each"),
+        pytest.param(["fd00::/56"], 2, ["fd00::/64", "fd00:0:0:1::/64"], id="a /64 each"),
+        pytest.param(["10.0.0.0/24"], 1, ["10.0.0.0/24"], id="one node, just fitting"),
+        pytest.param(["10.0.0.0/24"], 2, ["10.0.0.0/25", "10.0.0.128/25"], id="halves"),
+        pytest.param(["10.0.0.0/24"], 3, ["10.0.0.0/26", "10.0.0.64/26", "10.0.0.128/26"], id="three of four quarters"),
+        pytest.param(["10.0.0.0/26"], 1, ["10.0.0.0/26"], id="smaller than a /24"),
+    ],
+)
+def test_shares(cidrs: list[str], nodes: int, expected: list[str]) -> None:
+    """Every node takes a /24 (IPv6: /64) of the podCIDR, or an equal share where that does not fit."""
+    of = cluster(topology([f"n{i}" for i in range(nodes)], mode="overlay", cidrs=cidrs))
+
+    assert [[p] for p in expected] == list(prefixes(of).values())
+
+
+def test_bridge_nodes_have_the_whole_prefix() -> None:
+    """In bridge mode every node's prefix is the whole podCIDR, and a Node object's podCIDRs change nothing."""
+    of = cluster(topology(["a", "b"]), node("b", pod_cidrs=["192.168.0.0/24"]))
+
+    assert {"a": ["10.244.0.0/16"], "b": ["10.244.0.0/16"]} == prefixes(of)
+
+
+def test_node_objects_state_their_prefix() -> None:
+    """A Node object's podCIDRs are taken, and the others' shares lie around them."""
+    of = cluster(topology(["a", "b", "c"], mode="routed"), node("b", pod_cidrs=["10.244.0.0/23"]))
+
+    assert {"a": ["10.244.2.0/24"], "b": ["10.244.0.0/23"], "c": ["10.244.3.0/24"]} == prefixes(of)
+
+
+def test_networks_have_prefixes_of_their_own() -> None:
+    """Each network gives each node a share."""
+    of = cluster(topology(["a", "b"], networks={"one": ("overlay", "10.1.0.0/16"), "two": ("routed", "10.2.0.0/16")}))
+
+    assert {"a": ["10.1.0.0/24"], "b": ["10.1.1.0/24"]} == prefixes(of, "one")
+    assert {"a": ["10.2.0.0/24"], "b": ["10.2.1.0/24"]} == prefixes(of, "two")
+
+
+def test_first_pod_has_the_second_address() -> None:
+    """The first address is the gateway's: pods begin at .2, in order of namespace, owner and ordinal."""
+    of = cluster(workload("Deployment", "x/w", 2), pod("a/z"))
+
+    assert {"a/z": ["10.244.0.2"], "x/w-0": ["10.244.0.3"], "x/w-1": ["10.244.0.4"]} == ips(of)
+
+
+def test_bridge_addresses_are_unique_over_nodes() -> None:
+    """In bridge mode pods of different nodes have different addresses all the same."""
+    of = cluster(topology(["a", "b"]), workload("Deployment", "x/w", 3))
+
+    assert {"x/w-0": ["10.244.0.2"], "x/w-1": ["10.244.0.3"], "x/w-2": ["10.244.0.4"]} == ips(of)
+
+
+def test_other_modes_take_the_node_prefix() -> None:
+    """Elsewhere a pod's address is of its node's prefix, one per family."""
+    of = cluster(topology(["a", "b"], mode="overlay", cidrs=DUAL), workload("Deployment", "x/w", 3))
+
+    assert {
+        "x/w-0": ["10.244.0.2", "fd00:10:244::2"],
+        "x/w-1": ["10.244.1.2", "fd00:10:244:1::2"],
+        "x/w-2": ["10.244.0.3", "fd00:10:244::3"],
+    } == ips(of)
+
+
+def test_host_network_pods_have_the_node_addresses() -> None:
+    """A host-network pod has its node's addresses, a pod in mode none has none, and neither takes one."""
+    of = cluster(pod("x/a", host=True), pod("x/b", network="none"), pod("x/c"))
+
+    assert {"x/a": ["100.64.0.1"], "x/b": [], "x/c": ["10.244.0.2"]} == ips(of)
+    assert ["host", "none", "bridge"] == [p.attachment for p in of.pods]
+
+
+def test_exported_addresses_are_kept() -> None:
+    """A pod keeps an address that it states, and the others are given what is free around it."""
+    of = cluster(pod("x/a"), pod("x/b"), pod("x/c", addresses=["10.244.0.3"]))
+
+    assert {"x/a": ["10.244.0.2"], "x/b": ["10.244.0.4"], "x/c": ["10.244.0.3"]} == ips(of)
+
+
+@pytest.mark.parametrize("stated", ["10.9.0.5", "10.244.0.0", "10.244.0.1", "10.244.255.255", "10.244.1.5", "fd00::5"])
+def test_exported_addresses_that_do_not_fit(stated: str) -> None:
+    """An address that is not the podCIDR's, the node's or any pod's is not kept."""
+    of = cluster(topology(["a", "b"], mode="overlay"), pod("x/a", node="a", addresses=[stated]))
+
+    assert {"x/a": ["10.244.0.2"]} == ips(of)
+
+
+def test_each_family_is_kept_alone() -> None:
+    """Of two exported addresses each is kept where the lab holds it."""
+    lab = topology(mode="overlay", cidrs=DUAL)
+    of = cluster(lab, pod("x/a", addresses=["10.9.0.5", "fd00:10:244::99"]))
+
+    assert {"x/a": ["10.244.0.2", "fd00:10:244::99"]} == ips(of)
+
+
+def test_running_pods_keep_their_address() -> None:
+    """A pod that runs already keeps its address, and a new one takes what is free."""
+    keep = {"x/b": Placement("node-1", (ip_address("10.244.0.2"),))}
+    of = cluster(pod("x/a"), pod("x/b"), keep=keep)
+
+    assert {"x/a": ["10.244.0.3"], "x/b": ["10.244.0.2"]} == ips(of)
+
+
+def test_what_is_stated_comes_before_what_runs() -> None:
+    """An address that the input states is taken from a pod that only happens to have it."""
+    keep = {"x/b": Placement("node-1", (ip_address("10.244.0.9"),))}
+    of = cluster(pod("x/a", addresses=["10.244.0.9"]), pod("x/b"), keep=keep)
+
+    assert {"x/a": ["10.244.0.9"], "x/b": ["10.244.0.2"]} == ips(of)
+
+
+def test_a_pod_that_moves_is_a_new_pod() -> None:
+    """A pod that leaves its node leaves its address behind."""
+    keep = {"x/a": Placement("a", (ip_address("10.244.0.9"),))}
+    of = cluster(topology(["a", "b"]), pod("x/a", node="b"), keep=keep)
+
+    assert {"x/a": ["10.244.0.2"]} == ips(of)
+
+
+REFUSED = [
+    pytest.param(
+        [topology(cidrs=["10.244.0.0/29"]), workload("Deployment", "x/w", 7)],
+        "Topology default: spec.networks[0].podCIDRs: 10.244.0.0/29 has no address left for 2 of 7 pods",
+        id="pool exhausted",
+    ),
+    pytest.param(
+        [topology(["a", "b", "c"], mode="routed", cidrs=["10.244.0.0/31"])],
+        "Topology default: spec.networks[0].podCIDRs: 10.244.0.0/31 is too small for 3 nodes",
+        id="more nodes than parts",
+    ),
+    pytest.param(
+        [topology(mode="routed"), node("n1", pod_cidrs=["10.9.0.0/24"], source=source(1, **{"spec__podCIDRs[0]": 8}))],
+        "test.yaml:8: Node n1: spec.podCIDRs[0]: 10.9.0.0/24 is in no podCIDR of the lab: 10.244.0.0/16",
+        id="node prefix outside",
+    ),
+    pytest.param(
+        [
+            topology(mode="routed"),
+            node("a", pod_cidrs=["10.244.0.0/23"]),
+            node("b", pod_cidrs=["10.244.1.0/24"], source=source(9)),
+        ],
+        "test.yaml:9: Node b: spec.podCIDRs[0]: 10.244.1.0/24 overlaps 10.244.0.0/23 of node a",
+        id="node prefixes overlap",
+    ),
+    pytest.param(
+        [pod("x/a", addresses=["10.244.0.5"]), pod("x/b", addresses=["10.244.0.5"], source=source(6))],
+        "test.yaml:6: Pod x/b: status.podIPs: 10.244.0.5 is also that of pod x/a",
+        id="one address stated twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("things", "message"), REFUSED)
+def test_refused(things: list[object], message: str) -> None:
+    """Prefixes and addresses that do not suffice or clash are errors at the field that says so."""
+    with pytest.raises(InputError) as caught:
+        cluster(*things)
+
+    assert [message] == [str(p).removeprefix("<input>: ") for p in caught.value.problems]
+
+
+def test_a_huge_stated_prefix_is_stepped_over() -> None:
+    """A Node object may state a prefix of 2**63 parts; the others' shares are found at once, and there are none."""
+    lab = topology(["a", "b"], mode="routed", cidrs=["fd00::/56"])
+
+    with pytest.raises(InputError, match="too small for 2 nodes"):
+        cluster(lab, node("a", pod_cidrs=["fd00::/56"]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(["bridge", "overlay", "routed", "macvlan"]), st.integers(1, 4), st.integers(0, 20))
+def test_an_address_names_one_pod(mode: str, nodes: int, pods: int) -> None:
+    """In every mode each pod has an address of its own, of its node's prefix, which is no gateway's."""
+    of = cluster(topology([f"n{i}" for i in range(nodes)], mode=mode), workload("Deployment", "x/w", pods))
+    found = [p.addresses[0] for p in of.pods]
+    own = [of.node(p.node).pod_cidrs["default"][0] for p in of.pods]
+
+    assert pods == len(set(found))
+    assert all(a in prefix for a, prefix in zip(found, own, strict=True))
+    assert not {ip_network(p)[1] for p in own} & set(found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.integers(0, 9), min_size=1), st.sets(st.integers(0, 9), min_size=1))
+def test_apply_disturbs_nobody(before: set[int], after: set[int]) -> None:
+    """Whatever pods come and go, those that stay keep node and address."""
+    lab = topology(["a", "b"])
+    first = cluster(lab, *(pod(f"x/p{i}") for i in before))
+    keep = {p.ref: Placement(p.node, p.addresses) for p in first.pods}
+    second = cluster(lab, *(pod(f"x/p{i}") for i in after), keep=keep)
+
+    assert {r: keep[r] for r in (f"x/p{i}" for i in before & after)} == {
+        p.ref: Placement(p.node, p.addresses) for p in second.pods if p.ref in keep
+    }

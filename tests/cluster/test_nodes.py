@@ -1,0 +1,103 @@
+"""Which nodes and outside hosts there are, and with which addresses."""
+
+from __future__ import annotations
+
+import pytest
+from builders import cluster, node, source, topology
+
+from netlab.cluster import Cluster
+from netlab.errors import InputError
+
+
+def underlay(of: Cluster) -> dict[str, list[str]]:
+    return {n.name: [str(a) for a in n.addresses] for n in of.nodes}
+
+
+def test_no_node_at_all() -> None:
+    """With no node anywhere there is node-1."""
+    assert {"node-1": ["100.64.0.1"]} == underlay(cluster())
+
+
+def test_node_objects_alone() -> None:
+    """Node objects are the nodes where the Topology names none."""
+    assert ["a", "b"] == [n.name for n in cluster(topology(), node("b"), node("a")).nodes]
+
+
+def test_node_objects_add_to_the_topology() -> None:
+    """A Node object adds labels to the Topology's node of its name, or a node."""
+    of = cluster(topology(["a"]), node("a", "zone=1"), node("b"))
+
+    assert ["a", "b"] == [n.name for n in of.nodes]
+    assert "1" == of.node("a").labels["zone"]
+
+
+def test_labels_of_every_node() -> None:
+    """A node has its hostname label unless it states another."""
+    of = cluster(node("a"), node("b", "kubernetes.io/hostname=b.example"))
+
+    assert ["a", "b.example"] == [n.labels["kubernetes.io/hostname"] for n in of.nodes]
+
+
+def test_underlay_addresses_in_order() -> None:
+    """Nodes take the underlay's addresses in the order in which they are declared, past those that hosts state."""
+    of = cluster(topology(["z", "a"], hosts={"client": ["100.64.0.2"]}))
+
+    assert {"a": ["100.64.0.3"], "z": ["100.64.0.1"]} == underlay(of)
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "expected"),
+    [
+        (["10.0.0.0/16"], ["100.64.0.1"]),
+        (["fd00::/56"], ["fd00:100:64::1"]),
+        (["fd00::/56", "10.0.0.0/16"], ["100.64.0.1", "fd00:100:64::1"]),
+    ],
+    ids=["IPv4", "IPv6", "dual stack"],
+)
+def test_underlay_families(cidrs: list[str], expected: list[str]) -> None:
+    """A node has one underlay address for each family of the pod networks."""
+    assert {"node-1": expected} == underlay(cluster(topology(mode="routed", cidrs=cidrs)))
+
+
+def test_exported_node_address_is_kept() -> None:
+    """A node keeps the address that its object states where the underlay's prefix holds it."""
+    of = cluster(node("a", addresses=["172.18.0.2"]), node("b", addresses=["100.64.0.1"]))
+
+    assert {"a": ["100.64.0.2"], "b": ["100.64.0.1"]} == underlay(of)
+
+
+def test_hosts() -> None:
+    """Outside hosts have the addresses that they state."""
+    of = cluster(topology(hosts={"client": ["192.0.2.10", "2001:db8::1"]}))
+
+    assert [("host:client", ["192.0.2.10", "2001:db8::1"])] == [
+        (h.ref, [str(a) for a in h.addresses]) for h in of.hosts
+    ]
+
+
+REFUSED = [
+    pytest.param(
+        [topology(hosts={"a": ["100.64.0.9"]}), node("n", addresses=["100.64.0.9"], source=source(3))],
+        "test.yaml:3: Node n: status.addresses: 100.64.0.9 is also that of host a",
+        id="a node with a host's address",
+    ),
+    pytest.param(
+        [topology(["a", "b", "c"], underlay=["192.0.2.0/30"], source=source(1, spec__underlayCIDRs=5))],
+        "test.yaml:5: Topology default: spec.underlayCIDRs: 192.0.2.0/30 has too few addresses for 3 nodes",
+        id="more nodes than underlay addresses",
+    ),
+    pytest.param(
+        [topology(mode="routed", cidrs=["fd00::/56"], underlay=["192.0.2.0/24"], source=source(1))],
+        "test.yaml:1: Topology default: spec.underlayCIDRs: no IPv6 prefix, but a network has an IPv6 podCIDR",
+        id="no underlay of a family",
+    ),
+]
+
+
+@pytest.mark.parametrize(("things", "message"), REFUSED)
+def test_refused(things: list[object], message: str) -> None:
+    """Underlay addresses that clash or do not suffice are errors at the field that says so."""
+    with pytest.raises(InputError) as caught:
+        cluster(*things)
+
+    assert [message] == [str(p) for p in caught.value.problems]

@@ -1,0 +1,92 @@
+"""A port of a node is published by one pod, and only by one that the node reaches."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+from builders import cluster, pod, source, topology
+
+from netlab.cluster.published import behind
+from netlab.errors import InputError
+
+PORT = "spec__containers[0]__ports[0]"
+LINES = {f"{PORT}__hostPort": 9, f"{PORT}__hostIP": 9}
+
+
+def _wrong(*things):
+    with pytest.raises(InputError) as raised:
+        cluster(*things)
+    return [str(problem) for problem in raised.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("8080:80", "8080:81"), ("8080:80", "100.64.0.1:8080:80"), ("100.64.0.1:8080:80", "100.64.0.1:8080:80")],
+    ids=["everywhere", "everywhere and one address", "one address"],
+)
+def test_two_pods_may_not_publish_one_port(one, other):
+    """The second is told, at its line."""
+    pods = [
+        pod(f"x/{name}", node="a", ports=[text], source=source(3, **LINES)) for name, text in (("a", one), ("b", other))
+    ]
+
+    assert [
+        "test.yaml:9: Pod x/b: spec.containers[0].ports[0].hostPort: 8080/TCP of node a is published by pod x/a already"
+    ] == _wrong(topology(["a", "b"]), *pods)
+
+
+@pytest.mark.parametrize(
+    ("other", "node"),
+    [("8080:80", "b"), ("8081:80", "a"), ("8080:80/UDP", "a")],
+    ids=["other node", "other port", "other protocol"],
+)
+def test_what_differs_may_be_published(other, node):
+    """A port is taken on its node, for its protocol."""
+    made = cluster(topology(["a", "b"]), pod("x/a", node="a", ports=["8080:80"]), pod("x/b", node=node, ports=[other]))
+
+    assert 2 == len(made.pods)
+
+
+def test_a_node_publishes_nothing_that_it_does_not_reach():
+    """Neither macvlan pods nor those without a network."""
+    networks = {"lan": ("macvlan", "10.1.0.0/16")}
+    lines = source(3, **LINES)
+    pods = [
+        pod("x/a", ports=["8080:80"], source=lines),
+        pod("x/b", ports=["8081:80"], network="none", source=lines),
+        pod("x/c", ports=["1.2.3:8082:80"], source=lines, network="lan"),
+    ]
+    where = "test.yaml:9: Pod x/{}: spec.containers[0].ports[0].hostPort: a node cannot publish a port of a pod {}"
+
+    assert [
+        where.format("a", "on macvlan network 'lan'"),
+        where.format("b", "without a network"),
+        where.format("c", "on macvlan network 'lan'"),
+    ] == _wrong(topology(["a"], networks), *pods)
+
+
+def test_a_host_ip_must_be_an_address():
+    """It is told at its line."""
+    wrong = pod("x/a", ports=["1.2.3:8080:80"], source=source(3, **LINES))
+
+    assert ["test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '1.2.3' is no IP address"] == _wrong(wrong)
+
+
+def test_an_address_of_its_own_comes_before_every_address():
+    """Which pod is behind a port depends on the address that was asked, on the node and on the protocol."""
+    made = cluster(
+        topology(["a", "b"]),
+        pod("x/a", node="a", ports=["100.64.0.1:8080:80"]),
+        pod("x/b", node="b", ports=["8080:80"]),
+    )
+
+    def found(node, address, protocol="TCP", port=8080):
+        one = behind(made, node, ip_address(address), protocol, port)
+        return one and one.pod.ref
+
+    assert "x/a" == found("a", "100.64.0.1")
+    assert found("a", "10.244.0.1") is None
+    assert "x/b" == found("b", "100.64.0.2")
+    assert found("b", "100.64.0.2", "UDP") is None
+    assert found("b", "100.64.0.2", port=80) is None

@@ -1,0 +1,23 @@
+"""What Kubernetes says: the evaluator, its reasons, and what the policies of a cluster amount to."""
+
+from netlab.policy.decision import Decision, Match, Miss, Side, Verdict
+from netlab.policy.evaluate import evaluate, isolating
+from netlab.policy.explain import Explanation, explain
+from netlab.policy.reachability import reachability, workload_of, workload_reachability
+from netlab.policy.warnings import warnings
+
+__all__ = [
+    "Decision",
+    "Explanation",
+    "Match",
+    "Miss",
+    "Side",
+    "Verdict",
+    "evaluate",
+    "explain",
+    "isolating",
+    "reachability",
+    "warnings",
+    "workload_of",
+    "workload_reachability",
+]

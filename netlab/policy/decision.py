@@ -1,0 +1,110 @@
+"""A verdict and what decided it, side by side: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.paths import Path
+from netlab.cluster.types import Pod
+from netlab.objects.types import Direction, NetworkPolicy, Rule
+
+Verdict = Literal["allow", "deny"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule that allows a flow, and the policy that it belongs to."""
+
+    policy: NetworkPolicy
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"{named(self.policy)} {self.rule.path}{where(self.policy, self.rule)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A rule that does not allow a flow and the first thing in it that does not match.
+
+    ``rule`` is None for a policy that isolates and has no rule at all in the direction.
+    """
+
+    policy: NetworkPolicy
+    rule: Rule | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What the policies say on one side: the egress of the source pod, or the ingress of the destination pod.
+
+    ``isolating`` are the policies that select the pod in this direction, ``allowing`` every rule of theirs that
+    matches; ``misses`` has every rule that does not, and is empty where one does.
+    """
+
+    direction: Direction
+    subject: Pod
+    isolating: tuple[NetworkPolicy, ...] = ()
+    allowing: tuple[Match, ...] = ()
+    misses: tuple[Miss, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        return "allow" if self.allowing or not self.isolating else "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The expected verdict of one flow. A side is None where the wiring passes no point that enforces its policies."""
+
+    flow: Flow
+    verdict: Verdict
+    path: Path
+    egress: Side | None = None
+    ingress: Side | None = None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that have a say, the source's first."""
+        return tuple(side for side in (self.egress, self.ingress) if side is not None)
+
+    @property
+    def reason(self) -> str:
+        """One line that names what decided."""
+        if not self.path.connected:
+            return self.path.reason
+        denying = [side for side in self.sides if side.verdict == "deny"]
+        if denying:
+            return "; ".join(_denied(side, self.flow) for side in denying)
+        matches = [str(side.allowing[0]) for side in self.sides if side.allowing]
+        if matches:
+            return f"allowed by {' and '.join(matches)}"
+        return self.path.exempt or "no policy selects either side"
+
+
+def named(*policies: NetworkPolicy) -> str:
+    """Name policies in running text: ``NetworkPolicy shop/db`` or ``NetworkPolicies shop/db, shop/web``."""
+    kind = "NetworkPolicy" if len(policies) == 1 else "NetworkPolicies"
+    return f"{kind} {', '.join(policy.meta.key for policy in policies)}"
+
+
+def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
+    """Return `` (FILE:LINE)`` of a policy or of one of its rules; "" when no line is known."""
+    line = (rule.line or policy.source.line(rule.path)) if rule else policy.source.line()
+    return f" ({policy.source.file}:{line})" if line else ""
+
+
+def service(flow: Flow) -> str:
+    """Return what is asked of the destination: ``80/TCP``, or ``ICMP``."""
+    return flow.protocol if flow.port is None else f"{flow.port}/{flow.protocol}"
+
+
+def _denied(side: Side, flow: Flow) -> str:
+    other = flow.target if side.direction == "egress" else flow.source.ref
+    verb = "isolates" if len(side.isolating) == 1 else "isolate"
+    return (
+        f"{side.direction} of {side.subject.ref}: {named(*side.isolating)} {verb} it"
+        f" and no rule allows {other} on {service(flow)}"
+    )

@@ -1,0 +1,132 @@
+"""Why a flow is allowed or denied, side by side, and what the other verdict would take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.objects.core import NAMESPACE_LABEL
+from netlab.policy.decision import Decision, Side, named, service, where
+from netlab.policy.evaluate import evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the lines below it; a line's leading blanks are its depth."""
+
+    title: str
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join((self.title, *(f"  {line}" for line in self.lines)))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision in words; ``str()`` is the text for a terminal.
+
+    ``sections`` are the verdict, then what decided on each side that has a say; ``otherwise`` is what the other
+    verdict would take.
+    """
+
+    decision: Decision
+    sections: tuple[Section, ...]
+    otherwise: Section
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, (*self.sections, self.otherwise)))
+
+
+def explain(cluster: Cluster, flow: Flow) -> Explanation:
+    """Return the verdict of a flow, the policies, rules and lines that decided, and what the other verdict needs."""
+    decision = evaluate(cluster, flow)
+    sections = (_headline(decision), *(_side(side) for side in decision.sides))
+    return Explanation(decision, sections, _otherwise(decision))
+
+
+def _headline(decision: Decision) -> Section:
+    flow = decision.flow
+    title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {decision.verdict}"
+    destination = "no machine of the lab" if flow.destination is None else _end(flow.destination, flow.family)
+    return Section(
+        title, (f"from  {_end(flow.source, flow.family)}", f"to    {destination}", f"why   {decision.reason}")
+    )
+
+
+def _end(endpoint: Endpoint, family: int) -> str:
+    address = address_of(endpoint, family)
+    text = f"{endpoint.ref}, {address or f'no IPv{family} address'}"
+    if not isinstance(endpoint, Pod):
+        return text
+    labels = ",".join(f"{key}={value}" for key, value in sorted(endpoint.labels.items())) or "none"
+    line = endpoint.source.line()
+    written = f" ({endpoint.source.file}:{line})" if line else ""
+    return f"{text}, on {endpoint.node}, labels {labels}{written}"
+
+
+def _side(side: Side) -> Section:
+    title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
+    if not side.isolating:
+        return Section(title, (f"No NetworkPolicy selects it for {side.direction}, so everything is allowed.",))
+    lines: list[str] = []
+    for policy in side.isolating:
+        lines.append(f"{named(policy)}{where(policy)} isolates it")
+        lines += [f"  {m.rule.path}{where(policy, m.rule)} allows it" for m in side.allowing if m.policy is policy]
+        for miss in side.misses:
+            if miss.policy is policy:
+                rule = f"{miss.rule.path}{where(policy, miss.rule)} does not match: " if miss.rule else "it "
+                lines.append(f"  {rule}{miss.why}")
+    return Section(title, tuple(lines))
+
+
+def _otherwise(decision: Decision) -> Section:
+    """What would have been needed for the other verdict."""
+    if decision.verdict == "deny":
+        if not decision.path.connected:
+            return Section("To be allowed", ("No NetworkPolicy can allow it: packets have no way.",))
+        denying = [side for side in decision.sides if side.verdict == "deny"]
+        lines = [line for side in denying for line in _to_allow(side, decision)]
+        return Section("To be allowed, on both sides" if len(denying) == 2 else "To be allowed", tuple(lines))
+    if not decision.sides:
+        why = decision.path.exempt or "neither end is a pod that a policy could select"
+        return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
+    lines = [line for side in decision.sides for line in _to_deny(side, decision.flow)]
+    return Section("To be denied, either of" if len(lines) == 2 else "To be denied", tuple(lines))
+
+
+def _to_allow(side: Side, decision: Decision) -> list[str]:
+    flow = decision.flow
+    egress = side.direction == "egress"
+    other = flow.destination if egress else flow.source
+    address = flow.address if egress else decision.path.seen_as
+    ports = "with no ports listed" if flow.port is None else f"ports: {flow.port}/{flow.protocol}"
+    return [
+        f"a rule under spec.{side.direction} of any policy that selects {side.subject.ref}, with",
+        f"  {'to' if egress else 'from'}: {_peer_for(side.subject, other, str(address))}",
+        f"  {ports}",
+        f"or none of what isolates it: {named(*side.isolating)}",
+    ]
+
+
+def _peer_for(subject: Pod, other: Endpoint | None, address: str) -> str:
+    """Return the narrowest peer that a user would write for an endpoint."""
+    if not isinstance(other, Pod) or not other.selectable:
+        return f"ipBlock {address}/{128 if ':' in address else 32}"
+    labels = ",".join(f"{key}={value}" for key, value in sorted(other.labels.items()))
+    pods = f"podSelector {labels or '{}'}"
+    if other.namespace == subject.namespace:
+        return pods
+    return f"namespaceSelector {NAMESPACE_LABEL}={other.namespace} and, in the same item, {pods}"
+
+
+def _to_deny(side: Side, flow: Flow) -> list[str]:
+    if side.allowing:
+        rules = " and ".join(str(match) for match in side.allowing)
+        return [f"{side.direction} of {side.subject.ref}: without {rules}"]
+    kind = side.direction.capitalize()
+    other = flow.target if side.direction == "egress" else flow.source.ref
+    return [
+        f"{side.direction} of {side.subject.ref}: a policy in namespace {side.subject.namespace} that selects it, has"
+        f" {kind} in policyTypes and no rule for {other} on {service(flow)}"
+    ]

@@ -1,0 +1,146 @@
+"""Does a rule match a flow, and if not, what in it does not: the one reading of peers and ports.
+
+Every function returns "" for a match, else the first thing that does not match, as text. So a verdict and its
+explanation cannot disagree.
+
+Source: the Kubernetes API reference (NetworkPolicySpec, networking.k8s.io/v1). Where that leaves the answer to the
+implementation: selectors never mean host-network pods, unless the Topology's ``spec.policy.hostNetworkPeers`` says
+match; an ipBlock matches pod addresses too, unless its ``spec.policy.ipBlockPods`` says ignore; ICMP is let through by
+rules that list no ports, and by those only; a named port means the first container port of the destination pod that
+has both the name and the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.cluster.paths import node_of
+from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import Address, IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
+
+
+def peers_mismatch(
+    cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
+) -> str:
+    """Match ``from`` or ``to``: peers OR, and none at all means everybody.
+
+    ``other`` is the far end, None when it is no endpoint of the lab; ``address`` is its address as the pod that the
+    policy selects sees it.
+    """
+    whys: list[str] = []
+    for peer in rule.peers:
+        why = _peer_mismatch(cluster, policy, peer, other, address)
+        if not why:
+            return ""
+        whys.append(why)
+    return f"peer: {'; or '.join(dict.fromkeys(whys))}" if whys else ""
+
+
+def ports_mismatch(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:
+    """Match ``ports``: items OR, and none at all means every port of every protocol, ICMP included."""
+    if not rule.ports:
+        return ""
+    if port is None:
+        return f"port: the rule lists ports, {protocol} has none"
+    if any(port_matches(item, destination, protocol, port) for item in rule.ports):
+        return ""
+    wanted = " or ".join(_port_text(item, destination) for item in rule.ports)
+    return f"port: {wanted}, asked {port}/{protocol}"
+
+
+def port_matches(item: PolicyPort, destination: Endpoint | None, protocol: str, port: int) -> bool:
+    """Match one item of ``ports``. A numbered port is the destination pod's own, declared or not."""
+    if item.protocol != protocol:
+        return False
+    if item.port is None:
+        return True
+    if isinstance(item.port, str):
+        return container_port(destination, item.port, protocol) == port
+    return item.port <= port <= (item.end_port or item.port)
+
+
+def container_port(destination: Endpoint | None, name: str, protocol: str) -> int | None:
+    """Return the number of a pod's first container port of a name and protocol; None where there is none.
+
+    Nodes and outside hosts name no ports, and a host-network pod cannot be told from its node.
+    """
+    if not isinstance(destination, Pod) or not destination.selectable:
+        return None
+    return next((p.port for p in destination.ports if p.name == name and p.protocol == protocol), None)
+
+
+def _peer_mismatch(
+    cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
+) -> str:
+    if peer.ip_block is not None:
+        if cluster.policy.ip_block_pods == "ignore" and isinstance(other, Pod) and other.selectable:
+            return (
+                f"{_block_text(peer.ip_block)} never means pods such as {other.ref} (spec.policy.ipBlockPods: ignore)"
+            )
+        return "" if peer.ip_block.contains(address) else f"{_block_text(peer.ip_block)}, found {address}"
+    node = node_of(other) if other is not None and cluster.policy.host_network_peers == "match" else None
+    if node is not None:
+        hosted = [pod for pod in cluster.pods_on(node) if pod.attachment == "host"]
+        if any(not _selectors_mismatch(cluster, policy, peer, pod) for pod in hosted):
+            return ""
+        return f"selectors mean pods, and no host-network pod of {node} matches"
+    if not isinstance(other, Pod):
+        return f"selectors mean pods, {_kind_text(other, address)}"
+    if not other.selectable:
+        return f"selectors never mean host-network pods such as {other.ref}"
+    return _selectors_mismatch(cluster, policy, peer, other)
+
+
+def _selectors_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
+    if peer.namespace_selector is None:
+        if other.namespace != policy.meta.namespace:
+            return f"namespace {policy.meta.namespace}, found {other.namespace}"
+    else:
+        why = selector_mismatch(peer.namespace_selector, cluster.namespaces[other.namespace])
+        if why:
+            return f"namespace label {why}"
+    if peer.pod_selector is not None:
+        why = selector_mismatch(peer.pod_selector, other.labels)
+        if why:
+            return f"pod label {why}"
+    return ""
+
+
+def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str:
+    """Return the first requirement that labels do not satisfy and what they have instead; "" when they match."""
+    for key, value in selector.match_labels:
+        if labels.get(key) != value:
+            return f"{key}={value}, {_found(labels, key)}"
+    for requirement in selector.match_expressions:
+        if not requirement.matches(labels):
+            return f"{requirement}, {_found(labels, requirement.key)}"
+    return ""
+
+
+def _found(labels: Mapping[str, str], key: str) -> str:
+    return f"found {key}={labels[key]}" if key in labels else f"found no {key}"
+
+
+def _block_text(block: IPBlock) -> str:
+    but = f" except {', '.join(map(str, block.excepts))}" if block.excepts else ""
+    return f"ipBlock {block.cidr}{but}"
+
+
+def _kind_text(other: Endpoint | None, address: Address) -> str:
+    if isinstance(other, Node):
+        return f"{other.ref} is a node"
+    if isinstance(other, Host):
+        return f"{other.ref} is outside the cluster"
+    return f"{address} is no pod's"
+
+
+def _port_text(item: PolicyPort, destination: Endpoint | None) -> str:
+    if item.port is None:
+        return f"every {item.protocol} port"
+    if isinstance(item.port, str):
+        number = container_port(destination, item.port, item.protocol)
+        owner = destination.ref if destination is not None else "the destination"
+        meaning = f"which is {number} on {owner}" if number is not None else f"which {owner} does not have"
+        return f"{item.port}/{item.protocol} ({meaning})"
+    return f"{item.port}-{item.end_port}/{item.protocol}" if item.end_port else f"{item.port}/{item.protocol}"

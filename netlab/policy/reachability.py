@@ -1,0 +1,62 @@
+"""What can talk to what, as graphs: of endpoints, and of workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from netlab.cluster.flows import Flow, every_pair
+from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.policy.evaluate import evaluate
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+def reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.DiGraph:
+    """Return the allowed pairs as a directed graph of references; ``flows`` are the questions, by default every pair.
+
+    A node of the graph has ``kind`` (pod, node, host) and ``workload`` (see ``workload_of``). An edge has ``allowed``:
+    the (family, protocol, port) that the source may open on the destination, in the order that they were asked.
+    """
+    import networkx as nx
+
+    graph = nx.DiGraph(name=cluster.name)
+    for endpoint in cluster.by_ref.values():
+        graph.add_node(endpoint.ref, kind=type(endpoint).__name__.lower(), workload=workload_of(endpoint))
+    for flow in every_pair(cluster) if flows is None else flows:
+        if flow.destination is None or evaluate(cluster, flow).verdict == "deny":
+            continue
+        edge = (flow.source.ref, flow.destination.ref)
+        if not graph.has_edge(*edge):
+            graph.add_edge(*edge, allowed=[])
+        graph.edges[edge]["allowed"].append((flow.family, flow.protocol, flow.port))
+    return graph
+
+
+def workload_reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.DiGraph:
+    """Return the same by workload: an edge where some pod of one may open something on some pod of the other.
+
+    An edge has ``allowed`` and ``asked``, the numbers of flows; they are equal where everything that was asked is
+    allowed. A workload's edge to itself is about its pods among one another.
+    """
+    import networkx as nx
+
+    graph = nx.DiGraph(name=cluster.name)
+    graph.add_nodes_from(dict.fromkeys(map(workload_of, cluster.by_ref.values())))
+    tally: dict[tuple[str, str], list[int]] = {}
+    for flow in every_pair(cluster) if flows is None else flows:
+        if flow.destination is None:
+            continue
+        counts = tally.setdefault((workload_of(flow.source), workload_of(flow.destination)), [0, 0])
+        counts[0] += evaluate(cluster, flow).verdict == "allow"
+        counts[1] += 1
+    graph.add_edges_from((*edge, {"allowed": yes, "asked": asked}) for edge, (yes, asked) in tally.items() if yes)
+    return graph
+
+
+def workload_of(endpoint: Endpoint) -> str:
+    """Return ``KIND NAMESPACE/NAME`` of what an endpoint belongs to: its workload, or itself where it has none."""
+    if isinstance(endpoint, Pod):
+        return endpoint.workload or f"Pod {endpoint.ref}"
+    return f"{type(endpoint).__name__} {endpoint.name}"

@@ -1,0 +1,175 @@
+"""What is legal but surely not meant: policies, rules and peers that do nothing, or more than they seem to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.errors import Problem
+from netlab.objects.types import Direction, NetworkPolicy, Peer, Rule
+from netlab.policy.evaluate import isolating
+from netlab.policy.mismatch import container_port, port_matches, selector_mismatch
+
+DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
+DNS = (("UDP", 53), ("TCP", 53))
+
+
+def warnings(cluster: Cluster) -> list[Problem]:
+    """Return a warning for everything in the policies that is legal but surely not meant, by policy, then by check."""
+    found: list[Problem] = []
+    for policy in cluster.policies:
+        for check in _CHECKS:
+            found += check(cluster, policy)
+    return found
+
+
+def _warning(policy: NetworkPolicy, path: str, message: str) -> Problem:
+    source = policy.source
+    return Problem(
+        source.file, source.line(path), path, f"NetworkPolicy {policy.meta.key}", message, severity="warning"
+    )
+
+
+def _selected(cluster: Cluster, policy: NetworkPolicy) -> list[Pod]:
+    """Return the pods that a policy applies to."""
+    return [
+        pod
+        for pod in cluster.pods
+        if pod.selectable and pod.namespace == policy.meta.namespace and policy.pod_selector.matches(pod.labels)
+    ]
+
+
+def _meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pods: Iterable[Pod]) -> list[Pod]:
+    """Return the pods that a peer's selectors match, host-network pods among them if ``pods`` has any."""
+    found: list[Pod] = []
+    for pod in pods:
+        if peer.namespace_selector is None:
+            inside = pod.namespace == policy.meta.namespace
+        else:
+            inside = not selector_mismatch(peer.namespace_selector, cluster.namespaces[pod.namespace])
+        if inside and (peer.pod_selector is None or peer.pod_selector.matches(pod.labels)):
+            found.append(pod)
+    return found
+
+
+def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if _selected(cluster, policy):
+        return
+    namespace = policy.meta.namespace
+    here = [pod for pod in cluster.pods if pod.namespace == namespace]
+    path = "spec.podSelector"
+    if not here:
+        yield _warning(policy, "metadata.namespace", f"namespace {namespace!r} has no pods")
+    elif any(policy.pod_selector.matches(pod.labels) for pod in here):
+        yield _warning(
+            policy,
+            path,
+            f"{policy.pod_selector} matches only pods that no policy applies to, such as host-network pods",
+        )
+    else:
+        yield _warning(policy, path, f"{policy.pod_selector} matches no pod of namespace {namespace!r}")
+
+
+def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    for direction, rule in _rules(policy):
+        for i, peer in enumerate(rule.peers):
+            if peer.ip_block is not None:
+                continue
+            path = f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{i}]"
+            meant = _meant(cluster, policy, peer, cluster.pods)
+            if not meant:
+                yield _warning(policy, path, "matches no pod of the lab")
+            elif not any(pod.selectable for pod in meant):
+                yield _warning(policy, path, f"matches only {meant[0].ref}, which selectors never mean")
+
+
+def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    for direction, rule in _rules(policy):
+        if direction == "ingress":
+            destinations, whose = _selected(cluster, policy), "that the policy selects"
+        else:
+            destinations, whose = [pod for pod in cluster.pods if pod.selectable], "that the rule matches"
+            if rule.peers and all(peer.ip_block is None for peer in rule.peers):
+                destinations = [p for peer in rule.peers for p in _meant(cluster, policy, peer, destinations)]
+        for i, port in enumerate(rule.ports):
+            if not isinstance(port.port, str) or not destinations:
+                continue
+            if all(container_port(pod, port.port, port.protocol) is None for pod in destinations):
+                message = f"no pod {whose} has a {port.protocol} port named {port.port!r}"
+                yield _warning(policy, f"{rule.path}.ports[{i}].port", message)
+
+
+def _rules_without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    for direction, rules in (("ingress", policy.ingress), ("egress", policy.egress)):
+        if rules and direction not in policy.policy_types:
+            yield _warning(policy, f"spec.{direction}", f"has no effect: policyTypes has no {direction.capitalize()}")
+
+
+def _cuts_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn once for each pod that cannot ask DNS, at the first policy that isolates it for egress."""
+    cut: dict[tuple[str, ...], list[Pod]] = {}
+    for pod in _selected(cluster, policy):
+        policies = isolating(cluster, pod, "egress")
+        if not policies or policies[0] is not policy:
+            continue
+        rules = [rule for p in policies for rule in p.rules("egress")]
+        missing = tuple(f"{port}/{proto}" for proto, port in DNS if not _opens(cluster, rules, proto, port))
+        if missing:
+            cut.setdefault(missing, []).append(pod)
+    for missing, pods in cut.items():
+        others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
+        message = f"isolates {pods[0].ref}{others} for egress, and no rule allows DNS ({', '.join(missing)})"
+        yield _warning(policy, "spec", message)
+
+
+def _opens(cluster: Cluster, rules: Iterable[Rule], protocol: str, port: int) -> bool:
+    """Say whether some rule allows a port to somebody."""
+    for rule in rules:
+        if not rule.ports:
+            return True
+        for item in rule.ports:
+            owners = cluster.pods if isinstance(item.port, str) else (None,)
+            if any(port_matches(item, owner, protocol, port) for owner in owners):
+                return True
+    return False
+
+
+def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn of a policy of which every pod is opened to all by another policy: policies are a union."""
+    for direction in DIRECTIONS:
+        pods = _selected(cluster, policy)
+        if not pods or not policy.isolates(direction) or _allows_all(policy, direction):
+            continue
+        openers = [next((p for p in isolating(cluster, q, direction) if _allows_all(p, direction)), None) for q in pods]
+        names = sorted({p.meta.key for p in openers if p is not None})
+        if None not in openers:
+            message = f"has no effect: {', '.join(names)} allows all {direction} of every pod that it selects"
+            yield _warning(policy, f"spec.{direction}", message)
+
+
+def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    past = [pod.ref for pod in _selected(cluster, policy) if pod.attachment == "macvlan"]
+    if past:
+        message = f"not enforced on {', '.join(past)}: a macvlan network goes past the node"
+        yield _warning(policy, "spec.podSelector", message)
+
+
+def _allows_all(policy: NetworkPolicy, direction: Direction) -> bool:
+    return any(not rule.peers and not rule.ports for rule in policy.rules(direction))
+
+
+def _rules(policy: NetworkPolicy) -> Iterator[tuple[Direction, Rule]]:
+    for direction in DIRECTIONS:
+        for rule in policy.rules(direction):
+            yield direction, rule
+
+
+_CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
+    _selects_nothing,
+    _peers_that_match_nothing,
+    _names_that_nobody_has,
+    _rules_without_effect,
+    _cuts_dns,
+    _shadowed,
+    _unenforced,
+)

@@ -1,0 +1,122 @@
+"""What ``netlab explain`` says."""
+
+from __future__ import annotations
+
+from builders import cluster, flow, peer, pod, policy, rule, source, topology
+
+from netlab.cluster import Cluster
+from netlab.policy import explain
+
+WEB = pod("shop/web", "app=web", source=source(3, "shop.yaml"))
+DB = pod("shop/db", "app=db", ports=["sql=5432"], source=source(12, "shop.yaml"))
+DENY_ALL = policy("shop/deny-all", ingress=[], source=source(1, "policies.yaml"))
+API = policy(
+    "shop/db-from-api",
+    "app=db",
+    ingress=[rule(peer("app=api"), ports=["sql"])],
+    source=source(10, "policies.yaml", **{"spec__ingress[0]": 16}),
+)
+
+
+def told(of: Cluster, source: str, destination: str, service: str = "80/TCP") -> str:
+    return str(explain(of, flow(of, source, destination, service)))
+
+
+def test_denied() -> None:
+    """A denial names each policy, rule and line, what did not match, and the rule that would have been needed."""
+    text = told(cluster(WEB, DB, DENY_ALL, API), "shop/web", "shop/db", "5432/TCP")
+
+    assert (
+        """\
+shop/web -> shop/db 5432/TCP, IPv4: deny
+  from  shop/web, 10.244.0.3, on node-1, labels app=web (shop.yaml:3)
+  to    shop/db, 10.244.0.2, on node-1, labels app=db (shop.yaml:12)
+  why   ingress of shop/db: NetworkPolicies shop/db-from-api, shop/deny-all isolate it and no rule allows shop/web\
+ on 5432/TCP
+
+Egress of shop/web: allow
+  No NetworkPolicy selects it for egress, so everything is allowed.
+
+Ingress of shop/db: deny
+  NetworkPolicy shop/db-from-api (policies.yaml:10) isolates it
+    spec.ingress[0] (policies.yaml:16) does not match: peer: pod label app=api, found app=web
+  NetworkPolicy shop/deny-all (policies.yaml:1) isolates it
+    it has no ingress rules
+
+To be allowed
+  a rule under spec.ingress of any policy that selects shop/db, with
+    from: podSelector app=web
+    ports: 5432/TCP
+  or none of what isolates it: NetworkPolicies shop/db-from-api, shop/deny-all"""
+        == text
+    )
+
+
+def test_allowed() -> None:
+    """An allowance names the rule and line that allow, and what would have to go."""
+    text = told(cluster(pod("shop/api", "app=api"), DB, DENY_ALL, API), "shop/api", "shop/db", "5432/TCP")
+
+    assert (
+        """\
+Ingress of shop/db: allow
+  NetworkPolicy shop/db-from-api (policies.yaml:10) isolates it
+    spec.ingress[0] (policies.yaml:16) allows it
+  NetworkPolicy shop/deny-all (policies.yaml:1) isolates it
+
+To be denied, either of
+  egress of shop/api: a policy in namespace shop that selects it, has Egress in policyTypes and no rule for shop/db on\
+ 5432/TCP
+  ingress of shop/db: without NetworkPolicy shop/db-from-api spec.ingress[0] (policies.yaml:16)"""
+        in text
+    )
+
+
+def test_no_way() -> None:
+    """Where packets have no way, no policy is to blame and none can help."""
+    of = cluster(topology(hosts={"client": ["192.0.2.1"]}), DB, DENY_ALL)
+
+    assert """\
+host:client -> shop/db 80/TCP, IPv4: deny
+  from  host:client, 192.0.2.1
+  to    shop/db, 10.244.0.2, on node-1, labels app=db (shop.yaml:12)
+  why   no route from outside to the pod addresses of bridge network 'default'
+
+To be allowed
+  No NetworkPolicy can allow it: packets have no way.""" == told(of, "host:client", "shop/db")
+
+
+def test_what_no_policy_can_deny() -> None:
+    """A pod's way to itself is past every policy."""
+    assert "No NetworkPolicy can deny it: shop/db always reaches itself." in told(
+        cluster(DB, DENY_ALL), "shop/db", "shop/db"
+    )
+
+
+def test_nobodys_address() -> None:
+    """An address that nobody has is told as such, with what the egress policies make of it."""
+    text = told(cluster(WEB, policy("shop/out", egress=[rule(peer(cidr="10.0.0.0/8"))])), "shop/web", "203.0.113.9")
+
+    assert "to    no machine of the lab" in text
+    assert "spec.egress[0] does not match: peer: ipBlock 10.0.0.0/8, found 203.0.113.9" in text
+
+
+def test_peers_that_would_help() -> None:
+    """The peer that is proposed is a selector for a pod, with its namespace where that differs, else an ipBlock."""
+    of = cluster(
+        topology(mode="routed", hosts={"client": ["192.0.2.1"]}), pod("ops/x", "app=x"), pod("shop/a"), DB, DENY_ALL
+    )
+
+    assert "from: podSelector {}\n" in told(of, "shop/a", "shop/db")
+    assert "from: namespaceSelector kubernetes.io/metadata.name=ops and, in the same item, podSelector app=x\n" in told(
+        of, "ops/x", "shop/db"
+    )
+    assert "from: ipBlock 192.0.2.1/32\n    with no ports listed\n" in told(of, "host:client", "shop/db", "ICMP")
+
+
+def test_what_is_proposed_helps() -> None:
+    """A rule as proposed turns the verdict."""
+    before = cluster(WEB, DB, DENY_ALL)
+    after = cluster(WEB, DB, DENY_ALL, policy("shop/fix", "app=db", ingress=[rule(peer("app=web"), ports=["80"])]))
+
+    assert "deny" == explain(before, flow(before, "shop/web", "shop/db")).decision.verdict
+    assert "allow" == explain(after, flow(after, "shop/web", "shop/db")).decision.verdict

@@ -1,0 +1,161 @@
+"""What is legal but surely not meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import cluster, peer, pod, policy, rule, source, topology
+
+from netlab.policy import warnings
+
+WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
+DB = pod("x/db", "app=db", ports=["sql=5432"])
+OPS = pod("ops/x", "app=x")
+HOST = pod("x/host", "app=host", host=True, ports=["metrics=9100"])
+DNS = rule(ports=["53/UDP", "53/TCP"])
+
+
+def told(*things: Any) -> list[str]:
+    return [f"{p.object}: {p.path}: {p.message}" for p in warnings(cluster(WEB, DB, OPS, HOST, *things))]
+
+
+WARNED = [
+    pytest.param(
+        [policy("x/p", "app=wbe", ingress=[])],
+        "NetworkPolicy x/p: spec.podSelector: app=wbe matches no pod of namespace 'x'",
+        id="selector that matches nothing",
+    ),
+    pytest.param(
+        [policy("x/p", "app=host", ingress=[])],
+        "NetworkPolicy x/p: spec.podSelector: "
+        "app=host matches only pods that no policy applies to, such as host-network pods",
+        id="selector that matches host-network pods only",
+    ),
+    pytest.param(
+        [policy("y/p", ingress=[])],
+        "NetworkPolicy y/p: metadata.namespace: namespace 'y' has no pods",
+        id="namespace without pods",
+    ),
+    pytest.param(
+        [policy("x/p", ingress=[rule(peer("app=web")), rule(peer("app=db"), peer("app=x"))])],
+        "NetworkPolicy x/p: spec.ingress[1].from[1]: matches no pod of the lab",
+        id="peer of another namespace without a namespaceSelector",
+    ),
+    pytest.param(
+        [policy("x/p", egress=[DNS, rule(peer("app=x", "team=ops"))])],
+        "NetworkPolicy x/p: spec.egress[1].to[0]: matches no pod of the lab",
+        id="peer that matches no namespace",
+    ),
+    pytest.param(
+        [policy("x/p", ingress=[rule(peer("app=host"))])],
+        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, which selectors never mean",
+        id="peer that is a host-network pod",
+    ),
+    pytest.param(
+        [policy("x/p", "app=web", ingress=[rule(ports=["http", "sql"])])],
+        "NetworkPolicy x/p: spec.ingress[0].ports[1].port: no pod that the policy selects has a TCP port named 'sql'",
+        id="named ingress port that the selected pods lack",
+    ),
+    pytest.param(
+        [policy("x/p", egress=[DNS, rule(peer("app=db"), ports=["http"])])],
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'http'",
+        id="named egress port that the peers lack",
+    ),
+    pytest.param(
+        [policy("x/p", "app=web", ingress=[rule(ports=["http/UDP"])])],
+        "NetworkPolicy x/p: spec.ingress[0].ports[0].port: no pod that the policy selects has a UDP port named 'http'",
+        id="named port of another protocol",
+    ),
+    pytest.param(
+        [policy("x/p", egress=[DNS, rule(ports=["metrics"])])],
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'metrics'",
+        id="named port that only a host-network pod has",
+    ),
+    pytest.param(
+        [policy("x/p", ingress=[], egress=[rule()], types="ingress")],
+        "NetworkPolicy x/p: spec.egress: has no effect: policyTypes has no Egress",
+        id="egress rules without the type",
+    ),
+    pytest.param(
+        [policy("x/p", ingress=[rule()], egress=[DNS], types="egress")],
+        "NetworkPolicy x/p: spec.ingress: has no effect: policyTypes has no Ingress",
+        id="ingress rules without the type",
+    ),
+    pytest.param(
+        [policy("x/p", egress=[rule(ports=["443"])])],
+        "NetworkPolicy x/p: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)",
+        id="no DNS",
+    ),
+    pytest.param(
+        [policy("x/p", "app=web", egress=[rule(ports=["53/UDP"])])],
+        "NetworkPolicy x/p: spec: isolates x/web for egress, and no rule allows DNS (53/TCP)",
+        id="no DNS over TCP",
+    ),
+    pytest.param(
+        [policy("x/all", ingress=[rule()]), policy("x/p", "app=web", ingress=[rule(peer("app=db"))])],
+        "NetworkPolicy x/p: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects",
+        id="shadowed ingress",
+    ),
+    pytest.param(
+        [policy("x/all", ingress=[rule()]), policy("x/deny", ingress=[])],
+        "NetworkPolicy x/deny: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects",
+        id="deny-all beside allow-all",
+    ),
+    pytest.param(
+        [policy("x/all", egress=[rule()]), policy("x/p", "app=web", egress=[rule(ports=["443"])])],
+        "NetworkPolicy x/p: spec.egress: has no effect: x/all allows all egress of every pod that it selects",
+        id="shadowed egress",
+    ),
+    pytest.param(
+        [topology(mode="macvlan"), policy("x/p", "app=web", ingress=[])],
+        "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: a macvlan network goes past the node",
+        id="nothing enforces",
+    ),
+]
+
+
+@pytest.mark.parametrize(("things", "expected"), WARNED)
+def test_warned(things: list[object], expected: str) -> None:
+    """What is surely not meant is told once, at the field that says it, and nothing else is told."""
+    assert [expected] == told(*things)
+
+
+SILENT = [
+    pytest.param([], id="no policy"),
+    pytest.param([policy("x/p", ingress=[])], id="default deny of ingress"),
+    pytest.param([policy("x/p", egress=[DNS])], id="DNS by number"),
+    pytest.param([policy("x/p", egress=[rule(ports=["dns/UDP", "dns"])])], id="DNS by name"),
+    pytest.param([policy("x/p", egress=[rule(ports=["/UDP", "50-60"])])], id="DNS by protocol and range"),
+    pytest.param([policy("x/p", egress=[rule(peer(ns=""))])], id="all ports to all pods"),
+    pytest.param([policy("x/p", egress=[]), policy("x/dns", egress=[DNS])], id="DNS by another policy"),
+    pytest.param([policy("x/p", ingress=[rule(peer("app=x", ""))])], id="peer of another namespace"),
+    pytest.param([policy("x/p", ingress=[rule(peer(cidr="192.0.2.0/24"))])], id="ipBlock of nobody in the lab"),
+    pytest.param(
+        [policy("x/all", "app=db", ingress=[rule()]), policy("x/p", ingress=[rule(peer("app=db"))])],
+        id="allow-all of some of the pods",
+    ),
+    pytest.param([policy("x/all", "app=db", ingress=[rule()]), policy("x/no", ingress=[])], id="deny-all but for some"),
+    pytest.param([policy("x/p", ingress=[rule(ports=["sql", "http"])])], id="named ports of some of the pods"),
+]
+
+
+@pytest.mark.parametrize("things", SILENT)
+def test_silent(things: list[object]) -> None:
+    """What is likely meant is not warned of."""
+    assert [] == told(*things)
+
+
+def test_two_deny_policies_warn_of_dns_once() -> None:
+    """Pods that several policies cut from DNS are told at the first of them only."""
+    assert [
+        "NetworkPolicy x/a: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)"
+    ] == [*told(policy("x/a", egress=[]), policy("x/b", egress=[]))]
+
+
+def test_a_warning_is_a_problem_with_a_line() -> None:
+    """A warning has the file and the line of the field, and its severity."""
+    written = source(4, **{"spec__ingress[0]__from[0]": 11})
+    found = warnings(cluster(WEB, policy("x/p", ingress=[rule(peer("app=no"))], source=written)))
+
+    assert [("test.yaml", 11, "warning")] == [(p.file, p.line, p.severity) for p in found]

@@ -1,0 +1,150 @@
+"""The anti-spoof tables: a pod sends only from its own addresses, as policy is keyed on addresses.
+
+One table is for pods on a bridge. They get from other pods only what is sent to their own addresses, too: broadcasts,
+multicast and link-local addresses name no pod, so the policy table has nothing to look up in them; between pods they
+carry ARP and neighbour discovery alone. The bridge family has neither conntrack nor ``meta`` of the bridge on every
+kernel, and this needs neither. It stands before br_netfilter's hook (NF_BR_PRI_BRNF, 0), so that nothing forged reaches
+the policy table. The other is for pods whose link ends at the node itself, before anything reads what they send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.ruleset.elements import Element, Set, Table
+
+_ROUTED = frozenset({"routed"})
+_BRIDGED = frozenset({"bridge", "overlay"})
+
+# What a machine that is no router says about itself and its neighbours (RFC 4861, RFC 3810).
+_SAID = "nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report"
+
+_CHAINS = f"""\
+	# after the two addresses of a frame and those inside of its ARP nothing is left that a pod has to send
+	chain prerouting {{
+		type filter hook prerouting priority -300; policy accept;
+		iifname != @pod_ports accept
+		# br_netfilter passes tagged frames by, and a receiver takes one of VLAN 0 as if it had no tag
+		ether type != {{ ip, ip6, arp }} counter drop
+		iifname . ether saddr . ip saddr @own4 accept
+		iifname . ether saddr . arp saddr ip @own4 iifname . arp saddr ether . arp saddr ip @own4 accept
+		icmpv6 type {{ nd-router-advert, nd-redirect }} counter drop
+		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @targets6 counter drop
+		iifname . ether saddr . ip6 saddr @own6 ip6 saddr != {{ ::, fe80::/10 }} accept
+		iifname . ether saddr . ip6 saddr @own6 icmpv6 type {{ {_SAID} }} accept
+		counter drop
+	}}
+
+	# from one port to another: what names neither an address of the receiver nor a neighbour is none of its business
+	chain forward {{
+		type filter hook forward priority -300; policy accept;
+		oifname != @pod_ports accept
+		oifname . ether daddr . ip daddr @own4 accept
+		oifname . ether daddr . ip6 daddr @own6 ip6 daddr != fe80::/10 accept
+		ether type arp accept
+		icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
+		drop
+	}}
+"""
+
+TABLE = Table(
+    "bridge",
+    (
+        Set("pod_ports", "ifname", about="the node's ends of its pods' links"),
+        Set("own4", "ifname . ether_addr . ipv4_addr", about="what each of them may send from"),
+        Set("own6", "ifname . ether_addr . ipv6_addr", about="and in IPv6, with what neighbour discovery sends from"),
+        Set("targets6", "iifname . @th,64,128", about="what a neighbour advertisement of each may be about"),
+    ),
+    _CHAINS,
+    ("A pod on a bridge sends only from its own addresses; other ports are none of this table's business.",),
+)
+
+_ROUTED_CHAINS = """\
+	# its ARP goes no further than its own link, whose node end asks nobody
+	chain prerouting {
+		type filter hook prerouting priority raw; policy accept;
+		iifname != @routed_ports accept
+		iifname . ether saddr . ip saddr @routed4 accept
+		iifname . ether saddr . ip6 saddr @routed6 accept
+		counter drop
+	}
+"""
+
+ROUTED_TABLE = Table(
+    "inet",
+    (
+        Set("routed_ports", "ifname", about="the node's ends of its routed pods' links"),
+        Set("routed4", "ifname . ether_addr . ipv4_addr", about="what each of them may send from"),
+        Set(
+            "routed6", "ifname . ether_addr . ipv6_addr", about="and in IPv6, with what neighbour discovery sends from"
+        ),
+    ),
+    _ROUTED_CHAINS,
+    ("A routed pod sends only from its own addresses; other ports are none of this table's business.",),
+    "netlab_routed",
+)
+
+
+def tables(cluster: Cluster) -> tuple[Table, ...]:
+    """Return the anti-spoof tables that the nodes of a cluster need."""
+    if any(network.mode in _ROUTED for network in cluster.networks):
+        return TABLE, ROUTED_TABLE
+    return (TABLE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The node's end of a pod's link: its interface name there, and the pod's MAC address."""
+
+    ifname: str
+    mac: str
+
+
+def senders(cluster: Cluster, node: str, ports: Mapping[str, Port]) -> dict[str, dict[str, Element]]:
+    """Return the elements of the anti-spoof tables for a node's pods.
+
+    Raises:
+      KeyError: if ``ports`` lacks one of them, by its reference; a pod whose port is not known could send anything.
+    """
+    found: dict[str, dict[str, Element]] = {}
+    for kinds, ports_set, own in ((_BRIDGED, "pod_ports", "own"), (_ROUTED, "routed_ports", "routed")):
+        pods = [pod for pod in cluster.pods_on(node) if pod.attachment in kinds]
+        found[ports_set], found[f"{own}4"], found[f"{own}6"] = _senders(pods, ports)
+    return {**found, "targets6": _targets(found["own6"])}
+
+
+def _senders(pods: Iterable[Pod], ports: Mapping[str, Port]) -> tuple[dict[str, Element], ...]:
+    """Return the ports of some pods, and what each may send from in IPv4 and in IPv6."""
+    names: dict[str, Element] = {}
+    own4: dict[str, Element] = {}
+    own6: dict[str, Element] = {}
+    for pod in pods:
+        port, element = ports[pod.ref], Element(comment=pod.ref)
+        names[f'"{port.ifname}"'] = element
+        for address in pod.addresses:
+            own = own4 if address.version == 4 else own6
+            own[f'"{port.ifname}" . {port.mac} . {address}'] = element
+        if any(address.version == 6 for address in pod.addresses):
+            for address in (_link_local(port.mac), IPv6Address("::")):
+                own6[f'"{port.ifname}" . {port.mac} . {address}'] = element
+    return names, own4, own6
+
+
+def _targets(own6: Mapping[str, Element]) -> dict[str, Element]:
+    """Return the elements of ``targets6``; nft 1.0.6 has no name for the field, so the address is its number."""
+    targets: dict[str, Element] = {}
+    for key, element in own6.items():
+        port, _, address = key.split(" . ")
+        if address != "::":
+            targets[f"{port} . {int(IPv6Address(address)):#034x}"] = element
+    return targets
+
+
+def _link_local(mac: str) -> IPv6Address:
+    """Return the link-local address that the kernel makes of a MAC address (RFC 4291, appendix A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    identifier = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])
+    return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)

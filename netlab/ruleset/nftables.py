@@ -1,0 +1,71 @@
+"""A node's nftables ruleset: tables whose text is constant, the elements of their sets, and the file that says it all.
+
+Written for nft 1.0.6 and later (nftables.org, man page nft(8)): a table is replaced by adding, deleting and defining
+it in one file, as ``destroy`` came with 1.0.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from netlab.ruleset.difference import count, difference
+from netlab.ruleset.elements import Element, Set, Table, element_texts, replacement
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """Everything nftables holds in one node: ``tables`` is the static part, ``elements`` what fills its sets.
+
+    ``elements`` maps the name of a set, unique over the tables, to its elements by key. ``notes`` has, by set, lines
+    for readers on what is deliberately not in it.
+    """
+
+    lab: str
+    node: str
+    tables: tuple[Table, ...]
+    elements: Mapping[str, Mapping[str, Element]]
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+    @property
+    def sets(self) -> dict[str, tuple[Table, Set]]:
+        """Every set by name, with its table."""
+        return {s.name: (table, s) for table in self.tables for s in table.sets}
+
+    def text(self) -> str:
+        """Return the nft file that makes a node's tables exactly these, whatever they were, in one transaction."""
+        return "\n".join(self._lines()) + "\n"
+
+    def difference(self, new: Ruleset) -> str:
+        """Return what ``netlab.ruleset.difference`` says of this ruleset and a new one."""
+        return difference(self, new)
+
+    def count(self, new: Ruleset) -> int:
+        """Return what ``netlab.ruleset.count`` says of this ruleset and a new one."""
+        return count(self, new)
+
+    def _lines(self) -> Iterator[str]:
+        yield f"# nftables ruleset of node {self.node} in lab {self.lab}, made by netlab from its NetworkPolicies."
+        for table in self.tables:
+            yield ""
+            yield from (f"# {line}" for line in table.about)
+            yield from replacement(table.title)
+            yield f"table {table.title} {{"
+            for declared in table.sets:
+                yield from self._set_lines(declared)
+                yield ""
+            yield table.chains.rstrip("\n")
+            yield "}"
+
+    def _set_lines(self, declared: Set) -> Iterator[str]:
+        yield f"\t# {declared.about}"
+        yield f"\t{declared.kind} {declared.name} {{"
+        yield f"\t\t{declared.type}" + (f" : {declared.value}" if declared.value else "")
+        if declared.interval:
+            yield "\t\tflags interval"
+        yield from (f"\t\t# {note}" for note in self.notes.get(declared.name, ()))
+        if elements := self.elements.get(declared.name):
+            yield "\t\telements = {"
+            yield ",\n".join(f"\t\t\t{line}" for line in element_texts(elements))
+            yield "\t\t}"
+        yield "\t}"

@@ -1,0 +1,97 @@
+"""The partition of an address space that ipBlocks induce: disjoint ranges, each with the blocks that match it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
+
+from netlab.objects.types import Address, IPBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Addresses ``first`` to ``last``, inclusive, as integers; ``blocks`` names every ipBlock that matches them."""
+
+    first: int
+    last: int
+    blocks: frozenset[str]
+
+
+def partition(blocks: Mapping[str, IPBlock], family: int) -> tuple[Range, ...]:
+    """Return the ranges of an IP family that at least one of the blocks matches: ascending, disjoint, maximal.
+
+    Neighbours with the same blocks are one range, as an interval set refuses overlaps and costs by the element.
+    """
+    enter: defaultdict[int, set[str]] = defaultdict(set)
+    leave: defaultdict[int, set[str]] = defaultdict(set)
+    for name, block in blocks.items():
+        if block.cidr.version == family:
+            for first, last in _spans(block):
+                enter[first].add(name)
+                leave[last + 1].add(name)
+
+    found: list[Range] = []
+    inside: set[str] = set()
+    begin = 0
+    for point in sorted({*enter, *leave}):
+        if inside:
+            found.append(Range(begin, point - 1, frozenset(inside)))
+        inside = (inside - leave[point]) | enter[point]
+        begin = point
+    return tuple(_joined(found))
+
+
+def blocks_at(ranges: tuple[Range, ...], address: Address) -> frozenset[str]:
+    """Return the names of the blocks that match an address, by bisection of its family's partition."""
+    number = int(address)
+    index = bisect_right(ranges, number, key=lambda r: r.first) - 1
+    if index < 0 or ranges[index].last < number:
+        return frozenset()
+    return ranges[index].blocks
+
+
+def range_text(found: Range, family: int) -> str:
+    """Return a range as nft lists it: an address, a prefix where it is one, else ``FIRST-LAST``."""
+    address = IPv4Address if family == 4 else IPv6Address
+    network = IPv4Network if family == 4 else IPv6Network
+    size = found.last - found.first + 1
+    if size == 1:
+        return str(address(found.first))
+    if size & (size - 1) == 0 and found.first % size == 0:
+        return str(network((found.first, address(0).max_prefixlen - size.bit_length() + 1)))
+    return f"{address(found.first)}-{address(found.last)}"
+
+
+def _spans(block: IPBlock) -> Iterator[tuple[int, int]]:
+    """Yield the block's disjoint spans: its cidr less its excepts, which may overlap one another."""
+    cursor, end = int(block.cidr.network_address), int(block.cidr.broadcast_address)
+    holes: list[IPv4Network | IPv6Network] = [
+        *collapse_addresses([e for e in block.excepts if isinstance(e, IPv4Network) and block.cidr.version == 4]),
+        *collapse_addresses([e for e in block.excepts if isinstance(e, IPv6Network) and block.cidr.version == 6]),
+    ]
+    for hole in holes:
+        first, last = int(hole.network_address), int(hole.broadcast_address)
+        if cursor > end or first > end:
+            break
+        if first > cursor:
+            yield cursor, first - 1
+        cursor = max(cursor, last + 1)
+    if cursor <= end:
+        yield cursor, end
+
+
+def _joined(ranges: list[Range]) -> Iterator[Range]:
+    """Yield the ranges with touching neighbours of the same blocks made one."""
+    current: Range | None = None
+    for found in ranges:
+        if current and current.last + 1 == found.first and current.blocks == found.blocks:
+            current = Range(current.first, found.last, current.blocks)
+            continue
+        if current:
+            yield current
+        current = found
+    if current:
+        yield current

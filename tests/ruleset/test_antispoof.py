@@ -1,0 +1,56 @@
+"""The anti-spoof table: what each port may send from."""
+
+import pytest
+
+from netlab.ruleset import Port, compile_rulesets
+from netlab.ruleset.antispoof import senders
+
+
+def test_senders_of_a_node(build):
+    """Each bridged pod of the node has its port, and its own address with its own MAC."""
+    members = [
+        build.pod("x/a", "10.244.0.2"),
+        build.pod("x/b", "10.244.0.3", node="node-2"),
+        build.pod("x/host", "100.64.0.1", attachment="host"),
+        build.pod("x/none", attachment="none"),
+    ]
+    cluster = build.cluster(members, [], nodes=("node-1", "node-2"))
+    found = senders(cluster, "node-1", {"x/a": Port("veth1", "02:00:00:00:00:01")})
+
+    assert ['"veth1"'] == list(found["pod_ports"])
+    assert ['"veth1" . 02:00:00:00:00:01 . 10.244.0.2'] == list(found["own4"])
+    assert {} == found["own6"]
+
+
+def test_senders_of_ipv6(build):
+    """Neighbour discovery sends from the link-local and from the unspecified address as well."""
+    cluster = build.cluster([build.pod("x/a", "10.244.0.2", "fd00::2")], [])
+    found = senders(cluster, "node-1", {"x/a": Port("veth1", "02:00:00:00:00:01")})
+
+    assert ["fd00::2", "fe80::ff:fe00:1", "::"] == [key.split(" . ")[2] for key in found["own6"]]
+
+
+def test_advertisements_of_ipv6(build):
+    """About a pod's own addresses; the number is how nft writes a field that it has no name for."""
+    cluster = build.cluster([build.pod("x/a", "fd00::2")], [])
+    found = senders(cluster, "node-1", {"x/a": Port("veth1", "02:00:00:00:00:01")})
+
+    assert [
+        '"veth1" . 0xfd000000000000000000000000000002',
+        '"veth1" . 0xfe80000000000000000000fffe000001',
+    ] == list(found["targets6"])
+
+
+def test_pod_without_a_known_port_is_an_error(build):
+    """A pod whose port is not guarded could send anything."""
+    cluster = build.cluster([build.pod("x/a", "10.244.0.2")], [])
+
+    with pytest.raises(KeyError, match="x/a"):
+        compile_rulesets(cluster, {})
+
+
+def test_without_ports_there_is_no_table(build):
+    """Who does not know the ports yet gets the policy alone."""
+    text = compile_rulesets(build.cluster([build.pod("x/a", "10.244.0.2")], []))["node-1"].text()
+
+    assert "bridge netlab" not in text

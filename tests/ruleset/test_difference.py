@@ -1,0 +1,133 @@
+"""The step between two rulesets touches what differs, and nothing else."""
+
+import dataclasses
+
+from netlab.ruleset import Port, compile_rulesets, count, difference
+
+
+def touched(old, new):
+    """The (verb, set, first word of each line) of a difference."""
+    found, verb = [], ""
+    for line in difference(old, new).splitlines():
+        if line.endswith("{"):
+            verb = " ".join(line.split()[i] for i in (0, 4))
+        elif line != "}":
+            found.append(f"{verb} {line.split()[0].rstrip(',')}")
+    return found
+
+
+def shop(build, *more, labels="app=web", **kwargs):
+    members = [
+        build.pod("shop/db", "10.244.0.2", labels="app=db"),
+        build.pod("shop/web", "10.244.0.3", labels=labels),
+        *more,
+    ]
+    policies = kwargs.get("policies") or [
+        build.policy("shop/db", "app=db", ingress=[build.rule(build.pods("app=web"), build.port(5432))]),
+        build.policy("shop/web", "app=web", egress=[build.rule(build.port(53, "UDP"))]),
+    ]
+    return compile_rulesets(build.cluster(members, policies), kwargs.get("ports"))["node-1"]
+
+
+def test_nothing_differs(build):
+    """Equal rulesets need no transaction."""
+    assert "" == difference(shop(build), shop(build))
+    assert 0 == count(shop(build), shop(build))
+
+
+def test_new_pod_with_known_labels(build):
+    """A pod like another one is its own elements: identity and class."""
+    new = shop(build, build.pod("shop/web-2", "10.244.0.4", labels="app=web"))
+
+    assert ["add id4 10.244.0.4", "add eg4 10.244.0.4"] == touched(shop(build), new)
+    assert ["delete id4 10.244.0.4", "delete eg4 10.244.0.4"] == touched(new, shop(build))
+    assert 2 == count(shop(build), new)
+
+
+def test_new_pod_that_no_policy_means(build):
+    """A pod that neither isolates nor matches costs nothing."""
+    assert "" == difference(shop(build), shop(build, build.pod("ops/a", "10.244.0.4")))
+
+
+def test_relabelled_pod(build):
+    """A map's value changes by delete and add in one transaction."""
+    old, new = shop(build), shop(build, labels="app=db")
+    kinds = {line.split()[1] for line in touched(old, new)}
+
+    assert "delete id4 10.244.0.3" in touched(old, new)
+    assert "add in4 10.244.0.3" in touched(old, new)
+    assert {"id4", "in4", "eg4", "in_l3l4", "eg_l4"} == kinds
+
+
+def test_changed_value_is_deleted_first(build):
+    """Moving from one identity to another touches the pod's element twice and counts once."""
+    blue, green = (build.rule(build.pods(f"app={n}"), build.port(80)) for n in ("blue", "green"))
+    policies = [build.policy("shop/db", "app=db", ingress=[blue, green])]
+    keep = [build.pod(f"shop/{n}", f"10.244.0.{i}", labels=f"app={n}") for i, n in ((8, "blue"), (9, "green"))]
+    old = shop(build, *keep, labels="app=blue", policies=policies)
+    new = shop(build, *keep, labels="app=green", policies=policies)
+
+    assert ["delete id4 10.244.0.3", "add id4 10.244.0.3"] == touched(old, new)
+    assert 1 == count(old, new) == old.count(new)
+    assert difference(old, new) == old.difference(new)
+
+
+def test_changed_port(build):
+    """An edited rule is its entries, not its class nor the pods."""
+    policies = [
+        build.policy("shop/db", "app=db", ingress=[build.rule(build.pods("app=web"), build.port(p))]) for p in (80, 81)
+    ]
+    old, new = (shop(build, policies=[p]) for p in policies)
+
+    assert {"delete in_l3l4", "add in_l3l4"} == {line.rsplit(" ", 1)[0] for line in touched(old, new)}
+    assert 2 == count(old, new)
+
+
+def test_comments_alone_are_no_difference(build):
+    """A comment is for readers; it is not worth a transaction."""
+    old = shop(build)
+    elements = {
+        name: {key: dataclasses.replace(e, comment="other") for key, e in found.items()}
+        for name, found in old.elements.items()
+    }
+
+    assert "" == difference(old, dataclasses.replace(old, elements=elements))
+
+
+def test_changed_tables_are_replaced_whole(build):
+    """Where the static part differs the new text replaces it, and a table that is no more is deleted."""
+    ports = {"shop/db": Port("veth1", "02:00:00:00:00:01"), "shop/web": Port("veth2", "02:00:00:00:00:02")}
+    plain, guarded = shop(build), shop(build, ports=ports)
+
+    assert guarded.text() == difference(plain, guarded)
+    assert f"table bridge netlab\ndelete table bridge netlab\n{plain.text()}" == difference(guarded, plain)
+
+
+def test_new_bridged_pod_with_its_port(build):
+    """The anti-spoof table changes by elements too."""
+    ports = {f"shop/{n}": Port(f"veth{n}", "02:00:00:00:00:01") for n in ("db", "web", "web-2")}
+    new = shop(build, build.pod("shop/web-2", "10.244.0.4", labels="app=web"), ports=ports)
+
+    assert [
+        "add id4 10.244.0.4",
+        "add eg4 10.244.0.4",
+        'add pod_ports "vethweb-2"',
+        'add own4 "vethweb-2"',
+    ] == touched(shop(build, ports=ports), new)
+
+
+def test_interval_sets_are_written_anew(build):
+    """nft cannot be trusted with deletes beside adds in one interval set, so such a set is flushed and filled."""
+    blocks = [build.block("10.0.0.0/8"), build.block("192.0.2.0/24"), build.block("255.255.255.255/32")]
+    old, new = (
+        shop(build, policies=[build.policy("shop/db", "app=db", ingress=[build.rule(*found, build.port(80))])])
+        for found in (blocks[:2], blocks[1:])
+    )
+    lines = difference(old, new).splitlines()
+
+    assert "flush map inet netlab cidr4" in lines
+    assert ["192.0.2.0/24", "255.255.255.255"] == [
+        line.split()[0] for line in lines[lines.index("add element inet netlab cidr4 {") + 1 :][:2]
+    ]
+    assert not any(line.startswith("delete element inet netlab cidr4") for line in lines)
+    assert "masq4" not in difference(old, new)

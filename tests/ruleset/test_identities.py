@@ -1,0 +1,118 @@
+"""Identities: which addresses share one."""
+
+from ipaddress import ip_address
+
+from netlab.ruleset.identities import identify, views
+
+
+def marks_of(cluster):
+    """The mark of every pod address by pod; None where no peer matches it."""
+    found = identify(cluster)
+    return {ref: found.marks.get(signature) for (ref, _), signature in found.pods.items()}
+
+
+def test_pods_that_the_same_peers_match_share_an_identity(build):
+    """Labels that no selector reads make no difference."""
+    members = [
+        build.pod("shop/a", "10.244.0.1", labels="app=web version=1"),
+        build.pod("shop/b", "10.244.0.2", labels="app=web version=2"),
+        build.pod("shop/c", "10.244.0.3", labels="app=db"),
+    ]
+    marks = marks_of(
+        build.cluster(members, [build.policy("shop/p", ingress=[build.rule(build.pods("app=web"), build.pods())])])
+    )
+
+    assert marks["shop/a"] == marks["shop/b"]
+    assert marks["shop/a"] != marks["shop/c"]
+
+
+def test_pod_selector_alone_is_of_the_policys_namespace(build):
+    """The same podSelector in another namespace is another peer."""
+    members = [build.pod("x/a", "10.244.0.1", labels="app=web"), build.pod("y/a", "10.244.0.2", labels="app=web")]
+    marks = marks_of(build.cluster(members, [build.policy("x/p", ingress=[build.rule(build.pods("app=web"))])]))
+
+    assert marks["x/a"] is not None
+    assert marks["y/a"] is None
+
+
+def test_rules_of_a_direction_that_does_not_count_make_no_identity(build):
+    """Peers in egress rules of a policy that isolates for ingress only are not in use."""
+    policy = build.policy("x/p", ingress=[])
+    unused = type(policy)(policy.meta, policy.pod_selector, policy.policy_types, (), (build.rule(build.pods()),))
+
+    assert {"x/a": None} == marks_of(build.cluster([build.pod("x/a", "10.244.0.1")], [unused]))
+
+
+def test_ip_block_is_part_of_a_pods_identity(build):
+    """An ipBlock matches pod addresses too, less its excepts."""
+    members = [build.pod("x/a", "10.244.0.1"), build.pod("x/b", "10.244.0.2"), build.pod("x/c", "10.244.9.9")]
+    peer = build.block("10.244.0.0/24", "10.244.0.2/32")
+    found = identify(build.cluster(members, [build.policy("x/p", egress=[build.rule(peer)])]))
+
+    assert {"10.244.0.0/24 except 10.244.0.2/32"} == found.pods["x/a", ip_address("10.244.0.1")]
+    assert set() == found.pods["x/b", ip_address("10.244.0.2")]
+    assert set() == found.pods["x/c", ip_address("10.244.9.9")]
+
+
+def test_named_port_in_an_egress_rule_tells_pods_apart_by_its_number(build):
+    """The same labels but another number behind the name are another identity; ingress rules need none."""
+    members = [
+        build.pod("x/a", "10.244.0.1", ports="http=80/TCP"),
+        build.pod("x/b", "10.244.0.2", ports="http=8080/TCP"),
+        build.pod("x/c", "10.244.0.3", ports="http=80/UDP"),
+    ]
+    egress = marks_of(build.cluster(members, [build.policy("x/p", egress=[build.rule(build.port("http"))])]))
+    ingress = marks_of(build.cluster(members, [build.policy("x/p", ingress=[build.rule(build.port("http"))])]))
+
+    assert None not in (egress["x/a"], egress["x/b"])
+    assert egress["x/a"] != egress["x/b"]
+    assert egress["x/c"] is None
+    assert {None} == set(ingress.values())
+
+
+def test_first_container_port_of_a_name_counts(build):
+    """Two containers with one port name: the first one's number stands, as for Services."""
+    member = build.pod("x/a", "10.244.0.1", ports="http=80/TCP http=8080/TCP")
+    found = identify(build.cluster([member], [build.policy("x/p", egress=[build.rule(build.port("http"))])]))
+
+    assert {("http", "TCP", 80)} == found.pods["x/a", ip_address("10.244.0.1")]
+
+
+def test_host_network_pods_have_no_identity(build):
+    """Their address is the node's; selectors never mean them."""
+    members = [build.pod("x/a", "100.64.0.1", attachment="host"), build.pod("x/none", attachment="none")]
+
+    assert {} == marks_of(build.cluster(members, [build.policy("x/p", ingress=[build.rule(build.pods())])]))
+
+
+def test_identity_stays_put_when_a_pod_comes(build):
+    """A new pod changes no other pod's number, whether its labels are known or not."""
+    members = [build.pod("x/a", "10.244.0.1", labels="app=a"), build.pod("x/b", "10.244.0.2", labels="app=b")]
+    policies = [build.policy("x/p", ingress=[build.rule(build.pods("app=a"), build.pods("app"))])]
+    before = marks_of(build.cluster(members[:1], policies))
+    after = marks_of(build.cluster(members, policies))
+
+    assert before["x/a"] == after["x/a"]
+
+
+def test_bridge_pods_of_other_nodes_are_not_met(build):
+    """Each node's bridge is its own and may repeat addresses: a node meets the pod that has the address there."""
+    members = [build.pod("x/a", "10.244.0.2", node="node-1"), build.pod("x/b", "10.244.0.2", node="node-2")]
+    cluster = build.cluster(
+        members, [build.policy("x/p", ingress=[build.rule(build.pods())])], nodes=("node-1", "node-2", "node-3")
+    )
+    met = {
+        node: [p.ref for p, _ in seen.pods.values()]
+        for seen, nodes in views(cluster, identify(cluster))
+        for node in nodes
+    }
+
+    assert {"node-1": ["x/a"], "node-2": ["x/b"], "node-3": []} == met
+
+
+def test_overlay_pods_are_met_everywhere(build):
+    """Nodes that have no bridge pods share one view of all pods."""
+    members = [build.pod("x/a", "10.244.0.2", node="node-1", attachment="overlay")]
+    cluster = build.cluster(members, [], nodes=("node-1", "node-2"), mode="overlay")
+
+    assert [("node-1", "node-2")] == [nodes for _, nodes in views(cluster, identify(cluster))]

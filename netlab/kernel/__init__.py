@@ -1,0 +1,1 @@
+"""The only room that speaks to Linux: namespaces, netlink, nft, settings, user namespaces."""

@@ -1,0 +1,327 @@
+"""The real kernel: namespaces made and removed, their contents read, changes applied in few netlink batches."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from netlab.errors import KernelError
+from netlab.kernel import netns, nft, processes, rtnl, sysctl
+from netlab.kernel.netlink import Message, Netlink
+from netlab.kernel.state import (
+    Change,
+    ForwardingEntry,
+    InterfaceAddress,
+    Item,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    Sysctl,
+)
+
+_SETTLE_SECONDS = 5.0
+# A veth whose two ends have the same index is announced by the kernel's link watch at most once a second
+# (linkwatch_urgent_event, net/core/link_watch.c), and until then its bridge port does not forward.
+_FIRST_PORT_INDEX = 100
+
+
+class Kernel(Protocol):
+    """What netlab asks of a kernel. The real one is ``Linux``; ``netlab.testing.FakeKernel`` keeps it in memory."""
+
+    def create(self, names: Sequence[str]) -> None:
+        """Make and pin namespaces; raises AlreadyExists, HostError."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """End what runs in the namespaces and unpin them; those that are not there are passed over."""
+
+    def exists(self, name: str) -> bool:
+        """Say whether a namespace is pinned under the name."""
+
+    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+        """Return what a namespace holds, with the named settings; raises NotFound."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out changes: deletions first, then settings, links, addresses, routes, neighbours.
+
+        Raises:
+          KernelError: for the first change that the kernel refuses, when all others were tried.
+        """
+
+    def nft(self, name: str, script: str) -> None:
+        """Run an nft script in a namespace as one transaction; raises KernelError."""
+
+    def holds(self, name: str, script: str) -> bool:
+        """Say whether a namespace's ruleset is exactly what the script makes of an empty one."""
+
+    def settle(self, names: Sequence[str]) -> None:
+        """Return when every link of the namespaces carries traffic; raises KernelError after five seconds."""
+
+    def close(self) -> None:
+        """Let go of what is open; the namespaces stay."""
+
+
+@dataclass
+class _Handle:
+    """An open namespace: its netlink socket, its file descriptor, and the indexes of its links by name.
+
+    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix.
+    """
+
+    netlink: Netlink
+    fd: int
+    indexes: dict[str, int] = field(default_factory=lambda: {"lo": 1})
+    torn: set[InterfaceAddress] = field(default_factory=set)
+
+    def next_index(self, first: int = 2, other: int = 0) -> int:
+        """Return a free index from ``first`` on that is not that of the link's other end."""
+        index = max(first, *(i + 1 for i in self.indexes.values()))
+        return index + 1 if index == other else index
+
+    def close(self) -> None:
+        self.netlink.close()
+        os.close(self.fd)
+
+
+class Linux:
+    """The kernel of this host, through one netlink socket per namespace. Not for use by two threads at once."""
+
+    def __init__(self) -> None:
+        self._handles: dict[str, _Handle] = {}
+
+    def create(self, names: Sequence[str]) -> None:
+        with netns.at_home():
+            for name in names:
+                netns.create(name)
+                self._handles[name] = self._open()
+
+    def remove(self, names: Sequence[str]) -> None:
+        inodes = [inode for name in names if (inode := netns.inode(name)) is not None]
+        if inodes:
+            processes.end(inodes)
+        for name in names:
+            handle = self._handles.pop(name, None)
+            if handle is not None:
+                handle.close()
+            netns.remove(name)
+
+    def exists(self, name: str) -> bool:
+        return netns.exists(name)
+
+    def close(self) -> None:
+        while self._handles:
+            self._handles.popitem()[1].close()
+
+    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+        netlink = self._handle(name).netlink
+        links = rtnl.read_links(netlink)
+        names = {link.index: link.link.name for link in links}
+        self._handle(name).indexes = {name: index for index, name in names.items()}
+        items: list[Item] = [link.link for link in links]
+        routes, connected = rtnl.read_routes(netlink, names)
+        addresses = rtnl.read_addresses(netlink, names)
+        torn = {a for a in addresses if _has_prefix(a) and (a.interface.network, a.dev) not in connected}
+        self._handle(name).torn = torn
+        items += [address for address in addresses if address not in torn]
+        # An address without the route of its prefix has to be set anew, and takes along what depends on it: routes, and
+        # with a device's last address the neighbours on it.
+        items += [] if torn else routes
+        items += [] if torn else rtnl.read_neighbours(netlink, names)
+        with netns.inside(name):
+            for setting in sysctls:
+                value = sysctl.read(setting)
+                if value is not None:
+                    items.append(Sysctl(setting, value))
+        return Namespace(name, frozenset(items))
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        failures: list[KernelError] = []
+        by_namespace: dict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            by_namespace[change.namespace].append(change)
+        for name, wanted in by_namespace.items():
+            failures += self._delete(name, [c.item for c in wanted if c.verb == "delete"])
+        for name, wanted in by_namespace.items():
+            settings = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl)]
+            if settings:
+                with netns.inside(name):
+                    for setting in settings:
+                        sysctl.write(setting.name, setting.value)
+        peers = {
+            (c.namespace, c.item.name): c.item
+            for c in changes
+            if c.verb == "add" and isinstance(c.item, Link) and c.item.peer is not None and not c.item.owner
+        }
+        made: set[tuple[str, str]] = set()
+        for name, wanted in by_namespace.items():
+            links = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Link) and c.item.parent is None]
+            failures += self._add_links(name, links, peers, made)
+        failures += self._add_children(changes, made)
+        for name, wanted in by_namespace.items():
+            raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
+            failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
+        if failures:
+            raise failures[0]
+
+    def nft(self, name: str, script: str) -> None:
+        nft.run(name, script)
+
+    def holds(self, name: str, script: str) -> bool:
+        return nft.holds(name, script)
+
+    def settle(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        for name in names:
+            pause = 0.0005
+            while True:
+                links = rtnl.read_links(self._handle(name).netlink)
+                waiting = [r.link.name for r in links if r.link.up and not r.ready]
+                if not waiting:
+                    break
+                if time.monotonic() > deadline:
+                    raise KernelError(f"{name}: waiting for links", 0, f"{', '.join(waiting)} never carried traffic")
+                time.sleep(pause)
+                pause = min(pause * 2, 0.05)
+
+    # --- one namespace ------------------------------------------------------------------------------------------
+
+    def _open(self) -> _Handle:
+        if not self._handles:
+            # Two descriptors for each of a thousand pods; the soft limit is 1,024 on most systems.
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return _Handle(Netlink(), os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+    def _handle(self, name: str) -> _Handle:
+        handle = self._handles.get(name)
+        if handle is None:
+            with netns.inside(name):
+                handle = self._open()
+            handle.indexes = {r.link.name: r.index for r in rtnl.read_links(handle.netlink)}
+            self._handles[name] = handle
+        return handle
+
+    @contextlib.contextmanager
+    def _run(self, name: str, failures: list[KernelError], *, ignore: Sequence[int] = ()) -> Iterator[list[Message]]:
+        messages: list[Message] = []
+        yield messages
+        if messages:
+            for message, error in self._handle(name).netlink.transact(messages, ignore=ignore):
+                failures.append(KernelError.of(f"{name}: {message.label}", error.errno, str(error).split(": ", 1)[-1]))
+
+    def _delete(self, name: str, items: Sequence[Item]) -> list[KernelError]:
+        failures: list[KernelError] = []
+        if not items:
+            return failures
+        handle = self._handle(name)
+        # What went with its link or its peer's namespace is gone already: ENODEV, ESRCH, EADDRNOTAVAIL, ENOENT.
+        with self._run(name, failures, ignore=(2, 3, 19, 99)) as messages:
+            for item in items:
+                if isinstance(item, Sysctl) or _device(item) not in handle.indexes:
+                    continue
+                index = handle.indexes[_device(item)]
+                if isinstance(item, Link):
+                    messages.append(rtnl.delete_link(item.name, index))
+                else:
+                    messages.append(_message(item, index, delete=True))
+        for item in items:
+            if isinstance(item, Link):
+                handle.indexes.pop(item.name, None)
+        return failures
+
+    def _add_links(
+        self, name: str, links: Sequence[Link], peers: dict[tuple[str, str], Link], made: set[tuple[str, str]]
+    ) -> list[KernelError]:
+        failures: list[KernelError] = []
+        if not links:
+            return failures
+        handle = self._handle(name)
+        with self._run(name, failures) as messages:
+            for link in sorted(links, key=lambda item: (bool(item.master), item.kind == "veth")):
+                if (name, link.name) in made:
+                    continue  # its other end's namespace came first; _add_rest raises it
+                if link.name in handle.indexes:
+                    messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes))
+                    if link.master:
+                        messages.append(rtnl.set_hairpin(link, handle.indexes[link.name]))
+                elif link.peer is None:
+                    index = handle.indexes[link.name] = handle.next_index()
+                    messages.append(rtnl.new_link(link, index, handle.indexes))
+                elif link.owner:
+                    other = self._handle(link.peer[0])
+                    index = handle.indexes[link.name] = handle.next_index(_FIRST_PORT_INDEX)
+                    other_index = other.indexes[link.peer[1]] = other.next_index(other=index)
+                    peer = (peers[link.peer], other_index, other.fd)
+                    made.add(link.peer)
+                    messages.append(rtnl.new_link(link, index, handle.indexes, peer))
+                    if link.hairpin:
+                        messages.append(rtnl.set_hairpin(link, index))
+        return failures
+
+    def _add_children(self, changes: Sequence[Change], made: set[tuple[str, str]]) -> list[KernelError]:
+        """Make the links that stand on others, when those are there and up; the parent's namespace makes them."""
+        failures: list[KernelError] = []
+        children: dict[tuple[str, str], list[tuple[str, Link]]] = defaultdict(list)
+        for change in changes:
+            if change.verb == "add" and isinstance(change.item, Link) and change.item.parent is not None:
+                children[change.item.parent].append((change.namespace, change.item))
+        for (place, below), links in children.items():
+            parent = self._handle(place)
+            with self._run(place, failures) as messages:
+                if (place, below) in made:
+                    messages.append(rtnl.raise_link(Link(below, "veth"), parent.indexes[below]))
+                for name, link in links:
+                    own = self._handle(name)
+                    if link.name in own.indexes:
+                        own.netlink.transact([rtnl.set_link(link, own.indexes[link.name], own.indexes)])
+                        continue
+                    index = own.indexes[link.name] = own.next_index(_FIRST_PORT_INDEX, parent.indexes[below])
+                    on = (parent.indexes[below], own.fd)
+                    messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
+        return failures
+
+    def _add_rest(self, name: str, raised: Sequence[Link], items: Sequence[Item]) -> list[KernelError]:
+        failures: list[KernelError] = []
+        handle = self._handle(name)
+        with self._run(name, failures, ignore=(errno.EADDRNOTAVAIL,)) as messages:
+            messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in raised]
+            again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.torn]
+            messages += [_message(item, handle.indexes[item.dev], delete=True) for item in again]
+            for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
+                for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
+                    messages.append(_message(item, handle.indexes[_device(item)]))
+        return failures
+
+
+def _has_prefix(address: InterfaceAddress) -> bool:
+    return address.interface.network.prefixlen < address.interface.max_prefixlen
+
+
+def _device(item: Item) -> str:
+    return item.name if isinstance(item, (Link, Sysctl)) else item.dev
+
+
+def _route_order(item: Item) -> bool:
+    """Routes to a link go first: routes through a gateway need them."""
+    return isinstance(item, Route) and item.via is not None
+
+
+def _message(item: Item, index: int, *, delete: bool = False) -> Message:
+    match item:
+        case InterfaceAddress():
+            return rtnl.address(item, index, delete=delete)
+        case Route():
+            return rtnl.route(item, index, delete=delete)
+        case Neighbour():
+            return rtnl.neighbour(item, index, delete=delete)
+        case ForwardingEntry():
+            return rtnl.forwarding_entry(item, index, delete=delete)
+        case _:
+            raise TypeError(item)

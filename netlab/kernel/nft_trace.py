@@ -1,0 +1,186 @@
+"""nftables' own tracing: which rules a packet meets inside a network namespace, read from ``nft monitor trace``.
+
+One ``nft -i`` per namespace first loads a table that marks the packets to trace and then monitors. The table has the
+flag ``owner`` (nft(8)): the kernel removes it with the socket of the process that made it, so that nothing stays even
+where netlab is killed, and it is the kernel that kills nft then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from netlab.errors import KernelError
+from netlab.kernel import libc, netns, nft
+from netlab.objects.types import Address
+
+TABLE = "netlab_trace"
+_SECONDS = 5.0
+_PAUSE = 0.02
+# Packets of the monitor's own, on the loopback: the first proves that it listens, the second that it has read all.
+_READY, _DONE = 9, 10
+_LOOPBACK = "127.0.0.1"
+
+_LINE = re.compile(
+    r"trace id (?P<id>\w+) (?P<family>\w+) (?P<table>\S+) (?P<chain>\S+) "
+    r"(?P<kind>packet|rule|policy|verdict)(?:: | )(?P<text>.*)"
+)
+_RULE = re.compile(r"(?P<rule>.*?) ?\(verdict (?P<verdict>[^)]*)\)")
+
+_REFUSED = re.compile(r"Error: .*|.*not supported.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a trace: a packet that enters a base chain (``text`` its fields), a rule that matched, or an end.
+
+    ``id`` is the packet's; ``verdict`` is nft's (``continue``, ``jump egress_class``, ``drop``), "" of a packet.
+    """
+
+    id: str
+    family: str
+    table: str
+    chain: str
+    kind: Literal["packet", "rule", "policy", "verdict"]
+    text: str
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The packets to trace: of a protocol (TCP, UDP, SCTP, ICMP), between these addresses, to these ports."""
+
+    protocol: str
+    sources: Sequence[Address]
+    destinations: Sequence[Address]
+    ports: Sequence[int] = ()
+
+    def __str__(self) -> str:
+        """Return it as nft writes it."""
+        four = self.destinations[0].version == 4
+        ip = "ip" if four else "ip6"
+        ends = f"{ip} saddr {_one_of(self.sources)} {ip} daddr {_one_of(self.destinations)}"
+        if self.protocol == "ICMP":
+            return f"{ends} {'icmp' if four else 'icmpv6'} type echo-request"
+        return f"{ends} {self.protocol.lower()} dport {_one_of(self.ports)}"
+
+
+def _one_of(values: Sequence[object]) -> str:
+    return f"{{ {', '.join(dict.fromkeys(map(str, values)))} }}"
+
+
+def parse(text: str) -> Iterator[Event]:
+    """Yield the events of what ``nft monitor trace`` printed; lines of any other kind (``conntrack:``) are left out."""
+    for line in text.splitlines():
+        found = _LINE.fullmatch(line.strip())
+        if found is None:
+            continue
+        kind, said, verdict = found["kind"], found["text"].strip(), ""
+        if kind == "rule":
+            if (rule := _RULE.fullmatch(said)) is None:
+                continue
+            said, verdict = rule["rule"], rule["verdict"]
+        elif kind != "packet":
+            said, verdict = "", said
+        yield Event(found["id"], found["family"], found["table"], found["chain"], kind, said, verdict)  # type: ignore[arg-type]
+
+
+class Monitor:
+    """Traces the matching packets of a pinned namespace from construction on; a context manager that leaves nothing.
+
+    ``families`` are the nft families (inet, bridge) in which packets are marked.
+
+    Raises:
+      NotFound: when the namespace is gone.
+      HostError: when there is no ``nft``.
+      KernelError: when nft or the kernel cannot trace.
+    """
+
+    def __init__(self, namespace: str, match: Match, families: Sequence[str] = ("inet",)) -> None:
+        self._namespace = namespace
+        self._text = ""
+        with netns.inside(namespace):
+            self._nft = subprocess.Popen(
+                [nft.program(), "-i"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                # The interactive nft keeps a history of what it was told in its user's home.
+                env={**os.environ, "HOME": os.devnull, "TERM": "dumb"},
+                preexec_fn=libc.end_with_parent,
+            )
+            self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._start([*(_table(family, match) for family in families), "monitor trace"])
+            self._until(_READY)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the monitor and with it the table; return when both are gone."""
+        self._nft.kill()
+        self._nft.wait()
+        for stream in (self._nft.stdin, self._nft.stdout, self._sender):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def events(self) -> list[Event]:
+        """Return what was traced so far, in order, all of it: raises KernelError when nft stopped to tell."""
+        self._until(_DONE)
+        events = list(parse(self._text))
+        own = {e.id for e in events if e.kind == "packet" and _sign(f"({_READY}|{_DONE})").search(f"{e.text} ")}
+        return [event for event in events if event.id not in own and event.table != TABLE]
+
+    def _start(self, commands: Sequence[str]) -> None:
+        assert self._nft.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._nft.stdin.write("".join(f"{command}\n" for command in commands).encode())
+            self._nft.stdin.flush()
+
+    def _until(self, port: int) -> None:
+        """Send packets to a port of the loopback until one of them is in the trace."""
+        assert self._nft.stdout is not None
+        deadline = time.monotonic() + _SECONDS
+        sign = _sign(str(port))
+        while not sign.search(self._text):
+            with contextlib.suppress(ConnectionRefusedError):
+                self._sender.sendto(b"", (_LOOPBACK, port))
+            ready, _, _ = select.select([self._nft.stdout], [], [], _PAUSE)
+            piece = os.read(self._nft.stdout.fileno(), 1 << 16) if ready else b"-"
+            self._text += piece.decode(errors="replace") if ready else ""
+            refused = _REFUSED.search(self._text)
+            if refused or not piece or time.monotonic() > deadline:
+                why = refused[0] if refused else "nft reports no traced packet"
+                raise KernelError(f"tracing in {self._namespace}", 0, why)
+
+
+def _sign(port: str) -> re.Pattern[str]:
+    """Return what tells the monitor's own packets to a port in a trace."""
+    return re.compile(rf"ip daddr {re.escape(_LOOPBACK)} .*udp dport {port} ")
+
+
+def _table(family: str, match: Match) -> str:
+    """Return the table that marks packets, on one line: earlier than every other chain, and it decides nothing."""
+    marks = f"{match} meta nftrace set 1;"
+    if family != "bridge":
+        marks += f" ip daddr {_LOOPBACK} udp dport {{ {_READY}, {_DONE} }} meta nftrace set 1;"
+    chains = " ".join(
+        f"chain {hook} {{ type filter hook {hook} priority -350; {marks} }};" for hook in ("prerouting", "output")
+    )
+    return f"table {family} {TABLE} {{ flags owner; {chains} }}"

@@ -1,0 +1,255 @@
+"""Root or not: a process without the privilege to make namespaces enters a user namespace of its own, once.
+
+A small keeper process per user pins that user namespace with its own network and mount namespaces; every command
+enters them and then runs the same code as root does, with private /run/netns and /run/netlab. The keeper starts with
+the first lab and ends with the last; with it goes everything that a user's labs ever made.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from netlab.errors import HostError, KernelError
+from netlab.kernel import libc
+from netlab.kernel.lock import Lock
+
+_CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
+# pid_namespaces(7): the keeper's arguments; -I -S starts in 10 ms and keeps 8 MB.
+_PAUSE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
+_NAMESPACES = (("user", libc.CLONE_NEWUSER), ("mnt", libc.CLONE_NEWNS), ("net", libc.CLONE_NEWNET))
+
+_SYSCTLS = Path("/proc/sys")
+
+_users: Lock | None = None
+
+
+def privileged() -> bool:
+    """Say whether this process may make network namespaces on its own."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            effective = int(line.split()[1], 16)
+            return all(effective >> bit & 1 for bit in (_CAP_NET_ADMIN, _CAP_SYS_ADMIN))
+    return False
+
+
+def rootless() -> bool:
+    """Say whether this process runs in a keeper's namespaces."""
+    return _users is not None
+
+
+def directory() -> Path:
+    """Return the directory of this user's keeper; raises HostError when somebody else owns its place."""
+    uid = os.getuid()
+    run = Path(f"/run/user/{uid}")
+    with contextlib.suppress(OSError):
+        if run.is_dir() and run.stat().st_uid == uid and os.access(run, os.W_OK):
+            target = run / "netlab"
+            target.mkdir(mode=0o700, exist_ok=True)
+            return target
+    target = Path(f"/tmp/netlab-{uid}")  # noqa: S108  its owner and mode are checked below
+    target.mkdir(mode=0o700, exist_ok=True)
+    status = target.lstat()
+    if status.st_uid != uid or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
+        raise HostError(f"{target} is not this user's own directory", "remove it, or run netlab as root with sudo")
+    return target
+
+
+def enter(*, start: bool = True) -> bool:
+    """Make sure that this process may make namespaces, by entering this user's keeper where it has to.
+
+    With ``start`` off no keeper is started: False then says that this user has no lab. Relative paths stay valid.
+
+    Raises:
+      HostError: when the host allows neither; it says which setting forbids it.
+    """
+    global _users
+    if _users is not None or privileged():
+        return True
+    where = directory()
+    lock = Lock(where / "lock")
+    while True:
+        lock.acquire(shared=True)
+        keeper = _running(where)
+        if keeper is not None:
+            break
+        lock.release()
+        lock.acquire()
+        if _running(where) is None:
+            if not start:
+                _remove(where, lock)
+                return False
+            _start(where)
+        lock.release()
+    here = os.getcwd()
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for name, flag in _NAMESPACES:
+            fd = os.open(f"/proc/{keeper}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, fd)
+            opened.append((fd, flag))
+        try:
+            for fd, flag in opened:
+                libc.setns(fd, flag)
+        except KernelError as error:
+            raise HostError(
+                f"cannot enter this user's namespaces: {error}", "run netlab before threads start"
+            ) from error
+    os.chdir(here)
+    _users = lock
+    atexit.register(leave)
+    return True
+
+
+def leave() -> None:
+    """End this user's keeper when no lab and no other command needs it; called at the end of every command."""
+    global _users
+    if _users is None:
+        return
+    lock, _users = _users, None
+    lock.release()
+    if any(Path("/run/netlab").glob("*/record.json")):
+        return
+    where = lock.path.parent
+    with contextlib.suppress(OSError):
+        if lock.acquire(wait=False):
+            keeper = _running(where)
+            if keeper is not None:
+                os.kill(keeper, signal.SIGKILL)
+            _remove(where, lock)
+
+
+def _remove(where: Path, lock: Lock) -> None:
+    (where / "keeper").unlink(missing_ok=True)
+    lock.remove()
+    with contextlib.suppress(OSError):
+        where.rmdir()
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, which tells it from a later one of the same id; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def boot_id() -> str:
+    """Return the identity of this run of the kernel."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _running(where: Path) -> int | None:
+    """Return the id of the keeper that the directory names, None when it is gone."""
+    try:
+        pid, started, boot = (where / "keeper").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return int(pid) if boot == boot_id() and _started(int(pid)) == started else None
+
+
+def _start(where: Path) -> None:
+    """Start the keeper and write down who it is; raises HostError with the setting that forbids it."""
+    told, tell = os.pipe()
+    heard, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(told)
+        os.close(say)
+        _become_keeper(tell, heard)
+    os.close(tell)
+    os.close(heard)
+    with os.fdopen(told) as answer:
+        error = answer.read()
+    if error:
+        os.close(say)
+        os.waitpid(pid, 0)
+        raise HostError(f"this host lets ordinary users make no user namespace ({error})", way_out())
+    draft = where / "keeper.new"
+    draft.write_text(f"{pid} {_started(pid)} {boot_id()}\n")
+    draft.replace(where / "keeper")
+    os.write(say, b"!")
+    os.close(say)
+
+
+def _become_keeper(tell: int, heard: int) -> NoReturn:
+    """In the forked child: make the namespaces, say so by closing ``tell`` (or what failed by writing to it), and wait.
+
+    It goes on only once the parent says, through ``heard``, that it has written down who the keeper is: a parent that
+    is killed before leaves no keeper that nobody knows.
+    """
+    uid, gid = os.getuid(), os.getgid()
+    try:
+        os.setsid()
+        libc.unshare(libc.CLONE_NEWUSER | libc.CLONE_NEWNS | libc.CLONE_NEWNET)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
+        _private_run()
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        os.chdir("/")
+    except BaseException as error:
+        os.write(tell, str(error).encode() or b"unknown")
+        os._exit(1)
+    os.close(tell)
+    if os.read(heard, 1):
+        os.closerange(3, 1 << 16)
+        os.execv(_PAUSE[0], _PAUSE)  # noqa: S606  constant arguments
+    os._exit(1)
+
+
+def _private_run() -> None:
+    """Give this mount namespace a /run of its own that holds the host's entries, but netlab's and ip's directories."""
+    libc.mount("netlab", "/mnt", "tmpfs", data="mode=755")
+    try:
+        for entry in sorted(os.scandir("/run"), key=lambda e: e.name):
+            target = Path("/mnt") / entry.name
+            if entry.name in ("netns", "netlab"):
+                continue
+            if entry.is_symlink():
+                target.symlink_to(os.readlink(entry.path))
+                continue
+            if entry.is_dir():
+                target.mkdir()
+            else:
+                target.touch()
+            with contextlib.suppress(KernelError):
+                libc.mount(entry.path, str(target), flags=libc.MS_BIND | libc.MS_REC)
+        for name in ("netns", "netlab"):
+            (Path("/mnt") / name).mkdir()
+        libc.mount("/mnt", "/run", flags=libc.MS_MOVE)
+    except KernelError:
+        libc.umount("/mnt")
+        raise
+
+
+def forbidding_setting() -> tuple[str, str, str] | None:
+    """Return the setting that keeps ordinary users from user namespaces: its name, its value, the value that allows."""
+    settings = (
+        ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("kernel/unprivileged_userns_clone", "0", "1"),
+        ("user/max_user_namespaces", "0", "10000"),
+    )
+    for name, forbids, allows in settings:
+        with contextlib.suppress(OSError):
+            if (_SYSCTLS / name).read_text().strip() == forbids:
+                return name.replace("/", "."), forbids, allows
+    return None
+
+
+def way_out() -> str:
+    """Say what to do where ordinary users may make no user namespace."""
+    found = forbidding_setting()
+    if found is None:
+        return "run netlab with sudo"
+    name, forbids, allows = found
+    return f"{name}={forbids} forbids it: sudo sysctl -w {name}={allows}, or run netlab with sudo"

@@ -1,0 +1,141 @@
+"""What a network namespace holds, as values: links, addresses, routes, neighbours, forwarding entries and sysctls.
+
+The same values say what should be there (``netlab.dataplane``) and what is there (``netlab.kernel.linux``). Names are
+those of iproute2; ``str()`` of a value is the argument list that ``ip`` or ``bridge`` would be given after ``add``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Literal
+
+from netlab.objects.types import Address, Prefix
+
+LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is up. ``peer`` is the other end of a veth as (namespace, name), known on the wanted side only.
+
+    ``options`` are its kind's, by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``, ``local``).
+    A veth is created from the end whose ``owner`` is true. ``parent`` of a vxlan or macvlan is the link that it stands
+    on, as (namespace, name): a macvlan may live in another namespace than its parent. A bridge's port with ``hairpin``
+    sends frames back to where they came from.
+    """
+
+    name: str
+    kind: LinkKind
+    mac: str = ""
+    mtu: int = 1500
+    master: str = ""
+    peer: tuple[str, str] | None = field(default=None, compare=False)
+    owner: bool = field(default=False, compare=False)
+    parent: tuple[str, str] | None = field(default=None, compare=False)
+    options: Mapping[str, int | str] = field(default_factory=dict, compare=False)
+    up: bool = True
+    hairpin: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"link {self.name} type {self.kind}"]
+        parts += [f"address {self.mac}"] if self.mac else []
+        parts += [f"mtu {self.mtu}"]
+        parts += [f"master {self.master}"] if self.master else []
+        parts += ["hairpin on"] if self.hairpin else []
+        parts += [f"peer {self.peer[1]} netns {self.peer[0]}"] if self.peer else []
+        parts += [f"link {self.parent[1]} netns {self.parent[0]}"] if self.parent else []
+        if self.kind == "vxlan":
+            parts += [f"{name} {value}" for name, value in self.options.items()]
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """An address with its prefix length on a link."""
+
+    dev: str
+    interface: IPv4Interface | IPv6Interface
+
+    def __str__(self) -> str:
+        return f"addr {self.interface} dev {self.dev}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the main table; ``via`` None is a route to the link itself, ``onlink`` skips the check of ``via``."""
+
+    prefix: Prefix
+    dev: str
+    via: Address | None = None
+    onlink: bool = False
+    source: Address | None = None
+
+    def __str__(self) -> str:
+        via = f" via {self.via}" if self.via is not None else ""
+        source = f" src {self.source}" if self.source is not None else ""
+        return f"route {self.prefix}{via} dev {self.dev}{source}{' onlink' if self.onlink else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A permanent neighbour (ARP or ND) entry."""
+
+    dev: str
+    address: IPv4Address | IPv6Address
+    mac: str
+
+    def __str__(self) -> str:
+        return f"neigh {self.address} lladdr {self.mac} dev {self.dev} nud permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardingEntry:
+    """A static entry of a VXLAN device's forwarding database: which node has a MAC."""
+
+    dev: str
+    mac: str
+    dst: Address
+
+    def __str__(self) -> str:
+        return f"fdb {self.mac} dev {self.dev} dst {self.dst} self permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A setting below ``net.``, by its path: ``ipv4/ip_forward``."""
+
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"sysctl net.{self.name.replace('/', '.')}={self.value}"
+
+
+Item = Link | InterfaceAddress | Route | Neighbour | ForwardingEntry | Sysctl
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """All that one network namespace holds, its nftables ruleset aside."""
+
+    name: str
+    items: frozenset[Item] = frozenset()
+
+    def of(self, kind: type[Item]) -> list[Item]:
+        """Return the items of one kind, in a stable order."""
+        return sorted((i for i in self.items if isinstance(i, kind)), key=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step from what is to what should be: add or delete one item in one namespace."""
+
+    verb: Literal["add", "delete"]
+    namespace: str
+    item: Item
+
+    def __str__(self) -> str:
+        words = str(self.item).split(" ", 1)
+        return f"-n {self.namespace} {words[0]} {self.verb} {words[1] if len(words) > 1 else ''}".rstrip()

@@ -1,0 +1,166 @@
+"""The real kernel is changed in few batches, read back as values, and says what it refused."""
+
+from __future__ import annotations
+
+import subprocess
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+
+from netlab.errors import KernelError
+from netlab.kernel import netns
+from netlab.kernel.state import Change, InterfaceAddress, Link, Neighbour, Route, Sysctl
+
+
+def _add(namespace, *items):
+    return [Change("add", namespace, item) for item in items]
+
+
+def _pair(left, right):
+    """A veth pair between a bridge in one namespace and another namespace, with addresses."""
+    return [
+        *_add(
+            left,
+            Link("br0", "bridge", mac="0a:59:00:00:00:01", options={"stp_state": 0, "forward_delay": 0}),
+            Link("port1", "veth", mac="0a:59:00:00:00:02", master="br0", peer=(right, "eth0"), owner=True),
+            InterfaceAddress("br0", ip_interface("198.18.0.1/24")),
+        ),
+        *_add(
+            right,
+            Link("eth0", "veth", mac="0a:58:c6:12:00:02", peer=(left, "port1")),
+            InterfaceAddress("eth0", ip_interface("198.18.0.2/24")),
+            Route(ip_network("0.0.0.0/0"), "eth0", via=ip_address("198.18.0.1")),
+            Neighbour("eth0", ip_address("198.18.0.1"), "0a:59:00:00:00:01"),
+            Sysctl("ipv4/icmp_ratelimit", "0"),
+        ),
+    ]
+
+
+def test_what_was_added_is_read_back_as_the_same_values(spaces, kernel):
+    """Reading gives exactly the items that were wanted: the plan's difference depends on it."""
+    left, right = spaces("left", "right")
+    changes = _pair(left, right)
+    kernel.apply(changes)
+    found = {
+        name: {
+            i
+            for i in kernel.read(name, ["ipv4/icmp_ratelimit"]).items
+            if i != Link("lo", "loopback", mtu=65536, up=False)
+        }
+        for name in (left, right)
+    }
+
+    assert {i for c in changes if (i := c.item) and c.namespace == left} == {
+        i for i in found[left] if not isinstance(i, Sysctl)
+    }
+    assert {c.item for c in changes if c.namespace == right} == found[right]
+
+
+def test_iproute2_sees_the_same_things(spaces, kernel):
+    """An independent reader agrees: ``ip`` prints the link, its master and its address."""
+    left, right = spaces("left", "right")
+    kernel.apply(_pair(left, right))
+    kernel.settle([left])
+    with netns.inside(left):
+        links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    with netns.inside(right):
+        addresses = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+
+    assert "port1" in links
+    assert "master br0 state UP" in links
+    assert "198.18.0.2/24" in addresses
+
+
+def test_pyroute2_sees_the_same_things(spaces, kernel):
+    """A second independent reader agrees on MAC, MTU and route."""
+    from pyroute2 import IPRoute
+
+    left, right = spaces("left", "right")
+    kernel.apply(_pair(left, right))
+    with netns.inside(right), IPRoute() as ip:
+        (link,) = ip.link("get", ifname="eth0")
+        gateways = [r.get_attr("RTA_GATEWAY") for r in ip.get_routes(family=2, table=254)]
+
+    assert "0a:58:c6:12:00:02" == link.get_attr("IFLA_ADDRESS")
+    assert 1500 == link.get_attr("IFLA_MTU")
+    assert "198.18.0.1" in gateways
+
+
+def test_every_refused_change_is_tried_and_the_first_is_told(spaces, kernel):
+    """A change that the kernel refuses does not keep the others from being made, and names itself."""
+    (name,) = spaces("a")
+    bad = Route(ip_network("203.0.113.0/24"), "lo", via=ip_address("198.51.100.1"))
+    good = InterfaceAddress("lo", ip_interface("198.18.9.9/32"))
+    with pytest.raises(KernelError, match=r"203\.0\.113\.0/24") as caught:
+        kernel.apply(_add(name, Link("lo", "loopback", mtu=65536), bad) + _add(name, good))
+    items = kernel.read(name).items
+
+    assert name in str(caught.value)
+    assert good in items
+
+
+def test_deleting_what_is_gone_already_is_no_error(spaces, kernel):
+    """What went with its link, or by hand, need not be deleted again."""
+    left, right = spaces("left", "right")
+    changes = _pair(left, right)
+    kernel.apply(changes)
+    gone = [Change("delete", c.namespace, c.item) for c in changes if not isinstance(c.item, Sysctl)]
+    kernel.apply(gone)
+    kernel.apply(gone)
+    left_over = [i for i in kernel.read(right).items if not (isinstance(i, Link) and i.kind == "loopback")]
+
+    assert [] == left_over
+
+
+def test_hundreds_of_requests_go_in_one_call(spaces, kernel):
+    """Batches larger than a datagram are split, and all of them arrive."""
+    (name,) = spaces("a")
+    addresses = {InterfaceAddress("lo", ip_interface(f"198.18.{i // 200}.{i % 200 + 1}/32")) for i in range(2000)}
+    kernel.apply(_add(name, Link("lo", "loopback", mtu=65536), *addresses))
+    found = {i for i in kernel.read(name).items if isinstance(i, InterfaceAddress)}
+
+    assert addresses == found
+
+
+def test_settle_names_the_link_that_never_carries_traffic(spaces, kernel, monkeypatch):
+    """A port whose other end is down is told, not waited for for ever."""
+    monkeypatch.setattr("netlab.kernel.linux._SETTLE_SECONDS", 0.05)
+    left, right = spaces("left", "right")
+    kernel.apply(
+        _add(
+            left,
+            Link("br0", "bridge", options={"stp_state": 0}),
+            Link("port1", "veth", master="br0", peer=(right, "eth0"), owner=True),
+        )
+        + _add(right, Link("eth0", "veth", peer=(left, "port1"), up=False))
+    )
+    with pytest.raises(KernelError, match="port1"):
+        kernel.settle([left])
+
+
+def test_a_missing_setting_of_a_module_says_which_module(monkeypatch, tmp_path):
+    """A host without br_netfilter is told what to load."""
+    from netlab.errors import HostError
+    from netlab.kernel import sysctl
+
+    monkeypatch.setattr(sysctl, "_ROOT", tmp_path)
+    with pytest.raises(HostError, match="modprobe br_netfilter"):
+        sysctl.write("bridge/bridge-nf-call-iptables", "1")
+
+
+def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
+    """The kernel announces the carrier of such a link up to a second later (linkwatch_urgent_event)."""
+    left, right, third, fourth = spaces("left", "right", "third", "fourth")
+
+    def port(owner, name, other, device):
+        own, peer = Link(name, "veth", peer=(other, device), owner=True), Link(device, "veth", peer=(owner, name))
+        return [*_add(owner, own), *_add(other, peer)]
+
+    kernel.apply(port(right, "port1", third, "eth0"))
+    kernel.apply([*port(left, "port1", fourth, "eth0"), *port(left, "port2", right, "eth0")])
+    shown = subprocess.run(
+        ["ip", "-n", right, "-o", "link", "show", "eth0"], check=True, capture_output=True, text=True
+    )
+    own, name = shown.stdout.split(": ")[:2]
+
+    assert f"eth0@if{own}" != name

@@ -1,0 +1,71 @@
+"""Network namespaces are pinned by name, entered by the thread and removed without a trace."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from netlab.errors import AlreadyExists, NotFound
+from netlab.kernel import netns
+
+
+def _here() -> int:
+    return os.stat("/proc/thread-self/ns/net").st_ino
+
+
+def test_a_new_namespace_is_pinned_and_the_thread_is_home_again(spaces):
+    """Making a namespace leaves the caller where it was."""
+    home = _here()
+    (name,) = spaces("a")
+
+    assert netns.exists(name)
+    assert home == _here() != netns.inode(name)
+
+
+def test_inside_enters_and_returns_even_when_the_block_fails(spaces):
+    """The thread is back home whatever the block does."""
+    home = _here()
+    (name,) = spaces("a")
+    seen = []
+    with pytest.raises(IndexError), netns.inside(name):
+        seen.append(_here()) or seen[9]
+
+    assert [netns.inode(name)] == seen
+    assert home == _here()
+
+
+def test_a_name_is_taken_once(spaces):
+    """A second namespace of the same name is refused, and the first one stays."""
+    (name,) = spaces("a")
+    before = netns.inode(name)
+    with pytest.raises(AlreadyExists), netns.at_home():
+        netns.create(name)
+
+    assert before == netns.inode(name)
+
+
+def test_removing_twice_is_no_error(spaces):
+    """Removal says whether there was anything, and nothing is left."""
+    (name,) = spaces("a")
+
+    assert netns.remove(name) is True
+    assert netns.remove(name) is False
+    assert not netns.path(name).exists()
+
+
+def test_a_file_that_a_crash_left_is_no_namespace_but_is_removed(spaces, unique):
+    """Between the making of the file and the mount a process may be killed; the file is found and removed."""
+    spaces("a")
+    name = f"netlab.{unique('crash')}"
+    netns.path(name).touch()
+
+    assert not netns.exists(name)
+    assert netns.remove(name) is True
+    assert not netns.path(name).exists()
+
+
+def test_entering_what_is_not_there_is_a_not_found(unique):
+    """A namespace that does not exist has a clear error."""
+    with pytest.raises(NotFound, match="nobody"), netns.inside(f"netlab.nobody-{unique('x')}"):
+        pass

@@ -1,0 +1,53 @@
+"""nft runs inside a namespace, as one transaction, and its listing tells whether a ruleset is as it should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from netlab.errors import HostError, KernelError
+from netlab.kernel import nft
+
+SCRIPT = """
+table inet t {
+	set s {
+		type ipv4_addr . inet_service
+		elements = { 198.18.0.1 . 80 comment "one", 198.18.0.2 . 81 comment "two" }
+	}
+	chain c {
+		type filter hook forward priority filter; policy accept;
+		ip saddr . tcp dport @s counter drop
+	}
+}
+"""
+
+
+def test_a_ruleset_holds_after_it_was_loaded_and_not_after_an_element_is_gone(spaces):
+    """One element deleted by hand is a difference; handles, order and counters are none."""
+    (name,) = spaces("a")
+    nft.run(name, SCRIPT)
+    loaded = nft.holds(name, SCRIPT)
+    nft.run(name, 'delete element inet t s { 198.18.0.2 . 81 }\nadd element inet t s { 198.18.0.2 . 81 comment "two" }')
+    put_back = nft.holds(name, SCRIPT)
+    nft.run(name, "delete element inet t s { 198.18.0.2 . 81 }")
+
+    assert loaded
+    assert put_back
+    assert not nft.holds(name, SCRIPT)
+
+
+def test_a_refused_script_leaves_nothing_in_force(spaces):
+    """A script is one transaction: an error in its last line undoes its first."""
+    (name,) = spaces("a")
+    with pytest.raises(KernelError, match=name):
+        nft.run(name, SCRIPT + "\nadd rule inet t nowhere accept\n")
+
+    assert "" == nft.run(name, "list ruleset")
+
+
+def test_a_host_without_nft_is_told_what_to_install(monkeypatch):
+    """The missing program is named with the command that installs it."""
+    nft.program.cache_clear()
+    monkeypatch.setattr(nft, "_SEARCH", "/nonexistent")
+    with pytest.raises(HostError, match="apt-get install nftables"):
+        nft.program()
+    nft.program.cache_clear()

@@ -1,0 +1,125 @@
+"""Without root the same commands work in a user namespace, which is gone with the last lab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import HostError
+from netlab.kernel import privilege
+
+REPOSITORY = Path(__file__).parents[2]
+NOBODY = 65534
+Rootless = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def _interpreter() -> str:
+    """A Python of this version that an ordinary user may run: a home directory's is often closed to others."""
+    system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    return system if os.access(system, os.X_OK) else sys.executable
+
+
+@pytest.fixture(scope="module")
+def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
+    """Run netlab as an ordinary user, from a copy that the user may read."""
+    place = Path("/tmp") / f"netlab-test-{os.getpid()}"  # noqa: S108  pytest's own directories are closed to others
+    packages = Path(sysconfig.get_paths()["purelib"])
+    place.mkdir(mode=0o755)
+    shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "examples", place / "examples")
+    shutil.copytree(REPOSITORY / "topologies", place / "topologies")
+    for name in ("click", "yaml", "scapy"):
+        shutil.copytree(packages / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for compiled in packages.glob("_yaml*"):
+        shutil.copytree(compiled, place / compiled.name)
+    (place / "home").mkdir()
+    os.chown(place / "home", NOBODY, NOBODY)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [_interpreter(), "-m", "netlab", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+            cwd=place,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(place / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+
+    yield run
+    run("down", "--all")
+    shutil.rmtree(place)
+
+
+def keepers() -> list[str]:
+    """The keeper processes of the ordinary user."""
+    found = subprocess.run(["pgrep", "-u", str(NOBODY), "-f", "netlab-keeper"], capture_output=True, text=True)
+    return found.stdout.split()
+
+
+def test_a_lab_without_root_outlives_its_command_and_is_verified_by_the_next(rootless: Rootless) -> None:
+    """up, get, verify and exec are commands of their own; a keeper holds the lab between them."""
+    up = rootless("up", "-f", "examples/shop")
+    during = keepers()
+    pods = rootless("get", "pods", "-o", "name")
+    verify = rootless("verify")
+    inside = rootless("exec", "shop/web-0", "--", "cat", "/proc/net/dev")
+    down = rootless("down")
+
+    assert (0, 0, 0, 0) == (up.returncode, verify.returncode, inside.returncode, down.returncode), up.stderr
+    assert 1 == len(during)
+    assert "pod/shop/web-0" in pods.stdout or "pod/web-0" in pods.stdout
+    assert "eth0" in inside.stdout
+    assert [] == keepers()
+    assert not Path(f"/tmp/netlab-{NOBODY}").exists()  # noqa: S108
+
+
+@pytest.mark.parametrize("topology", ["single-node", "dual-stack", "ipv6-only"])
+def test_a_lab_of_its_own_leaves_no_keeper(rootless: Rootless, topology: str) -> None:
+    """verify -f builds, checks and removes, in either IP family, and the user namespace goes with it."""
+    verify = rootless("verify", "-f", f"topologies/{topology}.yaml", "-f", "examples/shop")
+
+    assert 0 == verify.returncode, verify.stderr
+    assert [] == keepers()
+
+
+def test_looking_without_a_lab_starts_nothing(rootless: Rootless) -> None:
+    """Commands that only look start no keeper."""
+    labs = rootless("get", "labs")
+
+    assert 0 == labs.returncode
+    assert [] == keepers()
+    assert not Path(f"/tmp/netlab-{NOBODY}").exists()  # noqa: S108
+
+
+def test_a_setting_that_forbids_user_namespaces_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The way out names the very setting, and sudo."""
+    setting = tmp_path / "kernel/apparmor_restrict_unprivileged_userns"
+    setting.parent.mkdir()
+    setting.write_text("1\n")
+    monkeypatch.setattr(privilege, "_SYSCTLS", tmp_path)
+
+    assert "kernel.apparmor_restrict_unprivileged_userns=0" in privilege.way_out()
+    assert "sudo" in privilege.way_out()
+
+
+def test_somebody_elses_directory_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory in /tmp that another user made in advance is refused, with its name."""
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    place = Path("/tmp/netlab-4000000000")  # noqa: S108
+    place.mkdir(mode=0o777)
+    try:
+        with pytest.raises(HostError, match="netlab-4000000000"):
+            privilege.directory()
+    finally:
+        place.rmdir()

@@ -1,0 +1,67 @@
+"""Overlay mode: a bridge per node and a VXLAN device between nodes, as flannel's vxlan backend wires it.
+
+Nothing is learned and nothing flooded: for each remote node the device has a permanent neighbour, a forwarding entry
+and an on-link route, and so every frame goes to one node (flannel, pkg/backend/vxlan).
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+
+from netlab.cluster.types import Cluster, Network, Node
+from netlab.dataplane import bridge, names
+from netlab.dataplane.build import Build
+from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
+from netlab.objects.types import Address, Prefix
+from netlab.ruleset.tunnels import DSTPORT
+
+# Outer Ethernet, IP, UDP and VXLAN headers, by the IP family that carries them.
+HEADERS = {4: 14 + 20 + 8 + 8, 6: 14 + 40 + 8 + 8}
+
+
+def vni(cluster: Cluster, network: Network) -> int:
+    """Return the VXLAN network identifier of a network: 1 for the first, as flannel's."""
+    return 1 + cluster.networks.index(network)
+
+
+def device(cluster: Cluster, network: Network) -> str:
+    """Return the name of a network's VXLAN device on every node."""
+    return f"vxlan.{vni(cluster, network)}"
+
+
+def wire(cluster: Cluster, network: Network, build: Build) -> None:
+    """Want the network's bridges, a VXLAN device on every node, and the way to every other node's pods."""
+    name = device(cluster, network)
+    for node in cluster.nodes:
+        place = names.node_namespace(cluster.name, node.name)
+        outer = _outer(node)
+        options: dict[str, int | str] = {"id": vni(cluster, network), "dstport": DSTPORT, "learning": 0}
+        options["local" if outer.version == 4 else "local6"] = str(outer)
+        below = (place, names.UNDERLAY_DEVICE)
+        mtu = 1500 - HEADERS[outer.version]
+        build.add(place, Link(name, "vxlan", _mac(node, network), mtu, parent=below, options=options))
+        for prefix in node.pod_cidrs[network.name]:
+            build.add(place, InterfaceAddress(name, ip_interface(names.single(_endpoint(prefix)))))
+        for other in cluster.nodes:
+            if other is node:
+                continue
+            mac = _mac(other, network)
+            build.add(place, ForwardingEntry(name, mac, _outer(other)))
+            for prefix in other.pod_cidrs[network.name]:
+                via = _endpoint(prefix)
+                build.add(place, Neighbour(name, via, mac), Route(prefix, name, via=via, onlink=True))
+    bridge.wire(cluster, network, build, mtu)
+
+
+def _outer(node: Node) -> Address:
+    """Return the underlay address that a node's tunnels start from and end at."""
+    return node.addresses[0]
+
+
+def _endpoint(prefix: Prefix) -> Address:
+    """Return the address of a node's VXLAN device: the first of its pods' prefix, which no pod has."""
+    return prefix[0]
+
+
+def _mac(node: Node, network: Network) -> str:
+    return names.mac_of(_endpoint(node.pod_cidrs[network.name][0]))

@@ -1,0 +1,117 @@
+"""What should exist for a cluster: every namespace of the lab with all that it holds.
+
+A network mode is one module with a function ``wire(cluster, network, build)``; ``MODES`` names them. What every mode
+shares (nodes, outside hosts, the underlay that joins them) is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_interface
+
+from netlab.cluster.published import published
+from netlab.cluster.types import Cluster, Host, Network, Node
+from netlab.dataplane import bridge, macvlan, names, overlay, routed
+from netlab.dataplane.build import Build
+from netlab.kernel.state import InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
+
+Wire = Callable[[Cluster, Network, Build], None]
+
+MODES: Mapping[str, Wire] = {
+    "bridge": bridge.wire,
+    "overlay": overlay.wire,
+    "routed": routed.wire,
+    "macvlan": macvlan.wire,
+}
+
+_UNDERLAY_BRIDGE = "underlay"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Every namespace of a lab by name; ``ports`` tells the host-side interface of every pod that has one."""
+
+    namespaces: Mapping[str, Namespace]
+    ports: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def wanted(cluster: Cluster) -> Wanted:
+    """Return what should exist for the cluster, its rulesets aside."""
+    build = Build(cluster.name, cluster.families)
+    _underlay(cluster, build)
+    for pod in cluster.pods:
+        if pod.attachment != "host":
+            build.endpoint(names.pod_namespace(cluster.name, pod))
+    for network in cluster.networks:
+        MODES[network.mode](cluster, network, build)
+    publishing = {one.pod.node for one in published(cluster)}
+    for node in cluster.nodes:
+        # What a node sends to a published port of its own 127.0.0.1 leaves by a link, and its answer comes in by it.
+        local = Sysctl("ipv4/conf/all/route_localnet", str(int(node.name in publishing)))
+        build.add(names.node_namespace(cluster.name, node.name), local)
+    return Wanted(build.namespaces(), build.ports)
+
+
+def _underlay(cluster: Cluster, build: Build) -> None:
+    """One bridge that stands for the data centre's network, with a port for every node and outside host."""
+    place = names.underlay_namespace(cluster.name)
+    build.quiet(place, families=())
+    build.add(place, Sysctl("bridge/bridge-nf-call-iptables", "0"), Sysctl("bridge/bridge-nf-call-ip6tables", "0"))
+    build.add(
+        place, Link(_UNDERLAY_BRIDGE, "bridge", mac=names.port_mac(place), options={"forward_delay": 0, "stp_state": 0})
+    )
+    for node in cluster.nodes:
+        _join(cluster, build, place, node)
+    for host in cluster.hosts:
+        _join(cluster, build, place, host)
+
+
+def _join(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> None:
+    """Give a machine its interface on the underlay, its addresses, and routes to every other machine."""
+    name = names.endpoint_namespace(cluster.name, machine)
+    if isinstance(machine, Node):
+        build.router(name)
+    else:
+        build.machine(name, [address.version for address in machine.addresses])
+    build.veth(
+        place,
+        Link(names.underlay_port_name(machine.ref), "veth", mac=names.port_mac(machine.ref), master=_UNDERLAY_BRIDGE),
+        name,
+        Link(names.UNDERLAY_DEVICE, "veth", mac=names.mac_of(machine.addresses[0])),
+    )
+    own = [*cluster.underlay_cidrs]
+    for address in machine.addresses:
+        prefix = next((p for p in own if p.version == address.version and address in p), None)
+        length = prefix.prefixlen if prefix is not None else address.max_prefixlen
+        build.add(name, InterfaceAddress(names.UNDERLAY_DEVICE, ip_interface(f"{address}/{length}")))
+        if prefix is None:
+            # A host with an address of its own choosing still has the whole underlay on its link.
+            for near in own:
+                if near.version == address.version:
+                    build.add(name, Route(near, names.UNDERLAY_DEVICE, source=address))
+    _know(cluster, build, machine)
+    for host in cluster.hosts:
+        if host is machine:
+            continue
+        for address in host.addresses:
+            covered = any(p.version == address.version and address in p for p in own)
+            family = any(a.version == address.version for a in machine.addresses)
+            if family and not covered:
+                build.add(name, Route(names.single(address), names.UNDERLAY_DEVICE))
+
+
+def _know(cluster: Cluster, build: Build, machine: Node | Host) -> None:
+    """Tell a machine the MACs of all others.
+
+    A node asks for an IPv6 neighbour of what it forwards from its link-local address only (ndisc_send_ns,
+    net/ipv6/ndisc.c), and it has none.
+    """
+    name = names.endpoint_namespace(cluster.name, machine)
+    families = {address.version for address in machine.addresses}
+    others: tuple[Node | Host, ...] = (*cluster.nodes, *cluster.hosts)
+    for other in others:
+        if other.ref != machine.ref:
+            mac = names.mac_of(other.addresses[0])
+            known = (a for a in other.addresses if a.version in families)
+            build.add(name, *(Neighbour(names.UNDERLAY_DEVICE, address, mac) for address in known))

@@ -1,0 +1,94 @@
+"""Labs on the real kernel, and what tests of the wiring do with them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from builders import objects
+
+from netlab.cluster.flows import every_pair
+from netlab.dataplane import names
+from netlab.kernel import netns
+from netlab.lab.lab import Lab
+from netlab.policy import evaluate
+
+
+@pytest.fixture
+def lab(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
+    """Build a lab of any mixture of kinds; it is gone afterwards."""
+    made: list[Lab] = []
+
+    def build(*things: Any) -> Lab:
+        running, _ = Lab.up(objects(*things), name=unique("wiring"))
+        made.append(running)
+        return running
+
+    yield build
+    for running in made:
+        running.down()
+
+
+@pytest.fixture
+def inside() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """Enter the network namespace of an endpoint for a block."""
+
+    def enter(running: Lab, ref: str) -> contextlib.AbstractContextManager[None]:
+        return netns.inside(names.endpoint_namespace(running.name, running.cluster.by_ref[ref]))
+
+    return enter
+
+
+@pytest.fixture
+def command(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Callable[..., str]:
+    """Run a program in the network namespace of an endpoint and return what it printed."""
+
+    def run(running: Lab, ref: str, *argv: str) -> str:
+        with inside(running, ref):
+            return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+@pytest.fixture
+def disagreements() -> Callable[..., list[str]]:
+    """Ask every pair of a lab by packets and return where they differ from the evaluator."""
+
+    def ask(running: Lab, **how: Any) -> list[str]:
+        found = []
+        asked = 0
+        for measured in running.probe(every_pair(running.cluster, **how)):
+            asked += 1
+            flow = measured.flow
+            expected = evaluate(running.cluster, flow)
+            if expected.verdict != measured.verdict:
+                what = f"{flow.source.ref} to {flow.target} {flow.protocol} {flow.port}"
+                found.append(f"{what}: {expected.verdict} ({expected.reason}), {measured.verdict} ({measured.reason})")
+        assert asked
+        return found
+
+    return ask
+
+
+@pytest.fixture
+def connection(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Callable[..., tuple[str, str]]:
+    """Open a TCP connection to a listening pod; return whom the server sees, and whom the client thinks it asked."""
+
+    def connect(running: Lab, client: str, address: str, port: int, server: str, listens: int) -> tuple[str, str]:
+        with contextlib.ExitStack() as stack:
+            with inside(running, server):
+                listener = stack.enter_context(socket.create_server(("", listens)))
+            with inside(running, client):
+                caller = stack.enter_context(socket.socket())
+            listener.settimeout(5)
+            caller.settimeout(5)
+            caller.connect((address, port))
+            accepted, seen = listener.accept()
+            stack.enter_context(accepted)
+            return seen[0], caller.getpeername()[0]
+
+    return connect

@@ -1,0 +1,158 @@
+"""The difference between two states leads from one to the other, touches nothing else, and is empty when they agree."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, ip_address, ip_network
+
+import pytest
+from builders import cluster, pod, topology
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netlab.dataplane.plan import difference
+from netlab.dataplane.wanted import wanted
+from netlab.kernel.state import Change, InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
+from netlab.testing import FakeKernel
+
+NODES = topology(["node-1", "node-2"], hosts={"client": ["192.0.2.10"], "server": ["203.0.113.5"]})
+WEB, DB, CLIENT = (
+    pod("shop/web", node="node-1", addresses=["10.244.0.2"]),
+    pod("shop/db", node="node-1", addresses=["10.244.0.3"]),
+    pod("other/client", node="node-2", addresses=["10.244.0.4"]),
+)
+SHOP, SMALLER = cluster(NODES, WEB, DB, CLIENT), cluster(NODES, WEB, CLIENT)
+
+
+def build(kernel: FakeKernel, want: dict[str, Namespace], have: dict[str, Namespace] | None = None) -> None:
+    """Carry out what leads from one state to another."""
+    step = difference(have or {}, want)
+    kernel.create(step.create)
+    kernel.apply(step.changes)
+    kernel.remove(step.remove)
+
+
+def read(kernel: FakeKernel, want: dict[str, Namespace]) -> dict[str, Namespace]:
+    return {
+        name: kernel.read(name, [i.name for i in space.items if isinstance(i, Sysctl)])
+        for name, space in want.items()
+        if kernel.exists(name)
+    }
+
+
+def test_nothing_is_to_do_when_all_is_there() -> None:
+    """A built state read back differs in nothing from the wanted one."""
+    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    build(kernel, want)
+
+    assert not difference(read(kernel, want), want, want)
+
+
+def test_one_pod_less_touches_only_that_pod() -> None:
+    """The pod's namespace goes, its port and its neighbour on its node go; nothing else is named."""
+    before, after = dict(wanted(SHOP).namespaces), dict(wanted(SMALLER).namespaces)
+    step = difference(before, after)
+
+    assert ((), ("netlab.default.pod.shop.db",)) == (step.create, step.remove)
+    assert {"netlab.default.node.node-1"} == {change.namespace for change in step.changes}
+    assert {("delete", Link), ("delete", Neighbour)} == {(c.verb, type(c.item)) for c in step.changes}
+
+
+def test_one_pod_more_touches_only_that_pod() -> None:
+    """Its namespace is made, and on its node its port and its neighbour."""
+    before, after = dict(wanted(SMALLER).namespaces), dict(wanted(SHOP).namespaces)
+    step = difference(before, after)
+
+    assert ("netlab.default.pod.shop.db",) == step.create
+    assert {"netlab.default.node.node-1", "netlab.default.pod.shop.db"} == {c.namespace for c in step.changes}
+    assert {"add"} == {c.verb for c in step.changes}
+
+
+def test_what_somebody_else_added_stays() -> None:
+    """A route and a link that netlab did not put there are left alone."""
+    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    build(kernel, want)
+    name = "netlab.default.pod.shop.web"
+    theirs = (Link("dummy0", "veth"), Route(ip_network("198.51.100.0/24"), "eth0"))
+    kernel.apply([Change("add", name, item) for item in theirs])
+
+    assert not difference(read(kernel, want), want, want)
+
+
+def test_a_link_that_differs_is_set_in_place() -> None:
+    """Another MTU is set on the link; the link is not deleted, and what hangs on it is not touched."""
+    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    build(kernel, want)
+    name = "netlab.default.pod.shop.web"
+    (eth0,) = [i for i in want[name].items if isinstance(i, Link) and i.name == "eth0"]
+    kernel.apply([Change("add", name, Link("eth0", "veth", mac=eth0.mac, mtu=1400))])
+    step = difference(read(kernel, want), want, want)
+
+    assert (Change("add", name, eth0),) == step.changes
+
+
+def test_half_a_veth_is_made_again_whole() -> None:
+    """When one end is gone under its name, the other is deleted and both are made, with what they carry."""
+    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    build(kernel, want)
+    name = "netlab.default.pod.shop.web"
+    kernel.spaces[name] = {i for i in kernel.spaces[name] if getattr(i, "name", "") != "eth0"}
+    build(kernel, want, read(kernel, want))
+
+    assert not difference(read(kernel, want), want, want)
+
+
+def test_the_plan_prints_as_ip_arguments() -> None:
+    """A reader who knows iproute2 can read it."""
+    lines = difference({}, dict(wanted(SHOP).namespaces)).lines()
+
+    assert "netns add netlab.default.pod.shop.web" in lines
+    assert any(line.startswith("-n netlab.default.node.node-1 link add br-default type bridge") for line in lines)
+    assert any("route add 0.0.0.0/0 via 10.244.0.1 dev eth0" in line for line in lines)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_damage_is_repaired_in_one_step(data: st.DataObject) -> None:
+    """Whatever is taken out of a built state, the difference puts it back, and is then empty."""
+    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    build(kernel, want)
+    names = sorted(want)
+    for _ in range(data.draw(st.integers(1, 6))):
+        name = data.draw(st.sampled_from(names))
+        if not kernel.exists(name):
+            continue
+        if data.draw(st.integers(0, 4)) == 0:
+            kernel.remove([name])
+            continue
+        items = sorted(kernel.spaces[name], key=str)
+        victim = data.draw(st.sampled_from(items))
+        if victim != Link("lo", "loopback", mtu=65536) and not isinstance(victim, Sysctl):
+            kernel.apply([Change("delete", name, victim)])
+    build(kernel, want, read(kernel, want))
+
+    assert not difference(read(kernel, want), want, want)
+
+
+@pytest.mark.parametrize("ref", ["node.node-1", "host.client"])
+def test_every_machine_has_a_route_to_every_outside_host(ref: str) -> None:
+    """Outside hosts have whatever addresses they state; nodes and hosts reach them over the underlay."""
+    items = wanted(SHOP).namespaces[f"netlab.default.{ref}"].items
+
+    assert Route(ip_network("203.0.113.5/32"), "underlay0") in items
+
+
+def test_a_pod_is_wired_as_the_bridge_plugin_wires_it() -> None:
+    """eth0 with the address and the prefix, the bridge's address as gateway, the port on the bridge."""
+    spaces = wanted(SHOP).namespaces
+    items = spaces["netlab.default.pod.shop.web"].items
+    (address,) = [i.interface.ip for i in items if isinstance(i, InterfaceAddress)]
+    (port,) = [
+        i
+        for i in spaces["netlab.default.node.node-1"].items
+        if isinstance(i, Link) and i.peer == ("netlab.default.pod.shop.web", "eth0")
+    ]
+
+    assert address in {p.addresses[0] for p in SHOP.pods}
+    assert isinstance(address, IPv4Address)
+    assert Route(ip_network("0.0.0.0/0"), "eth0", via=ip_address("10.244.0.1")) in items
+    assert ("br-default", "veth") == (port.master, port.kind)

@@ -1,0 +1,58 @@
+"""Several networks in one lab: each reaches its own, and none another."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from builders import pod, topology
+
+FOUR = {
+    "front": ("bridge", "10.1.0.0/16"),
+    "back": ("bridge", "10.2.0.0/16"),
+    "tunnels": ("overlay", "10.3.0.0/16"),
+    "routes": ("routed", "10.4.0.0/16"),
+}
+PODS = [
+    pod(f"{network}/{name}", network=network, node=node)
+    for network in FOUR
+    for name, node in (("one", "a"), ("two", "a"), ("far", "b"))
+]
+
+
+def test_pods_reach_their_own_network_and_no_other(lab, disagreements):
+    """On one node and between nodes, for every pair of four networks of three modes."""
+    running = lab(topology(["a", "b"], FOUR, {"client": ["192.0.2.10"]}), *PODS)
+
+    assert [] == disagreements(running, nodes=True)
+
+
+@pytest.mark.parametrize("other", ["back", "tunnels", "routes"])
+def test_not_even_what_no_policy_is_about_passes(lab, inside, other):
+    """The node drops what goes from one network to another before it asks what connection it belongs to."""
+    running = lab(topology(["a", "b"], FOUR), *PODS)
+    far = str(running.cluster.by_ref[f"{other}/two"].addresses[0])
+    with inside(running, f"{other}/two"):
+        capture = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+    with inside(running, "front/one"):
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+    with inside(running, f"{other}/one"):
+        friend = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+    with capture, stranger, friend:
+        capture.settimeout(5)
+        stranger.sendto(b"stranger", (far, 0))
+        friend.sendto(b"friend", (far, 0))
+        first = capture.recv(100)
+
+    assert b"friend" == first[20:]
+
+
+def test_two_overlays_have_their_own_identifiers(lab, command):
+    """One VXLAN device for each network on every node, told apart by VNI on one port."""
+    networks = {"red": ("overlay", "10.1.0.0/16"), "blue": ("overlay", "10.2.0.0/16")}
+    running = lab(topology(["a", "b"], networks), pod("x/a", network="red", node="a"))
+
+    links = command(running, "node:a", "ip", "-d", "-o", "link", "show", "type", "vxlan").splitlines()
+
+    assert ["vxlan.1", "vxlan.2"] == sorted(line.split(":")[1].strip() for line in links)
+    assert all(f"vxlan id {number}" in "".join(links) for number in (1, 2))

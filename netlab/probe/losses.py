@@ -1,0 +1,73 @@
+"""The kernel's own counts of packets that it dropped for want of room, where a probe may have been among them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+
+from netlab.kernel import netns
+
+# /proc/net is that of the process's first thread; this one follows the thread that entered a namespace.
+_PROC = "/proc/thread-self/net"
+_ROOM = 1 << 16
+
+
+class Counters:
+    """Counters of the host's receive backlog and of the connection tables of nodes.
+
+    The files are opened inside their namespaces once, and read again from there whatever namespace the thread is in.
+    """
+
+    def __init__(self) -> None:
+        self._backlog = _opened(f"{_PROC}/softnet_stat")
+        self._tables: dict[str, int] = {}
+
+    def watch(self, namespace: str) -> None:
+        """Read the connection table's statistics of a namespace from now on."""
+        if namespace not in self._tables:
+            with netns.inside(namespace):
+                self._tables[namespace] = _opened(f"{_PROC}/stat/nf_conntrack")
+
+    def read(self) -> dict[str, int]:
+        """Return each count by the words that say what it counts."""
+        counts = {"the host's receive backlog overflowed": softnet_drops(_text(self._backlog))}
+        for namespace, fd in self._tables.items():
+            counts[f"the connection table of {namespace} dropped packets"] = conntrack_drops(_text(fd))
+        return counts
+
+    def close(self) -> None:
+        for fd in (self._backlog, *self._tables.values()):
+            if fd >= 0:
+                os.close(fd)
+
+
+def softnet_drops(text: str) -> int:
+    """Return the sum of the dropped packets, the second column of /proc/net/softnet_stat, of all processors."""
+    return sum(int(line.split()[1], 16) for line in text.splitlines())
+
+
+def conntrack_drops(text: str) -> int:
+    """Return the sum of ``drop`` and ``insert_failed`` of /proc/net/stat/nf_conntrack of all processors."""
+    lines = text.splitlines()
+    if not lines:
+        return 0
+    names = lines[0].split()
+    columns = [names.index(name) for name in ("drop", "insert_failed") if name in names]
+    return sum(int(cells[column], 16) for cells in map(str.split, lines[1:]) for column in columns)
+
+
+def grown(before: dict[str, int], after: dict[str, int]) -> Sequence[str]:
+    """Return the words of the counts that grew."""
+    return [words for words, count in after.items() if count > before.get(words, 0)]
+
+
+def _opened(path: str) -> int:
+    """Open a file to read, -1 where this kernel does not have it."""
+    with contextlib.suppress(OSError):
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return -1
+
+
+def _text(fd: int) -> str:
+    return os.pread(fd, _ROOM, 0).decode() if fd >= 0 else ""

@@ -1,0 +1,169 @@
+"""Permanent neighbour entries between what is about to be probed, so that no probe waits for an answer to ARP.
+
+The kernel's neighbour table is one for all network namespaces and holds 1,024 entries that are not permanent
+(net.ipv4.neigh.default.gc_thresh3, writable in the host's namespace only): probing all pairs of 100 pods would overflow
+it, for the host too. A MAC is a function of the address, so a permanent entry says what ARP would. Where the wiring
+has no machine of that MAC, the frame is sent all the same and nobody takes it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
+from netlab.dataplane import names
+from netlab.kernel import netns, rtnl
+from netlab.kernel.netlink import NLM_F_CREATE, Message, Netlink, attribute
+from netlab.objects.types import Prefix
+from netlab.probe.questions import End
+
+# A run that pins more than this takes its entries out again after every block: 64k of them are some 30 MB of kernel.
+KEEP = 1 << 16
+
+_NDMSG = struct.Struct("=BxxxiHBB")
+_NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
+_FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
+
+# By device and address: the MAC; address and MAC as they stand on the wire.
+Entries = dict[tuple[str, bytes], bytes]
+
+
+class _Seat(NamedTuple):
+    """Where a namespace has a pod network on its link: the device, and the network's prefixes there."""
+
+    namespace: str
+    device: str
+    prefixes: tuple[Prefix, ...]
+
+
+class Neighbours:
+    """The entries that one run pins; ``failures`` tells of each namespace in which the kernel refused one, and why."""
+
+    def __init__(self, cluster: Cluster, lab: str) -> None:
+        self._cluster = cluster
+        self._lab = lab
+        self._nodes = {node.name: node for node in cluster.nodes}
+        self._seats: dict[tuple[int, str], _Seat | None] = {}
+        self._macs: dict[int, bytes] = {}
+        self._pinned: dict[str, Entries] = {}
+        self.failures: dict[str, str] = {}
+
+    def pin(self, pairs: Iterable[tuple[End, End]]) -> None:
+        """Pin what the packets from the first end of each pair to the second, and their answers, need."""
+        wanted: dict[str, Entries] = defaultdict(dict)
+        for source, destination in pairs:
+            if source.station is not destination.station:
+                self._want(wanted, source, destination)
+                self._want(wanted, destination, source)
+        for namespace, entries in wanted.items():
+            known = self._pinned.setdefault(namespace, {})
+            new = {key: mac for key, mac in entries.items() if key not in known}
+            if new:
+                self._apply(namespace, new)
+                known.update(new)
+
+    def trim(self) -> None:
+        """Take this run's entries out again when they are more than ``KEEP``."""
+        if sum(map(len, self._pinned.values())) <= KEEP:
+            return
+        for namespace, entries in self._pinned.items():
+            self._apply(namespace, entries, delete=True)
+        self._pinned.clear()
+
+    def _want(self, wanted: dict[str, Entries], here: End, there: End) -> None:
+        """Want the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
+        pod, machine = there.endpoint, self._machine(here.endpoint)
+        if self._macvlan(here.endpoint) or self._macvlan(pod):
+            namespace, device = self._on_underlay(here.endpoint)
+            wanted[namespace][device, there.wire.packed] = self._mac(pod)
+            return
+        if not isinstance(pod, Pod) or pod.attachment == "host":
+            other = self._machine(pod)
+            if other is not machine:
+                self._want_underlay(wanted, machine, other)
+                self._want_underlay(wanted, other, machine)
+            return
+        key = (id(here.endpoint), pod.network)
+        if key not in self._seats:
+            self._seats[key] = self._seat(here.endpoint, machine, pod.network)
+        seat = self._seats[key]
+        if seat is None or (seat.device != names.POD_DEVICE and pod.node == machine.name):
+            return  # a node has its own pods' entries from the wiring
+        if any(there.address in prefix for prefix in seat.prefixes):
+            wanted[seat.namespace][seat.device, there.wire.packed] = self._mac(pod)
+
+    def _seat(self, here: Endpoint, machine: Node | Host, network: str) -> _Seat | None:
+        """Return the device of an endpoint that has a pod network on its link, None where it has none."""
+        if isinstance(machine, Host):
+            return None
+        if self._cluster.network(network).mode == "routed":
+            return None  # a routed pod and its node have one another on their link, from the wiring, and nobody else
+        prefixes = machine.pod_cidrs.get(network, ())
+        if isinstance(here, Pod) and here.attachment != "host":
+            namespace, device = names.pod_namespace(self._lab, here), names.POD_DEVICE
+            return _Seat(namespace, device, prefixes) if here.network == network else None
+        bridge = names.bridge_name(self._cluster.network(network))
+        return _Seat(names.node_namespace(self._lab, machine.name), bridge, prefixes)
+
+    def _macvlan(self, endpoint: Endpoint) -> bool:
+        return isinstance(endpoint, Pod) and endpoint.attachment == "macvlan"
+
+    def _on_underlay(self, endpoint: Endpoint) -> tuple[str, str]:
+        """Return the namespace and device by which an endpoint's packets come onto the underlay."""
+        if self._macvlan(endpoint):
+            return names.endpoint_namespace(self._lab, endpoint), names.POD_DEVICE
+        return names.endpoint_namespace(self._lab, self._machine(endpoint)), names.UNDERLAY_DEVICE
+
+    def _machine(self, endpoint: Endpoint) -> Node | Host:
+        return self._nodes[endpoint.node] if isinstance(endpoint, Pod) else endpoint
+
+    def _mac(self, endpoint: Endpoint) -> bytes:
+        """Return the MAC of the endpoint's interface: that of its first address."""
+        known = self._macs.get(id(endpoint))
+        if known is None:
+            known = self._macs[id(endpoint)] = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
+        return known
+
+    def _want_underlay(self, wanted: dict[str, Entries], machine: Node | Host, other: Node | Host) -> None:
+        entries = wanted[names.endpoint_namespace(self._lab, machine)]
+        for address in other.addresses:
+            entries[names.UNDERLAY_DEVICE, address.packed] = self._mac(other)
+
+    def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
+        with netns.inside(namespace):
+            netlink = Netlink()
+            indexes = {name: index for index, name in socket.if_nameindex()}
+        try:
+            refused = netlink.transact(_requests(entries, indexes, delete=delete))
+        finally:
+            netlink.close()
+        if refused and not delete:
+            self.failures[namespace] = str(refused[0][1])
+
+
+def _requests(entries: Entries, indexes: dict[str, int], *, delete: bool = False) -> list[Message]:
+    """Return one request for each entry whose device is there.
+
+    Without NLM_F_REPLACE the kernel keeps an entry that is there with another MAC (net/core/neighbour.c, neigh_add and
+    __neigh_update), so what somebody pinned by hand stays, and the table, which is long and shared, need not be read.
+    """
+    kind, flags = (rtnl.RTM_DELNEIGH, 0) if delete else (rtnl.RTM_NEWNEIGH, NLM_F_CREATE)
+    heads = {
+        (device, length): _NDMSG.pack(family, index, _NUD_PERMANENT, 0, 0)
+        for device, index in indexes.items()
+        for length, family in _FAMILIES.items()
+    }
+    return [
+        Message(
+            kind,
+            flags,
+            heads[device, len(address)] + attribute(_NDA_DST, address) + attribute(_NDA_LLADDR, mac),
+            "neighbour",
+        )
+        for (device, address), mac in entries.items()
+        if device in indexes
+    ]

@@ -1,0 +1,28 @@
+"""One processor for one run: what makes "sent after" mean "arrives after"."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def pinned() -> Iterator[None]:
+    """Keep the calling thread on the processor that it runs on.
+
+    A veth hands a packet to the receive backlog of the sending processor (net/core/dev.c, netif_rx), a queue: on one
+    processor a control cannot overtake the probe before it. On two, it can.
+    """
+    allowed = os.sched_getaffinity(0)
+    here = _libc.sched_getcpu()
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {here if here in allowed else min(allowed)})
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, allowed)

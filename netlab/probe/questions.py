@@ -1,0 +1,150 @@
+"""Flows as questions to the kernel: where each packet starts, where it should arrive, and what needs no packet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.published import Published, behind
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.dataplane import names
+from netlab.objects.types import Address
+from netlab.probe.decode import Sighting
+from netlab.probe.sockets import Station, Stations
+from netlab.probe.templates import WireAddress
+from netlab.probe.verdicts import Evidence, Verdict
+
+
+class End(NamedTuple):
+    """One end of a question: an endpoint with one of its addresses, and the sockets of its namespace."""
+
+    endpoint: Endpoint
+    address: Address
+    wire: WireAddress
+    station: Station
+
+    @property
+    def family(self) -> int:
+        return self.address.version
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """The endpoint's reference and the family: what tells two ends apart."""
+        return self.endpoint.ref, self.address.version
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """One packet to send, its evidence so far and, in the end, its verdict.
+
+    Where ``port`` is published, ``front`` is the node that is asked, and ``destination`` the pod behind it; ``legs``
+    are then what was seen of the controls from the source to the node and on to the pod.
+
+    Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
+    """
+
+    source: End
+    destination: End
+    protocol: str
+    port: int
+    evidence: Evidence = field(default_factory=Evidence)
+    ident: int = 0
+    seen: Sighting | None = None
+    replied: bool = False
+    verdict: Verdict = "inconclusive"
+    reason: str = ""
+    front: End | None = None
+    legs: tuple[Evidence, ...] = ()
+
+    @property
+    def target(self) -> End:
+        """The end that the packet is addressed to."""
+        return self.front or self.destination
+
+    @property
+    def hops(self) -> tuple[tuple[End, End], ...]:
+        """The ways that have to carry packets: the source's to the destination, or by the node that publishes it."""
+        if self.front is None:
+            return ((self.source, self.destination),)
+        return (self.source, self.front), (self.front, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A flow that no packet is sent for."""
+
+    verdict: Verdict
+    reason: str
+
+
+class Desk:
+    """Turns flows into questions."""
+
+    def __init__(self, cluster: Cluster, lab: str, stations: Stations) -> None:
+        self._cluster = cluster
+        self._lab = lab
+        self._stations = stations
+        # By identity, as endpoints hold dictionaries; ``_seen`` keeps them, so that an identity stays its owner's.
+        self._ends: dict[tuple[int, int], End | Settled] = {}
+        self._seen: list[Endpoint] = []
+
+    def ask(self, flow: Flow, asked: dict[object, Question]) -> Question | Settled:
+        """Return the flow's question, one of ``asked`` where it would send the same packet, or what is known without.
+
+        No packet is sent to an address that no endpoint of the lab has: it would leave on whatever route there is.
+        """
+        source = self.end(flow.source, flow.family)
+        if isinstance(source, Settled):
+            return source
+        endpoint = flow.destination
+        if endpoint is None and flow.address is not None:
+            endpoint = self._cluster.by_address.get(flow.address)
+        if endpoint is None:
+            return Settled("deny", f"no machine of the lab has {flow.address}")
+        destination = self.end(endpoint, flow.family, flow.address)
+        if isinstance(destination, Settled):
+            return destination
+        port, front = flow.port or 0, None
+        if (one := self._behind(destination, flow)) is not None:
+            front, pod_end = destination, self.end(one.pod, flow.family)
+            if isinstance(pod_end, Settled):
+                return pod_end
+            destination = pod_end
+        target = front or destination
+        key = (source.station.index, source.wire.text, target.station.index, target.wire.text)
+        question = asked.get((key, flow.protocol, port))
+        if question is None:
+            question = Question(source, destination, flow.protocol, port, front=front)
+            asked[key, flow.protocol, port] = question
+        return question
+
+    def _behind(self, asked: End, flow: Flow) -> Published | None:
+        """Return what an end that lives in a node's namespace publishes there, None for what is its own."""
+        endpoint = asked.endpoint
+        if isinstance(endpoint, Host) or (isinstance(endpoint, Pod) and endpoint.attachment != "host"):
+            return None
+        node = endpoint.node if isinstance(endpoint, Pod) else endpoint.name
+        return behind(self._cluster, node, asked.address, flow.protocol, flow.port)
+
+    def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Settled:
+        """Return the endpoint with the address, by default its (first) one of the family, or why it has none."""
+        known = self._ends.get((id(endpoint), family))
+        if known is None:
+            self._seen.append(endpoint)
+            known = self._ends[id(endpoint), family] = self._resolved(endpoint, address_of(endpoint, family), family)
+        if isinstance(known, Settled) or address is None or address is known.address or address == known.address:
+            return known
+        return self._resolved(endpoint, address, family)
+
+    def namespace(self, endpoint: Endpoint) -> str:
+        """Return the name of the endpoint's network namespace."""
+        return names.endpoint_namespace(self._lab, endpoint)
+
+    def _resolved(self, endpoint: Endpoint, address: Address | None, family: int) -> End | Settled:
+        if isinstance(endpoint, Pod) and endpoint.attachment == "none":
+            return Settled("deny", f"{endpoint.ref} has a loopback interface only")
+        if address is None:
+            return Settled("deny", f"{endpoint.ref} has no IPv{family} address")
+        station = self._stations.station(self.namespace(endpoint))
+        return End(endpoint, address, WireAddress.of(address), station)

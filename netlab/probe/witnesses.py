@@ -1,0 +1,23 @@
+"""Who can prove that an endpoint carries traffic at all, where the wiring has no way between the ends of a flow.
+
+A pod's own node can: it reaches its pods, and they it, whatever the policies. For a machine on the underlay, and for a
+macvlan pod, which its own node does not reach, any other machine on the underlay.
+"""
+
+from __future__ import annotations
+
+from netlab.cluster.types import Cluster, Endpoint, Pod
+
+
+def witness(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | None:
+    """Return an endpoint that the wiring joins with this one in both directions; None where there is none."""
+    if isinstance(endpoint, Pod) and endpoint.attachment not in ("host", "macvlan"):
+        own = cluster.node(endpoint.node)
+        return own if _has(own, family) else None
+    machine = cluster.node(endpoint.node) if isinstance(endpoint, Pod) else endpoint
+    others: tuple[Endpoint, ...] = (*cluster.nodes, *cluster.hosts)
+    return next((m for m in others if m.ref != machine.ref and _has(m, family)), None)
+
+
+def _has(endpoint: Endpoint, family: int) -> bool:
+    return any(address.version == family for address in endpoint.addresses)

@@ -1,0 +1,104 @@
+"""Received packets, built by Scapy, are read as what they say about a probe."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from netlab.probe.decode import Sighting, decode
+from netlab.probe.templates import CONTROL, Template, WireAddress
+
+A, B = (WireAddress.of(ip_address(a)) for a in ("10.0.0.1", "10.0.0.2"))
+
+
+def probe(kind: str) -> bytes:
+    return bytes(Template(kind, 4).pack(A, B, 5000, 80, 0xFFFFFFFF))
+
+
+def reply(layer) -> bytes:
+    """A packet from B to A."""
+    from scapy.layers.inet import IP
+
+    return bytes(IP(src=B.text, dst=A.text) / layer)
+
+
+def tcp(flags: str) -> bytes:
+    from scapy.layers.inet import TCP
+
+    return reply(TCP(sport=80, dport=5000, flags=flags, ack=0))
+
+
+def udp(payload: bytes) -> bytes:
+    from scapy.layers.inet import UDP
+
+    return reply(UDP(sport=80, dport=5000) / payload)
+
+
+def error(kind: int, code: int, quoted: bytes) -> bytes:
+    from scapy.layers.inet import ICMP
+
+    return reply(ICMP(type=kind, code=code) / quoted)
+
+
+IDENT = 0xFFFFFFFF
+CASES = [
+    ("TCP", "probe", lambda: probe("TCP"), Sighting("arrival", IDENT)),
+    ("TCP", "SYN-ACK", lambda: tcp("SA"), Sighting("answer", IDENT, words="TCP SYN-ACK")),
+    ("TCP", "RST", lambda: tcp("RA"), Sighting("answer", IDENT, words="TCP RST")),
+    ("TCP", "data", lambda: tcp("A"), None),
+    ("TCP", "cut short", lambda: tcp("SA")[:30], None),
+    ("UDP", "probe", lambda: probe("UDP"), Sighting("arrival", IDENT, A.packed, 5000, 80)),
+    ("UDP", "engine's reply", lambda: probe("UDP reply"), Sighting("answer", IDENT, words="UDP reply")),
+    ("UDP", "program's reply", lambda: udp(b"hello"), Sighting("port", 0, B.packed, 80, 5000, "UDP reply")),
+    ("UDP", "empty reply", lambda: udp(b""), Sighting("port", 0, B.packed, 80, 5000, "UDP reply")),
+    ("ICMP", "probe", lambda: probe("ICMP"), Sighting("arrival", IDENT)),
+    (
+        "ICMP",
+        "echo reply",
+        lambda: probe("ICMP")[:20] + b"\0" + probe("ICMP")[21:],
+        Sighting("answer", IDENT, words="ICMP echo reply"),
+    ),
+    ("ICMP", "somebody's ping", lambda: error(8, 0, b"abcdefgh"), None),
+    ("SCTP", "probe", lambda: probe("SCTP"), Sighting("arrival", IDENT, A.packed, 5000, 80)),
+    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Sighting("answer", IDENT, words="SCTP ABORT")),
+    (CONTROL, "control", lambda: probe(CONTROL), Sighting("arrival", IDENT)),
+    (CONTROL, "somebody's experiment", lambda: probe(CONTROL)[:20] + b"somebody", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "packet", "expected"),
+    [(protocol, packet, expected) for protocol, _, packet, expected in CASES],
+    ids=[f"{protocol}: {name}" for protocol, name, _, _ in CASES],
+)
+def test_a_packet_is_read(protocol, packet, expected):
+    """Arrivals by their id, answers by the id that they acknowledge, or by their ports alone."""
+    assert expected == decode(protocol, packet())
+
+
+@pytest.mark.parametrize("quoted", ["TCP", "UDP", "ICMP", "SCTP", CONTROL])
+@pytest.mark.parametrize(
+    ("kind", "code", "words"),
+    [
+        (3, 3, "ICMP port unreachable"),
+        (3, 13, "ICMP administratively prohibited"),
+        (3, 99, "ICMP unreachable, code 99"),
+        (11, 0, "ICMP time exceeded"),
+    ],
+)
+def test_an_icmp_error_names_the_probe_that_it_quotes(quoted, kind, code, words):
+    """Whatever the probe's protocol, the error is matched by the id inside the quotation."""
+    assert Sighting("error", IDENT, B.packed, words=words) == decode("ICMP", error(kind, code, probe(quoted)))
+
+
+def test_eight_quoted_bytes_suffice_for_tcp():
+    """Routers need not quote more (RFC 792); a TCP probe's id is within them."""
+    assert Sighting("error", IDENT, B.packed, words="ICMP host unreachable") == decode(
+        "ICMP", error(3, 1, probe("TCP")[:28])
+    )
+
+
+def test_a_quotation_of_something_else_is_nothing():
+    """Errors about other traffic in the lab do not confuse the engine."""
+    assert decode("ICMP", error(3, 3, udp(b"somebody's datagram"))) is None

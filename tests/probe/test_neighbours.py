@@ -1,0 +1,62 @@
+"""Neighbours are pinned where a probe needs them, and what others put there stays."""
+
+from __future__ import annotations
+
+import pytest
+from builders import flow, pod, topology
+
+from netlab.cluster.flows import every_pair
+from netlab.dataplane import names
+from netlab.probe import attempt, measure, neighbours
+
+TWO_NODES = (
+    topology(["n1", "n2"], hosts={"client": ["192.0.2.10"]}),
+    pod("x/a", node="n1"),
+    pod("x/b", node="n1"),
+    pod("x/c", node="n2"),
+)
+
+
+def test_no_probe_needs_arp(lab):
+    """After all pairs were probed, every entry of every namespace is permanent: the host's shared table is spared."""
+    running = lab(*TWO_NODES)
+    list(measure(running.cluster, every_pair(running.cluster, nodes=True)))
+    entries = {ref: running.ip(ref, "-4", "neigh").splitlines() for ref in running.cluster.by_ref}
+
+    assert not [line for lines in entries.values() for line in lines if "PERMANENT" not in line]
+    assert min(map(len, entries.values())) > 0
+
+
+def test_an_entry_says_what_arp_would(lab):
+    """The MAC is the one that the other pod's interface has."""
+    running = lab(*TWO_NODES)
+    running.probe("x/a", "x/b")
+    b = running.cluster.by_ref["x/b"].addresses[0]
+
+    assert f"{b} dev eth0 lladdr {names.mac_of(b)} PERMANENT" in running.ip("x/a", "neigh")
+    assert names.mac_of(b) in running.ip("x/b", "link", "show", "eth0")
+
+
+def test_an_entry_that_was_there_before_is_left_alone(lab, monkeypatch):
+    """Who pinned a neighbour by hand meant it: the probe is lost there, and not known."""
+    monkeypatch.setattr(attempt, "WAITS", (0.01, 0.01, 0.01))
+    running = lab(*TWO_NODES)
+    b = running.cluster.by_ref["x/b"].addresses[0]
+    running.ip("x/a", "neigh", "add", str(b), "lladdr", "0a:00:00:00:00:99", "dev", "eth0", "nud", "permanent")
+    before = running.ip("x/a", "neigh")
+
+    assert "inconclusive" == running.probe("x/a", "x/b").verdict
+    assert before == running.ip("x/a", "neigh")
+
+
+@pytest.mark.parametrize("keep", [0, 10_000])
+def test_a_large_run_takes_its_entries_out_again(lab, monkeypatch, keep):
+    """The kernel's memory for them is bounded; few of them may stay."""
+    monkeypatch.setattr(neighbours, "KEEP", keep)
+    running = lab(*TWO_NODES)
+    before = running.ip("x/a", "neigh")
+    flows = [flow(running.cluster, "x/a", "x/b"), flow(running.cluster, "x/b", "x/a")]
+    measured = [m.verdict for m in measure(running.cluster, flows)]
+
+    assert ["allow", "allow"] == measured
+    assert (before == running.ip("x/a", "neigh")) == (keep == 0)

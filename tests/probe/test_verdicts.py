@@ -1,0 +1,98 @@
+"""The table from evidence to verdict: what is missing counts only where nothing can have been lost."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from netlab.probe.verdicts import Evidence, verdict
+
+CASES = [
+    ("answered", Evidence(arrived=True, answered="TCP RST"), "allow", "arrived and answered: TCP RST"),
+    (
+        "answered amid trouble",
+        Evidence(arrived=True, answered="TCP RST", trouble="overflow"),
+        "allow",
+        "arrived and answered: TCP RST",
+    ),
+    (
+        "only the control",
+        Evidence(control=True),
+        "deny",
+        "never arrived; a control packet sent after it did",
+    ),
+    ("only the control, amid trouble", Evidence(control=True, trouble="overflow"), "inconclusive", "overflow"),
+    ("refused", Evidence(refused="no route from source"), "deny", "no route from source"),
+    ("answered by a router", Evidence(answered="TCP RST"), "deny", "rejected on the way: TCP RST"),
+    ("answered, arrival lost", Evidence(answered="TCP RST", trouble="overflow"), "inconclusive", "overflow"),
+    ("rejected", Evidence(rejected="ICMP x", control=True), "deny", "rejected on the way: ICMP x"),
+    (
+        "unreachable like its control",
+        Evidence(rejected="ICMP host unreachable"),
+        "inconclusive",
+        "control lost: neither the probe nor a control packet sent after it arrived",
+    ),
+    ("no way between live ends", Evidence(no_path="apart", ends_alive=True), "deny", "no path: apart"),
+    (
+        "no way, an end dead",
+        Evidence(no_path="apart"),
+        "inconclusive",
+        "nothing arrived; no path is wired, but its ends did not prove alive: apart",
+    ),
+    (
+        "a way where none is wired",
+        Evidence(arrived=True, answered="x", no_path="apart"),
+        "allow",
+        "arrived and answered: x",
+    ),
+    ("arrived, no answer", Evidence(arrived=True), "inconclusive", "arrived, but no answer came back"),
+    (
+        "arrived, another answer",
+        Evidence(arrived=True, rejected="ICMP x"),
+        "inconclusive",
+        "arrived, but no answer came back, only ICMP x",
+    ),
+    (
+        "nothing",
+        Evidence(),
+        "inconclusive",
+        "control lost: neither the probe nor a control packet sent after it arrived",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("evidence", "expected", "reason"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_the_table(evidence, expected, reason):
+    """Each row of the table, with its words."""
+    assert (expected, reason) == verdict(evidence)
+
+
+EVERYTHING = [
+    Evidence(refused, arrived, answered, rejected, control, no_path, alive, trouble)
+    for refused, arrived, answered, rejected, control, no_path, alive, trouble in product(
+        ("", "r"), (False, True), ("", "a"), ("", "e"), (False, True), ("", "p"), (False, True), ("", "t")
+    )
+]
+
+
+def test_nothing_is_denied_where_something_may_be_lost():
+    """Of all evidence there can be: trouble turns every denial of the missing into "not known"."""
+    denied = [e for e in EVERYTHING if e.trouble and verdict(e)[0] == "deny"]
+
+    assert all(e.refused for e in denied)
+
+
+def test_nothing_that_arrived_is_denied():
+    """An arrival rules a denial out, whatever else is missing."""
+    assert not [e for e in EVERYTHING if e.arrived and not e.refused and verdict(e)[0] == "deny"]
+
+
+def test_only_an_arrival_with_its_answer_is_allowed():
+    """Neither of the two suffices by itself."""
+    assert all(e.arrived and e.answered for e in EVERYTHING if verdict(e)[0] == "allow")
+
+
+def test_every_verdict_has_a_reason():
+    """A report always says why."""
+    assert all(verdict(e)[1] for e in EVERYTHING)

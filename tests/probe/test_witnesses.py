@@ -1,0 +1,38 @@
+"""Who can prove that an endpoint carries traffic."""
+
+from __future__ import annotations
+
+import pytest
+from builders import cluster, pod, topology
+
+from netlab.probe.witnesses import witness
+
+
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [
+        ("x/a", "node:n2"),
+        ("x/onhost", "node:n2"),
+        ("node:n1", "node:n2"),
+        ("node:n2", "node:n1"),
+        ("host:client", "node:n1"),
+    ],
+)
+def test_a_witness_is_always_joined_with_its_endpoint(ref, expected):
+    """A pod's own node; for a machine on the underlay any other such machine."""
+    built = cluster(
+        topology(["n1", "n2"], hosts={"client": ["192.0.2.10"]}),
+        pod("x/a", node="n2"),
+        pod("x/onhost", node="n1", host=True),
+    )
+    found = witness(built, built.by_ref[ref], 4)
+
+    assert found is not None
+    assert expected == found.ref
+
+
+def test_a_lone_node_has_no_witness():
+    """Nobody else is on the underlay."""
+    built = cluster(pod("x/a"))
+
+    assert witness(built, built.by_ref["node:node-1"], 4) is None

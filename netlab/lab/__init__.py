@@ -1,0 +1,1 @@
+"""The façade: labs are built, changed, probed and removed here, and remembered between commands."""

@@ -1,0 +1,379 @@
+"""The façade: a lab is built, changed, probed and removed through here."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+
+from netlab.cluster import Cluster, Endpoint, Placement, Pod, resolve
+from netlab.cluster.flows import Flow
+from netlab.dataplane import names
+from netlab.dataplane.plan import Difference, difference
+from netlab.dataplane.rulesets import rulesets
+from netlab.dataplane.wanted import wanted
+from netlab.errors import InputError, KernelError, UsageError
+from netlab.kernel import netns, privilege
+from netlab.kernel.execute import execute
+from netlab.kernel.linux import Kernel, Linux
+from netlab.kernel.state import Namespace, Sysctl
+from netlab.lab import record as records
+from netlab.lab.changes import Changes, compare
+from netlab.lab.record import Record
+from netlab.lab.removal import remove, remove_everything, sweep
+from netlab.objects import Document, Objects, decode
+from netlab.objects import apply as apply_documents
+from netlab.objects import delete as delete_documents
+from netlab.objects import relabel as relabel_documents
+from netlab.objects.types import LabelChange, ObjectRef
+from netlab.probe import Measurement, measure
+from netlab.ruleset import Ruleset
+
+if TYPE_CHECKING:
+    from netlab.lab.trace import Trace
+
+
+@dataclass(frozen=True)
+class _State:
+    """A lab's cluster with all that follows from it."""
+
+    cluster: Cluster
+    rulesets: Mapping[str, Ruleset]
+
+    @cached_property
+    def namespaces(self) -> Mapping[str, Namespace]:
+        """What should exist; made when it is asked for, as most changes are about rules only."""
+        return wanted(self.cluster).namespaces
+
+    def wired_as(self, other: _State) -> bool:
+        """Say whether both have the same machines with the same addresses: then their namespaces are the same."""
+        return _wiring(self.cluster) == _wiring(other.cluster)
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> _State:
+        return cls(cluster, rulesets(cluster))
+
+
+class Lab:
+    """One lab that runs. ``cluster`` is what it was made from; its name is the lab's."""
+
+    def __init__(self, record: Record, state: _State, kernel: Kernel | None = None) -> None:
+        self._record = record
+        self._state = state
+        self._kernel: Kernel = kernel if kernel is not None else Linux()
+
+    @property
+    def name(self) -> str:
+        return self._record.lab
+
+    @property
+    def cluster(self) -> Cluster:
+        return self._state.cluster
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """The objects that the lab was made from, as written."""
+        return self._record.documents
+
+    # --- making and finding -------------------------------------------------------------------------------------
+
+    @classmethod
+    def up(cls, objects: Objects, *, name: str = "", kernel: Kernel | None = None) -> tuple[Lab, Changes]:
+        """Build the lab that the objects describe, or bring a running one to exactly this input; return when in force.
+
+        ``name`` replaces the Topology's. A new lab that cannot be built is removed again.
+
+        Raises:
+          InputError, HostError, KernelError.
+        """
+        cluster = resolve(objects)
+        if name:
+            cluster = replace(cluster, name=name)
+        privilege.enter()
+        sweep()
+        with records.lock(cluster.name).held():
+            old = records.load(cluster.name)
+            if old is None:
+                return cls._build(cluster, objects.documents, kernel)
+            lab = cls(old, _State.of(_cluster_of(old)), kernel)
+            return lab, lab._converge(_State.of(cluster), objects.documents, read=True)
+
+    @classmethod
+    def _build(cls, cluster: Cluster, documents: Sequence[Document], kernel: Kernel | None) -> tuple[Lab, Changes]:
+        started = time.monotonic()
+        state = _State.of(cluster)
+        lab = cls(_record_of(state, documents, ready=False), state, kernel)
+        records.save(lab._record)
+        try:
+            steps = lab._carry_out(difference({}, state.namespaces), None)
+            lab._record = replace(lab._record, ready=True)
+            records.save(lab._record)
+        except BaseException:
+            remove_everything(cluster.name)
+            raise
+        nodes = len(state.rulesets)
+        elapsed = time.monotonic() - started
+        return lab, Changes(compare((), documents), tuple(steps), replaced=nodes, seconds=elapsed)
+
+    @classmethod
+    def open(cls, name: str = "") -> Lab:
+        """Return a running lab: the one named, else the only one, else the one named ``default``.
+
+        Raises:
+          UsageError: when there is none, or more than one to choose from.
+        """
+        running = cls.names()
+        if not name:
+            if not running:
+                raise UsageError("no lab is running; build one with: netlab up -f FILE")
+            if len(running) > 1 and "default" not in running:
+                raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
+            name = running[0] if len(running) == 1 else "default"
+        record = records.load(name) if name in running else None
+        if record is None:
+            known = f" (running: {', '.join(running)})" if running else ""
+            raise UsageError(f"no lab {name!r} is running{known}")
+        if not record.ready:
+            raise UsageError(f"lab {name} is half-built or half-changed; netlab up repairs it, netlab down removes it")
+        return cls(record, _State.of(_cluster_of(record)))
+
+    @staticmethod
+    def names() -> list[str]:
+        """Return the names of the labs that there are, half-built ones included, sorted."""
+        if not privilege.enter(start=False):
+            return []
+        sweep()
+        return records.labs()
+
+    # --- changing -----------------------------------------------------------------------------------------------
+
+    def apply(self, documents: Sequence[Document]) -> Changes:
+        """Add or replace objects; all or nothing, in force on return."""
+        return self._change(lambda now: apply_documents(now, documents))
+
+    def delete(self, refs: Sequence[ObjectRef]) -> Changes:
+        """Remove objects; all or nothing, in force on return; raises UsageError for one that is not there."""
+        return self._change(lambda now: delete_documents(now, refs))
+
+    def label(self, changes: Sequence[LabelChange]) -> Changes:
+        """Change labels of pods and namespaces; all or nothing, in force on return."""
+
+        def relabel(now: Sequence[Document]) -> Sequence[Document]:
+            for change in changes:
+                now = relabel_documents(now, change)
+            return now
+
+        return self._change(relabel)
+
+    def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
+        with records.lock(self.name).held():
+            now = records.load(self.name)
+            if now is None:
+                raise UsageError(f"lab {self.name} is gone")
+            if now != self._record:
+                self._record, self._state = now, _State.of(_cluster_of(now))
+            documents = tuple(edit(now.documents))
+            state = _State.of(_cluster_of(replace(now, documents=documents)))
+            return self._converge(state, documents, read=False)
+
+    def _converge(self, state: _State, documents: Sequence[Document], *, read: bool) -> Changes:
+        """Bring what runs to ``state``; on failure back to what it was."""
+        started = time.monotonic()
+        before, old_record = self._state, self._record
+        if read:
+            have = {name: self._read(space) for name, space in before.namespaces.items() if self._kernel.exists(name)}
+            step = difference(have, state.namespaces, before.namespaces)
+        elif state.wired_as(before):
+            step = Difference()
+        else:
+            step = difference(before.namespaces, state.namespaces)
+        scripts = self._scripts(before if not read else None, state, step)
+        elements = sum(before.rulesets[n].count(r) for n, r in state.rulesets.items() if n in before.rulesets)
+        objects = compare(old_record.documents, documents)
+        if not read and state.wired_as(before):
+            new_record = replace(old_record, documents=tuple(documents), ready=True)
+        else:
+            new_record = _record_of(state, documents, ready=True)
+        acts = bool(step or scripts or not old_record.ready)
+        if acts:
+            everything = tuple(sorted({*old_record.namespaces, *new_record.namespaces}))
+            records.save(replace(new_record, namespaces=everything, ready=False))
+            try:
+                self._carry_out(step, scripts, state)
+            except BaseException:
+                if not read:
+                    self._go_back(state, before, old_record)
+                raise
+        if acts or new_record != old_record:
+            records.save(new_record)
+        self._record, self._state = new_record, state
+        replaced = sum(script == state.rulesets[node].text() for node, script in scripts.items())
+        return Changes(
+            objects,
+            tuple(step.lines()),
+            elements if scripts else 0,
+            replaced,
+            time.monotonic() - started,
+        )
+
+    def _go_back(self, failed: _State, before: _State, old_record: Record) -> None:
+        """Undo a change that failed half-way; what cannot be undone is left for ``up`` and ``down``."""
+        with contextlib.suppress(KernelError):
+            have = {n: self._read(s) for n, s in failed.namespaces.items() if self._kernel.exists(n)}
+            have |= {n: self._read(s) for n, s in before.namespaces.items() if self._kernel.exists(n)}
+            step = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
+            self._carry_out(step, {n: r.text() for n, r in before.rulesets.items()}, before)
+            records.save(old_record)
+
+    def _scripts(self, before: _State | None, state: _State, step: Difference) -> dict[str, str]:
+        """Return the nft script of every node that needs one; ``before`` None compares with what the kernel has."""
+        scripts: dict[str, str] = {}
+        for node, ruleset in state.rulesets.items():
+            space = names.node_namespace(self.name, node)
+            if space in step.create:
+                scripts[node] = ruleset.text()
+            elif before is not None:
+                script = before.rulesets[node].difference(ruleset)
+                if script:
+                    scripts[node] = script
+            elif not self._kernel.holds(space, self._state.rulesets[node].text()):
+                scripts[node] = ruleset.text()
+            elif script := self._state.rulesets[node].difference(ruleset):
+                scripts[node] = script
+        return scripts
+
+    def _carry_out(self, step: Difference, scripts: Mapping[str, str] | None, state: _State | None = None) -> list[str]:
+        """Do what a difference says. Links that go, go before their rules; links that come, come after them."""
+        kernel = self._kernel
+        state = state or self._state
+        if scripts is None:
+            scripts = {node: ruleset.text() for node, ruleset in state.rulesets.items()}
+        kernel.create(step.create)
+        kernel.apply([c for c in step.changes if c.verb == "delete"])
+        self._load({names.node_namespace(self.name, node): script for node, script in scripts.items()})
+        kernel.apply([c for c in step.changes if c.verb == "add"])
+        kernel.remove(step.remove)
+        touched = {c.namespace for c in step.changes if c.verb == "add"}
+        kernel.settle(sorted(touched & _switches(state)))
+        return step.lines()
+
+    def _load(self, scripts: Mapping[str, str]) -> None:
+        """Load every node's script, all at once: nft waits for the kernel's grace periods, not for a processor."""
+        if len(scripts) < 2:
+            for space, script in scripts.items():
+                self._kernel.nft(space, script)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            for _ in pool.map(self._kernel.nft, scripts.keys(), scripts.values()):
+                pass
+
+    def _read(self, space: Namespace) -> Namespace:
+        return self._kernel.read(space.name, [i.name for i in space.items if isinstance(i, Sysctl)])
+
+    def drift(self) -> list[str]:
+        """Return what differs between the kernel and what the lab should be, a line each: what ``up`` would repair."""
+        have = {n: self._read(s) for n, s in self._state.namespaces.items() if self._kernel.exists(n)}
+        lines = difference(have, self._state.namespaces, self._state.namespaces).lines()
+        for node, ruleset in self._state.rulesets.items():
+            space = names.node_namespace(self.name, node)
+            if space in have and not self._kernel.holds(space, ruleset.text()):
+                lines.append(f"-n {space} nft: the ruleset differs")
+        return lines
+
+    # --- using --------------------------------------------------------------------------------------------------
+
+    def find(self, ref: str, namespace: str = "default") -> Endpoint:
+        """Return the endpoint that a name means: ``[NAMESPACE/]POD``, ``[NAMESPACE/]WORKLOAD``, ``node:N``, ``host:N``.
+
+        Raises:
+          UsageError: when nothing of the lab has the name.
+        """
+        from netlab.cluster.find import find
+
+        return find(self.cluster, ref, namespace)
+
+    def probe(self, flows: Iterable[Flow], progress: Callable[[int, int], None] | None = None) -> Iterator[Measurement]:
+        """Send packets for every flow and yield what became of them, in order."""
+        return measure(self.cluster, flows, progress=progress)
+
+    def trace(self, flow: Flow) -> Trace:
+        """Send one packet for a flow and return its way, rule by rule; raises HostError, KernelError."""
+        from netlab.lab.trace import trace
+
+        # A change under way would be traced half, and would take the tracing table for damage to repair.
+        with records.lock(self.name).held():
+            return trace(self.cluster, self._state.rulesets, flow)
+
+    def execute(self, endpoint: Endpoint, argv: Sequence[str]) -> NoReturn:
+        """Become a program inside the endpoint's network namespace; raises UsageError, NotFound."""
+        hostname = endpoint.name
+        execute(names.endpoint_namespace(self.name, endpoint), argv, hostname=hostname)
+
+    def netns_path(self, pod: Pod) -> str:
+        """Return the path of a pod's network namespace."""
+        return str(netns.path(names.pod_namespace(self.name, pod)))
+
+    def down(self) -> None:
+        """Remove the lab with everything in it, and end what runs inside."""
+        self.close()
+        remove(self.name)
+
+    def close(self) -> None:
+        """Let go of the lab's namespaces; it goes on running."""
+        self._kernel.close()
+
+
+# A process may have several labs of its own at once, and their topologies may share a name.
+_COUNT = itertools.count()
+
+
+@contextlib.contextmanager
+def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
+    """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards."""
+    base = (objects.topology.name if objects.topology else "default")[:20]
+    lab, _ = Lab.up(objects, name=f"{base}-{os.getpid():x}-{next(_COUNT)}", kernel=kernel)
+    try:
+        yield lab
+    finally:
+        lab.down()
+
+
+def _cluster_of(record: Record) -> Cluster:
+    """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
+    objects, problems = decode(record.documents)
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    return replace(resolve(objects, record.placement), name=record.lab)
+
+
+def _wiring(cluster: Cluster) -> tuple[object, ...]:
+    """Return all of a cluster that namespaces, links, addresses and routes depend on: no labels, no policies."""
+    pods = [(p.ref, p.node, p.attachment, p.network, p.addresses, p.ports) for p in cluster.pods]
+    nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
+    return cluster.name, cluster.networks, nodes, cluster.hosts, pods, cluster.underlay_cidrs
+
+
+def _record_of(state: _State, documents: Sequence[Document], *, ready: bool) -> Record:
+    placement = {pod.ref: Placement(pod.node, pod.addresses) for pod in state.cluster.pods}
+    return Record(
+        state.cluster.name,
+        tuple(documents),
+        placement,
+        tuple(sorted(state.namespaces)),
+        ready,
+        privilege.boot_id(),
+    )
+
+
+def _switches(state: _State) -> set[str]:
+    """Return the namespaces whose links may take a moment: those with bridges, and with links that stand on others."""
+    lab = state.cluster.name
+    stacked = {names.pod_namespace(lab, pod) for pod in state.cluster.pods if pod.attachment == "macvlan"}
+    return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in state.cluster.nodes)} | stacked

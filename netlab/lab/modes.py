@@ -1,0 +1,104 @@
+"""What reaches what in each network mode, measured: one small dual-stack lab per mode and one packet per cell.
+
+The table of the documentation (docs/modes.md) is this one, and a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.types import Cluster, address_of
+from netlab.errors import InputError
+from netlab.lab.lab import temporary
+from netlab.objects.documents import parse
+from netlab.objects.load import decode
+from netlab.policy import evaluate
+
+MODES = ("bridge", "overlay", "routed", "macvlan", "host", "none")
+
+# A column's title, who sends, to whom, and to which port; 8080 is published by pod b for its port 80.
+COLUMNS = (
+    ("same node", "default/a", "default/b", 80),
+    ("other node", "default/a", "default/c", 80),
+    ("node to own pod", "node:node-a", "default/a", 80),
+    ("other node to pod", "node:node-b", "default/a", 80),
+    ("outside to pod", "host:client", "default/a", 80),
+    ("pod to outside", "default/a", "host:client", 80),
+    ("published port", "host:client", "node:node-a", 8080),
+)
+
+_TOPOLOGY = """
+apiVersion: netlab/v1alpha1
+kind: Topology
+metadata: {{name: modes}}
+spec:
+  networks: [{{name: default, mode: {network}, podCIDRs: [10.244.0.0/16, "fd00:10:244::/56"]}}]
+  nodes: [{{name: node-a}}, {{name: node-b}}]
+  hosts: [{{name: client, addresses: [192.0.2.10, "2001:db8::10"]}}]
+"""
+
+_POD = """
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, annotations: {annotations}}}
+spec:
+  nodeName: {node}
+  hostNetwork: {host}
+  containers:
+  - name: main
+    image: none
+    ports: [{port}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One measured cell: ``verdict`` and ``expected`` are allow, deny or (the verdict only) inconclusive."""
+
+    mode: str
+    column: str
+    family: int
+    expected: str
+    verdict: str
+    reason: str
+
+
+def survey(modes: tuple[str, ...] = MODES) -> Iterator[Cell]:
+    """Build a lab for each mode in turn, send one packet per column and family, and yield what became of it.
+
+    Raises:
+      HostError, KernelError: where this host cannot build the lab.
+    """
+    for mode in modes:
+        documents, _ = parse(_text(mode), f"<{mode}>")
+        objects, problems = decode(documents)
+        if any(problem.severity == "error" for problem in problems):
+            raise InputError(problems)
+        with temporary(objects) as lab:
+            asked = [(title, flow) for title, flow in _flows(lab.cluster, mode)]
+            for (title, flow), measured in zip(asked, lab.probe([f for _, f in asked]), strict=True):
+                expected = evaluate(lab.cluster, flow).verdict
+                yield Cell(mode, title, flow.family, expected, measured.verdict, measured.reason)
+
+
+def _text(mode: str) -> str:
+    network = mode if mode not in ("host", "none") else "bridge"
+    annotations = "{netlab/network: none}" if mode == "none" else "{}"
+    text = _TOPOLOGY.format(network=network)
+    for name, node in (("a", "node-a"), ("b", "node-a"), ("c", "node-b")):
+        publishes = name == "b" and mode in ("bridge", "overlay", "routed")
+        port = "{containerPort: 80, hostPort: 8080}" if publishes else "{containerPort: 80}"
+        text += _POD.format(name=name, node=node, annotations=annotations, host=str(mode == "host").lower(), port=port)
+    return text
+
+
+def _flows(cluster: Cluster, mode: str) -> Iterator[tuple[str, Flow]]:
+    for title, source, destination, port in COLUMNS:
+        if title == "published port" and mode in ("macvlan", "none"):
+            continue
+        for family in (4, 6):
+            to = cluster.by_ref[destination]
+            yield title, Flow(cluster.by_ref[source], to, family, "TCP", port, address_of(to, family))

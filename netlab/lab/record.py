@@ -1,0 +1,196 @@
+"""The record of a running lab: what it was made from, kept under /run/netlab so that it survives the process.
+
+It is written before anything is built and removed after everything is gone, always whole (written aside, then
+renamed), so that whatever a crash leaves is named by a record that ``netlab down`` finds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from netlab.cluster import Placement
+from netlab.errors import HostError, UsageError
+from netlab.kernel import netns
+from netlab.kernel.lock import Lock
+from netlab.kernel.privilege import boot_id
+from netlab.objects import Document
+from netlab.objects.documents import from_record, to_record
+
+DIRECTORY = Path("/run/netlab")
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a lab was made from. ``ready`` is false while it is being built or changed.
+
+    ``namespaces`` are all that may exist, those of a change under way included. ``placement`` keeps running pods
+    where they are when objects come and go.
+    """
+
+    lab: str
+    documents: tuple[Document, ...]
+    placement: Mapping[str, Placement] = field(default_factory=dict)
+    namespaces: tuple[str, ...] = ()
+    ready: bool = False
+    boot: str = ""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the machine was started anew since: then nothing of the lab exists but its files."""
+        return self.boot != boot_id()
+
+
+def path(lab: str) -> Path:
+    return DIRECTORY / lab / "record.json"
+
+
+def labs() -> list[str]:
+    """Return the names of the labs that have a record, sorted."""
+    return sorted(p.parent.name for p in DIRECTORY.glob("*/record.json"))
+
+
+def exists(lab: str) -> bool:
+    """Say whether a lab has a record."""
+    return path(lab).exists()
+
+
+def load(lab: str) -> Record | None:
+    """Return a lab's record, None when it has none.
+
+    Raises:
+      UsageError: when another version of netlab wrote it.
+    """
+    try:
+        data: dict[str, Any] = json.loads(path(lab).read_bytes())
+    except FileNotFoundError:
+        return None
+    if data.get("version") != _VERSION:
+        raise UsageError(f"lab {lab}: its record is of another netlab version; remove it with: netlab down {lab}")
+    placement = {
+        ref: Placement(node, tuple(map(ip_address, addresses))) for ref, (node, addresses) in data["placement"].items()
+    }
+    return Record(
+        data["lab"],
+        tuple(from_record(data["documents"])),
+        placement,
+        tuple(data["namespaces"]),
+        data["ready"],
+        data["boot"],
+    )
+
+
+def namespaces_of(lab: str) -> tuple[str, ...]:
+    """Return the namespaces that a lab's record names, whatever version wrote it."""
+    try:
+        return tuple(json.loads(path(lab).read_bytes())["namespaces"])
+    except FileNotFoundError:
+        return ()
+
+
+def save(record: Record) -> None:
+    """Write a record; raises HostError when the disk is full or the place not writable (the old one is kept then)."""
+    target = path(record.lab)
+    data = {
+        "version": _VERSION,
+        "lab": record.lab,
+        "boot": boot_id(),
+        "ready": record.ready,
+        "namespaces": list(record.namespaces),
+        "placement": {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in record.placement.items()},
+        "documents": to_record(record.documents),
+    }
+    draft = target.with_suffix(".new")
+    try:
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft.write_text(json.dumps(data, separators=(",", ":")))
+        os.replace(draft, target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        if not target.exists() and target.parent.is_dir():
+            target.parent.rmdir()
+        raise HostError(f"cannot write {target}: {error.strerror}") from error
+
+
+def remove(lab: str) -> None:
+    """Remove a lab's record: the last act of its removal."""
+    shutil.rmtree(DIRECTORY / lab, ignore_errors=True)
+
+
+def lock(lab: str) -> Lock:
+    """Return the lock under which a lab is changed."""
+    prepare()
+    return Lock(DIRECTORY / f"{lab}.lock")
+
+
+# Held shared by every command that may make something, so that nobody takes the shared directories away from under it;
+# the mutex beside it is held for moments only, while they are made or taken away.
+_users: Lock | None = None
+_FURNITURE = (".mutex", ".users", ".made")
+
+
+def prepare() -> None:
+    """Make the directories that labs share, and note which of them were not there before; ``tidy`` undoes it."""
+    global _users
+    if _users is not None:
+        return
+    mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
+    try:
+        while True:
+            DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # The last lab may go between any two lines here, and the directory with it.
+            with contextlib.suppress(FileNotFoundError):
+                mutex.acquire()
+                users.acquire(shared=True)
+                notes = DIRECTORY / ".made"
+                if not notes.exists():
+                    notes.write_text(" ".join(netns.missing_directory()))
+                netns.share_directory()
+                break
+    except OSError as error:
+        raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error
+    finally:
+        mutex.release()
+    _users = users
+    atexit.register(tidy)
+
+
+def tidy() -> None:
+    """Remove the directories that labs share, where netlab made them, unless a lab or another command needs them."""
+    global _users
+    if _users is not None:
+        _users.release()
+        _users = None
+        atexit.unregister(tidy)
+    mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
+    with contextlib.suppress(FileNotFoundError):
+        mutex.acquire()
+        if not labs() and users.acquire(wait=False):
+            _take_away(mutex, users)
+    users.release()
+    mutex.release()
+
+
+def _take_away(mutex: Lock, users: Lock) -> None:
+    """Remove everything that is shared; nobody else is there."""
+    for entry in list(DIRECTORY.iterdir()):
+        # A command that was killed leaves its lock's file, or the directory of a record that it never wrote.
+        if entry.name not in _FURNITURE:
+            remove(entry.name) if entry.is_dir() else entry.unlink()
+    notes = DIRECTORY / ".made"
+    if notes.exists():
+        netns.unshare_directory(notes.read_text().split())
+        notes.unlink()
+    users.remove()
+    mutex.remove()
+    with contextlib.suppress(OSError):
+        DIRECTORY.rmdir()

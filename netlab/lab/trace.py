@@ -1,0 +1,215 @@
+"""One real packet followed through the rulesets of the nodes on its way, with names in place of numbers.
+
+nft says which rules matched; what they looked up follows from the packet's own fields and from the elements of the
+ruleset, whose comments name pods and policies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.published import behind
+from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
+from netlab.dataplane import names
+from netlab.kernel.nft_trace import Event, Match, Monitor
+from netlab.objects.types import Address
+from netlab.policy.decision import Decision
+from netlab.policy.evaluate import evaluate
+from netlab.probe import Measurement, measure
+from netlab.ruleset import Element, Ruleset
+
+_FIELD = re.compile(r"\b(iif|oif|ip6? [sd]addr|ether [sd]addr|(?:tcp|udp|sctp) dport) (\S+)")
+_LOOKUP = re.compile(r"(?P<fields>[a-z0-9 ]+?(?: \. [a-z0-9 ]+?)*) (?:map )?@(?P<set>\w+)")
+_COUNTED = re.compile(r"counter packets \d+ bytes \d+")
+_ASSIGNED = re.compile(r"(?P<name>meta priority|ct mark) set (?P<value>.*)")
+_NAMES = {"iif": "iifname", "oif": "oifname"}
+_PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
+
+    ``chain`` is nft's family, table and chain; ``set``, ``key`` and ``comment`` are of the element that a lookup found,
+    and on a denial of the class for which no element allowed it.
+    """
+
+    node: str
+    chain: str
+    rule: str
+    verdict: str
+    set: str = ""
+    key: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What became of a packet, its way, and what the evaluator says; ``agree`` is whether both say the same."""
+
+    measurement: Measurement
+    steps: tuple[Step, ...]
+    decision: Decision
+
+    @property
+    def agree(self) -> bool:
+        return self.measurement.verdict == self.decision.verdict
+
+
+def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow) -> Trace:
+    """Send one packet in the running lab and return its way, node by node.
+
+    Raises:
+      HostError, KernelError: where the kernel or nft cannot trace, or no packet can be sent.
+    """
+    steps: list[Step] = []
+    with contextlib.ExitStack() as stack:
+        monitors: dict[str, Monitor] = {}
+        if (match := _match(cluster, flow)) is not None:
+            for node in _nodes(cluster, flow):
+                families = list(dict.fromkeys(table.family for table in rulesets[node].tables))
+                space = names.node_namespace(cluster.name, node)
+                monitors[node] = stack.enter_context(Monitor(space, match, families))
+        measurement = next(measure(cluster, [flow]))
+        for node, monitor in monitors.items():
+            steps += read(node, rulesets[node], monitor.events())
+    return Trace(measurement, tuple(steps), evaluate(cluster, flow))
+
+
+def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
+    """Return the nodes whose rulesets the packet may meet, the source's first."""
+    ends: list[Endpoint | None] = [flow.source, _destination(cluster, flow), _pod_behind(cluster, flow)]
+    found = [e.node if isinstance(e, Pod) else e.name for e in ends if isinstance(e, Pod | Node)]
+    return list(dict.fromkeys(found))
+
+
+def _destination(cluster: Cluster, flow: Flow) -> Endpoint | None:
+    if flow.destination is None and flow.address is not None:
+        return cluster.by_address.get(flow.address)
+    return flow.destination
+
+
+def _pod_behind(cluster: Cluster, flow: Flow) -> Pod | None:
+    end = _destination(cluster, flow)
+    if not isinstance(end, Node) and not (isinstance(end, Pod) and end.attachment == "host"):
+        return None
+    one = behind(cluster, end.node if isinstance(end, Pod) else end.name, flow.address, flow.protocol, flow.port)
+    return None if one is None else one.pod
+
+
+def _match(cluster: Cluster, flow: Flow) -> Match | None:
+    """Return what tells the probe from other packets, before and after its addresses are translated on its way."""
+    own = address_of(flow.source, flow.family)
+    if own is None or flow.address is None:
+        return None
+    sources = [own, *_addresses(cluster.nodes, flow.family)]
+    destinations, ports = [flow.address], [flow.port or 0]
+    if (pod := _pod_behind(cluster, flow)) is not None:
+        destinations += _addresses([pod], flow.family)
+        ports += [p.port for p in pod.ports if p.host_port == flow.port]
+    return Match(flow.protocol, sources, destinations, ports)
+
+
+def _addresses(ends: Iterable[Endpoint], family: int) -> list[Address]:
+    return [address for end in ends if (address := address_of(end, family)) is not None]
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Packet:
+    """What is known of one packet between two events: ``isolated`` is the class that it was last checked for."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    found: tuple[str, str, str] = ("", "", "")
+    isolated: tuple[str, str, str] = ("", "", "")
+
+
+def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[Step]:
+    """Return the steps that a node's events tell, in order.
+
+    A bridge that has not learned a port yet floods, and the anti-spoof table drops every copy but the receiver's:
+    such copies are no part of the way.
+    """
+    packets: dict[str, _Packet] = {}
+    steps: list[Step] = []
+    delivered = any((e.family, e.chain, e.verdict) == ("bridge", "forward", "accept") for e in events)
+    for event in events:
+        packet = packets.setdefault(event.id, _Packet())
+        if event.kind == "packet":
+            _enter(packet, event.text)
+            continue
+        if delivered and (event.family, event.chain, event.text) == ("bridge", "forward", "drop"):
+            continue
+        _look_up(packet, ruleset, event.text)
+        entry = packet.isolated if event.chain.startswith("deny_") else packet.found
+        chain = f"{event.family} {event.table} {event.chain}"
+        rule = _COUNTED.sub("counter", event.text)
+        steps.append(Step(node, chain, rule or "policy", event.verdict, *entry))
+    return steps
+
+
+def _enter(packet: _Packet, text: str) -> None:
+    """Take over the fields of a packet that enters a base chain."""
+    for name, value in _FIELD.findall(text):
+        packet.fields["th dport" if name.endswith("dport") else _NAMES.get(name, name)] = value
+    if (protocol := _PROTOCOL.search(text)) is not None:
+        packet.fields["meta l4proto"] = protocol[1]
+
+
+def _look_up(packet: _Packet, ruleset: Ruleset, rule: str) -> None:
+    """Find the element that a rule which matched has found, and note what the rule sets."""
+    packet.found = ("", "", "")
+    element: Element | None = None
+    if (lookup := _LOOKUP.search(rule)) is not None:
+        wanted = [_value(packet, name) for name in lookup["fields"].split(" . ")]
+        key, element = _element(ruleset.elements.get(lookup["set"], {}), wanted)
+        if element is not None:
+            packet.found = (lookup["set"], key, element.comment)
+    if (assigned := _ASSIGNED.search(rule)) is not None:
+        packet.fields[assigned["name"]] = (element.value or "") if element else assigned["value"]
+        if assigned["name"] == "meta priority" and element is not None:
+            packet.isolated = packet.found
+
+
+def _value(packet: _Packet, name: str) -> str:
+    """Return a packet's field by the last words of an expression: ``ct mark 0x0 ct mark set ip saddr`` is its saddr."""
+    name = name.strip()
+    for known in sorted(packet.fields, key=len, reverse=True):
+        if name.endswith(known):
+            return packet.fields[known]
+    return ""
+
+
+def _element(elements: Mapping[str, Element], wanted: Sequence[str]) -> tuple[str, Element | None]:
+    """Return the element for the parts of a key: by the very key, else the interval that holds them."""
+    key = " . ".join(wanted)
+    if key in elements:
+        return key, elements[key]
+    for interval, element in elements.items():
+        parts = interval.split(" . ")
+        if len(parts) == len(wanted) and all(map(_within, parts, wanted)):
+            return interval, element
+    return key, None
+
+
+def _within(part: str, value: str) -> bool:
+    """Say whether a part of an interval's key (``10.0.0.0/8``, ``10.0.0.1-10.0.0.9``, ``80-90``) holds a value."""
+    if part == value:
+        return True
+    with contextlib.suppress(ValueError):
+        if "/" in part:
+            return ip_address(value) in ip_network(part)
+        first, dash, last = part.partition("-")
+        if dash and value.isdecimal():
+            return int(first) <= int(value) <= int(last)
+        if dash:
+            low, own, high = (ip_address(a) for a in (first, value, last))
+            return low.version == own.version and int(low) <= int(own) <= int(high)
+    return False

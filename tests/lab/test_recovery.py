@@ -1,0 +1,253 @@
+"""Whatever becomes of a command, the host ends as it was, and a damaged lab is repaired by ``up``."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.kernel import netns
+from netlab.lab import record
+
+REPOSITORY = Path(__file__).parents[2]
+SHOP = ("-f", "examples/shop")
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    """Start netlab in a process of its own and go on."""
+    command = [sys.executable, "-m", "netlab", *arguments]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def traces(lab: str) -> list[str]:
+    """Everything on the host that bears the lab's name: mounts, files, processes."""
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if lab in line]
+    files = [str(p) for place in (netns.DIRECTORY, record.DIRECTORY) if place.is_dir() for p in place.glob(f"*{lab}*")]
+    return mounts + files
+
+
+def own_namespace() -> tuple[str, ...]:
+    """What the host's own network namespace holds: links, addresses, routes, rules and settings."""
+    commands = (
+        "ip -o link",
+        "ip -o addr",
+        "ip route show table all",
+        "nft list ruleset",
+        "sysctl -a -r ^net.ipv[46].conf",
+    )
+    run = [subprocess.run(c.split(), capture_output=True, text=True, check=False).stdout for c in commands]
+    # Lifetimes of addresses count down by themselves.
+    return tuple("\n".join(line for line in text.splitlines() if "valid_lft" not in line) for text in run)
+
+
+@pytest.fixture
+def lab(unique: Callable[[str], str], program: Program) -> Iterator[str]:
+    """A name for a lab that is removed afterwards, should it be there."""
+    name = unique("rec")
+    yield name
+    program("down", name)
+
+
+# Python and the input take 0.25 s or more, what follows 0.05 s: most kills fall in or about it.
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("command", ["up", "apply", "down"])
+def test_a_killed_command_leaves_what_down_removes(lab: str, program: Program, command: str, seed: int) -> None:
+    """SIGKILL at any moment of a command leaves nothing that ``down`` does not find."""
+    if command != "up":
+        program("up", *SHOP, "--lab", lab)
+    arguments = {
+        "up": ("up", *SHOP, "--lab", lab),
+        "apply": (
+            "apply",
+            "-f",
+            "scenarios/manifests/dns-only.yaml",
+            "-f",
+            "scenarios/manifests/attachments.yaml",
+            "--lab",
+            lab,
+        ),
+        "down": ("down", lab),
+    }
+    running = start(*arguments[command])
+    time.sleep(random.Random(seed).uniform(0.1, 0.45))  # noqa: S311  not for secrets
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    program("down", lab)
+
+    assert [] == traces(lab)
+
+
+def _kill_at(step: str, name: str) -> str:
+    """A program that brings the shop up and is killed when it comes to a step of the building."""
+    return f"""
+import os, signal
+from netlab.kernel.linux import Linux
+from netlab.lab.lab import Lab
+from netlab.objects import load
+real = Linux.{step}
+def die(self, *rest):
+    if "{step}" == "create":
+        real(self, list(rest[0])[:3])
+    os.kill(os.getpid(), signal.SIGKILL)
+Linux.{step} = die
+Lab.up(load(["examples/shop"])[0], name="{name}")
+"""
+
+
+@pytest.mark.parametrize("step", ["create", "nft", "apply", "settle"])
+def test_a_kill_between_two_steps_leaves_what_down_removes(lab: str, program: Program, step: str) -> None:
+    """Each step of the building is a moment at which a lab is half there; its record names all of it."""
+    died = subprocess.run([sys.executable, "-c", _kill_at(step, lab)], cwd=REPOSITORY, check=False)
+    half = traces(lab)
+    down = program("down", lab)
+
+    assert -signal.SIGKILL == died.returncode
+    assert half
+    assert 0 == down.returncode
+    assert [] == traces(lab)
+
+
+def test_up_finishes_what_a_killed_up_began(lab: str, program: Program) -> None:
+    """A half-built lab is not an obstacle: ``up`` brings it to its input, and packets agree."""
+    subprocess.run([sys.executable, "-c", _kill_at("apply", lab)], cwd=REPOSITORY, check=False)
+    up = program("up", *SHOP, "--lab", lab)
+    verify = program("verify", "--lab", lab)
+
+    assert (0, "") == (up.returncode, "".join(line for line in up.stderr.splitlines() if "Error" in line))
+    assert 0 == verify.returncode, verify.stdout
+
+
+def test_the_hosts_own_namespace_is_untouched_while_a_lab_runs(lab: str, program: Program) -> None:
+    """No link, address, route, rule or setting of the host's own network changes, neither during nor after."""
+    before = own_namespace()
+    program("up", *SHOP, "--lab", lab)
+    program("verify", "--lab", lab)
+    during = own_namespace()
+    program("down", lab)
+
+    assert before == during == own_namespace()
+    assert [] == traces(lab)
+
+
+DAMAGES = {
+    "a port": "ip link delete {port}",
+    "a bridge": "ip link delete br-default",
+    "a lowered port": "ip link set {port} down",
+    "an address": "ip addr flush dev br-default",
+    "all routes": "ip route flush table main",
+    "a neighbour": "ip neigh flush dev br-default nud permanent",
+    "a setting": "sysctl -qw net.bridge.bridge-nf-call-iptables=0",
+    "a table": "nft delete table inet netlab",
+    "a rule": "nft flush chain inet netlab forward",
+    "an element": "nft flush map inet netlab in4",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_up_repairs_what_somebody_broke_by_hand(lab: str, program: Program, damage: str) -> None:
+    """``up`` with the same input puts back what is missing, and only then says that nothing changed."""
+    program("up", *SHOP, "--lab", lab)
+    node = f"netlab.{lab}.node.node-1"
+    with netns.inside(node):
+        ports = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
+        port = next(line.split("@")[0] for line in ports.splitlines() if line.startswith("veth"))
+        subprocess.run(DAMAGES[damage].format(port=port).split(), check=True)
+    drift = program("get", "labs", lab, "-o", "wide").stdout.splitlines()[1].split()[-1]
+    repair = program("up", *SHOP, "--lab", lab)
+    again = program("up", *SHOP, "--lab", lab)
+    verify = program("verify", "--lab", lab)
+
+    assert int(drift) > 0
+    assert 0 == repair.returncode, repair.stderr
+    assert "unchanged" not in repair.stderr
+    assert f"lab {lab}: unchanged\n" == again.stderr
+    assert 0 == verify.returncode, verify.stdout
+
+
+def test_up_repairs_a_pods_namespace(lab: str, program: Program) -> None:
+    """A namespace that was unpinned, and one whose interface and route are gone, are made again."""
+    program("up", *SHOP, "--lab", lab)
+    subprocess.run(["ip", "netns", "delete", f"netlab.{lab}.pod.shop.web-0"], check=True)
+    with netns.inside(f"netlab.{lab}.pod.shop.api-0"):
+        subprocess.run(["ip", "route", "delete", "default"], check=True)
+    repair = program("up", *SHOP, "--lab", lab)
+    verify = program("verify", "--lab", lab)
+
+    assert 0 == repair.returncode, repair.stderr
+    assert 0 == verify.returncode, verify.stdout
+
+
+def test_down_of_one_of_two_labs_leaves_the_other(lab: str, program: Program, unique: Callable[[str], str]) -> None:
+    """Two labs with the same addresses do not know of one another."""
+    other = unique("two")
+    try:
+        program("up", *SHOP, "--lab", lab)
+        program("up", *SHOP, "--lab", other)
+        down = program("down", lab)
+        verify = program("verify", "--lab", other)
+    finally:
+        program("down", other)
+
+    assert (0, 0) == (down.returncode, verify.returncode)
+
+
+def test_concurrent_commands_on_one_lab_wait_for_one_another(lab: str, program: Program) -> None:
+    """Four commands that bring up the same lab at once all succeed, and the lab is whole."""
+    running = [start("up", *SHOP, "--lab", lab) for _ in range(4)]
+    codes = [process.wait(timeout=60) for process in running]
+    verify = program("verify", "--lab", lab)
+
+    assert [0] * 4 == codes
+    assert 0 == verify.returncode, verify.stdout
+
+
+def test_a_lab_from_before_a_reboot_is_cleared_away_by_the_next_command(lab: str, program: Program) -> None:
+    """Its record names another run of the kernel: its files go, and the lab can be built anew."""
+    record.prepare()
+    record.save(record.Record(lab, (), namespaces=(f"netlab.{lab}.node.node-1",)))
+    target = record.path(lab)
+    target.write_text(target.read_text().replace('"boot":"', '"boot":"another-'))
+    listed = program("get", "labs")
+
+    assert lab not in listed.stdout
+    assert [] == traces(lab)
+
+
+def test_down_ends_what_runs_inside(lab: str, program: Program) -> None:
+    """A server that was left running in a pod does not outlive its lab."""
+    program("up", *SHOP, "--lab", lab)
+    server = start("exec", "shop/web-0", "--lab", lab, "--", "sleep", "600")
+    inode = netns.inode(f"netlab.{lab}.pod.shop.web-0")
+    for _ in range(200):
+        if os.readlink(f"/proc/{server.pid}/ns/net") == f"net:[{inode}]":
+            break
+        time.sleep(0.01)
+    down = program("down", lab)
+
+    assert 0 == down.returncode
+    assert -signal.SIGTERM == server.wait(timeout=10)
+
+
+def test_a_full_disk_builds_nothing(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the record cannot be written, nothing is made that it would have named."""
+    from netlab.errors import HostError
+    from netlab.lab.lab import Lab
+    from netlab.objects import load
+
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(HostError, match="No space left"):
+        Lab.up(load([str(REPOSITORY / "examples/shop")])[0], name=lab)
+    monkeypatch.undo()
+
+    assert [p for p in traces(lab) if not p.endswith(".lock")] == []

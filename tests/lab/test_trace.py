@@ -1,0 +1,96 @@
+"""A packet's events told with the names of the elements that its rules looked up, with no kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import cluster, peer, pod, policy, rule, topology
+
+from netlab.cluster import Cluster
+from netlab.dataplane.rulesets import rulesets
+from netlab.kernel.nft_trace import Event
+from netlab.lab.trace import Step, read
+
+NODE = "node-1"
+
+
+@pytest.fixture
+def shop() -> Cluster:
+    """Pods a and b; a takes port 80 to 90 from b, and port 80 from a range of addresses outside."""
+    return cluster(
+        topology([NODE], hosts={"client": ["192.0.2.10"]}),
+        pod("x/a", "app=a"),
+        pod("x/b", "app=b"),
+        policy(
+            "x/p",
+            "app=a",
+            ingress=[
+                rule(peer("app=b"), ports=["80-90"]),
+                rule(peer(cidr="192.0.2.0/24", but=["192.0.2.128/25"]), ports=["80"]),
+            ],
+        ),
+    )
+
+
+def told(shop: Cluster, source: str, port: int, *rules: tuple[str, str, str]) -> list[Step]:
+    """Return the steps of a packet to pod a that meets rules, each a chain, a text and a verdict."""
+    to = shop.by_ref["x/a"].addresses[0]
+    address = str(shop.by_ref[source].addresses[0])
+    fields = f"ip saddr {address} ip daddr {to} ip ttl 64 ip protocol tcp ip length 44 tcp sport 5 tcp dport {port}"
+    events = [Event("1", "inet", "netlab", "forward", "packet", fields)]
+    events += [Event("1", "inet", "netlab", chain, "rule", text, verdict) for chain, text, verdict in rules]
+    return read(NODE, rulesets(shop)[NODE], events)
+
+
+CLASS = ("forward", "meta priority set ip daddr map @in4 jump ingress_class", "jump ingress_class")
+RESET = ("ingress_class", "ct mark set 0x00000000", "continue")
+POD = ("ingress_class", "ct mark set ip saddr map @id4", "continue")
+OUTSIDE = ("ingress_class", "ct mark 0x00000000 ct mark set ip saddr map @cidr4", "continue")
+ONE_PORT = ("ingress_class", "meta priority . ct mark . meta l4proto . th dport @in_l3l4 return", "return")
+SLOW = ("ingress_class", "meta priority @in_slow goto in_ranges", "goto in_ranges")
+RANGE = ("in_ranges", "meta priority . ct mark . meta l4proto . th dport @in_l3l4_ranges return", "return")
+DENY = ("in_ranges", "goto deny_in", "goto deny_in")
+DROP = ("deny_in", "counter packets 7 bytes 308 drop", "drop")
+
+
+@pytest.mark.parametrize(
+    ("source", "port", "rules", "entry"),
+    [
+        ("x/b", 85, (CLASS, RESET, POD, SLOW, RANGE), ("in_l3l4_ranges", "x/a from x/b by x/p")),
+        (
+            "host:client",
+            80,
+            (CLASS, RESET, OUTSIDE, ONE_PORT),
+            ("in_l3l4", "x/a from 192.0.2.0/24 except 192.0.2.128/25 by x/p"),
+        ),
+        ("x/b", 91, (CLASS, RESET, POD, SLOW, DENY, DROP), ("in4", "x/a selected by x/p")),
+        ("x/b", 80, (CLASS, RESET, POD), ("id4", "x/b")),
+        ("x/b", 80, (CLASS, RESET), ("", "")),
+    ],
+    ids=["range of ports", "addresses outside", "drop names the class", "identity", "no lookup"],
+)
+def test_the_last_step_has_the_element_that_decided(
+    shop: Cluster, source: str, port: int, rules: Any, entry: tuple[str, str]
+) -> None:
+    """Its set and its comment, found from what earlier rules have set."""
+    last = told(shop, source, port, *rules)[-1]
+
+    assert entry == (last.set, last.comment)
+
+
+def test_a_drop_is_told_without_its_counters(shop: Cluster) -> None:
+    """The rule reads as it is written in the ruleset."""
+    last = told(shop, "x/b", 91, CLASS, RESET, POD, SLOW, DENY, DROP)[-1]
+
+    assert (NODE, "inet netlab deny_in", "counter drop", "drop") == (last.node, last.chain, last.rule, last.verdict)
+
+
+@pytest.mark.parametrize(("others", "expected"), [(["accept"], ["accept"]), ([], ["drop"])], ids=["flooded", "only"])
+def test_copies_that_a_bridge_floods_are_no_part_of_the_way(
+    shop: Cluster, others: list[str], expected: list[str]
+) -> None:
+    """A drop at a port is told only where nothing was let through to another."""
+    events = [Event("1", "bridge", "netlab", "forward", "rule", text, text) for text in ("drop", *others)]
+
+    assert expected == [step.verdict for step in read(NODE, rulesets(shop)[NODE], events)]

@@ -1,0 +1,108 @@
+"""One question with its answers, as every report prints it, and how many of each answer there were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from netlab.cluster.flows import Flow
+
+Asked = Literal["reach", "probe", "verify"]
+"""Which answers there are: expected ones, measured ones, or both to be compared."""
+
+Outcome = Literal["allow", "deny", "agree", "differ", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question and its answers; ``expected`` or ``measured`` is None where nobody asked for it.
+
+    ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
+    ICMP. ``measured`` may be ``inconclusive``, and ``reason`` then says why.
+    """
+
+    source: str
+    destination: str
+    family: int
+    protocol: str
+    port: int | None
+    expected: str | None = None
+    measured: str | None = None
+    reason: str = ""
+
+    @property
+    def service(self) -> str:
+        """What is asked of the destination: ``80/TCP``, or ``ICMP``."""
+        return self.protocol if self.port is None else f"{self.port}/{self.protocol}"
+
+    @property
+    def verdict(self) -> str:
+        """The measured verdict where there is one, else the expected one."""
+        return self.measured or self.expected or "inconclusive"
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the row adds to a summary: whether its answers agree, or the only answer that it has."""
+        if self.verdict == "inconclusive":
+            return "inconclusive"
+        if self.expected is not None and self.measured is not None:
+            return "agree" if self.expected == self.measured else "differ"
+        return "allow" if self.verdict == "allow" else "deny"
+
+    def data(self) -> dict[str, Any]:
+        """Return the row as JSON has it; answers that nobody asked for are left out."""
+        return {
+            "source": self.source,
+            "destination": self.destination,
+            "family": self.family,
+            "protocol": self.protocol,
+            "port": self.port,
+            **({} if self.expected is None else {"expected": self.expected}),
+            **({} if self.measured is None else {"measured": self.measured}),
+            "reason": self.reason,
+        }
+
+
+def row_of(flow: Flow, expected: str | None = None, measured: str | None = None, reason: str = "") -> Row:
+    """Return the row of a flow."""
+    return Row(flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, expected, measured, reason)
+
+
+class Tally:
+    """Counts rows by outcome as they pass."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.pairs = 0
+        self._of: dict[Outcome, int] = {"allow": 0, "deny": 0, "agree": 0, "differ": 0, "inconclusive": 0}
+
+    def count(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows, counting each."""
+        for row in rows:
+            self.pairs += 1
+            self._of[row.outcome] += 1
+            yield row
+
+    def __getitem__(self, outcome: Outcome) -> int:
+        return self._of[outcome]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether nothing differs and nothing is inconclusive."""
+        return not (self["differ"] or self["inconclusive"])
+
+    def data(self) -> dict[str, int]:
+        """Return the summary as JSON has it; where nothing is compared, with the number of each verdict."""
+        compared: dict[str, int] = {"pairs": self.pairs, **{o: self[o] for o in ("agree", "differ", "inconclusive")}}
+        return compared if self.asked == "verify" else {**compared, "allow": self["allow"], "deny": self["deny"]}
+
+    def __str__(self) -> str:
+        outcomes: dict[Asked, tuple[Outcome, ...]] = {
+            "reach": ("allow", "deny"),
+            "probe": ("allow", "deny", "inconclusive"),
+            "verify": ("agree", "differ", "inconclusive"),
+        }
+        counts = ", ".join(f"{self[outcome]} {outcome}" for outcome in outcomes[self.asked])
+        return f"{self.pairs} pair{'' if self.pairs == 1 else 's'}: {counts}"

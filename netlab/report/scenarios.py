@@ -1,0 +1,80 @@
+"""What became of scenarios: as the TestReport document, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from netlab.report.rows import Row, row_of
+from netlab.scenario.results import Failure, ScenarioResult
+
+
+def row(failure: Failure) -> Row:
+    """Return the row of an expectation that was not met."""
+    return row_of(failure.flow, failure.expected, failure.measured, failure.reason)
+
+
+def report_of(results: Sequence[ScenarioResult]) -> dict[str, Any]:
+    """Return the TestReport document; ``error`` is there where a scenario could not be carried out."""
+    return {
+        "kind": "TestReport",
+        "scenarios": [
+            {
+                "name": result.name,
+                "file": result.file,
+                "steps": [
+                    {
+                        "name": step.name,
+                        "expectations": step.expectations,
+                        "pairs": step.pairs,
+                        "failures": [{**row(f).data(), "file": f.file, "line": f.line} for f in step.failures],
+                        "seconds": round(step.seconds, 3),
+                    }
+                    for step in result.steps
+                ],
+                **({"error": result.error} if result.error else {}),
+                "seconds": round(result.seconds, 3),
+            }
+            for result in results
+        ],
+        "summary": _summary(results),
+    }
+
+
+def _summary(results: Sequence[ScenarioResult]) -> dict[str, Any]:
+    return {
+        "scenarios": len(results),
+        "passed": sum(r.outcome == "passed" for r in results),
+        "failed": sum(r.outcome == "failed" for r in results),
+        "errors": sum(r.outcome == "error" for r in results),
+        "steps": sum(len(r.steps) for r in results),
+        "expectations": sum(s.expectations for r in results for s in r.steps),
+        "pairs": sum(s.pairs for r in results for s in r.steps),
+        "failures": sum(len(s.failures) for r in results for s in r.steps),
+        "seconds": round(sum(r.seconds for r in results), 3),
+    }
+
+
+def in_words(result: ScenarioResult, *, every_step: bool = False) -> Iterator[str]:
+    """Yield one line for a scenario, one for each pair that is not as expected, and if asked one for each step."""
+    steps = f"{len(result.steps)} step{'' if len(result.steps) == 1 else 's'}"
+    yield f"{result.name}: {result.outcome} ({steps}, {result.seconds:.2f} s)"
+    for step in result.steps:
+        if every_step:
+            yield f"  step {step.name!r}: {step.pairs} asked, {len(step.failures)} wrong ({step.seconds:.2f} s)"
+        for f in step.failures:
+            of = row(f)
+            family = f" over IPv{of.family}" if of.family == 6 else ""
+            yield (
+                f"  {f.file}:{f.line}: step {step.name!r}: {of.source} -> {of.destination} {of.service}{family}:"
+                f" expected {of.expected}, measured {of.measured}: {of.reason}"
+            )
+    if result.error:
+        yield f"  {result.error}"
+
+
+def summary_line(results: Sequence[ScenarioResult]) -> str:
+    """Return the last line of a run: ``13 scenarios: 12 passed, 1 failed, 0 errors``."""
+    count = _summary(results)
+    of = f"{count['scenarios']} scenario{'' if count['scenarios'] == 1 else 's'}"
+    return f"{of}: {count['passed']} passed, {count['failed']} failed, {count['errors']} errors"

@@ -1,0 +1,83 @@
+"""Rows and their counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from netlab.report import Row, Tally
+
+
+def row(expected: str | None = None, measured: str | None = None, port: int | None = 80) -> Row:
+    return Row("x/a", "y/b", 4, "TCP" if port else "ICMP", port, expected, measured, "because")
+
+
+@pytest.mark.parametrize(
+    ("expected", "measured", "outcome"),
+    [
+        ("allow", "allow", "agree"),
+        ("deny", "deny", "agree"),
+        ("allow", "deny", "differ"),
+        ("deny", "allow", "differ"),
+        ("deny", "inconclusive", "inconclusive"),
+        ("allow", None, "allow"),
+        (None, "deny", "deny"),
+        (None, "inconclusive", "inconclusive"),
+    ],
+)
+def test_outcome(expected: str | None, measured: str | None, outcome: str) -> None:
+    """Two answers agree or differ, one stands for itself, and what is not known never agrees."""
+
+    assert outcome == row(expected, measured).outcome
+
+
+def test_answers_that_nobody_asked_for_are_left_out_of_the_data() -> None:
+    """``reach`` has no ``measured``, ``probe`` no ``expected``; ICMP has a port that is null."""
+
+    assert {
+        "source": "x/a",
+        "destination": "y/b",
+        "family": 4,
+        "protocol": "ICMP",
+        "port": None,
+        "measured": "deny",
+        "reason": "because",
+    } == row(measured="deny", port=None).data()
+    assert "measured" not in row(expected="deny").data()
+
+
+def test_a_tally_counts_rows_as_they_pass() -> None:
+    """The summary of a comparison has the contract's four counts and nothing else."""
+    tally = Tally("verify")
+    rows = [row("allow", "allow"), row("deny", "deny"), row("deny", "allow"), row("deny", "inconclusive")]
+
+    assert rows == list(tally.count(rows))
+    assert {"pairs": 4, "agree": 2, "differ": 1, "inconclusive": 1} == tally.data()
+    assert "4 pairs: 2 agree, 1 differ, 1 inconclusive" == str(tally)
+
+
+@pytest.mark.parametrize(
+    ("rows", "as_expected"),
+    [
+        ([], True),
+        ([row("allow", "allow")], True),
+        ([row(expected="deny")], True),
+        ([row("allow", "deny")], False),
+        ([row(measured="inconclusive")], False),
+    ],
+    ids=["nothing", "agree", "expected only", "differ", "inconclusive"],
+)
+def test_only_differing_and_inconclusive_rows_are_not_as_expected(rows: list[Row], as_expected: bool) -> None:
+    """A verdict that nobody expected otherwise is fine, whatever it is."""
+    tally = Tally("verify")
+    list(tally.count(rows))
+
+    assert as_expected == tally.as_expected
+
+
+def test_a_tally_without_comparison_counts_verdicts() -> None:
+    """``reach`` and ``probe`` say how much is allowed."""
+    tally = Tally("probe")
+    list(tally.count([row(measured="allow"), row(measured="deny"), row(measured="deny")]))
+
+    assert {"pairs": 3, "agree": 0, "differ": 0, "inconclusive": 0, "allow": 1, "deny": 2} == tally.data()
+    assert "3 pairs: 1 allow, 2 deny, 0 inconclusive" == str(tally)

@@ -1,0 +1,76 @@
+"""Scenarios' results as the TestReport document and in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from builders import cluster, flow, pod
+
+from netlab.report.scenarios import in_words, report_of, summary_line
+from netlab.scenario import Failure, ScenarioResult, StepResult
+
+LAB = cluster(pod("x/a"), pod("x/b"))
+FAILURE = Failure(flow(LAB, "x/a", "x/b", "53/UDP"), "allow", "inconclusive", "control lost", "s.yaml", 7)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+PASSED = ScenarioResult("good", "g.yaml", ("one",), NOW, (StepResult("one", 2, 9, seconds=0.12345),), seconds=0.5)
+FAILED = ScenarioResult("bad", "s.yaml", ("one",), NOW, (StepResult("one", 1, 1, (FAILURE,)),), seconds=0.25)
+BROKEN = ScenarioResult("broken", "b.yaml", ("one",), NOW, (), "no nft program", 3)
+
+
+def test_the_report_is_the_contracts_document() -> None:
+    """Scenarios with their steps, failures as rows with their place, an error where there is one, and a summary."""
+    report = report_of([PASSED, FAILED, BROKEN])
+    good, bad, broken = report["scenarios"]
+
+    assert "TestReport" == report["kind"]
+    assert [{"name": "one", "expectations": 2, "pairs": 9, "failures": [], "seconds": 0.123}] == good["steps"]
+    assert [
+        {
+            "source": "x/a",
+            "destination": "x/b",
+            "family": 4,
+            "protocol": "UDP",
+            "port": 53,
+            "expected": "allow",
+            "measured": "inconclusive",
+            "reason": "control lost",
+            "file": "s.yaml",
+            "line": 7,
+        }
+    ] == bad["steps"][0]["failures"]
+    assert ("no nft program", []) == (broken["error"], broken["steps"])
+    assert "error" not in good
+    assert {
+        "scenarios": 3,
+        "passed": 1,
+        "failed": 1,
+        "errors": 1,
+        "steps": 2,
+        "expectations": 3,
+        "pairs": 10,
+        "failures": 1,
+        "seconds": 0.75,
+    } == report["summary"]
+
+
+def test_a_scenario_is_one_line() -> None:
+    """What became of it, how many steps, how long."""
+
+    assert ["good: passed (1 step, 0.50 s)"] == list(in_words(PASSED))
+    assert "  step 'one': 9 asked, 0 wrong (0.12 s)" in list(in_words(PASSED, every_step=True))
+
+
+def test_every_failure_is_a_line_with_its_place() -> None:
+    """FILE:LINE is the expectation's, so that an editor goes there."""
+
+    assert [
+        "bad: failed (1 step, 0.25 s)",
+        "  s.yaml:7: step 'one': x/a -> x/b 53/UDP: expected allow, measured inconclusive: control lost",
+    ] == list(in_words(FAILED))
+    assert "  no nft program" in list(in_words(BROKEN))
+
+
+def test_the_last_line_counts_scenarios() -> None:
+    """Failures and errors are kept apart."""
+
+    assert "3 scenarios: 1 passed, 1 failed, 1 errors" == summary_line([PASSED, FAILED, BROKEN])

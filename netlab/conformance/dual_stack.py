@@ -1,0 +1,119 @@
+"""Cases told again in two IP families: every address and every block gets an IPv6 twin, every verdict holds twice.
+
+The twins keep what lies within what. The pod network 10.244.A.B is fd00:10:244:A::B, its prefixes accordingly; every
+other IPv4 address stands in the last 32 bits of 2001:db8::/96; 0.0.0.0/0 is ::/0. What that cannot say (a block across
+the border of 10.0.0.0/8, a case that speaks of IPv6 itself) is asked in IPv4 only, in the same dual-stack lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
+
+from netlab.conformance.cases import Case, Cell, Stage, Verdict
+from netlab.objects.types import Document
+
+_PODS = IPv4Network("10.244.0.0/16")
+_TEN = IPv4Network("10.0.0.0/8")
+_POD_BASE = int(IPv6Address("fd00:10:244::"))
+_OTHER_BASE = int(IPv6Address("2001:db8::"))
+
+
+class NoTwinError(ValueError):
+    """An IPv4 block has no IPv6 block that means the same in the twin network."""
+
+
+def dual_stack(case: Case) -> Case:
+    """Return the case in two families; one that the reader has to refuse stays as it is."""
+    if case.refusal:
+        return case
+    return replace(case, stages=tuple(_stage(stage) for stage in case.stages))
+
+
+def documents(written: Sequence[Document]) -> tuple[Document, ...]:
+    """Return a cluster's documents with a second family, its policies as they are."""
+    return tuple(d if d.kind == "NetworkPolicy" else replace(d, data=_object(d.data)) for d in written)
+
+
+def _stage(stage: Stage) -> Stage:
+    around = documents(stage.documents)
+    try:
+        twins = tuple(replace(d, data=_policy(d.data)) if d.kind == "NetworkPolicy" else d for d in around)
+    except NoTwinError:
+        return replace(stage, documents=around)
+    return replace(stage, documents=twins, table={**stage.table, **dict(_cells(stage.table))})
+
+
+def _cells(table: Mapping[Cell, Verdict | None]) -> Iterator[tuple[Cell, Verdict | None]]:
+    """Yield the IPv6 twin of every cell; a node's own addresses are outside of the scheme."""
+    for cell, verdict in table.items():
+        if not any(end.startswith("node:") for end in (cell.source, cell.destination)):
+            yield cell._replace(family=6), verdict
+
+
+def address(found: IPv4Address) -> IPv6Address:
+    """Return the IPv6 twin of an address."""
+    if found in _PODS:
+        third, fourth = found.packed[2:]
+        return IPv6Address(_POD_BASE | third << 64 | fourth)
+    return IPv6Address(_OTHER_BASE | int(found))
+
+
+def prefix(text: str) -> IPv6Network:
+    """Return the IPv6 twin of an IPv4 prefix; raises NoTwinError where there is none."""
+    found = IPv4Network(text, strict=False)
+    if found.prefixlen == 0:
+        return IPv6Network("::/0")
+    if found.subnet_of(_PODS):
+        # Up to /24 the length counts bits of A, behind it bits of B.
+        length = found.prefixlen + (40 if found.prefixlen <= 24 else 96)
+        return IPv6Network((int(address(found.network_address)), length))
+    if found == _TEN:
+        return IPv6Network("fd00:10::/32")
+    if found.overlaps(_TEN):
+        raise NoTwinError(text)
+    return IPv6Network((_OTHER_BASE | int(found.network_address), 96 + found.prefixlen))
+
+
+def _object(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Topology or a Pod with its second address; other objects have none."""
+    if data["kind"] == "Topology":
+        spec = dict(data["spec"])
+        spec["networks"] = [
+            {**n, "podCIDRs": [*n["podCIDRs"], *(str(prefix(c)) for c in n["podCIDRs"])]} for n in spec["networks"]
+        ]
+        spec["hosts"] = [
+            {**h, "addresses": [*h["addresses"], *(str(address(IPv4Address(a))) for a in h["addresses"])]}
+            for h in spec.get("hosts", ())
+        ]
+        return {**data, "spec": spec}
+    if data["kind"] == "Pod" and (stated := data.get("status", {}).get("podIPs")):
+        twins = [{"ip": str(address(IPv4Address(item["ip"])))} for item in stated]
+        return {**data, "status": {**data["status"], "podIPs": [*stated, *twins]}}
+    return dict(data)
+
+
+def _policy(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy in which every ipBlock has its twin beside it."""
+    spec = dict(data.get("spec") or {})
+    for direction, where in (("ingress", "from"), ("egress", "to")):
+        if isinstance(rules := spec.get(direction), list):
+            spec[direction] = [
+                {**rule, where: [twin for peer in rule[where] for twin in _peers(peer)]}
+                if isinstance(rule, dict) and isinstance(rule.get(where), list)
+                else rule
+                for rule in rules
+            ]
+    return {**data, "spec": spec}
+
+
+def _peers(peer: Any) -> Iterator[Any]:
+    yield peer
+    if isinstance(peer, dict) and (block := peer.get("ipBlock")) is not None:
+        written = [block["cidr"], *block.get("except", ())]
+        if any(":" in text for text in written):
+            raise NoTwinError(block["cidr"])
+        cidr, *excepts = (str(prefix(text)) for text in written)
+        yield {"ipBlock": {"cidr": cidr, **({"except": excepts} if excepts else {})}}

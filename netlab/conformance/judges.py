@@ -1,0 +1,115 @@
+"""Three judges of one question: the evaluator, the ruleset walked without a kernel, and packets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from netlab.cluster import Cluster, resolve
+from netlab.cluster.flows import Flow
+from netlab.cluster.paths import path
+from netlab.cluster.types import Host, address_of
+from netlab.conformance.cases import Cell
+from netlab.errors import InputError
+from netlab.objects import Document, decode
+from netlab.objects.meta import key_of
+from netlab.objects.types import Address, ObjectRef
+from netlab.policy import evaluate
+from netlab.ruleset.compile import compile_rulesets
+from netlab.testing.tracer import Packet, Tracer
+
+if TYPE_CHECKING:
+    from netlab.lab.lab import Lab
+
+JudgeName = Literal["evaluator", "tracer", "packets"]
+NAMES: tuple[JudgeName, ...] = ("evaluator", "tracer", "packets")
+
+
+Judge = Callable[[Sequence[Document], Cluster, Sequence[Flow]], list[str]]
+"""Says the verdict of every flow, in order, in the state of a cluster that documents describe."""
+
+
+def cluster_of(documents: Sequence[Document]) -> Cluster:
+    """Return the cluster that documents describe; raises InputError with every error in them."""
+    objects, problems = decode(documents)
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    return resolve(objects)
+
+
+def flow_of(cluster: Cluster, cell: Cell) -> Flow:
+    """Return the flow that a cell asks for; raises KeyError where an end does not exist."""
+    source, destination = cluster.by_ref[cell.source], cluster.by_ref[cell.destination]
+    return Flow(source, destination, cell.family, cell.protocol, cell.port, address_of(destination, cell.family))
+
+
+def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
+    """Ask the plain reading of the specification."""
+    return [evaluate(cluster, flow).verdict for flow in flows]
+
+
+def tracer(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
+    """Walk each node's ruleset text: the source's node judges egress, the destination's ingress.
+
+    Whether packets have a way at all is the wiring's matter, and taken from the table of modes.
+    """
+    tracers = {node: Tracer(ruleset) for node, ruleset in compile_rulesets(cluster).items()}
+    return [_traced(cluster, tracers, flow) for flow in flows]
+
+
+def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
+    source, destination = flow.source, flow.destination
+    if destination is None or flow.address is None:
+        raise ValueError(f"nothing of the lab at {flow.target}")
+    way = path(cluster, source, destination, flow.family)
+    own = address_of(source, flow.family)
+    if not way.connected or own is None or way.seen_as is None:
+        return "deny"
+    crossed: dict[str, Address] = {}
+    if way.egress_enforced and not isinstance(source, Host):
+        crossed[getattr(source, "node", source.name)] = own
+    if way.ingress_enforced and not isinstance(destination, Host):
+        crossed.setdefault(getattr(destination, "node", destination.name), way.seen_as)
+    for node, seen in crossed.items():
+        for_node = getattr(destination, "attachment", "host") == "host" and flow.address in cluster.node(node).addresses
+        packet = Packet(seen, flow.address, flow.protocol, flow.port, for_node=for_node)
+        if tracers[node].verdict(packet).verdict == "drop":
+            return "deny"
+    return "allow"
+
+
+@contextlib.contextmanager
+def packets(documents: Sequence[Document]) -> Iterator[Judge]:
+    """Yield the judge that sends packets, in a lab that is built from documents and gone after the block.
+
+    The lab stands from case to case: the judge brings it from what it has to what a case needs.
+
+    Raises:
+      HostError, KernelError: when this host cannot run a lab.
+    """
+    from netlab.lab.lab import temporary
+
+    objects, _ = decode(documents)
+    with temporary(objects) as lab:
+
+        def judge(wanted: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
+            change(lab, wanted)
+            if lab.cluster.pods != cluster.pods:
+                raise ValueError("the lab's pods are not what the case has")
+            here = lab.cluster.by_ref
+            asked = [Flow(here[f.source.ref], here[f.target], f.family, f.protocol, f.port, f.address) for f in flows]
+            return [measurement.verdict for measurement in lab.probe(asked)]
+
+        yield judge
+
+
+def change(lab: Lab, wanted: Sequence[Document]) -> None:
+    """Bring a running lab's objects to those that are wanted: what is gone is deleted, what differs is applied."""
+    have = {key_of(d): d for d in lab.documents}
+    want = {key_of(d): d for d in wanted}
+    gone = sorted((key for key in have if key not in want), key=lambda key: key.kind == "Namespace")
+    if gone:
+        lab.delete([ObjectRef(key.kind, key.name, key.namespace) for key in gone])
+    if changed := [d for key, d in want.items() if key not in have or have[key].data != d.data]:
+        lab.apply(changed)

@@ -1,0 +1,96 @@
+"""Random clusters and policies: what nobody thought of, asked of every judge. The same seed gives the same cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from random import Random
+
+from netlab.conformance.cases import Case, Cell, Stage
+from netlab.conformance.words import Data, block, peer, policy, rule
+from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
+from netlab.objects.types import Document
+
+PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
+_LABELS = ("", "app=p", "app=q", "app=", "app=p,tier=db", "tier=web", "app=q,tier=")
+_SPACES = ("", "team=1", "team=2", "team=", "env=test,team=1")
+_SELECTORS = (
+    *("", "app=p", "app=q", "app=", "app", "!app", "app in (p,q)", "app notin (p)", "tier notin (db,web)"),
+    *("app=p,tier", "!tier,app notin (q)", "tier=db,app in (p)"),
+)
+_SPACE_SELECTORS = (
+    *("", "team=1", "team=", "team", "!team", "team notin (1)", "team in (1,2)", "env,team=1"),
+    *("kubernetes.io/metadata.name=x", "kubernetes.io/metadata.name notin (x,y)"),
+)
+_NETWORKS = (
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.244.0.0/16",
+    "10.244.0.0/24",
+    "10.244.1.0/24",
+    "192.0.2.0/24",
+    "128.0.0.0/1",
+)
+_SINGLE = tuple(f"{address}/32" for address in (*(ADDRESSES[ref] for ref in PODS), HOST_ADDRESS))
+_EXCEPTS = {
+    "0.0.0.0/0": ("10.0.0.0/8", "10.244.1.0/24", "192.0.2.10/32", "128.0.0.0/2"),
+    "10.0.0.0/8": ("10.244.0.0/16", "10.244.0.0/24", *_SINGLE[:3]),
+    "10.244.0.0/16": ("10.244.0.0/24", "10.244.1.0/24", *_SINGLE[:3]),
+}
+_PORTS = ("web", "dns", "80", "81", "53", "80-81", "81-65535", "1-80", "")
+_SERVED = ((), ("web=80/TCP",), ("web=81/TCP", "dns=53/UDP"), ("dns=80/UDP", "web=82/TCP", "web=80/TCP"), ("80/SCTP",))
+_SERVICES = (
+    *(("TCP", 80), ("TCP", 81), ("TCP", 82), ("TCP", 53), ("UDP", 53), ("UDP", 80)),
+    *(("SCTP", 80), ("SCTP", 81), ("ICMP", None)),
+)
+_ASKED = 4
+
+
+def cases(count: int, seed: int, mode: str = "bridge") -> Iterator[Case]:
+    """Yield ``count`` cases that state no verdicts; each depends on the seed and its own number alone."""
+    for number in range(count):
+        yield Case(f"random/{seed}-{number}", "random", (_stage(Random(f"{seed}-{number}"), mode),))  # noqa: S311
+
+
+def _stage(dice: Random, mode: str) -> Stage:
+    base = world(
+        {ref: dice.choice(_LABELS) for ref in PODS},
+        {ns: dice.choice(_SPACES) for ns in "xyz"},
+        {ref: dice.choice(_SERVED) for ref in PODS},
+        members=PODS,
+        mode=mode,
+    )
+    policies = tuple(_policy(dice, f"{dice.choice('xyz')}/p{i}") for i in range(dice.randint(1, 5)))
+    asked = dice.sample(_SERVICES, _ASKED)
+    pairs = [*product(PODS, (*PODS, HOST)), *(("node:node-1", ref) for ref in PODS)]
+    cells = [Cell(source, destination, *service) for source, destination in pairs for service in asked]
+    return Stage("in force", (*base, *policies), dict.fromkeys(cells))
+
+
+def _policy(dice: Random, ref: str) -> Document:
+    rules = {d: [_rule(dice, d) for _ in range(dice.randint(0, 2))] for d in ("ingress", "egress")}
+    types = dice.choice((None, ["Ingress"], ["Egress"], ["Ingress", "Egress"], ["Egress", "Ingress"], []))
+    return policy(ref, dice.choice(_SELECTORS), ingress=rules["ingress"], egress=rules["egress"], types=types)
+
+
+def _rule(dice: Random, direction: str) -> Data:
+    peers = [_peer(dice) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
+    ports = [_port(dice) for _ in range(dice.choice((0, 0, 1, 1, 2)))]
+    return rule(direction, peers, ports)
+
+
+def _peer(dice: Random) -> Data:
+    kind = dice.randrange(5)
+    if kind == 0:
+        return block(dice.choice(_SINGLE))
+    if kind == 1:
+        network = dice.choice(_NETWORKS)
+        holes = _EXCEPTS.get(network, ())
+        return block(network, *dice.sample(holes, min(len(holes), dice.randint(0, 2))))
+    pods = dice.choice(_SELECTORS) if kind in (2, 4) else None
+    return peer(pods, dice.choice(_SPACE_SELECTORS) if kind in (3, 4) else None)
+
+
+def _port(dice: Random) -> str:
+    protocol = dice.choice(("", "", "/TCP", "/UDP", "/SCTP"))
+    return f"{dice.choice(_PORTS)}{protocol}"

@@ -1,0 +1,106 @@
+"""Truth tables as JSON: what the suite expects, to be filled in with what somebody else's CNI does, and compared.
+
+One object ``{"apiVersion": "netlab/v1alpha1", "kind": "ConformanceTable", "cases": [...]}``. An item of ``cases`` is
+one stage of a case: ``case`` and ``stage`` name it, ``objects`` are the Kubernetes objects that are in force, and
+``rows`` are those of a Reachability: ``source``, ``destination``, ``family``, ``protocol``, ``port`` (null for ICMP)
+and ``expected``. Whoever measured adds ``measured`` (``allow``, ``deny`` or ``inconclusive``) to each row. Only the
+names, the five fields that say what a row is about, and ``measured`` are read back; ``objects`` may be left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from netlab.conformance.cases import Case, Cell, Stage
+from netlab.conformance.judges import cluster_of, evaluator, flow_of
+from netlab.conformance.opinions import Disagreement
+from netlab.conformance.run import CaseResult
+from netlab.errors import UsageError
+
+KIND = "ConformanceTable"
+_MEASURED = ("allow", "deny", "inconclusive")
+
+Measured = Mapping[tuple[str, str], Mapping[Cell, str]]
+"""What was measured of every cell, by the names of case and stage."""
+
+
+def export(cases: Iterable[Case]) -> Iterator[str]:
+    """Yield the lines of the table of cases; what a case does not state is the evaluator's verdict."""
+    head = {"apiVersion": "netlab/v1alpha1", "kind": KIND}
+    yield json.dumps(head)[:-1] + ', "cases": ['
+    comma = ""
+    for case in cases:
+        for stage in case.stages if not case.refusal else ():
+            yield comma + json.dumps(_item(case, stage))
+            comma = ","
+    yield "]}"
+
+
+def _item(case: Case, stage: Stage) -> dict[str, Any]:
+    said = list(stage.table.values())
+    if None in said:
+        cluster = cluster_of(stage.documents)
+        found = evaluator(stage.documents, cluster, [flow_of(cluster, cell) for cell in stage.table])
+    else:
+        found = [str(verdict) for verdict in said]
+    rows = [cell._asdict() | {"expected": verdict} for cell, verdict in zip(stage.table, found, strict=True)]
+    objects = [dict(document.data) for document in stage.documents if document.kind != "Topology"]
+    return {"case": case.name, "stage": stage.name, "objects": objects, "rows": rows}
+
+
+def read(file: str) -> dict[tuple[str, str], dict[Cell, str]]:
+    """Return what a file says was measured; rows without ``measured`` are left out.
+
+    Raises:
+      UsageError: when the file cannot be read or is no such table.
+    """
+    try:
+        with open(file, encoding="utf-8") as text:
+            data = json.load(text)
+        if data.get("kind") != KIND:
+            raise ValueError(f"kind is {data.get('kind')!r}, not {KIND!r}")
+        return {
+            (item["case"], item["stage"]): {_cell(row): _verdict(row) for row in item["rows"] if "measured" in row}
+            for item in data["cases"]
+        }
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file}: no truth table: {error!r}") from error
+
+
+def _cell(row: Mapping[str, Any]) -> Cell:
+    return Cell(row["source"], row["destination"], row["protocol"], row["port"], row.get("family", 4))
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    if row["measured"] not in _MEASURED:
+        raise ValueError(f"measured is {row['measured']!r}, not one of {', '.join(_MEASURED)}")
+    return str(row["measured"])
+
+
+def against(cases: Iterable[Case], measured: Measured) -> Iterator[CaseResult]:
+    """Hold a table that somebody measured against the cases; a case of which nothing was measured is left out.
+
+    Raises:
+      UsageError: after all cases, when the table has stages that no case has.
+    """
+    left = set(measured)
+    for case in cases:
+        found: list[Disagreement] = []
+        count = 0
+        for stage in case.stages if not case.refusal else ():
+            rows = measured.get((case.name, stage.name), {})
+            left.discard((case.name, stage.name))
+            for row in _item(case, stage)["rows"] if rows else ():
+                cell = _cell(row)
+                if cell in rows:
+                    count += 1
+                    if rows[cell] != row["expected"]:
+                        found.append(Disagreement(stage.name, cell, row["expected"], {"measured": rows[cell]}))
+        if count:
+            yield CaseResult(case.name, case.feature, count, tuple(found))
+    if left:
+        raise UsageError(f"no such case: {', '.join(' / '.join(names) for names in sorted(left))}")

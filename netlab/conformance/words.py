@@ -1,0 +1,131 @@
+"""Objects in a few words, as plain documents: what a cluster would be given, so that reading them is tested too.
+
+Selectors are written as kubectl writes them: ``"app=web,tier notin (a,b),!old"``; "" selects everything. Ports are
+``"80"``, ``"80/UDP"``, ``"80-90/TCP"``, ``"http"``, ``"/SCTP"`` (every port of a protocol) or "" (an empty item).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netlab.objects.documents import parse
+from netlab.objects.types import Document, Source
+
+Data = dict[str, Any]
+
+_FILE = "conformance"
+_REQUIREMENT = re.compile(r"(?P<key>\S+) (?P<operator>in|notin) \((?P<values>[^)]*)\)")
+_PORT = re.compile(r"(?P<port>[^/-][^/]*)?(?:/(?P<protocol>\w+))?")
+
+
+def written(text: str) -> tuple[Document, ...]:
+    """Return the documents of a YAML text; raises ValueError where it is none."""
+    documents, problems = parse(text, _FILE)
+    if problems:
+        raise ValueError("; ".join(map(str, problems)))
+    return tuple(documents)
+
+
+def document(kind: str, ref: str, spec: Data | None = None, *, labels: str = "", **more: Any) -> Document:
+    """Return an object of a kind by its ``NAMESPACE/NAME``."""
+    namespace, _, name = ref.rpartition("/")
+    metadata: Data = {"name": name, **({"namespace": namespace} if namespace else {})}
+    if labels:
+        metadata["labels"] = pairs(labels)
+    version = {"NetworkPolicy": "networking.k8s.io/v1", "Topology": "netlab/v1alpha1"}.get(kind, "v1")
+    data: Data = {"apiVersion": version, "kind": kind, "metadata": metadata}
+    if spec is not None:
+        data["spec"] = spec
+    return Document({**data, **more}, Source(_FILE))
+
+
+def policy(
+    ref: str,
+    selector: str = "",
+    *,
+    ingress: Sequence[Data] | None = None,
+    egress: Sequence[Data] | None = None,
+    types: Sequence[str] | None = None,
+) -> Document:
+    """Return a NetworkPolicy; ``types`` defaults to the directions that have a list of rules, be it empty."""
+    rules = {"ingress": ingress, "egress": egress}
+    spec: Data = {"podSelector": selects(selector)}
+    spec["policyTypes"] = (
+        [d.capitalize() for d, given in rules.items() if given is not None] if types is None else types
+    )
+    return document("NetworkPolicy", ref, spec | {d: list(given) for d, given in rules.items() if given is not None})
+
+
+def policy_text(ref: str, spec: str) -> Document:
+    """Return a NetworkPolicy whose spec is a YAML text: for what differs between absent, null and empty."""
+    (found,) = written(f"{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {spec}}}")
+    return document("NetworkPolicy", ref, found.data["spec"])
+
+
+def pod(ref: str, labels: str, address: str, ports: Sequence[str] = (), node: str = "") -> Document:
+    """Return a Pod that keeps an address; ``ports`` are ``NAME=NUMBER/PROTOCOL``, the name may be left out.
+
+    Every port is a container's of its own: within one a name may stand once only.
+    """
+    containers: list[Data] = []
+    for index, text in enumerate(ports):
+        name, _, service = text.rpartition("=")
+        number, _, protocol = service.partition("/")
+        found = {"containerPort": int(number), "protocol": protocol} | ({"name": name} if name else {})
+        containers.append({"name": f"c{index}", "ports": [found]})
+    spec: Data = {"containers": containers or [{"name": "c0"}], **({"nodeName": node} if node else {})}
+    return document("Pod", ref, spec, labels=labels, status={"podIPs": [{"ip": address}]})
+
+
+def rule(direction: str, peers: Sequence[Data] = (), ports: Sequence[str] = ()) -> Data:
+    """Return a rule; no peers and no ports are left out."""
+    where = "from" if direction == "ingress" else "to"
+    found: Data = {where: list(peers)} if peers else {}
+    return found | ({"ports": [port(text) for text in ports]} if ports else {})
+
+
+def peer(pods: str | None = None, ns: str | None = None) -> Data:
+    """Return a peer by selectors; None leaves one out."""
+    found = {"podSelector": pods, "namespaceSelector": ns}
+    return {name: selects(text) for name, text in found.items() if text is not None}
+
+
+def block(cidr: str, *but: str) -> Data:
+    """Return a peer that is an ipBlock."""
+    return {"ipBlock": {"cidr": cidr, **({"except": list(but)} if but else {})}}
+
+
+def port(text: str) -> Data:
+    """Return an item of ``ports``; what the text leaves out is left out."""
+    match = _PORT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"no port: {text!r}")
+    found: Data = {"protocol": match["protocol"]} if match["protocol"] else {}
+    number = match["port"] or ""
+    first, dash, last = number.partition("-")
+    if first.isdecimal():
+        return found | {"port": int(first)} | ({"endPort": int(last)} if dash else {})
+    return found | ({"port": number} if number else {})
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Return the labels of ``"a=b,c=d"``."""
+    return dict(part.split("=", 1) for part in text.split(",") if part)
+
+
+def selects(text: str) -> Data:
+    """Return the selector that kubectl would read."""
+    labels: Data = {}
+    expressions: list[Mapping[str, Any]] = []
+    for part in re.split(r",(?![^(]*\))", text) if text else []:
+        if found := _REQUIREMENT.fullmatch(part):
+            operator = "In" if found["operator"] == "in" else "NotIn"
+            expressions.append({"key": found["key"], "operator": operator, "values": found["values"].split(",")})
+        elif "=" in part:
+            labels |= pairs(part)
+        else:
+            operator = "DoesNotExist" if part.startswith("!") else "Exists"
+            expressions.append({"key": part.lstrip("!"), "operator": operator})
+    return ({"matchLabels": labels} if labels else {}) | ({"matchExpressions": expressions} if expressions else {})

@@ -1,0 +1,62 @@
+"""The cluster that most cases are about: three namespaces of three pods, and a machine outside.
+
+Namespaces x, y and z are labelled ns=NAME, pods a, b and c pod=NAME, as in Kubernetes' own suite. Every pod serves 80
+and 81 over TCP, UDP and SCTP, on container ports named serve-PORT-PROTOCOL. Addresses are fixed, so that ipBlocks can
+name them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from netlab.conformance.words import document, pod
+from netlab.objects.types import Document
+
+NAMESPACES = ("x", "y", "z")
+PODS = tuple(f"{ns}/{name}" for ns in NAMESPACES for name in "abc")
+HOST = "host:out"
+HOST_ADDRESS = "192.0.2.10"
+# Those of y are in the second /24 of the podCIDR: where every node has its own, they are the second node's.
+ADDRESSES = {
+    f"{ns}/{name}": f"10.244.{1 if ns == 'y' else 0}.{16 * (1 + i) + j}"
+    for i, ns in enumerate(NAMESPACES)
+    for j, name in enumerate("abc")
+}
+PORTS = tuple(f"serve-{n}-{p.lower()}={n}/{p}" for n in (80, 81) for p in ("TCP", "UDP", "SCTP"))
+
+
+@cache
+def topology(mode: str = "bridge") -> Document:
+    """Return the topology: one node in bridge mode, where nothing joins two, else two nodes."""
+    nodes = [{"name": "node-1"}] if mode == "bridge" else [{"name": "node-1"}, {"name": "node-2"}]
+    network = {"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}
+    hosts = [{"name": "out", "addresses": [HOST_ADDRESS]}]
+    return document("Topology", "conformance", {"networks": [network], "nodes": nodes, "hosts": hosts})
+
+
+@cache
+def _namespace(name: str, labels: str) -> Document:
+    return document("Namespace", name, labels=labels)
+
+
+@cache
+def _pod(ref: str, labels: str, ports: tuple[str, ...], node: str) -> Document:
+    return pod(ref, labels, ADDRESSES[ref], ports, node)
+
+
+def world(
+    pods: Mapping[str, str] | None = None,
+    namespaces: Mapping[str, str] | None = None,
+    ports: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    members: tuple[str, ...] = PODS,
+    mode: str = "bridge",
+) -> tuple[Document, ...]:
+    """Return the documents of the cluster; ``pods``, ``namespaces`` and ``ports`` differ from the usual."""
+    labels, spaces, served = pods or {}, namespaces or {}, ports or {}
+    found = [topology(mode), *(_namespace(ns, spaces.get(ns, f"ns={ns}")) for ns in NAMESPACES)]
+    for ref in members:
+        node = "node-2" if mode != "bridge" and ref.startswith("y/") else "node-1"
+        found.append(_pod(ref, labels.get(ref, f"pod={ref[-1]}"), served.get(ref, PORTS), node))
+    return tuple(found)

@@ -1,0 +1,99 @@
+"""Which flows an expectation asks for: names and globs over the endpoints of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from netlab.cluster.find import find, find_destination
+from netlab.cluster.flows import Flow, ports_of
+from netlab.cluster.types import Cluster, Endpoint, Host, address_of
+from netlab.errors import UsageError
+from netlab.objects.types import Address, Expectation
+
+DEFAULT_NAMESPACE = "default"
+_GLOB = frozenset("*?[")
+
+
+def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool = False) -> list[Flow]:
+    """Return the flows that an expectation is about, in a stable order.
+
+    Without a port they are the destination's declared ports, of every protocol with ``any_protocol``. A pair of an
+    endpoint with itself, or of two outside hosts, is asked only where both are named and no glob.
+
+    Raises:
+      UsageError: when a name does not exist or the expectation is about no pair at all.
+    """
+    sources = _matching(cluster, expectation.source)
+    destinations: Sequence[Endpoint | Address] = (
+        _matching(cluster, expectation.destination)
+        if _is_glob(expectation.destination)
+        else [find_destination(cluster, expectation.destination)]
+    )
+    named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
+    flows: list[Flow] = []
+    for source in sources:
+        for destination in destinations:
+            if named or not _left_out(source, destination):
+                flows += _of_pair(cluster, source, destination, expectation, any_protocol)
+    if not flows:
+        what = expectation.protocol if expectation.port is None else f"{expectation.port}/{expectation.protocol}"
+        pair = f"{expectation.source!r} to {expectation.destination!r}"
+        raise UsageError(f"matches no pair: nothing to ask from {pair} on {what}")
+    return flows
+
+
+def _left_out(source: Endpoint, destination: Endpoint | Address) -> bool:
+    return source is destination or (isinstance(source, Host) and isinstance(destination, Host))
+
+
+def _is_glob(pattern: str) -> bool:
+    return not _GLOB.isdisjoint(pattern)
+
+
+def _matching(cluster: Cluster, pattern: str) -> list[Endpoint]:
+    """Return what a name means, or every endpoint of a glob: namespace and name are matched each on its own."""
+    if not _is_glob(pattern):
+        return [find(cluster, pattern)]
+    for prefix, group in (("node:", cluster.nodes), ("host:", cluster.hosts)):
+        if pattern.startswith(prefix):
+            found: list[Endpoint] = [e for e in group if fnmatchcase(e.name, pattern.removeprefix(prefix))]
+            break
+    else:
+        namespace, _, name = pattern.rpartition("/")
+        namespace = namespace or DEFAULT_NAMESPACE
+        found = [p for p in cluster.pods if fnmatchcase(p.namespace, namespace) and fnmatchcase(p.name, name)]
+    if not found:
+        hint = f", in namespace {DEFAULT_NAMESPACE!r}" if "/" not in pattern and ":" not in pattern else ""
+        raise UsageError(f"matches no pair: {pattern!r} matches nothing{hint}")
+    return found
+
+
+def _of_pair(
+    cluster: Cluster, source: Endpoint, destination: Endpoint | Address, asked: Expectation, any_protocol: bool
+) -> list[Flow]:
+    if not isinstance(destination, Endpoint):
+        family = destination.version
+        if asked.family not in (None, family):
+            return []
+        protocol, port = (asked.protocol, asked.port or 80) if asked.protocol != "ICMP" else ("ICMP", None)
+        return [Flow(source, None, family, protocol, port, destination)]
+    return [
+        Flow(source, destination, family, protocol, port, address_of(destination, family))
+        for family in cluster.families
+        if asked.family in (None, family) and _has(source, family) and _has(destination, family)
+        for protocol, port in _services(destination, asked, any_protocol)
+    ]
+
+
+def _has(endpoint: Endpoint, family: int) -> bool:
+    """Say whether a family makes sense for an endpoint: outside hosts have those of their addresses only."""
+    return not isinstance(endpoint, Host) or address_of(endpoint, family) is not None
+
+
+def _services(destination: Endpoint, asked: Expectation, any_protocol: bool) -> list[tuple[str, int | None]]:
+    if asked.protocol == "ICMP":
+        return [("ICMP", None)]
+    if asked.port is not None:
+        return [(asked.protocol, asked.port)]
+    return [service for service in ports_of(destination) if any_protocol or service[0] == asked.protocol]

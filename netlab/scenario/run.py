@@ -1,0 +1,124 @@
+"""Running a scenario: a lab of its own, then step by step what changes and what is expected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+from netlab.cluster.flows import Flow, every_pair
+from netlab.errors import NetlabError
+from netlab.lab.lab import Lab, temporary
+from netlab.objects import Objects
+from netlab.objects.types import Scenario, Step
+from netlab.policy import evaluate
+from netlab.probe import Measurement
+from netlab.scenario.compare import reason_of
+from netlab.scenario.pairs import flows_of
+from netlab.scenario.rehearse import any_protocol, rehearse
+from netlab.scenario.results import Failure, ScenarioResult, StepResult
+
+Make = Callable[[Objects], AbstractContextManager[Lab]]
+"""Makes a lab for the time of a block: ``netlab.lab.temporary``."""
+
+_Key = tuple[str, str, int, str, int | None]
+
+
+class Play:
+    """A scenario under way in a lab: ``step`` carries out its next step."""
+
+    def __init__(self, scenario: Scenario, lab: Lab) -> None:
+        self._scenario = scenario
+        self._lab = lab
+
+    def change(self, step: Step) -> None:
+        """Make the changes of a step, without asking anything."""
+        if step.apply:
+            self._lab.apply(step.apply)
+        if step.label:
+            self._lab.label(step.label)
+        if step.delete:
+            self._lab.delete(step.delete)
+
+    def step(self, step: Step) -> StepResult:
+        """Make the changes of a step, then measure what it expects.
+
+        Raises:
+          NetlabError: when the lab cannot be changed or probed.
+        """
+        started = time.monotonic()
+        self.change(step)
+        asked = list(self._asked(step))
+        measured = self._measure([flow for flow, _, _ in asked])
+        failures = tuple(self._failures(asked, measured))
+        return StepResult(step.name, len(step.expect), len(asked), failures, time.monotonic() - started)
+
+    def _asked(self, step: Step) -> Iterator[tuple[Flow, str | None, int]]:
+        """Yield every flow with the verdict that is expected (None: the evaluator's), and the line that says so."""
+        cluster = self._lab.cluster
+        for expectation in step.expect:
+            if expectation.oracle:
+                yield from ((flow, None, expectation.line) for flow in every_pair(cluster))
+                continue
+            flows = flows_of(cluster, expectation, any_protocol=any_protocol(self._scenario, expectation))
+            yield from ((flow, expectation.verdict, expectation.line) for flow in flows)
+
+    def _measure(self, flows: list[Flow]) -> dict[_Key, Measurement]:
+        """Ask every flow once, whatever number of expectations it is in."""
+        once = {_key(flow): flow for flow in flows}
+        return {_key(m.flow): m for m in self._lab.probe(once.values())}
+
+    def _failures(
+        self, asked: list[tuple[Flow, str | None, int]], measured: dict[_Key, Measurement]
+    ) -> Iterator[Failure]:
+        for flow, verdict, line in asked:
+            measurement = measured[_key(flow)]
+            # The evaluator is asked only where it is the judge or has something to tell.
+            if verdict == measurement.verdict:
+                continue
+            decision = evaluate(self._lab.cluster, flow)
+            expected = verdict or decision.verdict
+            if expected != measurement.verdict:
+                reason = reason_of(decision, measurement)
+                yield Failure(flow, expected, measurement.verdict, reason, self._scenario.source.file, line)
+
+
+def _key(flow: Flow) -> _Key:
+    return flow.source.ref, flow.target, flow.family, flow.protocol, flow.port
+
+
+def run(
+    scenario: Scenario, make: Make = temporary, on_step: Callable[[StepResult], None] | None = None
+) -> ScenarioResult:
+    """Run a scenario in a lab of its own, which is gone afterwards; ``on_step`` is told of every step.
+
+    A step that is not as expected does not keep the next from being carried out. What this host or the kernel
+    refuses is in the result's ``error``.
+
+    Raises:
+      InputError: before anything is built, when the scenario cannot work out (see ``rehearse``).
+    """
+    objects = rehearse(scenario)
+    began, started = datetime.now(UTC), time.monotonic()
+    results: list[StepResult] = []
+    error, code = "", 0
+    try:
+        with make(objects) as lab:
+            play = Play(scenario, lab)
+            for step in scenario.steps:
+                results.append(play.step(step))
+                if on_step is not None:
+                    on_step(results[-1])
+    except NetlabError as refused:
+        error, code = str(refused), refused.exit_code
+    return ScenarioResult(
+        scenario.meta.name,
+        scenario.source.file,
+        tuple(step.name for step in scenario.steps),
+        began,
+        tuple(results),
+        error,
+        code,
+        time.monotonic() - started,
+    )

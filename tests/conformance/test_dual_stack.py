@@ -1,0 +1,66 @@
+"""The IPv6 twins of the cases keep what lies within what, and judges agree on them."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netlab.conformance.dual_stack import NoTwinError, address, prefix
+from netlab.conformance.run import Selection, judges, run
+
+PODS = st.integers(0, 0xFFFF).map(lambda low: IPv4Address(0x0AF40000 | low))
+
+
+@given(PODS, PODS, st.integers(16, 32))
+def test_a_twin_holds_the_twins_of_what_the_prefix_holds(one: IPv4Address, other: IPv4Address, length: int) -> None:
+    """Inside the pod network, at every length, and never more or less."""
+    found = IPv4Network((one, length), strict=False)
+
+    assert (other in found) == (address(other) in prefix(str(found)))
+
+
+@pytest.mark.parametrize(
+    ("written", "twin"),
+    [
+        ("10.244.0.0/16", "fd00:10:244::/56"),
+        ("10.244.1.0/24", "fd00:10:244:1::/64"),
+        ("10.244.1.32/28", "fd00:10:244:1::20/124"),
+        ("10.244.0.17/32", "fd00:10:244::11/128"),
+        ("192.0.2.10/32", "2001:db8::c000:20a/128"),
+        ("10.0.0.0/8", "fd00:10::/32"),
+        ("0.0.0.0/0", "::/0"),
+    ],
+)
+def test_twins(written: str, twin: str) -> None:
+    """The pod network keeps its shape, everything else stands in the last 32 bits."""
+    assert twin == str(prefix(written))
+
+
+def test_a_block_across_the_border_has_no_twin() -> None:
+    """What would mean something else is not asked."""
+    with pytest.raises(NoTwinError):
+        prefix("8.0.0.0/5")
+
+
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_judges_agree_in_both_families(mode: str) -> None:
+    """The upstream cases and some random ones, by the evaluator and by the ruleset's text."""
+    selection = Selection(("upstream/*", "random/*"), random=20, mode=mode, dual_stack=True)
+    with judges(selection.judges, mode, dual=True) as panel:
+        results = list(run(selection.cases(), panel))
+
+    assert [] == [result for result in results if not result.passed]
+    assert len(results) > 70
+
+
+def test_packets_agree_in_both_families() -> None:
+    """A few upstream cases in a real dual-stack lab."""
+    selection = Selection(("upstream/*CIDR*",), ("evaluator", "tracer", "packets"), mode="overlay", dual_stack=True)
+    with judges(selection.judges, "overlay", dual=True) as panel:
+        results = list(run(selection.cases(), panel))
+
+    assert results
+    assert all(result.passed for result in results)

@@ -1,0 +1,337 @@
+"""Deliberate faults, each of which the suite must find: proof that its cases can fail.
+
+Every fault replaces one function (or one table) by what an implementation got wrong, or could; the list is the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from netlab.cluster.types import Host, Pod
+from netlab.conformance import edges, product, upstream
+from netlab.conformance.cases import Case
+from netlab.conformance.judges import JudgeName
+from netlab.conformance.opinions import Disagreement
+from netlab.conformance.run import judges, run
+from netlab.objects import networkpolicy
+from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.objects.types import IPBlock, NetworkPolicy, PolicyPort
+from netlab.policy import mismatch
+from netlab.policy.decision import Side
+from netlab.ruleset import allows, classes, compile, identities, peers, ranges
+from netlab.ruleset.nftables import Ruleset
+
+CASES: list[Case] = [*upstream.cases(), *edges.cases(), *list(product.cases())[::40]]
+# The package has a function of this name, which hides the module.
+evaluate = import_module("netlab.policy.evaluate")
+Fault = Callable[..., Any]
+"""Takes what it replaces and returns what stands in for it."""
+
+
+def first_found(names: tuple[JudgeName, ...], cases: list[Case] = CASES) -> Disagreement | None:
+    """Return the first disagreement on the selection of cases."""
+    with judges(names) as panel:
+        found = (wrong for result in run(cases, panel) for wrong in result.disagreements)
+        return next(found, None)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def types_ingress_only(right: Fault) -> Fault:
+    return lambda spec, rules: right(spec, rules) if spec.data.get("policyTypes") else frozenset({"ingress"})
+
+
+def types_always_both(right: Fault) -> Fault:
+    return lambda spec, rules: right(spec, rules) | {"ingress", "egress"}
+
+
+def types_by_presence(right: Fault) -> Fault:
+    return lambda spec, rules: right(spec, rules) | ({"egress"} if "egress" in spec.data else set())
+
+
+def default_protocol_is_udp(right: Fault) -> Fault:
+    def port(fields: Any) -> PolicyPort:
+        found = right(fields)
+        return found if fields.data.get("protocol") else replace(found, protocol="UDP")
+
+    return port
+
+
+def host_bits_are_kept(right: Fault) -> Fault:
+    def prefix(text: str) -> Any:
+        found = right(text)
+        address, _, length = text.partition("/")
+        unmasked = found is not None and length not in ("32", "128") and str(found.network_address) != address
+        return right(f"{address}/32") if unmasked and found.version == 4 and ":" not in text else found
+
+    return prefix
+
+
+def end_port_is_dropped(right: Fault) -> Fault:
+    return lambda fields: replace(right(fields), end_port=None)
+
+
+def every_policy_isolates_both_ways(_: Fault) -> Fault:
+    return lambda self, direction: True
+
+
+# --- selectors ----------------------------------------------------------------------------------------------------
+
+
+def not_in_needs_the_key(right: Fault) -> Fault:
+    return lambda self, labels: right(self, labels) and (self.operator != "NotIn" or self.key in labels)
+
+
+def in_without_the_key(right: Fault) -> Fault:
+    return lambda self, labels: right(self, labels) or (self.operator == "In" and self.key not in labels)
+
+
+def empty_value_does_not_exist(right: Fault) -> Fault:
+    return lambda self, labels: right(self, {key: value for key, value in labels.items() if value})
+
+
+def does_not_exist_always(right: Fault) -> Fault:
+    return lambda self, labels: self.operator == "DoesNotExist" or right(self, labels)
+
+
+def expressions_are_ignored(_: Fault) -> Fault:
+    return lambda self, labels: all(labels.get(key) == value for key, value in self.match_labels)
+
+
+# --- the evaluator ------------------------------------------------------------------------------------------------
+
+
+def excepts_are_ignored(_: Fault) -> Fault:
+    return lambda self, address: address.version == self.cidr.version and address in self.cidr
+
+
+def except_denies(right: Fault) -> Fault:
+    def peers_mismatch(cluster: Any, policy: Any, rule: Any, other: Any, address: Any) -> str:
+        blocks = [peer.ip_block for peer in rule.peers if peer.ip_block]
+        if any(address in e for b in blocks for e in b.excepts if e.version == address.version):
+            return "in an except"
+        return str(right(cluster, policy, rule, other, address))
+
+    return peers_mismatch
+
+
+def named_port_is_a_union(right: Fault) -> Fault:
+    def port_matches(item: PolicyPort, destination: Any, protocol: str, port: int) -> bool:
+        named = isinstance(item.port, str) and item.port == "web" and item.protocol == protocol
+        return port in (80, 81) if named else bool(right(item, destination, protocol, port))
+
+    return port_matches
+
+
+def named_port_of_any_protocol(_: Fault) -> Fault:
+    def container_port(destination: Any, name: str, protocol: str) -> int | None:
+        ports = destination.ports if isinstance(destination, Pod) else ()
+        return next((p.port for p in ports if p.name == name), None)
+
+    return container_port
+
+
+def last_port_of_a_name(_: Fault) -> Fault:
+    def container_port(destination: Any, name: str, protocol: str) -> int | None:
+        ports = destination.ports if isinstance(destination, Pod) else ()
+        return next((p.port for p in reversed(ports) if p.name == name and p.protocol == protocol), None)
+
+    return container_port
+
+
+def udp_is_tcp(right: Fault) -> Fault:
+    return lambda item, destination, protocol, port: right(
+        item, destination, "TCP" if protocol == "UDP" else protocol, port
+    )
+
+
+def range_excludes_its_end(right: Fault) -> Fault:
+    return lambda item, destination, protocol, port: port != item.end_port and right(item, destination, protocol, port)
+
+
+def icmp_passes_port_rules(right: Fault) -> Fault:
+    return lambda rule, destination, protocol, port: right(rule, destination, protocol, port) if port else ""
+
+
+def pod_selector_in_every_namespace(right: Fault) -> Fault:
+    def matches(cluster: Any, policy: Any, peer: Any, other: Any, address: Any) -> str:
+        if peer.pod_selector is not None and peer.namespace_selector is None:
+            peer = replace(peer, namespace_selector=LabelSelector())
+        return str(right(cluster, policy, peer, other, address))
+
+    return matches
+
+
+def namespace_selector_ignores_pod_selector(right: Fault) -> Fault:
+    def matches(cluster: Any, policy: Any, peer: Any, other: Any, address: Any) -> str:
+        if peer.namespace_selector is not None:
+            peer = replace(peer, pod_selector=None)
+        return str(right(cluster, policy, peer, other, address))
+
+    return matches
+
+
+def selectors_match_outsiders(right: Fault) -> Fault:
+    def matches(cluster: Any, policy: Any, peer: Any, other: Any, address: Any) -> str:
+        outside = isinstance(other, Host) and peer.ip_block is None and peer.namespace_selector == LabelSelector()
+        return "" if outside else str(right(cluster, policy, peer, other, address))
+
+    return matches
+
+
+def ip_block_matches_no_pod(right: Fault) -> Fault:
+    def matches(cluster: Any, policy: Any, peer: Any, other: Any, address: Any) -> str:
+        if peer.ip_block is not None and isinstance(other, Pod):
+            return "a pod"
+        return str(right(cluster, policy, peer, other, address))
+
+    return matches
+
+
+def egress_is_never_checked(right: Fault) -> Fault:
+    return lambda cluster, pod, direction: () if direction == "egress" else right(cluster, pod, direction)
+
+
+def policies_reach_into_other_namespaces(_: Fault) -> Fault:
+    return lambda cluster: {namespace: list(cluster.policies) for namespace in cluster.namespaces}
+
+
+def every_policy_has_to_allow(_: Fault) -> Fault:
+    def verdict(self: Side) -> str:
+        allowing = {match.policy.meta.key for match in self.allowing}
+        return "allow" if all(policy.meta.key in allowing for policy in self.isolating) else "deny"
+
+    return property(verdict)  # type: ignore[return-value]
+
+
+# --- the compiler -------------------------------------------------------------------------------------------------
+
+
+def compiled_range_excludes_its_end(right: Fault) -> Fault:
+    def numbers(port: PolicyPort) -> tuple[int, int]:
+        first, last = right(port)
+        return first, max(first, last - 1) if port.end_port else last
+
+    return numbers
+
+
+def rules_open_without_a_direction_guard(right: Fault) -> Fault:
+    return lambda policy, direction: right(policy, "ingress") or right(policy, "egress")
+
+
+def directions_are_swapped(_: Fault) -> Any:
+    return (("ingress", "eg", "from"), ("egress", "in", "to"))
+
+
+def every_namespace_is_in_scope(_: Fault) -> Fault:
+    return lambda self, namespace, labels: True
+
+
+def excepts_have_no_holes(_: Fault) -> Fault:
+    return lambda block: iter([(int(block.cidr.network_address), int(block.cidr.broadcast_address))])
+
+
+def pods_are_in_no_block(_: Fault) -> Fault:
+    return lambda found, address: frozenset()
+
+
+def resolved_names_are_a_union(right: Fault) -> Fault:
+    def resolved(self: Any, name: str, protocol: Any) -> Iterator[tuple[int, Any]]:
+        found = list(right(self, name, protocol))
+        return iter([(number, signature) for number, _ in found for _, signature in found])
+
+    return resolved
+
+
+def ingress_names_are_anybodys(_: Fault) -> Fault:
+    return lambda self, name, protocol: next((number for n, p, number in self.ports if p == protocol), None)
+
+
+def pods_of_a_namespace_share_a_class(_: Fault) -> Fault:
+    return lambda labels, keys: ()
+
+
+def blocks_are_named_by_their_cidr(right: Fault) -> Fault:
+    return lambda peer, namespace: str(peer.ip_block.cidr) if peer.ip_block else right(peer, namespace)
+
+
+def ranges_lose_their_joint(right: Fault) -> Fault:
+    def without_overlap(found: Any) -> Any:
+        return {allow: keys for allow, keys in right(found).items() if not allow.is_range}
+
+    return without_overlap
+
+
+FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
+    ("evaluator", networkpolicy, "_policy_types", types_ingress_only),
+    ("evaluator", networkpolicy, "_policy_types", types_always_both),
+    ("evaluator", networkpolicy, "_policy_types", types_by_presence),
+    ("evaluator", networkpolicy, "_port", default_protocol_is_udp),
+    ("evaluator", networkpolicy, "_port", end_port_is_dropped),
+    ("evaluator", networkpolicy, "parse_cidr", host_bits_are_kept),
+    ("evaluator", NetworkPolicy, "isolates", every_policy_isolates_both_ways),
+    ("evaluator", Requirement, "matches", not_in_needs_the_key),
+    ("evaluator", Requirement, "matches", in_without_the_key),
+    ("evaluator", Requirement, "matches", empty_value_does_not_exist),
+    ("evaluator", Requirement, "matches", does_not_exist_always),
+    ("tracer", LabelSelector, "matches", expressions_are_ignored),
+    ("evaluator", IPBlock, "contains", excepts_are_ignored),
+    ("evaluator", evaluate, "peers_mismatch", except_denies),
+    ("evaluator", mismatch, "port_matches", named_port_is_a_union),
+    ("evaluator", mismatch, "container_port", named_port_of_any_protocol),
+    ("evaluator", mismatch, "container_port", last_port_of_a_name),
+    ("evaluator", mismatch, "port_matches", udp_is_tcp),
+    ("evaluator", mismatch, "port_matches", range_excludes_its_end),
+    ("evaluator", evaluate, "ports_mismatch", icmp_passes_port_rules),
+    ("evaluator", mismatch, "_peer_mismatch", pod_selector_in_every_namespace),
+    ("evaluator", mismatch, "_peer_mismatch", namespace_selector_ignores_pod_selector),
+    ("evaluator", mismatch, "_peer_mismatch", selectors_match_outsiders),
+    ("evaluator", mismatch, "_peer_mismatch", ip_block_matches_no_pod),
+    ("evaluator", evaluate, "isolating", egress_is_never_checked),
+    ("evaluator", evaluate, "_policies_of", policies_reach_into_other_namespaces),
+    ("evaluator", Side, "verdict", every_policy_has_to_allow),
+    ("tracer", allows, "_numbers", compiled_range_excludes_its_end),
+    ("tracer", classes, "_opens", rules_open_without_a_direction_guard),
+    ("tracer", compile, "_WAYS", directions_are_swapped),
+    ("tracer", peers.PodPeer, "admits", every_namespace_is_in_scope),
+    ("tracer", ranges, "_spans", excepts_have_no_holes),
+    ("tracer", identities, "blocks_at", pods_are_in_no_block),
+    ("tracer", identities.View, "resolved", resolved_names_are_a_union),
+    ("tracer", classes.PolicyClass, "number_of", ingress_names_are_anybodys),
+    ("tracer", classes, "labels_read", pods_of_a_namespace_share_a_class),
+    ("tracer", identities, "labels_read", pods_of_a_namespace_share_a_class),
+    ("tracer", allows, "_without_overlap", ranges_lose_their_joint),
+]
+
+
+@pytest.mark.parametrize(
+    ("judge", "where", "name", "fault"), FAULTS, ids=[f"{f[0]}: {f[3].__name__} ({f[2]})" for f in FAULTS]
+)
+def test_a_fault_is_found(
+    monkeypatch: pytest.MonkeyPatch, judge: JudgeName, where: Any, name: str, fault: Fault
+) -> None:
+    """Some case has another verdict than it states."""
+    monkeypatch.setattr(where, name, fault(getattr(where, name)))
+
+    assert first_found((judge,)) is not None
+
+
+def test_without_a_fault_nothing_is_found() -> None:
+    """What finds the faults is the faults, not the cases."""
+
+    assert first_found(("evaluator", "tracer")) is None
+
+
+def test_packets_find_what_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that changes but is not brought to the kernel: every ruleset is right, and packets are not."""
+    monkeypatch.setattr(Ruleset, "difference", lambda old, new: "")
+    changing = [case for case in CASES if case.name.startswith(("edge/76", "edge/77"))]
+
+    assert first_found(("tracer",), changing) is None
+    assert first_found(("packets",), changing) is not None

@@ -1,0 +1,76 @@
+"""Random cases: the same for the same seed, judged alike, and reduced to little where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Flow
+from netlab.conformance import random_cases
+from netlab.conformance.cases import Cell
+from netlab.conformance.judges import evaluator, tracer
+from netlab.conformance.run import judges, run
+from netlab.conformance.shrink import shrink
+from netlab.objects import Document
+from netlab.report.yaml_text import lines
+from netlab.scenario.files import scenarios_of
+from netlab.scenario.rehearse import rehearse
+
+
+def blind_to_udp(documents: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
+    """A judge that is wrong about one thing: it allows whatever is UDP."""
+    right = evaluator(documents, cluster, flows)
+    return ["allow" if flow.protocol == "UDP" else said for flow, said in zip(flows, right, strict=True)]
+
+
+def test_judges_agree_on_random_cases() -> None:
+    """Evaluator and ruleset read the same out of whatever is thrown together."""
+    with judges(("evaluator", "tracer")) as panel:
+        results = list(run(random_cases.cases(60, seed=11), panel))
+
+    assert [] == [str(wrong) for result in results for wrong in result.disagreements]
+
+
+def test_packets_agree_on_random_cases() -> None:
+    """Packets do too."""
+    with judges(("evaluator", "packets")) as panel:
+        results = list(run(random_cases.cases(6, seed=12), panel))
+
+    assert [] == [str(wrong) for result in results for wrong in result.disagreements]
+
+
+def test_a_seed_gives_the_same_cases() -> None:
+    """A case depends on the seed and its number, not on how many there are; another seed gives others."""
+    few, many, others = (list(random_cases.cases(n, seed)) for n, seed in ((3, 7), (5, 7), (3, 8)))
+
+    assert few == many[:3]
+    assert few[0].stages[0].documents != others[0].stages[0].documents
+
+
+def test_a_disagreement_is_shrunk_to_one_rule_and_two_pods(tmp_path: Path) -> None:
+    """What is left reproduces it: one policy that isolates one end, and the two pods; as a scenario it works out."""
+    panel = {"evaluator": blind_to_udp, "tracer": tracer}
+    result = next(result for result in run(random_cases.cases(50, seed=1), panel) if not result.passed)
+    assert result.scenario is not None
+    (step,) = result.scenario["spec"]["steps"]
+    kinds = sorted(item["kind"] for item in step["apply"])
+    file = tmp_path / "found.yaml"
+    file.write_text("".join(f"{line}\n" for line in lines(result.scenario)))
+    (scenario,), problems = scenarios_of([str(file)])
+
+    assert "UDP" == step["expect"][0]["protocol"]
+    assert 1 == kinds.count("NetworkPolicy")
+    assert kinds.count("Pod") <= 2
+    assert [] == [problem for problem in problems if problem.severity == "error"]
+    assert rehearse(scenario)
+
+
+def test_only_a_disagreement_can_be_shrunk() -> None:
+    """A cell on which all agree has nothing to reduce."""
+    (case,) = random_cases.cases(1, seed=1)
+    (stage,) = case.stages
+    with pytest.raises(ValueError, match="agree"):
+        shrink(stage, Cell("x/a", "x/b", *next((c.protocol, c.port) for c in stage.table)), {"evaluator": evaluator})

@@ -1,0 +1,52 @@
+"""Which files hold scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netlab.scenario.files import scenarios_of
+
+SCENARIO = """\
+apiVersion: netlab/v1alpha1
+kind: Scenario
+metadata: {name: NAME}
+spec: {steps: [{expect: [{oracle: true}]}]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two scenarios, one of them in a folder, a manifest and a file that is no YAML."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "b.yaml").write_text(SCENARIO.replace("NAME", "b"))
+    (tmp_path / "deep" / "a.yml").write_text(SCENARIO.replace("NAME", "a"))
+    (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    return tmp_path
+
+
+def test_of_a_directory_only_scenarios_count(folder: Path) -> None:
+    """Manifests beside them, broken ones included, are nobody's business."""
+    found, problems = scenarios_of([str(folder)])
+
+    assert ["b", "a"] == [scenario.meta.name for scenario in found]
+    assert [] == problems
+
+
+def test_a_file_that_is_named_has_to_hold_a_scenario(folder: Path) -> None:
+    """Somebody expected it to be run."""
+    found, problems = scenarios_of([str(folder / "pod.yaml"), str(folder / "b.yaml"), str(folder / "gone.yaml")])
+
+    assert ["b"] == [scenario.meta.name for scenario in found]
+    assert ["no Scenario in it", "No such file or directory"] == [problem.message for problem in problems]
+
+
+def test_a_broken_scenario_in_a_directory_is_an_error(folder: Path) -> None:
+    """A scenario that cannot be read must not count as one that is not there."""
+    (folder / "c.yaml").write_text("kind: Scenario\nspec: [")
+
+    _, problems = scenarios_of([str(folder)])
+
+    assert [str(folder / "c.yaml")] == [problem.file for problem in problems]

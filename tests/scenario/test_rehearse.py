@@ -1,0 +1,91 @@
+"""What is wrong with a scenario shows before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from netlab.errors import InputError
+from netlab.objects.types import Scenario
+from netlab.scenario import rehearse
+
+Write = Callable[[str], Scenario]
+
+
+def problems(found: Scenario) -> list[str]:
+    """Return what is wrong as ``LINE: field: message``, without the file and the object."""
+    with pytest.raises(InputError) as error:
+        rehearse(found)
+    return [f"{p.line}: {p.path}: {p.message}" for p in error.value.problems]
+
+
+def test_a_scenario_that_works_out_gives_the_objects_to_build(scenario: Write) -> None:
+    """Those of its resources: steps change them later."""
+    objects = rehearse(
+        scenario(
+            """\
+  - apply: [deny.yaml]
+    expect: [{from: shop/web, to: shop/db, verdict: deny}]
+"""
+        )
+    )
+
+    assert ["web", "db"] == [pod.meta.name for pod in objects.pods]
+    assert () == objects.policies
+
+
+def test_every_expectation_about_nothing_is_found(scenario: Write) -> None:
+    """All of them at once, each at its line."""
+    found = scenario(
+        """\
+  - expect:
+    - {from: shop/web, to: shop/dbb, verdict: deny}
+    - {from: shop/web, to: shop/db, verdict: allow}
+    - {from: "other/*", to: shop/db, verdict: allow}
+"""
+    )
+
+    assert [
+        "8: spec.steps[0].expect[0]: no pod or workload 'shop/dbb' in the lab; did you mean shop/db or shop/web?",
+        "10: spec.steps[0].expect[2]: matches no pair: 'other/*' matches nothing",
+    ] == problems(found)
+
+
+def test_expectations_are_about_the_objects_after_the_steps_so_far(scenario: Write) -> None:
+    """A pod that a step brings can be named from then on, and not before."""
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: late, namespace: shop}}"
+    late = "{from: shop/web, to: shop/late, verdict: allow}"
+
+    assert rehearse(scenario(f"  - apply: [{pod}]\n    expect: [{late}]\n")).pods
+    assert 1 == len(problems(scenario(f"  - expect: [{late}]\n  - apply: [{pod}]\n")))
+
+
+def test_a_pod_that_was_deleted_is_no_more(scenario: Write) -> None:
+    """``delete`` counts as well."""
+    found = scenario(
+        """\
+  - delete: [{kind: Pod, namespace: shop, name: db}]
+    expect: [{from: shop/web, to: shop/db, verdict: allow}]
+"""
+    )
+
+    assert ["8: spec.steps[0].expect[0]: no pod or workload 'shop/db' in the lab; did you mean shop/web?"] == (
+        problems(found)
+    )
+
+
+def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write) -> None:
+    """An unknown node in a step that comes later is known before the first."""
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
+    found = scenario(
+        f"""\
+  - expect: [{{from: shop/web, to: shop/nobody, verdict: allow}}]
+  - apply: [{pod}]
+"""
+    )
+
+    first, second = problems(found)
+
+    assert "7: spec.steps[0].expect[0]: no pod" in first
+    assert "moon" in second

@@ -1,0 +1,172 @@
+"""Scenarios that run: in labs of a fake that answers at will, and on the real kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from netlab.cluster import Cluster, resolve
+from netlab.cluster.flows import Flow
+from netlab.errors import HostError, KernelError
+from netlab.lab.lab import Lab
+from netlab.objects import Document, Objects, apply, decode, delete, relabel
+from netlab.objects.types import LabelChange, ObjectRef, Scenario
+from netlab.policy import evaluate
+from netlab.probe import Measurement
+from netlab.scenario.run import run
+
+Write = Callable[[str], Scenario]
+STEPS = """\
+  - name: open
+    expect:
+    - {from: shop/web, to: shop/db, verdict: allow}
+    - oracle: true
+  - name: closed
+    apply: [deny.yaml]
+    expect:
+    - {from: "*/*", to: "shop/*", verdict: deny}
+    - oracle: true
+  - name: open again
+    label: [{pod: shop/db, labels: {app: null, role: db}}]
+    delete: [{kind: NetworkPolicy, namespace: shop, name: deny-all}]
+    expect:
+    - {from: shop/web, to: shop/db, verdict: allow}
+    - {from: shop/db, to: shop/web, protocol: ICMP, verdict: allow}
+"""
+
+
+class AnyAnswer(Lab):
+    """A lab without a kernel: packets say what the evaluator says, but for the pairs that it was told of."""
+
+    def __init__(self, objects: Objects, answers: dict[str, tuple[str, str]], refuse: str = "") -> None:
+        self._documents = objects.documents
+        self._answers = answers
+        self._refuse = refuse
+        self.asked: list[str] = []
+
+    @property
+    def cluster(self) -> Cluster:
+        return resolve(decode(self._documents)[0])
+
+    def apply(self, documents: Sequence[Document]) -> None:  # type: ignore[override]
+        if self._refuse:
+            raise KernelError.of(self._refuse, 12)
+        self._documents = tuple(apply(self._documents, documents))
+
+    def delete(self, refs: Sequence[ObjectRef]) -> None:  # type: ignore[override]
+        self._documents = tuple(delete(self._documents, refs))
+
+    def label(self, changes: Sequence[LabelChange]) -> None:  # type: ignore[override]
+        for change in changes:
+            self._documents = tuple(relabel(self._documents, change))
+
+    def probe(self, flows: Iterable[Flow], progress: object = None) -> Iterator[Measurement]:
+        for flow in flows:
+            pair = f"{flow.source.ref} {flow.target}"
+            self.asked.append(f"{pair} {flow.port}/{flow.protocol}")
+            verdict, reason = self._answers.get(pair, (evaluate(self.cluster, flow).verdict, "as it should be"))
+            yield Measurement(flow, verdict, reason)  # type: ignore[arg-type]
+
+
+def play(of: Scenario, answers: dict[str, tuple[str, str]] | None = None, refuse: str = ""):  # type: ignore[no-untyped-def]
+    """Run a scenario in a lab without a kernel; return the result and the lab."""
+    labs: list[AnyAnswer] = []
+
+    @contextlib.contextmanager
+    def make(objects: Objects) -> Iterator[Lab]:
+        labs.append(AnyAnswer(objects, answers or {}, refuse))
+        yield labs[-1]
+
+    return run(of, make), labs[-1]
+
+
+def test_steps_are_carried_out_in_order(scenario: Write) -> None:
+    """What a step applies, labels and deletes is in force for its expectations and those after it."""
+    result, _ = play(scenario(STEPS))
+
+    assert "passed" == result.outcome
+    assert ["open", "closed", "open again"] == [step.name for step in result.steps]
+    assert [(2, 3), (2, 4), (2, 2)] == [(step.expectations, step.pairs) for step in result.steps]
+
+
+def test_a_flow_is_asked_once_a_step(scenario: Write) -> None:
+    """However many expectations it is in."""
+    _, lab = play(scenario(STEPS))
+
+    assert ["shop/web shop/db 5432/TCP", "shop/db shop/web 80/TCP"] == lab.asked[:2]
+    assert 6 == len(lab.asked)
+
+
+def test_a_wrong_verdict_fails_where_it_is_expected(scenario: Write) -> None:
+    """The failure has the pair, both verdicts, and the line of the expectation; later steps run all the same."""
+    result, _ = play(scenario(STEPS), {"shop/web shop/db": ("allow", "answered")})
+    closed = result.steps[1]
+
+    assert "failed" == result.outcome
+    assert [0, 2, 0] == [len(step.failures) for step in result.steps]
+    assert [14, 15] == [failure.line for failure in closed.failures]
+    assert {("shop/web", "deny", "allow")} == {(f.flow.source.ref, f.expected, f.measured) for f in closed.failures}
+    assert closed.failures[0].reason.startswith("answered; by the policies it is deny: ingress of shop/db")
+
+
+def test_the_oracle_fails_where_packets_and_evaluator_differ(scenario: Write) -> None:
+    """Whichever of the two is wrong."""
+    result, _ = play(scenario("  - expect: [{oracle: true}]\n"), {"shop/db shop/web": ("deny", "never arrived")})
+    (failure,) = result.steps[0].failures
+
+    assert ("allow", "deny", 7) == (failure.expected, failure.measured, failure.line)
+
+
+@pytest.mark.parametrize("verdict", ["allow", "deny"])
+def test_inconclusive_is_a_failure_whatever_is_expected(scenario: Write, verdict: str) -> None:
+    """A verdict that is not known is not the one that was expected."""
+    steps = f"  - expect: [{{from: shop/web, to: shop/db, verdict: {verdict}}}]\n"
+    result, _ = play(scenario(steps), {"shop/web shop/db": ("inconclusive", "control lost")})
+    (failure,) = result.steps[0].failures
+
+    assert ("inconclusive", "control lost") == (failure.measured, failure.reason)
+
+
+def test_what_the_kernel_refuses_ends_the_scenario(scenario: Write) -> None:
+    """It is an error of the scenario, with the steps so far, and no wrong verdict."""
+    result, _ = play(scenario(STEPS), refuse="nft in netlab.x.node.node-1")
+
+    assert ("error", 3) == (result.outcome, result.exit_code)
+    assert "nft in netlab.x.node.node-1: Cannot allocate memory" == result.error
+    assert (["open"], ("open", "closed", "open again")) == ([s.name for s in result.steps], result.planned)
+
+
+def test_a_lab_that_cannot_be_built_is_an_error(scenario: Write) -> None:
+    """The way out is in the error."""
+
+    @contextlib.contextmanager
+    def make(objects: Objects) -> Iterator[Lab]:
+        raise HostError("no nft program on this host", "install it")
+        yield
+
+    result = run(scenario(STEPS), make)
+
+    assert ("error", "no nft program on this host; install it", ()) == (result.outcome, result.error, result.steps)
+
+
+def test_a_scenario_runs_on_the_kernel(scenario: Write) -> None:
+    """In a lab of its own, of which nothing is left afterwards."""
+    told: list[str] = []
+    result = run(scenario(STEPS), on_step=lambda step: told.append(step.name))
+
+    assert ("passed", "") == (result.outcome, result.error)
+    assert ["open", "closed", "open again"] == told
+    assert [] == [name for name in Lab.names() if f"-{os.getpid():x}-" in name]
+
+
+def test_a_wrong_expectation_fails_on_the_kernel(scenario: Write, tmp_path: Path) -> None:
+    """Packets decide what is measured."""
+    result = run(scenario("  - expect: [{from: shop/web, to: shop/db, port: 80, verdict: deny}]\n"))
+    (failure,) = result.steps[0].failures
+
+    assert ("deny", "allow") == (failure.expected, failure.measured)
+    assert str(tmp_path / "lesson.yaml") == failure.file

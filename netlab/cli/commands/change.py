@@ -1,0 +1,107 @@
+"""``netlab apply`` and ``netlab delete``: objects come to, and go from, the running lab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import inputs, kinds, options
+from netlab.cli.told import tell
+from netlab.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from netlab.objects import Document
+    from netlab.objects.types import ObjectRef
+
+
+@click.command("apply")
+@options.files
+@options.strict
+@options.lab
+@options.verbose
+def apply_command(files: Sequence[str], strict: bool, lab: str) -> None:
+    """Add objects to the running lab, or replace those of the same name: all of them or none.
+
+    They are in force when it returns.
+    """
+    from netlab.lab.changes import label_of
+    from netlab.lab.lab import Lab
+
+    documents = _read(files, strict)
+    running = Lab.open(lab)
+    changes = running.apply(documents)
+    inputs.tell_unenforced(running.cluster)
+    given = {label_of(document) for document in documents}
+    tell(running.name, changes, [(name, verb) for name, verb in changes.objects if name in given])
+
+
+@click.command("delete")
+@click.argument("names", metavar="[KIND NAME...]", nargs=-1)
+@options.files
+@options.strict
+@options.lab
+@options.namespace
+@options.verbose
+def delete_command(names: Sequence[str], files: Sequence[str], strict: bool, lab: str, namespace: str) -> None:
+    """Remove objects from the running lab, those of files or those that are named: all of them or none.
+
+    A Namespace goes with everything in it. The objects are out of force when it returns.
+    """
+    from netlab.lab.lab import Lab
+
+    if bool(names) == bool(files):
+        raise UsageError("say which objects: with -f FILE, or KIND NAME")
+    refs = _refs_of(_read(files, strict)) if files else _refs(names, namespace)
+    running = Lab.open(lab)
+    changes = running.delete(refs)
+    inputs.tell_unenforced(running.cluster)
+    tell(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])
+
+
+def _read(files: Sequence[str], strict: bool) -> list[Document]:
+    """Return the documents of files that netlab reads, valid each on its own; raises InputError."""
+    from netlab.objects import decode, read
+
+    if not files:
+        raise UsageError("nothing to read: name files with -f FILE")
+    documents, problems = read(files)
+    objects, wrong = decode(documents, strict=strict)
+    problems += wrong
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(problems)
+    inputs.warn(problems)
+    inputs.tell_skipped(objects.skipped)
+    return [document for document in documents if document.kind not in objects.skipped]
+
+
+def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
+    from netlab.objects.meta import key_of
+    from netlab.objects.types import ObjectRef
+
+    keys = dict.fromkeys(key_of(document) for document in documents if document.kind != "Scenario")
+    if any(key.kind == "Topology" for key in keys):
+        raise UsageError("the Topology is the lab itself, which goes with: netlab down")
+    # A namespace takes what is in it along, so it goes last.
+    ordered = sorted(keys, key=lambda key: key.kind == "Namespace")
+    return [ObjectRef(key.kind, key.name, key.namespace) for key in ordered]
+
+
+def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:
+    """Return what ``KIND NAME...`` or ``KIND/NAME...`` names."""
+    from netlab.objects.types import ObjectRef
+
+    pairs = [name.split("/", 1) for name in names]
+    if len(pairs[0]) == 1:
+        if len(names) == 1:
+            raise UsageError(f"which {names[0]}? write KIND NAME, or KIND/NAME")
+        pairs = [[names[0], name] for name in names[1:]]
+    elif any(len(pair) == 1 for pair in pairs):
+        raise UsageError("write KIND NAME..., or KIND/NAME for each")
+    refs = []
+    for word, name in pairs:
+        kind = kinds.kind_of(word, *(k for k in kinds.KINDS if k != "Lab"))
+        where, slash, bare = name.rpartition("/")
+        refs.append(ObjectRef(kind, bare, "" if kind in kinds.CLUSTER_SCOPED else where if slash else namespace))
+    return refs

@@ -1,0 +1,32 @@
+"""``netlab compile``: the nftables rulesets, without a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netlab.cli import inputs, options, terminal
+from netlab.errors import UsageError
+
+
+@click.command("compile")
+@options.files
+@options.strict
+@options.lab
+@click.option("--node", metavar="NAME", help="Only this node's.  [default: every node's]")
+@options.verbose
+def compile_command(files: Sequence[str], strict: bool, lab: str, node: str | None) -> None:
+    """Print the nftables ruleset that each node gets, as `nft -f` reads it.
+
+    Without -f it is about the running lab.
+    """
+    from netlab.dataplane.rulesets import rulesets
+
+    cluster = inputs.read_cluster(files, strict, lab)
+    texts = {name: ruleset.text() for name, ruleset in rulesets(cluster).items()}
+    if node is not None:
+        if node not in texts:
+            raise UsageError(f"no node {node!r} in the lab (known: {', '.join(texts)})")
+        texts = {node: texts[node]}
+    terminal.emit(text.rstrip("\n") for text in texts.values())

@@ -1,0 +1,147 @@
+"""``netlab conformance``: what NetworkPolicy means, proved case by case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import options, terminal
+from netlab.cli.failures import verbose
+from netlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from netlab.conformance.run import CaseResult, Selection
+
+_JUDGES = ("evaluator", "tracer", "packets")
+
+
+def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    if unknown := [name for name in names if name not in _JUDGES]:
+        raise click.BadParameter(f"no judge {unknown[0]!r}; they are {', '.join(_JUDGES)}")
+    return names
+
+
+@click.command("conformance")
+@click.argument("globs", metavar="[NAME-GLOB]...", nargs=-1)
+@click.option(
+    "--judges", default=",".join(_JUDGES), show_default=True, callback=_judges, metavar="NAME,...", help="Who is asked."
+)
+@click.option("--random", type=click.IntRange(0), default=0, metavar="N", help="Add N random clusters and policies.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same random cases.")
+@click.option(
+    "--mode",
+    type=click.Choice(["bridge", "overlay", "routed"]),
+    default="bridge",
+    show_default=True,
+    help="The mode of the pod network.",
+)
+@click.option("--dual-stack", is_flag=True, help="Ask everything in both IP families.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes, each with a lab of its own."
+)
+@click.option("--list", "listed", is_flag=True, help="Only print the names of the cases.")
+@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write JUnit XML there.")
+@click.option(
+    "--export", type=click.Path(dir_okay=False), metavar="FILE", help="Only write the expected truth table there."
+)
+@click.option(
+    "--against", type=click.Path(dir_okay=False), metavar="FILE", help="Compare with a table that somebody measured."
+)
+@options.output("table", "json")
+@options.verbose
+def conformance_command(
+    globs: Sequence[str],
+    judges: tuple[str, ...],
+    random: int,
+    seed: int,
+    mode: str,
+    dual_stack: bool,
+    jobs: int,
+    listed: bool,
+    junit: str | None,
+    export: str | None,
+    against: str | None,
+    output: str,
+) -> None:
+    """Judge cases of NetworkPolicy three ways: evaluator, ruleset walked by a tracer, and packets.
+
+    A random case on which judges differ is reduced to the smallest cluster that shows it, and written as a scenario to
+    the current directory. Exit code 1 means that some verdict differs or is inconclusive. Without packets no privilege
+    is needed.
+
+    To test another CNI, --export FILE, apply the objects of each stage there, add what you measure to its rows, and
+    hold the result --against the cases. The file is one JSON object of kind ConformanceTable; an item of its "cases"
+    has "case", "stage", "objects" and "rows", and a row "source", "destination", "family", "protocol", "port" (null
+    for ICMP), "expected", and once measured "measured": allow, deny or inconclusive.
+    """
+    from netlab.conformance.run import Selection
+
+    selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack)  # type: ignore[arg-type]
+    if next(selection.cases(), None) is None:
+        raise UsageError(f"no case matches {', '.join(globs)}")
+    for file in filter(None, (junit, export)):
+        if not os.path.isdir(folder := os.path.dirname(file) or "."):
+            raise UsageError(f"{file}: no directory {folder}")
+    if listed:
+        terminal.emit(case.name for case in selection.cases())
+    elif export is not None:
+        from netlab.conformance.tables import export as lines
+
+        with open(export, "w", encoding="utf-8") as file_:
+            file_.writelines(f"{line}\n" for line in lines(selection.cases()))
+    else:
+        _report(_results(selection, jobs, against), judges if against is None else ("measured",), junit, output)
+
+
+def _results(selection: Selection, jobs: int, against: str | None) -> Iterator[CaseResult]:
+    if against is None:
+        from netlab.conformance.run import run_selection
+
+        yield from run_selection(selection, jobs)
+        return
+    from netlab.conformance import tables
+
+    yield from tables.against(selection.cases(), tables.read(against))
+
+
+def _report(results: Iterator[CaseResult], judges: Sequence[str], junit: str | None, output: str) -> None:
+    """Print results as they come, then the summary; exit with 1 unless all is as expected."""
+    from netlab.conformance.edges import UNJUDGED
+    from netlab.report import conformance as report
+
+    summary, kept = report.Summary(judges), []
+    with terminal.progress("cases") as progress:
+        for result in results:
+            summary.add(result)
+            if junit is not None:
+                kept.append(result)
+            if not result.passed and output == "table":
+                terminal.emit(report.failure_lines(result))
+            if result.scenario is not None:
+                _write(result)
+            if progress is not None:
+                progress(summary.total.cases, 0)
+    if junit is not None:
+        with open(junit, "w", encoding="utf-8") as file:
+            file.write(report.junit(kept))
+    terminal.emit([report.report_of(summary, UNJUDGED)] if output == "json" else report.summary_lines(summary))
+    if output == "table" and "edge" in summary.features:
+        click.echo(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}", err=True)
+        for one in UNJUDGED if verbose() else ():
+            click.echo(f"  {one.name}: {one.why}", err=True)
+    if summary.total.failed:
+        raise SystemExit(1)
+
+
+def _write(result: CaseResult) -> None:
+    """Write the scenario of a random case to the current directory."""
+    from netlab.report.yaml_text import lines
+
+    file = f"{result.name.replace('/', '-')}.yaml"
+    with open(file, "w", encoding="utf-8") as text:
+        text.writelines(f"{line}\n" for line in lines(result.scenario))
+    click.echo(f"the smallest cluster on which judges differ is in {file}; run it with: netlab test {file}", err=True)

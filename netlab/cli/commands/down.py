@@ -1,0 +1,42 @@
+"""``netlab down``: everything that netlab made, and nothing else, goes."""
+
+from __future__ import annotations
+
+import click
+
+from netlab.cli import options
+from netlab.errors import UsageError
+
+
+@click.command("down")
+@click.argument("name", metavar="[LAB]", default="")
+@options.lab
+@click.option("--all", "everything", is_flag=True, help="Every lab; fine when there is none.")
+@options.verbose
+def down_command(name: str, lab: str, everything: bool) -> None:
+    """Remove a lab with everything in it, and end what `exec` and `shell` left running there.
+
+    Without a name it is the only lab, or the one named default. It needs no input files, and works after a crash.
+    """
+    from netlab.lab import removal
+    from netlab.lab.lab import Lab
+
+    if everything:
+        if name:
+            raise UsageError("name a lab or say --all, not both")
+        for removed in removal.remove_all():
+            click.echo(f"lab/{removed} deleted")
+        return
+    chosen = name or lab or _only(Lab.names())
+    removal.remove(chosen)
+    click.echo(f"lab/{chosen} deleted")
+
+
+def _only(running: list[str]) -> str:
+    if not running:
+        raise UsageError("no lab is running")
+    if len(running) == 1:
+        return running[0]
+    if "default" in running:
+        return "default"
+    raise UsageError(f"several labs are running, name one or say --all: {', '.join(running)}")

@@ -1,0 +1,45 @@
+"""``netlab explain``: why one pair is allowed or denied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import inputs, options, questions, terminal
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.cluster.flows import Flow
+
+
+@click.command("explain")
+@click.argument("source", metavar="SRC")
+@click.argument("destination", metavar="DST:PORT[/PROTO]")
+@options.files
+@options.strict
+@options.lab
+@options.namespace
+@options.family
+@options.verbose
+def explain_command(
+    source: str, destination: str, files: Sequence[str], strict: bool, lab: str, namespace: str, family: str | None
+) -> None:
+    """Say which policy, rule and line decides about one pair, on each side.
+
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
+    pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.
+    """
+    cluster = inputs.read_cluster(files, strict, lab)
+    flows = questions.one_pair(cluster, source, destination, namespace, family=family)
+    terminal.emit(_explained(cluster, flows))
+
+
+def _explained(cluster: Cluster, flows: Sequence[Flow]) -> Iterator[str]:
+    from netlab.policy import explain
+
+    for number, flow in enumerate(flows):
+        if number:
+            yield ""
+        yield str(explain(cluster, flow))

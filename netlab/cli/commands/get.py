@@ -1,0 +1,106 @@
+"""``netlab get``: what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import kinds, options, terminal
+from netlab.errors import NetlabError, UsageError
+
+if TYPE_CHECKING:
+    from netlab.cli.listing import Item, Listing
+
+_LISTED = ("Lab", "Node", "Pod", "Service", "NetworkPolicy")
+
+
+@click.command("get")
+@click.argument("kind", metavar="labs|nodes|pods|services|networkpolicies")
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@options.lab
+@click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")
+@options.output("table", "wide", "json", "yaml", "name")
+@options.verbose
+def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None, output: str) -> None:
+    """Show what runs; -o wide for addresses, interfaces and network namespaces, -o json for Kubernetes objects.
+
+    A NAME may be given with its namespace, as shop/web.
+    """
+    wanted = kinds.kind_of(kind, *_LISTED)
+    listing = _labs(drift=output == "wide") if wanted == "Lab" else _objects(wanted, lab)
+    items = _chosen(wanted, listing.items, names, namespace)
+    if output in ("json", "yaml"):
+        from netlab.report.documents import document
+
+        data = {"apiVersion": "v1", "kind": "List", "items": [dict(item.object) for item in items]}
+        terminal.emit(document(data, "json" if output == "json" else "yaml"))
+    elif output == "name":
+        terminal.emit("/".join(part for part in (wanted.lower(), i.namespace, i.name) if part) for i in items)
+    elif not items:
+        click.echo(f"no {kinds.KINDS[wanted][0]} found", err=True)
+    else:
+        terminal.emit(_table(listing, items, wide=output == "wide"))
+
+
+def _table(listing: Listing, items: Sequence[Item], *, wide: bool) -> Iterator[str]:
+    from netlab.report.columns import columns
+
+    if wide:
+        yield from columns([*listing.header, *listing.wide], ([*item.cells, *item.wide] for item in items))
+    else:
+        yield from columns(listing.header, (item.cells for item in items))
+
+
+def _chosen(kind: str, items: Sequence[Item], names: Sequence[str], namespace: str | None) -> list[Item]:
+    """Return the items that are named, else those of the namespace, else all; raises UsageError for one not there."""
+    if kind in kinds.CLUSTER_SCOPED:
+        namespace = None
+    if not names:
+        return [item for item in items if namespace in (None, item.namespace)]
+    chosen = []
+    for name in names:
+        where, slash, bare = name.rpartition("/")
+        place = where if slash else "" if kind in kinds.CLUSTER_SCOPED else namespace or "default"
+        found = [item for item in items if (item.namespace, item.name) == (place, bare)]
+        if not found:
+            raise UsageError(f"{kind} {place}{'/' if place else ''}{bare} does not exist")
+        chosen += found
+    return chosen
+
+
+def _objects(kind: str, lab: str) -> Listing:
+    from netlab.cli import listing
+    from netlab.kernel import netns
+    from netlab.lab.lab import Lab
+
+    running = Lab.open(lab)
+    if kind == "Service":
+        return listing.services(running.cluster, running.documents)
+    if kind == "NetworkPolicy":
+        return listing.networkpolicies(running.cluster, running.documents)
+    of = listing.pods if kind == "Pod" else listing.nodes
+    return of(running.cluster, lambda name: str(netns.path(name)))
+
+
+def _labs(*, drift: bool) -> Listing:
+    """List the labs; whether the kernel still has what each should be is looked up only when asked for."""
+    from netlab.cli.listing import Item, Listing
+    from netlab.lab.lab import Lab
+
+    items = []
+    for name in Lab.names():
+        phase, nodes, pods, differences = "HalfBuilt", "", "", ""
+        try:
+            running = Lab.open(name)
+            phase, nodes, pods = "Ready", str(len(running.cluster.nodes)), str(len(running.cluster.pods))
+            if drift:
+                differences = str(len(running.drift()))
+        except NetlabError:
+            # A lab that cannot be opened is listed all the same: it has to be known to be removed.
+            differences = "unknown" if drift else ""
+        status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
+        data = {"apiVersion": "netlab/v1alpha1", "kind": "Lab", "metadata": {"name": name}, "status": status}
+        items.append(Item("", name, data, (name, phase, nodes, pods), (differences,)))
+    return Listing(("NAME", "STATUS", "NODES", "PODS"), ("DRIFT",), items)

@@ -1,0 +1,66 @@
+"""``netlab label``: labels of one pod or one namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netlab.cli import inputs, kinds, options
+from netlab.cli.told import tell
+from netlab.errors import UsageError
+
+
+@click.command("label")
+@click.argument("kind", metavar="pod|namespace")
+@click.argument("name", metavar="NAME")
+@click.argument("labels", metavar="KEY=VALUE|KEY-...", nargs=-1, required=True)
+@options.lab
+@options.namespace
+@options.verbose
+def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespace: str) -> None:
+    """Set labels of a pod (NAMESPACE/NAME) or a namespace in the running lab; KEY- removes one.
+
+    They are in force when it returns.
+    """
+    from netlab.cluster import Pod
+    from netlab.lab.lab import Lab
+    from netlab.objects.types import LabelChange
+
+    changed = parse_labels(labels)
+    of_namespace = kinds.kind_of(kind, "Pod", "Namespace") == "Namespace"
+    running = Lab.open(lab)
+    if of_namespace:
+        change = LabelChange("namespace", name, changed)
+    else:
+        pod = running.find(name, namespace)
+        if not isinstance(pod, Pod):
+            raise UsageError(f"{name} is no pod")
+        change = LabelChange("pod", pod.ref, changed)
+    changes = running.label([change])
+    inputs.tell_unenforced(running.cluster)
+    verb = "unchanged" if all(verb == "unchanged" for _, verb in changes.objects) else "configured"
+    tell(running.name, changes, [(f"{change.kind}/{change.name}", verb)])
+
+
+def parse_labels(texts: Sequence[str]) -> dict[str, str | None]:
+    """Return labels by key, None for one to remove; raises UsageError with everything that is wrong."""
+    from netlab.objects import names
+
+    found: dict[str, str | None] = {}
+    wrong: list[str] = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        removed = not equals and text.endswith("-")
+        if not equals and not removed:
+            wrong.append(f"{text!r}: write KEY=VALUE to set a label, KEY- to remove it")
+            continue
+        key = key.removesuffix("-") if removed else key
+        if key in found:
+            wrong.append(f"{text!r}: label {key!r} is given twice")
+        wrong += [f"{text!r}: {message}" for message in names.label_key(key)]
+        wrong += [f"{text!r}: {message}" for message in ([] if removed else names.label_value(value))]
+        found[key] = None if removed else value
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return found

@@ -1,0 +1,51 @@
+"""``netlab probe``: what packets say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netlab.cli import matrix, options, questions, terminal
+from netlab.errors import UsageError
+
+
+@click.command("probe")
+@click.argument("pair", metavar="[SRC DST:PORT[/PROTO]]", nargs=-1)
+@options.lab
+@options.namespace
+@options.pairs
+@options.matrix_output
+@options.verbose
+def probe_command(
+    pair: Sequence[str],
+    lab: str,
+    namespace: str,
+    ports: Sequence[str],
+    family: str | None,
+    nodes: bool,
+    self_pairs: bool,
+    output: str,
+) -> None:
+    """Send packets in the running lab and report verdicts: of one pair, or without arguments of every pair.
+
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port it asks every port
+    that DST declares; DST/ICMP sends an echo request. Exit code 1 means that some verdict is inconclusive.
+    """
+    from netlab.lab.lab import Lab
+    from netlab.report.rows import row_of
+
+    if len(pair) not in (0, 2):
+        raise UsageError("name a source and a destination, or neither for every pair")
+    for service in ports:
+        questions.parse_service(service)
+    running = Lab.open(lab)
+    if pair:
+        flows = iter(questions.one_pair(running.cluster, pair[0], pair[1], namespace, ports, family))
+    else:
+        flows = questions.every_pair(running.cluster, ports, family, nodes, self_pairs)
+    with terminal.progress("probing") as progress:
+        measured = running.probe(flows, progress)
+        rows = (row_of(m.flow, measured=m.verdict, reason=m.reason) for m in measured)
+        tally = matrix.show(running.name, rows, "probe", "wide" if pair and output == "table" else output)
+    matrix.exit_as(tally, output)

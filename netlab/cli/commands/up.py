@@ -1,0 +1,34 @@
+"""``netlab up``: a lab that is exactly its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netlab.cli import inputs, options
+from netlab.cli.told import tell
+
+
+@click.command("up")
+@options.files
+@options.strict
+@click.option(
+    "--lab", "lab", metavar="NAME", envvar="NETLAB_LAB", default="", help="The lab's name.  [default: the Topology's]"
+)
+@options.verbose
+def up_command(files: Sequence[str], strict: bool, lab: str) -> None:
+    """Build the lab, or bring a running one to exactly this input.
+
+    It returns when everything is in force, and the lab runs on by itself until `netlab down`.
+    """
+    from netlab.cluster import resolve
+    from netlab.lab.lab import Lab
+    from netlab.policy import warnings
+
+    objects = inputs.read_objects(files, strict)
+    cluster = resolve(objects)
+    inputs.warn(warnings(cluster))
+    inputs.tell_unenforced(cluster)
+    running, changes = Lab.up(objects, name=lab)
+    tell(running.name, changes, changes.objects)

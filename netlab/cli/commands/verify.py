@@ -1,0 +1,76 @@
+"""``netlab verify``: packets against the evaluator."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import inputs, matrix, options, questions, terminal
+
+if TYPE_CHECKING:
+    from netlab.cluster.flows import Flow
+    from netlab.lab.lab import Lab
+    from netlab.report.rows import Row
+
+
+@click.command("verify")
+@options.files
+@options.strict
+@options.lab
+@options.pairs
+@options.matrix_output
+@options.verbose
+def verify_command(
+    files: Sequence[str],
+    strict: bool,
+    lab: str,
+    ports: Sequence[str],
+    family: str | None,
+    nodes: bool,
+    self_pairs: bool,
+    output: str,
+) -> None:
+    """Hold packets against the expected verdicts, for every pair of the running lab.
+
+    With -f it builds, checks and removes a lab of its own. Exit code 1 means that some verdict differs or is
+    inconclusive.
+    """
+    for service in ports:
+        questions.parse_service(service)
+    with _lab(files, strict, lab) as (name, running), terminal.progress("verifying") as progress:
+        inputs.tell_unenforced(running.cluster)
+        flows = questions.every_pair(running.cluster, ports, family, nodes, self_pairs)
+        tally = matrix.show(name, _rows(running, flows, progress), "verify", output)
+    matrix.exit_as(tally, output)
+
+
+@contextlib.contextmanager
+def _lab(files: Sequence[str], strict: bool, lab: str) -> Iterator[tuple[str, Lab]]:
+    """Yield the lab to check and the name that users know it by."""
+    from netlab.lab.lab import Lab, temporary
+
+    if not files:
+        running = Lab.open(lab)
+        yield running.name, running
+        return
+    from netlab.cluster import resolve
+    from netlab.policy import warnings
+
+    objects = inputs.read_objects(files, strict)
+    cluster = resolve(objects)
+    inputs.warn(warnings(cluster))
+    with temporary(objects) as own:
+        yield cluster.name, own
+
+
+def _rows(running: Lab, flows: Iterator[Flow], progress: terminal.Progress | None) -> Iterator[Row]:
+    from netlab.policy import evaluate
+    from netlab.report.rows import row_of
+    from netlab.scenario.compare import reason_of
+
+    for measurement in running.probe(flows, progress):
+        decision = evaluate(running.cluster, measurement.flow)
+        yield row_of(measurement.flow, decision.verdict, measurement.verdict, reason_of(decision, measurement))

@@ -1,0 +1,88 @@
+"""Every way in which a command can end badly, as one line and an exit code.
+
+0 to 3 and 130 are the contract's. 70 (EX_SOFTWARE of sysexits.h) is an error that netlab did not foresee, 141 a
+reader that went away (128 + SIGPIPE, as for other programs in a pipe), 143 and 129 termination by those signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from netlab.errors import InputError, NetlabError
+
+INTERNAL = 70
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+_verbose = False
+
+
+def be_verbose() -> None:
+    """Show tracebacks from now on: what ``-v`` asks for."""
+    global _verbose
+    _verbose = True
+
+
+def verbose() -> bool:
+    """Say whether detail was asked for."""
+    return _verbose
+
+
+def prepare_signals() -> None:
+    """Let a command that is told to end clean up first, as it does when it is interrupted."""
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _end)
+    except ValueError:
+        # Only a process's first thread may set handlers; a program that calls this from another has its own.
+        return
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def failure_code(error: BaseException) -> int:
+    """Tell what went wrong on standard error, and return the exit code for it."""
+    global _verbose
+    detailed, _verbose = _verbose, False
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2
+    if isinstance(error, BrokenPipeError):
+        # Python flushes standard output once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    if detailed:
+        traceback.print_exception(error)
+    if isinstance(error, InputError):
+        for problem in error.problems:
+            click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
+        return error.exit_code
+    if isinstance(error, NetlabError):
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(f"Error: {error.strerror}{where}", err=True)
+        return 3
+    hint = "" if detailed else "; run again with -v for details"
+    click.echo(f"internal error: {type(error).__name__}: {_first_line(error)}{hint}", err=True)
+    return INTERNAL
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or ["no message"])[0]

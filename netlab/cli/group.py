@@ -1,0 +1,109 @@
+"""The group of all commands, which imports a command's module only when the command is called.
+
+``netlab --help`` has to be instant, so the short help of every command is here and nothing else of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from netlab.cli.failures import failure_code
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("check", "Read and validate; print every problem."),
+    "reach": ("reach", "Say what can talk to what: the expected verdict for every pair."),
+    "explain": ("explain", "Say which policy, rule and line decides about one pair."),
+    "compile": ("compile", "Print the nftables ruleset that each node gets."),
+    "up": ("up", "Build the lab, or bring a running one to exactly this input."),
+    "apply": ("change", "Add or replace objects in the running lab."),
+    "delete": ("change", "Remove objects from the running lab."),
+    "label": ("label", "Change labels of a pod or a namespace in the running lab."),
+    "get": ("get", "Show what runs: labs, nodes, pods, services, networkpolicies."),
+    "probe": ("probe", "Send packets and report verdicts."),
+    "trace": ("trace", "Send one packet and print its way: the rules and elements that decided."),
+    "verify": ("verify", "Hold packets against the expected verdicts, for every pair."),
+    "test": ("test", "Run scenarios, each in a lab of its own."),
+    "conformance": ("conformance", "Prove case by case what NetworkPolicy means: evaluator, ruleset and packets."),
+    "exec": ("execute", "Run a program inside a pod's network namespace."),
+    "shell": ("execute", "Open a shell inside a pod's network namespace."),
+    "down": ("down", "Remove everything that netlab made, and nothing else."),
+    "modes": ("modes", "Show what reaches what in each network mode, by packets."),
+    "doctor": ("doctor", "Say what this host can and cannot do, and what to install or load."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are in modules of their own; it is also where every error becomes an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"netlab.cli.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # click would end with 1, which here means that a verdict differs.
+            raise SystemExit(failure_code(error)) from error
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
+        """Run a command and exit with its code; no traceback reaches a user."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(arguments, prog_name, **extra)
+            sys.stdout.flush()
+        except BaseException as error:
+            code = failure_code(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"netlab {version('netlab')}")
+        except PackageNotFoundError:
+            click.echo("netlab (not installed)")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={
+        "auto_envvar_prefix": "NETLAB",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 120,
+    },
+    epilog="Exit codes: 0 done, and all as expected; 1 a verdict differs, or a check found a problem in the policy set;"
+    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab; 130 interrupted.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def cli() -> None:
+    """Build a Kubernetes cluster's network on this host, and prove with packets what can talk to what."""

@@ -1,0 +1,164 @@
+"""What runs, as Kubernetes objects and as kubectl's tables: pure functions of a cluster and its documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netlab.cluster import Cluster, Node, Pod
+from netlab.dataplane import names
+from netlab.objects import Document
+from netlab.objects.meta import key_of
+from netlab.policy import isolating
+
+NETNS_ANNOTATION = "netlab/netns"
+NetnsPath = Callable[[str], str]
+"""Returns the path of a network namespace by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object that is listed: as Kubernetes has it, and its cells, of which ``wide`` come last."""
+
+    namespace: str
+    name: str
+    object: Mapping[str, Any]
+    cells: tuple[str, ...]
+    wide: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The items of one kind with their table's header; the first column is NAMESPACE where kinds have one."""
+
+    header: tuple[str, ...]
+    wide: tuple[str, ...]
+    items: Sequence[Item] = field(default_factory=tuple)
+
+
+def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
+    """List nodes with their addresses and podCIDRs."""
+
+    def item(node: Node) -> Item:
+        cidrs = [str(prefix) for prefixes in node.pod_cidrs.values() for prefix in prefixes]
+        addresses = [{"type": "InternalIP", "address": str(a)} for a in node.addresses]
+        netns = netns_path(names.node_namespace(cluster.name, node.name))
+        ready = {"type": "Ready", "status": "True"}
+        data = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": node.name, "labels": dict(node.labels), "annotations": {NETNS_ANNOTATION: netns}},
+            "spec": {"podCIDR": cidrs[0], "podCIDRs": cidrs} if cidrs else {},
+            "status": {
+                "addresses": [*addresses, {"type": "Hostname", "address": node.name}],
+                "conditions": [ready],
+            },
+        }
+        pods = sum(1 for _ in cluster.pods_on(node.name))
+        cells = (node.name, "Ready", str(pods), ",".join(map(str, node.addresses)))
+        return Item("", node.name, data, cells, (",".join(cidrs), netns))
+
+    header = ("NAME", "STATUS", "PODS", "INTERNAL-IP")
+    return Listing(header, ("POD-CIDRS", "NETNS"), [item(node) for node in cluster.nodes])
+
+
+def pods(cluster: Cluster, netns_path: NetnsPath) -> Listing:
+    """List pods with their addresses, interfaces and network namespaces."""
+
+    def item(pod: Pod) -> Item:
+        netns = netns_path(names.pod_namespace(cluster.name, pod))
+        ips = [str(address) for address in pod.addresses]
+        own = pod.attachment not in ("host", "none")
+        network = f"{pod.network} ({pod.attachment})" if own else pod.attachment
+        # In host and none mode there is no interface of the pod's own on its node.
+        port = names.port_name(pod) if pod.attachment in ("bridge", "overlay", "routed") else ""
+        cells = (pod.namespace, pod.name, "Running", ",".join(ips), pod.node)
+        return Item(pod.namespace, pod.name, _pod_object(cluster, pod, netns), cells, (network, port, netns))
+
+    header = ("NAMESPACE", "NAME", "STATUS", "IP", "NODE")
+    return Listing(header, ("NETWORK", "INTERFACE", "NETNS"), [item(pod) for pod in cluster.pods])
+
+
+def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
+    ips = [str(address) for address in pod.addresses]
+    node_ips = [str(address) for address in cluster.node(pod.node).addresses]
+    ports = [
+        {
+            **({"name": p.name} if p.name else {}),
+            "containerPort": p.port,
+            **({"hostPort": p.host_port} if p.host_port else {}),
+            **({"hostIP": p.host_ip} if p.host_ip else {}),
+            "protocol": p.protocol,
+        }
+        for p in pod.ports
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "labels": dict(pod.labels),
+            "annotations": {**pod.annotations, NETNS_ANNOTATION: netns},
+        },
+        "spec": {
+            "nodeName": pod.node,
+            **({"hostNetwork": True} if pod.attachment == "host" else {}),
+            "containers": [{"name": pod.name, **({"ports": ports} if ports else {})}],
+        },
+        "status": {
+            "phase": "Running",
+            "hostIP": node_ips[0],
+            "hostIPs": [{"ip": ip} for ip in node_ips],
+            **({"podIP": ips[0]} if ips else {}),
+            "podIPs": [{"ip": ip} for ip in ips],
+        },
+    }
+
+
+def services(cluster: Cluster, documents: Sequence[Document]) -> Listing:
+    """List Services as they were written."""
+    written = dict(_written("Service", documents))
+
+    def items() -> Iterator[Item]:
+        for service in cluster.services:
+            meta = service.meta
+            ports = ",".join(f"{p.port}/{p.protocol}" for p in service.ports)
+            selector = ",".join(f"{key}={value}" for key, value in sorted(service.selector.items()))
+            cells = (meta.namespace, meta.name, service.type, service.cluster_ip, ports)
+            yield Item(meta.namespace, meta.name, written[meta.namespace, meta.name], cells, (selector,))
+
+    header = ("NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "PORT(S)")
+    return Listing(header, ("SELECTOR",), tuple(items()))
+
+
+def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
+    """List NetworkPolicies as they were written, with the number of pods that each isolates."""
+    written = dict(_written("NetworkPolicy", documents))
+
+    def items() -> Iterator[Item]:
+        for policy in cluster.policies:
+            meta = policy.meta
+            types = ",".join(d.capitalize() for d in ("ingress", "egress") if policy.isolates(d))
+            isolated = sum(
+                any(policy in isolating(cluster, pod, direction) for direction in policy.policy_types)
+                for pod in cluster.pods
+                if pod.namespace == meta.namespace
+            )
+            line = policy.source.line()
+            where = f"{policy.source.file}:{line}" if line else policy.source.file
+            cells = (meta.namespace, meta.name, str(policy.pod_selector))
+            wide = (types, str(isolated), where)
+            yield Item(meta.namespace, meta.name, written[meta.namespace, meta.name], cells, wide)
+
+    header = ("NAMESPACE", "NAME", "POD-SELECTOR")
+    return Listing(header, ("POLICY-TYPES", "PODS", "WRITTEN"), tuple(items()))
+
+
+def _written(kind: str, documents: Sequence[Document]) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    for document in documents:
+        key = key_of(document)
+        if key.kind == kind:
+            metadata = {**document.data["metadata"], "namespace": key.namespace}
+            yield (key.namespace, key.name), {**document.data, "metadata": metadata}

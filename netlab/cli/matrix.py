@@ -1,0 +1,44 @@
+"""Printing verdicts in the format that was asked for: what ``reach``, ``probe`` and ``verify`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from netlab.cli import terminal
+from netlab.report.rows import Asked, Row, Tally
+
+
+def show(lab: str, rows: Iterable[Row], asked: Asked, output: str) -> Tally:
+    """Print rows and their summary on standard output; return the counts."""
+    tally = Tally(asked)
+    terminal.emit(_lines(lab, rows, tally, output))
+    return tally
+
+
+def _lines(lab: str, rows: Iterable[Row], tally: Tally, output: str) -> Iterator[str]:
+    if output in ("json", "yaml"):
+        from netlab.report.documents import reachability
+
+        yield from reachability(lab, rows, tally, "json" if output == "json" else "yaml")
+        return
+    if output == "wide":
+        from netlab.report.columns import wide
+
+        yield from wide(tally.count(rows), tally.asked)
+    else:
+        from netlab.report.truth_table import TruthTable
+
+        table = TruthTable(tally.count(rows))
+        yield from table.lines(terminal.width(), terminal.paint)
+    yield str(tally)
+
+
+def exit_as(tally: Tally, output: str) -> None:
+    """End with exit code 1 unless all is as expected; formats without words say on standard error what is not."""
+    if tally.as_expected:
+        return
+    if output in ("json", "yaml"):
+        click.echo(str(tally), err=True)
+    raise SystemExit(1)

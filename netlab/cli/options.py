@@ -1,0 +1,72 @@
+"""Options that several commands share, under one name and with one meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from netlab.cli.failures import be_verbose
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+files = click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    metavar="FILE|DIR|-",
+    help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
+)
+strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read, not skip them.")
+lab = click.option(
+    "--lab", "lab", metavar="NAME", envvar="NETLAB_LAB", default="", help="The running lab; by default the only one."
+)
+namespace = click.option(
+    "-n",
+    "--namespace",
+    metavar="NAMESPACE",
+    envvar="NETLAB_NAMESPACE",
+    default="default",
+    show_default=True,
+    help="The namespace of names that are given without one.",
+)
+ports = click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="PORT/PROTO",
+    help="Ask exactly this of every destination, as 80, 53/UDP or ICMP; repeatable. By default the declared"
+    " container ports, TCP 80 where there are none.",
+)
+family = click.option("--family", type=click.Choice(["4", "6"]), help="Only IPv4, or only IPv6.  [default: both]")
+nodes = click.option("--nodes", is_flag=True, help="Also ask from and to the nodes.")
+self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Also ask pairs of a pod with itself.")
+
+
+def output(*formats: str) -> Callable[[_F], _F]:
+    """Return ``-o`` with these formats; the first is the default."""
+    return click.option(
+        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+    )
+
+
+matrix_output = output("table", "wide", "json", "yaml")
+
+
+def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        be_verbose()
+
+
+verbose = click.option(
+    "-v", "--verbose", is_flag=True, is_eager=True, expose_value=False, callback=_verbose, help="Show more detail."
+)
+
+
+def pairs(command: _F) -> _F:
+    """Add the options that say which pairs are asked."""
+    for option in (self_pairs, nodes, family, ports):
+        command = option(command)
+    return command

@@ -1,0 +1,139 @@
+"""What is asked: ``SRC DST:PORT[/PROTO]`` and ``--port PORT/PROTO`` as flows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from netlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster, Endpoint
+    from netlab.cluster.flows import Flow
+    from netlab.objects.types import Address
+
+Service = tuple[str, int | None]
+PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
+_BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
+# A reference, then a port; the reference of a node or a host has a colon of its own.
+_WITH_PORT = re.compile(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A destination as it was typed; ``service`` None means the ports that it declares."""
+
+    name: str
+    service: Service | None = None
+
+
+def parse_service(text: str) -> Service:
+    """Return the protocol and port of ``80``, ``53/UDP`` or ``ICMP``; raises UsageError."""
+    number, slash, protocol = text.partition("/")
+    protocol = protocol.upper() if slash else "TCP"
+    if not slash and number.upper() == "ICMP":
+        return "ICMP", None
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"{text!r}: no protocol {protocol!r}; it is one of {', '.join(PROTOCOLS)}")
+    if protocol == "ICMP":
+        if number:
+            raise UsageError(f"{text!r}: ICMP has no ports")
+        return "ICMP", None
+    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= 65535):
+        raise UsageError(f"{text!r}: a port is a number from 1 to 65535, as in 80, 53/UDP or ICMP")
+    return protocol, int(number)
+
+
+def parse_target(text: str) -> Target:
+    """Return the destination and service of ``DST[:PORT[/PROTO]]`` or ``DST/ICMP``; raises UsageError."""
+    if bracketed := _BRACKETED.fullmatch(text):
+        rest = bracketed["rest"]
+        if rest and rest[0] not in ":/":
+            raise UsageError(f"{text!r}: after the bracket comes a port, as in [fd00::1]:80")
+        return Target(bracketed["name"], parse_service(rest.removeprefix(":")) if rest else None)
+    name, slash, protocol = text.rpartition("/")
+    if slash and protocol == "ICMP" and ":" not in name.removeprefix("node:").removeprefix("host:"):
+        return Target(name, ("ICMP", None))
+    if _is_address(text):
+        return Target(text)
+    if with_port := _WITH_PORT.fullmatch(text):
+        if text.startswith(("node:", "host:")) and with_port["name"] in ("node", "host"):
+            return Target(text)
+        return Target(with_port["name"], parse_service(with_port["rest"]))
+    return Target(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
+    """Return the IP families to ask in; raises UsageError for one that the lab does not have."""
+    if family is None:
+        return cluster.families
+    if int(family) not in cluster.families:
+        raise UsageError(f"lab {cluster.name} has no IPv{family} pod network")
+    return (int(family),)
+
+
+def every_pair(
+    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool
+) -> Iterator[Flow]:
+    """Return the flows of every pair, as the options say; raises UsageError at once."""
+    from netlab.cluster import flows
+
+    services = list(dict.fromkeys(map(parse_service, ports)))
+    families = families_of(cluster, family)
+    return flows.every_pair(cluster, services, families, nodes=nodes, self_pairs=self_pairs)
+
+
+def one_pair(
+    cluster: Cluster, source: str, target: str, namespace: str, ports: Sequence[str] = (), family: str | None = None
+) -> list[Flow]:
+    """Return the flows of one pair: the port that its target names, else ``ports``, else those that are declared.
+
+    Raises:
+      UsageError: when a name does not exist, or both the target and ``ports`` name ports.
+    """
+    from netlab.cluster.find import find, find_destination
+
+    parsed = parse_target(target)
+    if parsed.service and ports:
+        raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
+    services = [parsed.service] if parsed.service else list(dict.fromkeys(map(parse_service, ports)))
+    from_end = find(cluster, source, namespace)
+    to_end = find_destination(cluster, parsed.name, namespace)
+    asked = _address_of(parsed.name)
+    families = families_of(cluster, family)
+    return list(_flows(from_end, to_end, asked, services, families))
+
+
+def _address_of(name: str) -> Address | None:
+    return ip_address(name) if _is_address(name) else None
+
+
+def _flows(
+    source: Endpoint,
+    destination: Endpoint | Address,
+    asked: Address | None,
+    services: Sequence[Service],
+    families: Sequence[int],
+) -> Iterator[Flow]:
+    from netlab.cluster.flows import Flow, ports_of
+    from netlab.cluster.types import Endpoint, address_of
+
+    if not isinstance(destination, Endpoint):
+        for protocol, port in services or [("TCP", 80)]:
+            yield Flow(source, None, destination.version, protocol, port, destination)
+        return
+    for family in [asked.version] if asked is not None else families:
+        address = asked or address_of(destination, family)
+        for protocol, port in services or ports_of(destination):
+            yield Flow(source, destination, family, protocol, port, address)

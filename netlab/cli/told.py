@@ -1,0 +1,37 @@
+"""What a command changed, told as kubectl tells it: an object a line, and on standard error how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import terminal
+
+if TYPE_CHECKING:
+    from netlab.lab.changes import Changes
+
+
+def tell(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None:
+    """Print a line for every object, then how much changed in the kernel and how long it took to be in force."""
+    told = list(objects)
+    terminal.emit(f"{name} {verb}" for name, verb in told)
+    if not changes and all(verb == "unchanged" for _, verb in told):
+        click.echo(f"lab {lab}: unchanged", err=True)
+        return
+    parts = [
+        _count(len(changes.steps), "change") + " to the network" if changes.steps else "",
+        _count(changes.replaced, "ruleset") + " loaded" if changes.replaced else "",
+        _count(changes.elements, "ruleset element") + " changed" if changes.elements else "",
+    ]
+    what = ", ".join(part for part in parts if part) or "nothing to change in the kernel"
+    click.echo(f"lab {lab}: {what}; in force after {_seconds(changes.seconds)}", err=True)
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

@@ -1,0 +1,188 @@
+"""Scenario files as tests, and a fixture that builds labs.
+
+``pytest --netlab`` collects every YAML file below its arguments that holds a Scenario; the ini option
+``netlab_scenarios`` (globs relative to the root directory) does so without the option::
+
+    [tool.pytest.ini_options]
+    netlab_scenarios = ["scenarios/*.yaml"]
+
+A scenario is a collector, each of its steps a test. The plugin is loaded in every run of pytest, so everything heavy
+is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from netlab.lab.lab import Lab
+    from netlab.objects.types import Scenario, Step
+    from netlab.scenario.results import Failure
+    from netlab.scenario.run import Play
+
+_SUFFIXES = (".yaml", ".yml")
+_GLOBBED = pytest.StashKey[frozenset[Path]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("netlab")
+    group.addoption("--netlab", action="store_true", help="collect netlab's Scenario files (*.yaml) as tests")
+    parser.addini("netlab_scenarios", "globs of Scenario files to collect as tests", type="args", default=[])
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """Collect a YAML file that speaks of a Scenario, where that was asked for."""
+    if file_path.suffix not in _SUFFIXES or not _asked_for(file_path, parent.config):
+        return None
+    from netlab.scenario.files import may_hold_scenario
+
+    return ScenarioFile.from_parent(parent, path=file_path) if may_hold_scenario(file_path) else None
+
+
+def _asked_for(path: Path, config: pytest.Config) -> bool:
+    if config.getoption("--netlab"):
+        return True
+    if _GLOBBED not in config.stash:
+        patterns: list[str] = config.getini("netlab_scenarios")
+        config.stash[_GLOBBED] = frozenset(found for p in patterns for found in config.rootpath.glob(p))
+    return path in config.stash[_GLOBBED]
+
+
+class ScenarioFile(pytest.File):
+    """A file with scenarios; whatever is wrong with one of them is an error of the collection."""
+
+    def collect(self) -> Iterator[ScenarioCollector]:
+        from netlab.errors import InputError
+        from netlab.scenario.files import scenarios_of
+        from netlab.scenario.rehearse import rehearse
+
+        scenarios, problems = scenarios_of([str(self.path)])
+        errors = [str(problem) for problem in problems if problem.severity == "error"]
+        for scenario in scenarios if not errors else ():
+            try:
+                rehearse(scenario)
+            except InputError as error:
+                errors.append(str(error))
+        if errors:
+            raise self.CollectError("\n".join(errors))
+        for scenario in scenarios:
+            yield ScenarioCollector.from_parent(self, name=scenario.meta.name, scenario=scenario)
+
+
+class ScenarioCollector(pytest.Collector):
+    """One scenario: its lab is built before the first of its steps and removed after the last."""
+
+    def __init__(self, *, scenario: Scenario, **more: Any) -> None:
+        super().__init__(**more)
+        self.scenario = scenario
+        self._stack = contextlib.ExitStack()
+        self._play: Play | None = None
+        self._done = 0
+
+    def collect(self) -> Iterator[StepItem]:
+        names: set[str] = set()
+        for number, step in enumerate(self.scenario.steps):
+            name = step.name if step.name not in names else f"{step.name} [{number + 1}]"
+            names.add(name)
+            yield StepItem.from_parent(self, name=name, number=number)
+
+    def setup(self) -> None:
+        from netlab.lab.lab import temporary
+        from netlab.scenario.rehearse import rehearse
+        from netlab.scenario.run import Play
+
+        lab = self._stack.enter_context(temporary(rehearse(self.scenario)))
+        self._play, self._done = Play(self.scenario, lab), 0
+
+    def teardown(self) -> None:
+        self._play = None
+        self._stack.close()
+
+    def play(self, number: int) -> tuple[Failure, ...]:
+        """Carry out a step, after the changes of those before it that were deselected or run by another worker."""
+        if self._play is None:
+            raise RuntimeError("the scenario's lab is not built")
+        for step in self.scenario.steps[self._done : number]:
+            self._play.change(step)
+        self._done = number + 1
+        return self._play.step(self.scenario.steps[number]).failures
+
+
+class WrongVerdictError(Exception):
+    """A step's expectations that were not met."""
+
+    def __init__(self, failures: Iterable[Failure]) -> None:
+        self.failures = tuple(failures)
+        super().__init__(f"{len(self.failures)} wrong verdicts")
+
+
+class StepItem(pytest.Item):
+    """One step of a scenario."""
+
+    def __init__(self, *, number: int, **more: Any) -> None:
+        super().__init__(**more)
+        self._number = number
+
+    @property
+    def _scenario(self) -> ScenarioCollector:
+        parent = self.parent
+        assert isinstance(parent, ScenarioCollector)
+        return parent
+
+    @property
+    def _step(self) -> Step:
+        return self._scenario.scenario.steps[self._number]
+
+    def runtest(self) -> None:
+        failures = self._scenario.play(self._number)
+        if failures:
+            raise WrongVerdictError(failures)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show wrong verdicts line by line, and what netlab refused without a traceback."""
+        from netlab.errors import NetlabError
+
+        if isinstance(excinfo.value, WrongVerdictError):
+            return "\n".join(map(_told, excinfo.value.failures))
+        if isinstance(excinfo.value, NetlabError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        line = self._scenario.scenario.source.line(self._step.path)
+        return self.path, line - 1 if line else None, f"{self._scenario.name}: {self.name}"
+
+
+def _told(failure: Failure) -> str:
+    from netlab.report.scenarios import row
+
+    of = row(failure)
+    return (
+        f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.service} IPv{of.family}:"
+        f" expected {of.expected}, measured {of.measured}: {of.reason}"
+    )
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
+    """Build labs: ``lab("shop.yaml", "policies.yaml")`` returns one that is removed after the test.
+
+    Paths are relative to the test's file.
+    """
+    from netlab.lab.lab import temporary
+    from netlab.objects import load
+
+    with contextlib.ExitStack() as stack:
+
+        def build(*files: str) -> Lab:
+            objects, _ = load([str(request.path.parent / file) for file in files])
+            own: AbstractContextManager[Lab] = temporary(objects)
+            return stack.enter_context(own)
+
+        yield build

@@ -1,0 +1,101 @@
+"""Commands that change a running lab, on the real kernel: in force when they return."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+DENY_DB = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: nobody, namespace: shop}
+spec: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress, Egress]}
+"""
+
+
+def verdict(program: Program, lab: str, source: str, destination: str) -> str:
+    """Return what packets say about one pair."""
+    (row,) = json.loads(program("probe", source, destination, "--lab", lab, "-o", "json").stdout)["rows"]
+    answer: str = row["measured"]
+    return answer
+
+
+def test_apply_and_delete_are_in_force_when_they_return(program: Program, lab: str) -> None:
+    """kubectl's words for what became of each object that was given."""
+    before = verdict(program, lab, "shop/api", "shop/db")
+    applied = program("apply", "-f", "-", "--lab", lab, text=DENY_DB)
+    again = program("apply", "-f", "-", "--lab", lab, text=DENY_DB)
+    egress = verdict(program, lab, "shop/db", "other/stranger")
+    deleted = program("delete", "-f", "-", "--lab", lab, text=DENY_DB)
+
+    assert ("allow", "deny") == (before, egress)
+    assert ["networkpolicy/shop/nobody created"] == applied.stdout.splitlines()
+    assert ["networkpolicy/shop/nobody unchanged"] == again.stdout.splitlines()
+    assert ["networkpolicy/shop/nobody deleted"] == deleted.stdout.splitlines()
+    assert "allow" == verdict(program, lab, "shop/api", "shop/db")
+
+
+def test_delete_by_name(program: Program, lab: str) -> None:
+    """``KIND NAME`` with ``-n``; what does not exist is an error, and nothing is deleted then."""
+    wrong = program("delete", "netpol", "db", "nothing", "-n", "shop", "--lab", lab)
+    closed = verdict(program, lab, "shop/web", "shop/db:5432")
+    for policy in ("default-deny", "db", "web", "dns"):
+        program("delete", "netpol", policy, "-n", "shop", "--lab", lab)
+
+    assert (2, "Error: NetworkPolicy shop/nothing does not exist\n") == (wrong.returncode, wrong.stderr)
+    assert "deny" == closed
+    assert "allow" == verdict(program, lab, "shop/web", "shop/db:5432")
+
+
+def test_a_change_that_does_not_fit_is_refused_whole(program: Program, lab: str) -> None:
+    """All or nothing: the policy beside a pod that cannot be is not in force."""
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {nodeName: moon}\n"
+    done = program("apply", "-f", "-", "--lab", lab, text=f"{DENY_DB}---\n{pod}")
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith("<stdin>:9: Pod default/p: spec.nodeName: ")
+    assert "allow" == verdict(program, lab, "shop/api", "shop/db")
+
+
+def test_labels_move_a_pod_in_and_out_of_policies(program: Program, lab: str) -> None:
+    """In force when the command returns."""
+    gone = program("label", "pod", "shop/api", "app-", "--lab", lab)
+    outside = verdict(program, lab, "shop/api", "shop/db")
+    back = program("label", "pod", "api", "app=api", "-n", "shop", "--lab", lab)
+
+    assert ["pod/shop/api-0 configured"] == gone.stdout.splitlines() == back.stdout.splitlines()
+    assert "deny" == outside
+    assert "allow" == verdict(program, lab, "shop/api", "shop/db")
+
+
+def test_label_of_a_namespace(program: Program, lab: str) -> None:
+    """It shows in what the lab was made from."""
+    done = program("label", "namespace", "shop", "team=a", "--lab", lab)
+    unknown = program("label", "namespace", "shoq", "team=a", "--lab", lab)
+
+    assert (0, "namespace/shop configured\n") == (done.returncode, done.stdout)
+    assert (2, "Error: namespace shoq does not exist\n") == (unknown.returncode, unknown.stderr)
+
+
+def test_get_labs_tells_what_differs_in_the_kernel(program: Program, lab: str) -> None:
+    """A link that somebody took away is drift, and ``up`` brings it back."""
+    subprocess.run(
+        ["ip", "-n", f"netlab.{lab}.pod.shop.db-0", "link", "set", "eth0", "down"], check=True, capture_output=True
+    )
+    drifted = program("get", "labs", lab, "-o", "wide").stdout.splitlines()[1].split()
+    program("up", "-f", "examples/shop", "--lab", lab)
+    repaired = program("get", "labs", lab, "-o", "wide").stdout.splitlines()[1].split()
+
+    assert [lab, "Ready", "1", "5"] == drifted[:4] == repaired[:4]
+    assert int(drifted[4]) > 0 == int(repaired[4])
+
+
+def test_commands_without_files_are_about_the_running_lab(program: Program, lab: str) -> None:
+    """Labels that were changed count."""
+    program("label", "pod", "shop/api", "app-", "--lab", lab)
+
+    assert program("explain", "shop/api", "shop/db", "--lab", lab).stdout.startswith(
+        "shop/api-0 -> shop/db-0 5432/TCP, IPv4: deny\n"
+    )

@@ -1,0 +1,170 @@
+"""``netlab check``: every problem at once, one line each, with the right exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+"""
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+"""
+TOPOLOGY = """\
+apiVersion: netlab/v1alpha1
+kind: Topology
+metadata: {name: two}
+spec:
+"""
+Call = Callable[..., Any]
+
+
+def test_fine_input_is_told_in_one_line(netlab: Call) -> None:
+    """What the lab would be, on standard output; nothing on standard error."""
+    done = netlab("check", "-f", "examples/shop")
+
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert done.stdout.endswith(": 0 errors, 0 warnings\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [", "2: not YAML: "),
+        ("", " no object in it"),
+        ("- 1\n", "1: must be an object (a mapping), not a list"),
+        ("kind: Pod\nmetadata: {name: p}\n", "1: apiVersion: Required value"),
+        (f"{POLICY}  ingres: []\n", "6: NetworkPolicy shop/p: spec.ingres: unknown field"),
+        (
+            f"{POLICY}  ingress: [{{ports: [{{port: 99999}}]}}]\n",
+            "6: NetworkPolicy shop/p: spec.ingress[0].ports[0].port: ",
+        ),
+        (f"{POLICY}  policyTypes: [Ingres]\n", "6: NetworkPolicy shop/p: spec.policyTypes[0]: Unsupported value"),
+        (POLICY.replace("networking.k8s.io/v1", "extensions/v1beta1"), "1: NetworkPolicy shop/p: apiVersion: "),
+        (f"{POD}spec: {{nodeName: moon}}\n", "4: Pod shop/web: spec.nodeName: "),
+        (POD.replace("labels", "annotations: {netlab/network: blue}, labels"), "3: Pod shop/web: metadata.annotations"),
+        (
+            f"{TOPOLOGY}  networks: [{{name: n, mode: vlan}}]\n",
+            "5: Topology two: spec.networks[0].mode: Unsupported value",
+        ),
+        (
+            f"{TOPOLOGY}  networks: [{{podCIDRs: [10.0.0.0/8, 10.1.0.0/16]}}]\n",
+            "5: Topology two: spec.networks[0].podCIDRs",
+        ),
+        (
+            f"{TOPOLOGY}  hosts: [{{name: h, addresses: [10.244.0.9]}}]\n",
+            "5: Topology two: spec.hosts[0].addresses[0]: ",
+        ),
+        (f"{TOPOLOGY}  nodes: [{{name: a}}, {{name: a}}]\n", "5: Topology two: spec.nodes[1].name: Duplicate value"),
+    ],
+    ids=[
+        *("no yaml", "empty", "a list", "no version", "unknown field", "port", "policy type", "retired group", "node"),
+        *("network", "unknown mode", "two CIDRs", "host in CIDR", "two nodes"),
+    ],
+)
+def test_broken_input(netlab: Call, tmp_path: Path, text: str, line: str) -> None:
+    """FILE:LINE, the object, the field and what is wrong with it; exit code 2 and no traceback."""
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    done = netlab("check", "-f", file)
+
+    assert 2 == done.exit_code
+    assert any(told.startswith(f"{file}:{line}") for told in done.stderr.splitlines()), done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_all_problems_of_all_files_are_told(netlab: Call, tmp_path: Path) -> None:
+    """Never the first only."""
+    (tmp_path / "a.yaml").write_text(f"{POLICY}  ingres: []\n  egres: []\n")
+    (tmp_path / "b.json").write_text("{")
+    done = netlab("check", "-f", tmp_path, "-f", tmp_path / "gone.yaml")
+
+    assert 2 == done.exit_code
+    assert ["a.yaml:6", "a.yaml:7", "b.json:1", "gone.yaml"] == sorted(
+        line.removeprefix(f"{tmp_path}/").split(": ")[0] for line in done.stderr.splitlines()
+    )
+    assert "4 errors, 0 warnings\n" == done.stdout
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)], ids=["", "strict"])
+def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
+    netlab: Call, tmp_path: Path, options: list[str], code: int
+) -> None:
+    """What is legal but surely not meant is told either way."""
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{POD}---\n{POLICY.replace('app: web', 'app: wbe')}")
+    done = netlab("check", "-f", file, *options)
+
+    assert code == done.exit_code
+    assert [
+        f"Warning: {file}:9: NetworkPolicy shop/p: spec.podSelector: app=wbe matches no pod of namespace 'shop'"
+    ] == (done.stderr.splitlines())
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 2)], ids=["", "strict"])
+def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str], code: int) -> None:
+    """They are counted by kind in one line, and strictly they are errors."""
+    file = tmp_path / "x.yaml"
+    others = [
+        f"---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n" for kind in ("Secret", "ConfigMap", "Secret")
+    ]
+    file.write_text(POD + "".join(others))
+    done = netlab("check", "-f", file, *options)
+
+    assert code == done.exit_code
+    if options:
+        assert 3 == len([line for line in done.stderr.splitlines() if "netlab does not read" in line])
+    else:
+        assert "skipped 3 objects that netlab does not read: 1 ConfigMap, 2 Secret\n" == done.stderr
+
+
+def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:
+    """The document is printed whatever the exit code, and nothing else is."""
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{POD}---\n{POD}spec: {{nodeName: moon}}\n")
+    done = netlab("check", "-f", file, "-o", "json")
+    document = json.loads(done.stdout)
+
+    assert (2, "") == (done.exit_code, done.stderr)
+    assert "Problems" == document["kind"]
+    assert {"file", "line", "path", "object", "message", "severity"} == set(document["problems"][0])
+    assert {"warning"} == {p["severity"] for p in document["problems"] if "defined twice" in p["message"]}
+
+
+def test_a_scenario_is_rehearsed(netlab: Call, tmp_path: Path) -> None:
+    """What it names and does not exist is a problem of the check."""
+    (tmp_path / "pod.yaml").write_text(POD)
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  resources: [pod.yaml]\n"
+        '  steps: [{expect: [{from: shop/web, to: "host:*", verdict: allow}]}]\n'
+    )
+    done = netlab("check", "-f", file)
+
+    assert 2 == done.exit_code
+    assert f"{file}:6: Scenario s: spec.steps[0].expect[0]: matches no pair: 'host:*' matches nothing" in done.stderr
+
+
+def test_something_has_to_be_read(netlab: Call) -> None:
+    """No -f is a mistake, and not an empty lab."""
+    done = netlab("check")
+
+    assert (2, "Error: nothing to read: name files with -f FILE\n") == (done.exit_code, done.stderr)
+
+
+def test_standard_input_is_a_file(netlab: Call) -> None:
+    """``-f -`` reads it."""
+    done = netlab("check", "-f", "-", input=f"{POLICY}  ingres: []\n")
+
+    assert done.stderr.startswith("<stdin>:6: NetworkPolicy shop/p: spec.ingres: ")

@@ -1,0 +1,147 @@
+"""``netlab reach``, ``explain`` and ``compile``: answers without a kernel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Call = Callable[..., Any]
+SHOP = ("-f", "examples/shop/shop.yaml", "-f", "examples/shop/policies.yaml")
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _from_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+
+
+def rows(done: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    return found
+
+
+def test_the_table_is_a_truth_table(netlab: Call) -> None:
+    """Sources by destinations: in the shop, web is open to all, and each tier only to the one before it."""
+    done = netlab("reach", *SHOP, env={"COLUMNS": "120"})
+
+    assert 0 == done.exit_code
+    assert (
+        """\
+SOURCE          other/stranger  shop/api-0  shop/db-0  shop/web-0  shop/web-1
+other/stranger  -               X           X          .           .
+shop/api-0      X               -           .          X           X
+shop/db-0       X               X           -          X           X
+shop/web-0      X               .           X          -           X
+shop/web-1      X               .           X          X           -
+. allow   X deny   - not asked
+20 pairs: 5 allow, 15 deny
+"""
+        == done.stdout
+    )
+
+
+@pytest.mark.parametrize(("output", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_documents_have_expected_verdicts_and_no_measured_ones(netlab: Call, output: str, load: Any) -> None:
+    """Nobody sent a packet."""
+    document = load(netlab("reach", *SHOP, "-o", output).stdout)
+
+    assert ("netlab/v1alpha1", "Reachability", "default") == tuple(
+        document[name] for name in ("apiVersion", "kind", "lab")
+    )
+    assert {"source", "destination", "family", "protocol", "port", "expected", "reason"} == set(document["rows"][0])
+    assert 20 == document["summary"]["pairs"] == len(document["rows"])
+
+
+@pytest.mark.parametrize(
+    ("options", "services"),
+    [
+        ([], {("TCP", 80), ("TCP", 8080), ("TCP", 5432)}),
+        (["--port", "53/udp"], {("UDP", 53)}),
+        (["--port", "80", "--port", "ICMP", "--port", "80/TCP"], {("TCP", 80), ("ICMP", None)}),
+    ],
+    ids=["declared", "one", "several"],
+)
+def test_ports(netlab: Call, options: list[str], services: set[tuple[str, int | None]]) -> None:
+    """``--port`` replaces the declared ones, on every destination."""
+    found = rows(netlab("reach", *SHOP, "-o", "json", *options))
+
+    assert services == {(row["protocol"], row["port"]) for row in found}
+
+
+@pytest.mark.parametrize(("options", "count"), [([], 20), (["--self"], 25), (["--nodes"], 30), (["--family", "4"], 20)])
+def test_which_pairs(netlab: Call, options: list[str], count: int) -> None:
+    """Every pod with every other; nodes, and pods with themselves, where that is asked for."""
+
+    assert count == len(rows(netlab("reach", *SHOP, "-o", "json", *options)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "http"], "Error: 'http': a port is a number from 1 to 65535, as in 80, 53/UDP or ICMP"),
+        (["--port", "0"], "Error: '0': a port is a number from 1 to 65535, as in 80, 53/UDP or ICMP"),
+        (["--port", "80/FOO"], "Error: '80/FOO': no protocol 'FOO'; it is one of TCP, UDP, SCTP, ICMP"),
+        (["--family", "6"], "Error: lab default has no IPv6 pod network"),
+        (["-f", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
+    ],
+)
+def test_mistakes(netlab: Call, options: list[str], message: str) -> None:
+    """Exit code 2, and what would be right."""
+    done = netlab("reach", *SHOP, *options)
+
+    assert (2, "", [message]) == (done.exit_code, done.stdout, done.stderr.splitlines())
+
+
+def test_explain_names_policy_rule_and_line(netlab: Call) -> None:
+    """Of both sides; a workload stands for its first pod, and its declared port is asked."""
+    done = netlab("explain", "shop/api", "shop/db", *SHOP)
+
+    assert 0 == done.exit_code
+    assert done.stdout.startswith("shop/api-0 -> shop/db-0 5432/TCP, IPv4: allow\n")
+    assert "NetworkPolicy shop/db (examples/shop/policies.yaml:" in done.stdout
+    assert "NetworkPolicy shop/api (examples/shop/policies.yaml:" in done.stdout
+
+
+def test_explain_takes_names_from_the_namespace(netlab: Call) -> None:
+    """``-n`` is for names without one."""
+    done = netlab("explain", "web", "db/ICMP", "-n", "shop", *SHOP)
+
+    assert done.stdout.startswith("shop/web-0 -> shop/db-0 ICMP, IPv4: deny\n")
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (["shop/wbe", "shop/db"], "Error: no pod or workload 'shop/wbe' in the lab; did you mean shop/web"),
+        (["shop/web", "shop/db:x"], "Error: 'x': a port is a number from 1 to 65535"),
+        (["shop/web"], "Usage: cli explain"),
+    ],
+)
+def test_explain_of_what_is_not_there(netlab: Call, pair: list[str], message: str) -> None:
+    """Exit code 2 and a way on."""
+    done = netlab("explain", *pair, *SHOP)
+
+    assert 2 == done.exit_code
+    assert done.stderr.startswith(message)
+
+
+def test_compile_prints_what_nft_reads(netlab: Call) -> None:
+    """One ruleset for each node, or that of one."""
+    two = ("-f", "topologies/two-nodes.yaml", *SHOP)
+    both, one = netlab("compile", *two).stdout, netlab("compile", *two, "--node", "node-b").stdout
+
+    assert 2 == both.count("\ntable inet netlab {")
+    assert 1 == one.count("\ntable inet netlab {")
+    assert both.endswith(one)
+
+
+def test_compile_of_a_node_that_is_not_there(netlab: Call) -> None:
+    """Exit code 2 and the nodes that there are."""
+    done = netlab("compile", *SHOP, "--node", "moon")
+
+    assert (2, "Error: no node 'moon' in the lab (known: node-1)\n") == (done.exit_code, done.stderr)

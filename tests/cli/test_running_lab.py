@@ -1,0 +1,98 @@
+"""Commands that look at a running lab, on the real kernel, each in a process of its own as users run them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def json_of(done: subprocess.CompletedProcess[str]) -> Any:
+    assert 0 == done.returncode, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_up_again_changes_nothing_and_says_so(program: Program, shared_lab: str) -> None:
+    """The lab is exactly its input already."""
+    done = program("up", "-f", "examples/shop", "--lab", shared_lab)
+
+    assert 0 == done.returncode
+    assert {"unchanged"} == {line.split()[1] for line in done.stdout.splitlines()}
+    assert f"lab {shared_lab}: unchanged\n" == done.stderr
+
+
+def test_get_pods_as_kubernetes_objects(program: Program, shared_lab: str) -> None:
+    """Node, addresses, and the path of the network namespace, which is there."""
+    document = json_of(program("get", "pods", "--lab", shared_lab, "-o", "json"))
+    pods = {item["metadata"]["name"]: item for item in document["items"]}
+    web = pods["web-0"]
+
+    assert ("v1", "List") == (document["apiVersion"], document["kind"])
+    assert "node-1" == web["spec"]["nodeName"]
+    assert [{"ip": web["status"]["podIP"]}] == web["status"]["podIPs"]
+    assert "100.64.0.1" == web["status"]["hostIP"]
+    assert Path(web["metadata"]["annotations"]["netlab/netns"]).exists()
+    assert web["status"]["podIP"] in program("exec", "shop/web", "--lab", shared_lab, "--", "ip", "-br", "addr").stdout
+
+
+def test_get_prints_kubectls_tables_and_names(program: Program, shared_lab: str) -> None:
+    """``-n`` narrows, NAMES choose, ``-o name`` is for scripts."""
+    table = program("get", "po", "--lab", shared_lab, "-n", "other").stdout.splitlines()
+    names = program("get", "networkpolicies", "shop/db", "--lab", shared_lab, "-o", "name").stdout
+    missing = program("get", "pods", "nobody", "--lab", shared_lab)
+    services = program("get", "svc", "--lab", shared_lab)
+
+    assert ["NAMESPACE", "NAME", "STATUS", "IP", "NODE"] == table[0].split()
+    assert [["other", "stranger", "Running"]] == [line.split()[:3] for line in table[1:]]
+    assert "networkpolicy/shop/db\n" == names
+    assert (2, "Error: Pod default/nobody does not exist\n") == (missing.returncode, missing.stderr)
+    assert (0, "", "no services found\n") == (services.returncode, services.stdout, services.stderr)
+
+
+def test_probe_of_every_pair_is_what_reach_expects(program: Program, shared_lab: str) -> None:
+    """``probe`` has no expected verdicts, ``reach`` no measured ones; they agree here."""
+    probed = json_of(program("probe", "--lab", shared_lab, "-o", "json"))
+    reached = json_of(program("reach", "-f", "examples/shop", "-o", "json"))
+
+    assert shared_lab == probed["lab"]
+    assert {"source", "destination", "family", "protocol", "port", "measured", "reason"} == set(probed["rows"][0])
+    assert [(r["source"], r["destination"], r["expected"]) for r in reached["rows"]] == [
+        (r["source"], r["destination"], r["measured"]) for r in probed["rows"]
+    ]
+
+
+def test_probe_of_one_pair_tells_its_reason(program: Program, shared_lab: str) -> None:
+    """A line for each port, and ICMP where it is asked for."""
+    done = program("probe", "shop/web", "shop/api/ICMP", "--lab", shared_lab)
+
+    assert 0 == done.returncode
+    assert ["shop/web-0", "shop/api-0", "IPv4", "ICMP", "deny"] == done.stdout.splitlines()[1].split()[:5]
+
+
+def test_exec_passes_the_exit_status_through(program: Program, shared_lab: str) -> None:
+    """The program has the pod's network and name; input and output are the caller's."""
+    done = program("exec", "shop/web-1", "--lab", shared_lab, "--", "sh", "-c", "hostname; cat; exit 7", text="hello")
+
+    assert (7, "web-1\nhello") == (done.returncode, done.stdout)
+
+
+def test_exec_of_what_is_not_there(program: Program, shared_lab: str) -> None:
+    """A pod or a program that does not exist is exit code 2."""
+    pod = program("exec", "shop/wbe", "--lab", shared_lab, "--", "true")
+    command = program("exec", "shop/web", "--lab", shared_lab, "--", "no-such-program")
+
+    assert (2, 2) == (pod.returncode, command.returncode)
+    assert "did you mean shop/web" in pod.stderr
+    assert "Error: no-such-program: no such program\n" == command.stderr
+
+
+def test_shell_names_the_pod(program: Program, shared_lab: str) -> None:
+    """In its prompt, where the shell takes that from the environment."""
+    done = program("shell", "shop/web", "--lab", shared_lab, text="echo $PS1; exit 4\n", SHELL="/bin/sh")
+
+    assert 4 == done.returncode
+    assert f"{shared_lab} shop/web-0 #\n" == done.stdout

@@ -1,0 +1,65 @@
+"""``netlab verify -f``: a lab of its own, checked and gone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+from netlab.kernel import netns
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_verify_compares_every_pair_and_leaves_nothing(program: Program) -> None:
+    """The document has the Topology's name, both verdicts of each row, and the counts."""
+    before = set(netns.DIRECTORY.glob("netlab.two-nodes*"))
+    done = program("verify", "-f", "topologies/two-nodes.yaml", "-f", "examples/shop", "--nodes", "-o", "json")
+    document = json.loads(done.stdout)
+    count = len(document["rows"])
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "two-nodes" == document["lab"]
+    assert {"expected", "measured"} < set(document["rows"][0])
+    assert {"pairs": count, "agree": count, "differ": 0, "inconclusive": 0} == document["summary"]
+    assert before == set(netns.DIRECTORY.glob("netlab.two-nodes*"))
+
+
+def test_verify_prints_the_truth_table(program: Program) -> None:
+    """It is what packets say, with the counts below it."""
+    done = program("verify", "-f", "examples/shop")
+
+    assert 0 == done.returncode
+    assert "shop/web-0      X               .           X          -           X" in done.stdout.splitlines()
+    assert "20 pairs: 20 agree, 0 differ, 0 inconclusive" == done.stdout.splitlines()[-1]
+
+
+def test_verify_of_the_running_lab(program: Program, shared_lab: str) -> None:
+    """Without files; ICMP is a port like any other."""
+    done = program("verify", "--lab", shared_lab, "--port", "ICMP", "--port", "53/UDP", "-o", "json")
+
+    assert 0 == done.returncode
+    assert {("ICMP", None), ("UDP", 53)} == {(r["protocol"], r["port"]) for r in json.loads(done.stdout)["rows"]}
+
+
+def test_a_lab_whose_packets_differ_is_exit_code_1(program: Program, lab: str) -> None:
+    """Somebody took the rules away behind netlab's back: the pairs that differ are named with both verdicts."""
+    node = f"netlab.{lab}.node.node-1"
+    subprocess.run(
+        ["ip", "netns", "exec", node, "nft", "delete", "table", "inet", "netlab"], check=True, capture_output=True
+    )
+    done = program("verify", "--lab", lab)
+    lines = done.stdout.splitlines()
+
+    assert 1 == done.returncode
+    assert any(line.startswith("! shop/web-0 -> shop/db-0 5432/TCP: expected deny, measured allow: ") for line in lines)
+    assert lines[-1].endswith(" 0 inconclusive")
+    assert " 0 differ" not in lines[-1]
+
+
+def test_bad_input_builds_nothing(program: Program) -> None:
+    """Exit code 2 before anything is made."""
+    done = program("verify", "-f", "-", text="kind: Pod\n")
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith("<stdin>:1: apiVersion: ")

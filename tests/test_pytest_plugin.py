@@ -1,0 +1,130 @@
+"""Scenario files as pytest's tests, and the ``lab`` fixture: each in a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+PODS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: x}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: x}
+"""
+SCENARIO = """\
+apiVersion: netlab/v1alpha1
+kind: Scenario
+metadata: {name: lesson}
+spec:
+  resources: [pods.yaml]
+  steps:
+  - name: open
+    expect: [{from: x/a, to: x/b, verdict: allow}]
+  - name: closed
+    apply:
+    - apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: deny, namespace: x}
+      spec: {podSelector: {}}
+    expect: [{from: x/a, to: x/b, verdict: deny}]
+  - name: wrong
+    expect: [{from: x/a, to: x/b, verdict: allow}]
+"""
+TEST = """\
+def test_lab(lab):
+    made = lab("pods.yaml")
+    (row,) = made.probe(flow for flow in flows(made) if flow.source.ref == "x/a")
+    assert row.verdict == "allow"
+
+def flows(made):
+    from netlab import every_pair
+    return every_pair(made.cluster)
+"""
+Pytest = Callable[..., list[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Pytest:
+    """Run pytest in a folder with pods and a scenario; return what it prints."""
+    (tmp_path / "pods.yaml").write_text(PODS)
+    (tmp_path / "lesson.yaml").write_text(SCENARIO)
+
+    def pytest_run(*arguments: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "netlab.pytest_plugin", "-p", "no:cacheprovider", "-rA", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                "PYTHONPATH": str(REPOSITORY),
+                "PYTEST_ADDOPTS": "",
+            },
+            timeout=60,
+        )
+        return done.stdout.splitlines()
+
+    return pytest_run
+
+
+def outcomes(lines: list[str]) -> list[str]:
+    """Return the lines of the summary, without the reasons."""
+    return [line.split(" - ")[0] for line in lines if line.startswith(("PASSED", "FAILED", "ERROR"))]
+
+
+def test_every_step_is_a_test(run: Pytest) -> None:
+    """It fails with the expectation's line, the pair and both verdicts."""
+    lines = run("--netlab")
+
+    assert [
+        "PASSED lesson.yaml::lesson::open",
+        "PASSED lesson.yaml::lesson::closed",
+        "FAILED lesson.yaml::lesson::wrong",
+    ] == outcomes(lines)
+    assert any(
+        "lesson.yaml:17: x/a -> x/b 80/TCP IPv4: expected allow, measured deny: ingress of x/b" in line
+        for line in lines
+    )
+
+
+def test_a_step_on_its_own_has_the_changes_of_those_before_it(run: Pytest) -> None:
+    """Deselected steps are carried out all the same, as another worker's are."""
+
+    assert ["PASSED lesson.yaml::lesson::closed"] == outcomes(run("--netlab", "-k", "closed"))
+
+
+def test_files_are_collected_only_where_that_is_asked_for(run: Pytest, tmp_path: Path) -> None:
+    """By the option, or by globs in the configuration; manifests beside them never."""
+    (tmp_path / "other.yaml").write_text(SCENARIO.replace("lesson", "other"))
+    nothing = run()
+    (tmp_path / "pytest.ini").write_text("[pytest]\nnetlab_scenarios = oth*.yaml\n")
+
+    assert [] == outcomes(nothing)
+    assert {"other.yaml"} == {line.split()[1].split("::")[0] for line in outcomes(run())}
+
+
+def test_a_scenario_that_cannot_work_out_is_an_error_of_collection(run: Pytest, tmp_path: Path) -> None:
+    """With the line of what is wrong."""
+    (tmp_path / "lesson.yaml").write_text(SCENARIO.replace("to: x/b, verdict: deny", "to: x/c, verdict: deny"))
+    lines = run("--netlab")
+
+    assert ["ERROR lesson.yaml"] == outcomes(lines)
+    assert any("lesson.yaml:15: Scenario lesson: spec.steps[1].expect[0]: no pod or workload 'x/c'" in x for x in lines)
+
+
+def test_the_lab_fixture_builds_labs_from_files_beside_the_test(run: Pytest, tmp_path: Path) -> None:
+    """A lab for the time of the test."""
+    (tmp_path / "test_it.py").write_text(TEST)
+
+    assert ["PASSED test_it.py::test_lab"] == outcomes(run())

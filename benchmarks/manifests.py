@@ -1,0 +1,71 @@
+"""Inputs of any size: namespaces with clients and servers, and policies that let the first talk to the second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netlab.objects import Document, Objects, decode
+from netlab.objects.types import Source
+
+PORT = 5432
+
+
+def objects(documents: list[dict[str, Any]]) -> Objects:
+    """Return the objects of documents that are known to be right."""
+    found, problems = decode([Document(data, Source("benchmark")) for data in documents])
+    assert not problems, problems
+    return found
+
+
+def topology(name: str, nodes: int) -> dict[str, Any]:
+    spec = {"nodes": [{"name": f"node-{i}"} for i in range(nodes)]}
+    return {"apiVersion": "netlab/v1alpha1", "kind": "Topology", "metadata": {"name": name}, "spec": spec}
+
+
+def shops(namespaces: int, replicas: int, policies: int = 2) -> Iterator[dict[str, Any]]:
+    """Yield namespaces of two Deployments each, of so many pods each, isolated by so many policies each.
+
+    The first policy isolates everything in its namespace; the second lets clients in to servers, on one port; the
+    others add clients of other namespaces, by their labels, on ports of their own.
+    """
+    for i in range(namespaces):
+        name = f"shop-{i}"
+        labels = {"team": f"team-{i % 10}", "shop": str(i)}
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        for app in ("client", "server"):
+            yield deployment(name, app, replicas)
+        for number in range(policies):
+            yield _policy(name, number, namespaces)
+
+
+def deployment(namespace: str, app: str, replicas: int, port: int = PORT) -> dict[str, Any]:
+    labels = {"app": app, "track": "stable"}
+    container = {"name": app, "image": app, "ports": [{"containerPort": port}]}
+    spec = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": app}},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+    }
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _meta(namespace, app), "spec": spec}
+
+
+def policy(namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = _meta(namespace, name)
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def _policy(namespace: str, number: int, namespaces: int) -> dict[str, Any]:
+    if number == 0:
+        return policy(namespace, "deny-all", {"podSelector": {}, "policyTypes": ["Ingress"]})
+    peer: dict[str, Any] = {"podSelector": {"matchLabels": {"app": "client"}}}
+    if number > 1:
+        other = str((int(namespace.removeprefix("shop-")) + number) % namespaces)
+        peer["namespaceSelector"] = {"matchLabels": {"shop": other}}
+    ports = [{"protocol": "TCP", "port": PORT + number - 1}]
+    spec = {"podSelector": {"matchLabels": {"app": "server"}}, "ingress": [{"from": [peer], "ports": ports}]}
+    return policy(namespace, f"allow-{number}", spec)
+
+
+def _meta(namespace: str, name: str) -> dict[str, str]:
+    return {"namespace": namespace, "name": name}

@@ -1,0 +1,107 @@
+"""What policy costs a packet, for the first of a flow and for those that follow, by the number of pods."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from benchmarks import layouts
+from benchmarks.figures import Options, Ratio, Result, Row, rows_of
+from benchmarks.pods import Shop
+from benchmarks.router import Flow, Router
+from benchmarks.turns import turns
+
+ABOUT = "a packet forwarded between two veths, UDP, under policy for 10 to 100,000 pods; one processor"
+
+# Pods, and policies that select each of them.
+_NETLAB = ((10, 1), (1000, 1), (10_000, 1), (100_000, 1), (1000, 10))
+# For 100,000 pods nft needs 40 seconds to load a chain for each, which would be most of the run.
+_CHAINS = ((10, 1), (1000, 1), (10_000, 1), (1000, 10))
+_NOTHING, _TRACKED = "floor: no ruleset", "floor: conntrack alone"
+_PACKETS, _FLOWS, _ROUNDS = 4000, 64, 15
+_NEW, _BUSY, _ESTABLISHED = "first packets, all pods", "first packets, 64 pairs", "established flows, 64 pairs"
+
+
+def run(options: Options) -> Result:
+    """Load every ruleset into a router of its own, then push packets through all of them in turns."""
+    texts: dict[str, tuple[Shop, Callable[[Shop], str]]] = {
+        _name("netlab", *size): (Shop(*size), layouts.netlab) for size in _NETLAB
+    }
+    if not options.bare:
+        texts |= {_name("a chain per pod and policy", *size): (Shop(*size), layouts.chains) for size in _CHAINS}
+        texts[_NOTHING] = Shop(10, 1), lambda _: layouts.NOTHING
+        texts[_TRACKED] = Shop(10, 1), lambda _: layouts.TRACKED
+    rounds = options.rounds or _ROUNDS
+    rows: list[Row] = []
+    loads: list[Row] = []
+    with ExitStack() as stack:
+        routers: dict[str, tuple[Shop, Router]] = {}
+        for name, (shop, text) in texts.items():
+            router = Router(text(shop))
+            stack.callback(router.close)
+            routers[name] = shop, router
+            if router.load_seconds > 0.001:
+                loads.append(Row("nft -f", name, "ms", (router.load_seconds * 1000,)))
+        stack.enter_context(_one_processor())
+        for case, measure in ((_NEW, _first), (_BUSY, _first_of_few), (_ESTABLISHED, _following)):
+            contestants: dict[str, Callable[[], float]] = {n: partial(measure, *r) for n, r in routers.items()}
+            rows += rows_of(case, "ns/packet", turns(contestants, rounds, warm=1), 1e9)
+    return Result("packet", ABOUT, (*rows, *loads), tuple(_ratios(rows)))
+
+
+def _name(layout: str, pods: int, policies: int) -> str:
+    return f"{layout}, {pods:,} pods" + (f", {policies} policies each" if policies > 1 else "")
+
+
+def _first(shop: Shop, router: Router) -> float:
+    """Push packets of as many new flows, spread over all pods: memory that the last packet touched is seldom near."""
+    router.forget()
+    pairs = shop.pairs(_PACKETS, seed=1)
+    return router.push([(a, b, 1024 + i, shop.port) for i, (a, b) in enumerate(pairs)])
+
+
+def _first_of_few(shop: Shop, router: Router) -> float:
+    """Push packets of as many new flows between a few pods: little of it is waiting for memory."""
+    router.forget()
+    pairs = shop.pairs(_FLOWS, seed=2) * (_PACKETS // _FLOWS)
+    return router.push([(a, b, 1024 + i, shop.port) for i, (a, b) in enumerate(pairs)])
+
+
+def _following(shop: Shop, router: Router) -> float:
+    """Push packets of a few flows that were answered once."""
+    router.forget()
+    flows: list[Flow] = [(a, b, 1024 + i, shop.port) for i, (a, b) in enumerate(shop.pairs(_FLOWS, seed=2))]
+    router.push(flows)
+    router.answer(flows)
+    return router.push(flows * (_PACKETS // _FLOWS))
+
+
+@contextmanager
+def _one_processor() -> Iterator[None]:
+    """Keep the process on one processor: what it sends is forwarded there too, before the call returns."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _ratios(rows: list[Row]) -> Iterator[Ratio]:
+    """Compare whole packets, and what policy adds to tracking alone, with those of ten pods."""
+    medians = {(row.case, row.what): row.median for row in rows}
+    for case in (_NEW, _BUSY, _ESTABLISHED):
+        tracked = medians.get((case, _TRACKED))
+        small = medians[case, _name("netlab", *_NETLAB[0])]
+        for layout, sizes in (("netlab", _NETLAB), ("a chain per pod and policy", _CHAINS)):
+            for size in sizes:
+                name = _name(layout, *size)
+                if (case, name) not in medians:
+                    continue
+                if name != _name("netlab", *_NETLAB[0]):
+                    target = "0.85 to 1.15" if layout == "netlab" else ""
+                    yield Ratio(f"{case}: {name} / netlab, 10 pods", medians[case, name] / small, target)
+                if tracked:
+                    yield Ratio(f"{case}: {name}: ns more than conntrack alone", medians[case, name] - tracked)

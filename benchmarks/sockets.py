@@ -1,0 +1,69 @@
+"""The floor of probing: raw sockets in two namespaces, and a loop that sends on one and receives on the other."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from types import TracebackType
+
+from benchmarks import private, wire
+
+_A, _B = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
+_MAC_A, _MAC_B = b"\x0a\x5c\0\0\0\1", b"\x0a\x5c\0\0\0\2"
+_PROTOCOL = 253  # RFC 3692: for experiments; no kernel answers it with anything but an ICMP error, which is off here
+_BURST = 128
+
+
+class Pair:
+    """Two namespaces joined by a veth, with a raw socket in each; a context manager."""
+
+    def __enter__(self) -> Pair:
+        with private.back_home():
+            self._fds = [private.new_network()]
+            here = wire.Socket()
+            private.setting("ipv4/icmp_ratemask", "8")
+            self._sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            self._fds.append(private.new_network())
+            there = wire.Socket()
+            self._receiver = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL)
+            self._receiver.setsockopt(socket.SOL_SOCKET, 33, 1 << 20)  # SO_RCVBUFFORCE
+        here.send([wire.raised(1), wire.veth("a", 2, _MAC_A, "b", 2, _MAC_B, self._fds[1])])
+        here.send([wire.address(2, _A, 24), wire.neighbour(2, _B, _MAC_B)])
+        there.send([wire.raised(1), wire.raised(2), wire.address(2, _B, 24), wire.neighbour(2, _A, _MAC_A)])
+        here.close()
+        there.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sender.close()
+        self._receiver.close()
+        for fd in self._fds:
+            os.close(fd)
+
+    def exchange(self, packets: int) -> float:
+        """Send so many packets, receive every one, and return the seconds; raises TimeoutError when one is lost."""
+        packet = bytearray(struct.pack("!BBHHHBBH4s4sQ", 0x45, 0, 28, 0, 0, 64, _PROTOCOL, 0, _A, _B, 0))
+        target = (socket.inet_ntoa(_B), 0)
+        began = time.perf_counter()
+        received = 0
+        for first in range(0, packets, _BURST):
+            burst = range(first, min(first + _BURST, packets))
+            for number in burst:
+                struct.pack_into("!Q", packet, 20, number)
+                self._sender.sendto(packet, target)
+            received += self._drain(len(burst))
+        if received != packets:
+            raise TimeoutError(f"{packets - received} of {packets} packets were lost")
+        return time.perf_counter() - began
+
+    def _drain(self, expected: int) -> int:
+        for number in range(expected):
+            try:
+                self._receiver.recv(64)
+            except BlockingIOError:
+                return number
+        return expected

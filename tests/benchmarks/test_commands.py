@@ -1,0 +1,24 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS, main
+
+
+def test_the_list_names_every_benchmark(capsys: pytest.CaptureFixture[str]):
+    """Each with a sentence on what it measures."""
+    status = main(["--list"])
+    lines = capsys.readouterr().out.splitlines()[1:]
+
+    assert 0 == status
+    assert list(BENCHMARKS) == [line.split()[0] for line in lines]
+
+
+def test_a_name_that_is_no_benchmark_is_an_error(capsys: pytest.CaptureFixture[str]):
+    """Nothing is measured then, and the message says what there is."""
+    status = main(["speed"])
+
+    assert 2 == status
+    assert f"no benchmark speed (there are: {', '.join(BENCHMARKS)})\n" == capsys.readouterr().err

@@ -1,0 +1,50 @@
+"""Contestants take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.turns import timed, turns
+
+
+def contestants(log: list[str]) -> dict[str, Callable[[], float]]:
+    """Return three contestants that write down when they are asked; their figure is how often anybody was."""
+
+    def contestant(name: str) -> Callable[[], float]:
+        def measure() -> float:
+            log.append(name)
+            return float(len(log))
+
+        return measure
+
+    return {name: contestant(name) for name in "abc"}
+
+
+def test_every_round_begins_with_another():
+    """Nobody is always measured right after the same neighbour's noise."""
+    log: list[str] = []
+    turns(contestants(log), rounds=3)
+
+    assert list("abcbcacab") == log
+
+
+def test_figures_are_kept_by_contestant_and_in_order_of_rounds():
+    """A round is one position in everybody's list."""
+    assert {"a": [1.0, 6.0], "b": [2.0, 4.0], "c": [3.0, 5.0]} == turns(contestants([]), rounds=2)
+
+
+def test_warm_rounds_are_run_and_thrown_away():
+    """What is slow the first time does not count."""
+    log: list[str] = []
+    found = turns(contestants(log), rounds=1, warm=2)
+
+    assert [9, 1] == [len(log), len(found["a"])]
+
+
+def test_a_timed_action_is_carried_out_once_per_figure():
+    """Its figure is seconds, of one call."""
+    calls: list[int] = []
+    figure = timed(lambda: calls.append(1))()
+
+    assert [1] == calls
+    assert figure >= 0

@@ -62,7 +62,10 @@ def holds(namespace: str, script: str) -> bool:
 def _listing() -> str:
     """Return the ruleset of the calling thread's namespace as JSON; nft prints JSON for arguments, not for a file."""
     command = [program(), "--json", "--stateless", "list", "ruleset"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KernelError("nft list ruleset", 0, done.stderr.strip().split("\n")[0])
+    return done.stdout
 
 
 def _comparable(listing: str) -> list[str]:

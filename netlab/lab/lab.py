@@ -171,15 +171,21 @@ class Lab:
         return self._change(relabel)
 
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
+        with self._held():
+            documents = tuple(edit(self._record.documents))
+            state = _State.of(_cluster_of(replace(self._record, documents=documents)))
+            return self._converge(state, documents, read=False)
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is gone."""
         with records.lock(self.name).held():
             now = records.load(self.name)
             if now is None:
                 raise UsageError(f"lab {self.name} is gone")
             if now != self._record:
                 self._record, self._state = now, _State.of(_cluster_of(now))
-            documents = tuple(edit(now.documents))
-            state = _State.of(_cluster_of(replace(now, documents=documents)))
-            return self._converge(state, documents, read=False)
+            yield
 
     def _converge(self, state: _State, documents: Sequence[Document], *, read: bool) -> Changes:
         """Bring what runs to ``state``; on failure back to what it was."""
@@ -278,7 +284,16 @@ class Lab:
         return self._kernel.read(space.name, [i.name for i in space.items if isinstance(i, Sysctl)])
 
     def drift(self) -> list[str]:
-        """Return what differs between the kernel and what the lab should be, a line each: what ``up`` would repair."""
+        """Return what differs between the kernel and what the lab should be, a line each: what ``up`` would repair.
+
+        Raises:
+          UsageError: when the lab is gone.
+        """
+        # Who reads a namespace is inside it for a moment, and ``down`` ends whatever is inside.
+        with self._held():
+            return self._drift()
+
+    def _drift(self) -> list[str]:
         have = {n: self._read(s) for n, s in self._state.namespaces.items() if self._kernel.exists(n)}
         lines = difference(have, self._state.namespaces, self._state.namespaces).lines()
         for node, ruleset in self._state.rulesets.items():
@@ -308,7 +323,7 @@ class Lab:
         from netlab.lab.trace import trace
 
         # A change under way would be traced half, and would take the tracing table for damage to repair.
-        with records.lock(self.name).held():
+        with self._held():
             return trace(self.cluster, self._state.rulesets, flow)
 
     def execute(self, endpoint: Endpoint, argv: Sequence[str]) -> NoReturn:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netlab.kernel import netns
-from netlab.lab import record
+from netlab.lab import record, removal
 
 REPOSITORY = Path(__file__).parents[2]
 SHOP = ("-f", "examples/shop")
@@ -207,6 +207,25 @@ def test_concurrent_commands_on_one_lab_wait_for_one_another(lab: str, program: 
 
     assert [0] * 4 == codes
     assert 0 == verify.returncode, verify.stdout
+
+
+def test_who_looks_for_drift_is_not_ended_by_a_removal(lab: str, program: Program) -> None:
+    """``down`` ends what is inside the lab: whoever reads the namespaces waits for it instead, and finds no lab."""
+    program("up", *SHOP, "--lab", lab)
+    with record.lock(lab).held():
+        looking = start("get", "labs", lab, "-o", "wide")
+        waiting = any(has_a_waiter(record.DIRECTORY / f"{lab}.lock") or time.sleep(0.01) for _ in range(1000))
+        removal.remove_everything(lab)
+
+    assert waiting
+    assert 2 == looking.wait(timeout=10)
+
+
+def has_a_waiter(path: Path) -> bool:
+    """Say whether somebody waits for the lock on a file: a line of /proc/locks with an arrow, proc_locks(5)."""
+    inode = f":{path.stat().st_ino}"
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any("->" in line and any(word.endswith(inode) for word in line) for line in lines)
 
 
 def test_a_lab_from_before_a_reboot_is_cleared_away_by_the_next_command(lab: str, program: Program) -> None:

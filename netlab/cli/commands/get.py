@@ -29,7 +29,7 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     A NAME may be given with its namespace, as shop/web.
     """
     wanted = kinds.kind_of(kind, *_LISTED)
-    listing = _labs(drift=output == "wide") if wanted == "Lab" else _objects(wanted, lab)
+    listing = _labs(names, drift=output == "wide") if wanted == "Lab" else _objects(wanted, lab)
     items = _chosen(wanted, listing.items, names, namespace)
     if output in ("json", "yaml"):
         from netlab.report.documents import document
@@ -84,13 +84,15 @@ def _objects(kind: str, lab: str) -> Listing:
     return of(running.cluster, lambda name: str(netns.path(name)))
 
 
-def _labs(*, drift: bool) -> Listing:
-    """List the labs; whether the kernel still has what each should be is looked up only when asked for."""
+def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
+    """List those labs, else all; whether the kernel still has what each should be is looked up only when asked for."""
     from netlab.cli.listing import Item, Listing
     from netlab.lab.lab import Lab
 
     items = []
     for name in Lab.names():
+        if chosen and name not in chosen:
+            continue
         phase, nodes, pods, differences = "HalfBuilt", "", "", ""
         try:
             running = Lab.open(name)
@@ -98,6 +100,8 @@ def _labs(*, drift: bool) -> Listing:
             if drift:
                 differences = str(len(running.drift()))
         except NetlabError:
+            if name not in Lab.names():
+                continue  # removed in the meantime
             # A lab that cannot be opened is listed all the same: it has to be known to be removed.
             differences = "unknown" if drift else ""
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}

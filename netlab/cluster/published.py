@@ -7,7 +7,7 @@ on to the pod's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -32,14 +32,14 @@ def published(cluster: Cluster) -> tuple[Published, ...]:
     """Return every published port of the cluster, in the order of its pods."""
     found: tuple[Published, ...] | None = cluster.memo.get("cluster.published")
     if found is None:
-        found = cluster.memo["cluster.published"] = tuple(
-            Published(pod, port, _host_ip(port))
-            for pod in cluster.pods
-            if pod.attachment in ("bridge", "overlay", "routed")
-            for port in pod.ports
-            if port.host_port
-        )
+        found = cluster.memo["cluster.published"] = tuple(one for pod in cluster.pods for one in published_by(pod))
     return found
+
+
+def published_by(pod: Pod) -> Iterator[Published]:
+    """Yield the ports that a pod publishes, in order."""
+    if pod.attachment in ("bridge", "overlay", "routed"):
+        yield from (Published(pod, port, _host_ip(port)) for port in pod.ports if port.host_port)
 
 
 def behind(cluster: Cluster, node: str, address: Address | None, protocol: str, port: int | None) -> Published | None:

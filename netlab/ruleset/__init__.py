@@ -1,9 +1,20 @@
 """NetworkPolicy as nftables: identities and classes, the ruleset of every node, and the step between two rulesets."""
 
 from netlab.ruleset.antispoof import Port
-from netlab.ruleset.compile import compile_rulesets
-from netlab.ruleset.difference import count, difference
+from netlab.ruleset.compile import Compiler, compile_rulesets
+from netlab.ruleset.difference import count, difference, differences
 from netlab.ruleset.elements import Element, Set, Table
 from netlab.ruleset.nftables import Ruleset
 
-__all__ = ["Element", "Port", "Ruleset", "Set", "Table", "compile_rulesets", "count", "difference"]
+__all__ = [
+    "Compiler",
+    "Element",
+    "Port",
+    "Ruleset",
+    "Set",
+    "Table",
+    "compile_rulesets",
+    "count",
+    "difference",
+    "differences",
+]

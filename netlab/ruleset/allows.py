@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netlab.objects.types import NetworkPolicy, PolicyPort, Protocol, Rule
+from netlab.objects.types import PolicyPort, Protocol
 from netlab.ruleset.classes import PolicyClass
-from netlab.ruleset.identities import View
-from netlab.ruleset.peers import Signature, peer_text
+from netlab.ruleset.peers import PolicyWords, RuleWords, Signature
+from netlab.ruleset.views import View
 
 EVERY_PORT = (0, 65535)
 
@@ -32,9 +32,7 @@ class Allow:
         return self.protocol is not None and self.first != self.last
 
 
-def allows(
-    policy_class: PolicyClass, policies: Mapping[str, NetworkPolicy], seen: View
-) -> dict[Allow, tuple[str, ...]]:
+def allows(policy_class: PolicyClass, policies: Mapping[str, PolicyWords], seen: View) -> dict[Allow, tuple[str, ...]]:
     """Return everything a class allows, with the keys of the policies that do; ranges of ports never overlap.
 
     ``policies`` has the class's policies by key; only identities that the node can meet are considered.
@@ -42,16 +40,15 @@ def allows(
     found: defaultdict[Allow, dict[str, None]] = defaultdict(dict)
     for key in policy_class.policies:
         for rule in policies[key].rules(policy_class.direction):
-            for allow in _of_rule(rule, policies[key].meta.namespace, policy_class, seen):
+            for allow in _of_rule(rule, policy_class, seen):
                 found[allow][key] = None
     return _without_overlap({allow: tuple(keys) for allow, keys in found.items()})
 
 
-def _of_rule(rule: Rule, namespace: str, policy_class: PolicyClass, seen: View) -> Iterator[Allow]:
+def _of_rule(rule: RuleWords, policy_class: PolicyClass, seen: View) -> Iterator[Allow]:
     peers: dict[Signature | None, None] = {None: None}
     if rule.peers:
-        texts = [peer_text(peer, namespace) for peer in rule.peers]
-        peers = dict.fromkeys(signature for text in texts for signature in seen.carriers.get(text, ()))
+        peers = dict.fromkeys(signature for text in rule.peers for signature in seen.carriers.get(text, ()))
     if not rule.ports:
         yield from (Allow(peer) for peer in peers)
     for port in rule.ports:

@@ -9,11 +9,12 @@ the policy table. The other is for pods whose link ends at the node itself, befo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.objects.types import Address
 from netlab.ruleset.elements import Element, Set, Table
 
 _ROUTED = frozenset({"routed"})
@@ -103,44 +104,28 @@ class Port:
     mac: str
 
 
-def senders(cluster: Cluster, node: str, ports: Mapping[str, Port]) -> dict[str, dict[str, Element]]:
-    """Return the elements of the anti-spoof tables for a node's pods.
-
-    Raises:
-      KeyError: if ``ports`` lacks one of them, by its reference; a pod whose port is not known could send anything.
-    """
-    found: dict[str, dict[str, Element]] = {}
-    for kinds, ports_set, own in ((_BRIDGED, "pod_ports", "own"), (_ROUTED, "routed_ports", "routed")):
-        pods = [pod for pod in cluster.pods_on(node) if pod.attachment in kinds]
-        found[ports_set], found[f"{own}4"], found[f"{own}6"] = _senders(pods, ports)
-    return {**found, "targets6": _targets(found["own6"])}
+def guards(pod: Pod) -> bool:
+    """Say whether one of these tables is about a pod."""
+    return pod.attachment in _BRIDGED | _ROUTED
 
 
-def _senders(pods: Iterable[Pod], ports: Mapping[str, Port]) -> tuple[dict[str, Element], ...]:
-    """Return the ports of some pods, and what each may send from in IPv4 and in IPv6."""
-    names: dict[str, Element] = {}
-    own4: dict[str, Element] = {}
-    own6: dict[str, Element] = {}
-    for pod in pods:
-        port, element = ports[pod.ref], Element(comment=pod.ref)
-        names[f'"{port.ifname}"'] = element
-        for address in pod.addresses:
-            own = own4 if address.version == 4 else own6
-            own[f'"{port.ifname}" . {port.mac} . {address}'] = element
-        if any(address.version == 6 for address in pod.addresses):
-            for address in (_link_local(port.mac), IPv6Address("::")):
-                own6[f'"{port.ifname}" . {port.mac} . {address}'] = element
-    return names, own4, own6
+def elements(pod: Pod, port: Port) -> Iterator[tuple[str, str, Element]]:
+    """Yield the elements of a pod that they guard, with set and key; ``port`` is its link's end at the node."""
+    bridged = pod.attachment in _BRIDGED
+    ports, own = ("pod_ports", "own") if bridged else ("routed_ports", "routed")
+    element = Element(comment=pod.ref)
+    yield ports, f'"{port.ifname}"', element
+    for address in _may_send_from(pod, port):
+        yield f"{own}{address.version}", f'"{port.ifname}" . {port.mac} . {address}', element
+        if bridged and address.version == 6 and not address.is_unspecified:
+            # nft 1.0.6 has no name for the field, so the address is its number.
+            yield "targets6", f'"{port.ifname}" . {int(address):#034x}', element
 
 
-def _targets(own6: Mapping[str, Element]) -> dict[str, Element]:
-    """Return the elements of ``targets6``; nft 1.0.6 has no name for the field, so the address is its number."""
-    targets: dict[str, Element] = {}
-    for key, element in own6.items():
-        port, _, address = key.split(" . ")
-        if address != "::":
-            targets[f"{port} . {int(IPv6Address(address)):#034x}"] = element
-    return targets
+def _may_send_from(pod: Pod, port: Port) -> Iterator[Address]:
+    yield from pod.addresses
+    if any(address.version == 6 for address in pod.addresses):
+        yield from (_link_local(port.mac), IPv6Address("::"))
 
 
 def _link_local(mac: str) -> IPv6Address:

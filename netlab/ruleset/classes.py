@@ -6,14 +6,16 @@ its class; a name that the pod does not define stands for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.types import Pod
 from netlab.objects.types import ContainerPort, Direction, NetworkPolicy, Protocol
 from netlab.ruleset.identities import named_port
-from netlab.ruleset.numbers import CLASS_BITS, numbers
+from netlab.ruleset.numbers import CLASS_BITS, Numbering
 from netlab.ruleset.peers import label_keys, labels_read
+from netlab.ruleset.step import Step
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
@@ -37,42 +39,101 @@ class PolicyClass:
         return next((number for n, p, number in self.ports if (n, p) == (name, protocol)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """The class of every isolated pod by direction and reference, and the number of every class.
+Found = Mapping[Direction, PolicyClass | str]
+"""What a pod is, by direction: its class, or the policy that opens it to everything, so that it needs none."""
 
-    ``opened`` has the pods that policies select but that one of them, the value, opens to everything: they need no
-    class, as nothing is ever denied to them.
+
+@dataclass(frozen=True, slots=True)
+class Reclassified:
+    """What a step did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
+
+    pods: Mapping[str, tuple[Found, Found]]
+    renumbered: bool
+
+
+class Classes:
+    """The classes of a cluster's pods, kept up to date step by step.
+
+    ``of`` has, by reference, every pod that policies select and whose policy the node enforces. ``users`` has the
+    classes of every policy, by key.
     """
 
-    pods: Mapping[tuple[Direction, str], PolicyClass]
-    numbers: Mapping[PolicyClass, int]
-    opened: Mapping[tuple[Direction, str], str]
+    def __init__(self) -> None:
+        self.of: dict[str, Found] = {}
+        self.users: dict[str, dict[PolicyClass, None]] = {}
+        self._pods: dict[str, dict[str, Pod]] = {}
+        self._policies: dict[str, dict[str, NetworkPolicy]] = {}
+        self._keys: set[str] = set()
+        self._uses: Counter[PolicyClass] = Counter()
+        self._numbering = Numbering(CLASS_BITS)
 
+    def number(self, policy_class: PolicyClass) -> int:
+        """Return the number of a class that some pod has."""
+        return self._numbering[str(policy_class)]
 
-def classify(cluster: Cluster) -> Classes:
-    """Return the class of every pod whose policy the node enforces."""
-    by_namespace: dict[str, list[NetworkPolicy]] = {}
-    for policy in sorted(cluster.policies, key=lambda p: p.meta.key):
-        by_namespace.setdefault(policy.meta.namespace, []).append(policy)
-    keys = label_keys(p.pod_selector for p in cluster.policies)
-    alike: dict[object, dict[Direction, PolicyClass | str]] = {}
-    pods: dict[tuple[Direction, str], PolicyClass] = {}
-    opened: dict[tuple[Direction, str], str] = {}
-    for pod in cluster.pods:
-        if pod.attachment not in _ENFORCED:
-            continue
-        group = (pod.namespace, labels_read(pod.labels, keys), pod.ports)
-        if group not in alike:
-            alike[group] = _classes(by_namespace.get(pod.namespace, []), pod)
-        for direction, found in alike[group].items():
-            if isinstance(found, str):
-                opened[direction, pod.ref] = found
-            else:
-                pods[direction, pod.ref] = found
-    distinct = {c: str(c) for c in pods.values()}
-    given = numbers(distinct.values(), CLASS_BITS)
-    return Classes(pods, {c: given[text] for c, text in distinct.items()}, opened)
+    def change(self, step: Step) -> Reclassified:
+        """Follow a step."""
+        for policy in step.policies.gone:
+            del self._policies[policy.meta.namespace][policy.meta.key]
+        for policy in step.policies.come:
+            self._policies.setdefault(policy.meta.namespace, {})[policy.meta.key] = policy
+            self._keys |= label_keys([policy.pod_selector])
+        for pod in step.pods.gone:
+            self._pods.get(pod.namespace, {}).pop(pod.ref, None)
+        dirty = {
+            pod.ref: pod
+            for policy in (*step.policies.gone, *step.policies.come)
+            for pod in self._pods.get(policy.meta.namespace, {}).values()
+        }
+        for pod in step.pods.come:
+            if pod.attachment in _ENFORCED:
+                self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
+                dirty[pod.ref] = pod
+        after: dict[str, Found] = {pod.ref: {} for pod in step.pods.gone}
+        after |= self._found(dirty.values())
+        moved = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
+        for ref, (_, now) in moved.items():
+            self.of[ref] = now
+            if not now:
+                del self.of[ref]
+        return Reclassified(moved, self._count(moved.values()))
+
+    def _found(self, pods: Iterable[Pod]) -> dict[str, Found]:
+        """Return what pods are; those whose labels no selector tells apart are looked at once."""
+        policies: dict[str, list[NetworkPolicy]] = {}
+        alike: dict[object, Found] = {}
+        found: dict[str, Found] = {}
+        for pod in pods:
+            group = (pod.namespace, labels_read(pod.labels, self._keys), pod.ports)
+            if group not in alike:
+                if pod.namespace not in policies:
+                    policies[pod.namespace] = [p for _, p in sorted(self._policies.get(pod.namespace, {}).items())]
+                alike[group] = _classes(policies[pod.namespace], pod)
+            found[pod.ref] = alike[group]
+        return found
+
+    def _count(self, moved: Iterable[tuple[Found, Found]]) -> bool:
+        """Count who is in which class and number those that are new; say whether one that stays moved."""
+        touched: dict[PolicyClass, None] = {}
+        for old, now in moved:
+            for found, count in ((old, -1), (now, 1)):
+                for one in found.values():
+                    if isinstance(one, PolicyClass):
+                        self._uses[one] += count
+                        touched[one] = None
+        come = [c for c in touched if self._uses[c] and not self._known(c)]
+        gone = [c for c in touched if not self._uses[c] and self._known(c)]
+        for policy_class in come:
+            for key in policy_class.policies:
+                self.users.setdefault(key, {})[policy_class] = None
+        for policy_class in gone:
+            del self._uses[policy_class]
+            for key in policy_class.policies:
+                del self.users[key][policy_class]
+        return self._numbering.change(map(str, gone), map(str, come))
+
+    def _known(self, policy_class: PolicyClass) -> bool:
+        return policy_class in self.users.get(policy_class.policies[0], {})
 
 
 def _classes(policies: list[NetworkPolicy], pod: Pod) -> dict[Direction, PolicyClass | str]:

@@ -1,39 +1,31 @@
-"""From a cluster to the nftables ruleset of each of its nodes."""
+"""From a cluster to the nftables ruleset of each of its nodes, at once or step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import permutations
 
-from netlab.cluster.published import published
 from netlab.cluster.types import Cluster, Pod
-from netlab.objects.types import Direction, NetworkPolicy
+from netlab.objects.types import Direction
 from netlab.ruleset import antispoof, publish, tunnels
 from netlab.ruleset.allows import Allow, allows
 from netlab.ruleset.antispoof import Port
 from netlab.ruleset.chains import policy_table
-from netlab.ruleset.classes import Classes, PolicyClass, classify
+from netlab.ruleset.classes import Classes, Found, PolicyClass
 from netlab.ruleset.comments import listing, sentence
 from netlab.ruleset.elements import Element, Table
-from netlab.ruleset.identities import Identities, View, identify, views
+from netlab.ruleset.identities import Identities, Signatures
 from netlab.ruleset.nftables import Ruleset
 from netlab.ruleset.numbers import classid, mark
-from netlab.ruleset.peers import Signature
+from netlab.ruleset.peers import Member, NamedPort, Signature
 from netlab.ruleset.ranges import range_text
+from netlab.ruleset.sets import Sets
+from netlab.ruleset.step import Step, step_between
+from netlab.ruleset.views import View
 
 _WAYS: tuple[tuple[Direction, str, str], ...] = (("ingress", "in", "from"), ("egress", "eg", "to"))
 
-Elements = dict[str, dict[str, Element]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is the same on every node."""
-
-    identities: Identities
-    classes: Classes
-    policies: Mapping[str, NetworkPolicy]
+_Elements = dict[str, dict[str, Element]]
 
 
 def compile_rulesets(cluster: Cluster, ports: Mapping[str, Port] | None = None) -> dict[str, Ruleset]:
@@ -45,53 +37,318 @@ def compile_rulesets(cluster: Cluster, ports: Mapping[str, Port] | None = None) 
     Raises:
       KeyError: if ``ports`` lacks a bridged pod.
     """
-    families = cluster.families or (4,)
-    known = _Known(identify(cluster), classify(cluster), {p.meta.key: p for p in cluster.policies})
-    tables: tuple[Table, ...] = (
-        policy_table(
-            families, several=len(cluster.networks) > 1, publishes=bool(published(cluster)), settings=cluster.policy
-        ),
+    return Compiler(None if ports is None else lambda pod: ports[pod.ref]).compile(cluster)
+
+
+class Compiler:
+    """Compiles clusters one after the other, of each only what it does not share with the one before.
+
+    ``port_of`` tells the node's end of a pod's link, for the anti-spoof table; without it that table is left out.
+    """
+
+    def __init__(self, port_of: Callable[[Pod], Port] | None = None) -> None:
+        self._port_of = port_of
+        self._frame: object = None
+        self._work: _Work | None = None
+
+    def compile(self, cluster: Cluster) -> dict[str, Ruleset]:
+        """Return the ruleset of every node by its name.
+
+        Keys and values follow from the cluster alone. The comment of an element that was there before may still name
+        whom it meant when it came, as the kernel's does.
+        """
+        frame = (cluster.name, cluster.networks, cluster.nodes, cluster.policy)
+        # Until all of it is done there is nothing to go on from.
+        work, self._work = self._work if frame == self._frame else None, None
+        if work is None or not work.follow(cluster):
+            work = _Work(cluster, self._port_of)
+            work.follow(cluster)
+        self._frame, self._work = frame, work
+        return work.rulesets()
+
+
+class _Shared:
+    """What nodes that can meet the same addresses have in common: all of them, bridge networks aside."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self.sets = Sets()
+        self.changed: set[Member] = set()
+
+    def move(self, name: str, old: Signatures, new: Signatures, identities: Identities) -> None:
+        """Give an endpoint other identities than it had here."""
+        self.changed |= self.view.move(name, old.values(), new.values())
+        for address, signature in old.items():
+            if signature and not new.get(address):
+                del self.sets.edit(f"id{address.version}")[str(address)]
+        for address, signature in new.items():
+            if signature and old.get(address) != signature:
+                element = Element(mark(identities.number(signature)), listing([name]))
+                self.sets.edit(f"id{address.version}")[str(address)] = element
+
+
+class _Node:
+    """What a node holds for its own pods: which of them are in which class, and what those allow."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self.shared = shared
+        self.sets = Sets()
+        self.members: dict[PolicyClass, dict[str, None]] = {}
+        self.allowed: dict[PolicyClass, _Elements] = {}
+        self.opened: dict[tuple[Direction, str], tuple[str, tuple[int, ...]]] = {}
+        self.dirty: set[PolicyClass] = set()
+
+    def put(self, elements: Iterable[tuple[str, str, Element]]) -> None:
+        for name, key, element in elements:
+            self.sets.edit(name)[key] = element
+
+    def take(self, elements: Iterable[tuple[str, str, Element]]) -> None:
+        for name, key, _ in elements:
+            self.sets.edit(name).pop(key, None)
+
+    def join(self, pod: Pod, direction: Direction, way: str, found: PolicyClass | str, number: str) -> None:
+        """Put a pod into its class, or note which policy opens it."""
+        if isinstance(found, str):
+            self.opened[direction, pod.ref] = found, tuple(sorted({a.version for a in pod.addresses}))
+            return
+        if found not in self.members:
+            self.members[found] = {}
+            self.dirty.add(found)
+        self.members[found][pod.ref] = None
+        element = Element(number, sentence([pod.ref], ("selected by", found.policies)))
+        self.put((f"{way}{a.version}", str(a), element) for a in pod.addresses)
+
+    def leave(self, pod: Pod, direction: Direction, way: str, found: PolicyClass | str) -> None:
+        """Take a pod out again."""
+        if isinstance(found, str):
+            del self.opened[direction, pod.ref]
+            return
+        del self.members[found][pod.ref]
+        if not self.members[found]:
+            del self.members[found]
+            self.dirty.add(found)
+        for a in pod.addresses:
+            del self.sets.edit(f"{way}{a.version}")[str(a)]
+
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        """Say of the pods that policies select without isolating them why they are in no class."""
+        notes: dict[str, tuple[str, ...]] = {}
+        for direction, way, word in _WAYS:
+            for (of, ref), (policy, families) in sorted(self.opened.items()):
+                for family in families if of == direction else ():
+                    line = f"{ref} is left out: {policy} allows everything {word} anywhere"
+                    notes[f"{way}{family}"] = (*notes.get(f"{way}{family}", ()), line)
+        return notes
+
+
+class _Work:
+    """All that was derived from a cluster, for the next one to go on from."""
+
+    def __init__(self, cluster: Cluster, port_of: Callable[[Pod], Port] | None) -> None:
+        self._cluster: Cluster | None = None
+        self._port_of = port_of
+        self._identities = Identities(
+            cluster.families,
+            blocks_mean_pods=cluster.policy.ip_block_pods == "match",
+            host_pods_are_meant=cluster.policy.host_network_peers == "match",
+        )
+        self._classes = Classes()
+        self._pods: dict[str, Pod] = {}
+        self._publishers: set[str] = set()
+        alone = any(network.mode == "bridge" for network in cluster.networks)
+        every = _Shared()
+        self._nodes = {node.name: _Node(_Shared() if alone else every) for node in cluster.nodes}
+        self._shared = list({id(node.shared): node.shared for node in self._nodes.values()}.values())
+        self._everywhere = Sets()
+        for name, elements in {**_masqueraded(cluster), **_apart(cluster)}.items():
+            self._everywhere.replace(name, elements)
+        self._wiring: tuple[Table, ...] = ()
+        if port_of is not None:
+            self._wiring = (*antispoof.tables(cluster), *tunnels.tables(cluster))
+            for name, elements in tunnels.elements(cluster).items():
+                self._everywhere.replace(name, elements)
+        self._tables: dict[bool, tuple[Table, ...]] = {}
+        self._given: dict[str, Ruleset] = {}
+
+    def follow(self, cluster: Cluster) -> bool:
+        """Go on to a cluster of the same networks, nodes and settings; False where all has to be done anew."""
+        first, step = self._cluster is None, step_between(self._cluster, cluster)
+        self._cluster = cluster
+        identities = self._identities.change(cluster, step)
+        classes = self._classes.change(step)
+        if (identities.renumbered or classes.renumbered) and not first:
+            return False
+        gone, come = ({pod.ref: pod for pod in pods} for pods in (step.pods.gone, step.pods.come))
+        # Dicts and not sets, whose order differs from run to run: comments name pods in the order in which they come.
+        rewired = [ref for ref in gone | come if _wiring(gone.get(ref)) != _wiring(come.get(ref))]
+        touched = dict.fromkeys((*rewired, *identities.endpoints, *classes.pods))
+        old = {ref: gone.get(ref) or (None if ref in come else self._pods.get(ref)) for ref in touched}
+        for ref in gone:
+            del self._pods[ref]
+        self._pods |= come
+        new = {ref: self._pods.get(ref) for ref in touched}
+
+        for ref in rewired:
+            self._rewire(old[ref], new[ref])
+        for ref in dict.fromkeys((*identities.endpoints, *(r for r in rewired if r in self._identities.of))):
+            kept = self._identities.of.get(ref, {})
+            was, now = identities.endpoints.get(ref, (kept, kept))
+            self._meet(self._met(ref, old[ref]), self._met(ref, new[ref]), ref, was, now)
+        for text, (before, after) in identities.blocks.items():
+            for shared in self._shared:
+                shared.changed |= shared.view.move(text, before, after)
+        if identities.blocks:
+            self._divide()
+        for ref in dict.fromkeys((*classes.pods, *(r for r in rewired if r in self._classes.of))):
+            found = self._classes.of.get(ref, {})
+            self._classify(old[ref], new[ref], *classes.pods.get(ref, (found, found)))
+        self._allow(step)
+        return True
+
+    def rulesets(self) -> dict[str, Ruleset]:
+        """Return every node's ruleset; of a node for which nothing changed, the same one as before."""
+        assert self._cluster is not None
+        publishes = bool(self._publishers)
+        if publishes not in self._tables:
+            self._tables[publishes] = (_policies(self._cluster, publishes=publishes), *self._wiring)
+        tables = self._tables[publishes]
+        changed = {id(shared): shared.sets.changed or self._everywhere.changed for shared in self._shared}
+        everywhere = self._everywhere.read()
+        shared_sets = {id(shared): shared.sets.read() | everywhere for shared in self._shared}
+        for name, node in self._nodes.items():
+            before, notes = self._given.get(name), node.notes()
+            if (
+                before is None
+                or before.tables is not tables
+                or node.sets.changed
+                or changed[id(node.shared)]
+                or before.notes != notes
+            ):
+                elements = shared_sets[id(node.shared)] | node.sets.read()
+                filled = {s.name: elements[s.name] for table in tables for s in table.sets if elements.get(s.name)}
+                self._given[name] = Ruleset(self._cluster.name, name, tables, filled, notes)
+        return dict(self._given)
+
+    def _rewire(self, old: Pod | None, new: Pod | None) -> None:
+        """What a node holds of a pod's link and its published ports."""
+        if old is not None:
+            self._nodes[old.node].take(self._linked(old))
+            self._publishers.discard(old.ref)
+        if new is not None:
+            self._nodes[new.node].put(self._linked(new))
+            if any(True for _ in publish.elements(new)):
+                self._publishers.add(new.ref)
+
+    def _linked(self, pod: Pod) -> Iterator[tuple[str, str, Element]]:
+        yield from publish.elements(pod)
+        if self._port_of is not None and antispoof.guards(pod):
+            yield from antispoof.elements(pod, self._port_of(pod))
+
+    def _met(self, ref: str, pod: Pod | None) -> list[_Shared]:
+        """Return where an endpoint is met: a bridge is its node's own. Nodes are met everywhere."""
+        if pod is None:
+            return [] if "/" in ref else self._shared
+        return [self._nodes[pod.node].shared] if pod.attachment == "bridge" else self._shared
+
+    def _meet(self, left: list[_Shared], entered: list[_Shared], ref: str, was: Signatures, now: Signatures) -> None:
+        stays = {id(shared) for shared in left} & {id(shared) for shared in entered}
+        for shared in left:
+            if id(shared) not in stays:
+                shared.move(ref, was, {}, self._identities)
+        for shared in entered:
+            shared.move(ref, was if id(shared) in stays else {}, now, self._identities)
+
+    def _divide(self) -> None:
+        """The identities of all addresses that are no pod's: an interval map of disjoint ranges."""
+        for family, ranges in self._identities.ranges.items():
+            elements = {
+                range_text(r, family): Element(
+                    mark(self._identities.number(Signature(r.blocks))), listing(sorted(r.blocks))
+                )
+                for r in ranges
+            }
+            self._everywhere.replace(f"cidr{family}", elements)
+
+    def _classify(self, old: Pod | None, new: Pod | None, was: Found, now: Found) -> None:
+        stays = _wiring(old) == _wiring(new)
+        for direction, way, _ in _WAYS:
+            before, after = was.get(direction), now.get(direction)
+            if stays and before == after:
+                continue
+            if old is not None and before is not None:
+                self._nodes[old.node].leave(old, direction, way, before)
+            if new is not None and after is not None:
+                number = "" if isinstance(after, str) else classid(self._classes.number(after))
+                self._nodes[new.node].join(new, direction, way, after, number)
+
+    def _allow(self, step: Step) -> None:
+        """What classes allow, where a policy of theirs changed, or what its peers mean on a node."""
+        rewritten = self._users(p.meta.key for p in (*step.policies.gone, *step.policies.come))
+        meanings: dict[int, set[PolicyClass]] = {}
+        for shared in self._shared:
+            words = {(m.name, m.protocol) if isinstance(m, NamedPort) else m for m in shared.changed}
+            users = self._identities.vocabulary.users
+            meanings[id(shared)] = rewritten | self._users(key for word in words for key in users.get(word, ()))
+            shared.changed.clear()
+        memo: dict[tuple[int, PolicyClass], dict[Allow, tuple[str, ...]]] = {}
+        for node in self._nodes.values():
+            shared = node.shared
+            for policy_class in node.dirty | (meanings[id(shared)] & node.members.keys()):
+                allowed: _Elements = {}
+                if policy_class in node.members:
+                    key = id(shared), policy_class
+                    if key not in memo:
+                        memo[key] = allows(policy_class, self._identities.vocabulary.policies, shared.view)
+                    allowed = self._allowed(policy_class, memo[key], tuple(node.members[policy_class]), shared.view)
+                before = node.allowed.pop(policy_class, {})
+                for name in before | allowed:
+                    node.sets.exchange(name, before.get(name, {}), allowed.get(name, {}))
+                if allowed:
+                    node.allowed[policy_class] = allowed
+            node.dirty.clear()
+
+    def _users(self, policies: Iterable[str]) -> set[PolicyClass]:
+        return {policy_class for key in policies for policy_class in self._classes.users.get(key, ())}
+
+    def _allowed(
+        self, policy_class: PolicyClass, found: Mapping[Allow, tuple[str, ...]], pods: tuple[str, ...], view: View
+    ) -> _Elements:
+        """Return a class's allows as elements."""
+        way, word = next((way, word) for direction, way, word in _WAYS if direction == policy_class.direction)
+        number = classid(self._classes.number(policy_class))
+        elements: _Elements = {}
+        for allow, keys in found.items():
+            peer = ["anywhere"] if allow.peer is None else list(view.names[allow.peer])
+            entry = Element(comment=sentence(pods, (word, peer), ("by", keys)))
+            elements.setdefault(f"{way}_{_set(allow)}", {})[self._key(number, allow)] = entry
+            if allow.is_range:
+                elements.setdefault(f"{way}_slow", {})[number] = Element(comment=listing(pods))
+        return elements
+
+    def _key(self, number: str, allow: Allow) -> str:
+        """Return the key of an allow in its set: ``0:1 . 0x00000101 . tcp . 5432``."""
+        parts = [number]
+        if allow.peer is not None:
+            parts.append(mark(self._identities.number(allow.peer)))
+        if allow.protocol is not None:
+            parts += [allow.protocol.lower(), f"{allow.first}-{allow.last}" if allow.is_range else str(allow.first)]
+        return " . ".join(parts)
+
+
+def _policies(cluster: Cluster, *, publishes: bool) -> Table:
+    return policy_table(
+        cluster.families or (4,), several=len(cluster.networks) > 1, publishes=publishes, settings=cluster.policy
     )
-    if ports is not None:
-        tables += (*antispoof.tables(cluster), *tunnels.tables(cluster))
-    everywhere = {**_ranges(known.identities), **_masqueraded(cluster), **_apart(cluster)}
-    rulesets: dict[str, Ruleset] = {}
-    for seen, nodes in views(cluster, known.identities):
-        shared = {**_pods(seen, known.identities), **everywhere}
-        for node in nodes:
-            elements = {**shared, **_local(list(cluster.pods_on(node)), seen, known)}
-            elements |= publish.elements(cluster, node)
-            if ports is not None:
-                elements |= antispoof.senders(cluster, node, ports) | tunnels.elements(cluster)
-            filled = {s.name: elements[s.name] for table in tables for s in table.sets if elements.get(s.name)}
-            rulesets[node] = Ruleset(cluster.name, node, tables, filled, _notes(cluster, node, known.classes))
-    return {node.name: rulesets[node.name] for node in cluster.nodes}
 
 
-def _pods(seen: View, identities: Identities) -> Elements:
-    """The identities of pods; one that no peer matches has none, and needs no element."""
-    found: Elements = {}
-    for address, (pod, signature) in seen.pods.items():
-        if signature:
-            element = Element(mark(identities.marks[signature]), listing([pod.ref]))
-            found.setdefault(f"id{address.version}", {})[str(address)] = element
-    return found
+def _wiring(pod: Pod | None) -> object:
+    """Return what of a pod its node's link, its published ports and its place in a view depend on."""
+    return pod and (pod.node, pod.attachment, pod.addresses, pod.ports)
 
 
-def _ranges(identities: Identities) -> Elements:
-    """The identities of all other addresses: an interval map of disjoint ranges."""
-    return {
-        f"cidr{family}": {
-            range_text(r, family): Element(mark(identities.marks[Signature(r.blocks)]), listing(sorted(r.blocks)))
-            for r in ranges
-        }
-        for family, ranges in identities.ranges.items()
-    }
-
-
-def _masqueraded(cluster: Cluster) -> Elements:
+def _masqueraded(cluster: Cluster) -> _Elements:
     """The pod networks whose packets leave the cluster as their node's (the contract's table of modes)."""
-    found: Elements = {}
+    found: _Elements = {}
     for network in cluster.networks:
         if network.mode in ("bridge", "overlay"):
             for cidr in network.pod_cidrs:
@@ -99,9 +356,9 @@ def _masqueraded(cluster: Cluster) -> Elements:
     return found
 
 
-def _apart(cluster: Cluster) -> Elements:
+def _apart(cluster: Cluster) -> _Elements:
     """Every two networks of the cluster, in both directions: Docker's user-defined networks do not meet either."""
-    found: Elements = {}
+    found: _Elements = {}
     for one, other in permutations(cluster.networks, 2):
         for cidr in one.pod_cidrs:
             for far in other.pod_cidrs:
@@ -111,62 +368,8 @@ def _apart(cluster: Cluster) -> Elements:
     return found
 
 
-def _local(own: Sequence[Pod], seen: View, known: _Known) -> Elements:
-    """The classes of a node's own pods, and everything that these classes allow."""
-    found: Elements = {}
-    for direction, way, word in _WAYS:
-        members: dict[PolicyClass, list[str]] = {}
-        for pod in own:
-            policy_class = known.classes.pods.get((direction, pod.ref))
-            if policy_class is None:
-                continue
-            members.setdefault(policy_class, []).append(pod.ref)
-            element = Element(
-                classid(known.classes.numbers[policy_class]),
-                sentence([pod.ref], ("selected by", policy_class.policies)),
-            )
-            for address in pod.addresses:
-                found.setdefault(f"{way}{address.version}", {})[str(address)] = element
-        for policy_class, pods in members.items():
-            number = classid(known.classes.numbers[policy_class])
-            for allow, keys in allows(policy_class, known.policies, seen).items():
-                peer = ["anywhere"] if allow.peer is None else seen.names[allow.peer]
-                entry = Element(comment=sentence(pods, (word, peer), ("by", keys)))
-                found.setdefault(f"{way}_{_set(allow)}", {})[_key(number, allow, known.identities)] = entry
-                if allow.is_range:
-                    found.setdefault(f"{way}_slow", {})[number] = Element(comment=listing(pods))
-    return {name: _readable(elements) if "_" in name else elements for name, elements in found.items()}
-
-
 def _set(allow: Allow) -> str:
     """The set that holds an allow, less its direction."""
     if allow.protocol is None:
         return "l3"
     return ("l4" if allow.peer is None else "l3l4") + ("_ranges" if allow.is_range else "")
-
-
-def _key(number: str, allow: Allow, identities: Identities) -> str:
-    """The key of an allow in its set: ``0:1 . 0x00000101 . tcp . 5432``."""
-    parts = [number]
-    if allow.peer is not None:
-        parts.append(mark(identities.marks[allow.peer]))
-    if allow.protocol is not None:
-        parts += [allow.protocol.lower(), f"{allow.first}-{allow.last}" if allow.is_range else str(allow.first)]
-    return " . ".join(parts)
-
-
-def _readable(elements: dict[str, Element]) -> dict[str, Element]:
-    """Order by whom the elements mean, as the order of hashes tells readers nothing."""
-    return dict(sorted(elements.items(), key=lambda item: (item[1].comment, item[0])))
-
-
-def _notes(cluster: Cluster, node: str, classes: Classes) -> dict[str, tuple[str, ...]]:
-    """Say of the pods that policies select without isolating them why they are in no class."""
-    notes: dict[str, tuple[str, ...]] = {}
-    for direction, way, word in _WAYS:
-        for pod in cluster.pods_on(node):
-            policy = classes.opened.get((direction, pod.ref))
-            for family in sorted({a.version for a in pod.addresses}) if policy else ():
-                line = f"{pod.ref} is left out: {policy} allows everything {word} anywhere"
-                notes[f"{way}{family}"] = (*notes.get(f"{way}{family}", ()), line)
-    return notes

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from netlab.ruleset.nftables import Ruleset
 
 
+_Compared = dict[tuple[int, int], tuple[list[str], list[str]]]
+"""Of two sets, by their identities, the keys that are gone and those that have come."""
+
+
+def differences(old: Mapping[str, Ruleset], new: Mapping[str, Ruleset]) -> dict[str, str]:
+    """Return the difference of every node's ruleset that is in both; sets that nodes share are compared once."""
+    compared: _Compared = {}
+    return {node: _difference(old[node], ruleset, compared) for node, ruleset in new.items() if node in old}
+
+
 def difference(old: Ruleset, new: Ruleset) -> str:
     """Return the nft file that takes a node from ``old`` to ``new`` in one transaction; "" where nothing differs.
 
@@ -18,6 +28,12 @@ def difference(old: Ruleset, new: Ruleset) -> str:
     set in place; an interval set that differs is written anew. A comment that alone differs is left as it is. Where
     the tables themselves differ, the text is that of ``new`` whole, and tables that it does not have are deleted.
     """
+    return _difference(old, new, {})
+
+
+def _difference(old: Ruleset, new: Ruleset, compared: _Compared) -> str:
+    if old is new:
+        return ""
     if old.tables != new.tables:
         kept = {table.title for table in new.tables}
         gone = [line for t in old.tables if t.title not in kept for line in replacement(t.title)]
@@ -25,7 +41,12 @@ def difference(old: Ruleset, new: Ruleset) -> str:
     lines: list[str] = []
     for name, (table, declared) in new.sets.items():
         before, after = old.elements.get(name, {}), new.elements.get(name, {})
-        gone, come = list(_unlike(before, after)), list(_unlike(after, before))
+        if before is after:
+            continue
+        pair = id(before), id(after)
+        if pair not in compared:
+            compared[pair] = list(_unlike(before, after)), list(_unlike(after, before))
+        gone, come = compared[pair]
         if declared.interval and (gone or come):
             # nft 1.0.6 reads the set first and then trips over deletes beside adds: "interval overlaps with an existing
             # one" for a range up to 255.255.255.255 in place of that one address, ENOENT for a lone port among ranges.
@@ -45,7 +66,8 @@ def count(old: Ruleset, new: Ruleset) -> int:
     total = 0
     for name in {**old.sets, **new.sets}:
         before, after = old.elements.get(name, {}), new.elements.get(name, {})
-        total += len({*_unlike(before, after), *_unlike(after, before)})
+        if before is not after:
+            total += len({*_unlike(before, after), *_unlike(after, before)})
     return total
 
 
@@ -53,5 +75,5 @@ def _unlike(these: Mapping[str, Element], those: Mapping[str, Element]) -> Itera
     """Yield the keys of ``these`` that ``those`` lacks or has another value for, in order."""
     for key, element in these.items():
         other = those.get(key)
-        if other is None or other.value != element.value:
+        if other is not element and (other is None or other.value != element.value):
             yield key

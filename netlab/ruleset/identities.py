@@ -7,99 +7,169 @@ ports that egress rules use. All other addresses: the ipBlocks that cover them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from netlab.cluster.types import Cluster, Node, Pod
+from netlab.cluster.types import Cluster, Pod
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
-from netlab.ruleset.numbers import MARK_BITS, numbers
-from netlab.ruleset.peers import Member, NamedPort, PodPeer, Signature, label_keys, labels_read, vocabulary
+from netlab.ruleset.numbers import MARK_BITS, Numbering
+from netlab.ruleset.peers import NamedPort, PodPeer, Signature, Vocabulary, Word, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
+from netlab.ruleset.step import Step
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
 """Where ipBlocks do not mean pods every pod has an identity, lest its address be looked up among the ipBlocks'."""
 
+Signatures = dict[Address, Signature]
+
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What a step did to identities: by reference, the signatures that an endpoint had and has.
+
+    Pods and (where selectors mean them) nodes have references, and ipBlocks have their texts: they carry the signatures
+    of the ranges that they cover. ``renumbered`` says that some signature which stays has another number now.
+    """
+
+    endpoints: Mapping[str, tuple[Signatures, Signatures]]
+    blocks: Mapping[str, tuple[frozenset[Signature], frozenset[Signature]]]
+    renumbered: bool
+
+
 class Identities:
-    """The identities of a cluster: the same numbers on every node.
+    """The identities of a cluster, the same on every node, kept up to date step by step.
 
-    ``marks`` numbers every signature that some address has; the empty one, which no rule can mean, has none.
-    ``pods`` has every address of the pods that selectors can mean; ``nodes`` those of the nodes that they mean by their
-    host-network pods, where they do; ``ranges`` is, per family, the partition of the
-    address space by the ipBlocks in use.
+    ``of`` has the signature of every address of the pods that selectors can mean, by reference; and those of the nodes
+    that they mean by their host-network pods, where they do. ``ranges`` is, per family, the partition of the address
+    space by the ipBlocks in use. The empty signature, which no rule can mean, has no number.
     """
 
-    marks: Mapping[Signature, int]
-    pods: Mapping[tuple[str, Address], Signature]
-    nodes: Mapping[Address, tuple[Node, Signature]]
-    ranges: Mapping[int, tuple[Range, ...]]
+    def __init__(self, families: Iterable[int], *, blocks_mean_pods: bool, host_pods_are_meant: bool) -> None:
+        self.vocabulary = Vocabulary()
+        self.of: dict[str, Signatures] = {}
+        self.ranges: dict[int, tuple[Range, ...]] = dict.fromkeys(families, ())
+        self._blocks_mean_pods = blocks_mean_pods
+        self._host_pods_are_meant = host_pods_are_meant
+        self._scopes = _Scopes()
+        self._pods: dict[str, dict[str, Pod]] = {}
+        self._host_pods: dict[str, Pod] = {}
+        self._texts: dict[Signature, str] = {}
+        self._uses: Counter[Signature] = Counter()
+        self._numbering = Numbering(MARK_BITS)
 
+    def number(self, signature: Signature) -> int:
+        """Return the mark of a signature that some address has."""
+        return self._numbering[self._texts[signature]]
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What one node can meet: ``pods`` by address, and for every peer (or named port) the identities that carry it.
+    def change(self, cluster: Cluster, step: Step) -> Moved:
+        """Follow a step to ``cluster``."""
+        dead, new = self.vocabulary.change(step.policies.gone, step.policies.come)
+        scopes = self._scopes.change(step.namespaces, self.vocabulary, dead, new)
+        dirty = {pod.ref: pod for pod in self._affected(scopes, dead, new)}
+        blocks = self._repartition(dead, new, dirty)
+        self.vocabulary.forget(dead)
+        for pod in step.pods.gone:
+            (self._host_pods if pod.attachment == "host" else self._pods.get(pod.namespace, {})).pop(pod.ref, None)
+            dirty.pop(pod.ref, None)
+        for pod in step.pods.come:
+            if pod.attachment == "host":
+                self._host_pods[pod.ref] = pod
+            elif pod.selectable:
+                self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
+                dirty[pod.ref] = pod
+        after: dict[str, Signatures] = {pod.ref: {} for pod in step.pods.gone if pod.ref in self.of}
+        after |= self._signatures(dirty.values())
+        if self._host_pods_are_meant:
+            after |= self._nodes(cluster)
+        endpoints = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
+        for ref, (_, now) in endpoints.items():
+            self.of[ref] = now
+            if not now:
+                del self.of[ref]
+        return Moved(endpoints, blocks, self._count(endpoints, blocks))
 
-    ``pods`` has the nodes too that selectors mean by their host-network pods. ``names`` has, for comments, the pods and
-    the ipBlocks of every identity.
-    """
+    def _affected(self, scopes: Mapping[str, _Scope], dead: Sequence[Word], new: Sequence[Word]) -> Iterator[Pod]:
+        """Yield the pods that peers and named ports which come or go may mean."""
+        for namespace, changed in scopes.items():
+            for pod in self._pods.get(namespace, {}).values():
+                if changed.whole or any(p.pods is None or p.pods.matches(pod.labels) for p in changed.peers):
+                    yield pod
+        names = {word[0] for word in (*dead, *new) if isinstance(word, tuple)}
+        if names:
+            for pods in self._pods.values():
+                yield from (pod for pod in pods.values() if any(port.name in names for port in pod.ports))
 
-    pods: Mapping[Address, tuple[Pod | Node, Signature]]
-    carriers: Mapping[Member, tuple[Signature, ...]]
-    names: Mapping[Signature, tuple[str, ...]]
+    def _repartition(
+        self, dead: Sequence[Word], new: Sequence[Word], dirty: dict[str, Pod]
+    ) -> dict[str, tuple[frozenset[Signature], frozenset[Signature]]]:
+        """Divide the address space anew where ipBlocks come or go, and add the pods that they cover to the dirty."""
+        known = self.vocabulary.blocks
+        changed = [known[word] for word in (*dead, *new) if isinstance(word, str) and word in known]
+        if not changed:
+            return {}
+        before = _carried(self.ranges)
+        used = {text: block for text, block in known.items() if text not in dead}
+        self.ranges = {family: partition(used, family) for family in self.ranges}
+        after = _carried(self.ranges)
+        if self._blocks_mean_pods:
+            for pods in self._pods.values():
+                dirty |= {r: p for r, p in pods.items() if any(b.contains(a) for b in changed for a in p.addresses)}
+        texts = {**before, **after}
+        nothing: frozenset[Signature] = frozenset()
+        return {t: (before.get(t, nothing), after.get(t, nothing)) for t in texts if before.get(t) != after.get(t)}
 
-    def resolved(self, name: str, protocol: Protocol) -> Iterator[tuple[int, Signature]]:
-        """Yield every number that a named port stands for, with each identity for which it does."""
-        for member, signatures in self.carriers.items():
-            if isinstance(member, NamedPort) and (member.name, member.protocol) == (name, protocol):
-                for signature in signatures:
-                    yield member.number, signature
+    def _signatures(self, pods: Iterable[Pod]) -> dict[str, Signatures]:
+        """Return the signatures of pods; those whose labels no selector tells apart are matched once."""
+        matched: dict[object, Signature] = {}
+        ports = self.vocabulary.ports
+        found: dict[str, Signatures] = {}
+        for pod in pods:
+            alike = (pod.namespace, labels_read(pod.labels, self.vocabulary.keys))
+            if alike not in matched:
+                matched[alike] = self._scopes.matching(pod)
+            meant = matched[alike]
+            if ports:
+                meant |= {
+                    NamedPort(name, protocol, number)
+                    for name, protocol in ports
+                    if (number := named_port(pod.ports, name, protocol)) is not None
+                }
+            found[pod.ref] = {
+                a: meant | (blocks_at(self.ranges.get(a.version, ()), a) if self._blocks_mean_pods else _A_POD)
+                for a in pod.addresses
+            }
+        return found
 
+    def _nodes(self, cluster: Cluster) -> dict[str, Signatures]:
+        """Return the signatures of the nodes that have host-network pods, and none of those that have none any more."""
+        found: dict[str, Signatures] = {node.ref: {} for node in cluster.nodes if node.ref in self.of}
+        for pod in self._host_pods.values():
+            meant = self._scopes.matching(pod)
+            signatures = found.setdefault(cluster.node(pod.node).ref, {})
+            for a in pod.addresses:
+                signatures[a] = signatures.get(a, blocks_at(self.ranges.get(a.version, ()), a)) | meant
+        return found
 
-def identify(cluster: Cluster) -> Identities:
-    """Return the identity of every address, under the peers of all policies of the cluster."""
-    words = vocabulary(cluster.policies)
-    ignored = cluster.policy.ip_block_pods == "ignore"
-    ranges = {family: partition(words.blocks, family) for family in cluster.families}
-    scopes = {
-        namespace: [(text, peer) for text, peer in words.pods.items() if peer.admits(namespace, labels)]
-        for namespace, labels in cluster.namespaces.items()
-    }
-    keys = label_keys(peer.pods for peer in words.pods.values())
-    matched: dict[tuple[str, tuple[tuple[str, str], ...]], Signature] = {}
-    pods: dict[tuple[str, Address], Signature] = {}
-    for pod in cluster.pods:
-        if not pod.selectable:
-            continue
-        alike = (pod.namespace, labels_read(pod.labels, keys))
-        if alike not in matched:
-            matched[alike] = _matching(scopes.get(pod.namespace, []), pod.labels)
-        named = {
-            NamedPort(name, protocol, number)
-            for name, protocol in words.ports
-            if (number := named_port(pod.ports, name, protocol)) is not None
-        }
-        for address in pod.addresses:
-            blocks = _A_POD if ignored else blocks_at(ranges.get(address.version, ()), address)
-            pods[pod.ref, address] = matched[alike] | named | blocks
-
-    nodes: dict[Address, tuple[Node, Signature]] = {}
-    for pod in cluster.pods:
-        if pod.attachment == "host" and cluster.policy.host_network_peers == "match":
-            meant = _matching(scopes.get(pod.namespace, []), pod.labels)
-            for address in pod.addresses:
-                blocks = blocks_at(ranges.get(address.version, ()), address)
-                node, before = nodes.get(address, (cluster.node(pod.node), blocks))
-                nodes[address] = node, before | meant
-
-    signatures = {
-        *pods.values(),
-        *(s for _, s in nodes.values()),
-        *(Signature(r.blocks) for found in ranges.values() for r in found),
-    } - {Signature()}
-    texts = {signature: "\n".join(sorted(map(str, signature))) for signature in signatures}
-    given = numbers(texts.values(), MARK_BITS)
-    return Identities({signature: given[text] for signature, text in texts.items()}, pods, nodes, ranges)
+    def _count(
+        self,
+        endpoints: Mapping[str, tuple[Signatures, Signatures]],
+        blocks: Mapping[str, tuple[frozenset[Signature], frozenset[Signature]]],
+    ) -> bool:
+        """Count who carries which signature and number those that are new; say whether one that stays moved."""
+        touched: dict[Signature, None] = {}
+        for old, now in (*((o.values(), n.values()) for o, n in endpoints.values()), *blocks.values()):
+            self._uses.subtract(old)
+            self._uses.update(now)
+            touched |= dict.fromkeys((*old, *now))
+        touched.pop(Signature(), None)
+        gone = {s: self._texts.pop(s) for s in touched if not self._uses[s] and s in self._texts}
+        for signature in gone:
+            del self._uses[signature]
+        come = {s: "\n".join(sorted(map(str, s))) for s in touched if self._uses[s] and s not in self._texts}
+        self._texts |= come
+        return self._numbering.change(gone.values(), come.values())
 
 
 def named_port(ports: tuple[ContainerPort, ...], name: str, protocol: Protocol) -> int | None:
@@ -107,47 +177,92 @@ def named_port(ports: tuple[ContainerPort, ...], name: str, protocol: Protocol) 
     return next((p.port for p in ports if p.name == name and p.protocol == protocol), None)
 
 
-def views(cluster: Cluster, identities: Identities) -> list[tuple[View, tuple[str, ...]]]:
-    """Return what the nodes can meet, each view with the names of the nodes that have it.
-
-    A node meets its own pods and those of other nodes, bridge networks aside: a bridge network is each node's own and
-    may repeat its addresses on every node, so another node's address in it means nothing here.
-    """
-    shared = [p for p in cluster.pods if p.selectable and p.attachment != "bridge"]
-    bridged: dict[str, list[Pod]] = {}
-    for pod in cluster.pods:
-        if pod.attachment == "bridge":
-            bridged.setdefault(pod.node, []).append(pod)
-    alone = tuple(n.name for n in cluster.nodes if n.name not in bridged)
-    found = [(_view(shared, identities), alone)] if alone else []
-    for node, own in bridged.items():
-        found.append((_view(sorted(shared + own, key=_by_name), identities), (node,)))
-    return found
+def _carried(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, frozenset[Signature]]:
+    """Return, by the text of every ipBlock, the signatures of the ranges that it covers."""
+    found: dict[str, set[Signature]] = {}
+    for signature in {Signature(r.blocks) for of in ranges.values() for r in of}:
+        for text in signature:
+            found.setdefault(str(text), set()).add(signature)
+    return {text: frozenset(signatures) for text, signatures in found.items()}
 
 
-def _by_name(pod: Pod) -> tuple[str, str]:
-    return pod.namespace, pod.name
+@dataclass(slots=True)
+class _Scope:
+    """What changed of a namespace's scope: all of it, or the peers that came and went."""
+
+    whole: bool
+    peers: list[PodPeer]
 
 
-def _view(visible: list[Pod], identities: Identities) -> View:
-    pods: dict[Address, tuple[Pod | Node, Signature]] = dict(identities.nodes)
-    carriers: dict[Member, dict[Signature, None]] = {}
-    names: dict[Signature, dict[str, None]] = {}
-    for node, signature in identities.nodes.values():
-        names.setdefault(signature, {})[node.ref] = None
-    for pod in visible:
-        for address in pod.addresses:
-            signature = identities.pods[pod.ref, address]
-            pods[address] = (pod, signature)
-            names.setdefault(signature, {})[pod.ref] = None
-    for blocks in dict.fromkeys(Signature(r.blocks) for found in identities.ranges.values() for r in found):
-        names.setdefault(blocks, {}).update(dict.fromkeys(sorted(map(str, blocks))))
-    for signature in names:
-        for member in signature:
-            carriers.setdefault(member, {})[signature] = None
-    return View(pods, {m: tuple(s) for m, s in carriers.items()}, {s: tuple(n) for s, n in names.items()})
+class _Scopes:
+    """The peers whose scope a namespace is in: by its labels, or as the policy's own."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, Mapping[str, str]] = {}
+        self._peers: dict[str, dict[str, PodPeer]] = {}
+        # Peers by what they say of namespaces (a selector, or the policy's own): each of these is asked once.
+        self._wide: dict[LabelSelector, dict[str, PodPeer]] = {}
+        self._local: dict[str, dict[str, PodPeer]] = {}
+
+    def change(
+        self,
+        namespaces: Mapping[str, Mapping[str, str] | None],
+        vocabulary: Vocabulary,
+        dead: Sequence[Word],
+        new: Sequence[Word],
+    ) -> dict[str, _Scope]:
+        """Follow a change of namespaces (None: it is gone) and peers; return what changed by namespace."""
+        changed: dict[str, _Scope] = {}
+        for words, come in ((dead, False), (new, True)):
+            groups: dict[LabelSelector | str, dict[str, PodPeer]] = {}
+            for word in words:
+                if isinstance(word, str) and (peer := vocabulary.pods.get(word)) is not None:
+                    group = peer.namespace if peer.namespaces is None else peer.namespaces
+                    groups.setdefault(group, {})[word] = peer
+            for group, peers in groups.items():
+                self._note(group, peers, come=come)
+                for name in self._within(next(iter(peers.values()))):
+                    changed.setdefault(name, _Scope(False, [])).peers.extend(peers.values())
+                    _put(self._peers.setdefault(name, {}), peers, come=come)
+        for name, labels in namespaces.items():
+            changed[name] = _Scope(True, [])
+            self._peers.pop(name, None)
+            self._labels.pop(name, None)
+            if labels is not None:
+                self._labels[name] = labels
+                self._peers[name] = self._scope(name, labels)
+        return changed
+
+    def matching(self, pod: Pod) -> Signature:
+        """Return the texts of the peers that mean a pod by its namespace and labels."""
+        scope = self._peers.get(pod.namespace, {})
+        return Signature(t for t, peer in scope.items() if peer.pods is None or peer.pods.matches(pod.labels))
+
+    def _note(self, group: LabelSelector | str, peers: dict[str, PodPeer], *, come: bool) -> None:
+        if isinstance(group, str):
+            _put(self._local.setdefault(group, {}), peers, come=come)
+            return
+        kept = self._wide.setdefault(group, {})
+        _put(kept, peers, come=come)
+        if not kept:
+            del self._wide[group]
+
+    def _within(self, peer: PodPeer) -> list[str]:
+        """Return the namespaces that a peer's scope holds."""
+        candidates = self._labels if peer.namespaces is not None else {peer.namespace} & self._labels.keys()
+        return [name for name in candidates if peer.admits(name, self._labels[name])]
+
+    def _scope(self, name: str, labels: Mapping[str, str]) -> dict[str, PodPeer]:
+        found = dict(self._local.get(name, {}))
+        for peers in self._wide.values():
+            if next(iter(peers.values())).admits(name, labels):
+                found |= peers
+        return found
 
 
-def _matching(scope: list[tuple[str, PodPeer]], labels: Mapping[str, str]) -> Signature:
-    """Return the texts of the peers of a namespace's scope that match a pod with these labels."""
-    return Signature(text for text, peer in scope if peer.pods is None or peer.pods.matches(labels))
+def _put(kept: dict[str, PodPeer], peers: Mapping[str, PodPeer], *, come: bool) -> None:
+    if come:
+        kept |= peers
+    else:
+        for text in peers:
+            kept.pop(text, None)

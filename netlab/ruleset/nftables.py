@@ -66,6 +66,13 @@ class Ruleset:
         yield from (f"\t\t# {note}" for note in self.notes.get(declared.name, ()))
         if elements := self.elements.get(declared.name):
             yield "\t\telements = {"
-            yield ",\n".join(f"\t\t\t{line}" for line in element_texts(elements))
+            yield ",\n".join(f"\t\t\t{line}" for line in element_texts(elements, _readable(declared, elements)))
             yield "\t\t}"
         yield "\t}"
+
+
+def _readable(declared: Set, elements: Mapping[str, Element]) -> list[str]:
+    """Order ranges of addresses as they are, all else by whom it means: the order of hashes tells readers nothing."""
+    if declared.interval and " . " not in declared.key:
+        return list(elements)
+    return sorted(elements, key=lambda key: (elements[key].comment, key))

@@ -32,6 +32,35 @@ def numbers(texts: Iterable[str], bits: int) -> dict[str, int]:
     return given
 
 
+class Numbering:
+    """The numbers of a set of texts that comes and goes: at any time those that ``numbers`` gives the whole set."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._given: dict[str, int] = {}
+        self._taken = set(_NO_NUMBER)
+        self._clash = False
+
+    def __getitem__(self, text: str) -> int:
+        return self._given[text]
+
+    def change(self, gone: Iterable[str], come: Iterable[str]) -> bool:
+        """Remove and add texts; say whether one that stays has another number now."""
+        for text in gone:
+            self._taken.discard(self._given.pop(text))
+        fresh = {text: _hash(text, 0, self._bits) for text in come}
+        self._clash = self._clash or len({*fresh.values()} | self._taken) < len(fresh) + len(self._taken)
+        if not self._clash:
+            self._given.update(fresh)
+            self._taken.update(fresh.values())
+            return False
+        # Who gets the number that two texts hash to depends on all of them.
+        given = numbers([*self._given, *fresh], self._bits)
+        moved = any(given[text] != number for text, number in self._given.items())
+        self._given, self._taken = given, {*_NO_NUMBER, *given.values()}
+        return moved
+
+
 def mark(number: int) -> str:
     """Return an identity as nft lists a mark: ``0x00000101``."""
     return f"0x{number:08x}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import IPBlock, NetworkPolicy, Peer, Protocol
+from netlab.objects.types import Direction, IPBlock, NetworkPolicy, Peer, PolicyPort, Protocol
 
 
 class NamedPort(NamedTuple):
@@ -42,31 +42,98 @@ class PodPeer:
         return self.namespace == namespace if self.namespaces is None else self.namespaces.matches(labels)
 
 
+Word = str | tuple[str, Protocol]
+"""What policies use: a peer by its text, or a named port of egress rules by name and protocol."""
+
+
 @dataclass(frozen=True, slots=True)
+class RuleWords:
+    """A rule with its peers as texts; none of them means every peer."""
+
+    peers: tuple[str, ...]
+    ports: tuple[PolicyPort, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyWords:
+    """A policy's rules that count, by direction."""
+
+    ingress: tuple[RuleWords, ...]
+    egress: tuple[RuleWords, ...]
+
+    def rules(self, direction: Direction) -> tuple[RuleWords, ...]:
+        return self.ingress if direction == "ingress" else self.egress
+
+
 class Vocabulary:
-    """Every distinct peer in use by its text, and the (name, protocol) of every named port in egress rules."""
+    """Every distinct peer, and every named port of egress rules, that the policies use; equal peers are one.
 
-    pods: Mapping[str, PodPeer]
-    blocks: Mapping[str, IPBlock]
-    ports: frozenset[tuple[str, Protocol]]
+    ``users`` has the keys of the policies that use a word, ``policies`` every policy's rules in these words.
+    ``keys`` holds the keys of all labels that the peers read, and maybe some that they read once.
+    """
+
+    def __init__(self) -> None:
+        self.pods: dict[str, PodPeer] = {}
+        self.blocks: dict[str, IPBlock] = {}
+        self.users: dict[Word, dict[str, None]] = {}
+        self.policies: dict[str, PolicyWords] = {}
+        self.keys: set[str] = set()
+
+    @property
+    def ports(self) -> list[tuple[str, Protocol]]:
+        """The named ports of egress rules."""
+        return [word for word in self.users if isinstance(word, tuple)]
+
+    def change(self, gone: Iterable[NetworkPolicy], come: Iterable[NetworkPolicy]) -> tuple[list[Word], list[Word]]:
+        """Take policies out and in; return the words that nobody uses any more, and those that are new."""
+        before: dict[Word, bool] = {}
+        for policy in gone:
+            words = self.policies.pop(policy.meta.key)
+            for word in _words(words):
+                before.setdefault(word, True)
+                self.users[word].pop(policy.meta.key, None)
+        for policy in come:
+            self.policies[policy.meta.key] = words = self._read(policy)
+            for word in _words(words):
+                before.setdefault(word, word in self.users)
+                self.users.setdefault(word, {})[policy.meta.key] = None
+        dead = [word for word, there in before.items() if there and not self.users[word]]
+        for word in dead:
+            del self.users[word]
+        return dead, [word for word, there in before.items() if not there]
+
+    def forget(self, words: Iterable[Word]) -> None:
+        """Let go of what the words of peers that nobody uses any more stood for."""
+        for word in words:
+            if isinstance(word, str):
+                self.pods.pop(word, None)
+                self.blocks.pop(word, None)
+
+    def _read(self, policy: NetworkPolicy) -> PolicyWords:
+        def rules(direction: Direction) -> tuple[RuleWords, ...]:
+            namespace = policy.meta.namespace
+            return tuple(
+                RuleWords(tuple(self._learn(peer, namespace) for peer in rule.peers), rule.ports)
+                for rule in policy.rules(direction)
+            )
+
+        return PolicyWords(rules("ingress"), rules("egress"))
+
+    def _learn(self, peer: Peer, namespace: str) -> str:
+        text = peer_text(peer, namespace)
+        if peer.ip_block is not None:
+            self.blocks[text] = peer.ip_block
+        elif text not in self.pods:
+            self.pods[text] = PodPeer(namespace, peer.namespace_selector, peer.pod_selector)
+            self.keys |= label_keys([peer.pod_selector])
+        return text
 
 
-def vocabulary(policies: Iterable[NetworkPolicy]) -> Vocabulary:
-    """Collect the peers and the named egress ports of the rules that count; equal peers are one."""
-    pods: dict[str, PodPeer] = {}
-    blocks: dict[str, IPBlock] = {}
-    ports: set[tuple[str, Protocol]] = set()
-    for policy in policies:
-        namespace = policy.meta.namespace
-        for rule in (*policy.rules("ingress"), *policy.rules("egress")):
-            for peer in rule.peers:
-                if peer.ip_block is not None:
-                    blocks[peer_text(peer, namespace)] = peer.ip_block
-                else:
-                    pods[peer_text(peer, namespace)] = PodPeer(namespace, peer.namespace_selector, peer.pod_selector)
-        for rule in policy.rules("egress"):
-            ports.update((p.port, p.protocol) for p in rule.ports if isinstance(p.port, str))
-    return Vocabulary(pods, blocks, frozenset(ports))
+def _words(policy: PolicyWords) -> Iterator[Word]:
+    for rule in (*policy.ingress, *policy.egress):
+        yield from rule.peers
+    for rule in policy.egress:
+        yield from ((p.port, p.protocol) for p in rule.ports if isinstance(p.port, str))
 
 
 def peer_text(peer: Peer, namespace: str) -> str:
@@ -88,7 +155,7 @@ def label_keys(selectors: Iterable[LabelSelector | None]) -> frozenset[str]:
     return frozenset(found)
 
 
-def labels_read(labels: Mapping[str, str], keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
+def labels_read(labels: Mapping[str, str], keys: Set[str]) -> tuple[tuple[str, str], ...]:
     """Return the labels that matter: pods that agree in them are alike to every selector that reads these keys.
 
     Most labels (a pod's own name, a template's hash) no selector reads, so there are few such groups of many pods.

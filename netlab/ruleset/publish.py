@@ -5,10 +5,10 @@ As the CNI ``portmap`` plugin's nftables backend does it, with maps in place of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from netlab.cluster.published import published
-from netlab.cluster.types import Cluster
+from netlab.cluster.published import published_by
+from netlab.cluster.types import Pod
 from netlab.ruleset.elements import Element, Set
 
 
@@ -26,22 +26,18 @@ def sets(families: Sequence[int]) -> list[Set]:
     return found
 
 
-def elements(cluster: Cluster, node: str) -> dict[str, dict[str, Element]]:
-    """Return what a node's maps and sets of published ports hold."""
-    found: dict[str, dict[str, Element]] = {}
-    for one in published(cluster):
-        if one.pod.node != node:
-            continue
+def elements(pod: Pod) -> Iterator[tuple[str, str, Element]]:
+    """Yield what a pod's node holds of the ports that the pod publishes, each element with its set and key."""
+    for one in published_by(pod):
         service = f"{one.port.protocol.lower()} . {one.port.host_port}"
-        for address in one.pod.addresses:
+        for address in pod.addresses:
             f = address.version
-            element = Element(f"{address} . {one.port.port}", one.pod.ref)
+            element = Element(f"{address} . {one.port.port}", pod.ref)
             if one.host_ip is None:
-                found.setdefault(f"hostports{f}", {})[service] = element
+                yield f"hostports{f}", service, element
             elif one.host_ip.version == f:
-                found.setdefault(f"hostips{f}", {})[f"{one.host_ip} . {service}"] = element
-            found.setdefault(f"self{f}", {})[f"{address} . {address}"] = Element(comment=one.pod.ref)
-    return found
+                yield f"hostips{f}", f"{one.host_ip} . {service}", element
+            yield f"self{f}", f"{address} . {address}", Element(comment=pod.ref)
 
 
 def chains(families: Sequence[int]) -> list[tuple[str, list[str], str]]:

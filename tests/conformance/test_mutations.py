@@ -23,7 +23,7 @@ from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import IPBlock, NetworkPolicy, PolicyPort
 from netlab.policy import mismatch
 from netlab.policy.decision import Side
-from netlab.ruleset import allows, classes, compile, identities, peers, ranges
+from netlab.ruleset import allows, classes, compile, identities, peers, ranges, views
 from netlab.ruleset.nftables import Ruleset
 
 CASES: list[Case] = [*upstream.cases(), *edges.cases(), *list(product.cases())[::40]]
@@ -302,7 +302,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("tracer", peers.PodPeer, "admits", every_namespace_is_in_scope),
     ("tracer", ranges, "_spans", excepts_have_no_holes),
     ("tracer", identities, "blocks_at", pods_are_in_no_block),
-    ("tracer", identities.View, "resolved", resolved_names_are_a_union),
+    ("tracer", views.View, "resolved", resolved_names_are_a_union),
     ("tracer", classes.PolicyClass, "number_of", ingress_names_are_anybodys),
     ("tracer", classes, "labels_read", pods_of_a_namespace_share_a_class),
     ("tracer", identities, "labels_read", pods_of_a_namespace_share_a_class),

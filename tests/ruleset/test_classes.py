@@ -2,7 +2,15 @@
 
 import pytest
 
-from netlab.ruleset.classes import classify
+from netlab.ruleset.classes import Classes
+from netlab.ruleset.step import step_between
+
+
+def classify(cluster):
+    """What the pods of a cluster are, by reference and direction; from nothing."""
+    found = Classes()
+    found.change(step_between(None, cluster))
+    return found
 
 
 def test_pods_that_the_same_policies_select_share_a_class(build):
@@ -15,24 +23,24 @@ def test_pods_that_the_same_policies_select_share_a_class(build):
     policies = [build.policy("x/all", ingress=[], egress=[]), build.policy("x/web", "app=web", ingress=[])]
     found = classify(build.cluster(members, policies, nodes=("node-1", "node-2")))
 
-    assert ("x/all", "x/web") == found.pods["ingress", "x/a"].policies
-    assert found.pods["ingress", "x/a"] == found.pods["ingress", "x/b"]
-    assert ("x/all",) == found.pods["ingress", "x/c"].policies
-    assert 3 == len(set(found.numbers.values()))
+    assert ("x/all", "x/web") == found.of["x/a"]["ingress"].policies
+    assert found.of["x/a"]["ingress"] == found.of["x/b"]["ingress"]
+    assert ("x/all",) == found.of["x/c"]["ingress"].policies
+    assert 3 == len({found.number(one) for pod in found.of.values() for one in pod.values()})
 
 
 def test_directions_are_apart(build):
     """A policy for ingress alone leaves egress open."""
     found = classify(build.cluster([build.pod("x/a", "10.244.0.1")], [build.policy("x/p", ingress=[])]))
 
-    assert [("ingress", "x/a")] == list(found.pods)
+    assert {"x/a": ["ingress"]} == {ref: list(of) for ref, of in found.of.items()}
 
 
 def test_policy_of_another_namespace_selects_nothing_here(build):
     """A policy selects pods of its own namespace only."""
     found = classify(build.cluster([build.pod("x/a", "10.244.0.1")], [build.policy("y/p", ingress=[])]))
 
-    assert {} == found.pods
+    assert {} == found.of
 
 
 @pytest.mark.parametrize("attachment", ["host", "none", "macvlan"])
@@ -40,7 +48,7 @@ def test_pods_past_the_forward_hook_have_no_class(build, attachment):
     """What the node does not forward it cannot isolate."""
     member = build.pod("x/a", "10.244.0.1", attachment=attachment)
 
-    assert {} == classify(build.cluster([member], [build.policy("x/p", ingress=[])])).pods
+    assert {} == classify(build.cluster([member], [build.policy("x/p", ingress=[])])).of
 
 
 def test_allow_all_rule_leaves_the_pod_without_a_class(build):
@@ -48,8 +56,8 @@ def test_allow_all_rule_leaves_the_pod_without_a_class(build):
     policies = [build.policy("x/deny", ingress=[], egress=[]), build.policy("x/open", ingress=[build.rule()])]
     found = classify(build.cluster([build.pod("x/a", "10.244.0.1")], policies))
 
-    assert {("ingress", "x/a"): "x/open"} == found.opened
-    assert [("egress", "x/a")] == list(found.pods)
+    assert "x/open" == found.of["x/a"]["ingress"]
+    assert ("x/deny",) == found.of["x/a"]["egress"].policies
 
 
 def test_named_ingress_port_is_part_of_the_class(build):
@@ -61,9 +69,9 @@ def test_named_ingress_port_is_part_of_the_class(build):
         build.pod("x/d", "10.244.0.4", ports="http=80/TCP dns=53/UDP"),
     ]
     policies = [build.policy("x/p", ingress=[build.rule(build.port("http"))])]
-    pods = classify(build.cluster(members, policies)).pods
+    pods = classify(build.cluster(members, policies)).of
 
-    assert 80 == pods["ingress", "x/a"].number_of("http", "TCP")
-    assert 8080 == pods["ingress", "x/b"].number_of("http", "TCP")
-    assert pods["ingress", "x/c"].number_of("http", "TCP") is None
-    assert pods["ingress", "x/a"] == pods["ingress", "x/d"]
+    assert 80 == pods["x/a"]["ingress"].number_of("http", "TCP")
+    assert 8080 == pods["x/b"]["ingress"].number_of("http", "TCP")
+    assert pods["x/c"]["ingress"].number_of("http", "TCP") is None
+    assert pods["x/a"]["ingress"] == pods["x/d"]["ingress"]

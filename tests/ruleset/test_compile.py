@@ -35,7 +35,9 @@ def short(ruleset):
     of = [e for n in ("in4", "eg4") for e in ruleset.elements.get(n, {}).values()]
     classes = {e.value: e.comment.split()[0] for e in reversed(of)}
     return {
-        name: [" . ".join(marks.get(part, classes.get(part, part)) for part in key.split(" . ")) for key in elements]
+        name: sorted(
+            " . ".join(marks.get(part, classes.get(part, part)) for part in key.split(" . ")) for key in elements
+        )
         for name, elements in ruleset.elements.items()
         if name.startswith(("in_", "eg_"))
     }

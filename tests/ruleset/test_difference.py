@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from netlab.ruleset import Port, compile_rulesets, count, difference
+from netlab.ruleset import Port, compile_rulesets, count, difference, differences
 
 
 def touched(old, new):
@@ -131,3 +131,16 @@ def test_interval_sets_are_written_anew(build):
     ]
     assert not any(line.startswith("delete element inet netlab cidr4") for line in lines)
     assert "masq4" not in difference(old, new)
+
+
+def test_differences_of_all_nodes(build):
+    """Of every node what ``difference`` says of it, where both have the node."""
+    members = [build.pod(f"x/{n}", f"10.244.0.{n}", node=f"node-{n}", attachment="overlay") for n in (1, 2)]
+    policies = [build.policy("x/p", ingress=[build.rule(build.pods())])]
+    nodes = ("node-1", "node-2")
+    old = compile_rulesets(build.cluster(members[:1], policies, nodes=nodes, mode="overlay"))
+    new = compile_rulesets(build.cluster(members, policies, nodes=nodes, mode="overlay"))
+
+    assert {node: difference(old[node], new[node]) for node in nodes} == differences(old, new)
+    assert ["node-2"] == list(differences({"node-2": old["node-2"]}, new))
+    assert "10.244.0.2" in differences(old, new)["node-1"]

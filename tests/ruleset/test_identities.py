@@ -2,13 +2,26 @@
 
 from ipaddress import ip_address
 
-from netlab.ruleset.identities import identify, views
+from netlab.ruleset import compile_rulesets
+from netlab.ruleset.identities import Identities
+from netlab.ruleset.step import step_between
+
+
+def identify(cluster):
+    """The identities of a cluster, from nothing."""
+    found = Identities(cluster.families, blocks_mean_pods=True, host_pods_are_meant=False)
+    found.change(cluster, step_between(None, cluster))
+    return found
 
 
 def marks_of(cluster):
     """The mark of every pod address by pod; None where no peer matches it."""
     found = identify(cluster)
-    return {ref: found.marks.get(signature) for (ref, _), signature in found.pods.items()}
+    return {
+        ref: found.number(signature) if signature else None
+        for ref, signatures in found.of.items()
+        for signature in signatures.values()
+    }
 
 
 def test_pods_that_the_same_peers_match_share_an_identity(build):
@@ -49,9 +62,9 @@ def test_ip_block_is_part_of_a_pods_identity(build):
     peer = build.block("10.244.0.0/24", "10.244.0.2/32")
     found = identify(build.cluster(members, [build.policy("x/p", egress=[build.rule(peer)])]))
 
-    assert {"10.244.0.0/24 except 10.244.0.2/32"} == found.pods["x/a", ip_address("10.244.0.1")]
-    assert set() == found.pods["x/b", ip_address("10.244.0.2")]
-    assert set() == found.pods["x/c", ip_address("10.244.9.9")]
+    assert {"10.244.0.0/24 except 10.244.0.2/32"} == found.of["x/a"][ip_address("10.244.0.1")]
+    assert set() == found.of["x/b"][ip_address("10.244.0.2")]
+    assert set() == found.of["x/c"][ip_address("10.244.9.9")]
 
 
 def test_named_port_in_an_egress_rule_tells_pods_apart_by_its_number(build):
@@ -75,7 +88,7 @@ def test_first_container_port_of_a_name_counts(build):
     member = build.pod("x/a", "10.244.0.1", ports="http=80/TCP http=8080/TCP")
     found = identify(build.cluster([member], [build.policy("x/p", egress=[build.rule(build.port("http"))])]))
 
-    assert {("http", "TCP", 80)} == found.pods["x/a", ip_address("10.244.0.1")]
+    assert {("http", "TCP", 80)} == found.of["x/a"][ip_address("10.244.0.1")]
 
 
 def test_host_network_pods_have_no_identity(build):
@@ -101,18 +114,22 @@ def test_bridge_pods_of_other_nodes_are_not_met(build):
     cluster = build.cluster(
         members, [build.policy("x/p", ingress=[build.rule(build.pods())])], nodes=("node-1", "node-2", "node-3")
     )
-    met = {
-        node: [p.ref for p, _ in seen.pods.values()]
-        for seen, nodes in views(cluster, identify(cluster))
-        for node in nodes
+    met = {node: list(rules.elements.get("id4", {})) for node, rules in compile_rulesets(cluster).items()}
+    whom = {
+        node: [e.comment for e in rules.elements["id4"].values()]
+        for node, rules in compile_rulesets(cluster).items()
+        if met[node]
     }
 
-    assert {"node-1": ["x/a"], "node-2": ["x/b"], "node-3": []} == met
+    assert {"node-1": ["10.244.0.2"], "node-2": ["10.244.0.2"], "node-3": []} == met
+    assert {"node-1": ["x/a"], "node-2": ["x/b"]} == whom
 
 
 def test_overlay_pods_are_met_everywhere(build):
-    """Nodes that have no bridge pods share one view of all pods."""
+    """Nodes of a cluster without bridge networks have one and the same view of all pods."""
     members = [build.pod("x/a", "10.244.0.2", node="node-1", attachment="overlay")]
-    cluster = build.cluster(members, [], nodes=("node-1", "node-2"), mode="overlay")
+    policy = build.policy("x/p", ingress=[build.rule(build.pods())])
+    one, two = compile_rulesets(build.cluster(members, [policy], nodes=("node-1", "node-2"), mode="overlay")).values()
 
-    assert [("node-1", "node-2")] == [nodes for _, nodes in views(cluster, identify(cluster))]
+    assert ["10.244.0.2"] == list(one.elements["id4"])
+    assert one.elements["id4"] is two.elements["id4"]

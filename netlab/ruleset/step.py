@@ -1,0 +1,59 @@
+"""What two clusters differ by, as far as rulesets depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.objects.types import NetworkPolicy
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(Generic[_T]):
+    """What goes and what comes; one that changed does both, as its old and its new value."""
+
+    gone: Sequence[_T] = ()
+    come: Sequence[_T] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.come)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The pods, policies and namespaces (by name, with their new labels or None) that differ."""
+
+    pods: Exchange[Pod]
+    policies: Exchange[NetworkPolicy]
+    namespaces: Mapping[str, Mapping[str, str] | None]
+
+
+def step_between(old: Cluster | None, new: Cluster) -> Step:
+    """Return what differs; everything where there was no cluster. What is the same object is not looked at."""
+    before = old.namespaces if old else {}
+    changed: dict[str, Mapping[str, str] | None] = {name: None for name in before if name not in new.namespaces}
+    changed |= {name: labels for name, labels in new.namespaces.items() if before.get(name) != labels}
+    return Step(
+        _exchange(old.pods if old else (), new.pods, lambda pod: pod.ref),
+        _exchange(old.policies if old else (), new.policies, lambda policy: policy.meta.key),
+        changed,
+    )
+
+
+def _exchange(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> Exchange[_T]:
+    if old is new:
+        return Exchange()
+    gone = {key(one): one for one in _others(old, new)}
+    come = {key(one): one for one in _others(new, old)}
+    for name in [name for name, one in come.items() if gone.get(name) == one]:
+        del gone[name], come[name]
+    return Exchange(tuple(gone.values()), tuple(come.values()))
+
+
+def _others(these: Iterable[_T], those: Iterable[_T]) -> list[_T]:
+    known = set(map(id, those))
+    return [one for one in these if id(one) not in known]

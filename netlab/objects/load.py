@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import IO, Any, TypeVar
+from dataclasses import dataclass
+from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError
 from netlab.objects import changes, core, networkpolicy, pods
@@ -28,8 +28,6 @@ from netlab.objects.types import (
     Workload,
 )
 from netlab.objects.workloads import SHAPES, workload
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +75,40 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
     skipped: Counter[str] = Counter()
     found: dict[Key, Any] = {}
     for document in given:
-        read_as = _decoder(document)
-        if read_as is None:
+        memo = document.memo
+        if "object" not in memo:
+            read_as = _decoder(document)
+            memo["object"] = None if read_as is None else read_as(document)
+        if memo["object"] is None:
             skipped[document.kind] += 1
             problems += _unread(document) if strict else []
             continue
-        one, wrong = read_as(document)
+        one, wrong = memo["object"]
         problems += wrong
         if one is None:
             continue
         key = key_of(document)
         if isinstance(one, Scenario):
             problems += _rehearse(one, str(key), strict, whole=not _errors(wrong))
-        problems += _place(found, key, one)
-    objects = tuple(found.values())
+        if key in found or isinstance(one, (Topology, Scenario)):
+            problems += _place(found, key, one)
+        else:
+            found[key] = one
+    of: defaultdict[type, list[Any]] = defaultdict(list)
+    for one in found.values():
+        of[type(one)].append(one)
     objects_found = Objects(
-        namespaces=_namespaces(objects),
-        nodes=_of(objects, Node),
-        pods=_of(objects, Pod),
-        workloads=_of(objects, Workload),
-        services=_of(objects, Service),
-        policies=_of(objects, NetworkPolicy),
-        topology=next(iter(_of(objects, Topology)), None),
-        scenarios=_of(objects, Scenario),
+        namespaces=_namespaces(of[Namespace], (one for one in found.values() if type(one) in _NAMESPACED)),
+        nodes=tuple(of[Node]),
+        pods=tuple(of[Pod]),
+        workloads=tuple(of[Workload]),
+        services=tuple(of[Service]),
+        policies=tuple(of[NetworkPolicy]),
+        topology=next(iter(of[Topology]), None),
+        scenarios=tuple(of[Scenario]),
         skipped=dict(skipped),
         documents=given,
-        pod_labels={one.meta.key: one.labels for one in _of(objects, pods.PodLabels)},
+        pod_labels={one.meta.key: one.labels for one in of[pods.PodLabels]},
     )
     return objects_found, problems
 
@@ -154,12 +160,12 @@ def _place(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
     Scenarios are not applied but run, each for itself: they may share a name.
     """
     if isinstance(one, Scenario):
-        found[replace(key, namespace=f"{len(found)}")] = one
+        found[key._replace(namespace=f"{len(found)}")] = one
         return []
     earlier = found.pop(key, None) if key.name else None
     problems = []
     if isinstance(one, Topology):
-        earlier = earlier or next(iter(_of(found.values(), Topology)), None)
+        earlier = earlier or next((other for other in found.values() if isinstance(other, Topology)), None)
         if earlier is not None:
             message = f"a second Topology: the first is at {_where(earlier.source)}"
             problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
@@ -174,15 +180,14 @@ def _where(source: Source) -> str:
     return f"{source.file}:{source.line()}"
 
 
-def _of(objects: Iterable[Any], kind: type[_T]) -> tuple[_T, ...]:
-    return tuple(one for one in objects if isinstance(one, kind))
+_NAMESPACED = (Pod, Workload, Service, NetworkPolicy)
 
 
-def _namespaces(objects: Sequence[Any]) -> tuple[Namespace, ...]:
+def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> tuple[Namespace, ...]:
     """Return the namespaces that are declared, then those that are only used, in order."""
-    found = {one.meta.name: one for one in _of(objects, Namespace)}
-    for one in objects:
-        if isinstance(one, (Pod, Workload, Service, NetworkPolicy)) and one.meta.namespace not in found:
+    found = {one.meta.name: one for one in declared}
+    for one in users:
+        if one.meta.namespace not in found:
             found[one.meta.namespace] = core.undeclared_namespace(one.meta.namespace, one.source)
     return tuple(found.values())
 

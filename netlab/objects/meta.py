@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netlab.objects import names
 from netlab.objects.fields import Fields, Report, duplicates, invalid, printable, required
@@ -20,8 +20,7 @@ OBJECT_META = (
 CLUSTER_SCOPED = frozenset({"Namespace", "Node", "Topology", "Scenario"})
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What makes two documents the same object."""
 
     api_version: str
@@ -36,6 +35,13 @@ class Key:
 
 def key_of(document: Document) -> Key:
     """Return a document's key, before anything in it was checked; what is missing or mistyped is empty."""
+    key: Key | None = document.memo.get("key")
+    if key is None:
+        key = document.memo["key"] = _key_of(document)
+    return key
+
+
+def _key_of(document: Document) -> Key:
     metadata = document.data.get("metadata")
     found = metadata if isinstance(metadata, dict) else {}
     name, namespace = (value if isinstance(value := found.get(n), str) else "" for n in ("name", "namespace"))

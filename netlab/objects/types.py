@@ -63,12 +63,14 @@ class Document:
     """One object as it was written: the plain data, after ``kind: List`` was unpacked, and where it stands.
 
     ``duplicates`` lists the fields that were written twice, with the line of the later one, which ``data`` holds.
-    ``data`` is shared by whatever an alias repeats: treat it as immutable.
+    ``data`` is shared by whatever an alias repeats: treat it as immutable. ``memo`` keeps what was read out of it, so
+    that an object which stays as it is while others change is read once.
     """
 
     data: Mapping[str, Any]
     source: Source
     duplicates: tuple[tuple[str, int], ...] = ()
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def kind(self) -> str:

@@ -35,6 +35,9 @@ Fault = Callable[..., Any]
 
 def first_found(names: tuple[JudgeName, ...], cases: list[Case] = CASES) -> Disagreement | None:
     """Return the first disagreement on the selection of cases."""
+    # What a document was read as is kept with it, and a fault of reading changes that.
+    for document in (document for case in cases for stage in case.stages for document in stage.documents):
+        document.memo.clear()
     with judges(names) as panel:
         found = (wrong for result in run(cases, panel) for wrong in result.disagreements)
         return next(found, None)

@@ -89,11 +89,13 @@ def pod_addresses(
     nodes: Mapping[str, str],
     prefixes: Mapping[str, Mapping[str, tuple[Prefix, ...]]],
     keep: Mapping[str, Placement],
+    others: Mapping[str, Mapping[Address, str]] | None = None,
 ) -> tuple[dict[str, tuple[Address, ...]], list[Problem]]:
     """Return every pod's addresses, one per IP family of its network; ``nodes`` has each pod's node.
 
     Addresses that an exported pod states come first, then those that ``keep`` has, then the lowest free one. A
-    bridge network's nodes share one prefix, and so one pool: an address of a network names one pod.
+    bridge network's nodes share one prefix, and so one pool: an address of a network names one pod. ``others`` has, by
+    network, the addresses that pods have besides, and whose they are.
     """
     found: dict[str, dict[int, Address]] = {pod.ref: {} for pod, _ in pods}
     pools: dict[tuple[str, Prefix], _Pool] = {}
@@ -101,7 +103,10 @@ def pod_addresses(
 
     def pools_of(pod: PodDraft, network: TopologyNetwork) -> list[_Pool]:
         parts = prefixes[nodes[pod.ref]].get(network.name, ())
-        return [pools.setdefault((network.name, part), _Pool(network, part)) for part in parts]
+        for part in parts:
+            if (network.name, part) not in pools:
+                pools[network.name, part] = _Pool(network, part, (others or {}).get(network.name, {}))
+        return [pools[network.name, part] for part in parts]
 
     for pod, network in pods:
         for pool in pools_of(pod, network):
@@ -141,11 +146,11 @@ def pod_addresses(
 class _Pool:
     """The addresses of one prefix, less its first (the network), second (the gateway) and last (the broadcast)."""
 
-    def __init__(self, network: TopologyNetwork, prefix: Prefix) -> None:
+    def __init__(self, network: TopologyNetwork, prefix: Prefix, others: Mapping[Address, str]) -> None:
         self.network = network
         self.prefix = prefix
         self.family = prefix.version
-        self.taken: dict[Address, str] = {}
+        self.taken = {a: ref for a, ref in others.items() if a.version == prefix.version and a in prefix}
         self.unserved = 0
         self._first = int(prefix.network_address) + 2
         self._last = int(prefix.broadcast_address) - 1

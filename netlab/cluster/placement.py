@@ -11,15 +11,19 @@ from netlab.errors import Problem
 
 
 def place(
-    pods: Sequence[PodDraft], nodes: Sequence[NodeDraft], keep: Mapping[str, Placement]
+    pods: Sequence[PodDraft],
+    nodes: Sequence[NodeDraft],
+    keep: Mapping[str, Placement],
+    others: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, str], list[Problem]]:
     """Return the node of every pod by its reference; pods that fit on no node are left out, with a problem each.
 
     Pods with a nodeName come first, then those that ``keep`` has on a node that still admits them, then the rest in
-    order, each to the admissible node with the fewest pods; the earlier node wins a tie.
+    order, each to the admissible node with the fewest pods; the earlier node wins a tie. ``others`` counts the pods
+    that are on the nodes besides.
     """
     by_name = {node.name: node for node in nodes}
-    load = dict.fromkeys(by_name, 0)
+    load = {**dict.fromkeys(by_name, 0), **(others or {})}
     placed: dict[str, str] = {}
     problems: list[Problem] = []
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from netlab.cluster.addresses import node_prefixes, pod_addresses
 from netlab.cluster.nodes import node_drafts, underlay_addresses
@@ -12,8 +13,9 @@ from netlab.cluster.published import unpublishable
 from netlab.cluster.types import Attachment, Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.types import Address, Objects, Topology, TopologyNetwork
+from netlab.objects.types import Address, NetworkPolicy, Objects, Service, Topology, TopologyNetwork
 
+_Named = TypeVar("_Named", NetworkPolicy, Service)
 NETWORK_ANNOTATION = "netlab/network"
 
 
@@ -37,7 +39,7 @@ def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cl
     problems += more
     node_of, more = place(drafts, nodes, keep)
     problems += more
-    attached, more = _attach(topology, drafts)
+    attached, more = attach(topology, drafts)
     problems += more
 
     problems += unpublishable(drafts, node_of, attached)
@@ -53,17 +55,17 @@ def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cl
         networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
         nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
         hosts=tuple(sorted((Host(h.name, h.addresses) for h in topology.hosts), key=_by_name)),
-        namespaces=_namespaces(objects),
-        pods=tuple(sorted((_pod(d, node_of[d.ref], attached, pod_ips, underlay) for d in drafts), key=_by_key)),
-        policies=tuple(sorted(objects.policies, key=lambda p: (p.meta.namespace, p.meta.name))),
-        services=tuple(sorted(objects.services, key=lambda s: (s.meta.namespace, s.meta.name))),
+        namespaces=namespaces(objects),
+        pods=tuple(sorted((made(d, node_of[d.ref], attached, pod_ips, underlay) for d in drafts), key=by_key)),
+        policies=by_namespace(objects.policies),
+        services=by_namespace(objects.services),
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
         policy=topology.policy,
     )
 
 
-def _attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork], list[Problem]]:
+def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork], list[Problem]]:
     """Return the network of every pod that is on one, by the pod's reference."""
     networks = {network.name: network for network in topology.networks}
     attached: dict[str, TopologyNetwork] = {}
@@ -80,13 +82,14 @@ def _attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, Topol
     return attached, problems
 
 
-def _pod(
+def made(
     draft: PodDraft,
     node: str,
     attached: Mapping[str, TopologyNetwork],
     pod_ips: Mapping[str, tuple[Address, ...]],
     underlay: Mapping[str, tuple[Address, ...]],
 ) -> Pod:
+    """Return the pod that a draft has become, once its node, network and addresses are known."""
     network = attached.get(draft.ref)
     attachment: Attachment = "host" if draft.spec.host_network else network.mode if network else "none"
     return Pod(
@@ -104,7 +107,7 @@ def _pod(
     )
 
 
-def _namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
+def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
     """Return the labels of every namespace that is declared or used; each has the label that every namespace gets."""
     kinds = (objects.pods, objects.workloads, objects.services, objects.policies)
     labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in kind}
@@ -112,9 +115,14 @@ def _namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
     return {name: {**labels[name], NAMESPACE_LABEL: name} for name in sorted(labels)}
 
 
+def by_namespace(objects: Iterable[_Named]) -> tuple[_Named, ...]:
+    """Return NetworkPolicies or Services in order."""
+    return tuple(sorted(objects, key=lambda one: (one.meta.namespace, one.meta.name)))
+
+
 def _by_name(named: Node | Host) -> str:
     return named.name
 
 
-def _by_key(pod: Pod) -> tuple[str, str]:
+def by_key(pod: Pod) -> tuple[str, str]:
     return pod.namespace, pod.name

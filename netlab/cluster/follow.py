@@ -1,0 +1,153 @@
+"""The next cluster, from one that is known and a small change: what ``resolve`` would say, without asking all of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from operator import is_
+from typing import TypeVar
+
+from netlab.cluster.addresses import pod_addresses
+from netlab.cluster.nodes import NodeDraft, node_drafts
+from netlab.cluster.placement import place
+from netlab.cluster.pods import PodDraft, pod_drafts
+from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces
+from netlab.cluster.types import Cluster, Placement, Pod
+from netlab.objects.types import Address, Objects, Topology
+
+_T = TypeVar("_T")
+
+
+def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
+    """Return what ``resolve`` makes of ``new`` when the pods of ``cluster`` stay where they are.
+
+    ``cluster`` is what was made of ``old``. None means that only ``resolve`` can say: when nodes or networks change,
+    when pods publish ports, state addresses or are owned by others, and when anything is wrong.
+    """
+    if old.topology != new.topology or old.nodes != new.nodes:
+        return None
+    gone = Objects(pods=_others(old.pods, new.pods), workloads=_others(old.workloads, new.workloads))
+    come = Objects(
+        pods=_others(new.pods, old.pods),
+        workloads=_others(new.workloads, old.workloads),
+        pod_labels=new.pod_labels,
+    )
+    if gone.pods or gone.workloads or come.pods or come.workloads:
+        moved = _exchange(cluster, gone, come, new)
+        if moved is None:
+            return None
+        cluster = moved
+    relabelled = _relabelled(cluster, old, new)
+    if relabelled is None:
+        return None
+    return replace(
+        cluster,
+        pods=relabelled,
+        namespaces=namespaces(new),
+        policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
+        services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
+    )
+
+
+def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> Cluster | None:
+    """Take the pods of what went out of the cluster, and put those of what came in; what changed did both."""
+    if _owned(gone) or _owned(come) or ((gone.workloads or come.workloads) and _owned(new)):
+        return None
+    topology = new.topology or Topology()
+    nodes = node_drafts(topology, new.nodes)
+    out, over, _ = pod_drafts(gone, nodes)
+    drafts, finished, problems = pod_drafts(come, nodes)
+    if problems or any(draft.addresses or _publishes(draft) for draft in drafts):
+        return None
+    pods = list(cluster.pods)
+    before: dict[str, Pod] = {}
+    for draft in out:
+        index = _index(pods, draft.meta.namespace, draft.meta.name)
+        if index is None:
+            return None
+        before[draft.ref] = pods.pop(index)
+    over_now = {*cluster.finished} - {*over}
+    if any(_index(pods, d.meta.namespace, d.meta.name) is not None or d.ref in over_now for d in drafts):
+        return None
+    added = _settle(cluster, topology, nodes, drafts, before, pods)
+    if added is None:
+        return None
+    for pod in added:
+        pods.insert(bisect_left(pods, by_key(pod), key=by_key), pod)
+    return replace(cluster, pods=tuple(pods), finished=tuple(sorted({*over_now, *finished})))
+
+
+def _settle(
+    cluster: Cluster,
+    topology: Topology,
+    nodes: Sequence[NodeDraft],
+    drafts: Sequence[PodDraft],
+    before: Mapping[str, Pod],
+    others: Collection[Pod],
+) -> list[Pod] | None:
+    """Give new pods their nodes and addresses beside the others; those that were there before keep them."""
+    keep = {ref: Placement(pod.node, pod.addresses) for ref, pod in before.items()}
+    node_of, unplaced = place(drafts, nodes, keep, Counter(pod.node for pod in others))
+    attached, unattached = attach(topology, list(drafts))
+    if unplaced or unattached:
+        return None
+    own = [(draft, attached[draft.ref]) for draft in drafts if draft.ref in attached]
+    used = {network.name for _, network in own}
+    taken: dict[str, dict[Address, str]] = {name: {} for name in used}
+    for pod in others:
+        if pod.network in used:
+            taken[pod.network].update((address, pod.ref) for address in pod.addresses)
+    prefixes = {node.name: node.pod_cidrs for node in cluster.nodes}
+    pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, taken)
+    if unserved:
+        return None
+    underlay = {node.name: node.addresses for node in cluster.nodes}
+    return [made(draft, node_of[draft.ref], attached, pod_ips, underlay) for draft in drafts]
+
+
+def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...] | None:
+    """Return the cluster's pods, with the labels that were changed on single pods of workloads."""
+    changed = [
+        ref
+        for ref in dict.fromkeys((*old.pod_labels, *new.pod_labels))
+        if old.pod_labels.get(ref) != new.pod_labels.get(ref)
+    ]
+    if not changed:
+        return cluster.pods
+    templates = {f"{w.kind} {w.meta.key}": w.template_meta.labels for w in new.workloads}
+    pods = list(cluster.pods)
+    for ref in changed:
+        index = _index(pods, *ref.split("/"))
+        if index is None:
+            continue
+        if pods[index].workload not in templates or _owned(new):
+            return None
+        labels = {**templates[pods[index].workload], **new.pod_labels.get(ref, {})}
+        pods[index] = replace(pods[index], labels={k: v for k, v in labels.items() if v is not None})
+    return tuple(pods)
+
+
+def _owned(of: Objects) -> bool:
+    """Say whether something made one of the objects: then who makes which pods is a question to all of them."""
+    return any(pod.meta.owner for pod in of.pods) or any(workload.meta.owner for workload in of.workloads)
+
+
+def _publishes(draft: PodDraft) -> bool:
+    return any(port.host_port for port in draft.spec.ports)
+
+
+def _index(pods: Sequence[Pod], namespace: str, name: str) -> int | None:
+    """Return where a pod stands among sorted ones, None where it does not."""
+    index = bisect_left(pods, (namespace, name), key=by_key)
+    return index if index < len(pods) and by_key(pods[index]) == (namespace, name) else None
+
+
+def _same(these: Sequence[object], those: Sequence[object]) -> bool:
+    return len(these) == len(those) and all(map(is_, these, those))
+
+
+def _others(these: Iterable[_T], those: Iterable[_T]) -> tuple[_T, ...]:
+    known = set(map(id, those))
+    return tuple(one for one in these if id(one) not in known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -12,6 +13,8 @@ from ipaddress import IPv4Address
 
 from benchmarks import machine, private, wire
 from benchmarks.pods import CLIENTS, SERVERS
+from netlab.kernel.netlink import Netlink
+from netlab.kernel.rtnl import read_links
 
 _GATEWAYS = bytes((169, 254, 1, 1)), bytes((169, 254, 2, 1))
 _OUT, _IN = b"\x0a\x5d\0\0\0\1", b"\x0a\x5d\0\0\0\2"
@@ -46,6 +49,10 @@ class Router:
                 requests.append(wire.route(2 + index, gateway, prefix.network_address.packed, prefix.prefixlen))
             here.send(requests)
             here.close()
+            for fd in (self._router, *self._ends):
+                private.join(fd)
+                _settle()
+            private.join(self._router)
             self.load_seconds = self._load(ruleset)
 
     def push(self, flows: Sequence[Flow]) -> float:
@@ -112,6 +119,16 @@ class Router:
             with open("/proc/thread-self/net/dev") as file:
                 line = next(line for line in file if line.strip().startswith("end:"))
         return int(line.split(":")[1].split()[1])
+
+
+def _settle() -> None:
+    """Return when the links of this namespace carry traffic: until its link watch ran, the kernel drops it silently."""
+    with contextlib.closing(Netlink()) as netlink:
+        for _ in range(5000):
+            if all(found.ready for found in read_links(netlink) if found.link.up):
+                return
+            time.sleep(0.001)
+    raise TimeoutError("the links of the router never carried traffic")
 
 
 def _frame(flow: Flow) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from netlab.cluster.nodes import NodeDraft, topology_problem
@@ -89,13 +89,13 @@ def pod_addresses(
     nodes: Mapping[str, str],
     prefixes: Mapping[str, Mapping[str, tuple[Prefix, ...]]],
     keep: Mapping[str, Placement],
-    others: Mapping[str, Mapping[Address, str]] | None = None,
+    others: Mapping[tuple[str, int], Collection[int]] | None = None,
 ) -> tuple[dict[str, tuple[Address, ...]], list[Problem]]:
     """Return every pod's addresses, one per IP family of its network; ``nodes`` has each pod's node.
 
     Addresses that an exported pod states come first, then those that ``keep`` has, then the lowest free one. A
     bridge network's nodes share one prefix, and so one pool: an address of a network names one pod. ``others`` has, by
-    network, the addresses that pods have besides, and whose they are.
+    network and IP family, the addresses that pods have besides, as numbers.
     """
     found: dict[str, dict[int, Address]] = {pod.ref: {} for pod, _ in pods}
     pools: dict[tuple[str, Prefix], _Pool] = {}
@@ -105,7 +105,7 @@ def pod_addresses(
         parts = prefixes[nodes[pod.ref]].get(network.name, ())
         for part in parts:
             if (network.name, part) not in pools:
-                pools[network.name, part] = _Pool(network, part, (others or {}).get(network.name, {}))
+                pools[network.name, part] = _Pool(network, part, (others or {}).get((network.name, part.version), ()))
         return [pools[network.name, part] for part in parts]
 
     for pod, network in pods:
@@ -146,15 +146,17 @@ def pod_addresses(
 class _Pool:
     """The addresses of one prefix, less its first (the network), second (the gateway) and last (the broadcast)."""
 
-    def __init__(self, network: TopologyNetwork, prefix: Prefix, others: Mapping[Address, str]) -> None:
+    def __init__(self, network: TopologyNetwork, prefix: Prefix, others: Collection[int]) -> None:
         self.network = network
         self.prefix = prefix
         self.family = prefix.version
-        self.taken = {a: ref for a, ref in others.items() if a.version == prefix.version and a in prefix}
+        self.taken: dict[Address, str] = {}
         self.unserved = 0
         self._first = int(prefix.network_address) + 2
         self._last = int(prefix.broadcast_address) - 1
         self._next = self._first
+        # Numbers, as the hash of an address costs ten times theirs.
+        self._numbers = set(others)
 
     def first_held(self, addresses: Iterable[Address]) -> Address | None:
         """Return the first of the addresses that a pod may have from here, taken or not."""
@@ -162,16 +164,17 @@ class _Pool:
 
     def take(self, address: Address, owner: str) -> Address:
         self.taken[address] = owner
+        self._numbers.add(int(address))
         return address
 
     def draw(self, owner: str) -> Address | None:
         """Take the lowest free address; count the pod as unserved when there is none."""
         kind = type(self.prefix.network_address)
         while self._next <= self._last:
-            address = kind(self._next)
+            number = self._next
             self._next += 1
-            if address not in self.taken:
-                return self.take(address, owner)
+            if number not in self._numbers:
+                return self.take(kind(number), owner)
         self.unserved += 1
         return None
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from operator import is_
+from operator import attrgetter, is_
 from typing import TypeVar
 
 from netlab.cluster.addresses import pod_addresses
@@ -15,9 +15,10 @@ from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces
 from netlab.cluster.types import Cluster, Placement, Pod
-from netlab.objects.types import Address, Objects, Topology
+from netlab.objects.types import Objects, Topology
 
 _T = TypeVar("_T")
+_NAMESPACED = ("namespaces", "pods", "workloads", "services", "policies")
 
 
 def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
@@ -42,10 +43,11 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
     relabelled = _relabelled(cluster, old, new)
     if relabelled is None:
         return None
+    same = [_same(getattr(old, kind), getattr(new, kind)) for kind in _NAMESPACED]
     return replace(
         cluster,
         pods=relabelled,
-        namespaces=namespaces(new),
+        namespaces=cluster.namespaces if all(same) else namespaces(new),
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
     )
@@ -89,16 +91,16 @@ def _settle(
 ) -> list[Pod] | None:
     """Give new pods their nodes and addresses beside the others; those that were there before keep them."""
     keep = {ref: Placement(pod.node, pod.addresses) for ref, pod in before.items()}
-    node_of, unplaced = place(drafts, nodes, keep, Counter(pod.node for pod in others))
+    node_of, unplaced = place(drafts, nodes, keep, Counter(map(attrgetter("node"), others)))
     attached, unattached = attach(topology, list(drafts))
     if unplaced or unattached:
         return None
     own = [(draft, attached[draft.ref]) for draft in drafts if draft.ref in attached]
-    used = {network.name for _, network in own}
-    taken: dict[str, dict[Address, str]] = {name: {} for name in used}
-    for pod in others:
-        if pod.network in used:
-            taken[pod.network].update((address, pod.ref) for address in pod.addresses)
+    taken = {
+        (network, family): {int(a) for p in others if p.network == network for a in p.addresses if a.version == family}
+        for network in {network.name for _, network in own}
+        for family in cluster.families
+    }
     prefixes = {node.name: node.pod_cidrs for node in cluster.nodes}
     pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, taken)
     if unserved:
@@ -116,15 +118,17 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
     ]
     if not changed:
         return cluster.pods
-    templates = {f"{w.kind} {w.meta.key}": w.template_meta.labels for w in new.workloads}
+    if _owned(new):
+        return None
     pods = list(cluster.pods)
     for ref in changed:
         index = _index(pods, *ref.split("/"))
         if index is None:
             continue
-        if pods[index].workload not in templates or _owned(new):
+        workload = next((w for w in new.workloads if f"{w.kind} {w.meta.key}" == pods[index].workload), None)
+        if workload is None:
             return None
-        labels = {**templates[pods[index].workload], **new.pod_labels.get(ref, {})}
+        labels = {**workload.template_meta.labels, **new.pod_labels.get(ref, {})}
         pods[index] = replace(pods[index], labels={k: v for k, v in labels.items() if v is not None})
     return tuple(pods)
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
-from netlab.cluster import Cluster, Endpoint, Placement, Pod, resolve
+from netlab.cluster import Cluster, Endpoint, Placement, Pod, follow, resolve
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference
-from netlab.dataplane.rulesets import rulesets
+from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import InputError, KernelError, UsageError
 from netlab.kernel import netns, privilege
@@ -32,7 +32,7 @@ from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.probe import Measurement, measure
-from netlab.ruleset import Ruleset
+from netlab.ruleset import Compiler, Ruleset, Transaction, differences
 
 if TYPE_CHECKING:
     from netlab.lab.trace import Trace
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _State:
-    """A lab's cluster with all that follows from it."""
+    """A lab's input and cluster, with all that follows from them. ``compiler`` goes from one state to the next."""
 
+    objects: Objects
     cluster: Cluster
     rulesets: Mapping[str, Ruleset]
+    compiler: Compiler
 
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
@@ -52,11 +54,26 @@ class _State:
 
     def wired_as(self, other: _State) -> bool:
         """Say whether both have the same machines with the same addresses: then their namespaces are the same."""
-        return _wiring(self.cluster) == _wiring(other.cluster)
+        return _same_wiring(self.cluster, other.cluster)
 
     @classmethod
-    def of(cls, cluster: Cluster) -> _State:
-        return cls(cluster, rulesets(cluster))
+    def of(cls, objects: Objects, cluster: Cluster, compiler: Compiler | None = None) -> _State:
+        compiler = compiler or new_compiler()
+        return cls(objects, cluster, compiler.compile(cluster), compiler)
+
+    @classmethod
+    def of_record(cls, record: Record) -> _State:
+        """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
+        objects = _decoded(record.documents)
+        return cls.of(objects, replace(resolve(objects, record.placement), name=record.lab))
+
+    def after(self, documents: Sequence[Document]) -> _State:
+        """Return the state with other documents, in which the pods of this one stay; raises InputError."""
+        objects = _decoded(documents)
+        cluster = follow(self.cluster, self.objects, objects)
+        if cluster is None:
+            cluster = replace(resolve(objects, _placement(self.cluster)), name=self.cluster.name)
+        return _State.of(objects, cluster, self.compiler)
 
 
 class Lab:
@@ -97,28 +114,27 @@ class Lab:
         privilege.enter()
         sweep()
         with records.lock(cluster.name).held():
+            started = time.monotonic()
             old = records.load(cluster.name)
             if old is None:
-                return cls._build(cluster, objects.documents, kernel)
-            lab = cls(old, _State.of(_cluster_of(old)), kernel)
-            return lab, lab._converge(_State.of(cluster), objects.documents, read=True)
+                return cls._build(_State.of(objects, cluster), kernel, started)
+            lab = cls(old, _State.of_record(old), kernel)
+            return lab, lab._converge(_State.of(objects, cluster), read=True, started=started)
 
     @classmethod
-    def _build(cls, cluster: Cluster, documents: Sequence[Document], kernel: Kernel | None) -> tuple[Lab, Changes]:
-        started = time.monotonic()
-        state = _State.of(cluster)
-        lab = cls(_record_of(state, documents, ready=False), state, kernel)
+    def _build(cls, state: _State, kernel: Kernel | None, started: float) -> tuple[Lab, Changes]:
+        lab = cls(_record_of(state, ready=False), state, kernel)
         records.save(lab._record)
         try:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
             records.save(lab._record)
         except BaseException:
-            remove_everything(cluster.name)
+            remove_everything(state.cluster.name)
             raise
         nodes = len(state.rulesets)
         elapsed = time.monotonic() - started
-        return lab, Changes(compare((), documents), tuple(steps), replaced=nodes, seconds=elapsed)
+        return lab, Changes(compare((), state.objects.documents), tuple(steps), replaced=nodes, seconds=elapsed)
 
     @classmethod
     def open(cls, name: str = "") -> Lab:
@@ -140,7 +156,7 @@ class Lab:
             raise UsageError(f"no lab {name!r} is running{known}")
         if not record.ready:
             raise UsageError(f"lab {name} is half-built or half-changed; netlab up repairs it, netlab down removes it")
-        return cls(record, _State.of(_cluster_of(record)))
+        return cls(record, _State.of_record(record))
 
     @staticmethod
     def names() -> list[str]:
@@ -172,9 +188,8 @@ class Lab:
 
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
         with self._held():
-            documents = tuple(edit(self._record.documents))
-            state = _State.of(_cluster_of(replace(self._record, documents=documents)))
-            return self._converge(state, documents, read=False)
+            started = time.monotonic()
+            return self._converge(self._state.after(edit(self._record.documents)), read=False, started=started)
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
@@ -184,27 +199,24 @@ class Lab:
             if now is None:
                 raise UsageError(f"lab {self.name} is gone")
             if now != self._record:
-                self._record, self._state = now, _State.of(_cluster_of(now))
+                self._record, self._state = now, _State.of_record(now)
             yield
 
-    def _converge(self, state: _State, documents: Sequence[Document], *, read: bool) -> Changes:
+    def _converge(self, state: _State, *, read: bool, started: float) -> Changes:
         """Bring what runs to ``state``; on failure back to what it was."""
-        started = time.monotonic()
         before, old_record = self._state, self._record
+        rewired = read or not state.wired_as(before)
         if read:
             have = {name: self._read(space) for name, space in before.namespaces.items() if self._kernel.exists(name)}
             step = difference(have, state.namespaces, before.namespaces)
-        elif state.wired_as(before):
-            step = Difference()
         else:
-            step = difference(before.namespaces, state.namespaces)
-        scripts = self._scripts(before if not read else None, state, step)
-        elements = sum(before.rulesets[n].count(r) for n, r in state.rulesets.items() if n in before.rulesets)
+            step = difference(before.namespaces, state.namespaces) if rewired else Difference()
+        transactions = self._transactions(state, step, read=read)
+        scripts = {node: transaction.text for node, transaction in transactions.items()}
+        documents = state.objects.documents
         objects = compare(old_record.documents, documents)
-        if not read and state.wired_as(before):
-            new_record = replace(old_record, documents=tuple(documents), ready=True)
-        else:
-            new_record = _record_of(state, documents, ready=True)
+        kept = replace(old_record, documents=documents, ready=True)
+        new_record = _record_of(state, ready=True) if rewired else kept
         acts = bool(step or scripts or not old_record.ready)
         if acts:
             everything = tuple(sorted({*old_record.namespaces, *new_record.namespaces}))
@@ -218,12 +230,11 @@ class Lab:
         if acts or new_record != old_record:
             records.save(new_record)
         self._record, self._state = new_record, state
-        replaced = sum(script == state.rulesets[node].text() for node, script in scripts.items())
         return Changes(
             objects,
             tuple(step.lines()),
-            elements if scripts else 0,
-            replaced,
+            sum(transaction.elements for transaction in transactions.values()),
+            sum(transaction.whole for transaction in transactions.values()),
             time.monotonic() - started,
         )
 
@@ -236,22 +247,15 @@ class Lab:
             self._carry_out(step, {n: r.text() for n, r in before.rulesets.items()}, before)
             records.save(old_record)
 
-    def _scripts(self, before: _State | None, state: _State, step: Difference) -> dict[str, str]:
-        """Return the nft script of every node that needs one; ``before`` None compares with what the kernel has."""
-        scripts: dict[str, str] = {}
+    def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
+        """Return the nft transaction of every node that needs one; ``read`` looks at what the kernel has."""
+        before = self._state.rulesets
+        found = {node: one for node, one in differences(before, state.rulesets).items() if one.text}
         for node, ruleset in state.rulesets.items():
             space = names.node_namespace(self.name, node)
-            if space in step.create:
-                scripts[node] = ruleset.text()
-            elif before is not None:
-                script = before.rulesets[node].difference(ruleset)
-                if script:
-                    scripts[node] = script
-            elif not self._kernel.holds(space, self._state.rulesets[node].text()):
-                scripts[node] = ruleset.text()
-            elif script := self._state.rulesets[node].difference(ruleset):
-                scripts[node] = script
-        return scripts
+            if space in step.create or (read and not self._kernel.holds(space, before[node].text())):
+                found[node] = Transaction(ruleset.text(), found[node].elements if node in found else 0, whole=True)
+        return found
 
     def _carry_out(self, step: Difference, scripts: Mapping[str, str] | None, state: _State | None = None) -> list[str]:
         """Do what a difference says. Links that go, go before their rules; links that come, come after them."""
@@ -360,27 +364,40 @@ def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
         lab.down()
 
 
-def _cluster_of(record: Record) -> Cluster:
-    """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
-    objects, problems = decode(record.documents)
+def _decoded(documents: Sequence[Document]) -> Objects:
+    """Return what a lab's documents say; raises InputError."""
+    objects, problems = decode(documents)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
-    return replace(resolve(objects, record.placement), name=record.lab)
+    return objects
 
 
-def _wiring(cluster: Cluster) -> tuple[object, ...]:
-    """Return all of a cluster that namespaces, links, addresses and routes depend on: no labels, no policies."""
-    pods = [(p.ref, p.node, p.attachment, p.network, p.addresses, p.ports) for p in cluster.pods]
+def _same_wiring(one: Cluster, other: Cluster) -> bool:
+    """Compare all that namespaces, links, addresses and routes depend on: no labels, no policies."""
+    if one.pods is not other.pods and len(one.pods) != len(other.pods):
+        return False
+    pods = all(a is b or _wiring(a) == _wiring(b) for a, b in zip(one.pods, other.pods, strict=True))
+    return pods and _frame(one) == _frame(other)
+
+
+def _wiring(pod: Pod) -> tuple[object, ...]:
+    return pod.ref, pod.node, pod.attachment, pod.network, pod.addresses, pod.ports
+
+
+def _frame(cluster: Cluster) -> tuple[object, ...]:
     nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
-    return cluster.name, cluster.networks, nodes, cluster.hosts, pods, cluster.underlay_cidrs
+    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs
 
 
-def _record_of(state: _State, documents: Sequence[Document], *, ready: bool) -> Record:
-    placement = {pod.ref: Placement(pod.node, pod.addresses) for pod in state.cluster.pods}
+def _placement(cluster: Cluster) -> dict[str, Placement]:
+    return {pod.ref: Placement(pod.node, pod.addresses) for pod in cluster.pods}
+
+
+def _record_of(state: _State, *, ready: bool) -> Record:
     return Record(
         state.cluster.name,
-        tuple(documents),
-        placement,
+        state.objects.documents,
+        _placement(state.cluster),
         tuple(sorted(state.namespaces)),
         ready,
         privilege.boot_id(),

@@ -71,18 +71,19 @@ def relabel(documents: Iterable[Document], change: LabelChange) -> list[Document
         return _relabel_namespace(found, change)
     namespace, _, name = change.name.rpartition("/")
     namespace = namespace or DEFAULT_NAMESPACE
-    for index, document in enumerate(found):
-        key = key_of(document)
-        if (key.kind, key.namespace, key.name) == ("Pod", namespace, name):
-            found[index] = _labelled(document, change.labels)
-            return found
+    index = {key_of(document): place for place, document in enumerate(found)}
+    own = index.get(Key("v1", "Pod", namespace, name))
+    if own is not None:
+        found[own] = _labelled(found[own], change.labels)
+        return found
     pod = _workload_pod(found, namespace, name)
     if pod is None:
         raise UsageError(f"pod {namespace}/{name} does not exist")
-    for document in found:
-        if key_of(document) == Key(NETLAB_VERSION, POD_LABELS, namespace, pod):
-            return apply(found, [_pod_labels(namespace, pod, {**document.data["labels"], **change.labels})])
-    return [*found, _pod_labels(namespace, pod, change.labels)]
+    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, pod))
+    if before is None:
+        return [*found, _pod_labels(namespace, pod, change.labels)]
+    found[before] = _pod_labels(namespace, pod, {**found[before].data["labels"], **change.labels})
+    return found
 
 
 def _pod_labels(namespace: str, pod: str, labels: Mapping[str, str | None]) -> Document:

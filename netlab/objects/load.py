@@ -75,19 +75,18 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
     skipped: Counter[str] = Counter()
     found: dict[Key, Any] = {}
     for document in given:
-        memo = document.memo
-        if "object" not in memo:
-            read_as = _decoder(document)
-            memo["object"] = None if read_as is None else read_as(document)
-        if memo["object"] is None:
-            skipped[document.kind] += 1
-            problems += _unread(document) if strict else []
-            continue
-        one, wrong = memo["object"]
-        problems += wrong
+        try:
+            key, one, wrong = document.memo["object"]
+        except KeyError:
+            key, one, wrong = document.memo["object"] = _decoded(document)
         if one is None:
+            if wrong is None:
+                skipped[document.kind] += 1
+                wrong = _unread(document) if strict else []
+            problems += wrong
             continue
-        key = key_of(document)
+        if wrong:
+            problems += wrong
         if isinstance(one, Scenario):
             problems += _rehearse(one, str(key), strict, whole=not _errors(wrong))
         if key in found or isinstance(one, (Topology, Scenario)):
@@ -114,6 +113,12 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
 
 
 _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
+
+
+def _decoded(document: Document) -> tuple[Key, Any, list[Problem] | None]:
+    """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
+    read_as = _decoder(document)
+    return (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
 
 
 def _decoder(document: Document) -> _Decoder | None:

@@ -2,7 +2,7 @@
 
 from netlab.ruleset.antispoof import Port
 from netlab.ruleset.compile import Compiler, compile_rulesets
-from netlab.ruleset.difference import count, difference, differences
+from netlab.ruleset.difference import Transaction, difference, differences
 from netlab.ruleset.elements import Element, Set, Table
 from netlab.ruleset.nftables import Ruleset
 
@@ -13,8 +13,8 @@ __all__ = [
     "Ruleset",
     "Set",
     "Table",
+    "Transaction",
     "compile_rulesets",
-    "count",
     "difference",
     "differences",
 ]

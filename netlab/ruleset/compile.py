@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import permutations
 
@@ -15,11 +16,11 @@ from netlab.ruleset.classes import Classes, Found, PolicyClass
 from netlab.ruleset.comments import listing, sentence
 from netlab.ruleset.elements import Element, Table
 from netlab.ruleset.identities import Identities, Signatures
-from netlab.ruleset.nftables import Ruleset
+from netlab.ruleset.nftables import Ruleset, Since
 from netlab.ruleset.numbers import classid, mark
 from netlab.ruleset.peers import Member, NamedPort, Signature
 from netlab.ruleset.ranges import range_text
-from netlab.ruleset.sets import Sets
+from netlab.ruleset.sets import Sets, Touched
 from netlab.ruleset.step import Step, step_between
 from netlab.ruleset.views import View
 
@@ -80,11 +81,11 @@ class _Shared:
         self.changed |= self.view.move(name, old.values(), new.values())
         for address, signature in old.items():
             if signature and not new.get(address):
-                del self.sets.edit(f"id{address.version}")[str(address)]
+                self.sets.take(f"id{address.version}", str(address))
         for address, signature in new.items():
             if signature and old.get(address) != signature:
                 element = Element(mark(identities.number(signature)), listing([name]))
-                self.sets.edit(f"id{address.version}")[str(address)] = element
+                self.sets.put(f"id{address.version}", str(address), element)
 
 
 class _Node:
@@ -98,14 +99,6 @@ class _Node:
         self.opened: dict[tuple[Direction, str], tuple[str, tuple[int, ...]]] = {}
         self.dirty: set[PolicyClass] = set()
 
-    def put(self, elements: Iterable[tuple[str, str, Element]]) -> None:
-        for name, key, element in elements:
-            self.sets.edit(name)[key] = element
-
-    def take(self, elements: Iterable[tuple[str, str, Element]]) -> None:
-        for name, key, _ in elements:
-            self.sets.edit(name).pop(key, None)
-
     def join(self, pod: Pod, direction: Direction, way: str, found: PolicyClass | str, number: str) -> None:
         """Put a pod into its class, or note which policy opens it."""
         if isinstance(found, str):
@@ -116,7 +109,8 @@ class _Node:
             self.dirty.add(found)
         self.members[found][pod.ref] = None
         element = Element(number, sentence([pod.ref], ("selected by", found.policies)))
-        self.put((f"{way}{a.version}", str(a), element) for a in pod.addresses)
+        for a in pod.addresses:
+            self.sets.put(f"{way}{a.version}", str(a), element)
 
     def leave(self, pod: Pod, direction: Direction, way: str, found: PolicyClass | str) -> None:
         """Take a pod out again."""
@@ -128,7 +122,7 @@ class _Node:
             del self.members[found]
             self.dirty.add(found)
         for a in pod.addresses:
-            del self.sets.edit(f"{way}{a.version}")[str(a)]
+            self.sets.take(f"{way}{a.version}", str(a))
 
     def notes(self) -> dict[str, tuple[str, ...]]:
         """Say of the pods that policies select without isolating them why they are in no class."""
@@ -212,30 +206,30 @@ class _Work:
         if publishes not in self._tables:
             self._tables[publishes] = (_policies(self._cluster, publishes=publishes), *self._wiring)
         tables = self._tables[publishes]
-        changed = {id(shared): shared.sets.changed or self._everywhere.changed for shared in self._shared}
-        everywhere = self._everywhere.read()
-        shared_sets = {id(shared): shared.sets.read() | everywhere for shared in self._shared}
+        everywhere, touched = self._everywhere.read()
+        met: dict[int, tuple[_Elements, Touched]] = {}
+        for shared in self._shared:
+            found, changed = shared.sets.read()
+            met[id(shared)] = found | everywhere, {**changed, **touched}
         for name, node in self._nodes.items():
             before, notes = self._given.get(name), node.notes()
-            if (
-                before is None
-                or before.tables is not tables
-                or node.sets.changed
-                or changed[id(node.shared)]
-                or before.notes != notes
-            ):
-                elements = shared_sets[id(node.shared)] | node.sets.read()
+            found, changed = node.sets.read()
+            elements, keys = met[id(node.shared)][0] | found, {**met[id(node.shared)][1], **changed}
+            if before is None or before.tables is not tables or keys or before.notes != notes:
                 filled = {s.name: elements[s.name] for table in tables for s in table.sets if elements.get(s.name)}
-                self._given[name] = Ruleset(self._cluster.name, name, tables, filled, notes)
+                since = Since(weakref.ref(before), keys) if before is not None and before.tables is tables else None
+                self._given[name] = Ruleset(self._cluster.name, name, tables, filled, notes, since)
         return dict(self._given)
 
     def _rewire(self, old: Pod | None, new: Pod | None) -> None:
         """What a node holds of a pod's link and its published ports."""
         if old is not None:
-            self._nodes[old.node].take(self._linked(old))
+            for name, key, _ in self._linked(old):
+                self._nodes[old.node].sets.take(name, key)
             self._publishers.discard(old.ref)
         if new is not None:
-            self._nodes[new.node].put(self._linked(new))
+            for name, key, element in self._linked(new):
+                self._nodes[new.node].sets.put(name, key, element)
             if any(True for _ in publish.elements(new)):
                 self._publishers.add(new.ref)
 

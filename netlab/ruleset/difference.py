@@ -2,78 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from netlab.ruleset.elements import Element, element_texts, replacement
+from netlab.ruleset.elements import Element, Set, Table, element_texts, replacement
 
 if TYPE_CHECKING:
     from netlab.ruleset.nftables import Ruleset
 
 
-_Compared = dict[tuple[int, int], tuple[list[str], list[str]]]
-"""Of two sets, by their identities, the keys that are gone and those that have come."""
+class Transaction(NamedTuple):
+    """One step of a node's ruleset: the nft file ("" where nothing differs), and what it does.
+
+    ``elements`` come, go or change their value; ``whole`` says that the file is all of the new ruleset.
+    """
+
+    text: str = ""
+    elements: int = 0
+    whole: bool = False
 
 
-def differences(old: Mapping[str, Ruleset], new: Mapping[str, Ruleset]) -> dict[str, str]:
-    """Return the difference of every node's ruleset that is in both; sets that nodes share are compared once."""
-    compared: _Compared = {}
-    return {node: _difference(old[node], ruleset, compared) for node, ruleset in new.items() if node in old}
+_NOTHING: Mapping[str, Element] = {}
 
 
-def difference(old: Ruleset, new: Ruleset) -> str:
-    """Return the nft file that takes a node from ``old`` to ``new`` in one transaction; "" where nothing differs.
+def differences(old: Mapping[str, Ruleset], new: Mapping[str, Ruleset]) -> dict[str, Transaction]:
+    """Return the difference of every node's ruleset that is in both."""
+    return {node: difference(old[node], ruleset) for node, ruleset in new.items() if node in old}
+
+
+def difference(old: Ruleset, new: Ruleset) -> Transaction:
+    """Return the step that takes a node from ``old`` to ``new`` in one transaction.
 
     Elements that are gone are deleted, new ones added, and one whose value changed is both, as a map's value cannot be
     set in place; an interval set that differs is written anew. A comment that alone differs is left as it is. Where
     the tables themselves differ, the text is that of ``new`` whole, and tables that it does not have are deleted.
     """
-    return _difference(old, new, {})
-
-
-def _difference(old: Ruleset, new: Ruleset, compared: _Compared) -> str:
     if old is new:
-        return ""
-    if old.tables != new.tables:
-        kept = {table.title for table in new.tables}
-        gone = [line for t in old.tables if t.title not in kept for line in replacement(t.title)]
-        return "".join(f"{line}\n" for line in gone) + new.text()
+        return Transaction()
     lines: list[str] = []
-    for name, (table, declared) in new.sets.items():
-        before, after = old.elements.get(name, {}), new.elements.get(name, {})
-        if before is after:
-            continue
-        pair = id(before), id(after)
-        if pair not in compared:
-            compared[pair] = list(_unlike(before, after)), list(_unlike(after, before))
-        gone, come = compared[pair]
-        if declared.interval and (gone or come):
-            # nft 1.0.6 reads the set first and then trips over deletes beside adds: "interval overlaps with an existing
-            # one" for a range up to 255.255.255.255 in place of that one address, ENOENT for a lone port among ranges.
-            # It pays for the whole set either way.
-            lines.append(f"flush {declared.kind} {table.title} {name}")
-            gone, come = [], list(after)
-        if gone:
-            lines += [f"delete element {table.title} {name} {{", ",\n".join(f"\t{key}" for key in gone), "}"]
-        if come:
-            texts = element_texts(after, come)
-            lines += [f"add element {table.title} {name} {{", ",\n".join(f"\t{text}" for text in texts), "}"]
-    return "".join(f"{line}\n" for line in lines)
+    elements = 0
+    before, after = old.sets, new.sets
+    touched = new.since.keys if new.since is not None and new.since.before() is old else None
+    for name in {**before, **after} if touched is None else touched:
+        ours, theirs = old.elements.get(name, _NOTHING), new.elements.get(name, _NOTHING)
+        gone = _unlike(ours, theirs, ours if touched is None else touched[name])
+        come = _unlike(theirs, ours, theirs if touched is None else touched[name])
+        elements += len({*gone, *come})
+        if name in after and (gone or come):
+            lines += _lines(*after[name], theirs, gone, come)
+    if old.tables == new.tables:
+        return Transaction("".join(f"{line}\n" for line in lines), elements)
+    kept = {table.title for table in new.tables}
+    lost = [line for t in old.tables if t.title not in kept for line in replacement(t.title)]
+    return Transaction("".join(f"{line}\n" for line in lost) + new.text(), elements, whole=True)
 
 
-def count(old: Ruleset, new: Ruleset) -> int:
-    """Return how many elements come, go or change their value from ``old`` to ``new``."""
-    total = 0
-    for name in {**old.sets, **new.sets}:
-        before, after = old.elements.get(name, {}), new.elements.get(name, {})
-        if before is not after:
-            total += len({*_unlike(before, after), *_unlike(after, before)})
-    return total
+def _lines(
+    table: Table, declared: Set, after: Mapping[str, Element], gone: list[str], come: list[str]
+) -> Iterator[str]:
+    if declared.interval:
+        # nft 1.0.6 reads the set first and then trips over deletes beside adds: "interval overlaps with an existing
+        # one" for a range up to 255.255.255.255 in place of that one address, ENOENT for a lone port among ranges.
+        # It pays for the whole set either way.
+        yield f"flush {declared.kind} {table.title} {declared.name}"
+        gone, come = [], list(after)
+    if gone:
+        yield f"delete element {table.title} {declared.name} {{"
+        yield ",\n".join(f"\t{key}" for key in gone)
+        yield "}"
+    if come:
+        yield f"add element {table.title} {declared.name} {{"
+        yield ",\n".join(f"\t{text}" for text in element_texts(after, come))
+        yield "}"
 
 
-def _unlike(these: Mapping[str, Element], those: Mapping[str, Element]) -> Iterator[str]:
-    """Yield the keys of ``these`` that ``those`` lacks or has another value for, in order."""
-    for key, element in these.items():
-        other = those.get(key)
-        if other is not element and (other is None or other.value != element.value):
-            yield key
+def _unlike(these: Mapping[str, Element], those: Mapping[str, Element], keys: Iterable[str]) -> list[str]:
+    """Return those of the keys that ``these`` have and ``those`` lack or have another value for, in order."""
+    return [
+        key
+        for key in keys
+        if (one := these.get(key)) is not None and ((other := those.get(key)) is None or other.value != one.value)
+    ]

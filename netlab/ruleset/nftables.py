@@ -8,17 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from weakref import ref
 
-from netlab.ruleset.difference import count, difference
 from netlab.ruleset.elements import Element, Set, Table, element_texts, replacement
+from netlab.ruleset.sets import Touched
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """How a ruleset came from the one before it, as long as that is kept: no other keys differ than these, by set."""
+
+    before: ref[Ruleset]
+    keys: Touched
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Ruleset:
     """Everything nftables holds in one node: ``tables`` is the static part, ``elements`` what fills its sets.
 
     ``elements`` maps the name of a set, unique over the tables, to its elements by key. ``notes`` has, by set, lines
-    for readers on what is deliberately not in it.
+    for readers on what is deliberately not in it. ``since`` spares comparing all of it with the one before.
     """
 
     lab: str
@@ -26,6 +35,7 @@ class Ruleset:
     tables: tuple[Table, ...]
     elements: Mapping[str, Mapping[str, Element]]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    since: Since | None = field(default=None, compare=False, repr=False)
 
     @property
     def sets(self) -> dict[str, tuple[Table, Set]]:
@@ -35,14 +45,6 @@ class Ruleset:
     def text(self) -> str:
         """Return the nft file that makes a node's tables exactly these, whatever they were, in one transaction."""
         return "\n".join(self._lines()) + "\n"
-
-    def difference(self, new: Ruleset) -> str:
-        """Return what ``netlab.ruleset.difference`` says of this ruleset and a new one."""
-        return difference(self, new)
-
-    def count(self, new: Ruleset) -> int:
-        """Return what ``netlab.ruleset.count`` says of this ruleset and a new one."""
-        return count(self, new)
 
     def _lines(self) -> Iterator[str]:
         yield f"# nftables ruleset of node {self.node} in lab {self.lab}, made by netlab from its NetworkPolicies."

@@ -6,40 +6,46 @@ from collections.abc import Mapping
 
 from netlab.ruleset.elements import Element
 
+Touched = Mapping[str, Mapping[str, None]]
+"""The keys that may differ from what was read before, by set."""
+
 
 class Sets:
-    """Elements by set and key. ``read`` gives them out; a set that is edited afterwards is another one."""
+    """Elements by set and key. ``read`` gives them out; a set that is changed afterwards is another one."""
 
     def __init__(self) -> None:
         self._sets: dict[str, dict[str, Element]] = {}
-        self._own: set[str] = set()
+        self._touched: dict[str, dict[str, None]] = {}
 
-    def edit(self, name: str) -> dict[str, Element]:
-        """Return a set to be changed in place."""
-        if name not in self._own:
-            self._sets[name] = dict(self._sets.get(name, {}))
-            self._own.add(name)
-        return self._sets[name]
+    def put(self, name: str, key: str, element: Element) -> None:
+        """Add an element, or give a key another one."""
+        self._edit(name)[key] = element
+        self._touched[name][key] = None
 
-    def replace(self, name: str, elements: Mapping[str, Element]) -> None:
-        """Give a set other elements."""
-        self._sets[name] = dict(elements)
-        self._own.add(name)
+    def take(self, name: str, key: str) -> None:
+        """Remove an element."""
+        self._edit(name).pop(key, None)
+        self._touched[name][key] = None
 
     def exchange(self, name: str, old: Mapping[str, Element], new: Mapping[str, Element]) -> None:
         """Take some elements of a set out and put others in; nothing is touched where they are equal."""
         if old != new:
-            elements = self.edit(name)
             for key in old:
-                elements.pop(key, None)
-            elements.update(new)
+                self.take(name, key)
+            for key, element in new.items():
+                self.put(name, key, element)
 
-    @property
-    def changed(self) -> bool:
-        """Whether anything was edited since it was read."""
-        return bool(self._own)
+    def replace(self, name: str, elements: Mapping[str, Element]) -> None:
+        """Give a set other elements, in their order."""
+        self.exchange(name, self._sets.get(name, {}), elements)
 
-    def read(self) -> dict[str, dict[str, Element]]:
-        """Return the elements of all sets; what was returned before is left as it was."""
-        self._own.clear()
-        return dict(self._sets)
+    def read(self) -> tuple[dict[str, dict[str, Element]], Touched]:
+        """Return the elements of all sets, and what was touched since this was called; what it returned stays."""
+        touched, self._touched = self._touched, {}
+        return dict(self._sets), touched
+
+    def _edit(self, name: str) -> dict[str, Element]:
+        if name not in self._touched:
+            self._touched[name] = {}
+            self._sets[name] = dict(self._sets.get(name, {}))
+        return self._sets[name]

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netlab.objects.types import TopologyPolicy
-from netlab.ruleset import Compiler, Port, compile_rulesets, count
+from netlab.ruleset import Compiler, Port, compile_rulesets, difference
 from netlab.ruleset import numbers as numbering
 
 NODES = ("node-1", "node-2")
@@ -134,7 +134,7 @@ def test_a_node_that_a_change_does_not_touch_keeps_its_ruleset(build):
     )
 
     assert before["node-2"] is after["node-2"]
-    assert 2 == count(before["node-1"], after["node-1"])
+    assert 2 == difference(before["node-1"], after["node-1"]).elements
 
 
 def test_a_compiler_goes_on_after_an_error(build):

@@ -16,7 +16,7 @@ from netlab.objects import Document, decode
 from netlab.objects.meta import key_of
 from netlab.objects.types import Address, ObjectRef
 from netlab.policy import evaluate
-from netlab.ruleset.compile import compile_rulesets
+from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet, Tracer
 
 if TYPE_CHECKING:
@@ -49,13 +49,19 @@ def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) ->
     return [evaluate(cluster, flow).verdict for flow in flows]
 
 
-def tracer(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
-    """Walk each node's ruleset text: the source's node judges egress, the destination's ingress.
+def tracer() -> Judge:
+    """Return the judge that walks each node's ruleset text: the source's judges egress, the destination's ingress.
 
-    Whether packets have a way at all is the wiring's matter, and taken from the table of modes.
+    Whether packets have a way at all is the wiring's matter, and taken from the table of modes. One compiler goes from
+    case to case, as a lab's does from change to change.
     """
-    tracers = {node: Tracer(ruleset) for node, ruleset in compile_rulesets(cluster).items()}
-    return [_traced(cluster, tracers, flow) for flow in flows]
+    compiler = Compiler()
+
+    def judge(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
+        tracers = {node: Tracer(ruleset) for node, ruleset in compiler.compile(cluster).items()}
+        return [_traced(cluster, tracers, flow) for flow in flows]
+
+    return judge
 
 
 def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:

@@ -74,7 +74,7 @@ def judges(names: Sequence[JudgeName], mode: str = "bridge", *, dual: bool = Fal
     Raises:
       HostError, KernelError: when this host cannot run a lab.
     """
-    known: dict[str, Judge] = {"evaluator": evaluator, "tracer": tracer}
+    known: dict[str, Judge] = {"evaluator": evaluator, "tracer": tracer()}
     with contextlib.ExitStack() as stack:
         if "packets" in names:
             base = world(mode=mode)

@@ -23,7 +23,8 @@ from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import IPBlock, NetworkPolicy, PolicyPort
 from netlab.policy import mismatch
 from netlab.policy.decision import Side
-from netlab.ruleset import allows, classes, compile, identities, peers, ranges, views
+from netlab.ruleset import allows, classes, compile, identities, peers, ranges, step, views
+from netlab.ruleset.step import Exchange
 
 CASES: list[Case] = [*upstream.cases(), *edges.cases(), *list(product.cases())[::40]]
 # The package has a function of this name, which hides the module.
@@ -263,6 +264,24 @@ def blocks_are_named_by_their_cidr(right: Fault) -> Fault:
     return lambda peer, namespace: str(peer.ip_block.cidr) if peer.ip_block else right(peer, namespace)
 
 
+def peers_mean_what_they_meant(right: Fault) -> Fault:
+    def move(self: Any, name: str, old: Any, new: Any) -> set[Any]:
+        right(self, name, old, new)
+        return set()
+
+    return move
+
+
+def changed_policies_are_not_followed(right: Fault) -> Fault:
+    def exchange(old: Any, new: Any, key: Any) -> Any:
+        found = right(old, new, key)
+        both = {key(one) for one in found.gone} & {key(one) for one in found.come}
+        stay = [one for one in (*found.gone, *found.come) if isinstance(one, NetworkPolicy) and key(one) in both]
+        return Exchange(*(tuple(one for one in part if one not in stay) for part in (found.gone, found.come)))
+
+    return exchange
+
+
 def ranges_lose_their_joint(right: Fault) -> Fault:
     def without_overlap(found: Any) -> Any:
         return {allow: keys for allow, keys in right(found).items() if not allow.is_range}
@@ -309,6 +328,8 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("tracer", classes, "labels_read", pods_of_a_namespace_share_a_class),
     ("tracer", identities, "labels_read", pods_of_a_namespace_share_a_class),
     ("tracer", allows, "_without_overlap", ranges_lose_their_joint),
+    ("tracer", views.View, "move", peers_mean_what_they_meant),
+    ("tracer", step, "_exchange", changed_policies_are_not_followed),
 ]
 
 

@@ -52,7 +52,7 @@ def test_a_seed_gives_the_same_cases() -> None:
 
 def test_a_disagreement_is_shrunk_to_one_rule_and_two_pods(tmp_path: Path) -> None:
     """What is left reproduces it: one policy that isolates one end, and the two pods; as a scenario it works out."""
-    panel = {"evaluator": blind_to_udp, "tracer": tracer}
+    panel = {"evaluator": blind_to_udp, "tracer": tracer()}
     result = next(result for result in run(random_cases.cases(50, seed=1), panel) if not result.passed)
     assert result.scenario is not None
     (step,) = result.scenario["spec"]["steps"]

@@ -24,6 +24,26 @@ table inet floor {{
 """Connection tracking and a hook for address translation, which every stateful policy pays for, and no policy."""
 
 
+def lookups(shop: Shop) -> str:
+    """Return one lookup by each address and no policy: the least that tells pods apart, however it is laid out."""
+    pods = [address for n in shop.namespaces for address in (*shop.clients(n), *shop.servers(n))]
+    elements = ", ".join(f"{address} : {number:#x}" for number, address in enumerate(pods, start=1))
+    return f"""\
+table inet lookups {{
+	map pods {{ type ipv4_addr : mark; elements = {{ {elements} }}; }}
+	chain forward {{
+		type filter hook forward priority filter; policy accept;
+		{_STATE}
+		ct mark set ip saddr map @pods
+		ct mark set ip daddr map @pods
+	}}
+	chain nat {{
+		type nat hook postrouting priority srcnat; policy accept;
+	}}
+}}
+"""
+
+
 def netlab(shop: Shop) -> str:
     """Return what netlab loads for the cluster's node, less the table for bridge ports: there is no bridge here."""
     return compile_rulesets(shop.cluster())["node-0"].text()

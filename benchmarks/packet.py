@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from benchmarks import layouts
-from benchmarks.figures import Options, Ratio, Result, Row, rows_of
+from benchmarks.figures import Options, Ratio, Result, Row, ratio, rows_of
 from benchmarks.pods import Shop
 from benchmarks.router import Flow, Router
 from benchmarks.turns import turns
@@ -19,7 +19,9 @@ ABOUT = "a packet forwarded between two veths, UDP, under policy for 10 to 100,0
 _NETLAB = ((10, 1), (1000, 1), (10_000, 1), (100_000, 1), (1000, 10))
 # For 100,000 pods nft needs 40 seconds to load a chain for each, which would be most of the run.
 _CHAINS = ((10, 1), (1000, 1), (10_000, 1), (1000, 10))
-_NOTHING, _TRACKED = "floor: no ruleset", "floor: conntrack alone"
+# What any layout pays that finds a pod by its address, however many there are.
+_LOOKUPS = ((10, 1), (100_000, 1))
+_NOTHING, _TRACKED, _FOUND = "floor: no ruleset", "floor: conntrack alone", "floor: each address looked up"
 _PACKETS, _FLOWS, _ROUNDS = 4000, 64, 15
 _NEW, _BUSY, _ESTABLISHED = "first packets, all pods", "first packets, 64 pairs", "established flows, 64 pairs"
 
@@ -31,6 +33,7 @@ def run(options: Options) -> Result:
     }
     if not options.bare:
         texts |= {_name("a chain per pod and policy", *size): (Shop(*size), layouts.chains) for size in _CHAINS}
+        texts |= {_name(_FOUND, *size): (Shop(*size), layouts.lookups) for size in _LOOKUPS}
         texts[_NOTHING] = Shop(10, 1), lambda _: layouts.NOTHING
         texts[_TRACKED] = Shop(10, 1), lambda _: layouts.TRACKED
     rounds = options.rounds or _ROUNDS
@@ -91,17 +94,18 @@ def _one_processor() -> Iterator[None]:
 
 def _ratios(rows: list[Row]) -> Iterator[Ratio]:
     """Compare whole packets, and what policy adds to tracking alone, with those of ten pods."""
-    medians = {(row.case, row.what): row.median for row in rows}
+    found = {(row.case, row.what): row for row in rows}
     for case in (_NEW, _BUSY, _ESTABLISHED):
-        tracked = medians.get((case, _TRACKED))
-        small = medians[case, _name("netlab", *_NETLAB[0])]
+        tracked, small = found.get((case, _TRACKED)), found[case, _name("netlab", *_NETLAB[0])]
         for layout, sizes in (("netlab", _NETLAB), ("a chain per pod and policy", _CHAINS)):
-            for size in sizes:
-                name = _name(layout, *size)
-                if (case, name) not in medians:
+            for row in (found.get((case, _name(layout, *size))) for size in sizes):
+                if row is None:
                     continue
-                if name != _name("netlab", *_NETLAB[0]):
+                if row is not small:
                     target = "0.85 to 1.15" if layout == "netlab" else ""
-                    yield Ratio(f"{case}: {name} / netlab, 10 pods", medians[case, name] / small, target)
+                    yield ratio(f"{case}: {row.what} / netlab, 10 pods", row, small, target)
                 if tracked:
-                    yield Ratio(f"{case}: {name}: ns more than conntrack alone", medians[case, name] - tracked)
+                    yield Ratio(f"{case}: {row.what}: ns more than conntrack alone", row.median - tracked.median)
+        least, most = (found.get((case, _name(_FOUND, *size))) for size in _LOOKUPS)
+        if least and most:
+            yield ratio(f"{case}: {most.what} / the same, 10 pods", most, least)

@@ -10,6 +10,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
 from netlab.probe import losses, ports, processor
 from netlab.probe.attempt import Attempt, Workbench
+from netlab.probe.greetings import greet, greetings
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.questions import Question, Settled
 from netlab.probe.verdicts import Measurement, verdict
@@ -84,11 +85,13 @@ class Run:
     def _prepare(self, questions: Sequence[Question]) -> None:
         for node in self._nodes:
             self._counters.watch(node)
+        greeted = greetings(self._bench, questions)
         self._bench.stations.open({q.protocol for q in questions}, {q.source.family for q in questions})
         # What comes back from behind a published port may come straight from the pod, so those two are a pair as well.
-        ways = [way for q in questions for way in ((q.source, q.destination), *q.hops)]
+        ways = [*greeted, *(way for q in questions for way in ((q.source, q.destination), *q.hops))]
         pairs = {(id(one), id(other)): (one, other) for one, other in ways}
         self._neighbours.pin(pairs.values())
+        greet(self._bench, greeted)
 
     def _settle(self, questions: Sequence[Question], done: int, advance: Callable[[int], None]) -> None:
         """Give every question its verdict: one attempt each, and two more for what is inconclusive."""

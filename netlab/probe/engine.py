@@ -88,9 +88,9 @@ class Run:
         greeted = greetings(self._bench, questions)
         self._bench.stations.open({q.protocol for q in questions}, {q.source.family for q in questions})
         # What comes back from behind a published port may come straight from the pod, so those two are a pair as well.
-        ways = [*greeted, *(way for q in questions for way in ((q.source, q.destination), *q.hops))]
-        pairs = {(id(one), id(other)): (one, other) for one, other in ways}
-        self._neighbours.pin(pairs.values())
+        ways = dict.fromkeys((q.source, q.destination) for q in questions)
+        hops = (hop for q in questions if q.front is not None for hop in q.hops)
+        self._neighbours.pin(dict.fromkeys((*greeted, *ways, *hops)))
         greet(self._bench, greeted)
 
     def _settle(self, questions: Sequence[Question], done: int, advance: Callable[[int], None]) -> None:

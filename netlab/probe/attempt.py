@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
-from itertools import count
 
 from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster
@@ -45,10 +44,16 @@ class Idents:
 
     def __init__(self) -> None:
         self.first = int.from_bytes(os.urandom(4))
-        self._next = count()
+        self._used = 0
 
     def __call__(self) -> int:
-        return (self.first + next(self._next) % WINDOW) & 0xFFFFFFFF
+        used = self._used
+        self._used = used + 1
+        return (self.first + used % WINDOW) & 0xFFFFFFFF
+
+    def skip(self, number: int) -> None:
+        """Leave out so many."""
+        self._used += number
 
 
 class Workbench:

@@ -67,10 +67,13 @@ class Neighbours:
             self._apply(namespace, entries)
             self._pinned[namespace].update(entries)
 
-    def trim(self) -> None:
-        """Take this run's entries out again when they are more than ``KEEP``."""
-        if sum(map(len, self._pinned.values())) <= KEEP:
-            return
+    @property
+    def many(self) -> bool:
+        """Whether this run's entries are more than ``KEEP``, so that they should be removed."""
+        return sum(map(len, self._pinned.values())) > KEEP
+
+    def remove(self) -> None:
+        """Take this run's entries out again; nothing that needs them may be under way."""
         for namespace, entries in self._pinned.items():
             self._apply(namespace, entries, delete=True)
         self._pinned.clear()

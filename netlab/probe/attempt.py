@@ -40,10 +40,10 @@ _REFUSALS = {
 
 
 class Idents:
-    """The 32-bit ids of a run, in order from ``first``; they come again after ``WINDOW`` packets."""
+    """The 32-bit ids of a lane, in order from ``first``; they come again after ``WINDOW`` packets."""
 
-    def __init__(self) -> None:
-        self.first = int.from_bytes(os.urandom(4))
+    def __init__(self, first: int) -> None:
+        self.first = first % (1 << 32)
         self._used = 0
 
     def __call__(self) -> int:
@@ -57,11 +57,11 @@ class Idents:
 
 
 class Workbench:
-    """What all attempts of a run share: the stations, the ids, the source ports and the packet templates."""
+    """What all attempts of a lane share: the stations, the ids, the source ports and the packet templates."""
 
-    def __init__(self, cluster: Cluster, lab: str) -> None:
+    def __init__(self, cluster: Cluster, lab: str, first_ident: int) -> None:
         self.cluster = cluster
-        self.idents = Idents()
+        self.idents = Idents(first_ident)
         self.ports = ports.of_run()
         self.stations = Stations(self.idents.first, self.ports)
         self.desk = Desk(cluster, lab, self.stations)

@@ -105,7 +105,8 @@ class Run:
             yield self._finish()
 
     def _open(self, lanes: int) -> None:
-        self._lanes = [Lane(number, self._cluster, self._lab, self._neighbours) for number in range(lanes)]
+        first = int.from_bytes(os.urandom(4))
+        self._lanes = [Lane(n, first, self._cluster, self._lab, self._neighbours) for n in range(lanes)]
         self._free.extend(self._lanes)
 
     def _measured(self, flows: Sequence[Flow], advance: Callable[[int], None]) -> Block:

@@ -14,6 +14,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
 from netlab.probe import losses, ports, processor
 from netlab.probe.attempt import Attempt, Workbench
+from netlab.probe.filters import WINDOW
 from netlab.probe.greetings import greet, greetings
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.questions import End, Question, Settled
@@ -38,11 +39,14 @@ class Block:
 
 
 class Lane:
-    """Where blocks are probed, one at a time: ``prepare`` a block, then ``settle`` it, here or in a child."""
+    """Where blocks are probed, one at a time: ``prepare`` a block, then ``settle`` it, here or in a child.
 
-    def __init__(self, number: int, cluster: Cluster, lab: str, neighbours: Neighbours) -> None:
+    ``number`` counts the lanes of a run, ``first_ident`` is the run's: each lane has ids of its own from there on.
+    """
+
+    def __init__(self, number: int, first_ident: int, cluster: Cluster, lab: str, neighbours: Neighbours) -> None:
         self._number = number
-        self._bench = Workbench(cluster, lab)
+        self._bench = Workbench(cluster, lab, first_ident + number * WINDOW)
         self._neighbours = neighbours
         self._counters = losses.Counters()
         self._nodes = [self._bench.desk.namespace(node) for node in cluster.nodes]

@@ -63,13 +63,12 @@ class _Layout(NamedTuple):
 class _Header(NamedTuple):
     """Where in an IP header the addresses stand, and where it ends."""
 
-    source: slice
-    destination: slice
+    addresses: slice
     length: int
 
 
 # IPv4 without options, IPv6 without extension headers.
-_HEADERS = {4: _Header(slice(12, 16), slice(16, 20), 20), 6: _Header(slice(8, 24), slice(24, 40), 40)}
+_HEADERS = {4: _Header(slice(12, 20), 20), 6: _Header(slice(8, 40), 40)}
 
 _LAYOUTS = {
     ("TCP", 4): _Layout(ident=24, checksum=36, source_port=20, port=22),
@@ -107,8 +106,7 @@ class Template:
         The kernel fills in the IPv4 identification and header checksum of what a raw socket sends (raw(7)).
         """
         packet, layout, header = self._packet, self._layout, self._header
-        packet[header.source] = source.packed
-        packet[header.destination] = destination.packed
+        packet[header.addresses] = source.packed + destination.packed
         _U32.pack_into(packet, layout.ident, ident)
         total = self._constant + ident
         if layout.source_port is not None:

@@ -1,7 +1,12 @@
-"""Probing every pair of the pods on one node."""
+"""Probing every pair: of the pods on one node, and of so many on ten that their rows must not be kept."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +20,7 @@ from netlab.cluster.flows import Flow, every_pair
 from netlab.lab.lab import Lab
 from netlab.probe import measure
 
-ABOUT = "every pair of 100 and of 200 pods on one node, probed in one process"
+ABOUT = "every pair of 100 and of 200 pods on one node, and netlab probe of 200 and 1,000 on ten"
 
 # Pods, whether policies deny most, protocol, rounds.
 _CASES = (
@@ -25,6 +30,8 @@ _CASES = (
     (200, False, "TCP", 3),
     (200, False, "UDP", 3),
 )
+# Pods on ten nodes, each probed once by the command as a shell runs it.
+_LARGE, _NODES = (200, 1000), 10
 _APPS = 10
 _NETLAB, _FLOOR = "netlab", "floor: raw sockets, a Python loop"
 
@@ -42,6 +49,10 @@ def run(options: Options) -> Result:
         ratios.append(Ratio(f"{case}: seconds for {total:,} pairs", each * total, "< 5" if pods == 100 else ""))
         ratios.append(Ratio(f"{case}: verdicts per second", 1 / each, ">= 20,000, aim 50,000"))
         ratios.append(Ratio(f"{case}: inconclusive", verdicts["inconclusive"], "0"))
+    if not options.bare:
+        found, more = _large()
+        rows += found
+        ratios += more
     return Result("matrix", ABOUT, tuple(rows), tuple(ratios))
 
 
@@ -74,15 +85,56 @@ def _measure(
     return rows, verdicts
 
 
+def _large() -> tuple[list[Row], list[Ratio]]:
+    """Measure ``netlab probe -o json`` of labs whose pairs are many: how fast, and in how much memory."""
+    rows: list[Row] = []
+    ratios: list[Ratio] = []
+    memory: list[float] = []
+    for pods in _LARGE:
+        case = f"{pods:,} pods on {_NODES} nodes, overlay, TCP, mostly denied"
+        private.drain()
+        lab, _ = Lab.up(manifests.objects(_documents(pods, True, _NODES, "overlay")))
+        try:
+            seconds, megabytes, summary = _command(lab.name)
+        finally:
+            lab.down()
+        pairs = summary["pairs"]
+        memory.append(megabytes)
+        rows.append(Row(case, "netlab probe -o json", "us/verdict", (seconds / pairs * 1e6,)))
+        rows.append(Row(case, "most memory of a process", "MB", (megabytes,)))
+        ratios.append(Ratio(f"{case}: seconds for {pairs:,} pairs", seconds))
+        ratios.append(Ratio(f"{case}: inconclusive", summary["inconclusive"], "0"))
+    ratios.append(Ratio(f"most memory, {_LARGE[1]:,} pods / {_LARGE[0]} pods", memory[1] / memory[0], "the lab's part"))
+    return rows, ratios
+
+
+def _command(lab: str) -> tuple[float, float, dict[str, int]]:
+    """Return what probing a lab by the command took, seconds and megabytes, and the summary that it printed."""
+    with tempfile.TemporaryFile("w+") as printed:
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "netlab", "probe", "--lab", lab, "-o", "json"]
+        process = subprocess.Popen(command, stdout=printed)
+        # Of the process and its children the one that took most (getrusage(2)).
+        _, _, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        printed.seek(0)
+        *_, last = printed
+    # The last line closes the rows, and then the document: ``], "summary": {…}}``.
+    summary: dict[str, int] = json.loads(last.removeprefix('], "summary": ').rstrip().removesuffix("}"))
+    return seconds, usage.ru_maxrss / 1024, summary
+
+
 def _packets(flows: list[Flow], verdicts: Counter[str]) -> int:
     """Return how many packets a run sends: a probe a pair, an answer where it arrives, else a control."""
     return 2 * (sum(verdicts.values()) or len(flows))
 
 
-def _documents(pods: int, policies: bool) -> list[dict[str, Any]]:
+def _documents(pods: int, policies: bool, nodes: int = 1, mode: str = "bridge") -> list[dict[str, Any]]:
     """Ten Deployments; with policies, all is denied but what every second one lets in of the one before."""
     names = [f"app-{i}" for i in range(_APPS)]
-    documents = [manifests.topology("bench-matrix", 1)]
+    topology = manifests.topology("bench-matrix", nodes)
+    topology["spec"]["networks"] = [{"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}]
+    documents = [topology]
     documents += [manifests.deployment("bench", name, pods // _APPS) for name in names]
     if policies:
         documents.append(manifests.policy("bench", "deny-all", {"podSelector": {}, "policyTypes": ["Ingress"]}))

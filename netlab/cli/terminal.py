@@ -14,6 +14,7 @@ import click
 # Where there is no terminal to ask, tables fit this; COLUMNS overrides it.
 _WIDTH = 120
 _REFRESH = 0.1
+_BAR = 30
 _COLOURS = {".": "green", "X": "red", "p": "yellow", "?": "yellow", "!": "bright_red"}
 
 
@@ -70,6 +71,14 @@ class _Line:
 _progress = _Line()
 
 
+def _far(done: int, total: int) -> str:
+    """Return how far something is: a bar and the numbers, or what is done where nobody knows of how much."""
+    if not total:
+        return f"{done:,}"
+    full = _BAR * done // total
+    return f"[{'#' * full}{'.' * (_BAR - full)}] {done:,} of {total:,}"
+
+
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Progress | None]:
     """Show how far something is while the block runs, on a terminal's standard error; None elsewhere.
@@ -80,6 +89,6 @@ def progress(what: str) -> Iterator[Progress | None]:
         yield None
         return
     try:
-        yield lambda done, total: _progress.show(f"{what}: {done}{f' of {total}' if total else ''}")
+        yield lambda done, total: _progress.show(f"{what}: {_far(done, total)}")
     finally:
         _progress.clear()

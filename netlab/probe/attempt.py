@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
-from itertools import count
 
 from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster
@@ -41,22 +40,28 @@ _REFUSALS = {
 
 
 class Idents:
-    """The 32-bit ids of a run, in order from ``first``; they come again after ``WINDOW`` packets."""
+    """The 32-bit ids of a lane, in order from ``first``; they come again after ``WINDOW`` packets."""
 
-    def __init__(self) -> None:
-        self.first = int.from_bytes(os.urandom(4))
-        self._next = count()
+    def __init__(self, first: int) -> None:
+        self.first = first % (1 << 32)
+        self._used = 0
 
     def __call__(self) -> int:
-        return (self.first + next(self._next) % WINDOW) & 0xFFFFFFFF
+        used = self._used
+        self._used = used + 1
+        return (self.first + used % WINDOW) & 0xFFFFFFFF
+
+    def skip(self, number: int) -> None:
+        """Leave out so many."""
+        self._used += number
 
 
 class Workbench:
-    """What all attempts of a run share: the stations, the ids, the source ports and the packet templates."""
+    """What all attempts of a lane share: the stations, the ids, the source ports and the packet templates."""
 
-    def __init__(self, cluster: Cluster, lab: str) -> None:
+    def __init__(self, cluster: Cluster, lab: str, first_ident: int) -> None:
         self.cluster = cluster
-        self.idents = Idents()
+        self.idents = Idents(first_ident)
         self.ports = ports.of_run()
         self.stations = Stations(self.idents.first, self.ports)
         self.desk = Desk(cluster, lab, self.stations)
@@ -67,6 +72,18 @@ class Workbench:
         if known is None:
             known = self._templates[kind, family] = Template(kind, family)
         return known
+
+    def control(self, source: End, destination: End) -> int | None:
+        """Send a control from one end to another; return its id, None where it could not be sent."""
+        ident = self.idents()
+        packet = self.template(CONTROL, source.family).pack(source.wire, destination.wire, 0, 0, ident)
+        return ident if source.station.send(packet, destination.wire.text, source.family) == 0 else None
+
+    def witness(self, end: End) -> End | None:
+        """Return who can prove that an end carries traffic at all, None where there is nobody."""
+        other = witness(self.cluster, end.endpoint, end.family)
+        found = None if other is None else self.desk.end(other, end.family)
+        return found if isinstance(found, End) else None
 
 
 class Attempt:
@@ -156,24 +173,23 @@ class Attempt:
                     self._send_control(one, other, [leg])
 
     def _send_control(self, source: End, destination: End, evidence: list[Evidence]) -> None:
-        ident = self._bench.idents()
-        packet = self._bench.template(CONTROL, source.family).pack(source.wire, destination.wire, 0, 0, ident)
-        if source.station.send(packet, destination.wire.text, source.family) == 0:
+        ident = self._bench.control(source, destination)
+        if ident is not None:
             self._controls[ident] = (destination.station, evidence)
 
     def _prove_ends(self, questions: Sequence[Question]) -> None:
         """Where the wiring has no way, send controls between each end and a witness, and wait for them."""
         if not questions:
             return
-        outward: dict[tuple[str, int], Evidence] = {}
-        inward: dict[tuple[str, int], Evidence] = {}
+        outward: dict[End, Evidence] = {}
+        inward: dict[End, Evidence] = {}
         pairs: list[tuple[End, End, Evidence]] = []
         for question in questions:
             for end, proofs in ((question.source, outward), (question.destination, inward)):
-                if end.name in proofs:
+                if end in proofs:
                     continue
-                proof = proofs[end.name] = Evidence()
-                other = self._witness(end)
+                proof = proofs[end] = Evidence()
+                other = self._bench.witness(end)
                 if other is not None:
                     pairs.append((end, other, proof) if proofs is outward else (other, end, proof))
         self._bench.stations.open()
@@ -184,13 +200,8 @@ class Attempt:
             self._pause()
         self._wait(WAITS[self._number])
         for question in questions:
-            proofs_of_both = outward[question.source.name], inward[question.destination.name]
+            proofs_of_both = outward[question.source], inward[question.destination]
             question.evidence.ends_alive = all(proof.control for proof in proofs_of_both)
-
-    def _witness(self, end: End) -> End | None:
-        other = witness(self._bench.cluster, end.endpoint, end.family)
-        found = None if other is None else self._bench.desk.end(other, end.family)
-        return found if isinstance(found, End) else None
 
     def _answer_for_silent(self) -> None:
         """Reply, from the destination, to probes that a program there took and left unanswered."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from types import TracebackType
+from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
-from netlab.probe import losses, ports, processor
-from netlab.probe.attempt import Attempt, Workbench
+from netlab.probe.child import Child
+from netlab.probe.lane import Block, Lane
 from netlab.probe.neighbours import Neighbours
-from netlab.probe.questions import Question, Settled
-from netlab.probe.verdicts import Measurement, verdict
+from netlab.probe.verdicts import Measurement
 
-# Flows that are in memory at once: a run of any length streams.
-BLOCK = 20_000
+# Flows that are measured together. A few blocks are in memory at once: a run of any length streams.
+BLOCK = 5_000
+# Blocks under way at once. This process prepares and reports as fast as two others probe, so more would wait for it.
+LANES = 2
+# A smaller first block is a run that is over before another process would be of use.
+_WORTH_FORKING = 2_000
+# Per endpoint and family: a receiver for each of TCP, UDP, SCTP, ICMP and the control, and a sender.
+_SOCKETS = 6
 
 
 def measure(
@@ -27,37 +37,47 @@ def measure(
 ) -> Iterator[Measurement]:
     """Yield what packets say about each flow, in order; the cluster must be running as lab ``lab`` (its own name).
 
-    ``progress`` is told how many flows are measured and how many there are, 0 when that is not known. One process and
-    one thread do it all; the calling thread enters network namespaces and comes back before anything is yielded.
+    ``progress`` is told how many flows are measured and how many there are, 0 when that is not known. The calling
+    thread enters network namespaces and comes back before anything is yielded. Many flows are measured a block at a
+    time in processes forked for it, where the caller has no other threads; else by the calling thread itself.
 
     Raises:
       NotFound: when a namespace of the lab is not there.
       HostError: when the process may not open raw sockets, or not enough of them.
+      KernelError: when a process that probes is killed.
     """
     total = len(flows) if isinstance(flows, Sized) else 0
-    remaining = iter(flows)
     done = 0
 
-    def advance(by: int) -> None:
+    def told(more: int) -> None:
         if progress is not None:
-            progress(min(done + by, done + len(block)), total)
+            progress(done + more, total)
 
     with Run(cluster, lab or cluster.name) as run:
-        while block := list(islice(remaining, BLOCK)):
-            measurements = run.measure(block, advance)
-            advance(len(block))
-            done += len(block)
-            yield from measurements
+        for block in run.blocks(iter(flows), told):
+            told(len(block.flows))
+            done += len(block.flows)
+            yield from block.measurements()
+
+
+class _Work(NamedTuple):
+    """A block that a child measures."""
+
+    lane: Lane
+    block: Block
+    child: Child
 
 
 class Run:
-    """The sockets, counters and pinned neighbours of one call of ``measure``; a context manager."""
+    """The lanes, pinned neighbours and children of one call of ``measure``; a context manager."""
 
     def __init__(self, cluster: Cluster, lab: str) -> None:
-        self._bench = Workbench(cluster, lab)
+        self._cluster = cluster
+        self._lab = lab
         self._neighbours = Neighbours(cluster, lab)
-        self._counters = losses.Counters()
-        self._nodes = [self._bench.desk.namespace(node) for node in cluster.nodes]
+        self._lanes: list[Lane] = []
+        self._free: deque[Lane] = deque()
+        self._under_way: deque[_Work] = deque()
 
     def __enter__(self) -> Run:
         return self
@@ -65,62 +85,65 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bench.stations.close()
-        self._counters.close()
+        for work in self._under_way:
+            work.child.end()
+        for lane in self._lanes:
+            lane.close()
 
-    def measure(self, flows: Sequence[Flow], advance: Callable[[int], None]) -> list[Measurement]:
-        """Return the measurement of each flow, in order; ``advance`` is told how many are about measured."""
-        asked: dict[object, Question] = {}
-        answers = [self._bench.desk.ask(flow, asked) for flow in flows]
-        settled = sum(isinstance(answer, Settled) for answer in answers)
-        questions = list(asked.values())
-        if questions:
-            self._prepare(questions)
-            with processor.pinned():
-                self._settle(questions, settled, advance)
-            self._neighbours.trim()
-        return [Measurement(f, a.verdict, a.reason) for f, a in zip(flows, answers, strict=True)]
+    def blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
+        """Yield the flows, in order, in blocks that are measured; ``advance`` is told how far the next one is."""
+        first = list(islice(flows, BLOCK))
+        self._open(LANES if len(first) >= _WORTH_FORKING and may_fork(self._cluster) else 1)
+        part = first
+        while part:
+            if len(self._lanes) == 1:
+                yield self._measured(part, advance)
+            else:
+                yield from self._beside(part)
+            part = list(islice(flows, BLOCK))
+        while self._under_way:
+            yield self._finish()
 
-    def _prepare(self, questions: Sequence[Question]) -> None:
-        for node in self._nodes:
-            self._counters.watch(node)
-        self._bench.stations.open({q.protocol for q in questions}, {q.source.family for q in questions})
-        # What comes back from behind a published port may come straight from the pod, so those two are a pair as well.
-        ways = [way for q in questions for way in ((q.source, q.destination), *q.hops)]
-        pairs = {(id(one), id(other)): (one, other) for one, other in ways}
-        self._neighbours.pin(pairs.values())
+    def _open(self, lanes: int) -> None:
+        first = int.from_bytes(os.urandom(4))
+        self._lanes = [Lane(n, first, self._cluster, self._lab, self._neighbours) for n in range(lanes)]
+        self._free.extend(self._lanes)
 
-    def _settle(self, questions: Sequence[Question], done: int, advance: Callable[[int], None]) -> None:
-        """Give every question its verdict: one attempt each, and two more for what is inconclusive."""
-        waiting = list(questions)
-        for number in range(ports.ATTEMPTS):
-            self._bench.stations.overflowed()
-            before = self._counters.read()
+    def _measured(self, flows: Sequence[Flow], advance: Callable[[int], None]) -> Block:
+        """Measure a block in this process."""
+        (lane,) = self._lanes
+        block = lane.prepare(flows)
+        lane.settle(block, advance)
+        if self._neighbours.many:
+            self._neighbours.remove()
+        return block
 
-            def sent(count: int, first: bool = number == 0) -> None:
-                nonlocal done
-                done += count if first else 0
-                advance(done)
+    def _beside(self, flows: Sequence[Flow]) -> Iterator[Block]:
+        """Start to measure a block in a child; yield those before it that are done by then."""
+        ready = [] if self._free else [self._finish()]
+        if self._neighbours.many:
+            # What is under way needs its neighbours still.
+            ready += [self._finish() for _ in range(len(self._under_way))]
+            self._neighbours.remove()
+        lane = self._free.popleft()
+        block = lane.prepare(flows)
+        self._under_way.append(_Work(lane, block, Child(lambda: lane.settled(block))))
+        lane.skip(block)
+        yield from ready
 
-            Attempt(self._bench, number).run(waiting, sent)
-            trouble = ", ".join(losses.grown(before, self._counters.read()))
-            overflowed = self._bench.stations.overflowed()
-            for question in waiting:
-                seen = question.evidence
-                seen.trouble = seen.trouble or trouble or self._trouble(question, overflowed)
-                question.verdict, question.reason = verdict(seen)
-            waiting = [q for q in waiting if q.verdict == "inconclusive"]
-            if not waiting:
-                return
+    def _finish(self) -> Block:
+        """Return the block that is longest under way, measured."""
+        lane, block, child = self._under_way[0]
+        lane.take(block, child.result())
+        self._under_way.popleft()
+        self._free.append(lane)
+        return block
 
-    def _trouble(self, question: Question, overflowed: set[int]) -> str:
-        """Say what may have swallowed something of a question, "" when nothing did."""
-        seen = question.evidence
-        for station in (question.destination.station, question.source.station):
-            if station.index in overflowed:
-                return f"a receive buffer in {station.namespace} overflowed"
-        start = question.source.station.namespace
-        refused = self._neighbours.failures.get(start)
-        if refused and not (seen.arrived or seen.control or seen.no_path):
-            return f"neighbours in {start} could not be pinned: {refused}"
-        return ""
+
+def may_fork(cluster: Cluster) -> bool:
+    """Say whether children may probe: this process has one thread, two processors and files enough for all lanes."""
+    everyone = len(cluster.pods) + len(cluster.hosts) + len(cluster.nodes)
+    files = LANES * _SOCKETS * everyone * len(cluster.families)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = most == resource.RLIM_INFINITY or files < most
+    return enough and threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1

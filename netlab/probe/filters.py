@@ -13,7 +13,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-from netlab.probe.templates import CONTROL, MAGIC, REPLY_MAGIC
+from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC
 
 # Ids of one run lie in [first, first + WINDOW), modulo 2**32.
 WINDOW = 1 << 26
@@ -43,6 +43,8 @@ class _Step(NamedTuple):
 
 # ICMP types: echo request, echo reply, and unreachable, time exceeded, parameter problem (RFC 792, RFC 4443).
 _ICMP_TYPES = {4: (8, 0, (3, 11, 12)), 6: (128, 129, (1, 3, 4))}
+# Where an error has the protocol of the packet that it quotes, and where that packet's IP header ends.
+_QUOTED = {4: (8 + 9, 8 + 20), 6: (8 + 6, 8 + 40)}
 
 
 def program(protocol: str, first: int, ports: range, family: int = 4) -> bytes:
@@ -53,7 +55,7 @@ def program(protocol: str, first: int, ports: range, family: int = 4) -> bytes:
     body = {
         "TCP": _tcp(first),
         "UDP": _udp(first, ports),
-        "ICMP": _icmp(first, family),
+        "ICMP": _icmp(first, ports, family),
         "SCTP": _sctp(first),
         CONTROL: _payload(0, first),
     }[protocol]
@@ -113,15 +115,25 @@ def _udp(first: int, ports: range) -> list[_Step]:
     ]
 
 
-def _icmp(first: int, family: int) -> list[_Step]:
-    """Echo requests and replies with a probe's payload, and errors."""
+def _icmp(first: int, ports: range, family: int) -> list[_Step]:
+    """Echo requests and replies with a probe's payload, and errors, of those that quote ports only about a probe's.
+
+    A closed UDP port answers with an error: runs beside one another would read one another's.
+    """
     request, reply, errors = _ICMP_TYPES[family]
+    protocol, body = _QUOTED[family]
     return [
         _Step(_LD_BYTE, 0),
         _Step(_JEQ, request, yes="echo"),
-        *(_Step(_JEQ, kind, yes=_KEEP) for kind in errors),
+        *(_Step(_JEQ, kind, yes="error") for kind in errors),
         _Step(_JEQ, reply, no=_DROP),
         *_payload(8, first, label="echo"),
+        _Step(_LD_BYTE, protocol, label="error"),
+        *(_Step(_JEQ, NUMBERS[name], yes="ports") for name in ("TCP", "UDP")),
+        _Step(_JEQ, NUMBERS["SCTP"], no=_KEEP),
+        _Step(_LD_HALF, body, label="ports"),
+        _Step(_SUB, ports.start),
+        _Step(_JGE, len(ports), yes=_DROP, no=_KEEP),
     ]
 
 

@@ -28,8 +28,9 @@ _NDMSG = struct.Struct("=BxxxiHBB")
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
 _FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
 
-# By device and address: the MAC; address and MAC as they stand on the wire.
-Entries = dict[tuple[str, bytes], bytes]
+# The device and address of an entry, and what a request says of it: its address and MAC as attributes.
+Key = tuple[str, bytes]
+Entries = dict[Key, bytes]
 
 
 class _Seat(NamedTuple):
@@ -47,54 +48,88 @@ class Neighbours:
         self._cluster = cluster
         self._lab = lab
         self._nodes = {node.name: node for node in cluster.nodes}
-        self._seats: dict[tuple[int, str], _Seat | None] = {}
-        self._macs: dict[int, bytes] = {}
-        self._pinned: dict[str, Entries] = {}
+        self._tails: dict[int, bytes] = {}
+        self._pinned: dict[str, Entries] = defaultdict(dict)
+        self._new: dict[str, Entries] = {}
+        # What everybody of a site needs to reach an end: asked for every pair, decided once for each site and end.
+        self._sites: dict[End, object] = {}
+        self._needs: dict[tuple[object, End], tuple[Key, bytes] | None] = {}
         self.failures: dict[str, str] = {}
 
     def pin(self, pairs: Iterable[tuple[End, End]]) -> None:
         """Pin what the packets from the first end of each pair to the second, and their answers, need."""
-        wanted: dict[str, Entries] = defaultdict(dict)
+        self._new = defaultdict(dict)
         for source, destination in pairs:
             if source.station is not destination.station:
-                self._want(wanted, source, destination)
-                self._want(wanted, destination, source)
-        for namespace, entries in wanted.items():
-            known = self._pinned.setdefault(namespace, {})
-            new = {key: mac for key, mac in entries.items() if key not in known}
-            if new:
-                self._apply(namespace, new)
-                known.update(new)
+                self._want(source, destination)
+                self._want(destination, source)
+        for namespace, entries in self._new.items():
+            self._apply(namespace, entries)
+            self._pinned[namespace].update(entries)
 
-    def trim(self) -> None:
-        """Take this run's entries out again when they are more than ``KEEP``."""
-        if sum(map(len, self._pinned.values())) <= KEEP:
-            return
+    @property
+    def many(self) -> bool:
+        """Whether this run's entries are more than ``KEEP``, so that they should be removed."""
+        return sum(map(len, self._pinned.values())) > KEEP
+
+    def remove(self) -> None:
+        """Take this run's entries out again; nothing that needs them may be under way."""
         for namespace, entries in self._pinned.items():
             self._apply(namespace, entries, delete=True)
         self._pinned.clear()
+        self._needs.clear()
 
-    def _want(self, wanted: dict[str, Entries], here: End, there: End) -> None:
+    def _want(self, here: End, there: End) -> None:
         """Want the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
+        site = self._sites.get(here)
+        if site is None:
+            site = self._sites[here] = self._site(here)
+        key = (site, there)
+        if key in self._needs:
+            need = self._needs[key]
+        else:
+            need = self._needs[key] = self._decide(here, there)
+        if need is not None:
+            self._entry(here.station.namespace, *need)
+
+    def _site(self, end: End) -> object:
+        """Return what the pods of one network on one node have in common, as they reach others by the same means."""
+        pod = end.endpoint
+        return (pod.node, pod.network) if isinstance(pod, Pod) and pod.selectable else end
+
+    def _entry(self, namespace: str, key: Key, tail: bytes) -> None:
+        if key not in self._pinned[namespace]:
+            self._new[namespace][key] = tail
+
+    def _decide(self, here: End, there: End) -> tuple[Key, bytes] | None:
+        """Return the entry that a pod at the site of ``here`` needs in its own namespace, None where it needs none.
+
+        What is needed elsewhere, on the node or the underlay, is wanted at once: it serves the whole site.
+        """
         pod, machine = there.endpoint, self._machine(here.endpoint)
         if self._macvlan(here.endpoint) or self._macvlan(pod):
             namespace, device = self._on_underlay(here.endpoint)
-            wanted[namespace][device, there.wire.packed] = self._mac(pod)
-            return
+            return self._placed(here, namespace, (device, there.wire.packed), self._tail(pod, there.wire.packed))
         if not isinstance(pod, Pod) or pod.attachment == "host":
             other = self._machine(pod)
             if other is not machine:
-                self._want_underlay(wanted, machine, other)
-                self._want_underlay(wanted, other, machine)
-            return
-        key = (id(here.endpoint), pod.network)
-        if key not in self._seats:
-            self._seats[key] = self._seat(here.endpoint, machine, pod.network)
-        seat = self._seats[key]
+                self._want_underlay(machine, other)
+                self._want_underlay(other, machine)
+            return None
+        seat = self._seat(here.endpoint, machine, pod.network)
         if seat is None or (seat.device != names.POD_DEVICE and pod.node == machine.name):
-            return  # a node has its own pods' entries from the wiring
-        if any(there.address in prefix for prefix in seat.prefixes):
-            wanted[seat.namespace][seat.device, there.wire.packed] = self._mac(pod)
+            return None  # a node has its own pods' entries from the wiring
+        if not any(there.address in prefix for prefix in seat.prefixes):
+            return None
+        key = seat.device, there.wire.packed
+        return self._placed(here, seat.namespace, key, self._tail(pod, there.wire.packed))
+
+    def _placed(self, here: End, namespace: str, key: Key, tail: bytes) -> tuple[Key, bytes] | None:
+        """Return an entry of the namespace of ``here``, and want at once one of another namespace."""
+        if namespace == here.station.namespace:
+            return key, tail
+        self._entry(namespace, key, tail)
+        return None
 
     def _seat(self, here: Endpoint, machine: Node | Host, network: str) -> _Seat | None:
         """Return the device of an endpoint that has a pod network on its link, None where it has none."""
@@ -121,17 +156,18 @@ class Neighbours:
     def _machine(self, endpoint: Endpoint) -> Node | Host:
         return self._nodes[endpoint.node] if isinstance(endpoint, Pod) else endpoint
 
-    def _mac(self, endpoint: Endpoint) -> bytes:
-        """Return the MAC of the endpoint's interface: that of its first address."""
-        known = self._macs.get(id(endpoint))
+    def _tail(self, endpoint: Endpoint, address: bytes) -> bytes:
+        """Return an entry's attributes: an address, and the MAC of the endpoint's interface, that of its first one."""
+        known = self._tails.get(id(endpoint))
         if known is None:
-            known = self._macs[id(endpoint)] = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
-        return known
+            mac = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
+            known = self._tails[id(endpoint)] = attribute(_NDA_LLADDR, mac)
+        return attribute(_NDA_DST, address) + known
 
-    def _want_underlay(self, wanted: dict[str, Entries], machine: Node | Host, other: Node | Host) -> None:
-        entries = wanted[names.endpoint_namespace(self._lab, machine)]
+    def _want_underlay(self, machine: Node | Host, other: Node | Host) -> None:
+        namespace = names.endpoint_namespace(self._lab, machine)
         for address in other.addresses:
-            entries[names.UNDERLAY_DEVICE, address.packed] = self._mac(other)
+            self._entry(namespace, (names.UNDERLAY_DEVICE, address.packed), self._tail(other, address.packed))
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
         with netns.inside(namespace):
@@ -158,12 +194,7 @@ def _requests(entries: Entries, indexes: dict[str, int], *, delete: bool = False
         for length, family in _FAMILIES.items()
     }
     return [
-        Message(
-            kind,
-            flags,
-            heads[device, len(address)] + attribute(_NDA_DST, address) + attribute(_NDA_LLADDR, mac),
-            "neighbour",
-        )
-        for (device, address), mac in entries.items()
+        Message(kind, flags, heads[device, len(address)] + tail, "neighbour")
+        for (device, address), tail in entries.items()
         if device in indexes
     ]

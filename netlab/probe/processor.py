@@ -11,14 +11,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @contextlib.contextmanager
-def pinned() -> Iterator[None]:
-    """Keep the calling thread on the processor that it runs on.
+def pinned(number: int | None = None) -> Iterator[None]:
+    """Keep the calling thread on the processor that it runs on, or on the one that comes at ``number`` of its own.
 
     A veth hands a packet to the receive backlog of the sending processor (net/core/dev.c, netif_rx), a queue: on one
     processor a control cannot overtake the probe before it. On two, it can.
     """
     allowed = os.sched_getaffinity(0)
-    here = _libc.sched_getcpu()
+    here = _libc.sched_getcpu() if number is None else sorted(allowed)[number % len(allowed)]
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {here if here in allowed else min(allowed)})
     try:

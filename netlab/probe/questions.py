@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.published import Published, behind
@@ -16,22 +15,20 @@ from netlab.probe.templates import WireAddress
 from netlab.probe.verdicts import Evidence, Verdict
 
 
-class End(NamedTuple):
-    """One end of a question: an endpoint with one of its addresses, and the sockets of its namespace."""
+@dataclass(slots=True, eq=False)
+class End:
+    """One end of a question: an endpoint with one of its addresses, and the sockets of its namespace.
+
+    There is one for each endpoint and address of a run. ``seat`` counts the different addresses of namespaces from
+    zero: ends of one seat (two pods in their node's namespace) send, and take, the same packets.
+    """
 
     endpoint: Endpoint
     address: Address
     wire: WireAddress
     station: Station
-
-    @property
-    def family(self) -> int:
-        return self.address.version
-
-    @property
-    def name(self) -> tuple[str, int]:
-        """The endpoint's reference and the family: what tells two ends apart."""
-        return self.endpoint.ref, self.address.version
+    family: int
+    seat: int
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +36,8 @@ class Question:
     """One packet to send, its evidence so far and, in the end, its verdict.
 
     Where ``port`` is published, ``front`` is the node that is asked, and ``destination`` the pod behind it; ``legs``
-    are then what was seen of the controls from the source to the node and on to the pod.
+    are then what was seen of the controls from the source to the node and on to the pod. Every attempt leaves another
+    ``evidence``.
 
     Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
     """
@@ -48,14 +46,14 @@ class Question:
     destination: End
     protocol: str
     port: int
-    evidence: Evidence = field(default_factory=Evidence)
+    front: End | None = None
+    verdict: Verdict = "inconclusive"
+    reason: str = ""
     ident: int = 0
     seen: Sighting | None = None
     replied: bool = False
-    verdict: Verdict = "inconclusive"
-    reason: str = ""
-    front: End | None = None
     legs: tuple[Evidence, ...] = ()
+    evidence: Evidence = field(init=False)
 
     @property
     def target(self) -> End:
@@ -86,8 +84,9 @@ class Desk:
         self._lab = lab
         self._stations = stations
         # By identity, as endpoints hold dictionaries; ``_seen`` keeps them, so that an identity stays its owner's.
-        self._ends: dict[tuple[int, int], End | Settled] = {}
+        self._ends: dict[tuple[int, int | bytes], End | Settled] = {}
         self._seen: list[Endpoint] = []
+        self._seats: dict[tuple[int, bytes], int] = {}
 
     def ask(self, flow: Flow, asked: dict[object, Question]) -> Question | Settled:
         """Return the flow's question, one of ``asked`` where it would send the same packet, or what is known without.
@@ -111,12 +110,10 @@ class Desk:
             if isinstance(pod_end, Settled):
                 return pod_end
             destination = pod_end
-        target = front or destination
-        key = (source.station.index, source.wire.text, target.station.index, target.wire.text)
-        question = asked.get((key, flow.protocol, port))
+        key = (source.seat, (front or destination).seat, flow.protocol, port)
+        question = asked.get(key)
         if question is None:
-            question = Question(source, destination, flow.protocol, port, front=front)
-            asked[key, flow.protocol, port] = question
+            question = asked[key] = Question(source, destination, flow.protocol, port, front)
         return question
 
     def _behind(self, asked: End, flow: Flow) -> Published | None:
@@ -135,7 +132,10 @@ class Desk:
             known = self._ends[id(endpoint), family] = self._resolved(endpoint, address_of(endpoint, family), family)
         if isinstance(known, Settled) or address is None or address is known.address or address == known.address:
             return known
-        return self._resolved(endpoint, address, family)
+        other = self._ends.get((id(endpoint), address.packed))
+        if other is None:
+            other = self._ends[id(endpoint), address.packed] = self._resolved(endpoint, address, family)
+        return other
 
     def namespace(self, endpoint: Endpoint) -> str:
         """Return the name of the endpoint's network namespace."""
@@ -147,4 +147,5 @@ class Desk:
         if address is None:
             return Settled("deny", f"{endpoint.ref} has no IPv{family} address")
         station = self._stations.station(self.namespace(endpoint))
-        return End(endpoint, address, WireAddress.of(address), station)
+        seat = self._seats.setdefault((station.index, address.packed), len(self._seats))
+        return End(endpoint, address, WireAddress.of(address), station, address.version, seat)

@@ -1,7 +1,7 @@
-"""Probe packets: Scapy builds one template per kind, the hot path patches its bytes.
+"""Probe packets: Scapy built one template per kind (``netlab.probe.packets``), the hot path patches its bytes.
 
-Scapy builds some 3,000 packets a second and takes a quarter of a second to import; patching a template takes about a
-microsecond. A template is a whole IP packet with zeros where addresses, ports and the id go. The checksum that Scapy
+Patching a template takes about a microsecond. It is a whole IP packet with zeros where addresses, ports and the id go.
+The checksum that Scapy
 computed over it is the constant part of every checksum: in one's complement arithmetic (RFC 1071) the patched fields
 are added to it, wherever they stand, as 2**16 is 1 modulo 0xFFFF.
 
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from netlab.objects.types import Address
 from netlab.probe.crc32c import crc32c
+from netlab.probe.packets import PACKETS
 
 MAGIC = int.from_bytes(b"nlab")
 REPLY_MAGIC = int.from_bytes(b"nlre")
@@ -62,13 +63,12 @@ class _Layout(NamedTuple):
 class _Header(NamedTuple):
     """Where in an IP header the addresses stand, and where it ends."""
 
-    source: slice
-    destination: slice
+    addresses: slice
     length: int
 
 
 # IPv4 without options, IPv6 without extension headers.
-_HEADERS = {4: _Header(slice(12, 16), slice(16, 20), 20), 6: _Header(slice(8, 24), slice(24, 40), 40)}
+_HEADERS = {4: _Header(slice(12, 20), 20), 6: _Header(slice(8, 40), 40)}
 
 _LAYOUTS = {
     ("TCP", 4): _Layout(ident=24, checksum=36, source_port=20, port=22),
@@ -93,7 +93,7 @@ class Template:
     """One kind of packet, patched in place: what ``pack`` returns is good until its next call."""
 
     def __init__(self, kind: str, family: int) -> None:
-        self._packet = bytearray(_built(kind, family))
+        self._packet = bytearray.fromhex("".join(PACKETS[kind, family]))
         self._layout = _LAYOUTS[kind, family]
         self._header = _HEADERS[family]
         self._sctp = kind.startswith("SCTP")
@@ -106,8 +106,7 @@ class Template:
         The kernel fills in the IPv4 identification and header checksum of what a raw socket sends (raw(7)).
         """
         packet, layout, header = self._packet, self._layout, self._header
-        packet[header.source] = source.packed
-        packet[header.destination] = destination.packed
+        packet[header.addresses] = source.packed + destination.packed
         _U32.pack_into(packet, layout.ident, ident)
         total = self._constant + ident
         if layout.source_port is not None:
@@ -127,43 +126,3 @@ class Template:
             _U32.pack_into(packet, at, 0)
             _CRC.pack_into(packet, at, crc32c(packet[header.length :]))
         return packet
-
-
-def _built(kind: str, family: int) -> bytes:
-    """Return the bytes that Scapy builds for a kind of packet, with zeros where the hot path patches."""
-    if (kind, family) not in _LAYOUTS:
-        raise KeyError((kind, family))
-    from scapy.config import conf
-
-    # Scapy reads the routes of the network namespace that it is imported in; nothing here asks for them.
-    conf.route_autoload = False
-    conf.route6_autoload = False
-    from scapy.layers.inet import ICMP, IP, TCP, UDP
-    from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
-    from scapy.packet import Packet, Raw
-
-    blank4 = IP(src="0.0.0.0", dst="0.0.0.0", id=0, ttl=64)  # noqa: S104 - a blank that is patched, no socket binds it
-    header: Packet = blank4 if family == 4 else IPv6(src="::", dst="::", hlim=64)
-    payload = Raw(_U32.pack(REPLY_MAGIC if kind == "UDP reply" else MAGIC) + bytes(4))
-    match kind:
-        case "TCP":
-            packet = header / TCP(sport=0, dport=0, seq=0, flags="S", window=64240, options=[("MSS", 1460)])
-        case "UDP" | "UDP reply":
-            packet = header / UDP(sport=0, dport=0) / payload
-        case "ICMP" if family == 4:
-            packet = header / ICMP(type="echo-request", id=0, seq=0) / payload
-        case "ICMP":
-            packet = header / ICMPv6EchoRequest(id=0, seq=0) / payload
-        case "SCTP":
-            from scapy.layers.sctp import SCTP, SCTPChunkInit
-
-            chunk = SCTPChunkInit(init_tag=0, a_rwnd=65536, n_out_streams=1, n_in_streams=1, init_tsn=1)
-            packet = header / SCTP(sport=0, dport=0, tag=0) / chunk
-        case "SCTP reply":
-            from scapy.layers.sctp import SCTP, SCTPChunkAbort
-
-            packet = header / SCTP(sport=0, dport=0, tag=0) / SCTPChunkAbort()
-        case _:
-            header.setfieldval("proto" if family == 4 else "nh", NUMBERS[CONTROL])
-            packet = header / payload
-    return bytes(packet)

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 from builders import cluster, pod, topology
 
-from netlab.cli.questions import Service, Target, one_pair, parse_service, parse_target
+from netlab.cli.questions import Service, Target, every_pair, one_pair, parse_service, parse_target
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
 
@@ -104,3 +104,27 @@ def test_a_port_is_named_once(lab: Cluster) -> None:
     """Two answers to one question are a mistake."""
     with pytest.raises(UsageError, match="names a port, and so does --port"):
         one_pair(lab, "x/a", "x/b:80", "x", ["443"])
+
+
+@pytest.mark.parametrize("self_pairs", [False, True])
+@pytest.mark.parametrize("nodes", [False, True])
+@pytest.mark.parametrize("family", [None, "4", "6"])
+@pytest.mark.parametrize("ports", [(), ("80", "53/UDP", "ICMP")])
+def test_pairs_are_counted_without_being_made(
+    ports: tuple[str, ...], family: str | None, nodes: bool, self_pairs: bool
+) -> None:
+    """Exactly as many as there are, in a lab with every kind of end: of one family, of both, of none."""
+    lab = cluster(
+        topology(
+            ["n1", "n2"],
+            cidrs=("10.244.0.0/16", "fd00:10:244::/56"),
+            hosts={"four": ["192.0.2.10"], "six": ["2001:db8::10"], "both": ["192.0.2.11", "2001:db8::11"]},
+        ),
+        pod("x/a", ports=["80", "53/UDP"]),
+        pod("x/b"),
+        pod("x/onhost", host=True),
+        pod("x/alone", network="none"),
+    )
+    pairs = every_pair(lab, ports, family, nodes, self_pairs)
+
+    assert len(list(pairs)) == len(pairs)

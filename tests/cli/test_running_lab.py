@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -63,6 +68,28 @@ def test_probe_of_every_pair_is_what_reach_expects(program: Program, shared_lab:
     assert [(r["source"], r["destination"], r["expected"]) for r in reached["rows"]] == [
         (r["source"], r["destination"], r["measured"]) for r in probed["rows"]
     ]
+
+
+def test_rows_are_printed_before_the_last_probe_is_sent(program: Program, shared_lab: str) -> None:
+    """Who reads nothing holds a large matrix up; who interrupts it then finds the lab as it was, and no process."""
+    ports = [f"--port={number}" for number in range(1000, 1500)]
+    command = [sys.executable, "-m", "netlab", "probe", "--lab", shared_lab, "-o", "json", *ports]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        head, row = process.stdout.readline(), process.stdout.readline()
+        under_way = process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+
+    assert '"rows": [\n' == head[-10:]
+    assert 1000 == json.loads(row.rstrip(",\n"))["port"]
+    assert under_way
+    assert (130, "interrupted") == (process.returncode, told.strip())
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert 0 == program("verify", "--lab", shared_lab).returncode
 
 
 def test_probe_of_one_pair_tells_its_reason(program: Program, shared_lab: str) -> None:

@@ -50,7 +50,8 @@ def test_progress_makes_way_for_the_table() -> None:
     shown = on_a_terminal("verify", "-f", "examples/shop")
     before, _, _ = shown.partition("SOURCE ")
 
-    assert "verifying: " in before
+    assert "verifying: [####" in before
+    assert " 20 of 20" in before
     assert before.endswith("\r\x1b[K")
 
 

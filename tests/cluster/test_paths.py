@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -97,6 +98,28 @@ def test_other_networks_are_not_joined(mode: str) -> None:
 
     assert not path(of, of.by_ref["x/a"], of.by_ref["x/b"], 4).connected
     assert not path(of, of.by_ref["x/a"], of.by_ref["x/c"], 4).connected
+
+
+def test_a_path_does_not_depend_on_what_was_asked_before() -> None:
+    """What is remembered of one pair is never told of another: every pair of a mixed lab is as in a lab never asked."""
+    things = [
+        topology(
+            ["n1", "n2"],
+            networks={m: (m, f"10.{i}.0.0/16") for i, m in enumerate(MODES)},
+            hosts={"client": ["192.0.2.10"]},
+        ),
+        *(pod(f"x/{m}-{n}{i}", node=n, network=m) for m in MODES for n in ("n1", "n2") for i in range(2)),
+        pod("x/host1", node="n1", host=True),
+        pod("x/lo", node="n1", network="none"),
+    ]
+    asked = cluster(*things)
+    pairs = [(one, other, family) for one in asked.by_ref for other in asked.by_ref for family in (4, 6)]
+    for _ in range(2):
+        for one, other, family in pairs:
+            fresh = replace(asked)
+            anew = path(fresh, fresh.by_ref[one], fresh.by_ref[other], family)
+
+            assert anew == path(asked, asked.by_ref[one], asked.by_ref[other], family)
 
 
 @pytest.mark.parametrize(("source", "destination"), [("node:n1", "x/a"), ("x/host1", "x/a")])

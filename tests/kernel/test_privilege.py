@@ -35,7 +35,7 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
     shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPOSITORY / "examples", place / "examples")
     shutil.copytree(REPOSITORY / "topologies", place / "topologies")
-    for name in ("click", "yaml", "scapy"):
+    for name in ("click", "yaml"):
         shutil.copytree(packages / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     for compiled in packages.glob("_yaml*"):
         shutil.copytree(compiled, place / compiled.name)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from builders import cluster, flow, peer, pod, policy, rule, topology, verdict
@@ -14,7 +15,7 @@ from builders import cluster, flow, peer, pod, policy, rule, topology, verdict
 from netlab.cluster.flows import every_pair
 from netlab.dataplane.rulesets import rulesets
 from netlab.errors import NotFound
-from netlab.kernel import nft
+from netlab.kernel import netns, nft
 from netlab.probe import measure
 
 COUNTER = "table ip t {\nchain c {\ntype filter hook prerouting priority -400;\nip daddr 192.0.2.77 counter\n}\n}"
@@ -191,6 +192,21 @@ def test_a_probe_is_never_taken_for_part_of_an_earlier_one(lab):
 
     assert ["allow"] * 3 == before
     assert ["deny"] * 3 == after
+
+
+def test_tunnels_leave_no_connection_entries(lab):
+    """A flow inside a tunnel has an outer port of its own; an entry for each would fill the nodes' tables."""
+    running = lab(topology(["n1", "n2"], mode="overlay"), pod("x/a", node="n1"), pod("x/c", node="n2"))
+    flows = [flow(running.cluster, "x/a", "x/c", f"{port}/TCP") for port in range(100, 200)]
+    measured = [m.verdict for m in measure(running.cluster, flows)]
+    entries = []
+    for node in ("node:n1", "node:n2"):
+        with netns.inside(running.namespace(node)):
+            entries.append(int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text()))
+
+    assert ["allow"] * 100 == measured
+    # A connection that was answered with a reset only is forgotten at once (nf_conntrack_proto_tcp.c).
+    assert [0, 0] == entries
 
 
 def test_flows_are_measured_as_they_come(lab, monkeypatch):

@@ -58,10 +58,10 @@ def udp(port: int, payload: bytes) -> bytes:
     return bytes(IP(src=A.text, dst=B.text) / UDP(sport=53, dport=port) / payload)
 
 
-def icmp(kind: int) -> bytes:
+def icmp(kind: int, quoted: str = "TCP", source_port: int = 5000) -> bytes:
     from scapy.layers.inet import ICMP, IP
 
-    return bytes(IP(src=A.text, dst=B.text) / ICMP(type=kind) / probe("TCP", 1))
+    return bytes(IP(src=A.text, dst=B.text) / ICMP(type=kind) / probe(quoted, 1, source_port))
 
 
 CASES = [
@@ -87,6 +87,12 @@ CASES = [
     ("ICMP", "somebody's ping", lambda: icmp(8), False),
     ("ICMP", "unreachable", lambda: icmp(3), True),
     ("ICMP", "time exceeded", lambda: icmp(11), True),
+    ("ICMP", "unreachable UDP of the last port", lambda: icmp(3, "UDP", 5003), True),
+    ("ICMP", "unreachable UDP of another run", lambda: icmp(3, "UDP", 5004), False),
+    ("ICMP", "unreachable TCP of another run", lambda: icmp(3, "TCP", 4999), False),
+    ("ICMP", "unreachable SCTP of another run", lambda: icmp(3, "SCTP", 5004), False),
+    ("ICMP", "unreachable ping", lambda: icmp(3, "ICMP"), True),
+    ("ICMP", "unreachable control", lambda: icmp(3, CONTROL), True),
     ("ICMP", "redirect", lambda: icmp(5), False),
     ("SCTP", "a probe", lambda: probe("SCTP", FIRST), True),
     ("SCTP", "ABORT to a probe", lambda: probe("SCTP reply", FIRST), True),

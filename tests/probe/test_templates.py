@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
+from netlab.probe import packets
 from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC, Template, WireAddress
 
 SOURCE, DESTINATION = (WireAddress.of(ip_address(a)) for a in ("10.244.0.7", "192.0.2.200"))
@@ -97,6 +101,28 @@ def test_a_packet_of_ipv6_says_the_same(kind, layer, fields):
 
     assert (source.text, destination.text) == (parsed.src, parsed.dst)
     assert fields == {name: getattr(parsed[layer], name) for name in fields}
+
+
+def test_the_stored_packets_are_what_scapy_builds():
+    """To the byte, and the module that holds them is the one that the generator writes."""
+    from netlab.probe import scapy_packets
+
+    built = {
+        (kind, family): scapy_packets.built(kind, family)
+        for kind in scapy_packets.KINDS
+        for family in scapy_packets.FAMILIES
+    }
+
+    assert built == {key: bytes.fromhex("".join(digits)) for key, digits in packets.PACKETS.items()}
+    assert "\n".join([*scapy_packets.module(), ""]) == Path(packets.__file__).read_text()
+
+
+def test_probing_does_not_import_scapy():
+    """It takes a quarter of a second, and what it builds is stored."""
+    program = "import sys, netlab.probe.engine as engine; print('scapy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "False" == done.stdout.strip()
 
 
 def test_a_kind_that_there_is_no_template_for_is_an_error():

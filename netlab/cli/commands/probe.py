@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from netlab.cli import matrix, options, questions, terminal
 from netlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from netlab.cluster.flows import Flow
 
 
 @click.command("probe")
@@ -40,8 +44,9 @@ def probe_command(
     for service in ports:
         questions.parse_service(service)
     running = Lab.open(lab)
+    flows: Iterable[Flow]
     if pair:
-        flows = iter(questions.one_pair(running.cluster, pair[0], pair[1], namespace, ports, family))
+        flows = questions.one_pair(running.cluster, pair[0], pair[1], namespace, ports, family)
     else:
         flows = questions.every_pair(running.cluster, ports, family, nodes, self_pairs)
     with terminal.progress("probing") as progress:

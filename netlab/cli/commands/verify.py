@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -66,7 +66,7 @@ def _lab(files: Sequence[str], strict: bool, lab: str) -> Iterator[tuple[str, La
         yield cluster.name, own
 
 
-def _rows(running: Lab, flows: Iterator[Flow], progress: terminal.Progress | None) -> Iterator[Row]:
+def _rows(running: Lab, flows: Iterable[Flow], progress: terminal.Progress | None) -> Iterator[Row]:
     from netlab.policy import evaluate
     from netlab.report.rows import row_of
     from netlab.scenario.compare import reason_of

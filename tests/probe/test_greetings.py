@@ -1,0 +1,58 @@
+"""Bridges know where everybody is before the first probe, and are reminded before they forget."""
+
+from __future__ import annotations
+
+from builders import flow, pod, policy, topology
+
+from netlab.cluster.flows import every_pair
+from netlab.dataplane import names
+from netlab.kernel import nft
+from netlab.probe import greetings, measure
+from netlab.probe.attempt import Workbench
+
+THREE = (pod("x/a"), pod("x/db", "app=db"), pod("x/c"), policy("x/deny-db", "app=db", ingress=[]))
+
+
+# A flooded copy runs through these hooks at every port, whatever becomes of it there.
+COPIES = """table bridge t {
+chain c {
+type filter hook forward priority -400;
+oifname %s counter
+}
+}"""
+
+
+def test_nothing_is_flooded_to_those_who_are_not_asked(lab):
+    """A pod that never sent anything is asked, and no copy runs through the rules for its neighbour on the bridge."""
+    running = lab(*THREE)
+    running.nft("node:node-1", COPIES % names.port_name(running.cluster.by_ref["x/c"]))
+    measured = running.probe("x/a", "x/db")
+
+    assert "deny" == measured.verdict
+    assert "counter packets 0 " in nft.run(running.namespace("node:node-1"), "list table bridge t")
+
+
+def test_everybody_greets_once_in_a_while(lab):
+    """Each end and each node, one packet each, and again only when a bridge is about to forget."""
+    running = lab(topology(["n1", "n2"]), *THREE)
+    bench = Workbench(running.cluster, running.cluster.name, 0)
+    asked: dict = {}
+    for one in every_pair(running.cluster):
+        bench.desk.ask(one, asked)
+    greeted: dict = {}
+    told = [
+        sorted(end.endpoint.ref for end, _ in greetings.greetings(bench, asked.values(), greeted, now))
+        for now in (0.0, greetings.AGAIN - 1, greetings.AGAIN)
+    ]
+    bench.stations.close()
+
+    everybody = ["node:n1", "node:n2", "x/a", "x/c", "x/db"]
+    assert [everybody, [], everybody] == told
+
+
+def test_who_has_nobody_to_greet_is_probed_all_the_same(lab):
+    """A node that is alone on its underlay has no other machine."""
+    running = lab(*THREE)
+    flows = [flow(running.cluster, "node:node-1", "x/a"), flow(running.cluster, "x/a", "node:node-1")]
+
+    assert ["allow", "allow"] == [m.verdict for m in measure(running.cluster, flows)]

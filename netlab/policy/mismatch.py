@@ -93,18 +93,23 @@ def _peer_mismatch(
 
 
 def _selectors_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
-    if peer.namespace_selector is None:
-        if other.namespace != policy.meta.namespace:
-            return f"namespace {policy.meta.namespace}, found {other.namespace}"
-    else:
-        why = selector_mismatch(peer.namespace_selector, cluster.namespaces[other.namespace])
-        if why:
-            return f"namespace label {why}"
+    why = namespace_mismatch(cluster, policy, peer, other.namespace)
+    if why:
+        return why
     if peer.pod_selector is not None:
         why = selector_mismatch(peer.pod_selector, other.labels)
         if why:
             return f"pod label {why}"
     return ""
+
+
+def namespace_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, namespace: str) -> str:
+    """Match the namespace that a peer's selectors mean: the policy's own, unless there is a namespaceSelector."""
+    own = policy.meta.namespace
+    if peer.namespace_selector is None:
+        return "" if namespace == own else f"namespace {own}, found {namespace}"
+    why = selector_mismatch(peer.namespace_selector, cluster.namespaces[namespace])
+    return f"namespace label {why}" if why else ""
 
 
 def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str:

@@ -29,16 +29,9 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
     Raises:
       ValueError: if the flow has neither a destination nor an address.
     """
-    if (one := _behind(cluster, flow)) is not None:
+    if (one := publisher(cluster, flow)) is not None:
         return _to_published(cluster, flow, one.pod, one.port.port)
-    if flow.destination is not None:
-        way = path(cluster, flow.source, flow.destination, flow.family)
-    elif flow.address is not None:
-        way = path_to_address(cluster, flow.source, flow.address)
-    else:
-        raise ValueError("a flow needs a destination or an address")
-    way = _exempted(cluster, flow, way)
-
+    way = way_of(cluster, flow)
     egress = ingress = None
     if way.egress_enforced and isinstance(flow.source, Pod) and flow.address is not None:
         egress = _side(cluster, "egress", flow.source, flow.destination, flow.address, flow)
@@ -48,8 +41,18 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
     return _decision(flow, way, egress, ingress)
 
 
-def _exempted(cluster: Cluster, flow: Flow, way: Path) -> Path:
-    """Take policy off the way of a flow that the lab's settings open whatever the policies say."""
+def way_of(cluster: Cluster, flow: Flow) -> Path:
+    """Return what the wiring does with a flow that no node publishes, and which sides' policies have a say in it.
+
+    Raises:
+      ValueError: if the flow has neither a destination nor an address.
+    """
+    if flow.destination is not None:
+        way = path(cluster, flow.source, flow.destination, flow.family)
+    elif flow.address is not None:
+        way = path_to_address(cluster, flow.source, flow.address)
+    else:
+        raise ValueError("a flow needs a destination or an address")
     if flow.protocol != "ICMP" or cluster.policy.icmp != "allow":
         return way
     why = way.exempt or "ICMP always passes (spec.policy.icmp: allow)"
@@ -65,7 +68,7 @@ def _decision(flow: Flow, way: Path, egress: Side | None, ingress: Side | None) 
     return Decision(flow, "allow" if allowed else "deny", way, egress, ingress)
 
 
-def _behind(cluster: Cluster, flow: Flow) -> Published | None:
+def publisher(cluster: Cluster, flow: Flow) -> Published | None:
     """Return the pod that publishes the port that a flow asks of a node, None where the node itself is asked."""
     asked = flow.destination
     if isinstance(asked, Pod) and asked.attachment != "host":

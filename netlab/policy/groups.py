@@ -1,0 +1,185 @@
+"""Who behaves alike: endpoints of which any two may change places without changing a verdict.
+
+Two endpoints are alike when they are of one type (pod, node, outside host), are asked the same, have the same verdict
+to and from everything else and the same towards one another in both directions. That is an equivalence: where a and b
+may change places, and b and c, so may a and c. So its classes, the groups, are as few as they can be, and whatever is
+asked about a pair has one answer for all pairs of its groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from netlab.cluster.flows import Flow, Questions, askable
+from netlab.cluster.types import Cluster, Endpoint, Host, address_of
+from netlab.policy.bitsets import transpose
+from netlab.policy.decision import Verdict
+from netlab.policy.evaluate import evaluate
+from netlab.policy.kinds import Kinds
+from netlab.policy.sets import Service, Sets
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Endpoints that behave alike, in the cluster's order; ``number`` is the group's place among all, from 0.
+
+    ``services`` are what is asked of each member: family, protocol and port. ``alone`` has the verdict of a member
+    with itself for each service, where that is asked.
+    """
+
+    number: int
+    members: tuple[Endpoint, ...]
+    services: tuple[Service, ...]
+    alone: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one group may open on another, or its members on one another, or (``alone``) each on itself.
+
+    ``pairs`` counts the pairs of endpoints that it stands for.
+    """
+
+    source: Group
+    destination: Group
+    service: Service
+    verdict: Verdict
+    pairs: int
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Groups:
+    """All groups of a cluster and the verdicts between them.
+
+    ``into[service][i]`` is the set (``policy.bitsets``) of the groups whose members may open a service on those of
+    group i; a group's own bit is about one member and another. Services that a group is not asked have no bits.
+    """
+
+    cluster: Cluster
+    groups: tuple[Group, ...]
+    into: Mapping[Service, Sequence[int]]
+
+    @cached_property
+    def out_of(self) -> Mapping[Service, Sequence[int]]:
+        """The same by source: ``out_of[service][i]`` is the set of groups on which those of group i may open it."""
+        return {service: transpose(columns, len(self.groups)) for service, columns in self.into.items()}
+
+    def asks(self, source: Group, destination: Group, family: int) -> bool:
+        """Say whether there are pairs of two groups that are asked in a family (``cluster.flows``)."""
+        one = source.members[0]
+        outside = isinstance(one, Host)
+        if outside and (isinstance(destination.members[0], Host) or not askable(one, family)):
+            return False
+        return source is not destination or len(source.members) > 1
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield every answer: by source, then destination, then service."""
+        for source in self.groups:
+            for destination in self.groups:
+                yield from self._between(source, destination)
+
+    def _between(self, source: Group, destination: Group) -> Iterator[Answer]:
+        pairs = len(source.members) * (len(destination.members) - (source is destination))
+        for number, service in enumerate(destination.services):
+            if self.asks(source, destination, service[0]):
+                allowed = self.into[service][destination.number] >> source.number & 1
+                yield Answer(source, destination, service, "allow" if allowed else "deny", pairs)
+            if source is destination and source.alone:
+                yield Answer(source, source, service, source.alone[number], len(source.members), alone=True)
+
+
+def groups(cluster: Cluster, questions: Questions) -> Groups:
+    """Return the groups of all endpoints that are asked, in the order of their first members, and their verdicts."""
+    kinds = Kinds(cluster, questions)
+    asked = [_services(cluster, questions, members[0]) for members in kinds.members]
+    alone = [
+        tuple(_with_itself(cluster, example, service) for service in services)
+        if questions.self_pairs and not isinstance(example, Host)
+        else ()
+        for (example, *_), services in zip(kinds.members, asked, strict=True)
+    ]
+    tables = _tables(Sets(cluster, kinds), kinds, asked)
+    classes: dict[Hashable, list[int]] = {}
+    for kind, (endpoint, *_) in enumerate(kinds.members):
+        twins = tuple(table.twins[kind] for table in tables.values())
+        families = tuple(askable(endpoint, family) for family in questions.wanted(cluster))
+        classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
+    place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
+    found = []
+    for number, of in enumerate(classes.values()):
+        members = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
+        found.append(Group(number, tuple(members), asked[of[0]], alone[of[0]]))
+    into = {service: table.between(list(classes.values())) for service, table in tables.items()}
+    return Groups(cluster, tuple(found), into)
+
+
+def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[Service, ...]:
+    families = [family for family in questions.wanted(cluster) if askable(destination, family)]
+    return tuple((family, *service) for family in families for service in questions.services(destination))
+
+
+def _with_itself(cluster: Cluster, endpoint: Endpoint, service: Service) -> Verdict:
+    family, protocol, port = service
+    flow = Flow(endpoint, endpoint, family, protocol, port, address_of(endpoint, family))
+    return evaluate(cluster, flow).verdict
+
+
+class _Table:
+    """The verdicts of one service between kinds: ``columns[i]`` are those whose members may open it on kind i.
+
+    ``twins`` has a name for every kind; kinds have the same one when any two members of them may change places.
+    """
+
+    def __init__(self, kinds: Kinds, columns: Sequence[int]) -> None:
+        self._columns = columns
+        # What nobody may open has nothing to say about rows; leaving it out halves the work of most clusters.
+        self._open = [kind for kind, column in enumerate(columns) if column]
+        self._rows = transpose([columns[kind] for kind in self._open], len(columns))
+        self.twins = self._twins([len(members) == 1 for members in kinds.members])
+
+    def _twins(self, single: Sequence[bool]) -> list[int]:
+        """Find equal rows and columns, once as if twins may not reach one another and once as if they may.
+
+        What a kind says of itself is about two of its members, and counts; of one member alone it says nothing, so it
+        is taken both ways. No kind has twins both ways: of those, one reached it and the other did not, yet both may
+        change places.
+        """
+        apart: dict[tuple[int, int], list[int]] = {}
+        together: dict[tuple[int, int], list[int]] = {}
+        place = {kind: 1 << at for at, kind in enumerate(self._open)}
+        for kind, (column, row) in enumerate(zip(self._columns, self._rows, strict=True)):
+            own = 1 << kind
+            if not column & own:
+                apart.setdefault((column, row), []).append(kind)
+            if column & own or (single[kind] and column):
+                together.setdefault((column | own, row | place[kind]), []).append(kind)
+        names = list(range(len(self._columns)))
+        for bucket in (*apart.values(), *together.values()):
+            for kind in bucket if len(bucket) > 1 else ():
+                names[kind] = bucket[0]
+        return names
+
+    def between(self, groups: Sequence[Sequence[int]]) -> list[int]:
+        """Return the same between groups of kinds that are twins."""
+        place = {kind: at for at, kind in enumerate(self._open)}
+        columns = transpose([self._rows[kinds[0]] for kinds in groups], len(self._open))
+        found = []
+        for number, kinds in enumerate(groups):
+            column = columns[place[kinds[0]]] if kinds[0] in place else 0
+            if len(kinds) > 1:
+                within = self._columns[kinds[0]] >> kinds[1] & 1
+                column = column & ~(1 << number) | within << number
+            found.append(column)
+        return found
+
+
+def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[Service]]) -> dict[Service, _Table]:
+    services = dict.fromkeys(service for of in asked for service in of)
+    columns = {service: [0] * len(kinds.members) for service in services}
+    for kind, of in enumerate(asked):
+        for service in of:
+            columns[service][kind] = sets.sources(kind, service)
+    return {service: _Table(kinds, of) for service, of in columns.items()}

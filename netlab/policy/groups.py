@@ -14,7 +14,7 @@ from functools import cached_property
 
 from netlab.cluster.flows import Flow, Questions, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
-from netlab.policy.bitsets import transpose
+from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Verdict
 from netlab.policy.evaluate import evaluate
 from netlab.policy.kinds import Kinds
@@ -67,28 +67,80 @@ class Groups:
         """The same by source: ``out_of[service][i]`` is the set of groups on which those of group i may open it."""
         return {service: transpose(columns, len(self.groups)) for service, columns in self.into.items()}
 
-    def asks(self, source: Group, destination: Group, family: int) -> bool:
-        """Say whether there are pairs of two groups that are asked in a family (``cluster.flows``)."""
-        one = source.members[0]
-        outside = isinstance(one, Host)
-        if outside and (isinstance(destination.members[0], Host) or not askable(one, family)):
-            return False
-        return source is not destination or len(source.members) > 1
+    def destinations(self, source: Group, service: Service) -> int:
+        """Return the set of groups of which a service is asked from a group; its own, where it has several members."""
+        example = source.members[0]
+        if not askable(example, service[0]):
+            return 0
+        found = self._asked[service] & ~self._hosts if isinstance(example, Host) else self._asked[service]
+        return found if len(source.members) > 1 else found & ~(1 << source.number)
+
+    def sources(self, destination: Group, service: Service) -> int:
+        """Return the set of groups from which a service is asked of a group that has it."""
+        outside = self._askable[service[0]] & self._hosts
+        found = self._everyone & ~self._hosts
+        if not isinstance(destination.members[0], Host):
+            found |= outside
+        return found if len(destination.members) > 1 else found & ~(1 << destination.number)
 
     def answers(self) -> Iterator[Answer]:
-        """Yield every answer: by source, then destination, then service."""
+        """Yield every answer: by source, then service, then destination."""
         for source in self.groups:
-            for destination in self.groups:
-                yield from self._between(source, destination)
+            for service in self.into:
+                asked = self.destinations(source, service)
+                allowed = self.out_of[service][source.number]
+                for number in members(asked):
+                    destination = self.groups[number]
+                    pairs = len(source.members) * (len(destination.members) - (source is destination))
+                    verdict: Verdict = "allow" if allowed >> number & 1 else "deny"
+                    yield Answer(source, destination, service, verdict, pairs)
+            for service, verdict in zip(source.services, source.alone, strict=False):
+                yield Answer(source, source, service, verdict, len(source.members), alone=True)
 
-    def _between(self, source: Group, destination: Group) -> Iterator[Answer]:
-        pairs = len(source.members) * (len(destination.members) - (source is destination))
-        for number, service in enumerate(destination.services):
-            if self.asks(source, destination, service[0]):
-                allowed = self.into[service][destination.number] >> source.number & 1
-                yield Answer(source, destination, service, "allow" if allowed else "deny", pairs)
-            if source is destination and source.alone:
-                yield Answer(source, source, service, source.alone[number], len(source.members), alone=True)
+    def tally(self) -> tuple[int, int]:
+        """Return how many questions about pairs of endpoints there are, and how many of their answers are allow."""
+        asked = allowed = 0
+        for source in self.groups:
+            size = len(source.members)
+            for service in self.into:
+                found = self.destinations(source, service)
+                asked += size * self._weigh(source, found)
+                allowed += size * self._weigh(source, found & self.out_of[service][source.number])
+            asked += size * len(source.alone)
+            allowed += size * source.alone.count("allow")
+        return asked, allowed
+
+    def _weigh(self, source: Group, found: int) -> int:
+        """Return how many endpoints of a set of groups there are beside one of ``source``."""
+        weight = sum(size * (found & of_size).bit_count() for size, of_size in self._sizes.items())
+        return weight - (found >> source.number & 1)
+
+    @cached_property
+    def _sizes(self) -> dict[int, int]:
+        sizes: dict[int, int] = {}
+        for group in self.groups:
+            sizes[len(group.members)] = sizes.get(len(group.members), 0) | 1 << group.number
+        return sizes
+
+    @cached_property
+    def _asked(self) -> dict[Service, int]:
+        asked = dict.fromkeys(self.into, 0)
+        for group in self.groups:
+            for service in group.services:
+                asked[service] |= 1 << group.number
+        return asked
+
+    @cached_property
+    def _everyone(self) -> int:
+        return (1 << len(self.groups)) - 1
+
+    @cached_property
+    def _hosts(self) -> int:
+        return sum(1 << group.number for group in self.groups if isinstance(group.members[0], Host))
+
+    @cached_property
+    def _askable(self) -> dict[int, int]:
+        return {f: sum(1 << g.number for g in self.groups if askable(g.members[0], f)) for f in (4, 6)}
 
 
 def groups(cluster: Cluster, questions: Questions) -> Groups:
@@ -110,8 +162,8 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
     place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
     found = []
     for number, of in enumerate(classes.values()):
-        members = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
-        found.append(Group(number, tuple(members), asked[of[0]], alone[of[0]]))
+        alike = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
+        found.append(Group(number, tuple(alike), asked[of[0]], alone[of[0]]))
     into = {service: table.between(list(classes.values())) for service, table in tables.items()}
     return Groups(cluster, tuple(found), into)
 

@@ -83,22 +83,15 @@ def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
     return (int(family),)
 
 
-def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
-    """Return what the options ask of every pair; raises UsageError."""
-    from netlab.cluster.flows import Questions
-
-    services = tuple(dict.fromkeys(map(parse_service, ports)))
-    return Questions(services, families_of(cluster, family), nodes, self_pairs)
-
-
 def every_pair(
     cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool
 ) -> Iterator[Flow]:
     """Return the flows of every pair, as the options say; raises UsageError at once."""
     from netlab.cluster import flows
 
-    said = asked(cluster, ports, family, nodes, self_pairs)
-    return flows.every_pair(cluster, said.ports, said.families, nodes=nodes, self_pairs=self_pairs)
+    services = list(dict.fromkeys(map(parse_service, ports)))
+    families = families_of(cluster, family)
+    return flows.every_pair(cluster, services, families, nodes=nodes, self_pairs=self_pairs)
 
 
 def one_pair(
@@ -144,3 +137,11 @@ def _flows(
         address = asked or address_of(destination, family)
         for protocol, port in services or ports_of(destination):
             yield Flow(source, destination, family, protocol, port, address)
+
+
+def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
+    """Return what the options ask of every pair; raises UsageError."""
+    from netlab.cluster.flows import Questions
+
+    services = tuple(dict.fromkeys(map(parse_service, ports)))
+    return Questions(services, families_of(cluster, family), nodes, self_pairs)

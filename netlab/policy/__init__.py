@@ -1,7 +1,7 @@
 """What Kubernetes says: the evaluator, its reasons, and what the policies of a cluster amount to."""
 
 from netlab.policy.decision import Decision, Match, Miss, Side, Verdict
-from netlab.policy.evaluate import evaluate, isolating
+from netlab.policy.evaluate import evaluate, isolating, misses
 from netlab.policy.explain import Explanation, explain
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.reachability import reachability, workload_of, workload_reachability
@@ -20,6 +20,7 @@ __all__ = [
     "explain",
     "groups",
     "isolating",
+    "misses",
     "reachability",
     "warnings",
     "workload_of",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from netlab.cluster.flows import Flow
@@ -15,8 +14,7 @@ Asked = Literal["reach", "probe", "verify"]
 Outcome = Literal["allow", "deny", "agree", "differ", "inconclusive"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One question and its answers; ``expected`` or ``measured`` is None where nobody asked for it.
 
     ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
@@ -45,11 +43,12 @@ class Row:
     @property
     def outcome(self) -> Outcome:
         """What the row adds to a summary: whether its answers agree, or the only answer that it has."""
-        if self.verdict == "inconclusive":
+        if self.expected is None or self.measured is None:
+            only = self.verdict
+            return "allow" if only == "allow" else "deny" if only == "deny" else "inconclusive"
+        if self.measured == "inconclusive":
             return "inconclusive"
-        if self.expected is not None and self.measured is not None:
-            return "agree" if self.expected == self.measured else "differ"
-        return "allow" if self.verdict == "allow" else "deny"
+        return "agree" if self.expected == self.measured else "differ"
 
     def data(self) -> dict[str, Any]:
         """Return the row as JSON has it; answers that nobody asked for are left out."""

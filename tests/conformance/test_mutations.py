@@ -293,7 +293,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", mismatch, "peer_mismatch", namespace_selector_ignores_pod_selector),
     ("evaluator", mismatch, "peer_mismatch", selectors_match_outsiders),
     ("evaluator", mismatch, "peer_mismatch", ip_block_matches_no_pod),
-    ("evaluator", evaluate, "isolating", egress_is_never_checked),
+    ("evaluator", evaluate, "_selecting", egress_is_never_checked),
     ("evaluator", evaluate, "_policies_of", policies_reach_into_other_namespaces),
     ("evaluator", Side, "verdict", every_policy_has_to_allow),
     ("tracer", allows, "_numbers", compiled_range_excludes_its_end),

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from netlab.report.rows import Asked, Row
 
 GAP = "   "
+# Rows that are laid out together.
+_BLOCK = 10_000
 
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table; an empty cell prints as ``<none>``."""
-    table = [[cell or "<none>" for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(header, *table, strict=True)]
-    for row in ([*header], *table):
+    yield from _lines([header, *rows], [0] * len(header))
+
+
+def _lines(table: Sequence[Sequence[str]], widths: list[int]) -> Iterator[str]:
+    """Yield the lines of a part of a table; ``widths`` are those of the parts before, and are widened."""
+    filled = [[cell or "<none>" for cell in row] for row in table]
+    widths[:] = [max(width, *map(len, column)) for width, column in zip(widths, zip(*filled, strict=True), strict=True)]
+    for row in filled:
         yield GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def wide(rows: Iterable[Row], asked: Asked) -> Iterator[str]:
-    """Yield a line for every row with its reason; answers that nobody asked for have no column."""
+    """Yield a line for every row with its reason; answers that nobody asked for have no column.
+
+    Rows are printed a block at a time, as there may be a million: columns are as wide as what was printed before needs.
+    """
     header = ["SOURCE", "DESTINATION", "FAMILY", "PORT"]
     header += {"reach": ["EXPECTED"], "probe": ["MEASURED"], "verify": ["EXPECTED", "MEASURED"]}[asked]
-    yield from columns([*header, "REASON"], (_cells(row) for row in rows))
+    widths = [0] * (len(header) + 1)
+    table = [[*header, "REASON"]]
+    cells = (_cells(row) for row in rows)
+    while table := [*table, *islice(cells, _BLOCK)]:
+        yield from _lines(table, widths)
+        table = []
 
 
 def _cells(row: Row) -> list[str]:

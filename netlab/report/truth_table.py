@@ -5,10 +5,12 @@ Columns have names where they fit the width, else numbers; a table that is too w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from netlab.report.rows import Row
+from netlab.report.rows import Outcome, Row
 
 ALLOW, DENY, PARTIAL, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "?", "!", "-"
 MEANING = {
@@ -28,66 +30,113 @@ Paint = Callable[[str, str], str]
 """Colours a text by the mark that it belongs to."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of one pair: the services by verdict, and the rows that need words."""
+    """What became of a pair: its services by verdict, and the mark of what needs words."""
 
-    allowed: list[Service] = field(default_factory=list)
-    denied: list[Service] = field(default_factory=list)
-    flagged: list[Row] = field(default_factory=list)
+    allowed: tuple[Service, ...] = ()
+    denied: tuple[Service, ...] = ()
+    flag: str = ""
+
+    def after(self, row: Row) -> Cell:
+        """Return the cell with one more row in it."""
+        if row.outcome in ("differ", "inconclusive"):
+            differs = self.flag == DIFFER or row.outcome == "differ"
+            return replace(self, flag=DIFFER if differs else INCONCLUSIVE)
+        service = row.family, row.protocol, row.port
+        if row.verdict == "allow":
+            return replace(self, allowed=(*self.allowed, service))
+        return replace(self, denied=(*self.denied, service))
 
     @property
     def mark(self) -> str:
-        if self.flagged:
-            return DIFFER if any(row.outcome == "differ" for row in self.flagged) else INCONCLUSIVE
+        if self.flag:
+            return self.flag
         if self.allowed and self.denied:
             return PARTIAL
-        return ALLOW if self.allowed else DENY
+        if self.allowed or self.denied:
+            return ALLOW if self.allowed else DENY
+        return NOT_ASKED
+
+
+class _Cells:
+    """The different cells by number, from 0 for a pair that nobody asked about: few, however many pairs there are."""
+
+    def __init__(self) -> None:
+        self.known = [Cell()]
+        self._numbers = {self.known[0]: 0}
+        self._after: dict[tuple[int, Outcome, str, Service], int] = {}
+
+    def after(self, number: int, row: Row) -> int:
+        """Return the number of the cell that another becomes with one more row."""
+        key = number, row.outcome, row.verdict, (row.family, row.protocol, row.port)
+        found = self._after.get(key)
+        if found is None:
+            cell = self.known[number].after(row)
+            found = self._after[key] = self._numbers.setdefault(cell, len(self.known))
+            if found == len(self.known):
+                self.known.append(cell)
+        return found
 
 
 class TruthTable:
-    """Collects rows; ``lines`` prints them. Services are shared, so a pair costs one small cell."""
+    """Collects rows; ``lines`` prints them. A pair costs four bytes; rows are kept for as many pairs as are told."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._cells: dict[tuple[str, str], Cell] = {}
-        self._sources: dict[str, None] = {}
-        self._destinations: dict[str, None] = {}
+        self._cells = _Cells()
+        # By source: the number of a cell by the number of the destination.
+        self._grid: dict[str, array[int]] = {}
+        self._columns: dict[str, int] = {}
         self._families: set[int] = set()
-        known: dict[Service, Service] = {}
+        self._flagged: dict[tuple[str, str], list[Row]] = {}
+        flagged = Counter[Outcome]()
         for row in rows:
-            self._sources.setdefault(row.source)
-            self._destinations.setdefault(row.destination)
             self._families.add(row.family)
-            cell = self._cells.setdefault((row.source, row.destination), Cell())
-            service = (row.family, row.protocol, row.port)
-            service = known.setdefault(service, service)
+            column = self._columns.setdefault(row.destination, len(self._columns))
+            cells = self._grid.get(row.source)
+            if cells is None:
+                cells = self._grid[row.source] = array("I")
+            if column >= len(cells):
+                cells.extend([0] * (len(self._columns) - len(cells)))
+            cells[column] = self._cells.after(cells[column], row)
             if row.outcome in ("differ", "inconclusive"):
-                cell.flagged.append(row)
-            else:
-                (cell.allowed if row.verdict == "allow" else cell.denied).append(service)
+                pair = row.source, row.destination
+                if pair not in self._flagged and flagged[row.outcome] < _MOST:
+                    flagged[row.outcome] += 1
+                    self._flagged[pair] = []
+                if pair in self._flagged:
+                    self._flagged[pair].append(row)
 
     def lines(self, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
         """Yield the table, the meaning of its marks, and in words what is partial, inconclusive or different."""
-        if not self._cells:
+        if not self._grid:
             return
-        yield from self._grid(width, paint)
-        used = {self._mark(source, to) for source in self._sources for to in self._destinations}
-        yield "   ".join(f"{paint(mark, mark)} {meaning}" for mark, meaning in MEANING.items() if mark in used)
-        yield from self._in_words(PARTIAL, paint)
-        yield from self._in_words(INCONCLUSIVE, paint)
-        yield from self._in_words(DIFFER, paint)
+        painted = {mark: paint(mark, mark) for mark in MEANING}
+        yield from self._table(width, painted)
+        used = {self._mark(source, to) for source in self._grid for to in self._columns}
+        yield "   ".join(f"{painted[mark]} {meaning}" for mark, meaning in MEANING.items() if mark in used)
+        for mark in (PARTIAL, INCONCLUSIVE, DIFFER):
+            if mark in used:
+                yield from self._in_words(mark, painted[mark])
+
+    @property
+    def _destinations(self) -> list[str]:
+        """The destinations as columns: in the order of the sources, then what is no source."""
+        both = [name for name in self._grid if name in self._columns]
+        return both + [name for name in self._columns if name not in self._grid]
+
+    def _cell(self, source: str, destination: str) -> Cell:
+        cells, column = self._grid[source], self._columns[destination]
+        return self._cells.known[cells[column] if column < len(cells) else 0]
 
     def _mark(self, source: str, destination: str) -> str:
-        cell = self._cells.get((source, destination))
-        return cell.mark if cell is not None else NOT_ASKED
+        return self._cell(source, destination).mark
 
-    def _grid(self, width: int, paint: Paint) -> Iterator[str]:
-        sources = list(self._sources)
-        destinations = [name for name in sources if name in self._destinations]
-        destinations += [name for name in self._destinations if name not in self._sources]
+    def _table(self, width: int, painted: Mapping[str, str]) -> Iterator[str]:
+        sources, destinations = list(self._grid), self._destinations
         label = max(len("SOURCE"), *map(len, sources))
         if label + sum(2 + len(name) for name in destinations) <= width:
-            yield from self._block([(name, name) for name in sources], destinations, destinations, _BY_NAME, paint)
+            yield from self._block([(name, name) for name in sources], destinations, destinations, _BY_NAME, painted)
             return
         numbers = {name: str(n) for n, name in enumerate(destinations, start=1)}
         digits = len(str(len(destinations)))
@@ -95,10 +144,10 @@ class TruthTable:
         fit = max(1, (width - max(len(text) for text, _ in named)) // (1 + digits))
         for start in range(0, len(destinations), fit):
             part = destinations[start : start + fit]
-            yield from self._block(named, part, [numbers[name].rjust(digits) for name in part], _BY_NUMBER, paint)
+            yield from self._block(named, part, [numbers[name].rjust(digits) for name in part], _BY_NUMBER, painted)
             if start + fit < len(destinations):
                 yield ""
-        others = [f"{numbers[name]} {name}" for name in destinations if name not in self._sources]
+        others = [f"{numbers[name]} {name}" for name in destinations if name not in self._grid]
         if others:
             yield f"to {', '.join(others)}"
 
@@ -108,7 +157,7 @@ class TruthTable:
         destinations: Sequence[str],
         header: Sequence[str],
         gap: str,
-        paint: Paint,
+        painted: Mapping[str, str],
     ) -> Iterator[str]:
         label = max(len("SOURCE"), *(len(text) for text, _ in sources))
         yield gap.join(["SOURCE".ljust(label), *header])
@@ -116,23 +165,30 @@ class TruthTable:
             marks = [self._mark(source, destination) for destination in destinations]
             pads = [" " * (len(head) - 1) for head in header]
             cells = [
-                pad + paint(mark, mark) if gap == _BY_NUMBER else paint(mark, mark) + pad
+                pad + painted[mark] if gap == _BY_NUMBER else painted[mark] + pad
                 for mark, pad in zip(marks, pads, strict=True)
             ]
             yield gap.join([text.ljust(label), *cells]).rstrip()
 
-    def _in_words(self, mark: str, paint: Paint) -> Iterator[str]:
-        pairs = [(pair, cell) for pair, cell in self._cells.items() if cell.mark == mark]
-        for (source, destination), cell in pairs[:_MOST]:
-            head = f"{paint(mark, mark)} {source} -> {destination}"
+    def _in_words(self, mark: str, painted: str) -> Iterator[str]:
+        destinations = self._destinations
+        pairs = ((source, to) for source in self._grid for to in destinations if self._mark(source, to) == mark)
+        told = more = 0
+        for source, destination in pairs:
+            if told == _MOST or (mark != PARTIAL and (source, destination) not in self._flagged):
+                more += 1
+                continue
+            told += 1
+            head = f"{painted} {source} -> {destination}"
             if mark == PARTIAL:
+                cell = self._cell(source, destination)
                 yield f"{head}: allow {self._services(cell.allowed)}; deny {self._services(cell.denied)}"
                 continue
-            for row in cell.flagged:
+            for row in self._flagged[source, destination]:
                 service = self._services([(row.family, row.protocol, row.port)])
                 yield f"{head} {service}: {_answers(row)}: {row.reason}"
-        if len(pairs) > _MOST:
-            yield f"{paint(mark, mark)} and {len(pairs) - _MOST} more pairs; -o wide lists every row"
+        if more:
+            yield f"{painted} and {more} more pairs; -o wide lists every row"
 
     def _services(self, services: Iterable[Service]) -> str:
         return ", ".join(

@@ -22,3 +22,21 @@ def test_wide_has_a_line_for_every_row_with_its_reason() -> None:
         "SOURCE   DESTINATION   FAMILY   PORT   EXPECTED   REASON",
         "x/a      y/b           IPv6     ICMP   deny       no way",
     ] == list(wide([row], "reach"))
+
+
+def test_wide_rows_come_before_the_last_is_known(monkeypatch) -> None:
+    """A part at a time: columns widen where a later part needs it, and what is printed stays printed."""
+    monkeypatch.setattr("netlab.report.columns._BLOCK", 2)
+    asked = []
+
+    def rows():
+        for name in ("x/a", "x/b", "x/longer", "x/c"):
+            asked.append(name)
+            yield Row(name, "y/b", 4, "TCP", 80, expected="deny", reason="why")
+
+    lines = wide(rows(), "reach")
+    first = [next(lines) for _ in range(3)]
+
+    assert ["x/a", "x/b"] == asked
+    assert "SOURCE   DESTINATION" == first[0][:20]
+    assert ["x/longer   y/b", "x/c        y/b"] == [line[:14] for line in lines]

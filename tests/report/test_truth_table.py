@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 
 from netlab.report import Row
@@ -108,6 +109,34 @@ def test_partial_pairs_beyond_fifty_are_counted() -> None:
     found = rows((f"{a} {b} 80" for a in names for b in names), ports=(80, 81), names=names)
 
     assert "p and 22 more pairs; -o wide lists every row" == table(found).splitlines()[-1]
+
+
+def test_pairs_that_differ_beyond_fifty_are_counted() -> None:
+    """Rows are kept for the pairs that are told and for no others; what comes first is told."""
+    names = [f"n/{n}" for n in range(9)]
+    found = [Row(a, b, 4, "TCP", 80, "allow", "deny", "why") for a in names for b in names if a != b]
+    lines = [line for line in table(found).splitlines() if line.startswith("! ")]
+
+    assert 51 == len(lines)
+    assert "! n/0 -> n/1 80/TCP: expected allow, measured deny: why" == lines[0]
+    assert "! n/6 -> n/1 80/TCP: expected allow, measured deny: why" == lines[49]
+    assert "! and 22 more pairs; -o wide lists every row" == lines[-1]
+
+
+def test_a_pair_costs_a_few_bytes() -> None:
+    """Of a million pairs nobody keeps the rows: doubling the pairs adds some four bytes for each."""
+
+    def peak(sources: int) -> int:
+        names = [f"n/{n}" for n in range(200)]
+        found = (Row(a, b, 4, "TCP", 80, "deny", "deny", f"{a} {b}") for a in names[:sources] for b in names)
+        tracemalloc.start()
+        table = TruthTable(found)
+        size = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert next(table.lines(120))
+        return size
+
+    assert 20 * 100 * 200 > peak(200) - peak(100)
 
 
 def test_colour_adds_nothing_to_the_width() -> None:

@@ -123,11 +123,11 @@ def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[Network
 
 def _alone(cluster: Cluster, direction: Direction, pod: Pod) -> Side:
     """Return the side of a pod as long as no rule allows anything: what every flow of it begins with."""
-    known: dict[tuple[Direction, str, str], Side] = cluster.memo.setdefault("policy.alone", {})
-    key = (direction, pod.namespace, pod.name)
-    found = known.get(key)
+    # By identity, as building and hashing a name costs as much as the rest of a pair; a side keeps its pod alive.
+    known: dict[tuple[Direction, int], Side] = cluster.memo.setdefault("policy.alone", {})
+    found = known.get((direction, id(pod)))
     if found is None:
-        found = known[key] = Side(direction, pod, _selecting(cluster, pod, direction))
+        found = known[direction, id(pod)] = Side(direction, pod, _selecting(cluster, pod, direction))
     return found
 
 
@@ -165,8 +165,9 @@ def _side(
 
 def _matching_ports(cluster: Cluster, alone: Side, flow: Flow) -> Sequence[Match]:
     """Return every rule of the policies that isolate a pod whose ports match a flow."""
-    key = (alone.direction, alone.subject.namespace, alone.subject.name, flow.protocol, flow.port)
-    known: dict[object, Sequence[Match]] = cluster.memo.setdefault("policy.matching_ports", {})
+    # Sides as they begin are remembered by ``_alone``, so their identity is their pod's and direction's.
+    key = (id(alone), flow.protocol, flow.port)
+    known: dict[tuple[int, str, int | None], Sequence[Match]] = cluster.memo.setdefault("policy.matching_ports", {})
     found = known.get(key)
     if found is not None:
         return found

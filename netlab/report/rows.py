@@ -43,12 +43,12 @@ class Row(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """What the row adds to a summary: whether its answers agree, or the only answer that it has."""
-        if self.expected is None or self.measured is None:
-            only = self.verdict
-            return "allow" if only == "allow" else "deny" if only == "deny" else "inconclusive"
-        if self.measured == "inconclusive":
+        expected, measured = self.expected, self.measured
+        if measured == "inconclusive" or (measured is None and expected is None):
             return "inconclusive"
-        return "agree" if self.expected == self.measured else "differ"
+        if measured is None or expected is None:
+            return "allow" if (measured or expected) == "allow" else "deny"
+        return "agree" if expected == measured else "differ"
 
     def data(self) -> dict[str, Any]:
         """Return the row as JSON has it; answers that nobody asked for are left out."""

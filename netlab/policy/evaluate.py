@@ -155,12 +155,12 @@ def _side(
     alone = _alone(cluster, direction, subject)
     if not alone.isolating:
         return alone
-    allowing = tuple(
+    allowing = [
         match
         for match in _matching_ports(cluster, alone, flow)
         if not peers_mismatch(cluster, match.policy, match.rule, other, address)
-    )
-    return alone._replace(allowing=allowing) if allowing else alone
+    ]
+    return alone._replace(allowing=tuple(allowing)) if allowing else alone
 
 
 def _matching_ports(cluster: Cluster, alone: Side, flow: Flow) -> Sequence[Match]:

@@ -65,17 +65,18 @@ class _Cells:
     def __init__(self) -> None:
         self.known = [Cell()]
         self._numbers = {self.known[0]: 0}
-        self._after: dict[tuple[int, Outcome, str, Service], int] = {}
+        self._after: dict[tuple[int, int, str, int | None, str | None, str | None], tuple[int, bool]] = {}
 
-    def after(self, number: int, row: Row) -> int:
-        """Return the number of the cell that another becomes with one more row."""
-        key = number, row.outcome, row.verdict, (row.family, row.protocol, row.port)
+    def after(self, number: int, row: Row) -> tuple[int, bool]:
+        """Return the number of the cell that another becomes with one more row, and whether the row needs words."""
+        key = (number, row.family, row.protocol, row.port, row.expected, row.measured)
         found = self._after.get(key)
         if found is None:
             cell = self.known[number].after(row)
-            found = self._after[key] = self._numbers.setdefault(cell, len(self.known))
-            if found == len(self.known):
+            became = self._numbers.setdefault(cell, len(self.known))
+            if became == len(self.known):
                 self.known.append(cell)
+            found = self._after[key] = (became, row.outcome in ("differ", "inconclusive"))
         return found
 
 
@@ -98,8 +99,8 @@ class TruthTable:
                 cells = self._grid[row.source] = array("I")
             if column >= len(cells):
                 cells.extend([0] * (len(self._columns) - len(cells)))
-            cells[column] = self._cells.after(cells[column], row)
-            if row.outcome in ("differ", "inconclusive"):
+            cells[column], flagged_too = self._cells.after(cells[column], row)
+            if flagged_too:
                 pair = row.source, row.destination
                 if pair not in self._flagged and flagged[row.outcome] < _MOST:
                     flagged[row.outcome] += 1

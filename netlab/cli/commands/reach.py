@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,8 @@ from netlab.cli import inputs, matrix, options, questions, terminal
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.cluster.flows import Questions
+    from netlab.cluster.flows import Flow, Questions
+    from netlab.report.rows import Row
 
 
 @click.command("reach")
@@ -40,19 +41,22 @@ def reach_command(
     No packet is sent and no kernel is needed. Without -f it is about the running lab. With --group, pods that have the
     same verdicts to and from everything are one line, named by the labels that they share.
     """
-    from netlab.policy import evaluate
-    from netlab.report.rows import row_of
-
     cluster = inputs.read_cluster(files, strict, lab)
     if grouped:
         _show_groups(cluster, questions.asked(cluster, ports, family, nodes, self_pairs), output)
         return
     flows = questions.every_pair(cluster, ports, family, nodes, self_pairs)
-    decisions = (evaluate(cluster, flow) for flow in flows)
-    # A truth table has no room for reasons, and they are half of the work.
-    told = output != "table"
-    rows = (row_of(d.flow, expected=d.verdict, reason=d.reason if told else "") for d in decisions)
-    matrix.show(cluster.name, rows, "reach", output)
+    # A truth table has no room for reasons, and they are a quarter of the work.
+    matrix.show(cluster.name, _rows(cluster, flows, reasons=output != "table"), "reach", output)
+
+
+def _rows(cluster: Cluster, flows: Iterable[Flow], *, reasons: bool) -> Iterator[Row]:
+    from netlab.policy import evaluate
+    from netlab.report.rows import row_of
+
+    for flow in flows:
+        decision = evaluate(cluster, flow)
+        yield row_of(flow, decision.verdict, reason=decision.reason if reasons else "")
 
 
 def _show_groups(cluster: Cluster, asked: Questions, output: str) -> None:

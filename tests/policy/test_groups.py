@@ -169,3 +169,29 @@ def test_groups_of_the_random_cases_of_conformance(mode: str) -> None:
     for case in random_cases.cases(40, 7, mode):
         asked = Questions((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True)
         assert_exact(cluster_of(case.stages[0].documents), asked)
+
+
+def test_a_pod_that_publishes_a_port_is_like_no_other() -> None:
+    """It reaches itself by its node's port, whatever its policies say; a pod that is the same otherwise does not."""
+    of = cluster(topology(), pod("x/a", ports=["8080:80"]), pod("x/b", ports=["80"]), policy("x/p", ingress=[]))
+    asked = Questions((("TCP", 8080),), nodes=True)
+
+    assert_exact(of, asked)
+    assert ["x/a", "x/b", "node:node-1"] == [group.members[0].ref for group in groups(of, asked).groups]
+
+
+def test_members_of_a_group_share_one_answer_towards_one_another() -> None:
+    """Pods that may not talk to one another are alike, and so are pods that may; both at once, service by service."""
+    of = cluster(
+        *(pod(f"x/{name}", "app=a") for name in "abc"), policy("x/p", ingress=[rule(peer("app=a"), ports=["80"])])
+    )
+    found = groups(of, Questions((("TCP", 80), ("TCP", 443))))
+
+    assert [("allow", 6), ("deny", 6)] == [(answer.verdict, answer.pairs) for answer in found.answers()]
+
+
+def test_nobody_to_ask_has_no_groups() -> None:
+    """A lab without pods."""
+    found = groups(cluster(topology()), Questions())
+
+    assert ((), [], (0, 0)) == (found.groups, [*found.answers()], found.tally())

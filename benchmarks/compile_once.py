@@ -30,14 +30,14 @@ _Edit = Callable[[Sequence[Document], int], Sequence[Document]]
 def main(arguments: Sequence[str]) -> None:
     """Print seconds, microseconds and megabytes as one JSON object."""
     replicas, namespaces, policies, nodes = map(int, arguments[:4])
-    file = _written(Path(arguments[4], f"{replicas}.json"), replicas, namespaces, policies, nodes)
+    file = written(Path(arguments[4], f"{replicas}.json"), replicas, namespaces, policies, nodes)
     seconds: dict[str, float] = {}
     objects, _ = _timed(seconds, "load", lambda: load([str(file)]))
     cluster = _timed(seconds, "resolve", lambda: resolve(objects))
     compiler = new_compiler()
     compiled = _timed(seconds, "rulesets", lambda: compiler.compile(cluster))
     _timed(seconds, "text", lambda: [ruleset.text() for ruleset in compiled.values()])
-    memory = _peak()
+    memory = peak()
 
     state = _State(objects, cluster, compiler, compiled)
     for name, edit in _EDITS.items():
@@ -96,7 +96,7 @@ _EDITS: dict[str, _Edit] = {
 }
 
 
-def _written(file: Path, replicas: int, namespaces: int, policies: int, nodes: int) -> Path:
+def written(file: Path, replicas: int, namespaces: int, policies: int, nodes: int) -> Path:
     """Return the file with the input, written the first time; JSON is YAML too."""
     if not file.exists():
         documents: list[dict[str, Any]] = [manifests.topology("bench", nodes)]
@@ -115,7 +115,7 @@ def _flows(cluster: Cluster) -> list[Flow]:
     return [Flow(a, b, 4, "TCP", manifests.PORT, b.addresses[0]) for a, b in chosen if a is not b]
 
 
-def _peak() -> float:
+def peak() -> float:
     """Return the most memory that was resident, in MB; getrusage(2) would tell that of the process that forked."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024

@@ -12,7 +12,7 @@ from netlab.errors import UsageError
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster, Endpoint
-    from netlab.cluster.flows import Flow
+    from netlab.cluster.flows import Flow, Questions
     from netlab.objects.types import Address
 
 Service = tuple[str, int | None]
@@ -166,3 +166,11 @@ def _flows(
         address = asked or address_of(destination, family)
         for protocol, port in services or ports_of(destination):
             yield Flow(source, destination, family, protocol, port, address)
+
+
+def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
+    """Return what the options ask of every pair; raises UsageError."""
+    from netlab.cluster.flows import Questions
+
+    services = tuple(dict.fromkeys(map(parse_service, ports)))
+    return Questions(services, families_of(cluster, family), nodes, self_pairs)

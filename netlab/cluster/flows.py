@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """One question: may ``source`` open ``protocol``/``port`` on ``destination`` over an IP family?
 
     ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the destination address that is
@@ -41,6 +41,37 @@ def ports_of(destination: Endpoint) -> list[tuple[str, int | None]]:
     return list(dict.fromkeys(declared)) or [("TCP", 80)]
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is asked of a cluster: which endpoints, services and families.
+
+    ``ports`` replaces each destination's own; ``families`` narrows those of the lab. ``nodes`` adds the nodes,
+    ``self_pairs`` the pairs of an endpoint with itself.
+    """
+
+    ports: tuple[tuple[str, int | None], ...] = ()
+    families: tuple[int, ...] = ()
+    nodes: bool = False
+    self_pairs: bool = False
+
+    def everyone(self, cluster: Cluster) -> list[Endpoint]:
+        """Return the endpoints that are asked from and to, in order."""
+        return [*cluster.pods, *cluster.hosts, *(cluster.nodes if self.nodes else ())]
+
+    def wanted(self, cluster: Cluster) -> list[int]:
+        """Return the families that are asked."""
+        return [family for family in cluster.families if not self.families or family in self.families]
+
+    def services(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
+        """Return the (protocol, port) that are asked of a destination."""
+        return self.ports or ports_of(destination)
+
+
+def askable(endpoint: Endpoint, family: int) -> bool:
+    """Say whether questions in a family make sense: outside hosts have the families that they state and no other."""
+    return not isinstance(endpoint, Host) or address_of(endpoint, family) is not None
+
+
 def every_pair(
     cluster: Cluster,
     ports: Sequence[tuple[str, int | None]] = (),
@@ -49,30 +80,25 @@ def every_pair(
     nodes: bool = False,
     self_pairs: bool = False,
 ) -> Iterator[Flow]:
-    """Yield the flow of every pair, port and family, in a stable order.
+    """Yield the flow of every pair, port and family, in a stable order; the arguments are those of ``Questions``.
 
-    ``ports`` replaces each destination's own; ``families`` narrows those of the lab. A pair of which one side has no
-    address of a family (mode none, or another family) is asked in the lab's families all the same: its answer is deny.
+    A pair of which one side has no address of a family (mode none, or another family) is asked in the lab's families
+    all the same: its answer is deny.
     """
-    everyone: list[Endpoint] = [*cluster.pods, *cluster.hosts, *(cluster.nodes if nodes else ())]
-    wanted = [f for f in cluster.families if not families or f in families]
+    questions = Questions(tuple(ports), tuple(families), nodes, self_pairs)
+    everyone = questions.everyone(cluster)
     asked = [
-        (destination, family, address_of(destination, family), ports or ports_of(destination))
+        (destination, family, address_of(destination, family), questions.services(destination))
         for destination in everyone
-        for family in wanted
-        if _askable(destination, family)
+        for family in questions.wanted(cluster)
+        if askable(destination, family)
     ]
     for source in everyone:
         outside = isinstance(source, Host)
         for destination, family, address, services in asked:
-            if outside and (isinstance(destination, Host) or not _askable(source, family)):
+            if outside and (isinstance(destination, Host) or not askable(source, family)):
                 continue
             if source is destination and not self_pairs:
                 continue
             for protocol, port in services:
                 yield Flow(source, destination, family, protocol, port, address)
-
-
-def _askable(endpoint: Endpoint, family: int) -> bool:
-    """Say whether questions in a family make sense: outside hosts have the families that they state and no other."""
-    return not isinstance(endpoint, Host) or address_of(endpoint, family) is not None

@@ -12,15 +12,21 @@ The sentences that it follows (https://kubernetes.io/docs/concepts/services-netw
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address, path_to_published
 from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
-from netlab.objects.types import Address, Direction, NetworkPolicy, Rule
+from netlab.objects.types import Address, Direction, NetworkPolicy
 from netlab.policy.decision import Decision, Match, Miss, Side
 from netlab.policy.mismatch import peers_mismatch, ports_mismatch
+
+_T = TypeVar("_T")
+_Judge = Callable[[Cluster, Direction, Pod, Endpoint | None, Address, Flow], _T]
+"""Says something of one side: of its pod, the other end, that end's address as the side sees it, and what is asked."""
 
 
 def evaluate(cluster: Cluster, flow: Flow) -> Decision:
@@ -29,34 +35,7 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
     Raises:
       ValueError: if the flow has neither a destination nor an address.
     """
-    if (one := _behind(cluster, flow)) is not None:
-        return _to_published(cluster, flow, one.pod, one.port.port)
-    if flow.destination is not None:
-        way = path(cluster, flow.source, flow.destination, flow.family)
-    elif flow.address is not None:
-        way = path_to_address(cluster, flow.source, flow.address)
-    else:
-        raise ValueError("a flow needs a destination or an address")
-    way = _exempted(cluster, flow, way)
-
-    egress = ingress = None
-    if way.egress_enforced and isinstance(flow.source, Pod) and flow.address is not None:
-        egress = _side(cluster, "egress", flow.source, flow.destination, flow.address, flow)
-    if way.ingress_enforced and isinstance(flow.destination, Pod) and way.seen_as is not None:
-        ingress = _side(cluster, "ingress", flow.destination, flow.source, way.seen_as, flow)
-
-    return _decision(flow, way, egress, ingress)
-
-
-def _exempted(cluster: Cluster, flow: Flow, way: Path) -> Path:
-    """Take policy off the way of a flow that the lab's settings open whatever the policies say."""
-    if flow.protocol != "ICMP" or cluster.policy.icmp != "allow":
-        return way
-    why = way.exempt or "ICMP always passes (spec.policy.icmp: allow)"
-    return replace(way, egress_enforced=False, ingress_enforced=False, exempt=why)
-
-
-def _decision(flow: Flow, way: Path, egress: Side | None, ingress: Side | None) -> Decision:
+    way, egress, ingress = _sides(cluster, flow, _side)
     allowed = (
         way.connected
         and (egress is None or egress.verdict == "allow")
@@ -65,7 +44,48 @@ def _decision(flow: Flow, way: Path, egress: Side | None, ingress: Side | None) 
     return Decision(flow, "allow" if allowed else "deny", way, egress, ingress)
 
 
-def _behind(cluster: Cluster, flow: Flow) -> Published | None:
+def misses(cluster: Cluster, flow: Flow) -> dict[Direction, tuple[Miss, ...]]:
+    """Return, for each side that has a say, every rule that does not match a flow, and why.
+
+    It is asked for explanations only: in a cluster of any size, verdicts need a fraction of these words.
+    """
+    _, egress, ingress = _sides(cluster, flow, _misses)
+    return {"egress": egress or (), "ingress": ingress or ()}
+
+
+def _sides(cluster: Cluster, flow: Flow, judge: _Judge[_T]) -> tuple[Path, _T | None, _T | None]:
+    """Return the way of a flow, and what a judge says of its egress and of its ingress, where those have a say."""
+    published = publisher(cluster, flow)
+    if published is not None:
+        return _sides_of_published(cluster, flow, published.pod, published.port.port, judge)
+    way = way_of(cluster, flow)
+    egress = ingress = None
+    if way.egress_enforced and isinstance(flow.source, Pod) and flow.address is not None:
+        egress = judge(cluster, "egress", flow.source, flow.destination, flow.address, flow)
+    if way.ingress_enforced and isinstance(flow.destination, Pod) and way.seen_as is not None:
+        ingress = judge(cluster, "ingress", flow.destination, flow.source, way.seen_as, flow)
+    return way, egress, ingress
+
+
+def way_of(cluster: Cluster, flow: Flow) -> Path:
+    """Return what the wiring does with a flow that no node publishes, and which sides' policies have a say in it.
+
+    Raises:
+      ValueError: if the flow has neither a destination nor an address.
+    """
+    if flow.destination is not None:
+        way = path(cluster, flow.source, flow.destination, flow.family)
+    elif flow.address is not None:
+        way = path_to_address(cluster, flow.source, flow.address)
+    else:
+        raise ValueError("a flow needs a destination or an address")
+    if flow.protocol != "ICMP" or cluster.policy.icmp != "allow":
+        return way
+    why = way.exempt or "ICMP always passes (spec.policy.icmp: allow)"
+    return replace(way, egress_enforced=False, ingress_enforced=False, exempt=why)
+
+
+def publisher(cluster: Cluster, flow: Flow) -> Published | None:
     """Return the pod that publishes the port that a flow asks of a node, None where the node itself is asked."""
     asked = flow.destination
     if isinstance(asked, Pod) and asked.attachment != "host":
@@ -76,36 +96,47 @@ def _behind(cluster: Cluster, flow: Flow) -> Published | None:
     return None
 
 
-def _to_published(cluster: Cluster, flow: Flow, pod: Pod, port: int) -> Decision:
+def _sides_of_published(
+    cluster: Cluster, flow: Flow, pod: Pod, port: int, judge: _Judge[_T]
+) -> tuple[Path, _T | None, _T | None]:
     """Judge a flow to a published port: after the node's DNAT, but for the egress of other nodes' pods."""
     node = cluster.node(pod.node)
     way = path_to_published(cluster, flow.source, node, pod, flow.family)
-    after = replace(flow, destination=pod, address=address_of(pod, flow.family), port=port)
+    after = flow._replace(destination=pod, address=address_of(pod, flow.family), port=port)
     egress = ingress = None
     if way.egress_enforced and isinstance(flow.source, Pod):
-        asked = after if flow.source.node == pod.node else replace(flow, destination=node)
+        asked = after if flow.source.node == pod.node else flow._replace(destination=node)
         if asked.address is not None:
-            egress = _side(cluster, "egress", flow.source, asked.destination, asked.address, asked)
+            egress = judge(cluster, "egress", flow.source, asked.destination, asked.address, asked)
     if way.ingress_enforced and way.seen_as is not None:
         # Who was masqueraded is, for the pod, the node as which he comes.
         own = way.seen_as in flow.source.addresses
         seen = flow.source if own or not isinstance(flow.source, Pod) else cluster.node(flow.source.node)
-        ingress = _side(cluster, "ingress", pod, seen, way.seen_as, after)
-    return _decision(flow, way, egress, ingress)
+        ingress = judge(cluster, "ingress", pod, seen, way.seen_as, after)
+    return way, egress, ingress
 
 
 def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
     """Return the policies that select a pod and isolate it in a direction, sorted by name."""
-    known: dict[tuple[str, str, str], tuple[NetworkPolicy, ...]] = cluster.memo.setdefault("policy.isolating", {})
-    key = (direction, pod.namespace, pod.name)
-    found = known.get(key)
+    return _alone(cluster, direction, pod).isolating
+
+
+def _alone(cluster: Cluster, direction: Direction, pod: Pod) -> Side:
+    """Return the side of a pod as long as no rule allows anything: what every flow of it begins with."""
+    # By identity, as building and hashing a name costs as much as the rest of a pair; a side keeps its pod alive.
+    known: dict[tuple[Direction, int], Side] = cluster.memo.setdefault("policy.alone", {})
+    found = known.get((direction, id(pod)))
     if found is None:
-        found = known[key] = tuple(
-            policy
-            for policy in _policies_of(cluster).get(pod.namespace, ())
-            if pod.selectable and policy.isolates(direction) and policy.pod_selector.matches(pod.labels)
-        )
+        found = known[direction, id(pod)] = Side(direction, pod, _selecting(cluster, pod, direction))
     return found
+
+
+def _selecting(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
+    return tuple(
+        policy
+        for policy in _policies_of(cluster).get(pod.namespace, ())
+        if pod.selectable and policy.isolates(direction) and policy.pod_selector.matches(pod.labels)
+    )
 
 
 def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:
@@ -121,32 +152,44 @@ def _side(
     cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
 ) -> Side:
     """Judge one side: ``address`` is that of the ``other`` end, as the subject's side sees it."""
-    policies = isolating(cluster, subject, direction)
-    if not policies:
-        return Side(direction, subject)
-    allowing: list[Match] = []
-    misses: list[Miss] = []
-    for policy in policies:
+    alone = _alone(cluster, direction, subject)
+    if not alone.isolating:
+        return alone
+    allowing = [
+        match
+        for match in _matching_ports(cluster, alone, flow)
+        if not peers_mismatch(cluster, match.policy, match.rule, other, address)
+    ]
+    return alone._replace(allowing=tuple(allowing)) if allowing else alone
+
+
+def _matching_ports(cluster: Cluster, alone: Side, flow: Flow) -> Sequence[Match]:
+    """Return every rule of the policies that isolate a pod whose ports match a flow."""
+    # Sides as they begin are remembered by ``_alone``, so their identity is their pod's and direction's.
+    key = (id(alone), flow.protocol, flow.port)
+    known: dict[tuple[int, str, int | None], Sequence[Match]] = cluster.memo.setdefault("policy.matching_ports", {})
+    found = known.get(key)
+    if found is not None:
+        return found
+    rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(alone.direction)]
+    found = [m for m in rules if not ports_mismatch(m.rule, flow.destination, flow.protocol, flow.port)]
+    # A name in an egress rule means another number on each destination; all else is the same for all of them.
+    if alone.direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports):
+        known[key] = found
+    return found
+
+
+def _misses(
+    cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+) -> tuple[Miss, ...]:
+    found: list[Miss] = []
+    for policy in isolating(cluster, subject, direction):
         rules = policy.rules(direction)
         if not rules:
-            misses.append(Miss(policy, None, f"has no {direction} rules"))
+            found.append(Miss(policy, None, f"has no {direction} rules"))
         for rule in rules:
-            why = _mismatch(cluster, policy, rule, other, address, flow)
+            why = peers_mismatch(cluster, policy, rule, other, address)
+            why = why or ports_mismatch(rule, flow.destination, flow.protocol, flow.port)
             if why:
-                misses.append(Miss(policy, rule, why))
-            else:
-                allowing.append(Match(policy, rule))
-    return Side(direction, subject, policies, tuple(allowing), () if allowing else tuple(misses))
-
-
-def _mismatch(
-    cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address, flow: Flow
-) -> str:
-    """Return the first thing in a rule that does not match, "" when it matches: peers AND ports."""
-    # Whether a rule's peers match an endpoint is the same for every flow of that endpoint, and asked for each.
-    known: dict[tuple[str, int, str, Address], str] = cluster.memo.setdefault("policy.peers", {})
-    key = (policy.meta.namespace, id(rule), other.ref if other is not None else "", address)
-    why = known.get(key)
-    if why is None:
-        why = known[key] = peers_mismatch(cluster, policy, rule, other, address)
-    return why or ports_mismatch(rule, flow.destination, flow.protocol, flow.port)
+                found.append(Miss(policy, rule, why))
+    return tuple(found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.policy.decision import Decision, Side, named, service, where
-from netlab.policy.evaluate import evaluate
+from netlab.policy.decision import Decision, Miss, Side, named, service, where
+from netlab.policy.evaluate import evaluate, misses
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Explanation:
 def explain(cluster: Cluster, flow: Flow) -> Explanation:
     """Return the verdict of a flow, the policies, rules and lines that decided, and what the other verdict needs."""
     decision = evaluate(cluster, flow)
-    sections = (_headline(decision), *(_side(side) for side in decision.sides))
+    missed = misses(cluster, flow)
+    sections = (_headline(decision), *(_side(side, missed[side.direction]) for side in decision.sides))
     return Explanation(decision, sections, _otherwise(decision))
 
 
@@ -65,7 +67,7 @@ def _end(endpoint: Endpoint, family: int) -> str:
     return f"{text}, on {endpoint.node}, labels {labels}{written}"
 
 
-def _side(side: Side) -> Section:
+def _side(side: Side, missed: Sequence[Miss]) -> Section:
     title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
     if not side.isolating:
         return Section(title, (f"No NetworkPolicy selects it for {side.direction}, so everything is allowed.",))
@@ -73,7 +75,7 @@ def _side(side: Side) -> Section:
     for policy in side.isolating:
         lines.append(f"{named(policy)}{where(policy)} isolates it")
         lines += [f"  {m.rule.path}{where(policy, m.rule)} allows it" for m in side.allowing if m.policy is policy]
-        for miss in side.misses:
+        for miss in () if side.allowing else missed:
             if miss.policy is policy:
                 rule = f"{miss.rule.path}{where(policy, miss.rule)} does not match: " if miss.rule else "it "
                 lines.append(f"  {rule}{miss.why}")

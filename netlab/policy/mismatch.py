@@ -12,7 +12,7 @@ has both the name and the protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
@@ -30,7 +30,7 @@ def peers_mismatch(
     """
     whys: list[str] = []
     for peer in rule.peers:
-        why = _peer_mismatch(cluster, policy, peer, other, address)
+        why = peer_mismatch(cluster, policy, peer, other, address)
         if not why:
             return ""
         whys.append(why)
@@ -70,9 +70,8 @@ def container_port(destination: Endpoint | None, name: str, protocol: str) -> in
     return next((p.port for p in destination.ports if p.name == name and p.protocol == protocol), None)
 
 
-def _peer_mismatch(
-    cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
-) -> str:
+def peer_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address) -> str:
+    """Match one item of ``from`` or ``to``; the arguments are those of ``peers_mismatch``."""
     if peer.ip_block is not None:
         if cluster.policy.ip_block_pods == "ignore" and isinstance(other, Pod) and other.selectable:
             return (
@@ -81,8 +80,7 @@ def _peer_mismatch(
         return "" if peer.ip_block.contains(address) else f"{_block_text(peer.ip_block)}, found {address}"
     node = node_of(other) if other is not None and cluster.policy.host_network_peers == "match" else None
     if node is not None:
-        hosted = [pod for pod in cluster.pods_on(node) if pod.attachment == "host"]
-        if any(not _selectors_mismatch(cluster, policy, peer, pod) for pod in hosted):
+        if any(not _selectors_mismatch(cluster, policy, peer, pod) for pod in _hosted(cluster).get(node, ())):
             return ""
         return f"selectors mean pods, and no host-network pod of {node} matches"
     if not isinstance(other, Pod):
@@ -92,19 +90,35 @@ def _peer_mismatch(
     return _selectors_mismatch(cluster, policy, peer, other)
 
 
+def _hosted(cluster: Cluster) -> Mapping[str, Sequence[Pod]]:
+    """Return the host-network pods by node."""
+    found: dict[str, list[Pod]] | None = cluster.memo.get("policy.hosted")
+    if found is None:
+        found = cluster.memo["policy.hosted"] = {}
+        for pod in cluster.pods:
+            if pod.attachment == "host":
+                found.setdefault(pod.node, []).append(pod)
+    return found
+
+
 def _selectors_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
-    if peer.namespace_selector is None:
-        if other.namespace != policy.meta.namespace:
-            return f"namespace {policy.meta.namespace}, found {other.namespace}"
-    else:
-        why = selector_mismatch(peer.namespace_selector, cluster.namespaces[other.namespace])
-        if why:
-            return f"namespace label {why}"
+    why = namespace_mismatch(cluster, policy, peer, other.namespace)
+    if why:
+        return why
     if peer.pod_selector is not None:
         why = selector_mismatch(peer.pod_selector, other.labels)
         if why:
             return f"pod label {why}"
     return ""
+
+
+def namespace_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, namespace: str) -> str:
+    """Match the namespace that a peer's selectors mean: the policy's own, unless there is a namespaceSelector."""
+    own = policy.meta.namespace
+    if peer.namespace_selector is None:
+        return "" if namespace == own else f"namespace {own}, found {namespace}"
+    why = selector_mismatch(peer.namespace_selector, cluster.namespaces[namespace])
+    return f"namespace label {why}" if why else ""
 
 
 def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str:

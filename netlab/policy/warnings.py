@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.types import Direction, NetworkPolicy, Peer, Rule
+from netlab.objects.types import Direction, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.policy.evaluate import isolating
-from netlab.policy.mismatch import container_port, port_matches, selector_mismatch
+from netlab.policy.mismatch import container_port, port_matches
+from netlab.policy.scope import namespaces_meant, pods_by_namespace
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 DNS = (("UDP", 53), ("TCP", 53))
@@ -32,23 +33,24 @@ def _warning(policy: NetworkPolicy, path: str, message: str) -> Problem:
 
 def _selected(cluster: Cluster, policy: NetworkPolicy) -> list[Pod]:
     """Return the pods that a policy applies to."""
-    return [
-        pod
-        for pod in cluster.pods
-        if pod.selectable and pod.namespace == policy.meta.namespace and policy.pod_selector.matches(pod.labels)
-    ]
+    here = pods_by_namespace(cluster).get(policy.meta.namespace, ())
+    return [pod for pod in here if pod.selectable and policy.pod_selector.matches(pod.labels)]
 
 
-def _meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pods: Iterable[Pod]) -> list[Pod]:
-    """Return the pods that a peer's selectors match, host-network pods among them if ``pods`` has any."""
-    found: list[Pod] = []
-    for pod in pods:
-        if peer.namespace_selector is None:
-            inside = pod.namespace == policy.meta.namespace
-        else:
-            inside = not selector_mismatch(peer.namespace_selector, cluster.namespaces[pod.namespace])
-        if inside and (peer.pod_selector is None or peer.pod_selector.matches(pod.labels)):
-            found.append(pod)
+def _meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
+    """Return the pods that a peer's selectors match, host-network pods among them."""
+    # Policies repeat one another's peers; "every namespace" is asked of every pod once and not for each policy.
+    known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})
+    key = (policy.meta.namespace if peer.namespace_selector is None else "", peer)
+    found = known.get(key)
+    if found is None:
+        pods = pods_by_namespace(cluster)
+        found = known[key] = tuple(
+            pod
+            for namespace in namespaces_meant(cluster, policy, peer)
+            for pod in pods.get(namespace, ())
+            if peer.pod_selector is None or peer.pod_selector.matches(pod.labels)
+        )
     return found
 
 
@@ -56,7 +58,7 @@ def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
     if _selected(cluster, policy):
         return
     namespace = policy.meta.namespace
-    here = [pod for pod in cluster.pods if pod.namespace == namespace]
+    here = pods_by_namespace(cluster).get(namespace, ())
     path = "spec.podSelector"
     if not here:
         yield _warning(policy, "metadata.namespace", f"namespace {namespace!r} has no pods")
@@ -76,7 +78,7 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
             if peer.ip_block is not None:
                 continue
             path = f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{i}]"
-            meant = _meant(cluster, policy, peer, cluster.pods)
+            meant = _meant(cluster, policy, peer)
             if not meant:
                 yield _warning(policy, path, "matches no pod of the lab")
             elif not any(pod.selectable for pod in meant):
@@ -85,18 +87,24 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
 
 def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     for direction, rule in _rules(policy):
+        named = [(i, port) for i, port in enumerate(rule.ports) if isinstance(port.port, str)]
+        if not named:
+            continue
         if direction == "ingress":
             destinations, whose = _selected(cluster, policy), "that the policy selects"
         else:
-            destinations, whose = [pod for pod in cluster.pods if pod.selectable], "that the rule matches"
-            if rule.peers and all(peer.ip_block is None for peer in rule.peers):
-                destinations = [p for peer in rule.peers for p in _meant(cluster, policy, peer, destinations)]
-        for i, port in enumerate(rule.ports):
-            if not isinstance(port.port, str) or not destinations:
-                continue
-            if all(container_port(pod, port.port, port.protocol) is None for pod in destinations):
+            destinations, whose = _destinations(cluster, policy, rule), "that the rule matches"
+        for i, port in named:
+            if destinations and all(container_port(pod, str(port.port), port.protocol) is None for pod in destinations):
                 message = f"no pod {whose} has a {port.protocol} port named {port.port!r}"
                 yield _warning(policy, f"{rule.path}.ports[{i}].port", message)
+
+
+def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> list[Pod]:
+    """Return the pods that an egress rule may mean: those that its selectors match, all where it has an ipBlock."""
+    if not rule.peers or any(peer.ip_block is not None for peer in rule.peers):
+        return [pod for pod in cluster.pods if pod.selectable]
+    return [pod for peer in rule.peers for pod in _meant(cluster, policy, peer) if pod.selectable]
 
 
 def _rules_without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -124,14 +132,18 @@ def _cuts_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
 
 def _opens(cluster: Cluster, rules: Iterable[Rule], protocol: str, port: int) -> bool:
     """Say whether some rule allows a port to somebody."""
-    for rule in rules:
-        if not rule.ports:
-            return True
-        for item in rule.ports:
-            owners = cluster.pods if isinstance(item.port, str) else (None,)
-            if any(port_matches(item, owner, protocol, port) for owner in owners):
-                return True
-    return False
+    return any(not r.ports or any(_means(cluster, item, protocol, port) for item in r.ports) for r in rules)
+
+
+def _means(cluster: Cluster, item: PolicyPort, protocol: str, port: int) -> bool:
+    """Say whether an item of ``ports`` means a port of some pod: a name is looked for in all of them, once."""
+    if not isinstance(item.port, str):
+        return port_matches(item, None, protocol, port)
+    known: dict[tuple[PolicyPort, str, int], bool] = cluster.memo.setdefault("policy.names", {})
+    key = (item, protocol, port)
+    if key not in known:
+        known[key] = any(port_matches(item, owner, protocol, port) for owner in cluster.pods)
+    return known[key]
 
 
 def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

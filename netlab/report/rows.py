@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from netlab.cluster.flows import Flow
@@ -15,8 +14,7 @@ Asked = Literal["reach", "probe", "verify"]
 Outcome = Literal["allow", "deny", "agree", "differ", "inconclusive"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One question and its answers; ``expected`` or ``measured`` is None where nobody asked for it.
 
     ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
@@ -45,11 +43,7 @@ class Row:
     @property
     def outcome(self) -> Outcome:
         """What the row adds to a summary: whether its answers agree, or the only answer that it has."""
-        if self.verdict == "inconclusive":
-            return "inconclusive"
-        if self.expected is not None and self.measured is not None:
-            return "agree" if self.expected == self.measured else "differ"
-        return "allow" if self.verdict == "allow" else "deny"
+        return outcome_of(self.expected, self.measured)
 
     def data(self) -> dict[str, Any]:
         """Return the row as JSON has it; answers that nobody asked for are left out."""
@@ -65,6 +59,15 @@ class Row:
         }
 
 
+def outcome_of(expected: str | None, measured: str | None) -> Outcome:
+    """Return whether two answers agree, or the only one that there is."""
+    if measured == "inconclusive" or (measured is None and expected is None):
+        return "inconclusive"
+    if measured is None or expected is None:
+        return "allow" if (measured or expected) == "allow" else "deny"
+    return "agree" if expected == measured else "differ"
+
+
 def row_of(flow: Flow, expected: str | None = None, measured: str | None = None, reason: str = "") -> Row:
     """Return the row of a flow."""
     return Row(flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, expected, measured, reason)
@@ -75,18 +78,24 @@ class Tally:
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self.pairs = 0
-        self._of: dict[Outcome, int] = {"allow": 0, "deny": 0, "agree": 0, "differ": 0, "inconclusive": 0}
+        # By answers, of which there are a handful: what they come to is worked out when somebody asks.
+        self._answers: dict[tuple[str | None, str | None], int] = {}
 
     def count(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows, counting each."""
+        answers = self._answers
         for row in rows:
-            self.pairs += 1
-            self._of[row.outcome] += 1
+            key = (row.expected, row.measured)
+            answers[key] = answers.get(key, 0) + 1
             yield row
 
+    @property
+    def pairs(self) -> int:
+        """How many rows there were."""
+        return sum(self._answers.values())
+
     def __getitem__(self, outcome: Outcome) -> int:
-        return self._of[outcome]
+        return sum(count for answers, count in self._answers.items() if outcome_of(*answers) == outcome)
 
     @property
     def as_expected(self) -> bool:

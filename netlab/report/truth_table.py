@@ -65,17 +65,18 @@ class _Cells:
     def __init__(self) -> None:
         self.known = [Cell()]
         self._numbers = {self.known[0]: 0}
-        self._after: dict[tuple[int, Outcome, str, Service], int] = {}
+        self._after: dict[tuple[int, int, str, int | None, str | None, str | None], tuple[int, bool]] = {}
 
-    def after(self, number: int, row: Row) -> int:
-        """Return the number of the cell that another becomes with one more row."""
-        key = number, row.outcome, row.verdict, (row.family, row.protocol, row.port)
+    def after(self, number: int, row: Row) -> tuple[int, bool]:
+        """Return the number of the cell that another becomes with one more row, and whether the row needs words."""
+        key = (number, row.family, row.protocol, row.port, row.expected, row.measured)
         found = self._after.get(key)
         if found is None:
             cell = self.known[number].after(row)
-            found = self._after[key] = self._numbers.setdefault(cell, len(self.known))
-            if found == len(self.known):
+            became = self._numbers.setdefault(cell, len(self.known))
+            if became == len(self.known):
                 self.known.append(cell)
+            found = self._after[key] = (became, row.outcome in ("differ", "inconclusive"))
         return found
 
 
@@ -98,8 +99,8 @@ class TruthTable:
                 cells = self._grid[row.source] = array("I")
             if column >= len(cells):
                 cells.extend([0] * (len(self._columns) - len(cells)))
-            cells[column] = self._cells.after(cells[column], row)
-            if row.outcome in ("differ", "inconclusive"):
+            cells[column], needs_words = self._cells.after(cells[column], row)
+            if needs_words:
                 pair = row.source, row.destination
                 if pair not in self._flagged and flagged[row.outcome] < _MOST:
                     flagged[row.outcome] += 1
@@ -113,7 +114,7 @@ class TruthTable:
             return
         painted = {mark: paint(mark, mark) for mark in MEANING}
         yield from self._table(width, painted)
-        used = {self._mark(source, to) for source in self._grid for to in self._columns}
+        used = set().union(*(self._marks(source, self._columns.values()) for source in self._grid))
         yield "   ".join(f"{painted[mark]} {meaning}" for mark, meaning in MEANING.items() if mark in used)
         for mark in (PARTIAL, INCONCLUSIVE, DIFFER):
             if mark in used:
@@ -131,6 +132,13 @@ class TruthTable:
 
     def _mark(self, source: str, destination: str) -> str:
         return self._cell(source, destination).mark
+
+    def _marks(self, source: str, columns: Iterable[int]) -> list[str]:
+        """Return a line's marks; a cell says its own once and not for every pair that has it."""
+        cells = self._grid[source]
+        cells.extend([0] * (len(self._columns) - len(cells)))
+        marks = {number: self._cells.known[number].mark for number in set(cells)}
+        return [marks[cells[column]] for column in columns]
 
     def _table(self, width: int, painted: Mapping[str, str]) -> Iterator[str]:
         sources, destinations = list(self._grid), self._destinations
@@ -161,12 +169,12 @@ class TruthTable:
     ) -> Iterator[str]:
         label = max(len("SOURCE"), *(len(text) for text, _ in sources))
         yield gap.join(["SOURCE".ljust(label), *header])
+        columns = [self._columns[destination] for destination in destinations]
+        pads = [" " * (len(head) - 1) for head in header]
         for text, source in sources:
-            marks = [self._mark(source, destination) for destination in destinations]
-            pads = [" " * (len(head) - 1) for head in header]
             cells = [
                 pad + painted[mark] if gap == _BY_NUMBER else painted[mark] + pad
-                for mark, pad in zip(marks, pads, strict=True)
+                for mark, pad in zip(self._marks(source, columns), pads, strict=True)
             ]
             yield gap.join([text.ljust(label), *cells]).rstrip()
 

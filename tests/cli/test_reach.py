@@ -45,6 +45,38 @@ shop/web-1      X               .           X          X           -
     )
 
 
+def test_groups_are_lines_of_the_table(netlab: Call) -> None:
+    """``--group``: pods that behave alike are one line, with the label that they share and how many they are."""
+    done = netlab("reach", "--group", *SHOP, env={"COLUMNS": "120"})
+
+    assert 0 == done.exit_code
+    assert (
+        """\
+SOURCE                 other/stranger  shop/api-0  shop/db-0  shop app=web (2 pods)
+other/stranger         -               X           X          .
+shop/api-0             X               -           .          X
+shop/db-0              X               X           -          X
+shop app=web (2 pods)  X               .           X          X
+. allow   X deny   - not asked
+4 groups of 5 pods; 20 pairs: 5 allow, 15 deny
+"""
+        == done.stdout
+    )
+
+
+def test_groups_are_lists_where_no_table_fits_and_documents(netlab: Call) -> None:
+    """Who reaches a group and what it reaches, in words; ``-o json`` is for programs."""
+    narrow = netlab("reach", "--group", *SHOP, env={"COLUMNS": "20"}).stdout
+
+    assert "shop/db-0, asked 5432/TCP\n  from  api-0 of its namespace\n  to    nobody\n" in narrow
+    assert narrow == netlab("reach", "--group", "-o", "wide", *SHOP).stdout
+    document = json.loads(netlab("reach", "--group", "--nodes", *SHOP, "-o", "json").stdout)
+    assert ("ReachabilityGroups", {"Pod", "Node"}) == (
+        document["kind"],
+        {group["kind"] for group in document["groups"]},
+    )
+
+
 @pytest.mark.parametrize(("output", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
 def test_documents_have_expected_verdicts_and_no_measured_ones(netlab: Call, output: str, load: Any) -> None:
     """Nobody sent a packet."""

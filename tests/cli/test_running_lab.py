@@ -58,6 +58,15 @@ def test_get_prints_kubectls_tables_and_names(program: Program, shared_lab: str)
     assert (0, "", "no services found\n") == (services.returncode, services.stdout, services.stderr)
 
 
+def test_groups_of_the_running_lab(program: Program, shared_lab: str) -> None:
+    """Without ``-f``, ``reach --group`` is about what runs."""
+    document = json_of(program("reach", "--group", "--lab", shared_lab, "-o", "json"))
+
+    assert ["other/stranger", "shop/api-0", "shop/db-0", "shop app=web"] == [
+        g["description"] for g in document["groups"]
+    ]
+
+
 def test_probe_of_every_pair_is_what_reach_expects(program: Program, shared_lab: str) -> None:
     """``probe`` has no expected verdicts, ``reach`` no measured ones; they agree here."""
     probed = json_of(program("probe", "--lab", shared_lab, "-o", "json"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from builders import cluster, peer, pod, policy, rule, source, topology
 
+from netlab.objects.selectors import LabelSelector
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
@@ -159,3 +161,37 @@ def test_a_warning_is_a_problem_with_a_line() -> None:
     found = warnings(cluster(WEB, policy("x/p", ingress=[rule(peer("app=no"))], source=written)))
 
     assert [("test.yaml", 11, "warning")] == [(p.file, p.line, p.severity) for p in found]
+
+
+def asked(namespaces: int) -> int:
+    """Return how often a label selector was held against a pod's labels, to warn of so many equal namespaces."""
+    names = [f"n{i}" for i in range(namespaces)]
+    everywhere = rule(peer("app=web", ""), ports=["http"])
+    things = [
+        thing
+        for name in names
+        for thing in (
+            pod(f"{name}/web", "app=web", ports=["http=80"]),
+            policy(f"{name}/a", "app=web", ingress=[rule(peer("app=web"))]),
+            policy(f"{name}/b", "app=web", egress=[everywhere, DNS]),
+        )
+    ]
+    of = cluster(*things)
+    count = 0
+    matches = LabelSelector.matches
+
+    def counted(self: LabelSelector, labels: Mapping[str, str]) -> bool:
+        nonlocal count
+        count += 1
+        return matches(self, labels)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LabelSelector, "matches", counted)
+        warnings(of)
+    return count
+
+
+def test_twice_the_namespaces_are_twice_the_work() -> None:
+    """A policy is held against the pods of its own namespace, and a peer that many policies repeat is asked once."""
+
+    assert 2 * asked(20) == asked(40)

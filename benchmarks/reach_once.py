@@ -1,0 +1,25 @@
+"""One ``netlab reach`` in a process of its own, its output thrown away: run by ``reaching``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from benchmarks.compile_once import peak
+from netlab.cli import cli
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the seconds and megabytes that ``netlab reach`` with these arguments takes as one JSON object."""
+    began = time.perf_counter()
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.suppress(SystemExit):
+        cli.main(["reach", *arguments])
+    print(json.dumps({"seconds": time.perf_counter() - began, "memory": peak()}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

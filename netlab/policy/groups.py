@@ -1,0 +1,237 @@
+"""Who behaves alike: endpoints of which any two may change places without changing a verdict.
+
+Two endpoints are alike when they are of one type (pod, node, outside host), are asked the same, have the same verdict
+to and from everything else and the same towards one another in both directions. That is an equivalence: where a and b
+may change places, and b and c, so may a and c. So its classes, the groups, are as few as they can be, and whatever is
+asked about a pair has one answer for all pairs of its groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from netlab.cluster.flows import Flow, Questions, askable
+from netlab.cluster.types import Cluster, Endpoint, Host, address_of
+from netlab.policy.bitsets import members, transpose
+from netlab.policy.decision import Verdict
+from netlab.policy.evaluate import evaluate
+from netlab.policy.kinds import Kinds
+from netlab.policy.sets import Service, Sets
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Endpoints that behave alike, in the cluster's order; ``number`` is the group's place among all, from 0.
+
+    ``services`` are what is asked of each member: family, protocol and port. ``alone`` has the verdict of a member
+    with itself for each service, where that is asked.
+    """
+
+    number: int
+    members: tuple[Endpoint, ...]
+    services: tuple[Service, ...]
+    alone: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one group may open on another, or its members on one another, or (``alone``) each on itself.
+
+    ``pairs`` counts the pairs of endpoints that it stands for.
+    """
+
+    source: Group
+    destination: Group
+    service: Service
+    verdict: Verdict
+    pairs: int
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Groups:
+    """All groups of a cluster and the verdicts between them.
+
+    ``into[service][i]`` is the set (``policy.bitsets``) of the groups whose members may open a service on those of
+    group i; a group's own bit is about one member and another. Services that a group is not asked have no bits.
+    """
+
+    cluster: Cluster
+    groups: tuple[Group, ...]
+    into: Mapping[Service, Sequence[int]]
+
+    @cached_property
+    def out_of(self) -> Mapping[Service, Sequence[int]]:
+        """The same by source: ``out_of[service][i]`` is the set of groups on which those of group i may open it."""
+        return {service: transpose(columns, len(self.groups)) for service, columns in self.into.items()}
+
+    def destinations(self, source: Group, service: Service) -> int:
+        """Return the set of groups of which a service is asked from a group; its own, where it has several members."""
+        example = source.members[0]
+        if not askable(example, service[0]):
+            return 0
+        found = self._asked[service] & ~self._hosts if isinstance(example, Host) else self._asked[service]
+        return found if len(source.members) > 1 else found & ~(1 << source.number)
+
+    def sources(self, destination: Group, service: Service) -> int:
+        """Return the set of groups from which a service is asked of a group that has it."""
+        outside = self._askable[service[0]] & self._hosts
+        found = self._everyone & ~self._hosts
+        if not isinstance(destination.members[0], Host):
+            found |= outside
+        return found if len(destination.members) > 1 else found & ~(1 << destination.number)
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield every answer: by source, then service, then destination."""
+        for source in self.groups:
+            for service in self.into:
+                asked = self.destinations(source, service)
+                allowed = self.out_of[service][source.number]
+                for number in members(asked):
+                    destination = self.groups[number]
+                    pairs = len(source.members) * (len(destination.members) - (source is destination))
+                    verdict: Verdict = "allow" if allowed >> number & 1 else "deny"
+                    yield Answer(source, destination, service, verdict, pairs)
+            for service, verdict in zip(source.services, source.alone, strict=False):
+                yield Answer(source, source, service, verdict, len(source.members), alone=True)
+
+    def tally(self) -> tuple[int, int]:
+        """Return how many questions about pairs of endpoints there are, and how many of their answers are allow."""
+        asked = allowed = 0
+        for source in self.groups:
+            size = len(source.members)
+            for service in self.into:
+                found = self.destinations(source, service)
+                asked += size * self._weigh(source, found)
+                allowed += size * self._weigh(source, found & self.out_of[service][source.number])
+            asked += size * len(source.alone)
+            allowed += size * source.alone.count("allow")
+        return asked, allowed
+
+    def _weigh(self, source: Group, found: int) -> int:
+        """Return how many endpoints of a set of groups there are beside one of ``source``."""
+        weight = sum(size * (found & of_size).bit_count() for size, of_size in self._sizes.items())
+        return weight - (found >> source.number & 1)
+
+    @cached_property
+    def _sizes(self) -> dict[int, int]:
+        sizes: dict[int, int] = {}
+        for group in self.groups:
+            sizes[len(group.members)] = sizes.get(len(group.members), 0) | 1 << group.number
+        return sizes
+
+    @cached_property
+    def _asked(self) -> dict[Service, int]:
+        asked = dict.fromkeys(self.into, 0)
+        for group in self.groups:
+            for service in group.services:
+                asked[service] |= 1 << group.number
+        return asked
+
+    @cached_property
+    def _everyone(self) -> int:
+        return (1 << len(self.groups)) - 1
+
+    @cached_property
+    def _hosts(self) -> int:
+        return sum(1 << group.number for group in self.groups if isinstance(group.members[0], Host))
+
+    @cached_property
+    def _askable(self) -> dict[int, int]:
+        return {f: sum(1 << g.number for g in self.groups if askable(g.members[0], f)) for f in (4, 6)}
+
+
+def groups(cluster: Cluster, questions: Questions) -> Groups:
+    """Return the groups of all endpoints that are asked, in the order of their first members, and their verdicts."""
+    kinds = Kinds(cluster, questions)
+    asked = [_services(cluster, questions, members[0]) for members in kinds.members]
+    alone = [
+        tuple(_with_itself(cluster, example, service) for service in services)
+        if questions.self_pairs and not isinstance(example, Host)
+        else ()
+        for (example, *_), services in zip(kinds.members, asked, strict=True)
+    ]
+    tables = _tables(Sets(cluster, kinds), kinds, asked)
+    classes: dict[Hashable, list[int]] = {}
+    for kind, (endpoint, *_) in enumerate(kinds.members):
+        twins = tuple(table.twins[kind] for table in tables.values())
+        families = tuple(askable(endpoint, family) for family in questions.wanted(cluster))
+        classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
+    place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
+    found = []
+    for number, of in enumerate(classes.values()):
+        alike = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
+        found.append(Group(number, tuple(alike), asked[of[0]], alone[of[0]]))
+    into = {service: table.between(list(classes.values())) for service, table in tables.items()}
+    return Groups(cluster, tuple(found), into)
+
+
+def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[Service, ...]:
+    families = [family for family in questions.wanted(cluster) if askable(destination, family)]
+    return tuple((family, *service) for family in families for service in questions.services(destination))
+
+
+def _with_itself(cluster: Cluster, endpoint: Endpoint, service: Service) -> Verdict:
+    family, protocol, port = service
+    flow = Flow(endpoint, endpoint, family, protocol, port, address_of(endpoint, family))
+    return evaluate(cluster, flow).verdict
+
+
+class _Table:
+    """The verdicts of one service between kinds: ``columns[i]`` are those whose members may open it on kind i.
+
+    ``twins`` has a name for every kind; kinds have the same one when any two members of them may change places.
+    """
+
+    def __init__(self, kinds: Kinds, columns: Sequence[int]) -> None:
+        self._columns = columns
+        # What nobody may open has nothing to say about rows; leaving it out halves the work of most clusters.
+        self._open = [kind for kind, column in enumerate(columns) if column]
+        self._rows = transpose([columns[kind] for kind in self._open], len(columns))
+        self.twins = self._twins([len(members) == 1 for members in kinds.members])
+
+    def _twins(self, single: Sequence[bool]) -> list[int]:
+        """Find equal rows and columns, once as if twins may not reach one another and once as if they may.
+
+        What a kind says of itself is about two of its members, and counts; of one member alone it says nothing, so it
+        is taken both ways. No kind has twins both ways: of those, one reached it and the other did not, yet both may
+        change places.
+        """
+        apart: dict[tuple[int, int], list[int]] = {}
+        together: dict[tuple[int, int], list[int]] = {}
+        place = {kind: 1 << at for at, kind in enumerate(self._open)}
+        for kind, (column, row) in enumerate(zip(self._columns, self._rows, strict=True)):
+            own = 1 << kind
+            if not column & own:
+                apart.setdefault((column, row), []).append(kind)
+            if column & own or (single[kind] and column):
+                together.setdefault((column | own, row | place[kind]), []).append(kind)
+        names = list(range(len(self._columns)))
+        for bucket in (*apart.values(), *together.values()):
+            for kind in bucket if len(bucket) > 1 else ():
+                names[kind] = bucket[0]
+        return names
+
+    def between(self, groups: Sequence[Sequence[int]]) -> list[int]:
+        """Return the same between groups of kinds that are twins."""
+        place = {kind: at for at, kind in enumerate(self._open)}
+        columns = transpose([self._rows[kinds[0]] for kinds in groups], len(self._open))
+        found = []
+        for number, kinds in enumerate(groups):
+            column = columns[place[kinds[0]]] if kinds[0] in place else 0
+            if len(kinds) > 1:
+                within = self._columns[kinds[0]] >> kinds[1] & 1
+                column = column & ~(1 << number) | within << number
+            found.append(column)
+        return found
+
+
+def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[Service]]) -> dict[Service, _Table]:
+    services = dict.fromkeys(service for of in asked for service in of)
+    columns = {service: [0] * len(kinds.members) for service in services}
+    for kind, of in enumerate(asked):
+        for service in of:
+            columns[service][kind] = sets.sources(kind, service)
+    return {service: _Table(kinds, of) for service, of in columns.items()}

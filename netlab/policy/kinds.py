@@ -1,0 +1,104 @@
+"""Endpoints of one kind: those between which nothing that the evaluator looks at makes a difference.
+
+The evaluator sees of an endpoint how it is attached, the labels that some selector reads, between which boundaries of
+ipBlocks its addresses lie, and its container ports. Whoever is the same in all of that has the same verdicts.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable
+
+from netlab.cluster.flows import Questions
+from netlab.cluster.paths import node_of
+from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import NetworkPolicy, Peer
+
+Aspect = Callable[[Endpoint], Hashable]
+
+
+class Kinds:
+    """The kinds of all endpoints that are asked, numbered: ``members[i]`` are the endpoints of kind i.
+
+    The aspects ``wired``, ``named``, ``placed`` and ``served`` return what one part of the evaluator sees of an
+    endpoint; ``split`` sorts the kinds by one of them.
+    """
+
+    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+        self._labels_read = _labels_read(cluster.policies)
+        self._boundaries = {family: _boundaries(cluster.policies, family) for family in (4, 6)}
+        self._nodes_are_peers = cluster.policy.host_network_peers == "match"
+        found: dict[Hashable, list[Endpoint]] = {}
+        for endpoint in questions.everyone(cluster):
+            found.setdefault(self._all(endpoint), []).append(endpoint)
+        self.members: list[tuple[Endpoint, ...]] = [tuple(endpoints) for endpoints in found.values()]
+
+    def split(self, aspect: Aspect) -> list[tuple[tuple[Endpoint, ...], int]]:
+        """Return, for every value that an aspect has, up to two endpoints that have it and the set of their kinds."""
+        sets: dict[Hashable, int] = {}
+        examples: dict[Hashable, tuple[Endpoint, ...]] = {}
+        for number, endpoints in enumerate(self.members):
+            value = aspect(endpoints[0])
+            sets[value] = sets.get(value, 0) | 1 << number
+            examples[value] = (*examples.get(value, ()), *endpoints[:2])[:2]
+        return [(examples[value], found) for value, found in sets.items()]
+
+    def wired(self, endpoint: Endpoint) -> Hashable:
+        """What ``cluster.paths`` looks at."""
+        families = tuple(address.version for address in endpoint.addresses)
+        if isinstance(endpoint, Pod):
+            return "Pod", endpoint.attachment, endpoint.network, endpoint.node, families
+        return type(endpoint).__name__, node_of(endpoint), families
+
+    def named(self, endpoint: Endpoint) -> Hashable:
+        """What selectors look at, those of policies and those of peers."""
+        if isinstance(endpoint, Pod) and endpoint.selectable:
+            read = tuple((key, endpoint.labels[key]) for key in self._labels_read if key in endpoint.labels)
+            return endpoint.namespace, read
+        return type(endpoint).__name__, node_of(endpoint) if self._nodes_are_peers else None
+
+    def placed(self, endpoint: Endpoint, family: int) -> Hashable:
+        """What ipBlocks look at in a family; None where the endpoint has no address of it."""
+        address = address_of(endpoint, family)
+        if address is None:
+            return None
+        pod = isinstance(endpoint, Pod) and endpoint.selectable
+        return bisect_right(self._boundaries[family], int(address)), pod
+
+    def served(self, endpoint: Endpoint) -> Hashable:
+        """What the ports of rules look at, and which ports are asked."""
+        if not isinstance(endpoint, Pod):
+            return ()
+        return endpoint.selectable, tuple((port.name, port.protocol, port.port) for port in endpoint.ports)
+
+    def _all(self, endpoint: Endpoint) -> Hashable:
+        # A pod that publishes a port always reaches that port of its node, and nobody else does for its sake.
+        published = isinstance(endpoint, Pod) and any(port.host_port for port in endpoint.ports)
+        return (
+            self.wired(endpoint),
+            self.named(endpoint),
+            *(self.placed(endpoint, family) for family in (4, 6)),
+            self.served(endpoint),
+            endpoint.ref if published else "",
+        )
+
+
+def _peers(policies: Iterable[NetworkPolicy]) -> Iterable[Peer]:
+    return (peer for policy in policies for rule in (*policy.ingress, *policy.egress) for peer in rule.peers)
+
+
+def _labels_read(policies: Iterable[NetworkPolicy]) -> list[str]:
+    """Return the keys of all pod labels that selectors read."""
+    selectors: list[LabelSelector | None] = [policy.pod_selector for policy in policies]
+    selectors += [peer.pod_selector for peer in _peers(policies)]
+    keys = {key for selector in selectors if selector for key, _ in selector.match_labels}
+    keys |= {requirement.key for selector in selectors if selector for requirement in selector.match_expressions}
+    return sorted(keys)
+
+
+def _boundaries(policies: Iterable[NetworkPolicy], family: int) -> list[int]:
+    """Return the addresses of a family, as numbers, at which some ipBlock or except begins or has just ended."""
+    blocks = [peer.ip_block for peer in _peers(policies) if peer.ip_block]
+    prefixes = {prefix for block in blocks for prefix in (block.cidr, *block.excepts) if prefix.version == family}
+    return sorted({at for p in prefixes for at in (int(p.network_address), int(p.broadcast_address) + 1)})

@@ -1,0 +1,224 @@
+"""The evaluator's verdicts over sets: for one destination, all who may open a port on it at once.
+
+``evaluate`` takes a pair and asks every rule about it. Here every rule is asked once about each distinct thing that it
+can see of an endpoint (``kinds``), and verdicts are unions and intersections of what it answers. What a peer, a port,
+a selector or the wiring means is asked of the same functions as there: only the order of the questions differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from netlab.cluster.flows import Flow, askable
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.policy.bitsets import members, transpose
+from netlab.policy.evaluate import evaluate, isolating, publisher, way_of
+from netlab.policy.kinds import Kinds
+from netlab.policy.mismatch import peer_mismatch, ports_mismatch
+from netlab.policy.scope import namespaces_meant
+
+Service = tuple[int, str, int | None]
+"""Family, protocol and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Who has a way to a destination, and on whose way egress or ingress is enforced."""
+
+    connected: int = 0
+    egress: int = 0
+    ingress: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Egress rules that list the same ports for the same peers, and the kinds that some of their policies select."""
+
+    rule: Rule
+    subjects: int
+
+
+class Sets:
+    """Answers for the kinds of a cluster."""
+
+    def __init__(self, cluster: Cluster, kinds: Kinds) -> None:
+        self._cluster = cluster
+        self._kinds = kinds.members
+        self._all = (1 << len(kinds.members)) - 1
+        self._wires = kinds.split(kinds.wired)
+        self._wire_of = _numbers([found for _, found in self._wires])
+        self._served = _numbers([found for _, found in kinds.split(kinds.served)])
+        self._places = {
+            family: kinds.split(lambda endpoint, family=family: kinds.placed(endpoint, family))  # type: ignore[misc]
+            for family in (4, 6)
+        }
+        self._pods: dict[str, list[tuple[Pod, int]]] = {}
+        self._others: list[tuple[Endpoint, int]] = []
+        for (example, *_), found in kinds.split(kinds.named):
+            if isinstance(example, Pod) and example.selectable:
+                self._pods.setdefault(example.namespace, []).append((example, found))
+            elif example.addresses:
+                self._others.append((example, found))
+        self._known_ways: dict[tuple[int, int, bool], _Ways] = {}
+        self._known_peers: dict[tuple[int, str, Peer], int] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, Service], int] = {}
+        self._known_egress: dict[tuple[int, int, Service], int] = {}
+        self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
+
+    def sources(self, kind: int, service: Service) -> int:
+        """Return the kinds whose members may open a port on those of a kind.
+
+        Its own bit is about one member and another; it is not set where there is one only. Pairs that are not asked
+        (``cluster.flows``) are left out.
+        """
+        family, protocol, port = service
+        destination = self._kinds[kind][0]
+        address = address_of(destination, family)
+        asked = Flow(destination, destination, family, protocol, port, address)
+        if publisher(self._cluster, asked) is not None:
+            return self._one_by_one(kind, service)
+        ways = self._ways(self._wire_of[kind], family, protocol)
+        found = ways.connected
+        if found & ways.ingress:
+            found &= ~ways.ingress | self._ingress(kind, service)
+        if found & ways.egress:
+            found &= ~ways.egress | self._egress(kind, service)
+        return found if len(self._kinds[kind]) > 1 else found & ~(1 << kind)
+
+    def _one_by_one(self, kind: int, service: Service) -> int:
+        """Ask the evaluator about every source: what a node publishes depends on who asks in too many ways."""
+        family, protocol, port = service
+        found = 0
+        for number, sources in enumerate(self._kinds):
+            pair = _two(sources, self._kinds[kind], family)
+            if pair is None:
+                continue
+            flow = Flow(*pair, family, protocol, port, address_of(pair[1], family))
+            if evaluate(self._cluster, flow).verdict == "allow":
+                found |= 1 << number
+        return found
+
+    def _ways(self, wire: int, family: int, protocol: str) -> _Ways:
+        key = (wire, family, protocol == "ICMP")
+        if key not in self._known_ways:
+            connected = egress = ingress = 0
+            for sources, found in self._wires:
+                pair = _two(sources, self._wires[wire][0], family)
+                if pair is None:
+                    continue
+                way = way_of(self._cluster, Flow(*pair, family, protocol, None, address_of(pair[1], family)))
+                connected |= found if way.connected else 0
+                egress |= found if way.egress_enforced else 0
+                ingress |= found if way.ingress_enforced else 0
+            self._known_ways[key] = _Ways(connected, egress, ingress)
+        return self._known_ways[key]
+
+    def _ingress(self, kind: int, service: Service) -> int:
+        """Return whom the ingress of a kind allows."""
+        destination = self._kinds[kind][0]
+        policies = isolating(self._cluster, destination, "ingress") if isinstance(destination, Pod) else ()
+        if not policies:
+            return self._all
+        key = (tuple(map(id, policies)), self._served[kind], service)
+        if key not in self._known_ingress:
+            family, protocol, port = service
+            found = 0
+            for policy in policies:
+                for rule in policy.rules("ingress"):
+                    if not ports_mismatch(rule, destination, protocol, port):
+                        found |= self._peers(policy, rule, family)
+            self._known_ingress[key] = found
+        return self._known_ingress[key]
+
+    def _egress(self, kind: int, service: Service) -> int:
+        """Return whose egress allows a kind."""
+        family, protocol, port = service
+        openings, of_kind, free = self._openings(family)
+        key = (of_kind[kind], self._served[kind], service)
+        if key not in self._known_egress:
+            destination = self._kinds[kind][0]
+            found = free
+            for number in members(of_kind[kind]):
+                opening = openings[number]
+                if not ports_mismatch(opening.rule, destination, protocol, port):
+                    found |= opening.subjects
+            self._known_egress[key] = found
+        return self._known_egress[key]
+
+    def _openings(self, family: int) -> tuple[list[_Opening], list[int], int]:
+        """Return the openings, for every kind the set of those whose peers match it, and who is not isolated."""
+        if family not in self._known_openings:
+            free, subjects = self._subjects()
+            openings: dict[tuple[int, tuple[PolicyPort, ...]], _Opening] = {}
+            for policy, selected in subjects:
+                for rule in policy.rules("egress"):
+                    key = (self._peers(policy, rule, family), rule.ports)
+                    more = openings[key].subjects if key in openings else 0
+                    openings[key] = _Opening(rule, selected | more)
+            of_kind = transpose([peers for peers, _ in openings], len(self._kinds))
+            self._known_openings[family] = (list(openings.values()), of_kind, free)
+        return self._known_openings[family]
+
+    def _subjects(self) -> tuple[int, list[tuple[NetworkPolicy, int]]]:
+        """Return the kinds that are not isolated for egress, and for every policy those that it isolates."""
+        free = 0
+        found: dict[int, tuple[NetworkPolicy, int]] = {}
+        for number, (example, *_) in enumerate(self._kinds):
+            policies = isolating(self._cluster, example, "egress") if isinstance(example, Pod) else ()
+            free |= 0 if policies else 1 << number
+            for policy in policies:
+                _, more = found.get(id(policy), (policy, 0))
+                found[id(policy)] = (policy, more | 1 << number)
+        return free, list(found.values())
+
+    def _peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+        """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
+        if not rule.peers:
+            return self._all
+        return reduce(or_, (self._peer(policy, peer, family) for peer in rule.peers))
+
+    def _peer(self, policy: NetworkPolicy, peer: Peer, family: int) -> int:
+        own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
+        key = (family, own, peer)
+        if key not in self._known_peers:
+            found = 0
+            for example, alike in self._candidates(policy, peer, family):
+                address = address_of(example, family) or example.addresses[0]
+                if not peer_mismatch(self._cluster, policy, peer, example, address):
+                    found |= alike
+            self._known_peers[key] = found
+        return self._known_peers[key]
+
+    def _candidates(self, policy: NetworkPolicy, peer: Peer, family: int) -> list[tuple[Endpoint, int]]:
+        """Return an example of each distinct thing that a peer can see, but for pods of namespaces it does not mean."""
+        if peer.ip_block is not None:
+            return [
+                (example, found)
+                for (example, *_), found in self._places[family]
+                if address_of(example, family) is not None
+            ]
+        spaces = namespaces_meant(self._cluster, policy, peer)
+        return [*(pod for space in spaces for pod in self._pods.get(space, ())), *self._others]
+
+
+def _two(
+    sources: Sequence[Endpoint], destinations: Sequence[Endpoint], family: int
+) -> tuple[Endpoint, Endpoint] | None:
+    """Return a source and another endpoint as destination; None where no such pair is asked."""
+    source, destination = sources[0], destinations[0]
+    if source is destination:
+        if len(destinations) == 1:
+            return None
+        destination = destinations[1]
+    if isinstance(source, Host) and (isinstance(destination, Host) or not askable(source, family)):
+        return None
+    return source, destination
+
+
+def _numbers(parts: Sequence[int]) -> dict[int, int]:
+    """Return the number of the part that each kind is in."""
+    return {kind: number for number, found in enumerate(parts) for kind in members(found)}

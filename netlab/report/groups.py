@@ -1,0 +1,293 @@
+"""Groups of pods that behave alike, for people and for programs: who is in them, and what can talk to what.
+
+The document (``-o json``, ``-o yaml``) is::
+
+    {"apiVersion": "netlab/v1alpha1", "kind": "ReachabilityGroups", "lab": NAME,
+     "groups": [{"id": 1, "description": "shop app=web", "kind": "Pod", "namespaces": ["shop"],
+                 "labels": {"app": "web"}, "count": 2, "members": ["shop/web-0", "shop/web-1"]}],
+     "rows": [{"source": 1, "destinations": [2, 3], "family": 4, "protocol": "TCP", "port": 80,
+               "expected": "allow", "pairs": 4}],
+     "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15}}
+
+``labels`` are those that all members share. A row is the verdict of every pair of a member of ``source`` and another
+endpoint that is a member of one of ``destinations``: all that are asked and have that verdict, the source's own group
+among them where its members have it with one another. ``pairs`` counts the pairs that it stands for. With ``--self``, a
+row that has ``"self": true`` is about each member with itself. So rows expand to those of a Reachability document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_
+from typing import TYPE_CHECKING, Any
+
+from netlab.policy.bitsets import members
+from netlab.report import yaml_text
+from netlab.report.documents import API_VERSION, Format
+from netlab.report.group_names import FEW, GroupName, GroupNames
+from netlab.report.rows import Row
+from netlab.report.truth_table import Paint, TruthTable
+
+if TYPE_CHECKING:
+    from netlab.policy.groups import Group, Groups
+    from netlab.policy.sets import Service
+
+# Entries of one list; of more it says how many there are.
+_MOST = 6
+
+
+def document(found: Groups, output: Format) -> Iterator[str]:
+    """Yield the lines of a ReachabilityGroups document; rows are made one by one and none is kept."""
+    names = GroupNames(found.cluster)
+    head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
+    described = (_data(group, names.name(group)) for group in found.groups)
+    if output == "yaml":
+        yield from yaml_text.lines(head)
+        yield from _yaml_list("groups", described)
+        yield from _yaml_list("rows", _rows(found))
+        yield from yaml_text.lines({"summary": _summary(found)})
+        return
+    yield f'{json.dumps(head)[:-1]}, "groups": ['
+    yield from _with_commas(json.dumps(group) for group in described)
+    yield '], "rows": ['
+    yield from _with_commas(json.dumps(row) for row in _rows(found))
+    yield f'], "summary": {json.dumps(_summary(found))}}}'
+
+
+def _yaml_list(key: str, items: Iterable[dict[str, Any]]) -> Iterator[str]:
+    empty = True
+    for item in items:
+        if empty:
+            yield f"{key}:"
+        empty = False
+        yield from yaml_text.lines([item])
+    if empty:
+        yield f"{key}: []"
+
+
+def _with_commas(items: Iterable[str]) -> Iterator[str]:
+    before = ""
+    for item in items:
+        if before:
+            yield f"{before},"
+        before = item
+    if before:
+        yield before
+
+
+def _data(group: Group, name: GroupName) -> dict[str, Any]:
+    from netlab.cluster.types import Pod
+
+    pods = [member for member in group.members if isinstance(member, Pod)]
+    labels = [{*pod.labels.items()} for pod in pods]
+    return {
+        "id": group.number + 1,
+        "description": str(name),
+        "kind": type(group.members[0]).__name__,
+        "namespaces": list(dict.fromkeys(pod.namespace for pod in pods)),
+        "labels": dict(sorted(set.intersection(*labels))) if labels else {},
+        "count": len(group.members),
+        "members": [member.ref for member in group.members],
+    }
+
+
+def _rows(found: Groups) -> Iterator[dict[str, Any]]:
+    for source in found.groups:
+        size = len(source.members)
+        for service in found.into:
+            asked, allowed = found.destinations(source, service), found.out_of[service][source.number]
+            for verdict, numbers in (("allow", members(asked & allowed)), ("deny", members(asked & ~allowed))):
+                if numbers:
+                    others = sum(len(found.groups[n].members) for n in numbers) - (source.number in numbers)
+                    yield _row(source, [n + 1 for n in numbers], service, verdict, size * others)
+        for service, verdict in zip(source.services, source.alone, strict=False):
+            yield {**_row(source, [source.number + 1], service, verdict, size), "self": True}
+
+
+def _row(source: Group, to: list[int], service: Service, verdict: str, pairs: int) -> dict[str, Any]:
+    family, protocol, port = service
+    row = {"source": source.number + 1, "destinations": to, "family": family, "protocol": protocol, "port": port}
+    return {**row, "expected": verdict, "pairs": pairs}
+
+
+def _summary(found: Groups) -> dict[str, int]:
+    pairs, allow = found.tally()
+    endpoints = sum(len(group.members) for group in found.groups)
+    return {"groups": len(found.groups), "endpoints": endpoints, "pairs": pairs, "allow": allow, "deny": pairs - allow}
+
+
+def summary(found: Groups) -> str:
+    """Return the counts in a line."""
+    of = _summary(found)
+    ends = " and ".join(part for part in (_kinds(found, "Pod"), _kinds(found, "Host"), _kinds(found, "Node")) if part)
+    counts = f"{of['pairs']} pair{'' if of['pairs'] == 1 else 's'}: {of['allow']} allow, {of['deny']} deny"
+    return f"{of['groups']} group{'' if of['groups'] == 1 else 's'} of {ends or 'nobody'}; {counts}"
+
+
+def _kinds(found: Groups, kind: str) -> str:
+    count = sum(len(group.members) for group in found.groups if type(group.members[0]).__name__ == kind)
+    return f"{count} {kind.lower()}{'' if count == 1 else 's'}" if count else ""
+
+
+def table(found: Groups, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
+    """Yield a truth table of groups by groups where it fits the width, else the lists of every group.
+
+    Groups that read the same in several namespaces are listed once.
+    """
+    namer = GroupNames(found.cluster)
+    names = [namer.name(group) for group in found.groups]
+    label = max((len(name.counted) for name in names), default=0) + 4
+    if label + len(names) * (1 + len(str(len(names)))) <= width:
+        yield from TruthTable(_as_rows(found, names)).lines(width, paint)
+    else:
+        yield from lists(found, fold=True)
+
+
+def _as_rows(found: Groups, names: Sequence[GroupName]) -> Iterator[Row]:
+    for answer in found.answers():
+        # Of a pod with itself there is a mark where there is no other pod in its group.
+        if not answer.alone or answer.pairs == 1:
+            source, destination = names[answer.source.number], names[answer.destination.number]
+            family, protocol, port = answer.service
+            yield Row(source.counted, destination.counted, family, protocol, port, expected=answer.verdict)
+
+
+def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
+    """Yield for every group who reaches it and what it reaches; ``fold`` lists what reads the same only once."""
+    teller = _Teller(found)
+    blocks: dict[Any, tuple[_Block, list[str]]] = {}
+    for group in found.groups:
+        block = teller.block(group)
+        same = (block.name.inside, block.asked, block.lines) if fold and block.name.namespace else group.number
+        blocks.setdefault(same, (block, []))[1].append(block.name.namespace)
+    for block, (_, *more) in blocks.values():
+        too = f"; the same in {_spaces(more, 'more namespaces')}" if more else ""
+        yield f"{block.name.counted}{block.asked}{too}"
+        yield from block.lines
+        yield ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What is told about one group: its name, what is asked of it, and the lines below."""
+
+    name: GroupName
+    asked: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One service of one group: from or of which groups it is asked, and of those where the answer is allow."""
+
+    service: Service
+    asked: int
+    allowed: int
+
+
+class _Teller:
+    """Tells of each group who reaches it and what it reaches, in as few words as it takes."""
+
+    def __init__(self, found: Groups) -> None:
+        self._found = found
+        names = GroupNames(found.cluster)
+        self._names = [names.name(group) for group in found.groups]
+        self._both = len({family for family, _, _ in found.into}) > 1
+        self._spaces: dict[str, int] = {}
+        self._called: dict[str, list[int]] = {}
+        for group in found.groups:
+            name = self._names[group.number]
+            if name.namespace:
+                self._called.setdefault(name.inside, []).append(group.number)
+            for member in group.members:
+                space = getattr(member, "namespace", "")
+                self._spaces[space] = self._spaces.get(space, 0) | 1 << group.number
+
+    def block(self, group: Group) -> _Block:
+        """Return what is told about a group."""
+        into = [
+            _Asked(service, self._found.sources(group, service), self._found.into[service][group.number])
+            for service in group.services
+        ]
+        out = [
+            _Asked(service, self._found.destinations(group, service), self._found.out_of[service][group.number])
+            for service in self._found.into
+        ]
+        asked = f", asked {self._services(group.services)}"
+        return _Block(
+            self._names[group.number], asked, (*self._lines("from", group, into), *self._lines("to", group, out))
+        )
+
+    def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
+        """Yield whom everything is allowed that is asked, and whom a part of it."""
+        everybody = reduce(or_, (one.asked for one in asked), 0)
+        complete = reduce(and_, (one.allowed | ~one.asked for one in asked), everybody)
+        parts: dict[tuple[Service, ...], int] = {(): everybody & ~complete}
+        for one in asked:
+            for services, found in list(parts.items()):
+                if found & one.allowed:
+                    parts[*services, one.service] = found & one.allowed
+                    parts[services] = found & ~one.allowed
+        told = [self._list(group, complete, everybody)] if complete else []
+        told += [
+            f"{self._services(services)}: {self._list(group, found, everybody)}"
+            for services, found in parts.items()
+            if services and found
+        ]
+        for number, text in enumerate(told or ["nobody"]):
+            yield f"  {word if not number else '':<4}  {text}"
+
+    def _list(self, group: Group, found: int, everybody: int) -> str:
+        """Name a set of groups as one of them would: all, or all but some, or some."""
+        if found == everybody:
+            return "everybody"
+        rest = everybody & ~found
+        if found.bit_count() > rest.bit_count():
+            return f"everybody but {self._some(group, rest)}"
+        return self._some(group, found)
+
+    def _some(self, group: Group, found: int) -> str:
+        """Name a set of groups: itself, whole namespaces, then what is left, by what several namespaces have."""
+        own = self._names[group.number].namespace
+        items = ["one another"] if found >> group.number & 1 else []
+        left = found & ~(1 << group.number)
+        spaces = dict.fromkeys(self._names[number].namespace for number in members(left))
+        for space in sorted(spaces, key=lambda space: space != own):
+            whole = self._spaces[space] & ~(1 << group.number) if space else 0
+            if whole.bit_count() > 1 and whole & left == whole:
+                items.append("all others of its namespace" if space == own else f"{space}/*")
+                left &= ~whole
+        alike: dict[str, list[int]] = {}
+        for number in members(left):
+            name = self._names[number]
+            if own and name.namespace == own:
+                items.append(f"{name.inside} of its namespace")
+            else:
+                alike.setdefault(name.inside if name.namespace else name.counted, []).append(number)
+        items += [self._of_namespaces(inside, numbers, own) for inside, numbers in alike.items()]
+        more = len(items) - _MOST
+        return ", ".join(items) if more <= 1 else f"{', '.join(items[:_MOST])} and {more} more"
+
+    def _of_namespaces(self, inside: str, numbers: Sequence[int], own: str) -> str:
+        """Name groups that are called the same in their namespaces."""
+        if len(numbers) == 1:
+            return self._names[numbers[0]].counted
+        others = [number for number in self._called[inside] if self._names[number].namespace != own]
+        if len(numbers) == len(others):
+            return f"{inside} of every {'other ' if own else ''}namespace that has it"
+        return f"{inside} of {_spaces([self._names[number].namespace for number in numbers])}"
+
+    def _services(self, services: Iterable[Service]) -> str:
+        return ", ".join(
+            (protocol if port is None else f"{port}/{protocol}") + (f" over IPv{family}" if self._both else "")
+            for family, protocol, port in services
+        )
+
+
+def _spaces(names: Sequence[str], what: str = "namespaces") -> str:
+    if len(names) <= FEW:
+        return ", ".join(names)
+    return f"{len(names)} {what} ({', '.join(names[:FEW])}, …)"

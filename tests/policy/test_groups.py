@@ -1,0 +1,197 @@
+"""Groups hold exactly what the evaluator says pair by pair, and are as few as they can be: random clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from random import Random
+from typing import Any
+
+import pytest
+from builders import cluster, namespace, peer, pod, policy, rule, topology
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Questions, every_pair
+from netlab.conformance import random_cases
+from netlab.conformance.judges import cluster_of
+from netlab.objects.types import TopologyPolicy
+from netlab.policy import evaluate
+from netlab.policy.groups import Groups, groups
+
+Verdicts = dict[tuple[str, str, int, str, int | None], str]
+
+_MODES = ("bridge", "overlay", "routed", "macvlan")
+_LABELS = ("", "app=p", "app=q", "app=p,tier=db", "tier=web", "build=1", "build=2")
+_PEERS = ("", "app=p", "app=q", "!app", "app in (p,q)", "tier notin (db)", "tier")
+_SPACES = ("", "team=1", "!team", "team notin (1)", "kubernetes.io/metadata.name=x")
+_BLOCKS = (
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.244.0.0/24",
+    "10.244.0.2/32",
+    "10.245.0.0/30",
+    "100.64.0.0/16",
+    "192.0.2.8/30",
+)
+_BLOCKS_6 = ("::/0", "fd00:10:244::/64", "fd00:10:244::2/128", "2001:db8::/32")
+_PORTS = ("80", "web", "80-82", "dns/UDP", "/TCP", "80/SCTP", "443")
+_SERVED = ((), (), ("web=80",), ("web=81",), ("dns=53/UDP", "web=80"), ("8080:80",), ("web=9090:81",))
+_ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)), (("TCP", 8080), ("TCP", 9090)))
+
+
+def some_cluster(dice: Random) -> Cluster:
+    """Return a cluster of few pods in which as much as possible differs, and as much is alike."""
+    both = dice.random() < 0.4
+    names = ("main", "other")[: dice.choice((1, 1, 2))]
+    networks = {
+        name: (dice.choice(_MODES), f"10.{244 + i}.0.0/16", *([f"fd00:10:{244 + i}::/56"] if both else []))
+        for i, name in enumerate(names)
+    }
+    nodes = [f"node-{i}" for i in range(dice.choice((1, 2, 2, 3)))]
+    addresses = ([["192.0.2.10"], ["192.0.2.11"], ["192.0.2.10", "2001:db8::1"], ["2001:db8::2"]])[: 4 if both else 2]
+    hosts = {f"h{i}": own for i, own in enumerate(dice.sample(addresses, dice.randint(0, 2)))}
+    hosts = {name: own for name, own in hosts.items() if name == "h0" or not {*own} & {*hosts["h0"]}}
+    settings = TopologyPolicy(
+        icmp=dice.choice(("rules-without-ports", "allow")),
+        ip_block_pods=dice.choice(("match", "match", "ignore")),
+        own_node=dice.choice(("allow", "enforce")),
+        host_network_peers=dice.choice(("ignore", "match")),
+    )
+    spaces = [namespace(ns, dice.choice(("", "team=1", "team=2"))) for ns in "xyz"]
+    policies = [_policy(dice, f"{dice.choice('xyz')}/p{i}") for i in range(dice.randint(0, 5))]
+    return cluster(
+        replace(topology(nodes, networks, hosts), policy=settings), *spaces, *_pods(dice, networks, nodes), *policies
+    )
+
+
+def _pods(dice: Random, networks: Mapping[str, tuple[str, ...]], nodes: list[str]) -> Iterator[Any]:
+    published = False
+    for ns in "xyz":
+        for name in "abcde"[: dice.randint(1, 4)]:
+            kind = dice.randrange(10)
+            network = "none" if kind == 1 else dice.choice([*networks])
+            serves = dice.choice(_SERVED)
+            if any(":" in port for port in serves) and (kind < 2 or networks[network][0] == "macvlan" or published):
+                serves = ("web=80",)
+            published = published or any(":" in port for port in serves)
+            of = {"host": True} if kind == 0 else {"network": network}
+            yield pod(f"{ns}/{name}", dice.choice(_LABELS), ports=serves, node=dice.choice(nodes), **of)
+
+
+def _policy(dice: Random, ref: str) -> Any:
+    rules = {
+        direction: [_rule(dice) for _ in range(dice.randint(0, 2))] if dice.random() < 0.7 else None
+        for direction in ("ingress", "egress")
+    }
+    return policy(ref, dice.choice(_PEERS), ingress=rules["ingress"], egress=rules["egress"])
+
+
+def _rule(dice: Random) -> Any:
+    peers = [_peer(dice) for _ in range(dice.choice((0, 1, 1, 2)))]
+    return rule(*peers, ports=dice.sample(_PORTS, dice.choice((0, 0, 1, 2))))
+
+
+def _peer(dice: Random) -> Any:
+    kind = dice.randrange(4)
+    if kind == 0:
+        block = dice.choice((*_BLOCKS, *_BLOCKS_6))
+        holes = {"0.0.0.0/0": ["10.244.0.0/30"], "::/0": ["fd00:10:244::/126"]}.get(block, [])
+        return peer(cidr=block, but=holes if dice.random() < 0.5 else [])
+    return peer(
+        dice.choice(_PEERS) if kind != 1 else None,
+        dice.choice(_SPACES) if kind != 2 else None,
+    )
+
+
+def some_questions(dice: Random) -> Questions:
+    families = dice.choice(((), (), (4,)))
+    return Questions(dice.choice(_ASKED), families, nodes=dice.random() < 0.5, self_pairs=dice.random() < 0.4)
+
+
+def pair_by_pair(of: Cluster, asked: Questions) -> Verdicts:
+    flows = every_pair(of, asked.ports, asked.families, nodes=asked.nodes, self_pairs=asked.self_pairs)
+    return {(f.source.ref, f.target, f.family, f.protocol, f.port): evaluate(of, f).verdict for f in flows}
+
+
+def expanded(found: Groups) -> Verdicts:
+    """Return the verdict of every pair that the answers of groups stand for; each pair must be there once."""
+    verdicts: Verdicts = {}
+    for answer in found.answers():
+        pairs = [
+            (source.ref, destination.ref)
+            for source in answer.source.members
+            for destination in answer.destination.members
+            if (source is destination) == answer.alone
+        ]
+        assert answer.pairs == len(pairs)
+        for pair in pairs:
+            key = (*pair, *answer.service)
+            assert key not in verdicts
+            verdicts[key] = answer.verdict
+    return verdicts
+
+
+def interchangeable(verdicts: Verdicts, one: str, other: str) -> bool:
+    """Say whether two endpoints may change places without changing a verdict, or what is asked."""
+    swap = {one: other, other: one}
+    return all(
+        verdicts.get((swap.get(source, source), swap.get(to, to), *service)) == verdict
+        for (source, to, *service), verdict in verdicts.items()
+        if source in swap or to in swap
+    )
+
+
+def assert_exact(of: Cluster, asked: Questions) -> None:
+    found = groups(of, asked)
+    verdicts = pair_by_pair(of, asked)
+
+    assert verdicts == expanded(found)
+    examples = [group.members[0] for group in found.groups]
+    assert [] == [
+        (a.ref, b.ref)
+        for a, b in combinations(examples, 2)
+        if type(a) is type(b) and interchangeable(verdicts, a.ref, b.ref)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_groups_are_what_the_evaluator_says_and_as_few_as_can_be(seed: int) -> None:
+    """Any modes, settings, families, attachments, published ports and questions; no two groups could be one."""
+    for number in range(12):
+        dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
+        assert_exact(some_cluster(dice), some_questions(dice))
+
+
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_groups_of_the_random_cases_of_conformance(mode: str) -> None:
+    """The clusters that evaluator, ruleset and packets are played against one another with."""
+    for case in random_cases.cases(40, 7, mode):
+        asked = Questions((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True)
+        assert_exact(cluster_of(case.stages[0].documents), asked)
+
+
+def test_a_pod_that_publishes_a_port_is_like_no_other() -> None:
+    """It reaches itself by its node's port, whatever its policies say; a pod that is the same otherwise does not."""
+    of = cluster(topology(), pod("x/a", ports=["8080:80"]), pod("x/b", ports=["80"]), policy("x/p", ingress=[]))
+    asked = Questions((("TCP", 8080),), nodes=True)
+
+    assert_exact(of, asked)
+    assert ["x/a", "x/b", "node:node-1"] == [group.members[0].ref for group in groups(of, asked).groups]
+
+
+def test_members_of_a_group_share_one_answer_towards_one_another() -> None:
+    """Pods that may not talk to one another are alike, and so are pods that may; both at once, service by service."""
+    of = cluster(
+        *(pod(f"x/{name}", "app=a") for name in "abc"), policy("x/p", ingress=[rule(peer("app=a"), ports=["80"])])
+    )
+    found = groups(of, Questions((("TCP", 80), ("TCP", 443))))
+
+    assert [("allow", 6), ("deny", 6)] == [(answer.verdict, answer.pairs) for answer in found.answers()]
+
+
+def test_nobody_to_ask_has_no_groups() -> None:
+    """A lab without pods."""
+    found = groups(cluster(topology()), Questions())
+
+    assert ((), [], (0, 0)) == (found.groups, [*found.answers()], found.tally())

@@ -44,10 +44,10 @@ class Node:
     labels: Mapping[str, str]
     addresses: tuple[Address, ...]
     pod_cidrs: Mapping[str, tuple[Prefix, ...]]
+    ref: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def ref(self) -> str:
-        return f"node:{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ref", f"node:{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class Host:
 
     name: str
     addresses: tuple[Address, ...]
+    ref: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def ref(self) -> str:
-        return f"host:{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ref", f"host:{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Pod:
     """One pod that takes part in the lab.
 
     ``addresses`` has at most one per family: the pod's own; its node's in host mode; none in mode none.
-    ``network`` is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, or "" for a bare Pod.
+    ``network`` is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, or "" for a bare Pod. ``ref`` is
+    what reports call it; like those of nodes and hosts it is kept, as it is asked for several times a pair.
     """
 
     namespace: str
@@ -81,10 +82,10 @@ class Pod:
     ports: tuple[ContainerPort, ...] = ()
     workload: str = ""
     source: Source = field(default_factory=Source, compare=False)
+    ref: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def ref(self) -> str:
-        return f"{self.namespace}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ref", f"{self.namespace}/{self.name}")
 
     @property
     def selectable(self) -> bool:

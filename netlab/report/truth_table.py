@@ -107,6 +107,9 @@ class TruthTable:
                     self._flagged[pair] = []
                 if pair in self._flagged:
                     self._flagged[pair].append(row)
+        for cells in self._grid.values():
+            cells.extend([0] * (len(self._columns) - len(cells)))
+        self._mark_of = [cell.mark for cell in self._cells.known]
 
     def lines(self, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
         """Yield the table, the meaning of its marks, and in words what is partial, inconclusive or different."""
@@ -114,7 +117,7 @@ class TruthTable:
             return
         painted = {mark: paint(mark, mark) for mark in MEANING}
         yield from self._table(width, painted)
-        used = set().union(*(self._marks(source, self._columns.values()) for source in self._grid))
+        used = {self._mark_of[number] for cells in self._grid.values() for number in set(cells)}
         yield "   ".join(f"{painted[mark]} {meaning}" for mark, meaning in MEANING.items() if mark in used)
         for mark in (PARTIAL, INCONCLUSIVE, DIFFER):
             if mark in used:
@@ -127,18 +130,10 @@ class TruthTable:
         return both + [name for name in self._columns if name not in self._grid]
 
     def _cell(self, source: str, destination: str) -> Cell:
-        cells, column = self._grid[source], self._columns[destination]
-        return self._cells.known[cells[column] if column < len(cells) else 0]
+        return self._cells.known[self._grid[source][self._columns[destination]]]
 
     def _mark(self, source: str, destination: str) -> str:
-        return self._cell(source, destination).mark
-
-    def _marks(self, source: str, columns: Iterable[int]) -> list[str]:
-        """Return a line's marks; a cell says its own once and not for every pair that has it."""
-        cells = self._grid[source]
-        cells.extend([0] * (len(self._columns) - len(cells)))
-        marks = {number: self._cells.known[number].mark for number in set(cells)}
-        return [marks[cells[column]] for column in columns]
+        return self._mark_of[self._grid[source][self._columns[destination]]]
 
     def _table(self, width: int, painted: Mapping[str, str]) -> Iterator[str]:
         sources, destinations = list(self._grid), self._destinations
@@ -171,12 +166,14 @@ class TruthTable:
         yield gap.join(["SOURCE".ljust(label), *header])
         columns = [self._columns[destination] for destination in destinations]
         pads = [" " * (len(head) - 1) for head in header]
+        marks = [painted[mark] for mark in self._mark_of]
         for text, source in sources:
-            cells = [
-                pad + painted[mark] if gap == _BY_NUMBER else painted[mark] + pad
-                for mark, pad in zip(self._marks(source, columns), pads, strict=True)
-            ]
-            yield gap.join([text.ljust(label), *cells]).rstrip()
+            cells = self._grid[source]
+            line = [text.ljust(label)]
+            for column, pad in zip(columns, pads, strict=True):
+                mark = marks[cells[column]]
+                line.append(pad + mark if gap == _BY_NUMBER else mark + pad)
+            yield gap.join(line).rstrip()
 
     def _in_words(self, mark: str, painted: str) -> Iterator[str]:
         destinations = self._destinations

@@ -91,7 +91,7 @@ class _Handle:
 
 
 class Linux:
-    """The kernel of this host, through one netlink socket per namespace. Not for use by two threads at once."""
+    """The kernel of this host, by a netlink socket for each namespace; two threads at once may only call ``nft``."""
 
     def __init__(self) -> None:
         self._handles: dict[str, _Handle] = {}

@@ -1,9 +1,8 @@
 """Probe packets: Scapy built one template per kind (``netlab.probe.packets``), the hot path patches its bytes.
 
 Patching a template takes about a microsecond. It is a whole IP packet with zeros where addresses, ports and the id go.
-The checksum that Scapy
-computed over it is the constant part of every checksum: in one's complement arithmetic (RFC 1071) the patched fields
-are added to it, wherever they stand, as 2**16 is 1 modulo 0xFFFF.
+The checksum that Scapy computed over it is the constant part of every checksum: in one's complement arithmetic (RFC
+1071) the patched fields are added to it, wherever they stand, as 2**16 is 1 modulo 0xFFFF.
 
 Every probe carries a 32-bit id: the sequence number of TCP, the initiate tag of SCTP, and after ``MAGIC`` the payload
 of the others. The control is a packet of IP protocol 253 (RFC 3692, for experiments): NetworkPolicy says nothing about

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
 
@@ -58,9 +58,9 @@ def run(options: Options) -> Result:
     """Measure every size; the ratios are per pod."""
     rows: list[Row] = []
     ratios: list[Ratio] = []
-    _, absent = peers.found(0)
+    beside, absent = ({}, []) if options.bare else peers.found()
     for pods, nodes, rounds in SIZES:
-        found = _measure(pods, nodes, options.rounds or rounds, options.bare, with_peers=pods == SIZES[0][0])
+        found = _measure(pods, nodes, options.rounds or rounds, options.bare, beside if pods == SIZES[0][0] else {})
         rows += found
         ratios += against(found, _UP, (_FLOOR_UP,), {_FLOOR_UP: "<= 2, aim 1.5" if pods == 200 else ""})
         ratios += against(found, _KERNEL, (_FLOOR_UP,), {})
@@ -69,14 +69,16 @@ def run(options: Options) -> Result:
     ups = {row.case: row for row in rows if row.what == _UP}
     small, large = (ups[_case(*size[:2])] for size in SIZES[1:])
     ratios.append(Ratio(f"{_UP} per pod: {large.case} / {small.case}", large.median / small.median, "<= 1.2"))
-    return Result("bringup", ABOUT, tuple(rows), tuple(ratios), () if options.bare else tuple(absent))
+    return Result("bringup", ABOUT, tuple(rows), tuple(ratios), tuple(absent))
 
 
 def _case(pods: int, nodes: int) -> str:
     return f"{pods:,} pods on {nodes} nodes"
 
 
-def _measure(pods: int, nodes: int, rounds: int, bare: bool, *, with_peers: bool) -> list[Row]:
+def _measure(
+    pods: int, nodes: int, rounds: int, bare: bool, beside: Mapping[str, Callable[[int], peers.Peer]]
+) -> list[Row]:
     parts: dict[str, list[float]] = {}
     documents = [manifests.topology(f"bench-{pods}", nodes), *manifests.shops(pods // 10, 5)]
     objects = manifests.objects(documents)
@@ -84,9 +86,8 @@ def _measure(pods: int, nodes: int, rounds: int, bare: bool, *, with_peers: bool
     contestants: dict[str, Callable[[], float]] = {_UP: lambda: _netlab(objects, parts)}
     if not bare:
         contestants[_FLOOR_UP] = lambda: _floor(pods, nodes, parts)
-    if with_peers and not bare:
-        for name, make in peers.found(pods)[0].items():
-            contestants[name] = partial(_peer, make)
+    for name, make in beside.items():
+        contestants[name] = partial(_peer, make, pods)
     found: dict[str, Sequence[float]] = {}
     found.update(turns(contestants, rounds))
     found.update(parts)
@@ -122,9 +123,9 @@ def _floor(pods: int, nodes: int, parts: dict[str, list[float]]) -> float:
     return took
 
 
-def _peer(make: Callable[[], peers.Peer]) -> float:
+def _peer(make: Callable[[int], peers.Peer], pods: int) -> float:
     private.drain()
-    peer = make()
+    peer = make(pods)
     began = time.perf_counter()
     peer.up()
     took = time.perf_counter() - began

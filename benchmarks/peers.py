@@ -1,4 +1,4 @@
-"""Bring-up as others do it: ``ip -batch``, pyroute2 as its documentation shows it, the CNI reference plugins.
+"""Bring-up as others do it: ``ip -batch``, pyroute2 as its documentation shows it, the CNI reference plugins, mininet.
 
 Each makes a bridge and, for every pod, a namespace with a veth, an address, a default route and loopback up; no
 neighbours and no settings, so each does less than netlab and its floor.
@@ -6,6 +6,7 @@ neighbours and no settings, so each does less than netlab and its floor.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -51,7 +52,9 @@ class IpBatch:
         self._run([], [*(f"netns delete peer-{i}" for i in range(self._pods)), f"link delete {_BRIDGE}"])
 
     def _run(self, where: list[str], lines: list[str]) -> None:
-        subprocess.run([self._ip, *where, "-batch", "-"], input="\n".join(lines), text=True, check=True)
+        subprocess.run(
+            [self._ip, *where, "-batch", "-"], input="\n".join(lines), text=True, check=True, capture_output=True
+        )
 
 
 class Pyroute2:
@@ -138,30 +141,37 @@ class Mininet:
         """Nothing is left to remove."""
 
 
-def found(pods: int) -> tuple[dict[str, Callable[[], Peer]], list[str]]:
-    """Return the peers on this host by name, and a word on each that is absent."""
-    peers: dict[str, Callable[[], Peer]] = {}
-    absent = []
-    if machine.program("ip"):
-        peers["ip -batch"] = lambda: IpBatch(pods)
-    else:
-        absent.append("ip: not on this host")
-    try:
-        import pyroute2  # noqa: F401
-    except ImportError:
-        absent.append("pyroute2: not on this host")
-    else:
-        peers["pyroute2"] = lambda: Pyroute2(pods)
+def found() -> tuple[dict[str, Callable[[int], Peer]], list[str]]:
+    """Return, by name, what makes each peer for a number of pods, and a word on each that is absent or fails."""
     plugins = _plugins()
-    if plugins is not None:
-        peers["CNI plugins"] = lambda: Cni(pods, plugins)
-    else:
-        absent.append("CNI reference plugins: not on this host")
-    if machine.program("mn"):
-        peers["mininet (up and down)"] = lambda: Mininet(pods)
-    else:
-        absent.append("mininet: not on this host")
-    return peers, absent
+    known: dict[str, tuple[bool, Callable[[int], Peer]]] = {
+        "ip -batch": (machine.program("ip") is not None, IpBatch),
+        "pyroute2": (importlib.util.find_spec("pyroute2") is not None, Pyroute2),
+        "CNI reference plugins": (plugins is not None, lambda pods: Cni(pods, plugins or Path())),
+        "mininet (up and down)": (machine.program("mn") is not None, Mininet),
+    }
+    usable: dict[str, Callable[[int], Peer]] = {}
+    words = []
+    for name, (present, make) in known.items():
+        failure = _failure(make) if present else "not on this host"
+        if failure:
+            words.append(f"{name}: {failure}")
+        else:
+            usable[name] = make
+    return usable, words
+
+
+def _failure(make: Callable[[int], Peer]) -> str:
+    """Let a peer make two pods; return why it cannot ("" when it can): a program that is there may lack another."""
+    peer = make(2)
+    try:
+        peer.up()
+        peer.down()
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or error.stdout or b"").strip()
+        lines = (said.decode() if isinstance(said, bytes) else said).splitlines()
+        return f"does not run on this host: {' '.join(line.strip() for line in lines[-3:])}"
+    return ""
 
 
 def _plugins() -> Path | None:

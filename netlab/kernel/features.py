@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -205,7 +206,9 @@ def _ipv6() -> Feature:
 
 
 def _br_netfilter() -> Feature:
-    if sysctl.read("bridge/bridge-nf-call-iptables") is None:
+    with contextlib.closing(sysctl.Tree()) as settings:
+        value = settings.read("bridge/bridge-nf-call-iptables")
+    if value is None:
         return Feature("br_netfilter", "missing", "bridged packets would pass policies by", _modprobe("br_netfilter"))
     return Feature("br_netfilter", "ok", "bridged packets meet policies")
 

@@ -1,4 +1,4 @@
-"""The system calls that Python 3.11 has no name for: unshare, setns, mount, umount2 and sethostname.
+"""The system calls that Python 3.11 has no name for: unshare, setns, mount, umount2, fsmount and sethostname.
 
 Python 3.12 has ``os.unshare`` and ``os.setns``; netlab supports 3.11, so both go through the C library.
 """
@@ -22,6 +22,13 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
+
+# The C library of Debian 12 names these, that of Ubuntu 22.04 does not; the numbers are those of every architecture but
+# alpha (include/uapi/asm-generic/unistd.h).
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
+_FSOPEN_CLOEXEC = _FSMOUNT_CLOEXEC = 1
+_FSCONFIG_CMD_CREATE = 6
+_MOUNT_ATTR_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -52,6 +59,28 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
 def umount(target: str, flags: int = MNT_DETACH) -> None:
     """Unmount as umount2(2) does, lazily by default; raises KernelError."""
     _check(_libc.umount2(os.fsencode(target), flags), f"umount {target}")
+
+
+def detached_mount(kind: str) -> int:
+    """Return a descriptor of a new file system that is mounted nowhere, and is gone when it is closed.
+
+    Raises:
+      KernelError: also where the kernel (before Linux 5.2) or the caller's privilege has no such thing.
+    """
+    context = _descriptor(_FSOPEN, kind.encode(), _FSOPEN_CLOEXEC)
+    try:
+        _descriptor(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0)
+        return _descriptor(_FSMOUNT, context, _FSMOUNT_CLOEXEC, _MOUNT_ATTR_NOSUID_NODEV_NOEXEC)
+    finally:
+        os.close(context)
+
+
+def _descriptor(number: int, *arguments: int | bytes | None) -> int:
+    # syscall(2) takes every number as a long.
+    found: int = _libc.syscall(*(ctypes.c_long(a) if isinstance(a, int) else a for a in (number, *arguments)))
+    if found < 0:
+        raise KernelError.of(f"system call {number}", ctypes.get_errno())
+    return found
 
 
 def sethostname(name: str) -> None:

@@ -95,6 +95,7 @@ class Linux:
 
     def __init__(self) -> None:
         self._handles: dict[str, _Handle] = {}
+        self._settings = sysctl.Tree()
 
     def create(self, names: Sequence[str]) -> None:
         with netns.at_home():
@@ -116,6 +117,7 @@ class Linux:
         return netns.exists(name)
 
     def close(self) -> None:
+        self._settings.close()
         while self._handles:
             self._handles.popitem()[1].close()
 
@@ -136,7 +138,7 @@ class Linux:
         items += [] if torn else rtnl.read_neighbours(netlink, names)
         with netns.inside(name):
             for setting in sysctls:
-                value = sysctl.read(setting)
+                value = self._settings.read(setting)
                 if value is not None:
                     items.append(Sysctl(setting, value))
         return Namespace(name, frozenset(items))
@@ -153,7 +155,7 @@ class Linux:
             if settings:
                 with netns.inside(name):
                     for setting in settings:
-                        sysctl.write(setting.name, setting.value)
+                        self._settings.write(setting.name, setting.value)
         peers = {
             (c.namespace, c.item.name): c.item
             for c in changes

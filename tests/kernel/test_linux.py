@@ -138,16 +138,6 @@ def test_settle_names_the_link_that_never_carries_traffic(spaces, kernel, monkey
         kernel.settle([left])
 
 
-def test_a_missing_setting_of_a_module_says_which_module(monkeypatch, tmp_path):
-    """A host without br_netfilter is told what to load."""
-    from netlab.errors import HostError
-    from netlab.kernel import sysctl
-
-    monkeypatch.setattr(sysctl, "_ROOT", tmp_path)
-    with pytest.raises(HostError, match="modprobe br_netfilter"):
-        sysctl.write("bridge/bridge-nf-call-iptables", "1")
-
-
 def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
     """The kernel announces the carrier of such a link up to a second later (linkwatch_urgent_event)."""
     left, right, third, fourth = spaces("left", "right", "third", "fourth")

@@ -16,7 +16,8 @@ from netlab.errors import HostError
 from netlab.kernel import privilege
 
 REPOSITORY = Path(__file__).parents[2]
-NOBODY = 65534
+# An ordinary user has one user namespace for all labs, so each process that runs tests is another user.
+USER = 1_000_000 + os.getpid()
 Rootless = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -40,7 +41,7 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
     for compiled in packages.glob("_yaml*"):
         shutil.copytree(compiled, place / compiled.name)
     (place / "home").mkdir()
-    os.chown(place / "home", NOBODY, NOBODY)
+    os.chown(place / "home", USER, USER)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -49,8 +50,8 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
             text=True,
             check=False,
             timeout=60,
-            user=NOBODY,
-            group=NOBODY,
+            user=USER,
+            group=USER,
             extra_groups=[],
             cwd=place,
             env={"PATH": "/usr/bin:/bin", "HOME": str(place / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -63,7 +64,7 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
 
 def keepers() -> list[str]:
     """The keeper processes of the ordinary user."""
-    found = subprocess.run(["pgrep", "-u", str(NOBODY), "-f", "netlab-keeper"], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-u", str(USER), "-f", "netlab-keeper"], capture_output=True, text=True)
     return found.stdout.split()
 
 
@@ -81,7 +82,7 @@ def test_a_lab_without_root_outlives_its_command_and_is_verified_by_the_next(roo
     assert "pod/shop/web-0" in pods.stdout or "pod/web-0" in pods.stdout
     assert "eth0" in inside.stdout
     assert [] == keepers()
-    assert not Path(f"/tmp/netlab-{NOBODY}").exists()  # noqa: S108
+    assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
 
 
 @pytest.mark.parametrize("topology", ["single-node", "dual-stack", "ipv6-only"])
@@ -99,7 +100,7 @@ def test_looking_without_a_lab_starts_nothing(rootless: Rootless) -> None:
 
     assert 0 == labs.returncode
     assert [] == keepers()
-    assert not Path(f"/tmp/netlab-{NOBODY}").exists()  # noqa: S108
+    assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
 
 
 def test_a_setting_that_forbids_user_namespaces_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import yaml
 from builders import cluster, namespace, peer, pod, policy, rule, topology, workload
 
 from netlab.cluster.flows import Questions, every_pair
-from netlab.policy import Groups, evaluate, groups
+from netlab.policy import evaluate
+from netlab.policy.groups import Groups, groups
 from netlab.report.group_names import GroupNames
 from netlab.report.groups import document, lists, summary, table
 

@@ -60,7 +60,7 @@ def _rows(cluster: Cluster, flows: Iterable[Flow], *, reasons: bool) -> Iterator
 
 
 def _show_groups(cluster: Cluster, asked: Questions, output: str) -> None:
-    from netlab.policy import groups
+    from netlab.policy.groups import groups
     from netlab.report import groups as report
 
     found = groups(cluster, asked)

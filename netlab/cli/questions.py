@@ -88,39 +88,26 @@ class Pairs:
     """The flows of every pair, made as they are asked for; ``len`` counts them without making them, for progress."""
 
     cluster: Cluster
-    services: Sequence[Service]
-    families: Sequence[int]
-    nodes: bool
-    self_pairs: bool
+    questions: Questions
 
     def __iter__(self) -> Iterator[Flow]:
-        from netlab.cluster import flows
-
-        return flows.every_pair(
-            self.cluster, self.services, self.families, nodes=self.nodes, self_pairs=self.self_pairs
-        )
+        return self.questions.flows(self.cluster)
 
     def __len__(self) -> int:
-        return sum(map(self._count, self.families))
+        return self.questions.count(self.cluster)
 
-    def _count(self, family: int) -> int:
-        """Return how many flows of a family there are: everybody asks everybody else, but outside hosts one another."""
-        from netlab.cluster.flows import ports_of
-        from netlab.cluster.types import address_of
 
-        inside: list[Endpoint] = [*self.cluster.pods, *(self.cluster.nodes if self.nodes else ())]
-        outside = [host for host in self.cluster.hosts if address_of(host, family) is not None]
-        of_inside, of_outside = (
-            sum(len(self.services or ports_of(destination)) for destination in some) for some in (inside, outside)
-        )
-        everything = len(inside) * (of_inside + of_outside) + len(outside) * of_inside
-        return everything if self.self_pairs else everything - of_inside
+def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
+    """Return what the options ask of every pair; raises UsageError."""
+    from netlab.cluster.flows import Questions
+
+    services = tuple(dict.fromkeys(map(parse_service, ports)))
+    return Questions(services, families_of(cluster, family), nodes, self_pairs)
 
 
 def every_pair(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Pairs:
     """Return the flows of every pair, as the options say; raises UsageError at once."""
-    services = list(dict.fromkeys(map(parse_service, ports)))
-    return Pairs(cluster, services, families_of(cluster, family), nodes, self_pairs)
+    return Pairs(cluster, asked(cluster, ports, family, nodes, self_pairs))
 
 
 def one_pair(
@@ -166,11 +153,3 @@ def _flows(
         address = asked or address_of(destination, family)
         for protocol, port in services or ports_of(destination):
             yield Flow(source, destination, family, protocol, port, address)
-
-
-def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
-    """Return what the options ask of every pair; raises UsageError."""
-    from netlab.cluster.flows import Questions
-
-    services = tuple(dict.fromkeys(map(parse_service, ports)))
-    return Questions(services, families_of(cluster, family), nodes, self_pairs)

@@ -66,6 +66,41 @@ class Questions:
         """Return the (protocol, port) that are asked of a destination."""
         return self.ports or ports_of(destination)
 
+    def flows(self, cluster: Cluster) -> Iterator[Flow]:
+        """Yield the flow of every pair, service and family, in a stable order.
+
+        A pair of which one side has no address of a family (mode none, or another family) is asked in the lab's
+        families all the same: its answer is deny.
+        """
+        everyone = self.everyone(cluster)
+        asked = [
+            (destination, family, address_of(destination, family), self.services(destination))
+            for destination in everyone
+            for family in self.wanted(cluster)
+            if askable(destination, family)
+        ]
+        for source in everyone:
+            outside = isinstance(source, Host)
+            for destination, family, address, services in asked:
+                if outside and (isinstance(destination, Host) or not askable(source, family)):
+                    continue
+                if source is destination and not self.self_pairs:
+                    continue
+                for protocol, port in services:
+                    yield Flow(source, destination, family, protocol, port, address)
+
+    def count(self, cluster: Cluster) -> int:
+        """Return how many flows there are: everybody asks everybody else, but hosts one another."""
+        total = 0
+        for family in self.wanted(cluster):
+            inside = [one for one in self.everyone(cluster) if not isinstance(one, Host)]
+            outside = [host for host in cluster.hosts if askable(host, family)]
+            of_inside = sum(len(self.services(destination)) for destination in inside)
+            of_outside = sum(len(self.services(destination)) for destination in outside)
+            total += len(inside) * (of_inside + of_outside) + len(outside) * of_inside
+            total -= 0 if self.self_pairs else of_inside
+        return total
+
 
 def askable(endpoint: Endpoint, family: int) -> bool:
     """Say whether questions in a family make sense: outside hosts have the families that they state and no other."""
@@ -80,25 +115,5 @@ def every_pair(
     nodes: bool = False,
     self_pairs: bool = False,
 ) -> Iterator[Flow]:
-    """Yield the flow of every pair, port and family, in a stable order; the arguments are those of ``Questions``.
-
-    A pair of which one side has no address of a family (mode none, or another family) is asked in the lab's families
-    all the same: its answer is deny.
-    """
-    questions = Questions(tuple(ports), tuple(families), nodes, self_pairs)
-    everyone = questions.everyone(cluster)
-    asked = [
-        (destination, family, address_of(destination, family), questions.services(destination))
-        for destination in everyone
-        for family in questions.wanted(cluster)
-        if askable(destination, family)
-    ]
-    for source in everyone:
-        outside = isinstance(source, Host)
-        for destination, family, address, services in asked:
-            if outside and (isinstance(destination, Host) or not askable(source, family)):
-                continue
-            if source is destination and not self_pairs:
-                continue
-            for protocol, port in services:
-                yield Flow(source, destination, family, protocol, port, address)
+    """Yield the flow of every pair, port and family; the arguments are those of ``Questions``."""
+    return Questions(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)

@@ -131,7 +131,8 @@ def share_directory() -> None:
     namespace pins is seen, and can be unpinned, in the others.
     """
     try:
-        DIRECTORY.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            DIRECTORY.mkdir(parents=True)
     except OSError as error:
         raise HostError(f"cannot make {DIRECTORY}: {error.strerror}") from error
     try:

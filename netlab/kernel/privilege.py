@@ -22,6 +22,8 @@ from netlab.kernel.lock import Lock
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
 # pid_namespaces(7): the keeper's arguments; -I -S starts in 10 ms and keeps 8 MB.
+# Each one fails only when another command of the user ends at that very moment.
+_TRIES = 1000
 _PAUSE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
 _NAMESPACES = (("user", libc.CLONE_NEWUSER), ("mnt", libc.CLONE_NEWNS), ("net", libc.CLONE_NEWNET))
 
@@ -45,16 +47,23 @@ def rootless() -> bool:
 
 
 def directory() -> Path:
-    """Return the directory of this user's keeper; raises HostError when somebody else owns its place."""
+    """Make and return the directory of this user's keeper.
+
+    Raises:
+      HostError: when somebody else owns its place.
+      FileNotFoundError: when another command of the user, his last, takes it away meanwhile.
+    """
     uid = os.getuid()
     run = Path(f"/run/user/{uid}")
     with contextlib.suppress(OSError):
         if run.is_dir() and run.stat().st_uid == uid and os.access(run, os.W_OK):
             target = run / "netlab"
-            target.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                target.mkdir(mode=0o700)
             return target
     target = Path(f"/tmp/netlab-{uid}")  # noqa: S108  its owner and mode are checked below
-    target.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        target.mkdir(mode=0o700)
     status = target.lstat()
     if status.st_uid != uid or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
         raise HostError(f"{target} is not this user's own directory", "remove it, or run netlab as root with sudo")
@@ -72,21 +81,17 @@ def enter(*, start: bool = True) -> bool:
     global _users
     if _users is not None or privileged():
         return True
-    where = directory()
-    lock = Lock(where / "lock")
-    while True:
-        lock.acquire(shared=True)
-        keeper = _running(where)
-        if keeper is not None:
+    for _ in range(_TRIES):
+        # The user's last lab may go between any two lines, and the directory with it.
+        with contextlib.suppress(FileNotFoundError):
+            where = directory()
+            lock = Lock(where / "lock")
+            keeper = _kept(where, lock, start=start)
             break
-        lock.release()
-        lock.acquire()
-        if _running(where) is None:
-            if not start:
-                _remove(where, lock)
-                return False
-            _start(where)
-        lock.release()
+    else:
+        raise HostError("this user's directory is taken away whenever it is made", "run netlab with sudo")
+    if keeper is None:
+        return False
     here = os.getcwd()
     with contextlib.ExitStack() as stack:
         opened = []
@@ -105,6 +110,23 @@ def enter(*, start: bool = True) -> bool:
     _users = lock
     atexit.register(leave)
     return True
+
+
+def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
+    """Return the id of the user's keeper, with the lock held, shared; None where there is none and none is started."""
+    while True:
+        lock.acquire(shared=True)
+        keeper = _running(where)
+        if keeper is not None:
+            return keeper
+        lock.release()
+        lock.acquire()
+        if _running(where) is None:
+            if not start:
+                _remove(where, lock)
+                return None
+            _start(where)
+        lock.release()
 
 
 def leave() -> None:

@@ -146,8 +146,10 @@ def prepare() -> None:
     mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
     try:
         while True:
-            DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
-            # The last lab may go between any two lines here, and the directory with it.
+            # The last lab may go between any two lines here, and the directory with it. (So may it within pathlib's
+            # exist_ok, which looks for the directory again and then raises that it exists.)
+            with contextlib.suppress(FileExistsError):
+                DIRECTORY.mkdir(mode=0o755, parents=True)
             with contextlib.suppress(FileNotFoundError):
                 mutex.acquire()
                 users.acquire(shared=True)

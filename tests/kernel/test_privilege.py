@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 # An ordinary user has one user namespace for all labs, so each process that runs tests is another user.
 USER = 1_000_000 + os.getpid()
 Rootless = Callable[..., "subprocess.CompletedProcess[str]"]
+Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def _interpreter() -> str:
@@ -28,8 +29,8 @@ def _interpreter() -> str:
 
 
 @pytest.fixture(scope="module")
-def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
-    """Run netlab as an ordinary user, from a copy that the user may read."""
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of netlab that an ordinary user may read."""
     place = Path("/tmp") / f"netlab-test-{os.getpid()}"  # noqa: S108  pytest's own directories are closed to others
     packages = Path(sysconfig.get_paths()["purelib"])
     place.mkdir(mode=0o755)
@@ -42,10 +43,17 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
         shutil.copytree(compiled, place / compiled.name)
     (place / "home").mkdir()
     os.chown(place / "home", USER, USER)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def python(place: Path) -> Python:
+    """Run Python as an ordinary user."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [_interpreter(), "-m", "netlab", *arguments],
+            [_interpreter(), *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -57,9 +65,18 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
             env={"PATH": "/usr/bin:/bin", "HOME": str(place / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
         )
 
+    return run
+
+
+@pytest.fixture(scope="module")
+def rootless(python: Python) -> Iterator[Rootless]:
+    """Run netlab as an ordinary user."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return python("-m", "netlab", *arguments)
+
     yield run
     run("down", "--all")
-    shutil.rmtree(place)
 
 
 def keepers() -> list[str]:
@@ -92,6 +109,46 @@ def test_a_lab_of_its_own_leaves_no_keeper(rootless: Rootless, topology: str) ->
 
     assert 0 == verify.returncode, verify.stderr
     assert [] == keepers()
+
+
+# Whoever enters a user namespace stays there, so each round is a process.
+AT_ONCE = """
+import os, sys
+from netlab.kernel import privilege
+
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        except BaseException as error:
+            sys.stderr.write(f"{type(error).__name__}: {error}\\n")
+        finally:
+            os._exit(status)
+    return pid
+
+def command():
+    privilege.enter()
+    privilege.leave()
+
+def commands():
+    for _ in range(15):
+        assert os.waitpid(child(command), 0)[1] == 0
+
+started = [child(commands) for _ in range(4)]
+sys.exit(sum(os.waitpid(pid, 0)[1] != 0 for pid in started))
+"""
+
+
+def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another(python: Python) -> None:
+    """What the last of them took away a moment ago is made again; in the end no keeper is left."""
+    done = python("-c", AT_ONCE)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert [] == keepers()
+    assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
 
 
 def test_looking_without_a_lab_starts_nothing(rootless: Rootless) -> None:

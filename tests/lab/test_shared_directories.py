@@ -1,0 +1,83 @@
+"""The directories that labs share come with the first command and go with the last, however many there are at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netlab.kernel import netns
+from netlab.lab import record
+
+# Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
+AT_ONCE = """
+import os, sys
+from netlab.kernel import libc
+from netlab.lab import record
+
+libc.unshare(libc.CLONE_NEWNS)
+libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
+libc.mount("none", "/run", "tmpfs")
+started = []
+for _ in range(4):
+    started.append(os.fork())
+    if not started[-1]:
+        status = 1
+        try:
+            for _ in range(300):
+                record.prepare()
+                record.tidy()
+            status = 0
+        except BaseException as error:
+            sys.stderr.write(f"{type(error).__name__}: {error}\\n")
+        finally:
+            os._exit(status)
+failed = [pid for pid in started if os.waitpid(pid, 0)[1]]
+left = os.listdir("/run")
+sys.exit(f"{len(failed)} failed, left: {left}" if failed or left else 0)
+"""
+
+
+def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another() -> None:
+    """A directory that another command took away a moment ago is made again; in the end nothing is left."""
+    command = [sys.executable, "-c", AT_ONCE]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_a_directory_that_goes_while_it_is_made_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """mkdir(2) says that it is there, and then it is not: the last lab of another command went in between."""
+    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(netns, "share_directory", lambda: None)
+    real, calls = os.mkdir, []
+
+    def mkdir(path: Path, *arguments: object, **options: object) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise FileExistsError(17, "File exists", str(path))
+        real(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    record.prepare()
+    (tmp_path / "netlab/.made").unlink()
+    record.tidy()
+
+    assert [tmp_path / "netlab"] * 2 == calls
+    assert not (tmp_path / "netlab").exists()
+
+
+def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody waits for it to go."""
+    from netlab.errors import HostError
+
+    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(record, "_users", None)
+    (tmp_path / "netlab").touch()
+
+    with pytest.raises(HostError, match="netlab: Not a directory"):
+        record.prepare()

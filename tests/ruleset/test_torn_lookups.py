@@ -1,0 +1,60 @@
+"""A packet looks one thing up after the other, and a change may come into force between any two of these look-ups."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise, permutations
+
+from histories import NODES, histories
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netlab.ruleset import Compiler
+from netlab.testing.tracer import Packet, Tracer
+
+
+class Changing(Mapping):
+    """The sets of one ruleset for the first so many look-ups, then those of another."""
+
+    def __init__(self, old, new, first):
+        self.old, self.new, self.left = old, new, first
+
+    def __getitem__(self, name):
+        self.left -= 1
+        return (self.old if self.left >= 0 else self.new)[name]
+
+    def __iter__(self):
+        return iter(self.new)
+
+    def __len__(self):
+        return len(self.new)
+
+
+def verdicts(before, after, packet):
+    """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
+    tracer, new = Tracer(before), Tracer(after)._tables.sets
+    old = tracer._tables
+    found, left = [], -1
+    while left < 0:
+        sets = Changing(old.sets, new, len(found))
+        tracer._tables = replace(old, sets=sets)
+        found.append(tracer.verdict(packet).verdict)
+        left = sets.left
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_what_is_allowed_before_and_after_a_change_is_never_denied(build, data):
+    """Wherever on its way the change meets a packet."""
+    compiler = Compiler()
+    clusters = data.draw(histories(build))
+    compiled = [compiler.compile(cluster) for cluster in clusters]
+    for (cluster, before), (later, after) in pairwise(zip(clusters, compiled, strict=True)):
+        stay = [pod for pod in cluster.pods if pod.addresses and pod.ref in later.by_ref]
+        for node in NODES:
+            if before[node].tables != after[node].tables or before[node].elements == after[node].elements:
+                continue
+            for source, destination in permutations([p.addresses[0] for p in stay], 2):
+                last, *torn, first = verdicts(before[node], after[node], Packet(source, destination, "TCP", 80))
+                if first == last == "accept":
+                    assert {"accept"} >= {*torn}

@@ -15,6 +15,7 @@ from ipaddress import IPv6Address
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Address
+from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Set, Table
 
 _ROUTED = frozenset({"routed"})
@@ -113,7 +114,7 @@ def elements(pod: Pod, port: Port) -> Iterator[tuple[str, str, Element]]:
     """Yield the elements of a pod that they guard, with set and key; ``port`` is its link's end at the node."""
     bridged = pod.attachment in _BRIDGED
     ports, own = ("pod_ports", "own") if bridged else ("routed_ports", "routed")
-    element = Element(comment=pod.ref)
+    element = Element(comment=listing([pod.ref]))
     yield ports, f'"{port.ifname}"', element
     for address in _may_send_from(pod, port):
         yield f"{own}{address.version}", f'"{port.ifname}" . {port.mac} . {address}', element

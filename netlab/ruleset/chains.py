@@ -1,8 +1,8 @@
 """The policy table's static part: its sets, and the chains that look packets up in them.
 
 Per new connection and isolated side a packet pays two map lookups (identity, class) and at most three hash lookups,
-twice where it is denied;
-what follows on it pays one lookup of its state. How much policy there is changes the elements, never the rules.
+twice where it is denied; what follows on it pays one lookup of its state. How much policy there is changes the
+elements, never the rules.
 """
 
 from __future__ import annotations

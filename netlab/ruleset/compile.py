@@ -357,7 +357,7 @@ def _apart(cluster: Cluster) -> _Elements:
         for cidr in one.pod_cidrs:
             for far in other.pod_cidrs:
                 if cidr.version == far.version:
-                    element = Element(comment=f"{one.name} to {other.name}")
+                    element = Element(comment=sentence([one.name], ("to", [other.name])))
                     found.setdefault(f"apart{cidr.version}", {})[f"{cidr} . {far}"] = element
     return found
 

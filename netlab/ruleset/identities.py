@@ -34,7 +34,7 @@ class Moved:
     """
 
     endpoints: Mapping[str, tuple[Signatures, Signatures]]
-    blocks: Mapping[str, tuple[frozenset[Signature], frozenset[Signature]]]
+    blocks: Mapping[str, tuple[tuple[Signature, ...], tuple[Signature, ...]]]
     renumbered: bool
 
 
@@ -103,7 +103,7 @@ class Identities:
 
     def _repartition(
         self, dead: Sequence[Word], new: Sequence[Word], dirty: dict[str, Pod]
-    ) -> dict[str, tuple[frozenset[Signature], frozenset[Signature]]]:
+    ) -> dict[str, tuple[tuple[Signature, ...], tuple[Signature, ...]]]:
         """Divide the address space anew where ipBlocks come or go, and add the pods that they cover to the dirty."""
         known = self.vocabulary.blocks
         changed = [known[word] for word in (*dead, *new) if isinstance(word, str) and word in known]
@@ -117,8 +117,7 @@ class Identities:
             for pods in self._pods.values():
                 dirty |= {r: p for r, p in pods.items() if any(b.contains(a) for b in changed for a in p.addresses)}
         texts = {**before, **after}
-        nothing: frozenset[Signature] = frozenset()
-        return {t: (before.get(t, nothing), after.get(t, nothing)) for t in texts if before.get(t) != after.get(t)}
+        return {t: (before.get(t, ()), after.get(t, ())) for t in texts if before.get(t) != after.get(t)}
 
     def _signatures(self, pods: Iterable[Pod]) -> dict[str, Signatures]:
         """Return the signatures of pods; those whose labels no selector tells apart are matched once."""
@@ -155,7 +154,7 @@ class Identities:
     def _count(
         self,
         endpoints: Mapping[str, tuple[Signatures, Signatures]],
-        blocks: Mapping[str, tuple[frozenset[Signature], frozenset[Signature]]],
+        blocks: Mapping[str, tuple[tuple[Signature, ...], tuple[Signature, ...]]],
     ) -> bool:
         """Count who carries which signature and number those that are new; say whether one that stays moved."""
         touched: dict[Signature, None] = {}
@@ -177,13 +176,16 @@ def named_port(ports: tuple[ContainerPort, ...], name: str, protocol: Protocol) 
     return next((p.port for p in ports if p.name == name and p.protocol == protocol), None)
 
 
-def _carried(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, frozenset[Signature]]:
-    """Return, by the text of every ipBlock, the signatures of the ranges that it covers."""
-    found: dict[str, set[Signature]] = {}
-    for signature in {Signature(r.blocks) for of in ranges.values() for r in of}:
+def _carried(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, tuple[Signature, ...]]:
+    """Return, by the text of every ipBlock, the signatures of the ranges that it covers, all in order.
+
+    The order of a set differs from run to run, and comments name ipBlocks in the order in which they come.
+    """
+    found: dict[str, dict[Signature, None]] = {}
+    for signature in dict.fromkeys(Signature(r.blocks) for of in ranges.values() for r in of):
         for text in signature:
-            found.setdefault(str(text), set()).add(signature)
-    return {text: frozenset(signatures) for text, signatures in found.items()}
+            found.setdefault(str(text), {})[signature] = None
+    return {text: tuple(found[text]) for text in sorted(found)}
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from netlab.cluster.published import published_by
 from netlab.cluster.types import Pod
+from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Set
 
 
@@ -32,12 +33,12 @@ def elements(pod: Pod) -> Iterator[tuple[str, str, Element]]:
         service = f"{one.port.protocol.lower()} . {one.port.host_port}"
         for address in pod.addresses:
             f = address.version
-            element = Element(f"{address} . {one.port.port}", pod.ref)
+            element = Element(f"{address} . {one.port.port}", listing([pod.ref]))
             if one.host_ip is None:
                 yield f"hostports{f}", service, element
             elif one.host_ip.version == f:
                 yield f"hostips{f}", f"{one.host_ip} . {service}", element
-            yield f"self{f}", f"{address} . {address}", Element(comment=pod.ref)
+            yield f"self{f}", f"{address} . {address}", Element(comment=listing([pod.ref]))
 
 
 def chains(families: Sequence[int]) -> list[tuple[str, list[str], str]]:

@@ -32,9 +32,11 @@ class View:
 
     def move(self, name: str, old: Iterable[Signature], new: Iterable[Signature]) -> set[Member]:
         """Take a name's old identities away and give it the new ones; return what is carried by others than before."""
-        before, after = set(old), set(new)
+        before, after = dict.fromkeys(old), dict.fromkeys(new)
         changed: set[Member] = set()
-        for signature in before - after:
+        for signature in before:
+            if signature in after:
+                continue
             names = self.names[signature]
             del names[name]
             if not names:
@@ -42,7 +44,9 @@ class View:
                 changed |= signature
                 for member in signature:
                     self._drop(member, signature)
-        for signature in after - before:
+        for signature in after:
+            if signature in before:
+                continue
             if signature not in self.names:
                 changed |= signature
                 for member in signature:

@@ -1,0 +1,57 @@
+"""Names as long as Kubernetes lets them be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+NAMESPACE, POD = "n" * 63, "p" * 252
+
+
+def document(kind: str, version: str, meta: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec}
+
+
+def test_a_lab_of_the_longest_names_is_enforced(program: Program, tmp_path: Path) -> None:
+    """What a name is cut for (an nft comment, a file's name) does not keep a lab from being built and right."""
+    networks = [{"name": c * 63, "mode": "bridge", "podCIDRs": [f"10.{i}.0.0/16"]} for i, c in enumerate("ab", start=1)]
+    hosts = [{"name": "h" * 63, "addresses": ["192.0.2.10"]}]
+    topology = {"networks": networks, "nodes": [{"name": "k" * 63}], "hosts": hosts}
+    port = {"containerPort": 80, "hostPort": 8080}
+    rules = [
+        {
+            "from": [{"podSelector": {"matchLabels": {"app": "b"}}}],
+            "ports": [{"port": 80}, {"port": 90, "endPort": 99}],
+        },
+        {"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]},
+    ]
+
+    def pod(last: str, network: str) -> dict[str, Any]:
+        meta = {"name": POD + last, "namespace": NAMESPACE, "labels": {"app": last}}
+        return document(
+            "Pod",
+            "v1",
+            {**meta, "annotations": {"netlab/network": network * 63}},
+            {"containers": [{"name": "c", "ports": [port] if last == "a" else []}]},
+        )
+
+    items = [
+        document("Topology", "netlab/v1alpha1", {"name": "long"}, topology),
+        *(pod(last, network) for last, network in ("aa", "ba", "cb")),
+        document(
+            "NetworkPolicy",
+            "networking.k8s.io/v1",
+            {"name": "q" * 253, "namespace": NAMESPACE},
+            {"podSelector": {"matchLabels": {"app": "a"}}, "ingress": rules},
+        ),
+    ]
+    file = tmp_path / "long.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    done = program("verify", "-f", file, "--nodes", "-o", "json")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert {"pairs": 20, "agree": 20, "differ": 0, "inconclusive": 0} == json.loads(done.stdout)["summary"]

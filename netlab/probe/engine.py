@@ -89,6 +89,7 @@ class Run:
             work.child.end()
         for lane in self._lanes:
             lane.close()
+        self._neighbours.close()
 
     def blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
         """Yield the flows, in order, in blocks that are measured; ``advance`` is told how far the next one is."""

@@ -2,8 +2,10 @@
 
 The kernel's neighbour table is one for all network namespaces and holds 1,024 entries that are not permanent
 (net.ipv4.neigh.default.gc_thresh3, writable in the host's namespace only): probing all pairs of 100 pods would overflow
-it, for the host too. A MAC is a function of the address, so a permanent entry says what ARP would. Where the wiring
-has no machine of that MAC, the frame is sent all the same and nobody takes it.
+it, for the host too. A MAC is a function of its machine's first address, so a permanent entry for that one says what
+ARP would, whoever has the address later: these entries stay. Those for other addresses (of a dual-stack pod the IPv6
+one) may be another pod's tomorrow, and go with the run. Where the wiring has no machine of that MAC, the frame is
+sent all the same and nobody takes it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
+from netlab.dataplane.wanted import wanted
 from netlab.kernel import netns, rtnl
 from netlab.kernel.netlink import NLM_F_CREATE, Message, Netlink, attribute
+from netlab.kernel.state import Neighbour
 from netlab.objects.types import Prefix
 from netlab.probe.questions import End
 
@@ -50,6 +56,8 @@ class Neighbours:
         self._nodes = {node.name: node for node in cluster.nodes}
         self._tails: dict[int, bytes] = {}
         self._pinned: dict[str, Entries] = defaultdict(dict)
+        # Addresses that are not the first one of their machine.
+        self._lent: set[bytes] = set()
         self._new: dict[str, Entries] = {}
         # What everybody of a site needs to reach an end: asked for every pair, decided once for each site and end.
         self._sites: dict[End, object] = {}
@@ -75,9 +83,15 @@ class Neighbours:
     def remove(self) -> None:
         """Take this run's entries out again; nothing that needs them may be under way."""
         for namespace, entries in self._pinned.items():
-            self._apply(namespace, entries, delete=True)
+            self._take_out(namespace, entries)
         self._pinned.clear()
         self._needs.clear()
+
+    def close(self) -> None:
+        """Take out what may be wrong when the lab has changed."""
+        for namespace, entries in self._pinned.items():
+            self._take_out(namespace, {key: tail for key, tail in entries.items() if key[1] in self._lent})
+        self._pinned.clear()
 
     def _want(self, here: End, there: End) -> None:
         """Want the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
@@ -158,6 +172,8 @@ class Neighbours:
 
     def _tail(self, endpoint: Endpoint, address: bytes) -> bytes:
         """Return an entry's attributes: an address, and the MAC of the endpoint's interface, that of its first one."""
+        if address != endpoint.addresses[0].packed:
+            self._lent.add(address)
         known = self._tails.get(id(endpoint))
         if known is None:
             mac = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
@@ -168,6 +184,20 @@ class Neighbours:
         namespace = names.endpoint_namespace(self._lab, machine)
         for address in other.addresses:
             self._entry(namespace, (names.UNDERLAY_DEVICE, address.packed), self._tail(other, address.packed))
+
+    def _take_out(self, namespace: str, entries: Entries) -> None:
+        """Delete entries, but for those that are the wiring's own."""
+        own = self._wired.get(namespace, frozenset())
+        if taken := {key: tail for key, tail in entries.items() if key not in own}:
+            self._apply(namespace, taken, delete=True)
+
+    @cached_property
+    def _wired(self) -> dict[str, frozenset[Key]]:
+        spaces = wanted(replace(self._cluster, name=self._lab)).namespaces
+        return {
+            name: frozenset((i.dev, i.address.packed) for i in space.items if isinstance(i, Neighbour))
+            for name, space in spaces.items()
+        }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
         with netns.inside(namespace):

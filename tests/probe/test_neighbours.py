@@ -9,6 +9,7 @@ from netlab.cluster.flows import every_pair
 from netlab.dataplane import names
 from netlab.probe import attempt, measure, neighbours
 
+DUAL = ("10.244.0.0/16", "fd00:10:244::/56")
 TWO_NODES = (
     topology(["n1", "n2"], hosts={"client": ["192.0.2.10"]}),
     pod("x/a", node="n1"),
@@ -60,3 +61,28 @@ def test_a_large_run_takes_its_entries_out_again(lab, monkeypatch, keep):
 
     assert ["allow", "allow"] == measured
     assert (before == running.ip("x/a", "neigh")) == (keep == 0)
+
+
+@pytest.mark.parametrize("keep", [0, 10_000])
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
+def test_what_the_wiring_pinned_stays(lab, monkeypatch, mode, keep):
+    """Nodes and outside hosts know one another from the start, and still do after a run that takes its entries out."""
+    monkeypatch.setattr(neighbours, "KEEP", keep)
+    running = lab(
+        topology(["n1", "n2"], hosts={"client": ["192.0.2.10", "2001:db8::10"]}, mode=mode, cidrs=DUAL),
+        *TWO_NODES[1:],
+        pod("x/onhost", node="n1", host=True),
+    )
+    wired = {ref: set(running.ip(ref, "neigh").splitlines()) for ref in running.cluster.by_ref}
+    list(measure(running.cluster, every_pair(running.cluster, nodes=True)))
+
+    assert {} == {ref: gone for ref, of in wired.items() if (gone := of - set(running.ip(ref, "neigh").splitlines()))}
+
+
+def test_an_address_that_another_pod_may_have_tomorrow_is_not_kept(lab):
+    """A dual-stack pod's MAC follows from its IPv4 address, so an entry for its IPv6 address goes with the run."""
+    running = lab(topology(["n1"], cidrs=DUAL), pod("x/a"), pod("x/b"))
+    list(measure(running.cluster, every_pair(running.cluster)))
+    b4, b6 = (str(address) for address in running.cluster.by_ref["x/b"].addresses)
+
+    assert (True, False) == (b4 in running.ip("x/a", "neigh"), b6 in running.ip("x/a", "neigh"))

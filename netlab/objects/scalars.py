@@ -26,6 +26,8 @@ _WORDS: dict[str, Scalar] = {
 }
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?(?:(0[xX])[0-9a-fA-F]+|(0[bB])[01]+|(0[oO]?)[0-7]+|0|[1-9][0-9]*)")
+# No float has more digits before its point, and Python's int() reads no more than 4,300.
+_DIGITS = 310
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -40,6 +42,8 @@ def resolve(text: str) -> Scalar:
     if match := _INTEGER.fullmatch(plain):
         hexadecimal, binary, octal = match.groups()
         digits = plain.lstrip("+-")
+        if len(plain) > _DIGITS:
+            return number(float(plain), text) if _FLOAT.fullmatch(plain) else text
         base, skip = (16, 2) if hexadecimal else (2, 2) if binary else (8, len(octal)) if octal else (10, 0)
         value = int(digits[skip:], base)
         return -value if plain[0] == "-" else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import collapse_addresses
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
@@ -73,15 +74,18 @@ def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
 
 
 def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    hosts_are_meant = cluster.policy.host_network_peers == "match"
     for direction, rule in _rules(policy):
         for i, peer in enumerate(rule.peers):
-            if peer.ip_block is not None:
-                continue
             path = f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{i}]"
+            if peer.ip_block is not None:
+                if [*collapse_addresses(peer.ip_block.excepts)] == [peer.ip_block.cidr]:  # type: ignore[type-var]
+                    yield _warning(policy, f"{path}.ipBlock", "matches no address: its excepts are all of its cidr")
+                continue
             meant = _meant(cluster, policy, peer)
             if not meant:
                 yield _warning(policy, path, "matches no pod of the lab")
-            elif not any(pod.selectable for pod in meant):
+            elif not any(pod.selectable or (hosts_are_meant and pod.attachment == "host") for pod in meant):
                 yield _warning(policy, path, f"matches only {meant[0].ref}, which selectors never mean")
 
 
@@ -94,17 +98,23 @@ def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[
             destinations, whose = _selected(cluster, policy), "that the policy selects"
         else:
             destinations, whose = _destinations(cluster, policy, rule), "that the rule matches"
+        blocks_only = direction == "egress" and rule.peers and all(peer.ip_block is not None for peer in rule.peers)
         for i, port in named:
-            if destinations and all(container_port(pod, str(port.port), port.protocol) is None for pod in destinations):
+            if (destinations or blocks_only) and all(
+                container_port(pod, str(port.port), port.protocol) is None for pod in destinations
+            ):
                 message = f"no pod {whose} has a {port.protocol} port named {port.port!r}"
                 yield _warning(policy, f"{rule.path}.ports[{i}].port", message)
 
 
 def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> list[Pod]:
-    """Return the pods that an egress rule may mean: those that its selectors match, all where it has an ipBlock."""
-    if not rule.peers or any(peer.ip_block is not None for peer in rule.peers):
+    """Return the pods that an egress rule means: those that its selectors match, and those in its ipBlocks."""
+    if not rule.peers:
         return [pod for pod in cluster.pods if pod.selectable]
-    return [pod for peer in rule.peers for pod in _meant(cluster, policy, peer) if pod.selectable]
+    blocks = [peer.ip_block for peer in rule.peers if peer.ip_block and cluster.policy.ip_block_pods == "match"]
+    inside = [pod for pod in cluster.pods if blocks and any(b.contains(a) for b in blocks for a in pod.addresses)]
+    selected = [pod for peer in rule.peers if peer.ip_block is None for pod in _meant(cluster, policy, peer)]
+    return [pod for pod in (*selected, *inside) if pod.selectable]
 
 
 def _rules_without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -120,7 +130,7 @@ def _cuts_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         policies = isolating(cluster, pod, "egress")
         if not policies or policies[0] is not policy:
             continue
-        rules = [rule for p in policies for rule in p.rules("egress")]
+        rules = [rule for p in policies for rule in p.rules("egress") if _means_somebody(cluster, p, rule)]
         missing = tuple(f"{port}/{proto}" for proto, port in DNS if not _opens(cluster, rules, proto, port))
         if missing:
             cut.setdefault(missing, []).append(pod)
@@ -128,6 +138,11 @@ def _cuts_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
         message = f"isolates {pods[0].ref}{others} for egress, and no rule allows DNS ({', '.join(missing)})"
         yield _warning(policy, "spec", message)
+
+
+def _means_somebody(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
+    """Say whether there is anybody in the lab, or may be outside of it, whom a rule means."""
+    return not rule.peers or any(peer.ip_block is not None or _meant(cluster, policy, peer) for peer in rule.peers)
 
 
 def _opens(cluster: Cluster, rules: Iterable[Rule], protocol: str, port: int) -> bool:

@@ -67,6 +67,11 @@ def check_template(found: Workload, path: str) -> None:
     [
         ("Deployment", "replicas: -1", "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
         ("Deployment", "replicas: '3'", 'spec.replicas: Invalid value: "3": must be an integer'),
+        (
+            "Deployment",
+            "replicas: 1000000000",
+            "spec.replicas: Invalid value: 1000000000: must be less than or equal to 100000 in a lab",
+        ),
         ("Deployment", "replicas: true", "spec.replicas: Invalid value: true: must be an integer"),
         (
             "DaemonSet",

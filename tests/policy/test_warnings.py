@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from builders import cluster, peer, pod, policy, rule, source, topology
 
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import TopologyPolicy
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
@@ -114,6 +116,16 @@ WARNED = [
         "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: a macvlan network goes past the node",
         id="nothing enforces",
     ),
+    pytest.param(
+        [policy("x/p", ingress=[rule(peer(cidr="10.0.0.0/8", but=["10.0.0.0/9", "10.128.0.0/9"]))])],
+        "NetworkPolicy x/p: spec.ingress[0].from[0].ipBlock: matches no address: its excepts are all of its cidr",
+        id="excepts that are all of the cidr",
+    ),
+    pytest.param(
+        [policy("x/p", egress=[DNS, rule(peer(cidr="192.0.2.0/24"), ports=["sql"])])],
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'sql'",
+        id="named port of addresses outside, which name no ports",
+    ),
 ]
 
 
@@ -146,6 +158,21 @@ SILENT = [
 def test_silent(things: list[object]) -> None:
     """What is likely meant is not warned of."""
     assert [] == told(*things)
+
+
+def test_dns_that_only_nobody_may_ask_is_cut() -> None:
+    """A rule whose peers match no pod allows nothing, whatever its ports."""
+    assert [
+        "NetworkPolicy x/p: spec.egress[0].to[0]: matches no pod of the lab",
+        "NetworkPolicy x/p: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)",
+    ] == told(policy("x/p", egress=[rule(peer("app=nobody"))]))
+
+
+def test_host_network_pods_are_peers_where_the_topology_says_so() -> None:
+    """Under ``hostNetworkPeers: match`` a selector that matches only them means their node."""
+    chosen = replace(topology(), policy=TopologyPolicy(host_network_peers="match"))
+
+    assert [] == told(chosen, policy("x/p", ingress=[rule(peer("app=host"))]))
 
 
 def test_two_deny_policies_warn_of_dns_once() -> None:

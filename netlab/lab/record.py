@@ -71,9 +71,13 @@ def load(lab: str) -> Record | None:
       UsageError: when another version of netlab wrote it.
     """
     try:
-        data: dict[str, Any] = json.loads(path(lab).read_bytes())
+        return _read(lab, path(lab))
     except FileNotFoundError:
         return None
+
+
+def _read(lab: str, file: Path) -> Record:
+    data: dict[str, Any] = json.loads(file.read_bytes())
     if data.get("version") != _VERSION:
         raise UsageError(f"lab {lab}: its record is of another netlab version; remove it with: netlab down {lab}")
     placement = {
@@ -119,6 +123,35 @@ def save(record: Record) -> None:
         if not target.exists() and target.parent.is_dir():
             target.parent.rmdir()
         raise HostError(f"cannot write {target}: {error.strerror}") from error
+
+
+def keep(record: Record) -> None:
+    """Keep a lab's record, as it was loaded, beside the one that is saved next: what it describes may be there still.
+
+    Raises:
+      HostError: when that cannot be written.
+    """
+    if record.ready:
+        forget(record.lab)
+    before = earlier(record.lab)
+    if any((record.documents, record.placement) == (one.documents, one.placement) for one in before):
+        return
+    target = path(record.lab)
+    try:
+        os.link(target, target.with_name(f"earlier-{len(before)}.json"))
+    except OSError as error:
+        raise HostError(f"cannot write {target.parent}: {error.strerror}") from error
+
+
+def earlier(lab: str) -> list[Record]:
+    """Return the records that were kept: what a lab was before changes that broke off."""
+    return [_read(lab, file) for file in sorted(path(lab).parent.glob("earlier-*.json"))]
+
+
+def forget(lab: str) -> None:
+    """Remove the records that were kept: a change is through."""
+    for file in path(lab).parent.glob("earlier-*.json"):
+        file.unlink()
 
 
 def remove(lab: str) -> None:

@@ -114,7 +114,7 @@ class Lab:
             cluster = replace(cluster, name=name)
         privilege.enter()
         sweep()
-        with records.lock(cluster.name).held():
+        with records.locked(cluster.name):
             started = time.monotonic()
             old = records.load(cluster.name)
             if old is None:
@@ -201,7 +201,7 @@ class Lab:
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
         """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is gone."""
-        with records.lock(self.name).held():
+        with records.locked(self.name):
             now = records.load(self.name)
             if now is None:
                 raise UsageError(f"lab {self.name} is gone")

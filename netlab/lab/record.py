@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -163,6 +163,20 @@ def lock(lab: str) -> Lock:
     """Return the lock under which a lab is changed."""
     prepare()
     return Lock(DIRECTORY / f"{lab}.lock")
+
+
+@contextlib.contextmanager
+def locked(lab: str) -> Iterator[None]:
+    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards."""
+    guard = lock(lab)
+    guard.acquire()
+    try:
+        yield
+    finally:
+        if exists(lab):
+            guard.release()
+        else:
+            guard.remove()
 
 
 # Held shared by every command that may make something, so that nobody takes the shared directories away from under it;

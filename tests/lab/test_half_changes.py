@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from netlab.conformance.words import document, pod
-from netlab.errors import AlreadyExists
+from netlab.errors import AlreadyExists, UsageError
 from netlab.kernel import netns
 from netlab.kernel.linux import Linux
 from netlab.lab import record, removal
@@ -174,6 +174,26 @@ def test_what_is_in_the_way_of_a_name_stays_and_is_told(name: str, up: Up) -> No
     finally:
         foreign.unlink(missing_ok=True)
         record.tidy()
+
+
+@pytest.mark.parametrize("step", ["create", "settle"])
+def test_a_build_that_fails_leaves_no_file(name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Neither its record nor its lock, which nobody would take away while other labs run."""
+    break_at(monkeypatch, step)
+    with pytest.raises(Broken):
+        up(0)
+
+    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+
+
+def test_a_change_of_a_lab_that_is_gone_leaves_no_file(name: str, up: Up) -> None:
+    """Whoever held on to it is told so."""
+    lab = up(0)
+    removal.remove(name)
+    with pytest.raises(UsageError, match="is gone"):
+        lab.apply(pods(1))
+
+    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
 
 
 def test_why_a_change_failed_is_told_also_where_it_cannot_be_undone(

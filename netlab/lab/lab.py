@@ -19,7 +19,7 @@ from netlab.dataplane.plan import Difference, difference
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import InputError, KernelError, NetlabError, UsageError
-from netlab.kernel import netns, privilege
+from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Item, Namespace, Sysctl
@@ -130,6 +130,7 @@ class Lab:
     def _build(cls, state: _State, kernel: Kernel | None, started: float) -> tuple[Lab, Changes]:
         lab = cls(_record_of(state, ready=False), state, kernel)
         _check_free(state.namespaces)
+        nft.program()
         records.save(lab._record)
         try:
             steps = lab._carry_out(difference({}, state.namespaces), None)
@@ -230,6 +231,9 @@ class Lab:
         acts = bool(step or scripts or not old_record.ready)
         if acts:
             _check_free(set(step.create) - set(old_record.namespaces))
+            if scripts:
+                # Without nft neither the change can be made nor what was done of it undone.
+                nft.program()
             if rewired:
                 records.keep(old_record)
             everything = tuple(sorted({*old_record.namespaces, *new_record.namespaces}))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from netlab.conformance.words import document, pod
-from netlab.errors import AlreadyExists, UsageError
-from netlab.kernel import netns
+from netlab.errors import AlreadyExists, HostError, UsageError
+from netlab.kernel import netns, nft
 from netlab.kernel.linux import Linux
 from netlab.lab import record, removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
+from netlab.objects.types import ObjectRef
 
 Up = Callable[..., Lab]
 
@@ -192,6 +194,42 @@ def test_a_change_of_a_lab_that_is_gone_leaves_no_file(name: str, up: Up) -> Non
     removal.remove(name)
     with pytest.raises(UsageError, match="is gone"):
         lab.apply(pods(1))
+
+    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+
+
+@pytest.fixture
+def without_nft(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Hide the nft program from now on."""
+
+    def hide() -> None:
+        monkeypatch.setattr(nft, "_SEARCH", str(tmp_path))
+        nft.program.cache_clear()
+
+    yield hide
+    nft.program.cache_clear()
+
+
+def test_without_nft_nothing_is_touched(name: str, up: Up, without_nft: Callable[[], None]) -> None:
+    """Neither could a change be made nor what was done of it undone: the lab stays as it is, ready."""
+    lab = up(0)
+    before = record.load(name), pinned(name)
+    without_nft()
+    with pytest.raises(HostError, match="no nft program"):
+        lab.apply(pods(1))
+    with pytest.raises(HostError, match="no nft program"):
+        lab.delete([ObjectRef("Pod", "p0", "x")])
+
+    assert before == (record.load(name), pinned(name))
+
+
+def test_without_nft_nothing_is_built(name: str, up: Up, without_nft: Callable[[], None]) -> None:
+    """Not even for a moment: no namespace is made."""
+    without_nft()
+    with pytest.MonkeyPatch.context() as patch:
+        break_at(patch, "create")
+        with pytest.raises(HostError, match="no nft program"):
+            up(0)
 
     assert [] == list(record.DIRECTORY.glob(f"{name}*"))
 

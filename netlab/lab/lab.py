@@ -162,8 +162,7 @@ class Lab:
         if record is None:
             known = f" (running: {', '.join(running)})" if running else ""
             raise UsageError(f"no lab {name!r} is running{known}")
-        if not record.ready:
-            raise UsageError(f"lab {name} is half-built or half-changed; netlab up repairs it, netlab down removes it")
+        _check_whole(record)
         return cls(record, _State.of_record(record))
 
     @staticmethod
@@ -201,11 +200,12 @@ class Lab:
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
-        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is gone."""
+        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is no more."""
         with records.locked(self.name):
             now = records.load(self.name)
             if now is None:
                 raise UsageError(f"lab {self.name} is gone")
+            _check_whole(now)
             if now != self._record:
                 self._record, self._state = now, _State.of_record(now)
             yield
@@ -217,8 +217,9 @@ class Lab:
         if read:
             ours = self._ours()
             have = {name: self._read(space) for name, space in ours.items() if self._kernel.exists(name)}
-            # Between the making of a namespace's file and its mount a command may have been killed.
-            self._kernel.remove([name for name in ours if name not in have])
+            if left := [name for name in ours if name not in have]:
+                # Between the making of a namespace's file and its mount a command may have been killed.
+                self._kernel.remove(left)
             step = difference(have, state.namespaces, ours)
         else:
             step = difference(before.namespaces, state.namespaces) if rewired else Difference()
@@ -420,6 +421,13 @@ def _decoded(documents: Sequence[Document]) -> Objects:
 
 def _cluster_of(record: Record, objects: Objects) -> Cluster:
     return replace(resolve(objects, record.placement), name=record.lab)
+
+
+def _check_whole(record: Record) -> None:
+    """Raise UsageError where a change broke off: only ``up`` looks at what there is, and ``down`` need not."""
+    if not record.ready:
+        what = f"lab {record.lab} is half-built or half-changed"
+        raise UsageError(f"{what}; netlab up repairs it, netlab down removes it")
 
 
 def _check_free(names_: Iterable[str]) -> None:

@@ -120,6 +120,22 @@ def test_up_removes_what_any_of_several_broken_changes_left(name: str, up: Up, m
     assert [record.path(name)] == list(record.path(name).parent.iterdir())
 
 
+def test_a_change_that_waited_for_one_that_broke_off_is_refused(
+    name: str, up: Up, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It trusts the record, which is not true any more; only ``up`` looks at what there is."""
+    lab = up(0, 1)
+    break_at(monkeypatch, "remove")
+    with pytest.raises(Broken):
+        up(0)
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="half-changed"):
+        lab.apply(pods(2))
+    up(0)
+
+    assert {*MACHINES, "p0"} == pinned(name)
+
+
 def test_a_node_that_a_broken_change_dropped_comes_back(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its namespace is still there, with rules that nothing knows of."""
     up(0, nodes=("node-1", "node-2"))

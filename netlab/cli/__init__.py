@@ -53,8 +53,8 @@ def _run() -> None:
 def _leave() -> None:
     """End an interrupted process by its exit code.
 
-    Python ends by the signal, whatever the code, when an interrupt came inside exec(), as which every dataclass is made
-    (run_eval_code_obj, Python/pythonrun.c, takes it for one that nobody handles).
+    ``python -m`` ends by the signal, whatever the code, when an interrupt came inside exec(), as which every dataclass
+    is made (run_eval_code_obj, Python/pythonrun.c, takes it for one that nobody handles).
     """
     if _code == _INTERRUPTED:
         for stream in (sys.stdout, sys.stderr):

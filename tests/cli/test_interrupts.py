@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,11 +50,27 @@ def test_an_interrupt_while_modules_are_imported(entry: str, module: str) -> Non
     assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_an_interrupt_while_a_dataclass_is_made() -> None:
-    """Python takes one inside exec() for one that nobody handles, and would end by the signal."""
-    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
-    before = f"import sys, netlab.objects\nnetlab.objects.load = lambda *_, **__: exec({code!r})"
-    done = run("console script", before)
+def test_an_interrupt_while_a_dataclass_is_made(tmp_path: Path) -> None:
+    """Python takes one inside exec() for one that nobody handles, and ``python -m`` would end by the signal."""
+    hook = """
+import sys
+
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == "netlab.objects.load":
+            exec("raise KeyboardInterrupt")
+
+sys.meta_path.insert(0, Interrupted())"""
+    (tmp_path / "sitecustomize.py").write_text(hook)
+    done = subprocess.run(
+        [sys.executable, "-m", "netlab", "check", "-f", "examples/shop"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY}"},
+        timeout=60,
+    )
 
     assert (130, "\ninterrupted\n") == (done.returncode, done.stderr)
 

@@ -2,18 +2,70 @@
 
 from __future__ import annotations
 
-import gc
+import atexit
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
-from netlab.cli.failures import prepare_signals
-from netlab.cli.group import cli
+if TYPE_CHECKING:
+    from netlab.cli.group import cli
 
 __all__ = ["cli", "main"]
+
+_INTERRUPTED = 130
+_code: str | int | None = None
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    global _code
+    # The first that is registered runs last.
+    atexit.register(_leave)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # click begins a new line too: the terminal stands behind its ^C.
+        sys.stderr.write("\ninterrupted\n")
+        _code = _INTERRUPTED
+    except SystemExit as ended:
+        _code = ended.code
+    sys.exit(_code)
+
+
+def _run() -> None:
+    # What takes long to import is imported in here: a command may be interrupted from its first moment on.
+    import gc
+
+    from netlab.cli.failures import ignore_interrupts, prepare_signals
+    from netlab.cli.group import cli
+
     # A command makes many small values that live until its end, and is over before cycles matter: with the default
     # threshold the collector took a fifth of the time to bring up 1,000 pods.
     gc.set_threshold(100_000, 50, 100)
     prepare_signals()
-    cli.main(prog_name="netlab")
+    try:
+        cli.main(prog_name="netlab")
+    finally:
+        ignore_interrupts()
+
+
+def _leave() -> None:
+    """End an interrupted process by its exit code.
+
+    ``python -m`` ends by the signal, whatever the code, when an interrupt came inside exec(), as which every dataclass
+    is made (run_eval_code_obj, Python/pythonrun.c, takes it for one that nobody handles).
+    """
+    if _code == _INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(_INTERRUPTED)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "cli":
+        from netlab.cli.group import cli
+
+        return cli
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
 from types import FrameType
 from typing import NoReturn
@@ -44,6 +45,12 @@ def prepare_signals() -> None:
     except ValueError:
         # Only a process's first thread may set handlers; a program that calls this from another has its own.
         return
+
+
+def ignore_interrupts() -> None:
+    """Let nothing interrupt what Python does at its end: the command is over, and its exit code stands."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -34,7 +34,8 @@ def difference(
 
     Only what netlab put there is deleted: ``ours`` is what it wanted before (``have`` itself when it is not given).
     What somebody else added stays. A link that differs is set anew in place; a veth of which one end is missing is
-    deleted and made again whole, with everything that its ends carry.
+    deleted and made again whole, with everything that its ends carry. What goes with its link or with its namespace is
+    not deleted by itself.
     """
     mine = have if ours is None else ours
     create = tuple(sorted(want.keys() - have.keys()))
@@ -42,6 +43,12 @@ def difference(
     torn: dict[str, set[str]] = defaultdict(set)
     for space, link in _torn(have, want):
         torn[space].add(link)
+    # A veth goes when its namespace does, but later; the end that stays is deleted now.
+    ends: dict[str, set[str]] = defaultdict(set)
+    for name in remove:
+        for item in mine[name].items:
+            if isinstance(item, Link) and item.peer is not None:
+                ends[item.peer[0]].add(item.peer[1])
     changes: list[Change] = []
     for name in sorted(want):
         had = have[name].items if name in have else frozenset()
@@ -49,23 +56,16 @@ def difference(
         owned = mine[name].items if name in mine else frozenset()
         lost = torn.get(name, set())
         names_of_wanted_links = {i.name for i in wanted if isinstance(i, Link)}
-        for item in sorted((owned & had) - wanted, key=_order):
-            replaced = isinstance(item, Sysctl) or (isinstance(item, Link) and item.name in names_of_wanted_links)
-            if not replaced:
-                changes.append(Change("delete", name, item))
-        for link in sorted(lost):
-            present = next((i for i in had if isinstance(i, Link) and i.name == link), None)
-            if present is not None:
-                changes.append(Change("delete", name, present))
+        unwanted = {i for i in (owned & had) - wanted if not isinstance(i, Sysctl)}
+        gone = {i for i in unwanted if isinstance(i, Link) and i.name not in names_of_wanted_links}
+        if broken := lost | ends.get(name, set()):
+            gone |= {i for i in had if isinstance(i, Link) and i.name in broken}
+        # What is on a link goes with it.
+        without = {i.name for i in gone}
+        loose = {i for i in unwanted if not isinstance(i, Link) and i.dev not in without}
+        changes += [Change("delete", name, item) for item in sorted(loose | gone, key=_order)]
         missing = {i for i in wanted if i not in had or _device(i) in lost}
         changes += [Change("add", name, item) for item in sorted(missing, key=_order)]
-    for name in remove:
-        # A veth goes when its namespace does, but later; the end that stays is deleted now.
-        changes += [
-            Change("delete", peer[0], Link(peer[1], "veth"))
-            for link in mine[name].items
-            if isinstance(link, Link) and (peer := link.peer) is not None and peer[0] in want and peer[0] in have
-        ]
     return Difference(create, remove, tuple(changes))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_interface
 
 from netlab.cluster.published import published
-from netlab.cluster.types import Cluster, Host, Network, Node
+from netlab.cluster.types import Cluster, Host, Network, Node, address_of
 from netlab.dataplane import bridge, macvlan, names, overlay, routed
 from netlab.dataplane.build import Build
 from netlab.kernel.state import InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
@@ -85,11 +85,12 @@ def _join(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> N
         prefix = next((p for p in own if p.version == address.version and address in p), None)
         length = prefix.prefixlen if prefix is not None else address.max_prefixlen
         build.add(name, InterfaceAddress(names.UNDERLAY_DEVICE, ip_interface(f"{address}/{length}")))
-        if prefix is None:
-            # A host with an address of its own choosing still has the whole underlay on its link.
-            for near in own:
-                if near.version == address.version:
-                    build.add(name, Route(near, names.UNDERLAY_DEVICE, source=address))
+    for near in own:
+        # A host with addresses of its own choosing still has the whole underlay on its link. The kernel keeps one route
+        # to a destination, and that of an address in the underlay is its own.
+        source = address_of(machine, near.version)
+        if source is not None and not any(a.version == near.version and a in near for a in machine.addresses):
+            build.add(name, Route(near, names.UNDERLAY_DEVICE, source=source))
     _know(cluster, build, machine)
     for host in cluster.hosts:
         if host is machine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -44,12 +43,3 @@ class Lock:
         """Remove the file while the exclusive lock is held, and let the lock go."""
         self.path.unlink(missing_ok=True)
         self.release()
-
-    @contextlib.contextmanager
-    def held(self, *, shared: bool = False) -> Iterator[Lock]:
-        """Hold the lock for the block."""
-        self.acquire(shared=shared)
-        try:
-            yield self
-        finally:
-            self.release()

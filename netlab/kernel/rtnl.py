@@ -31,7 +31,7 @@ RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 
 IFF_UP = 0x1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
-IFLA_PROTINFO, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_FD = 12, 16, 18, 28
+IFLA_PROTINFO, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD = 12, 16, 18, 27, 28
 IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_DATA, _VETH_PEER, _BRPORT_STATE = 1, 2, 5, 1, 1
 _VXLAN_LINK, _INFO_SLAVE_KIND, _BRPORT_MODE = 3, 4, 4
@@ -163,9 +163,16 @@ def raise_link(link: Link, index: int) -> Message:
     return Message(RTM_NEWLINK, 0, body, f"link set {link.name} up")
 
 
-def delete_link(name: str, index: int) -> Message:
-    """Return the request that removes a link."""
-    return Message(RTM_DELLINK, 0, _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0), f"link delete {name}")
+def group_link(name: str, index: int, group: int) -> Message:
+    """Return the request that puts a link into a group, which ``delete_group`` removes; the label is the removal's."""
+    body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(IFLA_GROUP, _u32(group))
+    return Message(RTM_NEWLINK, 0, body, f"link delete {name}")
+
+
+def delete_group(group: int) -> Message:
+    """Return the request that removes all links of a group (not 0, which is every link's at first) at once."""
+    body = _IFINFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(IFLA_GROUP, _u32(group))
+    return Message(RTM_DELLINK, 0, body, f"link delete group {group}")
 
 
 def address(item: InterfaceAddress, index: int, *, delete: bool = False) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import time
@@ -17,11 +18,11 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import InputError, KernelError, UsageError
-from netlab.kernel import netns, privilege
+from netlab.errors import InputError, KernelError, NetlabError, UsageError
+from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
-from netlab.kernel.state import Namespace, Sysctl
+from netlab.kernel.state import Item, Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.record import Record
@@ -65,7 +66,7 @@ class _State:
     def of_record(cls, record: Record) -> _State:
         """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
         objects = _decoded(record.documents)
-        return cls.of(objects, replace(resolve(objects, record.placement), name=record.lab))
+        return cls.of(objects, _cluster_of(record, objects))
 
     def after(self, documents: Sequence[Document]) -> _State:
         """Return the state with other documents, in which the pods of this one stay; raises InputError."""
@@ -113,23 +114,30 @@ class Lab:
             cluster = replace(cluster, name=name)
         privilege.enter()
         sweep()
-        with records.lock(cluster.name).held():
+        with records.locked(cluster.name):
             started = time.monotonic()
             old = records.load(cluster.name)
             if old is None:
                 return cls._build(_State.of(objects, cluster), kernel, started)
             lab = cls(old, _State.of_record(old), kernel)
-            return lab, lab._converge(_State.of(objects, cluster), read=True, started=started)
+            try:
+                return lab, lab._converge(_State.of(objects, cluster), read=True, started=started)
+            except BaseException:
+                lab.close()
+                raise
 
     @classmethod
     def _build(cls, state: _State, kernel: Kernel | None, started: float) -> tuple[Lab, Changes]:
         lab = cls(_record_of(state, ready=False), state, kernel)
+        _check_free(state.namespaces)
+        nft.program()
         records.save(lab._record)
         try:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
             records.save(lab._record)
         except BaseException:
+            lab.close()
             remove_everything(state.cluster.name)
             raise
         nodes = len(state.rulesets)
@@ -154,8 +162,7 @@ class Lab:
         if record is None:
             known = f" (running: {', '.join(running)})" if running else ""
             raise UsageError(f"no lab {name!r} is running{known}")
-        if not record.ready:
-            raise UsageError(f"lab {name} is half-built or half-changed; netlab up repairs it, netlab down removes it")
+        _check_whole(record)
         return cls(record, _State.of_record(record))
 
     @staticmethod
@@ -193,11 +200,12 @@ class Lab:
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
-        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is gone."""
-        with records.lock(self.name).held():
+        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is no more."""
+        with records.locked(self.name):
             now = records.load(self.name)
             if now is None:
                 raise UsageError(f"lab {self.name} is gone")
+            _check_whole(now)
             if now != self._record:
                 self._record, self._state = now, _State.of_record(now)
             yield
@@ -207,8 +215,12 @@ class Lab:
         before, old_record = self._state, self._record
         rewired = read or not state.wired_as(before)
         if read:
-            have = {name: self._read(space) for name, space in before.namespaces.items() if self._kernel.exists(name)}
-            step = difference(have, state.namespaces, before.namespaces)
+            ours = self._ours()
+            have = {name: self._read(space) for name, space in ours.items() if self._kernel.exists(name)}
+            if left := [name for name in ours if name not in have]:
+                # Between the making of a namespace's file and its mount a command may have been killed.
+                self._kernel.remove(left)
+            step = difference(have, state.namespaces, ours)
         else:
             step = difference(before.namespaces, state.namespaces) if rewired else Difference()
         transactions = self._transactions(state, step, read=read)
@@ -219,6 +231,12 @@ class Lab:
         new_record = _record_of(state, ready=True) if rewired else kept
         acts = bool(step or scripts or not old_record.ready)
         if acts:
+            _check_free(set(step.create) - set(old_record.namespaces))
+            if scripts:
+                # Without nft neither the change can be made nor what was done of it undone.
+                nft.program()
+            if rewired:
+                records.keep(old_record)
             everything = tuple(sorted({*old_record.namespaces, *new_record.namespaces}))
             records.save(replace(new_record, namespaces=everything, ready=False))
             try:
@@ -229,6 +247,8 @@ class Lab:
                 raise
         if acts or new_record != old_record:
             records.save(new_record)
+            if rewired:
+                records.forget(self.name)
         self._record, self._state = new_record, state
         return Changes(
             objects,
@@ -239,13 +259,29 @@ class Lab:
         )
 
     def _go_back(self, failed: _State, before: _State, old_record: Record) -> None:
-        """Undo a change that failed half-way; what cannot be undone is left for ``up`` and ``down``."""
-        with contextlib.suppress(KernelError):
+        """Undo a change that failed half-way; what cannot be undone is left for ``up`` and ``down``.
+
+        Why it cannot be undone is not told, as the reason why the change failed is.
+        """
+        with contextlib.suppress(NetlabError, OSError):
             have = {n: self._read(s) for n, s in failed.namespaces.items() if self._kernel.exists(n)}
             have |= {n: self._read(s) for n, s in before.namespaces.items() if self._kernel.exists(n)}
             step = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
             self._carry_out(step, {n: r.text() for n, r in before.rulesets.items()}, before)
             records.save(old_record)
+            records.forget(self.name)
+
+    def _ours(self) -> dict[str, Namespace]:
+        """Return all that may be there of the lab: what it is, and what it was before changes that broke off."""
+        states = [self._state.namespaces]
+        if not self._record.ready:
+            kept = records.earlier(self.name)
+            states += [wanted(_cluster_of(one, _decoded(one.documents))).namespaces for one in kept]
+        items: dict[str, set[Item]] = {name: set() for name in self._record.namespaces}
+        for namespaces in states:
+            for name, space in namespaces.items():
+                items.setdefault(name, set()).update(space.items)
+        return {name: Namespace(name, frozenset(found)) for name, found in items.items()}
 
     def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
         """Return the nft transaction of every node that needs one; ``read`` looks at what the kernel has."""
@@ -253,7 +289,8 @@ class Lab:
         found = {node: one for node, one in differences(before, state.rulesets).items() if one.text}
         for node, ruleset in state.rulesets.items():
             space = names.node_namespace(self.name, node)
-            if space in step.create or (read and not self._kernel.holds(space, before[node].text())):
+            known = node in before and space not in step.create
+            if not known or (read and not self._kernel.holds(space, before[node].text())):
                 found[node] = Transaction(ruleset.text(), found[node].elements if node in found else 0, whole=True)
         return found
 
@@ -380,6 +417,24 @@ def _decoded(documents: Sequence[Document]) -> Objects:
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     return objects
+
+
+def _cluster_of(record: Record, objects: Objects) -> Cluster:
+    return replace(resolve(objects, record.placement), name=record.lab)
+
+
+def _check_whole(record: Record) -> None:
+    """Raise UsageError where a change broke off: only ``up`` looks at what there is, and ``down`` need not."""
+    if not record.ready:
+        what = f"lab {record.lab} is half-built or half-changed"
+        raise UsageError(f"{what}; netlab up repairs it, netlab down removes it")
+
+
+def _check_free(names_: Iterable[str]) -> None:
+    """Raise AlreadyExists where somebody else has something under a namespace's name; a record would claim it."""
+    for name in names_:
+        if os.path.lexists(netns.path(name)):
+            raise KernelError.of(f"network namespace {name}", errno.EEXIST)
 
 
 def _same_wiring(one: Cluster, other: Cluster) -> bool:

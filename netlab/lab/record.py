@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -71,9 +71,13 @@ def load(lab: str) -> Record | None:
       UsageError: when another version of netlab wrote it.
     """
     try:
-        data: dict[str, Any] = json.loads(path(lab).read_bytes())
+        return _read(lab, path(lab))
     except FileNotFoundError:
         return None
+
+
+def _read(lab: str, file: Path) -> Record:
+    data: dict[str, Any] = json.loads(file.read_bytes())
     if data.get("version") != _VERSION:
         raise UsageError(f"lab {lab}: its record is of another netlab version; remove it with: netlab down {lab}")
     placement = {
@@ -121,6 +125,35 @@ def save(record: Record) -> None:
         raise HostError(f"cannot write {target}: {error.strerror}") from error
 
 
+def keep(record: Record) -> None:
+    """Keep a lab's record, as it was loaded, beside the one that is saved next: what it describes may be there still.
+
+    Raises:
+      HostError: when that cannot be written.
+    """
+    if record.ready:
+        forget(record.lab)
+    before = earlier(record.lab)
+    if any((record.documents, record.placement) == (one.documents, one.placement) for one in before):
+        return
+    target = path(record.lab)
+    try:
+        os.link(target, target.with_name(f"earlier-{len(before)}.json"))
+    except OSError as error:
+        raise HostError(f"cannot write {target.parent}: {error.strerror}") from error
+
+
+def earlier(lab: str) -> list[Record]:
+    """Return the records that were kept: what a lab was before changes that broke off."""
+    return [_read(lab, file) for file in sorted(path(lab).parent.glob("earlier-*.json"))]
+
+
+def forget(lab: str) -> None:
+    """Remove the records that were kept: a change is through."""
+    for file in path(lab).parent.glob("earlier-*.json"):
+        file.unlink()
+
+
 def remove(lab: str) -> None:
     """Remove a lab's record: the last act of its removal."""
     shutil.rmtree(DIRECTORY / lab, ignore_errors=True)
@@ -130,6 +163,20 @@ def lock(lab: str) -> Lock:
     """Return the lock under which a lab is changed."""
     prepare()
     return Lock(DIRECTORY / f"{lab}.lock")
+
+
+@contextlib.contextmanager
+def locked(lab: str) -> Iterator[None]:
+    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards."""
+    guard = lock(lab)
+    guard.acquire()
+    try:
+        yield
+    finally:
+        if exists(lab):
+            guard.release()
+        else:
+            guard.remove()
 
 
 # Held shared by every command that may make something, so that nobody takes the shared directories away from under it;

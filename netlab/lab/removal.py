@@ -41,12 +41,8 @@ def sweep() -> None:
 
 
 def _remove_locked(name: str) -> None:
-    guard = records.lock(name)
-    guard.acquire()
-    try:
+    with records.locked(name):
         remove_everything(name)
-    finally:
-        guard.remove()
 
 
 def remove_everything(name: str) -> None:

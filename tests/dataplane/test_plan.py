@@ -57,6 +57,22 @@ def test_one_pod_less_touches_only_that_pod() -> None:
     assert {("delete", Link), ("delete", Neighbour)} == {(c.verb, type(c.item)) for c in step.changes}
 
 
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
+def test_what_goes_with_a_link_or_a_namespace_is_not_deleted_by_itself(mode: str) -> None:
+    """A pod's port is deleted once, and nothing on it; nothing is deleted in a namespace that goes."""
+    machines = topology(["node-1", "node-2"], mode=mode)
+    pods = [pod(f"shop/p{i}", node="node-1", addresses=[f"10.244.0.{i + 10}"]) for i in range(5)]
+    before, after = (dict(wanted(cluster(machines, *some)).namespaces) for some in (pods, pods[:2]))
+    step = difference(before, after)
+    deleted = [(c.namespace, c.item) for c in step.changes if c.verb == "delete"]
+    links = [(space, item.name) for space, item in deleted if isinstance(item, Link)]
+
+    assert 3 == len(step.remove)
+    assert len(set(links)) == len(links) == (0 if mode == "macvlan" else 3)
+    assert [] == [i for space, i in deleted if not isinstance(i, (Link, Sysctl)) and (space, i.dev) in links]
+    assert set() == {space for space, _ in deleted} & set(step.remove)
+
+
 def test_one_pod_more_touches_only_that_pod() -> None:
     """Its namespace is made, and on its node its port and its neighbour."""
     before, after = dict(wanted(SMALLER).namespaces), dict(wanted(SHOP).namespaces)

@@ -112,6 +112,20 @@ def test_deleting_what_is_gone_already_is_no_error(spaces, kernel):
     assert [] == left_over
 
 
+def test_many_links_go_at_once_and_no_others(spaces, kernel):
+    """Whatever is deleted with them, a link that was not named stays, and one that is gone already is no error."""
+    left, right = spaces("left", "right")
+    ports = [Link(f"port{i}", "veth", peer=(right, f"eth{i}"), owner=True) for i in range(300)]
+    others = [Link(f"eth{i}", "veth", peer=(left, f"port{i}")) for i in range(300)]
+    kernel.apply(_add(left, *ports) + _add(right, *others))
+    subprocess.run(["ip", "-n", left, "link", "set", "port7", "group", "7"], check=True)
+    subprocess.run(["ip", "-n", left, "link", "delete", "port8"], check=True)
+    kernel.apply([Change("delete", left, port) for port in ports if port.name != "port7"])
+
+    assert {"lo", "port7"} == {i.name for i in kernel.read(left).items if isinstance(i, Link)}
+    assert {"lo", "eth7"} == {i.name for i in kernel.read(right).items if isinstance(i, Link)}
+
+
 def test_hundreds_of_requests_go_in_one_call(spaces, kernel):
     """Batches larger than a datagram are split, and all of them arrive."""
     (name,) = spaces("a")

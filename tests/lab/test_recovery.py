@@ -212,7 +212,7 @@ def test_concurrent_commands_on_one_lab_wait_for_one_another(lab: str, program: 
 def test_who_looks_for_drift_is_not_ended_by_a_removal(lab: str, program: Program) -> None:
     """``down`` ends what is inside the lab: whoever reads the namespaces waits for it instead, and finds no lab."""
     program("up", *SHOP, "--lab", lab)
-    with record.lock(lab).held():
+    with record.locked(lab):
         looking = start("get", "labs", lab, "-o", "wide")
         waiting = any(has_a_waiter(record.DIRECTORY / f"{lab}.lock") or time.sleep(0.01) for _ in range(1000))
         removal.remove_everything(lab)
@@ -269,4 +269,4 @@ def test_a_full_disk_builds_nothing(lab: str, monkeypatch: pytest.MonkeyPatch) -
         Lab.up(load([str(REPOSITORY / "examples/shop")])[0], name=lab)
     monkeypatch.undo()
 
-    assert [p for p in traces(lab) if not p.endswith(".lock")] == []
+    assert [] == traces(lab)

@@ -1,0 +1,85 @@
+"""An interrupt ends a command in one way at whatever moment it comes: one line, and exit code 130."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+ENTRIES = {
+    "console script": "from netlab.cli import main; sys.exit(main())",
+    "python -m": "import runpy; runpy.run_module('netlab', run_name='__main__')",
+}
+
+
+def run(entry: str, before: str) -> subprocess.CompletedProcess[str]:
+    """Run ``netlab check`` in a process that does something else first."""
+    return subprocess.run(
+        [sys.executable, "-c", f"{before}\n{ENTRIES[entry]}", "check", "-f", "examples/shop"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+        timeout=60,
+    )
+
+
+def interrupted_at(module: str) -> str:
+    """A program that is interrupted when it comes to the import of a module."""
+    return f"""
+import os, signal, sys
+
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupted())"""
+
+
+@pytest.mark.parametrize("module", ["netlab.cli.failures", "click", "netlab.cli.commands.check", "netlab.objects.load"])
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_interrupt_while_modules_are_imported(entry: str, module: str) -> None:
+    """There is nothing to clean up yet, and no traceback."""
+    done = run(entry, interrupted_at(module))
+
+    assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_an_interrupt_while_a_dataclass_is_made(tmp_path: Path) -> None:
+    """Python takes one inside exec() for one that nobody handles, and ``python -m`` would end by the signal."""
+    hook = """
+import sys
+
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == "netlab.objects.load":
+            exec("raise KeyboardInterrupt")
+
+sys.meta_path.insert(0, Interrupted())"""
+    (tmp_path / "sitecustomize.py").write_text(hook)
+    done = subprocess.run(
+        [sys.executable, "-m", "netlab", "check", "-f", "examples/shop"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY}"},
+        timeout=60,
+    )
+
+    assert (130, "\ninterrupted\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_interrupt_after_the_last_word(entry: str) -> None:
+    """What the command did is done, and its exit code says so."""
+    undisturbed = run(entry, "import sys")
+    done = run(entry, "import atexit, os, signal, sys\natexit.register(os.kill, os.getpid(), signal.SIGINT)")
+
+    assert 0 == undisturbed.returncode
+    assert (0, undisturbed.stdout, undisturbed.stderr) == (done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,264 @@
+"""A change that broke off half-way, at whatever step: what it left is found, repaired and removed, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from netlab.conformance.words import document, pod
+from netlab.errors import AlreadyExists, HostError, UsageError
+from netlab.kernel import netns, nft
+from netlab.kernel.linux import Linux
+from netlab.lab import record, removal
+from netlab.lab.lab import Lab
+from netlab.objects import Document, Objects, decode
+from netlab.objects.types import ObjectRef
+
+Up = Callable[..., Lab]
+
+
+class Broken(Exception):
+    """Stands for what ends a change."""
+
+
+def objects(documents: Sequence[Document]) -> Objects:
+    found, problems = decode(documents)
+    assert [] == [problem for problem in problems if problem.severity == "error"]
+    return found
+
+
+def pods(*numbers: int) -> list[Document]:
+    return [pod(f"x/p{i}", "", f"10.244.0.{i + 10}") for i in numbers]
+
+
+@pytest.fixture
+def name(unique: Callable[[str], str]) -> Iterator[str]:
+    """A name for a lab that is removed afterwards, should it be there."""
+    own = unique("half")
+    yield own
+    if record.exists(own):
+        removal.remove(own)
+    for path in netns.DIRECTORY.glob(f"netlab.{own}.*"):
+        netns.remove(path.name)
+    record.tidy()
+
+
+@pytest.fixture
+def up(name: str) -> Iterator[Callable[..., Lab]]:
+    """Bring the lab to some pods, on some nodes."""
+    opened: list[Lab] = []
+
+    def run(*numbers: int, nodes: Sequence[str] = ("node-1",)) -> Lab:
+        topology = document("Topology", name, {"nodes": [{"name": node} for node in nodes]})
+        lab, _ = Lab.up(objects([topology, *pods(*numbers)]), name=name)
+        opened.append(lab)
+        return lab
+
+    yield run
+    for lab in opened:
+        lab.close()
+
+
+def break_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def broken(*_: object) -> None:
+        raise Broken
+
+    monkeypatch.setattr(Linux, step, broken)
+
+
+def pinned(name: str) -> set[str]:
+    """What of a lab is in the directory of namespaces, without what stands before its pods' names."""
+    return {path.name.rpartition(".")[2] for path in netns.DIRECTORY.glob(f"netlab.{name}.*")}
+
+
+MACHINES = {"node-1", "underlay"}
+STEPS = ["create", "apply", "nft", "remove", "settle"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_up_and_down_find_what_a_broken_shrinking_left(
+    name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The record of what was to be names no pod of before any more; they are removed all the same."""
+    up(*range(6))
+    break_at(monkeypatch, step)
+    with pytest.raises(Broken):
+        up(0, 7) if step == "create" else up(0)
+    monkeypatch.undo()
+    lab = up(0)
+    left = pinned(name)
+    lab.down()
+
+    assert {*MACHINES, "p0"} == left
+    assert set() == pinned(name)
+
+
+def test_up_removes_what_any_of_several_broken_changes_left(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each began where the one before it had broken off; in the nodes nothing of them is left either."""
+    up(0, 1, 2)
+    for numbers, step in (((0, 3, 4), "settle"), ((0, 5), "create"), ((0, 6), "apply"), ((0, 5), "create")):
+        break_at(monkeypatch, step)
+        with pytest.raises(Broken):
+            up(*numbers)
+        monkeypatch.undo()
+    lab = up(0)
+    kernel = Linux()
+    found = kernel.read(f"netlab.{name}.node.node-1")
+    kernel.close()
+    text = "\n".join(str(item) for item in found.items)
+
+    assert {*MACHINES, "p0"} == pinned(name)
+    assert "10.244.0.10 " in text
+    assert [] == [i for i in range(1, 7) if f"10.244.0.{i + 10} " in text]
+    assert [] == lab.drift()
+    assert [record.path(name)] == list(record.path(name).parent.iterdir())
+
+
+def test_a_change_that_waited_for_one_that_broke_off_is_refused(
+    name: str, up: Up, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It trusts the record, which is not true any more; only ``up`` looks at what there is."""
+    lab = up(0, 1)
+    break_at(monkeypatch, "remove")
+    with pytest.raises(Broken):
+        up(0)
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="half-changed"):
+        lab.apply(pods(2))
+    up(0)
+
+    assert {*MACHINES, "p0"} == pinned(name)
+
+
+def test_a_node_that_a_broken_change_dropped_comes_back(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its namespace is still there, with rules that nothing knows of."""
+    up(0, nodes=("node-1", "node-2"))
+    break_at(monkeypatch, "remove")
+    with pytest.raises(Broken):
+        up(0)
+    monkeypatch.undo()
+    lab = up(0, nodes=("node-1", "node-2"))
+
+    assert [] == lab.drift()
+
+
+@pytest.mark.parametrize("wanted", [(0, 1), (0,)], ids=["wanted", "not wanted"])
+def test_an_empty_file_that_a_kill_left_is_cleared_away(
+    name: str, up: Up, monkeypatch: pytest.MonkeyPatch, wanted: Sequence[int]
+) -> None:
+    """Between the making of a namespace's file and its mount; whether its pod is still wanted or not."""
+    up(0)
+    break_at(monkeypatch, "create")
+    with pytest.raises(Broken):
+        up(0, 1)
+    monkeypatch.undo()
+    netns.path(f"netlab.{name}.pod.x.p1").touch()
+    lab = up(*wanted)
+
+    assert {*MACHINES, *(f"p{i}" for i in wanted)} == pinned(name)
+    assert [] == lab.drift()
+    lab.apply(pods(0, 1))
+    assert [] == lab.drift()
+
+
+def test_what_is_in_the_way_of_a_name_stays_and_is_told(name: str, up: Up) -> None:
+    """The record does not own it: nothing is built, nothing is changed, and the file is not touched."""
+    record.prepare()
+    foreign = netns.path(f"netlab.{name}.pod.x.p1")
+    foreign.write_text("")
+    try:
+        with pytest.raises(AlreadyExists, match=r"pod\.x\.p1: File exists"):
+            up(0, 1)
+        built = record.exists(name)
+        lab = up(0)
+        with pytest.raises(AlreadyExists, match=r"pod\.x\.p1: File exists"):
+            lab.apply(pods(1))
+        with pytest.raises(AlreadyExists, match=r"pod\.x\.p1: File exists"):
+            up(0, 1)
+        kept = record.load(name)
+        drift = lab.drift()
+        lab.down()
+
+        assert not built
+        assert kept is not None
+        assert (True, []) == (kept.ready, drift)
+        assert {"p1"} == pinned(name)
+    finally:
+        foreign.unlink(missing_ok=True)
+        record.tidy()
+
+
+@pytest.mark.parametrize("step", ["create", "settle"])
+def test_a_build_that_fails_leaves_no_file(name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Neither its record nor its lock, which nobody would take away while other labs run."""
+    break_at(monkeypatch, step)
+    with pytest.raises(Broken):
+        up(0)
+
+    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+
+
+def test_a_change_of_a_lab_that_is_gone_leaves_no_file(name: str, up: Up) -> None:
+    """Whoever held on to it is told so."""
+    lab = up(0)
+    removal.remove(name)
+    with pytest.raises(UsageError, match="is gone"):
+        lab.apply(pods(1))
+
+    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+
+
+@pytest.fixture
+def without_nft(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Hide the nft program from now on."""
+
+    def hide() -> None:
+        monkeypatch.setattr(nft, "_SEARCH", str(tmp_path))
+        nft.program.cache_clear()
+
+    yield hide
+    nft.program.cache_clear()
+
+
+def test_without_nft_nothing_is_touched(name: str, up: Up, without_nft: Callable[[], None]) -> None:
+    """Neither could a change be made nor what was done of it undone: the lab stays as it is, ready."""
+    lab = up(0)
+    before = record.load(name), pinned(name)
+    without_nft()
+    with pytest.raises(HostError, match="no nft program"):
+        lab.apply(pods(1))
+    with pytest.raises(HostError, match="no nft program"):
+        lab.delete([ObjectRef("Pod", "p0", "x")])
+
+    assert before == (record.load(name), pinned(name))
+
+
+def test_without_nft_nothing_is_built(name: str, up: Up, without_nft: Callable[[], None]) -> None:
+    """Not even for a moment: no namespace is made."""
+    without_nft()
+    with pytest.MonkeyPatch.context() as patch:
+        break_at(patch, "create")
+        with pytest.raises(HostError, match="no nft program"):
+            up(0)
+
+    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+
+
+def test_why_a_change_failed_is_told_also_where_it_cannot_be_undone(
+    name: str, up: Up, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong while it is undone, the first reason is the one to know; ``up`` repairs the lab."""
+    lab = up(0)
+
+    def no_descriptor(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    break_at(monkeypatch, "settle")
+    monkeypatch.setattr(Linux, "read", no_descriptor)
+    with pytest.raises(Broken):
+        lab.apply(pods(1))
+    monkeypatch.undo()
+
+    assert [] == up(0, 1).drift()

@@ -95,7 +95,7 @@ def _settle(
     attached, unattached = attach(topology, list(drafts))
     if unplaced or unattached:
         return None
-    own = [(draft, attached[draft.ref]) for draft in drafts if draft.ref in attached]
+    own = [(draft, network) for draft in drafts if (network := attached.get(draft.ref)) is not None]
     taken = {
         (network, family): {int(a) for p in others if p.network == network for a in p.addresses if a.version == family}
         for network in {network.name for _, network in own}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from netlab.cluster.find import find, find_destination
@@ -25,11 +25,7 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
       UsageError: when a name does not exist or the expectation is about no pair at all.
     """
     sources = _matching(cluster, expectation.source)
-    destinations: Sequence[Endpoint | Address] = (
-        _matching(cluster, expectation.destination)
-        if _is_glob(expectation.destination)
-        else [find_destination(cluster, expectation.destination)]
-    )
+    destinations = _meant(cluster, expectation.destination)
     named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
     flows: list[Flow] = []
     for source in sources:
@@ -41,6 +37,21 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
         pair = f"{expectation.source!r} to {expectation.destination!r}"
         raise UsageError(f"matches no pair: nothing to ask from {pair} on {what}")
     return flows
+
+
+def unknown_names(cluster: Cluster, expectation: Expectation) -> Iterator[tuple[str, str, str]]:
+    """Yield the names of an expectation that mean nothing: its field (``from``, ``to``), the name and what is wrong."""
+    source, destination = expectation.source, expectation.destination
+    for field, name, look in (("from", source, _matching), ("to", destination, _meant)):
+        try:
+            look(cluster, name)
+        except UsageError as error:
+            yield field, name, str(error)
+
+
+def _meant(cluster: Cluster, name: str) -> Sequence[Endpoint | Address]:
+    """Return what a destination means: as ``_matching``, or an address."""
+    return _matching(cluster, name) if _is_glob(name) else [find_destination(cluster, name)]
 
 
 def _left_out(source: Endpoint, destination: Endpoint | Address) -> bool:

@@ -71,7 +71,8 @@ def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> C
             return None
         before[draft.ref] = pods.pop(index)
     over_now = {*cluster.finished} - {*over}
-    if any(_index(pods, d.meta.namespace, d.meta.name) is not None or d.ref in over_now for d in drafts):
+    named = [*finished, *(draft.ref for draft in drafts)]
+    if any(_index(pods, *ref.split("/")) is not None or ref in over_now for ref in named):
         return None
     added = _settle(cluster, topology, nodes, drafts, before, pods)
     if added is None:

@@ -125,7 +125,7 @@ def one_pair(
         raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
     services = [parsed.service] if parsed.service else list(dict.fromkeys(map(parse_service, ports)))
     from_end = find(cluster, source, namespace)
-    to_end = find_destination(cluster, parsed.name, namespace)
+    to_end = find_destination(cluster, parsed.name, namespace, from_end)
     asked = _address_of(parsed.name)
     families = families_of(cluster, family)
     return list(_flows(from_end, to_end, asked, services, families))

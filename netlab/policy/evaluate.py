@@ -61,10 +61,16 @@ def _sides(cluster: Cluster, flow: Flow, judge: _Judge[_T]) -> tuple[Path, _T | 
     way = way_of(cluster, flow)
     egress = ingress = None
     if way.egress_enforced and isinstance(flow.source, Pod) and flow.address is not None:
-        egress = judge(cluster, "egress", flow.source, flow.destination, flow.address, flow)
+        egress = judge(cluster, "egress", flow.source, _far_end(flow), flow.address, flow)
     if way.ingress_enforced and isinstance(flow.destination, Pod) and way.seen_as is not None:
         ingress = judge(cluster, "ingress", flow.destination, flow.source, way.seen_as, flow)
     return way, egress, ingress
+
+
+def _far_end(flow: Flow) -> Endpoint | None:
+    """Return what the egress side sees a flow go to: a node by its underlay addresses only, not by a gateway's."""
+    end = flow.destination
+    return None if isinstance(end, Node) and flow.address not in end.addresses else end
 
 
 def way_of(cluster: Cluster, flow: Flow) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netlab.cluster.find import find, find_destination
+from netlab.cluster.find import find, find_destination, literal
 from netlab.cluster.flows import Flow, ports_of
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.errors import UsageError
@@ -25,11 +25,10 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
       UsageError: when a name does not exist or the expectation is about no pair at all.
     """
     sources = _matching(cluster, expectation.source)
-    destinations = _meant(cluster, expectation.destination)
     named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
     flows: list[Flow] = []
     for source in sources:
-        for destination in destinations:
+        for destination in _meant(cluster, expectation.destination, source):
             if named or not _left_out(source, destination):
                 flows += _of_pair(cluster, source, destination, expectation, any_protocol)
     if not flows:
@@ -49,9 +48,9 @@ def unknown_names(cluster: Cluster, expectation: Expectation) -> Iterator[tuple[
             yield field, name, str(error)
 
 
-def _meant(cluster: Cluster, name: str) -> Sequence[Endpoint | Address]:
-    """Return what a destination means: as ``_matching``, or an address."""
-    return _matching(cluster, name) if _is_glob(name) else [find_destination(cluster, name)]
+def _meant(cluster: Cluster, name: str, source: Endpoint | None = None) -> Sequence[Endpoint | Address]:
+    """Return what a destination means to a source: as ``_matching``, or an address."""
+    return _matching(cluster, name) if _is_glob(name) else [find_destination(cluster, name, source=source)]
 
 
 def _left_out(source: Endpoint, destination: Endpoint | Address) -> bool:
@@ -59,7 +58,7 @@ def _left_out(source: Endpoint, destination: Endpoint | Address) -> bool:
 
 
 def _is_glob(pattern: str) -> bool:
-    return not _GLOB.isdisjoint(pattern)
+    return not _GLOB.isdisjoint(pattern) and literal(pattern) is None
 
 
 def _matching(cluster: Cluster, pattern: str) -> list[Endpoint]:
@@ -89,9 +88,10 @@ def _of_pair(
             return []
         protocol, port = (asked.protocol, asked.port or 80) if asked.protocol != "ICMP" else ("ICMP", None)
         return [Flow(source, None, family, protocol, port, destination)]
+    address = literal(asked.destination)
     return [
-        Flow(source, destination, family, protocol, port, address_of(destination, family))
-        for family in cluster.families
+        Flow(source, destination, family, protocol, port, address or address_of(destination, family))
+        for family in (cluster.families if address is None else (address.version,))
         if asked.family in (None, family) and _has(source, family) and _has(destination, family)
         for protocol, port in _services(destination, asked, any_protocol)
     ]

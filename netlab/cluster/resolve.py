@@ -14,6 +14,7 @@ from netlab.cluster.types import Attachment, Cluster, Host, Network, Node, Place
 from netlab.errors import InputError, Problem
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.examine import Doubt, Input
+from netlab.objects.topology import LOOPBACK_ONLY
 from netlab.objects.types import Address, NetworkPolicy, Objects, Service, Topology, TopologyNetwork
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
@@ -109,7 +110,7 @@ def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, Topolo
         name = draft.meta.annotations.get(NETWORK_ANNOTATION, topology.networks[0].name)
         if draft.spec.host_network:
             continue
-        if name == "none":
+        if name == LOOPBACK_ONLY:
             attached[draft.ref] = None
         elif name in networks:
             attached[draft.ref] = networks[name]

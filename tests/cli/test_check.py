@@ -186,6 +186,17 @@ def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
     ] == (done.stderr.splitlines())
 
 
+def test_a_fact_is_warned_of_once(netlab: Call, tmp_path: Path) -> None:
+    """Rules without their policyType have no effect, and no second warning says so."""
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{POD}---\n{POLICY}  policyTypes: [Egress]\n  egress: [{{}}]\n  ingress: [{{}}]\n")
+    done = netlab("check", "-f", file)
+
+    assert [
+        f"Warning: {file}:12: NetworkPolicy shop/p: spec.ingress: rules have no effect: policyTypes has no Ingress"
+    ] == done.stderr.splitlines()
+
+
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 2)], ids=["", "strict"])
 def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str], code: int) -> None:
     """They are counted by kind in one line, and strictly they are errors."""

@@ -58,6 +58,8 @@ def literal(text: str) -> Address | None:
 def _missing(cluster: Cluster, ref: str) -> str:
     if ref in cluster.finished:
         return f"pod {ref} has finished: it has no address and takes no part"
+    if ref in cluster.finished_workloads:
+        return f"all pods of {ref} have finished: they have no address and take no part"
     kind, _, name = ref.partition(":")
     what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
     known = [*cluster.by_ref, *cluster.by_workload]

@@ -92,6 +92,7 @@ def outline(
         services=by_namespace(objects.services),
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
+        finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
     )
     # The pods of one template share its problems: each is told once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -154,3 +155,12 @@ def test_a_cluster_ip_is_named() -> None:
     assert "10.96.0.10 is the ClusterIP of Service x/db, which netlab does not emulate: ask its pods" == (
         nobody(lab, ip_address("10.96.0.10"))
     )
+
+
+def test_a_workload_whose_pods_have_all_finished() -> None:
+    """It is told as such, and not as a name that nobody has."""
+    job = workload("Job", "x/migrate", 1)
+    over = pod("x/migrate-abc", phase="Succeeded")
+    lab = cluster(pod("x/a"), job, replace(over, meta=replace(over.meta, owner="Job migrate")))
+    with pytest.raises(UsageError, match="all pods of x/migrate have finished: they have no address"):
+        find_destination(lab, "x/migrate")

@@ -24,7 +24,9 @@ def tell_skipped(skipped: Mapping[str, int]) -> None:
     """Say in one line which kinds netlab did not read."""
     if skipped:
         kinds = ", ".join(f"{count} {kind or '(no kind)'}" for kind, count in sorted(skipped.items()))
-        click.echo(f"skipped {sum(skipped.values())} objects that netlab does not read: {kinds}", err=True)
+        number = sum(skipped.values())
+        what = "object" if number == 1 else "objects"
+        click.echo(f"skipped {number} {what} that netlab does not read: {kinds}", err=True)
 
 
 def tell_unenforced(cluster: Cluster) -> None:
@@ -41,6 +43,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
       InputError: with every problem of the files, and UsageError where there are none.
     """
     from netlab.cluster import settle
+    from netlab.cluster.placement import idle
     from netlab.objects import examine
     from netlab.policy import warnings
 
@@ -53,7 +56,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         click.echo(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}", err=True)
-    warn(warnings(cluster))
+    warn([*idle(cluster, objects.workloads), *warnings(cluster)])
     return objects, cluster
 
 

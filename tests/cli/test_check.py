@@ -197,6 +197,22 @@ def test_a_fact_is_warned_of_once(netlab: Call, tmp_path: Path) -> None:
     ] == done.stderr.splitlines()
 
 
+def test_a_daemon_set_without_nodes_is_a_warning(netlab: Call, tmp_path: Path) -> None:
+    """Nothing is wrong with it, but none of its pods would show that it is there."""
+    file = tmp_path / "x.yaml"
+    daemons = (
+        "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: {0}}}\n"
+        "spec: {{template: {{spec: {{nodeSelector: {{{1}}}}}}}}}\n"
+    )
+    file.write_text(POD + daemons.format("here", "kubernetes.io/os: linux") + daemons.format("idle", "zone: z"))
+    done = netlab("check", "-f", file)
+
+    assert [
+        f"Warning: {file}:13: DaemonSet default/idle: spec.template.spec.nodeSelector:"
+        " no node has the labels zone=z: it has no pods"
+    ] == done.stderr.splitlines()
+
+
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 2)], ids=["", "strict"])
 def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str], code: int) -> None:
     """They are counted by kind in one line, and strictly they are errors."""
@@ -212,6 +228,14 @@ def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str
         assert 3 == len([line for line in done.stderr.splitlines() if "netlab does not read" in line])
     else:
         assert "skipped 3 objects that netlab does not read: 1 ConfigMap, 2 Secret\n" == done.stderr
+
+
+def test_one_kind_that_is_not_read_is_one_object(netlab: Call, tmp_path: Path) -> None:
+    """And not one objects."""
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{POD}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n")
+
+    assert "skipped 1 object that netlab does not read: 1 Secret\n" == netlab("check", "-f", file).stderr
 
 
 def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
     """
     from netlab.cluster import outline
+    from netlab.cluster.placement import idle
     from netlab.objects import examine
     from netlab.policy import warnings
 
@@ -36,7 +37,8 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     cluster, more = outline(objects, doubts=found.doubts)
     whole = not (found.wrong or more)
     # What a policy does depends on all the others, so of half of them nothing can be said.
-    problems = found.problems_and([*more, *(warnings(cluster) if whole else ()), *_of_scenarios(objects)])
+    more += [*idle(cluster, objects.workloads), *warnings(cluster)] if whole else []
+    problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if output in ("json", "yaml"):
         from netlab.report import documents

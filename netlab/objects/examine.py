@@ -1,15 +1,15 @@
 """Input that may be wrong: what can be relied on all the same, so that all its problems show at once.
 
-An object with errors is a stub: it has its name, and nothing in it that could clash or be missing. What cannot be told
-from the rest while it is wrong is in doubt; nothing is said about that, as it may well be right once this is mended.
+Of a pod with errors, the fields that are right count. What cannot be told while something is wrong is in doubt; nothing
+is said about that, as it may well be right once this is mended.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Literal, TypeVar, get_args
+from typing import IO, Any, Literal, get_args
 
 from netlab.errors import Problem, in_order
 from netlab.objects.documents import listed, read
@@ -17,7 +17,6 @@ from netlab.objects.load import KINDS, decode
 from netlab.objects.types import Document, Meta, Objects, Pod, PodSpec, Topology, Workload
 from netlab.objects.workloads import SHAPES
 
-_T = TypeVar("_T")
 Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
 """What there is of a kind, by name; or which addresses machines have, or where pods without a nodeName run."""
 
@@ -79,14 +78,17 @@ def examine_documents(documents: Iterable[Document], *, strict: bool = False) ->
     objects, problems = decode(given, strict=strict)
     if not _errors(problems):
         return Input(objects, tuple(problems))
-    broken = {id(d.memo["object"][1]) for d in given if _errors(_own(d))}
-    doubts = {doubt for d in given for p in _own(d) if p.severity == "error" for doubt in _doubts(d, p.path)}
+    paths = [(d, [p.path for p in _own(d) if p.severity == "error"]) for d in given]
+    broken = {id(d.memo["object"][1]): wrong for d, wrong in paths if wrong}
+    doubts = {doubt for d, wrong in paths for path in wrong for doubt in _doubts(d, path)}
     if sum(d.kind == "Topology" and isinstance(d.memo["object"][1], Topology) for d in given) > 1:
         doubts |= EVERYTHING
     sound = replace(
         objects,
-        pods=_stubs(objects.pods, broken, _stub_pod),
-        workloads=_stubs(objects.workloads, broken, _stub_workload),
+        pods=tuple(_sound_pod(one, broken[id(one)]) if id(one) in broken else one for one in objects.pods),
+        workloads=tuple(
+            _sound_workload(one, broken[id(one)]) if id(one) in broken else one for one in objects.workloads
+        ),
         services=tuple(one for one in objects.services if id(one) not in broken),
         policies=tuple(one for one in objects.policies if id(one) not in broken),
         pod_labels={},
@@ -106,20 +108,37 @@ def _doubts(document: Document, path: str) -> Iterable[Doubt]:
     return next((doubts for fields, doubts in _DOUBTS.get(document.kind, ()) if re.fullmatch(fields, path)), ())
 
 
-def _stubs(several: Iterable[_T], broken: Collection[int], stub: Callable[[_T], _T]) -> tuple[_T, ...]:
-    return tuple(stub(one) if id(one) in broken else one for one in several)
+def _sound_pod(pod: Pod, wrong: Collection[str]) -> Pod:
+    meta = _sound_meta(pod.meta, "metadata", "spec", wrong)
+    addresses = () if _touched("status", wrong) else pod.addresses
+    return replace(pod, meta=meta, spec=_sound_spec(pod.spec, "spec", wrong), addresses=addresses)
 
 
-def _stub_pod(pod: Pod) -> Pod:
-    return replace(pod, meta=_named(pod.meta), spec=PodSpec(), addresses=())
+def _sound_workload(workload: Workload, wrong: Collection[str]) -> Workload:
+    path = workload.template_path
+    meta = _sound_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
+    return replace(workload, template_meta=meta, template=_sound_spec(workload.template, f"{path}.spec", wrong))
 
 
-def _stub_workload(workload: Workload) -> Workload:
-    return replace(workload, template_meta=_named(workload.template_meta), template=PodSpec())
+def _sound_meta(meta: Meta, path: str, spec: str, wrong: Collection[str]) -> Meta:
+    """Return what is right in the metadata of a pod; its network means nothing while hostNetwork is in doubt."""
+    unsure = _touched(f"{path}.annotations", wrong) or _touched(f"{spec}.hostNetwork", wrong)
+    return replace(meta, labels={}, annotations={} if unsure else meta.annotations)
 
 
-def _named(meta: Meta) -> Meta:
-    return Meta(meta.name, meta.namespace, owner=meta.owner)
+def _sound_spec(spec: PodSpec, path: str, wrong: Collection[str]) -> PodSpec:
+    fields = ("hostNetwork", "containers", "initContainers")
+    return PodSpec(
+        "" if _touched(f"{path}.nodeName", wrong) else spec.node_name,
+        {} if _touched(f"{path}.nodeSelector", wrong) else spec.node_selector,
+        spec.host_network,
+        () if any(_touched(f"{path}.{field}", wrong) for field in fields) else spec.ports,
+    )
+
+
+def _touched(path: str, wrong: Iterable[str]) -> bool:
+    """Say whether something is wrong with a field, in it or above it."""
+    return any(re.match(re.escape(path) + r"(?![^.\[])", one) or f"{path}.".startswith(f"{one}.") for one in wrong)
 
 
 def _errors(problems: Iterable[Problem]) -> bool:

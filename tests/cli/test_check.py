@@ -130,8 +130,24 @@ TWO_NODES = f"---\n{TOPOLOGY}  nodes: [{{name: a}}, {{name: b}}]\n"
             f"{POD}spec: {{nodeName: nowhere}}\n---\n{OTHER}spec: {{nodeName: 5}}\n",
             ["4: Pod shop/web: spec.nodeName", "9: Pod shop/other: spec.nodeName"],
         ),
+        (
+            f"{POD.replace('app: web', 'app: 1')}spec: {{nodeName: nowhere}}\n",
+            ["3: Pod shop/web: metadata.labels.app", "4: Pod shop/web: spec.nodeName"],
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: many\n  template:\n"
+            "    metadata: {annotations: {netlab/network: blue}}\n    spec: {nodeName: nowhere}\n",
+            [
+                "5: Deployment default/d: spec.replicas",
+                "7: Deployment default/d: spec.template.metadata.annotations",
+                "8: Deployment default/d: spec.template.spec.nodeName",
+            ],
+        ),
     ],
-    ids=["node", "network", "selector", "host port", "behind overlapping podCIDRs", "another pod's"],
+    ids=[
+        *("node", "network", "selector", "host port", "behind overlapping podCIDRs", "another pod's", "its own"),
+        "a workload's own",
+    ],
 )
 def test_what_does_not_fit_shows_beside_what_cannot_be_read(
     netlab: Call, tmp_path: Path, text: str, wrong: list[str]
@@ -158,9 +174,14 @@ def test_what_does_not_fit_shows_beside_what_cannot_be_read(
         f"{POD.replace('labels', 'annotations: {netlab/network: n}, labels')}"
         f"---\n{TOPOLOGY}  networks: [{{nmae: n}}]\n",
         f"{POD}{PUBLISHED}---\n{OTHER.replace('web', '5')}{PUBLISHED}{TWO_NODES}",
-        f"{POD}---\n{OTHER}---\n{POD.replace('web', 'x').replace('app: x', 'app: 1')}spec: {{nodeName: a}}\n",
+        f"{POD}spec: {{hostNetwork: 1, containers: [{{ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}\n"
+        f"---\n{OTHER}spec: {{containers: [{{ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}\n",
+        f"{POD}spec: {{nodeName: 1, nodeSelector: {{kubernetes.io/os: linux}}}}\n",
     ],
-    ids=["a node's labels", "a node's name", "a misspelt kind", "no version", "a network's name", "a pod", "its node"],
+    ids=[
+        *("a node's labels", "a node's name", "a misspelt kind", "no version", "a network's name", "a pod"),
+        *("its host network", "its node"),
+    ],
 )
 def test_what_cannot_be_read_makes_no_other_problems(netlab: Call, tmp_path: Path, text: str) -> None:
     """What may be right once that is mended is not said to be wrong."""

@@ -175,14 +175,16 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
 
     Paths are relative to the test's file.
     """
+    from netlab.cluster import settle
     from netlab.lab.lab import temporary
-    from netlab.objects import load
+    from netlab.objects import examine
 
     with contextlib.ExitStack() as stack:
 
         def build(*files: str) -> Lab:
-            objects, _ = load([str(request.path.parent / file) for file in files])
-            own: AbstractContextManager[Lab] = temporary(objects)
+            found = examine([str(request.path.parent / file) for file in files])
+            settle(found)
+            own: AbstractContextManager[Lab] = temporary(found.objects)
             return stack.enter_context(own)
 
         yield build

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno as _errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ __all__ = [
     "NotFound",
     "Problem",
     "UsageError",
+    "in_order",
 ]
 
 
@@ -46,6 +47,13 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         return ": ".join(part for part in (where, self.object, self.path, self.message) if part)
+
+
+def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Problem]:
+    """Return problems once each: by file, those of ``files`` first and in their order, then by line."""
+    once = list(dict.fromkeys(problems))
+    place = {file: at for at, file in enumerate(dict.fromkeys((*files, *(p.file for p in once))))}
+    return sorted(once, key=lambda p: (place[p.file], p.line))
 
 
 class NetlabError(Exception):

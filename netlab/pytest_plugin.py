@@ -58,19 +58,19 @@ class ScenarioFile(pytest.File):
     """A file with scenarios; whatever is wrong with one of them is an error of the collection."""
 
     def collect(self) -> Iterator[ScenarioCollector]:
-        from netlab.errors import InputError
+        from netlab.errors import InputError, in_order
         from netlab.scenario.files import scenarios_of
         from netlab.scenario.rehearse import rehearse
 
         scenarios, problems = scenarios_of([str(self.path)])
-        errors = [str(problem) for problem in problems if problem.severity == "error"]
-        for scenario in scenarios if not errors else ():
+        errors = [problem for problem in problems if problem.severity == "error"]
+        for scenario in scenarios:
             try:
                 rehearse(scenario)
             except InputError as error:
-                errors.append(str(error))
+                errors += error.problems
         if errors:
-            raise self.CollectError("\n".join(errors))
+            raise self.CollectError("\n".join(map(str, in_order(errors, [str(self.path)]))))
         for scenario in scenarios:
             yield ScenarioCollector.from_parent(self, name=scenario.meta.name, scenario=scenario)
 
@@ -175,14 +175,16 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
 
     Paths are relative to the test's file.
     """
+    from netlab.cluster import settle
     from netlab.lab.lab import temporary
-    from netlab.objects import load
+    from netlab.objects import examine
 
     with contextlib.ExitStack() as stack:
 
         def build(*files: str) -> Lab:
-            objects, _ = load([str(request.path.parent / file) for file in files])
-            own: AbstractContextManager[Lab] = temporary(objects)
+            found = examine([str(request.path.parent / file) for file in files])
+            settle(found)
+            own: AbstractContextManager[Lab] = temporary(found.objects)
             return stack.enter_context(own)
 
         yield build

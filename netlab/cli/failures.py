@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from netlab.errors import InputError, NetlabError
+from netlab.errors import InputError, NetlabError, UsageError
 
 INTERNAL = 70
 INTERRUPTED = 130
@@ -80,7 +80,8 @@ def failure_code(error: BaseException) -> int:
             click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
         return error.exit_code
     if isinstance(error, NetlabError):
-        click.echo(f"Error: {error}", err=True)
+        for line in str(error).splitlines() if isinstance(error, UsageError) else [error]:
+            click.echo(f"Error: {line}", err=True)
         return error.exit_code
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         where = f": {error.filename}" if error.filename else ""

@@ -24,7 +24,9 @@ def tell_skipped(skipped: Mapping[str, int]) -> None:
     """Say in one line which kinds netlab did not read."""
     if skipped:
         kinds = ", ".join(f"{count} {kind or '(no kind)'}" for kind, count in sorted(skipped.items()))
-        click.echo(f"skipped {sum(skipped.values())} objects that netlab does not read: {kinds}", err=True)
+        number = sum(skipped.values())
+        what = "object" if number == 1 else "objects"
+        click.echo(f"skipped {number} {what} that netlab does not read: {kinds}", err=True)
 
 
 def tell_unenforced(cluster: Cluster) -> None:
@@ -34,19 +36,28 @@ def tell_unenforced(cluster: Cluster) -> None:
             click.echo(f"network {network.name}: macvlan: policy is not enforced", err=True)
 
 
-def read_objects(files: Sequence[str], strict: bool) -> Objects:
-    """Return the objects of files; warnings and skipped kinds are told; raises InputError, UsageError."""
-    from netlab.objects import load
+def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
+    """Return the objects of files and the cluster that they describe; what is surely not meant is told.
+
+    Raises:
+      InputError: with every problem of the files, and UsageError where there are none.
+    """
+    from netlab.cluster import settle
+    from netlab.cluster.placement import idle
+    from netlab.objects import examine
+    from netlab.policy import warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    objects, warnings = load(files, strict=strict)
-    warn(warnings)
+    found = examine(files, strict=strict)
+    objects, cluster = found.objects, settle(found)
+    warn(found.problems)
     tell_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         click.echo(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}", err=True)
-    return objects
+    warn([*idle(cluster, objects.workloads), *warnings(cluster)])
+    return objects, cluster
 
 
 def read_cluster(files: Sequence[str], strict: bool, lab: str = "") -> Cluster:
@@ -57,10 +68,6 @@ def read_cluster(files: Sequence[str], strict: bool, lab: str = "") -> Cluster:
         running = Lab.open(lab).cluster
         tell_unenforced(running)
         return running
-    from netlab.cluster import resolve
-    from netlab.policy import warnings
-
-    cluster = resolve(read_objects(files, strict))
-    warn(warnings(cluster))
+    _, cluster = read_objects(files, strict)
     tell_unenforced(cluster)
     return cluster

@@ -30,11 +30,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The items of one kind with their table's header; the first column is NAMESPACE where kinds have one."""
+    """The items of one kind with their table's header; the first column is NAMESPACE where kinds have one.
+
+    ``first`` has the ``NAMESPACE/NAME`` of the items that other such names stand for: of workloads, the first pod's.
+    """
 
     header: tuple[str, ...]
     wide: tuple[str, ...]
     items: Sequence[Item] = field(default_factory=tuple)
+    first: Mapping[str, str] = field(default_factory=dict)
 
 
 def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
@@ -77,7 +81,8 @@ def pods(cluster: Cluster, netns_path: NetnsPath) -> Listing:
         return Item(pod.namespace, pod.name, _pod_object(cluster, pod, netns), cells, (network, port, netns))
 
     header = ("NAMESPACE", "NAME", "STATUS", "IP", "NODE")
-    return Listing(header, ("NETWORK", "INTERFACE", "NETNS"), [item(pod) for pod in cluster.pods])
+    first = {workload: pod.ref for workload, pod in cluster.by_workload.items()}
+    return Listing(header, ("NETWORK", "INTERFACE", "NETNS"), [item(pod) for pod in cluster.pods], first)
 
 
 def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:

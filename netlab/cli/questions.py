@@ -125,8 +125,10 @@ def one_pair(
         raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
     services = [parsed.service] if parsed.service else list(dict.fromkeys(map(parse_service, ports)))
     from_end = find(cluster, source, namespace)
-    to_end = find_destination(cluster, parsed.name, namespace)
+    to_end = find_destination(cluster, parsed.name, namespace, from_end)
     asked = _address_of(parsed.name)
+    if asked is not None and family is not None and asked.version != int(family):
+        raise UsageError(f"{target!r} is an IPv{asked.version} address, but --family is {family}: leave it out")
     families = families_of(cluster, family)
     return list(_flows(from_end, to_end, asked, services, families))
 

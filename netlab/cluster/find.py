@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from ipaddress import ip_address
 
+from netlab.cluster.nobody import no_machines, own_gateway
 from netlab.cluster.types import Cluster, Endpoint
 from netlab.errors import UsageError
 from netlab.objects.types import Address
@@ -26,21 +27,30 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     return found
 
 
-def find_destination(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint | Address:
+def find_destination(
+    cluster: Cluster, ref: str, namespace: str = "default", source: Endpoint | None = None
+) -> Endpoint | Address:
     """Return what a destination's name means: as ``find``, or of an IP address its owner, else the address itself.
 
+    To a ``source``, its gateway is its own node.
+
     Raises:
-      UsageError: when nothing has the name.
+      UsageError: when nothing has the name, or when it is an address that no other machine can have.
     """
-    address = _address(ref)
+    address = literal(ref)
     if address is None:
         return find(cluster, ref, namespace)
-    return cluster.by_address.get(address, address)
+    owner = cluster.by_address.get(address) or (own_gateway(cluster, source, address) if source else None)
+    if owner is None and (why := no_machines(address)):
+        raise UsageError(why)
+    return owner or address
 
 
-def _address(text: str) -> Address | None:
+def literal(text: str) -> Address | None:
+    """Return the IP address that a text is, in brackets or not, None where it is none."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
-        return ip_address(text)
+        return ip_address(bare)
     except ValueError:
         return None
 
@@ -48,6 +58,8 @@ def _address(text: str) -> Address | None:
 def _missing(cluster: Cluster, ref: str) -> str:
     if ref in cluster.finished:
         return f"pod {ref} has finished: it has no address and takes no part"
+    if ref in cluster.finished_workloads:
+        return f"all pods of {ref} have finished: they have no address and take no part"
     kind, _, name = ref.partition(":")
     what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
     known = [*cluster.by_ref, *cluster.by_workload]

@@ -71,7 +71,8 @@ def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> C
             return None
         before[draft.ref] = pods.pop(index)
     over_now = {*cluster.finished} - {*over}
-    if any(_index(pods, d.meta.namespace, d.meta.name) is not None or d.ref in over_now for d in drafts):
+    named = [*finished, *(draft.ref for draft in drafts)]
+    if any(_index(pods, *ref.split("/")) is not None or ref in over_now for ref in named):
         return None
     added = _settle(cluster, topology, nodes, drafts, before, pods)
     if added is None:
@@ -95,7 +96,7 @@ def _settle(
     attached, unattached = attach(topology, list(drafts))
     if unplaced or unattached:
         return None
-    own = [(draft, attached[draft.ref]) for draft in drafts if draft.ref in attached]
+    own = [(draft, network) for draft in drafts if (network := attached.get(draft.ref)) is not None]
     taken = {
         (network, family): {int(a) for p in others if p.network == network for a in p.addresses if a.version == family}
         for network in {network.name for _, network in own}

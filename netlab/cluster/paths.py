@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netlab.cluster.nobody import nobody
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
 from netlab.objects.types import Address
 
@@ -96,7 +97,7 @@ def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Pat
     if address_of(source, address.version) is None:
         return Path(False, f"{source.ref} has no IPv{address.version} address")
     enforced = isinstance(source, Pod) and source.selectable and _enforces(cluster, source)
-    return Path(False, f"no machine of the lab has {address}", egress_enforced=enforced)
+    return Path(False, nobody(cluster, address), egress_enforced=enforced)
 
 
 def node_of(endpoint: Endpoint) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.types import Placement
+from netlab.cluster.types import Cluster, Placement
 from netlab.errors import Problem
+from netlab.objects.types import Workload
 
 
 def place(
@@ -58,6 +59,20 @@ def place(
             message = f"no node has the labels {_pairs(pod.spec.node_selector)}"
             problems.append(pod.problem(f"{pod.spec_path}.nodeSelector", message))
     return placed, problems
+
+
+def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
+    """Return a warning for every DaemonSet that has no pods because no node has the labels that it selects."""
+    found: list[Problem] = []
+    for one in workloads:
+        selector = one.template.node_selector
+        if one.replicas is not None or one.meta.key in cluster.by_workload:
+            continue
+        if not any(all(node.labels.get(k) == v for k, v in selector.items()) for node in cluster.nodes):
+            path, name = f"{one.template_path}.spec.nodeSelector", f"{one.kind} {one.meta.key}"
+            message = f"no node has the labels {_pairs(selector)}: it has no pods"
+            found.append(Problem(one.source.file, one.source.line(path), path, name, message, "warning"))
+    return found
 
 
 def _misfit(pod: PodDraft, nodes: Mapping[str, NodeDraft]) -> Problem | None:

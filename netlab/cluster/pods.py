@@ -44,8 +44,8 @@ class PodDraft:
         return Problem(self.source.file, self.source.line(path), path, self.object, message)
 
 
-def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDraft], list[str], list[Problem]]:
-    """Return every pod that runs, the references of those that have finished, and what is wrong with their names.
+def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDraft], dict[str, str], list[Problem]]:
+    """Return every pod that runs, the workload of each that has finished by its reference, and wrong names.
 
     What a cluster exported holds a Deployment, its ReplicaSet and their Pods: the pods are counted once, as exported.
     A workload makes pods only where neither a workload that made it nor a pod that it made is among the objects.
@@ -69,7 +69,8 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
             finished[draft.ref] = draft
         else:
             drafts[draft.ref] = _relabel(draft, objects.pod_labels.get(draft.ref, {}))
-    return sorted(drafts.values(), key=lambda d: d.order), sorted(finished), problems
+    over = {ref: finished[ref].workload for ref in sorted(finished)}
+    return sorted(drafts.values(), key=lambda d: d.order), over, problems
 
 
 class _Owners:

@@ -55,20 +55,23 @@ def behind(cluster: Cluster, node: str, address: Address | None, protocol: str, 
 
 
 def unpublishable(
-    drafts: Sequence[PodDraft], node_of: Mapping[str, str], attached: Mapping[str, TopologyNetwork]
+    drafts: Sequence[PodDraft], node_of: Mapping[str, str], attached: Mapping[str, TopologyNetwork | None]
 ) -> list[Problem]:
-    """Return what is wrong with the ports that pods publish: two pods on one, or a pod that its node cannot reach."""
+    """Return what is wrong with the ports that pods publish: two pods on one, or a pod that its node cannot reach.
+
+    Of pods whose node or network is not known, only what does not depend on it is said.
+    """
     problems: list[Problem] = []
     owners: dict[tuple[str, str, int], list[tuple[Address | None, str]]] = {}
     for draft in drafts:
-        if draft.spec.host_network or draft.ref not in node_of:
+        if draft.spec.host_network:
             continue
         for port in draft.spec.ports:
             if not port.host_port:
                 continue
             path = f"{port.path}.hostPort"
             network = attached.get(draft.ref)
-            if network is None or network.mode == "macvlan":
+            if draft.ref in attached and (network is None or network.mode == "macvlan"):
                 where = f"on macvlan network {network.name!r}" if network else "without a network"
                 problems.append(draft.problem(path, f"a node cannot publish a port of a pod {where}"))
                 continue
@@ -77,7 +80,9 @@ def unpublishable(
             except ValueError:
                 problems.append(draft.problem(f"{port.path}.hostIP", f"{port.host_ip!r} is no IP address"))
                 continue
-            node = node_of[draft.ref]
+            node = node_of.get(draft.ref)
+            if node is None:
+                continue
             taken = owners.setdefault((node, port.protocol, port.host_port), [])
             other = next((ref for ip, ref in taken if ip is None or own is None or ip == own), None)
             if other is not None:

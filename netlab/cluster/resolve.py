@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from netlab.cluster.addresses import node_prefixes, pod_addresses
@@ -13,6 +13,8 @@ from netlab.cluster.published import unpublishable
 from netlab.cluster.types import Attachment, Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.examine import Doubt, Input
+from netlab.objects.topology import LOOPBACK_ONLY
 from netlab.objects.types import Address, NetworkPolicy, Objects, Service, Topology, TopologyNetwork
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
@@ -29,52 +31,89 @@ def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cl
       InputError: with every problem at once, when the objects do not fit together: nodes, networks or addresses that
         are not there, do not suffice or clash.
     """
+    cluster, problems = outline(objects, keep)
+    if problems:
+        raise InputError(problems)
+    return cluster
+
+
+def settle(found: Input) -> Cluster:
+    """Return the cluster that the objects of an input describe.
+
+    Raises:
+      InputError: with every problem at once, those that were found before included.
+    """
+    cluster, problems = outline(found.objects, doubts=found.doubts)
+    if found.wrong or problems:
+        raise InputError(found.problems_and(problems))
+    return cluster
+
+
+def outline(
+    objects: Objects, keep: Mapping[str, Placement] | None = None, doubts: Collection[Doubt] = ()
+) -> tuple[Cluster, list[Problem]]:
+    """Return the cluster that the objects describe, and what in them does not fit together.
+
+    Where anything does not fit, the cluster is good for the names in it only. ``doubts`` says what is not known:
+    nothing is said about that, and about what depends on it.
+    """
     keep = keep or {}
     topology = objects.topology or Topology()
     nodes = node_drafts(topology, objects.nodes)
-    underlay, problems = underlay_addresses(topology, nodes)
+    underlay, of_nodes = underlay_addresses(topology, nodes)
     prefixes, more = node_prefixes(topology, nodes)
-    problems += more
-    drafts, finished, more = pod_drafts(objects, nodes)
-    problems += more
-    node_of, more = place(drafts, nodes, keep)
-    problems += more
-    attached, more = attach(topology, drafts)
-    problems += more
+    of_nodes += more
+    drafts, finished, unnamed = pod_drafts(objects, nodes)
+    placed, unplaced = place(drafts, nodes, keep)
+    attached, unattached = attach(topology, drafts)
+    wired = not {"nodes", "networks", "addresses"} & {*doubts}
+    problems = [*(of_nodes if wired else ()), *unnamed]
+    problems += unplaced if "nodes" not in doubts else []
+    problems += unattached if "networks" not in doubts else []
 
-    problems += unpublishable(drafts, node_of, attached)
-    own = [(d, network) for d in drafts if d.ref in node_of and (network := attached.get(d.ref)) is not None]
-    pod_ips, more = pod_addresses(topology, own, node_of, prefixes, keep)
-    problems += more
-    if problems:
-        # The pods of one template share its problems: each is told once.
-        raise InputError(tuple(dict.fromkeys(problems)))
-
-    return Cluster(
+    node_of = placed
+    if "nodes" in doubts or ("places" in doubts and len(nodes) > 1):
+        node_of = {d.ref: d.spec.node_name for d in drafts if d.spec.node_name}
+    if "networks" not in doubts:
+        problems += unpublishable(drafts, node_of, attached)
+    own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
+    pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep)
+    problems += more if wired and "places" not in doubts else []
+    cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
         nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
         hosts=tuple(sorted((Host(h.name, h.addresses) for h in topology.hosts), key=_by_name)),
         namespaces=namespaces(objects),
-        pods=tuple(sorted((made(d, node_of[d.ref], attached, pod_ips, underlay) for d in drafts), key=by_key)),
+        pods=tuple(
+            sorted((made(d, placed.get(d.ref, nodes[0].name), attached, pod_ips, underlay) for d in drafts), key=by_key)
+        ),
         policies=by_namespace(objects.policies),
         services=by_namespace(objects.services),
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
+        finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
     )
+    # The pods of one template share its problems: each is told once.
+    return cluster, list(dict.fromkeys(problems))
 
 
-def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork], list[Problem]]:
-    """Return the network of every pod that is on one, by the pod's reference."""
+def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork | None], list[Problem]]:
+    """Return the network of every pod by its reference, None for a pod on none; those of an unknown one are left out.
+
+    Pods in their node's namespace are left out too.
+    """
     networks = {network.name: network for network in topology.networks}
-    attached: dict[str, TopologyNetwork] = {}
+    attached: dict[str, TopologyNetwork | None] = {}
     problems: list[Problem] = []
     for draft in drafts:
         name = draft.meta.annotations.get(NETWORK_ANNOTATION, topology.networks[0].name)
-        if draft.spec.host_network or name == "none":
+        if draft.spec.host_network:
             continue
-        if name in networks:
+        if name == LOOPBACK_ONLY:
+            attached[draft.ref] = None
+        elif name in networks:
             attached[draft.ref] = networks[name]
         else:
             path = f"{draft.meta_path}.annotations.{NETWORK_ANNOTATION}"
@@ -85,7 +124,7 @@ def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, Topolo
 def made(
     draft: PodDraft,
     node: str,
-    attached: Mapping[str, TopologyNetwork],
+    attached: Mapping[str, TopologyNetwork | None],
     pod_ips: Mapping[str, tuple[Address, ...]],
     underlay: Mapping[str, tuple[Address, ...]],
 ) -> Pod:

@@ -126,6 +126,7 @@ class Cluster:
     services: tuple[Service, ...] = ()
     underlay_cidrs: tuple[Prefix, ...] = ()
     finished: tuple[str, ...] = ()
+    finished_workloads: tuple[str, ...] = ()
     policy: TopologyPolicy = field(default_factory=TopologyPolicy)
 
     @cached_property

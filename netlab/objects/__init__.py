@@ -2,15 +2,19 @@
 
 from netlab.objects.changes import apply, delete, relabel
 from netlab.objects.documents import from_record, read, to_record
+from netlab.objects.examine import Input, examine, examine_documents
 from netlab.objects.load import decode, load
 from netlab.objects.types import Document, Objects
 
 __all__ = [
     "Document",
+    "Input",
     "Objects",
     "apply",
     "decode",
     "delete",
+    "examine",
+    "examine_documents",
     "from_record",
     "load",
     "read",

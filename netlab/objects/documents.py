@@ -206,11 +206,9 @@ def read(paths: Sequence[str], stdin: IO[Any] | None = None) -> tuple[list[Docum
     found: list[Document] = []
     problems: list[Problem] = []
     for path in paths:
-        files = [path]
-        if path != "-" and os.path.isdir(path):
-            files = _files(path)
-            if not files:
-                problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
+        files = _files(path)
+        if not files:
+            problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
         for file in files:
             documents, more = _read_file(file, stdin)
             found += documents
@@ -218,10 +216,19 @@ def read(paths: Sequence[str], stdin: IO[Any] | None = None) -> tuple[list[Docum
     return found, problems
 
 
-def _files(directory: str) -> list[str]:
+def listed(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the names under which problems name what ``read`` reads, in that order."""
+    for path in paths:
+        yield from (STDIN if file == "-" else file for file in _files(path) or [path])
+
+
+def _files(path: str) -> list[str]:
+    """Return the files that a path means: those in it, where it is a directory."""
+    if path == "-" or not os.path.isdir(path):
+        return [path]
     found = [
         os.path.normpath(os.path.join(parent, name))
-        for parent, _, names in os.walk(directory)
+        for parent, _, names in os.walk(path)
         for name in names
         if name.endswith(SUFFIXES)
     ]

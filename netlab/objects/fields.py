@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from netlab.errors import Problem
 from netlab.objects.types import Document, Source
@@ -188,7 +188,9 @@ def _mistyped(value: object, what: str) -> str:
     return f"must be {what}{hint}"
 
 
-def duplicates(report: Report, document: Document) -> None:
-    """Report every field that is written twice (kinds with strict decoding)."""
+def duplicates(report: Report, document: Document, *, strict: bool) -> None:
+    """Report every field that is written twice: an error of kinds with strict decoding, a warning of others."""
+    message = "duplicate field" if strict else "duplicate field: the last one counts"
     for path, line in document.duplicates:
-        report.problems.append(Problem(document.source.file, line, path, report.object, "duplicate field"))
+        severity: Literal["error", "warning"] = "error" if strict else "warning"
+        report.problems.append(Problem(document.source.file, line, printable(path), report.object, message, severity))

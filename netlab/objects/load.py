@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from netlab.errors import InputError, Problem, UsageError
+from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.objects import changes, core, networkpolicy, pods
-from netlab.objects.documents import read
+from netlab.objects.documents import listed, read
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.meta import Key, key_of, open_document
 from netlab.objects.scenario import scenario
@@ -59,7 +60,7 @@ def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = 
     """
     documents, unread = read(paths, stdin)
     objects, problems = decode(documents, strict=strict)
-    problems = _in_order([*unread, *problems])
+    problems = in_order((*unread, *problems), tuple(listed(paths)))
     if _errors(problems):
         raise InputError(problems)
     return objects, problems
@@ -88,7 +89,7 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
         if wrong:
             problems += wrong
         if isinstance(one, Scenario):
-            problems += _rehearse(one, str(key), strict, whole=not _errors(wrong))
+            problems += _rehearse(one, str(key), strict)
         if key in found or isinstance(one, (Topology, Scenario)):
             problems += _place(found, key, one)
         else:
@@ -197,31 +198,34 @@ def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> tuple[Na
     return tuple(found.values())
 
 
-def _rehearse(found: Scenario, name: str, strict: bool, *, whole: bool) -> list[Problem]:
+# What is wrong in an object may hide its name, how many pods it has, or on which nodes.
+_HIDES_NAMES = re.compile(r"(kind|apiVersion|metadata(\.name(space)?)?|spec(\.(replicas|parallelism|nodes.*))?)?")
+
+
+def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
     """Check everything that a scenario will load, and that what its steps name is there when they name it.
 
-    Whether something is there can be told only where nothing that is loaded was wrong; ``whole`` says that all of it
-    could be read.
+    Whether something is there can be told only where the names of all that is loaded could be read.
     """
     documents = list(found.resources)
     problems = decode(documents, strict=strict)[1]
-    whole = whole and not _errors(problems)
-    for step in found.steps:
+    named = not _hide_names(problems)
+    for index, step in enumerate(found.steps):
         wrong = decode(step.apply, strict=strict)[1]
         problems += wrong
         documents = changes.apply(documents, step.apply)
-        whole = whole and not _errors(wrong)
-        if not whole:
+        named = named and found.read_until(index) and not _hide_names(wrong)
+        if not named:
             continue
         topologies = [d for d in documents if d.kind == "Topology"]
         if len(topologies) > 1:
             problems += decode(topologies)[1]
-        for change in step.label:
+        for change in found.sound(step.label):
             try:
                 documents = changes.relabel(documents, change)
             except UsageError as error:
                 problems.append(_missing(found, name, change.path, error))
-        for ref in step.delete:
+        for ref in found.sound(step.delete):
             try:
                 documents = changes.delete(documents, [ref])
             except UsageError as error:
@@ -233,12 +237,11 @@ def _missing(found: Scenario, name: str, path: str, error: UsageError) -> Proble
     return Problem(found.source.file, found.source.line(path), path, name, str(error))
 
 
+def _hide_names(problems: Iterable[Problem]) -> bool:
+    return any(
+        p.severity == "error" and (p.object.startswith("Node ") or _HIDES_NAMES.fullmatch(p.path)) for p in problems
+    )
+
+
 def _errors(problems: Iterable[Problem]) -> bool:
     return any(p.severity == "error" for p in problems)
-
-
-def _in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems once each, those of one file together and by line."""
-    once = list(dict.fromkeys(problems))
-    files = list(dict.fromkeys(p.file for p in once))
-    return sorted(once, key=lambda p: (files.index(p.file), p.line))

@@ -51,10 +51,9 @@ def _key_of(document: Document) -> Key:
 
 
 def open_document(document: Document, *, strict: bool = False) -> Fields:
-    """Return the cursor at an object's root; a strict kind's duplicate fields are reported at once."""
+    """Return the cursor at an object's root; duplicate fields are reported at once, a strict kind's as errors."""
     report = Report(document.source, str(key_of(document)), [])
-    if strict:
-        duplicates(report, document)
+    duplicates(report, document, strict=strict)
     return Fields(report, document.data)
 
 

@@ -34,8 +34,9 @@ def scenario(document: Document) -> tuple[Scenario, list[Problem]]:
     if not spec.data.get("steps"):
         spec.error("steps", required("a scenario has at least one step"))
     steps = tuple(_step(item, index, document) for index, item in enumerate(spec.mappings("steps")))
-    found = Scenario(meta, spec.string("description"), tuple(resources), steps, document.source)
-    return found, root.report.problems
+    problems = root.report.problems
+    wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
+    return Scenario(meta, spec.string("description"), tuple(resources), steps, document.source, wrong), problems
 
 
 def _read(root: Fields, document: Document, path: str, name: str) -> list[Document]:

@@ -31,6 +31,8 @@ _DEFAULT = Topology()
 _MODES: tuple[Mode, ...] = get_args(Mode)
 # A lab's name begins the name of each of its network namespaces, a node's or pod's ends it; 255 bytes hold both.
 LAB_NAME_MAX = 32
+LOOPBACK_ONLY = "none"
+"""The value of a pod's network annotation that names no network: the pod has a loopback interface only."""
 _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("127.0.0.0/8"),
     IPv4Network("224.0.0.0/3"),
@@ -103,6 +105,8 @@ def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
     fields.only("name", "mode", "podCIDRs")
     default = _DEFAULT.networks[0]
     name = _label_name(fields, "" if index else default.name)
+    if name == LOOPBACK_ONLY:
+        fields.error("name", invalid(name, "may not be the name of a network: for a pod it means loopback only"))
     cidrs = _cidrs(fields, "podCIDRs")
     if not fields.data.get("podCIDRs"):
         if index:

@@ -6,10 +6,11 @@ API in snake case. Only the fields that netlab reads are here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from netlab.objects.selectors import LabelSelector
 
@@ -378,15 +379,36 @@ class Step:
     path: str = ""
 
 
+_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation)
+_OF_NO_OBJECT = re.compile(r"(metadata|spec\.description)\b")
+_OF_A_STEP = re.compile(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What ``netlab test`` runs; ``resources`` are the documents of the files that it names, read already."""
+    """What ``netlab test`` runs; ``resources`` are the documents of the files that it names, read already.
+
+    ``wrong`` are the paths of its fields that are not right, "" for what was wrong with a file that it names.
+    """
 
     meta: Meta
     description: str = ""
     resources: tuple[Document, ...] = ()
     steps: tuple[Step, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
+    wrong: tuple[str, ...] = ()
+
+    def sound(self, items: Iterable[_Item]) -> tuple[_Item, ...]:
+        """Return the items of a step that nothing is wrong with."""
+        return tuple(item for item in items if not any(path.startswith(item.path) for path in self.wrong))
+
+    def read_until(self, index: int) -> bool:
+        """Say whether everything was read that the lab consists of after a step, by its number."""
+        for path in self.wrong:
+            step = _OF_A_STEP.match(path)
+            if not (_OF_NO_OBJECT.match(path) or (step and (step["item"] or int(step["step"]) > index))):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

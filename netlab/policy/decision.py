@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
-from netlab.cluster.types import Pod
-from netlab.objects.types import Direction, NetworkPolicy, Rule
+from netlab.cluster.types import Endpoint, Pod
+from netlab.objects.types import Address, Direction, NetworkPolicy, Rule
 
 Verdict = Literal["allow", "deny"]
 
@@ -56,19 +56,52 @@ class Side(NamedTuple):
         return "allow" if self.allowing or not self.isolating else "deny"
 
 
+class View(NamedTuple):
+    """What one side sees of a flow: the other end, that end's address, and what is asked of whom."""
+
+    other: Endpoint | None
+    address: Address | None
+    flow: Flow
+
+
 class Decision(NamedTuple):
-    """The expected verdict of one flow. A side is None where the wiring passes no point that enforces its policies."""
+    """The expected verdict of one flow. A side is None where the wiring passes no point that enforces its policies.
+
+    ``translated`` is what egress and ingress see of a flow to a published port, where addresses and ports change.
+    """
 
     flow: Flow
     verdict: Verdict
     path: Path
     egress: Side | None = None
     ingress: Side | None = None
+    translated: tuple[View | None, View | None] = (None, None)
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """The sides that have a say, the source's first."""
         return tuple(side for side in (self.egress, self.ingress) if side is not None)
+
+    def view(self, side: Side) -> View:
+        """Return what a side sees of the flow."""
+        egress = side.direction == "egress"
+        translated = self.translated[0 if egress else 1]
+        if translated is not None:
+            return translated
+        if egress:
+            return View(self.flow.destination, self.flow.address, self.flow)
+        return View(self.flow.source, self.path.seen_as, self.flow)
+
+    def asked(self, side: Side) -> str:
+        """Return whom and what a rule of a side would have to match, in words: ``shop/web on 80/TCP``."""
+        view = self.view(side)
+        if side.direction == "egress":
+            other = view.flow.target
+        else:
+            own = view.address in self.flow.source.addresses
+            other = self.flow.source.ref if own else f"{self.flow.source.ref}, which comes as {view.address},"
+        published = f", published as {service(self.flow)}" if view.flow.port != self.flow.port else ""
+        return f"{other} on {service(view.flow)}{published}"
 
     @property
     def reason(self) -> str:
@@ -77,7 +110,7 @@ class Decision(NamedTuple):
             return self.path.reason
         denying = [side for side in self.sides if side.verdict == "deny"]
         if denying:
-            return "; ".join(_denied(side, self.flow) for side in denying)
+            return "; ".join(_denied(side, self.asked(side)) for side in denying)
         matches = [str(side.allowing[0]) for side in self.sides if side.allowing]
         if matches:
             return f"allowed by {' and '.join(matches)}"
@@ -101,10 +134,6 @@ def service(flow: Flow) -> str:
     return flow.protocol if flow.port is None else f"{flow.port}/{flow.protocol}"
 
 
-def _denied(side: Side, flow: Flow) -> str:
-    other = flow.target if side.direction == "egress" else flow.source.ref
+def _denied(side: Side, asked: str) -> str:
     verb = "isolates" if len(side.isolating) == 1 else "isolate"
-    return (
-        f"{side.direction} of {side.subject.ref}: {named(*side.isolating)} {verb} it"
-        f" and no rule allows {other} on {service(flow)}"
-    )
+    return f"{side.direction} of {side.subject.ref}: {named(*side.isolating)} {verb} it and no rule allows {asked}"

@@ -21,7 +21,7 @@ from netlab.cluster.paths import Path, path, path_to_address, path_to_published
 from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.objects.types import Address, Direction, NetworkPolicy
-from netlab.policy.decision import Decision, Match, Miss, Side
+from netlab.policy.decision import Decision, Match, Miss, Side, View
 from netlab.policy.mismatch import peers_mismatch, ports_mismatch
 
 _T = TypeVar("_T")
@@ -35,13 +35,15 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
     Raises:
       ValueError: if the flow has neither a destination nor an address.
     """
-    way, egress, ingress = _sides(cluster, flow, _side)
+    published = publisher(cluster, flow)
+    way, egress, ingress = _sides(cluster, flow, published, _side)
     allowed = (
         way.connected
         and (egress is None or egress.verdict == "allow")
         and (ingress is None or ingress.verdict == "allow")
     )
-    return Decision(flow, "allow" if allowed else "deny", way, egress, ingress)
+    decision = Decision(flow, "allow" if allowed else "deny", way, egress, ingress)
+    return decision if published is None else decision._replace(translated=_sides(cluster, flow, published, _view)[1:])
 
 
 def misses(cluster: Cluster, flow: Flow) -> dict[Direction, tuple[Miss, ...]]:
@@ -49,22 +51,29 @@ def misses(cluster: Cluster, flow: Flow) -> dict[Direction, tuple[Miss, ...]]:
 
     It is asked for explanations only: in a cluster of any size, verdicts need a fraction of these words.
     """
-    _, egress, ingress = _sides(cluster, flow, _misses)
+    _, egress, ingress = _sides(cluster, flow, publisher(cluster, flow), _misses)
     return {"egress": egress or (), "ingress": ingress or ()}
 
 
-def _sides(cluster: Cluster, flow: Flow, judge: _Judge[_T]) -> tuple[Path, _T | None, _T | None]:
+def _sides(
+    cluster: Cluster, flow: Flow, published: Published | None, judge: _Judge[_T]
+) -> tuple[Path, _T | None, _T | None]:
     """Return the way of a flow, and what a judge says of its egress and of its ingress, where those have a say."""
-    published = publisher(cluster, flow)
     if published is not None:
         return _sides_of_published(cluster, flow, published.pod, published.port.port, judge)
     way = way_of(cluster, flow)
     egress = ingress = None
     if way.egress_enforced and isinstance(flow.source, Pod) and flow.address is not None:
-        egress = judge(cluster, "egress", flow.source, flow.destination, flow.address, flow)
+        egress = judge(cluster, "egress", flow.source, _far_end(flow), flow.address, flow)
     if way.ingress_enforced and isinstance(flow.destination, Pod) and way.seen_as is not None:
         ingress = judge(cluster, "ingress", flow.destination, flow.source, way.seen_as, flow)
     return way, egress, ingress
+
+
+def _far_end(flow: Flow) -> Endpoint | None:
+    """Return what the egress side sees a flow go to: a node by its underlay addresses only, not by a gateway's."""
+    end = flow.destination
+    return None if isinstance(end, Node) and flow.address not in end.addresses else end
 
 
 def way_of(cluster: Cluster, flow: Flow) -> Path:
@@ -161,6 +170,12 @@ def _side(
         if not peers_mismatch(cluster, match.policy, match.rule, other, address)
     ]
     return alone._replace(allowing=tuple(allowing)) if allowing else alone
+
+
+def _view(
+    cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+) -> View:
+    return View(other, address, flow)
 
 
 def _matching_ports(cluster: Cluster, alone: Side, flow: Flow) -> Sequence[Match]:

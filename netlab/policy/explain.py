@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.types import Address
 from netlab.policy.decision import Decision, Miss, Side, named, service, where
 from netlab.policy.evaluate import evaluate, misses
 
@@ -50,15 +51,13 @@ def explain(cluster: Cluster, flow: Flow) -> Explanation:
 def _headline(decision: Decision) -> Section:
     flow = decision.flow
     title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {decision.verdict}"
-    destination = "no machine of the lab" if flow.destination is None else _end(flow.destination, flow.family)
-    return Section(
-        title, (f"from  {_end(flow.source, flow.family)}", f"to    {destination}", f"why   {decision.reason}")
-    )
+    own = address_of(flow.source, flow.family)
+    destination = "no machine of the lab" if flow.destination is None else _end(flow, flow.destination, flow.address)
+    return Section(title, (f"from  {_end(flow, flow.source, own)}", f"to    {destination}", f"why   {decision.reason}"))
 
 
-def _end(endpoint: Endpoint, family: int) -> str:
-    address = address_of(endpoint, family)
-    text = f"{endpoint.ref}, {address or f'no IPv{family} address'}"
+def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:
+    text = f"{endpoint.ref}, {address or f'no IPv{flow.family} address'}"
     if not isinstance(endpoint, Pod):
         return text
     labels = ",".join(f"{key}={value}" for key, value in sorted(endpoint.labels.items())) or "none"
@@ -93,19 +92,16 @@ def _otherwise(decision: Decision) -> Section:
     if not decision.sides:
         why = decision.path.exempt or "neither end is a pod that a policy could select"
         return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
-    lines = [line for side in decision.sides for line in _to_deny(side, decision.flow)]
+    lines = [line for side in decision.sides for line in _to_deny(side, decision)]
     return Section("To be denied, either of" if len(lines) == 2 else "To be denied", tuple(lines))
 
 
 def _to_allow(side: Side, decision: Decision) -> list[str]:
-    flow = decision.flow
-    egress = side.direction == "egress"
-    other = flow.destination if egress else flow.source
-    address = flow.address if egress else decision.path.seen_as
+    other, address, flow = decision.view(side)
     ports = "with no ports listed" if flow.port is None else f"ports: {flow.port}/{flow.protocol}"
     return [
         f"a rule under spec.{side.direction} of any policy that selects {side.subject.ref}, with",
-        f"  {'to' if egress else 'from'}: {_peer_for(side.subject, other, str(address))}",
+        f"  {'to' if side.direction == 'egress' else 'from'}: {_peer_for(side.subject, other, str(address))}",
         f"  {ports}",
         f"or none of what isolates it: {named(*side.isolating)}",
     ]
@@ -122,13 +118,12 @@ def _peer_for(subject: Pod, other: Endpoint | None, address: str) -> str:
     return f"namespaceSelector {NAMESPACE_LABEL}={other.namespace} and, in the same item, {pods}"
 
 
-def _to_deny(side: Side, flow: Flow) -> list[str]:
+def _to_deny(side: Side, decision: Decision) -> list[str]:
     if side.allowing:
         rules = " and ".join(str(match) for match in side.allowing)
         return [f"{side.direction} of {side.subject.ref}: without {rules}"]
     kind = side.direction.capitalize()
-    other = flow.target if side.direction == "egress" else flow.source.ref
     return [
         f"{side.direction} of {side.subject.ref}: a policy in namespace {side.subject.namespace} that selects it, has"
-        f" {kind} in policyTypes and no rule for {other} on {service(flow)}"
+        f" {kind} in policyTypes and no rule for {decision.asked(side)}"
     ]

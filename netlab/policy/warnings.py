@@ -1,4 +1,7 @@
-"""What is legal but surely not meant: policies, rules and peers that do nothing, or more than they seem to."""
+"""What is legal but surely not meant: policies, rules and peers that do nothing, or more than they seem to.
+
+What one policy says of itself alone (rules of a direction that it does not isolate) is told where it is read.
+"""
 
 from __future__ import annotations
 
@@ -117,12 +120,6 @@ def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> list[P
     return [pod for pod in (*selected, *inside) if pod.selectable]
 
 
-def _rules_without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    for direction, rules in (("ingress", policy.ingress), ("egress", policy.egress)):
-        if rules and direction not in policy.policy_types:
-            yield _warning(policy, f"spec.{direction}", f"has no effect: policyTypes has no {direction.capitalize()}")
-
-
 def _cuts_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn once for each pod that cannot ask DNS, at the first policy that isolates it for egress."""
     cut: dict[tuple[str, ...], list[Pod]] = {}
@@ -195,7 +192,6 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _selects_nothing,
     _peers_that_match_nothing,
     _names_that_nobody_has,
-    _rules_without_effect,
     _cuts_dns,
     _shadowed,
     _unenforced,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.nobody import gateway_words, nobody
 from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.dataplane import names
@@ -99,8 +100,12 @@ class Desk:
         endpoint = flow.destination
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
+            if endpoint is None:
+                # Somebody has a gateway's address, so without a packet nothing is known of it.
+                verdict: Verdict = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
+                return Settled(verdict, nobody(self._cluster, flow.address))
         if endpoint is None:
-            return Settled("deny", f"no machine of the lab has {flow.address}")
+            raise ValueError("a flow needs a destination or an address")
         destination = self.end(endpoint, flow.family, flow.address)
         if isinstance(destination, Settled):
             return destination

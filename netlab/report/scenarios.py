@@ -77,4 +77,5 @@ def summary_line(results: Sequence[ScenarioResult]) -> str:
     """Return the last line of a run: ``13 scenarios: 12 passed, 1 failed, 0 errors``."""
     count = _summary(results)
     of = f"{count['scenarios']} scenario{'' if count['scenarios'] == 1 else 's'}"
-    return f"{of}: {count['passed']} passed, {count['failed']} failed, {count['errors']} errors"
+    errors = f"{count['errors']} error{'' if count['errors'] == 1 else 's'}"
+    return f"{of}: {count['passed']} passed, {count['failed']} failed, {errors}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netlab.cluster.find import find, find_destination
+from netlab.cluster.find import find, find_destination, literal
 from netlab.cluster.flows import Flow, ports_of
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.errors import UsageError
@@ -25,15 +25,10 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
       UsageError: when a name does not exist or the expectation is about no pair at all.
     """
     sources = _matching(cluster, expectation.source)
-    destinations: Sequence[Endpoint | Address] = (
-        _matching(cluster, expectation.destination)
-        if _is_glob(expectation.destination)
-        else [find_destination(cluster, expectation.destination)]
-    )
     named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
     flows: list[Flow] = []
     for source in sources:
-        for destination in destinations:
+        for destination in _meant(cluster, expectation.destination, source):
             if named or not _left_out(source, destination):
                 flows += _of_pair(cluster, source, destination, expectation, any_protocol)
     if not flows:
@@ -43,12 +38,27 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
     return flows
 
 
+def unknown_names(cluster: Cluster, expectation: Expectation) -> Iterator[tuple[str, str, str]]:
+    """Yield the names of an expectation that mean nothing: its field (``from``, ``to``), the name and what is wrong."""
+    source, destination = expectation.source, expectation.destination
+    for field, name, look in (("from", source, _matching), ("to", destination, _meant)):
+        try:
+            look(cluster, name)
+        except UsageError as error:
+            yield field, name, str(error)
+
+
+def _meant(cluster: Cluster, name: str, source: Endpoint | None = None) -> Sequence[Endpoint | Address]:
+    """Return what a destination means to a source: as ``_matching``, or an address."""
+    return _matching(cluster, name) if _is_glob(name) else [find_destination(cluster, name, source=source)]
+
+
 def _left_out(source: Endpoint, destination: Endpoint | Address) -> bool:
     return source is destination or (isinstance(source, Host) and isinstance(destination, Host))
 
 
 def _is_glob(pattern: str) -> bool:
-    return not _GLOB.isdisjoint(pattern)
+    return not _GLOB.isdisjoint(pattern) and literal(pattern) is None
 
 
 def _matching(cluster: Cluster, pattern: str) -> list[Endpoint]:
@@ -78,9 +88,10 @@ def _of_pair(
             return []
         protocol, port = (asked.protocol, asked.port or 80) if asked.protocol != "ICMP" else ("ICMP", None)
         return [Flow(source, None, family, protocol, port, destination)]
+    address = literal(asked.destination)
     return [
-        Flow(source, destination, family, protocol, port, address_of(destination, family))
-        for family in cluster.families
+        Flow(source, destination, family, protocol, port, address or address_of(destination, family))
+        for family in (cluster.families if address is None else (address.version,))
         if asked.family in (None, family) and _has(source, family) and _has(destination, family)
         for protocol, port in _services(destination, asked, any_protocol)
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netlab.cluster import Cluster, Placement, resolve
-from netlab.errors import InputError, NetlabError, Problem, UsageError
-from netlab.objects import Document, Objects, apply, decode, delete, relabel
+from netlab.cluster import Cluster, Placement, outline
+from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
+from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
+from netlab.objects.examine import EVERYTHING, Doubt
 from netlab.objects.types import Expectation, Scenario, Step
-from netlab.scenario.pairs import flows_of
+from netlab.scenario.pairs import flows_of, unknown_names
 
 
 def rehearse(scenario: Scenario) -> Objects:
@@ -18,24 +19,66 @@ def rehearse(scenario: Scenario) -> Objects:
       InputError: with every problem: objects that do not fit together after a step, steps that change what is not
         there, expectations that name what does not exist or that are about no pair.
     """
-    objects, problems = decode(scenario.resources)
-    _refuse(problems)
-    found: list[Problem] = []
-    documents: Sequence[Document] = scenario.resources
-    cluster = resolve(objects)
-    for step in scenario.steps:
-        try:
-            for edited in _edits(documents, step):
-                documents, cluster = edited, _resolve(edited, cluster)
-        except InputError as error:
-            # What later steps would say of a cluster that is not there is of no use.
-            raise InputError([*found, *error.problems]) from error
-        except UsageError as error:
-            raise InputError([*found, _problem(scenario, step.path, error)]) from error
-        found += _wrong_expectations(scenario, step, cluster)
+    found = list(_problems(scenario))
     if found:
-        raise InputError(found)
-    return objects
+        raise InputError(in_order(found, (scenario.source.file,)))
+    return examine_documents(scenario.resources).objects
+
+
+def _problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield every error; what cannot be told because of an earlier one is left out."""
+    lab = _Paper(scenario.resources)
+    yield from lab.settle(read=scenario.read_until(-1))
+    for index, step in enumerate(scenario.steps):
+        read = scenario.read_until(index)
+        if step.apply or not read:
+            lab.documents = apply(lab.documents, step.apply)
+            yield from lab.settle(read=read)
+        for change in scenario.sound(step.label):
+            try:
+                lab.documents = relabel(lab.documents, change)
+            except UsageError as error:
+                if "pods" not in lab.doubts:
+                    yield _problem(scenario, change.path, error)
+        if step.label:
+            yield from lab.settle(read=read)
+        for ref in scenario.sound(step.delete):
+            try:
+                lab.documents = delete(lab.documents, [ref])
+            except UsageError as error:
+                if "pods" not in lab.doubts:
+                    yield _problem(scenario, ref.path, error)
+        if step.delete:
+            yield from lab.settle(read=read)
+        yield from _wrong_expectations(scenario, step, lab)
+
+
+class _Paper:
+    """A lab on paper; ``whole`` says that all of it is as it should be, ``doubts`` what is not known of it."""
+
+    cluster: Cluster
+    doubts: frozenset[Doubt] = frozenset()
+    whole = False
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+        self._keep: dict[str, Placement] = {}
+
+    def settle(self, *, read: bool) -> list[Problem]:
+        """Make the cluster anew and return the errors; ``read`` says that all documents are there."""
+        found = examine_documents(self.documents)
+        self.doubts = found.doubts if read else EVERYTHING
+        self.cluster, problems = outline(found.objects, self._keep, self.doubts)
+        self._keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in self.cluster.pods}
+        problems += [problem for problem in found.problems if problem.severity == "error"]
+        self.whole = read and not problems
+        return problems
+
+    def may_have(self, name: str) -> bool:
+        """Say whether what a name means may be there once what is wrong is mended."""
+        if name.startswith("host:"):
+            return "hosts" in self.doubts
+        return "nodes" in self.doubts or ("pods" in self.doubts and not name.startswith("node:"))
 
 
 def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
@@ -43,38 +86,25 @@ def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
     return expectation.port is None and f"{expectation.path}.protocol" not in scenario.source.lines
 
 
-def _edits(documents: Sequence[Document], step: Step) -> Iterator[Sequence[Document]]:
-    """Yield the documents after each change of a step, in the order in which a lab makes them."""
-    if step.apply:
-        documents = apply(documents, step.apply)
-        yield documents
-    if step.label:
-        for change in step.label:
-            documents = relabel(documents, change)
-        yield documents
-    if step.delete:
-        yield delete(documents, step.delete)
-
-
-def _resolve(documents: Sequence[Document], before: Cluster) -> Cluster:
-    objects, problems = decode(documents)
-    _refuse(problems)
-    return resolve(objects, {pod.ref: Placement(pod.node, pod.addresses) for pod in before.pods})
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    if any(problem.severity == "error" for problem in problems):
-        raise InputError(problems)
-
-
-def _wrong_expectations(scenario: Scenario, step: Step, cluster: Cluster) -> Iterator[Problem]:
+def _wrong_expectations(scenario: Scenario, step: Step, lab: _Paper) -> Iterator[Problem]:
     for expectation in step.expect:
-        if expectation.oracle:
+        if expectation.oracle or expectation.path in scenario.wrong:
             continue
-        try:
-            flows_of(cluster, expectation, any_protocol=any_protocol(scenario, expectation))
-        except UsageError as error:
-            yield _problem(scenario, expectation.path, error)
+        unknown = [
+            UsageError(message)
+            for field, name, message in unknown_names(lab.cluster, expectation)
+            if f"{expectation.path}.{field}" not in scenario.wrong and not lab.may_have(name)
+        ]
+        if not unknown and lab.whole and scenario.sound([expectation]):
+            unknown = list(_about_nothing(scenario, expectation, lab.cluster))
+        yield from (_problem(scenario, expectation.path, error) for error in unknown)
+
+
+def _about_nothing(scenario: Scenario, expectation: Expectation, cluster: Cluster) -> Iterator[UsageError]:
+    try:
+        flows_of(cluster, expectation, any_protocol=any_protocol(scenario, expectation))
+    except UsageError as error:
+        yield error
 
 
 def _problem(scenario: Scenario, path: str, error: NetlabError) -> Problem:

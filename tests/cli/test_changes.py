@@ -99,3 +99,18 @@ def test_commands_without_files_are_about_the_running_lab(program: Program, lab:
     assert program("explain", "shop/api", "shop/db", "--lab", lab).stdout.startswith(
         "shop/api-0 -> shop/db-0 5432/TCP, IPv4: deny\n"
     )
+
+
+def test_all_problems_of_what_is_applied_are_told_at_once(program: Program, shared_lab: str) -> None:
+    """What cannot be read, and what would not fit into the lab that runs."""
+    text = (
+        "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}\n---\n"
+        "{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: shop}, spec: {nodeName: node-1}}\n---\n"
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: n}, spec: {podSelectr: {}}}\n"
+    )
+    done = program("apply", "-f", "-", "--lab", shared_lab, text=text)
+
+    assert 2 == done.returncode
+    assert ["<stdin>:1: Pod shop/p", "<stdin>:5: NetworkPolicy default/n"] == [
+        ": ".join(line.split(": ")[:2]) for line in done.stderr.splitlines()
+    ], done.stderr

@@ -97,6 +97,101 @@ def test_all_problems_of_all_files_are_told(netlab: Call, tmp_path: Path) -> Non
     assert "4 errors, 0 warnings\n" == done.stdout
 
 
+BROKEN_POLICY = f"---\n{POLICY}  policyTypes: [Foo]\n"
+PUBLISHED = "spec: {containers: [{ports: [{containerPort: 80, hostPort: 80}]}]}\n"
+OTHER = POD.replace("name: web", "name: other")
+TWO_NODES = f"---\n{TOPOLOGY}  nodes: [{{name: a}}, {{name: b}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (
+            f"{POD}spec: {{nodeName: nowhere}}\n{BROKEN_POLICY}",
+            ["4: Pod shop/web: spec.nodeName", "11: NetworkPolicy shop/p: spec.policyTypes[0]"],
+        ),
+        (
+            f"{POD.replace('labels', 'annotations: {netlab/network: blue}, labels')}{BROKEN_POLICY}",
+            ["3: Pod shop/web: metadata.annotations", "10: NetworkPolicy shop/p"],
+        ),
+        (
+            f"{POD}spec: {{nodeSelector: {{zone: z}}}}\n{BROKEN_POLICY}",
+            ["4: Pod shop/web: spec.nodeSelector", "11: NetworkPolicy shop/p"],
+        ),
+        (
+            f"{POD}{PUBLISHED}---\n{OTHER}{PUBLISHED}{BROKEN_POLICY}",
+            ["4: Pod shop/web: spec.containers[0].ports[0].hostPort", "16: NetworkPolicy shop/p"],
+        ),
+        (
+            f"{POD}spec: {{nodeName: nowhere}}\n{TWO_NODES}  networks: [{{podCIDRs: [10.0.0.0/8, 10.1.0.0/16]}}]\n",
+            ["4: Pod shop/web: spec.nodeName", "11: Topology two: spec.networks[0].podCIDRs[1]"],
+        ),
+        (
+            f"{POD}spec: {{nodeName: nowhere}}\n---\n{OTHER}spec: {{nodeName: 5}}\n",
+            ["4: Pod shop/web: spec.nodeName", "9: Pod shop/other: spec.nodeName"],
+        ),
+        (
+            f"{POD.replace('app: web', 'app: 1')}spec: {{nodeName: nowhere}}\n",
+            ["3: Pod shop/web: metadata.labels.app", "4: Pod shop/web: spec.nodeName"],
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: many\n  template:\n"
+            "    metadata: {annotations: {netlab/network: blue}}\n    spec: {nodeName: nowhere}\n",
+            [
+                "5: Deployment default/d: spec.replicas",
+                "7: Deployment default/d: spec.template.metadata.annotations",
+                "8: Deployment default/d: spec.template.spec.nodeName",
+            ],
+        ),
+    ],
+    ids=[
+        *("node", "network", "selector", "host port", "behind overlapping podCIDRs", "another pod's", "its own"),
+        "a workload's own",
+    ],
+)
+def test_what_does_not_fit_shows_beside_what_cannot_be_read(
+    netlab: Call, tmp_path: Path, text: str, wrong: list[str]
+) -> None:
+    """An error in a field hides none of the problems that show when objects are seen together; all are by line."""
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    for command in ("check", "reach", "up", "verify"):
+        done = netlab(command, "-f", file)
+        told = [line for line in done.stderr.splitlines() if not line.startswith("Warning: ")]
+
+        assert 2 == done.exit_code
+        assert len(wrong) == len(told), done.stderr
+        assert all(t.startswith(f"{file}:{w}") for w, t in zip(wrong, told, strict=True)), done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{POD}spec: {{nodeName: a}}\n---\napiVersion: v1\nkind: Node\nmetadata: {{name: a, labels: {{b: 1}}}}\n",
+        f"{POD}spec: {{nodeName: a}}\n---\n{TOPOLOGY}  nodes: [{{nmae: a}}]\n",
+        f"{POD}spec: {{nodeName: a}}\n{TWO_NODES.replace('kind: Topology', 'kind: Topolgy')}",
+        f"{POD}spec: {{nodeName: a}}\n---\nkind: Node\nmetadata: {{name: a}}\n",
+        f"{POD.replace('labels', 'annotations: {netlab/network: n}, labels')}"
+        f"---\n{TOPOLOGY}  networks: [{{nmae: n}}]\n",
+        f"{POD}{PUBLISHED}---\n{OTHER.replace('web', '5')}{PUBLISHED}{TWO_NODES}",
+        f"{POD}spec: {{hostNetwork: 1, containers: [{{ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}\n"
+        f"---\n{OTHER}spec: {{containers: [{{ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}\n",
+        f"{POD}spec: {{nodeName: 1, nodeSelector: {{kubernetes.io/os: linux}}}}\n",
+    ],
+    ids=[
+        *("a node's labels", "a node's name", "a misspelt kind", "no version", "a network's name", "a pod"),
+        *("its host network", "its node"),
+    ],
+)
+def test_what_cannot_be_read_makes_no_other_problems(netlab: Call, tmp_path: Path, text: str) -> None:
+    """What may be right once that is mended is not said to be wrong."""
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    done = netlab("check", "-f", file)
+
+    assert (2, 1) == (done.exit_code, len(done.stderr.splitlines())), done.stderr
+
+
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)], ids=["", "strict"])
 def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
     netlab: Call, tmp_path: Path, options: list[str], code: int
@@ -110,6 +205,33 @@ def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
     assert [
         f"Warning: {file}:9: NetworkPolicy shop/p: spec.podSelector: app=wbe matches no pod of namespace 'shop'"
     ] == (done.stderr.splitlines())
+
+
+def test_a_fact_is_warned_of_once(netlab: Call, tmp_path: Path) -> None:
+    """Rules without their policyType have no effect, and no second warning says so."""
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{POD}---\n{POLICY}  policyTypes: [Egress]\n  egress: [{{}}]\n  ingress: [{{}}]\n")
+    done = netlab("check", "-f", file)
+
+    assert [
+        f"Warning: {file}:12: NetworkPolicy shop/p: spec.ingress: rules have no effect: policyTypes has no Ingress"
+    ] == done.stderr.splitlines()
+
+
+def test_a_daemon_set_without_nodes_is_a_warning(netlab: Call, tmp_path: Path) -> None:
+    """Nothing is wrong with it, but none of its pods would show that it is there."""
+    file = tmp_path / "x.yaml"
+    daemons = (
+        "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: {0}}}\n"
+        "spec: {{template: {{spec: {{nodeSelector: {{{1}}}}}}}}}\n"
+    )
+    file.write_text(POD + daemons.format("here", "kubernetes.io/os: linux") + daemons.format("idle", "zone: z"))
+    done = netlab("check", "-f", file)
+
+    assert [
+        f"Warning: {file}:13: DaemonSet default/idle: spec.template.spec.nodeSelector:"
+        " no node has the labels zone=z: it has no pods"
+    ] == done.stderr.splitlines()
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 2)], ids=["", "strict"])
@@ -127,6 +249,14 @@ def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str
         assert 3 == len([line for line in done.stderr.splitlines() if "netlab does not read" in line])
     else:
         assert "skipped 3 objects that netlab does not read: 1 ConfigMap, 2 Secret\n" == done.stderr
+
+
+def test_one_kind_that_is_not_read_is_one_object(netlab: Call, tmp_path: Path) -> None:
+    """And not one objects."""
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{POD}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n")
+
+    assert "skipped 1 object that netlab does not read: 1 Secret\n" == netlab("check", "-f", file).stderr
 
 
 def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:
@@ -154,6 +284,62 @@ def test_a_scenario_is_rehearsed(netlab: Call, tmp_path: Path) -> None:
 
     assert 2 == done.exit_code
     assert f"{file}:6: Scenario s: spec.steps[0].expect[0]: matches no pair: 'host:*' matches nothing" in done.stderr
+
+
+def test_a_scenario_is_rehearsed_beside_what_is_wrong_with_it(netlab: Call, tmp_path: Path) -> None:
+    """Names that do not exist show together with errors in fields, in the scenario's own and in what it loads."""
+    (tmp_path / "pod.yaml").write_text(POD + BROKEN_POLICY)
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  resources: [pod.yaml]\n"
+        "  steps:\n  - expect:\n    - {from: shop/nobody, to: shop/web, verdict: alow}\n"
+        '    - {from: "host:zz", to: "node:zz", verdict: deny}\n'
+        "  - label: [{pod: shop/gone, labels: {a: b}}]\n    delete: [{kind: Pod, namespace: shop, name: gone}]\n"
+        "    expect: [{from: shop/web, to: shop/none, verdict: deny}]\n"
+    )
+    for command in (("check", "-f"), ("test",)):
+        done = netlab(*command, file)
+
+        assert 2 == done.exit_code
+        assert [
+            "s.yaml:8: Scenario s: spec.steps[0].expect[0].verdict",
+            "s.yaml:8: Scenario s: spec.steps[0].expect[0]",
+            "s.yaml:9: Scenario s: spec.steps[0].expect[1]",
+            "s.yaml:9: Scenario s: spec.steps[0].expect[1]",
+            "s.yaml:10: Scenario s: spec.steps[1].label[0]",
+            "s.yaml:11: Scenario s: spec.steps[1].delete[0]",
+            "s.yaml:12: Scenario s: spec.steps[1].expect[0]",
+            "pod.yaml:10: NetworkPolicy shop/p: spec.policyTypes[0]",
+        ] == [": ".join(t.removeprefix(f"{tmp_path}/").split(": ")[:3]) for t in done.stderr.splitlines()], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("resources", "steps"),
+    [
+        ("[gone.yaml]", "expect: [{from: shop/web, to: shop/a, verdict: deny}]"),
+        ("[pod.yaml]", "aply: [more.yaml], expect: [{from: shop/web, to: shop/a, verdict: deny}]"),
+        (
+            "[pod.yaml]",
+            "apply: [{apiVersion: v1, kind: Pod, metadata: {namespace: shop, labels: {}}}],"
+            " expect: [{from: shop/web, to: shop/a, verdict: deny}]",
+        ),
+        ("[pod.yaml]", "label: [{pod: shop/web}], expect: [{from: shop/web, to: shop/web, verdict: deny}]"),
+    ],
+    ids=["a file", "an unknown field", "a name", "a change"],
+)
+def test_what_a_scenario_cannot_read_makes_no_other_problems(
+    netlab: Call, tmp_path: Path, resources: str, steps: str
+) -> None:
+    """Who is named may be there once that is mended."""
+    (tmp_path / "pod.yaml").write_text(POD)
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\n"
+        f"spec: {{resources: {resources}, steps: [{{{steps}}}]}}\n"
+    )
+    done = netlab("check", "-f", file)
+
+    assert (2, 1) == (done.exit_code, len(done.stderr.splitlines())), done.stderr
 
 
 def test_something_has_to_be_read(netlab: Call) -> None:

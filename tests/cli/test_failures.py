@@ -27,6 +27,7 @@ WARNING = Problem("a.yaml", 4, "", "Pod n/p", "is odd", "warning")
             ["a.yaml:3: Pod n/p: spec.x: is wrong", "Warning: a.yaml:4: Pod n/p: is odd"],
         ),
         (UsageError("no lab is running"), 2, ["Error: no lab is running"]),
+        (UsageError("'a': no label\n'b': no label"), 2, ["Error: 'a': no label", "Error: 'b': no label"]),
         (click.BadParameter("no"), 2, ["Error: Invalid value: no"]),
         (click.FileError("x.xml", "no"), 2, ["Error: Could not open file 'x.xml': no"]),
         (HostError("no nft program", "install it"), 3, ["Error: no nft program; install it"]),
@@ -52,7 +53,7 @@ def test_every_error_is_lines_and_a_code(
 
 def test_verbose_shows_where_an_error_comes_from(netlab: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """``-v`` adds the traceback, to the command that has it and to no later one."""
-    monkeypatch.setattr("netlab.objects.load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("netlab.objects.examine", lambda *_, **__: 1 / 0)
     detailed, plain = netlab("reach", "-f", "x", "-v"), netlab("reach", "-f", "x")
 
     assert (70, 70) == (detailed.exit_code, plain.exit_code)

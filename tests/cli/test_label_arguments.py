@@ -37,6 +37,15 @@ def test_labels_that_are_none(texts: list[str], message: str) -> None:
     assert message in str(error.value)
 
 
+def test_every_label_that_is_none_has_a_line() -> None:
+    """All of them at once."""
+    with pytest.raises(UsageError) as error:
+        parse_labels(["a", "=b"])
+
+    assert 3 == len(str(error.value).splitlines())
+    assert ["'a'", "'=b'", "'=b'"] == [line.split(":")[0] for line in str(error.value).splitlines()]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("po", "Pod"), ("NetworkPolicies", "NetworkPolicy"), ("netpol", "NetworkPolicy"), ("deploy", "Deployment")],

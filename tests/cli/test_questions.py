@@ -106,6 +106,16 @@ def test_a_port_is_named_once(lab: Cluster) -> None:
         one_pair(lab, "x/a", "x/b:80", "x", ["443"])
 
 
+@pytest.mark.parametrize(
+    ("target", "family"), [("[fd00:10:244::2]:80", "4"), ("10.244.0.2:80", "6"), ("2001:db8::9", "4")]
+)
+def test_an_address_is_of_one_family(target: str, family: str) -> None:
+    """``--family`` does not leave it out, and is not passed over either."""
+    lab = cluster(topology(cidrs=("10.244.0.0/16", "fd00:10:244::/56")), pod("x/a"), pod("x/b"))
+    with pytest.raises(UsageError, match="address, but --family is"):
+        one_pair(lab, "x/a", target, "x", family=family)
+
+
 @pytest.mark.parametrize("self_pairs", [False, True])
 @pytest.mark.parametrize("nodes", [False, True])
 @pytest.mark.parametrize("family", [None, "4", "6"])

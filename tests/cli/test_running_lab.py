@@ -30,6 +30,13 @@ def test_up_again_changes_nothing_and_says_so(program: Program, shared_lab: str)
     assert f"lab {shared_lab}: unchanged\n" == done.stderr
 
 
+def test_a_workload_stands_for_its_first_pod(program: Program, shared_lab: str) -> None:
+    """Where pods are listed by name, as everywhere."""
+    done = program("get", "pods", "shop/web", "--lab", shared_lab, "-o", "name")
+
+    assert "pod/shop/web-0\n" == done.stdout, done.stderr
+
+
 def test_get_pods_as_kubernetes_objects(program: Program, shared_lab: str) -> None:
     """Node, addresses, and the path of the network namespace, which is there."""
     document = json_of(program("get", "pods", "--lab", shared_lab, "-o", "json"))

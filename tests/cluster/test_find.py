@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -9,7 +10,9 @@ from builders import cluster, pod, topology, workload
 
 from netlab.cluster import Cluster
 from netlab.cluster.find import find, find_destination
+from netlab.cluster.nobody import nobody
 from netlab.errors import UsageError
+from netlab.objects.types import Meta, Service
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +93,74 @@ def test_what_is_not_there_is_an_error_with_a_way_on(lab: Cluster, name: str, me
         find_destination(lab, name)
 
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("127.0.0.1", "a loopback address"),
+        ("::1", "a loopback address"),
+        ("224.0.0.251", "a multicast address"),
+        ("ff02::1", "a multicast address"),
+        ("0.0.0.0", "the unspecified address"),  # noqa: S104
+        ("::", "the unspecified address"),
+        ("255.255.255.255", "the broadcast address"),
+        ("169.254.1.1", "a link-local address"),
+        ("fe80::1", "a link-local address"),
+    ],
+)
+def test_an_address_that_no_other_machine_can_have_is_an_error(lab: Cluster, address: str, kind: str) -> None:
+    """Where the packet would go, if anywhere, says nothing about a destination."""
+    with pytest.raises(UsageError) as error:
+        find_destination(lab, address)
+
+    assert f"{address} is {kind}: it names no other machine" == str(error.value)
+
+
+def test_a_link_local_address_that_a_host_has_is_that_host() -> None:
+    """A cloud's metadata service is just what a policy may have to block."""
+    lab = cluster(topology(["n"], hosts={"metadata": ["169.254.169.254"]}), pod("x/a"))
+
+    assert "host:metadata" == getattr(find_destination(lab, "169.254.169.254"), "ref", "")
+
+
+def test_a_gateway_is_the_node_of_who_asks() -> None:
+    """The same address on every bridge; nobody's for who is elsewhere."""
+    lab = cluster(
+        topology(["a", "b"], hosts={"h": ["192.0.2.1"]}),
+        pod("x/a", node="a"),
+        pod("x/b", node="b"),
+        pod("x/host", node="b", host=True),
+        pod("x/none", node="a", network="none"),
+    )
+    gateway = ip_address("10.244.0.1")
+    found = {ref: find_destination(lab, "10.244.0.1", source=end) for ref, end in lab.by_ref.items()}
+
+    assert {
+        "x/a": "node:a",
+        "x/b": "node:b",
+        "x/host": "node:b",
+        "x/none": gateway,
+        "node:a": "node:a",
+        "node:b": "node:b",
+        "host:h": gateway,
+    } == {ref: getattr(one, "ref", one) for ref, one in found.items()}
+
+
+def test_a_cluster_ip_is_named() -> None:
+    """netlab emulates no Services, and says whose address it is."""
+    service = Service(Meta("db", "x"), cluster_ip="10.96.0.10")
+    lab = cluster(pod("x/a"), service)
+
+    assert "10.96.0.10 is the ClusterIP of Service x/db, which netlab does not emulate: ask its pods" == (
+        nobody(lab, ip_address("10.96.0.10"))
+    )
+
+
+def test_a_workload_whose_pods_have_all_finished() -> None:
+    """It is told as such, and not as a name that nobody has."""
+    job = workload("Job", "x/migrate", 1)
+    over = pod("x/migrate-abc", phase="Succeeded")
+    lab = cluster(pod("x/a"), job, replace(over, meta=replace(over.meta, owner="Job migrate")))
+    with pytest.raises(UsageError, match="all pods of x/migrate have finished: they have no address"):
+        find_destination(lab, "x/migrate")

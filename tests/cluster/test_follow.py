@@ -164,3 +164,13 @@ def test_small_changes_need_no_resolving(change: list[Data]) -> None:
     cluster = resolve(old)
 
     assert resolve(new, placements(cluster)) == follow(cluster, old, new) != cluster
+
+
+def test_a_pod_that_has_finished_still_has_its_name() -> None:
+    """Where a workload's pod has the same one, only resolving everything can say what is wrong."""
+    before = [topology("bridge", "10.244.0.0/28"), workload("Deployment", "d", {"app": "a"}, 1)]
+    old, _ = decode([Document(d, Source("f")) for d in before])
+    over = pod("d-0", {"app": "a"}, status={"phase": "Succeeded"})
+    new, _ = decode([*old.documents, Document(over, Source("f"))])
+
+    assert follow(resolve(old), old, new) is None

@@ -98,7 +98,7 @@ def test_delete_names_everything_that_is_not_there() -> None:
     with pytest.raises(UsageError) as caught:
         delete(documents(), refs)
 
-    assert "Pod a does not exist; Namespace z does not exist; Node q does not exist" == str(caught.value)
+    assert "Pod a does not exist\nNamespace z does not exist\nNode q does not exist" == str(caught.value)
 
 
 def test_a_pods_labels_change_in_its_document() -> None:

@@ -180,8 +180,8 @@ a: [
         "a.yaml:19: apiVersion: Required value: an object has an apiVersion",
         "a.yaml:21",
         "a.yaml:24: not YAML: while parsing a flow node, did not find expected node content",
-        "c.yaml: no object in it",
         "b.json:2: Node: metadata.name: Required value: name or generateName is required",
+        "c.yaml: no object in it",
     ] == found
     assert 2 == caught.value.exit_code
 

@@ -158,3 +158,25 @@ def test_an_exported_address_that_is_none_is_an_error(problems: Callable[[str], 
     assert [
         'status.podIP: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
     ] == problems("{apiVersion: v1, kind: Pod, metadata: {name: a}, status: {podIP: x}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("kind: Pod\nmetadata:\n  name: a\n  labels:\n    app: web\n    app: db\n", "metadata.labels.app"),
+        (
+            "kind: Pod\nmetadata: {name: a}\nspec:\n  nodeName: a\n\n  nodeName: b\n",
+            "spec.nodeName",
+        ),
+    ],
+)
+def test_a_field_that_is_written_twice_is_a_warning(read_text: Read, text: str, path: str) -> None:
+    """As kubectl has it of kinds that the API server decodes: the last one counts, and is surely not meant."""
+    (found,) = read_text(f"apiVersion: v1\n{text}")[1]
+
+    assert (7, path, "duplicate field: the last one counts", "warning") == (
+        found.line,
+        found.path,
+        found.message,
+        found.severity,
+    )

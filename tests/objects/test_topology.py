@@ -159,6 +159,11 @@ WRONG = [
         topology("nodes: [{name: a, labels: {b: 1}}]"),
         ["spec.nodes[0].labels.b: Invalid value: 1: must be a string; put it in quotes"],
     ),
+    (
+        "a network called none",
+        topology("networks: [{name: none}]"),
+        [f'{NET}.name: Invalid value: "none": may not be the name of a network: for a pod it means loopback only'],
+    ),
     ("unknown field", topology("network: []"), ['spec.network: unknown field "network"; did you mean "networks"?']),
     (
         "unknown field of a network",

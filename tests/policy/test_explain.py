@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from builders import cluster, flow, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster
+from netlab.objects.types import NetworkPolicy
 from netlab.policy import explain
 
 WEB = pod("shop/web", "app=web", source=source(3, "shop.yaml"))
@@ -120,3 +122,58 @@ def test_what_is_proposed_helps() -> None:
 
     assert "deny" == explain(before, flow(before, "shop/web", "shop/db")).decision.verdict
     assert "allow" == explain(after, flow(after, "shop/web", "shop/db")).decision.verdict
+
+
+PUBLISHED = pytest.mark.parametrize(
+    ("asks", "direction", "peer_and_port"),
+    [
+        ("host:h", "ingress", ("ipBlock 192.0.2.1/32", "53/UDP")),
+        ("x/far", "ingress", ("ipBlock 100.64.0.2/32", "53/UDP")),
+        ("x/near", "ingress", ("podSelector app=near", "53/UDP")),
+        ("x/near", "egress", ("podSelector app=srv", "53/UDP")),
+        ("x/far", "egress", ("ipBlock 100.64.0.1/32", "5353/UDP")),
+    ],
+    ids=["a host", "a masqueraded pod", "a pod of the node", "its egress", "the egress of another node's pod"],
+)
+
+
+def published(*policies: NetworkPolicy) -> Cluster:
+    """A pod whose port 53 is the node's 5353, a pod beside it, one on another node and a host."""
+    return cluster(
+        topology(["a", "b"], hosts={"h": ["192.0.2.1"]}),
+        pod("x/srv", "app=srv", node="a", ports=["5353:53/UDP"]),
+        pod("x/near", "app=near", node="a"),
+        pod("x/far", "app=far", node="b"),
+        *policies,
+    )
+
+
+@PUBLISHED
+def test_what_is_proposed_for_a_published_port_helps(asks: str, direction: str, peer_and_port: tuple[str, str]) -> None:
+    """Policies see who comes and what is asked after the node has translated it, and so do the words about them."""
+    selected = "app=srv" if direction == "ingress" else asks.replace("x/", "app=")
+    isolated = published(policy("x/deny", selected, types=direction))
+    text = told(isolated, asks, "node:a", "5353/UDP")
+    wanted, port = peer_and_port
+    block = wanted.removeprefix("ipBlock ") if wanted.startswith("ipBlock") else ""
+    other = peer(cidr=block) if block else peer(wanted.removeprefix("podSelector "))
+    fixed = published(
+        policy("x/deny", selected, types=direction),
+        policy("x/fix", selected, **{direction: [rule(other, ports=[port])]}),  # type: ignore[arg-type]
+    )
+
+    assert f": {wanted}\n    ports: {port}\n" in text
+    assert "deny" == explain(isolated, flow(isolated, asks, "node:a", "5353/UDP")).decision.verdict
+    assert "allow" == explain(fixed, flow(fixed, asks, "node:a", "5353/UDP")).decision.verdict
+
+
+def test_the_reason_for_a_published_port_names_what_the_pod_sees() -> None:
+    """The port of the pod and the address that comes, with what was asked beside it."""
+    of = published(policy("x/deny", "app=srv", types="ingress"))
+
+    assert [
+        "ingress of x/srv: NetworkPolicy x/deny isolates it and no rule allows host:h on 53/UDP, published as 5353/UDP",
+        "ingress of x/srv: NetworkPolicy x/deny isolates it and no rule allows x/far, which comes as 100.64.0.2,"
+        " on 53/UDP, published as 5353/UDP",
+    ] == [explain(of, flow(of, asks, "node:a", "5353/UDP")).decision.reason for asks in ("host:h", "x/far")]
+    assert "no rule for host:h on 53/UDP, published as 5353/UDP" in told(published(), "host:h", "node:a", "5353/UDP")

@@ -77,16 +77,6 @@ WARNED = [
         id="named port that only a host-network pod has",
     ),
     pytest.param(
-        [policy("x/p", ingress=[], egress=[rule()], types="ingress")],
-        "NetworkPolicy x/p: spec.egress: has no effect: policyTypes has no Egress",
-        id="egress rules without the type",
-    ),
-    pytest.param(
-        [policy("x/p", ingress=[rule()], egress=[DNS], types="egress")],
-        "NetworkPolicy x/p: spec.ingress: has no effect: policyTypes has no Ingress",
-        id="ingress rules without the type",
-    ),
-    pytest.param(
         [policy("x/p", egress=[rule(ports=["443"])])],
         "NetworkPolicy x/p: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)",
         id="no DNS",

@@ -73,4 +73,4 @@ def test_every_failure_is_a_line_with_its_place() -> None:
 def test_the_last_line_counts_scenarios() -> None:
     """Failures and errors are kept apart."""
 
-    assert "3 scenarios: 1 passed, 1 failed, 1 errors" == summary_line([PASSED, FAILED, BROKEN])
+    assert "3 scenarios: 1 passed, 1 failed, 1 error" == summary_line([PASSED, FAILED, BROKEN])

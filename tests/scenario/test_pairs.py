@@ -122,3 +122,21 @@ def test_an_expectation_about_nothing_is_an_error(lab: Cluster, expectation: Exp
         flows_of(lab, expectation)
 
     assert str(error.value).startswith(message)
+
+
+def test_an_address_is_asked_as_it_is_written() -> None:
+    """In brackets or not, in its own family, and not another address of its owner."""
+    of = cluster(
+        topology(["n1"], hosts={"h": ["192.0.2.1", "192.0.2.2", "2001:db8::1"]}, cidrs=["10.244.0.0/16", "fd00::/56"]),
+        pod("x/a"),
+    )
+    for name, address in [("192.0.2.2", "192.0.2.2"), ("[2001:db8::1]", "2001:db8::1"), ("[fd00::1]", "fd00::1")]:
+        (flow,) = flows_of(of, Expectation("x/a", name, port=80))
+
+        assert (address, flow.address.version) == (str(flow.address), flow.family)
+
+
+def test_an_address_that_no_machine_has_is_an_error(lab: Cluster) -> None:
+    """As it is on the command line."""
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1 is a loopback address"):
+        flows_of(lab, Expectation("a/db", "127.0.0.1", port=80))

@@ -89,3 +89,22 @@ def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write
 
     assert "7: spec.steps[0].expect[0]: no pod" in first
     assert "moon" in second
+
+
+def test_every_step_is_rehearsed_whatever_is_wrong_before(scenario: Write) -> None:
+    """A pod that cannot be placed is there to be named, and what is not there is found in every step."""
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
+    found = scenario(
+        f"""\
+  - apply: [{pod}]
+  - expect: [{{from: shop/p, to: shop/nobody, verdict: allow}}]
+  - expect: [{{from: "host:zz", to: "node:zz", verdict: allow}}]
+"""
+    )
+
+    assert [
+        "7: spec.nodeName",
+        "8: spec.steps[1].expect[0]",
+        "9: spec.steps[2].expect[0]",
+        "9: spec.steps[2].expect[0]",
+    ] == [": ".join(problem.split(": ")[:2]) for problem in problems(found)]

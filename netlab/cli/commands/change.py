@@ -9,10 +9,10 @@ import click
 
 from netlab.cli import inputs, kinds, options
 from netlab.cli.told import tell
-from netlab.errors import InputError, UsageError
+from netlab.errors import InputError, NetlabError, Problem, UsageError
 
 if TYPE_CHECKING:
-    from netlab.objects import Document
+    from netlab.objects import Document, Input
     from netlab.objects.types import ObjectRef
 
 
@@ -29,7 +29,10 @@ def apply_command(files: Sequence[str], strict: bool, lab: str) -> None:
     from netlab.lab.changes import label_of
     from netlab.lab.lab import Lab
 
-    documents = _read(files, strict)
+    found = _read(files, strict)
+    if found.wrong:
+        raise InputError(found.problems_and(_misfits(found, lab)))
+    documents = _told(found)
     running = Lab.open(lab)
     changes = running.apply(documents)
     inputs.tell_unenforced(running.cluster)
@@ -53,27 +56,50 @@ def delete_command(names: Sequence[str], files: Sequence[str], strict: bool, lab
 
     if bool(names) == bool(files):
         raise UsageError("say which objects: with -f FILE, or KIND NAME")
-    refs = _refs_of(_read(files, strict)) if files else _refs(names, namespace)
+    refs = _refs_of(_given(files, strict)) if files else _refs(names, namespace)
     running = Lab.open(lab)
     changes = running.delete(refs)
     inputs.tell_unenforced(running.cluster)
     tell(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])
 
 
-def _read(files: Sequence[str], strict: bool) -> list[Document]:
-    """Return the documents of files that netlab reads, valid each on its own; raises InputError."""
-    from netlab.objects import decode, read
+def _read(files: Sequence[str], strict: bool) -> Input:
+    """Return what is in files, right or wrong; raises UsageError."""
+    from netlab.objects import examine
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    documents, problems = read(files)
-    objects, wrong = decode(documents, strict=strict)
-    problems += wrong
-    if any(problem.severity == "error" for problem in problems):
-        raise InputError(problems)
-    inputs.warn(problems)
-    inputs.tell_skipped(objects.skipped)
-    return [document for document in documents if document.kind not in objects.skipped]
+    return examine(files, strict=strict)
+
+
+def _given(files: Sequence[str], strict: bool) -> list[Document]:
+    """Return the documents of files that netlab reads, valid each on its own; raises InputError, UsageError."""
+    found = _read(files, strict)
+    if found.wrong:
+        raise InputError(found.problems)
+    return _told(found)
+
+
+def _told(found: Input) -> list[Document]:
+    """Return the documents that netlab reads; tell warnings and what it does not read."""
+    inputs.warn(found.problems)
+    inputs.tell_skipped(found.objects.skipped)
+    return [document for document in found.objects.documents if document.kind not in found.objects.skipped]
+
+
+def _misfits(found: Input, lab: str) -> list[Problem]:
+    """Return what in wrong input would not fit into the running lab either; nothing where none can be opened."""
+    from netlab.cluster import Placement, outline
+    from netlab.lab.lab import Lab
+    from netlab.objects import apply, examine_documents
+
+    try:
+        running = Lab.open(lab)
+    except NetlabError:
+        return []
+    merged = examine_documents(apply(running.documents, found.objects.documents))
+    keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}
+    return outline(merged.objects, keep, found.doubts | merged.doubts)[1]
 
 
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:

@@ -25,19 +25,20 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
 
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
     """
-    from netlab.objects import load
+    from netlab.cluster import outline
+    from netlab.cluster.placement import idle
+    from netlab.objects import examine
+    from netlab.policy import warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    problems: list[Problem] = []
-    objects: Objects | None = None
-    cluster: Cluster | None = None
-    try:
-        objects, found = load(files, strict=strict)
-        problems += found
-        cluster = _fit_together(objects, problems)
-    except InputError as error:
-        problems += error.problems
+    found = examine(files, strict=strict)
+    objects = found.objects
+    cluster, more = outline(objects, doubts=found.doubts)
+    whole = not (found.wrong or more)
+    # What a policy does depends on all the others, so of half of them nothing can be said.
+    more += [*idle(cluster, objects.workloads), *warnings(cluster)] if whole else []
+    problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if output in ("json", "yaml"):
         from netlab.report import documents
@@ -46,24 +47,13 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     else:
         for problem in problems:
             click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
-        if objects is not None:
+        if not strict:
             inputs.tell_skipped(objects.skipped)
-        terminal.emit(_summary(cluster, objects, errors, len(problems) - errors))
+        terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))
     if errors:
         raise SystemExit(2)
     if strict and problems:
         raise SystemExit(1)
-
-
-def _fit_together(objects: Objects, problems: list[Problem]) -> Cluster:
-    """Find what shows only when objects are seen together; raises InputError."""
-    from netlab.cluster import resolve
-    from netlab.policy import warnings
-
-    cluster = resolve(objects)
-    problems += warnings(cluster)
-    problems += _of_scenarios(objects)
-    return cluster
 
 
 def _of_scenarios(objects: Objects) -> Iterator[Problem]:
@@ -78,9 +68,9 @@ def _of_scenarios(objects: Objects) -> Iterator[Problem]:
             yield from error.problems
 
 
-def _summary(cluster: Cluster | None, objects: Objects | None, errors: int, warnings: int) -> Iterator[str]:
+def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> Iterator[str]:
     found = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
-    if cluster is None or objects is None:
+    if cluster is None:
         yield found
         return
     parts = [

@@ -30,7 +30,7 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     """
     wanted = kinds.kind_of(kind, *_LISTED)
     listing = _labs(names, drift=output == "wide") if wanted == "Lab" else _objects(wanted, lab)
-    items = _chosen(wanted, listing.items, names, namespace)
+    items = _chosen(wanted, listing, names, namespace)
     if output in ("json", "yaml"):
         from netlab.report.documents import document
 
@@ -53,20 +53,22 @@ def _table(listing: Listing, items: Sequence[Item], *, wide: bool) -> Iterator[s
         yield from columns(listing.header, (item.cells for item in items))
 
 
-def _chosen(kind: str, items: Sequence[Item], names: Sequence[str], namespace: str | None) -> list[Item]:
+def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | None) -> list[Item]:
     """Return the items that are named, else those of the namespace, else all; raises UsageError for one not there."""
     if kind in kinds.CLUSTER_SCOPED:
         namespace = None
     if not names:
-        return [item for item in items if namespace in (None, item.namespace)]
+        return [item for item in listing.items if namespace in (None, item.namespace)]
+    known = {f"{item.namespace}/{item.name}": item for item in listing.items}
     chosen = []
     for name in names:
         where, slash, bare = name.rpartition("/")
         place = where if slash else "" if kind in kinds.CLUSTER_SCOPED else namespace or "default"
-        found = [item for item in items if (item.namespace, item.name) == (place, bare)]
-        if not found:
-            raise UsageError(f"{kind} {place}{'/' if place else ''}{bare} does not exist")
-        chosen += found
+        full = f"{place}/{bare}"
+        found = known.get(full) or known.get(listing.first.get(full, ""))
+        if found is None:
+            raise UsageError(f"{kind} {full.removeprefix('/')} does not exist")
+        chosen.append(found)
     return chosen
 
 

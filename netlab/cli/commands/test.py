@@ -10,7 +10,7 @@ import click
 
 from netlab.cli import inputs, options, terminal
 from netlab.cli.failures import verbose
-from netlab.errors import InputError, Problem, UsageError
+from netlab.errors import InputError, Problem, UsageError, in_order
 
 if TYPE_CHECKING:
     from netlab.objects.types import Scenario
@@ -60,14 +60,17 @@ def _read(paths: Sequence[str], strict: bool) -> list[Scenario]:
     from netlab.scenario.rehearse import rehearse
 
     found, problems = scenarios_of(paths, strict=strict)
-    wrong: list[Problem] = [problem for problem in problems if problem.severity == "error"]
-    for scenario in found if not wrong else ():
+    wrong: list[Problem] = []
+    objects = []
+    for scenario in found:
         try:
-            inputs.tell_unenforced(resolve(rehearse(scenario)))
+            objects.append(rehearse(scenario))
         except InputError as error:
             wrong += error.problems
-    if wrong:
-        raise InputError([*(p for p in problems if p.severity == "warning"), *dict.fromkeys(wrong)])
+    if wrong or any(problem.severity == "error" for problem in problems):
+        raise InputError(in_order((*problems, *wrong), [scenario.source.file for scenario in found]))
+    for of_lab in objects:
+        inputs.tell_unenforced(resolve(of_lab))
     inputs.warn(problems)
     if not found:
         raise UsageError(f"no Scenario in {', '.join(paths)}")

@@ -22,13 +22,9 @@ def up_command(files: Sequence[str], strict: bool, lab: str) -> None:
 
     It returns when everything is in force, and the lab runs on by itself until `netlab down`.
     """
-    from netlab.cluster import resolve
     from netlab.lab.lab import Lab
-    from netlab.policy import warnings
 
-    objects = inputs.read_objects(files, strict)
-    cluster = resolve(objects)
-    inputs.warn(warnings(cluster))
+    objects, cluster = inputs.read_objects(files, strict)
     inputs.tell_unenforced(cluster)
     running, changes = Lab.up(objects, name=lab)
     tell(running.name, changes, changes.objects)

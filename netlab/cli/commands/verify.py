@@ -56,12 +56,7 @@ def _lab(files: Sequence[str], strict: bool, lab: str) -> Iterator[tuple[str, La
         running = Lab.open(lab)
         yield running.name, running
         return
-    from netlab.cluster import resolve
-    from netlab.policy import warnings
-
-    objects = inputs.read_objects(files, strict)
-    cluster = resolve(objects)
-    inputs.warn(warnings(cluster))
+    objects, cluster = inputs.read_objects(files, strict)
     with temporary(objects) as own:
         yield cluster.name, own
 

@@ -1,0 +1,82 @@
+"""A pod's gateway is its node, and is asked by packets like any other of its addresses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import cluster, flow, peer, pod, policy, rule, topology
+
+from netlab.cluster.find import find_destination
+from netlab.cluster.flows import Flow
+from netlab.dataplane import names
+from netlab.objects.types import TopologyPolicy
+from netlab.policy import evaluate
+from netlab.probe import Measurement, measure
+from netlab.probe.questions import Desk, Settled
+from netlab.probe.sockets import Stations
+
+CIDRS = ["10.244.0.0/16", "fd00:10:244::/56"]
+
+
+def ask(running, source: str, address: str, port: int) -> tuple[str, Measurement]:
+    """Return what the evaluator and what packets say of an address, as the command line asks it."""
+    of = running.cluster
+    end = find_destination(of, address, source=of.by_ref[source])
+    asked = flow(of, source, address, f"{port}/TCP")._replace(destination=end)
+    (measured,) = measure(of, [asked])
+    return evaluate(of, asked).verdict, measured
+
+
+@pytest.mark.parametrize("mode", ["bridge", "overlay"])
+@pytest.mark.parametrize("place", [0, 1], ids=["IPv4", "IPv6"])
+def test_the_gateway_of_a_pod_is_its_node(lab, mode, place):
+    """It answers, whichever node it is on and whatever isolates the pod."""
+    running = lab(
+        topology(["n1", "n2"], mode=mode, cidrs=CIDRS),
+        *(pod(f"x/{n}", node=n) for n in ("n1", "n2")),
+        policy("x/deny", types="ingress egress"),
+    )
+    for node in running.cluster.nodes:
+        gateway = names.gateway_of(node.pod_cidrs["default"][place])
+        expected, measured = ask(running, f"x/{node.name}", str(gateway), 81)
+
+        assert ("allow", "allow", node.ref) == (expected, measured.verdict, measured.flow.target), measured.reason
+
+
+@pytest.mark.parametrize("peers", ["ignore", "match"])
+def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
+    """Where a pod's own node is under its egress; selectors do not mean the gateway, whoever lives on the node."""
+    shape = topology(["n1"])
+    running = lab(
+        replace(shape, policy=TopologyPolicy(own_node="enforce", host_network_peers=peers)),
+        pod("x/a"),
+        pod("x/host", host=True),
+        policy(
+            "x/out",
+            egress=[rule(peer(cidr="10.244.0.1/32"), ports=["81"]), rule(peer(""), ports=["82"])],
+        ),
+    )
+
+    told = [
+        (expected, measured.verdict) for expected, measured in (ask(running, "x/a", "10.244.0.1", p) for p in (81, 82))
+    ]
+    assert [("allow", "allow"), ("deny", "deny")] == told
+
+
+@pytest.mark.parametrize(
+    ("mode", "address", "words"),
+    [
+        ("bridge", "10.244.0.1", "10.244.0.1 is the gateway of network 'default' on each node: ask node:NAME instead"),
+        ("overlay", "10.244.1.1", "10.244.1.1 is the gateway of network 'default' on its node: ask node:n2 instead"),
+    ],
+)
+def test_another_gateway_is_not_denied_unasked(mode, address, words):
+    """Somebody has it, so nothing is known without a packet."""
+    of = cluster(topology(["n1", "n2"], mode=mode, hosts={"h": ["192.0.2.1"]}), pod("x/a", node="n1"))
+    stations = Stations(0, range(5000, 5004))
+    asked: Flow = flow(of, "host:h", address)
+
+    assert Settled("inconclusive", words) == Desk(of, "some-lab", stations).ask(asked, {})
+    assert words == evaluate(of, asked).reason
+    stations.close()

@@ -9,7 +9,7 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from netlab.errors import KernelError
@@ -31,6 +31,9 @@ _SETTLE_SECONDS = 5.0
 # A veth whose two ends have the same index is announced by the kernel's link watch at most once a second
 # (linkwatch_urgent_event, net/core/link_watch.c), and until then its bridge port does not forward.
 _FIRST_PORT_INDEX = 100
+# A bridge takes the least MTU of its ports, and this one when its last port goes, unless it was given another one than
+# it was made with (br_mtu_auto_adjust, net/bridge/br_if.c).
+_ETHERNET_MTU = 1500
 
 
 class Kernel(Protocol):
@@ -245,17 +248,23 @@ class Linux:
         if not links:
             return failures
         handle = self._handle(name)
+        present = self._present(name, [link for link in links if (name, link.name) not in made])
         with self._run(name, failures) as messages:
             for link in sorted(links, key=lambda item: (bool(item.master), item.kind == "veth")):
                 if (name, link.name) in made:
                     continue  # its other end's namespace came first; _add_rest raises it
                 if link.name in handle.indexes:
-                    messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes))
+                    mac = present.get(link.name, link).mac
+                    messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes, mac))
                     if link.master:
                         messages.append(rtnl.set_hairpin(link, handle.indexes[link.name]))
                 elif link.peer is None:
                     index = handle.indexes[link.name] = handle.next_index()
-                    messages.append(rtnl.new_link(link, index, handle.indexes))
+                    again = link.kind == "bridge" and link.mtu != _ETHERNET_MTU
+                    first = replace(link, mtu=_ETHERNET_MTU) if again else link
+                    messages.append(rtnl.new_link(first, index, handle.indexes))
+                    if again:
+                        messages.append(rtnl.set_link(link, index, handle.indexes, link.mac))
                 elif link.owner:
                     other = self._handle(link.peer[0])
                     index = handle.indexes[link.name] = handle.next_index(_FIRST_PORT_INDEX)
@@ -266,6 +275,18 @@ class Linux:
                     if link.hairpin:
                         messages.append(rtnl.set_hairpin(link, index))
         return failures
+
+    def _present(self, name: str, links: Sequence[Link]) -> dict[str, Link]:
+        """Return the links of a namespace by name, read again if some of ``links`` seem to be there.
+
+        A link that was deleted took along its other end and what stood on it, in whatever namespace they were.
+        """
+        handle = self._handle(name)
+        if not any(link.name in handle.indexes for link in links if link.kind != "loopback"):
+            return {}
+        found = rtnl.read_links(handle.netlink)
+        handle.indexes = {one.link.name: one.index for one in found}
+        return {one.link.name: one.link for one in found}
 
     def _add_children(self, changes: Sequence[Change], made: set[tuple[str, str]]) -> list[KernelError]:
         """Make the links that stand on others, when those are there and up; the parent's namespace makes them."""
@@ -281,8 +302,11 @@ class Linux:
                     messages.append(rtnl.raise_link(Link(below, "veth"), parent.indexes[below]))
                 for name, link in links:
                     own = self._handle(name)
+                    present = self._present(name, [link])
                     if link.name in own.indexes:
-                        own.netlink.transact([rtnl.set_link(link, own.indexes[link.name], own.indexes)])
+                        with self._run(name, failures) as settings:
+                            mac = present[link.name].mac
+                            settings.append(rtnl.set_link(link, own.indexes[link.name], own.indexes, mac))
                         continue
                     index = own.indexes[link.name] = own.next_index(_FIRST_PORT_INDEX, parent.indexes[below])
                     on = (parent.indexes[below], own.fd)
@@ -296,6 +320,7 @@ class Linux:
             messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in raised]
             again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.torn]
             messages += [_message(item, handle.indexes[item.dev], delete=True) for item in again]
+            handle.torn.difference_update(again)
             for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
                 for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
                     messages.append(_message(item, handle.indexes[_device(item)]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -61,17 +62,25 @@ def _be16(value: int) -> bytes:
     return struct.pack(">H", value)
 
 
+def _ip(value: str) -> bytes:
+    return ipaddress.ip_address(value).packed
+
+
 # The options of each kind that netlab sets: attribute number and how its value is packed.
 _OPTIONS: Mapping[str, Mapping[str, tuple[int, Callable[..., bytes]]]] = {
     "bridge": {"forward_delay": (1, _u32), "stp_state": (5, _u32), "mcast_snooping": (23, _u8)},
     "vxlan": {
         "id": (1, _u32),
-        "local": (4, lambda a: ipaddress.ip_address(a).packed),
+        "local": (4, _ip),
         "learning": (7, _u8),
         "dstport": (15, _be16),
-        "local6": (17, lambda a: ipaddress.ip_address(a).packed),
+        "local6": (17, _ip),
     },
     "macvlan": {"mode": (1, _u32)},
+}
+# Those that are read back: a link of these kinds is made again where one differs.
+_FIXED: Mapping[str, Mapping[int, tuple[str, Callable[..., bytes]]]] = {
+    kind: {number: (name, pack) for name, (number, pack) in _OPTIONS[kind].items()} for kind in ("vxlan", "macvlan")
 }
 
 
@@ -137,13 +146,17 @@ def new_link(
     return Message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"link add {link.name}")
 
 
-def set_link(link: Link, index: int, indexes: Mapping[str, int]) -> Message:
-    """Return the request that gives an existing link its MAC, MTU and master, and raises (or lowers) it."""
+def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") -> Message:
+    """Return the request that gives an existing link its MAC, MTU and master, and raises (or lowers) it.
+
+    ``mac`` is what it has: the kernel drops a link's neighbours for any MAC that it is given, the same one too
+    (NETDEV_CHANGEADDR, net/core/dev.c).
+    """
     flags = IFF_UP if link.up else 0
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, IFF_UP)
     if link.kind != "loopback":
         body += attribute(IFLA_MTU, _u32(link.mtu))
-        if link.mac:
+        if link.mac and link.mac != mac:
             body += attribute(IFLA_ADDRESS, mac_bytes(link.mac))
         body += attribute(IFLA_MASTER, _u32(indexes[link.master] if link.master else 0))
     return Message(RTM_NEWLINK, 0, body, f"link set {link.name}")
@@ -250,6 +263,7 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
         master=names.get(_U32.unpack(master)[0], "") if master else "",
         up=bool(flags & IFF_UP),
         hairpin=port.get(_BRPORT_MODE, b"\0") != b"\0",
+        options=_read_options(info),
     )
     port_state = port.get(_BRPORT_STATE)
     # A bridge without ports has no carrier, and needs none. A new veth is "unknown" until its carrier was looked at,
@@ -257,6 +271,20 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
     known = (_OPER_UP,) if link.kind == "veth" else (_OPER_UP, _OPER_UNKNOWN)
     running = link.kind == "bridge" or found.get(IFLA_OPERSTATE, _OPER_UP) in known
     return ReadLink(link, index, running and port_state in (None, _BR_STATE_FORWARDING))
+
+
+def _read_options(info: dict[int, bytes]) -> dict[str, int | str]:
+    known = _FIXED.get(info.get(_INFO_KIND, b"").rstrip(b"\0").decode())
+    if known is None:
+        return {}
+    found = [(*known[number], value) for number, value in attributes(info.get(_INFO_DATA, b"")) if number in known]
+    return {name: _unpacked(pack, value) for name, pack, value in found}
+
+
+def _unpacked(pack: Callable[..., bytes], value: bytes) -> int | str:
+    if pack is _ip:
+        return str(ipaddress.ip_address(value))
+    return int.from_bytes(value, "big" if pack is _be16 else sys.byteorder)
 
 
 def read_addresses(netlink: Netlink, names: Mapping[int, str]) -> list[InterfaceAddress]:

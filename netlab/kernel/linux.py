@@ -8,7 +8,7 @@ import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -75,13 +75,15 @@ class Kernel(Protocol):
 class _Handle:
     """An open namespace: its netlink socket, its file descriptor, and the indexes of its links by name.
 
-    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix.
+    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix, ``strays`` the
+    settings of each link that were read and differ from its namespace's.
     """
 
     netlink: Netlink
     fd: int
     indexes: dict[str, int] = field(default_factory=lambda: {"lo": 1})
     torn: set[InterfaceAddress] = field(default_factory=set)
+    strays: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def next_index(self, first: int = 2, other: int = 0) -> int:
         """Return a free index from ``first`` on that is not that of the link's other end."""
@@ -129,7 +131,7 @@ class Linux:
         links = rtnl.read_links(netlink)
         names = {link.index: link.link.name for link in links}
         self._handle(name).indexes = {name: index for index, name in names.items()}
-        items: list[Item] = [link.link for link in links]
+        items: list[Item] = []
         routes, connected = rtnl.read_routes(netlink, names)
         addresses = rtnl.read_addresses(netlink, names)
         torn = {a for a in addresses if _has_prefix(a) and (a.interface.network, a.dev) not in connected}
@@ -140,10 +142,11 @@ class Linux:
         items += [] if torn else routes
         items += [] if torn else rtnl.read_neighbours(netlink, names)
         with netns.inside(name):
-            for setting in sysctls:
-                value = self._settings.read(setting)
-                if value is not None:
-                    items.append(Sysctl(setting, value))
+            values = {setting: self._settings.read(setting) for setting in sysctls}
+        items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
+        strays = {link.link.name: _strays(link.settings(), values) for link in links}
+        self._handle(name).strays = strays
+        items += [replace(link.link, strays=strays[link.link.name]) for link in links]
         return Namespace(name, frozenset(items))
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -170,6 +173,7 @@ class Linux:
             failures += self._add_links(name, links, peers, made)
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
+            self._follow(name, [c.item.name for c in wanted if c.verb == "add" and isinstance(c.item, Link)])
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
@@ -313,6 +317,15 @@ class Linux:
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures
 
+    def _follow(self, name: str, links: Sequence[str]) -> None:
+        """Give the settings of links that strayed the values that their namespace has."""
+        handle = self._handle(name)
+        strays = [(path, link) for link in links for path in handle.strays.pop(link, ())]
+        if strays:
+            with netns.inside(name):
+                for path, link in strays:
+                    self._settings.write(path.format(link), self._settings.read(path.format("all")) or "0")
+
     def _add_rest(self, name: str, raised: Sequence[Link], items: Sequence[Item]) -> list[KernelError]:
         failures: list[KernelError] = []
         handle = self._handle(name)
@@ -325,6 +338,20 @@ class Linux:
                 for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
                     messages.append(_message(item, handle.indexes[_device(item)]))
         return failures
+
+
+# A namespace's setting, and the one of each link that it stands for when it is wanted: the kernel copies it to all
+# links when it changes, and each may be changed by itself afterwards.
+_COPIED = {
+    "ipv4/ip_forward": "ipv4/conf/{}/forwarding",
+    "ipv6/conf/all/forwarding": "ipv6/conf/{}/forwarding",
+    "ipv6/conf/all/disable_ipv6": "ipv6/conf/{}/disable_ipv6",
+}
+
+
+def _strays(own: Mapping[str, str], values: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
+    return tuple(path for name, path in _COPIED.items() if name in values and own.get(path) not in (None, values[name]))
 
 
 def _has_prefix(address: InterfaceAddress) -> bool:

@@ -33,7 +33,7 @@ RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 IFF_UP = 0x1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
 IFLA_PROTINFO, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_FD = 12, 16, 18, 28
-IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
+IFLA_AF_SPEC, IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 26, 31, 32
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_DATA, _VETH_PEER, _BRPORT_STATE = 1, 2, 5, 1, 1
 _VXLAN_LINK, _INFO_SLAVE_KIND, _BRPORT_MODE = 3, 4, 4
 _OPER_UNKNOWN, _OPER_UP, _BR_STATE_FORWARDING = b"\0", b"\6", b"\3"
@@ -42,6 +42,12 @@ _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 7, 15
 _RTNH_F_ONLINK, _RT_TABLE_MAIN, _RTPROT_KERNEL, _RTPROT_STATIC = 4, 254, 2, 4
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT, _NUD_NOARP, _NTF_SELF = 1, 2, 0x80, 0x40, 0x02
 _ARPHRD_LOOPBACK = 772
+# A link's own settings: the family's attribute with all of them, and the place of each that netlab depends on
+# (IPV4_DEVCONF_FORWARDING counts from 1, linux/ip.h; DEVCONF_FORWARDING and DEVCONF_DISABLE_IPV6 from 0, linux/ipv6.h).
+_SETTINGS: Mapping[int, tuple[int, Mapping[str, int]]] = {
+    socket.AF_INET: (1, {"ipv4/conf/{}/forwarding": 0}),
+    socket.AF_INET6: (2, {"ipv6/conf/{}/forwarding": 0, "ipv6/conf/{}/disable_ipv6": 26}),
+}
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
@@ -236,6 +242,18 @@ class ReadLink:
     link: Link
     index: int
     ready: bool
+    families: bytes = b""
+
+    def settings(self) -> dict[str, str]:
+        """Return the link's own settings by the paths that ``state.Link.strays`` has."""
+        found: dict[str, str] = {}
+        for family, body in attributes(self.families):
+            number, places = _SETTINGS.get(family, (0, {}))
+            values = dict(attributes(body)).get(number, b"")
+            for path, place in places.items():
+                if 4 * place < len(values):
+                    found[path] = str(struct.unpack_from("=i", values, 4 * place)[0])
+        return found
 
 
 def read_links(netlink: Netlink) -> list[ReadLink]:
@@ -270,7 +288,8 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
     # and forwards meanwhile whatever becomes of it; other kinds stay unknown.
     known = (_OPER_UP,) if link.kind == "veth" else (_OPER_UP, _OPER_UNKNOWN)
     running = link.kind == "bridge" or found.get(IFLA_OPERSTATE, _OPER_UP) in known
-    return ReadLink(link, index, running and port_state in (None, _BR_STATE_FORWARDING))
+    ready = running and port_state in (None, _BR_STATE_FORWARDING)
+    return ReadLink(link, index, ready, found.get(IFLA_AF_SPEC, b""))
 
 
 def _read_options(info: dict[int, bytes]) -> dict[str, int | str]:

@@ -13,6 +13,7 @@ import pytest
 from netlab.cluster.flows import every_pair
 from netlab.conformance.words import document
 from netlab.kernel import netns
+from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
 from netlab.policy import evaluate
@@ -66,8 +67,9 @@ def up(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
         return running[0]
 
     yield to
-    if running:
-        running[0].down()
+    while running:
+        running.pop().close()
+    removal.remove_everything(name)
 
 
 def wrong(lab: Lab) -> list[str]:
@@ -180,6 +182,18 @@ DAMAGES = {
     "a pod's MAC": ("pod.x.a", "ip link set eth0 address 0a:58:00:00:00:99"),
     "a pod's interface": ("pod.x.a", "ip link delete eth0"),
     "a node's MAC": ("node.n1", "ip link set underlay0 address 0a:58:00:00:00:99"),
+    "a tunnel's end": (
+        "node.n1",
+        "ip link delete vxlan.1; ip link add vxlan.1 type vxlan id 1 local 100.64.0.9 dstport 8472 dev underlay0",
+    ),
+    "a bridge's forwarding": ("node.n1", "sysctl -qw net.ipv4.conf.br-default.forwarding=0"),
+    "a bridge's IPv6 forwarding": ("node.n1", "sysctl -qw net.ipv6.conf.br-default.forwarding=0"),
+    "a bridge's IPv6": ("node.n1", "sysctl -qw net.ipv6.conf.br-default.disable_ipv6=1"),
+    "a pod's IPv6": ("pod.x.a", "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1"),
+    "all forwarding but one link's": (
+        "node.n1",
+        "sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.br-default.forwarding=1",
+    ),
 }
 
 
@@ -187,7 +201,10 @@ DAMAGES = {
 def test_up_repairs_a_link_with_all_that_the_repair_drops(up: Callable[..., Lab], damage: str) -> None:
     """One ``up`` is enough, where setting a link makes the kernel forget its neighbours and routes."""
     inputs = (topology("overlay"), *pods({"a": "n1", "c": "n2"}))
-    place, command = DAMAGES[damage]
-    run(up(*inputs), place, command)
+    place, commands = DAMAGES[damage]
+    lab = up(*inputs)
+    for command in commands.split("; "):
+        run(lab, place, command)
 
+    assert lab.drift()
     assert [] == wrong(up(*inputs))

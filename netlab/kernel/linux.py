@@ -173,7 +173,7 @@ class Linux:
             failures += self._add_links(name, links, peers, made)
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
-            self._follow(name, [c.item.name for c in wanted if c.verb == "add" and isinstance(c.item, Link)])
+            self._follow(name, wanted)
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
@@ -317,13 +317,15 @@ class Linux:
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures
 
-    def _follow(self, name: str, links: Sequence[str]) -> None:
+    def _follow(self, name: str, changes: Sequence[Change]) -> None:
         """Give the settings of links that strayed the values that their namespace has."""
-        handle = self._handle(name)
-        strays = [(path, link) for link in links for path in handle.strays.pop(link, ())]
-        if strays:
-            with netns.inside(name):
-                for path, link in strays:
+        known = self._handle(name).strays
+        if not any(known.values()):
+            return
+        links = [c.item.name for c in changes if c.verb == "add" and isinstance(c.item, Link)]
+        with netns.inside(name):
+            for link in links:
+                for path in known.pop(link, ()):
                     self._settings.write(path.format(link), self._settings.read(path.format("all")) or "0")
 
     def _add_rest(self, name: str, raised: Sequence[Link], items: Sequence[Item]) -> list[KernelError]:

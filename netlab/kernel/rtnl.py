@@ -272,16 +272,17 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
     info = dict(attributes(found.get(IFLA_LINKINFO, b"")))
     port = dict(attributes(info.get(_INFO_SLAVE_DATA, b"")))
     loopback = hardware == _ARPHRD_LOOPBACK
+    kind = "loopback" if loopback else info.get(_INFO_KIND, b"").rstrip(b"\0").decode()
     master = found.get(IFLA_MASTER)
     link = Link(
         name=names[index],
-        kind="loopback" if loopback else cast(LinkKind, info.get(_INFO_KIND, b"").rstrip(b"\0").decode()),
+        kind=cast(LinkKind, kind),
         mac="" if loopback else found.get(IFLA_ADDRESS, b"").hex(":"),
         mtu=_U32.unpack(found[IFLA_MTU])[0],
         master=names.get(_U32.unpack(master)[0], "") if master else "",
         up=bool(flags & IFF_UP),
         hairpin=port.get(_BRPORT_MODE, b"\0") != b"\0",
-        options=_read_options(info),
+        options=_read_options(kind, info.get(_INFO_DATA, b"")) if kind in _FIXED else {},
     )
     port_state = port.get(_BRPORT_STATE)
     # A bridge without ports has no carrier, and needs none. A new veth is "unknown" until its carrier was looked at,
@@ -292,11 +293,9 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
     return ReadLink(link, index, ready, found.get(IFLA_AF_SPEC, b""))
 
 
-def _read_options(info: dict[int, bytes]) -> dict[str, int | str]:
-    known = _FIXED.get(info.get(_INFO_KIND, b"").rstrip(b"\0").decode())
-    if known is None:
-        return {}
-    found = [(*known[number], value) for number, value in attributes(info.get(_INFO_DATA, b"")) if number in known]
+def _read_options(kind: str, data: bytes) -> dict[str, int | str]:
+    known = _FIXED[kind]
+    found = [(*known[number], value) for number, value in attributes(data) if number in known]
     return {name: _unpacked(pack, value) for name, pack, value in found}
 
 

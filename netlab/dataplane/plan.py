@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 
-from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
+from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Route, Sysctl
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,17 @@ def difference(
     """Return what turns ``have`` into ``want``.
 
     Only what netlab put there is deleted: ``ours`` is what it wanted before (``have`` itself when it is not given).
-    What somebody else added stays. A link that differs is set anew in place; a veth of which one end is missing is
-    deleted and made again whole, with everything that its ends carry. What goes with its link or with its namespace is
-    not deleted by itself.
+    What somebody else added stays. A link that differs is set anew in place, where it can be; otherwise, and where one
+    end of a veth is missing, it is deleted and made again whole, with everything that it carries. What the kernel drops
+    by itself, as routes go with the address that they start from, is added again.
+    What goes with its link or with its namespace is not deleted by itself.
     """
     mine = have if ours is None else ours
     create = tuple(sorted(want.keys() - have.keys()))
     remove = tuple(sorted((mine.keys() & have.keys()) - want.keys()))
     torn: dict[str, set[str]] = defaultdict(set)
-    for space, link in _torn(have, want):
+    links = _links(want)
+    for space, link in _torn(_links(have), _links(mine), links):
         torn[space].add(link)
     # A veth goes when its namespace does, but later; the end that stays is deleted now.
     ends: dict[str, set[str]] = defaultdict(set)
@@ -64,26 +66,63 @@ def difference(
         without = {i.name for i in gone}
         loose = {i for i in unwanted if not isinstance(i, Link) and i.dev not in without}
         changes += [Change("delete", name, item) for item in sorted(loose | gone, key=_order)]
-        missing = {i for i in wanted if i not in had or _device(i) in lost}
+        missing = {i for i in wanted if i not in had or _device(i) in lost} | _dropped(had, owned, wanted, lost)
         changes += [Change("add", name, item) for item in sorted(missing, key=_order)]
+    taken = {(one.parent, one.mac) for one in links.values() if one.kind == "macvlan"}
+    for name in remove:
+        # A macvlan goes with its namespace, but later; until then no other one may take its MAC.
+        changes += [
+            Change("delete", name, link)
+            for link in mine[name].items
+            if isinstance(link, Link) and (link.parent, link.mac) in taken
+        ]
     return Difference(create, remove, tuple(changes))
 
 
-def _torn(have: Mapping[str, Namespace], want: Mapping[str, Namespace]) -> set[tuple[str, str]]:
-    """Return both ends, as (namespace, link), of every wanted veth of which an end is missing, and what is on them."""
-    present = {(n, i.name) for n, space in have.items() for i in space.items if isinstance(i, Link)}
+_Links = Mapping[tuple[str, str], Link]
+
+
+def _torn(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
+    """Return the links to make again, as (namespace, link): both ends of a veth, and what stands on them."""
     torn: set[tuple[str, str]] = set()
-    for name, space in want.items():
-        for item in space.items:
-            if isinstance(item, Link) and item.peer is not None and (name, item.name) not in present:
-                torn |= {(name, item.name), item.peer}
-    # What stands on a link goes when that does.
-    return torn | {
-        (name, item.name)
-        for name, space in want.items()
-        for item in space.items
-        if isinstance(item, Link) and item.parent in torn
+    for at, link in want.items():
+        found = have.get(at)
+        missing = found is None and link.peer is not None
+        if missing or (found is not None and _is_another(found, mine.get(at, found), link)):
+            torn |= {at} if link.peer is None else {at, link.peer}
+    return torn | {at for at, link in want.items() if link.parent in torn}
+
+
+def _is_another(found: Link, made: Link, link: Link) -> bool:
+    """Say whether a link cannot become the wanted one; what it stands on is known from when it was ``made`` only."""
+    if found.kind in ("vxlan", "macvlan") and (found.options != link.options or made.parent not in (None, link.parent)):
+        return True
+    # A bridge sends to the old MAC's port until the new one has spoken, and a macvlan takes no MAC of another's.
+    speaks = link.peer is not None or link.kind == "macvlan"
+    return found.kind != link.kind or (speaks and found.mac != link.mac)
+
+
+def _dropped(had: Set[Item], owned: Set[Item], wanted: Set[Item], lost: Collection[str]) -> set[Item]:
+    """Return what the kernel may drop of what is wanted while addresses go and links are set.
+
+    The last address of a device takes its routes and neighbours along, the first one of a prefix the others, any the
+    routes that start from it (fib_inetaddr_event, __inet_del_ifa, fib_sync_down_addr); another MAC takes the neighbours
+    (NETDEV_CHANGEADDR), and an MTU below 1,280 all of IPv6.
+    """
+    if not had:
+        return set()
+    gone = {i for i in had if isinstance(i, InterfaceAddress) and (i.dev in lost or (i in owned and i not in wanted))}
+    starts = {address.interface.ip for address in gone}
+    devices = {address.dev for address in gone} | {i.name for i in wanted - had if isinstance(i, Link)}
+    return {
+        i
+        for i in (wanted if devices else ())
+        if not isinstance(i, (Link, Sysctl)) and (i.dev in devices or (isinstance(i, Route) and i.source in starts))
     }
+
+
+def _links(spaces: Mapping[str, Namespace]) -> _Links:
+    return {(name, i.name): i for name, space in spaces.items() for i in space.items if isinstance(i, Link)}
 
 
 def _device(item: Item) -> str:

@@ -8,8 +8,8 @@ import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from netlab.errors import KernelError
@@ -31,6 +31,9 @@ _SETTLE_SECONDS = 5.0
 # A veth whose two ends have the same index is announced by the kernel's link watch at most once a second
 # (linkwatch_urgent_event, net/core/link_watch.c), and until then its bridge port does not forward.
 _FIRST_PORT_INDEX = 100
+# A bridge takes the least MTU of its ports, and this one when its last port goes, unless it was given another one than
+# it was made with (br_mtu_auto_adjust, net/bridge/br_if.c).
+_ETHERNET_MTU = 1500
 
 
 class Kernel(Protocol):
@@ -72,13 +75,15 @@ class Kernel(Protocol):
 class _Handle:
     """An open namespace: its netlink socket, its file descriptor, and the indexes of its links by name.
 
-    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix.
+    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix, ``strays`` the
+    settings of each link that were read and differ from its namespace's.
     """
 
     netlink: Netlink
     fd: int
     indexes: dict[str, int] = field(default_factory=lambda: {"lo": 1})
     torn: set[InterfaceAddress] = field(default_factory=set)
+    strays: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def next_index(self, first: int = 2, other: int = 0) -> int:
         """Return a free index from ``first`` on that is not that of the link's other end."""
@@ -126,7 +131,7 @@ class Linux:
         links = rtnl.read_links(netlink)
         names = {link.index: link.link.name for link in links}
         self._handle(name).indexes = {name: index for index, name in names.items()}
-        items: list[Item] = [link.link for link in links]
+        items: list[Item] = []
         routes, connected = rtnl.read_routes(netlink, names)
         addresses = rtnl.read_addresses(netlink, names)
         torn = {a for a in addresses if _has_prefix(a) and (a.interface.network, a.dev) not in connected}
@@ -137,10 +142,11 @@ class Linux:
         items += [] if torn else routes
         items += [] if torn else rtnl.read_neighbours(netlink, names)
         with netns.inside(name):
-            for setting in sysctls:
-                value = self._settings.read(setting)
-                if value is not None:
-                    items.append(Sysctl(setting, value))
+            values = {setting: self._settings.read(setting) for setting in sysctls}
+        items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
+        strays = {link.link.name: _strays(link.settings(), values) for link in links}
+        self._handle(name).strays = strays
+        items += [replace(link.link, strays=strays[link.link.name]) for link in links]
         return Namespace(name, frozenset(items))
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -167,6 +173,7 @@ class Linux:
             failures += self._add_links(name, links, peers, made)
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
+            self._follow(name, wanted)
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
@@ -246,17 +253,23 @@ class Linux:
         if not links:
             return failures
         handle = self._handle(name)
+        present = self._present(name, [link for link in links if (name, link.name) not in made])
         with self._run(name, failures) as messages:
             for link in sorted(links, key=lambda item: (bool(item.master), item.kind == "veth")):
                 if (name, link.name) in made:
                     continue  # its other end's namespace came first; _add_rest raises it
                 if link.name in handle.indexes:
-                    messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes))
+                    mac = present.get(link.name, link).mac
+                    messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes, mac))
                     if link.master:
                         messages.append(rtnl.set_hairpin(link, handle.indexes[link.name]))
                 elif link.peer is None:
                     index = handle.indexes[link.name] = handle.next_index()
-                    messages.append(rtnl.new_link(link, index, handle.indexes))
+                    again = link.kind == "bridge" and link.mtu != _ETHERNET_MTU
+                    first = replace(link, mtu=_ETHERNET_MTU) if again else link
+                    messages.append(rtnl.new_link(first, index, handle.indexes))
+                    if again:
+                        messages.append(rtnl.set_link(link, index, handle.indexes, link.mac))
                 elif link.owner:
                     other = self._handle(link.peer[0])
                     index = handle.indexes[link.name] = handle.next_index(_FIRST_PORT_INDEX)
@@ -267,6 +280,18 @@ class Linux:
                     if link.hairpin:
                         messages.append(rtnl.set_hairpin(link, index))
         return failures
+
+    def _present(self, name: str, links: Sequence[Link]) -> dict[str, Link]:
+        """Return the links of a namespace by name, read again if some of ``links`` seem to be there.
+
+        A link that was deleted took along its other end and what stood on it, in whatever namespace they were.
+        """
+        handle = self._handle(name)
+        if not any(link.name in handle.indexes for link in links if link.kind != "loopback"):
+            return {}
+        found = rtnl.read_links(handle.netlink)
+        handle.indexes = {one.link.name: one.index for one in found}
+        return {one.link.name: one.link for one in found}
 
     def _add_children(self, changes: Sequence[Change], made: set[tuple[str, str]]) -> list[KernelError]:
         """Make the links that stand on others, when those are there and up; the parent's namespace makes them."""
@@ -282,13 +307,27 @@ class Linux:
                     messages.append(rtnl.raise_link(Link(below, "veth"), parent.indexes[below]))
                 for name, link in links:
                     own = self._handle(name)
+                    present = self._present(name, [link])
                     if link.name in own.indexes:
-                        own.netlink.transact([rtnl.set_link(link, own.indexes[link.name], own.indexes)])
+                        with self._run(name, failures) as settings:
+                            mac = present[link.name].mac
+                            settings.append(rtnl.set_link(link, own.indexes[link.name], own.indexes, mac))
                         continue
                     index = own.indexes[link.name] = own.next_index(_FIRST_PORT_INDEX, parent.indexes[below])
                     on = (parent.indexes[below], own.fd)
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures
+
+    def _follow(self, name: str, changes: Sequence[Change]) -> None:
+        """Give the settings of links that strayed the values that their namespace has."""
+        known = self._handle(name).strays
+        if not any(known.values()):
+            return
+        links = [c.item.name for c in changes if c.verb == "add" and isinstance(c.item, Link)]
+        with netns.inside(name):
+            for link in links:
+                for path in known.pop(link, ()):
+                    self._settings.write(path.format(link), self._settings.read(path.format("all")) or "0")
 
     def _add_rest(self, name: str, raised: Sequence[Link], items: Sequence[Item]) -> list[KernelError]:
         failures: list[KernelError] = []
@@ -297,10 +336,25 @@ class Linux:
             messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in raised]
             again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.torn]
             messages += [_message(item, handle.indexes[item.dev], delete=True) for item in again]
+            handle.torn.difference_update(again)
             for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
                 for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
                     messages.append(_message(item, handle.indexes[_device(item)]))
         return failures
+
+
+# A namespace's setting, and the one of each link that it stands for when it is wanted: the kernel copies it to all
+# links when it changes, and each may be changed by itself afterwards.
+_COPIED = {
+    "ipv4/ip_forward": "ipv4/conf/{}/forwarding",
+    "ipv6/conf/all/forwarding": "ipv6/conf/{}/forwarding",
+    "ipv6/conf/all/disable_ipv6": "ipv6/conf/{}/disable_ipv6",
+}
+
+
+def _strays(own: Mapping[str, str], values: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
+    return tuple(path for name, path in _COPIED.items() if name in values and own.get(path) not in (None, values[name]))
 
 
 def _has_prefix(address: InterfaceAddress) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -31,7 +32,7 @@ RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 
 IFF_UP = 0x1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
-IFLA_PROTINFO, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_GROUP, IFLA_NET_NS_FD = 12, 16, 18, 27, 28
+IFLA_PROTINFO, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_AF_SPEC, IFLA_GROUP, IFLA_NET_NS_FD = 12, 16, 18, 26, 27, 28
 IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_DATA, _VETH_PEER, _BRPORT_STATE = 1, 2, 5, 1, 1
 _VXLAN_LINK, _INFO_SLAVE_KIND, _BRPORT_MODE = 3, 4, 4
@@ -41,6 +42,12 @@ _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 7, 15
 _RTNH_F_ONLINK, _RT_TABLE_MAIN, _RTPROT_KERNEL, _RTPROT_STATIC = 4, 254, 2, 4
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT, _NUD_NOARP, _NTF_SELF = 1, 2, 0x80, 0x40, 0x02
 _ARPHRD_LOOPBACK = 772
+# A link's own settings: the family's attribute with all of them, and the place of each that netlab depends on
+# (IPV4_DEVCONF_FORWARDING counts from 1, linux/ip.h; DEVCONF_FORWARDING and DEVCONF_DISABLE_IPV6 from 0, linux/ipv6.h).
+_SETTINGS: Mapping[int, tuple[int, Mapping[str, int]]] = {
+    socket.AF_INET: (1, {"ipv4/conf/{}/forwarding": 0}),
+    socket.AF_INET6: (2, {"ipv6/conf/{}/forwarding": 0, "ipv6/conf/{}/disable_ipv6": 26}),
+}
 
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
@@ -61,17 +68,25 @@ def _be16(value: int) -> bytes:
     return struct.pack(">H", value)
 
 
+def _ip(value: str) -> bytes:
+    return ipaddress.ip_address(value).packed
+
+
 # The options of each kind that netlab sets: attribute number and how its value is packed.
 _OPTIONS: Mapping[str, Mapping[str, tuple[int, Callable[..., bytes]]]] = {
     "bridge": {"forward_delay": (1, _u32), "stp_state": (5, _u32), "mcast_snooping": (23, _u8)},
     "vxlan": {
         "id": (1, _u32),
-        "local": (4, lambda a: ipaddress.ip_address(a).packed),
+        "local": (4, _ip),
         "learning": (7, _u8),
         "dstport": (15, _be16),
-        "local6": (17, lambda a: ipaddress.ip_address(a).packed),
+        "local6": (17, _ip),
     },
     "macvlan": {"mode": (1, _u32)},
+}
+# Those that are read back: a link of these kinds is made again where one differs.
+_FIXED: Mapping[str, Mapping[int, tuple[str, Callable[..., bytes]]]] = {
+    kind: {number: (name, pack) for name, (number, pack) in _OPTIONS[kind].items()} for kind in ("vxlan", "macvlan")
 }
 
 
@@ -137,13 +152,17 @@ def new_link(
     return Message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"link add {link.name}")
 
 
-def set_link(link: Link, index: int, indexes: Mapping[str, int]) -> Message:
-    """Return the request that gives an existing link its MAC, MTU and master, and raises (or lowers) it."""
+def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") -> Message:
+    """Return the request that gives an existing link its MAC, MTU and master, and raises (or lowers) it.
+
+    ``mac`` is what it has: the kernel drops a link's neighbours for any MAC that it is given, the same one too
+    (NETDEV_CHANGEADDR, net/core/dev.c).
+    """
     flags = IFF_UP if link.up else 0
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, IFF_UP)
     if link.kind != "loopback":
         body += attribute(IFLA_MTU, _u32(link.mtu))
-        if link.mac:
+        if link.mac and link.mac != mac:
             body += attribute(IFLA_ADDRESS, mac_bytes(link.mac))
         body += attribute(IFLA_MASTER, _u32(indexes[link.master] if link.master else 0))
     return Message(RTM_NEWLINK, 0, body, f"link set {link.name}")
@@ -230,6 +249,18 @@ class ReadLink:
     link: Link
     index: int
     ready: bool
+    families: bytes = b""
+
+    def settings(self) -> dict[str, str]:
+        """Return the link's own settings by the paths that ``state.Link.strays`` has."""
+        found: dict[str, str] = {}
+        for family, body in attributes(self.families):
+            number, places = _SETTINGS.get(family, (0, {}))
+            values = dict(attributes(body)).get(number, b"")
+            for path, place in places.items():
+                if 4 * place < len(values):
+                    found[path] = str(struct.unpack_from("=i", values, 4 * place)[0])
+        return found
 
 
 def read_links(netlink: Netlink) -> list[ReadLink]:
@@ -248,22 +279,37 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
     info = dict(attributes(found.get(IFLA_LINKINFO, b"")))
     port = dict(attributes(info.get(_INFO_SLAVE_DATA, b"")))
     loopback = hardware == _ARPHRD_LOOPBACK
+    kind = "loopback" if loopback else info.get(_INFO_KIND, b"").rstrip(b"\0").decode()
     master = found.get(IFLA_MASTER)
     link = Link(
         name=names[index],
-        kind="loopback" if loopback else cast(LinkKind, info.get(_INFO_KIND, b"").rstrip(b"\0").decode()),
+        kind=cast(LinkKind, kind),
         mac="" if loopback else found.get(IFLA_ADDRESS, b"").hex(":"),
         mtu=_U32.unpack(found[IFLA_MTU])[0],
         master=names.get(_U32.unpack(master)[0], "") if master else "",
         up=bool(flags & IFF_UP),
         hairpin=port.get(_BRPORT_MODE, b"\0") != b"\0",
+        options=_read_options(kind, info.get(_INFO_DATA, b"")) if kind in _FIXED else {},
     )
     port_state = port.get(_BRPORT_STATE)
     # A bridge without ports has no carrier, and needs none. A new veth is "unknown" until its carrier was looked at,
     # and forwards meanwhile whatever becomes of it; other kinds stay unknown.
     known = (_OPER_UP,) if link.kind == "veth" else (_OPER_UP, _OPER_UNKNOWN)
     running = link.kind == "bridge" or found.get(IFLA_OPERSTATE, _OPER_UP) in known
-    return ReadLink(link, index, running and port_state in (None, _BR_STATE_FORWARDING))
+    ready = running and port_state in (None, _BR_STATE_FORWARDING)
+    return ReadLink(link, index, ready, found.get(IFLA_AF_SPEC, b""))
+
+
+def _read_options(kind: str, data: bytes) -> dict[str, int | str]:
+    known = _FIXED[kind]
+    found = [(*known[number], value) for number, value in attributes(data) if number in known]
+    return {name: _unpacked(pack, value) for name, pack, value in found}
+
+
+def _unpacked(pack: Callable[..., bytes], value: bytes) -> int | str:
+    if pack is _ip:
+        return str(ipaddress.ip_address(value))
+    return int.from_bytes(value, "big" if pack is _be16 else sys.byteorder)
 
 
 def read_addresses(netlink: Netlink, names: Mapping[int, str]) -> list[InterfaceAddress]:

@@ -23,7 +23,8 @@ class Link:
     ``options`` are its kind's, by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``, ``local``).
     A veth is created from the end whose ``owner`` is true. ``parent`` of a vxlan or macvlan is the link that it stands
     on, as (namespace, name): a macvlan may live in another namespace than its parent. A bridge's port with ``hairpin``
-    sends frames back to where they came from.
+    sends frames back to where they came from. ``strays`` are settings of the link that differ from those of its
+    namespace, by their paths in both (``ipv4/conf/{}/forwarding``): none is wanted, and damage is read as some.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Link:
     options: Mapping[str, int | str] = field(default_factory=dict, compare=False)
     up: bool = True
     hairpin: bool = False
+    strays: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [f"link {self.name} type {self.kind}"]

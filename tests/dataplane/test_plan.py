@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, ip_address, ip_network
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
+from typing import Any
 
 import pytest
 from builders import cluster, pod, topology
@@ -20,6 +22,7 @@ WEB, DB, CLIENT = (
     pod("shop/db", node="node-1", addresses=["10.244.0.3"]),
     pod("other/client", node="node-2", addresses=["10.244.0.4"]),
 )
+MAC = "0a:58:00:00:00:01"
 SHOP, SMALLER = cluster(NODES, WEB, DB, CLIENT), cluster(NODES, WEB, CLIENT)
 
 
@@ -95,7 +98,7 @@ def test_what_somebody_else_added_stays() -> None:
 
 
 def test_a_link_that_differs_is_set_in_place() -> None:
-    """Another MTU is set on the link; the link is not deleted, and what hangs on it is not touched."""
+    """Another MTU is set on the link, which is not deleted; what hangs on it is stated again, should it have gone."""
     kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
     build(kernel, want)
     name = "netlab.default.pod.shop.web"
@@ -103,7 +106,51 @@ def test_a_link_that_differs_is_set_in_place() -> None:
     kernel.apply([Change("add", name, Link("eth0", "veth", mac=eth0.mac, mtu=1400))])
     step = difference(read(kernel, want), want, want)
 
-    assert (Change("add", name, eth0),) == step.changes
+    on_it = {i for i in want[name].items if not isinstance(i, (Link, Sysctl))}
+    assert {Change("add", name, item) for item in {eth0, *on_it}} == set(step.changes)
+
+
+def test_what_goes_with_an_address_is_stated_again() -> None:
+    """Routes and neighbours of its device, and on other devices the routes that start from it; nothing else."""
+    address = [InterfaceAddress("underlay0", ip_interface(f"100.64.0.{i}/16")) for i in (1, 2)]
+    start = [Route(ip_network("10.244.0.2/32"), "port", source=a.interface.ip) for a in address]
+    link, port = Link("underlay0", "veth"), Link("port", "veth")
+    stay = {Route(ip_network("10.244.1.0/24"), "underlay0"), Neighbour("underlay0", ip_address("100.64.0.9"), MAC)}
+    other = {Route(ip_network("10.244.0.3/32"), "port"), Neighbour("port", ip_address("10.244.0.3"), MAC)}
+    before, after = ({link, port, *stay, *other, a, r} for a, r in zip(address, start, strict=True))
+    step = difference({"n": Namespace("n", frozenset(before))}, {"n": Namespace("n", frozenset(after))})
+
+    assert {("delete", address[0]), ("delete", start[0])} == {(c.verb, c.item) for c in step.changes[:2]}
+    assert {("add", item) for item in {address[1], start[1], *stay}} == {(c.verb, c.item) for c in step.changes[2:]}
+
+
+def test_a_route_that_starts_from_an_address_on_another_device_goes_with_it() -> None:
+    """The kernel drops it wherever it leads (fib_sync_down_addr), be the address there again at once."""
+    gone, here = (InterfaceAddress("underlay0", ip_interface(f"100.64.0.1/{length}")) for length in (16, 24))
+    route = Route(ip_network("10.244.0.2/32"), "port", source=ip_address("100.64.0.1"))
+    before, after = ({Link("underlay0", "veth"), Link("port", "veth"), route, address} for address in (gone, here))
+    step = difference({"n": Namespace("n", frozenset(before))}, {"n": Namespace("n", frozenset(after))})
+
+    assert [("delete", gone), ("add", here), ("add", route)] == [(c.verb, c.item) for c in step.changes]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"options": {"id": 1, "local": "100.64.0.2"}},
+        {"parent": ("n", "underlay1")},
+    ],
+)
+def test_a_tunnel_that_cannot_be_changed_is_made_again(other: dict[str, Any]) -> None:
+    """Another end, or another link below: it is deleted, and comes again with all that stands on it."""
+    link = Link("vxlan.1", "vxlan", parent=("n", "underlay0"), options={"id": 1, "local": "100.64.0.1"})
+    new = replace(link, **other)
+    on_it = {Neighbour("vxlan.1", ip_address("10.244.1.0"), MAC), Route(ip_network("10.244.1.0/24"), "vxlan.1")}
+    spaces = [{"n": Namespace("n", frozenset({one, *on_it}))} for one in (link, new)]
+    step = difference(*spaces)
+
+    assert [Change("delete", "n", link)] == list(step.changes[:1])
+    assert {Change("add", "n", item) for item in {new, *on_it}} == set(step.changes[1:])
 
 
 def test_half_a_veth_is_made_again_whole() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
@@ -168,3 +169,44 @@ def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
     own, name = shown.stdout.split(": ")[:2]
 
     assert f"eth0@if{own}" != name
+
+
+def test_a_link_that_is_set_keeps_its_neighbours_unless_its_mac_changes(spaces, kernel):
+    """The kernel forgets permanent neighbours for any MAC that it is given, so one is given where it differs only."""
+    left, right = spaces("left", "right")
+    kernel.apply(_pair(left, right))
+    eth0 = Link("eth0", "veth", mac="0a:58:c6:12:00:02", mtu=1400, peer=(left, "port1"))
+    kernel.apply(_add(right, eth0))
+    kept = kernel.read(right).of(Neighbour)
+    kernel.apply(_add(right, replace(eth0, mac="0a:58:c6:12:00:03")))
+
+    assert [Neighbour("eth0", ip_address("198.18.0.1"), "0a:59:00:00:00:01")] == kept
+    assert [] == kernel.read(right).of(Neighbour)
+
+
+def test_an_interface_that_went_with_its_other_end_is_made_again(spaces, kernel):
+    """Another kind of link may take its name, in a namespace that nobody has read since."""
+    left, right = spaces("left", "right")
+    kernel.apply(_pair(left, right))
+    kernel.apply([Change("delete", left, Link("port1", "veth"))])
+    kernel.apply(_add(left, Link("below", "bridge")))
+    kernel.apply(_add(right, Link("eth0", "macvlan", "0a:58:c6:12:00:02", parent=(left, "below"), options={"mode": 4})))
+    found = [link for link in kernel.read(right).of(Link) if link.name == "eth0"]
+
+    assert [("macvlan", {"mode": 4})] == [(link.kind, link.options) for link in found]
+
+
+def test_a_setting_of_a_link_that_strayed_is_read_and_brought_back(spaces, kernel):
+    """Only where the namespace's own is wanted; its value is the link's then."""
+    (name,) = spaces("a")
+    bridge, wanted = Link("br0", "bridge", mac="0a:59:00:00:00:01"), "ipv4/ip_forward"
+    kernel.apply(_add(name, Sysctl(wanted, "1"), bridge))
+    with netns.inside(name):
+        subprocess.run(["sysctl", "-qw", "net.ipv4.conf.br0.forwarding=0"], check=True)
+    unasked = kernel.read(name).items
+    strayed = kernel.read(name, [wanted]).items
+    kernel.apply(_add(name, bridge))
+
+    assert bridge in unasked
+    assert replace(bridge, strays=("ipv4/conf/{}/forwarding",)) in strayed
+    assert bridge in kernel.read(name, [wanted]).items

@@ -1,0 +1,210 @@
+"""A running lab that is brought to another wiring is whole at once: nothing is left to repair, and packets agree."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from netlab.cluster.flows import every_pair
+from netlab.conformance.words import document
+from netlab.kernel import netns
+from netlab.lab import removal
+from netlab.lab.lab import Lab
+from netlab.objects import Document, Objects, decode
+from netlab.policy import evaluate
+
+FAMILIES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "IPv4": (["10.244.0.0/16"], ["192.0.2.10"]),
+    "IPv6": (["fd00:10:244::/56"], ["2001:db8:1::10"]),
+    "dual": (["10.244.0.0/16", "fd00:10:244::/56"], ["192.0.2.10", "2001:db8:1::10"]),
+}
+FOUR = {"a": "n1", "b": "n1", "c": "n2", "d": "n2"}
+MODES = ("bridge", "overlay", "routed", "macvlan")
+
+
+def topology(mode: str, nodes: Sequence[str] = ("n1", "n2"), family: str = "dual") -> Document:
+    """Nodes of one network, and an outside host."""
+    cidrs, client = FAMILIES[family]
+    spec: dict[str, Any] = {"networks": [{"name": "default", "mode": mode, "podCIDRs": list(cidrs)}]}
+    return document(
+        "Topology",
+        "t",
+        spec | {"nodes": [{"name": n} for n in nodes], "hosts": [{"name": "client", "addresses": list(client)}]},
+    )
+
+
+def pod(name: str, node: str, *addresses: str) -> Document:
+    """A pod on a node, with addresses of its own where some are stated."""
+    status = {"status": {"podIPs": [{"ip": a} for a in addresses]}} if addresses else {}
+    return document("Pod", f"x/{name}", {"nodeName": node, "containers": []}, **status)
+
+
+def pods(places: Mapping[str, str]) -> list[Document]:
+    return [pod(name, node) for name, node in places.items()]
+
+
+def read(*documents: Document) -> Objects:
+    objects, problems = decode(documents)
+    assert [] == [problem for problem in problems if problem.severity == "error"]
+    return objects
+
+
+@pytest.fixture
+def up(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
+    """Bring the lab of this test to exactly these documents; gone afterwards."""
+    name = unique("fx")
+    running: list[Lab] = []
+
+    def to(*documents: Document) -> Lab:
+        while running:
+            running.pop().close()
+        running.append(Lab.up(read(*documents), name=name)[0])
+        return running[0]
+
+    yield to
+    while running:
+        running.pop().close()
+    removal.remove_everything(name)
+
+
+def wrong(lab: Lab) -> list[str]:
+    """What a second ``up`` would find to repair, and every pair whose packets and documentation disagree."""
+    found = lab.drift()
+    asked = 0
+    for measured in lab.probe(every_pair(lab.cluster, nodes=True)):
+        asked += 1
+        expected = evaluate(lab.cluster, measured.flow)
+        if expected.verdict != measured.verdict:
+            flow = f"{measured.flow.source.ref} to {measured.flow.target}"
+            found.append(f"{flow}: {expected.verdict}, {measured.verdict} ({measured.reason})")
+    assert asked
+    return found
+
+
+def run(lab: Lab, place: str, command: str) -> str:
+    """Run a command inside one of the lab's namespaces and return what it printed."""
+    with netns.inside(f"netlab.{lab.name}.{place}"):
+        return subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
+
+
+# --- addresses and MACs that change ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_pod_may_take_the_address_of_one_that_is_gone(up: Callable[..., Lab], mode: str, family: str) -> None:
+    """Addresses are given out anew: the pod that stays moves to the first one, and keeps its routes."""
+    top = topology(mode, ["n1"], family)
+    before = up(top, *pods({"a": "n1", "b": "n1"})).cluster.by_ref["x/b"].addresses
+    lab = up(top, *pods({"b": "n1"}))
+
+    assert before != lab.cluster.by_ref["x/b"].addresses
+    assert [] == wrong(lab)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_apply_may_change_a_pods_address(up: Callable[..., Lab], mode: str) -> None:
+    """Another ``status.podIPs`` is another address and another MAC, known to the node and the pod's neighbours."""
+    top = topology(mode, ["n1", "n2"])
+    lab = up(top, pod("a", "n1", "10.244.0.7", "fd00:10:244::7"), *pods({"b": "n1", "c": "n2"}))
+    lab.apply([pod("a", "n1", "10.244.0.9", "fd00:10:244::7")])
+    lab.apply([pod("a", "n1", "10.244.0.9", "fd00:10:244::8")])
+
+    assert [] == wrong(lab)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_two_pods_may_swap_their_addresses(up: Callable[..., Lab], mode: str) -> None:
+    """In one step, on one node; the third pod finds both, without having been spoken to."""
+    top, six = topology(mode, ["n1"]), ("fd00:10:244::7", "fd00:10:244::8")
+    lab = up(top, pod("a", "n1", "10.244.0.7", six[0]), pod("b", "n1", "10.244.0.8", six[1]), pod("c", "n1"))
+    assert [] == wrong(lab)
+    lab.apply([pod("a", "n1", "10.244.0.8", six[1]), pod("b", "n1", "10.244.0.7", six[0])])
+    with netns.inside(f"netlab.{lab.name}.pod.x.b"):
+        listener = socket.create_server(("10.244.0.7", 80))
+    with netns.inside(f"netlab.{lab.name}.pod.x.c"):
+        caller = socket.socket()
+    with listener, caller:
+        caller.settimeout(3)
+        caller.connect(("10.244.0.7", 80))
+
+    assert [] == wrong(lab)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nodes_may_come_go_and_change_places(up: Callable[..., Lab], mode: str) -> None:
+    """Node addresses follow the order of nodes; tunnels, routes and pods of every node follow the addresses."""
+    places = pods({"a": "n1", "b": "n2"})
+    orders = (["n1", "n2"], ["n0", "n1", "n2"], ["n2", "n0", "n1"], ["n2", "n1"])
+    found = {tuple(order): wrong(up(topology(mode, order), *places)) for order in orders}
+
+    assert {tuple(order): [] for order in orders} == found
+
+
+def test_a_pod_may_move_to_another_node(up: Callable[..., Lab]) -> None:
+    """Its interface stands on that node's link then: pods of one node and that node do not reach one another."""
+    for mode in MODES:
+        up(topology(mode), *pods(FOUR))
+        assert [] == wrong(up(topology(mode), *pods({**FOUR, "a": "n2", "d": "n1"})))
+
+
+def test_a_node_may_lose_its_last_pod(up: Callable[..., Lab]) -> None:
+    """The kernel sets a bridge without ports to an MTU of 1500, unless somebody has set another."""
+    up(topology("overlay"), *pods(FOUR))
+
+    assert [] == wrong(up(topology("overlay"), *pods({"a": "n1", "b": "n1"})))
+
+
+# --- modes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("old", "new"), list(itertools.permutations(MODES, 2)))
+def test_a_network_may_change_its_mode(up: Callable[..., Lab], old: str, new: str, family: str) -> None:
+    """From every mode to every other, at once."""
+    up(topology(old, family=family), *pods(FOUR))
+
+    assert [] == wrong(up(topology(new, family=family), *pods(FOUR)))
+
+
+# --- damage ---------------------------------------------------------------------------------------------------------
+
+DAMAGES = {
+    "a bridge's MTU": ("node.n1", "ip link set br-default mtu 1400"),
+    "a bridge's MTU without IPv6": ("node.n1", "ip link set br-default mtu 1000"),
+    "a bridge's MAC": ("node.n1", "ip link set br-default address 0a:58:00:00:00:99"),
+    "a tunnel's MAC": ("node.n1", "ip link set vxlan.1 address 0a:58:00:00:00:99"),
+    "a pod's MAC": ("pod.x.a", "ip link set eth0 address 0a:58:00:00:00:99"),
+    "a pod's interface": ("pod.x.a", "ip link delete eth0"),
+    "a node's MAC": ("node.n1", "ip link set underlay0 address 0a:58:00:00:00:99"),
+    "a tunnel's end": (
+        "node.n1",
+        "ip link delete vxlan.1; ip link add vxlan.1 type vxlan id 1 local 100.64.0.9 dstport 8472 dev underlay0",
+    ),
+    "a bridge's forwarding": ("node.n1", "sysctl -qw net.ipv4.conf.br-default.forwarding=0"),
+    "a bridge's IPv6 forwarding": ("node.n1", "sysctl -qw net.ipv6.conf.br-default.forwarding=0"),
+    "a bridge's IPv6": ("node.n1", "sysctl -qw net.ipv6.conf.br-default.disable_ipv6=1"),
+    "a pod's IPv6": ("pod.x.a", "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1"),
+    "all forwarding but one link's": (
+        "node.n1",
+        "sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.br-default.forwarding=1",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_up_repairs_a_link_with_all_that_the_repair_drops(up: Callable[..., Lab], damage: str) -> None:
+    """One ``up`` is enough, where setting a link makes the kernel forget its neighbours and routes."""
+    inputs = (topology("overlay"), *pods({"a": "n1", "c": "n2"}))
+    place, commands = DAMAGES[damage]
+    lab = up(*inputs)
+    for command in commands.split("; "):
+        run(lab, place, command)
+
+    assert lab.drift()
+    assert [] == wrong(up(*inputs))

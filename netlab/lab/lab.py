@@ -33,7 +33,7 @@ from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.probe import Measurement, measure
-from netlab.ruleset import Compiler, Ruleset, Transaction, differences
+from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 
 if TYPE_CHECKING:
     from netlab.lab.trace import Trace
@@ -267,7 +267,7 @@ class Lab:
             have = {n: self._read(s) for n, s in failed.namespaces.items() if self._kernel.exists(n)}
             have |= {n: self._read(s) for n, s in before.namespaces.items() if self._kernel.exists(n)}
             step = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
-            self._carry_out(step, {n: r.text() for n, r in before.rulesets.items()}, before)
+            self._carry_out(step, {n: replacing(r) for n, r in before.rulesets.items()}, before)
             records.save(old_record)
             records.forget(self.name)
 
@@ -289,9 +289,11 @@ class Lab:
         found = {node: one for node, one in differences(before, state.rulesets).items() if one.text}
         for node, ruleset in state.rulesets.items():
             space = names.node_namespace(self.name, node)
-            known = node in before and space not in step.create
-            if not known or (read and not self._kernel.holds(space, before[node].text())):
-                found[node] = Transaction(ruleset.text(), found[node].elements if node in found else 0, whole=True)
+            elements = found[node].elements if node in found else 0
+            if space in step.create:
+                found[node] = Transaction(ruleset.text(), elements, whole=True)
+            elif node not in before or (read and not self._kernel.holds(space, before[node].text())):
+                found[node] = Transaction(replacing(ruleset), elements, whole=True)
         return found
 
     def _carry_out(self, step: Difference, scripts: Mapping[str, str] | None, state: _State | None = None) -> list[str]:

@@ -48,8 +48,10 @@ def difference(
     # A veth goes when its namespace does, but later; the end that stays is deleted now.
     ends: dict[str, set[str]] = defaultdict(set)
     for name in remove:
+        # After a change that broke off it may be known by several states; the veth is only where it is found.
+        found = {i.name for i in have[name].items if isinstance(i, Link)}
         for item in mine[name].items:
-            if isinstance(item, Link) and item.peer is not None:
+            if isinstance(item, Link) and item.peer is not None and item.name in found:
                 ends[item.peer[0]].add(item.peer[1])
     changes: list[Change] = []
     for name in sorted(want):

@@ -144,6 +144,29 @@ def test_a_node_that_a_broken_change_dropped_comes_back(name: str, up: Up, monke
     assert [] == lab.drift()
 
 
+@pytest.mark.parametrize("mode", ["bridge", "routed", "macvlan"])
+def test_a_pod_stays_whole_that_a_broken_change_would_have_moved(
+    name: str, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """The node that it was to move to is there already, and goes; the pod's link never led to it."""
+    network = {"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}
+
+    def up(*nodes: str, at: str) -> Lab:
+        spec = {"networks": [network], "nodes": [{"name": node} for node in nodes]}
+        member = document("Pod", "x/p", {"nodeName": at, "containers": []})
+        return Lab.up(objects([document("Topology", name, spec), member]), name=name)[0]
+
+    up("a", at="a").close()
+    break_at(monkeypatch, "apply")
+    with pytest.raises(Broken):
+        up("a", "b", at="b")
+    monkeypatch.undo()
+    lab = up("a", at="a")
+
+    assert [] == lab.drift()
+    lab.close()
+
+
 @pytest.mark.parametrize("wanted", [(0, 1), (0,)], ids=["wanted", "not wanted"])
 def test_an_empty_file_that_a_kill_left_is_cleared_away(
     name: str, up: Up, monkeypatch: pytest.MonkeyPatch, wanted: Sequence[int]

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NoReturn
 from netlab.cluster import Cluster, Endpoint, Placement, Pod, follow, resolve
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
-from netlab.dataplane.plan import Difference, difference
+from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import InputError, KernelError, NetlabError, UsageError
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
-from netlab.kernel.state import Item, Namespace, Sysctl
+from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.record import Record
@@ -277,11 +277,7 @@ class Lab:
         if not self._record.ready:
             kept = records.earlier(self.name)
             states += [wanted(_cluster_of(one, _decoded(one.documents))).namespaces for one in kept]
-        items: dict[str, set[Item]] = {name: set() for name in self._record.namespaces}
-        for namespaces in states:
-            for name, space in namespaces.items():
-                items.setdefault(name, set()).update(space.items)
-        return {name: Namespace(name, frozenset(found)) for name, found in items.items()}
+        return {name: Namespace(name, frozenset()) for name in self._record.namespaces} | union(states)
 
     def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
         """Return the nft transaction of every node that needs one; ``read`` looks at what the kernel has."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Route, Sysctl
+
+# The parent of a link that may stand on any of several.
+_UNKNOWN = ("", "")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,10 @@ def difference(
     # A veth goes when its namespace does, but later; the end that stays is deleted now.
     ends: dict[str, set[str]] = defaultdict(set)
     for name in remove:
+        # After a change that broke off it may be known by several states; the veth is only where it is found.
+        found = {i.name for i in have[name].items if isinstance(i, Link)}
         for item in mine[name].items:
-            if isinstance(item, Link) and item.peer is not None:
+            if isinstance(item, Link) and item.peer is not None and item.name in found:
                 ends[item.peer[0]].add(item.peer[1])
     changes: list[Change] = []
     for name in sorted(want):
@@ -68,15 +73,35 @@ def difference(
         changes += [Change("delete", name, item) for item in sorted(loose | gone, key=_order)]
         missing = {i for i in wanted if i not in had or _device(i) in lost} | _dropped(had, owned, wanted, lost)
         changes += [Change("add", name, item) for item in sorted(missing, key=_order)]
-    taken = {(one.parent, one.mac) for one in links.values() if one.kind == "macvlan"}
+    taken = {one.mac for one in links.values() if one.kind == "macvlan"}
     for name in remove:
         # A macvlan goes with its namespace, but later; until then no other one may take its MAC.
         changes += [
             Change("delete", name, link)
             for link in mine[name].items
-            if isinstance(link, Link) and (link.parent, link.mac) in taken
+            if isinstance(link, Link) and link.kind == "macvlan" and link.mac in taken
         ]
     return Difference(create, remove, tuple(changes))
+
+
+def union(states: Sequence[Mapping[str, Namespace]]) -> dict[str, Namespace]:
+    """Return all that any of several states has: what may be there after changes from one to the next that broke off.
+
+    A link that they have on several parents counts as one on none of them, so that it is made again.
+    """
+    if len(states) == 1:
+        return dict(states[0])
+    items: dict[str, set[Item]] = defaultdict(set)
+    parents: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for state in states:
+        for name, space in state.items():
+            items[name] |= space.items
+        for at, link in _links(state).items():
+            parents[at] |= {link.parent} if link.parent is not None else set()
+    for (name, _), link in ((at, i) for state in states for at, i in _links(state).items() if len(parents[at]) > 1):
+        items[name] -= {link}
+        items[name].add(replace(link, parent=_UNKNOWN))
+    return {name: Namespace(name, frozenset(found)) for name, found in items.items()}
 
 
 _Links = Mapping[tuple[str, str], Link]

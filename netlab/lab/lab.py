@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NoReturn
 from netlab.cluster import Cluster, Endpoint, Placement, Pod, follow, resolve
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
-from netlab.dataplane.plan import Difference, difference
+from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import InputError, KernelError, NetlabError, UsageError
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
-from netlab.kernel.state import Item, Namespace, Sysctl
+from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.record import Record
@@ -33,7 +33,7 @@ from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.probe import Measurement, measure
-from netlab.ruleset import Compiler, Ruleset, Transaction, differences
+from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 
 if TYPE_CHECKING:
     from netlab.lab.trace import Trace
@@ -267,7 +267,7 @@ class Lab:
             have = {n: self._read(s) for n, s in failed.namespaces.items() if self._kernel.exists(n)}
             have |= {n: self._read(s) for n, s in before.namespaces.items() if self._kernel.exists(n)}
             step = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
-            self._carry_out(step, {n: r.text() for n, r in before.rulesets.items()}, before)
+            self._carry_out(step, {n: replacing(r) for n, r in before.rulesets.items()}, before)
             records.save(old_record)
             records.forget(self.name)
 
@@ -277,11 +277,7 @@ class Lab:
         if not self._record.ready:
             kept = records.earlier(self.name)
             states += [wanted(_cluster_of(one, _decoded(one.documents))).namespaces for one in kept]
-        items: dict[str, set[Item]] = {name: set() for name in self._record.namespaces}
-        for namespaces in states:
-            for name, space in namespaces.items():
-                items.setdefault(name, set()).update(space.items)
-        return {name: Namespace(name, frozenset(found)) for name, found in items.items()}
+        return {name: Namespace(name, frozenset()) for name in self._record.namespaces} | union(states)
 
     def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
         """Return the nft transaction of every node that needs one; ``read`` looks at what the kernel has."""
@@ -289,9 +285,11 @@ class Lab:
         found = {node: one for node, one in differences(before, state.rulesets).items() if one.text}
         for node, ruleset in state.rulesets.items():
             space = names.node_namespace(self.name, node)
-            known = node in before and space not in step.create
-            if not known or (read and not self._kernel.holds(space, before[node].text())):
-                found[node] = Transaction(ruleset.text(), found[node].elements if node in found else 0, whole=True)
+            elements = found[node].elements if node in found else 0
+            if space in step.create:
+                found[node] = Transaction(ruleset.text(), elements, whole=True)
+            elif node not in before or (read and not self._kernel.holds(space, before[node].text())):
+                found[node] = Transaction(replacing(ruleset), elements, whole=True)
         return found
 
     def _carry_out(self, step: Difference, scripts: Mapping[str, str] | None, state: _State | None = None) -> list[str]:

@@ -1,7 +1,8 @@
 """Who can prove that an endpoint carries traffic at all, where the wiring has no way between the ends of a flow.
 
 A pod's own node can: it reaches its pods, and they it, whatever the policies. For a machine on the underlay, and for a
-macvlan pod, which its own node does not reach, any other machine on the underlay.
+macvlan pod, which its own node does not reach, any other machine on the underlay; for the latter also any other pod of
+its network, as no policy is enforced there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ def witness(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
         return own if _has(own, family) else None
     machine = cluster.node(endpoint.node) if isinstance(endpoint, Pod) else endpoint
     others: tuple[Endpoint, ...] = (*cluster.nodes, *cluster.hosts)
-    return next((m for m in others if m.ref != machine.ref and _has(m, family)), None)
+    found = next((m for m in others if m.ref != machine.ref and _has(m, family)), None)
+    if found is not None or not isinstance(endpoint, Pod) or endpoint.attachment != "macvlan":
+        return found
+    pods = (p for p in cluster.pods if p.attachment == "macvlan" and p.network == endpoint.network)
+    return next((p for p in pods if p.ref != endpoint.ref and _has(p, family)), None)
 
 
 def _has(endpoint: Endpoint, family: int) -> bool:

@@ -2,7 +2,7 @@
 
 from netlab.ruleset.antispoof import Port
 from netlab.ruleset.compile import Compiler, compile_rulesets
-from netlab.ruleset.difference import Transaction, difference, differences
+from netlab.ruleset.difference import Transaction, difference, differences, replacing
 from netlab.ruleset.elements import Element, Set, Table
 from netlab.ruleset.nftables import Ruleset
 
@@ -17,4 +17,5 @@ __all__ = [
     "compile_rulesets",
     "difference",
     "differences",
+    "replacing",
 ]

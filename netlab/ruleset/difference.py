@@ -24,6 +24,19 @@ class Transaction(NamedTuple):
 
 _NOTHING: Mapping[str, Element] = {}
 
+TITLES = ("inet netlab", "bridge netlab", "inet netlab_routed", "inet netlab_tunnels")
+"""All tables that netlab may have made in a node, whichever of them its modes need now."""
+
+
+def replacing(new: Ruleset) -> str:
+    """Return the text of a ruleset for a node of which it is not known what tables of netlab's it has."""
+    kept = {table.title for table in new.tables}
+    return _without(title for title in TITLES if title not in kept) + new.text()
+
+
+def _without(titles: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for title in titles for line in replacement(title))
+
 
 def differences(old: Mapping[str, Ruleset], new: Mapping[str, Ruleset]) -> dict[str, Transaction]:
     """Return the difference of every node's ruleset that is in both."""
@@ -53,8 +66,8 @@ def difference(old: Ruleset, new: Ruleset) -> Transaction:
     if old.tables == new.tables:
         return Transaction("".join(f"{line}\n" for line in lines), elements)
     kept = {table.title for table in new.tables}
-    lost = [line for t in old.tables if t.title not in kept for line in replacement(t.title)]
-    return Transaction("".join(f"{line}\n" for line in lost) + new.text(), elements, whole=True)
+    lost = _without(table.title for table in old.tables if table.title not in kept)
+    return Transaction(lost + new.text(), elements, whole=True)
 
 
 def _lines(

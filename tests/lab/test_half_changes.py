@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab.cluster.flows import every_pair
 from netlab.conformance.words import document, pod
 from netlab.errors import AlreadyExists, HostError, UsageError
 from netlab.kernel import netns, nft
@@ -142,6 +143,54 @@ def test_a_node_that_a_broken_change_dropped_comes_back(name: str, up: Up, monke
     lab = up(0, nodes=("node-1", "node-2"))
 
     assert [] == lab.drift()
+
+
+@pytest.mark.parametrize("mode", ["bridge", "routed", "macvlan"])
+def test_a_pod_stays_whole_that_a_broken_change_would_have_moved(
+    name: str, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """The node that it was to move to is there already, and goes; the pod's link never led to it."""
+    network = {"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}
+
+    def up(*nodes: str, at: str) -> Lab:
+        spec = {"networks": [network], "nodes": [{"name": node} for node in nodes]}
+        member = document("Pod", "x/p", {"nodeName": at, "containers": []})
+        return Lab.up(objects([document("Topology", name, spec), member]), name=name)[0]
+
+    up("a", at="a").close()
+    break_at(monkeypatch, "apply")
+    with pytest.raises(Broken):
+        up("a", "b", at="b")
+    monkeypatch.undo()
+    lab = up("a", at="a")
+
+    assert [] == lab.drift()
+    lab.close()
+
+
+def test_a_macvlan_pod_moves_after_a_move_that_broke_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel does not tell on whose link it stands: where two states differ on it, it is made again."""
+    network = {"name": "default", "mode": "macvlan", "podCIDRs": ["10.244.0.0/16"]}
+    topology = document("Topology", name, {"networks": [network], "nodes": [{"name": "a"}, {"name": "b"}]})
+
+    def up(here: str, there: str) -> Lab:
+        # The pod's address, and with it its MAC, stays.
+        ranges = {here: "10.244.0.0/24", there: "10.244.1.0/24"}
+        nodes = [document("Node", node, {"podCIDR": ranges[node]}) for node in ranges]
+        return Lab.up(
+            objects([topology, *nodes, document("Pod", "x/p", {"nodeName": here, "containers": []})]), name=name
+        )[0]
+
+    up("a", "b").close()
+    break_at(monkeypatch, "apply")
+    with pytest.raises(Broken):
+        up("b", "a")
+    monkeypatch.undo()
+    lab = up("b", "a")
+    found = {(m.flow.source.ref, m.flow.target): m.verdict for m in lab.probe(every_pair(lab.cluster, nodes=True))}
+
+    assert ("allow", "deny") == (found["x/p", "node:a"], found["x/p", "node:b"])
+    lab.close()
 
 
 @pytest.mark.parametrize("wanted", [(0, 1), (0,)], ids=["wanted", "not wanted"])

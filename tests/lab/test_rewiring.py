@@ -12,7 +12,9 @@ import pytest
 
 from netlab.cluster.flows import every_pair
 from netlab.conformance.words import document
+from netlab.errors import KernelError
 from netlab.kernel import netns
+from netlab.kernel.linux import Linux
 from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
@@ -170,6 +172,53 @@ def test_a_network_may_change_its_mode(up: Callable[..., Lab], old: str, new: st
     up(topology(old, family=family), *pods(FOUR))
 
     assert [] == wrong(up(topology(new, family=family), *pods(FOUR)))
+
+
+def test_no_table_of_the_old_mode_is_left_where_rules_are_repaired(up: Callable[..., Lab]) -> None:
+    """Each mode has tables of its own. What the rules are is not known then, so all that may be there go."""
+    for old in ("routed", "overlay"):
+        lab = up(topology(old), *pods(FOUR))
+        run(lab, "node.n1", "nft delete table bridge netlab")
+        assert [] == wrong(up(topology("bridge"), *pods(FOUR)))
+
+
+def test_no_table_of_the_old_mode_is_left_by_a_change_that_broke_off(
+    up: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is that of the new mode already, the rules are those of the old one still."""
+    for old in ("routed", "overlay"):
+        up(topology(old), *pods(FOUR))
+        with monkeypatch.context() as patch:
+            patch.setattr(Linux, "nft", fails)
+            with pytest.raises(KernelError):
+                up(topology("bridge"), *pods(FOUR))
+        assert [] == wrong(up(topology("bridge"), *pods(FOUR)))
+
+
+def test_no_table_of_the_new_mode_is_left_by_a_change_that_is_undone(
+    up: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that fails with its rules in force already goes back to those of before."""
+    settle, failed = Linux.settle, []
+
+    def fails_once(kernel: Linux, names: Sequence[str]) -> None:
+        if not failed:
+            failed.append(names)
+            fails()
+        settle(kernel, names)
+
+    for new in ("routed", "overlay"):
+        failed.clear()
+        lab = up(topology("bridge"), *pods(FOUR))
+        with monkeypatch.context() as patch:
+            patch.setattr(Linux, "settle", fails_once)
+            with pytest.raises(KernelError):
+                lab.apply([topology(new)])
+        assert [] == wrong(lab)
+
+
+def fails(*_: object) -> None:
+    raise KernelError("a step of the change", 0, "refused")
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

@@ -36,3 +36,16 @@ def test_a_lone_node_has_no_witness():
     built = cluster(pod("x/a"))
 
     assert witness(built, built.by_ref["node:node-1"], 4) is None
+
+
+def test_a_macvlan_pod_beside_a_lone_node_has_another_of_its_network():
+    """Its own node does not reach it, nor does a pod of another network; alone it has nobody."""
+    lone = topology(["n1"], {"default": ("macvlan", "10.244.0.0/16"), "other": ("bridge", "10.245.0.0/16")})
+    stranger, first, second = pod("x/s", network="other"), pod("x/a"), pod("x/b")
+    alone, two = cluster(lone, stranger, first), cluster(lone, stranger, first, second)
+    found = witness(two, two.by_ref["x/a"], 4)
+
+    assert witness(alone, alone.by_ref["x/a"], 4) is None
+    assert found is not None
+    assert "x/b" == found.ref
+    assert witness(two, two.by_ref["node:n1"], 4) is None

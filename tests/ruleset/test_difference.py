@@ -1,8 +1,13 @@
 """The step between two rulesets touches what differs, and nothing else."""
 
 import dataclasses
+import re
 
-from netlab.ruleset import Port, Transaction, compile_rulesets, difference, differences
+from netlab.cluster import resolve
+from netlab.conformance.words import document
+from netlab.objects import decode
+from netlab.ruleset import Port, Transaction, compile_rulesets, difference, differences, replacing
+from netlab.ruleset.difference import TITLES
 
 
 def touched(old, new):
@@ -90,6 +95,20 @@ def test_comments_alone_are_no_difference(build):
     }
 
     assert Transaction() == difference(old, dataclasses.replace(old, elements=elements))
+
+
+def test_whatever_modes_a_node_was_wired_for_no_other_table_is_left():
+    """Where it is not known what a node has, every table goes that netlab may have made, and those of now come."""
+    for mode in ("bridge", "overlay", "routed", "macvlan"):
+        topology = document(
+            "Topology", "t", {"networks": [{"name": "default", "mode": mode}], "nodes": [{"name": "n"}]}
+        )
+        ruleset = compile_rulesets(resolve(decode([topology])[0]))["n"]
+        text = replacing(ruleset)
+
+        assert {table.title for table in ruleset.tables} <= set(TITLES)
+        assert set(TITLES) == set(re.findall("^delete table (.*)$", text, re.MULTILINE))
+        assert text.endswith(ruleset.text())
 
 
 def test_changed_tables_are_replaced_whole(build):

@@ -36,10 +36,19 @@ def main() -> None:
 def _run() -> None:
     # What takes long to import is imported in here: a command may be interrupted from its first moment on.
     import gc
+    import signal
+    import threading
 
+    # Where a shell starts something in the background, interrupts are ignored and stay so.
+    mine = threading.current_thread() is threading.main_thread()
+    early = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if early:
+        signal.signal(signal.SIGINT, _interrupted)
     from netlab.cli.failures import ignore_interrupts, prepare_signals
     from netlab.cli.group import cli
 
+    if early:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A command makes many small values that live until its end, and is over before cycles matter: with the default
     # threshold the collector took a fifth of the time to bring up 1,000 pods.
     gc.set_threshold(100_000, 50, 100)
@@ -48,6 +57,16 @@ def _run() -> None:
         cli.main(prog_name="netlab")
     finally:
         ignore_interrupts()
+
+
+def _interrupted(number: int, frame: object) -> None:
+    """End at once: there is nothing to clean up before the first import is done.
+
+    An exception would be lost where it meets one of importlib's own callbacks: Python prints it and goes on.
+    """
+    sys.stderr.write("\ninterrupted\n")
+    sys.stderr.flush()
+    os._exit(_INTERRUPTED)
 
 
 def _leave() -> None:

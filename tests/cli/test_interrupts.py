@@ -50,6 +50,34 @@ def test_an_interrupt_while_modules_are_imported(entry: str, module: str) -> Non
     assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
 
 
+def test_an_interrupt_where_python_would_lose_it() -> None:
+    """importlib has callbacks of its own; what is raised in one is printed, and the command would go on."""
+    hook = """
+import os, signal, sys, weakref
+
+class Thing: pass
+
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            thing = Thing()
+            reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+            del thing
+
+sys.meta_path.insert(0, Interrupted())"""
+    done = run("console script", hook)
+
+    assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_interrupts_that_are_ignored_stay_so() -> None:
+    """A job that a shell has put into the background is not what its user means by Ctrl-C."""
+    ignored = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    done = run("console script", ignored + interrupted_at("click"))
+
+    assert 0 == done.returncode
+
+
 def test_an_interrupt_while_a_dataclass_is_made(tmp_path: Path) -> None:
     """Python takes one inside exec() for one that nobody handles, and ``python -m`` would end by the signal."""
     hook = """

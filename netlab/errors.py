@@ -27,14 +27,27 @@ __all__ = [
     "Problem",
     "UsageError",
     "in_order",
+    "printable",
 ]
+
+
+def printable(text: str) -> str:
+    """Return a text as one line of printable characters: all others are escaped, as Python escapes them.
+
+    Others are line breaks, control characters, the marks that turn the direction of text, invisible characters, and
+    the bytes of a file's name that are not UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong (or, as a warning, surely not meant) in what the user wrote.
 
-    Prints as ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left out.
+    Prints as one line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left
+    out. The fields are as they were written, the line is ``printable``.
     """
 
     file: str
@@ -46,7 +59,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (where, self.object, self.path, self.message) if part)
+        return printable(": ".join(part for part in (where, self.object, self.path, self.message) if part))
 
 
 def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Problem]:

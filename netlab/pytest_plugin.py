@@ -86,9 +86,12 @@ class ScenarioCollector(pytest.Collector):
         self._done = 0
 
     def collect(self) -> Iterator[StepItem]:
+        from netlab.errors import printable
+
         names: set[str] = set()
         for number, step in enumerate(self.scenario.steps):
-            name = step.name if step.name not in names else f"{step.name} [{number + 1}]"
+            name = printable(step.name)
+            name = name if name not in names else f"{name} [{number + 1}]"
             names.add(name)
             yield StepItem.from_parent(self, name=name, number=number)
 
@@ -146,12 +149,12 @@ class StepItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show wrong verdicts line by line, and what netlab refused without a traceback."""
-        from netlab.errors import NetlabError
+        from netlab.errors import NetlabError, printable
 
         if isinstance(excinfo.value, WrongVerdictError):
             return "\n".join(map(_told, excinfo.value.failures))
         if isinstance(excinfo.value, NetlabError):
-            return str(excinfo.value)
+            return "\n".join(map(printable, str(excinfo.value).split("\n")))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -160,10 +163,11 @@ class StepItem(pytest.Item):
 
 
 def _told(failure: Failure) -> str:
+    from netlab.errors import printable
     from netlab.report.scenarios import row
 
     of = row(failure)
-    return (
+    return printable(
         f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.service} IPv{of.family}:"
         f" expected {of.expected}, measured {of.measured}: {of.reason}"
     )

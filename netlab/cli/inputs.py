@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
+from netlab.cli import terminal
 from netlab.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def warn(problems: Iterable[Problem]) -> None:
     """Print warnings on standard error."""
     for problem in problems:
-        click.echo(f"Warning: {problem}", err=True)
+        terminal.say(f"Warning: {problem}")
 
 
 def tell_skipped(skipped: Mapping[str, int]) -> None:
@@ -26,14 +25,14 @@ def tell_skipped(skipped: Mapping[str, int]) -> None:
         kinds = ", ".join(f"{count} {kind or '(no kind)'}" for kind, count in sorted(skipped.items()))
         number = sum(skipped.values())
         what = "object" if number == 1 else "objects"
-        click.echo(f"skipped {number} {what} that netlab does not read: {kinds}", err=True)
+        terminal.say(f"skipped {number} {what} that netlab does not read: {kinds}")
 
 
 def tell_unenforced(cluster: Cluster) -> None:
     """Say of every network that goes past its nodes that no policy is enforced there."""
     for network in cluster.networks:
         if network.mode == "macvlan":
-            click.echo(f"network {network.name}: macvlan: policy is not enforced", err=True)
+            terminal.say(f"network {network.name}: macvlan: policy is not enforced")
 
 
 def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
@@ -55,7 +54,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     tell_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
-        click.echo(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}", err=True)
+        terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
     warn([*idle(cluster, objects.workloads), *warnings(cluster)])
     return objects, cluster
 

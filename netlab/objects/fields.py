@@ -23,13 +23,6 @@ def quoted(value: object) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def printable(text: str) -> str:
-    """Return a text so that it fits in one line of a terminal, whatever the names in it are."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def invalid(value: object, message: str) -> str:
     return f"Invalid value: {quoted(value)}: {message}"
 
@@ -61,7 +54,7 @@ class Report:
     def error(self, path: str, message: str, *, at: str | None = None) -> None:
         """Add an error; ``at`` names the field whose line counts where that is not ``path`` itself."""
         line = self.source.line(path if at is None else at)
-        self.problems.append(Problem(self.source.file, line, printable(path), self.object, printable(message)))
+        self.problems.append(Problem(self.source.file, line, path, self.object, message))
 
     def warn(self, path: str, message: str) -> None:
         line = self.source.line(path)
@@ -193,4 +186,4 @@ def duplicates(report: Report, document: Document, *, strict: bool) -> None:
     message = "duplicate field" if strict else "duplicate field: the last one counts"
     for path, line in document.duplicates:
         severity: Literal["error", "warning"] = "error" if strict else "warning"
-        report.problems.append(Problem(document.source.file, line, printable(path), report.object, message, severity))
+        report.problems.append(Problem(document.source.file, line, path, report.object, message, severity))

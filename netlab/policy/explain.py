@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.errors import printable
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.types import Address
 from netlab.policy.decision import Decision, Miss, Side, named, service, where
@@ -20,8 +21,13 @@ class Section:
     title: str
     lines: tuple[str, ...]
 
+    def in_lines(self) -> Iterator[str]:
+        """Yield the heading and the lines below it."""
+        yield self.title
+        yield from (f"  {line}" for line in self.lines)
+
     def __str__(self) -> str:
-        return "\n".join((self.title, *(f"  {line}" for line in self.lines)))
+        return "\n".join(map(printable, self.in_lines()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,15 @@ class Explanation:
     sections: tuple[Section, ...]
     otherwise: Section
 
+    def in_lines(self) -> Iterator[str]:
+        """Yield the text line by line, as it was written: a file's name may hold any character."""
+        yield from self.sections[0].in_lines()
+        for section in (*self.sections[1:], self.otherwise):
+            yield ""
+            yield from section.in_lines()
+
     def __str__(self) -> str:
-        return "\n\n".join(map(str, (*self.sections, self.otherwise)))
+        return "\n".join(map(printable, self.in_lines()))
 
 
 def explain(cluster: Cluster, flow: Flow) -> Explanation:

@@ -43,10 +43,10 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     if output in ("json", "yaml"):
         from netlab.report import documents
 
-        terminal.emit(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
+        terminal.data(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
     else:
         for problem in problems:
-            click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
+            terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
         if not strict:
             inputs.tell_skipped(objects.skipped)
         terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))

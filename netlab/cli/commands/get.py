@@ -35,11 +35,11 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
         from netlab.report.documents import document
 
         data = {"apiVersion": "v1", "kind": "List", "items": [dict(item.object) for item in items]}
-        terminal.emit(document(data, "json" if output == "json" else "yaml"))
+        terminal.data(document(data, "json" if output == "json" else "yaml"))
     elif output == "name":
         terminal.emit("/".join(part for part in (wanted.lower(), i.namespace, i.name) if part) for i in items)
     elif not items:
-        click.echo(f"no {kinds.KINDS[wanted][0]} found", err=True)
+        terminal.say(f"no {kinds.KINDS[wanted][0]} found")
     else:
         terminal.emit(_table(listing, items, wide=output == "wide"))
 

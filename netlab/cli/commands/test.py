@@ -43,7 +43,7 @@ def test_command(paths: Sequence[str], output: str, junit: str | None, strict: b
     if output in ("json", "yaml"):
         from netlab.report.documents import document
 
-        terminal.emit(document(report.report_of(results), "json" if output == "json" else "yaml"))
+        terminal.data(document(report.report_of(results), "json" if output == "json" else "yaml"))
     else:
         terminal.emit([report.summary_line(results)])
     refused = max((result.exit_code for result in results), default=0)
@@ -87,5 +87,5 @@ def _run(scenarios: Iterable[Scenario], *, told: bool) -> list[ScenarioResult]:
         if told:
             terminal.emit(in_words(results[-1], every_step=verbose()))
         elif results[-1].error:
-            click.echo(f"Error: {results[-1].name}: {results[-1].error}", err=True)
+            terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
     return results

@@ -13,9 +13,7 @@ from netlab.cli.told import tell
 @click.command("up")
 @options.files
 @options.strict
-@click.option(
-    "--lab", "lab", metavar="NAME", envvar="NETLAB_LAB", default="", help="The lab's name.  [default: the Topology's]"
-)
+@options.lab_option("The lab's name.  [default: the Topology's]")
 @options.verbose
 def up_command(files: Sequence[str], strict: bool, lab: str) -> None:
     """Build the lab, or bring a running one to exactly this input.

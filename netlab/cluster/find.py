@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from ipaddress import ip_address
 
 from netlab.cluster.nobody import no_machines, own_gateway
 from netlab.cluster.types import Cluster, Endpoint
 from netlab.errors import UsageError
+from netlab.objects.addresses import plain_address
 from netlab.objects.types import Address
 
 
@@ -48,11 +48,7 @@ def find_destination(
 
 def literal(text: str) -> Address | None:
     """Return the IP address that a text is, in brackets or not, None where it is none."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    try:
-        return ip_address(bare)
-    except ValueError:
-        return None
+    return plain_address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
 
 
 def _missing(cluster: Cluster, ref: str) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.objects.addresses import plain_address
 from netlab.objects.types import Address, ContainerPort, TopologyNetwork
 
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104  hostIP's way of saying every address
@@ -75,9 +75,8 @@ def unpublishable(
                 where = f"on macvlan network {network.name!r}" if network else "without a network"
                 problems.append(draft.problem(path, f"a node cannot publish a port of a pod {where}"))
                 continue
-            try:
-                own = _host_ip(port)
-            except ValueError:
+            own = _host_ip(port)
+            if own is None and port.host_ip not in _ANY:
                 problems.append(draft.problem(f"{port.path}.hostIP", f"{port.host_ip!r} is no IP address"))
                 continue
             node = node_of.get(draft.ref)
@@ -93,4 +92,4 @@ def unpublishable(
 
 
 def _host_ip(port: ContainerPort) -> Address | None:
-    return None if port.host_ip in _ANY else ip_address(port.host_ip)
+    return None if port.host_ip in _ANY else plain_address(port.host_ip)

@@ -29,8 +29,6 @@ from netlab.objects.types import (
 
 _DEFAULT = Topology()
 _MODES: tuple[Mode, ...] = get_args(Mode)
-# A lab's name begins the name of each of its network namespaces, a node's or pod's ends it; 255 bytes hold both.
-LAB_NAME_MAX = 32
 LOOPBACK_ONLY = "none"
 """The value of a pod's network annotation that names no network: the pod has a loopback interface only."""
 _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
@@ -82,10 +80,7 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
 def _lab_name(metadata: Fields) -> str:
     metadata.only(*OBJECT_META)
     name = metadata.string("name", _DEFAULT.name)
-    messages = names.dns_label(name)
-    if not messages and len(name) > LAB_NAME_MAX:
-        messages = (f"must be no more than {LAB_NAME_MAX} characters",)
-    for message in messages:
+    for message in names.dns_label(name):
         metadata.error("name", invalid(name, message))
     check_labels(metadata, "labels", metadata.string_map("labels"))
     return name

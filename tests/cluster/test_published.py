@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -9,6 +10,7 @@ from builders import cluster, pod, source, topology
 
 from netlab.cluster.published import behind
 from netlab.errors import InputError
+from netlab.objects.types import ContainerPort
 
 PORT = "spec__containers[0]__ports[0]"
 LINES = {f"{PORT}__hostPort": 9, f"{PORT}__hostIP": 9}
@@ -71,6 +73,18 @@ def test_a_host_ip_must_be_an_address():
     wrong = pod("x/a", ports=["1.2.3:8080:80"], source=source(3, **LINES))
 
     assert ["test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '1.2.3' is no IP address"] == _wrong(wrong)
+
+
+def test_a_host_ip_has_no_zone():
+    """A zone may be any text, and the address becomes a key of an nftables set."""
+    address = "2001:db8::1%}\n flush ruleset"
+    port = ContainerPort(80, host_port=8080, host_ip=address, path=PORT.replace("__", "."))
+    one = pod("x/a", source=source(3, **LINES))
+    wrong = replace(one, spec=replace(one.spec, ports=(port,)))
+
+    assert [
+        r"test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '2001:db8::1%}\n flush ruleset' is no IP address"
+    ] == _wrong(wrong)
 
 
 def test_an_address_of_its_own_comes_before_every_address():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from netlab.errors import UsageError
 from netlab.objects import names
 
 LABEL = (
@@ -66,6 +67,7 @@ CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
     (names.label_value, "", []),
     (names.label_value, "a_B.1", []),
     (names.label_value, "a b", [VALUE]),
+    (names.label_value, "\udcff", [VALUE]),
     (names.label_value, "a" * 64, ["must be no more than 63 characters"]),
     (names.port_name, "http-2", []),
     (names.port_name, "http-and-more-80", ["must be no more than 15 characters"]),
@@ -84,3 +86,50 @@ CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
 def test_names(check: Callable[[str], tuple[str, ...]], value: str, messages: list[str]) -> None:
     """A name is accepted, or refused in the API server's words."""
     assert messages == list(check(value))
+
+
+@pytest.mark.parametrize("text", ["a", "a-1", "0", "a" * 63])
+def test_the_name_of_a_lab_is_a_dns_label(text: str) -> None:
+    """Of at most 63 characters; as a value it is the same text."""
+    name = names.LabName(text)
+
+    assert text == name
+    assert name is names.LabName(name)
+    assert names.is_lab(text)
+
+
+NO_LABS = (
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "/",
+    "a.b",
+    "A",
+    "a_b",
+    "-a",
+    "a-",
+    "a\n",
+    "a\nb",
+    "a\0",
+    "ä",
+    "\udcff",
+    "a" * 64,
+)
+
+
+@pytest.mark.parametrize("text", NO_LABS, ids=[repr(text[:20]) for text in NO_LABS])
+def test_anything_else_is_no_lab(text: str) -> None:
+    """The message names it, in one printable line."""
+    with pytest.raises(UsageError, match="lab name ") as raised:
+        names.LabName(text)
+
+    assert str(raised.value).isprintable()
+    assert not names.is_lab(text)
+
+
+def test_what_is_no_text_is_no_lab() -> None:
+    """A program may give anything."""
+    with pytest.raises(UsageError, match="lab name None: must be a string"):
+        names.LabName(None)  # type: ignore[arg-type]

@@ -70,8 +70,8 @@ WRONG = [
     ("lab name", topology("", "a.b"), [f'metadata.name: Invalid value: "a.b": {DOTS}']),
     (
         "long lab name",
-        topology("", "a" * 33),
-        [f'metadata.name: Invalid value: "{"a" * 33}": must be no more than 32 characters'],
+        topology("", "a" * 64),
+        [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 characters'],
     ),
     ("node name", topology("nodes: [{name: a.b}]"), [f'spec.nodes[0].name: Invalid value: "a.b": {DOTS}']),
     ("network name", topology("networks: [{name: a.b}]"), [f'{NET}.name: Invalid value: "a.b": {DOTS}']),

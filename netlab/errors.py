@@ -86,9 +86,15 @@ class InputError(NetlabError):
 
 
 class UsageError(NetlabError):
-    """What the user asked for does not exist or does not fit what runs."""
+    """What the user asked for does not exist or does not fit what runs; each message is a line of its own."""
 
     exit_code = 2
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class HostError(NetlabError):

@@ -75,15 +75,16 @@ def failure_code(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     if detailed:
+        # Indented, as a message may have lines that look like another's.
         for line in "".join(traceback.format_exception(error)).splitlines():
-            terminal.say(line)
+            terminal.say(f"  {line}")
     if isinstance(error, InputError):
         for problem in error.problems:
             terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
         return error.exit_code
     if isinstance(error, NetlabError):
-        for line in str(error).split("\n") if isinstance(error, UsageError) else [str(error)]:
-            terminal.say(f"Error: {line}")
+        for message in error.args if isinstance(error, UsageError) else [error]:
+            terminal.say(f"Error: {message}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         where = f": {error.filename}" if error.filename else ""

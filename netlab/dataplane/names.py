@@ -62,7 +62,7 @@ def check(cluster: Cluster) -> None:
     wrong += _twice((machine.ref, underlay_port_name(machine.ref)) for machine in machines)
     wrong += _twice((pod.ref, port_name(pod)) for pod in cluster.pods)
     if wrong:
-        raise UsageError("\n".join(wrong))
+        raise UsageError(*wrong)
 
 
 def _wrong(what: str, found: Iterable[str], rule: Callable[[str], tuple[str, ...]]) -> Iterator[str]:

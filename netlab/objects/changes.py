@@ -41,7 +41,7 @@ def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Doc
         dropped = {id(d) for d in gone}
         left = [d for d in left if id(d) not in dropped and key_of(d) not in orphans]
     if missing:
-        raise UsageError("\n".join(missing))
+        raise UsageError(*missing)
     return left
 
 

@@ -62,5 +62,5 @@ def parse_labels(texts: Sequence[str]) -> dict[str, str | None]:
         wrong += [f"{text!r}: {message}" for message in ([] if removed else names.label_value(value))]
         found[key] = None if removed else value
     if wrong:
-        raise UsageError("\n".join(wrong))
+        raise UsageError(*wrong)
     return found

@@ -27,7 +27,7 @@ def test_the_label_with_a_namespaces_name_cannot_be_another(problems: Callable[[
     text = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {kubernetes.io/metadata.name: x}}}"
 
     assert [
-        'metadata.labels.kubernetes.io/metadata.name: Invalid value: "x": must be the namespace\'s name, "shop"'
+        "metadata.labels.kubernetes.io/metadata.name: the API server sets it to the namespace's name: read as \"shop\""
     ] == problems(text)
 
 

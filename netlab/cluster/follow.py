@@ -66,7 +66,7 @@ def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> C
     nodes = node_drafts(topology, new.nodes)
     out, over, _ = pod_drafts(gone, nodes)
     drafts, finished, problems = pod_drafts(come, nodes)
-    if problems or any(draft.addresses or _publishes(draft) for draft in drafts):
+    if problems or any(draft.addresses or draft.renamed or _publishes(draft) for draft in drafts):
         return None
     pods = list(cluster.pods)
     before: dict[str, Pod] = {}

@@ -45,7 +45,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     from netlab.cluster import settle
     from netlab.cluster.placement import idle
     from netlab.objects import examine
-    from netlab.policy import warnings
+    from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
@@ -56,7 +56,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         click.echo(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}", err=True)
-    warn([*idle(cluster, objects.workloads), *warnings(cluster)])
+    warn([*idle(cluster, objects.workloads), *warnings(cluster), *misplaced(cluster, objects.workloads)])
     return objects, cluster
 
 

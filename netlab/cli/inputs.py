@@ -44,7 +44,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     from netlab.cluster import settle
     from netlab.cluster.placement import idle
     from netlab.objects import examine
-    from netlab.policy import warnings
+    from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
@@ -55,7 +55,7 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
-    warn([*idle(cluster, objects.workloads), *warnings(cluster)])
+    warn([*idle(cluster, objects.workloads), *warnings(cluster), *misplaced(cluster, objects.workloads)])
     return objects, cluster
 
 

@@ -13,8 +13,9 @@ from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces
+from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces, undeclared
 from netlab.cluster.types import Cluster, Placement, Pod
+from netlab.objects.controllers import own_labels, shared_labels
 from netlab.objects.types import Objects, Topology
 
 _T = TypeVar("_T")
@@ -25,7 +26,8 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
     """Return what ``resolve`` makes of ``new`` when the pods of ``cluster`` stay where they are.
 
     ``cluster`` is what was made of ``old``. None means that only ``resolve`` can say: when nodes or networks change,
-    when pods publish ports, state addresses or are owned by others, and when anything is wrong.
+    when pods publish ports, state addresses or are owned by others, when workloads share a name, and when anything is
+    wrong.
     """
     if old.topology != new.topology or old.nodes != new.nodes:
         return None
@@ -48,6 +50,7 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
         cluster,
         pods=relabelled,
         namespaces=cluster.namespaces if all(same) else namespaces(new),
+        undeclared=cluster.undeclared if all(same) else undeclared(new),
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
     )
@@ -57,11 +60,13 @@ def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> C
     """Take the pods of what went out of the cluster, and put those of what came in; what changed did both."""
     if _owned(gone) or _owned(come) or ((gone.workloads or come.workloads) and _owned(new)):
         return None
+    if cluster.renamed or _share_a_name(come, new):
+        return None
     topology = new.topology or Topology()
     nodes = node_drafts(topology, new.nodes)
     out, over, _ = pod_drafts(gone, nodes)
     drafts, finished, problems = pod_drafts(come, nodes)
-    if problems or any(draft.addresses or _publishes(draft) for draft in drafts):
+    if problems or any(draft.addresses or draft.renamed or _publishes(draft) for draft in drafts):
         return None
     pods = list(cluster.pods)
     before: dict[str, Pod] = {}
@@ -129,9 +134,17 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
         workload = next((w for w in new.workloads if f"{w.kind} {w.meta.key}" == pods[index].workload), None)
         if workload is None:
             return None
-        labels = {**workload.template_meta.labels, **new.pod_labels.get(ref, {})}
+        own = {**shared_labels(workload), **own_labels(workload, pods[index].name)}
+        labels = {**own, **new.pod_labels.get(ref, {})}
         pods[index] = replace(pods[index], labels={k: v for k, v in labels.items() if v is not None})
     return tuple(pods)
+
+
+def _share_a_name(come: Objects, new: Objects) -> bool:
+    """Say whether another workload has the name of one that came: then the names of their pods depend on both."""
+    names = {(w.meta.namespace, w.meta.name) for w in come.workloads}
+    alike = [w for w in new.workloads if (w.meta.namespace, w.meta.name) in names] if names else []
+    return len(alike) > len(names)
 
 
 def _owned(of: Objects) -> bool:

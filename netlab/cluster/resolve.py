@@ -92,6 +92,8 @@ def outline(
         services=by_namespace(objects.services),
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
+        renamed=tuple(dict.fromkeys(d.workload for d in drafts if d.renamed)),
+        undeclared=undeclared(objects),
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
     )
@@ -152,6 +154,11 @@ def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
     labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in kind}
     labels |= {n.meta.name: n.meta.labels for n in objects.namespaces}
     return {name: {**labels[name], NAMESPACE_LABEL: name} for name in sorted(labels)}
+
+
+def undeclared(objects: Objects) -> frozenset[str]:
+    """Return the namespaces that are used and not in the input."""
+    return frozenset(namespace.meta.name for namespace in objects.namespaces if not namespace.declared)
 
 
 def by_namespace(objects: Iterable[_Named]) -> tuple[_Named, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from netlab.objects.podnames import RANKS
 from netlab.objects.types import (
     Address,
     ContainerPort,
@@ -93,6 +94,13 @@ class Pod:
         return self.attachment not in ("host", "none")
 
 
+def _rank(pod: Pod) -> tuple[int, int]:
+    """Return how early a pod comes among those of the workloads of one name; of equal ones the names decide."""
+    kind = pod.workload.split(" ", 1)[0]
+    ordinal = pod.name.rpartition("-")[2] if kind == "StatefulSet" else ""
+    return RANKS.get(kind, len(RANKS)), int(ordinal) if ordinal.isdecimal() else 0
+
+
 Endpoint = Pod | Node | Host
 
 
@@ -114,7 +122,11 @@ class Placement:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name)."""
+    """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name).
+
+    ``renamed`` are the workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``. ``undeclared``
+    are the namespaces that are used and not in the input: which labels they have besides their name is not known.
+    """
 
     name: str
     networks: tuple[Network, ...]
@@ -127,6 +139,8 @@ class Cluster:
     underlay_cidrs: tuple[Prefix, ...] = ()
     finished: tuple[str, ...] = ()
     finished_workloads: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
+    undeclared: frozenset[str] = frozenset()
     policy: TopologyPolicy = field(default_factory=TopologyPolicy)
 
     @cached_property
@@ -152,7 +166,10 @@ class Cluster:
         first: dict[str, Pod] = {}
         for pod in self.pods:
             if pod.workload:
-                first.setdefault(pod.workload.split(" ", 1)[1], pod)
+                name = pod.workload.split(" ", 1)[1]
+                before = first.setdefault(name, pod)
+                if before is not pod and _rank(pod) < _rank(before):
+                    first[name] = pod
         return first
 
     @cached_property

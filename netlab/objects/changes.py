@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import UsageError
+from netlab.objects.generated import named
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
+from netlab.objects.podnames import RANKS, Owners, made_pods
+from netlab.objects.pods import pod
 from netlab.objects.topology import topology
-from netlab.objects.types import Document, LabelChange, ObjectRef, Source, Workload
+from netlab.objects.types import Document, LabelChange, ObjectRef, Objects, Source, Workload
 from netlab.objects.workloads import SHAPES, workload
 
 NETLAB_VERSION = "netlab/v1alpha1"
@@ -16,9 +19,12 @@ POD_LABELS = "PodLabels"
 
 
 def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Document]:
-    """Return the documents with each change in the place of the object that it replaces, or at the end."""
-    merged = {key_of(d): d for d in documents}
-    merged.update((key_of(d), d) for d in changes)
+    """Return the documents with each change in the place of the object that it replaces, or at the end.
+
+    What states only a generateName is the object of the name that it makes: the same change twice is no second object.
+    """
+    merged = {key_of(d): d for d in named(documents)}
+    merged.update((key_of(d), d) for d in named(changes))
     return list(merged.values())
 
 
@@ -76,18 +82,18 @@ def relabel(documents: Iterable[Document], change: LabelChange) -> list[Document
     if own is not None:
         found[own] = _labelled(found[own], change.labels)
         return found
-    pod = _workload_pod(found, namespace, name)
-    if pod is None:
+    meant = _workload_pod(found, namespace, name)
+    if meant is None:
         raise UsageError(f"pod {namespace}/{name} does not exist")
-    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, pod))
+    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, meant))
     if before is None:
-        return [*found, _pod_labels(namespace, pod, change.labels)]
-    found[before] = _pod_labels(namespace, pod, {**found[before].data["labels"], **change.labels})
+        return [*found, _pod_labels(namespace, meant, change.labels)]
+    found[before] = _pod_labels(namespace, meant, {**found[before].data["labels"], **change.labels})
     return found
 
 
-def _pod_labels(namespace: str, pod: str, labels: Mapping[str, str | None]) -> Document:
-    metadata = {"namespace": namespace, "name": pod}
+def _pod_labels(namespace: str, name: str, labels: Mapping[str, str | None]) -> Document:
+    metadata = {"namespace": namespace, "name": name}
     data = {"apiVersion": NETLAB_VERSION, "kind": POD_LABELS, "metadata": metadata, "labels": dict(labels)}
     return Document(data, Source("netlab label"))
 
@@ -115,41 +121,32 @@ def _labelled(document: Document, changes: Mapping[str, str | None]) -> Document
 
 def _workload(document: Document) -> Workload | None:
     shape = SHAPES.get(document.kind)
-    if shape is None or document.data.get("apiVersion") != shape.api_version:
+    if shape is None or key_of(document).api_version != shape.api_version:
         return None
-    return workload(document)[0]
+    found: Workload = document.memo["object"][1] if "object" in document.memo else workload(document)[0]
+    return found
 
 
 def _workload_pod(documents: Sequence[Document], namespace: str, name: str) -> str | None:
     """Return the name of the workload's pod that is meant: by its own name, or as the first of its workload."""
-    for document in documents:
-        key = key_of(document)
-        if key.namespace != namespace or not key.name or not name.startswith(key.name):
-            continue
-        found = _workload(document)
-        if found is None:
-            continue
-        if name == found.meta.name and (first := _first_pod(documents, found)):
-            return first
-        if _owns(documents, found, name):
-            return name
-    return None
+    pods = _made(documents, namespace)
+    if any(name in names for _, names in pods):
+        return name
+    called = [(one, names) for one, names in pods if one.meta.name == name and names]
+    if not called:
+        return None
+    return min(called, key=lambda pair: RANKS[pair[0].kind])[1][0]
 
 
-def _first_pod(documents: Sequence[Document], found: Workload) -> str | None:
-    if found.replicas is not None:
-        return f"{found.meta.name}-0" if found.replicas else None
-    nodes = _nodes(documents, found)
-    return f"{found.meta.name}-{nodes[0]}" if nodes else None
-
-
-def _owns(documents: Sequence[Document], found: Workload, pod: str) -> bool:
-    stem, suffix = f"{found.meta.name}-", pod.removeprefix(f"{found.meta.name}-")
-    if not pod.startswith(stem):
-        return False
-    if found.replicas is None:
-        return suffix in _nodes(documents, found)
-    return suffix.isdecimal() and str(int(suffix)) == suffix and int(suffix) < found.replicas
+def _made(documents: Sequence[Document], namespace: str) -> list[tuple[Workload, list[str]]]:
+    """Return the workloads of a namespace that make pods, with the names of these in order."""
+    here = [document for document in documents if key_of(document).namespace == namespace]
+    objects = Objects(
+        pods=tuple(pod(d)[0] for d in here if d.kind == "Pod" and key_of(d).api_version == "v1"),
+        workloads=tuple(found for d in here if (found := _workload(d)) is not None),
+    )
+    made = made_pods(objects, Owners(objects), lambda daemons: _nodes(documents, daemons))
+    return [(one, [f"{stem}-{end}" for end in ends]) for one, stem, ends in made]
 
 
 def _nodes(documents: Sequence[Document], daemons: Workload) -> list[str]:
@@ -173,7 +170,9 @@ def _nodes(documents: Sequence[Document], daemons: Workload) -> list[str]:
 def _relabelled(documents: Sequence[Document], gone: Document) -> set[Key]:
     """Return the keys of the PodLabels of a workload's pods."""
     found = _workload(gone)
-    if found is None:
+    changed = [k for d in documents if d.kind == POD_LABELS and (k := key_of(d)).namespace == key_of(gone).namespace]
+    if found is None or not changed:
         return set()
-    keys = [key_of(d) for d in documents if d.kind == POD_LABELS]
-    return {k for k in keys if k.namespace == found.meta.namespace and _owns(documents, found, k.name)}
+    made = _made(documents, found.meta.namespace)
+    own = {name for one, names in made if (one.kind, one.meta) == (found.kind, found.meta) for name in names}
+    return {key for key in changed if key.name in own}

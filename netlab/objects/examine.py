@@ -15,7 +15,7 @@ from netlab.errors import Problem, in_order
 from netlab.objects.documents import listed, read
 from netlab.objects.load import KINDS, decode
 from netlab.objects.types import Document, Meta, Objects, Pod, PodSpec, Topology, Workload
-from netlab.objects.workloads import SHAPES
+from netlab.objects.workloads import COUNTS, SHAPES
 
 Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
 """What there is of a kind, by name; or which addresses machines have, or where pods without a nodeName run."""
@@ -23,7 +23,7 @@ Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
 EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
 # By kind: fields (the first that matches counts) and what is in doubt when one of them is wrong.
 _OF_PODS: tuple[tuple[str, tuple[Doubt, ...]], ...] = (
-    (r"(kind|apiVersion|metadata|metadata\.(name|namespace)|spec|spec\.(replicas|parallelism))?", ("pods", "places")),
+    (rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}))?)?", ("pods", "places")),
     (r".*", ("places",)),
 )
 _DOUBTS: dict[str, tuple[tuple[str, tuple[Doubt, ...]], ...]] = {
@@ -74,8 +74,8 @@ def examine(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None
 
 def examine_documents(documents: Iterable[Document], *, strict: bool = False) -> Input:
     """Decode documents, whatever is wrong with them."""
-    given = tuple(documents)
-    objects, problems = decode(given, strict=strict)
+    objects, problems = decode(documents, strict=strict)
+    given = objects.documents
     if not _errors(problems):
         return Input(objects, tuple(problems))
     paths = [(d, [p.path for p in _own(d) if p.severity == "error"]) for d in given]

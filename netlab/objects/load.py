@@ -12,7 +12,8 @@ from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.objects import changes, core, networkpolicy, pods
 from netlab.objects.documents import listed, read
 from netlab.objects.fields import invalid, quoted, unsupported
-from netlab.objects.meta import Key, key_of, open_document
+from netlab.objects.generated import named
+from netlab.objects.meta import RETIRED, Key, key_of, open_document
 from netlab.objects.scenario import scenario
 from netlab.objects.topology import topology
 from netlab.objects.types import (
@@ -28,12 +29,12 @@ from netlab.objects.types import (
     Topology,
     Workload,
 )
-from netlab.objects.workloads import SHAPES, workload
+from netlab.objects.workloads import COUNTS, SHAPES, workload
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind that netlab reads: the only apiVersion that it reads it in, and its decoder."""
+    """One kind that netlab reads: the apiVersion in which it is served now, and its decoder."""
 
     api_version: str
     decode: Callable[[Document], tuple[Any, list[Problem]]]
@@ -69,10 +70,11 @@ def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = 
 def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Objects, list[Problem]]:
     """Decode documents; where no problem is an error, the objects are valid on their own and together.
 
-    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors.
+    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors. Documents with
+    a generateName are in ``Objects.documents`` with a name.
     """
-    given = tuple(documents)
-    problems: list[Problem] = []
+    given = tuple(named(documents))
+    problems = _retired(given)
     skipped: Counter[str] = Counter()
     found: dict[Key, Any] = {}
     for document in given:
@@ -113,6 +115,23 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
     return objects_found, problems
 
 
+def _retired(documents: Iterable[Document]) -> list[Problem]:
+    """Return a warning for every kind that stands in a version which Kubernetes serves no more, at the first object."""
+    found: defaultdict[tuple[str, str], list[Document]] = defaultdict(list)
+    for document in documents:
+        if document.kind in RETIRED and _version(document) in RETIRED[document.kind][0]:
+            found[document.kind, _version(document)].append(document)
+    problems = []
+    for (kind, version), (first, *others) in found.items():
+        report = open_document(first).report
+        report.problems.clear()
+        more = f", as {len(others)} more of the kind are" if others else ""
+        now = RETIRED[kind][1]
+        report.warn("apiVersion", f"Kubernetes serves no {kind} of {version} any more: read as {now}{more}")
+        problems += report.problems
+    return problems
+
+
 _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 
 
@@ -126,10 +145,10 @@ def _decoder(document: Document) -> _Decoder | None:
     """Return what decodes a document, None for a kind that netlab does not read.
 
     A kind's name in a group of someone else's is another kind (Knative's Service); in a version of Kubernetes' own
-    that is gone, or in a group that never had it, it is a mistake. Of a NetworkPolicy it always is one: to pass it by
-    would let more through.
+    that never had it, or that is gone and is no workload's, it is a mistake. Of a NetworkPolicy it always is one: to
+    pass it by would let more through.
     """
-    version = _version(document)
+    version = key_of(document).api_version
     group = version.rpartition("/")[0]
     known = KINDS.get(document.kind)
     if known is not None and version == known.api_version:
@@ -199,7 +218,7 @@ def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> tuple[Na
 
 
 # What is wrong in an object may hide its name, how many pods it has, or on which nodes.
-_HIDES_NAMES = re.compile(r"(kind|apiVersion|metadata(\.name(space)?)?|spec(\.(replicas|parallelism|nodes.*))?)?")
+_HIDES_NAMES = re.compile(rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}|nodes.*))?)?")
 
 
 def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from netlab.errors import Problem
 from netlab.objects.documents import read
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
+from netlab.objects.generated import named
 from netlab.objects.label_selectors import changed_labels
 from netlab.objects.lists import unpack, within
 from netlab.objects.meta import DEFAULT_NAMESPACE, object_meta, open_document
@@ -36,7 +37,7 @@ def scenario(document: Document) -> tuple[Scenario, list[Problem]]:
     steps = tuple(_step(item, index, document) for index, item in enumerate(spec.mappings("steps")))
     problems = root.report.problems
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
-    return Scenario(meta, spec.string("description"), tuple(resources), steps, document.source, wrong), problems
+    return Scenario(meta, spec.string("description"), tuple(named(resources)), steps, document.source, wrong), problems
 
 
 def _read(root: Fields, document: Document, path: str, name: str) -> list[Document]:
@@ -75,7 +76,7 @@ def _step(fields: Fields, index: int, document: Document) -> Step:
         fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
     return Step(
         fields.string("name", f"step {index + 1}"),
-        tuple(_applied(fields, document)),
+        tuple(named(_applied(fields, document))),
         tuple(_label_change(item) for item in fields.mappings("label")),
         tuple(_object_ref(item) for item in fields.mappings("delete")),
         expect,

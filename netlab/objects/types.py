@@ -192,10 +192,12 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob: ``replicas`` pods of one template.
+    """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or the like: ``replicas`` pods of one template.
 
     ``replicas`` is None for a DaemonSet, which has one pod on every node that its selector admits.
-    ``template_path`` is where the pod template stands in the object (``spec.template``).
+    ``template_path`` is where the pod template stands in the object (``spec.template``). ``first`` is the number of the
+    first pod (``ordinals.start``). Pods of an ``indexed`` Job are told their number; those of a Job with a
+    ``manual_selector`` get none of the labels by which other Jobs know their pods.
     """
 
     kind: str
@@ -205,14 +207,21 @@ class Workload:
     template: PodSpec
     template_path: str = "spec.template"
     source: Source = field(default_factory=Source, compare=False)
+    first: int = 0
+    indexed: bool = False
+    manual_selector: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A Namespace; its labels always hold ``kubernetes.io/metadata.name``."""
+    """A Namespace; its labels always hold ``kubernetes.io/metadata.name``.
+
+    One that is used and not ``declared`` has other labels too on a cluster, which are not known.
+    """
 
     meta: Meta
     source: Source = field(default_factory=Source, compare=False)
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)

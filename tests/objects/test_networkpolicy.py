@@ -235,7 +235,7 @@ SPECS = [
 ]
 METADATA = [
     ("no name", "{namespace: shop}", "metadata.name: Required value: name or generateName is required"),
-    ("generated name", "{generateName: a-}", "metadata.name: Required value: netlab generates no names"),
+    ("generated name", "{generateName: A-}", f'metadata.generateName: Invalid value: "A-": {SUBDOMAIN}'),
     ("name", "{name: A}", f'metadata.name: Invalid value: "A": {SUBDOMAIN}'),
     (
         "long name",

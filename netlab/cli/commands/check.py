@@ -28,7 +28,7 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     from netlab.cluster import outline
     from netlab.cluster.placement import idle
     from netlab.objects import examine
-    from netlab.policy import warnings
+    from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
@@ -37,7 +37,8 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     cluster, more = outline(objects, doubts=found.doubts)
     whole = not (found.wrong or more)
     # What a policy does depends on all the others, so of half of them nothing can be said.
-    more += [*idle(cluster, objects.workloads), *warnings(cluster)] if whole else []
+    if whole:
+        more += [*idle(cluster, objects.workloads), *warnings(cluster), *misplaced(cluster, objects.workloads)]
     problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if output in ("json", "yaml"):

@@ -25,12 +25,15 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     """
     from netlab.cluster import Pod
     from netlab.lab.lab import Lab
+    from netlab.objects.core import NAMESPACE_LABEL
     from netlab.objects.types import LabelChange
 
     changed = parse_labels(labels)
     of_namespace = kinds.kind_of(kind, "Pod", "Namespace") == "Namespace"
     running = Lab.open(lab)
     if of_namespace:
+        if changed.get(NAMESPACE_LABEL, name) != name:
+            click.echo(f"Warning: {NAMESPACE_LABEL} stays {name}: a cluster's API server sets it", err=True)
         change = LabelChange("namespace", name, changed)
     else:
         pod = running.find(name, namespace)

@@ -35,6 +35,7 @@ class Problem:
     """One thing that is wrong (or, as a warning, surely not meant) in what the user wrote.
 
     Prints as ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left out.
+    ``rule`` names the check where problems of one check are told together.
     """
 
     file: str
@@ -43,6 +44,7 @@ class Problem:
     object: str
     message: str
     severity: Literal["error", "warning"] = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file

@@ -94,6 +94,7 @@ def outline(
         finished=tuple(finished),
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
+        unread=objects.unread,
     )
     # The pods of one template share its problems: each is told once.
     return cluster, list(dict.fromkeys(problems))

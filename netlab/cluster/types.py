@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from netlab.objects.types import (
     Address,
@@ -20,6 +20,9 @@ from netlab.objects.types import (
     Source,
     TopologyPolicy,
 )
+
+if TYPE_CHECKING:
+    from netlab.objects.unread import UnreadPolicy
 
 Attachment = Literal["bridge", "overlay", "routed", "macvlan", "host", "none"]
 
@@ -114,7 +117,10 @@ class Placement:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name)."""
+    """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name).
+
+    ``unread`` are the policies that netlab does not read: nothing enforces them, but verdicts depend on them.
+    """
 
     name: str
     networks: tuple[Network, ...]
@@ -128,6 +134,7 @@ class Cluster:
     finished: tuple[str, ...] = ()
     finished_workloads: tuple[str, ...] = ()
     policy: TopologyPolicy = field(default_factory=TopologyPolicy)
+    unread: tuple[UnreadPolicy, ...] = ()
 
     @cached_property
     def by_ref(self) -> Mapping[str, Endpoint]:

@@ -17,7 +17,15 @@ OBJECT_META = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"),
     *("deletionTimestamp", "deletionGracePeriodSeconds"),
 )
-CLUSTER_SCOPED = frozenset({"Namespace", "Node", "Topology", "Scenario"})
+IGNORED_KIND = "IgnoredKind"
+CLUSTER_SCOPED = frozenset(
+    {
+        *("Namespace", "Node", "Topology", "Scenario", IGNORED_KIND),
+        # Of others, that netlab does not read (``objects.unread_kinds``).
+        *("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
+        *("CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy"),
+    }
+)
 
 
 class Key(NamedTuple):

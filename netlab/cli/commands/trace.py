@@ -36,8 +36,11 @@ def trace_command(source: str, destination: str, lab: str, namespace: str, famil
         raise UsageError(f"{source} and {destination}: no address to ask")
     traces = [running.trace(flow) for flow in flows]
     terminal.emit(_json(running.name, traces) if output == "json" else _lines(traces))
-    if not all(trace.agree for trace in traces):
+    if any(trace.agree is False for trace in traces):
         raise SystemExit(1)
+
+
+_AGREE = {True: "both agree", False: "they do not agree", None: "nothing to compare: the verdict is not known"}
 
 
 def _lines(traces: Sequence[Trace]) -> Iterator[str]:
@@ -53,7 +56,7 @@ def _lines(traces: Sequence[Trace]) -> Iterator[str]:
         yield from columns(("NODE", "CHAIN", "RULE", "VERDICT", "ENTRY"), rows) if rows else ("no node's rules met it",)
         yield f"packet:  {measured.verdict}: {measured.reason}"
         yield f"explain: {trace.decision.verdict}: {trace.decision.reason}"
-        yield "both agree" if trace.agree else "they do not agree"
+        yield _AGREE[trace.agree]
 
 
 def _json(lab: str, traces: Sequence[Trace]) -> Iterator[str]:

@@ -262,10 +262,11 @@ def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
     Whether something is there can be told only where the names of all that is loaded could be read.
     """
     documents = list(found.resources)
+    ignored = [document for document in documents if document.kind == IGNORED_KIND]
     problems = decode(documents, strict=strict)[1]
     named = not _hide_names(problems)
     for index, step in enumerate(found.steps):
-        wrong = decode(step.apply, strict=strict)[1]
+        wrong = decode([*ignored, *step.apply], strict=strict)[1]
         problems += wrong
         documents = changes.apply(documents, step.apply)
         named = named and found.read_until(index) and not _hide_names(wrong)

@@ -362,12 +362,13 @@ class LabelChange:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object: what ``delete`` takes."""
+    """Names one object: what ``delete`` takes. ``api_version`` "" means the kind of that name that netlab reads."""
 
     kind: str
     name: str
     namespace: str = ""
     path: str = ""
+    api_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Failure:
 class StepResult:
     """One step that was carried out: ``expectations`` counts the lines of its ``expect``, ``pairs`` what they asked.
 
-    ``unknown`` counts the pairs that were compared with nothing, as the evaluator does not know their verdict.
+    ``unknown`` counts the pairs that were compared with nothing, as their expected verdict is not known.
     """
 
     name: str

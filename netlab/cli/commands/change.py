@@ -108,7 +108,7 @@ def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
         raise UsageError("the Topology is the lab itself, which goes with: netlab down")
     # A namespace takes what is in it along, so it goes last.
     ordered = sorted(keys, key=lambda key: key.kind == "Namespace")
-    return [ObjectRef(key.kind, key.name, key.namespace) for key in ordered]
+    return [ObjectRef(key.kind, key.name, key.namespace, api_version=key.api_version) for key in ordered]
 
 
 def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:

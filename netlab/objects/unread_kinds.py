@@ -68,7 +68,7 @@ def _kubernetes_own(group: str) -> bool:
     """Say whether a group of a NetworkPolicy is Kubernetes' own, today's, an old or a misspelt one."""
     if "." not in group or group.endswith((".k8s.io", "kubernetes.io")):
         return True
-    return group not in _GROUPS and SequenceMatcher(None, group, "networking.k8s.io").ratio() > 0.85
+    return group not in _GROUPS and SequenceMatcher(None, group, "networking.k8s.io").ratio() > 0.89
 
 
 def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
@@ -78,7 +78,8 @@ def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
     metadata = mapping(document.data.get("metadata"))
     reader = _KINDS.get((key.kind, group))
     # Whether a kind that is not in the table has namespaces shows only where an object states one.
-    namespace = "" if reader is None and not metadata.get("namespace") else key.namespace
+    stated = isinstance(metadata.get("namespace"), str) and metadata["namespace"]
+    namespace = key.namespace if reader is not None or stated else ""
     policy = _Policy(namespace, key.kind, document.data)
     reading = (reader or _unknown)(policy)
     found = UnreadPolicy(key.kind, group, Meta(key.name, key.namespace), *reading, source=document.source)

@@ -91,6 +91,7 @@ RULE = "ingress: [{fromEndpoints: [{}]}]"
         (ISTIO, "{targetRefs: [{kind: Service, name: x}]}", "shop <all>: deny ingress"),
         (SERVER, "{podSelector: {matchLabels: {a: b}}, port: 80}", "shop a in (b): deny ingress"),
         (OTHER, "{selector: all()}", f"shop <all>: {BOTH}"),
+        (("networking.gke.io/v1", "NetworkPolicy"), "{}", f"shop <all>: {BOTH}"),
         (("example.org/v1", "FooNetworkPolicy"), "{}", f"shop <all>: {BOTH}"),
         (("authz.example.org/v1", "AuthorizationPolicy"), "{}", f"shop <all>: {BOTH}"),
     ],

@@ -48,6 +48,7 @@ class Problem:
 
     Prints as one line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left
     out. The fields are as they were written, the line is ``printable``.
+    ``rule`` names the check where problems of one check are told together.
     """
 
     file: str
@@ -56,6 +57,7 @@ class Problem:
     object: str
     message: str
     severity: Literal["error", "warning"] = "error"
+    rule: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file

@@ -37,6 +37,7 @@ from netlab.objects.types import (
     TopologyNode,
     Workload,
 )
+from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 
@@ -218,6 +219,15 @@ def policy(
     )
 
 
+def unread(
+    ref: str, *subjects: Subject, kind: str = "FooNetworkPolicy", protocols: str = "", outside: bool = False
+) -> UnreadPolicy:
+    """Return a policy that netlab does not read."""
+    return UnreadPolicy(
+        kind, "example.org", meta(ref), subjects, frozenset(protocols.split()), outside, source(7, "foo.yaml")
+    )
+
+
 def objects(*things: Any, **more: Any) -> Objects:
     """Return Objects of any mixture of kinds."""
 
@@ -232,6 +242,7 @@ def objects(*things: Any, **more: Any) -> Objects:
         services=of(Service),
         policies=of(NetworkPolicy),
         topology=next(iter(of(Topology)), None),
+        unread=of(UnreadPolicy),
         **more,
     )
 

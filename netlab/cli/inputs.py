@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.cli import terminal
@@ -10,13 +11,19 @@ from netlab.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.objects import Objects
+    from netlab.objects import Input, Objects
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Print warnings on standard error."""
-    for problem in problems:
-        terminal.say(f"Warning: {problem}")
+    """Print warnings on standard error; of policies that netlab does not read one line for each kind."""
+    from netlab.objects.unread import RULE, summaries
+
+    found = list(problems)
+    for problem in found:
+        if problem.rule != RULE:
+            terminal.say(f"Warning: {problem}")
+    for line in summaries(problem for problem in found if problem.rule == RULE):
+        terminal.say(f"Warning: {line}")
 
 
 def tell_skipped(skipped: Mapping[str, int]) -> None:
@@ -28,6 +35,14 @@ def tell_skipped(skipped: Mapping[str, int]) -> None:
         terminal.say(f"skipped {number} {what} that netlab does not read: {kinds}")
 
 
+def tell_unread(cluster: Cluster) -> None:
+    """Say of a running lab which policies netlab does not read."""
+    if cluster.unread:
+        from netlab.objects.unread import warning
+
+        warn(map(warning, cluster.unread))
+
+
 def tell_unenforced(cluster: Cluster) -> None:
     """Say of every network that goes past its nodes that no policy is enforced there."""
     for network in cluster.networks:
@@ -35,7 +50,24 @@ def tell_unenforced(cluster: Cluster) -> None:
             terminal.say(f"network {network.name}: macvlan: policy is not enforced")
 
 
-def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
+def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems as ``--strict`` has them: a policy that netlab does not read is an error."""
+    from netlab.objects.unread import RULE
+
+    return tuple(replace(one, severity="error") if one.rule == RULE else one for one in problems)
+
+
+def examined(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> Input:
+    """Return what is in files, right or wrong; raises UsageError where there are none."""
+    from netlab.objects import examine
+
+    if not files:
+        raise UsageError("nothing to read: name files with -f FILE")
+    found = examine(files, strict=strict, ignore=ignore)
+    return replace(found, problems=refuse_unread(found.problems)) if strict else found
+
+
+def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ()) -> tuple[Objects, Cluster]:
     """Return the objects of files and the cluster that they describe; what is surely not meant is told.
 
     Raises:
@@ -43,12 +75,9 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     """
     from netlab.cluster import settle
     from netlab.cluster.placement import idle
-    from netlab.objects import examine
     from netlab.policy import misplaced, warnings
 
-    if not files:
-        raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict)
+    found = examined(files, strict, ignore)
     objects, cluster = found.objects, settle(found)
     warn(found.problems)
     tell_skipped(objects.skipped)
@@ -59,14 +88,24 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
     return objects, cluster
 
 
-def read_cluster(files: Sequence[str], strict: bool, lab: str = "") -> Cluster:
+def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = ()) -> Cluster:
     """Return the cluster of files, or without files that of the running lab; what is surely not meant is told."""
     if not files:
         from netlab.lab.lab import Lab
 
-        running = Lab.open(lab).cluster
+        running = without(Lab.open(lab).cluster, ignore)
+        tell_unread(running)
         tell_unenforced(running)
         return running
-    _, cluster = read_objects(files, strict)
+    _, cluster = read_objects(files, strict, ignore)
     tell_unenforced(cluster)
     return cluster
+
+
+def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:
+    """Return a cluster without the policies of kinds that are ignored; raises UsageError for a name of none."""
+    from netlab.objects.unread import ignored
+
+    named = ignored(ignore)
+    left = tuple(one for one in cluster.unread if not any(kind.means(one.kind, one.group) for kind in named))
+    return cluster if left == cluster.unread else replace(cluster, unread=left)

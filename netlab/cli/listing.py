@@ -10,6 +10,7 @@ from netlab.cluster import Cluster, Node, Pod
 from netlab.dataplane import names
 from netlab.objects import Document
 from netlab.objects.meta import key_of
+from netlab.objects.networkpolicy import API_VERSION
 from netlab.policy import isolating
 
 NETNS_ANNOTATION = "netlab/netns"
@@ -124,7 +125,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
 
 def services(cluster: Cluster, documents: Sequence[Document]) -> Listing:
     """List Services as they were written."""
-    written = dict(_written("Service", documents))
+    written = dict(_written("v1", "Service", documents))
 
     def items() -> Iterator[Item]:
         for service in cluster.services:
@@ -140,7 +141,7 @@ def services(cluster: Cluster, documents: Sequence[Document]) -> Listing:
 
 def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
     """List NetworkPolicies as they were written, with the number of pods that each isolates."""
-    written = dict(_written("NetworkPolicy", documents))
+    written = dict(_written(API_VERSION, "NetworkPolicy", documents))
 
     def items() -> Iterator[Item]:
         for policy in cluster.policies:
@@ -161,9 +162,12 @@ def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
     return Listing(header, ("POLICY-TYPES", "PODS", "WRITTEN"), tuple(items()))
 
 
-def _written(kind: str, documents: Sequence[Document]) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+def _written(
+    version: str, kind: str, documents: Sequence[Document]
+) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
     for document in documents:
         key = key_of(document)
-        if key.kind == kind:
+        # Other APIs have kinds of the same name.
+        if (key.api_version, key.kind) == (version, kind):
             metadata = {**document.data["metadata"], "namespace": key.namespace}
             yield (key.namespace, key.name), {**document.data, "metadata": metadata}

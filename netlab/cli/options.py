@@ -20,6 +20,13 @@ files = click.option(
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
 strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read, not skip them.")
+ignore = click.option(
+    "--ignore",
+    "ignore",
+    multiple=True,
+    metavar="KIND[.GROUP]",
+    help="Policies of this kind, which netlab does not read, do not count; repeatable.",
+)
 
 
 def lab_name(text: str) -> str:

@@ -23,7 +23,7 @@ from netlab.errors import printable
 _WIDTH = 120
 _REFRESH = 0.1
 _BAR = 30
-_COLOURS = {".": "green", "X": "red", "p": "yellow", "?": "yellow", "!": "bright_red"}
+_COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow", "!": "bright_red"}
 
 
 def width() -> int:

@@ -53,6 +53,7 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
         undeclared=cluster.undeclared if all(same) else undeclared(new),
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
+        unread=new.unread,
     )
 
 

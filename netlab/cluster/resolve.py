@@ -96,6 +96,7 @@ def outline(
         undeclared=undeclared(objects),
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
+        unread=objects.unread,
     )
     # The pods of one template share its problems: each is told once.
     return cluster, list(dict.fromkeys(problems))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from netlab.objects.podnames import RANKS
 from netlab.objects.types import (
@@ -21,6 +21,9 @@ from netlab.objects.types import (
     Source,
     TopologyPolicy,
 )
+
+if TYPE_CHECKING:
+    from netlab.objects.unread import UnreadPolicy
 
 Attachment = Literal["bridge", "overlay", "routed", "macvlan", "host", "none"]
 
@@ -126,6 +129,7 @@ class Cluster:
 
     ``renamed`` are the workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``. ``undeclared``
     are the namespaces that are used and not in the input: which labels they have besides their name is not known.
+    ``unread`` are the policies that netlab does not read: nothing enforces them, but verdicts depend on them.
     """
 
     name: str
@@ -142,6 +146,7 @@ class Cluster:
     renamed: tuple[str, ...] = ()
     undeclared: frozenset[str] = frozenset()
     policy: TopologyPolicy = field(default_factory=TopologyPolicy)
+    unread: tuple[UnreadPolicy, ...] = ()
 
     @cached_property
     def by_ref(self) -> Mapping[str, Endpoint]:

@@ -40,6 +40,7 @@ def judge(stage: Stage, panel: Mapping[str, Judge]) -> Iterator[Disagreement]:
     said = {name: ask(stage.documents, cluster, flows) for name, ask in panel.items()}
     for index, (cell, expected) in enumerate(stage.table.items()):
         verdicts = {name: answers[index] for name, answers in said.items()}
-        opinions = {*verdicts.values(), *([expected] if expected else [])}
+        # What the evaluator does not know, because of policies that it does not read, is no opinion.
+        opinions = {*verdicts.values(), *([expected] if expected else [])} - {"unknown"}
         if len(opinions) > 1 or "inconclusive" in opinions:
             yield Disagreement(stage.name, cell, expected, verdicts)

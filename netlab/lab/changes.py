@@ -8,7 +8,7 @@ from typing import Literal
 
 from netlab.objects import Document
 from netlab.objects.changes import POD_LABELS
-from netlab.objects.meta import key_of
+from netlab.objects.meta import IGNORED_KIND, key_of
 
 Verb = Literal["created", "configured", "unchanged", "deleted"]
 
@@ -41,10 +41,10 @@ def label_of(document: Document) -> str:
 def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str, Verb], ...]:
     """Return what became of every object between two inputs, in the order of the new one.
 
-    Labels that were changed on a workload's pod are a change of that pod.
+    Labels that were changed on a workload's pod are a change of that pod. Which kinds are ignored is no object.
     """
-    before = {label_of(d): d for d in old}
-    after = {label_of(d): d for d in new}
+    before = {label_of(d): d for d in old if d.kind != IGNORED_KIND}
+    after = {label_of(d): d for d in new if d.kind != IGNORED_KIND}
     verbs: list[tuple[str, Verb]] = []
     for label, document in after.items():
         if label in before:

@@ -50,15 +50,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of a packet, its way, and what the evaluator says; ``agree`` is whether both say the same."""
+    """What became of a packet, its way, and what the evaluator says.
+
+    ``agree`` is whether both say the same, None where the evaluator does not know.
+    """
 
     measurement: Measurement
     steps: tuple[Step, ...]
     decision: Decision
 
     @property
-    def agree(self) -> bool:
-        return self.measurement.verdict == self.decision.verdict
+    def agree(self) -> bool | None:
+        return None if self.decision.verdict == "unknown" else self.measurement.verdict == self.decision.verdict
 
 
 def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow) -> Trace:

@@ -3,7 +3,7 @@
 from netlab.objects.changes import apply, delete, relabel
 from netlab.objects.documents import from_record, read, to_record
 from netlab.objects.examine import Input, examine, examine_documents
-from netlab.objects.load import decode, load
+from netlab.objects.load import counting, decode, load
 from netlab.objects.types import Document, Objects
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Input",
     "Objects",
     "apply",
+    "counting",
     "decode",
     "delete",
     "examine",

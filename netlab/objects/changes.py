@@ -8,6 +8,7 @@ from typing import Any
 from netlab.errors import UsageError
 from netlab.objects.generated import named
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
+from netlab.objects.networkpolicy import API_VERSION
 from netlab.objects.podnames import RANKS, Owners, made_pods
 from netlab.objects.pods import pod
 from netlab.objects.topology import topology
@@ -59,6 +60,10 @@ def _names(ref: ObjectRef, key: Key) -> bool:
     if ref.kind == "Namespace":
         return key.namespace == ref.name or (key.kind == "Namespace" and key.name == ref.name)
     if key.kind != ref.kind or key.name != ref.name:
+        return False
+    # Policies of other APIs are kept beside those of Kubernetes' own, and may have the same kind and name.
+    version = ref.api_version or (API_VERSION if key.kind == "NetworkPolicy" else "")
+    if version not in ("", key.api_version):
         return False
     return not key.namespace or key.namespace == (ref.namespace or DEFAULT_NAMESPACE)
 

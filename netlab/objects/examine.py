@@ -15,6 +15,7 @@ from netlab.errors import Problem, in_order
 from netlab.objects.documents import listed, read
 from netlab.objects.load import KINDS, decode
 from netlab.objects.types import Document, Meta, Objects, Pod, PodSpec, Topology, Workload
+from netlab.objects.unread import ignored_kinds
 from netlab.objects.workloads import COUNTS, SHAPES
 
 Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
@@ -63,10 +64,13 @@ class Input:
         return in_order((*self.problems, *more), self.files)
 
 
-def examine(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None) -> Input:
-    """Read and decode files, directories and ``-``, whatever is wrong with them."""
+def examine(
+    paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None, ignore: Sequence[str] = ()
+) -> Input:
+    """Read and decode files, directories and ``-``, whatever is wrong with them; ``ignore`` is as for ``load``."""
+    kinds = ignored_kinds(ignore)
     documents, unread = read(paths, stdin)
-    found = examine_documents(documents, strict=strict)
+    found = examine_documents([*kinds, *documents], strict=strict)
     files = tuple(listed(paths))
     problems = tuple(in_order((*unread, *found.problems), files))
     return Input(found.objects, problems, EVERYTHING if unread else found.doubts, files)

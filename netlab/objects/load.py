@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
@@ -13,7 +13,7 @@ from netlab.objects import changes, core, networkpolicy, pods
 from netlab.objects.documents import listed, read
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.generated import named
-from netlab.objects.meta import RETIRED, Key, key_of, open_document
+from netlab.objects.meta import IGNORED_KIND, RETIRED, Key, key_of, open_document
 from netlab.objects.scenario import scenario
 from netlab.objects.topology import topology
 from netlab.objects.types import (
@@ -29,6 +29,7 @@ from netlab.objects.types import (
     Topology,
     Workload,
 )
+from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kind, ignored_kinds
 from netlab.objects.workloads import COUNTS, SHAPES, workload
 
 
@@ -50,17 +51,23 @@ KINDS: dict[str, Kind] = {
     "Topology": Kind(changes.NETLAB_VERSION, topology),
     "Scenario": Kind(changes.NETLAB_VERSION, scenario),
     changes.POD_LABELS: Kind(changes.NETLAB_VERSION, pods.pod_labels),
+    IGNORED_KIND: Kind(changes.NETLAB_VERSION, ignored_kind),
 }
 
 
-def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None) -> tuple[Objects, list[Problem]]:
+def load(
+    paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None, ignore: Sequence[str] = ()
+) -> tuple[Objects, list[Problem]]:
     """Read and decode files, directories and ``-``; return the objects and the warnings.
 
+    ``ignore`` names kinds that do not count, each as ``KIND`` or ``KIND.GROUP``: see ``objects.unread``.
+
     Raises:
+      UsageError: for a name in ``ignore`` that is neither.
       InputError: if anything is wrong, with every problem of the input at once, warnings included.
     """
     documents, unread = read(paths, stdin)
-    objects, problems = decode(documents, strict=strict)
+    objects, problems = decode([*ignored_kinds(ignore), *documents], strict=strict)
     problems = in_order((*unread, *problems), tuple(listed(paths)))
     if _errors(problems):
         raise InputError(problems)
@@ -70,10 +77,11 @@ def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = 
 def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Objects, list[Problem]]:
     """Decode documents; where no problem is an error, the objects are valid on their own and together.
 
-    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors. Documents with
-    a generateName are in ``Objects.documents`` with a name.
+    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors. So are ignored
+    ones, but those are never errors. Documents with a generateName are in ``Objects.documents`` with a name.
     """
     given = tuple(named(documents))
+    ignored = _ignored(given)
     problems = _retired(given)
     skipped: Counter[str] = Counter()
     found: dict[Key, Any] = {}
@@ -81,16 +89,23 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
         try:
             key, one, wrong = document.memo["object"]
         except KeyError:
-            key, one, wrong = document.memo["object"] = _decoded(document)
+            key, one, wrong = _decoded(document)
         if one is None:
             if wrong is None:
-                skipped[document.kind] += 1
-                wrong = _unread(document) if strict else []
+                skipped[_skipped_as(key)] += 1
+                wrong = _not_read(document) if strict and not _is_ignored(key, ignored) else []
             problems += wrong
+            continue
+        if ignored and type(one) is IgnoredKind:
+            continue
+        if ignored and type(one) is UnreadPolicy and _is_ignored(key, ignored):
+            skipped[_skipped_as(key)] += 1
             continue
         if wrong:
             problems += wrong
         if isinstance(one, Scenario):
+            if ignored:
+                one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
             problems += _rehearse(one, str(key), strict)
         if key in found or isinstance(one, (Topology, Scenario)):
             problems += _place(found, key, one)
@@ -111,6 +126,7 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
         skipped=dict(skipped),
         documents=given,
         pod_labels={one.meta.key: one.labels for one in of[pods.PodLabels]},
+        unread=tuple(of[UnreadPolicy]),
     )
     return objects_found, problems
 
@@ -137,25 +153,62 @@ _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 
 def _decoded(document: Document) -> tuple[Key, Any, list[Problem] | None]:
     """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
-    read_as = _decoder(document)
-    return (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
+    found: tuple[Key, Any, list[Problem] | None] | None = document.memo.get("object")
+    if found is None:
+        read_as = _decoder(document)
+        found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
+        document.memo["object"] = found
+    return found
 
 
 def _decoder(document: Document) -> _Decoder | None:
     """Return what decodes a document, None for a kind that netlab does not read.
 
     A kind's name in a group of someone else's is another kind (Knative's Service); in a version of Kubernetes' own
-    that never had it, or that is gone and is no workload's, it is a mistake. Of a NetworkPolicy it always is one: to
-    pass it by would let more through.
+    that never had it, or that is gone and is no workload's, it is a mistake. A policy is never passed by, which would
+    let more through: of a foreign group it is an unread policy.
     """
     version = key_of(document).api_version
     group = version.rpartition("/")[0]
     known = KINDS.get(document.kind)
     if known is not None and version == known.api_version:
         return known.decode
-    if group == "netlab" or (known is not None and ("." not in group or document.kind == "NetworkPolicy")):
+    if group == "netlab" or (known is not None and "." not in group):
         return _misnamed
-    return None
+    # Most inputs have no kind that netlab does not read.
+    from netlab.objects.unread_kinds import is_policy, unread_policy
+
+    if is_policy(document.kind, group):
+        return unread_policy
+    return _misnamed if document.kind == "NetworkPolicy" else None
+
+
+def counting(documents: Iterable[Document]) -> list[Document]:
+    """Return the documents without those of kinds that netlab does not read, or that are ignored."""
+    given = tuple(documents)
+    ignored = _ignored(given)
+    found = []
+    for document in given:
+        key, one, wrong = _decoded(document)
+        passed_by = wrong is None or (type(one) is UnreadPolicy and _is_ignored(key, ignored))
+        if not passed_by:
+            found.append(document)
+    return found
+
+
+def _ignored(documents: Iterable[Document]) -> list[IgnoredKind]:
+    """Return the kinds that documents say do not count."""
+    named = [document for document in documents if document.data.get("kind") == IGNORED_KIND]
+    return [one for document in named if type(one := _decoded(document)[1]) is IgnoredKind]
+
+
+def _is_ignored(key: Key, ignored: Iterable[IgnoredKind]) -> bool:
+    return any(one.means(key.kind, key.api_version.rpartition("/")[0]) for one in ignored)
+
+
+def _skipped_as(key: Key) -> str:
+    """Return what an object is counted as: its kind, with its group where netlab reads a kind of that name."""
+    return f"{key.kind}.{key.api_version.rpartition('/')[0]}" if key.kind in KINDS else key.kind
 
 
 def _version(document: Document) -> str:
@@ -173,7 +226,7 @@ def _misnamed(document: Document) -> tuple[None, list[Problem]]:
     return None, report.problems
 
 
-def _unread(document: Document) -> list[Problem]:
+def _not_read(document: Document) -> list[Problem]:
     report = open_document(document).report
     report.error("kind", f"netlab does not read {document.kind} of {_version(document)}")
     return report.problems
@@ -227,10 +280,11 @@ def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
     Whether something is there can be told only where the names of all that is loaded could be read.
     """
     documents = list(found.resources)
+    ignored = [document for document in documents if document.kind == IGNORED_KIND]
     problems = decode(documents, strict=strict)[1]
     named = not _hide_names(problems)
     for index, step in enumerate(found.steps):
-        wrong = decode(step.apply, strict=strict)[1]
+        wrong = decode([*ignored, *step.apply], strict=strict)[1]
         problems += wrong
         documents = changes.apply(documents, step.apply)
         named = named and found.read_until(index) and not _hide_names(wrong)

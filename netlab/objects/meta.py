@@ -24,7 +24,15 @@ RETIRED: dict[str, tuple[tuple[str, ...], str]] = {
     "Job": (("extensions/v1beta1",), "batch/v1"),
     "CronJob": (("batch/v1beta1", "batch/v2alpha1"), "batch/v1"),
 }
-CLUSTER_SCOPED = frozenset({"Namespace", "Node", "Topology", "Scenario"})
+IGNORED_KIND = "IgnoredKind"
+CLUSTER_SCOPED = frozenset(
+    {
+        *("Namespace", "Node", "Topology", "Scenario", IGNORED_KIND),
+        # Of others, that netlab does not read (``objects.unread_kinds``).
+        *("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
+        *("CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy"),
+    }
+)
 
 
 class Key(NamedTuple):

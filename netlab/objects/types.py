@@ -10,9 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from netlab.objects.selectors import LabelSelector
+
+if TYPE_CHECKING:
+    from netlab.objects.unread import UnreadPolicy
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -368,12 +371,13 @@ class LabelChange:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object: what ``delete`` takes."""
+    """Names one object: what ``delete`` takes. ``api_version`` "" means the kind of that name that netlab reads."""
 
     kind: str
     name: str
     namespace: str = ""
     path: str = ""
+    api_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,6 +428,8 @@ class Scenario:
 class Objects:
     """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
 
+    ``unread`` are policies of others, of kinds that it does not read either, but that may decide about traffic.
+
     ``documents`` are the inputs in order, as written: what a lab's record keeps. ``pod_labels`` are labels that were
     changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
     """
@@ -439,3 +445,4 @@ class Objects:
     skipped: Mapping[str, int] = field(default_factory=dict)
     documents: tuple[Document, ...] = ()
     pod_labels: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    unread: tuple[UnreadPolicy, ...] = ()

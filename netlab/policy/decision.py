@@ -12,8 +12,10 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Endpoint, Pod
 from netlab.objects.types import Address, Direction, NetworkPolicy, Rule
+from netlab.objects.unread import UnreadPolicy
 
-Verdict = Literal["allow", "deny"]
+Verdict = Literal["allow", "deny", "unknown"]
+"""``unknown``: a policy that netlab does not read could change what NetworkPolicy alone says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,25 @@ class Side(NamedTuple):
     allowing: tuple[Match, ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Literal["allow", "deny"]:
         return "allow" if self.allowing or not self.isolating else "deny"
+
+
+class Open(NamedTuple):
+    """One side whose verdict is not known, and the policies that could change it, which netlab does not read.
+
+    ``settled`` is what NetworkPolicy alone says on this side.
+    """
+
+    direction: Direction
+    subject: Endpoint
+    settled: Literal["allow", "deny"]
+    policies: tuple[UnreadPolicy, ...]
+
+    def __str__(self) -> str:
+        more = f" and {len(self.policies) - 1} more" if len(self.policies) > 1 else ""
+        could = "deny" if self.settled == "allow" else "allow"
+        return f"{self.direction} of {self.subject.ref}: {self.policies[0]}{more} could {could} it"
 
 
 class View(NamedTuple):
@@ -68,6 +87,7 @@ class Decision(NamedTuple):
     """The expected verdict of one flow. A side is None where the wiring passes no point that enforces its policies.
 
     ``translated`` is what egress and ingress see of a flow to a published port, where addresses and ports change.
+    ``unknown`` are the sides for which the verdict is not known; there are some where it is ``unknown`` only.
     """
 
     flow: Flow
@@ -76,6 +96,13 @@ class Decision(NamedTuple):
     egress: Side | None = None
     ingress: Side | None = None
     translated: tuple[View | None, View | None] = (None, None)
+    unknown: tuple[Open, ...] = ()
+
+    @property
+    def settled(self) -> Literal["allow", "deny"]:
+        """The verdict by the wiring and NetworkPolicy alone."""
+        allowed = self.path.connected and all(side.verdict == "allow" for side in self.sides)
+        return "allow" if allowed else "deny"
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -105,7 +132,15 @@ class Decision(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """One line that names what decided."""
+        """One line that names what decided, or what keeps the verdict from being known."""
+        if self.unknown:
+            opened = "; ".join(map(str, self.unknown))
+            return f"netlab does not read what could decide: {opened}; NetworkPolicy alone: {self.settled}"
+        return self.settled_reason
+
+    @property
+    def settled_reason(self) -> str:
+        """One line that names what of the wiring and NetworkPolicy decided."""
         if not self.path.connected:
             return self.path.reason
         denying = [side for side in self.sides if side.verdict == "deny"]

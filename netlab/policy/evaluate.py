@@ -8,6 +8,9 @@ The sentences that it follows (https://kubernetes.io/docs/concepts/services-netw
 * "For a connection from a source pod to a destination pod to be allowed, both the egress policy on the source pod and
   the ingress policy on the destination pod need to allow the connection."
 * "A Pod cannot block access to itself", and traffic between a pod and its own node is always allowed.
+
+Where there are policies that it does not read (``netlab.objects.unread``), a verdict that one of them could change is
+``unknown``.
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from netlab.cluster.paths import Path, path, path_to_address, path_to_published
 from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.objects.types import Address, Direction, NetworkPolicy
-from netlab.policy.decision import Decision, Match, Miss, Side, View
+from netlab.policy.decision import Decision, Match, Miss, Open, Side, View
 from netlab.policy.mismatch import peers_mismatch, ports_mismatch
+from netlab.policy.unread import changing
 
 _T = TypeVar("_T")
 _Judge = Callable[[Cluster, Direction, Pod, Endpoint | None, Address, Flow], _T]
@@ -43,7 +47,36 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
         and (ingress is None or ingress.verdict == "allow")
     )
     decision = Decision(flow, "allow" if allowed else "deny", way, egress, ingress)
-    return decision if published is None else decision._replace(translated=_sides(cluster, flow, published, _view)[1:])
+    if published is not None:
+        decision = decision._replace(translated=_sides(cluster, flow, published, _view)[1:])
+    return _with_unread(cluster, decision, published) if cluster.unread else decision
+
+
+def _with_unread(cluster: Cluster, decision: Decision, published: Published | None) -> Decision:
+    """Return the decision that is left when policies that netlab does not read could change it.
+
+    They are taken to be enforced wherever packets have a way between two network namespaces: some of those who enforce
+    them do it on macvlan networks too, and between a pod and its own node.
+    """
+    flow, way = decision.flow, decision.path
+    if not way.connected or way.local or flow.destination is None:
+        return decision
+    inside = isinstance(flow.destination, Pod) and flow.destination.selectable
+    ends: list[tuple[Direction, Side | None, Endpoint]] = [
+        ("egress", decision.egress, flow.source),
+        ("ingress", decision.ingress, published.pod if published is not None else flow.destination),
+    ]
+    found: list[Open] = []
+    for direction, side, end in ends:
+        settled = "allow" if side is None else side.verdict
+        policies = changing(cluster, direction, end, settled, flow.protocol, inside=inside)
+        if published is not None and direction == "ingress" and settled == "allow":
+            policies += changing(cluster, direction, flow.destination, settled, flow.protocol, inside=inside)
+        if policies:
+            found.append(Open(direction, end, settled, policies))
+        elif settled == "deny":
+            return decision
+    return decision._replace(verdict="unknown", unknown=tuple(found)) if found else decision
 
 
 def misses(cluster: Cluster, flow: Flow) -> dict[Direction, tuple[Miss, ...]]:

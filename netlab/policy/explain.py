@@ -11,9 +11,9 @@ from netlab.errors import printable
 from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.types import Address
-from netlab.policy.decision import Decision, Miss, Side, named, service, where
+from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
 from netlab.policy.evaluate import evaluate, misses
-from netlab.policy.unknown import caveats
+from netlab.policy.unstated import caveats
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,8 @@ def explain(cluster: Cluster, flow: Flow) -> Explanation:
     missed = misses(cluster, flow)
     sections = (_headline(decision), *(_side(side, missed[side.direction]) for side in decision.sides))
     unsure = caveats(cluster, decision)
-    if unsure:
-        sections += (Section("Not known", tuple(unsure)),)
-    return Explanation(decision, sections, _otherwise(decision))
+    sections += (Section("Not known", tuple(unsure)),) if unsure else ()
+    return Explanation(decision, (*sections, *map(_open, decision.unknown)), _otherwise(decision))
 
 
 def _headline(decision: Decision) -> Section:
@@ -99,8 +98,19 @@ def _side(side: Side, missed: Sequence[Miss]) -> Section:
     return Section(title, tuple(lines))
 
 
+def _open(one: Open) -> Section:
+    """The policies that netlab does not read and that could change what the section of their side says."""
+    title = f"{one.direction.capitalize()} of {one.subject.ref}, by policies that netlab does not read: unknown"
+    could = "deny" if one.settled == "allow" else "allow"
+    return Section(title, tuple(f"{policy} could {could} it" for policy in one.policies))
+
+
 def _otherwise(decision: Decision) -> Section:
     """What would have been needed for the other verdict."""
+    if decision.verdict == "unknown":
+        ignore = " ".join(dict.fromkeys(policy.option for one in decision.unknown for policy in one.policies))
+        told = f"{ignore} leaves them out, and then it is {decision.settled}: {decision.settled_reason}"
+        return Section("To be known", (told,))
     if decision.verdict == "deny":
         if not decision.path.connected:
             return Section("To be allowed", ("No NetworkPolicy can allow it: packets have no way.",))

@@ -56,16 +56,36 @@ class Groups:
 
     ``into[service][i]`` is the set (``policy.bitsets``) of the groups whose members may open a service on those of
     group i; a group's own bit is about one member and another. Services that a group is not asked have no bits.
+    ``unknown`` has the same for the groups of which that is not known; what is in neither is denied.
     """
 
     cluster: Cluster
     groups: tuple[Group, ...]
     into: Mapping[Service, Sequence[int]]
+    unknown: Mapping[Service, Sequence[int]]
 
     @cached_property
     def out_of(self) -> Mapping[Service, Sequence[int]]:
         """The same by source: ``out_of[service][i]`` is the set of groups on which those of group i may open it."""
-        return {service: transpose(columns, len(self.groups)) for service, columns in self.into.items()}
+        return self._by_source(self.into)
+
+    @cached_property
+    def unknown_out_of(self) -> Mapping[Service, Sequence[int]]:
+        """The same of ``unknown``."""
+        return self._by_source(self.unknown)
+
+    def _by_source(self, into: Mapping[Service, Sequence[int]]) -> Mapping[Service, Sequence[int]]:
+        size = len(self.groups)
+        return {s: transpose(columns, size) if any(columns) else [0] * size for s, columns in into.items()}
+
+    def verdicts(self, source: Group, service: Service) -> Iterator[tuple[Verdict, int]]:
+        """Yield each verdict with the set of groups of which it holds, among those that are asked from a group."""
+        asked = self.destinations(source, service)
+        allow = asked & self.out_of[service][source.number]
+        unknown = asked & self.unknown_out_of[service][source.number]
+        yield "allow", allow
+        yield "deny", asked & ~allow & ~unknown
+        yield "unknown", unknown
 
     def destinations(self, source: Group, service: Service) -> int:
         """Return the set of groups of which a service is asked from a group; its own, where it has several members."""
@@ -87,28 +107,25 @@ class Groups:
         """Yield every answer: by source, then service, then destination."""
         for source in self.groups:
             for service in self.into:
-                asked = self.destinations(source, service)
-                allowed = self.out_of[service][source.number]
-                for number in members(asked):
+                of = {number: verdict for verdict, found in self.verdicts(source, service) for number in members(found)}
+                for number in sorted(of):
                     destination = self.groups[number]
                     pairs = len(source.members) * (len(destination.members) - (source is destination))
-                    verdict: Verdict = "allow" if allowed >> number & 1 else "deny"
-                    yield Answer(source, destination, service, verdict, pairs)
+                    yield Answer(source, destination, service, of[number], pairs)
             for service, verdict in zip(source.services, source.alone, strict=False):
                 yield Answer(source, source, service, verdict, len(source.members), alone=True)
 
-    def tally(self) -> tuple[int, int]:
-        """Return how many questions about pairs of endpoints there are, and how many of their answers are allow."""
-        asked = allowed = 0
+    def tally(self) -> dict[Verdict, int]:
+        """Return how many questions about pairs of endpoints have each verdict."""
+        count: dict[Verdict, int] = {"allow": 0, "deny": 0, "unknown": 0}
         for source in self.groups:
             size = len(source.members)
             for service in self.into:
-                found = self.destinations(source, service)
-                asked += size * self._weigh(source, found)
-                allowed += size * self._weigh(source, found & self.out_of[service][source.number])
-            asked += size * len(source.alone)
-            allowed += size * source.alone.count("allow")
-        return asked, allowed
+                for verdict, found in self.verdicts(source, service):
+                    count[verdict] += size * self._weigh(source, found) if found else 0
+            for verdict in source.alone:
+                count[verdict] += size
+        return count
 
     def _weigh(self, source: Group, found: int) -> int:
         """Return how many endpoints of a set of groups there are beside one of ``source``."""
@@ -153,10 +170,10 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
         else ()
         for (example, *_), services in zip(kinds.members, asked, strict=True)
     ]
-    tables = _tables(Sets(cluster, kinds), kinds, asked)
+    tables, open_tables = _tables(Sets(cluster, kinds), kinds, asked)
     classes: dict[Hashable, list[int]] = {}
     for kind, (endpoint, *_) in enumerate(kinds.members):
-        twins = tuple(table.twins[kind] for table in tables.values())
+        twins = tuple(table.twins[kind] for table in (*tables.values(), *open_tables.values()))
         families = tuple(askable(endpoint, family) for family in questions.wanted(cluster))
         classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
     place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
@@ -164,8 +181,11 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
     for number, of in enumerate(classes.values()):
         alike = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
         found.append(Group(number, tuple(alike), asked[of[0]], alone[of[0]]))
-    into = {service: table.between(list(classes.values())) for service, table in tables.items()}
-    return Groups(cluster, tuple(found), into)
+    kinds_of = list(classes.values())
+    into = {service: table.between(kinds_of) for service, table in tables.items()}
+    none = [0] * len(found)
+    unknown = {s: open_tables[s].between(kinds_of) if s in open_tables else none for s in tables}
+    return Groups(cluster, tuple(found), into, unknown)
 
 
 def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[Service, ...]:
@@ -180,7 +200,7 @@ def _with_itself(cluster: Cluster, endpoint: Endpoint, service: Service) -> Verd
 
 
 class _Table:
-    """The verdicts of one service between kinds: ``columns[i]`` are those whose members may open it on kind i.
+    """One verdict of one service between kinds: ``columns[i]`` are those whose members have it towards kind i.
 
     ``twins`` has a name for every kind; kinds have the same one when any two members of them may change places.
     """
@@ -228,10 +248,21 @@ class _Table:
         return found
 
 
-def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[Service]]) -> dict[Service, _Table]:
+def _tables(
+    sets: Sets, kinds: Kinds, asked: Sequence[Sequence[Service]]
+) -> tuple[dict[Service, _Table], dict[Service, _Table]]:
+    """Return for each service the table of what is allowed, and where there is any, that of what is not known.
+
+    Two kinds may change places where they may in both tables.
+    """
     services = dict.fromkeys(service for of in asked for service in of)
     columns = {service: [0] * len(kinds.members) for service in services}
+    unknown: dict[Service, list[int]] = {}
     for kind, of in enumerate(asked):
         for service in of:
-            columns[service][kind] = sets.sources(kind, service)
-    return {service: _Table(kinds, of) for service, of in columns.items()}
+            found = sets.sources(kind, service)
+            columns[service][kind] = found.allow
+            if found.unknown:
+                unknown.setdefault(service, [0] * len(kinds.members))[kind] = found.unknown
+    tables = {service: _Table(kinds, of) for service, of in columns.items()}
+    return tables, {service: _Table(kinds, of) for service, of in unknown.items()}

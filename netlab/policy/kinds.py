@@ -14,6 +14,7 @@ from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import NetworkPolicy, Peer
+from netlab.objects.unread import UnreadPolicy
 
 Aspect = Callable[[Endpoint], Hashable]
 
@@ -26,7 +27,7 @@ class Kinds:
     """
 
     def __init__(self, cluster: Cluster, questions: Questions) -> None:
-        self._labels_read = _labels_read(cluster.policies)
+        self._labels_read = _labels_read(cluster.policies, cluster.unread)
         self._boundaries = {family: _boundaries(cluster.policies, family) for family in (4, 6)}
         self._nodes_are_peers = cluster.policy.host_network_peers == "match"
         found: dict[Hashable, list[Endpoint]] = {}
@@ -88,10 +89,11 @@ def _peers(policies: Iterable[NetworkPolicy]) -> Iterable[Peer]:
     return (peer for policy in policies for rule in (*policy.ingress, *policy.egress) for peer in rule.peers)
 
 
-def _labels_read(policies: Iterable[NetworkPolicy]) -> list[str]:
+def _labels_read(policies: Iterable[NetworkPolicy], unread: Iterable[UnreadPolicy]) -> list[str]:
     """Return the keys of all pod labels that selectors read."""
     selectors: list[LabelSelector | None] = [policy.pod_selector for policy in policies]
     selectors += [peer.pod_selector for peer in _peers(policies)]
+    selectors += [subject.pods for policy in unread for subject in policy.subjects]
     keys = {key for selector in selectors if selector for key, _ in selector.match_labels}
     keys |= {requirement.key for selector in selectors if selector for requirement in selector.match_expressions}
     return sorted(keys)

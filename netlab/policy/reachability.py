@@ -17,17 +17,21 @@ def reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.Di
     """Return the allowed pairs as a directed graph of references; ``flows`` are the questions, by default every pair.
 
     A node of the graph has ``kind`` (pod, node, host) and ``workload`` (see ``workload_of``). An edge has ``allowed``:
-    the (family, protocol, port) that the source may open on the destination, in the order that they were asked.
+    the (family, protocol, port) that the source may open on the destination, in the order that they were asked. The
+    graph's attribute ``unknown`` has those of each pair whose verdict is not known, which are no edges.
     """
     import networkx as nx
 
-    graph = nx.DiGraph(name=cluster.name)
+    graph = nx.DiGraph(name=cluster.name, unknown={})
     for endpoint in cluster.by_ref.values():
         graph.add_node(endpoint.ref, kind=type(endpoint).__name__.lower(), workload=workload_of(endpoint))
     for flow in every_pair(cluster) if flows is None else flows:
-        if flow.destination is None or evaluate(cluster, flow).verdict == "deny":
+        if flow.destination is None or (verdict := evaluate(cluster, flow).verdict) == "deny":
             continue
         edge = (flow.source.ref, flow.destination.ref)
+        if verdict == "unknown":
+            graph.graph["unknown"].setdefault(edge, []).append((flow.family, flow.protocol, flow.port))
+            continue
         if not graph.has_edge(*edge):
             graph.add_edge(*edge, allowed=[])
         graph.edges[edge]["allowed"].append((flow.family, flow.protocol, flow.port))
@@ -38,19 +42,24 @@ def workload_reachability(cluster: Cluster, flows: Iterable[Flow] | None = None)
     """Return the same by workload: an edge where some pod of one may open something on some pod of the other.
 
     An edge has ``allowed`` and ``asked``, the numbers of flows; they are equal where everything that was asked is
-    allowed. A workload's edge to itself is about its pods among one another.
+    allowed. A workload's edge to itself is about its pods among one another. The graph's attribute ``unknown`` has the
+    number of flows between two workloads whose verdict is not known.
     """
     import networkx as nx
 
-    graph = nx.DiGraph(name=cluster.name)
+    graph = nx.DiGraph(name=cluster.name, unknown={})
     graph.add_nodes_from(dict.fromkeys(map(workload_of, cluster.by_ref.values())))
     tally: dict[tuple[str, str], list[int]] = {}
     for flow in every_pair(cluster) if flows is None else flows:
         if flow.destination is None:
             continue
-        counts = tally.setdefault((workload_of(flow.source), workload_of(flow.destination)), [0, 0])
-        counts[0] += evaluate(cluster, flow).verdict == "allow"
+        edge = (workload_of(flow.source), workload_of(flow.destination))
+        counts = tally.setdefault(edge, [0, 0])
+        verdict = evaluate(cluster, flow).verdict
+        counts[0] += verdict == "allow"
         counts[1] += 1
+        if verdict == "unknown":
+            graph.graph["unknown"][edge] = graph.graph["unknown"].get(edge, 0) + 1
     graph.add_edges_from((*edge, {"allowed": yes, "asked": asked}) for edge, (yes, asked) in tally.items() if yes)
     return graph
 

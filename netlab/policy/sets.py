@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
@@ -20,18 +21,30 @@ from netlab.policy.evaluate import evaluate, isolating, publisher, way_of
 from netlab.policy.kinds import Kinds
 from netlab.policy.mismatch import peer_mismatch, ports_mismatch
 from netlab.policy.scope import namespaces_meant
+from netlab.policy.unread import changing
 
 Service = tuple[int, str, int | None]
 """Family, protocol and port."""
 
 
+class Sources(NamedTuple):
+    """The kinds whose members may open a port on those of another, and those of which that is not known."""
+
+    allow: int
+    unknown: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """Who has a way to a destination, and on whose way egress or ingress is enforced."""
+    """Who has a way to a destination, and on whose way egress or ingress is enforced.
+
+    ``unread``: on whose way policies that netlab does not read may be enforced.
+    """
 
     connected: int = 0
     egress: int = 0
     ingress: int = 0
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +81,10 @@ class Sets:
         self._known_ingress: dict[tuple[tuple[int, ...], int, Service], int] = {}
         self._known_egress: dict[tuple[int, int, Service], int] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
+        self._known_changing: dict[tuple[Literal["allow", "deny"], str, bool], int] = {}
 
-    def sources(self, kind: int, service: Service) -> int:
-        """Return the kinds whose members may open a port on those of a kind.
+    def sources(self, kind: int, service: Service) -> Sources:
+        """Return the kinds whose members may open a port on those of a kind, and those of which it is not known.
 
         Its own bit is about one member and another; it is not set where there is one only. Pairs that are not asked
         (``cluster.flows``) are left out.
@@ -82,30 +96,63 @@ class Sets:
         if publisher(self._cluster, asked) is not None:
             return self._one_by_one(kind, service)
         ways = self._ways(self._wire_of[kind], family, protocol)
+        asked_of = self._all if len(self._kinds[kind]) > 1 else self._all & ~(1 << kind)
+        if self._cluster.unread:
+            return self._with_unread(kind, service, ways, asked_of)
         found = ways.connected
         if found & ways.ingress:
             found &= ~ways.ingress | self._ingress(kind, service)
         if found & ways.egress:
             found &= ~ways.egress | self._egress(kind, service)
-        return found if len(self._kinds[kind]) > 1 else found & ~(1 << kind)
+        return Sources(found & asked_of)
 
-    def _one_by_one(self, kind: int, service: Service) -> int:
+    def _with_unread(self, kind: int, service: Service, ways: _Ways, asked_of: int) -> Sources:
+        """Return the same where policies that netlab does not read could change what each side says."""
+        destination, protocol = self._kinds[kind][0], service[1]
+        inside = isinstance(destination, Pod) and destination.selectable
+        ingress = ~ways.ingress | self._ingress(kind, service)
+        egress = ~ways.egress | self._egress(kind, service)
+
+        def into(settled: Literal["allow", "deny"]) -> int:
+            could = changing(self._cluster, "ingress", destination, settled, protocol, inside=inside)
+            return ways.unread if could else 0
+
+        def out_of(settled: Literal["allow", "deny"]) -> int:
+            return ways.unread & self._changing(settled, protocol, inside=inside)
+
+        certain = ways.connected & ingress & ~into("allow") & egress & ~out_of("allow")
+        possible = ways.connected & (ingress | into("deny")) & (egress | out_of("deny"))
+        return Sources(certain & asked_of, possible & ~certain & asked_of)
+
+    def _changing(self, settled: Literal["allow", "deny"], protocol: str, *, inside: bool) -> int:
+        """Return the kinds of which an unread policy could change what NetworkPolicy says of their egress."""
+        key = (settled, protocol, inside)
+        if key not in self._known_changing:
+            self._known_changing[key] = sum(
+                1 << number
+                for number, (example, *_) in enumerate(self._kinds)
+                if changing(self._cluster, "egress", example, settled, protocol, inside=inside)
+            )
+        return self._known_changing[key]
+
+    def _one_by_one(self, kind: int, service: Service) -> Sources:
         """Ask the evaluator about every source: what a node publishes depends on who asks in too many ways."""
         family, protocol, port = service
-        found = 0
+        allow = unknown = 0
         for number, sources in enumerate(self._kinds):
             pair = _two(sources, self._kinds[kind], family)
             if pair is None:
                 continue
             flow = Flow(*pair, family, protocol, port, address_of(pair[1], family))
-            if evaluate(self._cluster, flow).verdict == "allow":
-                found |= 1 << number
-        return found
+            verdict = evaluate(self._cluster, flow).verdict
+            allow |= (verdict == "allow") << number
+            unknown |= (verdict == "unknown") << number
+        return Sources(allow, unknown)
 
     def _ways(self, wire: int, family: int, protocol: str) -> _Ways:
         key = (wire, family, protocol == "ICMP")
         if key not in self._known_ways:
-            connected = egress = ingress = 0
+            connected = egress = ingress = unread = 0
             for sources, found in self._wires:
                 pair = _two(sources, self._wires[wire][0], family)
                 if pair is None:
@@ -114,7 +161,8 @@ class Sets:
                 connected |= found if way.connected else 0
                 egress |= found if way.egress_enforced else 0
                 ingress |= found if way.ingress_enforced else 0
-            self._known_ways[key] = _Ways(connected, egress, ingress)
+                unread |= found if way.connected and not way.local else 0
+            self._known_ways[key] = _Ways(connected, egress, ingress, unread)
         return self._known_ways[key]
 
     def _ingress(self, kind: int, service: Service) -> int:

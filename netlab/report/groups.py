@@ -7,7 +7,7 @@ The document (``-o json``, ``-o yaml``) is::
                  "labels": {"app": "web"}, "count": 2, "members": ["shop/web-0", "shop/web-1"]}],
      "rows": [{"source": 1, "destinations": [2, 3], "family": 4, "protocol": "TCP", "port": 80,
                "expected": "allow", "pairs": 4}],
-     "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15}}
+     "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15, "unknown": 0}}
 
 ``labels`` are those that all members share. A row is the verdict of every pair of a member of ``source`` and another
 endpoint that is a member of one of ``destinations``: all that are asked and have that verdict, the source's own group
@@ -99,9 +99,8 @@ def _rows(found: Groups) -> Iterator[dict[str, Any]]:
     for source in found.groups:
         size = len(source.members)
         for service in found.into:
-            asked, allowed = found.destinations(source, service), found.out_of[service][source.number]
-            for verdict, numbers in (("allow", members(asked & allowed)), ("deny", members(asked & ~allowed))):
-                if numbers:
+            for verdict, of_verdict in found.verdicts(source, service):
+                if numbers := members(of_verdict):
                     others = sum(len(found.groups[n].members) for n in numbers) - (source.number in numbers)
                     yield _row(source, [n + 1 for n in numbers], service, verdict, size * others)
         for service, verdict in zip(source.services, source.alone, strict=False):
@@ -115,9 +114,10 @@ def _row(source: Group, to: list[int], service: Service, verdict: str, pairs: in
 
 
 def _summary(found: Groups) -> dict[str, int]:
-    pairs, allow = found.tally()
+    count = found.tally()
     endpoints = sum(len(group.members) for group in found.groups)
-    return {"groups": len(found.groups), "endpoints": endpoints, "pairs": pairs, "allow": allow, "deny": pairs - allow}
+    counts = {str(verdict): number for verdict, number in count.items()}
+    return {"groups": len(found.groups), "endpoints": endpoints, "pairs": sum(count.values()), **counts}
 
 
 def summary(found: Groups) -> str:
@@ -125,6 +125,7 @@ def summary(found: Groups) -> str:
     of = _summary(found)
     ends = " and ".join(part for part in (_kinds(found, "Pod"), _kinds(found, "Host"), _kinds(found, "Node")) if part)
     counts = f"{of['pairs']} pair{'' if of['pairs'] == 1 else 's'}: {of['allow']} allow, {of['deny']} deny"
+    counts += f", {of['unknown']} unknown" if of["unknown"] else ""
     return f"{of['groups']} group{'' if of['groups'] == 1 else 's'} of {ends or 'nobody'}; {counts}"
 
 
@@ -182,11 +183,12 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One service of one group: from or of which groups it is asked, and of those where the answer is allow."""
+    """One service of one group: the groups from or of which it is asked, those of which allow, and unknown, holds."""
 
     service: Service
     asked: int
     allowed: int
+    unknown: int
 
 
 class _Teller:
@@ -209,13 +211,11 @@ class _Teller:
 
     def block(self, group: Group) -> _Block:
         """Return what is told about a group."""
-        into = [
-            _Asked(service, self._found.sources(group, service), self._found.into[service][group.number])
-            for service in group.services
-        ]
+        found, own = self._found, group.number
+        into = [_Asked(s, found.sources(group, s), found.into[s][own], found.unknown[s][own]) for s in group.services]
         out = [
-            _Asked(service, self._found.destinations(group, service), self._found.out_of[service][group.number])
-            for service in self._found.into
+            _Asked(s, found.destinations(group, s), found.out_of[s][own], found.unknown_out_of[s][own])
+            for s in found.into
         ]
         asked = f", asked {self._services(group.services)}"
         return _Block(
@@ -223,23 +223,30 @@ class _Teller:
         )
 
     def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
-        """Yield whom everything is allowed that is asked, and whom a part of it."""
-        everybody = reduce(or_, (one.asked for one in asked), 0)
-        complete = reduce(and_, (one.allowed | ~one.asked for one in asked), everybody)
+        """Yield whom everything is allowed that is asked, whom a part of it, and of whom that is not known."""
+        told = self._parts(group, [(one.service, one.asked, one.allowed) for one in asked])
+        unknown = [(one.service, one.asked, one.unknown) for one in asked]
+        told += [f"unknown: {text}" for text in self._parts(group, unknown)] if any(o.unknown for o in asked) else []
+        for number, text in enumerate(told or ["nobody"]):
+            yield f"  {word if not number else '':<4}  {text}"
+
+    def _parts(self, group: Group, asked: Sequence[tuple[Service, int, int]]) -> list[str]:
+        """Name, of the groups that are asked each service, those of which it holds: of all services, then of some."""
+        everybody = reduce(or_, (of for _, of, _ in asked), 0)
+        complete = reduce(and_, (holds | ~of for _, of, holds in asked), everybody)
         parts: dict[tuple[Service, ...], int] = {(): everybody & ~complete}
-        for one in asked:
+        for service, _, holds in asked:
             for services, found in list(parts.items()):
-                if found & one.allowed:
-                    parts[*services, one.service] = found & one.allowed
-                    parts[services] = found & ~one.allowed
+                if found & holds:
+                    parts[*services, service] = found & holds
+                    parts[services] = found & ~holds
         told = [self._list(group, complete, everybody)] if complete else []
         told += [
             f"{self._services(services)}: {self._list(group, found, everybody)}"
             for services, found in parts.items()
             if services and found
         ]
-        for number, text in enumerate(told or ["nobody"]):
-            yield f"  {word if not number else '':<4}  {text}"
+        return told
 
     def _list(self, group: Group, found: int, everybody: int) -> str:
         """Name a set of groups as one of them would: all, or all but some, or some."""

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 Asked = Literal["reach", "probe", "verify"]
 """Which answers there are: expected ones, measured ones, or both to be compared."""
 
-Outcome = Literal["allow", "deny", "agree", "differ", "inconclusive"]
+Outcome = Literal["allow", "deny", "unknown", "agree", "differ", "inconclusive"]
 
 
 class Row(NamedTuple):
     """One question and its answers; ``expected`` or ``measured`` is None where nobody asked for it.
 
     ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
-    ICMP. ``measured`` may be ``inconclusive``, and ``reason`` then says why.
+    ICMP. ``measured`` may be ``inconclusive`` and ``expected`` may be ``unknown``; ``reason`` then says why.
     """
 
     source: str
@@ -60,7 +60,9 @@ class Row(NamedTuple):
 
 
 def outcome_of(expected: str | None, measured: str | None) -> Outcome:
-    """Return whether two answers agree, or the only one that there is."""
+    """Return whether two answers agree, or the only one that there is; what is unknown neither agrees nor differs."""
+    if expected == "unknown":
+        return "unknown"
     if measured == "inconclusive" or (measured is None and expected is None):
         return "inconclusive"
     if measured is None or expected is None:
@@ -105,6 +107,8 @@ class Tally:
     def data(self) -> dict[str, int]:
         """Return the summary as JSON has it; where nothing is compared, with the number of each verdict."""
         compared: dict[str, int] = {"pairs": self.pairs, **{o: self[o] for o in ("agree", "differ", "inconclusive")}}
+        if self.asked != "probe":
+            compared["unknown"] = self["unknown"]
         return compared if self.asked == "verify" else {**compared, "allow": self["allow"], "deny": self["deny"]}
 
     def __str__(self) -> str:
@@ -113,5 +117,8 @@ class Tally:
             "probe": ("allow", "deny", "inconclusive"),
             "verify": ("agree", "differ", "inconclusive"),
         }
-        counts = ", ".join(f"{self[outcome]} {outcome}" for outcome in outcomes[self.asked])
+        told = list(outcomes[self.asked])
+        if self["unknown"]:
+            told.append("unknown")
+        counts = ", ".join(f"{self[outcome]} {outcome}" for outcome in told)
         return f"{self.pairs} pair{'' if self.pairs == 1 else 's'}: {counts}"

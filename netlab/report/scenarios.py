@@ -27,6 +27,7 @@ def report_of(results: Sequence[ScenarioResult]) -> dict[str, Any]:
                         "name": step.name,
                         "expectations": step.expectations,
                         "pairs": step.pairs,
+                        "unknown": step.unknown,
                         "failures": [{**row(f).data(), "file": f.file, "line": f.line} for f in step.failures],
                         "seconds": round(step.seconds, 3),
                     }
@@ -50,18 +51,25 @@ def _summary(results: Sequence[ScenarioResult]) -> dict[str, Any]:
         "steps": sum(len(r.steps) for r in results),
         "expectations": sum(s.expectations for r in results for s in r.steps),
         "pairs": sum(s.pairs for r in results for s in r.steps),
+        "unknown": sum(s.unknown for r in results for s in r.steps),
         "failures": sum(len(s.failures) for r in results for s in r.steps),
         "seconds": round(sum(r.seconds for r in results), 3),
     }
 
 
 def in_words(result: ScenarioResult, *, every_step: bool = False) -> Iterator[str]:
-    """Yield one line for a scenario, one for each pair that is not as expected, and if asked one for each step."""
+    """Yield one line for a scenario, one for each pair that is not as expected, and if asked one for each step.
+
+    A step says how many pairs were not compared because their verdict is not known.
+    """
     steps = f"{len(result.steps)} step{'' if len(result.steps) == 1 else 's'}"
     yield f"{result.name}: {result.outcome} ({steps}, {result.seconds:.2f} s)"
     for step in result.steps:
         if every_step:
             yield f"  step {step.name!r}: {step.pairs} asked, {len(step.failures)} wrong ({step.seconds:.2f} s)"
+        if step.unknown:
+            pairs = f"{step.unknown} pair{'' if step.unknown == 1 else 's'}"
+            yield f"  step {step.name!r}: {pairs} not compared: policies that netlab does not read could decide"
         for f in step.failures:
             of = row(f)
             family = f" over IPv{of.family}" if of.family == 6 else ""

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from netlab.report.rows import Outcome, Row
 
-ALLOW, DENY, PARTIAL, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "?", "!", "-"
+ALLOW, DENY, PARTIAL, UNKNOWN, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "u", "?", "!", "-"
 MEANING = {
     ALLOW: "allow",
     DENY: "deny",
     PARTIAL: "some ports",
+    UNKNOWN: "unknown: netlab does not read a policy that could decide",
     INCONCLUSIVE: "inconclusive",
     DIFFER: "differs from what is expected",
     NOT_ASKED: "not asked",
@@ -36,6 +37,7 @@ class Cell:
 
     allowed: tuple[Service, ...] = ()
     denied: tuple[Service, ...] = ()
+    unknown: tuple[Service, ...] = ()
     flag: str = ""
 
     def after(self, row: Row) -> Cell:
@@ -44,6 +46,8 @@ class Cell:
             differs = self.flag == DIFFER or row.outcome == "differ"
             return replace(self, flag=DIFFER if differs else INCONCLUSIVE)
         service = row.family, row.protocol, row.port
+        if row.outcome == "unknown":
+            return replace(self, unknown=(*self.unknown, service))
         if row.verdict == "allow":
             return replace(self, allowed=(*self.allowed, service))
         return replace(self, denied=(*self.denied, service))
@@ -52,11 +56,15 @@ class Cell:
     def mark(self) -> str:
         if self.flag:
             return self.flag
-        if self.allowed and self.denied:
+        if len(self.parts) > 1:
             return PARTIAL
-        if self.allowed or self.denied:
-            return ALLOW if self.allowed else DENY
-        return NOT_ASKED
+        return {"allow": ALLOW, "deny": DENY, "unknown": UNKNOWN}[self.parts[0][0]] if self.parts else NOT_ASKED
+
+    @property
+    def parts(self) -> list[tuple[str, tuple[Service, ...]]]:
+        """The verdicts that there are with their services."""
+        found = [("allow", self.allowed), ("deny", self.denied), ("unknown", self.unknown)]
+        return [(verdict, services) for verdict, services in found if services]
 
 
 class _Cells:
@@ -186,8 +194,8 @@ class TruthTable:
             told += 1
             head = f"{painted} {source} -> {destination}"
             if mark == PARTIAL:
-                cell = self._cell(source, destination)
-                yield f"{head}: allow {self._services(cell.allowed)}; deny {self._services(cell.denied)}"
+                parts = self._cell(source, destination).parts
+                yield f"{head}: {'; '.join(f'{verdict} {self._services(services)}' for verdict, services in parts)}"
                 continue
             for row in self._flagged[source, destination]:
                 service = self._services([(row.family, row.protocol, row.port)])

@@ -9,18 +9,23 @@ from netlab.errors import Problem
 from netlab.objects import decode, read
 from netlab.objects.documents import SUFFIXES
 from netlab.objects.types import Scenario
+from netlab.objects.unread import ignored_kinds
 
 
-def scenarios_of(paths: Sequence[str], *, strict: bool = False) -> tuple[list[Scenario], list[Problem]]:
+def scenarios_of(
+    paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = ()
+) -> tuple[list[Scenario], list[Problem]]:
     """Return the scenarios of files and directories, in order, and every problem and warning of theirs.
 
-    Of a directory only files that speak of a Scenario are read: manifests beside them are no scenarios.
+    Of a directory only files that speak of a Scenario are read: manifests beside them are no scenarios. ``ignore`` is
+    as for ``objects.load``.
     """
+    kinds = ignored_kinds(ignore)
     found: list[Scenario] = []
     problems: list[Problem] = []
     for path in _files(paths):
         documents, unread = read([path])
-        objects, wrong = decode([d for d in documents if d.kind == "Scenario"], strict=strict)
+        objects, wrong = decode([*kinds, *(d for d in documents if d.kind == "Scenario")], strict=strict)
         problems += [*unread, *wrong]
         if not unread and not objects.scenarios and path in paths:
             problems.append(Problem(path, 0, "", "", "no Scenario in it"))

@@ -23,13 +23,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step that was carried out: ``expectations`` counts the lines of its ``expect``, ``pairs`` what they asked."""
+    """One step that was carried out: ``expectations`` counts the lines of its ``expect``, ``pairs`` what they asked.
+
+    ``unknown`` counts the pairs that were compared with nothing, as their expected verdict is not known.
+    """
 
     name: str
     expectations: int
     pairs: int
     failures: tuple[Failure, ...] = ()
     seconds: float = 0.0
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,10 @@ class Play:
         self.change(step)
         asked = list(self._asked(step))
         measured = self._measure([flow for flow, _, _ in asked])
-        failures = tuple(self._failures(asked, measured))
-        return StepResult(step.name, len(step.expect), len(asked), failures, time.monotonic() - started)
+        wrong = list(self._failures(asked, measured))
+        failures = tuple(failure for failure in wrong if failure.expected != "unknown")
+        unknown, seconds = len(wrong) - len(failures), time.monotonic() - started
+        return StepResult(step.name, len(step.expect), len(asked), failures, seconds, unknown)
 
     def _asked(self, step: Step) -> Iterator[tuple[Flow, str | None, int]]:
         """Yield every flow with the verdict that is expected (None: the evaluator's), and the line that says so."""
@@ -72,6 +74,7 @@ class Play:
     def _failures(
         self, asked: list[tuple[Flow, str | None, int]], measured: dict[_Key, Measurement]
     ) -> Iterator[Failure]:
+        """Yield what is not as expected, and with it what nothing certain is expected of."""
         for flow, verdict, line in asked:
             measurement = measured[_key(flow)]
             # The evaluator is asked only where it is the judge or has something to tell.

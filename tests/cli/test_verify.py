@@ -21,7 +21,7 @@ def test_verify_compares_every_pair_and_leaves_nothing(program: Program) -> None
     assert (0, "") == (done.returncode, done.stderr)
     assert "two-nodes" == document["lab"]
     assert {"expected", "measured"} < set(document["rows"][0])
-    assert {"pairs": count, "agree": count, "differ": 0, "inconclusive": 0} == document["summary"]
+    assert {"pairs": count, "agree": count, "differ": 0, "inconclusive": 0, "unknown": 0} == document["summary"]
     assert before == set(netns.DIRECTORY.glob("netlab.two-nodes*"))
 
 

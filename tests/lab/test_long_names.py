@@ -54,7 +54,9 @@ def test_a_lab_of_the_longest_names_is_enforced(program: Program, tmp_path: Path
     done = program("verify", "-f", file, "--nodes", "-o", "json")
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert {"pairs": 20, "agree": 20, "differ": 0, "inconclusive": 0} == json.loads(done.stdout)["summary"]
+    assert {"pairs": 20, "agree": 20, "differ": 0, "inconclusive": 0, "unknown": 0} == json.loads(done.stdout)[
+        "summary"
+    ]
 
 
 def test_the_longest_lab_holds_the_longest_nodes(
@@ -80,7 +82,9 @@ def test_the_longest_lab_holds_the_longest_nodes(
         assert 0 == done.returncode, done.stderr
         done = program("verify", "--lab", name, "--nodes", "-o", "json")
         assert (0, "") == (done.returncode, done.stderr)
-        assert {"pairs": 12, "agree": 12, "differ": 0, "inconclusive": 0} == json.loads(done.stdout)["summary"]
+        assert {"pairs": 12, "agree": 12, "differ": 0, "inconclusive": 0, "unknown": 0} == json.loads(done.stdout)[
+            "summary"
+        ]
         done = program("exec", f"{NAMESPACE}/{POD}a", "--lab", name, "--", "sh", "-c", "hostname; ls /sys/class/net")
         assert ["p" * 63, "eth0", "lo"] == done.stdout.split()
     finally:

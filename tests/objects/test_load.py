@@ -28,7 +28,7 @@ def test_kinds_that_netlab_does_not_read_are_counted(read_text: Read) -> None:
         """)
 
     assert [] == problems
-    assert {"Ingress": 2, "Service": 1, "Topology": 1} == objects.skipped
+    assert {"Ingress": 2, "Service.serving.knative.dev": 1, "Topology.example.com": 1} == objects.skipped
     assert 4 == len(objects.documents)
 
 

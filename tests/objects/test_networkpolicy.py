@@ -320,8 +320,14 @@ def test_a_problem_names_file_line_and_object(read_text: Read) -> None:
     ] == problems
 
 
-@pytest.mark.parametrize("version", ["extensions/v1beta1", "networking.k8s.io/v1beta1", "v1", "projectcalico.org/v3"])
-def test_a_policy_of_another_api_is_an_error(problems: Problems, version: str) -> None:
+@pytest.mark.parametrize(
+    "version",
+    [
+        *("extensions/v1beta1", "networking.k8s.io/v1beta1", "v1", "networking/v1", "networkingk8s.io/v1"),
+        *("network.k8s.io/v1", "networking.kubernetes.io/v1", "policy.networking.k8s.io/v1alpha1"),
+    ],
+)
+def test_a_policy_of_a_retired_or_misspelt_group_is_an_error(problems: Problems, version: str) -> None:
     """To pass it by would let more through than its author meant."""
     assert [
         f'apiVersion: Invalid value: "{version}": no NetworkPolicy that netlab reads; write "networking.k8s.io/v1"'

@@ -43,7 +43,7 @@ EXPECTED: dict[str, Any] = {
             "reason": "",
         },
     ],
-    "summary": {"pairs": 2, "agree": 1, "differ": 0, "inconclusive": 1},
+    "summary": {"pairs": 2, "agree": 1, "differ": 0, "inconclusive": 1, "unknown": 0},
 }
 
 
@@ -57,7 +57,7 @@ def test_reachability_is_the_contracts_document(output: Format, count: int) -> N
     """Rows and summary, whatever the number of rows; both formats say the same."""
     tally = Tally("verify")
     text = "\n".join(reachability("two-nodes", ROWS[:count], tally, output))
-    summary = {"pairs": count, "agree": min(count, 1), "differ": 0, "inconclusive": max(count - 1, 0)}
+    summary = {"pairs": count, "agree": min(count, 1), "differ": 0, "inconclusive": max(count - 1, 0), "unknown": 0}
 
     assert {**EXPECTED, "rows": EXPECTED["rows"][:count], "summary": summary} == loaded(text, output)
 

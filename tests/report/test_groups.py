@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import cluster, namespace, peer, pod, policy, rule, topology, workload
+from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread, workload
 
 from netlab.cluster.flows import Questions, every_pair
+from netlab.objects.unread import Subject
 from netlab.policy import evaluate
 from netlab.policy.groups import Groups, groups
 from netlab.report.group_names import GroupNames
@@ -229,3 +230,25 @@ def test_a_group_in_the_document() -> None:
         "count": 2,
         "members": ["a/web-0", "a/web-1"],
     } == data["groups"][1]
+
+
+def test_what_is_unknown_is_told_by_itself() -> None:
+    """In the lists, the table, the document and the summary."""
+    open_ = unread("x/u", Subject("x", pods=selector("app=b"), denies=frozenset(["ingress"])))
+    of = found(*(pod(f"x/{name}", f"app={name}", ports=["80", "81"]) for name in "ab"), open_)
+    data = json.loads("\n".join(document(of, "json")))
+
+    assert [
+        "x/a, asked 80/TCP, 81/TCP",
+        "  from  everybody",
+        "  to    unknown: everybody",
+        "",
+        "x/b, asked 80/TCP, 81/TCP",
+        "  from  unknown: everybody",
+        "  to    everybody",
+        "",
+    ] == list(lists(of))
+    assert "x/a     -    u" in list(table(of, 120))
+    assert "2 groups of 2 pods; 4 pairs: 2 allow, 0 deny, 2 unknown" == summary(of)
+    assert {"pairs": 4, "allow": 2, "deny": 0, "unknown": 2}.items() <= data["summary"].items()
+    assert ["unknown", "unknown"] == [row["expected"] for row in data["rows"] if row["source"] == 1]

@@ -22,6 +22,9 @@ def row(expected: str | None = None, measured: str | None = None, port: int | No
         ("allow", None, "allow"),
         (None, "deny", "deny"),
         (None, "inconclusive", "inconclusive"),
+        ("unknown", "allow", "unknown"),
+        ("unknown", "inconclusive", "unknown"),
+        ("unknown", None, "unknown"),
     ],
 )
 def test_outcome(expected: str | None, measured: str | None, outcome: str) -> None:
@@ -46,13 +49,25 @@ def test_answers_that_nobody_asked_for_are_left_out_of_the_data() -> None:
 
 
 def test_a_tally_counts_rows_as_they_pass() -> None:
-    """The summary of a comparison has the contract's four counts and nothing else."""
+    """The summary of a comparison has the contract's five counts and nothing else."""
     tally = Tally("verify")
     rows = [row("allow", "allow"), row("deny", "deny"), row("deny", "allow"), row("deny", "inconclusive")]
 
     assert rows == list(tally.count(rows))
-    assert {"pairs": 4, "agree": 2, "differ": 1, "inconclusive": 1} == tally.data()
+    assert {"pairs": 4, "agree": 2, "differ": 1, "inconclusive": 1, "unknown": 0} == tally.data()
     assert "4 pairs: 2 agree, 1 differ, 1 inconclusive" == str(tally)
+
+
+@pytest.mark.parametrize(("measured", "text"), [("allow", ", 0 inconclusive"), (None, "")])
+def test_what_is_unknown_is_counted_by_itself(measured: str | None, text: str) -> None:
+    """It neither agrees nor differs, whatever was measured, and changes nothing about the rest being as expected."""
+    tally = Tally("verify" if measured else "reach")
+    rows = [row("unknown", measured), row("unknown", measured and "inconclusive"), row("allow", measured)]
+    list(tally.count(rows))
+
+    assert tally.as_expected
+    assert 2 == tally.data()["unknown"]
+    assert str(tally).endswith(f"{text or '0 deny'}, 2 unknown")
 
 
 @pytest.mark.parametrize(

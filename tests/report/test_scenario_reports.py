@@ -23,7 +23,9 @@ def test_the_report_is_the_contracts_document() -> None:
     good, bad, broken = report["scenarios"]
 
     assert "TestReport" == report["kind"]
-    assert [{"name": "one", "expectations": 2, "pairs": 9, "failures": [], "seconds": 0.123}] == good["steps"]
+    assert [{"name": "one", "expectations": 2, "pairs": 9, "unknown": 0, "failures": [], "seconds": 0.123}] == good[
+        "steps"
+    ]
     assert [
         {
             "source": "x/a",
@@ -48,6 +50,7 @@ def test_the_report_is_the_contracts_document() -> None:
         "steps": 2,
         "expectations": 3,
         "pairs": 10,
+        "unknown": 0,
         "failures": 1,
         "seconds": 0.75,
     } == report["summary"]
@@ -58,6 +61,15 @@ def test_a_scenario_is_one_line() -> None:
 
     assert ["good: passed (1 step, 0.50 s)"] == list(in_words(PASSED))
     assert "  step 'one': 9 asked, 0 wrong (0.12 s)" in list(in_words(PASSED, every_step=True))
+
+
+def test_a_step_says_how_many_pairs_were_compared_with_nothing() -> None:
+    """Those whose verdict is not known."""
+    result = ScenarioResult("some", "s.yaml", ("one",), NOW, (StepResult("one", 1, 6, unknown=2),))
+
+    assert "  step 'one': 2 pairs not compared: policies that netlab does not read could decide" in list(
+        in_words(result)
+    )
 
 
 def test_every_failure_is_a_line_with_its_place() -> None:

@@ -151,3 +151,19 @@ def test_no_rows_no_table() -> None:
     """A lab with a single pod has nothing to show."""
 
     assert "" == table([])
+
+
+def test_unknown_has_a_mark_of_its_own() -> None:
+    """Whatever was measured; beside other verdicts of the pair it is told which ports are meant."""
+    found = [
+        Row("x/a", "x/b", 4, "TCP", 80, "unknown", "allow"),
+        Row("x/b", "x/a", 4, "TCP", 80, "unknown", "allow"),
+        Row("x/b", "x/a", 4, "TCP", 81, "deny", "deny"),
+    ]
+
+    assert """\
+SOURCE  x/a  x/b
+x/a     -    u
+x/b     p    -
+p some ports   u unknown: netlab does not read a policy that could decide   - not asked
+p x/b -> x/a: deny 81/TCP; unknown 80/TCP""" == table(found)

@@ -17,6 +17,7 @@ from netlab.objects import Document, Objects, apply, decode, delete, relabel
 from netlab.objects.types import LabelChange, ObjectRef, Scenario
 from netlab.policy import evaluate
 from netlab.probe import Measurement
+from netlab.scenario.files import scenarios_of
 from netlab.scenario.run import run
 
 Write = Callable[[str], Scenario]
@@ -119,6 +120,42 @@ def test_the_oracle_fails_where_packets_and_evaluator_differ(scenario: Write) ->
     (failure,) = result.steps[0].failures
 
     assert ("allow", "deny", 7) == (failure.expected, failure.measured, failure.line)
+
+
+def test_what_is_unknown_is_no_oracle(scenario: Write, tmp_path: Path) -> None:
+    """The oracle passes it by and counts it; where a verdict is stated, what was measured decides."""
+    (tmp_path / "cilium.yaml").write_text(
+        "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: p, namespace: shop},"
+        " spec: {endpointSelector: {matchLabels: {app: db}}, ingressDeny: [{}]}}"
+    )
+    steps = """\
+  - name: nothing is unknown
+    expect: [{oracle: true}]
+  - apply: [cilium.yaml]
+    expect:
+    - oracle: true
+    - {from: shop/web, to: shop/db, verdict: allow}
+    - {from: shop/db, to: shop/web, verdict: deny}
+"""
+    pairs = {"shop/web shop/db": ("allow", "answered"), "shop/db shop/web": ("deny", "never arrived")}
+    measured = {"shop/web shop/db": ("allow", "answered"), "shop/db shop/web": ("allow", "answered")}
+    scenario(STEPS)
+    written, problems = scenarios_of([_with_steps(tmp_path, steps)])
+
+    assert ["unread-policy"] == [problem.rule for problem in problems]
+    assert [0, 1] == [step.unknown for step in play(written[0], measured)[0].steps]
+    assert ["shop/db"] == [f.flow.source.ref for f in play(written[0], measured)[0].steps[1].failures]
+    assert ["allow", "allow"] == [f.expected for step in play(written[0], pairs)[0].steps for f in step.failures]
+    ignored, problems = scenarios_of([_with_steps(tmp_path, steps)], ignore=["CiliumNetworkPolicy"])
+    assert [] == problems
+    assert [0, 0] == [step.unknown for step in play(ignored[0], measured)[0].steps]
+
+
+def _with_steps(folder: Path, steps: str) -> str:
+    file = folder / "lesson.yaml"
+    head = "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: lesson}\n"
+    file.write_text(f"{head}spec:\n  resources: [pods.yaml]\n  steps:\n{steps}")
+    return str(file)
 
 
 @pytest.mark.parametrize("verdict", ["allow", "deny"])

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @click.command("apply")
 @options.files
 @options.strict
+@options.ignore
 @options.lab
 @options.verbose
-def apply_command(files: Sequence[str], strict: bool, lab: str) -> None:
+def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str) -> None:
     """Add objects to the running lab, or replace those of the same name: all of them or none.
 
     They are in force when it returns.
@@ -29,7 +30,7 @@ def apply_command(files: Sequence[str], strict: bool, lab: str) -> None:
     from netlab.lab.changes import label_of
     from netlab.lab.lab import Lab
 
-    found = _read(files, strict)
+    found = inputs.examined(files, strict, ignore)
     if found.wrong:
         raise InputError(found.problems_and(_misfits(found, lab)))
     documents = _told(found)
@@ -44,10 +45,13 @@ def apply_command(files: Sequence[str], strict: bool, lab: str) -> None:
 @click.argument("names", metavar="[KIND NAME...]", nargs=-1)
 @options.files
 @options.strict
+@options.ignore
 @options.lab
 @options.namespace
 @options.verbose
-def delete_command(names: Sequence[str], files: Sequence[str], strict: bool, lab: str, namespace: str) -> None:
+def delete_command(
+    names: Sequence[str], files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, namespace: str
+) -> None:
     """Remove objects from the running lab, those of files or those that are named: all of them or none.
 
     A Namespace goes with everything in it. The objects are out of force when it returns.
@@ -56,25 +60,16 @@ def delete_command(names: Sequence[str], files: Sequence[str], strict: bool, lab
 
     if bool(names) == bool(files):
         raise UsageError("say which objects: with -f FILE, or KIND NAME")
-    refs = _refs_of(_given(files, strict)) if files else _refs(names, namespace)
+    refs = _refs_of(_given(files, strict, ignore)) if files else _refs(names, namespace)
     running = Lab.open(lab)
     changes = running.delete(refs)
     inputs.tell_unenforced(running.cluster)
     tell(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])
 
 
-def _read(files: Sequence[str], strict: bool) -> Input:
-    """Return what is in files, right or wrong; raises UsageError."""
-    from netlab.objects import examine
-
-    if not files:
-        raise UsageError("nothing to read: name files with -f FILE")
-    return examine(files, strict=strict)
-
-
-def _given(files: Sequence[str], strict: bool) -> list[Document]:
+def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Document]:
     """Return the documents of files that netlab reads, valid each on its own; raises InputError, UsageError."""
-    found = _read(files, strict)
+    found = inputs.examined(files, strict, ignore)
     if found.wrong:
         raise InputError(found.problems)
     return _told(found)
@@ -82,9 +77,11 @@ def _given(files: Sequence[str], strict: bool) -> list[Document]:
 
 def _told(found: Input) -> list[Document]:
     """Return the documents that netlab reads; tell warnings and what it does not read."""
+    from netlab.objects import counting
+
     inputs.warn(found.problems)
     inputs.tell_skipped(found.objects.skipped)
-    return [document for document in found.objects.documents if document.kind not in found.objects.skipped]
+    return counting(found.objects.documents)
 
 
 def _misfits(found: Input, lab: str) -> list[Problem]:
@@ -103,15 +100,15 @@ def _misfits(found: Input, lab: str) -> list[Problem]:
 
 
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
-    from netlab.objects.meta import key_of
+    from netlab.objects.meta import IGNORED_KIND, key_of
     from netlab.objects.types import ObjectRef
 
-    keys = dict.fromkeys(key_of(document) for document in documents if document.kind != "Scenario")
+    keys = dict.fromkeys(key_of(document) for document in documents if document.kind not in ("Scenario", IGNORED_KIND))
     if any(key.kind == "Topology" for key in keys):
         raise UsageError("the Topology is the lab itself, which goes with: netlab down")
     # A namespace takes what is in it along, so it goes last.
     ordered = sorted(keys, key=lambda key: key.kind == "Namespace")
-    return [ObjectRef(key.kind, key.name, key.namespace) for key in ordered]
+    return [ObjectRef(key.kind, key.name, key.namespace, api_version=key.api_version) for key in ordered]
 
 
 def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @click.command("check")
 @options.files
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
+@options.ignore
 @options.output("table", "json", "yaml")
 @options.verbose
-def check_command(files: Sequence[str], strict: bool, output: str) -> None:
+def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], output: str) -> None:
     """Read and validate the input; print every problem.
 
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
@@ -32,7 +33,7 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict)
+    found = examine(files, strict=strict, ignore=ignore)
     objects = found.objects
     cluster, more = outline(objects, doubts=found.doubts)
     whole = not (found.wrong or more)

@@ -13,17 +13,18 @@ from netlab.errors import UsageError
 @click.command("compile")
 @options.files
 @options.strict
+@options.ignore
 @options.lab
 @click.option("--node", metavar="NAME", help="Only this node's.  [default: every node's]")
 @options.verbose
-def compile_command(files: Sequence[str], strict: bool, lab: str, node: str | None) -> None:
+def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, node: str | None) -> None:
     """Print the nftables ruleset that each node gets, as `nft -f` reads it.
 
     Without -f it is about the running lab.
     """
     from netlab.dataplane.rulesets import rulesets
 
-    cluster = inputs.read_cluster(files, strict, lab)
+    cluster = inputs.read_cluster(files, strict, lab, ignore)
     texts = {name: ruleset.text() for name, ruleset in rulesets(cluster).items()}
     if node is not None:
         if node not in texts:

@@ -19,19 +19,27 @@ if TYPE_CHECKING:
 @click.argument("destination", metavar="DST:PORT[/PROTO]")
 @options.files
 @options.strict
+@options.ignore
 @options.lab
 @options.namespace
 @options.family
 @options.verbose
 def explain_command(
-    source: str, destination: str, files: Sequence[str], strict: bool, lab: str, namespace: str, family: str | None
+    source: str,
+    destination: str,
+    files: Sequence[str],
+    strict: bool,
+    ignore: Sequence[str],
+    lab: str,
+    namespace: str,
+    family: str | None,
 ) -> None:
     """Say which policy, rule and line decides about one pair, on each side.
 
     SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
     pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.
     """
-    cluster = inputs.read_cluster(files, strict, lab)
+    cluster = inputs.read_cluster(files, strict, lab, ignore)
     flows = questions.one_pair(cluster, source, destination, namespace, family=family)
     terminal.emit(_explained(cluster, flows))
 

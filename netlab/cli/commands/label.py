@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, kinds, options
+from netlab.cli import inputs, kinds, options, terminal
 from netlab.cli.told import tell
 from netlab.errors import UsageError
 
@@ -33,7 +33,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     running = Lab.open(lab)
     if of_namespace:
         if changed.get(NAMESPACE_LABEL, name) != name:
-            click.echo(f"Warning: {NAMESPACE_LABEL} stays {name}: a cluster's API server sets it", err=True)
+            terminal.say(f"Warning: {NAMESPACE_LABEL} stays {name}: a cluster's API server sets it")
         change = LabelChange("namespace", name, changed)
     else:
         pod = running.find(name, namespace)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("reach")
 @options.files
 @options.strict
+@options.ignore
 @options.lab
 @options.pairs
 @click.option(
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 def reach_command(
     files: Sequence[str],
     strict: bool,
+    ignore: Sequence[str],
     lab: str,
     ports: Sequence[str],
     family: str | None,
@@ -41,7 +43,7 @@ def reach_command(
     No packet is sent and no kernel is needed. Without -f it is about the running lab. With --group, pods that have the
     same verdicts to and from everything are one line, named by the labels that they share.
     """
-    cluster = inputs.read_cluster(files, strict, lab)
+    cluster = inputs.read_cluster(files, strict, lab, ignore)
     if grouped:
         _show_groups(cluster, questions.asked(cluster, ports, family, nodes, self_pairs), output)
         return

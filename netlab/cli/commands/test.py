@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @options.output("table", "json", "yaml")
 @click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write JUnit XML there.")
 @options.strict
+@options.ignore
 @options.verbose
-def test_command(paths: Sequence[str], output: str, junit: str | None, strict: bool) -> None:
+def test_command(paths: Sequence[str], output: str, junit: str | None, strict: bool, ignore: Sequence[str]) -> None:
     """Run scenarios, each in a lab of its own which is gone afterwards.
 
     Of a directory only files with a Scenario count. Everything that is wrong with any of them shows before the first
@@ -31,7 +32,7 @@ def test_command(paths: Sequence[str], output: str, junit: str | None, strict: b
     """
     if junit is not None and not os.path.isdir(folder := os.path.dirname(junit) or "."):
         raise UsageError(f"--junit {junit}: no directory {folder}")
-    scenarios = _read(paths, strict)
+    scenarios = _read(paths, strict, ignore)
     results = _run(scenarios, told=output == "table")
     if junit is not None:
         from netlab.report.junit import junit as xml
@@ -53,13 +54,14 @@ def test_command(paths: Sequence[str], output: str, junit: str | None, strict: b
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool) -> list[Scenario]:
+def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Scenario]:
     """Return the scenarios of files and directories, each known to work out; raises InputError, UsageError."""
     from netlab.cluster import resolve
     from netlab.scenario.files import scenarios_of
     from netlab.scenario.rehearse import rehearse
 
-    found, problems = scenarios_of(paths, strict=strict)
+    found, told = scenarios_of(paths, strict=strict, ignore=ignore)
+    problems = inputs.refuse_unread(told) if strict else tuple(told)
     wrong: list[Problem] = []
     objects = []
     for scenario in found:

@@ -39,8 +39,11 @@ def trace_command(source: str, destination: str, lab: str, namespace: str, famil
         terminal.data(_json(running.name, traces))
     else:
         terminal.emit(_lines(traces))
-    if not all(trace.agree for trace in traces):
+    if any(trace.agree is False for trace in traces):
         raise SystemExit(1)
+
+
+_AGREE = {True: "both agree", False: "they do not agree", None: "nothing to compare: the verdict is not known"}
 
 
 def _lines(traces: Sequence[Trace]) -> Iterator[str]:
@@ -56,7 +59,7 @@ def _lines(traces: Sequence[Trace]) -> Iterator[str]:
         yield from columns(("NODE", "CHAIN", "RULE", "VERDICT", "ENTRY"), rows) if rows else ("no node's rules met it",)
         yield f"packet:  {measured.verdict}: {measured.reason}"
         yield f"explain: {trace.decision.verdict}: {trace.decision.reason}"
-        yield "both agree" if trace.agree else "they do not agree"
+        yield _AGREE[trace.agree]
 
 
 def _json(lab: str, traces: Sequence[Trace]) -> Iterator[str]:

@@ -13,16 +13,17 @@ from netlab.cli.told import tell
 @click.command("up")
 @options.files
 @options.strict
+@options.ignore
 @options.lab_option("The lab's name.  [default: the Topology's]")
 @options.verbose
-def up_command(files: Sequence[str], strict: bool, lab: str) -> None:
+def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str) -> None:
     """Build the lab, or bring a running one to exactly this input.
 
     It returns when everything is in force, and the lab runs on by itself until `netlab down`.
     """
     from netlab.lab.lab import Lab
 
-    objects, cluster = inputs.read_objects(files, strict)
+    objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.tell_unenforced(cluster)
     running, changes = Lab.up(objects, name=lab)
     tell(running.name, changes, changes.objects)

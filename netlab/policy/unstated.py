@@ -1,4 +1,4 @@
-"""Which labels a selector hangs on that the input does not state: of namespaces that are not in the input, and those of controllers.
+"""Labels that a selector asks for and the input does not state: of namespaces not in the input, and of controllers.
 
 netlab takes such a namespace to have no labels but its name, and gives what controllers set a value that nothing else
 has. Where another value would change what a selector means, that is told: as warnings, and by ``explain``.
@@ -103,7 +103,7 @@ def _namespaces_asked(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]
     """Return the namespaces with pods that a peer may mean or not, each with the keys that it asks for in vain."""
     if not cluster.undeclared:
         return {}
-    known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unknown", {})
+    known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unstated", {})
     found = known.get(peer)
     if found is None:
         pods = pods_by_namespace(cluster)

@@ -1,0 +1,86 @@
+"""What policies that netlab does not read leave open: sides whose verdict one of them could change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from netlab.cluster.paths import node_of
+from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import Direction
+from netlab.objects.unread import Subject, UnreadPolicy
+
+_Settled = Literal["allow", "deny"]
+"""What NetworkPolicy alone says."""
+
+
+class Could(NamedTuple):
+    """One of the selections of an unread policy that means an endpoint."""
+
+    policy: UnreadPolicy
+    subject: Subject
+
+    def change(self, direction: Direction, settled: _Settled, protocol: str, *, inside: bool) -> bool:
+        """Say whether the policy could change a verdict; ``inside``: the other end is a pod with its own address."""
+        if direction not in (self.subject.denies if settled == "allow" else self.subject.allows):
+            return False
+        if self.policy.protocols and protocol not in self.policy.protocols:
+            return False
+        return not (inside and self.policy.outside)
+
+
+def changing(
+    cluster: Cluster, direction: Direction, subject: Endpoint, settled: _Settled, protocol: str, *, inside: bool
+) -> tuple[UnreadPolicy, ...]:
+    """Return the unread policies that could change what NetworkPolicy alone says on one side, in their order."""
+    found = selecting(cluster, subject)
+    if not found:
+        return ()
+    could = {id(c.policy): c.policy for c in found if c.change(direction, settled, protocol, inside=inside)}
+    return tuple(could.values())
+
+
+def selecting(cluster: Cluster, endpoint: Endpoint) -> Sequence[Could]:
+    """Return all that unread policies could do to an endpoint."""
+    known: dict[int, Sequence[Could]] = cluster.memo.setdefault("policy.unread", {})
+    found = known.get(id(endpoint))
+    if found is None:
+        if isinstance(endpoint, Pod) and endpoint.selectable:
+            here = _of_namespace(cluster, endpoint.namespace)
+            found = [one for one in here if one.subject.pods.matches(endpoint.labels)]
+        elif node_of(endpoint) is not None:
+            found = [Could(p, s) for p in cluster.unread for s in p.subjects if s.nodes]
+        else:
+            found = ()
+        known[id(endpoint)] = found
+    return found
+
+
+def _of_namespace(cluster: Cluster, namespace: str) -> Sequence[Could]:
+    """Return what could select pods of a namespace."""
+    known: dict[str, list[Could]] | None = cluster.memo.get("policy.unread.namespaces")
+    if known is None:
+        known = cluster.memo["policy.unread.namespaces"] = {}
+        for policy in cluster.unread:
+            for subject in policy.subjects:
+                for name in () if subject.nodes else _namespaces(cluster, subject):
+                    known.setdefault(name, []).append(Could(policy, subject))
+    return known.get(namespace, ())
+
+
+def _namespaces(cluster: Cluster, subject: Subject) -> Sequence[str]:
+    if subject.namespace:
+        return [subject.namespace]
+    return [name for name, labels in cluster.namespaces.items() if _may_match(subject.namespaces, labels)]
+
+
+def _may_match(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Say whether a selector may mean a namespace: of one that has its name only, other labels are not known.
+
+    It may be one that is used and not declared.
+    """
+    if len(labels) > 1:
+        return selector.matches(labels)
+    return all(r.matches(labels) for r in selector.match_expressions if r.key == NAMESPACE_LABEL)

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.objects import changes, core, networkpolicy, pods
-from netlab.objects.documents import listed, read
+from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.meta import Key, key_of, open_document
 from netlab.objects.scenario import scenario
@@ -58,9 +58,10 @@ def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = 
     Raises:
       InputError: if anything is wrong, with every problem of the input at once, warnings included.
     """
-    documents, unread = read(paths, stdin)
+    reader = Reader(strict, stdin=stdin)
+    documents, unread = reader.read(paths)
     objects, problems = decode(documents, strict=strict)
-    problems = in_order((*unread, *problems), tuple(listed(paths)))
+    problems = in_order((*unread, *problems), reader.files)
     if _errors(problems):
         raise InputError(problems)
     return objects, problems

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from netlab.errors import Problem
 from netlab.objects import decode, read
-from netlab.objects.documents import SUFFIXES
+from netlab.objects.files import SUFFIXES
 from netlab.objects.types import Scenario
 
 

@@ -420,10 +420,10 @@ def test_an_ipv4_mapped_block_matches_ipv4_addresses(policy_of: Callable[[str], 
 def test_rules_are_decoded_in_order(policy_of: Callable[[str], NetworkPolicy]) -> None:
     """Peers, ports, paths and lines."""
     found = policy_of("""\
-        podSelector: {matchLabels: {b: x, a: y}}
+        podSelector: {matchLabels: {b: x, a: "y"}}
         ingress:
         - from:
-          - podSelector: {matchExpressions: [{key: k, operator: NotIn, values: [z, y, z]}]}
+          - podSelector: {matchExpressions: [{key: k, operator: NotIn, values: [z, "y", z]}]}
             namespaceSelector: {}
           - namespaceSelector: {matchLabels: {team: a}}
           ports:

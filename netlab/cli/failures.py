@@ -76,8 +76,9 @@ def failure_code(error: BaseException) -> int:
     if detailed:
         traceback.print_exception(error)
     if isinstance(error, InputError):
-        for problem in error.problems:
-            click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
+        from netlab.cli.inputs import tell
+
+        tell(error.problems)
         return error.exit_code
     if isinstance(error, NetlabError):
         for line in str(error).splitlines() if isinstance(error, UsageError) else [error]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.errors import Problem
+from netlab.objects.bounds import MOST_PODS
 from netlab.objects.types import Address, Meta, Objects, PodSpec, Source, Workload
 
 FINISHED = ("Succeeded", "Failed")
@@ -55,10 +57,13 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
     drafts: dict[str, PodDraft] = {}
     finished: dict[str, PodDraft] = {}
     problems: list[Problem] = []
-    for draft in (
-        *_bare(objects, owners),
-        *(d for w in objects.workloads if owners.makes_pods(w) for d in _of_workload(w, nodes)),
-    ):
+    made = (d for w in objects.workloads if owners.makes_pods(w) for d in _of_workload(w, nodes))
+    for count, draft in enumerate(chain(_bare(objects, owners), made)):
+        if count == MOST_PODS:
+            # The objects before it may be as much to blame, but one line says enough.
+            path = "spec.replicas" if draft.workload else ""
+            problems.append(draft.problem(path, f"too many pods: a lab has at most {MOST_PODS:,} in all"))
+            break
         other = drafts.get(draft.ref) or finished.get(draft.ref)
         if other is not None:
             line = other.source.line()

@@ -9,10 +9,13 @@ MOST_BYTES = 256 << 20
 MOST_FILES = 20_000
 MOST_ENTRIES = 500_000
 MAX_DEPTH = 200
+# More pods than one host carries; a slip of the keyboard should not keep it busy for minutes.
 MOST_PODS = 100_000
+# Building more than these has to be asked for.
 MANY_PODS = 5_000
-# What a reader can use; the rest is counted.
-MOST_PROBLEMS = 1_000
+# More than anybody reads; beyond them one is told of every object that has any.
+MOST_PROBLEMS = 5_000
+MOST_PRINTED = 1_000
 MOST_OF_AN_OBJECT = 100
 
 # What the parts of an input take in memory at most, with what is read out of them, as measured with CPython 3.11.

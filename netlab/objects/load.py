@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.objects import changes, core, networkpolicy, pods
+from netlab.objects import changes, core, near, networkpolicy, pods
+from netlab.objects.bounds import MOST_PROBLEMS
 from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.meta import Key, key_of, open_document
-from netlab.objects.scenario import scenario
+from netlab.objects.scenario import Access, scenario
 from netlab.objects.topology import topology
 from netlab.objects.types import (
     Document,
@@ -67,11 +68,15 @@ def load(paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = 
     return objects, problems
 
 
-def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Objects, list[Problem]]:
+def decode(
+    documents: Iterable[Document], *, strict: bool = False, access: Access | None = None
+) -> tuple[Objects, list[Problem]]:
     """Decode documents; where no problem is an error, the objects are valid on their own and together.
 
-    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors.
+    Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors. ``access`` is
+    what scenarios may read.
     """
+    access = access or Access()
     given = tuple(documents)
     problems: list[Problem] = []
     skipped: Counter[str] = Counter()
@@ -80,15 +85,15 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
         try:
             key, one, wrong = document.memo["object"]
         except KeyError:
-            key, one, wrong = document.memo["object"] = _decoded(document)
+            key, one, wrong = document.memo["object"] = _decoded(document, access)
         if one is None:
             if wrong is None:
                 skipped[document.kind] += 1
-                wrong = _unread(document) if strict else []
-            problems += wrong
+                wrong = _unread(document) if strict else _perhaps_read(document)
+            problems += wrong if len(problems) < MOST_PROBLEMS else _worst(wrong)
             continue
         if wrong:
-            problems += wrong
+            problems += wrong if len(problems) < MOST_PROBLEMS else _worst(wrong)
         if isinstance(one, Scenario):
             problems += _rehearse(one, str(key), strict)
         if key in found or isinstance(one, (Topology, Scenario)):
@@ -117,10 +122,18 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
 _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 
 
-def _decoded(document: Document) -> tuple[Key, Any, list[Problem] | None]:
+def _decoded(document: Document, access: Access) -> tuple[Key, Any, list[Problem] | None]:
     """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
     read_as = _decoder(document)
+    if read_as == scenario:
+        return (key_of(document), *scenario(document, access))
     return (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
+
+
+def _worst(problems: list[Problem]) -> list[Problem]:
+    """Return one problem for all of an object, in its own list too: there are more than anybody reads."""
+    problems[:] = sorted(problems, key=lambda p: p.severity != "error")[:1]
+    return problems
 
 
 def _decoder(document: Document) -> _Decoder | None:
@@ -137,7 +150,26 @@ def _decoder(document: Document) -> _Decoder | None:
         return known.decode
     if group == "netlab" or (known is not None and ("." not in group or document.kind == "NetworkPolicy")):
         return _misnamed
+    if near.own_group(version) and near.misspelt(document.kind):
+        return _misspelt
     return None
+
+
+def _misspelt(document: Document) -> tuple[None, list[Problem]]:
+    report = open_document(document).report
+    right = near.misspelt(document.kind)
+    report.error("kind", invalid(document.kind, f"no kind that netlab or a cluster reads; write {quoted(right)}"))
+    return None, report.problems
+
+
+def _perhaps_read(document: Document) -> list[Problem]:
+    """Return the warning that a kind which is passed by is close to one that netlab reads."""
+    close = near.close_to(document.kind) if near.own_group(_version(document)) else None
+    if close is None:
+        return []
+    report = open_document(document).report
+    report.warn("kind", f"netlab does not read {quoted(document.kind)}; did you mean {quoted(close)}?")
+    return report.problems
 
 
 def _version(document: Document) -> str:

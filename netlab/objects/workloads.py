@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netlab.errors import Problem
+from netlab.objects.bounds import MOST_PODS
 from netlab.objects.fields import Fields, invalid
 from netlab.objects.meta import object_meta, open_document, read_annotations, read_labels
 from netlab.objects.pods import pod_spec
 from netlab.objects.types import Document, Meta, Workload
-
-# More pods than one host carries; a slip of the keyboard should not keep it busy for minutes.
-_MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def _count(spec: Fields, name: str) -> int:
     count = spec.integer(name)
     if count is not None and count < 0:
         spec.error(name, invalid(count, "must be greater than or equal to 0"))
-    if count is not None and count > _MOST:
-        spec.error(name, invalid(count, f"must be less than or equal to {_MOST} in a lab"))
+    if count is not None and count > MOST_PODS:
+        spec.error(name, invalid(count, f"must be less than or equal to {MOST_PODS} in a lab"))
         return 1
     return 1 if count is None else max(count, 0)

@@ -205,7 +205,8 @@ SELECTORS = [
     (
         "yes as value",
         "{matchLabels: {a: yes}}",
-        "matchLabels.a: Invalid value: true: must be a string; put it in quotes",
+        "matchLabels.a: Invalid value: true: must be a string; put it in quotes"
+        " (without them y, n, yes, no, on and off are booleans in YAML)",
     ),
     ("unknown field", "{matchLabel: {}}", 'matchLabel: unknown field "matchLabel"; did you mean "matchLabels"?'),
 ]

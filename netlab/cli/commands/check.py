@@ -45,8 +45,7 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
 
         terminal.emit(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
     else:
-        for problem in problems:
-            click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
+        inputs.tell(problems)
         if not strict:
             inputs.tell_skipped(objects.skipped)
         terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))

@@ -16,8 +16,9 @@ from netlab.cli.told import tell
 @click.option(
     "--lab", "lab", metavar="NAME", envvar="NETLAB_LAB", default="", help="The lab's name.  [default: the Topology's]"
 )
+@options.yes
 @options.verbose
-def up_command(files: Sequence[str], strict: bool, lab: str) -> None:
+def up_command(files: Sequence[str], strict: bool, lab: str, yes: bool) -> None:
     """Build the lab, or bring a running one to exactly this input.
 
     It returns when everything is in force, and the lab runs on by itself until `netlab down`.
@@ -25,6 +26,7 @@ def up_command(files: Sequence[str], strict: bool, lab: str) -> None:
     from netlab.lab.lab import Lab
 
     objects, cluster = inputs.read_objects(files, strict)
+    inputs.confirm(len(cluster.pods), yes)
     inputs.tell_unenforced(cluster)
     running, changes = Lab.up(objects, name=lab)
     tell(running.name, changes, changes.objects)

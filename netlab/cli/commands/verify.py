@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.lab
 @options.pairs
 @options.matrix_output
+@options.yes
 @options.verbose
 def verify_command(
     files: Sequence[str],
@@ -32,6 +33,7 @@ def verify_command(
     nodes: bool,
     self_pairs: bool,
     output: str,
+    yes: bool,
 ) -> None:
     """Hold packets against the expected verdicts, for every pair of the running lab.
 
@@ -40,7 +42,7 @@ def verify_command(
     """
     for service in ports:
         questions.parse_service(service)
-    with _lab(files, strict, lab) as (name, running), terminal.progress("verifying") as progress:
+    with _lab(files, strict, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         inputs.tell_unenforced(running.cluster)
         flows = questions.every_pair(running.cluster, ports, family, nodes, self_pairs)
         tally = matrix.show(name, _rows(running, flows, progress), "verify", output)
@@ -48,7 +50,7 @@ def verify_command(
 
 
 @contextlib.contextmanager
-def _lab(files: Sequence[str], strict: bool, lab: str) -> Iterator[tuple[str, Lab]]:
+def _lab(files: Sequence[str], strict: bool, lab: str, yes: bool) -> Iterator[tuple[str, Lab]]:
     """Yield the lab to check and the name that users know it by."""
     from netlab.lab.lab import Lab, temporary
 
@@ -57,6 +59,7 @@ def _lab(files: Sequence[str], strict: bool, lab: str) -> Iterator[tuple[str, La
         yield running.name, running
         return
     objects, cluster = inputs.read_objects(files, strict)
+    inputs.confirm(len(cluster.pods), yes)
     with temporary(objects) as own:
         yield cluster.name, own
 

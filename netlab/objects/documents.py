@@ -150,7 +150,7 @@ class Reader:
         name = STDIN if path == "-" else path
         self.files.append(name)
         try:
-            text = self._text(path)
+            text = self._text(path, pipes=not self.home)
         except UnreadableError as error:
             return [], [Problem(name, error.line, "", "", str(error))]
         found = self._parse(text, name)
@@ -164,10 +164,10 @@ class Reader:
             problems = [Problem(name, 0, "", "", "no object in it")]
         return found.documents, problems
 
-    def _text(self, path: str) -> str:
+    def _text(self, path: str, *, pipes: bool) -> str:
         if path == "-":
             return standard_input(self.stdin, self.budget)
-        return text_of(path, self.budget, pipes=not self.home, home=self.home)
+        return text_of(path, self.budget, pipes=pipes, home=self.home)
 
     def _parse(self, text: str, name: str) -> _Text:
         # What is read holds the text, and YAML's reader its bytes, until it is through.
@@ -192,7 +192,7 @@ class Reader:
             if file in told.patches:
                 continue
             try:
-                text = self._text(file)
+                text = self._text(file, pipes=False)
             except UnreadableError as error:
                 problems.append(Problem(file, error.line, "", "", str(error)))
                 continue

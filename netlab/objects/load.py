@@ -125,7 +125,7 @@ _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 def _decoded(document: Document, access: Access) -> tuple[Key, Any, list[Problem] | None]:
     """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
     read_as = _decoder(document)
-    if read_as == scenario:
+    if read_as is KINDS["Scenario"].decode:
         return (key_of(document), *scenario(document, access))
     return (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
 

@@ -6,6 +6,9 @@
     [tool.pytest.ini_options]
     netlab_scenarios = ["scenarios/*.yaml"]
 
+A scenario may name files of its repository, or without one of its folder and below; ``--netlab-allow-outside`` and the
+ini option ``netlab_allow_outside`` let it name any.
+
 A scenario is a collector, each of its steps a test. The plugin is loaded in every run of pytest, so everything heavy
 is imported where it is used.
 """
@@ -33,6 +36,12 @@ _GLOBBED = pytest.StashKey[frozenset[Path]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("netlab")
     group.addoption("--netlab", action="store_true", help="collect netlab's Scenario files (*.yaml) as tests")
+    group.addoption(
+        "--netlab-allow-outside",
+        action="store_true",
+        help="let scenarios name files outside of their repository (or own folder)",
+    )
+    parser.addini("netlab_allow_outside", "as --netlab-allow-outside", type="bool", default=False)
     parser.addini("netlab_scenarios", "globs of Scenario files to collect as tests", type="args", default=[])
 
 
@@ -62,7 +71,8 @@ class ScenarioFile(pytest.File):
         from netlab.scenario.files import scenarios_of
         from netlab.scenario.rehearse import rehearse
 
-        scenarios, problems = scenarios_of([str(self.path)])
+        outside = self.config.getoption("--netlab-allow-outside") or self.config.getini("netlab_allow_outside")
+        scenarios, problems = scenarios_of([str(self.path)], allow_outside=bool(outside))
         errors = [problem for problem in problems if problem.severity == "error"]
         for scenario in scenarios:
             try:

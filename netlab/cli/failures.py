@@ -79,8 +79,9 @@ def failure_code(error: BaseException) -> int:
         for line in "".join(traceback.format_exception(error)).splitlines():
             terminal.say(f"  {line}")
     if isinstance(error, InputError):
-        for problem in error.problems:
-            terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
+        from netlab.cli.inputs import tell
+
+        tell(error.problems)
         return error.exit_code
     if isinstance(error, NetlabError):
         for message in error.args if isinstance(error, UsageError) else [error]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,23 +14,42 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.objects import Input, Objects
 
+# Kinds that a line names.
+_KINDS = 50
+
 
 def warn(problems: Iterable[Problem]) -> None:
     """Print warnings on standard error; of policies that netlab does not read one line for each kind."""
     from netlab.objects.unread import RULE, summaries
 
     found = list(problems)
-    for problem in found:
-        if problem.rule != RULE:
-            terminal.say(f"Warning: {problem}")
+    tell(problem for problem in found if problem.rule != RULE)
     for line in summaries(problem for problem in found if problem.rule == RULE):
         terminal.say(f"Warning: {line}")
+
+
+def tell(problems: Iterable[Problem]) -> None:
+    """Print problems on standard error, of errors and of warnings as many as may be read; the others are counted."""
+    from netlab.objects.bounds import MOST_PRINTED
+
+    told: Counter[str] = Counter()
+    for problem in problems:
+        told[problem.severity] += 1
+        if told[problem.severity] <= MOST_PRINTED:
+            terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
+    for severity, number in told.items():
+        if number > MOST_PRINTED:
+            terminal.say(f"and {number - MOST_PRINTED} more {severity}s")
 
 
 def tell_skipped(skipped: Mapping[str, int]) -> None:
     """Say in one line which kinds netlab did not read."""
     if skipped:
-        kinds = ", ".join(f"{count} {kind or '(no kind)'}" for kind, count in sorted(skipped.items()))
+        from netlab.objects.fields import cut
+
+        kinds = ", ".join(f"{count} {cut(kind) or '(no kind)'}" for kind, count in sorted(skipped.items())[:_KINDS])
+        if len(skipped) > _KINDS:
+            kinds += f" and {len(skipped) - _KINDS} more kinds"
         number = sum(skipped.values())
         what = "object" if number == 1 else "objects"
         terminal.say(f"skipped {number} {what} that netlab does not read: {kinds}")
@@ -48,6 +68,14 @@ def tell_unenforced(cluster: Cluster) -> None:
     for network in cluster.networks:
         if network.mode == "macvlan":
             terminal.say(f"network {network.name}: macvlan: policy is not enforced")
+
+
+def confirm(pods: int, yes: bool) -> None:
+    """Raise UsageError where a lab of so many pods was not asked for by ``--yes``."""
+    from netlab.objects.bounds import MANY_PODS
+
+    if pods > MANY_PODS and not yes:
+        raise UsageError(f"this builds {pods:,} pods; say --yes to build more than {MANY_PODS:,}")
 
 
 def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -20,6 +20,7 @@ files = click.option(
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
 strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read, not skip them.")
+yes = click.option("--yes", is_flag=True, help="Build a lab of more than 5,000 pods.")
 ignore = click.option(
     "--ignore",
     "ignore",

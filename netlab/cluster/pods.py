@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.errors import Problem
 from netlab.objects import controllers
+from netlab.objects.bounds import MOST_PODS
 from netlab.objects.podnames import Owners, made_pods
 from netlab.objects.types import Address, Meta, Objects, PodSpec, Source, Workload
 
@@ -60,10 +62,13 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
     drafts: dict[str, PodDraft] = {}
     finished: dict[str, PodDraft] = {}
     problems: list[Problem] = []
-    for draft in (
-        *_bare(objects, owners),
-        *(d for made in made_pods(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made)),
-    ):
+    made = (d for made in made_pods(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
+    for count, draft in enumerate(chain(_bare(objects, owners), made)):
+        if count == MOST_PODS:
+            # The objects before it may be as much to blame, but one line says enough.
+            path = "spec.replicas" if draft.workload else ""
+            problems.append(draft.problem(path, f"too many pods: a lab has at most {MOST_PODS:,} in all"))
+            break
         other = drafts.get(draft.ref) or finished.get(draft.ref)
         if other is not None:
             line = other.source.line()

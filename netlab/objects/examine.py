@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, Literal, get_args
 
 from netlab.errors import Problem, in_order
-from netlab.objects.documents import listed, read
+from netlab.objects.documents import Reader
 from netlab.objects.load import KINDS, decode
 from netlab.objects.types import Document, Meta, Objects, Pod, PodSpec, Topology, Workload
 from netlab.objects.unread import ignored_kinds
@@ -69,11 +69,12 @@ def examine(
 ) -> Input:
     """Read and decode files, directories and ``-``, whatever is wrong with them; ``ignore`` is as for ``load``."""
     kinds = ignored_kinds(ignore)
-    documents, unread = read(paths, stdin)
+    reader = Reader(strict, stdin=stdin)
+    documents, unread = reader.read(paths)
     found = examine_documents([*kinds, *documents], strict=strict)
-    files = tuple(listed(paths))
+    files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))
-    return Input(found.objects, problems, EVERYTHING if unread else found.doubts, files)
+    return Input(found.objects, problems, EVERYTHING if _errors(unread) else found.doubts, files)
 
 
 def examine_documents(documents: Iterable[Document], *, strict: bool = False) -> Input:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.objects import changes, core, networkpolicy, pods
-from netlab.objects.documents import listed, read
+from netlab.objects import changes, core, near, networkpolicy, pods
+from netlab.objects.bounds import MOST_PROBLEMS
+from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.generated import named
 from netlab.objects.meta import IGNORED_KIND, RETIRED, Key, key_of, open_document
-from netlab.objects.scenario import scenario
+from netlab.objects.scenario import Access, scenario
 from netlab.objects.topology import topology
 from netlab.objects.types import (
     Document,
@@ -66,20 +67,25 @@ def load(
       UsageError: for a name in ``ignore`` that is neither.
       InputError: if anything is wrong, with every problem of the input at once, warnings included.
     """
-    documents, unread = read(paths, stdin)
+    reader = Reader(strict, stdin=stdin)
+    documents, unread = reader.read(paths)
     objects, problems = decode([*ignored_kinds(ignore), *documents], strict=strict)
-    problems = in_order((*unread, *problems), tuple(listed(paths)))
+    problems = in_order((*unread, *problems), reader.files)
     if _errors(problems):
         raise InputError(problems)
     return objects, problems
 
 
-def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Objects, list[Problem]]:
+def decode(
+    documents: Iterable[Document], *, strict: bool = False, access: Access | None = None
+) -> tuple[Objects, list[Problem]]:
     """Decode documents; where no problem is an error, the objects are valid on their own and together.
 
     Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors. So are ignored
-    ones, but those are never errors. Documents with a generateName are in ``Objects.documents`` with a name.
+    ones, but those are never errors. Documents with a generateName are in ``Objects.documents`` with a name. ``access``
+    is what scenarios may read.
     """
+    access = access or Access()
     given = tuple(named(documents))
     ignored = _ignored(given)
     problems = _retired(given)
@@ -89,12 +95,13 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
         try:
             key, one, wrong = document.memo["object"]
         except KeyError:
-            key, one, wrong = _decoded(document)
+            key, one, wrong = _decoded(document, access)
         if one is None:
             if wrong is None:
                 skipped[_skipped_as(key)] += 1
-                wrong = _not_read(document) if strict and not _is_ignored(key, ignored) else []
-            problems += wrong
+                refused = strict and not _is_ignored(key, ignored)
+                wrong = _not_read(document) if refused else _perhaps_read(document)
+            problems += wrong if len(problems) < MOST_PROBLEMS else _worst(wrong)
             continue
         if ignored and type(one) is IgnoredKind:
             continue
@@ -102,7 +109,7 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
             skipped[_skipped_as(key)] += 1
             continue
         if wrong:
-            problems += wrong
+            problems += wrong if len(problems) < MOST_PROBLEMS else _worst(wrong)
         if isinstance(one, Scenario):
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
@@ -151,14 +158,23 @@ def _retired(documents: Iterable[Document]) -> list[Problem]:
 _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 
 
-def _decoded(document: Document) -> tuple[Key, Any, list[Problem] | None]:
+def _decoded(document: Document, access: Access | None = None) -> tuple[Key, Any, list[Problem] | None]:
     """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
     found: tuple[Key, Any, list[Problem] | None] | None = document.memo.get("object")
     if found is None:
         read_as = _decoder(document)
-        found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
+        if read_as is KINDS["Scenario"].decode:
+            found = (key_of(document), *scenario(document, access or Access()))
+        else:
+            found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
         document.memo["object"] = found
     return found
+
+
+def _worst(problems: list[Problem]) -> list[Problem]:
+    """Return one problem for all of an object, in its own list too: there are more than anybody reads."""
+    problems[:] = sorted(problems, key=lambda p: p.severity != "error")[:1]
+    return problems
 
 
 def _decoder(document: Document) -> _Decoder | None:
@@ -175,6 +191,8 @@ def _decoder(document: Document) -> _Decoder | None:
         return known.decode
     if group == "netlab" or (known is not None and "." not in group):
         return _misnamed
+    if near.own_group(version) and near.misspelt(document.kind):
+        return _misspelt
     # Most inputs have no kind that netlab does not read.
     from netlab.objects.unread_kinds import is_policy, unread_policy
 
@@ -209,6 +227,23 @@ def _is_ignored(key: Key, ignored: Iterable[IgnoredKind]) -> bool:
 def _skipped_as(key: Key) -> str:
     """Return what an object is counted as: its kind, with its group where netlab reads a kind of that name."""
     return f"{key.kind}.{key.api_version.rpartition('/')[0]}" if key.kind in KINDS else key.kind
+
+
+def _misspelt(document: Document) -> tuple[None, list[Problem]]:
+    report = open_document(document).report
+    right = near.misspelt(document.kind)
+    report.error("kind", invalid(document.kind, f"no kind that netlab or a cluster reads; write {quoted(right)}"))
+    return None, report.problems
+
+
+def _perhaps_read(document: Document) -> list[Problem]:
+    """Return the warning that a kind which is passed by is close to one that netlab reads."""
+    close = near.close_to(document.kind) if near.own_group(_version(document)) else None
+    if close is None:
+        return []
+    report = open_document(document).report
+    report.warn("kind", f"netlab does not read {quoted(document.kind)}; did you mean {quoted(close)}?")
+    return report.problems
 
 
 def _version(document: Document) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netlab.objects import names
-from netlab.objects.fields import Fields, Report, duplicates, invalid, required
+from netlab.objects.fields import Fields, Report, cut, duplicates, invalid, required
 from netlab.objects.label_selectors import check_labels
 from netlab.objects.types import Document, Meta
 
@@ -45,7 +45,7 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         name = f"{self.namespace}/{self.name}" if self.namespace and self.name else self.name
-        return f"{self.kind} {name}".rstrip()
+        return cut(f"{self.kind} {name}".rstrip())
 
 
 def key_of(document: Document) -> Key:

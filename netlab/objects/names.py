@@ -34,7 +34,7 @@ def _too_long(value: str, most: int) -> bool:
 
 
 def _length(most: int) -> str:
-    return f"must be no more than {most} characters"
+    return f"must be no more than {most} bytes"
 
 
 def _rule(text: str, regex: str, *examples: str) -> str:

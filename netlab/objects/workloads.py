@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netlab.errors import Problem
+from netlab.objects.bounds import MOST_PODS
 from netlab.objects.controllers import JOB_NAMES
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.meta import object_meta, open_document, read_annotations, read_labels
 from netlab.objects.pods import pod_spec
 from netlab.objects.types import Document, Meta, Workload
 
-# More pods than one host carries; a slip of the keyboard should not keep it busy for minutes.
-_MOST = 100_000
 _INT32 = 2**31 - 1
 COUNTS = (
     r"replicas|ordinals(\.start)?|suspend|jobTemplate(\.spec)?"
@@ -106,8 +105,8 @@ def _of_job(spec: Fields) -> int:
 def _first(spec: Fields) -> int:
     start = spec.sub("ordinals")
     found = _count(start, "start", 0) or 0
-    if found > _INT32 - _MOST:
-        start.error("start", invalid(found, f"must be less than or equal to {_INT32 - _MOST} in a lab"))
+    if found > _INT32 - MOST_PODS:
+        start.error("start", invalid(found, f"must be less than or equal to {_INT32 - MOST_PODS} in a lab"))
         return 0
     return found
 
@@ -121,8 +120,8 @@ def _count(spec: Fields, name: str, default: int | None) -> int | None:
 
 
 def _bounded(spec: Fields, name: str, count: int | None) -> int:
-    if count is not None and count > _MOST:
-        spec.error(name, invalid(count, f"must be less than or equal to {_MOST} in a lab"))
+    if count is not None and count > MOST_PODS:
+        spec.error(name, invalid(count, f"must be less than or equal to {MOST_PODS} in a lab"))
         return 1
     return count or 0
 

@@ -106,7 +106,7 @@ def test_all_problems_of_what_is_applied_are_told_at_once(program: Program, shar
     text = (
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}\n---\n"
         "{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: shop}, spec: {nodeName: node-1}}\n---\n"
-        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: n}, spec: {podSelectr: {}}}\n"
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelectr: {}}}\n"
     )
     done = program("apply", "-f", "-", "--lab", shared_lab, text=text)
 

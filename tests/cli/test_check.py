@@ -55,7 +55,7 @@ def test_fine_input_is_told_in_one_line(netlab: Call) -> None:
         (f"{POD}spec: {{nodeName: moon}}\n", "4: Pod shop/web: spec.nodeName: "),
         (POD.replace("labels", "annotations: {netlab/network: blue}, labels"), "3: Pod shop/web: metadata.annotations"),
         (
-            f"{TOPOLOGY}  networks: [{{name: n, mode: vlan}}]\n",
+            f"{TOPOLOGY}  networks: [{{name: net, mode: vlan}}]\n",
             "5: Topology two: spec.networks[0].mode: Unsupported value",
         ),
         (
@@ -171,7 +171,7 @@ def test_what_does_not_fit_shows_beside_what_cannot_be_read(
         f"{POD}spec: {{nodeName: a}}\n---\n{TOPOLOGY}  nodes: [{{nmae: a}}]\n",
         f"{POD}spec: {{nodeName: a}}\n{TWO_NODES.replace('kind: Topology', 'kind: Topolgy')}",
         f"{POD}spec: {{nodeName: a}}\n---\nkind: Node\nmetadata: {{name: a}}\n",
-        f"{POD.replace('labels', 'annotations: {netlab/network: n}, labels')}"
+        f"{POD.replace('labels', 'annotations: {netlab/network: net}, labels')}"
         f"---\n{TOPOLOGY}  networks: [{{nmae: n}}]\n",
         f"{POD}{PUBLISHED}---\n{OTHER.replace('web', '5')}{PUBLISHED}{TWO_NODES}",
         f"{POD}spec: {{hostNetwork: 1, containers: [{{ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}\n"

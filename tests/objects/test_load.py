@@ -219,7 +219,7 @@ a: [
         "a.yaml:21",
         "a.yaml:24: not YAML: while parsing a flow node, did not find expected node content",
         "b.json:2: Node: metadata.name: Required value: name or generateName is required",
-        "c.yaml: no object in it",
+        ".: passed by 1 file without a Kubernetes object: c.yaml",
     ] == found
     assert 2 == caught.value.exit_code
 
@@ -237,7 +237,7 @@ def test_the_same_problem_is_told_once(tmp_path: Path) -> None:
 WHOLE = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: {name: p, namespace: n, labels: {a: b}, annotations: {a: b}}
+metadata: {name: p, namespace: ns, labels: {a: b}, annotations: {a: b}}
 spec:
   podSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}
   policyTypes: [Ingress]
@@ -271,7 +271,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}]}
 ---
 apiVersion: v1
 kind: Node
-metadata: {name: n}
+metadata: {name: node}
 spec: {podCIDRs: [10.0.0.0/24], podCIDR: 10.0.0.0/24}
 status: {addresses: [{type: InternalIP, address: 10.0.0.1}]}
 ---

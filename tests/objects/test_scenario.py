@@ -22,6 +22,8 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     """Write files into a directory that becomes the current one."""
     monkeypatch.chdir(tmp_path)
 
+    (tmp_path / ".git").mkdir()
+
     def written(**files: str) -> None:
         for name, text in files.items():
             path = tmp_path / f"{name.replace('__', '/')}.yaml"

@@ -47,8 +47,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
         terminal.data(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
     else:
-        for problem in problems:
-            terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
+        inputs.tell(problems)
         if not strict:
             inputs.tell_skipped(objects.skipped)
         terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))

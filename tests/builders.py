@@ -166,6 +166,7 @@ def topology(
         ),
         underlay_cidrs=tuple(map(ip_network, underlay)),
         source=source or Source(),
+        unwritten=frozenset(),
     )
 
 

@@ -43,20 +43,20 @@ def read_objects(files: Sequence[str], strict: bool) -> tuple[Objects, Cluster]:
       InputError: with every problem of the files, and UsageError where there are none.
     """
     from netlab.cluster import settle
-    from netlab.cluster.placement import idle
     from netlab.objects import examine
     from netlab.policy import warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
     found = examine(files, strict=strict)
-    objects, cluster = found.objects, settle(found)
+    objects = found.objects
+    cluster, made = settle(found)
     warn(found.problems)
     tell_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         click.echo(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}", err=True)
-    warn([*idle(cluster, objects.workloads), *warnings(cluster)])
+    warn([*made, *warnings(cluster)])
     return objects, cluster
 
 

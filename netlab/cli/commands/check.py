@@ -26,7 +26,6 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
     """
     from netlab.cluster import outline
-    from netlab.cluster.placement import idle
     from netlab.objects import examine
     from netlab.policy import warnings
 
@@ -34,10 +33,10 @@ def check_command(files: Sequence[str], strict: bool, output: str) -> None:
         raise UsageError("nothing to read: name files with -f FILE")
     found = examine(files, strict=strict)
     objects = found.objects
-    cluster, more = outline(objects, doubts=found.doubts)
-    whole = not (found.wrong or more)
+    cluster, more = outline(objects, doubts=found.doubts, warn=True)
+    whole = not (found.wrong or any(problem.severity == "error" for problem in more))
     # What a policy does depends on all the others, so of half of them nothing can be said.
-    more += [*idle(cluster, objects.workloads), *warnings(cluster)] if whole else []
+    more += warnings(cluster) if whole else []
     problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if output in ("json", "yaml"):

@@ -14,7 +14,7 @@ from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.shares import Fixed, reserved, shares, within
 from netlab.errors import Problem
-from netlab.objects.types import Address, Prefix, Topology, TopologyNetwork
+from netlab.objects.types import Address, Mode, Prefix, Topology, TopologyNetwork
 
 NETWORK_ANNOTATION = "netlab/network"
 
@@ -60,7 +60,7 @@ def stated(topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodD
     """Return the addresses that exported pods and nodes state and that a machine can have."""
     pods: dict[str, dict[Address, str]] = {}
     for draft in drafts:
-        if draft.addresses and draft.ref in node_of:
+        if draft.addresses and draft.ref in node_of and not draft.spec.host_network:
             of = pods.setdefault(network_of(topology, draft), {})
             for address in draft.addresses:
                 if _usable(address):
@@ -72,7 +72,7 @@ def stated(topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodD
 def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tuple[Topology, list[Problem]]:
     """Return the Topology with everything that nobody wrote filled in, and what cannot be."""
     problems: list[Problem] = []
-    mode = "bridge" if len(nodes) == 1 else "overlay"
+    mode: Mode = "bridge" if len(nodes) == 1 else "overlay"
     networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
     topology = replace(topology, networks=tuple(networks))
     first = networks[0]

@@ -34,7 +34,8 @@ def node_prefixes(
             if network.mode == "bridge":
                 given: dict[str, Prefix] | None = {n.name: cidr for n in nodes}
             else:
-                given = shares(cidr, nodes, stated) or shares(cidr, nodes, own)
+                around = stated if network.mode in ANYWHERE else own
+                given = shares(cidr, nodes, around) or shares(cidr, nodes, own)
             if given is None:
                 message = f"{cidr} is too small for {len(nodes)} nodes"
                 problems.append(topology_problem(topology, f"{network.path}.podCIDRs", message))
@@ -154,19 +155,20 @@ class _Held:
     def may_have(self, node: str, address: Address) -> bool:
         """Say whether a pod of a node may have an address, taken or not.
 
-        It is of the node's prefix; where pods have routes of their own it may also be of no node's.
+        On a link that pods share it is any but the edges of the podCIDR. Where routes lead to them it is of the node's
+        prefix, or of no node's.
         """
         cidr = next((c for c in self.network.pod_cidrs if address.version == c.version and address in c), None)
         if cidr is None or address in self._machines:
             return False
         own = next((p for p in self._prefixes[node].get(self.network.name, ()) if p.version == cidr.version), None)
-        if own is None:
-            return False
+        if own is None or self.network.mode not in ANYWHERE:
+            return own is not None and int(address) not in reserved(cidr)
         if address in own:
             return int(address) not in reserved(own)
         parts = self._parts[cidr.version]
         index = bisect_right(parts, int(address), key=lambda part: part[0]) - 1
-        return self.network.mode in ANYWHERE and not (index >= 0 and address in parts[index][1])
+        return not (index >= 0 and address in parts[index][1])
 
     def pools(self, node: str) -> list[_Pool]:
         """Return what a node's pods take new addresses from, one for each IP family."""

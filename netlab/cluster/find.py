@@ -6,7 +6,7 @@ import difflib
 from ipaddress import ip_address
 
 from netlab.cluster.nobody import no_machines, own_gateway
-from netlab.cluster.types import Cluster, Endpoint
+from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.errors import UsageError
 from netlab.objects.types import Address
 
@@ -25,6 +25,12 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     if found is None:
         raise UsageError(_missing(cluster, full))
     return found
+
+
+def pod_of(cluster: Cluster, ref: str) -> tuple[str, str] | None:
+    """Return the pod that ``NAMESPACE/NAME`` means, by its reference, and its workload; None where there is none."""
+    found = cluster.by_ref.get(ref) or cluster.by_workload.get(ref)
+    return (found.ref, found.workload) if isinstance(found, Pod) else None
 
 
 def find_destination(

@@ -16,7 +16,7 @@ SHARE = {4: 24, 6: 64}
 Fixed = Mapping[Address, str]
 """Addresses that the input states, each with the node of its pod; "" where it is a machine's own."""
 
-# Shares so small that pods have no room are not worth keeping addresses for.
+# How many times shares may be halved to keep addresses.
 _NARROWER = 4
 
 
@@ -44,7 +44,8 @@ def shares(cidr: Prefix, nodes: Sequence[NodeDraft], fixed: Fixed) -> dict[str, 
     rest = [n.name for n in nodes if n.name not in stated]
     first = max(SHARE[cidr.version], cidr.prefixlen)
     tried = 0
-    for length in range(first, cidr.max_prefixlen + 1):
+    # A node has two addresses of its own in its share.
+    for length in range(first, cidr.max_prefixlen):
         given = _of_length(cidr, length, rest, list(stated.values()), inside)
         if given is not None:
             return {n.name: (stated | given)[n.name] for n in nodes}

@@ -5,7 +5,7 @@ Pure: the same objects always give the same ranges, whatever runs already.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -39,9 +39,13 @@ ANYWHERE = frozenset({"overlay", "routed"})
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the input states besides a Topology's own ranges: exported pods' addresses by network, with their nodes."""
+    """What the input states besides a Topology's own ranges: exported pods' addresses by network, with their nodes.
+
+    ``load`` is the number of pods by network and node, ``nodes`` the addresses of nodes.
+    """
 
     pods: Mapping[str, Fixed]
+    load: Mapping[str, Counter[str]]
     nodes: frozenset[Address]
 
     def fixed(self, network: str) -> Fixed:
@@ -59,14 +63,17 @@ def network_of(topology: Topology, draft: PodDraft) -> str:
 def stated(topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodDraft], node_of: Mapping[str, str]) -> Stated:
     """Return the addresses that exported pods and nodes state and that a machine can have."""
     pods: dict[str, dict[Address, str]] = {}
+    load: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for draft in drafts:
+        if draft.ref in node_of and not draft.spec.host_network:
+            load[network_of(topology, draft)][node_of[draft.ref]] += 1
         if draft.addresses and draft.ref in node_of and not draft.spec.host_network:
             of = pods.setdefault(network_of(topology, draft), {})
             for address in draft.addresses:
                 if _usable(address):
                     of.setdefault(address, node_of[draft.ref])
     own = (node.first(family) for node in nodes for family in (4, 6))
-    return Stated(pods, frozenset(a for a in own if a is not None and _usable(a)))
+    return Stated(pods, load, frozenset(a for a in own if a is not None and _usable(a)))
 
 
 def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tuple[Topology, list[Problem]]:
@@ -86,7 +93,8 @@ def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tup
         cidrs = [_underlay(topology, nodes, known, family) for family in (4, 6)]
         if None in cidrs:
             problems.append(topology_problem(topology, "spec.underlayCIDRs", "no default range is free: state one"))
-        topology = replace(topology, underlay_cidrs=tuple(c for c in cidrs if c is not None))
+        whole = tuple(c or UNDERLAY_DEFAULTS[family][0] for c, family in zip(cidrs, (4, 6), strict=True))
+        topology = replace(topology, underlay_cidrs=whole)
     return topology, problems
 
 
@@ -99,6 +107,7 @@ def _pod_cidrs(
     written += map(_single, (a for host in topology.hosts for a in host.addresses))
     machines = [*map(_single, known.nodes)]
     cidrs = {cidr for node in nodes for cidr in node.pod_cidrs}
+    load = known.load.get(network.name, Counter())
     families = {a.version for a in pods} | {cidr.version for cidr in cidrs}
     found: list[Prefix] = []
     for family in sorted(families or {4}):
@@ -106,9 +115,12 @@ def _pod_cidrs(
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
         def fits(cidr: Prefix, own: Fixed) -> bool:
-            if network.mode in ANYWHERE:
-                return shares(cidr, nodes, own) is not None
-            return not any(a in cidr and int(a) in reserved(cidr) for a in own)
+            if network.mode not in ANYWHERE and any(a in cidr and int(a) in reserved(cidr) for a in own):
+                return False
+            if network.mode == "bridge":
+                return _roomy(cidr, load.total())
+            parts = shares(cidr, nodes, own if network.mode in ANYWHERE else {})
+            return parts is not None and all(_roomy(part, load[node]) for node, part in parts.items())
 
         best = None
         for group in [*_groups(addresses, family)] or [[]]:
@@ -121,6 +133,11 @@ def _pod_cidrs(
         best = best or next((c for c in POD_DEFAULTS[family] if _clear(c, written + machines)), None)
         found += [best] if best is not None else []
     return tuple(found)
+
+
+def _roomy(cidr: Prefix, pods: int) -> bool:
+    """Say whether a prefix has addresses for its pods, and for some that come later."""
+    return cidr.num_addresses >= max(16, pods + 3)
 
 
 def _ranges_in_use(cidrs: Sequence[Prefix], addresses: Fixed) -> list[Prefix]:

@@ -106,11 +106,7 @@ def pod_addresses(
             continue
         of = held[network.name]
         for address in before.addresses:
-            if (
-                address.version not in found[pod.ref]
-                and of.may_have(before.node, address)
-                and not of.taken(address)
-            ):
+            if address.version not in found[pod.ref] and of.may_have(before.node, address) and not of.taken(address):
                 found[pod.ref][address.version] = of.take(address, pod.ref)
 
     for pod, network in pods:
@@ -125,9 +121,7 @@ def pod_addresses(
     for of in held.values():
         for pool in of.drawn_from():
             if pool.unserved:
-                message = (
-                    f"{pool.prefix} has no address left for {pool.unserved} of {pool.served + pool.unserved} pods"
-                )
+                message = f"{pool.prefix} has no address left for {pool.unserved} of {pool.served + pool.unserved} pods"
                 problems.append(topology_problem(topology, f"{of.network.path}.podCIDRs", message))
     return {ref: tuple(a for _, a in sorted(of.items())) for ref, of in found.items()}, problems
 

@@ -22,8 +22,8 @@ def place(
     """Return the node of every pod by its reference; pods that fit on no node are left out, with a problem each.
 
     Pods with a nodeName come first, then those that ``keep`` has on a node that still admits them, then the rest in
-    order, each to the admissible node with the fewest pods; the earlier node wins a tie. Nodes on which a pod's hostPort
-    is taken come last. ``others`` counts the pods that are on the nodes besides.
+    order, each to the admissible node with the fewest pods; the earlier node wins a tie. Nodes on which a hostPort of
+    the pod is taken come last. ``others`` counts the pods that are on the nodes besides.
     """
     admitting = _Admitting(nodes)
     claims = Claims()

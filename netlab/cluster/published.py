@@ -102,8 +102,8 @@ def unpublishable(
     """Return what is wrong with the ports that pods publish, and the ports that stay unpublished, by pod.
 
     Wrong are two pods on one port, and a pod that its node cannot reach. On ``made_up`` nodes, which are as many as
-    netlab chose, the second pod on a port is not wrong: its port stays unpublished. Of pods whose node or network is not
-    known, only what does not depend on it is said.
+    netlab chose, the second pod on a port is not wrong: its port stays unpublished. Of pods whose node or network is
+    not known, only what does not depend on it is said.
     """
     problems: list[Problem] = []
     unpublished: dict[str, list[ContainerPort]] = {}
@@ -155,7 +155,7 @@ def unpublished_warning(
         return []
     first = left[0]
     port = unpublished[first.ref][0]
-    more = f", and of {len(left) - 1} more pods" if len(left) > 1 else ""
+    more = f" and {len(left) - 1} more pods" if len(left) > 1 else ""
     message = (
         f"no node is stated, and another pod has {port.host_port}/{port.protocol} of each node that netlab makes:"
         f" it stays unpublished for {first.ref}{more}; state more nodes to publish it"

@@ -6,13 +6,13 @@ Pure: the same objects always give the same ranges, whatever runs already.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.shares import Fixed, reserved, shares, within
+from netlab.cluster.shares import Fixed, reserved, shares
 from netlab.errors import Problem
 from netlab.objects.types import Address, Mode, Prefix, Topology, TopologyNetwork
 
@@ -60,7 +60,9 @@ def network_of(topology: Topology, draft: PodDraft) -> str:
     return draft.meta.annotations.get(NETWORK_ANNOTATION, topology.networks[0].name)
 
 
-def stated(topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodDraft], node_of: Mapping[str, str]) -> Stated:
+def stated(
+    topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodDraft], node_of: Mapping[str, str]
+) -> Stated:
     """Return the addresses that exported pods and nodes state and that a machine can have."""
     pods: dict[str, dict[Address, str]] = {}
     load: defaultdict[str, Counter[str]] = defaultdict(Counter)

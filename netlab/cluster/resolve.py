@@ -60,8 +60,8 @@ def outline(
     """Return the cluster that the objects describe, and what in them does not fit together.
 
     Where anything does not fit, the cluster is good for the names in it only. ``doubts`` says what is not known:
-    nothing is said about that, and about what depends on it. With ``warn`` and where all fits there are warnings of what
-    netlab had to choose for the input: labels of nodes, addresses, ports.
+    nothing is said about that, and about what depends on it. With ``warn`` and where all fits there are warnings of
+    what netlab had to choose for the input: labels of nodes, addresses, ports.
     """
     keep = keep or {}
     nodes = node_drafts(objects)

@@ -85,7 +85,12 @@ def _of_length(
     for part in sorted(owners):
         ((node, count), *others) = owners[part].items()
         prefix = _part(cidr, part, length)
-        if not others and node in rest_set and count > best.get(node, (0, 0))[0] and not any(p.overlaps(prefix) for p in stated):
+        if (
+            not others
+            and node in rest_set
+            and count > best.get(node, (0, 0))[0]
+            and not any(p.overlaps(prefix) for p in stated)
+        ):
             best[node] = count, part
     for node in rest:
         if node in best:

@@ -62,7 +62,8 @@ def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -
     """Return the documents with labels set or removed on one pod or namespace.
 
     Which pods there are is asked of ``pod_of``, as only the cluster knows. A workload's pod has no document of its own:
-    its labels are kept in one of kind PodLabels, which ``decode`` reads and which its workload owns. A namespace that is used but not declared gets a Namespace.
+    its labels are kept in one of kind PodLabels, which ``decode`` reads and which its workload owns. A namespace that
+    is used but not declared gets a Namespace.
 
     Raises:
       UsageError: if the pod or the namespace does not exist.

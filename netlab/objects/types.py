@@ -181,7 +181,7 @@ class PodSpec:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A Pod as written. ``phase``, ``addresses`` and its node's ``host_addresses`` come from an exported one's status."""
+    """A Pod as written; an exported one's status states ``phase``, ``addresses`` and its node's ``host_addresses``."""
 
     meta: Meta
     spec: PodSpec

@@ -139,8 +139,12 @@ def test_a_written_pod_cidr_follows_nothing() -> None:
     ("things", "cidrs"),
     [
         pytest.param([], ["100.64.0.0/16"], id="nothing shows"),
-        pytest.param([node("a", addresses=["10.0.1.11"]), node("b", addresses=["10.0.1.12"])], ["10.0.1.0/24"], id="near"),
-        pytest.param([node("a", addresses=["10.0.1.11"]), node("b", addresses=["10.0.7.12"])], ["10.0.0.0/21"], id="far"),
+        pytest.param(
+            [node("a", addresses=["10.0.1.11"]), node("b", addresses=["10.0.1.12"])], ["10.0.1.0/24"], id="near"
+        ),
+        pytest.param(
+            [node("a", addresses=["10.0.1.11"]), node("b", addresses=["10.0.7.12"])], ["10.0.0.0/21"], id="far"
+        ),
         pytest.param([node("a", addresses=["10.0.1.0"])], ["10.0.0.0/23"], id="no edge of the range"),
         pytest.param(
             [pod("x/a", node="w", phase="Running", host_addresses=["10.0.1.11"])], ["10.0.1.0/24"], id="status.hostIP"
@@ -209,9 +213,7 @@ ADDRESSES = st.builds(
 PODS = st.lists(st.tuples(ADDRESSES, st.sampled_from(["", "a", "b", "c"])), max_size=8, unique_by=lambda p: p[0])
 NODES = st.dictionaries(
     st.sampled_from("abc"),
-    st.tuples(
-        st.sampled_from(["", "10.42.0.0/24", "10.42.1.0/24", "10.0.1.0/26"]), st.one_of(st.just(""), ADDRESSES)
-    ),
+    st.tuples(st.sampled_from(["", "10.42.0.0/24", "10.42.1.0/24", "10.0.1.0/26"]), st.one_of(st.just(""), ADDRESSES)),
     max_size=3,
 )
 
@@ -220,7 +222,9 @@ NODES = st.dictionaries(
 @given(PODS, NODES, st.sampled_from([None, "bridge", "overlay", "routed", "macvlan"]), st.integers(0, 3))
 def test_whatever_is_exported_becomes_one_sound_lab(pods: Any, nodes: Any, mode: str | None, new: int) -> None:
     """No two machines have one address, no pod one of another node's prefix, and the same lab comes of it again."""
-    networks = (network("10.244.0.0/16", mode=mode, unwritten=frozenset({"podCIDRs"})),) if mode else Topology().networks
+    networks = (
+        (network("10.244.0.0/16", mode=mode, unwritten=frozenset({"podCIDRs"})),) if mode else Topology().networks
+    )
     things = [
         shape(networks=networks),
         *(node(n, pod_cidrs=[c] if c else [], addresses=[a] if a else []) for n, (c, a) in nodes.items()),

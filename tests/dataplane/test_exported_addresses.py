@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 from builders import node, peer, pod, policy, rule, topology, workload
 
-from netlab.objects.types import TopologyHost, Topology
-from ipaddress import ip_address
+from netlab.objects.types import Topology, TopologyHost
 
 HOSTS = (TopologyHost("client", tuple(map(ip_address, ("192.0.2.10", "2001:db8::10")))),)
 POLICIES = [
-    policy("x/in", "app=a", ingress=[rule(peer(cidr="10.0.1.0/24", but=["10.0.1.73/32"])), rule(peer(cidr="fd00::/16"))]),
+    policy(
+        "x/in", "app=a", ingress=[rule(peer(cidr="10.0.1.0/24", but=["10.0.1.73/32"])), rule(peer(cidr="fd00::/16"))]
+    ),
     policy("x/out", "app=b", egress=[rule(peer(cidr="10.0.1.11/32")), rule(peer("app=a"))]),
 ]
 

@@ -109,7 +109,13 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
             # A lab that cannot be opened is listed all the same: it has to be known to be removed.
             differences = "unknown" if drift else ""
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
-        data = {"apiVersion": "netlab/v1alpha1", "kind": "Lab", "metadata": {"name": name}, "spec": spec, "status": status}
+        data = {
+            "apiVersion": "netlab/v1alpha1",
+            "kind": "Lab",
+            "metadata": {"name": name},
+            "spec": spec,
+            "status": status,
+        }
         networks = (f"{n['name']}={n['mode']}:{','.join(n['podCIDRs'])}" for n in spec.get("networks", ()))
         wide = (differences, ";".join(networks), ",".join(spec.get("underlayCIDRs", ())))
         items.append(Item("", name, data, (name, phase, nodes, pods), wide))

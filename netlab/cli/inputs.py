@@ -102,17 +102,17 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
       InputError: with every problem of the files, and UsageError where there are none.
     """
     from netlab.cluster import settle
-    from netlab.cluster.placement import idle
     from netlab.policy import misplaced, warnings
 
     found = examined(files, strict, ignore)
-    objects, cluster = found.objects, settle(found)
+    objects = found.objects
+    cluster, made = settle(found)
     warn(found.problems)
     tell_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
-    warn([*idle(cluster, objects.workloads), *warnings(cluster), *misplaced(cluster, objects.workloads)])
+    warn([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)])
     return objects, cluster
 
 

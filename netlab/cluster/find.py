@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left
 
 from netlab.cluster.nobody import no_machines, own_gateway
 from netlab.cluster.types import Cluster, Endpoint
@@ -25,6 +26,15 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     if found is None:
         raise UsageError(_missing(cluster, full))
     return found
+
+
+def pod_of(cluster: Cluster, ref: str) -> tuple[str, str] | None:
+    """Return the pod that ``NAMESPACE/NAME`` means, by its reference, and its workload; None where there is none."""
+    # Pods are sorted: to look one up costs less than an index of all.
+    at = bisect_left(cluster.pods, tuple(ref.split("/")), key=lambda pod: (pod.namespace, pod.name))
+    exact = cluster.pods[at] if at < len(cluster.pods) and cluster.pods[at].ref == ref else None
+    found = exact or cluster.by_workload.get(ref)
+    return (found.ref, found.workload) if found is not None else None
 
 
 def find_destination(

@@ -46,6 +46,16 @@ class PodDraft:
     def ref(self) -> str:
         return self.meta.key
 
+    @property
+    def bound(self) -> bool:
+        """Whether a cluster placed it: the node of a pod that has a status is a fact, and its selector no question."""
+        return bool(self.spec.node_name and (self.phase or self.addresses))
+
+    @property
+    def publishes(self) -> bool:
+        """Whether it publishes a port of its own on its node."""
+        return not self.spec.host_network and any(port.host_port for port in self.spec.ports)
+
     def problem(self, path: str, message: str) -> Problem:
         """Return the problem of one of its fields, at the line of that field."""
         return Problem(self.source.file, self.source.line(path), path, self.object, message)
@@ -103,7 +113,7 @@ def _nodes_of(nodes: Sequence[NodeDraft], daemons: Workload) -> list[str]:
     A template's nodeName is kept as it is, so that one which does not fit is found by placement like any other.
     """
     pinned = daemons.template.node_name
-    return [pinned] if pinned else [n.name for n in nodes if n.satisfies(daemons.template.node_selector)]
+    return [pinned] if pinned else [n.name for n in nodes if n.may_satisfy(daemons.template.node_selector)]
 
 
 def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator[PodDraft]:

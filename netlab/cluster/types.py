@@ -41,7 +41,8 @@ class Network:
 class Node:
     """One node: its addresses on the underlay and, per network name, the prefixes that its pods' addresses come from.
 
-    In bridge mode a node's prefix is the network's whole podCIDR, which repeats on every node.
+    In bridge mode a node's prefix is the network's whole podCIDR, which repeats on every node. In overlay and routed
+    mode a pod whose address a cluster gave may have one that is of no node's prefix.
     """
 
     name: str
@@ -52,6 +53,10 @@ class Node:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ref", f"node:{self.name}")
+
+    def holds(self, network: str, address: Address) -> bool:
+        """Say whether an address is of the node's prefixes of a network."""
+        return any(address.version == p.version and address in p for p in self.pod_cidrs[network])
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,3 +149,13 @@ def default_route(family: int) -> Prefix:
 def gateway_of(prefix: Prefix) -> Address:
     """Return a node's own address in its pods' prefix: the first."""
     return prefix[1]
+
+
+def alone(cluster: Cluster, network: Network) -> dict[str, list[Address]]:
+    """Return the addresses of a network's pods that are not of their node's prefix, by node."""
+    found: dict[str, list[Address]] = {node.name: [] for node in cluster.nodes}
+    nodes = {node.name: node for node in cluster.nodes}
+    for pod in cluster.pods:
+        if pod.network == network.name:
+            found[pod.node] += [a for a in pod.addresses if not nodes[pod.node].holds(network.name, a)]
+    return found

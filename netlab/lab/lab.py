@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.cluster import Cluster, Endpoint, Placement, Pod, follow, resolve
+from netlab.cluster.find import pod_of
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
@@ -191,7 +192,7 @@ class Lab:
 
         def relabel(now: Sequence[Document]) -> Sequence[Document]:
             for change in changes:
-                now = relabel_documents(now, change)
+                now = relabel_documents(now, change, lambda ref: pod_of(self.cluster, ref))
             return now
 
         return self._change(relabel)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import UsageError
 from netlab.objects.generated import named
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
 from netlab.objects.networkpolicy import API_VERSION
-from netlab.objects.podnames import RANKS, Owners, made_pods
-from netlab.objects.pods import pod
-from netlab.objects.topology import topology
-from netlab.objects.types import Document, LabelChange, ObjectRef, Objects, Source, Workload
-from netlab.objects.workloads import SHAPES, workload
+from netlab.objects.types import Document, LabelChange, ObjectRef, Source
 
 NETLAB_VERSION = "netlab/v1alpha1"
 POD_LABELS = "PodLabels"
+PodOf = Callable[[str], tuple[str, str] | None]
+"""Returns the pod that ``NAMESPACE/NAME`` means, a workload's first one too, as ``NAMESPACE/POD`` and the
+``KIND NAMESPACE/NAME`` of its workload ("" without one); None where there is none."""
 
 
 def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Document]:
@@ -68,11 +67,12 @@ def _names(ref: ObjectRef, key: Key) -> bool:
     return not key.namespace or key.namespace == (ref.namespace or DEFAULT_NAMESPACE)
 
 
-def relabel(documents: Iterable[Document], change: LabelChange) -> list[Document]:
+def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -> list[Document]:
     """Return the documents with labels set or removed on one pod or namespace.
 
-    A workload's pod has no document of its own: its labels are kept in one of kind PodLabels, which ``decode`` reads.
-    A namespace that is used but not declared gets a Namespace.
+    Which pods there are is asked of ``pod_of``, as only the cluster knows. A workload's pod has no document of its own:
+    its labels are kept in one of kind PodLabels, which ``decode`` reads and which its workload owns. A namespace that
+    is used but not declared gets a Namespace.
 
     Raises:
       UsageError: if the pod or the namespace does not exist.
@@ -83,22 +83,27 @@ def relabel(documents: Iterable[Document], change: LabelChange) -> list[Document
     namespace, _, name = change.name.rpartition("/")
     namespace = namespace or DEFAULT_NAMESPACE
     index = {key_of(document): place for place, document in enumerate(found)}
+    workload = ""
+    if Key("v1", "Pod", namespace, name) not in index:
+        meant = pod_of(f"{namespace}/{name}")
+        if meant is None:
+            raise UsageError(f"pod {namespace}/{name} does not exist")
+        name, workload = meant[0].partition("/")[2], meant[1]
     own = index.get(Key("v1", "Pod", namespace, name))
     if own is not None:
         found[own] = _labelled(found[own], change.labels)
         return found
-    meant = _workload_pod(found, namespace, name)
-    if meant is None:
-        raise UsageError(f"pod {namespace}/{name} does not exist")
-    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, meant))
+    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, name))
     if before is None:
-        return [*found, _pod_labels(namespace, meant, change.labels)]
-    found[before] = _pod_labels(namespace, meant, {**found[before].data["labels"], **change.labels})
+        return [*found, _pod_labels(namespace, name, workload, change.labels)]
+    found[before] = _pod_labels(namespace, name, workload, {**found[before].data["labels"], **change.labels})
     return found
 
 
-def _pod_labels(namespace: str, name: str, labels: Mapping[str, str | None]) -> Document:
-    metadata = {"namespace": namespace, "name": name}
+def _pod_labels(namespace: str, pod: str, workload: str, labels: Mapping[str, str | None]) -> Document:
+    kind, _, owner = workload.partition(" ")
+    owners = [{"kind": kind, "name": owner.partition("/")[2], "controller": True}]
+    metadata = {"namespace": namespace, "name": pod, "ownerReferences": owners}
     data = {"apiVersion": NETLAB_VERSION, "kind": POD_LABELS, "metadata": metadata, "labels": dict(labels)}
     return Document(data, Source("netlab label"))
 
@@ -121,63 +126,16 @@ def _labelled(document: Document, changes: Mapping[str, str | None]) -> Document
     return Document({**document.data, "metadata": metadata}, document.source, document.duplicates)
 
 
-# --- the pods of workloads ------------------------------------------------------------------------------------------
-
-
-def _workload(document: Document) -> Workload | None:
-    shape = SHAPES.get(document.kind)
-    if shape is None or key_of(document).api_version != shape.api_version:
-        return None
-    found: Workload = document.memo["object"][1] if "object" in document.memo else workload(document)[0]
-    return found
-
-
-def _workload_pod(documents: Sequence[Document], namespace: str, name: str) -> str | None:
-    """Return the name of the workload's pod that is meant: by its own name, or as the first of its workload."""
-    pods = _made(documents, namespace)
-    if any(name in names for _, names in pods):
-        return name
-    called = [(one, names) for one, names in pods if one.meta.name == name and names]
-    if not called:
-        return None
-    return min(called, key=lambda pair: RANKS[pair[0].kind])[1][0]
-
-
-def _made(documents: Sequence[Document], namespace: str) -> list[tuple[Workload, list[str]]]:
-    """Return the workloads of a namespace that make pods, with the names of these in order."""
-    here = [document for document in documents if key_of(document).namespace == namespace]
-    objects = Objects(
-        pods=tuple(pod(d)[0] for d in here if d.kind == "Pod" and key_of(d).api_version == "v1"),
-        workloads=tuple(found for d in here if (found := _workload(d)) is not None),
-    )
-    made = made_pods(objects, Owners(objects), lambda daemons: _nodes(documents, daemons))
-    return [(one, [f"{stem}-{end}" for end in ends]) for one, stem, ends in made]
-
-
-def _nodes(documents: Sequence[Document], daemons: Workload) -> list[str]:
-    """Return the names of the nodes that a DaemonSet's pods run on, sorted."""
-    nodes: dict[str, dict[str, str]] = {}
-    for document in documents:
-        if document.kind == "Topology":
-            for node in topology(document)[0].nodes:
-                nodes.setdefault(node.name, {}).update(node.labels)
-        elif document.kind == "Node" and isinstance(metadata := document.data.get("metadata"), dict):
-            nodes.setdefault(key_of(document).name, {}).update(metadata.get("labels") or {})
-    wanted = daemons.template
-    return sorted(
-        name
-        for name, labels in (nodes or {"node-1": {}}).items()
-        if wanted.node_name in ("", name)
-        and all({"kubernetes.io/hostname": name, **labels}.get(k) == v for k, v in wanted.node_selector.items())
-    )
-
-
 def _relabelled(documents: Sequence[Document], gone: Document) -> set[Key]:
     """Return the keys of the PodLabels of a workload's pods."""
-    found = _workload(gone)
-    changed = [k for d in documents if d.kind == POD_LABELS and (k := key_of(d)).namespace == key_of(gone).namespace]
-    if found is None or not changed:
-        return set()
-    made = _made(documents, found.meta.namespace)
-    own = {name for one, names in made if (one.kind, one.meta) == (found.kind, found.meta) for name in names}
-    return {key for key in changed if key.name in own}
+    key = key_of(gone)
+    return {
+        key_of(d)
+        for d in documents
+        if d.kind == POD_LABELS
+        and key_of(d).namespace == key.namespace
+        and any(
+            (owner.get("kind"), owner.get("name")) == (key.kind, key.name)
+            for owner in d.data["metadata"].get("ownerReferences") or ()
+        )
+    }

@@ -65,14 +65,12 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         underlay or _DEFAULT.underlay_cidrs,
         document.source,
         _policy(spec.sub("policy")),
+        frozenset() if underlay else _DEFAULT.unwritten,
     )
     _unique_names(root, found.networks)
     _unique_names(root, found.nodes)
     _unique_names(root, found.hosts)
-    if not networks:
-        default = _DEFAULT.networks[0]
-        placed.pod_cidrs += [(default.name, "spec.networks", cidr) for cidr in default.pod_cidrs]
-    _check_cidrs(root, placed, found.underlay_cidrs)
+    _check_cidrs(root, placed, underlay)
     _check_hosts(root, placed)
     return found, root.report.problems
 
@@ -103,17 +101,16 @@ def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
     if name == LOOPBACK_ONLY:
         fields.error("name", invalid(name, "may not be the name of a network: for a pod it means loopback only"))
     cidrs = _cidrs(fields, "podCIDRs")
-    if not fields.data.get("podCIDRs"):
-        if index:
-            fields.error("podCIDRs", required("only the first network has a default"))
-        else:
-            cidrs = [(fields.path, cidr) for cidr in default.pod_cidrs]
+    if index and not fields.data.get("podCIDRs"):
+        fields.error("podCIDRs", required("only the first network has a default"))
     placed.pod_cidrs += [(name, path, cidr) for path, cidr in cidrs]
     for path, cidr in cidrs:
         if any(_overlap(cidr, other) for other in _NOT_FOR_PODS):
             fields.report.error(path, invalid(str(cidr), "must hold addresses that a pod can have"))
     mode = fields.choice("mode", _MODES, default.mode)
-    return TopologyNetwork(name, mode, tuple(cidr for _, cidr in cidrs), fields.path)
+    unwritten = frozenset(field for field in ("mode", "podCIDRs") if not fields.data.get(field))
+    own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
+    return TopologyNetwork(name, mode, own, fields.path, unwritten)
 
 
 def _cidrs(fields: Fields, name: str) -> list[tuple[str, Prefix]]:

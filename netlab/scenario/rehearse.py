@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.cluster import Cluster, Placement, outline
+from netlab.cluster.find import pod_of
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
 from netlab.objects.examine import EVERYTHING, Doubt
@@ -41,7 +42,7 @@ def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
             yield from lab.settle(read=read)
         for change in scenario.sound(step.label):
             try:
-                lab.documents = relabel(lab.documents, change)
+                lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
             except UsageError as error:
                 if "pods" not in lab.doubts:
                     yield _problem(scenario, change.path, error)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from builders import cluster, pod, source, topology
+from builders import cluster, objects, pod, source, topology, workload
 
-from netlab.cluster.published import behind
+from netlab.cluster import outline
+from netlab.cluster.published import behind, published
 from netlab.errors import InputError
 from netlab.objects.types import ContainerPort
 
@@ -48,6 +49,33 @@ def test_what_differs_may_be_published(other, node):
     made = cluster(topology(["a", "b"]), pod("x/a", node="a", ports=["8080:80"]), pod("x/b", node=node, ports=[other]))
 
     assert 2 == len(made.pods)
+
+
+def test_replicas_of_one_port_need_as_many_stated_nodes():
+    """The scheduler would leave the rest Pending: they are no part of a lab that is said to be right."""
+    web = workload("Deployment", "x/web", 3, ports=["80:80"], source=source(3))
+    (wrong,) = _wrong(topology(["a", "b"]), web)
+
+    assert 2 == len(cluster(topology(["a", "b", "c"]), web).nodes) - 1
+    assert "80/TCP of node a is published by pod x/web-0 already, and no other node that admits the pod has it" in wrong
+
+
+def test_made_up_nodes_leave_a_port_unpublished():
+    """How many there are is netlab's choice: the first pod has the port, and one warning tells of the rest."""
+    of, problems = outline(
+        objects(
+            workload("Deployment", "x/web", 3, ports=["80:80", "8443:443"], source=source(3)),
+            pod("x/zz", ports=["8443:443"]),
+            pod("x/y", node="w"),
+        ),
+        warn=True,
+    )
+
+    assert [("x/web-0", 80), ("x/web-0", 8443)] == [(p.pod.ref, p.port.host_port) for p in published(of)]
+    assert [80, 443] == [p.port for p in of.by_ref["x/web-2"].ports]
+    (told,) = problems
+    assert "warning" == told.severity
+    assert "it stays unpublished for x/web-1 and 2 more pods; state more nodes to publish it" in told.message
 
 
 def test_a_node_publishes_nothing_that_it_does_not_reach():

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from netlab.cluster import resolve
+from netlab.cluster import outline, resolve
+from netlab.cluster.find import pod_of
 from netlab.errors import UsageError
-from netlab.objects import Document, apply, decode, delete, relabel
+from netlab.objects import Document, apply, decode, delete
+from netlab.objects import relabel as relabel_documents
 from netlab.objects.documents import parse
 from netlab.objects.types import LabelChange, ObjectRef
 
@@ -41,6 +43,12 @@ def documents(text: str = LAB) -> list[Document]:
 
     assert [] == problems
     return found
+
+
+def relabel(before: list[Document], change: LabelChange) -> list[Document]:
+    """Change labels in a lab of the documents."""
+    cluster, _ = outline(decode(before)[0])
+    return relabel_documents(before, change, lambda ref: pod_of(cluster, ref))
 
 
 def pod_labels(found: list[Document]) -> Mapping[str, Mapping[str, str | None]]:
@@ -161,6 +169,57 @@ def test_a_daemon_sets_pod_runs_on_the_only_node_there_is() -> None:
     only = documents("{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}}")
 
     assert {"default/agent-node-1": {"a": "b"}} == pod_labels(relabel(only, LabelChange("pod", "agent", {"a": "b"})))
+
+
+DAEMONS = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec: {template: {spec: {%s}}}}"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "spec", "pods"),
+    [
+        ("", "", ["agent-node-1"]),
+        ("", "nodeSelector: {kubernetes.io/os: linux}", ["agent-node-1"]),
+        ("", "nodeSelector: {beta.kubernetes.io/arch: amd64}", ["agent-node-1"]),
+        ("", "nodeSelector: {pool: blue}", ["agent-node-1"]),
+        ("", "nodeSelector: {kubernetes.io/os: windows}", []),
+        ("", "nodeName: worker", ["agent-worker"]),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {nodeName: w}}", "", ["agent-w"]),
+        ("{apiVersion: v1, kind: Node, metadata: {name: "n"}}", "nodeSelector: {kubernetes.io/os: linux}", ["agent-n"]),
+        ("{apiVersion: v1, kind: Node, metadata: {name: "n"}}", "nodeSelector: {pool: blue}", []),
+        (
+            "{apiVersion: v1, kind: Node, metadata: {name: "n"}}\n---\n"
+            "{apiVersion: v1, kind: Node, metadata: {name: m, labels: {pool: blue}}}",
+            "nodeSelector: {kubernetes.io/hostname: m}",
+            ["agent-m"],
+        ),
+    ],
+)
+def test_the_pods_that_labels_change_on_are_those_that_there_are(nodes: str, spec: str, pods: list[str]) -> None:
+    """On whatever nodes a DaemonSet has them; there is one placement, the cluster's."""
+    before = documents(f"{nodes}\n---\n{DAEMONS % spec}" if nodes else DAEMONS % spec)
+    cluster, _ = outline(decode(before)[0])
+
+    assert pods == [pod.name for pod in cluster.pods if pod.workload]
+    for pod in pods:
+        after = relabel(before, LabelChange("pod", pod, {"a": "b"}))
+        assert {f"default/{pod}": {"a": "b"}} == pod_labels(after)
+        assert before == delete(after, [ObjectRef("DaemonSet", "agent")]) + before[-1:]
+    if not pods:
+        with pytest.raises(UsageError, match="does not exist"):
+            relabel(before, LabelChange("pod", "agent", {"a": "b"}))
+
+
+def test_an_exported_pod_is_labelled_in_its_own_document() -> None:
+    """Also where its workload's name stands for it: the workload makes no pods of its own beside it."""
+    owner = "{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}"
+    before = documents(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}\n---\n"
+        f"{{apiVersion: v1, kind: Pod, metadata: {{name: web-x7, ownerReferences: [{owner}]}}}}"
+    )
+    after = relabel(before, LabelChange("pod", "web", {"a": "b"}))
+
+    assert {} == pod_labels(after)
+    assert {"a": "b"} == after[1].data["metadata"]["labels"]
 
 
 def test_a_namespaces_labels_change() -> None:

@@ -27,7 +27,6 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
     """
     from netlab.cluster import outline
-    from netlab.cluster.placement import idle
     from netlab.objects import examine
     from netlab.policy import misplaced, warnings
 
@@ -35,11 +34,11 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         raise UsageError("nothing to read: name files with -f FILE")
     found = examine(files, strict=strict, ignore=ignore)
     objects = found.objects
-    cluster, more = outline(objects, doubts=found.doubts)
-    whole = not (found.wrong or more)
+    cluster, more = outline(objects, doubts=found.doubts, warn=True)
+    whole = not (found.wrong or any(problem.severity == "error" for problem in more))
     # What a policy does depends on all the others, so of half of them nothing can be said.
     if whole:
-        more += [*idle(cluster, objects.workloads), *warnings(cluster), *misplaced(cluster, objects.workloads)]
+        more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
     problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if output in ("json", "yaml"):

@@ -18,7 +18,7 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import InputError, KernelError, NetlabError, UsageError
+from netlab.errors import DamagedRecord, InputError, KernelError, NetlabError, UsageError
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
@@ -31,6 +31,7 @@ from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
+from netlab.objects.kept import kept
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.probe import Measurement, measure
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
@@ -64,13 +65,12 @@ class _State:
 
     @classmethod
     def of_record(cls, record: Record) -> _State:
-        """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
-        objects = _decoded(record.documents)
-        return cls.of(objects, _cluster_of(record, objects))
+        """Return what a record's documents describe; raises DamagedRecord where they do not (any more) go together."""
+        return cls.of(*_described(record))
 
     def after(self, documents: Sequence[Document]) -> _State:
         """Return the state with other documents, in which the pods of this one stay; raises InputError."""
-        objects = _decoded(documents)
+        objects = _decoded(kept(documents))
         cluster = follow(self.cluster, self.objects, objects)
         if cluster is None:
             cluster = replace(resolve(objects, _placement(self.cluster)), name=self.cluster.name)
@@ -95,7 +95,7 @@ class Lab:
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """The objects that the lab was made from, as written."""
+        """The objects that the lab was made from, with the fields of them that netlab reads."""
         return self._record.documents
 
     # --- making and finding -------------------------------------------------------------------------------------
@@ -110,6 +110,7 @@ class Lab:
           InputError, HostError, KernelError.
         """
         cluster = resolve(objects)
+        objects = replace(objects, documents=tuple(kept(objects.documents)))
         if name:
             cluster = replace(cluster, name=name)
         privilege.enter()
@@ -149,15 +150,10 @@ class Lab:
         """Return a running lab: the one named, else the only one, else the one named ``default``.
 
         Raises:
-          UsageError: when there is none, or more than one to choose from.
+          UsageError: when there is none, or more than one to choose from; DamagedRecord.
         """
         running = cls.names()
-        if not name:
-            if not running:
-                raise UsageError("no lab is running; build one with: netlab up -f FILE")
-            if len(running) > 1 and "default" not in running:
-                raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
-            name = running[0] if len(running) == 1 else "default"
+        name = name or _only_one(running)
         record = records.load(name) if name in running else None
         if record is None:
             known = f" (running: {', '.join(running)})" if running else ""
@@ -227,8 +223,8 @@ class Lab:
         scripts = {node: transaction.text for node, transaction in transactions.items()}
         documents = state.objects.documents
         objects = compare(old_record.documents, documents)
-        kept = replace(old_record, documents=documents, ready=True)
-        new_record = _record_of(state, ready=True) if rewired else kept
+        same_wiring = replace(old_record, documents=documents, ready=True)
+        new_record = _record_of(state, ready=True) if rewired else same_wiring
         acts = bool(step or scripts or not old_record.ready)
         if acts:
             _check_free(set(step.create) - set(old_record.namespaces))
@@ -275,8 +271,7 @@ class Lab:
         """Return all that may be there of the lab: what it is, and what it was before changes that broke off."""
         states = [self._state.namespaces]
         if not self._record.ready:
-            kept = records.earlier(self.name)
-            states += [wanted(_cluster_of(one, _decoded(one.documents))).namespaces for one in kept]
+            states += [wanted(_described(one)[1]).namespaces for one in records.earlier(self.name)]
         return {name: Namespace(name, frozenset()) for name in self._record.namespaces} | union(states)
 
     def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
@@ -409,16 +404,39 @@ def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
         lab.down()
 
 
+def _only_one(running: Sequence[str]) -> str:
+    """Return the lab that is meant where none is named; a damaged one is not, while another can be used."""
+    if not running:
+        raise UsageError("no lab is running; build one with: netlab up -f FILE")
+    if len(running) == 1 or "default" in running:
+        return running[0] if len(running) == 1 else "default"
+    if len(usable := list(itertools.islice(filter(_usable, running), 2))) == 1:
+        return usable[0]
+    raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
+
+
+def _usable(lab: str) -> bool:
+    try:
+        return records.load(lab) is not None
+    except DamagedRecord:
+        return False
+
+
+def _described(record: Record) -> tuple[Objects, Cluster]:
+    """Return what a record describes; raises DamagedRecord where its documents do not (any more) go together."""
+    try:
+        objects = _decoded(record.documents)
+        return objects, replace(resolve(objects, record.placement), name=record.lab)
+    except InputError as error:
+        raise DamagedRecord(record.lab, f"its objects do not go together: {error.problems[0]}") from error
+
+
 def _decoded(documents: Sequence[Document]) -> Objects:
     """Return what a lab's documents say; raises InputError."""
     objects, problems = decode(documents)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     return objects
-
-
-def _cluster_of(record: Record, objects: Objects) -> Cluster:
-    return replace(resolve(objects, record.placement), name=record.lab)
 
 
 def _check_whole(record: Record) -> None:

@@ -82,9 +82,11 @@ def _given(files: Sequence[str], strict: bool) -> list[Document]:
 
 def _told(found: Input) -> list[Document]:
     """Return the documents that netlab reads; tell warnings and what it does not read."""
+    from netlab.objects.kept import kept
+
     inputs.warn(found.problems)
     inputs.tell_skipped(found.objects.skipped)
-    return [document for document in found.objects.documents if document.kind not in found.objects.skipped]
+    return kept(found.objects.documents)
 
 
 def _misfits(found: Input, lab: str) -> list[Problem]:

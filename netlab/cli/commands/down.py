@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from netlab.cli import options
@@ -24,12 +26,22 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     if everything:
         if name:
             raise UsageError("name a lab or say --all, not both")
-        for removed in removal.remove_all():
-            click.echo(f"lab/{removed} deleted")
+        for removed, left in removal.remove_all().items():
+            _tell(removed, left)
         return
     chosen = name or lab or _only(Lab.names())
-    removal.remove(chosen)
-    click.echo(f"lab/{chosen} deleted")
+    _tell(chosen, removal.remove(chosen))
+
+
+def _tell(removed: str, left: Sequence[str]) -> None:
+    click.echo(f"lab/{removed} deleted")
+    if left:
+        what = f"{len(left)} network namespace{'' if len(left) == 1 else 's'}"
+        click.echo(
+            f"lab {removed}: its record does not say whose these are, so {what} stayed; what is netlab's, remove with:"
+            f" sudo ip netns delete NAME: {', '.join(left)}",
+            err=True,
+        )
 
 
 def _only(running: list[str]) -> str:

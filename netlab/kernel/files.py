@@ -98,14 +98,17 @@ def read_private(path: Path, most: int) -> bytes:
     if path.is_symlink():
         raise Unsafe(f"{path} is a symbolic link")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise Unsafe(f"{path} is not a regular file")
         _check(status, path)
         if status.st_size > most:
             raise Unsafe(f"{path} has {status.st_size} bytes, more than {most}")
-        return file.read(most)
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(fd)
 
 
 def _check(status: os.stat_result, path: Path) -> None:

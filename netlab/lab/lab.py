@@ -429,6 +429,9 @@ def _described(record: Record) -> tuple[Objects, Cluster]:
         return objects, replace(resolve(objects, record.placement), name=record.lab)
     except InputError as error:
         raise DamagedRecord(record.lab, f"its objects do not go together: {error.problems[0]}") from error
+    except ValueError as error:
+        # JSON can carry half a surrogate pair, which is no text.
+        raise DamagedRecord(record.lab, "its objects cannot be read") from error
 
 
 def _decoded(documents: Sequence[Document]) -> Objects:

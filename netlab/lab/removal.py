@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel import netns, privilege
@@ -29,25 +30,23 @@ def remove(name: str) -> list[str]:
     return left
 
 
-def remove_all() -> dict[str, list[str]]:
-    """Remove every lab, and what commands that were killed left behind; return for each lab what ``remove`` returns.
+def remove_all() -> Iterator[tuple[str, list[str]]]:
+    """Remove every lab, and what commands that were killed left behind; yield each with what ``remove`` returns.
 
     Raises:
       NetlabError: after all others were removed, when one cannot be.
     """
     if not privilege.enter(start=False):
-        return {}
-    removed: dict[str, list[str]] = {}
+        return
     failures: list[NetlabError] = []
     for name in records.labs():
         try:
-            removed[name] = _remove_locked(name)
+            yield name, _remove_locked(name)
         except NetlabError as error:
             failures.append(error)
     records.tidy()
     if failures:
         raise failures[0]
-    return removed
 
 
 def sweep() -> None:

@@ -26,7 +26,7 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     if everything:
         if name:
             raise UsageError("name a lab or say --all, not both")
-        for removed, left in removal.remove_all().items():
+        for removed, left in removal.remove_all():
             _tell(removed, left)
         return
     chosen = name or lab or _only(Lab.names())

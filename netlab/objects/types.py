@@ -415,7 +415,7 @@ class Scenario:
 class Objects:
     """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
 
-    ``documents`` are the inputs in order, as written: what a lab's record keeps. ``pod_labels`` are labels that were
+    ``documents`` are the inputs in order, as written; a lab keeps what it reads of them. ``pod_labels`` are labels that were
     changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
     """
 

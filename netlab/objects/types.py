@@ -415,8 +415,8 @@ class Scenario:
 class Objects:
     """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
 
-    ``documents`` are the inputs in order, as written; a lab keeps what it reads of them. ``pod_labels`` are labels that were
-    changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
+    ``documents`` are the inputs in order, as written; a lab keeps what it reads of them. ``pod_labels`` are labels that
+    were changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
     """
 
     namespaces: tuple[Namespace, ...] = ()

@@ -25,6 +25,7 @@ from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
+from netlab.lab.choose import only_one
 from netlab.lab.record import Record
 from netlab.lab.removal import remove, remove_everything, sweep
 from netlab.objects import Document, Objects, decode
@@ -153,7 +154,7 @@ class Lab:
           UsageError: when there is none, or more than one to choose from; DamagedRecord.
         """
         running = cls.names()
-        name = name or _only_one(running)
+        name = name or only_one(running)
         record = records.load(name) if name in running else None
         if record is None:
             known = f" (running: {', '.join(running)})" if running else ""
@@ -402,24 +403,6 @@ def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
         yield lab
     finally:
         lab.down()
-
-
-def _only_one(running: Sequence[str]) -> str:
-    """Return the lab that is meant where none is named; a damaged one is not, while another can be used."""
-    if not running:
-        raise UsageError("no lab is running; build one with: netlab up -f FILE")
-    if len(running) == 1 or "default" in running:
-        return running[0] if len(running) == 1 else "default"
-    if len(usable := list(itertools.islice(filter(_usable, running), 2))) == 1:
-        return usable[0]
-    raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
-
-
-def _usable(lab: str) -> bool:
-    try:
-        return records.load(lab) is not None
-    except DamagedRecord:
-        return False
 
 
 def _described(record: Record) -> tuple[Objects, Cluster]:

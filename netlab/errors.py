@@ -3,6 +3,7 @@
 * NetlabError
   + InputError            what the user wrote is wrong; exit 2; carries every problem at once
   + UsageError            what the user asked for does not exist or does not fit; exit 2
+    - DamagedRecord       a lab cannot be used, as its record cannot be; says how to remove it
   + HostError             this host cannot do it; exit 3; carries the way out
   + KernelError           the kernel or nft refused an operation; exit 3; has .errno and .operation
     - AlreadyExists
@@ -19,6 +20,7 @@ from typing import Literal
 
 __all__ = [
     "AlreadyExists",
+    "DamagedRecord",
     "HostError",
     "InputError",
     "KernelError",
@@ -97,6 +99,15 @@ class UsageError(NetlabError):
 
     def __str__(self) -> str:
         return "\n".join(self.args)
+
+
+class DamagedRecord(UsageError):
+    """A lab's record cannot be used, so neither can the lab."""
+
+    def __init__(self, lab: str, why: str) -> None:
+        self.lab = lab
+        self.why = why
+        super().__init__(f"lab {lab}: its record cannot be used: {why}; remove the lab with: netlab down {lab}")
 
 
 class HostError(NetlabError):

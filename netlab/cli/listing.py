@@ -131,7 +131,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
 
 
 def services(cluster: Cluster, documents: Sequence[Document]) -> Listing:
-    """List Services as they were written."""
+    """List Services as the lab keeps them."""
     written = dict(_written("v1", "Service", documents))
 
     def items() -> Iterator[Item]:
@@ -147,7 +147,7 @@ def services(cluster: Cluster, documents: Sequence[Document]) -> Listing:
 
 
 def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
-    """List NetworkPolicies as they were written, with the number of pods that each isolates."""
+    """List NetworkPolicies as the lab keeps them, with the number of pods that each isolates."""
     written = dict(_written(API_VERSION, "NetworkPolicy", documents))
 
     def items() -> Iterator[Item]:

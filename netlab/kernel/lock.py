@@ -24,6 +24,8 @@ class Lock:
         while True:
             if self._fd < 0:
                 self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                if os.fstat(self._fd).st_mode & 0o777 != 0o600:
+                    os.fchmod(self._fd, 0o600)
             try:
                 fcntl.flock(self._fd, operation)
             except BlockingIOError:

@@ -142,7 +142,7 @@ def share_directory() -> None:
     """
     try:
         with contextlib.suppress(FileExistsError):
-            DIRECTORY.mkdir(parents=True)
+            DIRECTORY.mkdir(mode=0o755, parents=True)
     except OSError as error:
         raise HostError(f"cannot make {DIRECTORY}: {error.strerror}") from error
     try:

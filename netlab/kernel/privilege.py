@@ -11,13 +11,13 @@ import atexit
 import contextlib
 import os
 import signal
-import stat
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import HostError, KernelError
 from netlab.kernel import libc
+from netlab.kernel.files import make_private, write_private
 from netlab.kernel.lock import Lock
 from netlab.objects.names import is_lab
 
@@ -56,18 +56,20 @@ def directory() -> Path:
     """
     uid = os.getuid()
     run = Path(f"/run/user/{uid}")
+    target = Path(f"/tmp/netlab-{uid}")  # noqa: S108  its owner and mode are checked below
     with contextlib.suppress(OSError):
         if run.is_dir() and run.stat().st_uid == uid and os.access(run, os.W_OK):
             target = run / "netlab"
-            with contextlib.suppress(FileExistsError):
-                target.mkdir(mode=0o700)
-            return target
-    target = Path(f"/tmp/netlab-{uid}")  # noqa: S108  its owner and mode are checked below
-    with contextlib.suppress(FileExistsError):
-        target.mkdir(mode=0o700)
-    status = target.lstat()
-    if status.st_uid != uid or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
-        raise HostError(f"{target} is not this user's own directory", "remove it, or run netlab as root with sudo")
+    refused = HostError(f"{target} is not this user's own directory", "remove it, or run netlab as root with sudo")
+    with contextlib.suppress(FileNotFoundError):
+        status = target.lstat()
+        # What others could write may name a keeper of theirs.
+        if status.st_uid != uid or status.st_mode & 0o022:
+            raise refused
+    try:
+        make_private(target)
+    except (NotADirectoryError, HostError) as error:
+        raise refused from error
     return target
 
 
@@ -137,7 +139,9 @@ def leave() -> None:
         return
     lock, _users = _users, None
     lock.release()
-    if any(is_lab(record.parent.name) for record in Path("/run/netlab").glob("*/record.json")):
+    # Beside a record that is gone the list of a lab's namespaces tells that there is a lab.
+    files = (file for name in ("record.json", "namespaces") for file in Path("/run/netlab").glob(f"*/{name}"))
+    if any(is_lab(file.parent.name) for file in files):
         return
     where = lock.path.parent
     with contextlib.suppress(OSError):
@@ -171,10 +175,11 @@ def boot_id() -> str:
 def _running(where: Path) -> int | None:
     """Return the id of the keeper that the directory names, None when it is gone."""
     try:
-        pid, started, boot = (where / "keeper").read_text().split()
+        text, started, boot = (where / "keeper").read_text().split()
+        pid = int(text)
     except (OSError, ValueError):
         return None
-    return int(pid) if boot == boot_id() and _started(int(pid)) == started else None
+    return pid if boot == boot_id() and _started(pid) == started else None
 
 
 def _start(where: Path) -> None:
@@ -194,9 +199,7 @@ def _start(where: Path) -> None:
         os.close(say)
         os.waitpid(pid, 0)
         raise HostError(f"this host lets ordinary users make no user namespace ({error})", way_out())
-    draft = where / "keeper.new"
-    draft.write_text(f"{pid} {_started(pid)} {boot_id()}\n")
-    draft.replace(where / "keeper")
+    write_private(where / "keeper", f"{pid} {_started(pid)} {boot_id()}\n".encode())
     os.write(say, b"!")
     os.close(say)
 
@@ -247,8 +250,8 @@ def _private_run() -> None:
                 target.touch()
             with contextlib.suppress(KernelError):
                 libc.mount(entry.path, str(target), flags=libc.MS_BIND | libc.MS_REC)
-        for name in ("netns", "netlab"):
-            (Path("/mnt") / name).mkdir()
+        for name, mode in (("netns", 0o755), ("netlab", 0o700)):
+            (Path("/mnt") / name).mkdir(mode=mode)
         libc.mount("/mnt", "/run", flags=libc.MS_MOVE)
     except KernelError:
         libc.umount("/mnt")

@@ -19,19 +19,21 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import InputError, KernelError, NetlabError, UsageError
+from netlab.errors import DamagedRecord, InputError, KernelError, NetlabError, UsageError
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
+from netlab.lab.choose import only_one
 from netlab.lab.record import Record
 from netlab.lab.removal import remove, remove_everything, sweep
 from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
+from netlab.objects.kept import kept
 from netlab.objects.names import LabName
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.probe import Measurement, measure
@@ -66,13 +68,12 @@ class _State:
 
     @classmethod
     def of_record(cls, record: Record) -> _State:
-        """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
-        objects = _decoded(record.documents)
-        return cls.of(objects, _cluster_of(record, objects))
+        """Return what a record's documents describe; raises DamagedRecord where they do not (any more) go together."""
+        return cls.of(*_described(record))
 
     def after(self, documents: Sequence[Document]) -> _State:
         """Return the state with other documents, in which the pods of this one stay; raises InputError."""
-        objects = _decoded(documents)
+        objects = _decoded(kept(documents))
         cluster = follow(self.cluster, self.objects, objects)
         if cluster is None:
             cluster = replace(resolve(objects, _placement(self.cluster)), name=self.cluster.name)
@@ -97,7 +98,7 @@ class Lab:
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """The objects that the lab was made from, as written."""
+        """The objects that the lab was made from, with the fields of them that netlab reads."""
         return self._record.documents
 
     # --- making and finding -------------------------------------------------------------------------------------
@@ -114,6 +115,7 @@ class Lab:
         """
         name = name and LabName(name)
         cluster = resolve(objects)
+        objects = replace(objects, documents=tuple(kept(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
         privilege.enter()
         sweep()
@@ -153,15 +155,11 @@ class Lab:
 
         Raises:
           UsageError: when there is none, or more than one to choose from; for a name that is no lab's.
+          DamagedRecord: when its record cannot be used.
         """
         name = name and LabName(name)
         running = cls.names()
-        if not name:
-            if not running:
-                raise UsageError("no lab is running; build one with: netlab up -f FILE")
-            if len(running) > 1 and "default" not in running:
-                raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
-            name = running[0] if len(running) == 1 else "default"
+        name = name or only_one(running)
         record = records.load(name) if name in running else None
         if record is None:
             known = f" (running: {', '.join(running)})" if running else ""
@@ -231,8 +229,8 @@ class Lab:
         scripts = {node: transaction.text for node, transaction in transactions.items()}
         documents = state.objects.documents
         objects = compare(old_record.documents, documents)
-        kept = replace(old_record, documents=documents, ready=True)
-        new_record = _record_of(state, ready=True) if rewired else kept
+        same_wiring = replace(old_record, documents=documents, ready=True)
+        new_record = _record_of(state, ready=True) if rewired else same_wiring
         acts = bool(step or scripts or not old_record.ready)
         if acts:
             _check_free(set(step.create) - set(old_record.namespaces))
@@ -279,8 +277,7 @@ class Lab:
         """Return all that may be there of the lab: what it is, and what it was before changes that broke off."""
         states = [self._state.namespaces]
         if not self._record.ready:
-            kept = records.earlier(self.name)
-            states += [wanted(_cluster_of(one, _decoded(one.documents))).namespaces for one in kept]
+            states += [wanted(_described(one)[1]).namespaces for one in records.earlier(self.name)]
         return {name: Namespace(name, frozenset()) for name in self._record.namespaces} | union(states)
 
     def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
@@ -413,16 +410,24 @@ def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
         lab.down()
 
 
+def _described(record: Record) -> tuple[Objects, Cluster]:
+    """Return what a record describes; raises DamagedRecord where its documents do not (any more) go together."""
+    try:
+        objects = _decoded(record.documents)
+        return objects, replace(resolve(objects, record.placement), name=record.lab)
+    except InputError as error:
+        raise DamagedRecord(record.lab, f"its objects do not go together: {error.problems[0]}") from error
+    except ValueError as error:
+        # JSON can carry half a surrogate pair, which is no text.
+        raise DamagedRecord(record.lab, "its objects cannot be read") from error
+
+
 def _decoded(documents: Sequence[Document]) -> Objects:
     """Return what a lab's documents say; raises InputError."""
     objects, problems = decode(documents)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     return objects
-
-
-def _cluster_of(record: Record, objects: Objects) -> Cluster:
-    return replace(resolve(objects, record.placement), name=record.lab)
 
 
 def _check_whole(record: Record) -> None:

@@ -1,7 +1,8 @@
 """The record of a running lab: what it was made from, kept under /run/netlab so that it survives the process.
 
 It is written before anything is built and removed after everything is gone, always whole (written aside, then
-renamed), so that whatever a crash leaves is named by a record that ``netlab down`` finds.
+renamed), so that whatever a crash leaves is named by a record that ``netlab down`` finds. It keeps of documents what
+netlab reads, and no other user can read or write it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
-from netlab.errors import HostError, UsageError
+from netlab.errors import DamagedRecord, HostError
 from netlab.kernel import netns
+from netlab.kernel.files import Unsafe, check_private, make_private, read_private, write_private
 from netlab.kernel.lock import Lock
 from netlab.kernel.privilege import boot_id
+from netlab.lab import owned
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
+from netlab.objects.kept import kept, mark
 from netlab.objects.names import LabName, is_lab
 
 DIRECTORY = Path("/run/netlab")
-_VERSION = 1
+_T = TypeVar("_T")
+# It goes up when documents are read in another way: what the older netlab did not keep is not to be had.
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -46,15 +52,10 @@ class Record:
     ready: bool = False
     boot: str = ""
 
-    @property
-    def stale(self) -> bool:
-        """Whether the machine was started anew since: then nothing of the lab exists but its files."""
-        return self.boot != boot_id()
-
 
 def path(lab: str) -> Path:
     """Return where a lab's record is; like every function here, raises UsageError for what is no lab's name."""
-    return _folder(lab) / "record.json"
+    return _folder(lab) / owned.RECORD
 
 
 def _folder(lab: str) -> Path:
@@ -62,52 +63,87 @@ def _folder(lab: str) -> Path:
 
 
 def labs() -> list[str]:
-    """Return the names of the labs that have a record, sorted; entries of other names are no labs."""
-    return sorted(p.parent.name for p in DIRECTORY.glob("*/record.json") if is_lab(p.parent.name))
+    """Return the names of the labs that have a record, sorted, whatever is wrong with one of them.
+
+    Entries of other names are no labs.
+    """
+    try:
+        found = os.listdir(DIRECTORY)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in found if is_lab(name) and exists(name))
 
 
 def exists(lab: str) -> bool:
-    """Say whether a lab has a record."""
-    return path(lab).exists()
+    """Say whether a lab has a record, be it damaged."""
+    directory = _folder(lab)
+    return directory.is_symlink() or any(os.path.lexists(directory / name) for name in (owned.RECORD, owned.FILE))
 
 
 def load(lab: str) -> Record | None:
     """Return a lab's record, None when it has none.
 
     Raises:
-      UsageError: when another version of netlab wrote it, or it names what is not the lab's.
+      DamagedRecord: when it cannot be used: another version of netlab wrote it, another user could have, or it is torn.
     """
     try:
         return _read(lab, path(lab))
     except FileNotFoundError:
+        # A build that broke off before its record was written made nothing.
+        if any(map(netns.exists, owned.read(_folder(lab)).names)):
+            raise DamagedRecord(lab, f"there is no {path(lab)}") from None
         return None
 
 
 def _read(lab: str, file: Path) -> Record:
-    data: dict[str, Any] = json.loads(file.read_bytes())
-    if data.get("version") != _VERSION:
-        raise UsageError(f"lab {lab}: its record is of another netlab version; remove it with: netlab down {lab}")
-    if data["lab"] != lab or not all(belongs(lab, namespace) for namespace in data["namespaces"]):
-        raise UsageError(f"lab {lab}: its record names what is not the lab's; remove the lab with: netlab down {lab}")
-    placement = {
-        ref: Placement(node, tuple(map(ip_address, addresses))) for ref, (node, addresses) in data["placement"].items()
-    }
-    return Record(
-        data["lab"],
-        tuple(from_record(data["documents"])),
-        placement,
-        tuple(data["namespaces"]),
-        data["ready"],
-        data["boot"],
-    )
-
-
-def namespaces_of(lab: str) -> tuple[str, ...]:
-    """Return the namespaces that a lab's record names and that can be the lab's, whatever version wrote it."""
     try:
-        return tuple(name for name in json.loads(path(lab).read_bytes())["namespaces"] if belongs(lab, name))
+        check_private(file.parent)
+        return _record(lab, json.loads(read_private(file, owned.MOST_OF_RECORD)))
     except FileNotFoundError:
-        return ()
+        raise
+    except Unsafe as error:
+        raise DamagedRecord(lab, str(error)) from error
+    except OSError as error:
+        raise DamagedRecord(lab, f"{file}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DamagedRecord(lab, f"{file} is damaged") from error
+
+
+def _record(lab: str, data: dict[str, Any]) -> Record:
+    """Return the record that JSON holds; raises DamagedRecord, and whatever is raised where a type is another."""
+    if data.get("version") != _VERSION:
+        raise DamagedRecord(lab, "it is of another netlab version")
+    placement = {
+        ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
+        for ref, (node, addresses) in data["placement"].items()
+    }
+    documents = tuple(mark(document) for document in from_record(_typed(list, data["documents"])))
+    for document in documents:
+        _typed(dict, document.data)
+        _typed(str, document.source.file)
+        if not all(type(line) is int for line in document.source.lines.values()):
+            raise TypeError("lines")
+    namespaces = tuple(_typed(str, name) for name in _typed(list, data["namespaces"]))
+    if data["lab"] != lab or not all(belongs(lab, name) for name in namespaces):
+        raise DamagedRecord(lab, "it is of another lab")
+    return Record(lab, documents, placement, namespaces, _typed(bool, data["ready"]), _typed(str, data["boot"]))
+
+
+def _typed(kind: type[_T], value: Any) -> _T:
+    if not isinstance(value, kind):
+        raise TypeError(kind.__name__)
+    return value
+
+
+def stale(lab: str) -> bool:
+    """Say whether the machine was started anew since a lab was made: then nothing of it exists but its files."""
+    boot = owned.read(_folder(lab)).boot
+    return boot not in ("", boot_id())
+
+
+def namespaces_of(lab: str) -> owned.Owned:
+    """Return the namespaces that are a lab's, whatever is wrong with its record."""
+    return owned.read(_folder(lab))
 
 
 def save(record: Record) -> None:
@@ -120,17 +156,15 @@ def save(record: Record) -> None:
         "ready": record.ready,
         "namespaces": list(record.namespaces),
         "placement": {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in record.placement.items()},
-        "documents": to_record(record.documents),
+        "documents": to_record(kept(record.documents)),
     }
-    draft = target.with_suffix(".new")
     try:
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft.write_text(json.dumps(data, separators=(",", ":")))
-        os.replace(draft, target)
+        make_private(target.parent)
+        owned.write(target.parent, boot_id(), record.namespaces)
+        write_private(target, json.dumps(data, separators=(",", ":")).encode())
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        if not target.exists() and target.parent.is_dir():
-            target.parent.rmdir()
+        if not target.exists():
+            remove(record.lab)
         raise HostError(f"cannot write {target}: {error.strerror}") from error
 
 
@@ -153,7 +187,7 @@ def keep(record: Record) -> None:
 
 
 def earlier(lab: str) -> list[Record]:
-    """Return the records that were kept: what a lab was before changes that broke off."""
+    """Return the records that were kept: what a lab was before changes that broke off; raises DamagedRecord."""
     return [_read(lab, file) for file in sorted(path(lab).parent.glob("earlier-*.json"))]
 
 
@@ -164,8 +198,17 @@ def forget(lab: str) -> None:
 
 
 def remove(lab: str) -> None:
-    """Remove a lab's record: the last act of its removal."""
-    shutil.rmtree(_folder(lab), ignore_errors=True)
+    """Remove a lab's record: the last act of its removal; raises HostError where it cannot be removed."""
+    directory = _folder(lab)
+    try:
+        if directory.is_symlink():
+            directory.unlink()
+        else:
+            shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HostError(f"cannot remove {directory}: {error.strerror}") from error
 
 
 def lock(lab: str) -> Lock:
@@ -202,16 +245,14 @@ def prepare() -> None:
     mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
     try:
         while True:
-            # The last lab may go between any two lines here, and the directory with it. (So may it within pathlib's
-            # exist_ok, which looks for the directory again and then raises that it exists.)
-            with contextlib.suppress(FileExistsError):
-                DIRECTORY.mkdir(mode=0o755, parents=True)
+            # The last lab may go between any two lines here, and the directory with it.
             with contextlib.suppress(FileNotFoundError):
+                make_private(DIRECTORY)
                 mutex.acquire()
                 users.acquire(shared=True)
                 notes = DIRECTORY / ".made"
                 if not notes.exists():
-                    notes.write_text(" ".join(netns.missing_directory()))
+                    write_private(notes, " ".join(netns.missing_directory()).encode())
                 netns.share_directory()
                 break
     except OSError as error:

@@ -3,51 +3,80 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 
-from netlab.errors import UsageError
-from netlab.kernel import privilege
+from netlab.errors import NetlabError, UsageError
+from netlab.kernel import netns, privilege
 from netlab.kernel.linux import Linux
+from netlab.lab import owned
 from netlab.lab import record as records
 from netlab.objects.names import LabName
 
 
-def remove(name: str) -> None:
-    """Remove a lab and end what runs inside; raises UsageError when there is none of that name, or can be none."""
+def remove(name: str) -> list[str]:
+    """Remove a lab and end what runs inside; return the namespaces of its name that nothing says are its.
+
+    They stay: ``remove_everything`` says when there are any.
+
+    Raises:
+      UsageError: when there is no lab of that name.
+    """
     name = LabName(name)
     if not privilege.enter(start=False) or not records.exists(name):
         running = records.labs()
         known = f" (running: {', '.join(running)})" if running else ""
         raise UsageError(f"no lab {name!r} is running{known}")
-    _remove_locked(name)
+    left = _remove_locked(name)
     records.tidy()
+    return left
 
 
-def remove_all() -> list[str]:
-    """Remove every lab, and what commands that were killed left behind; return the names of the labs."""
+def remove_all() -> Iterator[tuple[str, list[str]]]:
+    """Remove every lab, and what commands that were killed left behind; yield each with what ``remove`` returns.
+
+    Raises:
+      NetlabError: after all others were removed, when one cannot be.
+    """
     if not privilege.enter(start=False):
-        return []
-    found = records.labs()
-    for name in found:
-        _remove_locked(name)
+        return
+    failures: list[NetlabError] = []
+    for name in records.labs():
+        try:
+            yield name, _remove_locked(name)
+        except NetlabError as error:
+            failures.append(error)
     records.tidy()
-    return found
+    if failures:
+        raise failures[0]
 
 
 def sweep() -> None:
     """Clear away the labs of a machine that was started anew since: only their files are left."""
     for name in records.labs():
-        with contextlib.suppress(UsageError):
-            record = records.load(name)
-            if record is not None and record.stale:
-                _remove_locked(name)
+        if records.stale(name):
+            # What cannot be cleared away stands in no other lab's way.
+            with contextlib.suppress(NetlabError), records.locked(name):
+                if records.stale(name):
+                    records.remove(name)
 
 
-def _remove_locked(name: str) -> None:
+def _remove_locked(name: str) -> list[str]:
     with records.locked(name):
-        remove_everything(name)
+        return remove_everything(name)
 
 
-def remove_everything(name: str) -> None:
-    """Remove a lab of which the caller holds the lock."""
-    Linux().remove(records.namespaces_of(name))
+def remove_everything(name: str) -> list[str]:
+    """Remove a lab of which the caller holds the lock; return the namespaces of its name that nothing says are its.
+
+    There are such only where neither the lab's record nor its list of namespaces can be read: a name proves nothing.
+    """
+    spaces = records.namespaces_of(name)
+    if not records.stale(name):
+        Linux().remove(spaces.names)
     records.remove(name)
+    if spaces.known:
+        return []
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(space for space in os.listdir(netns.DIRECTORY) if space.startswith(owned.prefix(name)))
+    return []

@@ -122,11 +122,19 @@ def read_labels(fields: Fields) -> dict[str, str]:
     return found
 
 
+def is_read_annotation(key: str) -> bool:
+    """Say whether netlab reads an annotation: its own only; those of others hold whole manifests, with passwords."""
+    return key.startswith("netlab/")
+
+
 def read_annotations(fields: Fields) -> dict[str, str]:
-    """Decode ``annotations`` of a ``metadata``; their keys are checked without regard to case, as in Kubernetes."""
+    """Decode ``annotations`` of a ``metadata``: all are checked, and those that netlab reads are returned.
+
+    Keys are checked without regard to case, as in Kubernetes.
+    """
     found = fields.string_map("annotations")
     path = fields.at("annotations")
     for key in found:
         for message in names.label_key(key.lower()):
             fields.report.error(path, invalid(key, message), at=f"{path}.{key}")
-    return found
+    return {key: value for key, value in found.items() if is_read_annotation(key)}

@@ -439,8 +439,8 @@ class Objects:
 
     ``unread`` are policies of others, of kinds that it does not read either, but that may decide about traffic.
 
-    ``documents`` are the inputs in order, as written: what a lab's record keeps. ``pod_labels`` are labels that were
-    changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
+    ``documents`` are the inputs in order, as written; a lab keeps what it reads of them. ``pod_labels`` are labels that
+    were changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
     """
 
     namespaces: tuple[Namespace, ...] = ()

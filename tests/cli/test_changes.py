@@ -6,6 +6,8 @@ import json
 import subprocess
 from collections.abc import Callable
 
+from netlab.lab import record
+
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 DENY_DB = """\
 apiVersion: networking.k8s.io/v1
@@ -125,3 +127,36 @@ def test_all_problems_of_what_is_applied_are_told_at_once(program: Program, shar
     assert ["<stdin>:1: Pod shop/p", "<stdin>:5: NetworkPolicy default/n"] == [
         ": ".join(line.split(": ")[:2]) for line in done.stderr.splitlines()
     ], done.stderr
+
+
+MIXED = """\
+{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {password: aHVudGVyMg==}}
+---
+{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: other}}
+---
+{apiVersion: netlab/v1alpha1, kind: Scenario, metadata: {name: s}, spec: {steps: [{expect: [{oracle: true}]}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: own}, spec: {ports: [{port: 80}]}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{env: [{name: A, value: hunter2}]}]}}
+"""
+
+
+def test_nothing_is_told_of_objects_that_are_not_read(program: Program, unique: Callable[[str], str]) -> None:
+    """Neither by ``up`` nor by ``apply``; what of an object is not read changes nothing either."""
+    name = unique("mixed")
+    try:
+        up = program("up", "-f", "-", "--lab", name, text=MIXED)
+        again = program("up", "-f", "-", "--lab", name, text=MIXED.replace("hunter2", "hunter3"))
+        applied = program("apply", "-f", "-", "--lab", name, text=MIXED.replace("hunter2", "hunter4"))
+        kept = record.path(name).read_text()
+    finally:
+        program("down", name)
+
+    assert ["service/default/own created", "pod/default/p created"] == up.stdout.splitlines()
+    assert "skipped 2 objects that netlab does not read: 1 Secret, 1 Service" in up.stderr
+    assert ["service/default/own unchanged", "pod/default/p unchanged"] == again.stdout.splitlines()
+    assert ["service/default/own unchanged", "pod/default/p unchanged"] == applied.stdout.splitlines()
+    assert f"lab {name}: unchanged\n" in again.stderr
+    assert "hunter" not in kept
+    assert "aHVudGVy" not in kept

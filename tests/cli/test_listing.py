@@ -75,7 +75,7 @@ def test_a_pod_is_as_kubectl_prints_it(lab: Cluster) -> None:
             "name": "web",
             "namespace": "x",
             "labels": {"app": "web"},
-            "annotations": {"owner": "me", "netlab/netns": "/run/netns/netlab.small.pod.x.web"},
+            "annotations": {"netlab/netns": "/run/netns/netlab.small.pod.x.web"},
         },
         "spec": {
             "nodeName": "n1",

@@ -151,6 +151,48 @@ def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another(python: 
     assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
 
 
+MODES = """
+import os, sys
+from pathlib import Path
+from netlab.kernel import privilege
+
+os.umask(int(sys.argv[1], 8))
+where = privilege.directory()
+where.chmod(int(sys.argv[2], 8))
+privilege.enter()
+print(*(oct(path.stat().st_mode & 0o777) for path in (where, where / "keeper", where / "lock")))
+"""
+
+
+@pytest.mark.parametrize(("umask", "open_to"), [("000", "700"), ("022", "755"), ("077", "700"), ("777", "700")])
+def test_the_keepers_directory_is_the_users_alone(python: Python, umask: str, open_to: str) -> None:
+    """Whatever the umask; one that others could look into is closed."""
+    done = python("-c", MODES, umask, open_to)
+
+    assert "0o700 0o600 0o600\n" == done.stdout, done.stderr
+    assert [] == keepers()
+
+
+def test_a_directory_that_others_could_write_is_not_used(python: Python) -> None:
+    """They may have named a keeper of theirs."""
+    done = python("-c", MODES, "022", "777")
+    shutil.rmtree(f"/tmp/netlab-{USER}")  # noqa: S108
+
+    assert f"HostError: /tmp/netlab-{USER} is not this user's own directory" in done.stderr.replace(
+        "netlab.errors.", ""
+    )
+
+
+def test_a_keepers_file_that_is_damaged_is_none(python: Python) -> None:
+    """A new keeper is started."""
+    script = "from netlab.kernel import privilege as p; (p.directory() / 'keeper').write_text('x y ' + p.boot_id())"
+    python("-c", script)
+    done = python("-c", "from netlab.kernel import privilege; print(privilege.enter())")
+
+    assert "True\n" == done.stdout, done.stderr
+    assert [] == keepers()
+
+
 def test_looking_without_a_lab_starts_nothing(rootless: Rootless) -> None:
     """Commands that only look start no keeper."""
     labs = rootless("get", "labs")

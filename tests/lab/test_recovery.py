@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernel import netns
+from netlab.kernel import netns, privilege
 from netlab.lab import record, removal
 
 REPOSITORY = Path(__file__).parents[2]
@@ -232,8 +232,8 @@ def test_a_lab_from_before_a_reboot_is_cleared_away_by_the_next_command(lab: str
     """Its record names another run of the kernel: its files go, and the lab can be built anew."""
     record.prepare()
     record.save(record.Record(lab, (), namespaces=(f"netlab.{lab}.node.node-1",)))
-    target = record.path(lab)
-    target.write_text(target.read_text().replace('"boot":"', '"boot":"another-'))
+    for file in record.path(lab).parent.iterdir():
+        file.write_text(file.read_text().replace(privilege.boot_id(), "another"))
     listed = program("get", "labs")
 
     assert lab not in listed.stdout
@@ -261,7 +261,7 @@ def test_a_full_disk_builds_nothing(lab: str, monkeypatch: pytest.MonkeyPatch) -
     from netlab.lab.lab import Lab
     from netlab.objects import load
 
-    def no_space(*_: object) -> None:
+    def no_space(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", no_space)

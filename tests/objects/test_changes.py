@@ -184,10 +184,10 @@ DAEMONS = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec:
         ("", "nodeSelector: {kubernetes.io/os: windows}", []),
         ("", "nodeName: worker", ["agent-worker"]),
         ("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {nodeName: w}}", "", ["agent-w"]),
-        ("{apiVersion: v1, kind: Node, metadata: {name: "n"}}", "nodeSelector: {kubernetes.io/os: linux}", ["agent-n"]),
-        ("{apiVersion: v1, kind: Node, metadata: {name: "n"}}", "nodeSelector: {pool: blue}", []),
+        ("{apiVersion: v1, kind: Node, metadata: {name: nn}}", "nodeSelector: {kubernetes.io/os: linux}", ["agent-nn"]),
+        ("{apiVersion: v1, kind: Node, metadata: {name: nn}}", "nodeSelector: {pool: blue}", []),
         (
-            "{apiVersion: v1, kind: Node, metadata: {name: "n"}}\n---\n"
+            "{apiVersion: v1, kind: Node, metadata: {name: nn}}\n---\n"
             "{apiVersion: v1, kind: Node, metadata: {name: m, labels: {pool: blue}}}",
             "nodeSelector: {kubernetes.io/hostname: m}",
             ["agent-m"],

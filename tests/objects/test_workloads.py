@@ -12,7 +12,10 @@ from netlab.objects.types import Workload
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 
-TEMPLATE = "{metadata: {labels: {app: web}, annotations: {a: b}}, spec: {containers: [{ports: [{containerPort: 80}]}]}}"
+TEMPLATE = (
+    "{metadata: {labels: {app: web}, annotations: {a: b, netlab/network: blue}},"
+    " spec: {containers: [{ports: [{containerPort: 80}]}]}}"
+)
 
 
 def workload(version: str, kind: str, spec: str) -> str:
@@ -168,7 +171,7 @@ def test_a_cron_job_whose_jobs_are_refused_is_warned_of(read_text: Read) -> None
 
 def check_template(found: Workload, path: str) -> None:
     assert path == found.template_path
-    assert ({"app": "web"}, {"a": "b"}) == (found.template_meta.labels, found.template_meta.annotations)
+    assert ({"app": "web"}, {"netlab/network": "blue"}) == (found.template_meta.labels, found.template_meta.annotations)
     assert [(80, f"{path}.spec.containers[0].ports[0]")] == [(p.port, p.path) for p in found.template.ports]
 
 

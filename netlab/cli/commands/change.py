@@ -80,11 +80,11 @@ def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Do
 
 def _told(found: Input) -> list[Document]:
     """Return the documents that netlab reads; tell warnings and what it does not read."""
-    from netlab.objects import counting
+    from netlab.objects.kept import kept
 
     inputs.warn(found.problems)
     inputs.tell_skipped(found.objects.skipped)
-    return counting(found.objects.documents)
+    return kept(found.objects.documents)
 
 
 def _pods_of(found: Input, nodes: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import UsageError
+from netlab.kernel import output as files
 
 if TYPE_CHECKING:
     from netlab.conformance.run import CaseResult, Selection
@@ -84,15 +84,13 @@ def conformance_command(
     if next(selection.cases(), None) is None:
         raise UsageError(f"no case matches {', '.join(globs)}")
     for file in filter(None, (junit, export)):
-        if not os.path.isdir(folder := os.path.dirname(file) or "."):
-            raise UsageError(f"{file}: no directory {folder}")
+        files.check(file)
     if listed:
         terminal.emit(case.name for case in selection.cases())
     elif export is not None:
         from netlab.conformance.tables import export as lines
 
-        with open(export, "w", encoding="utf-8") as file_:
-            file_.writelines(f"{line}\n" for line in lines(selection.cases()))
+        files.write(export, (f"{line}\n" for line in lines(selection.cases())))
     else:
         _report(_results(selection, jobs, against), judges if against is None else ("measured",), junit, output)
 
@@ -126,8 +124,7 @@ def _report(results: Iterator[CaseResult], judges: Sequence[str], junit: str | N
             if progress is not None:
                 progress(summary.total.cases, 0)
     if junit is not None:
-        with open(junit, "w", encoding="utf-8") as file:
-            file.write(report.junit(kept))
+        files.write(junit, [report.junit(kept)])
     if output == "json":
         terminal.data([report.report_of(summary, UNJUDGED)])
     else:
@@ -145,6 +142,5 @@ def _write(result: CaseResult) -> None:
     from netlab.report.yaml_text import lines
 
     file = f"{result.name.replace('/', '-')}.yaml"
-    with open(file, "w", encoding="utf-8") as text:
-        text.writelines(f"{line}\n" for line in lines(result.scenario))
+    files.write(file, (f"{line}\n" for line in lines(result.scenario)))
     terminal.say(f"the smallest cluster on which judges differ is in {file}; run it with: netlab test {file}")

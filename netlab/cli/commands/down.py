@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from netlab.cli import options, terminal
@@ -24,11 +26,21 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     if everything:
         if name:
             raise UsageError("name a lab or say --all, not both")
-        terminal.emit(f"lab/{removed} deleted" for removed in removal.remove_all())
+        for removed, left in removal.remove_all():
+            _tell(removed, left)
         return
     chosen = name or lab or _only(Lab.names())
-    removal.remove(chosen)
-    terminal.emit([f"lab/{chosen} deleted"])
+    _tell(chosen, removal.remove(chosen))
+
+
+def _tell(removed: str, left: Sequence[str]) -> None:
+    terminal.emit([f"lab/{removed} deleted"])
+    if left:
+        what = f"{len(left)} network namespace{'' if len(left) == 1 else 's'}"
+        terminal.say(
+            f"lab {removed}: its record does not say whose these are, so {what} stayed; what is netlab's, remove with:"
+            f" sudo ip netns delete NAME: {', '.join(left)}"
+        )
 
 
 def _only(running: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netlab.cli import kinds, options, terminal
-from netlab.errors import NetlabError, UsageError
+from netlab.errors import DamagedRecord, NetlabError, UsageError
 
 if TYPE_CHECKING:
     from netlab.cli.listing import Item, Listing
@@ -103,11 +103,14 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
             spec = ranges(running.cluster)
             if drift:
                 differences = str(len(running.drift()))
-        except NetlabError:
+        except NetlabError as error:
             if name not in Lab.names():
                 continue  # removed in the meantime
             # A lab that cannot be opened is listed all the same: it has to be known to be removed.
             differences = "unknown" if drift else ""
+            if isinstance(error, DamagedRecord):
+                phase = "Damaged"
+                click.echo(f"Warning: {error}", err=True)
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
         data = {
             "apiVersion": "netlab/v1alpha1",

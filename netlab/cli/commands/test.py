@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from netlab.cli import inputs, options, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import InputError, Problem, UsageError, in_order
+from netlab.kernel import output as files
 
 if TYPE_CHECKING:
     from netlab.objects.types import Scenario
@@ -42,15 +42,14 @@ def test_command(
     Of a directory only files with a Scenario count. Everything that is wrong with any of them shows before the first
     lab is built.
     """
-    if junit is not None and not os.path.isdir(folder := os.path.dirname(junit) or "."):
-        raise UsageError(f"--junit {junit}: no directory {folder}")
+    if junit is not None:
+        files.check(junit, "--junit")
     scenarios = _read(paths, strict, ignore, allow_outside, yes)
     results = _run(scenarios, told=output == "table")
     if junit is not None:
         from netlab.report.junit import junit as xml
 
-        with open(junit, "w", encoding="utf-8") as file:
-            file.write(xml(results))
+        files.write(junit, [xml(results)])
     from netlab.report import scenarios as report
 
     if output in ("json", "yaml"):

@@ -1,0 +1,185 @@
+"""Files that a user names for netlab to write: reports, tables, scenarios.
+
+People run netlab as root, and in directories where other users may put links. So a file is written aside and renamed
+into its place, and the way to it goes through no link that another user made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from netlab.errors import HostError, UsageError
+from netlab.kernel import privilege
+from netlab.kernel.files import aside
+
+# What is open already: a pipe of the shell's (`>(cat)`), or the command's own output.
+_OPEN = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+_PATH = os.O_PATH | os.O_CLOEXEC
+# As many as the kernel follows, path_resolution(7).
+_MOST_LINKS = 40
+_MODE = 0o644
+
+
+def check(path: str, option: str = "") -> None:
+    """Raise UsageError where ``path`` can be no output file; to be asked before work begins whose result goes there."""
+    if _is_open(path):
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise UsageError(f"{option} {path}: no directory {folder}".lstrip())
+    try:
+        with _directory(path) as directory:
+            _old_mode(path, directory)
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write(path: str, lines: Iterable[str]) -> None:
+    """Write a file, whole or not at all: where it fails, what was there before is as it was.
+
+    A symbolic link in the file's place is replaced and not followed. Under sudo the file belongs to the user who
+    called sudo where the directory does. ``/dev/null``, ``/dev/stdout``, ``/dev/stderr`` and ``/dev/fd/N`` are
+    written to as they are.
+
+    Raises:
+      UsageError: where the path leads to no place for a file: a directory, a device, a FIFO.
+      HostError: when it cannot be written.
+    """
+    try:
+        if _is_open(path):
+            _write_open(path, lines)
+            return
+        with _directory(path) as directory:
+            mode = _MODE & _old_mode(path, directory)
+            draft = f".netlab-{os.urandom(8).hex()}"
+            with aside(os.path.basename(path), draft, mode, directory) as file:
+                _own(file, directory)
+                file.writelines(line.encode(errors="replace") for line in lines)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _is_open(path: str) -> bool:
+    return path == os.devnull or path in _STREAMS or _OPEN.fullmatch(path) is not None
+
+
+def _write_open(path: str, lines: Iterable[str]) -> None:
+    match = _OPEN.fullmatch(path)
+    number = int(match[1]) if match else _STREAMS.get(path)
+    if number in (1, 2):
+        stream = sys.stdout if number == 1 else sys.stderr
+        stream.writelines(lines)
+        stream.flush()
+        return
+    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
+    with os.fdopen(fd, "wb") as file:
+        file.writelines(line.encode(errors="replace") for line in lines)
+
+
+def _old_mode(path: str, directory: int) -> int:
+    """Return the mode of the file that is there, all bits where there is none: a file that was private stays so.
+
+    Raises:
+      UsageError: where something else than a file is there.
+    """
+    name = os.path.basename(path)
+    if name in ("", ".", ".."):
+        raise UsageError(f"{path} is a directory; name a file")
+    try:
+        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return 0o777
+    if stat.S_ISREG(mode):
+        return stat.S_IMODE(mode)
+    if stat.S_ISLNK(mode):
+        return 0o777
+    what = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+    raise UsageError(f"{path} is {what.get(stat.S_IFMT(mode), 'a device')}; name a file")
+
+
+# --- the way there --------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _directory(path: str) -> Iterator[int]:
+    """Yield a descriptor of the directory that a file is in; raises OSError, UsageError."""
+    folder = os.path.dirname(path) or "."
+    # Who is not root can write only what the user could write himself.
+    fd = _walk(path, folder) if _is_root() else os.open(folder, _PATH | os.O_DIRECTORY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _walk(path: str, folder: str) -> int:
+    """Open a directory step by step, through links of root and of the user who called sudo only."""
+    trusted = {0, *(_sudo() or ())[:1]}
+    here = os.open("/" if folder.startswith("/") else ".", _PATH | os.O_DIRECTORY)
+    left = folder.split("/")[::-1]
+    links = 0
+    try:
+        while left:
+            part = left.pop()
+            if not part:
+                continue
+            there = os.open(part, _PATH | os.O_NOFOLLOW, dir_fd=here)
+            status = os.fstat(there)
+            if not stat.S_ISLNK(status.st_mode):
+                os.close(here)
+                here = there
+                continue
+            target = os.readlink("", dir_fd=there)
+            os.close(there)
+            if status.st_uid not in trusted:
+                raise UsageError(
+                    f"{path}: {part} is a symbolic link of user {status.st_uid}, which root does not follow"
+                )
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            if target.startswith("/"):
+                os.close(here)
+                here = os.open("/", _PATH | os.O_DIRECTORY)
+            left += target.split("/")[::-1]
+    except BaseException:
+        os.close(here)
+        raise
+    return here
+
+
+# --- whose it is ----------------------------------------------------------------------------------------------------
+
+
+def _is_root() -> bool:
+    """Say whether this is the host's root; in the user namespace of an ordinary user nothing is gained by being it."""
+    return os.geteuid() == 0 and not privilege.rootless()
+
+
+def _sudo() -> tuple[int, int] | None:
+    """Return the ids of the user who called sudo and of that user's group, None where the environment has none."""
+    texts = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if not all(re.fullmatch("[0-9]{1,10}", text) for text in texts):
+        return None
+    uid, gid = map(int, texts)
+    # The last number means "no change" to chown(2).
+    return (uid, gid) if max(uid, gid) < 0xFFFFFFFF else None
+
+
+def _own(file: IO[bytes], directory: int) -> None:
+    """Give a new file to the user who called sudo, where the directory is that user's."""
+    user = _sudo() if _is_root() else None
+    if user is not None and os.fstat(directory).st_uid == user[0]:
+        # Some file systems know no owners.
+        with contextlib.suppress(PermissionError):
+            os.fchown(file.fileno(), *user)

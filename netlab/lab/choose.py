@@ -1,0 +1,34 @@
+"""Which lab a command means where it names none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from netlab.errors import DamagedRecord, UsageError
+from netlab.lab import record as records
+
+
+def only_one(running: Sequence[str]) -> str:
+    """Return the only lab that can be used, else the one named ``default``.
+
+    Raises:
+      UsageError: when there is none, or more than one to choose from.
+    """
+    if not running:
+        raise UsageError("no lab is running; build one with: netlab up -f FILE")
+    if len(running) == 1:
+        return running[0]
+    if "default" in running:
+        return "default"
+    usable = list(islice(filter(_usable, running), 2))
+    if len(usable) != 1:
+        raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
+    return usable[0]
+
+
+def _usable(lab: str) -> bool:
+    try:
+        return records.load(lab) is not None
+    except DamagedRecord:
+        return False

@@ -1,0 +1,71 @@
+"""Which network namespaces are a lab's: a list of its own beside the record, so that a damaged record loses nothing.
+
+The list is written before a record that names more namespaces, and it has one form in all versions of netlab: the boot
+in the first line, then a name in each line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from netlab.kernel.files import Unsafe, check_private, read_private, write_private
+
+FILE = "namespaces"
+RECORD = "record.json"
+# Neither is ever near: a host carries some thousand pods, and their record has some hundred bytes for each.
+MOST_OF_LIST = 64 << 20
+MOST_OF_RECORD = 256 << 20
+
+
+@dataclass(frozen=True)
+class Owned:
+    """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file tells them."""
+
+    names: tuple[str, ...] = ()
+    boot: str = ""
+    known: bool = False
+
+
+def prefix(lab: str) -> str:
+    """Return how the names of a lab's namespaces begin."""
+    return f"netlab.{lab}."
+
+
+def write(directory: Path, boot: str, names: Iterable[str]) -> None:
+    """Write a lab's list where it is not the same already; raises OSError."""
+    data = "".join(f"{line}\n" for line in (boot, *names)).encode()
+    with contextlib.suppress(OSError, Unsafe):
+        if read_private(directory / FILE, MOST_OF_LIST) == data:
+            return
+    write_private(directory / FILE, data)
+
+
+def read(directory: Path) -> Owned:
+    """Return what a lab's directory tells of its namespaces, whatever of it is damaged: by the list, else the record.
+
+    What another user could have written tells nothing, and no name counts that does not begin as the lab's names do.
+    """
+    for source in (_from_list, _from_record):
+        with contextlib.suppress(OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError):
+            check_private(directory)
+            boot, names = source(directory)
+            start = prefix(directory.name)
+            return Owned(tuple(n for n in names if n.startswith(start) and "/" not in n), boot, known=True)
+    return Owned()
+
+
+def _from_list(directory: Path) -> tuple[str, list[str]]:
+    boot, *names = read_private(directory / FILE, MOST_OF_LIST).decode().splitlines()
+    return boot, names
+
+
+def _from_record(directory: Path) -> tuple[str, list[str]]:
+    data = json.loads(read_private(directory / RECORD, MOST_OF_RECORD))
+    names = data["namespaces"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("namespaces")
+    return str(data.get("boot", "")), names

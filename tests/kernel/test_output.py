@@ -1,0 +1,267 @@
+"""Files that a user names: written whole or not at all, past no link, for the user who called sudo."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import HostError, UsageError
+from netlab.kernel import output
+
+REPOSITORY = Path(__file__).parents[2]
+USER, OTHER = 4_000_001, 4_000_002
+
+
+@pytest.fixture(autouse=True)
+def without_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests by sudo."""
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.delenv("SUDO_GID", raising=False)
+
+
+@pytest.fixture
+def sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a command that a user called by sudo."""
+    monkeypatch.setenv("SUDO_UID", str(USER))
+    monkeypatch.setenv("SUDO_GID", str(USER))
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_has_the_mode_of_the_umask_and_no_draft_is_left(tmp_path: Path, umask: int) -> None:
+    """0644 less the umask: nothing that others may write."""
+    output.write(str(tmp_path / "f"), ["one\n", "zwei ü\n"])
+
+    assert "one\nzwei ü\n" == (tmp_path / "f").read_text("utf-8")
+    assert 0o644 & ~umask == mode(tmp_path / "f")
+    assert ["f"] == os.listdir(tmp_path)
+
+
+def test_a_file_that_was_private_stays_so(tmp_path: Path) -> None:
+    """It is another file that has its name now."""
+    (tmp_path / "f").touch(mode=0o600)
+    output.write(str(tmp_path / "f"), ["new"])
+
+    assert ("new", 0o600) == ((tmp_path / "f").read_text(), mode(tmp_path / "f"))
+
+
+@pytest.mark.parametrize("sticky", [False, True], ids=["in a directory", "in one like /tmp, by another user"])
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path, *, sticky: bool) -> None:
+    """What it leads to stays as it was; so with a link that leads nowhere."""
+    victim, place = tmp_path / "victim", tmp_path / "place"
+    victim.write_text("as it was")
+    place.mkdir()
+    (place / "f").symlink_to(victim)
+    (place / "g").symlink_to(tmp_path / "nowhere")
+    if sticky:
+        place.chmod(0o1777)
+        os.lchown(place / "f", OTHER, OTHER)
+    output.write(str(place / "f"), ["new"])
+    output.write(str(place / "g"), ["new"])
+
+    assert "as it was" == victim.read_text()
+    assert ("new", "new") == ((place / "f").read_text(), (place / "g").read_text())
+    assert ["place", "victim"] == sorted(os.listdir(tmp_path))
+    assert not (place / "f").is_symlink()
+
+
+def test_root_goes_through_no_link_of_another_user(tmp_path: Path) -> None:
+    """Before any work is done; through links of its own it does."""
+    (tmp_path / "real").mkdir()
+    for name, owner in (("own", 0), ("theirs", OTHER)):
+        (tmp_path / name).symlink_to(tmp_path / "real")
+        os.lchown(tmp_path / name, owner, owner)
+    output.write(str(tmp_path / "own/f"), ["x"])
+    message = f"theirs is a symbolic link of user {OTHER}, which root does not follow"
+
+    assert "x" == (tmp_path / "real/f").read_text()
+    for act in (output.check, lambda path: output.write(path, ["y"])):
+        with pytest.raises(UsageError, match=message):
+            act(str(tmp_path / "theirs/g"))
+        with pytest.raises(UsageError, match=message):
+            act(str(tmp_path / "own/../theirs/../theirs/g"))
+    assert ["f"] == os.listdir(tmp_path / "real")
+
+
+@pytest.mark.usefixtures("sudo")
+def test_under_sudo_the_links_of_the_user_are_followed(tmp_path: Path) -> None:
+    """They are the user's own way to say where."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "users").symlink_to("real")
+    os.lchown(tmp_path / "users", USER, USER)
+    output.write(str(tmp_path / "users/f"), ["x"])
+
+    assert "x" == (tmp_path / "real/f").read_text()
+
+
+def test_links_that_lead_round_are_no_place(tmp_path: Path) -> None:
+    """As for the kernel."""
+    (tmp_path / "round").symlink_to("round")
+
+    with pytest.raises(UsageError, match="no directory"):
+        output.check(str(tmp_path / "round/f"))
+
+
+@pytest.mark.usefixtures("sudo")
+@pytest.mark.parametrize(("owner", "expected"), [(USER, USER), (0, 0), (OTHER, 0)])
+def test_under_sudo_a_file_belongs_to_the_user_where_the_directory_does(
+    tmp_path: Path, owner: int, expected: int
+) -> None:
+    """Elsewhere it is root's, as for any program."""
+    place = tmp_path / "place"
+    place.mkdir()
+    os.chown(place, owner, owner)
+    output.write(str(place / "f"), ["x"])
+
+    assert (expected, expected) == ((place / "f").stat().st_uid, (place / "f").stat().st_gid)
+
+
+@pytest.mark.parametrize("uid", ["", "-1", "1e3", "0x10", "4294967295", "99999999999", "root", " 1 ", "\u0661"])
+def test_what_is_no_number_of_a_user_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: str
+) -> None:
+    """The file is root's."""
+    monkeypatch.setenv("SUDO_UID", uid)
+    monkeypatch.setenv("SUDO_GID", "1")
+    os.chown(tmp_path, 1, 1)
+    output.write(str(tmp_path / "f"), ["x"])
+
+    assert 0 == (tmp_path / "f").stat().st_uid
+
+
+def bound(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "directory": (Path.mkdir, "a directory"),
+    "FIFO": (os.mkfifo, "a FIFO"),
+    "device": (lambda path: os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 7)), "a device"),
+    "socket": (bound, "a socket"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
+    """Before any work is done, and it is there afterwards."""
+    make, what = NO_FILES[kind]
+    make(tmp_path / "f")
+    before = (tmp_path / "f").lstat()
+    for act in (output.check, lambda path: output.write(path, ["x"])):
+        with pytest.raises(UsageError, match=f"f is {what}; name a file"):
+            act(str(tmp_path / "f"))
+
+    assert os.path.samestat(before, (tmp_path / "f").lstat())
+    assert ["f"] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["", "f/", "f/.", "f/.."])
+def test_a_path_without_a_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """It names a directory."""
+    (tmp_path / "f").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError, match="is a directory"):
+        output.check(path)
+
+
+def test_what_is_open_already_is_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """/dev/stdout, /dev/stderr, a shell's >(command), and /dev/null, which stays what it is."""
+    read, write = os.pipe()
+    for path in ("/dev/stdout", "/dev/stderr", os.devnull, f"/dev/fd/{write}", f"/proc/self/fd/{write}"):
+        output.check(path)
+        output.write(path, ["x\n"])
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        assert "x\nx\n" == pipe.read()
+
+    assert ("x\n", "x\n") == capfd.readouterr()
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+def test_a_reader_that_went_away_is_not_a_full_disk() -> None:
+    """A broken pipe has an exit code of its own."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        with pytest.raises(BrokenPipeError):
+            output.write(f"/dev/fd/{write}", ["x"])
+    finally:
+        os.close(write)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_what_breaks_off_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+    """And no draft."""
+
+    def lines() -> Iterator[str]:
+        yield "new\n" * 100_000
+        raise error
+
+    (tmp_path / "f").write_text("old")
+    with pytest.raises(error):
+        output.write(str(tmp_path / "f"), lines())
+
+    assert "old" == (tmp_path / "f").read_text()
+    assert ["f"] == os.listdir(tmp_path)
+
+
+# A file system of 64 KB, which nothing else sees.
+FULL_DISK = """
+import os, sys
+from netlab.kernel import libc
+
+libc.unshare(libc.CLONE_NEWNS)
+libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
+libc.mount("none", "/mnt", "tmpfs", data="size=64k")
+open("/mnt/f", "w").write("old")
+from netlab.cli import cli
+try:
+    cli(sys.argv[1:])
+finally:
+    print(sorted(os.listdir("/mnt")), open("/mnt/f").read())
+"""
+
+
+def on_a_full_disk(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", FULL_DISK, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_full_disk_leaves_the_old_file() -> None:
+    """Exit code 3, one line, and no draft."""
+    done = on_a_full_disk("conformance", "upstream/*", "--export", "/mnt/f")
+
+    assert (3, "Error: cannot write /mnt/f: No space left on device\n") == (done.returncode, done.stderr)
+    assert "['f'] old\n" == done.stdout
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel said, in one line."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(HostError, match=r"cannot write .*/f: Permission denied"):
+        output.write(str(tmp_path / "f"), ["x"])
+
+    assert [] == os.listdir(tmp_path)

@@ -160,7 +160,7 @@ def test_up_repairs_what_somebody_broke_by_hand(lab: str, program: Program, dama
         ports = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
         port = next(line.split("@")[0] for line in ports.splitlines() if line.startswith("veth"))
         subprocess.run(DAMAGES[damage].format(port=port).split(), check=True)
-    drift = program("get", "labs", lab, "-o", "wide").stdout.splitlines()[1].split()[-1]
+    drift = program("get", "labs", lab, "-o", "wide").stdout.splitlines()[1].split()[4]
     repair = program("up", *SHOP, "--lab", lab)
     again = program("up", *SHOP, "--lab", lab)
     verify = program("verify", "--lab", lab)

@@ -1,4 +1,4 @@
-"""Which labels a selector hangs on that the input does not state: of namespaces that are not in the input, and those of controllers.
+"""Which labels a selector hangs on and the input does not state: of namespaces not in it, and those of controllers.
 
 netlab takes such a namespace to have no labels but its name, and gives what controllers set a value that nothing else
 has. Where another value would change what a selector means, that is told: as warnings, and by ``explain``.

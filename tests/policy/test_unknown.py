@@ -43,8 +43,8 @@ def test_labels_of_a_namespace_that_is_not_in_the_input() -> None:
 
     assert [
         "NetworkPolicy shop/web: spec.ingress[1].from[0].namespaceSelector: asks for the labels team, env of "
-        "namespaces data, shop, which are not in the input: whether they have them is not known, and verdicts are as if "
-        "not; add what this prints: kubectl get namespaces data shop -o yaml"
+        "namespaces data, shop, which are not in the input: whether they have them is not known, and verdicts are as "
+        "if not; add what this prints: kubectl get namespaces data shop -o yaml"
     ] == told(of)
 
 

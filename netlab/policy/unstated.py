@@ -75,34 +75,35 @@ def _keys(selector: LabelSelector) -> dict[str, None]:
 
 def of_namespaces(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn once of a policy that asks for labels of namespaces which are not in the input."""
-    names: dict[str, None] = {}
-    keys: dict[str, None] = {}
-    first = ""
-    for path, peer in _peers(policy):
-        found = _namespaces_asked(cluster, peer) if peer.namespace_selector is not None else {}
-        for name, asked in found.items():
-            first = first or f"{path}.namespaceSelector"
-            names[name] = None
-            keys |= dict.fromkeys(asked)
-    if not names:
+    if not cluster.undeclared:
         return
+    asking = [(path, one) for path, one in _peers(policy) if one.namespace_selector and _namespaces_asked(cluster, one)]
+    if asking:
+        # Policies repeat one another's peers, and each may mean all namespaces that there are.
+        known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.told", {})
+        peers = tuple(one for _, one in asking)
+        if peers not in known:
+            known[peers] = _told(cluster, peers)
+        yield _warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers])
+
+
+def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
+    found = [_namespaces_asked(cluster, peer) for peer in peers]
+    names = sorted({name for one in found for name in one})
+    keys = list(dict.fromkeys(key for one in found for asked in one.values() for key in asked))
     several = len(names) > 1
-    spaces = f"{_some(sorted(names))}, which {'are' if several else 'is'} not in the input"
-    which = f"label{'s' if len(keys) > 1 else ''} {', '.join(keys)} of namespace{'s' if several else ''} {spaces}"
-    command = f"kubectl get namespaces {' '.join(sorted(names)) if len(names) <= _FEW else ''}".rstrip()
-    yield _warning(
-        policy,
-        first,
-        f"asks for the {which}: whether {'they have' if several else 'it has'} "
-        f"{'them' if len(keys) > 1 else 'it'} is not known, and verdicts are as if not; "
-        f"add what this prints: {command} -o yaml",
+    labels = f"label{'s' if len(keys) > 1 else ''} {', '.join(keys)}"
+    spaces = f"namespace{'s' if several else ''} {_some(names)}, which {'are' if several else 'is'} not in the input"
+    has = f"{'they have' if several else 'it has'} {'them' if len(keys) > 1 else 'it'}"
+    command = f"kubectl get namespaces {' '.join(names) if len(names) <= _FEW else ''}".rstrip()
+    return (
+        f"asks for the {labels} of {spaces}: whether {has} is not known, and verdicts are as if not; "
+        f"add what this prints: {command} -o yaml"
     )
 
 
 def _namespaces_asked(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
     """Return the namespaces with pods that a peer may mean or not, each with the keys that it asks for in vain."""
-    if not cluster.undeclared:
-        return {}
     known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unstated", {})
     found = known.get(peer)
     if found is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from netlab.errors import Problem
-from netlab.objects import Document, Objects, apply, decode
+from netlab.objects import Document, Objects, apply, decode, load
 from netlab.objects.documents import parse
 from netlab.objects.generated import named
 
@@ -103,3 +104,17 @@ def test_applying_an_object_twice_makes_one() -> None:
 
     assert ["import-0"] == [d.data["metadata"]["name"] for d in twice]
     assert ["import-0"] == [w.meta.name for w in decode(twice)[0].workloads]
+
+
+def test_scenarios_name_what_their_files_and_steps_bring(tmp_path: Path) -> None:
+    """The objects of all files together, so that two files do not bring one object twice."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(JOB % "x")
+    (tmp_path / "s.yaml").write_text(
+        "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  resources: [a.yaml, b.yaml]\n"
+        "  steps:\n  - apply: [a.yaml]\n    delete: [{kind: Job, namespace: x, name: import-1}]\n"
+    )
+    (scenario,) = load([str(tmp_path / "s.yaml")])[0].scenarios
+
+    assert ["import-0", "import-1"] == [d.data["metadata"]["name"] for d in scenario.resources]
+    assert ["import-0"] == [d.data["metadata"]["name"] for d in scenario.steps[0].apply]

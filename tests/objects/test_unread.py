@@ -46,7 +46,7 @@ def read(kind: tuple[str, str], spec: str = "{}", *, namespace: str | None = "sh
 
 
 def told(policy: UnreadPolicy) -> list[str]:
-    """Return whom a policy could select and what it could do, a line for each."""
+    """Return what a policy could select and what it could do, a line for each."""
     return [_told(subject) for subject in policy.subjects]
 
 
@@ -277,7 +277,7 @@ def test_kinds_that_are_no_policies_are_skipped(kind: tuple[str, str]) -> None:
     ids=lambda kind: f"{kind[1]} of {kind[0]}",
 )
 def test_what_is_not_as_its_api_has_it_is_no_error(kind: tuple[str, str], spec: str) -> None:
-    """Whoever enforces the kind validates it."""
+    """Its own API validates it."""
     assert isinstance(read(kind, spec), UnreadPolicy)
 
 

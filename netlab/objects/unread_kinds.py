@@ -1,8 +1,8 @@
 """How far netlab reads the policy kinds of others: a table of kinds, and a reader for each shape of them.
 
-A reader says which pods a policy could select and what it could do. It never guesses towards less: it leaves out what it
-cannot read of a selector. A policy that it cannot read at all could select everything in its namespace (or the cluster)
-and do anything. Policies are not validated: their own API does that.
+A reader says which pods a policy could select and what it could do. It never guesses towards less: it leaves out what
+it cannot read of a selector. A policy that it cannot read at all could select everything in its namespace (or the
+cluster) and do anything. Policies are not validated: their own API does that.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ class _State:
 
 def _label(documents: Sequence[Document], turn: int) -> Sequence[Document]:
     app = "server" if turn % 2 else "client"
-    return relabel(documents, LabelChange("pod", "shop-0/server-0", {"app": app}))
+    pod = ("shop-0/server-0", "Deployment shop-0/server")
+    return relabel(documents, LabelChange("pod", "shop-0/server-0", {"app": app}), lambda _: pod)
 
 
 def _policy(documents: Sequence[Document], turn: int) -> Sequence[Document]:

@@ -27,14 +27,27 @@ __all__ = [
     "Problem",
     "UsageError",
     "in_order",
+    "printable",
 ]
+
+
+def printable(text: str) -> str:
+    """Return a text as one line of printable characters: all others are escaped, as Python escapes them.
+
+    Others are line breaks, control characters, the marks that turn the direction of text, invisible characters, and
+    the bytes of a file's name that are not UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong (or, as a warning, surely not meant) in what the user wrote.
 
-    Prints as ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left out.
+    Prints as one line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left
+    out. The fields are as they were written, the line is ``printable``.
     ``rule`` names the check where problems of one check are told together.
     """
 
@@ -48,7 +61,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (where, self.object, self.path, self.message) if part)
+        return printable(": ".join(part for part in (where, self.object, self.path, self.message) if part))
 
 
 def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Problem]:
@@ -75,9 +88,15 @@ class InputError(NetlabError):
 
 
 class UsageError(NetlabError):
-    """What the user asked for does not exist or does not fit what runs."""
+    """What the user asked for does not exist or does not fit what runs; each message is a line of its own."""
 
     exit_code = 2
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class HostError(NetlabError):

@@ -6,6 +6,9 @@
     [tool.pytest.ini_options]
     netlab_scenarios = ["scenarios/*.yaml"]
 
+A scenario may name files of its repository, or without one of its folder and below; ``--netlab-allow-outside`` and the
+ini option ``netlab_allow_outside`` let it name any.
+
 A scenario is a collector, each of its steps a test. The plugin is loaded in every run of pytest, so everything heavy
 is imported where it is used.
 """
@@ -33,6 +36,12 @@ _GLOBBED = pytest.StashKey[frozenset[Path]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("netlab")
     group.addoption("--netlab", action="store_true", help="collect netlab's Scenario files (*.yaml) as tests")
+    group.addoption(
+        "--netlab-allow-outside",
+        action="store_true",
+        help="let scenarios name files outside of their repository (or own folder)",
+    )
+    parser.addini("netlab_allow_outside", "as --netlab-allow-outside", type="bool", default=False)
     parser.addini("netlab_scenarios", "globs of Scenario files to collect as tests", type="args", default=[])
 
 
@@ -62,7 +71,8 @@ class ScenarioFile(pytest.File):
         from netlab.scenario.files import scenarios_of
         from netlab.scenario.rehearse import rehearse
 
-        scenarios, problems = scenarios_of([str(self.path)])
+        outside = self.config.getoption("--netlab-allow-outside") or self.config.getini("netlab_allow_outside")
+        scenarios, problems = scenarios_of([str(self.path)], allow_outside=bool(outside))
         errors = [problem for problem in problems if problem.severity == "error"]
         for scenario in scenarios:
             try:
@@ -86,9 +96,12 @@ class ScenarioCollector(pytest.Collector):
         self._done = 0
 
     def collect(self) -> Iterator[StepItem]:
+        from netlab.errors import printable
+
         names: set[str] = set()
         for number, step in enumerate(self.scenario.steps):
-            name = step.name if step.name not in names else f"{step.name} [{number + 1}]"
+            name = printable(step.name)
+            name = name if name not in names else f"{name} [{number + 1}]"
             names.add(name)
             yield StepItem.from_parent(self, name=name, number=number)
 
@@ -146,12 +159,12 @@ class StepItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show wrong verdicts line by line, and what netlab refused without a traceback."""
-        from netlab.errors import NetlabError
+        from netlab.errors import NetlabError, printable
 
         if isinstance(excinfo.value, WrongVerdictError):
             return "\n".join(map(_told, excinfo.value.failures))
         if isinstance(excinfo.value, NetlabError):
-            return str(excinfo.value)
+            return "\n".join(map(printable, str(excinfo.value).split("\n")))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -160,10 +173,11 @@ class StepItem(pytest.Item):
 
 
 def _told(failure: Failure) -> str:
+    from netlab.errors import printable
     from netlab.report.scenarios import row
 
     of = row(failure)
-    return (
+    return printable(
         f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.service} IPv{of.family}:"
         f" expected {of.expected}, measured {of.measured}: {of.reason}"
     )

@@ -101,13 +101,15 @@ def pod(
     network: str = "",
     phase: str = "",
     addresses: Sequence[str] = (),
+    host_addresses: Sequence[str] = (),
     source: Source | None = None,
     **of_spec: Any,
 ) -> Pod:
     """Return a Pod: ``pod("shop/web", "app=web", ports=["80"], node="node-1")``."""
     annotations = {"netlab/network": network} if network else {}
     stated = tuple(map(ip_address, addresses))
-    return Pod(meta(ref, text, annotations), spec(**of_spec), phase, stated, source or Source())
+    hosts = tuple(map(ip_address, host_addresses))
+    return Pod(meta(ref, text, annotations), spec(**of_spec), phase, stated, source or Source(), hosts)
 
 
 def workload(
@@ -167,6 +169,7 @@ def topology(
         ),
         underlay_cidrs=tuple(map(ip_network, underlay)),
         source=source or Source(),
+        unwritten=frozenset(),
     )
 
 

@@ -123,6 +123,18 @@ def test_a_scenario_that_cannot_work_out_is_an_error_of_collection(run: Pytest, 
     assert any("lesson.yaml:15: Scenario lesson: spec.steps[1].expect[0]: no pod or workload 'x/c'" in x for x in lines)
 
 
+@pytest.mark.parametrize("allowed", ["--netlab-allow-outside", "netlab_allow_outside = true", ""])
+def test_a_scenario_names_files_outside_only_where_that_is_allowed(run: Pytest, tmp_path: Path, allowed: str) -> None:
+    """By the option or the ini file."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "lesson.yaml").write_text(SCENARIO.replace("[pods.yaml]", "[../pods.yaml]"))
+    if "=" in allowed:
+        (tmp_path / "pytest.ini").write_text(f"[pytest]\n{allowed}\n")
+    told = run("--netlab", "--collect-only", "deep/lesson.yaml", *([allowed] if allowed.startswith("-") else []))
+
+    assert (not allowed) == any("is outside of" in line for line in told)
+
+
 def test_the_lab_fixture_builds_labs_from_files_beside_the_test(run: Pytest, tmp_path: Path) -> None:
     """A lab for the time of the test."""
     (tmp_path / "test_it.py").write_text(TEST)

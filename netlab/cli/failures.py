@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import click
 
+from netlab.cli import terminal
 from netlab.errors import InputError, NetlabError, UsageError
 
 INTERNAL = 70
@@ -64,32 +65,46 @@ def failure_code(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        click.echo("interrupted", err=True)
+        terminal.say("interrupted")
         return INTERRUPTED
     if isinstance(error, click.ClickException):
-        error.show()
+        _tell_usage(error)
         return 2
     if isinstance(error, BrokenPipeError):
         # Python flushes standard output once more when it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     if detailed:
-        traceback.print_exception(error)
+        # Indented, as a message may have lines that look like another's.
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            terminal.say(f"  {line}")
     if isinstance(error, InputError):
-        for problem in error.problems:
-            click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
+        from netlab.cli.inputs import tell
+
+        tell(error.problems)
         return error.exit_code
     if isinstance(error, NetlabError):
-        for line in str(error).splitlines() if isinstance(error, UsageError) else [error]:
-            click.echo(f"Error: {line}", err=True)
+        for message in error.args if isinstance(error, UsageError) else [error]:
+            terminal.say(f"Error: {message}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        click.echo(f"Error: {error.strerror}{where}", err=True)
+        terminal.say(f"Error: {error.strerror}{where}")
         return 3
     hint = "" if detailed else "; run again with -v for details"
-    click.echo(f"internal error: {type(error).__name__}: {_first_line(error)}{hint}", err=True)
+    terminal.say(f"internal error: {type(error).__name__}: {_first_line(error)}{hint}")
     return INTERNAL
+
+
+def _tell_usage(error: click.ClickException) -> None:
+    """Say what click's own ``show`` says: its message may hold whatever was typed."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        for line in context.get_usage().splitlines():
+            terminal.say(line)
+        terminal.say(f"Try '{context.command_path} {context.help_option_names[0]}' for help.")
+        terminal.say("")
+    terminal.say(f"Error: {error.format_message()}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from netlab.cli import terminal
 from netlab.cli.failures import failure_code
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -75,6 +76,7 @@ class Commands(click.Group):
         """Run a command and exit with its code; no traceback reaches a user."""
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
+        terminal.prepare()
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()
@@ -88,9 +90,9 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            click.echo(f"netlab {version('netlab')}")
+            terminal.emit([f"netlab {version('netlab')}"])
         except PackageNotFoundError:
-            click.echo("netlab (not installed)")
+            terminal.emit(["netlab (not installed)"])
         ctx.exit()
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
-
+from netlab.cli import terminal
 from netlab.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.objects import Input, Objects
+
+# Kinds that a line names.
+_KINDS = 50
 
 
 def warn(problems: Iterable[Problem]) -> None:
@@ -20,20 +23,36 @@ def warn(problems: Iterable[Problem]) -> None:
     from netlab.objects.unread import RULE, summaries
 
     found = list(problems)
-    for problem in found:
-        if problem.rule != RULE:
-            click.echo(f"Warning: {problem}", err=True)
+    tell(problem for problem in found if problem.rule != RULE)
     for line in summaries(problem for problem in found if problem.rule == RULE):
-        click.echo(f"Warning: {line}", err=True)
+        terminal.say(f"Warning: {line}")
+
+
+def tell(problems: Iterable[Problem]) -> None:
+    """Print problems on standard error, of errors and of warnings as many as may be read; the others are counted."""
+    from netlab.objects.bounds import MOST_PRINTED
+
+    told: Counter[str] = Counter()
+    for problem in problems:
+        told[problem.severity] += 1
+        if told[problem.severity] <= MOST_PRINTED:
+            terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
+    for severity, number in told.items():
+        if number > MOST_PRINTED:
+            terminal.say(f"and {number - MOST_PRINTED} more {severity}s")
 
 
 def tell_skipped(skipped: Mapping[str, int]) -> None:
     """Say in one line which kinds netlab did not read."""
     if skipped:
-        kinds = ", ".join(f"{count} {kind or '(no kind)'}" for kind, count in sorted(skipped.items()))
+        from netlab.objects.fields import cut
+
+        kinds = ", ".join(f"{count} {cut(kind) or '(no kind)'}" for kind, count in sorted(skipped.items())[:_KINDS])
+        if len(skipped) > _KINDS:
+            kinds += f" and {len(skipped) - _KINDS} more kinds"
         number = sum(skipped.values())
         what = "object" if number == 1 else "objects"
-        click.echo(f"skipped {number} {what} that netlab does not read: {kinds}", err=True)
+        terminal.say(f"skipped {number} {what} that netlab does not read: {kinds}")
 
 
 def tell_unread(cluster: Cluster) -> None:
@@ -48,7 +67,15 @@ def tell_unenforced(cluster: Cluster) -> None:
     """Say of every network that goes past its nodes that no policy is enforced there."""
     for network in cluster.networks:
         if network.mode == "macvlan":
-            click.echo(f"network {network.name}: macvlan: policy is not enforced", err=True)
+            terminal.say(f"network {network.name}: macvlan: policy is not enforced")
+
+
+def confirm(pods: int, yes: bool) -> None:
+    """Raise UsageError where a lab of so many pods was not asked for by ``--yes``."""
+    from netlab.objects.bounds import MANY_PODS
+
+    if pods > MANY_PODS and not yes:
+        raise UsageError(f"this builds {pods:,} pods; say --yes to build more than {MANY_PODS:,}")
 
 
 def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -75,17 +102,17 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
       InputError: with every problem of the files, and UsageError where there are none.
     """
     from netlab.cluster import settle
-    from netlab.cluster.placement import idle
-    from netlab.policy import warnings
+    from netlab.policy import misplaced, warnings
 
     found = examined(files, strict, ignore)
-    objects, cluster = found.objects, settle(found)
+    objects = found.objects
+    cluster, made = settle(found)
     warn(found.problems)
     tell_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
-        click.echo(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}", err=True)
-    warn([*idle(cluster, objects.workloads), *warnings(cluster)])
+        terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
+    warn([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)])
     return objects, cluster
 
 

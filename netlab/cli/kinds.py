@@ -11,6 +11,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "Pod": ("pods", "pod", "po"),
     "Deployment": ("deployments", "deployment", "deploy"),
     "ReplicaSet": ("replicasets", "replicaset", "rs"),
+    "ReplicationController": ("replicationcontrollers", "replicationcontroller", "rc"),
     "StatefulSet": ("statefulsets", "statefulset", "sts"),
     "DaemonSet": ("daemonsets", "daemonset", "ds"),
     "Job": ("jobs", "job"),

@@ -42,6 +42,13 @@ class Listing:
     first: Mapping[str, str] = field(default_factory=dict)
 
 
+def ranges(cluster: Cluster) -> dict[str, Any]:
+    """Return a lab's networks and underlay as a Topology states them, those that netlab chose too."""
+    networks = [{"name": n.name, "mode": n.mode, "podCIDRs": [*map(str, n.pod_cidrs)]} for n in cluster.networks]
+    underlay = [str(cidr) for cidr in cluster.underlay_cidrs if cidr.version in cluster.families]
+    return {"networks": networks, "underlayCIDRs": underlay}
+
+
 def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
     """List nodes with their addresses and podCIDRs."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import click
-
 from netlab.cli import terminal
 from netlab.report.rows import Asked, Row, Tally
 
@@ -13,7 +11,8 @@ from netlab.report.rows import Asked, Row, Tally
 def show(lab: str, rows: Iterable[Row], asked: Asked, output: str) -> Tally:
     """Print rows and their summary on standard output; return the counts."""
     tally = Tally(asked)
-    terminal.emit(_lines(lab, rows, tally, output))
+    show_lines = terminal.data if output in ("json", "yaml") else terminal.emit
+    show_lines(_lines(lab, rows, tally, output))
     return tally
 
 
@@ -42,9 +41,9 @@ def exit_as(tally: Tally, output: str) -> None:
     """
     if tally.asked == "verify" and tally["unknown"]:
         pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"
-        click.echo(f"{pairs} not compared: policies that netlab does not read could decide", err=True)
+        terminal.say(f"{pairs} not compared: policies that netlab does not read could decide")
     if tally.as_expected:
         return
     if output in ("json", "yaml"):
-        click.echo(str(tally), err=True)
+        terminal.say(str(tally))
     raise SystemExit(1)

@@ -20,6 +20,7 @@ files = click.option(
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
 strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read, not skip them.")
+yes = click.option("--yes", is_flag=True, help="Build a lab of more than 5,000 pods.")
 ignore = click.option(
     "--ignore",
     "ignore",
@@ -27,9 +28,28 @@ ignore = click.option(
     metavar="KIND[.GROUP]",
     help="Policies of this kind, which netlab does not read, do not count; repeatable.",
 )
-lab = click.option(
-    "--lab", "lab", metavar="NAME", envvar="NETLAB_LAB", default="", help="The running lab; by default the only one."
-)
+
+
+def lab_name(text: str) -> str:
+    """Return the name of a lab, of every option and argument that takes one; raises UsageError for what is none."""
+    from netlab.objects.names import LabName
+
+    return LabName(text)
+
+
+def or_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """Return "" for a lab that was not named: an empty name that was given is no lab's name."""
+    return value or ""
+
+
+def lab_option(help_text: str) -> Callable[[_F], _F]:
+    """Return ``--lab``, with its help."""
+    return click.option(
+        *("--lab", "lab"), metavar="NAME", envvar="NETLAB_LAB", type=lab_name, callback=or_empty, help=help_text
+    )
+
+
+lab = lab_option("The running lab; by default the only one.")
 namespace = click.option(
     "-n",
     "--namespace",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from netlab.errors import UsageError
@@ -57,7 +56,7 @@ def parse_target(text: str) -> Target:
     name, slash, protocol = text.rpartition("/")
     if slash and protocol == "ICMP" and ":" not in name.removeprefix("node:").removeprefix("host:"):
         return Target(name, ("ICMP", None))
-    if _is_address(text):
+    if _address_of(text) is not None:
         return Target(text)
     if with_port := _WITH_PORT.fullmatch(text):
         if text.startswith(("node:", "host:")) and with_port["name"] in ("node", "host"):
@@ -66,12 +65,10 @@ def parse_target(text: str) -> Target:
     return Target(text)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _address_of(text: str) -> Address | None:
+    from netlab.objects.addresses import plain_address
+
+    return plain_address(text)
 
 
 def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
@@ -131,10 +128,6 @@ def one_pair(
         raise UsageError(f"{target!r} is an IPv{asked.version} address, but --family is {family}: leave it out")
     families = families_of(cluster, family)
     return list(_flows(from_end, to_end, asked, services, families))
-
-
-def _address_of(name: str) -> Address | None:
-    return ip_address(name) if _is_address(name) else None
 
 
 def _flows(

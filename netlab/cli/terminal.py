@@ -1,15 +1,23 @@
-"""What depends on the terminal: its width, colour and progress. Nothing of it where output goes elsewhere."""
+"""All that commands print goes through here: what is text is escaped, once; colour and progress on a terminal only.
+
+``emit`` prints text on standard output and ``say`` on standard error, a line each: no name or file of a stranger moves
+the cursor, turns the direction of text or begins a line of its own. ``data`` prints formats that do their own escaping.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 import click
+
+from netlab.errors import printable
 
 # Where there is no terminal to ask, tables fit this; COLUMNS overrides it.
 _WIDTH = 120
@@ -35,13 +43,57 @@ def paint(text: str, mark: str) -> str:
     return click.style(text, fg=_COLOURS[mark], bold=True if mark == "!" else None)
 
 
+# The control sequences that ``paint`` writes.
+_SEQUENCES = tuple(
+    dict.fromkeys(
+        part
+        for mark, colour in _COLOURS.items()
+        for part in click.style("|", fg=colour, bold=True if mark == "!" else None).split("|")
+    )
+)
+_SEQUENCE = re.compile(f"({'|'.join(map(re.escape, _SEQUENCES))})")
+
+
+def prepare() -> None:
+    """Let no character be an error that the encoding of standard output or standard error does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(OSError, ValueError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def _escaped(line: str) -> str:
+    """Return a line as it may be printed; colours are netlab's own where there are any."""
+    if line.isprintable():
+        return line
+    if not coloured():
+        return printable(line)
+    bare = line
+    for sequence in _SEQUENCES:
+        bare = bare.replace(sequence, "")
+    if bare.isprintable():
+        return line
+    return "".join(part if part in _SEQUENCES else printable(part) for part in _SEQUENCE.split(line))
+
+
 def emit(lines: Iterable[str]) -> None:
-    """Print data on standard output, line by line as it comes."""
+    """Print lines of text on standard output as they come."""
+    data(map(_escaped, lines))
+
+
+def data(lines: Iterable[str]) -> None:
+    """Print lines of a format that does its own escaping (JSON, YAML, an nft file) on standard output as they come."""
     write = sys.stdout.write
     for line in lines:
         _progress.clear()
         write(f"{line}\n")
     sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """Print a line of text on standard error."""
+    _progress.clear()
+    click.echo(printable(line), err=True)
 
 
 Progress = Callable[[int, int], None]
@@ -58,7 +110,7 @@ class _Line:
         now = time.monotonic()
         if now - self._last >= _REFRESH:
             self._shown, self._last = True, now
-            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.write(f"\r\x1b[K{printable(text)}")
             sys.stderr.flush()
 
     def clear(self) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import click
-
 from netlab.cli import terminal
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ def tell(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None
     told = list(objects)
     terminal.emit(f"{name} {verb}" for name, verb in told)
     if not changes and all(verb == "unchanged" for _, verb in told):
-        click.echo(f"lab {lab}: unchanged", err=True)
+        terminal.say(f"lab {lab}: unchanged")
         return
     parts = [
         _count(len(changes.steps), "change") + " to the network" if changes.steps else "",
@@ -26,7 +24,7 @@ def tell(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None
         _count(changes.elements, "ruleset element") + " changed" if changes.elements else "",
     ]
     what = ", ".join(part for part in parts if part) or "nothing to change in the kernel"
-    click.echo(f"lab {lab}: {what}; in force after {_seconds(changes.seconds)}", err=True)
+    terminal.say(f"lab {lab}: {what}; in force after {_seconds(changes.seconds)}")
 
 
 def _count(number: int, one: str) -> str:

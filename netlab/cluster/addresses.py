@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
+from netlab.cluster.ranges import ANYWHERE
+from netlab.cluster.shares import Fixed, reserved, shares, within
 from netlab.cluster.types import Placement
 from netlab.errors import Problem
 from netlab.objects.types import Address, Prefix, Topology, TopologyNetwork
 
-SHARE = {4: 24, 6: 64}
-"""The prefix length that a node takes of a podCIDR where it fits, by IP family (the contract, section 1)."""
+Prefixes = Mapping[str, Mapping[str, tuple[Prefix, ...]]]
+"""The prefixes of every node by network name, for each node's name."""
 
 
 def node_prefixes(
-    topology: Topology, nodes: Sequence[NodeDraft]
+    topology: Topology, nodes: Sequence[NodeDraft], pods: Mapping[str, Fixed], machines: Collection[Address] = ()
 ) -> tuple[dict[str, dict[str, tuple[Prefix, ...]]], list[Problem]]:
     """Return the prefixes of every node by network name, for each node's name.
 
-    In bridge mode that is the whole podCIDR. Elsewhere a Node object's podCIDRs come first, and the other nodes take
-    equal shares of what is left, in node order: a /24 (IPv6: /64), or the largest that fits.
+    In bridge mode that is the whole podCIDR, elsewhere a share. No share holds an address that exported ``pods`` of
+    another node state, as far as there are enough shares, or one that a machine has.
     """
     problems = _bad_overrides(topology, nodes)
     prefixes: dict[str, dict[str, tuple[Prefix, ...]]] = {node.name: {} for node in nodes}
+    own = dict.fromkeys(machines, "")
     for network in topology.networks:
+        stated = {**pods.get(network.name, {}), **own}
         for cidr in network.pod_cidrs:
-            shares = {n.name: cidr for n in nodes} if network.mode == "bridge" else _shares(cidr, nodes)
-            if shares is None:
+            if network.mode == "bridge":
+                given: dict[str, Prefix] | None = {n.name: cidr for n in nodes}
+            else:
+                around = stated if network.mode in ANYWHERE else own
+                given = shares(cidr, nodes, around) or shares(cidr, nodes, own)
+            if given is None:
                 message = f"{cidr} is too small for {len(nodes)} nodes"
                 problems.append(topology_problem(topology, f"{network.path}.podCIDRs", message))
                 continue
-            for name, share in shares.items():
+            for name, share in given.items():
                 prefixes[name][network.name] = (*prefixes[name].get(network.name, ()), share)
     return prefixes, problems
 
 
 def _bad_overrides(topology: Topology, nodes: Sequence[NodeDraft]) -> list[Problem]:
-    """Return the podCIDRs of Node objects that no network holds or that overlap; bridge networks ignore them."""
+    """Return the podCIDRs of Node objects that no network holds or that overlap; bridge networks ignore them.
+
+    A range that nobody wrote is where the pods are, whatever podCIDRs the nodes have.
+    """
     if all(network.mode == "bridge" for network in topology.networks):
         return []
+    follows = any("podCIDRs" in network.unwritten for network in topology.networks)
     held = [cidr for network in topology.networks for cidr in network.pod_cidrs]
     problems: list[Problem] = []
     before: list[tuple[str, Prefix]] = []
     for node in nodes:
         for i, cidr in enumerate(node.pod_cidrs):
             path = f"spec.podCIDRs[{i}]"
-            if not any(_within(cidr, network) for network in held):
+            if not follows and not any(within(cidr, network) for network in held):
                 problems.append(node.problem(path, f"{cidr} is in no podCIDR of the lab: {_listed(held)}"))
             problems += [
                 node.problem(path, f"{cidr} overlaps {other} of node {name}")
@@ -58,129 +70,143 @@ def _bad_overrides(topology: Topology, nodes: Sequence[NodeDraft]) -> list[Probl
     return problems
 
 
-def _shares(cidr: Prefix, nodes: Sequence[NodeDraft]) -> dict[str, Prefix] | None:
-    """Return every node's part of a podCIDR, None when there are more nodes than parts."""
-    stated = {n.name: own for n in nodes for own in n.pod_cidrs if _within(own, cidr)}
-    rest = [n.name for n in nodes if n.name not in stated]
-    for length in range(max(SHARE[cidr.version], cidr.prefixlen), cidr.max_prefixlen + 1):
-        shares = list(islice(_free(cidr, length, list(stated.values())), len(rest)))
-        if len(shares) == len(rest):
-            given = stated | dict(zip(rest, shares, strict=True))
-            return {n.name: given[n.name] for n in nodes}
-    return None
-
-
-def _free(cidr: Prefix, length: int, used: Sequence[Prefix]) -> Iterator[Prefix]:
-    """Yield the parts of a prefix that have a length and overlap none of the used prefixes, in order."""
-    size = 1 << (cidr.max_prefixlen - length)
-    at = int(cidr.network_address)
-    while at <= int(cidr.broadcast_address):
-        part = type(cidr)((at, length))
-        hit = next((u for u in used if u.overlaps(part)), None)
-        if hit is None:
-            yield part
-        # A used prefix may hold 2**64 parts: step over it at once.
-        at = max(at + size, int(hit.broadcast_address) + 1 if hit else 0)
-
-
 def pod_addresses(
     topology: Topology,
     pods: Sequence[tuple[PodDraft, TopologyNetwork]],
     nodes: Mapping[str, str],
-    prefixes: Mapping[str, Mapping[str, tuple[Prefix, ...]]],
+    prefixes: Prefixes,
     keep: Mapping[str, Placement],
+    machines: Collection[Address] = (),
     others: Mapping[tuple[str, int], Collection[int]] | None = None,
 ) -> tuple[dict[str, tuple[Address, ...]], list[Problem]]:
     """Return every pod's addresses, one per IP family of its network; ``nodes`` has each pod's node.
 
-    Addresses that an exported pod states come first, then those that ``keep`` has, then the lowest free one. A
-    bridge network's nodes share one prefix, and so one pool: an address of a network names one pod. ``others`` has, by
+    Addresses that an exported pod states come first, then those that ``keep`` has, then the lowest free one of its
+    node's prefix. An address of a network names one pod, and none is one of the ``machines``'. ``others`` has, by
     network and IP family, the addresses that pods have besides, as numbers.
     """
     found: dict[str, dict[int, Address]] = {pod.ref: {} for pod, _ in pods}
-    pools: dict[tuple[str, Prefix], _Pool] = {}
     problems: list[Problem] = []
-
-    def pools_of(pod: PodDraft, network: TopologyNetwork) -> list[_Pool]:
-        parts = prefixes[nodes[pod.ref]].get(network.name, ())
-        for part in parts:
-            if (network.name, part) not in pools:
-                pools[network.name, part] = _Pool(network, part, (others or {}).get((network.name, part.version), ()))
-        return [pools[network.name, part] for part in parts]
+    held = {n.name: _Held(n, prefixes, machines, others or {}) for n in {id(n): n for _, n in pods}.values()}
 
     for pod, network in pods:
-        for pool in pools_of(pod, network):
-            address = pool.first_held(pod.addresses)
-            if address is None:
+        of = held[network.name]
+        for address in pod.addresses:
+            if address.version in found[pod.ref] or not of.may_have(nodes[pod.ref], address):
                 continue
-            if address in pool.taken:
-                path = "status.podIPs"
-                problems.append(pod.problem(path, f"{address} is also that of pod {pool.taken[address]}"))
+            owner = of.owners.get(address)
+            if owner is not None:
+                problems.append(pod.problem("status.podIPs", f"{address} is also that of pod {owner}"))
             else:
-                found[pod.ref][pool.family] = pool.take(address, pod.ref)
+                found[pod.ref][address.version] = of.take(address, pod.ref)
 
     for pod, network in pods:
         before = keep.get(pod.ref)
         if before is None or before.node != nodes[pod.ref]:
             continue
-        for pool in pools_of(pod, network):
-            address = pool.first_held(before.addresses)
-            if pool.family not in found[pod.ref] and address is not None and address not in pool.taken:
-                found[pod.ref][pool.family] = pool.take(address, pod.ref)
+        of = held[network.name]
+        for address in before.addresses:
+            if address.version not in found[pod.ref] and of.may_have(before.node, address) and not of.taken(address):
+                found[pod.ref][address.version] = of.take(address, pod.ref)
 
     for pod, network in pods:
-        for pool in pools_of(pod, network):
+        for pool in held[network.name].pools(nodes[pod.ref]):
             if pool.family in found[pod.ref]:
+                pool.served += 1
                 continue
-            drawn = pool.draw(pod.ref)
+            drawn = pool.draw()
             if drawn is not None:
-                found[pod.ref][pool.family] = drawn
+                found[pod.ref][pool.family] = held[network.name].take(drawn, pod.ref)
 
-    for pool in pools.values():
-        if pool.unserved:
-            message = f"{pool.prefix} has no address left for {pool.unserved} of {len(pool.taken) + pool.unserved} pods"
-            problems.append(topology_problem(topology, f"{pool.network.path}.podCIDRs", message))
+    for of in held.values():
+        for pool in of.drawn_from():
+            if pool.unserved:
+                message = f"{pool.prefix} has no address left for {pool.unserved} of {pool.served + pool.unserved} pods"
+                problems.append(topology_problem(topology, f"{of.network.path}.podCIDRs", message))
     return {ref: tuple(a for _, a in sorted(of.items())) for ref, of in found.items()}, problems
+
+
+class _Held:
+    """The addresses of one network: which a pod of a node may have, and which are taken."""
+
+    def __init__(
+        self,
+        network: TopologyNetwork,
+        prefixes: Prefixes,
+        machines: Collection[Address],
+        others: Mapping[tuple[str, int], Collection[int]],
+    ) -> None:
+        self.network = network
+        self.owners: dict[Address, str] = {}
+        self._prefixes = prefixes
+        self._machines = frozenset(machines)
+        # Numbers, as the hash of an address costs ten times theirs.
+        self._numbers = {family: {*others.get((network.name, family), ())} for family in (4, 6)}
+        self._pools: dict[Prefix, _Pool] = {}
+        parts = {part for of in prefixes.values() for part in of.get(network.name, ())}
+        self._parts = {f: sorted((int(p.network_address), p) for p in parts if p.version == f) for f in (4, 6)}
+
+    def may_have(self, node: str, address: Address) -> bool:
+        """Say whether a pod of a node may have an address, taken or not.
+
+        On a link that pods share it is any but the edges of the podCIDR. Where routes lead to them it is of the node's
+        prefix, or of no node's.
+        """
+        cidr = next((c for c in self.network.pod_cidrs if address.version == c.version and address in c), None)
+        if cidr is None or address in self._machines:
+            return False
+        own = next((p for p in self._prefixes[node].get(self.network.name, ()) if p.version == cidr.version), None)
+        if own is None or self.network.mode not in ANYWHERE:
+            return own is not None and int(address) not in reserved(cidr)
+        if address in own:
+            return int(address) not in reserved(own)
+        parts = self._parts[cidr.version]
+        index = bisect_right(parts, int(address), key=lambda part: part[0]) - 1
+        return not (index >= 0 and address in parts[index][1])
+
+    def pools(self, node: str) -> list[_Pool]:
+        """Return what a node's pods take new addresses from, one for each IP family."""
+        parts = self._prefixes[node].get(self.network.name, ())
+        for part in parts:
+            if part not in self._pools:
+                self._pools[part] = _Pool(part, self._numbers[part.version])
+        return [self._pools[part] for part in parts]
+
+    def drawn_from(self) -> Iterable[_Pool]:
+        return self._pools.values()
+
+    def taken(self, address: Address) -> bool:
+        return int(address) in self._numbers[address.version]
+
+    def take(self, address: Address, owner: str) -> Address:
+        self.owners[address] = owner
+        self._numbers[address.version].add(int(address))
+        return address
 
 
 class _Pool:
     """The addresses of one prefix, less its first (the network), second (the gateway) and last (the broadcast)."""
 
-    def __init__(self, network: TopologyNetwork, prefix: Prefix, others: Collection[int]) -> None:
-        self.network = network
+    def __init__(self, prefix: Prefix, taken: Collection[int]) -> None:
         self.prefix = prefix
         self.family = prefix.version
-        self.taken: dict[Address, str] = {}
+        self.served = 0
         self.unserved = 0
-        self._first = int(prefix.network_address) + 2
         self._last = int(prefix.broadcast_address) - 1
-        self._next = self._first
-        # Numbers, as the hash of an address costs ten times theirs.
-        self._numbers = set(others)
+        self._next = int(prefix.network_address) + 2
+        self._taken = taken
 
-    def first_held(self, addresses: Iterable[Address]) -> Address | None:
-        """Return the first of the addresses that a pod may have from here, taken or not."""
-        return next((a for a in addresses if a.version == self.family and self._first <= int(a) <= self._last), None)
-
-    def take(self, address: Address, owner: str) -> Address:
-        self.taken[address] = owner
-        self._numbers.add(int(address))
-        return address
-
-    def draw(self, owner: str) -> Address | None:
-        """Take the lowest free address; count the pod as unserved when there is none."""
+    def draw(self) -> Address | None:
+        """Return the lowest free address; count the pod as unserved when there is none."""
         kind = type(self.prefix.network_address)
         while self._next <= self._last:
             number = self._next
             self._next += 1
-            if number not in self._numbers:
-                return self.take(kind(number), owner)
+            if number not in self._taken:
+                self.served += 1
+                return kind(number)
         self.unserved += 1
         return None
-
-
-def _within(inner: Prefix, outer: Prefix) -> bool:
-    return inner.version == outer.version and inner.prefixlen >= outer.prefixlen and inner.network_address in outer
 
 
 def _listed(cidrs: Iterable[Prefix]) -> str:

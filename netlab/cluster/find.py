@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from ipaddress import ip_address
+from bisect import bisect_left
 
 from netlab.cluster.nobody import no_machines, own_gateway
 from netlab.cluster.types import Cluster, Endpoint
 from netlab.errors import UsageError
+from netlab.objects.addresses import plain_address
 from netlab.objects.types import Address
 
 
@@ -25,6 +26,15 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     if found is None:
         raise UsageError(_missing(cluster, full))
     return found
+
+
+def pod_of(cluster: Cluster, ref: str) -> tuple[str, str] | None:
+    """Return the pod that ``NAMESPACE/NAME`` means, by its reference, and its workload; None where there is none."""
+    # Pods are sorted: to look one up costs less than an index of all.
+    at = bisect_left(cluster.pods, tuple(ref.split("/")), key=lambda pod: (pod.namespace, pod.name))
+    exact = cluster.pods[at] if at < len(cluster.pods) and cluster.pods[at].ref == ref else None
+    found = exact or cluster.by_workload.get(ref)
+    return (found.ref, found.workload) if found is not None else None
 
 
 def find_destination(
@@ -48,11 +58,7 @@ def find_destination(
 
 def literal(text: str) -> Address | None:
     """Return the IP address that a text is, in brackets or not, None where it is none."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    try:
-        return ip_address(bare)
-    except ValueError:
-        return None
+    return plain_address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
 
 
 def _missing(cluster: Cluster, ref: str) -> str:

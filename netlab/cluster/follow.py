@@ -10,11 +10,12 @@ from operator import attrgetter, is_
 from typing import TypeVar
 
 from netlab.cluster.addresses import pod_addresses
-from netlab.cluster.nodes import NodeDraft, node_drafts
+from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces
+from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces, undeclared
 from netlab.cluster.types import Cluster, Placement, Pod
+from netlab.objects.controllers import own_labels, shared_labels
 from netlab.objects.types import Objects, Topology
 
 _T = TypeVar("_T")
@@ -25,7 +26,8 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
     """Return what ``resolve`` makes of ``new`` when the pods of ``cluster`` stay where they are.
 
     ``cluster`` is what was made of ``old``. None means that only ``resolve`` can say: when nodes or networks change,
-    when pods publish ports, state addresses or are owned by others, and when anything is wrong.
+    when pods that come or go publish ports, state addresses, name nodes that nothing states or are owned by others,
+    when workloads share a name, and when anything is wrong.
     """
     if old.topology != new.topology or old.nodes != new.nodes:
         return None
@@ -48,6 +50,7 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
         cluster,
         pods=relabelled,
         namespaces=cluster.namespaces if all(same) else namespaces(new),
+        undeclared=cluster.undeclared if all(same) else undeclared(new),
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
         unread=new.unread,
@@ -58,11 +61,12 @@ def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> C
     """Take the pods of what went out of the cluster, and put those of what came in; what changed did both."""
     if _owned(gone) or _owned(come) or ((gone.workloads or come.workloads) and _owned(new)):
         return None
-    topology = new.topology or Topology()
-    nodes = node_drafts(topology, new.nodes)
+    if cluster.renamed or _share_a_name(come, new) or _shapes(gone, new) or _shapes(come, new):
+        return None
+    topology, nodes = _as_made(cluster, new)
     out, over, _ = pod_drafts(gone, nodes)
     drafts, finished, problems = pod_drafts(come, nodes)
-    if problems or any(draft.addresses or _publishes(draft) for draft in drafts):
+    if problems or any(draft.publishes or draft.renamed for draft in (*out, *drafts)):
         return None
     pods = list(cluster.pods)
     before: dict[str, Pod] = {}
@@ -104,10 +108,11 @@ def _settle(
         for family in cluster.families
     }
     prefixes = {node.name: node.pod_cidrs for node in cluster.nodes}
-    pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, taken)
+    underlay = {node.name: node.addresses for node in cluster.nodes}
+    machines = [address for of in underlay.values() for address in of]
+    pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, machines, taken)
     if unserved:
         return None
-    underlay = {node.name: node.addresses for node in cluster.nodes}
     return [made(draft, node_of[draft.ref], attached, pod_ips, underlay) for draft in drafts]
 
 
@@ -130,9 +135,17 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
         workload = next((w for w in new.workloads if f"{w.kind} {w.meta.key}" == pods[index].workload), None)
         if workload is None:
             return None
-        labels = {**workload.template_meta.labels, **new.pod_labels.get(ref, {})}
+        own = {**shared_labels(workload), **own_labels(workload, pods[index].name)}
+        labels = {**own, **new.pod_labels.get(ref, {})}
         pods[index] = replace(pods[index], labels={k: v for k, v in labels.items() if v is not None})
     return tuple(pods)
+
+
+def _share_a_name(come: Objects, new: Objects) -> bool:
+    """Say whether another workload has the name of one that came: then the names of their pods depend on both."""
+    names = {(w.meta.namespace, w.meta.name) for w in come.workloads}
+    alike = [w for w in new.workloads if (w.meta.namespace, w.meta.name) in names] if names else []
+    return len(alike) > len(names)
 
 
 def _owned(of: Objects) -> bool:
@@ -140,8 +153,26 @@ def _owned(of: Objects) -> bool:
     return any(pod.meta.owner for pod in of.pods) or any(workload.meta.owner for workload in of.workloads)
 
 
-def _publishes(draft: PodDraft) -> bool:
-    return any(port.host_port for port in draft.spec.ports)
+def _shapes(of: Objects, new: Objects) -> bool:
+    """Say whether one of the objects may decide which nodes there are, or with which ranges and addresses."""
+    if any(pod.addresses or pod.host_addresses for pod in of.pods):
+        return True
+    named = any(p.spec.node_name for p in of.pods) or any(w.template.node_name for w in of.workloads)
+    return named and not states_nodes(new)
+
+
+def _as_made(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]:
+    """Return the Topology and the nodes that the cluster was made from, with what nobody wrote as it was chosen."""
+    topology = new.topology or Topology()
+    networks = tuple(
+        replace(written, mode=own.mode, pod_cidrs=own.pod_cidrs)
+        for written, own in zip(topology.networks, cluster.networks, strict=True)
+    )
+    topology = replace(topology, networks=networks, underlay_cidrs=cluster.underlay_cidrs)
+    if states_nodes(new):
+        # Who states the pods' nodes and addresses is not asked again: nothing of it changes.
+        return topology, node_drafts(replace(new, pods=(), workloads=()))
+    return topology, [NodeDraft(node.name, node.labels, made_up=True) for node in cluster.nodes]
 
 
 def _index(pods: Sequence[Pod], namespace: str, name: str) -> int | None:

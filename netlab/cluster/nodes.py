@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.errors import Problem
-from netlab.objects import types as objects
-from netlab.objects.types import Address, Prefix, Source, Topology
+from netlab.objects.types import Address, Objects, Prefix, Source, Topology
 
 # What every kubelet on Linux sets on its node (Kubernetes: "Well-Known Labels, Annotations and Taints").
 HOSTNAME_LABEL = "kubernetes.io/hostname"
 OS_LABEL = "kubernetes.io/os"
+ARCH_LABEL = "kubernetes.io/arch"
+# A kubelet still sets these beside the ones that they became.
+_FORMER = {"beta.kubernetes.io/os": OS_LABEL, "beta.kubernetes.io/arch": ARCH_LABEL}
+_SET = frozenset({HOSTNAME_LABEL, OS_LABEL, ARCH_LABEL, *_FORMER})
 
 
 @dataclass(frozen=True, slots=True)
 class NodeDraft:
-    """One node before it has addresses; ``pod_cidrs`` and ``addresses`` are what its Node object states."""
+    """One node before it has addresses; ``pod_cidrs`` and ``addresses`` are what its Node object states.
+
+    ``seen`` are the addresses that exported pods state for it. ``made_up`` says that the input states no nodes: what
+    netlab does not know of this one is as a pod wants it.
+    """
 
     name: str
     labels: Mapping[str, str]
     pod_cidrs: tuple[Prefix, ...] = ()
     addresses: tuple[Address, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
+    seen: tuple[Address, ...] = ()
+    made_up: bool = False
 
     def satisfies(self, node_selector: Mapping[str, str]) -> bool:
-        return all(self.labels.get(key) == value for key, value in node_selector.items())
+        """Say whether the node has all labels of a selector."""
+        return all(self._label(key) == value for key, value in node_selector.items())
+
+    def may_satisfy(self, node_selector: Mapping[str, str]) -> bool:
+        """Say whether the node has all labels of a selector, or is made up and lacks only those that nobody stated."""
+        return all(
+            self._label(key) == value or (self.made_up and key not in _SET) for key, value in node_selector.items()
+        )
+
+    def _label(self, key: str) -> str | None:
+        return self.labels.get(key, self.labels.get(_FORMER.get(key, "")))
+
+    def first(self, family: int) -> Address | None:
+        """Return the address of an IP family that the input states for the node, None where it states none."""
+        return next((a for a in (*self.addresses, *self.seen) if a.version == family), None)
 
     def problem(self, path: str, message: str) -> Problem:
         """Return the problem of one of its Node object's fields, at the line of that field."""
@@ -38,10 +61,19 @@ def topology_problem(topology: Topology, path: str, message: str) -> Problem:
     return Problem(source.file, source.line(path), path, f"Topology {topology.name}", message)
 
 
-def node_drafts(topology: Topology, nodes: Sequence[objects.Node]) -> list[NodeDraft]:
-    """Return the Topology's nodes in order, then those that only Node objects name; ``node-1`` where there is none."""
-    drafts = {n.name: NodeDraft(n.name, dict(n.labels)) for n in topology.nodes}
-    for node in nodes:
+def states_nodes(objects: Objects) -> bool:
+    """Say whether the input states nodes: in the Topology or as Node objects."""
+    return bool(objects.nodes or (objects.topology and objects.topology.nodes))
+
+
+def node_drafts(objects: Objects) -> list[NodeDraft]:
+    """Return the Topology's nodes in order, then those that only Node objects name.
+
+    Where there is none, the nodeNames that pods state are the nodes, sorted; where there are none, ``node-1`` is.
+    """
+    stated = states_nodes(objects)
+    drafts = {n.name: NodeDraft(n.name, dict(n.labels)) for n in (objects.topology or Topology()).nodes}
+    for node in objects.nodes:
         before = drafts.get(node.meta.name, NodeDraft(node.meta.name, {}))
         drafts[node.meta.name] = replace(
             before,
@@ -50,17 +82,38 @@ def node_drafts(topology: Topology, nodes: Sequence[objects.Node]) -> list[NodeD
             addresses=node.addresses,
             source=node.source,
         )
-    known = list(drafts.values()) or [NodeDraft("node-1", {})]
-    return [replace(n, labels={HOSTNAME_LABEL: n.name, OS_LABEL: "linux", **n.labels}) for n in known]
+    if not stated:
+        named = {p.spec.node_name for p in objects.pods} | {w.template.node_name for w in objects.workloads}
+        drafts = {name: NodeDraft(name, {}, made_up=True) for name in sorted(named - {""}) or ["node-1"]}
+    seen: dict[str, dict[Address, None]] = {name: {} for name in drafts}
+    for node_name, address in _seen(objects):
+        if node_name in seen:
+            seen[node_name][address] = None
+    own = {HOSTNAME_LABEL: "", OS_LABEL: "linux", ARCH_LABEL: "amd64"}
+    return [
+        replace(n, labels={**own, HOSTNAME_LABEL: n.name, **n.labels}, seen=tuple(seen[n.name]))
+        for n in drafts.values()
+    ]
+
+
+def _seen(objects: Objects) -> Iterator[tuple[str, Address]]:
+    """Yield what exported pods state of nodes' addresses, as (node, address); a host-network pod has its node's."""
+    for pod in objects.pods:
+        for address in pod.host_addresses:
+            yield pod.spec.node_name, address
+    for pod in objects.pods:
+        if pod.spec.host_network:
+            for address in pod.addresses:
+                yield pod.spec.node_name, address
 
 
 def underlay_addresses(
-    topology: Topology, nodes: Sequence[NodeDraft]
+    topology: Topology, nodes: Sequence[NodeDraft], avoid: Collection[Address] = ()
 ) -> tuple[dict[str, tuple[Address, ...]], list[Problem]]:
     """Return every node's underlay addresses, one for each IP family of the lab's networks.
 
-    They come in node order from the first underlay prefix of the family, past those that outside hosts have. A node
-    keeps the address that its Node object states where that prefix holds it.
+    They come in node order from the first underlay prefix of the family, past those that outside hosts have and those
+    to ``avoid``. A node keeps the address that the input states for it where that prefix holds it.
     """
     problems: list[Problem] = []
     owner: dict[Address, str] = {a: f"host {h.name}" for h in topology.hosts for a in h.addresses}
@@ -74,14 +127,15 @@ def underlay_addresses(
         rest: list[NodeDraft] = []
         for node in nodes:
             stated = next((a for a in node.addresses if a.version == family and a in prefix), None)
-            if stated is None:
-                rest.append(node)
-            elif stated in owner:
+            seen = next((a for a in node.seen if a.version == family and a in prefix and a not in owner), None)
+            if stated is not None and stated in owner:
                 problems.append(node.problem("status.addresses", f"{stated} is also that of {owner[stated]}"))
+            elif (kept := stated or seen) is not None:
+                owner[kept] = f"node {node.name}"
+                found[node.name].append(kept)
             else:
-                owner[stated] = f"node {node.name}"
-                found[node.name].append(stated)
-        free = (a for a in prefix.hosts() if a not in owner)
+                rest.append(node)
+        free = (a for a in prefix.hosts() if a not in owner and a not in avoid)
         for node in rest:
             address = next(free, None)
             if address is None:

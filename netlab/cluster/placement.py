@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
+from netlab.cluster.published import Claims
 from netlab.cluster.types import Cluster, Placement
 from netlab.errors import Problem
 from netlab.objects.types import Workload
@@ -20,9 +22,11 @@ def place(
     """Return the node of every pod by its reference; pods that fit on no node are left out, with a problem each.
 
     Pods with a nodeName come first, then those that ``keep`` has on a node that still admits them, then the rest in
-    order, each to the admissible node with the fewest pods; the earlier node wins a tie. ``others`` counts the pods
-    that are on the nodes besides.
+    order, each to the admissible node with the fewest pods; the earlier node wins a tie. Nodes on which a hostPort of
+    the pod is taken come last. ``others`` counts the pods that are on the nodes besides.
     """
+    admitting = _Admitting(nodes)
+    claims = Claims()
     by_name = {node.name: node for node in nodes}
     load = {**dict.fromkeys(by_name, 0), **(others or {})}
     placed: dict[str, str] = {}
@@ -31,6 +35,7 @@ def place(
     def settle(pod: PodDraft, node: str) -> None:
         placed[pod.ref] = node
         load[node] += 1
+        claims.add(node, pod)
 
     rest: list[PodDraft] = []
     for pod in pods:
@@ -46,19 +51,65 @@ def place(
     new: list[PodDraft] = []
     for pod in rest:
         before = keep.get(pod.ref)
-        if before is not None and before.node in by_name and by_name[before.node].satisfies(pod.spec.node_selector):
+        if before is not None and before.node in admitting.of(pod) and claims.free(before.node, pod):
             settle(pod, before.node)
         else:
             new.append(pod)
 
     for pod in new:
-        admissible = [node.name for node in nodes if node.satisfies(pod.spec.node_selector)]
+        admissible = admitting.of(pod)
         if admissible:
-            settle(pod, min(admissible, key=load.__getitem__))
+            free = [name for name in admissible if claims.free(name, pod)] if pod.publishes else ()
+            settle(pod, min(free or admissible, key=load.__getitem__))
         else:
             message = f"no node has the labels {_pairs(pod.spec.node_selector)}"
             problems.append(pod.problem(f"{pod.spec_path}.nodeSelector", message))
     return placed, problems
+
+
+class _Admitting:
+    """Which nodes admit a pod; pods of one selector share the answer."""
+
+    def __init__(self, nodes: Sequence[NodeDraft]) -> None:
+        self._nodes = nodes
+        self._known: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
+
+    def of(self, pod: PodDraft) -> Collection[str]:
+        """Return the nodes that have the labels; of made-up ones else those that may have them, else all."""
+        selector = pod.spec.node_selector
+        key = tuple(sorted(selector.items()))
+        if key not in self._known:
+            choices = (
+                [n.name for n in self._nodes if n.satisfies(selector)],
+                [n.name for n in self._nodes if n.may_satisfy(selector)],
+                [n.name for n in self._nodes if n.made_up],
+            )
+            self._known[key] = dict.fromkeys(next((names for names in choices if names), []))
+        return self._known[key]
+
+
+def guessed(pods: Iterable[PodDraft], nodes: Sequence[NodeDraft], node_of: Mapping[str, str]) -> list[Problem]:
+    """Return one warning of the pods whose nodeSelector a made-up node is taken to satisfy, none where there are none.
+
+    A pod that was bound is where it is, whatever its selector says.
+    """
+    by_name = {node.name: node for node in nodes}
+    found = {
+        pod.object: pod
+        for pod in pods
+        if pod.spec.node_selector
+        and not pod.bound
+        and pod.ref in node_of
+        and not by_name[node_of[pod.ref]].satisfies(pod.spec.node_selector)
+    }
+    if not found:
+        return []
+    first = next(iter(found.values()))
+    more = f"; so it is with {', '.join([*found][1:4])}" if len(found) > 1 else ""
+    more += f" and {len(found) - 4} more" if len(found) > 4 else ""
+    labels = _pairs(first.spec.node_selector)
+    message = f"no node is stated, so the nodes that netlab makes are taken to have the labels {labels}{more}"
+    return [replace(first.problem(f"{first.spec_path}.nodeSelector", message), severity="warning")]
 
 
 def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
@@ -68,7 +119,7 @@ def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
         selector = one.template.node_selector
         if one.replicas is not None or one.meta.key in cluster.by_workload:
             continue
-        if not any(all(node.labels.get(k) == v for k, v in selector.items()) for node in cluster.nodes):
+        if not any(NodeDraft(node.name, node.labels).satisfies(selector) for node in cluster.nodes):
             path, name = f"{one.template_path}.spec.nodeSelector", f"{one.kind} {one.meta.key}"
             message = f"no node has the labels {_pairs(selector)}: it has no pods"
             found.append(Problem(one.source.file, one.source.line(path), path, name, message, "warning"))
@@ -81,7 +132,7 @@ def _misfit(pod: PodDraft, nodes: Mapping[str, NodeDraft]) -> Problem | None:
     if name not in nodes:
         message = f"no node {name!r} in the lab, which has {', '.join(nodes)}"
         return pod.problem(f"{pod.spec_path}.nodeName", message)
-    if not nodes[name].satisfies(wanted):
+    if not nodes[name].satisfies(wanted) and not nodes[name].made_up and not pod.bound:
         # The scheduler is passed by, but the kubelet still refuses such a pod (reason NodeAffinity).
         message = f"node {name!r}, which nodeName names, has not the labels {_pairs(wanted)}"
         return pod.problem(f"{pod.spec_path}.nodeSelector", message)

@@ -1,15 +1,20 @@
 """Pods before they have a node: bare Pods as written, and the pods that workloads stand for.
 
-Names follow the contract, section 1: ``NAME-0`` to ``NAME-(N-1)``, and ``NAME-NODE`` for a DaemonSet.
+Their names are those of ``objects.podnames``, their labels those of ``objects.controllers`` too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.errors import Problem
+from netlab.objects import controllers
+from netlab.objects.bounds import MOST_PODS
+from netlab.objects.podnames import Owners, made_pods
 from netlab.objects.types import Address, Meta, Objects, PodSpec, Source, Workload
 
 FINISHED = ("Succeeded", "Failed")
@@ -21,7 +26,8 @@ class PodDraft:
 
     ``object`` and the two paths say where it was written, for errors: ``KIND NAMESPACE/NAME``, its metadata and its
     pod spec. ``order`` sorts pods as users count them: by namespace, then owner, then ordinal. ``phase`` and
-    ``addresses`` are those that an exported pod states.
+    ``addresses`` are those that an exported pod states. ``renamed`` says that its workload's name is not what its own
+    begins with.
     """
 
     meta: Meta
@@ -34,10 +40,21 @@ class PodDraft:
     meta_path: str = "metadata"
     spec_path: str = "spec"
     source: Source = field(default_factory=Source, compare=False)
+    renamed: bool = False
 
     @property
     def ref(self) -> str:
         return self.meta.key
+
+    @property
+    def bound(self) -> bool:
+        """Whether a cluster placed it: the node of a pod that has a status is a fact, and its selector no question."""
+        return bool(self.spec.node_name and (self.phase or self.addresses))
+
+    @property
+    def publishes(self) -> bool:
+        """Whether it publishes a port of its own on its node."""
+        return not self.spec.host_network and any(port.host_port for port in self.spec.ports)
 
     def problem(self, path: str, message: str) -> Problem:
         """Return the problem of one of its fields, at the line of that field."""
@@ -51,14 +68,17 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
     A workload makes pods only where neither a workload that made it nor a pod that it made is among the objects.
     Label changes of ``Objects.pod_labels`` are applied; those for pods that do not exist have no effect.
     """
-    owners = _Owners(objects)
+    owners = Owners(objects)
     drafts: dict[str, PodDraft] = {}
     finished: dict[str, PodDraft] = {}
     problems: list[Problem] = []
-    for draft in (
-        *_bare(objects, owners),
-        *(d for w in objects.workloads if owners.makes_pods(w) for d in _of_workload(w, nodes)),
-    ):
+    made = (d for made in made_pods(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
+    for count, draft in enumerate(chain(_bare(objects, owners), made)):
+        if count == MOST_PODS:
+            # The objects before it may be as much to blame, but one line says enough.
+            path = "spec.replicas" if draft.workload else ""
+            problems.append(draft.problem(path, f"too many pods: a lab has at most {MOST_PODS:,} in all"))
+            break
         other = drafts.get(draft.ref) or finished.get(draft.ref)
         if other is not None:
             line = other.source.line()
@@ -73,31 +93,7 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
     return sorted(drafts.values(), key=lambda d: d.order), over, problems
 
 
-class _Owners:
-    """Which workload made which object, of those that are there."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._workloads = {(w.meta.namespace, f"{w.kind} {w.meta.name}"): w for w in objects.workloads}
-        self._exported = {id(w) for pod in objects.pods for w in self._chain(pod.meta)}
-
-    def _chain(self, meta: Meta) -> list[Workload]:
-        """Return the workloads that an object comes from, nearest first."""
-        found: list[Workload] = []
-        while (owner := self._workloads.get((meta.namespace, meta.owner))) is not None and owner not in found:
-            found.append(owner)
-            meta = owner.meta
-        return found
-
-    def makes_pods(self, workload: Workload) -> bool:
-        return id(workload) not in self._exported and not self._chain(workload.meta)
-
-    def workload_of(self, meta: Meta) -> str:
-        """Return ``KIND NAMESPACE/NAME`` of the workload that users wrote to have the pod, "" for none."""
-        chain = self._chain(meta)
-        return f"{chain[-1].kind} {chain[-1].meta.key}" if chain else ""
-
-
-def _bare(objects: Objects, owners: _Owners) -> Iterator[PodDraft]:
+def _bare(objects: Objects, owners: Owners) -> Iterator[PodDraft]:
     for pod in objects.pods:
         yield PodDraft(
             pod.meta,
@@ -111,10 +107,21 @@ def _bare(objects: Objects, owners: _Owners) -> Iterator[PodDraft]:
         )
 
 
-def _of_workload(workload: Workload, nodes: Sequence[NodeDraft]) -> Iterator[PodDraft]:
-    owner = workload.meta
+def _nodes_of(nodes: Sequence[NodeDraft], daemons: Workload) -> list[str]:
+    """Return the nodes that a DaemonSet's pods run on.
+
+    A template's nodeName is kept as it is, so that one which does not fit is found by placement like any other.
+    """
+    pinned = daemons.template.node_name
+    return [pinned] if pinned else [n.name for n in nodes if n.may_satisfy(daemons.template.node_selector)]
+
+
+def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator[PodDraft]:
+    """Yield the pods of a workload; ``stem`` and ``ends`` are what their names begin and end with."""
+    owner, template = workload.meta, workload.template_meta
+    shared = replace(template, namespace=owner.namespace, labels=controllers.shared_labels(workload))
     base = PodDraft(
-        workload.template_meta,
+        shared,
         workload.template,
         object=f"{workload.kind} {owner.key}",
         order=(owner.namespace, owner.name, 0, ""),
@@ -122,21 +129,25 @@ def _of_workload(workload: Workload, nodes: Sequence[NodeDraft]) -> Iterator[Pod
         meta_path=f"{workload.template_path}.metadata",
         spec_path=f"{workload.template_path}.spec",
         source=workload.source,
+        renamed=stem != owner.name,
     )
-    if workload.replicas is not None:
-        for ordinal in range(workload.replicas):
-            yield _member(base, owner, str(ordinal), ordinal)
-        return
-    # A template's nodeName is kept as it is, so that one which does not fit is found by placement like any other.
-    pinned = workload.template.node_name
-    for node in [pinned] if pinned else [n.name for n in nodes if n.satisfies(workload.template.node_selector)]:
-        member = _member(base, owner, node, 0)
-        yield replace(member, spec=replace(member.spec, node_name=node))
+    alike = workload.kind != "StatefulSet" and not workload.indexed
+    on_nodes = workload.replicas is None
+    for place, end in enumerate(ends):
+        name = f"{stem}-{end}"
+        meta = replace(shared, name=name) if alike else _told_apart(shared, workload, name)
+        spec = replace(workload.template, node_name=end) if on_nodes else workload.template
+        yield replace(base, meta=meta, spec=spec, order=(owner.namespace, owner.name, 0 if on_nodes else place, end))
 
 
-def _member(base: PodDraft, owner: Meta, suffix: str, ordinal: int) -> PodDraft:
-    meta = replace(base.meta, name=f"{owner.name}-{suffix}", namespace=owner.namespace)
-    return replace(base, meta=meta, order=(owner.namespace, owner.name, ordinal, suffix))
+def _told_apart(shared: Meta, workload: Workload, name: str) -> Meta:
+    labels = {**shared.labels, **controllers.own_labels(workload, name)}
+    return replace(
+        shared,
+        name=name,
+        labels=labels,
+        annotations={**shared.annotations, **controllers.own_annotations(workload, name)},
+    )
 
 
 def _relabel(draft: PodDraft, change: Mapping[str, str | None]) -> PodDraft:

@@ -7,13 +7,13 @@ on to the pod's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.objects.addresses import plain_address
 from netlab.objects.types import Address, ContainerPort, TopologyNetwork
 
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104  hostIP's way of saying every address
@@ -54,15 +54,57 @@ def behind(cluster: Cluster, node: str, address: Address | None, protocol: str, 
     return min(found, key=lambda p: p.host_ip is None, default=None)
 
 
-def unpublishable(
-    drafts: Sequence[PodDraft], node_of: Mapping[str, str], attached: Mapping[str, TopologyNetwork | None]
-) -> list[Problem]:
-    """Return what is wrong with the ports that pods publish: two pods on one, or a pod that its node cannot reach.
+class Claims:
+    """Which ports of which nodes are taken by the pods that publish them."""
 
-    Of pods whose node or network is not known, only what does not depend on it is said.
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, str, int], list[tuple[Address | None, str]]] = {}
+
+    def add(self, node: str, pod: PodDraft) -> None:
+        """Take a node's ports for a pod; its first claim on a port counts."""
+        for port in _claimed(pod):
+            self.take(node, port, pod.ref)
+
+    def take(self, node: str, port: ContainerPort, ref: str) -> str:
+        """Take one port of a node; return the pod that has it already, "" where there is none."""
+        owner = self.owner(node, port)
+        if not owner:
+            self._taken.setdefault((node, port.protocol, port.host_port), []).append((_host_ip(port), ref))
+        return owner
+
+    def owner(self, node: str, port: ContainerPort) -> str:
+        """Return the pod that has a port of a node, "" where it is free."""
+        own = _host_ip(port)
+        taken = self._taken.get((node, port.protocol, port.host_port), ())
+        return next((ref for ip, ref in taken if ip is None or own is None or ip == own), "")
+
+    def free(self, node: str, pod: PodDraft) -> bool:
+        """Say whether a node has all the ports that a pod publishes."""
+        return not any(self.owner(node, port) for port in _claimed(pod))
+
+
+def _claimed(pod: PodDraft) -> Iterator[ContainerPort]:
+    """Yield the ports that a pod publishes, but those whose hostIP is no address."""
+    for port in () if pod.spec.host_network else pod.spec.ports:
+        if port.host_port and (port.host_ip in _ANY or _host_ip(port) is not None):
+            yield port
+
+
+def unpublishable(
+    drafts: Sequence[PodDraft],
+    node_of: Mapping[str, str],
+    attached: Mapping[str, TopologyNetwork | None],
+    made_up: bool = False,
+) -> tuple[list[Problem], dict[str, list[ContainerPort]]]:
+    """Return what is wrong with the ports that pods publish, and the ports that stay unpublished, by pod.
+
+    Wrong are two pods on one port, and a pod that its node cannot reach. On ``made_up`` nodes, which are as many as
+    netlab chose, the second pod on a port is not wrong: its port stays unpublished. Of pods whose node or network is
+    not known, only what does not depend on it is said.
     """
     problems: list[Problem] = []
-    owners: dict[tuple[str, str, int], list[tuple[Address | None, str]]] = {}
+    unpublished: dict[str, list[ContainerPort]] = {}
+    claims = Claims()
     for draft in drafts:
         if draft.spec.host_network:
             continue
@@ -75,22 +117,47 @@ def unpublishable(
                 where = f"on macvlan network {network.name!r}" if network else "without a network"
                 problems.append(draft.problem(path, f"a node cannot publish a port of a pod {where}"))
                 continue
-            try:
-                own = _host_ip(port)
-            except ValueError:
+            own = _host_ip(port)
+            if own is None and port.host_ip not in _ANY:
                 problems.append(draft.problem(f"{port.path}.hostIP", f"{port.host_ip!r} is no IP address"))
                 continue
             node = node_of.get(draft.ref)
             if node is None:
                 continue
-            taken = owners.setdefault((node, port.protocol, port.host_port), [])
-            other = next((ref for ip, ref in taken if ip is None or own is None or ip == own), None)
-            if other is not None:
-                what = f"{port.host_port}/{port.protocol} of node {node} is published by pod {other} already"
+            owner = claims.take(node, port, draft.ref)
+            if owner and made_up:
+                unpublished.setdefault(draft.ref, []).append(port)
+            elif owner:
+                what = f"{port.host_port}/{port.protocol} of node {node} is published by pod {owner} already"
+                if not draft.spec.node_name:
+                    # The scheduler would leave it Pending (plugin NodePorts).
+                    what += ", and no other node that admits the pod has it free"
                 problems.append(draft.problem(path, what))
-            taken.append((own, draft.ref))
-    return problems
+    return problems, unpublished
+
+
+def without(draft: PodDraft, ports: Sequence[ContainerPort]) -> PodDraft:
+    """Return a pod that does not publish some of its ports."""
+    left = tuple(replace(port, host_port=0) if port in ports else port for port in draft.spec.ports)
+    return replace(draft, spec=replace(draft.spec, ports=left))
+
+
+def unpublished_warning(
+    drafts: Iterable[PodDraft], unpublished: Mapping[str, Sequence[ContainerPort]]
+) -> list[Problem]:
+    """Return one warning of the ports that stay unpublished, none where there are none."""
+    left = [draft for draft in drafts if draft.ref in unpublished]
+    if not left:
+        return []
+    first = left[0]
+    port = unpublished[first.ref][0]
+    more = f" and {len(left) - 1} more pods" if len(left) > 1 else ""
+    message = (
+        f"no node is stated, and another pod has {port.host_port}/{port.protocol} of each node that netlab makes:"
+        f" it stays unpublished for {first.ref}{more}; state more nodes to publish it"
+    )
+    return [replace(first.problem(f"{port.path}.hostPort", message), severity="warning")]
 
 
 def _host_ip(port: ContainerPort) -> Address | None:
-    return None if port.host_ip in _ANY else ip_address(port.host_ip)
+    return None if port.host_ip in _ANY else plain_address(port.host_ip)

@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from netlab.cluster.addresses import node_prefixes, pod_addresses
-from netlab.cluster.nodes import node_drafts, underlay_addresses
-from netlab.cluster.placement import place
+from netlab.cluster.moved import moved
+from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
+from netlab.cluster.placement import guessed, idle, place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.published import unpublishable
+from netlab.cluster.published import unpublishable, unpublished_warning, without
+from netlab.cluster.ranges import NETWORK_ANNOTATION, fitted, network_of, stated
 from netlab.cluster.types import Attachment, Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.core import NAMESPACE_LABEL
@@ -18,7 +20,6 @@ from netlab.objects.topology import LOOPBACK_ONLY
 from netlab.objects.types import Address, NetworkPolicy, Objects, Service, Topology, TopologyNetwork
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
-NETWORK_ANNOTATION = "netlab/network"
 
 
 def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cluster:
@@ -37,34 +38,45 @@ def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cl
     return cluster
 
 
-def settle(found: Input) -> Cluster:
-    """Return the cluster that the objects of an input describe.
+def settle(found: Input) -> tuple[Cluster, list[Problem]]:
+    """Return the cluster that the objects of an input describe, and warnings of what netlab had to make of them.
 
     Raises:
       InputError: with every problem at once, those that were found before included.
     """
-    cluster, problems = outline(found.objects, doubts=found.doubts)
-    if found.wrong or problems:
+    cluster, problems = outline(found.objects, doubts=found.doubts, warn=True)
+    if found.wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(found.problems_and(problems))
-    return cluster
+    return cluster, problems
 
 
 def outline(
-    objects: Objects, keep: Mapping[str, Placement] | None = None, doubts: Collection[Doubt] = ()
+    objects: Objects,
+    keep: Mapping[str, Placement] | None = None,
+    doubts: Collection[Doubt] = (),
+    *,
+    warn: bool = False,
 ) -> tuple[Cluster, list[Problem]]:
     """Return the cluster that the objects describe, and what in them does not fit together.
 
     Where anything does not fit, the cluster is good for the names in it only. ``doubts`` says what is not known:
-    nothing is said about that, and about what depends on it.
+    nothing is said about that, and about what depends on it. With ``warn`` and where all fits there are warnings of
+    what netlab had to choose for the input: labels of nodes, addresses, ports.
     """
     keep = keep or {}
-    topology = objects.topology or Topology()
-    nodes = node_drafts(topology, objects.nodes)
-    underlay, of_nodes = underlay_addresses(topology, nodes)
-    prefixes, more = node_prefixes(topology, nodes)
-    of_nodes += more
+    nodes = node_drafts(objects)
+    made_up = not states_nodes(objects)
     drafts, finished, unnamed = pod_drafts(objects, nodes)
     placed, unplaced = place(drafts, nodes, keep)
+    written = objects.topology or Topology()
+    known = stated(written, nodes, drafts, placed)
+    topology, of_nodes = fitted(written, nodes, known)
+    exported = {a for of in known.pods.values() for a in of}
+    underlay, more = underlay_addresses(topology, nodes, exported)
+    of_nodes += more
+    machines = [a for of in underlay.values() for a in of]
+    prefixes, more = node_prefixes(topology, nodes, known.pods, machines)
+    of_nodes += more
     attached, unattached = attach(topology, drafts)
     wired = not {"nodes", "networks", "addresses"} & {*doubts}
     problems = [*(of_nodes if wired else ()), *unnamed]
@@ -74,10 +86,10 @@ def outline(
     node_of = placed
     if "nodes" in doubts or ("places" in doubts and len(nodes) > 1):
         node_of = {d.ref: d.spec.node_name for d in drafts if d.spec.node_name}
-    if "networks" not in doubts:
-        problems += unpublishable(drafts, node_of, attached)
+    published, unpublished = unpublishable(drafts, node_of, attached, made_up)
+    problems += published if "networks" not in doubts else []
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
-    pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep)
+    pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
     problems += more if wired and "places" not in doubts else []
     cluster = Cluster(
         name=topology.name,
@@ -86,16 +98,37 @@ def outline(
         hosts=tuple(sorted((Host(h.name, h.addresses) for h in topology.hosts), key=_by_name)),
         namespaces=namespaces(objects),
         pods=tuple(
-            sorted((made(d, placed.get(d.ref, nodes[0].name), attached, pod_ips, underlay) for d in drafts), key=by_key)
+            sorted(
+                (
+                    made(
+                        without(d, unpublished[d.ref]) if d.ref in unpublished else d,
+                        placed.get(d.ref, nodes[0].name),
+                        attached,
+                        pod_ips,
+                        underlay,
+                    )
+                    for d in drafts
+                ),
+                key=by_key,
+            )
         ),
         policies=by_namespace(objects.policies),
         services=by_namespace(objects.services),
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
+        renamed=tuple(dict.fromkeys(d.workload for d in drafts if d.renamed)),
+        undeclared=undeclared(objects),
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
         unread=objects.unread,
     )
+    if warn and not problems and not doubts:
+        problems += [
+            *guessed(drafts, nodes, placed),
+            *unpublished_warning(drafts, unpublished),
+            *idle(cluster, objects.workloads),
+            *moved(drafts, nodes, pod_ips, underlay, cluster.policies),
+        ]
     # The pods of one template share its problems: each is told once.
     return cluster, list(dict.fromkeys(problems))
 
@@ -109,9 +142,9 @@ def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, Topolo
     attached: dict[str, TopologyNetwork | None] = {}
     problems: list[Problem] = []
     for draft in drafts:
-        name = draft.meta.annotations.get(NETWORK_ANNOTATION, topology.networks[0].name)
         if draft.spec.host_network:
             continue
+        name = network_of(topology, draft)
         if name == LOOPBACK_ONLY:
             attached[draft.ref] = None
         elif name in networks:
@@ -153,6 +186,11 @@ def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
     labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in kind}
     labels |= {n.meta.name: n.meta.labels for n in objects.namespaces}
     return {name: {**labels[name], NAMESPACE_LABEL: name} for name in sorted(labels)}
+
+
+def undeclared(objects: Objects) -> frozenset[str]:
+    """Return the namespaces that are used and not in the input."""
+    return frozenset(namespace.meta.name for namespace in objects.namespaces if not namespace.declared)
 
 
 def by_namespace(objects: Iterable[_Named]) -> tuple[_Named, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from netlab.objects.podnames import RANKS
 from netlab.objects.types import (
     Address,
     ContainerPort,
@@ -40,7 +41,8 @@ class Network:
 class Node:
     """One node: its addresses on the underlay and, per network name, the prefixes that its pods' addresses come from.
 
-    In bridge mode a node's prefix is the network's whole podCIDR, which repeats on every node.
+    In bridge mode a node's prefix is the network's whole podCIDR, which repeats on every node. In overlay and routed
+    mode a pod whose address a cluster gave may have one that is of no node's prefix.
     """
 
     name: str
@@ -51,6 +53,10 @@ class Node:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ref", f"node:{self.name}")
+
+    def holds(self, network: str, address: Address) -> bool:
+        """Say whether an address is of the node's prefixes of a network."""
+        return any(address.version == p.version and address in p for p in self.pod_cidrs[network])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,13 @@ class Pod:
         return self.attachment not in ("host", "none")
 
 
+def _rank(pod: Pod) -> tuple[int, int]:
+    """Return how early a pod comes among those of the workloads of one name; of equal ones the names decide."""
+    kind = pod.workload.split(" ", 1)[0]
+    ordinal = pod.name.rpartition("-")[2] if kind == "StatefulSet" else ""
+    return RANKS.get(kind, len(RANKS)), int(ordinal) if ordinal.isdecimal() else 0
+
+
 Endpoint = Pod | Node | Host
 
 
@@ -119,6 +132,8 @@ class Placement:
 class Cluster:
     """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name).
 
+    ``renamed`` are the workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``. ``undeclared``
+    are the namespaces that are used and not in the input: which labels they have besides their name is not known.
     ``unread`` are the policies that netlab does not read: nothing enforces them, but verdicts depend on them.
     """
 
@@ -133,6 +148,8 @@ class Cluster:
     underlay_cidrs: tuple[Prefix, ...] = ()
     finished: tuple[str, ...] = ()
     finished_workloads: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
+    undeclared: frozenset[str] = frozenset()
     policy: TopologyPolicy = field(default_factory=TopologyPolicy)
     unread: tuple[UnreadPolicy, ...] = ()
 
@@ -159,7 +176,10 @@ class Cluster:
         first: dict[str, Pod] = {}
         for pod in self.pods:
             if pod.workload:
-                first.setdefault(pod.workload.split(" ", 1)[1], pod)
+                name = pod.workload.split(" ", 1)[1]
+                before = first.setdefault(name, pod)
+                if before is not pod and _rank(pod) < _rank(before):
+                    first[name] = pod
         return first
 
     @cached_property

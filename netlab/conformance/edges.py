@@ -149,13 +149,13 @@ EDGES: tuple[Edge, ...] = (
     Edge(
         17,
         "both selectors in one item are ANDed",
-        (_from("{namespaceSelector: {matchLabels: {ns: y}}, podSelector: {matchLabels: {pod: b}}}"),),
+        (_from("{namespaceSelector: {matchLabels: {ns: 'y'}}, podSelector: {matchLabels: {pod: b}}}"),),
         {"80": "* > x/a, ! y/b > x/a"},
     ),
     Edge(
         18,
         "selectors in two items are ORed",
-        (_from(f"{{namespaceSelector: {{matchLabels: {{ns: y}}}}}}, {IS_B}"),),
+        (_from(f"{{namespaceSelector: {{matchLabels: {{ns: 'y'}}}}}}, {IS_B}"),),
         {"80": f"{ONLY_Y}, ! x/b > x/a"},
     ),
     Edge(
@@ -198,7 +198,7 @@ EDGES: tuple[Edge, ...] = (
     Edge(
         23,
         "every namespace has its name as a label",
-        (_from("{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: y}}}"),),
+        (_from("{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: 'y'}}}"),),
         {"80": ONLY_Y},
     ),
     Edge(24, "several policies are a union", (NONE, _from(IS_B), _in("{port: 81}")), {"80": ONLY_B, "81": ""}),
@@ -215,7 +215,7 @@ EDGES: tuple[Edge, ...] = (
         26,
         "both ends have to allow",
         (
-            _to("{namespaceSelector: {matchLabels: {ns: y}}}"),
+            _to("{namespaceSelector: {matchLabels: {ns: 'y'}}}"),
             "{podSelector: {matchLabels: {pod: b}}, ingress: [{from: [{podSelector: {}}]}]}",
         ),
         {"80": "x/a > *, ! x/a > y/*, y/* > x/b, z/* > x/b"},

@@ -45,11 +45,16 @@ def wire(cluster: Cluster, network: Network, build: Build, mtu: int = 1500) -> N
                     for g, p in zip(gateways, node.pod_cidrs[network.name], strict=True)
                     if g.version == address.version
                 )
+                # Of no node's prefix, it has nobody on its link but the gateway, and a route of its own leads to it.
+                alone = not node.holds(network.name, address)
                 default = names.default_route(address.version)
+                length = address.max_prefixlen if alone else prefix.prefixlen
                 build.add(
                     inside,
-                    InterfaceAddress(names.POD_DEVICE, ip_interface(f"{address}/{prefix.prefixlen}")),
-                    Route(default, names.POD_DEVICE, via=gateway),
+                    InterfaceAddress(names.POD_DEVICE, ip_interface(f"{address}/{length}")),
+                    Route(default, names.POD_DEVICE, via=gateway, onlink=alone),
                     Neighbour(names.POD_DEVICE, gateway, mac),
                 )
                 build.add(place, Neighbour(bridge, address, pod_mac))
+                if alone:
+                    build.add(place, Route(names.single(address), bridge))

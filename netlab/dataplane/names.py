@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from netlab.cluster.types import Host, Network, Node, Pod
+from netlab.cluster.types import Cluster, Host, Network, Node, Pod
+from netlab.errors import UsageError
+from netlab.kernel import netns
+from netlab.objects.names import LabName, dns_label, dns_subdomain
 from netlab.objects.types import Address, Prefix
 
 PREFIX = "netlab."
@@ -24,7 +28,54 @@ def _namespace(*parts: str) -> str:
     name = ".".join(parts)
     if len(name) <= _FILE_NAME_MAX:
         return name
-    return f"{name[: _FILE_NAME_MAX - 9]}-{_digest(name)}"
+    # Long enough that no two names can be found that are cut to the same one.
+    digest = blake2b(name.encode(), digest_size=16).hexdigest()
+    return f"{name[: _FILE_NAME_MAX - 1 - len(digest)]}-{digest}"
+
+
+def belongs(lab: str, namespace: object) -> bool:
+    """Say whether a network namespace of that name is the lab's: only then it is entered, or removed."""
+    return isinstance(namespace, str) and namespace.startswith(f"{PREFIX}{lab}.") and netns.is_name(namespace)
+
+
+def check(cluster: Cluster) -> None:
+    """Check that names can be parts of the names of namespaces and links, each of its own.
+
+    What is read from files was checked before; objects that a program made itself were not.
+
+    Raises:
+      UsageError: with everything that is wrong.
+    """
+    LabName(cluster.name)
+    wrong = [*_wrong("node", (n.name for n in cluster.nodes), dns_subdomain)]
+    wrong += _wrong("host", (h.name for h in cluster.hosts), dns_label)
+    wrong += _wrong("network", (n.name for n in cluster.networks), dns_label)
+    wrong += _wrong("namespace", dict.fromkeys(p.namespace for p in cluster.pods), dns_label)
+    wrong += _wrong("pod", (p.name for p in cluster.pods), dns_subdomain)
+    machines: tuple[Node | Host, ...] = (*cluster.nodes, *cluster.hosts)
+    for endpoint in (*machines, *cluster.pods):
+        # The zone of an IPv6 address may be any text.
+        for address in endpoint.addresses:
+            if isinstance(address, IPv6Address) and address.scope_id is not None:
+                wrong.append(f"{endpoint.ref}: address {str(address)!r} has a zone")
+    wrong += _twice((network.name, bridge_name(network)) for network in cluster.networks)
+    wrong += _twice((machine.ref, underlay_port_name(machine.ref)) for machine in machines)
+    wrong += _twice((pod.ref, port_name(pod)) for pod in cluster.pods)
+    if wrong:
+        raise UsageError(*wrong)
+
+
+def _wrong(what: str, found: Iterable[str], rule: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
+    for name in found:
+        yield from (f"{what} {name!r}: {message}" for message in rule(name))
+
+
+def _twice(links: Iterable[tuple[str, str]]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for owner, link in links:
+        other = first.setdefault(link, owner)
+        if other != owner:
+            yield f"{other} and {owner} would have one interface name, {link}: rename one of them"
 
 
 def pod_namespace(lab: str, pod: Pod) -> str:
@@ -98,3 +149,13 @@ def default_route(family: int) -> Prefix:
 def gateway_of(prefix: Prefix) -> Address:
     """Return a node's own address in its pods' prefix: the first."""
     return prefix[1]
+
+
+def alone(cluster: Cluster, network: Network) -> dict[str, list[Address]]:
+    """Return the addresses of a network's pods that are not of their node's prefix, by node."""
+    found: dict[str, list[Address]] = {node.name: [] for node in cluster.nodes}
+    nodes = {node.name: node for node in cluster.nodes}
+    for pod in cluster.pods:
+        if pod.network == network.name:
+            found[pod.node] += [a for a in pod.addresses if not nodes[pod.node].holds(network.name, a)]
+    return found

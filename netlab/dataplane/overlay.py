@@ -32,6 +32,7 @@ def device(cluster: Cluster, network: Network) -> str:
 def wire(cluster: Cluster, network: Network, build: Build) -> None:
     """Want the network's bridges, a VXLAN device on every node, and the way to every other node's pods."""
     name = device(cluster, network)
+    apart = names.alone(cluster, network)
     for node in cluster.nodes:
         place = names.node_namespace(cluster.name, node.name)
         outer = _outer(node)
@@ -50,6 +51,9 @@ def wire(cluster: Cluster, network: Network, build: Build) -> None:
             for prefix in other.pod_cidrs[network.name]:
                 via = _endpoint(prefix)
                 build.add(place, Neighbour(name, via, mac), Route(prefix, name, via=via, onlink=True))
+            for address in apart[other.name]:
+                via = next(_endpoint(p) for p in other.pod_cidrs[network.name] if p.version == address.version)
+                build.add(place, Route(names.single(address), name, via=via, onlink=True))
     bridge.wire(cluster, network, build, mtu)
 
 

@@ -21,11 +21,12 @@ GATEWAYS: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("f
 def wire(cluster: Cluster, network: Network, build: Build) -> None:
     """Want a link and a route for every pod of the network, and routes to its node from everywhere else."""
     machines: list[Node | Host] = [*cluster.nodes, *cluster.hosts]
+    apart = names.alone(cluster, network)
     for node in cluster.nodes:
         for pod in cluster.pods_on(node.name):
             if pod.network == network.name:
                 _attach(cluster, node, pod, build)
-        for prefix in node.pod_cidrs[network.name]:
+        for prefix in (*node.pod_cidrs[network.name], *map(names.single, apart[node.name])):
             via = address_of(node, prefix.version)
             for machine in machines:
                 if machine is not node and via is not None and address_of(machine, prefix.version) is not None:

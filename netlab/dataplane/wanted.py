@@ -37,7 +37,8 @@ class Wanted:
 
 
 def wanted(cluster: Cluster) -> Wanted:
-    """Return what should exist for the cluster, its rulesets aside."""
+    """Return what should exist for the cluster, its rulesets aside; raises UsageError for names that cannot be."""
+    names.check(cluster)
     build = Build(cluster.name, cluster.families)
     _underlay(cluster, build)
     for pod in cluster.pods:

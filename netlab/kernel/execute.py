@@ -28,7 +28,8 @@ def execute(
         libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
         libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
         if hostname:
-            libc.sethostname(hostname)
+            # Cut as the kubelet cuts it: a pod's name may be longer than the kernel lets a hostname be.
+            libc.sethostname(hostname[:63].rstrip("-."))
         libc.mount("netlab", "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
     try:

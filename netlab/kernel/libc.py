@@ -22,6 +22,7 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
+UMOUNT_NOFOLLOW = 0x8
 
 # The C library of Debian 12 names these, that of Ubuntu 22.04 does not; the numbers are those of every architecture but
 # alpha (include/uapi/asm-generic/unistd.h).

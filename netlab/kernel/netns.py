@@ -13,15 +13,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from netlab.errors import HostError, KernelError, NotFound
+from netlab.errors import HostError, KernelError, NotFound, UsageError
 from netlab.kernel import libc
 
 DIRECTORY = Path("/run/netns")
 _SELF = "/proc/thread-self/ns/net"
+_NAME_MAX = 255
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text can name a namespace: one file's name, that leads nowhere else and can be printed."""
+    fits = 0 < len(text) <= _NAME_MAX and text.isprintable() and len(text.encode()) <= _NAME_MAX
+    return fits and "/" not in text and text not in (".", "..")
 
 
 def path(name: str) -> Path:
-    """Return where the namespace of that name is pinned."""
+    """Return where the namespace of that name is pinned; raises UsageError for what is no namespace's name."""
+    if not is_name(name):
+        raise UsageError(f"{name!r} is not the name of a network namespace")
     return DIRECTORY / name
 
 
@@ -33,7 +42,8 @@ def exists(name: str) -> bool:
 def inode(name: str) -> int | None:
     """Return the inode number that identifies the pinned namespace, None when there is none."""
     try:
-        status = os.stat(path(name))
+        # A link may lead to any namespace, the host's own among them.
+        status = os.lstat(path(name))
         directory = os.stat(DIRECTORY)
     except OSError:
         return None
@@ -71,7 +81,7 @@ def inside(name: str) -> Iterator[None]:
 def enter(name: str) -> None:
     """Move the calling thread into the named namespace for good; raises NotFound."""
     try:
-        fd = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         raise NotFound(f"network namespace {name}", error.errno or 0) from error
     try:
@@ -109,7 +119,7 @@ def remove(name: str) -> bool:
     """Unpin the namespace and remove its file; say whether there was anything. The kernel frees it soon after."""
     target = path(name)
     with contextlib.suppress(KernelError):
-        libc.umount(str(target))
+        libc.umount(str(target), libc.MNT_DETACH | libc.UMOUNT_NOFOLLOW)
     try:
         target.unlink()
     except FileNotFoundError:

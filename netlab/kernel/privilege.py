@@ -19,6 +19,7 @@ from typing import NoReturn
 from netlab.errors import HostError, KernelError
 from netlab.kernel import libc
 from netlab.kernel.lock import Lock
+from netlab.objects.names import is_lab
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
 # pid_namespaces(7): the keeper's arguments; -I -S starts in 10 ms and keeps 8 MB.
@@ -136,7 +137,7 @@ def leave() -> None:
         return
     lock, _users = _users, None
     lock.release()
-    if any(Path("/run/netlab").glob("*/record.json")):
+    if any(is_lab(record.parent.name) for record in Path("/run/netlab").glob("*/record.json")):
         return
     where = lock.path.parent
     with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.cluster import Cluster, Endpoint, Placement, Pod, follow, resolve
+from netlab.cluster.find import pod_of
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
@@ -31,6 +32,7 @@ from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
+from netlab.objects.names import LabName
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.probe import Measurement, measure
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
@@ -108,10 +110,11 @@ class Lab:
 
         Raises:
           InputError, HostError, KernelError.
+          UsageError: for a name that is no lab's.
         """
+        name = name and LabName(name)
         cluster = resolve(objects)
-        if name:
-            cluster = replace(cluster, name=name)
+        cluster = replace(cluster, name=name or LabName(cluster.name))
         privilege.enter()
         sweep()
         with records.locked(cluster.name):
@@ -149,8 +152,9 @@ class Lab:
         """Return a running lab: the one named, else the only one, else the one named ``default``.
 
         Raises:
-          UsageError: when there is none, or more than one to choose from.
+          UsageError: when there is none, or more than one to choose from; for a name that is no lab's.
         """
+        name = name and LabName(name)
         running = cls.names()
         if not name:
             if not running:
@@ -188,7 +192,7 @@ class Lab:
 
         def relabel(now: Sequence[Document]) -> Sequence[Document]:
             for change in changes:
-                now = relabel_documents(now, change)
+                now = relabel_documents(now, change, lambda ref: pod_of(self.cluster, ref))
             return now
 
         return self._change(relabel)

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from netlab.cluster import Placement
+from netlab.dataplane.names import belongs
 from netlab.errors import HostError, UsageError
 from netlab.kernel import netns
 from netlab.kernel.lock import Lock
 from netlab.kernel.privilege import boot_id
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
+from netlab.objects.names import LabName, is_lab
 
 DIRECTORY = Path("/run/netlab")
 _VERSION = 1
@@ -51,12 +53,17 @@ class Record:
 
 
 def path(lab: str) -> Path:
-    return DIRECTORY / lab / "record.json"
+    """Return where a lab's record is; like every function here, raises UsageError for what is no lab's name."""
+    return _folder(lab) / "record.json"
+
+
+def _folder(lab: str) -> Path:
+    return DIRECTORY / LabName(lab)
 
 
 def labs() -> list[str]:
-    """Return the names of the labs that have a record, sorted."""
-    return sorted(p.parent.name for p in DIRECTORY.glob("*/record.json"))
+    """Return the names of the labs that have a record, sorted; entries of other names are no labs."""
+    return sorted(p.parent.name for p in DIRECTORY.glob("*/record.json") if is_lab(p.parent.name))
 
 
 def exists(lab: str) -> bool:
@@ -68,7 +75,7 @@ def load(lab: str) -> Record | None:
     """Return a lab's record, None when it has none.
 
     Raises:
-      UsageError: when another version of netlab wrote it.
+      UsageError: when another version of netlab wrote it, or it names what is not the lab's.
     """
     try:
         return _read(lab, path(lab))
@@ -80,6 +87,8 @@ def _read(lab: str, file: Path) -> Record:
     data: dict[str, Any] = json.loads(file.read_bytes())
     if data.get("version") != _VERSION:
         raise UsageError(f"lab {lab}: its record is of another netlab version; remove it with: netlab down {lab}")
+    if data["lab"] != lab or not all(belongs(lab, namespace) for namespace in data["namespaces"]):
+        raise UsageError(f"lab {lab}: its record names what is not the lab's; remove the lab with: netlab down {lab}")
     placement = {
         ref: Placement(node, tuple(map(ip_address, addresses))) for ref, (node, addresses) in data["placement"].items()
     }
@@ -94,9 +103,9 @@ def _read(lab: str, file: Path) -> Record:
 
 
 def namespaces_of(lab: str) -> tuple[str, ...]:
-    """Return the namespaces that a lab's record names, whatever version wrote it."""
+    """Return the namespaces that a lab's record names and that can be the lab's, whatever version wrote it."""
     try:
-        return tuple(json.loads(path(lab).read_bytes())["namespaces"])
+        return tuple(name for name in json.loads(path(lab).read_bytes())["namespaces"] if belongs(lab, name))
     except FileNotFoundError:
         return ()
 
@@ -156,13 +165,14 @@ def forget(lab: str) -> None:
 
 def remove(lab: str) -> None:
     """Remove a lab's record: the last act of its removal."""
-    shutil.rmtree(DIRECTORY / lab, ignore_errors=True)
+    shutil.rmtree(_folder(lab), ignore_errors=True)
 
 
 def lock(lab: str) -> Lock:
     """Return the lock under which a lab is changed."""
+    file = DIRECTORY / f"{LabName(lab)}.lock"
     prepare()
-    return Lock(DIRECTORY / f"{lab}.lock")
+    return Lock(file)
 
 
 @contextlib.contextmanager
@@ -182,7 +192,6 @@ def locked(lab: str) -> Iterator[None]:
 # Held shared by every command that may make something, so that nobody takes the shared directories away from under it;
 # the mutex beside it is held for moments only, while they are made or taken away.
 _users: Lock | None = None
-_FURNITURE = (".mutex", ".users", ".made")
 
 
 def prepare() -> None:
@@ -233,8 +242,10 @@ def _take_away(mutex: Lock, users: Lock) -> None:
     """Remove everything that is shared; nobody else is there."""
     for entry in list(DIRECTORY.iterdir()):
         # A command that was killed leaves its lock's file, or the directory of a record that it never wrote.
-        if entry.name not in _FURNITURE:
-            remove(entry.name) if entry.is_dir() else entry.unlink()
+        if is_lab(entry.name) and entry.is_dir():
+            remove(entry.name)
+        elif is_lab(entry.stem) and entry.suffix == ".lock":
+            entry.unlink()
     notes = DIRECTORY / ".made"
     if notes.exists():
         netns.unshare_directory(notes.read_text().split())

@@ -8,10 +8,12 @@ from netlab.errors import UsageError
 from netlab.kernel import privilege
 from netlab.kernel.linux import Linux
 from netlab.lab import record as records
+from netlab.objects.names import LabName
 
 
 def remove(name: str) -> None:
-    """Remove a lab and end what runs inside; raises UsageError when there is none of that name."""
+    """Remove a lab and end what runs inside; raises UsageError when there is none of that name, or can be none."""
+    name = LabName(name)
     if not privilege.enter(start=False) or not records.exists(name):
         running = records.labs()
         known = f" (running: {', '.join(running)})" if running else ""

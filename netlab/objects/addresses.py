@@ -6,7 +6,7 @@ It takes leading zeros as decimal, masks host bits, and treats an IPv4-mapped IP
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from netlab.objects.types import Address, Prefix
 
@@ -29,6 +29,14 @@ def _literal(text: str) -> Address | None:
         if _IPV4.fullmatch(text):
             return IPv4Address(".".join(str(int(octet)) for octet in text.split(".")))
         return None if "%" in text else IPv6Address(text)
+    except ValueError:
+        return None
+
+
+def plain_address(text: str) -> Address | None:
+    """Return the address that a text is in the usual form, None where it is none; no zone, which may be any text."""
+    try:
+        return None if "%" in text else ip_address(text)
     except ValueError:
         return None
 

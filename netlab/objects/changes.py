@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import UsageError
+from netlab.objects.generated import named
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
 from netlab.objects.networkpolicy import API_VERSION
-from netlab.objects.topology import topology
-from netlab.objects.types import Document, LabelChange, ObjectRef, Source, Workload
-from netlab.objects.workloads import SHAPES, workload
+from netlab.objects.types import Document, LabelChange, ObjectRef, Source
 
 NETLAB_VERSION = "netlab/v1alpha1"
 POD_LABELS = "PodLabels"
+PodOf = Callable[[str], tuple[str, str] | None]
+"""Returns the pod that ``NAMESPACE/NAME`` means, a workload's first one too, as ``NAMESPACE/POD`` and the
+``KIND NAMESPACE/NAME`` of its workload ("" without one); None where there is none."""
 
 
 def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Document]:
-    """Return the documents with each change in the place of the object that it replaces, or at the end."""
-    merged = {key_of(d): d for d in documents}
-    merged.update((key_of(d), d) for d in changes)
+    """Return the documents with each change in the place of the object that it replaces, or at the end.
+
+    What states only a generateName is the object of the name that it makes: the same change twice is no second object.
+    """
+    merged = {key_of(d): d for d in named(documents)}
+    merged.update((key_of(d), d) for d in named(changes))
     return list(merged.values())
 
 
@@ -42,7 +47,7 @@ def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Doc
         dropped = {id(d) for d in gone}
         left = [d for d in left if id(d) not in dropped and key_of(d) not in orphans]
     if missing:
-        raise UsageError("\n".join(missing))
+        raise UsageError(*missing)
     return left
 
 
@@ -62,11 +67,12 @@ def _names(ref: ObjectRef, key: Key) -> bool:
     return not key.namespace or key.namespace == (ref.namespace or DEFAULT_NAMESPACE)
 
 
-def relabel(documents: Iterable[Document], change: LabelChange) -> list[Document]:
+def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -> list[Document]:
     """Return the documents with labels set or removed on one pod or namespace.
 
-    A workload's pod has no document of its own: its labels are kept in one of kind PodLabels, which ``decode`` reads.
-    A namespace that is used but not declared gets a Namespace.
+    Which pods there are is asked of ``pod_of``, as only the cluster knows. A workload's pod has no document of its own:
+    its labels are kept in one of kind PodLabels, which ``decode`` reads and which its workload owns. A namespace that
+    is used but not declared gets a Namespace.
 
     Raises:
       UsageError: if the pod or the namespace does not exist.
@@ -77,22 +83,27 @@ def relabel(documents: Iterable[Document], change: LabelChange) -> list[Document
     namespace, _, name = change.name.rpartition("/")
     namespace = namespace or DEFAULT_NAMESPACE
     index = {key_of(document): place for place, document in enumerate(found)}
+    workload = ""
+    if Key("v1", "Pod", namespace, name) not in index:
+        meant = pod_of(f"{namespace}/{name}")
+        if meant is None:
+            raise UsageError(f"pod {namespace}/{name} does not exist")
+        name, workload = meant[0].partition("/")[2], meant[1]
     own = index.get(Key("v1", "Pod", namespace, name))
     if own is not None:
         found[own] = _labelled(found[own], change.labels)
         return found
-    pod = _workload_pod(found, namespace, name)
-    if pod is None:
-        raise UsageError(f"pod {namespace}/{name} does not exist")
-    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, pod))
+    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, name))
     if before is None:
-        return [*found, _pod_labels(namespace, pod, change.labels)]
-    found[before] = _pod_labels(namespace, pod, {**found[before].data["labels"], **change.labels})
+        return [*found, _pod_labels(namespace, name, workload, change.labels)]
+    found[before] = _pod_labels(namespace, name, workload, {**found[before].data["labels"], **change.labels})
     return found
 
 
-def _pod_labels(namespace: str, pod: str, labels: Mapping[str, str | None]) -> Document:
-    metadata = {"namespace": namespace, "name": pod}
+def _pod_labels(namespace: str, pod: str, workload: str, labels: Mapping[str, str | None]) -> Document:
+    kind, _, owner = workload.partition(" ")
+    owners = [{"kind": kind, "name": owner.partition("/")[2], "controller": True}]
+    metadata = {"namespace": namespace, "name": pod, "ownerReferences": owners}
     data = {"apiVersion": NETLAB_VERSION, "kind": POD_LABELS, "metadata": metadata, "labels": dict(labels)}
     return Document(data, Source("netlab label"))
 
@@ -115,70 +126,16 @@ def _labelled(document: Document, changes: Mapping[str, str | None]) -> Document
     return Document({**document.data, "metadata": metadata}, document.source, document.duplicates)
 
 
-# --- the pods of workloads ------------------------------------------------------------------------------------------
-
-
-def _workload(document: Document) -> Workload | None:
-    shape = SHAPES.get(document.kind)
-    if shape is None or document.data.get("apiVersion") != shape.api_version:
-        return None
-    return workload(document)[0]
-
-
-def _workload_pod(documents: Sequence[Document], namespace: str, name: str) -> str | None:
-    """Return the name of the workload's pod that is meant: by its own name, or as the first of its workload."""
-    for document in documents:
-        key = key_of(document)
-        if key.namespace != namespace or not key.name or not name.startswith(key.name):
-            continue
-        found = _workload(document)
-        if found is None:
-            continue
-        if name == found.meta.name and (first := _first_pod(documents, found)):
-            return first
-        if _owns(documents, found, name):
-            return name
-    return None
-
-
-def _first_pod(documents: Sequence[Document], found: Workload) -> str | None:
-    if found.replicas is not None:
-        return f"{found.meta.name}-0" if found.replicas else None
-    nodes = _nodes(documents, found)
-    return f"{found.meta.name}-{nodes[0]}" if nodes else None
-
-
-def _owns(documents: Sequence[Document], found: Workload, pod: str) -> bool:
-    stem, suffix = f"{found.meta.name}-", pod.removeprefix(f"{found.meta.name}-")
-    if not pod.startswith(stem):
-        return False
-    if found.replicas is None:
-        return suffix in _nodes(documents, found)
-    return suffix.isdecimal() and str(int(suffix)) == suffix and int(suffix) < found.replicas
-
-
-def _nodes(documents: Sequence[Document], daemons: Workload) -> list[str]:
-    """Return the names of the nodes that a DaemonSet's pods run on, sorted."""
-    nodes: dict[str, dict[str, str]] = {}
-    for document in documents:
-        if document.kind == "Topology":
-            for node in topology(document)[0].nodes:
-                nodes.setdefault(node.name, {}).update(node.labels)
-        elif document.kind == "Node" and isinstance(metadata := document.data.get("metadata"), dict):
-            nodes.setdefault(key_of(document).name, {}).update(metadata.get("labels") or {})
-    wanted = daemons.template
-    return sorted(
-        name
-        for name, labels in (nodes or {"node-1": {}}).items()
-        if wanted.node_name in ("", name)
-        and all({"kubernetes.io/hostname": name, **labels}.get(k) == v for k, v in wanted.node_selector.items())
-    )
-
-
 def _relabelled(documents: Sequence[Document], gone: Document) -> set[Key]:
     """Return the keys of the PodLabels of a workload's pods."""
-    found = _workload(gone)
-    if found is None:
-        return set()
-    keys = [key_of(d) for d in documents if d.kind == POD_LABELS]
-    return {k for k in keys if k.namespace == found.meta.namespace and _owns(documents, found, k.name)}
+    key = key_of(gone)
+    return {
+        key_of(d)
+        for d in documents
+        if d.kind == POD_LABELS
+        and key_of(d).namespace == key.namespace
+        and any(
+            (owner.get("kind"), owner.get("name")) == (key.kind, key.name)
+            for owner in d.data["metadata"].get("ownerReferences") or ()
+        )
+    }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import ADDRESS_RULE, CIDR_RULE, parse_address, parse_cidr
-from netlab.objects.fields import Fields, invalid, required
+from netlab.objects.fields import Fields, invalid, quoted, required
 from netlab.objects.meta import object_meta, open_document
 from netlab.objects.types import (
     Address,
@@ -28,20 +28,21 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 def namespace(document: Document) -> tuple[Namespace, list[Problem]]:
-    """Decode a Namespace; the label with its name is added, and may not be written otherwise."""
+    """Decode a Namespace; as on a cluster it has the label with its name, whatever is written."""
     root = open_document(document)
     meta = object_meta(root, names.dns_label, namespaced=False)
     written = meta.labels.get(NAMESPACE_LABEL, meta.name)
     if written != meta.name:
         path = f"metadata.labels.{NAMESPACE_LABEL}"
-        root.report.error(path, invalid(written, f'must be the namespace\'s name, "{meta.name}"'))
+        root.report.warn(path, f"the API server sets it to the namespace's name: read as {quoted(meta.name)}")
     found = Namespace(_named(meta, meta.labels), document.source)
     return found, root.report.problems
 
 
 def undeclared_namespace(name: str, source: Source) -> Namespace:
     """Return the namespace that an object uses and nothing declares; ``source`` is that object's."""
-    return Namespace(_named(Meta(name), {}), Source(source.file, {"": source.line("metadata.namespace")}))
+    where = Source(source.file, {"": source.line("metadata.namespace")})
+    return Namespace(_named(Meta(name), {}), where, declared=False)
 
 
 def _named(meta: Meta, labels: Mapping[str, str]) -> Meta:

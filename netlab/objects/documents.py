@@ -1,258 +1,228 @@
-"""Files, directories and standard input as documents with line numbers.
-
-YAML is read by PyYAML's events (libyaml's where it is there), which carry lines and cost a third of its nodes; what a
-scalar means is kubectl's, see ``netlab.objects.scalars``.
-"""
+"""Files, directories and standard input as documents with line numbers."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from json.decoder import JSONDecodeError
 from typing import IO, Any
 
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects.json_text import MAX_DEPTH, JSONText
+from netlab.objects import folders, lines
+from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
+from netlab.objects.files import SUFFIXES, UnreadableError, below, is_inside, standard_input, text_of
+from netlab.objects.json_text import JSONText
+from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
-from netlab.objects.scalars import key_text, resolve
+from netlab.objects.near import looks_like_object
 from netlab.objects.types import Document, Source
+from netlab.objects.yaml_text import YAMLText
 
-# A PyYAML without libyaml has the same events, ten times slower.
-_Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-
-SUFFIXES = (".yaml", ".yml", ".json")
 STDIN = "<stdin>"
-# go-yaml refuses documents that are almost all aliases; any bound that no manifest comes near will do.
-MAX_ALIASED = 100_000
-_TAG = "tag:yaml.org,2002:"
-
-
-class _YAMLText:
-    """Builds the plain values of a YAML text; ``lines`` and ``duplicates`` are those of the document just read."""
-
-    def __init__(self, text: str) -> None:
-        self._next: Callable[[], Any] = _Parser(text).get_event
-        self._anchors: dict[str, Any] = {}
-        self._aliased = 0
-        self.lines: dict[str, int] = {}
-        self.duplicates: list[tuple[str, int]] = []
-
-    def values(self) -> Iterator[Any]:
-        """Yield the value of each document in turn; raises yaml.YAMLError where the text is not YAML."""
-        while not isinstance(event := self._next(), yaml.StreamEndEvent):
-            if isinstance(event, yaml.DocumentStartEvent):
-                first = self._next()
-                self._anchors, self._aliased = {}, 0
-                self.lines, self.duplicates = {"": first.start_mark.line + 1}, []
-                yield self._value(first, "", 0)
-
-    def _value(self, event: Any, path: str, depth: int) -> Any:
-        kind = type(event)
-        if kind is yaml.AliasEvent:
-            return self._alias(event, depth)
-        if kind is yaml.ScalarEvent:
-            value = resolve(event.value) if event.tag is None and event.implicit[0] else _tagged(event)
-        elif depth >= MAX_DEPTH:
-            raise _error(f"nested more than {MAX_DEPTH} deep", event)
-        elif kind is yaml.MappingStartEvent:
-            value = self._mapping(path, depth + 1)
-        else:
-            value = self._sequence(path, depth + 1)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = value
-        return value
-
-    def _mapping(self, path: str, depth: int) -> dict[str, Any]:
-        data: dict[str, Any] = {}
-        get, lines, scalar = self._next, self.lines, yaml.ScalarEvent
-        prefix = f"{path}." if path else ""
-        while type(event := get()) is not yaml.MappingEndEvent:
-            key = self._value(event, path, depth)
-            if key == "<<" and event.implicit[0]:
-                self._merge(data, self._value(get(), path, depth), event)
-                continue
-            if type(key) is not str:
-                key = _key(key, event)
-            child = prefix + key
-            line = event.start_mark.line + 1
-            if key in data and child in lines:
-                self.duplicates.append((child, line))
-            lines[child] = line
-            event = get()
-            if type(event) is scalar and event.anchor is None and event.tag is None:
-                data[key] = resolve(event.value) if event.implicit[0] else event.value
-            else:
-                data[key] = self._value(event, child, depth)
-        return data
-
-    def _sequence(self, path: str, depth: int) -> list[Any]:
-        items: list[Any] = []
-        while type(event := self._next()) is not yaml.SequenceEndEvent:
-            child = f"{path}[{len(items)}]"
-            self.lines[child] = event.start_mark.line + 1
-            items.append(self._value(event, child, depth))
-        return items
-
-    def _alias(self, event: Any, depth: int) -> Any:
-        if event.anchor not in self._anchors:
-            raise _error(f"unknown anchor {event.anchor!r} referenced", event)
-        value = self._anchors[event.anchor]
-        size, height = _measure(value, {})
-        self._aliased += size
-        if self._aliased > MAX_ALIASED or depth + height > MAX_DEPTH:
-            raise _error("document contains excessive aliasing", event)
-        return value
-
-    def _merge(self, data: dict[str, Any], merged: Any, event: Any) -> None:
-        """Merge as go-yaml v2 does, in the order of writing: over keys before it, under keys after it."""
-        several = merged if isinstance(merged, list) else [merged]
-        if not all(isinstance(m, dict) for m in several):
-            raise _error("map merge requires map or sequence of maps as the value", event)
-        for one in reversed(several):
-            data.update(one)
-
-
-def _measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Return how many nodes a value has, counting shared ones as often as they are reached, and how deep it is."""
-    if not isinstance(value, (dict, list)):
-        return 1, 0
-    if id(value) not in known:
-        parts = [_measure(v, known) for v in (value.values() if isinstance(value, dict) else value)]
-        known[id(value)] = 1 + sum(size for size, _ in parts), 1 + max((height for _, height in parts), default=0)
-    return known[id(value)]
-
-
-_TAGGED: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
-
-
-def _tagged(event: Any) -> Any:
-    """Return the value of a scalar that is quoted or has a tag; tags that JSON has no type for mean a string."""
-    kind = (event.tag or "").removeprefix(_TAG)
-    if kind not in _TAGGED:
-        return event.value
-    value = resolve(event.value)
-    if not isinstance(value, _TAGGED[kind]) or isinstance(value, bool) != (kind == "bool"):
-        raise _error(f"cannot decode {event.value!r} as a !!{kind}", event)
-    return value
-
-
-def _key(key: Any, event: Any) -> str:
-    text = key_text(key) if isinstance(key, (int, float)) else None
-    if text is None:
-        raise _error("a mapping's key must be a string", event)
-    return text
-
-
-def _error(message: str, event: Any) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)
+_BRACE = re.compile(r"\s*\{")
 
 
 # --- text to documents ----------------------------------------------------------------------------------------------
 
 
-def parse(text: str, file: str) -> tuple[list[Document], list[Problem]]:
+@dataclass(slots=True)
+class _Text:
+    """What was found in a text: ``objects`` counts documents with kind and apiVersion, ``bare`` are those without.
+
+    ``broken`` is the syntax error that ended it.
+    """
+
+    documents: list[Document] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    objects: int = 0
+    bare: list[Mapping[str, Any]] = field(default_factory=list)
+    broken: Problem | None = None
+
+    def all_problems(self) -> list[Problem]:
+        return [*self.problems, *([self.broken] if self.broken else [])]
+
+
+def parse(text: str, file: str, budget: Budget | None = None) -> tuple[list[Document], list[Problem]]:
     """Return the documents of a text, Lists unpacked, and what is wrong with it; documents before a syntax error stay.
 
     JSON is read as such where the text begins with a brace and is JSON; everything else is YAML, of which flow
     mappings begin with a brace as well.
     """
-    found: list[Document] = []
-    problems: list[Problem] = []
-    if text.lstrip().startswith("{"):
+    try:
+        found = _parsed(text, file, budget or Budget())
+    except TooLargeError as error:
+        return [], [Problem(file, 0, "", "", str(error))]
+    return found.documents, found.all_problems()
+
+
+def _parsed(text: str, file: str, budget: Budget) -> _Text:
+    found = _Text()
+    if _BRACE.match(text):
+        left = replace(budget)
         try:
-            _collect(JSONText(text), file, found, problems)
-            return found, problems
+            _collect(JSONText(text, budget), file, found, budget)
+            return found
         except JSONDecodeError as error:
             if file.endswith(".json"):
-                return found, [*problems, Problem(file, error.lineno, "", "", f"not JSON: {error.msg}")]
-            found, problems = [], []
+                found.broken = Problem(file, error.lineno, "", "", f"not JSON: {error.msg}")
+                return found
+            found, budget.memory = _Text(), left.memory
     try:
-        _collect(_YAMLText(text), file, found, problems)
+        _collect(YAMLText(text, budget), file, found, budget)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        problems.append(Problem(file, line, "", "", f"not YAML: {message}"))
+        found.broken = Problem(file, line, "", "", f"not YAML: {message}")
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
-        problems.append(Problem(file, line, "", "", f"not YAML: {error.reason}"))
-    return found, problems
+        found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
+    return found
 
 
-def _collect(text: JSONText | _YAMLText, file: str, found: list[Document], problems: list[Problem]) -> None:
-    """Append the documents of a text as they are read, so that those before a syntax error are kept."""
+def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget) -> None:
+    """Add the documents of a text as they are read, so that those before a syntax error are kept."""
     for value in text.values():
+        if value is None:
+            continue
+        budget.spend(DOCUMENT)
         source = Source(file, text.lines)
-        if isinstance(value, dict):
-            documents, wrong = unpack(Document(value, source, tuple(text.duplicates)))
-            found += documents
-            problems += wrong
-        elif value is not None:
+        if not isinstance(value, dict):
             what = "a list" if isinstance(value, list) else "a scalar"
-            problems.append(Problem(file, source.line(), "", "", f"must be an object (a mapping), not {what}"))
+            found.problems.append(Problem(file, source.line(), "", "", f"must be an object (a mapping), not {what}"))
+            continue
+        documents, problems = unpack(Document(value, source, text.lines.duplicates(MOST_OF_AN_OBJECT)), budget)
+        if documents or all(isinstance(value.get(name), str) and value[name] for name in ("apiVersion", "kind")):
+            found.objects += 1
+        else:
+            found.bare.append(value)
+        found.documents += documents
+        found.problems += problems
 
 
 # --- files to documents ---------------------------------------------------------------------------------------------
 
 
-def read(paths: Sequence[str], stdin: IO[Any] | None = None) -> tuple[list[Document], list[Problem]]:
-    """Read every document of files, of directories (recursively, in sorted order) and, for ``-``, of standard input.
+@dataclass(slots=True)
+class Reader:
+    """Reads what is named, within one budget; what is read for one input shares a reader.
 
-    Never raises for what the user wrote: what cannot be read, is not YAML or holds no object is in the problems, and
-    what could be read is returned all the same.
+    With ``strict``, files of a directory that hold no object are errors. ``home`` is the folder that everything must
+    be in, "" for anywhere; then pipes are refused too.
     """
-    found: list[Document] = []
-    problems: list[Problem] = []
-    for path in paths:
-        files = _files(path)
-        if not files:
-            problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
-        for file in files:
-            documents, more = _read_file(file, stdin)
+
+    strict: bool = False
+    home: str = ""
+    stdin: IO[Any] | None = None
+    budget: Budget = field(default_factory=Budget)
+    files: list[str] = field(default_factory=list)
+    _spent: bool = False
+
+    def read(self, paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
+        """Read every document of files, of directories (recursively, in sorted order) and, for ``-``, of stdin.
+
+        Never raises for what the user wrote: what cannot be read, is not YAML or holds no object is in the problems,
+        and what could be read is returned all the same. ``files`` has the names under which problems name them.
+        """
+        found: list[Document] = []
+        problems: list[Problem] = []
+        for path in paths:
+            try:
+                documents, more = self._path(path)
+            except TooLargeError as error:
+                if not self._spent:
+                    problems.append(Problem(STDIN if path == "-" else path, 0, "", "", str(error)))
+                self._spent = True
+                break
             found += documents
             problems += more
-    return found, problems
+        if not found and not any(problem.severity == "error" for problem in problems) and not self._spent:
+            problems += [Problem(path, 0, "", "", "no object in it") for path in paths]
+        return found, problems
 
+    def _path(self, path: str) -> tuple[list[Document], list[Problem]]:
+        if path != "-" and os.path.isdir(path) and (not self.home or is_inside(path, self.home)):
+            return self._folder(path)
+        name = STDIN if path == "-" else path
+        self.files.append(name)
+        try:
+            text = self._text(path, pipes=not self.home)
+        except UnreadableError as error:
+            return [], [Problem(name, error.line, "", "", str(error))]
+        found = self._parse(text, name)
+        if found.broken and folders.TEMPLATE in text:
+            message = f"{found.broken.message}; it looks like a template: read what `helm template` prints"
+            found.broken = replace(found.broken, message=message)
+        if folders.is_kustomization(path, found.documents):
+            return [], [Problem(name, 0, "", "", "no object, but how to make some: read what `kustomize build` prints")]
+        problems = found.all_problems()
+        if not found.documents and not problems:
+            problems = [Problem(name, 0, "", "", "no object in it")]
+        return found.documents, problems
 
-def listed(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the names under which problems name what ``read`` reads, in that order."""
-    for path in paths:
-        yield from (STDIN if file == "-" else file for file in _files(path) or [path])
-
-
-def _files(path: str) -> list[str]:
-    """Return the files that a path means: those in it, where it is a directory."""
-    if path == "-" or not os.path.isdir(path):
-        return [path]
-    found = [
-        os.path.normpath(os.path.join(parent, name))
-        for parent, _, names in os.walk(path)
-        for name in names
-        if name.endswith(SUFFIXES)
-    ]
-    return sorted(found)
-
-
-def _read_file(path: str, stdin: IO[Any] | None) -> tuple[list[Document], list[Problem]]:
-    name = STDIN if path == "-" else path
-    try:
+    def _text(self, path: str, *, pipes: bool) -> str:
         if path == "-":
-            content = (stdin or sys.stdin.buffer).read()
-        else:
-            with open(path, "rb") as file:
-                content = file.read()
-        text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    except OSError as error:
-        return [], [Problem(name, 0, "", "", error.strerror or str(error))]
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        return [], [Problem(name, line, "", "", f"not UTF-8: {error.reason} 0x{error.object[error.start]:02x}")]
-    documents, problems = parse(text, name)
-    if not documents and not problems:
-        problems = [Problem(name, 0, "", "", "no object in it")]
-    return documents, problems
+            return standard_input(self.stdin, self.budget)
+        return text_of(path, self.budget, pipes=pipes, home=self.home)
+
+    def _parse(self, text: str, name: str) -> _Text:
+        # What is read holds the text, and YAML's reader its bytes, until it is through.
+        size = 2 * sys.getsizeof(text)
+        self.budget.spend(size)
+        found = _parsed(text, name, self.budget)
+        self.budget.memory += size
+        return found
+
+    def _folder(self, path: str) -> tuple[list[Document], list[Problem]]:
+        """Return the documents below a directory; files of other purposes are passed by, and told."""
+        folder = below(path)
+        told = folders.Told(path)
+        told.links += folder.links
+        self.files += folder.files
+        found: list[Document] = []
+        problems = folder.problems
+        if not folder.files and not problems:
+            problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
+        # What a kustomization names as patches shows only when it is read.
+        for file in sorted(folder.files, key=lambda file: not folders.is_kustomization(file)):
+            if file in told.patches:
+                continue
+            try:
+                text = self._text(file, pipes=False)
+            except UnreadableError as error:
+                problems.append(Problem(file, error.line, "", "", str(error)))
+                continue
+            read = self._parse(text, file)
+            if folders.is_kustomization(file, read.documents):
+                told.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
+            elif folders.is_template(file, text, broken=read.broken is not None):
+                told.templates.append(file)
+            elif _without_object(read, file, text):
+                told.others.append(file)
+            else:
+                found += read.documents
+                problems += read.all_problems()
+        return found, [*problems, *told.problems(strict=self.strict)]
+
+
+def _without_object(read: _Text, file: str, text: str) -> bool:
+    """Say whether a file of a directory is there for something else than to hold objects."""
+    if read.objects:
+        return False
+    if read.broken:
+        return file.endswith(".json") and folders.is_commented(text)
+    return not any(looks_like_object(data) for data in read.bare)
+
+
+def read(
+    paths: Sequence[str], stdin: IO[Any] | None = None, *, strict: bool = False
+) -> tuple[list[Document], list[Problem]]:
+    """Read every document of files, directories and ``-``, as ``Reader.read`` does."""
+    return Reader(strict, stdin=stdin).read(paths)
 
 
 # --- the record of a running lab ------------------------------------------------------------------------------------
@@ -263,7 +233,7 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
     return [
         {
             "file": d.source.file,
-            "lines": dict(d.source.lines),
+            "lines": d.source.lines.to_record() if isinstance(d.source.lines, Lines) else dict(d.source.lines),
             "duplicates": [list(pair) for pair in d.duplicates],
             "data": d.data,
         }
@@ -274,6 +244,10 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
 def from_record(record: Iterable[Mapping[str, Any]]) -> list[Document]:
     """Return the documents that ``to_record`` was given."""
     return [
-        Document(r["data"], Source(r["file"], r["lines"]), tuple((path, line) for path, line in r["duplicates"]))
+        Document(
+            r["data"],
+            Source(r["file"], lines.from_record(r["lines"])),
+            tuple((path, line) for path, line in r["duplicates"]),
+        )
         for r in record
     ]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, Literal, get_args
 
 from netlab.errors import Problem, in_order
-from netlab.objects.documents import listed, read
+from netlab.objects.documents import Reader
 from netlab.objects.load import KINDS, decode
 from netlab.objects.types import Document, Meta, Objects, Pod, PodSpec, Topology, Workload
 from netlab.objects.unread import ignored_kinds
-from netlab.objects.workloads import SHAPES
+from netlab.objects.workloads import COUNTS, SHAPES
 
 Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
 """What there is of a kind, by name; or which addresses machines have, or where pods without a nodeName run."""
@@ -24,7 +24,7 @@ Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
 EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
 # By kind: fields (the first that matches counts) and what is in doubt when one of them is wrong.
 _OF_PODS: tuple[tuple[str, tuple[Doubt, ...]], ...] = (
-    (r"(kind|apiVersion|metadata|metadata\.(name|namespace)|spec|spec\.(replicas|parallelism))?", ("pods", "places")),
+    (rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}))?)?", ("pods", "places")),
     (r".*", ("places",)),
 )
 _DOUBTS: dict[str, tuple[tuple[str, tuple[Doubt, ...]], ...]] = {
@@ -69,17 +69,18 @@ def examine(
 ) -> Input:
     """Read and decode files, directories and ``-``, whatever is wrong with them; ``ignore`` is as for ``load``."""
     kinds = ignored_kinds(ignore)
-    documents, unread = read(paths, stdin)
+    reader = Reader(strict, stdin=stdin)
+    documents, unread = reader.read(paths)
     found = examine_documents([*kinds, *documents], strict=strict)
-    files = tuple(listed(paths))
+    files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))
-    return Input(found.objects, problems, EVERYTHING if unread else found.doubts, files)
+    return Input(found.objects, problems, EVERYTHING if _errors(unread) else found.doubts, files)
 
 
 def examine_documents(documents: Iterable[Document], *, strict: bool = False) -> Input:
     """Decode documents, whatever is wrong with them."""
-    given = tuple(documents)
-    objects, problems = decode(given, strict=strict)
+    objects, problems = decode(documents, strict=strict)
+    given = objects.documents
     if not _errors(problems):
         return Input(objects, tuple(problems))
     paths = [(d, [p.path for p in _own(d) if p.severity == "error"]) for d in given]

@@ -7,27 +7,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar
 
 from netlab.errors import Problem
+from netlab.objects.bounds import MOST_OF_AN_OBJECT
 from netlab.objects.types import Document, Source
 
 _T = TypeVar("_T")
 
 
+_LONGEST = 300
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def quoted(value: object) -> str:
-    """Return a value as messages show it; what is long is cut."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return text if len(text) <= 300 else f"{text[:297]}..."
+    """Return a value as messages show it; what is long is cut, and costs no more than what is shown."""
+    if isinstance(value, str):
+        text = json.dumps(value[: _LONGEST + 1], ensure_ascii=False)
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    text = ""
+    for part in _ENCODER.iterencode(value) if isinstance(value, (dict, list)) else [_ENCODER.encode(value)]:
+        text += part[: _LONGEST + 1]
+        if len(text) > _LONGEST:
+            return f"{text[: _LONGEST - 3]}..."
+    return text
 
 
-def printable(text: str) -> str:
-    """Return a text so that it fits in one line of a terminal, whatever the names in it are."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def cut(text: str) -> str:
+    """Return a text that is shown, without the end of one that nobody would read."""
+    return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST - 3]}..."
 
 
 def invalid(value: object, message: str) -> str:
@@ -52,20 +62,34 @@ def duplicate(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Collects the problems of one object, each with the line of its field."""
+    """Collects the problems of one object, each with its line; of errors and of warnings the first ones."""
 
     source: Source
     object: str
     problems: list[Problem]
+    _told: dict[str, int] = field(default_factory=dict)
 
     def error(self, path: str, message: str, *, at: str | None = None) -> None:
         """Add an error; ``at`` names the field whose line counts where that is not ``path`` itself."""
-        line = self.source.line(path if at is None else at)
-        self.problems.append(Problem(self.source.file, line, printable(path), self.object, printable(message)))
+        self.add("error", path, message, at)
 
     def warn(self, path: str, message: str) -> None:
-        line = self.source.line(path)
-        self.problems.append(Problem(self.source.file, line, path, self.object, message, "warning"))
+        self.add("warning", path, message)
+
+    def add(self, severity: Literal["error", "warning"], path: str, message: str, at: str | int | None = None) -> None:
+        """Add a problem; ``at`` is its line, or the field whose line counts where that is not ``path`` itself."""
+        told = self._told[severity] = self._told.get(severity, 0) + 1
+        if told > MOST_OF_AN_OBJECT + 1:
+            return
+        if told > MOST_OF_AN_OBJECT:
+            path, message, at = "", f"and more: only the first {MOST_OF_AN_OBJECT} are told", ""
+        line = at if isinstance(at, int) else self.source.line(path if at is None else at)
+        self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity))
+
+    @property
+    def full(self) -> bool:
+        """Whether further errors are no longer told."""
+        return self._told.get("error", 0) > MOST_OF_AN_OBJECT
 
 
 class Fields:
@@ -98,7 +122,7 @@ class Fields:
     def only(self, *known: str) -> None:
         """Report every field that is not known, with the known one that was probably meant."""
         for name in self.data:
-            if name not in known:
+            if name not in known and not self.report.full:
                 close = "".join(f"; did you mean {quoted(k)}?" for k in get_close_matches(name, known, 1))
                 self.error(name, f"unknown field {quoted(name)}{close}")
 
@@ -184,7 +208,11 @@ class Fields:
 
 
 def _mistyped(value: object, what: str) -> str:
-    hint = "; put it in quotes" if what == "a string" and isinstance(value, (bool, int, float)) else ""
+    hint = ""
+    if what == "a string" and isinstance(value, bool):
+        hint = "; put it in quotes (without them y, n, yes, no, on and off are booleans in YAML)"
+    elif what == "a string" and isinstance(value, (int, float)):
+        hint = "; put it in quotes"
     return f"must be {what}{hint}"
 
 
@@ -192,5 +220,4 @@ def duplicates(report: Report, document: Document, *, strict: bool) -> None:
     """Report every field that is written twice: an error of kinds with strict decoding, a warning of others."""
     message = "duplicate field" if strict else "duplicate field: the last one counts"
     for path, line in document.duplicates:
-        severity: Literal["error", "warning"] = "error" if strict else "warning"
-        report.problems.append(Problem(document.source.file, line, printable(path), report.object, message, severity))
+        report.add("error" if strict else "warning", path, message, line)

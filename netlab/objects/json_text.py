@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from netlab.objects.scalars import number
+from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, too_dense
+from netlab.objects.lines import Lines, Table
+from netlab.objects.scalars import DIGITS, number
 
-MAX_DEPTH = 200
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+# So many different keys are kept to have each once.
+_NAMES = 5_000
 _WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 
 class JSONText:
     """Reads the JSON values that stand one after another in a text.
 
-    After each value ``lines`` maps its field paths to lines, and ``duplicates`` lists keys that stood twice.
+    After each value ``lines`` has the lines of its fields, and knows those that stood twice.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, budget: Budget) -> None:
         self._text = text
+        self._budget = budget
         self._position = 0
         self._counted = 0
         self._line = 1
-        self.lines: dict[str, int] = {}
-        self.duplicates: list[tuple[str, int]] = []
+        self._names: dict[str, str] = {}
+        self._table = Table()
+        # Where the lines of what is below the value just read are.
+        self._block = 0
+        self.lines = Lines(self._table, 0)
 
     def values(self) -> Iterator[Any]:
         """Yield each value in turn.
 
         Raises:
           JSONDecodeError: where the text is not JSON; ``lineno`` says where.
+          TooLargeError: when it takes more memory than the budget has.
         """
         while self._peek():
-            self.lines, self.duplicates = {"": self._line_here()}, []
-            yield self._value("", 0)
+            line = self._line_here()
+            value = self._value(0)
+            self.lines = Lines(self._table, line, self._block)
+            yield value
 
     def _peek(self) -> str:
         self._position = _SPACE.match(self._text, self._position).end()  # type: ignore[union-attr]
@@ -51,14 +62,15 @@ class JSONText:
     def _error(self, message: str) -> JSONDecodeError:
         return JSONDecodeError(message, self._text, self._position)
 
-    def _value(self, path: str, depth: int) -> Any:
+    def _value(self, depth: int) -> Any:
         first = self._peek()
+        self._block = 0
         if first == '"':
             return self._string()
         if first in ("{", "["):
             if depth >= MAX_DEPTH:
                 raise self._error(f"nested more than {MAX_DEPTH} deep")
-            return self._object(path, depth + 1) if first == "{" else self._array(path, depth + 1)
+            return self._object(depth + 1) if first == "{" else self._array(depth + 1)
         if first in _WORDS:
             word, value = _WORDS[first]
             if self._text.startswith(word, self._position):
@@ -66,7 +78,8 @@ class JSONText:
                 return value
         elif match := _NUMBER.match(self._text, self._position):
             self._position = match.end()
-            return number(float(match[0]), match[0]) if match[1] or match[2] else int(match[0])
+            text = match[0]
+            return number(float(text), text) if match[1] or match[2] or len(text) > DIGITS else int(text)
         raise self._error("Expecting value")
 
     def _string(self) -> str:
@@ -74,7 +87,16 @@ class JSONText:
         if not text.isascii():
             # Half a surrogate pair is no character and could not be printed; Go makes it U+FFFD as well.
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if len(text) > FIELD:
+            self._budget.spend(4 * len(text))
         return str(text)
+
+    def _name(self) -> str:
+        """Return a key, the same string for the same text: most inputs have few."""
+        name = self._string()
+        if len(self._names) > _NAMES:
+            self._names.clear()
+        return self._names.setdefault(name, name)
 
     def _more(self, closing: str) -> bool:
         """Step over the comma before the next item, or over the closing bracket."""
@@ -84,38 +106,58 @@ class JSONText:
         self._position += 1
         return found == ","
 
-    def _object(self, path: str, depth: int) -> dict[str, Any]:
+    def _object(self, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        below: dict[str, int] = {}
+        repeated: list[tuple[str, int]] = []
+        budget = self._budget
+        budget.spend(MAPPING)
         self._position += 1
         if self._peek() == "}":
             self._position += 1
             return data
         while True:
+            budget.memory -= FIELD
+            if budget.memory < 0:
+                raise too_dense()
             if self._peek() != '"':
                 raise self._error("Expecting property name enclosed in double quotes")
             line = self._line_here()
-            key = self._string()
+            key = self._name()
             if self._peek() != ":":
                 raise self._error("Expecting ':' delimiter")
             self._position += 1
-            child = f"{path}.{key}" if path else key
             if key in data:
-                self.duplicates.append((child, line))
-            self.lines[child] = line
-            data[key] = self._value(child, depth)
+                repeated.append((key, line))
+                below.pop(key, None)
+            lines[key] = line
+            data[key] = self._value(depth)
+            if self._block:
+                below[key] = self._block
             if not self._more("}"):
+                self._block = self._table.add_mapping(lines, below)
+                if repeated:
+                    self._table.repeated[self._block] = repeated
                 return data
 
-    def _array(self, path: str, depth: int) -> list[Any]:
+    def _array(self, depth: int) -> list[Any]:
         items: list[Any] = []
+        lines, below = array("I"), array("I")
+        budget = self._budget
+        budget.spend(LIST)
         self._position += 1
         if self._peek() == "]":
             self._position += 1
             return items
         while True:
+            budget.memory -= FIELD
+            if budget.memory < 0:
+                raise too_dense()
             self._peek()
-            child = f"{path}[{len(items)}]"
-            self.lines[child] = self._line_here()
-            items.append(self._value(child, depth))
+            lines.append(self._line_here())
+            items.append(self._value(depth))
+            below.append(self._block)
             if not self._more("]"):
+                self._block = self._table.add_list(lines, below)
                 return items

@@ -3,71 +3,98 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from netlab.errors import Problem
+from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget
+from netlab.objects.lines import Lines
+from netlab.objects.near import READ, close_name
 from netlab.objects.types import Document, Source
 
-_ITEM = re.compile(r"items\[([0-9]+)\]\.?(.*)", re.DOTALL).fullmatch
+_LISTS = frozenset(("List", *(f"{kind}List" for kind in READ)))
 
 
-def unpack(document: Document) -> tuple[list[Document], list[Problem]]:
-    """Return the objects that a document holds: itself, or the items of a List; and those that lack kind or version.
+def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Document], list[Problem]]:
+    """Return the objects that a document holds: itself, or the items of a List; and what is wrong with them as such.
 
-    Items of a typed list (PodList) that name neither have them from the list.
+    Items of a typed list (PodList) that name neither kind nor version have them from the list. A list from which the
+    server left something out is warned of.
+
+    Raises:
+      TooLargeError: when there are more objects than the budget has memory for.
     """
     data, source = document.data, document.source
     kind, items = data.get("kind"), data.get("items")
-    listed = isinstance(items, list) or (items is None and "items" in data)
-    if not (isinstance(kind, str) and kind.endswith("List") and listed):
+    if not (isinstance(kind, str) and kind.endswith("List") and _is_list(kind, data)):
         problems = [
-            Problem(source.file, source.line(name), name, "", f"Required value: an object has {article} {name}")
+            Problem(source.file, source.line(name), name, "", f"Required value: an object has {article} {name}{hint}")
             for name, article in (("apiVersion", "an"), ("kind", "a"))
             if not (isinstance(data.get(name), str) and data[name])
+            for hint in [_hint(data, name)]
         ]
         return ([], problems) if problems else ([document], [])
+    if items is not None and not isinstance(items, list):
+        return [], [Problem(source.file, source.line("items"), "items", kind, "must be a list")]
+    if "items" not in data:
+        return [], [Problem(source.file, source.line("kind"), "items", kind, "Required value: a List has items")]
+    if budget is not None:
+        budget.spend(DOCUMENT * len(items or ()))
     found: list[Document] = []
-    wrong: list[Problem] = []
-    for index, (item, lines, duplicates) in enumerate(_items(document)):
+    wrong = _cut_off(document)
+    for index, (item, lines) in enumerate(_items(document)):
         if not isinstance(item, dict):
             path = f"items[{index}]"
             wrong.append(Problem(source.file, source.line(path), path, kind, "must be an object (a mapping)"))
             continue
         if kind != "List" and "kind" not in item:
             item = {"apiVersion": data.get("apiVersion"), "kind": kind.removesuffix("List"), **item}
-        documents, problems = unpack(Document(item, Source(source.file, lines), tuple(duplicates)))
+        one = Document(item, Source(source.file, lines), lines.duplicates(MOST_OF_AN_OBJECT))
+        documents, problems = unpack(one, budget)
         found += documents
         wrong += problems
     return found, wrong
 
 
-def _items(document: Document) -> Iterator[tuple[Any, dict[str, int], list[tuple[str, int]]]]:
-    """Yield every item of a List with its lines and duplicates, paths made relative to the item, in one pass."""
-    items = document.data["items"] or []
+def _is_list(kind: str, data: dict[str, Any] | Any) -> bool:
+    """Say whether a kind that ends like a list's is one: a known list's, or one that has items."""
+    return kind in _LISTS or isinstance(data.get("items"), list) or (data.get("items") is None and "items" in data)
+
+
+def _hint(data: Any, name: str) -> str:
+    close = close_name(data, name)
+    return f'; did you mean "{name}" by "{close}"?' if close not in (None, name) else ""
+
+
+def _cut_off(document: Document) -> list[Problem]:
+    """Return the warning that a server left out a part of a list."""
+    metadata, source = document.data.get("metadata"), document.source
+    if not isinstance(metadata, dict):
+        return []
+    name = next((n for n in ("remainingItemCount", "continue") if metadata.get(n)), "")
+    if not name:
+        return []
+    left = metadata.get("remainingItemCount")
+    what = f"{left} more objects are" if isinstance(left, int) and left else "the rest is"
+    message = f"not the whole list: {what} on the server; read all of it (kubectl get does)"
+    path = f"metadata.{name}"
+    return [Problem(source.file, source.line(path), path, document.kind, message, "warning")]
+
+
+def _items(document: Document) -> Iterator[tuple[Any, Lines]]:
+    """Yield every item of a List with its lines."""
+    items, lines = document.data["items"] or [], document.source.lines
+    own = list(lines.items_of("items")) if isinstance(lines, Lines) else []
     # Items that an alias repeats have no lines of their own: the list's line is the nearest.
-    lines = [{"": document.source.line("items")} for _ in items]
-    duplicates: list[list[tuple[str, int]]] = [[] for _ in items]
-    for path, line in document.source.lines.items():
-        # Of two lists under duplicate keys the longer may have been the first.
-        if (match := _ITEM(path)) and int(match[1]) < len(items):
-            lines[int(match[1])][match[2]] = line
-    for path, line in document.duplicates:
-        if (match := _ITEM(path)) and int(match[1]) < len(items):
-            duplicates[int(match[1])].append((match[2], line))
-    return zip(items, lines, duplicates, strict=True)
+    nearest = Lines.of_one(document.source.line("items"))
+    return ((item, own[at] if len(own) == len(items) else nearest) for at, item in enumerate(items))
 
 
 def within(document: Document, path: str) -> Document:
     """Return the object that stands inside a document at a path, with lines of its own."""
     value: Any = document.data
-    for part in path.replace("]", "").replace("[", ".").split("."):
+    for part in re.split(r"[.\[]", path.replace("]", "")):
         value = value[int(part)] if isinstance(value, list) else value[part]
-    cut = len(path)
-
-    def inside(found: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-        under = ((p[cut:], line) for p, line in found if p.startswith(path))
-        return ((rest.removeprefix("."), line) for rest, line in under if rest[:1] in ("", ".", "["))
-
-    lines = dict(inside(document.source.lines.items()))
-    return Document(value, Source(document.source.file, lines), tuple(inside(document.duplicates)))
+    lines = document.source.lines
+    inside = lines.inside(path) if isinstance(lines, Lines) else Lines.of_one(document.source.line(path))
+    return Document(value, Source(document.source.file, inside), inside.duplicates(MOST_OF_AN_OBJECT))

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.objects import changes, core, networkpolicy, pods
-from netlab.objects.documents import listed, read
+from netlab.objects import changes, core, near, networkpolicy, pods
+from netlab.objects.bounds import MOST_PROBLEMS
+from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
-from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
-from netlab.objects.scenario import scenario
+from netlab.objects.generated import named
+from netlab.objects.meta import IGNORED_KIND, RETIRED, Key, key_of, open_document
+from netlab.objects.scenario import Access, scenario
 from netlab.objects.topology import topology
 from netlab.objects.types import (
     Document,
@@ -29,12 +31,12 @@ from netlab.objects.types import (
     Workload,
 )
 from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kind, ignored_kinds
-from netlab.objects.workloads import SHAPES, workload
+from netlab.objects.workloads import COUNTS, SHAPES, workload
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind that netlab reads: the only apiVersion that it reads it in, and its decoder."""
+    """One kind that netlab reads: the apiVersion in which it is served now, and its decoder."""
 
     api_version: str
     decode: Callable[[Document], tuple[Any, list[Problem]]]
@@ -65,35 +67,41 @@ def load(
       UsageError: for a name in ``ignore`` that is neither.
       InputError: if anything is wrong, with every problem of the input at once, warnings included.
     """
-    documents, unread = read(paths, stdin)
+    reader = Reader(strict, stdin=stdin)
+    documents, unread = reader.read(paths)
     objects, problems = decode([*ignored_kinds(ignore), *documents], strict=strict)
-    problems = in_order((*unread, *problems), tuple(listed(paths)))
+    problems = in_order((*unread, *problems), reader.files)
     if _errors(problems):
         raise InputError(problems)
     return objects, problems
 
 
-def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Objects, list[Problem]]:
+def decode(
+    documents: Iterable[Document], *, strict: bool = False, access: Access | None = None
+) -> tuple[Objects, list[Problem]]:
     """Decode documents; where no problem is an error, the objects are valid on their own and together.
 
     Kinds that netlab does not read are counted in ``Objects.skipped``; with ``strict`` they are errors. So are ignored
-    ones, but those are never errors.
+    ones, but those are never errors. Documents with a generateName are in ``Objects.documents`` with a name. ``access``
+    is what scenarios may read.
     """
-    given = tuple(documents)
+    access = access or Access()
+    given = tuple(named(documents))
     ignored = _ignored(given)
-    problems: list[Problem] = []
+    problems = _retired(given)
     skipped: Counter[str] = Counter()
     found: dict[Key, Any] = {}
     for document in given:
         try:
             key, one, wrong = document.memo["object"]
         except KeyError:
-            key, one, wrong = _decoded(document)
+            key, one, wrong = _decoded(document, access)
         if one is None:
             if wrong is None:
                 skipped[_skipped_as(key)] += 1
-                wrong = _not_read(document) if strict and not _is_ignored(key, ignored) else []
-            problems += wrong
+                refused = strict and not _is_ignored(key, ignored)
+                wrong = _not_read(document) if refused else _perhaps_read(document)
+            problems += wrong if len(problems) < MOST_PROBLEMS else _worst(wrong)
             continue
         if ignored and type(one) is IgnoredKind:
             continue
@@ -101,7 +109,7 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
             skipped[_skipped_as(key)] += 1
             continue
         if wrong:
-            problems += wrong
+            problems += wrong if len(problems) < MOST_PROBLEMS else _worst(wrong)
         if isinstance(one, Scenario):
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
@@ -130,33 +138,61 @@ def decode(documents: Iterable[Document], *, strict: bool = False) -> tuple[Obje
     return objects_found, problems
 
 
+def _retired(documents: Iterable[Document]) -> list[Problem]:
+    """Return a warning for every kind that stands in a version which Kubernetes serves no more, at the first object."""
+    found: defaultdict[tuple[str, str], list[Document]] = defaultdict(list)
+    for document in documents:
+        if document.kind in RETIRED and _version(document) in RETIRED[document.kind][0]:
+            found[document.kind, _version(document)].append(document)
+    problems = []
+    for (kind, version), (first, *others) in found.items():
+        report = open_document(first).report
+        report.problems.clear()
+        more = f", as {len(others)} more of the kind are" if others else ""
+        now = RETIRED[kind][1]
+        report.warn("apiVersion", f"Kubernetes serves no {kind} of {version} any more: read as {now}{more}")
+        problems += report.problems
+    return problems
+
+
 _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 
 
-def _decoded(document: Document) -> tuple[Key, Any, list[Problem] | None]:
+def _decoded(document: Document, access: Access | None = None) -> tuple[Key, Any, list[Problem] | None]:
     """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
     found: tuple[Key, Any, list[Problem] | None] | None = document.memo.get("object")
     if found is None:
         read_as = _decoder(document)
-        found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
+        if read_as is KINDS["Scenario"].decode:
+            found = (key_of(document), *scenario(document, access or Access()))
+        else:
+            found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
         document.memo["object"] = found
     return found
+
+
+def _worst(problems: list[Problem]) -> list[Problem]:
+    """Return one problem for all of an object, in its own list too: there are more than anybody reads."""
+    problems[:] = sorted(problems, key=lambda p: p.severity != "error")[:1]
+    return problems
 
 
 def _decoder(document: Document) -> _Decoder | None:
     """Return what decodes a document, None for a kind that netlab does not read.
 
     A kind's name in a group of someone else's is another kind (Knative's Service); in a version of Kubernetes' own
-    that is gone, or in a group that never had it, it is a mistake. A policy is never passed by, which would let more
-    through: of a foreign group it is an unread policy.
+    that never had it, or that is gone and is no workload's, it is a mistake. A policy is never passed by, which would
+    let more through: of a foreign group it is an unread policy.
     """
-    version = _version(document)
+    version = key_of(document).api_version
     group = version.rpartition("/")[0]
     known = KINDS.get(document.kind)
     if known is not None and version == known.api_version:
         return known.decode
     if group == "netlab" or (known is not None and "." not in group):
         return _misnamed
+    if near.own_group(version) and near.misspelt(document.kind):
+        return _misspelt
     # Most inputs have no kind that netlab does not read.
     from netlab.objects.unread_kinds import is_policy, unread_policy
 
@@ -191,6 +227,23 @@ def _is_ignored(key: Key, ignored: Iterable[IgnoredKind]) -> bool:
 def _skipped_as(key: Key) -> str:
     """Return what an object is counted as: its kind, with its group where netlab reads a kind of that name."""
     return f"{key.kind}.{key.api_version.rpartition('/')[0]}" if key.kind in KINDS else key.kind
+
+
+def _misspelt(document: Document) -> tuple[None, list[Problem]]:
+    report = open_document(document).report
+    right = near.misspelt(document.kind)
+    report.error("kind", invalid(document.kind, f"no kind that netlab or a cluster reads; write {quoted(right)}"))
+    return None, report.problems
+
+
+def _perhaps_read(document: Document) -> list[Problem]:
+    """Return the warning that a kind which is passed by is close to one that netlab reads."""
+    close = near.close_to(document.kind) if near.own_group(_version(document)) else None
+    if close is None:
+        return []
+    report = open_document(document).report
+    report.warn("kind", f"netlab does not read {quoted(document.kind)}; did you mean {quoted(close)}?")
+    return report.problems
 
 
 def _version(document: Document) -> str:
@@ -253,7 +306,7 @@ def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> tuple[Na
 
 
 # What is wrong in an object may hide its name, how many pods it has, or on which nodes.
-_HIDES_NAMES = re.compile(r"(kind|apiVersion|metadata(\.name(space)?)?|spec(\.(replicas|parallelism|nodes.*))?)?")
+_HIDES_NAMES = re.compile(rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}|nodes.*))?)?")
 
 
 def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
@@ -276,8 +329,10 @@ def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
         if len(topologies) > 1:
             problems += decode(topologies)[1]
         for change in found.sound(step.label):
+            if change.kind == "pod":
+                continue  # which pods there are only the cluster knows: netlab.scenario.rehearse asks it
             try:
-                documents = changes.relabel(documents, change)
+                documents = changes.relabel(documents, change, lambda ref: None)
             except UsageError as error:
                 problems.append(_missing(found, name, change.path, error))
         for ref in found.sound(step.delete):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netlab.objects import names
-from netlab.objects.fields import Fields, Report, duplicates, invalid, printable, required
+from netlab.objects.fields import Fields, Report, cut, duplicates, invalid, required
 from netlab.objects.label_selectors import check_labels
 from netlab.objects.types import Document, Meta
 
@@ -17,6 +17,13 @@ OBJECT_META = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"),
     *("deletionTimestamp", "deletionGracePeriodSeconds"),
 )
+_APPS = ("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1")
+# By kind: versions in which Kubernetes served it once, and the one in which it does now. Pod templates mean the same.
+RETIRED: dict[str, tuple[tuple[str, ...], str]] = {
+    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), (_APPS, "apps/v1")),
+    "Job": (("extensions/v1beta1",), "batch/v1"),
+    "CronJob": (("batch/v1beta1", "batch/v2alpha1"), "batch/v1"),
+}
 IGNORED_KIND = "IgnoredKind"
 CLUSTER_SCOPED = frozenset(
     {
@@ -29,7 +36,7 @@ CLUSTER_SCOPED = frozenset(
 
 
 class Key(NamedTuple):
-    """What makes two documents the same object."""
+    """What makes two documents the same object; a version that is retired is that in which the kind is served now."""
 
     api_version: str
     kind: str
@@ -38,7 +45,7 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         name = f"{self.namespace}/{self.name}" if self.namespace and self.name else self.name
-        return printable(f"{self.kind} {name}".rstrip())
+        return cut(f"{self.kind} {name}".rstrip())
 
 
 def key_of(document: Document) -> Key:
@@ -55,7 +62,9 @@ def _key_of(document: Document) -> Key:
     name, namespace = (value if isinstance(value := found.get(n), str) else "" for n in ("name", "namespace"))
     kind = document.kind
     where = "" if kind in CLUSTER_SCOPED else namespace or DEFAULT_NAMESPACE
-    return Key(str(document.data.get("apiVersion", "")), kind, where, name)
+    version = str(document.data.get("apiVersion", ""))
+    retired, current = RETIRED.get(kind, ((), ""))
+    return Key(current if version in retired else version, kind, where, name)
 
 
 def open_document(document: Document, *, strict: bool = False) -> Fields:
@@ -81,13 +90,17 @@ def object_meta(
     if strict:
         fields.only(*OBJECT_META)
     name = fields.string("name", default_name)
+    prefix = fields.string("generateName")
+    # The API server judges a prefix as a name, with a letter for the hyphen that it mostly ends with.
+    unfit = check_name(f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix) if prefix else ()
+    for message in unfit:
+        fields.error("generateName", invalid(prefix, message))
     namespace = (fields.string("namespace") or DEFAULT_NAMESPACE) if namespaced else ""
     if name:
-        for message in check_name(name):
+        for message in () if unfit else check_name(name):
             fields.error("name", invalid(name, message))
-    elif fields.missing("name"):
-        wanted = "netlab generates no names" if fields.has("generateName") else "name or generateName is required"
-        fields.error("name", required(wanted))
+    elif fields.missing("name") and not unfit:
+        fields.error("name", required("name or generateName is required"))
     if namespace:
         for message in names.dns_label(namespace):
             fields.error("namespace", invalid(namespace, message))

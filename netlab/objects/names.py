@@ -1,12 +1,15 @@
 """What the API server accepts as a name, and its words for what it does not accept.
 
 Source: k8s.io/apimachinery, pkg/util/validation. Every check returns its messages, none where the value is fine.
+``LabName`` is the one type of the names that netlab itself makes files and namespaces of.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+
+from netlab.errors import UsageError
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -26,11 +29,12 @@ _NAME_RULE = (
 
 
 def _too_long(value: str, most: int) -> bool:
-    return len(value) > most or len(value.encode()) > most
+    # An argument of the command line that is not UTF-8 holds surrogates.
+    return len(value) > most or len(value.encode(errors="surrogatepass")) > most
 
 
 def _length(most: int) -> str:
-    return f"must be no more than {most} characters"
+    return f"must be no more than {most} bytes"
 
 
 def _rule(text: str, regex: str, *examples: str) -> str:
@@ -135,3 +139,32 @@ def port_name(value: str) -> tuple[str, ...]:
     if value.startswith("-") or value.endswith("-"):
         found.append("must not begin or end with a hyphen")
     return tuple(found)
+
+
+_SHOWN = 80
+
+
+class LabName(str):
+    """The name of a lab: a DNS label of at most 63 characters, whoever gives it.
+
+    It begins the names of files and network namespaces that netlab makes and removes as root.
+
+    Raises:
+      UsageError: when the text is anything else.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> LabName:
+        if isinstance(text, LabName):
+            return text
+        if messages := dns_label(text) if isinstance(text, str) else ("must be a string",):
+            shown = repr(text)
+            shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
+            raise UsageError(f"lab name {shown}: {'; '.join(messages)}")
+        return super().__new__(cls, text)
+
+
+def is_lab(text: str) -> bool:
+    """Say whether a text can be the name of a lab."""
+    return not dns_label(text)

@@ -15,18 +15,21 @@ from netlab.objects.types import ContainerPort, Document, Meta, Pod, PodSpec
 
 
 def pod(document: Document) -> tuple[Pod, list[Problem]]:
-    """Decode a Pod; of an exported one's status the phase and the addresses count."""
+    """Decode a Pod; of an exported one's status the phase and the addresses, its node's too, count."""
     root = open_document(document)
     meta = object_meta(root)
     status = root.sub("status")
     written = [(item.at("ip"), item.string("ip")) for item in status.mappings("podIPs")]
     written = written or [(status.at("podIP"), status.string("podIP"))]
+    hosts = [(item.at("ip"), item.string("ip")) for item in status.mappings("hostIPs")]
+    hosts = hosts or [(status.at("hostIP"), status.string("hostIP"))]
     found = Pod(
         meta,
         pod_spec(root.sub("spec")),
         status.string("phase"),
         tuple(address for _, address in addresses(root, (item for item in written if item[1]))),
         document.source,
+        tuple(address for _, address in addresses(root, (item for item in hosts if item[1]))),
     )
     return found, root.report.problems
 

@@ -2,10 +2,7 @@
 
 Checked against ``kubectl annotate --local -o json``: ``yes`` and ``on`` are true, ``010`` is eight, ``1_000`` a
 thousand, ``08`` (no octal) is eight as well; timestamps and sexagesimals stay strings. A float without a fraction is
-an integer, as it is once go-yaml has written it as JSON.
-
-One difference: ``y`` and ``n`` are booleans to kubectl and strings here. They are the names of namespaces and pods in
-many a test, which kubectl refuses unless they are quoted; nobody writes them for a boolean.
+an integer, as it is once go-yaml has written it as JSON. ``y`` and ``n`` are booleans, in lower and upper case.
 """
 
 from __future__ import annotations
@@ -18,8 +15,8 @@ Scalar = str | int | float | bool | None
 
 _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(["", "~", "null", "Null", "NULL"]),
-    **dict.fromkeys(["yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
-    **dict.fromkeys(["no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
+    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
     **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], math.inf),
     **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -math.inf),
     **dict.fromkeys([".nan", ".NaN", ".NAN"], math.nan),
@@ -27,7 +24,7 @@ _WORDS: dict[str, Scalar] = {
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?(?:(0[xX])[0-9a-fA-F]+|(0[bB])[01]+|(0[oO]?)[0-7]+|0|[1-9][0-9]*)")
 # No float has more digits before its point, and Python's int() reads no more than 4,300.
-_DIGITS = 310
+DIGITS = 310
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -42,7 +39,7 @@ def resolve(text: str) -> Scalar:
     if match := _INTEGER.fullmatch(plain):
         hexadecimal, binary, octal = match.groups()
         digits = plain.lstrip("+-")
-        if len(plain) > _DIGITS:
+        if len(plain) > DIGITS:
             return number(float(plain), text) if _FLOAT.fullmatch(plain) else text
         base, skip = (16, 2) if hexadecimal else (2, 2) if binary else (8, len(octal)) if octal else (10, 0)
         value = int(digits[skip:], base)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from netlab.errors import Problem
-from netlab.objects.documents import read
+from netlab.objects.bounds import Budget
+from netlab.objects.documents import Reader
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
+from netlab.objects.files import home_of, is_inside, outside
+from netlab.objects.generated import named
 from netlab.objects.label_selectors import changed_labels
 from netlab.objects.lists import unpack, within
 from netlab.objects.meta import DEFAULT_NAMESPACE, object_meta, open_document
@@ -21,8 +25,21 @@ _NAMESPACED = ("Pod", *SHAPES, "Service", "NetworkPolicy")
 _DELETABLE = ("Namespace", "Node", *_NAMESPACED)
 
 
-def scenario(document: Document) -> tuple[Scenario, list[Problem]]:
-    """Decode a Scenario and read the files that it names, relative to its own."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What scenarios may read: within one budget, and ``anywhere`` or only what is in the home of their own file."""
+
+    anywhere: bool = False
+    budget: Budget = field(default_factory=Budget)
+
+
+def scenario(document: Document, access: Access | None = None) -> tuple[Scenario, list[Problem]]:
+    """Decode a Scenario and read the files that it names, relative to its own.
+
+    A file must be in the repository that the scenario is in, or else below the scenario's own folder.
+    """
+    given = access or Access()
+    reader = Reader(home="" if given.anywhere else home_of(document.source.file), budget=given.budget)
     root = open_document(document, strict=True)
     root.only("apiVersion", "kind", "metadata", "spec")
     meta = object_meta(root, namespaced=False, strict=True)
@@ -30,26 +47,33 @@ def scenario(document: Document) -> tuple[Scenario, list[Problem]]:
     spec.only("description", "resources", "steps")
     resources: list[Document] = []
     for path, name in spec.strings("resources"):
-        resources += _read(root, document, path, name)
+        resources += _read(root, document, path, name, reader)
     if not spec.data.get("steps"):
         spec.error("steps", required("a scenario has at least one step"))
-    steps = tuple(_step(item, index, document) for index, item in enumerate(spec.mappings("steps")))
+    steps = tuple(_step(item, index, document, reader) for index, item in enumerate(spec.mappings("steps")))
     problems = root.report.problems
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
-    return Scenario(meta, spec.string("description"), tuple(resources), steps, document.source, wrong), problems
+    return Scenario(meta, spec.string("description"), tuple(named(resources)), steps, document.source, wrong), problems
 
 
-def _read(root: Fields, document: Document, path: str, name: str) -> list[Document]:
+def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
     """Return the documents of a file (or directory) that a scenario names; a scenario among them is an error."""
     report = root.report
     file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
     if not name:
         report.error(path, required("must name a file"))
         return []
+    if "\0" in file:
+        report.error(path, invalid(name, "no name of a file"))
+        return []
+    # What is said of a file outside must not depend on what is there.
+    if reader.home and not is_inside(file, reader.home):
+        report.error(path, f"{quoted(name)} {outside(reader.home)}")
+        return []
     if not os.path.exists(file):
         report.error(path, f"no such file: {quoted(file)}")
         return []
-    documents, problems = read([file])
+    documents, problems = reader.read([file])
     report.problems.extend(problems)
     return list(_without_scenarios(root, document, path, documents))
 
@@ -68,14 +92,14 @@ def _without_scenarios(root: Fields, document: Document, path: str, found: Itera
         told.add(file)
 
 
-def _step(fields: Fields, index: int, document: Document) -> Step:
+def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
     fields.only("name", "apply", "label", "delete", "expect")
     expect = tuple(_expectation(item) for item in fields.mappings("expect"))
     if not any(fields.data.get(name) for name in ("apply", "label", "delete", "expect")):
         fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
     return Step(
         fields.string("name", f"step {index + 1}"),
-        tuple(_applied(fields, document)),
+        tuple(named(_applied(fields, document, reader))),
         tuple(_label_change(item) for item in fields.mappings("label")),
         tuple(_object_ref(item) for item in fields.mappings("delete")),
         expect,
@@ -83,7 +107,7 @@ def _step(fields: Fields, index: int, document: Document) -> Step:
     )
 
 
-def _applied(fields: Fields, document: Document) -> list[Document]:
+def _applied(fields: Fields, document: Document, reader: Reader) -> list[Document]:
     """Return the documents of ``apply``: of files, or objects written inline."""
     items: Any = fields.data.get("apply")
     if items is None:
@@ -95,7 +119,7 @@ def _applied(fields: Fields, document: Document) -> list[Document]:
     for index, item in enumerate(items):
         path = f"{fields.at('apply')}[{index}]"
         if isinstance(item, str):
-            found += _read(fields, document, path, item)
+            found += _read(fields, document, path, item, reader)
         elif isinstance(item, dict):
             documents, problems = unpack(within(document, path))
             fields.report.problems.extend(problems)

@@ -29,8 +29,6 @@ from netlab.objects.types import (
 
 _DEFAULT = Topology()
 _MODES: tuple[Mode, ...] = get_args(Mode)
-# A lab's name begins the name of each of its network namespaces, a node's or pod's ends it; 255 bytes hold both.
-LAB_NAME_MAX = 32
 LOOPBACK_ONLY = "none"
 """The value of a pod's network annotation that names no network: the pod has a loopback interface only."""
 _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
@@ -67,14 +65,12 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         underlay or _DEFAULT.underlay_cidrs,
         document.source,
         _policy(spec.sub("policy")),
+        frozenset() if underlay else _DEFAULT.unwritten,
     )
     _unique_names(root, found.networks)
     _unique_names(root, found.nodes)
     _unique_names(root, found.hosts)
-    if not networks:
-        default = _DEFAULT.networks[0]
-        placed.pod_cidrs += [(default.name, "spec.networks", cidr) for cidr in default.pod_cidrs]
-    _check_cidrs(root, placed, found.underlay_cidrs)
+    _check_cidrs(root, placed, underlay)
     _check_hosts(root, placed)
     return found, root.report.problems
 
@@ -82,10 +78,7 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
 def _lab_name(metadata: Fields) -> str:
     metadata.only(*OBJECT_META)
     name = metadata.string("name", _DEFAULT.name)
-    messages = names.dns_label(name)
-    if not messages and len(name) > LAB_NAME_MAX:
-        messages = (f"must be no more than {LAB_NAME_MAX} characters",)
-    for message in messages:
+    for message in names.dns_label(name):
         metadata.error("name", invalid(name, message))
     check_labels(metadata, "labels", metadata.string_map("labels"))
     return name
@@ -108,17 +101,16 @@ def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
     if name == LOOPBACK_ONLY:
         fields.error("name", invalid(name, "may not be the name of a network: for a pod it means loopback only"))
     cidrs = _cidrs(fields, "podCIDRs")
-    if not fields.data.get("podCIDRs"):
-        if index:
-            fields.error("podCIDRs", required("only the first network has a default"))
-        else:
-            cidrs = [(fields.path, cidr) for cidr in default.pod_cidrs]
+    if index and not fields.data.get("podCIDRs"):
+        fields.error("podCIDRs", required("only the first network has a default"))
     placed.pod_cidrs += [(name, path, cidr) for path, cidr in cidrs]
     for path, cidr in cidrs:
         if any(_overlap(cidr, other) for other in _NOT_FOR_PODS):
             fields.report.error(path, invalid(str(cidr), "must hold addresses that a pod can have"))
     mode = fields.choice("mode", _MODES, default.mode)
-    return TopologyNetwork(name, mode, tuple(cidr for _, cidr in cidrs), fields.path)
+    unwritten = frozenset(field for field in ("mode", "podCIDRs") if not fields.data.get(field))
+    own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
+    return TopologyNetwork(name, mode, own, fields.path, unwritten)
 
 
 def _cidrs(fields: Fields, name: str) -> list[tuple[str, Prefix]]:

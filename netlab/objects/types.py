@@ -184,21 +184,24 @@ class PodSpec:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A Pod as written. ``phase`` and ``addresses`` come from the status of an exported object."""
+    """A Pod as written; an exported one's status states ``phase``, ``addresses`` and its node's ``host_addresses``."""
 
     meta: Meta
     spec: PodSpec
     phase: str = ""
     addresses: tuple[Address, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
+    host_addresses: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob: ``replicas`` pods of one template.
+    """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or the like: ``replicas`` pods of one template.
 
     ``replicas`` is None for a DaemonSet, which has one pod on every node that its selector admits.
-    ``template_path`` is where the pod template stands in the object (``spec.template``).
+    ``template_path`` is where the pod template stands in the object (``spec.template``). ``first`` is the number of the
+    first pod (``ordinals.start``). Pods of an ``indexed`` Job are told their number; those of a Job with a
+    ``manual_selector`` get none of the labels by which other Jobs know their pods.
     """
 
     kind: str
@@ -208,14 +211,21 @@ class Workload:
     template: PodSpec
     template_path: str = "spec.template"
     source: Source = field(default_factory=Source, compare=False)
+    first: int = 0
+    indexed: bool = False
+    manual_selector: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A Namespace; its labels always hold ``kubernetes.io/metadata.name``."""
+    """A Namespace; its labels always hold ``kubernetes.io/metadata.name``.
+
+    One that is used and not ``declared`` has other labels too on a cluster, which are not known.
+    """
 
     meta: Meta
     source: Source = field(default_factory=Source, compare=False)
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +267,16 @@ Mode = Literal["bridge", "overlay", "routed", "macvlan"]
 
 @dataclass(frozen=True, slots=True)
 class TopologyNetwork:
-    """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family."""
+    """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family.
+
+    ``unwritten`` names the fields that nobody wrote (``mode``, ``podCIDRs``): what they hold yields to the input.
+    """
 
     name: str = "default"
     mode: Mode = "bridge"
     pod_cidrs: tuple[Prefix, ...] = (IPv4Network("10.244.0.0/16"),)
     path: str = "spec.networks[0]"
+    unwritten: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,15 +334,19 @@ class TopologyPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A lab's shape; every field has its default when the user wrote none."""
+    """A lab's shape; every field has its default when the user wrote none.
+
+    ``unwritten`` names the fields that nobody wrote (``underlayCIDRs``): what they hold yields to the input.
+    """
 
     name: str = "default"
-    networks: tuple[TopologyNetwork, ...] = (TopologyNetwork(),)
+    networks: tuple[TopologyNetwork, ...] = (TopologyNetwork(unwritten=frozenset({"mode", "podCIDRs"})),)
     nodes: tuple[TopologyNode, ...] = ()
     hosts: tuple[TopologyHost, ...] = ()
     underlay_cidrs: tuple[Prefix, ...] = (IPv4Network("100.64.0.0/16"), IPv6Network("fd00:100:64::/64"))
     source: Source = field(default_factory=Source, compare=False)
     policy: TopologyPolicy = TopologyPolicy()
+    unwritten: frozenset[str] = frozenset({"underlayCIDRs"})
 
 
 @dataclass(frozen=True, slots=True)

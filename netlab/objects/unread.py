@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netlab.errors import Problem, UsageError
-from netlab.objects.fields import printable
+from netlab.errors import Problem, UsageError, printable
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Document, Meta, Source

@@ -6,6 +6,7 @@ Not exported here is ``groups``, of use to one command: importing it takes 9 ms,
 from netlab.policy.decision import Decision, Match, Miss, Side, Verdict
 from netlab.policy.evaluate import evaluate, isolating, misses
 from netlab.policy.explain import Explanation, explain
+from netlab.policy.misplaced import misplaced
 from netlab.policy.reachability import reachability, workload_of, workload_reachability
 from netlab.policy.warnings import warnings
 
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate",
     "explain",
     "isolating",
+    "misplaced",
     "misses",
     "reachability",
     "warnings",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.errors import printable
+from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.types import Address
 from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
 from netlab.policy.evaluate import evaluate, misses
+from netlab.policy.unstated import caveats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +23,36 @@ class Section:
     title: str
     lines: tuple[str, ...]
 
+    def in_lines(self) -> Iterator[str]:
+        """Yield the heading and the lines below it."""
+        yield self.title
+        yield from (f"  {line}" for line in self.lines)
+
     def __str__(self) -> str:
-        return "\n".join((self.title, *(f"  {line}" for line in self.lines)))
+        return "\n".join(map(printable, self.in_lines()))
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A decision in words; ``str()`` is the text for a terminal.
 
-    ``sections`` are the verdict, then what decided on each side that has a say; ``otherwise`` is what the other
-    verdict would take.
+    ``sections`` are the verdict, what decided on each side that has a say, and what that rests on and is not known;
+    ``otherwise`` is what the other verdict would take.
     """
 
     decision: Decision
     sections: tuple[Section, ...]
     otherwise: Section
 
+    def in_lines(self) -> Iterator[str]:
+        """Yield the text line by line, as it was written: a file's name may hold any character."""
+        yield from self.sections[0].in_lines()
+        for section in (*self.sections[1:], self.otherwise):
+            yield ""
+            yield from section.in_lines()
+
     def __str__(self) -> str:
-        return "\n\n".join(map(str, (*self.sections, self.otherwise)))
+        return "\n".join(map(printable, self.in_lines()))
 
 
 def explain(cluster: Cluster, flow: Flow) -> Explanation:
@@ -45,6 +60,8 @@ def explain(cluster: Cluster, flow: Flow) -> Explanation:
     decision = evaluate(cluster, flow)
     missed = misses(cluster, flow)
     sections = (_headline(decision), *(_side(side, missed[side.direction]) for side in decision.sides))
+    unsure = caveats(cluster, decision)
+    sections += (Section("Not known", tuple(unsure)),) if unsure else ()
     return Explanation(decision, (*sections, *map(_open, decision.unknown)), _otherwise(decision))
 
 
@@ -60,7 +77,7 @@ def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:
     text = f"{endpoint.ref}, {address or f'no IPv{flow.family} address'}"
     if not isinstance(endpoint, Pod):
         return text
-    labels = ",".join(f"{key}={value}" for key, value in sorted(endpoint.labels.items())) or "none"
+    labels = _written(known_labels(endpoint.labels)) or "none"
     line = endpoint.source.line()
     written = f" ({endpoint.source.file}:{line})" if line else ""
     return f"{text}, on {endpoint.node}, labels {labels}{written}"
@@ -113,6 +130,7 @@ def _to_allow(side: Side, decision: Decision) -> list[str]:
     return [
         f"a rule under spec.{side.direction} of any policy that selects {side.subject.ref}, with",
         f"  {'to' if side.direction == 'egress' else 'from'}: {_peer_for(side.subject, other, str(address))}",
+        *_wider_than_meant(other),
         f"  {ports}",
         f"or none of what isolates it: {named(*side.isolating)}",
     ]
@@ -122,11 +140,28 @@ def _peer_for(subject: Pod, other: Endpoint | None, address: str) -> str:
     """Return the narrowest peer that a user would write for an endpoint."""
     if not isinstance(other, Pod) or not other.selectable:
         return f"ipBlock {address}/{128 if ':' in address else 32}"
-    labels = ",".join(f"{key}={value}" for key, value in sorted(other.labels.items()))
-    pods = f"podSelector {labels or '{}'}"
+    pods = f"podSelector {_written(_lasting(other)) or '{}'}"
     if other.namespace == subject.namespace:
         return pods
     return f"namespaceSelector {NAMESPACE_LABEL}={other.namespace} and, in the same item, {pods}"
+
+
+def _wider_than_meant(other: Endpoint | None) -> list[str]:
+    """Say of a pod that no selector tells from others that the peer means them too."""
+    if not isinstance(other, Pod) or not other.selectable or _lasting(other):
+        return []
+    return [f"  which means every pod of namespace {other.namespace}: {other.ref} has no label to tell it from them"]
+
+
+def _lasting(pod: Pod) -> dict[str, str]:
+    """Return the labels by which a user would select a pod: those that controllers set only where it has no others."""
+    own = {key: value for key, value in pod.labels.items() if key not in KEYS}
+    named = {key: value for key, value in known_labels(pod.labels).items() if key in (POD_NAME, JOB_NAMES[0])}
+    return own or named
+
+
+def _written(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
 def _to_deny(side: Side, decision: Decision) -> list[str]:

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
+from netlab.objects.controllers import is_known
+from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 
@@ -118,7 +120,10 @@ def namespace_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, name
     if peer.namespace_selector is None:
         return "" if namespace == own else f"namespace {own}, found {namespace}"
     why = selector_mismatch(peer.namespace_selector, cluster.namespaces[namespace])
-    return f"namespace label {why}" if why else ""
+    if not why:
+        return ""
+    unsure = namespace in cluster.undeclared and NAMESPACE_LABEL not in why
+    return f"namespace label {why}{f' (namespace {namespace} is not in the input)' if unsure else ''}"
 
 
 def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str:
@@ -133,7 +138,9 @@ def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str
 
 
 def _found(labels: Mapping[str, str], key: str) -> str:
-    return f"found {key}={labels[key]}" if key in labels else f"found no {key}"
+    if key not in labels:
+        return f"found no {key}"
+    return f"found {key}={labels[key]}" if is_known(key, labels[key]) else f"found {key} with a value that is not known"
 
 
 def _block_text(block: IPBlock) -> str:

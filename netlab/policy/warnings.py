@@ -11,6 +11,7 @@ from ipaddress import collapse_addresses
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.types import Direction, NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.policy import unstated
 from netlab.policy.evaluate import isolating
 from netlab.policy.mismatch import container_port, port_matches
 from netlab.policy.scope import namespaces_meant, pods_by_namespace
@@ -195,4 +196,6 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _cuts_dns,
     _shadowed,
     _unenforced,
+    unstated.of_namespaces,
+    unstated.of_controllers,
 )

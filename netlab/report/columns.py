@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from netlab.errors import printable
 from netlab.report.rows import Asked, Row
 
 GAP = "   "
@@ -20,6 +21,9 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
 def _lines(table: Sequence[Sequence[str]], widths: list[int]) -> Iterator[str]:
     """Yield the lines of a part of a table; ``widths`` are those of the parts before, and are widened."""
     filled = [[cell or "<none>" for cell in row] for row in table]
+    # Escaped here where the terminal would do it too late: columns are as wide as what is printed.
+    if not "".join(map("".join, filled)).isprintable():
+        filled = [[*map(printable, row)] for row in filled]
     widths[:] = [max(width, *map(len, column)) for width, column in zip(widths, zip(*filled, strict=True), strict=True)]
     for row in filled:
         yield GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

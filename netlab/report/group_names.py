@@ -9,6 +9,7 @@ from itertools import combinations
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
+from netlab.objects.controllers import POD_NAME, known_labels
 from netlab.policy.bitsets import members
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ class GroupNames:
         return sorted(shared, key=lambda word: ("=" not in word, len(word), word))
 
     def _words_of(self, pod: Pod) -> list[str]:
-        words = [f"{key}={value}" for key, value in pod.labels.items()]
+        # A pod that its controller names in a label is named by its name.
+        words = [f"{key}={value}" for key, value in known_labels(pod.labels).items() if key != POD_NAME]
         if pod.attachment in ("host", "none"):
             words.append("hostNetwork" if pod.attachment == "host" else "without network")
         elif self._several["networks"]:

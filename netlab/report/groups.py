@@ -80,9 +80,10 @@ def _with_commas(items: Iterable[str]) -> Iterator[str]:
 
 def _data(group: Group, name: GroupName) -> dict[str, Any]:
     from netlab.cluster.types import Pod
+    from netlab.objects.controllers import known_labels
 
     pods = [member for member in group.members if isinstance(member, Pod)]
-    labels = [{*pod.labels.items()} for pod in pods]
+    labels = [{*known_labels(pod.labels).items()} for pod in pods]
     return {
         "id": group.number + 1,
         "description": str(name),

@@ -1,4 +1,4 @@
-"""Comments on set elements: the names behind the numbers, cut to what nft takes."""
+"""Comments in rulesets: the names behind the numbers, cut to what nft takes and without what would end them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ LIMIT = 128
 
 _SHARES = (LIMIT, 60, 38)
 """How long each part of a sentence may be, tried in order until the whole fits: three parts and their words at 38."""
+
+
+def plain(text: str) -> str:
+    """Return a text that ends no comment and no quoted string of an nft file, whatever is in it.
+
+    Names that were read from files have no such characters, but objects that a program made itself may have them; nft
+    knows no way of writing a quote within quotes.
+    """
+    if text.isascii() and text.isprintable() and '"' not in text:
+        return text
+    return "".join(c if c.isascii() and c.isprintable() and c != '"' else "?" for c in text)
 
 
 def listing(names: Sequence[str], limit: int = LIMIT) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from itertools import permutations
 
 from netlab.cluster.types import Cluster, Pod
-from netlab.objects.types import Direction
+from netlab.objects.types import Address, Direction, Prefix
 from netlab.ruleset import antispoof, publish, tunnels
 from netlab.ruleset.allows import Allow, allows
 from netlab.ruleset.antispoof import Port
@@ -346,8 +347,20 @@ def _masqueraded(cluster: Cluster) -> _Elements:
     for network in cluster.networks:
         if network.mode in ("bridge", "overlay"):
             for cidr in network.pod_cidrs:
-                found.setdefault(f"masq{cidr.version}", {})[str(cidr)] = Element(comment=network.name)
+                nodes = [a for node in cluster.nodes for a in node.addresses if a.version == cidr.version and a in cidr]
+                for part in _without(cidr, nodes):
+                    found.setdefault(f"masq{cidr.version}", {})[str(part)] = Element(comment=network.name)
     return found
+
+
+def _without(cidr: Prefix, addresses: Iterable[Address]) -> list[Prefix]:
+    """Return the parts of a prefix that hold none of some addresses: a cloud's nodes are in the range of its pods."""
+    parts = [cidr]
+    for address in addresses:
+        (hit,) = [part for part in parts if address in part]
+        parts.remove(hit)
+        parts += hit.address_exclude(ip_network(address))  # type: ignore[arg-type]
+    return parts
 
 
 def _apart(cluster: Cluster) -> _Elements:

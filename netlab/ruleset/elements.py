@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from netlab.ruleset.comments import LIMIT, plain
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -55,7 +57,7 @@ def element_texts(elements: Mapping[str, Element], keys: Iterable[str] | None = 
     """Yield elements (those of ``keys``, or all) as nft reads them: ``10.9.0.2 comment "shop/web" : 0x00000101``."""
     for key in elements if keys is None else keys:
         element = elements[key]
-        comment = f' comment "{element.comment}"' if element.comment else ""
+        comment = f' comment "{plain(element.comment)[:LIMIT]}"' if element.comment else ""
         yield f"{key}{comment}" + (f" : {element.value}" if element.value is not None else "")
 
 

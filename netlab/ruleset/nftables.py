@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import ref
 
+from netlab.ruleset.comments import plain
 from netlab.ruleset.elements import Element, Set, Table, element_texts, replacement
 from netlab.ruleset.sets import Touched
 
@@ -47,7 +48,8 @@ class Ruleset:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        yield f"# nftables ruleset of node {self.node} in lab {self.lab}, made by netlab from its NetworkPolicies."
+        whose = plain(f"node {self.node} in lab {self.lab}")
+        yield f"# nftables ruleset of {whose}, made by netlab from its NetworkPolicies."
         for table in self.tables:
             yield ""
             yield from (f"# {line}" for line in table.about)
@@ -65,7 +67,7 @@ class Ruleset:
         yield f"\t\t{declared.type}" + (f" : {declared.value}" if declared.value else "")
         if declared.interval:
             yield "\t\tflags interval"
-        yield from (f"\t\t# {note}" for note in self.notes.get(declared.name, ()))
+        yield from (f"\t\t# {plain(note)}" for note in self.notes.get(declared.name, ()))
         if elements := self.elements.get(declared.name):
             yield "\t\telements = {"
             yield ",\n".join(f"\t\t\t{line}" for line in element_texts(elements, _readable(declared, elements)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netlab.cluster.types import Cluster
+from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Set, Table
 
 DSTPORT = 8472
@@ -33,7 +34,7 @@ def elements(cluster: Cluster) -> dict[str, dict[str, Element]]:
     found: dict[str, dict[str, Element]] = {}
     for node in cluster.nodes:
         for address in node.addresses:
-            found.setdefault(f"nodes{address.version}", {})[str(address)] = Element(comment=node.ref)
+            found.setdefault(f"nodes{address.version}", {})[str(address)] = Element(comment=listing([node.ref]))
     return found
 
 

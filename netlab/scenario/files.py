@@ -6,26 +6,33 @@ import os
 from collections.abc import Iterator, Sequence
 
 from netlab.errors import Problem
-from netlab.objects import decode, read
-from netlab.objects.documents import SUFFIXES
+from netlab.objects import decode
+from netlab.objects.bounds import Budget, TooLargeError
+from netlab.objects.documents import Reader
+from netlab.objects.files import UnreadableError, below, text_of
+from netlab.objects.scenario import Access
 from netlab.objects.types import Scenario
 from netlab.objects.unread import ignored_kinds
 
 
 def scenarios_of(
-    paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = ()
+    paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = (), allow_outside: bool = False
 ) -> tuple[list[Scenario], list[Problem]]:
     """Return the scenarios of files and directories, in order, and every problem and warning of theirs.
 
-    Of a directory only files that speak of a Scenario are read: manifests beside them are no scenarios. ``ignore`` is
-    as for ``objects.load``.
+    Of a directory only files that speak of a Scenario are read: manifests beside them are no scenarios. What a
+    scenario names must be in its repository (or else below its folder) unless ``allow_outside``. ``ignore`` is as for
+    ``objects.load``.
     """
     kinds = ignored_kinds(ignore)
     found: list[Scenario] = []
     problems: list[Problem] = []
-    for path in _files(paths):
-        documents, unread = read([path])
-        objects, wrong = decode([*kinds, *(d for d in documents if d.kind == "Scenario")], strict=strict)
+    reader = Reader(strict)
+    access = Access(allow_outside, reader.budget)
+    for path in _files(paths, problems):
+        documents, unread = reader.read([path])
+        mine = [*kinds, *(d for d in documents if d.kind == "Scenario")]
+        objects, wrong = decode(mine, strict=strict, access=access)
         problems += [*unread, *wrong]
         if not unread and not objects.scenarios and path in paths:
             problems.append(Problem(path, 0, "", "", "no Scenario in it"))
@@ -33,21 +40,29 @@ def scenarios_of(
     return found, problems
 
 
-def _files(paths: Sequence[str]) -> Iterator[str]:
+def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[str]:
+    """Yield the files that paths mean; what of a directory cannot be read is added to the problems."""
     for path in paths:
         if not os.path.isdir(path):
             yield path
             continue
-        for parent, folders, names in os.walk(path):
-            folders.sort()
-            files = (os.path.join(parent, name) for name in sorted(names) if name.endswith(SUFFIXES))
-            yield from (file for file in files if may_hold_scenario(file))
+        try:
+            folder = below(path)
+        except TooLargeError as error:
+            problems.append(Problem(path, 0, "", "", str(error)))
+            continue
+        problems += folder.problems
+        yield from (file for file in folder.files if may_hold_scenario(file))
 
 
 def may_hold_scenario(file: str | os.PathLike[str]) -> bool:
     """Say whether a file speaks of a Scenario at all: cheap, and never wrong about one that does."""
     try:
-        with open(file, "rb") as opened:
-            return b"Scenario" in opened.read()
-    except OSError:
-        return True
+        return "Scenario" in text_of(os.fspath(file), Budget(), pipes=False)
+    except (UnreadableError, TooLargeError):
+        return _is_file(file)
+
+
+def _is_file(file: str | os.PathLike[str]) -> bool:
+    """Say whether a path is a file, or nothing: a pipe or a device beside scenarios is none of them."""
+    return os.path.isfile(file) or not os.path.exists(file)

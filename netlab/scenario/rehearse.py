@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.cluster import Cluster, Placement, outline
+from netlab.cluster.find import pod_of
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
 from netlab.objects.examine import EVERYTHING, Doubt
@@ -19,15 +20,20 @@ def rehearse(scenario: Scenario) -> Objects:
       InputError: with every problem: objects that do not fit together after a step, steps that change what is not
         there, expectations that name what does not exist or that are about no pair.
     """
-    found = list(_problems(scenario))
+    return rehearsed(scenario)[0]
+
+
+def rehearsed(scenario: Scenario) -> tuple[Objects, int]:
+    """Return what ``rehearse`` does, and how many pods the lab has at most; raises as it does."""
+    lab = _Paper(scenario.resources)
+    found = list(_problems(scenario, lab))
     if found:
         raise InputError(in_order(found, (scenario.source.file,)))
-    return examine_documents(scenario.resources).objects
+    return examine_documents(scenario.resources).objects, lab.most
 
 
-def _problems(scenario: Scenario) -> Iterator[Problem]:
+def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
     """Yield every error; what cannot be told because of an earlier one is left out."""
-    lab = _Paper(scenario.resources)
     yield from lab.settle(read=scenario.read_until(-1))
     for index, step in enumerate(scenario.steps):
         read = scenario.read_until(index)
@@ -36,7 +42,7 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
             yield from lab.settle(read=read)
         for change in scenario.sound(step.label):
             try:
-                lab.documents = relabel(lab.documents, change)
+                lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
             except UsageError as error:
                 if "pods" not in lab.doubts:
                     yield _problem(scenario, change.path, error)
@@ -54,11 +60,15 @@ def _problems(scenario: Scenario) -> Iterator[Problem]:
 
 
 class _Paper:
-    """A lab on paper; ``whole`` says that all of it is as it should be, ``doubts`` what is not known of it."""
+    """A lab on paper; ``whole`` says that all of it is as it should be, ``doubts`` what is not known of it.
+
+    ``most`` is the number of pods when there were most.
+    """
 
     cluster: Cluster
     doubts: frozenset[Doubt] = frozenset()
     whole = False
+    most = 0
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = documents
@@ -69,6 +79,7 @@ class _Paper:
         found = examine_documents(self.documents)
         self.doubts = found.doubts if read else EVERYTHING
         self.cluster, problems = outline(found.objects, self._keep, self.doubts)
+        self.most = max(self.most, len(self.cluster.pods))
         self._keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in self.cluster.pods}
         problems += [problem for problem in found.problems if problem.severity == "error"]
         self.whole = read and not problems

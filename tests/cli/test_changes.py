@@ -51,11 +51,11 @@ def test_delete_by_name(program: Program, lab: str) -> None:
 
 def test_a_change_that_does_not_fit_is_refused_whole(program: Program, lab: str) -> None:
     """All or nothing: the policy beside a pod that cannot be is not in force."""
-    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {nodeName: moon}\n"
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {netlab/network: moon}}\n"
     done = program("apply", "-f", "-", "--lab", lab, text=f"{DENY_DB}---\n{pod}")
 
     assert 2 == done.returncode
-    assert done.stderr.startswith("<stdin>:9: Pod default/p: spec.nodeName: ")
+    assert done.stderr.startswith("<stdin>:8: Pod default/p: metadata.annotations.netlab/network: ")
     assert "allow" == verdict(program, lab, "shop/api", "shop/db")
 
 
@@ -77,6 +77,17 @@ def test_label_of_a_namespace(program: Program, lab: str) -> None:
 
     assert (0, "namespace/shop configured\n") == (done.returncode, done.stdout)
     assert (2, "Error: namespace shoq does not exist\n") == (unknown.returncode, unknown.stderr)
+
+
+def test_get_labs_shows_the_ranges_that_netlab_chose(program: Program, lab: str) -> None:
+    """In Topology's own terms: networks with their mode and podCIDRs, and the underlay."""
+    header, row = program("get", "labs", lab, "-o", "wide").stdout.splitlines()
+    (item,) = json.loads(program("get", "labs", lab, "-o", "json").stdout)["items"]
+    networks = [{"name": "default", "mode": "bridge", "podCIDRs": ["10.244.0.0/16"]}]
+
+    assert ["NETWORKS", "UNDERLAY"] == header.split()[-2:]
+    assert ["default=bridge:10.244.0.0/16", "100.64.0.0/16"] == row.split()[-2:]
+    assert {"networks": networks, "underlayCIDRs": ["100.64.0.0/16"]} == item["spec"]
 
 
 def test_get_labs_tells_what_differs_in_the_kernel(program: Program, lab: str) -> None:
@@ -104,9 +115,9 @@ def test_commands_without_files_are_about_the_running_lab(program: Program, lab:
 def test_all_problems_of_what_is_applied_are_told_at_once(program: Program, shared_lab: str) -> None:
     """What cannot be read, and what would not fit into the lab that runs."""
     text = (
-        "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}\n---\n"
+        "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {netlab/network: moon}}}\n---\n"
         "{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: shop}, spec: {nodeName: node-1}}\n---\n"
-        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: n}, spec: {podSelectr: {}}}\n"
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelectr: {}}}\n"
     )
     done = program("apply", "-f", "-", "--lab", shared_lab, text=text)
 

@@ -27,6 +27,7 @@ kind: Topology
 metadata: {name: two}
 spec:
 """
+NODE = "---\napiVersion: v1\nkind: Node\nmetadata: {name: here}\n"
 Call = Callable[..., Any]
 
 
@@ -52,10 +53,10 @@ def test_fine_input_is_told_in_one_line(netlab: Call) -> None:
         ),
         (f"{POLICY}  policyTypes: [Ingres]\n", "6: NetworkPolicy shop/p: spec.policyTypes[0]: Unsupported value"),
         (POLICY.replace("networking.k8s.io/v1", "extensions/v1beta1"), "1: NetworkPolicy shop/p: apiVersion: "),
-        (f"{POD}spec: {{nodeName: moon}}\n", "4: Pod shop/web: spec.nodeName: "),
+        (f"{POD}spec: {{nodeName: moon}}\n{NODE}", "4: Pod shop/web: spec.nodeName: "),
         (POD.replace("labels", "annotations: {netlab/network: blue}, labels"), "3: Pod shop/web: metadata.annotations"),
         (
-            f"{TOPOLOGY}  networks: [{{name: n, mode: vlan}}]\n",
+            f"{TOPOLOGY}  networks: [{{name: net, mode: vlan}}]\n",
             "5: Topology two: spec.networks[0].mode: Unsupported value",
         ),
         (
@@ -63,8 +64,8 @@ def test_fine_input_is_told_in_one_line(netlab: Call) -> None:
             "5: Topology two: spec.networks[0].podCIDRs",
         ),
         (
-            f"{TOPOLOGY}  hosts: [{{name: h, addresses: [10.244.0.9]}}]\n",
-            "5: Topology two: spec.hosts[0].addresses[0]: ",
+            f"{TOPOLOGY}  networks: [{{podCIDRs: [10.0.0.0/8]}}]\n  hosts: [{{name: h, addresses: [10.244.0.9]}}]\n",
+            "6: Topology two: spec.hosts[0].addresses[0]: ",
         ),
         (f"{TOPOLOGY}  nodes: [{{name: a}}, {{name: a}}]\n", "5: Topology two: spec.nodes[1].name: Duplicate value"),
     ],
@@ -107,7 +108,7 @@ TWO_NODES = f"---\n{TOPOLOGY}  nodes: [{{name: a}}, {{name: b}}]\n"
     ("text", "wrong"),
     [
         (
-            f"{POD}spec: {{nodeName: nowhere}}\n{BROKEN_POLICY}",
+            f"{POD}spec: {{nodeName: nowhere}}\n{BROKEN_POLICY}{NODE}",
             ["4: Pod shop/web: spec.nodeName", "11: NetworkPolicy shop/p: spec.policyTypes[0]"],
         ),
         (
@@ -115,11 +116,11 @@ TWO_NODES = f"---\n{TOPOLOGY}  nodes: [{{name: a}}, {{name: b}}]\n"
             ["3: Pod shop/web: metadata.annotations", "10: NetworkPolicy shop/p"],
         ),
         (
-            f"{POD}spec: {{nodeSelector: {{zone: z}}}}\n{BROKEN_POLICY}",
+            f"{POD}spec: {{nodeSelector: {{zone: z}}}}\n{BROKEN_POLICY}{NODE}",
             ["4: Pod shop/web: spec.nodeSelector", "11: NetworkPolicy shop/p"],
         ),
         (
-            f"{POD}{PUBLISHED}---\n{OTHER}{PUBLISHED}{BROKEN_POLICY}",
+            f"{POD}{PUBLISHED}---\n{OTHER}{PUBLISHED}{BROKEN_POLICY}{NODE}",
             ["4: Pod shop/web: spec.containers[0].ports[0].hostPort", "16: NetworkPolicy shop/p"],
         ),
         (
@@ -127,16 +128,16 @@ TWO_NODES = f"---\n{TOPOLOGY}  nodes: [{{name: a}}, {{name: b}}]\n"
             ["4: Pod shop/web: spec.nodeName", "11: Topology two: spec.networks[0].podCIDRs[1]"],
         ),
         (
-            f"{POD}spec: {{nodeName: nowhere}}\n---\n{OTHER}spec: {{nodeName: 5}}\n",
+            f"{POD}spec: {{nodeName: nowhere}}\n---\n{OTHER}spec: {{nodeName: 5}}\n{NODE}",
             ["4: Pod shop/web: spec.nodeName", "9: Pod shop/other: spec.nodeName"],
         ),
         (
-            f"{POD.replace('app: web', 'app: 1')}spec: {{nodeName: nowhere}}\n",
+            f"{POD.replace('app: web', 'app: 1')}spec: {{nodeName: nowhere}}\n{NODE}",
             ["3: Pod shop/web: metadata.labels.app", "4: Pod shop/web: spec.nodeName"],
         ),
         (
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: many\n  template:\n"
-            "    metadata: {annotations: {netlab/network: blue}}\n    spec: {nodeName: nowhere}\n",
+            f"    metadata: {{annotations: {{netlab/network: blue}}}}\n    spec: {{nodeName: nowhere}}\n{NODE}",
             [
                 "5: Deployment default/d: spec.replicas",
                 "7: Deployment default/d: spec.template.metadata.annotations",
@@ -171,7 +172,7 @@ def test_what_does_not_fit_shows_beside_what_cannot_be_read(
         f"{POD}spec: {{nodeName: a}}\n---\n{TOPOLOGY}  nodes: [{{nmae: a}}]\n",
         f"{POD}spec: {{nodeName: a}}\n{TWO_NODES.replace('kind: Topology', 'kind: Topolgy')}",
         f"{POD}spec: {{nodeName: a}}\n---\nkind: Node\nmetadata: {{name: a}}\n",
-        f"{POD.replace('labels', 'annotations: {netlab/network: n}, labels')}"
+        f"{POD.replace('labels', 'annotations: {netlab/network: net}, labels')}"
         f"---\n{TOPOLOGY}  networks: [{{nmae: n}}]\n",
         f"{POD}{PUBLISHED}---\n{OTHER.replace('web', '5')}{PUBLISHED}{TWO_NODES}",
         f"{POD}spec: {{hostNetwork: 1, containers: [{{ports: [{{containerPort: 80, hostPort: 8080}}]}}]}}\n"
@@ -225,12 +226,14 @@ def test_a_daemon_set_without_nodes_is_a_warning(netlab: Call, tmp_path: Path) -
         "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: {0}}}\n"
         "spec: {{template: {{spec: {{nodeSelector: {{{1}}}}}}}}}\n"
     )
-    file.write_text(POD + daemons.format("here", "kubernetes.io/os: linux") + daemons.format("idle", "zone: z"))
+    file.write_text(
+        POD + daemons.format("here", "kubernetes.io/os: linux") + daemons.format("idle", "kubernetes.io/os: windows")
+    )
     done = netlab("check", "-f", file)
 
     assert [
         f"Warning: {file}:13: DaemonSet default/idle: spec.template.spec.nodeSelector:"
-        " no node has the labels zone=z: it has no pods"
+        " no node has the labels kubernetes.io/os=windows: it has no pods"
     ] == done.stderr.splitlines()
 
 
@@ -262,7 +265,7 @@ def test_one_kind_that_is_not_read_is_one_object(netlab: Call, tmp_path: Path) -
 def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:
     """The document is printed whatever the exit code, and nothing else is."""
     file = tmp_path / "x.yaml"
-    file.write_text(f"{POD}---\n{POD}spec: {{nodeName: moon}}\n")
+    file.write_text(f"{POD}---\n{POD}spec: {{nodeName: moon}}\n{NODE}")
     done = netlab("check", "-f", file, "-o", "json")
     document = json.loads(done.stdout)
 

@@ -27,7 +27,7 @@ WARNING = Problem("a.yaml", 4, "", "Pod n/p", "is odd", "warning")
             ["a.yaml:3: Pod n/p: spec.x: is wrong", "Warning: a.yaml:4: Pod n/p: is odd"],
         ),
         (UsageError("no lab is running"), 2, ["Error: no lab is running"]),
-        (UsageError("'a': no label\n'b': no label"), 2, ["Error: 'a': no label", "Error: 'b': no label"]),
+        (UsageError("'a': no label", "'b': no label"), 2, ["Error: 'a': no label", "Error: 'b': no label"]),
         (click.BadParameter("no"), 2, ["Error: Invalid value: no"]),
         (click.FileError("x.xml", "no"), 2, ["Error: Could not open file 'x.xml': no"]),
         (HostError("no nft program", "install it"), 3, ["Error: no nft program; install it"]),

@@ -138,3 +138,9 @@ def test_pairs_are_counted_without_being_made(
     pairs = every_pair(lab, ports, family, nodes, self_pairs)
 
     assert len(list(pairs)) == len(pairs)
+
+
+def test_an_address_with_a_zone_is_none(lab: Cluster) -> None:
+    """It would get into a rule as it was typed."""
+    with pytest.raises(UsageError):
+        one_pair(lab, "shop/web", "2001:db8::1%}\n flush ruleset", "default")

@@ -103,12 +103,86 @@ def test_exported_addresses_are_kept() -> None:
     assert {"x/a": ["10.244.0.2"], "x/b": ["10.244.0.4"], "x/c": ["10.244.0.3"]} == ips(of)
 
 
-@pytest.mark.parametrize("stated", ["10.9.0.5", "10.244.0.0", "10.244.0.1", "10.244.255.255", "10.244.1.5", "fd00::5"])
-def test_exported_addresses_that_do_not_fit(stated: str) -> None:
-    """An address that is not the podCIDR's, the node's or any pod's is not kept."""
+@pytest.mark.parametrize("stated", ["10.9.0.5", "fd00::5", "127.0.0.1"])
+def test_exported_addresses_outside_of_the_pod_cidr(stated: str) -> None:
+    """An address that is not the podCIDR's is not kept."""
     of = cluster(topology(["a", "b"], mode="overlay"), pod("x/a", node="a", addresses=[stated]))
 
     assert {"x/a": ["10.244.0.2"]} == ips(of)
+
+
+@pytest.mark.parametrize("stated", ["10.244.0.0", "10.244.0.1", "10.244.255.255"])
+@pytest.mark.parametrize("mode", ["bridge", "macvlan"])
+def test_exported_addresses_that_no_pod_of_a_link_can_have(mode: str, stated: str) -> None:
+    """Where pods share a link, its first two addresses and its last are no pod's."""
+    of = cluster(topology(mode=mode), pod("x/a", addresses=[stated]))
+
+    assert {"x/a": ["10.244.0.2"]} == ips(of)
+
+
+@pytest.mark.parametrize(
+    "stated", ["10.244.0.0", "10.244.0.1", "10.244.0.255", "10.244.255.255", "10.244.1.1", "10.244.1.5"]
+)
+@pytest.mark.parametrize("mode", ["overlay", "routed"])
+def test_exported_addresses_that_suit_no_share(mode: str, stated: str) -> None:
+    """Elsewhere any address of the podCIDR is kept: shares lie around those that they cannot hold."""
+    of = cluster(
+        topology(["a", "b"], mode=mode), pod("x/a", node="a", addresses=[stated]), pod("x/b", node="b"), pod("x/c")
+    )
+    address = ip_address(stated)
+
+    assert [stated] == ips(of)["x/a"]
+    assert not any(address in p for p in of.node("b").pod_cidrs["default"])
+    own = of.node("a").pod_cidrs["default"][0]
+    assert address not in own or address not in (own[0], own[1], own[-1])
+
+
+def test_a_share_is_where_most_exported_pods_of_a_node_are() -> None:
+    """The prefix that a cluster gave the node is found again, though no Node object states it."""
+    of = cluster(
+        topology(["a", "b"], mode="overlay"),
+        *(pod(f"x/a{i}", node="a", addresses=[f"10.244.7.{i}"]) for i in (2, 3)),
+        *(pod(f"x/b{i}", node="b", addresses=[f"10.244.0.{i}"]) for i in (2, 3)),
+        pod("x/moved", node="a", addresses=["10.244.0.9"]),
+    )
+
+    assert {"a": ["10.244.7.0/24"], "b": ["10.244.1.0/24"]} == prefixes(of)
+    assert ["10.244.0.9"] == ips(of)["x/moved"]
+
+
+def test_a_nodes_pod_cidr_that_another_nodes_pods_use_is_not_its_share() -> None:
+    """Some CNIs never look at a Node's podCIDR."""
+    of = cluster(
+        topology(["a", "b"], mode="routed"),
+        node("a", pod_cidrs=["10.244.0.0/24"]),
+        node("b", pod_cidrs=["10.244.1.0/24"]),
+        pod("x/b", node="b", addresses=["10.244.0.9"]),
+    )
+
+    assert {"a": ["10.244.2.0/24"], "b": ["10.244.1.0/24"]} == prefixes(of)
+    assert {"x/b": ["10.244.0.9"]} == ips(of)
+
+
+def test_shares_come_before_exported_addresses() -> None:
+    """Where the podCIDR has no room for both, nodes have their shares, and what they cannot hold is given anew."""
+    stated = {i: f"10.244.0.{i}" for i in (1, 3, 5, 7, 9, 11, 13, 15)}
+    of = cluster(
+        topology(["a", "b"], mode="overlay", cidrs=["10.244.0.0/28"]),
+        *(pod(f"x/{i}", node="a" if i < 8 else "b", addresses=[a]) for i, a in stated.items()),
+    )
+
+    assert {"a": ["10.244.0.0/29"], "b": ["10.244.0.8/29"]} == prefixes(of)
+    assert {3, 5, 11, 13} == {i for i, a in stated.items() if ips(of)[f"x/{i}"] == [a]}
+
+
+def test_shares_shrink_to_keep_addresses() -> None:
+    """As far as that helps."""
+    of = cluster(
+        topology(["a", "b"], mode="overlay", cidrs=["10.244.0.0/28"]),
+        *(pod(f"x/{i}", node="ab"[i % 2], addresses=[f"10.244.0.{i}"]) for i in range(2, 14)),
+    )
+
+    assert {f"x/{i}": [f"10.244.0.{i}"] for i in range(2, 14)} == ips(of)
 
 
 def test_each_family_is_kept_alone() -> None:

@@ -164,3 +164,10 @@ def test_a_workload_whose_pods_have_all_finished() -> None:
     lab = cluster(pod("x/a"), job, replace(over, meta=replace(over.meta, owner="Job migrate")))
     with pytest.raises(UsageError, match="all pods of x/migrate have finished: they have no address"):
         find_destination(lab, "x/migrate")
+
+
+@pytest.mark.parametrize("text", ["2001:db8::1%eth0", "[2001:db8::1%}\nflush ruleset]", "fe80::1%\x1b[2J"])
+def test_an_address_with_a_zone_is_no_address_of_the_lab(lab: Cluster, text: str) -> None:
+    """A zone may be any text, and names an interface of one machine only."""
+    with pytest.raises(UsageError, match="no pod or workload"):
+        find_destination(lab, text)

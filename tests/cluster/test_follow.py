@@ -48,6 +48,17 @@ def workload(
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": meta(name, **more), "spec": found}
 
 
+def stateful_set(name: str, labels: Data, replicas: int, start: int) -> Data:
+    found = workload("StatefulSet", name, labels, replicas)
+    return {**found, "spec": {**found["spec"], "ordinals": {"start": start}}}
+
+
+def job(kind: str, name: str, labels: Data, spec: Data) -> Data:
+    found = {"template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c"}]}}, **spec}
+    spec = found if kind == "Job" else {"jobTemplate": {"spec": found}, "suspend": spec.get("suspend")}
+    return {"apiVersion": "batch/v1", "kind": kind, "metadata": meta(name), "spec": spec}
+
+
 def policy(name: str, labels: Data) -> Data:
     spec = {"podSelector": {"matchLabels": labels}}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta(name), "spec": spec}
@@ -74,6 +85,7 @@ SPECS = st.sampled_from(
         {},
         {},
         {"nodeName": "node-2"},
+        {"nodeName": "worker"},
         {"nodeSelector": {"disk": "ssd"}},
         {"nodeSelector": {"disk": "none"}},
         {"hostNetwork": True},
@@ -83,27 +95,86 @@ SPECS = st.sampled_from(
 MORE = st.sampled_from(
     [{}, {}, {}, {"annotations": {"netlab/network": "side"}}, {"annotations": {"netlab/network": "none"}}, OWNER]
 )
-STATUS = st.sampled_from([{}, {}, {}, {"phase": "Succeeded"}, {"phase": "Running", "podIPs": [{"ip": "10.244.0.3"}]}])
+STATUS = st.sampled_from(
+    [
+        {},
+        {},
+        {},
+        {"phase": "Succeeded"},
+        {"phase": "Running", "podIPs": [{"ip": "10.244.0.3"}]},
+        {"phase": "Running", "podIP": "10.244.0.20"},
+        {"phase": "Running", "podIP": "10.42.1.5", "hostIP": "10.0.1.11"},
+        {"phase": "Running", "podIP": "10.0.1.12", "hostIP": "10.0.1.11"},
+    ]
+)
+NODES = st.builds(
+    lambda name, cidr, address: {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {"disk": "ssd"} if cidr else {}},
+        "spec": {"podCIDR": cidr},
+        "status": {"addresses": [{"type": "InternalIP", "address": address}]},
+    },
+    st.sampled_from(["node-2", "worker"]),
+    st.sampled_from(["", "10.42.1.0/24"]),
+    st.sampled_from(["10.0.1.11", "100.64.0.7"]),
+)
 DOCUMENTS = st.one_of(
     st.builds(
-        lambda n, a, s, t, m: pod(n, a, s, t, **m), st.sampled_from(["p", "q", "d-0"]), LABELS, SPECS, STATUS, MORE
+        lambda n, a, s, t, m: pod(n, a, s, t, **m),
+        st.sampled_from(["p", "q", "d-0", "d-node-1", "d-job-0"]),
+        LABELS,
+        SPECS,
+        STATUS,
+        MORE,
     ),
     st.builds(lambda a, n, s: workload("Deployment", "d", a, n, s), LABELS, st.integers(0, 3), SPECS),
     st.builds(lambda a, n: workload("ReplicaSet", "r", a, n, **OWNER), LABELS, st.integers(0, 2)),
-    st.builds(lambda a, s: workload("DaemonSet", "e", a, None, s), LABELS, SPECS),
+    st.builds(lambda n, a, s: workload("DaemonSet", n, a, None, s), st.sampled_from("ed"), LABELS, SPECS),
+    st.builds(stateful_set, st.sampled_from("sd"), LABELS, st.integers(0, 3), st.sampled_from([0, 1, 9])),
+    st.builds(
+        job,
+        st.sampled_from(["Job", "CronJob"]),
+        st.sampled_from("jd"),
+        LABELS,
+        st.sampled_from(
+            [
+                {},
+                {"parallelism": 2},
+                {"suspend": True},
+                {"completions": 2, "parallelism": 2, "completionMode": "Indexed"},
+                {"manualSelector": True},
+            ]
+        ),
+    ),
+    NODES,
     st.builds(policy, st.sampled_from("mn"), LABELS),
     st.builds(namespace, LABELS),
     st.builds(service, st.sampled_from([80, 81])),
     st.builds(
         changed_labels,
-        st.sampled_from(["d-0", "d-1", "e-node-1", "p"]),
-        st.sampled_from([{"app": None}, {"app": "b", "z": "1"}]),
+        st.sampled_from(["d-0", "d-1", "e-node-1", "p", "s-1", "j-0", "d-job-0"]),
+        st.sampled_from(
+            [
+                {"app": None},
+                {"app": "b", "z": "1"},
+                {"apps.kubernetes.io/pod-index": "7", "job-name": None, "pod-template-hash": "x"},
+            ]
+        ),
     ),
 )
 # Each change is a document in the place of the one of its kind and name, or that one taken away.
 CHANGES = st.lists(st.tuples(st.booleans(), DOCUMENTS), min_size=1, max_size=3)
+OPEN = {"apiVersion": "netlab/v1alpha1", "kind": "Topology", "metadata": {"name": "lab"}, "spec": {}}
 SHAPES = st.sampled_from(
-    [topology("bridge", "10.244.0.0/28"), topology("overlay", "10.244.0.0/27"), topology("routed", "10.244.0.0/16")]
+    [
+        topology("bridge", "10.244.0.0/28"),
+        topology("overlay", "10.244.0.0/27"),
+        topology("routed", "10.244.0.0/16"),
+        OPEN,
+        OPEN,
+        {**OPEN, "spec": {"networks": [{"mode": "overlay"}], "hosts": [{"name": "h", "addresses": ["100.64.0.9"]}]}},
+    ]
 )
 
 
@@ -119,6 +190,7 @@ def test_it_is_what_resolving_everything_says(shape: Data, first: Any, steps: An
     cluster: Cluster | None = None
     objects = Objects()
     for changes in (first, *steps):
+        before = dict(documents)
         for stays, data in changes:
             key = data["kind"], data["metadata"]["name"]
             documents.pop(key, None)
@@ -129,8 +201,11 @@ def test_it_is_what_resolving_everything_says(shape: Data, first: Any, steps: An
         try:
             wanted = resolve(now, placements(cluster) if cluster else None)
         except InputError:
+            # A running lab stays as it is then.
             assert cluster is None or follow(cluster, objects, now) is None
-            return
+            documents = before
+            continue
+        assert wanted == resolve(now, placements(wanted))
         if cluster is not None:
             assert follow(cluster, objects, now) in (None, wanted)
         cluster, objects = wanted, now
@@ -147,6 +222,9 @@ def test_it_is_what_resolving_everything_says(shape: Data, first: Any, steps: An
         pytest.param([pod("new", {})], id="a pod that is new"),
         pytest.param([workload("Deployment", "d", {"app": "a"}, 4)], id="a workload that grows"),
         pytest.param([workload("Deployment", "d", {"app": "a"}, 1)], id="a workload that shrinks"),
+        pytest.param([stateful_set("s", {}, 2, 5)], id="a StatefulSet that is new"),
+        pytest.param([job("Job", "j", {}, {"parallelism": 2})], id="a Job that is new"),
+        pytest.param([changed_labels("d-1", {"pod-template-hash": None})], id="a label that a controller set"),
     ],
 )
 def test_small_changes_need_no_resolving(change: list[Data]) -> None:
@@ -174,3 +252,16 @@ def test_a_pod_that_has_finished_still_has_its_name() -> None:
     new, _ = decode([*old.documents, Document(over, Source("f"))])
 
     assert follow(resolve(old), old, new) is None
+
+
+@pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
+def test_workloads_that_share_a_name_are_resolved_whole(kind: str) -> None:
+    """What the pods of one are called depends on the other: when it comes, and when it goes."""
+    one = workload("Deployment", "d", {"app": "a"}, 1)
+    other = job("Job", "d", {}, {}) if kind == "Job" else stateful_set("d", {}, 1, 5)
+    alone = [Document(topology("bridge", "10.244.0.0/28"), Source("f")), Document(other, Source("f"))]
+    old, _ = decode(alone)
+    new, _ = decode([*alone, Document(one, Source("f"))])
+
+    assert follow(resolve(old), old, new) is None
+    assert follow(resolve(new), new, old) is None

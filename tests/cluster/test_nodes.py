@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import cluster, node, source, topology
+from builders import cluster, node, pod, source, topology, workload
 
 from netlab.cluster import Cluster
 from netlab.errors import InputError
@@ -32,10 +32,33 @@ def test_node_objects_add_to_the_topology() -> None:
 
 
 def test_labels_of_every_node() -> None:
-    """A node has its hostname label unless it states another."""
-    of = cluster(node("a"), node("b", "kubernetes.io/hostname=b.example"))
+    """A node has the labels that every kubelet sets unless it states others."""
+    of = cluster(node("a"), node("b", "kubernetes.io/hostname=b.example,kubernetes.io/arch=arm64"))
 
-    assert ["a", "b.example"] == [n.labels["kubernetes.io/hostname"] for n in of.nodes]
+    assert [
+        {"kubernetes.io/hostname": "a", "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"},
+        {"kubernetes.io/hostname": "b.example", "kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"},
+    ] == [n.labels for n in of.nodes]
+
+
+def test_node_names_of_pods_are_the_nodes_where_none_is_stated() -> None:
+    """Of pods and of workloads, finished ones too, in order of name."""
+    of = cluster(
+        topology(),
+        pod("x/a", node="w-2"),
+        pod("x/b", node="w-1", phase="Succeeded"),
+        workload("Deployment", "x/w", 1, node="w-3"),
+        pod("x/c"),
+    )
+
+    assert ["w-1", "w-2", "w-3"] == [n.name for n in of.nodes]
+    assert {"w-1", "w-2", "w-3"} == {p.node for p in of.pods}
+
+
+def test_node_names_add_nothing_to_stated_nodes() -> None:
+    """There an unknown one is an error."""
+    with pytest.raises(InputError, match="no node 'w' in the lab, which has a"):
+        cluster(node("a"), pod("x/a", node="w", phase="Running"))
 
 
 def test_underlay_addresses_in_order() -> None:
@@ -61,9 +84,22 @@ def test_underlay_families(cidrs: list[str], expected: list[str]) -> None:
 
 def test_exported_node_address_is_kept() -> None:
     """A node keeps the address that its object states where the underlay's prefix holds it."""
-    of = cluster(node("a", addresses=["172.18.0.2"]), node("b", addresses=["100.64.0.1"]))
+    of = cluster(topology(), node("a", addresses=["172.18.0.2"]), node("b", addresses=["100.64.0.1"]))
 
     assert {"a": ["100.64.0.2"], "b": ["100.64.0.1"]} == underlay(of)
+
+
+def test_what_pods_state_of_their_node_is_kept() -> None:
+    """Their hostIP, or as host-network pods their own address; a Node object goes before, a clash is no error."""
+    of = cluster(
+        pod("x/a", node="a", phase="Running", host_addresses=["10.0.1.11"]),
+        pod("x/b", node="b", phase="Running", host=True, addresses=["10.0.1.12"]),
+        pod("x/c", node="c", phase="Running", host_addresses=["10.0.1.12"]),
+    )
+    stated = cluster(node("a", addresses=["10.0.1.9"]), pod("x/a", node="a", host_addresses=["10.0.1.11"]))
+
+    assert {"a": ["10.0.1.11"], "b": ["10.0.1.12"], "c": ["10.0.1.1"]} == underlay(of)
+    assert {"a": ["10.0.1.9"]} == underlay(stated)
 
 
 def test_hosts() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from builders import cluster, node, pod, source, topology, workload
+from builders import cluster, node, objects, pod, source, topology, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.cluster import Cluster, Placement
+from netlab.cluster import Cluster, Placement, outline
 from netlab.errors import InputError
 
 TWO = topology(["a", "b"])
@@ -47,9 +47,18 @@ def test_node_selector_narrows() -> None:
     assert {"x/a": "b"} == nodes_of(of)
 
 
-@pytest.mark.parametrize("label", ["kubernetes.io/hostname=b", "kubernetes.io/os=linux"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "kubernetes.io/hostname=b",
+        "kubernetes.io/os=linux",
+        "kubernetes.io/arch=amd64",
+        "beta.kubernetes.io/os=linux",
+        "beta.kubernetes.io/arch=amd64",
+    ],
+)
 def test_labels_that_every_node_has(label: str) -> None:
-    """A node has the labels that every kubelet sets: its hostname and its operating system."""
+    """A node has the labels that every kubelet sets: its hostname, operating system and architecture."""
     of = cluster(TWO, pod("x/a", node="b", on=label))
 
     assert {"x/a": "b"} == nodes_of(of)
@@ -76,6 +85,93 @@ def test_kept_pods_move_when_they_must(moved: dict[str, str], before: str, after
     of = cluster(TWO, pod("x/a", **moved), keep={"x/a": Placement(before)})
 
     assert {"x/a": after} == nodes_of(of)
+
+
+SELECTORS = {
+    "kubernetes.io/os=linux": False,
+    "beta.kubernetes.io/os=linux": False,
+    "beta.kubernetes.io/arch=amd64,kubernetes.io/arch=amd64": False,
+    "kubernetes.io/hostname=node-1": False,
+    "pool=big": True,
+    "kubernetes.io/arch=arm64": True,
+    "kubernetes.io/hostname=other": True,
+    "node-role.kubernetes.io/control-plane=": True,
+}
+
+
+@pytest.mark.parametrize(("selector", "told"), SELECTORS.items())
+def test_a_made_up_node_cannot_be_wrong(selector: str, told: bool) -> None:
+    """Where the input states no node, a nodeSelector keeps no pod from running; one that had to be guessed is told."""
+    found, problems = outline(
+        objects(
+            workload("Deployment", "x/w", 2, on=selector),
+            workload("Deployment", "x/v", 1, on=selector),
+            pod("x/bound", on=selector, node="node-1", phase="Running"),
+        ),
+        warn=True,
+    )
+
+    assert {"x/w-0": "node-1", "x/w-1": "node-1", "x/v-0": "node-1", "x/bound": "node-1"} == nodes_of(found)
+    assert [("Deployment x/v", "spec.template.spec.nodeSelector", "warning")] * told == [
+        (p.object, p.path, p.severity) for p in problems
+    ]
+    assert all("Deployment x/w" in p.message for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("selector", "nodes"),
+    [
+        ("", ["a", "b"]),
+        ("pool=big", ["a", "b"]),
+        ("kubernetes.io/os=linux", ["a", "b"]),
+        ("kubernetes.io/hostname=b", ["b"]),
+        ("kubernetes.io/os=windows", []),
+        ("beta.kubernetes.io/arch=arm64", []),
+    ],
+)
+def test_a_daemon_set_on_made_up_nodes(selector: str, nodes: list[str]) -> None:
+    """It has a pod on every node that may be meant: what netlab sets on its nodes is known, the rest may be there."""
+    of = cluster(pod("x/a", node="a"), pod("x/b", node="b"), workload("DaemonSet", "x/d", on=selector))
+
+    assert nodes == [p.node for p in of.pods if p.workload]
+
+
+def test_made_up_nodes_are_told_apart_by_what_is_known() -> None:
+    """The node of the name comes before one that is only taken to have it."""
+    of = cluster(pod("x/a", node="a"), pod("x/b", node="b"), pod("x/c", on="kubernetes.io/hostname=b,pool=big"))
+
+    assert "b" == nodes_of(of)["x/c"]
+
+
+def test_a_bound_pod_is_where_it_is() -> None:
+    """A stated node need not have the labels of a pod that a cluster placed there: they may have changed since."""
+    of = cluster(TWO, pod("x/a", node="b", on="pool=big", phase="Running"))
+
+    assert {"x/a": "b"} == nodes_of(of)
+
+
+def test_pods_of_one_host_port_go_to_different_nodes() -> None:
+    """As the scheduler has it, whatever else runs there."""
+    of = cluster(
+        TWO,
+        pod("x/a", node="b"),
+        pod("x/b", node="b"),
+        pod("x/c", node="b", ports=["80:80"]),
+        pod("x/d", node="a", ports=["81:80"]),
+        pod("x/e", ports=["80:80"]),
+        pod("x/f", ports=["81:80"]),
+    )
+
+    assert "a" == nodes_of(of)["x/e"]
+    assert "b" == nodes_of(of)["x/f"]
+
+
+def test_a_running_pod_leaves_its_node_for_a_host_port_only() -> None:
+    """Where one that is pinned there takes the port."""
+    keep = {"x/a": Placement("a"), "x/b": Placement("a")}
+    of = cluster(TWO, pod("x/a", ports=["80:80"]), pod("x/b"), pod("x/c", node="a", ports=["80:80"]), keep=keep)
+
+    assert {"x/a": "b", "x/b": "a", "x/c": "a"} == nodes_of(of)
 
 
 UNPLACEABLE = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import cluster, node, objects, pod, source, workload
 
@@ -9,13 +11,13 @@ from netlab.cluster import resolve
 from netlab.errors import InputError
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "StatefulSet", "Job", "CronJob"])
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "Job", "CronJob"])
 def test_replicas(kind: str) -> None:
-    """A workload of N replicas is the pods NAME-0 to NAME-(N-1), with the template's labels."""
+    """A workload of N replicas is the pods NAME-0 to NAME-(N-1), with the template's labels among theirs."""
     of = cluster(workload(kind, "shop/web", 2, "app=web", ports=["80"]))
 
     assert ["shop/web-0", "shop/web-1"] == [p.ref for p in of.pods]
-    assert [{"app": "web"}] * 2 == [p.labels for p in of.pods]
+    assert ["web"] * 2 == [p.labels["app"] for p in of.pods]
     assert [f"{kind} shop/web"] * 2 == [p.workload for p in of.pods]
 
 
@@ -67,7 +69,7 @@ def test_other_phases_run(phase: str) -> None:
 def test_pod_labels() -> None:
     """A label change applies to one pod of a workload; None removes the label."""
     changed = objects(
-        workload("Deployment", "shop/web", 2, "app=web,tier=front"),
+        workload("ReplicaSet", "shop/web", 2, "app=web,tier=front"),
         pod_labels={"shop/web-1": {"tier": None, "canary": "yes"}, "shop/gone": {"a": "b"}},
     )
 
@@ -77,14 +79,75 @@ def test_pod_labels() -> None:
 
 
 def test_a_name_made_twice() -> None:
-    """A bare pod with the name of a workload's pod is an error that names both."""
+    """A bare pod with the name of a StatefulSet's pod is an error that names both: no cluster has both."""
     with pytest.raises(InputError) as caught:
-        cluster(pod("shop/web-0", source=source(7)), workload("Deployment", "shop/web", 1, source=source(20)))
+        cluster(pod("shop/web-0", source=source(7)), workload("StatefulSet", "shop/web", 1, source=source(20)))
 
     assert [
-        "test.yaml:20: Deployment shop/web: metadata.name: "
+        "test.yaml:20: StatefulSet shop/web: metadata.name: "
         "makes pod shop/web-0, and so does Pod shop/web-0 (test.yaml:7)"
     ] == [str(p) for p in caught.value.problems]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "ReplicationController", "Job", "CronJob"])
+def test_pods_with_random_names_make_way(kind: str) -> None:
+    """A cluster ends their names with letters of its own, so a bare pod of the name, finished or not, is no clash."""
+    for phase in ("Running", "Succeeded"):
+        of = cluster(pod("shop/web-0", phase=phase), workload(kind, "shop/web", 2))
+        made = [p.name for p in of.pods if p.workload]
+
+        assert [f"web-{kind.lower()}-0", f"web-{kind.lower()}-1"] == made
+        assert made[0] == of.by_workload["shop/web"].name
+        assert (f"{kind} shop/web",) == of.renamed
+
+
+def test_a_daemon_sets_pods_make_way() -> None:
+    """For a bare pod, and for another workload's pod on a node with a number for its name."""
+    of = cluster(node("0"), workload("DaemonSet", "x/a"), workload("Deployment", "x/a", 1), pod("x/b"))
+
+    assert ["a-0", "a-daemonset-0", "b"] == [p.name for p in of.pods]
+
+
+def test_workloads_of_one_name() -> None:
+    """The second one's pods have its kind in their names, in whatever order the objects stand and however few they are.
+
+    A name that is another workload's already gets a number.
+    """
+    kinds = ["StatefulSet", "Deployment", "ReplicaSet", "ReplicationController", "Job", "CronJob"]
+    of = [workload(kind, "x/a", 1) for kind in kinds]
+    found = cluster(*of)
+
+    assert {
+        "StatefulSet x/a": "a-0",
+        "Deployment x/a": "a-deployment-0",
+        "ReplicaSet x/a": "a-replicaset-0",
+        "ReplicationController x/a": "a-replicationcontroller-0",
+        "Job x/a": "a-job-0",
+        "CronJob x/a": "a-cronjob-0",
+    } == {p.workload: p.name for p in found.pods}
+    assert found == cluster(*reversed(of))
+    assert "a-0" == found.by_workload["x/a"].name
+    assert ["a-job-0"] == [p.name for p in cluster(workload("Deployment", "x/a", 0), workload("Job", "x/a", 1)).pods]
+    three = cluster(workload("Deployment", "x/a", 1), workload("Deployment", "x/a-job", 1), workload("Job", "x/a", 1))
+    assert {"Deployment x/a-job": "a-job-0", "Deployment x/a": "a-0", "Job x/a": "a-job-2-0"} == {
+        p.workload: p.name for p in three.pods
+    }
+
+
+def test_a_workloads_name_stands_for_the_kind_that_comes_first() -> None:
+    """Though another kind's pod comes first by its name."""
+    of = cluster(node("z"), workload("Job", "x/a", 1), workload("DaemonSet", "x/a"))
+
+    assert ["a-0", "a-z"] == [p.name for p in of.pods]
+    assert "a-z" == of.by_workload["x/a"].name
+
+
+def test_ordinals() -> None:
+    """A StatefulSet's pods count from its first ordinal, and the lowest is its first pod."""
+    of = cluster(replace(workload("StatefulSet", "w/db", 3), first=9))
+
+    assert {"db-9", "db-10", "db-11"} == {p.name for p in of.pods}
+    assert "db-9" == of.by_workload["w/db"].name
 
 
 def test_first_pod_of_a_workload() -> None:

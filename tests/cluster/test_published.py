@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from builders import cluster, pod, source, topology
+from builders import cluster, objects, pod, source, topology, workload
 
-from netlab.cluster.published import behind
+from netlab.cluster import outline
+from netlab.cluster.published import behind, published
 from netlab.errors import InputError
+from netlab.objects.types import ContainerPort
 
 PORT = "spec__containers[0]__ports[0]"
 LINES = {f"{PORT}__hostPort": 9, f"{PORT}__hostIP": 9}
@@ -48,6 +51,33 @@ def test_what_differs_may_be_published(other, node):
     assert 2 == len(made.pods)
 
 
+def test_replicas_of_one_port_need_as_many_stated_nodes():
+    """The scheduler would leave the rest Pending: they are no part of a lab that is said to be right."""
+    web = workload("Deployment", "x/web", 3, ports=["80:80"], source=source(3))
+    (wrong,) = _wrong(topology(["a", "b"]), web)
+
+    assert 2 == len(cluster(topology(["a", "b", "c"]), web).nodes) - 1
+    assert "80/TCP of node a is published by pod x/web-0 already, and no other node that admits the pod has it" in wrong
+
+
+def test_made_up_nodes_leave_a_port_unpublished():
+    """How many there are is netlab's choice: the first pod has the port, and one warning tells of the rest."""
+    of, problems = outline(
+        objects(
+            workload("Deployment", "x/web", 3, ports=["80:80", "8443:443"], source=source(3)),
+            pod("x/zz", ports=["8443:443"]),
+            pod("x/y", node="w"),
+        ),
+        warn=True,
+    )
+
+    assert [("x/web-0", 80), ("x/web-0", 8443)] == [(p.pod.ref, p.port.host_port) for p in published(of)]
+    assert [80, 443] == [p.port for p in of.by_ref["x/web-2"].ports]
+    (told,) = problems
+    assert "warning" == told.severity
+    assert "it stays unpublished for x/web-1 and 2 more pods; state more nodes to publish it" in told.message
+
+
 def test_a_node_publishes_nothing_that_it_does_not_reach():
     """Neither macvlan pods nor those without a network."""
     networks = {"lan": ("macvlan", "10.1.0.0/16")}
@@ -71,6 +101,18 @@ def test_a_host_ip_must_be_an_address():
     wrong = pod("x/a", ports=["1.2.3:8080:80"], source=source(3, **LINES))
 
     assert ["test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '1.2.3' is no IP address"] == _wrong(wrong)
+
+
+def test_a_host_ip_has_no_zone():
+    """A zone may be any text, and the address becomes a key of an nftables set."""
+    address = "2001:db8::1%}\n flush ruleset"
+    port = ContainerPort(80, host_port=8080, host_ip=address, path=PORT.replace("__", "."))
+    one = pod("x/a", source=source(3, **LINES))
+    wrong = replace(one, spec=replace(one.spec, ports=(port,)))
+
+    assert [
+        r"test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '2001:db8::1%}\n flush ruleset' is no IP address"
+    ] == _wrong(wrong)
 
 
 def test_an_address_of_its_own_comes_before_every_address():

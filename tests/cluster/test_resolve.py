@@ -88,14 +88,14 @@ def test_all_problems_at_once() -> None:
             pod("x/a", node="b"),
             pod("x/b", network="lan"),
             pod("x/w-0"),
-            workload("Deployment", "x/w", 1),
+            workload("StatefulSet", "x/w", 1),
             pod("x/c", on="zone=1"),
         )
 
     assert [
         "Node a: status.addresses",
         "Node a: spec.podCIDRs[0]",
-        "Deployment x/w: metadata.name",
+        "StatefulSet x/w: metadata.name",
         "Pod x/a: spec.nodeName",
         "Pod x/c: spec.nodeSelector",
         "Pod x/b: metadata.annotations.netlab/network",

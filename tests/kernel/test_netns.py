@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from netlab.errors import AlreadyExists, NotFound
+from netlab.errors import AlreadyExists, NotFound, UsageError
 from netlab.kernel import netns
 
 
@@ -69,3 +69,13 @@ def test_entering_what_is_not_there_is_a_not_found(unique):
     """A namespace that does not exist has a clear error."""
     with pytest.raises(NotFound, match="nobody"), netns.inside(f"netlab.nobody-{unique('x')}"):
         pass
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "/etc/x", "a/b", "a\nb", "a\0", "\x1b", "\udcff", "a" * 256, "é" * 128]
+)
+def test_what_leads_elsewhere_is_no_name(name):
+    """A path, a control character, or more bytes than a file's name has."""
+    for call in (netns.path, netns.exists, netns.inode, netns.enter, netns.create, netns.remove):
+        with pytest.raises(UsageError, match="is not the name of a network namespace"):
+            call(name)

@@ -57,3 +57,35 @@ def test_a_lab_of_the_longest_names_is_enforced(program: Program, tmp_path: Path
     assert {"pairs": 20, "agree": 20, "differ": 0, "inconclusive": 0, "unknown": 0} == json.loads(done.stdout)[
         "summary"
     ]
+
+
+def test_the_longest_lab_holds_the_longest_nodes(
+    program: Program, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Of two nodes and an overlay: a Node object's name has 253 letters, a lab's 63."""
+    name = f"{unique('long')}-".ljust(63, "l")
+    nodes = [document("Node", "v1", {"name": "k" * 252 + last}, {}) for last in "ab"]
+    networks = [{"name": "default", "mode": "overlay", "podCIDRs": ["10.244.0.0/16"]}]
+
+    def pod(last: str) -> dict[str, Any]:
+        spec = {"nodeName": "k" * 252 + last, "containers": [{"name": "c"}]}
+        return document("Pod", "v1", {"name": POD + last, "namespace": NAMESPACE}, spec)
+
+    items = [
+        document("Topology", "netlab/v1alpha1", {"name": name}, {"networks": networks}),
+        *(*nodes, pod("a"), pod("b")),
+    ]
+    file = tmp_path / "long.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    try:
+        done = program("up", "-f", file)
+        assert 0 == done.returncode, done.stderr
+        done = program("verify", "--lab", name, "--nodes", "-o", "json")
+        assert (0, "") == (done.returncode, done.stderr)
+        assert {"pairs": 12, "agree": 12, "differ": 0, "inconclusive": 0, "unknown": 0} == json.loads(done.stdout)[
+            "summary"
+        ]
+        done = program("exec", f"{NAMESPACE}/{POD}a", "--lab", name, "--", "sh", "-c", "hostname; ls /sys/class/net")
+        assert ["p" * 63, "eth0", "lo"] == done.stdout.split()
+    finally:
+        assert 0 == program("down", name).returncode

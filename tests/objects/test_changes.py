@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from netlab.cluster import outline, resolve
+from netlab.cluster.find import pod_of
 from netlab.errors import UsageError
-from netlab.objects import Document, apply, decode, delete, relabel
+from netlab.objects import Document, apply, decode, delete
+from netlab.objects import relabel as relabel_documents
 from netlab.objects.documents import parse
 from netlab.objects.types import LabelChange, ObjectRef
 
@@ -42,10 +45,16 @@ def documents(text: str = LAB) -> list[Document]:
     return found
 
 
+def relabel(before: list[Document], change: LabelChange) -> list[Document]:
+    """Change labels in a lab of the documents."""
+    cluster, _ = outline(decode(before)[0])
+    return relabel_documents(before, change, lambda ref: pod_of(cluster, ref))
+
+
 def pod_labels(found: list[Document]) -> Mapping[str, Mapping[str, str | None]]:
     objects, problems = decode(found)
 
-    assert [] == problems
+    assert [] == [p for p in problems if p.severity == "error"]
     return objects.pod_labels
 
 
@@ -162,6 +171,57 @@ def test_a_daemon_sets_pod_runs_on_the_only_node_there_is() -> None:
     assert {"default/agent-node-1": {"a": "b"}} == pod_labels(relabel(only, LabelChange("pod", "agent", {"a": "b"})))
 
 
+DAEMONS = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec: {template: {spec: {%s}}}}"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "spec", "pods"),
+    [
+        ("", "", ["agent-node-1"]),
+        ("", "nodeSelector: {kubernetes.io/os: linux}", ["agent-node-1"]),
+        ("", "nodeSelector: {beta.kubernetes.io/arch: amd64}", ["agent-node-1"]),
+        ("", "nodeSelector: {pool: blue}", ["agent-node-1"]),
+        ("", "nodeSelector: {kubernetes.io/os: windows}", []),
+        ("", "nodeName: worker", ["agent-worker"]),
+        ("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {nodeName: w}}", "", ["agent-w"]),
+        ("{apiVersion: v1, kind: Node, metadata: {name: "n"}}", "nodeSelector: {kubernetes.io/os: linux}", ["agent-n"]),
+        ("{apiVersion: v1, kind: Node, metadata: {name: "n"}}", "nodeSelector: {pool: blue}", []),
+        (
+            "{apiVersion: v1, kind: Node, metadata: {name: "n"}}\n---\n"
+            "{apiVersion: v1, kind: Node, metadata: {name: m, labels: {pool: blue}}}",
+            "nodeSelector: {kubernetes.io/hostname: m}",
+            ["agent-m"],
+        ),
+    ],
+)
+def test_the_pods_that_labels_change_on_are_those_that_there_are(nodes: str, spec: str, pods: list[str]) -> None:
+    """On whatever nodes a DaemonSet has them; there is one placement, the cluster's."""
+    before = documents(f"{nodes}\n---\n{DAEMONS % spec}" if nodes else DAEMONS % spec)
+    cluster, _ = outline(decode(before)[0])
+
+    assert pods == [pod.name for pod in cluster.pods if pod.workload]
+    for pod in pods:
+        after = relabel(before, LabelChange("pod", pod, {"a": "b"}))
+        assert {f"default/{pod}": {"a": "b"}} == pod_labels(after)
+        assert before == delete(after, [ObjectRef("DaemonSet", "agent")]) + before[-1:]
+    if not pods:
+        with pytest.raises(UsageError, match="does not exist"):
+            relabel(before, LabelChange("pod", "agent", {"a": "b"}))
+
+
+def test_an_exported_pod_is_labelled_in_its_own_document() -> None:
+    """Also where its workload's name stands for it: the workload makes no pods of its own beside it."""
+    owner = "{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}"
+    before = documents(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}\n---\n"
+        f"{{apiVersion: v1, kind: Pod, metadata: {{name: web-x7, ownerReferences: [{owner}]}}}}"
+    )
+    after = relabel(before, LabelChange("pod", "web", {"a": "b"}))
+
+    assert {} == pod_labels(after)
+    assert {"a": "b"} == after[1].data["metadata"]["labels"]
+
+
 def test_a_namespaces_labels_change() -> None:
     """In its document, or in one that is made for it where it was only used."""
     after = relabel(documents(), LabelChange("namespace", "y", {"team": None, "a": "b"}))
@@ -184,3 +244,63 @@ def test_a_label_that_is_none_is_found_by_decoding() -> None:
     (problem,) = decode(after)[1]
 
     assert str(problem).startswith('netlab label: PodLabels x/web-0: labels.a: Invalid value: "b c": ')
+
+
+WORKLOADS = """\
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: w}, spec: {replicas: 2, ordinals: {start: 9}}}
+---
+{apiVersion: batch/v1, kind: Job, metadata: {name: app, namespace: w}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: app, namespace: w}, spec: {replicas: 2}}
+---
+{apiVersion: batch/v1, kind: Job, metadata: {name: held, namespace: w}, spec: {suspend: true}}
+---
+{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: nightly, namespace: w}}
+---
+{apiVersion: v1, kind: ReplicationController, metadata: {name: front, namespace: w}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: live, namespace: w}, spec: {replicas: 1}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: live-x7k, namespace: w,
+ ownerReferences: [{kind: Deployment, name: live, controller: true}]}}
+---
+{apiVersion: v1, kind: Pod, metadata: {generateName: tmp-, namespace: w}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "pod"),
+    [
+        ("db", "db-9"),
+        ("db-10", "db-10"),
+        ("db-0", None),
+        ("app", "app-0"),
+        ("app-1", "app-1"),
+        ("app-job-0", "app-job-0"),
+        ("held-0", None),
+        ("held", None),
+        ("nightly", "nightly-0"),
+        ("front", "front-0"),
+        ("live-0", None),
+    ],
+)
+def test_the_pods_that_can_be_labelled_are_those_of_the_cluster(name: str, pod: str | None) -> None:
+    """With ordinals, suspended Jobs, workloads of one name, and workloads whose pods were exported beside them."""
+    given = documents(WORKLOADS)
+    change = LabelChange("pod", f"w/{name}", {"a": "b"})
+    if pod is None:
+        with pytest.raises(UsageError, match="does not exist"):
+            relabel(given, change)
+    else:
+        assert {f"w/{pod}": {"a": "b"}} == pod_labels(relabel(given, change))
+        assert f"w/{pod}" in resolve(decode(given)[0]).by_ref
+        found = resolve(decode(given)[0])
+        assert pod == (found.by_ref.get(f"w/{name}") or found.by_workload[f"w/{name}"]).name
+
+
+def test_changed_labels_go_with_the_right_one_of_two_workloads_of_a_name() -> None:
+    """Each has pods of its own names."""
+    after = relabel(documents(WORKLOADS), LabelChange("pod", "w/app-0", {"a": "b"}))
+    after = relabel(after, LabelChange("pod", "w/app-job-0", {"a": "b"}))
+
+    assert {"w/app-0": {"a": "b"}} == pod_labels(delete(after, [ObjectRef("Job", "app", "w")]))

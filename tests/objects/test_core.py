@@ -22,13 +22,28 @@ def test_a_namespace_has_the_label_with_its_name(read_text: Read) -> None:
     assert {"team": "a", "kubernetes.io/metadata.name": "shop"} == objects.namespaces[0].meta.labels
 
 
-def test_the_label_with_a_namespaces_name_cannot_be_another(problems: Callable[[str], list[str]]) -> None:
-    """The API server would not keep it."""
-    text = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {kubernetes.io/metadata.name: x}}}"
+def test_the_label_with_a_namespaces_name_cannot_be_another(read_text: Read) -> None:
+    """The API server overwrites what is written, and netlab says so."""
+    text = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {kubernetes.io/metadata.name: x, a: b}}}"
+    objects, (problem,) = read_text(text)
 
-    assert [
-        'metadata.labels.kubernetes.io/metadata.name: Invalid value: "x": must be the namespace\'s name, "shop"'
-    ] == problems(text)
+    assert {"kubernetes.io/metadata.name": "shop", "a": "b"} == objects.namespaces[0].meta.labels
+    assert ("warning", 1, "metadata.labels.kubernetes.io/metadata.name") == (
+        problem.severity,
+        problem.line,
+        problem.path,
+    )
+    assert 'the API server sets it to the namespace\'s name: read as "shop"' == problem.message
+
+
+def test_a_namespace_that_is_only_used_is_not_declared(read_text: Read) -> None:
+    """So that what is not known of it can be told from what is."""
+    objects, _ = read_text(
+        "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n"
+        "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}"
+    )
+
+    assert {"default": False, "shop": True} == {n.meta.name: n.declared for n in objects.namespaces}
 
 
 def test_a_namespaces_name_is_a_label(problems: Callable[[str], list[str]]) -> None:

@@ -64,7 +64,7 @@ def test_a_pyyaml_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPatch
     """Slower, with the same values and lines."""
     text = f"{POD}---\n{{apiVersion: v1, kind: Pod, a: &x !!str 1, b: *x, c: '2', d: [yes, ~, 0x1f]}}\n"
     fast, _ = parse(text, "x.yaml")
-    monkeypatch.setattr("netlab.objects.documents._Parser", yaml.SafeLoader)
+    monkeypatch.setattr("netlab.objects.yaml_text._Parser", yaml.SafeLoader)
     slow, _ = parse(text, "x.yaml")
 
     assert 2 == len(fast)

@@ -45,20 +45,58 @@ def test_strict_refuses_kinds_that_netlab_does_not_read() -> None:
 @pytest.mark.parametrize(
     ("version", "kind", "right"),
     [
-        ("extensions/v1beta1", "Deployment", "apps/v1"),
-        ("apps/v1beta2", "DaemonSet", "apps/v1"),
         ("v1", "Deployment", "apps/v1"),
-        ("batch/v1beta1", "CronJob", "batch/v1"),
+        ("batch/v1beta1", "Job", "batch/v1"),
+        ("apps/v1", "ReplicationController", "v1"),
+        ("extensions/v1beta1", "NetworkPolicy", "networking.k8s.io/v1"),
         ("apps/v1", "Pod", "v1"),
     ],
 )
-def test_a_known_kind_in_a_version_that_is_gone_is_an_error(
+def test_a_known_kind_in_a_version_that_never_had_it_is_an_error(
     problems: Callable[[str], list[str]], version: str, kind: str, right: str
 ) -> None:
-    """Its pods would be missing without a word."""
+    """Its pods would be missing without a word. A policy of a group that is gone may mean something else."""
     assert [f'apiVersion: Invalid value: "{version}": no {kind} that netlab reads; write "{right}"'] == problems(
         f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "now"),
+    [
+        ("extensions/v1beta1", "Deployment", "apps/v1"),
+        ("apps/v1beta1", "StatefulSet", "apps/v1"),
+        ("apps/v1beta2", "DaemonSet", "apps/v1"),
+        ("extensions/v1beta1", "ReplicaSet", "apps/v1"),
+        ("extensions/v1beta1", "Job", "batch/v1"),
+        ("batch/v1beta1", "CronJob", "batch/v1"),
+        ("batch/v2alpha1", "CronJob", "batch/v1"),
+    ],
+)
+def test_a_workload_in_a_version_that_is_gone_is_read_with_a_warning(
+    read_text: Read, version: str, kind: str, now: str
+) -> None:
+    """One for the kind, however many objects there are: their pod templates mean the same."""
+    text = "\n---\n".join(f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: {name}}}}}" for name in "abc")
+    objects, problems = read_text(text)
+
+    assert ["a", "b", "c"] == [w.meta.name for w in objects.workloads]
+    assert [
+        f"x.yaml:1: {kind} default/a: apiVersion: Kubernetes serves no {kind} of {version} any more: read as {now}, "
+        "as 2 more of the kind are"
+    ] == [str(p) for p in problems]
+    assert ["warning"] == [p.severity for p in problems]
+
+
+def test_an_object_in_two_versions_is_one(read_text: Read) -> None:
+    """As on a cluster, which serves it in every version that it knows."""
+    objects, problems = read_text(
+        "{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: a}, spec: {replicas: 2}}\n---\n"
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {replicas: 3}}"
+    )
+
+    assert [3] == [w.replicas for w in objects.workloads]
+    assert any("defined twice" in p.message for p in problems)
 
 
 def test_namespaces_that_are_used_are_made(read_text: Read) -> None:
@@ -181,7 +219,7 @@ a: [
         "a.yaml:21",
         "a.yaml:24: not YAML: while parsing a flow node, did not find expected node content",
         "b.json:2: Node: metadata.name: Required value: name or generateName is required",
-        "c.yaml: no object in it",
+        ".: passed by 1 file without a Kubernetes object: c.yaml",
     ] == found
     assert 2 == caught.value.exit_code
 
@@ -199,7 +237,7 @@ def test_the_same_problem_is_told_once(tmp_path: Path) -> None:
 WHOLE = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: {name: p, namespace: n, labels: {a: b}, annotations: {a: b}}
+metadata: {name: p, namespace: ns, labels: {a: b}, annotations: {a: b}}
 spec:
   podSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}
   policyTypes: [Ingress]
@@ -233,7 +271,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}]}
 ---
 apiVersion: v1
 kind: Node
-metadata: {name: n}
+metadata: {name: node}
 spec: {podCIDRs: [10.0.0.0/24], podCIDR: 10.0.0.0/24}
 status: {addresses: [{type: InternalIP, address: 10.0.0.1}]}
 ---

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from netlab.errors import UsageError
 from netlab.objects import names
 
 LABEL = (
@@ -42,7 +43,7 @@ ENDS = "must not begin or end with a hyphen"
 CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
     (names.dns_label, "web-1", []),
     (names.dns_label, "a" * 63, []),
-    (names.dns_label, "a" * 64, ["must be no more than 63 characters"]),
+    (names.dns_label, "a" * 64, ["must be no more than 63 bytes"]),
     (names.dns_label, "a.b", ["must not contain dots"]),
     (names.dns_label, "Web", [LABEL]),
     (names.dns_label, "web-", [LABEL]),
@@ -50,7 +51,7 @@ CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
     (names.dns_subdomain, "a.b-c.d", []),
     (names.dns_subdomain, "a..b", [SUBDOMAIN]),
     (names.dns_subdomain, "a_b", [SUBDOMAIN]),
-    (names.dns_subdomain, "a" * 254, ["must be no more than 253 characters"]),
+    (names.dns_subdomain, "a" * 254, ["must be no more than 253 bytes"]),
     (names.dns1035_label, "web", []),
     (names.dns1035_label, "1web", [SERVICE]),
     (names.label_key, "app", []),
@@ -60,15 +61,16 @@ CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
     (names.label_key, "a/", ["name part must be non-empty", f"name part {KEY}"]),
     (names.label_key, "/a", ["prefix part must be non-empty"]),
     (names.label_key, "A/a", [f"prefix part {SUBDOMAIN}"]),
-    (names.label_key, "a" * 64, ["name part must be no more than 63 characters"]),
+    (names.label_key, "a" * 64, ["name part must be no more than 63 bytes"]),
     (names.label_key, "-a", [f"name part {KEY}"]),
     (names.label_key, "a/b/c", [SLASHES]),
     (names.label_value, "", []),
     (names.label_value, "a_B.1", []),
     (names.label_value, "a b", [VALUE]),
-    (names.label_value, "a" * 64, ["must be no more than 63 characters"]),
+    (names.label_value, "\udcff", [VALUE]),
+    (names.label_value, "a" * 64, ["must be no more than 63 bytes"]),
     (names.port_name, "http-2", []),
-    (names.port_name, "http-and-more-80", ["must be no more than 15 characters"]),
+    (names.port_name, "http-and-more-80", ["must be no more than 15 bytes"]),
     (names.port_name, "80", [LETTER]),
     (names.port_name, "HTTP", [CHARACTERS, LETTER]),
     (names.port_name, "a--b", [HYPHENS]),
@@ -84,3 +86,50 @@ CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
 def test_names(check: Callable[[str], tuple[str, ...]], value: str, messages: list[str]) -> None:
     """A name is accepted, or refused in the API server's words."""
     assert messages == list(check(value))
+
+
+@pytest.mark.parametrize("text", ["a", "a-1", "0", "a" * 63])
+def test_the_name_of_a_lab_is_a_dns_label(text: str) -> None:
+    """Of at most 63 characters; as a value it is the same text."""
+    name = names.LabName(text)
+
+    assert text == name
+    assert name is names.LabName(name)
+    assert names.is_lab(text)
+
+
+NO_LABS = (
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "/",
+    "a.b",
+    "A",
+    "a_b",
+    "-a",
+    "a-",
+    "a\n",
+    "a\nb",
+    "a\0",
+    "ä",
+    "\udcff",
+    "a" * 64,
+)
+
+
+@pytest.mark.parametrize("text", NO_LABS, ids=[repr(text[:20]) for text in NO_LABS])
+def test_anything_else_is_no_lab(text: str) -> None:
+    """The message names it, in one printable line."""
+    with pytest.raises(UsageError, match="lab name ") as raised:
+        names.LabName(text)
+
+    assert str(raised.value).isprintable()
+    assert not names.is_lab(text)
+
+
+def test_what_is_no_text_is_no_lab() -> None:
+    """A program may give anything."""
+    with pytest.raises(UsageError, match="lab name None: must be a string"):
+        names.LabName(None)  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ PORTS = [
     (
         "name too long",
         "port: http-and-more-80",
-        'port: Invalid value: "http-and-more-80": must be no more than 15 characters',
+        'port: Invalid value: "http-and-more-80": must be no more than 15 bytes',
     ),
     (
         "name in upper case",
@@ -193,19 +193,20 @@ SELECTORS = [
     (
         "long key",
         f"{{matchLabels: {{{'a' * 64}: b}}}}",
-        f'matchLabels: Invalid value: "{"a" * 64}": name part must be no more than 63 characters',
+        f'matchLabels: Invalid value: "{"a" * 64}": name part must be no more than 63 bytes',
     ),
     ("value", "{matchLabels: {a: b/c}}", f'matchLabels: Invalid value: "b/c": {VALUE}'),
     (
         "long value",
         f"{{matchLabels: {{a: {'b' * 64}}}}}",
-        f'matchLabels: Invalid value: "{"b" * 64}": must be no more than 63 characters',
+        f'matchLabels: Invalid value: "{"b" * 64}": must be no more than 63 bytes',
     ),
     ("number as value", "{matchLabels: {a: 1}}", "matchLabels.a: Invalid value: 1: must be a string; put it in quotes"),
     (
         "yes as value",
         "{matchLabels: {a: yes}}",
-        "matchLabels.a: Invalid value: true: must be a string; put it in quotes",
+        "matchLabels.a: Invalid value: true: must be a string; put it in quotes"
+        " (without them y, n, yes, no, on and off are booleans in YAML)",
     ),
     ("unknown field", "{matchLabel: {}}", 'matchLabel: unknown field "matchLabel"; did you mean "matchLabels"?'),
 ]
@@ -235,12 +236,12 @@ SPECS = [
 ]
 METADATA = [
     ("no name", "{namespace: shop}", "metadata.name: Required value: name or generateName is required"),
-    ("generated name", "{generateName: a-}", "metadata.name: Required value: netlab generates no names"),
+    ("generated name", "{generateName: A-}", f'metadata.generateName: Invalid value: "A-": {SUBDOMAIN}'),
     ("name", "{name: A}", f'metadata.name: Invalid value: "A": {SUBDOMAIN}'),
     (
         "long name",
         f"{{name: {'a' * 254}}}",
-        f'metadata.name: Invalid value: "{"a" * 254}": must be no more than 253 characters',
+        f'metadata.name: Invalid value: "{"a" * 254}": must be no more than 253 bytes',
     ),
     ("namespace", "{name: a, namespace: b.c}", 'metadata.namespace: Invalid value: "b.c": must not contain dots'),
     ("label", "{name: a, labels: {b: c/d}}", f'metadata.labels: Invalid value: "c/d": {VALUE}'),
@@ -426,10 +427,10 @@ def test_an_ipv4_mapped_block_matches_ipv4_addresses(policy_of: Callable[[str], 
 def test_rules_are_decoded_in_order(policy_of: Callable[[str], NetworkPolicy]) -> None:
     """Peers, ports, paths and lines."""
     found = policy_of("""\
-        podSelector: {matchLabels: {b: x, a: y}}
+        podSelector: {matchLabels: {b: x, a: "y"}}
         ingress:
         - from:
-          - podSelector: {matchExpressions: [{key: k, operator: NotIn, values: [z, y, z]}]}
+          - podSelector: {matchExpressions: [{key: k, operator: NotIn, values: [z, "y", z]}]}
             namespaceSelector: {}
           - namespaceSelector: {matchLabels: {team: a}}
           ports:

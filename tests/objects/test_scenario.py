@@ -22,6 +22,8 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     """Write files into a directory that becomes the current one."""
     monkeypatch.chdir(tmp_path)
 
+    (tmp_path / ".git").mkdir()
+
     def written(**files: str) -> None:
         for name, text in files.items():
             path = tmp_path / f"{name.replace('__', '/')}.yaml"
@@ -208,11 +210,6 @@ WRONG = [
         "spec.resources[0]: the scenario includes itself; only objects can be included",
     ),
     (
-        "label of a pod that is not there",
-        "steps: [{label: [{pod: a/b, labels: {a: b}}]}]",
-        "spec.steps[0].label[0]: pod a/b does not exist",
-    ),
-    (
         "label of a namespace that is not there",
         "steps: [{label: [{namespace: a, labels: {a: b}}]}]",
         "spec.steps[0].label[0]: namespace a does not exist",
@@ -284,7 +281,7 @@ def test_what_one_step_makes_the_next_can_change(write: Callable[..., None]) -> 
             - apply: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]
               label: [{pod: default/a, labels: {x: "1"}}]
               delete: [{kind: Pod, name: a}]
-            - label: [{pod: a, labels: {x: "1"}}]
+            - label: [{namespace: new, labels: {x: "1"}}]
             - delete: [{kind: Namespace, name: shop}]
             - delete: [{kind: Pod, namespace: shop, name: web}]
             """),
@@ -292,7 +289,7 @@ def test_what_one_step_makes_the_next_can_change(write: Callable[..., None]) -> 
     )
 
     assert [
-        "s.yaml:10: Scenario s: spec.steps[1].label[0]: pod default/a does not exist",
+        "s.yaml:10: Scenario s: spec.steps[1].label[0]: namespace new does not exist",
         "s.yaml:12: Scenario s: spec.steps[3].delete[0]: Pod shop/web does not exist",
     ] == errors("s.yaml")
 

@@ -32,7 +32,7 @@ def test_parts_of_a_network_have_defaults(read_text: Read) -> None:
 
     assert [] == problems
     assert objects.topology is not None
-    assert (TopologyNetwork(),) == objects.topology.networks
+    assert Topology().networks == objects.topology.networks
     assert ["node-1", "node-2"] == [n.name for n in objects.topology.nodes]
 
 
@@ -59,6 +59,7 @@ def test_a_topology_is_decoded(read_text: Read) -> None:
                 TopologyHost("cloud", (ip_address("169.254.169.254"),), "spec.hosts[1]"),
             ),
             (ip_network("10.9.0.0/24"),),
+            unwritten=frozenset(),
         )
         == objects.topology
     )
@@ -70,8 +71,8 @@ WRONG = [
     ("lab name", topology("", "a.b"), [f'metadata.name: Invalid value: "a.b": {DOTS}']),
     (
         "long lab name",
-        topology("", "a" * 33),
-        [f'metadata.name: Invalid value: "{"a" * 33}": must be no more than 32 characters'],
+        topology("", "a" * 64),
+        [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 bytes'],
     ),
     ("node name", topology("nodes: [{name: a.b}]"), [f'spec.nodes[0].name: Invalid value: "a.b": {DOTS}']),
     ("network name", topology("networks: [{name: a.b}]"), [f'{NET}.name: Invalid value: "a.b": {DOTS}']),
@@ -111,20 +112,15 @@ WRONG = [
     ),
     (
         "podCIDR in the underlay",
-        topology("networks: [{podCIDRs: [100.64.1.0/24]}]"),
+        topology("networks: [{podCIDRs: [100.64.1.0/24]}], underlayCIDRs: [100.64.0.0/16]"),
         [
             f'{NET}.podCIDRs[0]: Invalid value: "100.64.1.0/24": '
             "overlaps underlay CIDR 100.64.0.0/16 (spec.underlayCIDRs)"
         ],
     ),
     (
-        "default podCIDR in the underlay",
-        topology("underlayCIDRs: [10.244.0.0/24]"),
-        ['spec.networks: Invalid value: "10.244.0.0/16": overlaps underlay CIDR 10.244.0.0/24 (spec.underlayCIDRs)'],
-    ),
-    (
         "host in a podCIDR",
-        topology("hosts: [{name: a, addresses: [10.244.0.1]}]"),
+        topology("networks: [{podCIDRs: [10.244.0.0/16]}], hosts: [{name: a, addresses: [10.244.0.1]}]"),
         [
             'spec.hosts[0].addresses[0]: Invalid value: "10.244.0.1": '
             'is inside podCIDR 10.244.0.0/16 of network "default"'
@@ -208,6 +204,39 @@ WRONG = [
 def test_what_does_not_fit_is_refused(problems: Callable[[str], list[str]], text: str, messages: list[str]) -> None:
     """Each with its path."""
     assert messages == problems(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "unwritten"),
+    [
+        ("", [{"mode", "podCIDRs"}, {"underlayCIDRs"}]),
+        ("networks: [{}]", [{"mode", "podCIDRs"}, {"underlayCIDRs"}]),
+        ("networks: [{mode: routed}], underlayCIDRs: []", [{"podCIDRs"}, {"underlayCIDRs"}]),
+        ("networks: [{podCIDRs: [10.1.0.0/16]}], underlayCIDRs: [10.2.0.0/16]", [{"mode"}, set()]),
+        ("networks: [{mode: bridge, podCIDRs: [10.244.0.0/16]}]", [set(), {"underlayCIDRs"}]),
+    ],
+)
+def test_what_stands_at_its_default_is_known(read_text: Read, spec: str, unwritten: list[set[str]]) -> None:
+    """A value that is written counts as written, even where it is the default's."""
+    objects, _ = read_text(topology(spec))
+
+    assert objects.topology is not None
+    assert unwritten == [objects.topology.networks[0].unwritten, objects.topology.unwritten]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "underlayCIDRs: [10.244.0.0/24]",
+        "hosts: [{name: a, addresses: [10.244.0.1]}]",
+        "networks: [{podCIDRs: [100.64.1.0/24]}]",
+        "networks: [{podCIDRs: [100.64.0.0/14]}]",
+        "networks: [{}, {name: b, podCIDRs: [10.244.0.0/16]}]",
+    ],
+)
+def test_a_default_collides_with_nothing(problems: Callable[[str], list[str]], spec: str) -> None:
+    """What is written where a default would be is right: the default yields."""
+    assert [] == problems(topology(spec))
 
 
 def test_networks_may_not_overlap(problems: Callable[[str], list[str]]) -> None:

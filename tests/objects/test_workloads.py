@@ -28,14 +28,26 @@ def workload(version: str, kind: str, spec: str) -> str:
         ("apps/v1", "ReplicaSet", "replicas: 0, ", 0),
         ("apps/v1", "StatefulSet", "replicas: 2, ", 2),
         ("apps/v1", "DaemonSet", "", None),
+        ("v1", "ReplicationController", "replicas: 2, selector: {app: web}, ", 2),
+        ("v1", "ReplicationController", "", 1),
         ("batch/v1", "Job", "parallelism: 2, completions: 5, ", 2),
+        ("batch/v1", "Job", "parallelism: 4, completions: 1, ", 1),
+        ("batch/v1", "Job", "parallelism: 4, completions: null, ", 4),
+        ("batch/v1", "Job", "parallelism: 4, completions: 0, ", 0),
+        ("batch/v1", "Job", "parallelism: 0, ", 0),
+        ("batch/v1", "Job", "parallelism: null, completions: 5, completionMode: Indexed, ", 1),
+        ("batch/v1", "Job", "parallelism: 2, suspend: true, ", 0),
+        ("batch/v1", "Job", "completions: 1000000, suspend: null, ", 1),
         ("batch/v1", "Job", "", 1),
     ],
 )
 def test_a_workload_has_as_many_pods_as_it_says(
     read_text: Read, version: str, kind: str, spec: str, replicas: int | None
 ) -> None:
-    """One where it says nothing; a DaemonSet has one on every node, which it does not know."""
+    """One where it says nothing; a DaemonSet has one on every node, which it does not know.
+
+    A Job has no more at a time than it has to complete, and none while it is suspended.
+    """
     objects, problems = read_text(workload(version, kind, f"{spec}template: {TEMPLATE}"))
     (found,) = objects.workloads
 
@@ -54,6 +66,104 @@ def test_a_cron_job_has_one_pod(read_text: Read) -> None:
     assert [] == problems
     assert 1 == found.replicas
     check_template(found, "spec.jobTemplate.spec.template")
+
+
+@pytest.mark.parametrize(
+    ("spec", "replicas"),
+    [
+        ("suspend: true, jobTemplate: {spec: {parallelism: 2}}", 0),
+        ("suspend: null, jobTemplate: {spec: {parallelism: 2}}", 1),
+        ("jobTemplate: {spec: {suspend: true}}", 0),
+        ("jobTemplate: {spec: {parallelism: 0}}", 0),
+        ("jobTemplate: {spec: {completions: 0}}", 0),
+    ],
+)
+def test_a_cron_job_may_have_no_pod(read_text: Read, spec: str, replicas: int) -> None:
+    """While it, or the Job that it makes, is suspended, and where that Job has none."""
+    objects, problems = read_text(workload("batch/v1", "CronJob", spec))
+
+    assert [] == problems
+    assert [replicas] == [w.replicas for w in objects.workloads]
+
+
+@pytest.mark.parametrize(
+    ("spec", "first"), [("ordinals: {start: 5}", 5), ("ordinals: {start: null}", 0), ("ordinals: null", 0), ("", 0)]
+)
+def test_a_stateful_set_may_begin_at_another_number(read_text: Read, spec: str, first: int) -> None:
+    """That of its ordinals, of which null means none."""
+    objects, problems = read_text(workload("apps/v1", "StatefulSet", spec))
+
+    assert [] == problems
+    assert [first] == [w.first for w in objects.workloads]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "spec", "message"),
+    [
+        (
+            "batch/v1",
+            "Job",
+            "parallelism: 200000, completions: 300000",
+            "spec.parallelism: Invalid value: 200000: must be less than or equal to 100000 in a lab",
+        ),
+        (
+            "batch/v1",
+            "Job",
+            "completions: -1",
+            "spec.completions: Invalid value: -1: must be greater than or equal to 0",
+        ),
+        (
+            "batch/v1",
+            "Job",
+            "completionMode: Indexed",
+            "spec.completions: Required value: when completion mode is Indexed",
+        ),
+        ("batch/v1", "Job", "suspend: 'yes'", 'spec.suspend: Invalid value: "yes": must be a boolean'),
+        (
+            "batch/v1",
+            "CronJob",
+            "jobTemplate: {spec: {parallelism: -1}}",
+            "spec.jobTemplate.spec.parallelism: Invalid value: -1: must be greater than or equal to 0",
+        ),
+        (
+            "apps/v1",
+            "StatefulSet",
+            "ordinals: {start: -1}",
+            "spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0",
+        ),
+        (
+            "apps/v1",
+            "StatefulSet",
+            "ordinals: {start: 2147483648}",
+            "spec.ordinals.start: Invalid value: 2147483648: must be less than or equal to 2147383647 in a lab",
+        ),
+        (
+            "batch/v1",
+            "Job",
+            "template: {metadata: {labels: {job-name: other}}}",
+            "spec.template.metadata.labels.job-name: Invalid value: \"other\": must be 'web'",
+        ),
+    ],
+)
+def test_what_counts_pods_is_checked(
+    problems: Callable[[str], list[str]], version: str, kind: str, spec: str, message: str
+) -> None:
+    """As the API server checks it, but for the bound."""
+    assert [message] == problems(workload(version, kind, spec))
+
+
+def test_a_cron_job_whose_jobs_are_refused_is_warned_of(read_text: Read) -> None:
+    """A cluster takes it, and then makes no Job of it."""
+    _, (problem,) = read_text(
+        workload(
+            "batch/v1",
+            "CronJob",
+            "jobTemplate: {spec: {template: {metadata: {labels: {batch.kubernetes.io/job-name: a}}}}}",
+        )
+    )
+
+    assert "warning" == problem.severity
+    assert "the API server refuses the Jobs of this CronJob: each has a name of its own" == problem.message
 
 
 def check_template(found: Workload, path: str) -> None:

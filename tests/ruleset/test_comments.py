@@ -2,7 +2,7 @@
 
 import pytest
 
-from netlab.ruleset.comments import LIMIT, listing, sentence
+from netlab.ruleset.comments import LIMIT, listing, plain, sentence
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,21 @@ def test_sentence_shares_the_room():
 
     assert len(text) <= LIMIT
     assert 3 == text.count("namespace/some")
+
+
+@pytest.mark.parametrize(
+    "name", ['a"b', "a\nflush ruleset", "a\r", "\x1b[2J", "\x7f", "\u202eb", "\u2028", "ä", "\udcff", "\0"]
+)
+def test_nothing_ends_a_comment_early(name):
+    """nft has no way of writing a quote within quotes."""
+    text = plain(name)
+
+    assert text.isascii()
+    assert text.isprintable()
+    assert '"' not in text
+    assert len(text) == len(name)
+
+
+def test_what_nft_takes_stays_as_it_is():
+    """Names of Kubernetes have nothing else."""
+    assert "shop/web.a-1 selected by x/y, z" == plain("shop/web.a-1 selected by x/y, z")

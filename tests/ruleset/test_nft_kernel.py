@@ -1,6 +1,7 @@
 """The real nft and kernel take the text, and a difference leads to what a fresh load gives."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -106,3 +107,16 @@ def test_every_number_is_read_as_it_is_written(build, nft):
 
     assert 400 == len(written)
     assert written == entries
+
+
+@pytest.mark.parametrize(
+    "name", ['"; flush ruleset; add table inet evil "', "\n}}\nadd table inet evil\n", "é" * 200, "x" * 300]
+)
+def test_no_name_adds_a_command(build, nft, name):
+    """Objects that a program made itself may have any name: it stays in its comment."""
+    member = build.pod(f"x/{name}", "10.244.0.1", labels="app=p")
+    made = build.cluster([member], [build.policy(f"x/{name}", ingress=[build.rule(build.pods("app=p"))])])
+    made = replace(made, name=name)
+    text = compile_rulesets(made, {member.ref: Port("veth1", "02:00:00:00:00:01")})["node-1"].text()
+
+    assert {"netlab"} == {item["table"]["name"] for item in nft(text) if "table" in item}

@@ -78,10 +78,11 @@ def test_a_pod_that_was_deleted_is_no_more(scenario: Write) -> None:
 def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write) -> None:
     """An unknown node in a step that comes later is known before the first."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
+    node = "{apiVersion: v1, kind: Node, metadata: {name: earth}}"
     found = scenario(
         f"""\
   - expect: [{{from: shop/web, to: shop/nobody, verdict: allow}}]
-  - apply: [{pod}]
+  - apply: [{node}, {pod}]
 """
     )
 
@@ -94,9 +95,10 @@ def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write
 def test_every_step_is_rehearsed_whatever_is_wrong_before(scenario: Write) -> None:
     """A pod that cannot be placed is there to be named, and what is not there is found in every step."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
+    node = "{apiVersion: v1, kind: Node, metadata: {name: earth}}"
     found = scenario(
         f"""\
-  - apply: [{pod}]
+  - apply: [{node}, {pod}]
   - expect: [{{from: shop/p, to: shop/nobody, verdict: allow}}]
   - expect: [{{from: "host:zz", to: "node:zz", verdict: allow}}]
 """
@@ -108,3 +110,21 @@ def test_every_step_is_rehearsed_whatever_is_wrong_before(scenario: Write) -> No
         "9: spec.steps[2].expect[0]",
         "9: spec.steps[2].expect[0]",
     ] == [": ".join(problem.split(": ")[:2]) for problem in problems(found)]
+
+
+def test_labels_of_a_pod_that_is_not_there_are_found(scenario: Write) -> None:
+    """Judged at the step: what one step brings the next can label, what it deleted no other can."""
+    found = scenario(
+        """\
+  - label: [{pod: a/b, labels: {a: b}}]
+  - apply: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]
+    label: [{pod: default/a, labels: {x: "1"}}]
+    delete: [{kind: Pod, name: a}]
+  - label: [{pod: a, labels: {x: "1"}}]
+"""
+    )
+
+    assert [
+        "7: spec.steps[0].label[0]: pod a/b does not exist",
+        "11: spec.steps[2].label[0]: pod default/a does not exist",
+    ] == problems(found)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from netlab.cluster import Cluster, resolve
+from netlab.cluster.find import pod_of
 from netlab.cluster.flows import Flow
 from netlab.errors import HostError, KernelError
 from netlab.lab.lab import Lab
@@ -63,7 +64,7 @@ class AnyAnswer(Lab):
 
     def label(self, changes: Sequence[LabelChange]) -> None:  # type: ignore[override]
         for change in changes:
-            self._documents = tuple(relabel(self._documents, change))
+            self._documents = tuple(relabel(self._documents, change, lambda ref: pod_of(self.cluster, ref)))
 
     def probe(self, flows: Iterable[Flow], progress: object = None) -> Iterator[Measurement]:
         for flow in flows:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @options.strict
 @options.ignore
 @options.lab
+@options.yes
 @options.verbose
-def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str) -> None:
+def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> None:
     """Add objects to the running lab, or replace those of the same name: all of them or none.
 
     They are in force when it returns.
@@ -35,6 +36,8 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
         raise InputError(found.problems_and(_misfits(found, lab)))
     documents = _told(found)
     running = Lab.open(lab)
+    more = _pods_of(found, len(running.cluster.nodes))
+    inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
     changes = running.apply(documents)
     inputs.tell_unenforced(running.cluster)
     given = {label_of(document) for document in documents}
@@ -82,6 +85,12 @@ def _told(found: Input) -> list[Document]:
     inputs.warn(found.problems)
     inputs.tell_skipped(found.objects.skipped)
     return counting(found.objects.documents)
+
+
+def _pods_of(found: Input, nodes: int) -> int:
+    """Return how many pods the objects stand for at most."""
+    workloads = found.objects.workloads
+    return len(found.objects.pods) + sum(nodes if w.replicas is None else w.replicas for w in workloads)
 
 
 def _misfits(found: Input, lab: str) -> list[Problem]:

@@ -27,27 +27,26 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
     """
     from netlab.cluster import outline
-    from netlab.cluster.placement import idle
     from netlab.objects import examine
-    from netlab.policy import warnings
+    from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
     found = examine(files, strict=strict, ignore=ignore)
     objects = found.objects
-    cluster, more = outline(objects, doubts=found.doubts)
-    whole = not (found.wrong or more)
+    cluster, more = outline(objects, doubts=found.doubts, warn=True)
+    whole = not (found.wrong or any(problem.severity == "error" for problem in more))
     # What a policy does depends on all the others, so of half of them nothing can be said.
-    more += [*idle(cluster, objects.workloads), *warnings(cluster)] if whole else []
+    if whole:
+        more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
     problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if output in ("json", "yaml"):
         from netlab.report import documents
 
-        terminal.emit(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
+        terminal.data(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
     else:
-        for problem in problems:
-            click.echo(f"Warning: {problem}" if problem.severity == "warning" else str(problem), err=True)
+        inputs.tell(problems)
         if not strict:
             inputs.tell_skipped(objects.skipped)
         terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))

@@ -30,4 +30,4 @@ def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], l
         if node not in texts:
             raise UsageError(f"no node {node!r} in the lab (known: {', '.join(texts)})")
         texts = {node: texts[node]}
-    terminal.emit(text.rstrip("\n") for text in texts.values())
+    terminal.data(text.rstrip("\n") for text in texts.values())

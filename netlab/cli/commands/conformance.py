@@ -128,11 +128,14 @@ def _report(results: Iterator[CaseResult], judges: Sequence[str], junit: str | N
     if junit is not None:
         with open(junit, "w", encoding="utf-8") as file:
             file.write(report.junit(kept))
-    terminal.emit([report.report_of(summary, UNJUDGED)] if output == "json" else report.summary_lines(summary))
+    if output == "json":
+        terminal.data([report.report_of(summary, UNJUDGED)])
+    else:
+        terminal.emit(report.summary_lines(summary))
     if output == "table" and "edge" in summary.features:
-        click.echo(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}", err=True)
+        terminal.say(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}")
         for one in UNJUDGED if verbose() else ():
-            click.echo(f"  {one.name}: {one.why}", err=True)
+            terminal.say(f"  {one.name}: {one.why}")
     if summary.total.failed:
         raise SystemExit(1)
 
@@ -144,4 +147,4 @@ def _write(result: CaseResult) -> None:
     file = f"{result.name.replace('/', '-')}.yaml"
     with open(file, "w", encoding="utf-8") as text:
         text.writelines(f"{line}\n" for line in lines(result.scenario))
-    click.echo(f"the smallest cluster on which judges differ is in {file}; run it with: netlab test {file}", err=True)
+    terminal.say(f"the smallest cluster on which judges differ is in {file}; run it with: netlab test {file}")

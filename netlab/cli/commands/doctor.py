@@ -26,7 +26,7 @@ def doctor_command(output: str) -> None:
         checks = [
             {"name": f.name, "status": f.status, "needed": f.needed, "detail": f.detail, "fix": f.fix} for f in found
         ]
-        terminal.emit(document({"kind": "Features", "checks": checks}, "json" if output == "json" else "yaml"))
+        terminal.data(document({"kind": "Features", "checks": checks}, "json" if output == "json" else "yaml"))
     else:
         rows = ([f.name, f.status, f.detail or "-", f.fix or "-"] for f in found)
         terminal.emit(columns(["CHECK", "STATUS", "DETAIL", "FIX"], rows))

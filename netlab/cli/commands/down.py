@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from netlab.cli import options
+from netlab.cli import options, terminal
 from netlab.errors import UsageError
 
 
 @click.command("down")
-@click.argument("name", metavar="[LAB]", default="")
+@click.argument("name", metavar="[LAB]", required=False, type=options.lab_name, callback=options.or_empty)
 @options.lab
 @click.option("--all", "everything", is_flag=True, help="Every lab; fine when there is none.")
 @options.verbose
@@ -24,12 +24,11 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     if everything:
         if name:
             raise UsageError("name a lab or say --all, not both")
-        for removed in removal.remove_all():
-            click.echo(f"lab/{removed} deleted")
+        terminal.emit(f"lab/{removed} deleted" for removed in removal.remove_all())
         return
     chosen = name or lab or _only(Lab.names())
     removal.remove(chosen)
-    click.echo(f"lab/{chosen} deleted")
+    terminal.emit([f"lab/{chosen} deleted"])
 
 
 def _only(running: list[str]) -> str:

@@ -50,4 +50,4 @@ def _explained(cluster: Cluster, flows: Sequence[Flow]) -> Iterator[str]:
     for number, flow in enumerate(flows):
         if number:
             yield ""
-        yield str(explain(cluster, flow))
+        yield from explain(cluster, flow).in_lines()

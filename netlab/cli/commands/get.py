@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,11 +35,11 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
         from netlab.report.documents import document
 
         data = {"apiVersion": "v1", "kind": "List", "items": [dict(item.object) for item in items]}
-        terminal.emit(document(data, "json" if output == "json" else "yaml"))
+        terminal.data(document(data, "json" if output == "json" else "yaml"))
     elif output == "name":
         terminal.emit("/".join(part for part in (wanted.lower(), i.namespace, i.name) if part) for i in items)
     elif not items:
-        click.echo(f"no {kinds.KINDS[wanted][0]} found", err=True)
+        terminal.say(f"no {kinds.KINDS[wanted][0]} found")
     else:
         terminal.emit(_table(listing, items, wide=output == "wide"))
 
@@ -88,7 +88,7 @@ def _objects(kind: str, lab: str) -> Listing:
 
 def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
     """List those labs, else all; whether the kernel still has what each should be is looked up only when asked for."""
-    from netlab.cli.listing import Item, Listing
+    from netlab.cli.listing import Item, Listing, ranges
     from netlab.lab.lab import Lab
 
     items = []
@@ -96,9 +96,11 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
         if chosen and name not in chosen:
             continue
         phase, nodes, pods, differences = "HalfBuilt", "", "", ""
+        spec: dict[str, Any] = {}
         try:
             running = Lab.open(name)
             phase, nodes, pods = "Ready", str(len(running.cluster.nodes)), str(len(running.cluster.pods))
+            spec = ranges(running.cluster)
             if drift:
                 differences = str(len(running.drift()))
         except NetlabError:
@@ -107,6 +109,14 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
             # A lab that cannot be opened is listed all the same: it has to be known to be removed.
             differences = "unknown" if drift else ""
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
-        data = {"apiVersion": "netlab/v1alpha1", "kind": "Lab", "metadata": {"name": name}, "status": status}
-        items.append(Item("", name, data, (name, phase, nodes, pods), (differences,)))
-    return Listing(("NAME", "STATUS", "NODES", "PODS"), ("DRIFT",), items)
+        data = {
+            "apiVersion": "netlab/v1alpha1",
+            "kind": "Lab",
+            "metadata": {"name": name},
+            "spec": spec,
+            "status": status,
+        }
+        networks = (f"{n['name']}={n['mode']}:{','.join(n['podCIDRs'])}" for n in spec.get("networks", ()))
+        wide = (differences, ";".join(networks), ",".join(spec.get("underlayCIDRs", ())))
+        items.append(Item("", name, data, (name, phase, nodes, pods), wide))
+    return Listing(("NAME", "STATUS", "NODES", "PODS"), ("DRIFT", "NETWORKS", "UNDERLAY"), items)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, kinds, options
+from netlab.cli import inputs, kinds, options, terminal
 from netlab.cli.told import tell
 from netlab.errors import UsageError
 
@@ -25,12 +25,15 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     """
     from netlab.cluster import Pod
     from netlab.lab.lab import Lab
+    from netlab.objects.core import NAMESPACE_LABEL
     from netlab.objects.types import LabelChange
 
     changed = parse_labels(labels)
     of_namespace = kinds.kind_of(kind, "Pod", "Namespace") == "Namespace"
     running = Lab.open(lab)
     if of_namespace:
+        if changed.get(NAMESPACE_LABEL, name) != name:
+            terminal.say(f"Warning: {NAMESPACE_LABEL} stays {name}: a cluster's API server sets it")
         change = LabelChange("namespace", name, changed)
     else:
         pod = running.find(name, namespace)
@@ -62,5 +65,5 @@ def parse_labels(texts: Sequence[str]) -> dict[str, str | None]:
         wrong += [f"{text!r}: {message}" for message in ([] if removed else names.label_value(value))]
         found[key] = None if removed else value
     if wrong:
-        raise UsageError("\n".join(wrong))
+        raise UsageError(*wrong)
     return found

@@ -28,7 +28,7 @@ def modes_command(output: str) -> None:
             {"mode": c.mode, "case": c.column, "family": c.family, "expected": c.expected, "measured": c.verdict}
             for c in cells
         ]
-        terminal.emit(document({"kind": "Modes", "cells": found}, "json" if output == "json" else "yaml"))
+        terminal.data(document({"kind": "Modes", "cells": found}, "json" if output == "json" else "yaml"))
     else:
         titles = [title for title, *_ in COLUMNS]
         rows = (
@@ -39,6 +39,6 @@ def modes_command(output: str) -> None:
     for cell in cells:
         if cell.verdict != cell.expected:
             said = f"{cell.mode}: {cell.column}, IPv{cell.family}: expected {cell.expected}, measured {cell.verdict}"
-            click.echo(f"{said}: {cell.reason}", err=True)
+            terminal.say(f"{said}: {cell.reason}")
     if any(cell.verdict != cell.expected for cell in cells):
         raise SystemExit(1)

@@ -67,7 +67,7 @@ def _show_groups(cluster: Cluster, asked: Questions, output: str) -> None:
 
     found = groups(cluster, asked)
     if output in ("json", "yaml"):
-        terminal.emit(report.document(found, "json" if output == "json" else "yaml"))
+        terminal.data(report.document(found, "json" if output == "json" else "yaml"))
         return
     terminal.emit(report.lists(found) if output == "wide" else report.table(found, terminal.width(), terminal.paint))
     terminal.emit([report.summary(found)])

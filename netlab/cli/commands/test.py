@@ -21,10 +21,22 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True)
 @options.output("table", "json", "yaml")
 @click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write JUnit XML there.")
+@click.option(
+    "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
+)
+@options.yes
 @options.strict
 @options.ignore
 @options.verbose
-def test_command(paths: Sequence[str], output: str, junit: str | None, strict: bool, ignore: Sequence[str]) -> None:
+def test_command(
+    paths: Sequence[str],
+    output: str,
+    junit: str | None,
+    allow_outside: bool,
+    yes: bool,
+    strict: bool,
+    ignore: Sequence[str],
+) -> None:
     """Run scenarios, each in a lab of its own which is gone afterwards.
 
     Of a directory only files with a Scenario count. Everything that is wrong with any of them shows before the first
@@ -32,7 +44,7 @@ def test_command(paths: Sequence[str], output: str, junit: str | None, strict: b
     """
     if junit is not None and not os.path.isdir(folder := os.path.dirname(junit) or "."):
         raise UsageError(f"--junit {junit}: no directory {folder}")
-    scenarios = _read(paths, strict, ignore)
+    scenarios = _read(paths, strict, ignore, allow_outside, yes)
     results = _run(scenarios, told=output == "table")
     if junit is not None:
         from netlab.report.junit import junit as xml
@@ -44,7 +56,7 @@ def test_command(paths: Sequence[str], output: str, junit: str | None, strict: b
     if output in ("json", "yaml"):
         from netlab.report.documents import document
 
-        terminal.emit(document(report.report_of(results), "json" if output == "json" else "yaml"))
+        terminal.data(document(report.report_of(results), "json" if output == "json" else "yaml"))
     else:
         terminal.emit([report.summary_line(results)])
     refused = max((result.exit_code for result in results), default=0)
@@ -54,19 +66,22 @@ def test_command(paths: Sequence[str], output: str, junit: str | None, strict: b
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Scenario]:
+def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Scenario]:
     """Return the scenarios of files and directories, each known to work out; raises InputError, UsageError."""
     from netlab.cluster import resolve
     from netlab.scenario.files import scenarios_of
-    from netlab.scenario.rehearse import rehearse
+    from netlab.scenario.rehearse import rehearsed
 
-    found, told = scenarios_of(paths, strict=strict, ignore=ignore)
+    found, told = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
     problems = inputs.refuse_unread(told) if strict else tuple(told)
     wrong: list[Problem] = []
     objects = []
+    most = 0
     for scenario in found:
         try:
-            objects.append(rehearse(scenario))
+            of_lab, pods = rehearsed(scenario)
+            objects.append(of_lab)
+            most = max(most, pods)
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
@@ -76,6 +91,7 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Sce
     inputs.warn(problems)
     if not found:
         raise UsageError(f"no Scenario in {', '.join(paths)}")
+    inputs.confirm(most, yes)
     return found
 
 
@@ -89,5 +105,5 @@ def _run(scenarios: Iterable[Scenario], *, told: bool) -> list[ScenarioResult]:
         if told:
             terminal.emit(in_words(results[-1], every_step=verbose()))
         elif results[-1].error:
-            click.echo(f"Error: {results[-1].name}: {results[-1].error}", err=True)
+            terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
     return results

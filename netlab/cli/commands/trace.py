@@ -35,7 +35,10 @@ def trace_command(source: str, destination: str, lab: str, namespace: str, famil
     if not flows:
         raise UsageError(f"{source} and {destination}: no address to ask")
     traces = [running.trace(flow) for flow in flows]
-    terminal.emit(_json(running.name, traces) if output == "json" else _lines(traces))
+    if output == "json":
+        terminal.data(_json(running.name, traces))
+    else:
+        terminal.emit(_lines(traces))
     if any(trace.agree is False for trace in traces):
         raise SystemExit(1)
 

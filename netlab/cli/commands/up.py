@@ -14,11 +14,10 @@ from netlab.cli.told import tell
 @options.files
 @options.strict
 @options.ignore
-@click.option(
-    "--lab", "lab", metavar="NAME", envvar="NETLAB_LAB", default="", help="The lab's name.  [default: the Topology's]"
-)
+@options.lab_option("The lab's name.  [default: the Topology's]")
+@options.yes
 @options.verbose
-def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str) -> None:
+def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> None:
     """Build the lab, or bring a running one to exactly this input.
 
     It returns when everything is in force, and the lab runs on by itself until `netlab down`.
@@ -26,6 +25,7 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
     from netlab.lab.lab import Lab
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
+    inputs.confirm(len(cluster.pods), yes)
     inputs.tell_unenforced(cluster)
     running, changes = Lab.up(objects, name=lab)
     tell(running.name, changes, changes.objects)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @options.lab
 @options.pairs
 @options.matrix_output
+@options.yes
 @options.verbose
 def verify_command(
     files: Sequence[str],
@@ -35,6 +36,7 @@ def verify_command(
     nodes: bool,
     self_pairs: bool,
     output: str,
+    yes: bool,
 ) -> None:
     """Hold packets against the expected verdicts, for every pair of the running lab.
 
@@ -43,7 +45,7 @@ def verify_command(
     """
     for service in ports:
         questions.parse_service(service)
-    with _lab(files, strict, ignore, lab) as (name, running), terminal.progress("verifying") as progress:
+    with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:
             inputs.tell_unread(cluster)
@@ -54,7 +56,7 @@ def verify_command(
 
 
 @contextlib.contextmanager
-def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str) -> Iterator[tuple[str, Lab]]:
+def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> Iterator[tuple[str, Lab]]:
     """Yield the lab to check and the name that users know it by."""
     from netlab.lab.lab import Lab, temporary
 
@@ -63,6 +65,7 @@ def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str) ->
         yield running.name, running
         return
     objects, cluster = inputs.read_objects(files, strict, ignore)
+    inputs.confirm(len(cluster.pods), yes)
     with temporary(objects) as own:
         yield cluster.name, own
 

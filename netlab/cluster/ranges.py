@@ -1,0 +1,212 @@
+"""The modes and ranges that nobody wrote: they follow what the input shows and yield to what it states.
+
+Pure: the same objects always give the same ranges, whatever runs already.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from netlab.cluster.nodes import NodeDraft, topology_problem
+from netlab.cluster.pods import PodDraft
+from netlab.cluster.shares import Fixed, reserved, shares
+from netlab.errors import Problem
+from netlab.objects.types import Address, Mode, Prefix, Topology, TopologyNetwork
+
+NETWORK_ANNOTATION = "netlab/network"
+
+_V4, _V6 = IPv4Network, IPv6Network
+# The first that is free is taken. Those behind the first are where clusters and clouds seldom are.
+POD_DEFAULTS: dict[int, tuple[Prefix, ...]] = {
+    4: tuple(map(_V4, ("10.244.0.0/16", "10.245.0.0/16", "172.30.0.0/16", "192.168.0.0/16", "198.19.0.0/16"))),
+    6: tuple(map(_V6, ("fd00:10:244::/56", "fd00:10:245::/56", "fdff:10:244::/56", "2001:db8:10:200::/56"))),
+}
+UNDERLAY_DEFAULTS: dict[int, tuple[Prefix, ...]] = {
+    4: tuple(map(_V4, ("100.64.0.0/16", "100.127.0.0/16", "172.31.0.0/16", "10.255.0.0/16", "198.18.0.0/16"))),
+    6: tuple(map(_V6, ("fd00:100:64::/64", "fd00:100:127::/64", "fdff:100:64::/64", "2001:db8:100:64::/64"))),
+}
+# How long a range is that follows addresses, where they do not want a wider one.
+_PODS_LENGTH = {4: 16, 6: 56}
+_UNDERLAY_LENGTH = {4: 24, 6: 64}
+# No wider range is made: beyond, addresses have nothing to do with one another.
+_WIDEST = {4: 8, 6: 32}
+# Kinds of network in which a pod may have any address, as a route leads to it alone.
+ANYWHERE = frozenset({"overlay", "routed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the input states besides a Topology's own ranges: exported pods' addresses by network, with their nodes.
+
+    ``load`` is the number of pods by network and node, ``nodes`` the addresses of nodes.
+    """
+
+    pods: Mapping[str, Fixed]
+    load: Mapping[str, Counter[str]]
+    nodes: frozenset[Address]
+
+    def fixed(self, network: str) -> Fixed:
+        """Return the node of each address of a network that the input states, "" for a machine's own."""
+        return {**self.pods.get(network, {}), **dict.fromkeys(self.nodes, "")}
+
+
+def network_of(topology: Topology, draft: PodDraft) -> str:
+    """Return the name of the network that a pod asks for, "" where it uses its node's namespace."""
+    if draft.spec.host_network:
+        return ""
+    return draft.meta.annotations.get(NETWORK_ANNOTATION, topology.networks[0].name)
+
+
+def stated(
+    topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodDraft], node_of: Mapping[str, str]
+) -> Stated:
+    """Return the addresses that exported pods and nodes state and that a machine can have."""
+    pods: dict[str, dict[Address, str]] = {}
+    load: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for draft in drafts:
+        if draft.ref in node_of and not draft.spec.host_network:
+            load[network_of(topology, draft)][node_of[draft.ref]] += 1
+        if draft.addresses and draft.ref in node_of and not draft.spec.host_network:
+            of = pods.setdefault(network_of(topology, draft), {})
+            for address in draft.addresses:
+                if _usable(address):
+                    of.setdefault(address, node_of[draft.ref])
+    own = (node.first(family) for node in nodes for family in (4, 6))
+    return Stated(pods, load, frozenset(a for a in own if a is not None and _usable(a)))
+
+
+def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tuple[Topology, list[Problem]]:
+    """Return the Topology with everything that nobody wrote filled in, and what cannot be."""
+    problems: list[Problem] = []
+    mode: Mode = "bridge" if len(nodes) == 1 else "overlay"
+    networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
+    topology = replace(topology, networks=tuple(networks))
+    first = networks[0]
+    if "podCIDRs" in first.unwritten:
+        found = _pod_cidrs(topology, first, nodes, known)
+        if not found:
+            problems.append(topology_problem(topology, f"{first.path}.podCIDRs", "no default range is free: state one"))
+        networks[0] = replace(first, pod_cidrs=found or first.pod_cidrs)
+        topology = replace(topology, networks=tuple(networks))
+    if "underlayCIDRs" in topology.unwritten:
+        cidrs = [_underlay(topology, nodes, known, family) for family in (4, 6)]
+        if None in cidrs:
+            problems.append(topology_problem(topology, "spec.underlayCIDRs", "no default range is free: state one"))
+        whole = tuple(c or UNDERLAY_DEFAULTS[family][0] for c, family in zip(cidrs, (4, 6), strict=True))
+        topology = replace(topology, underlay_cidrs=whole)
+    return topology, problems
+
+
+def _pod_cidrs(
+    topology: Topology, network: TopologyNetwork, nodes: Sequence[NodeDraft], known: Stated
+) -> tuple[Prefix, ...]:
+    pods = known.pods.get(network.name, {})
+    written = [cidr for other in topology.networks[1:] for cidr in other.pod_cidrs]
+    written += [] if "underlayCIDRs" in topology.unwritten else topology.underlay_cidrs
+    written += map(_single, (a for host in topology.hosts for a in host.addresses))
+    machines = [*map(_single, known.nodes)]
+    cidrs = {cidr for node in nodes for cidr in node.pod_cidrs}
+    load = known.load.get(network.name, Counter())
+    families = {a.version for a in pods} | {cidr.version for cidr in cidrs}
+    found: list[Prefix] = []
+    for family in sorted(families or {4}):
+        addresses = {a: node for a, node in pods.items() if a.version == family}
+        held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
+
+        def fits(cidr: Prefix, own: Fixed) -> bool:
+            if network.mode not in ANYWHERE and any(a in cidr and int(a) in reserved(cidr) for a in own):
+                return False
+            if network.mode == "bridge":
+                return _roomy(cidr, load.total())
+            parts = shares(cidr, nodes, own if network.mode in ANYWHERE else {})
+            return parts is not None and all(_roomy(part, load[node]) for node, part in parts.items())
+
+        best = None
+        for group in [*_groups(addresses, family)] or [[]]:
+            wanted = [*map(_single, group), *(c for c in held if len(group) == len(addresses))]
+            candidates = [*_around(wanted, _PODS_LENGTH[family], family)]
+            # Where pods have addresses of their nodes' network, as a cloud's may, the two share a range.
+            for avoid in (written + machines, written) if network.mode in ANYWHERE else (written + machines,):
+                own = {a: node for a, node in known.fixed(network.name).items() if a.version == family}
+                best = best or next((c for c in candidates if _clear(c, avoid) and fits(c, own)), None)
+        best = best or next((c for c in POD_DEFAULTS[family] if _clear(c, written + machines)), None)
+        found += [best] if best is not None else []
+    return tuple(found)
+
+
+def _roomy(cidr: Prefix, pods: int) -> bool:
+    """Say whether a prefix has addresses for its pods, and for some that come later."""
+    return cidr.num_addresses >= max(16, pods + 3)
+
+
+def _ranges_in_use(cidrs: Sequence[Prefix], addresses: Fixed) -> list[Prefix]:
+    """Return the nodes' podCIDRs where pods have addresses of them; some CNIs never look at them."""
+    used = not addresses or any(address in cidr for cidr in cidrs for address in addresses)
+    return [*cidrs] if used else []
+
+
+def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: Stated, family: int) -> Prefix | None:
+    networks = [(n, c) for n in topology.networks for c in n.pod_cidrs if c.version == family]
+    pods = [cidr for _, cidr in networks]
+    exported = {a for of in known.pods.values() for a in of}
+    own = {a: "" for a in known.nodes if a.version == family and a not in exported} if networks else {}
+    shared = [cidr for network, cidr in networks if network.mode not in ANYWHERE]
+
+    def fits(cidr: Prefix) -> bool:
+        if cidr.num_addresses < len(nodes) + len(topology.hosts) + 2:
+            return False
+        beside = [(n, c) for n, c in networks if c.overlaps(cidr)]
+        return not {cidr.network_address, cidr.broadcast_address} & own.keys() and all(
+            shares(c, nodes, {**known.pods.get(n.name, {}), **own}) is not None for n, c in beside
+        )
+
+    for group in _groups(own, family):
+        candidates = [*_around([*map(_single, group)], _UNDERLAY_LENGTH[family], family)]
+        for avoid in (pods, shared):
+            best = next((c for c in candidates if _clear(c, avoid) and fits(c)), None)
+            if best is not None:
+                return best
+    hosts = [_single(a) for host in topology.hosts for a in host.addresses]
+    avoid = [*pods, *hosts, *map(_single, known.nodes)]
+    return next((c for c in UNDERLAY_DEFAULTS[family] if _clear(c, avoid)), None)
+
+
+def _groups(addresses: Iterable[Address], family: int) -> Iterator[list[Address]]:
+    """Yield all addresses, then those of the range that most of them are in: where not all can be kept, most are."""
+    everything = sorted(addresses)
+    if not everything:
+        return
+    yield everything
+    width = everything[0].max_prefixlen - _PODS_LENGTH[family]
+    counts = Counter(int(a) >> width for a in everything)
+    most = max(sorted(counts), key=counts.__getitem__)
+    yield [a for a in everything if int(a) >> width == most]
+
+
+def _around(wanted: Sequence[Prefix], length: int, family: int) -> Iterator[Prefix]:
+    """Yield prefixes that hold all that is wanted: one of the usual length, narrower ones, then wider ones."""
+    if not wanted:
+        return
+    low = min(int(p.network_address) for p in wanted)
+    high = max(int(p.broadcast_address) for p in wanted)
+    first = wanted[0]
+    narrowest = first.max_prefixlen - (low ^ high).bit_length()
+    usual = min(length, narrowest)
+    for size in (*range(usual, narrowest + 1), *range(usual - 1, _WIDEST[family] - 1, -1)):
+        if size >= _WIDEST[family]:
+            yield type(first)((low, size), strict=False)
+
+
+def _clear(cidr: Prefix, others: Iterable[Prefix]) -> bool:
+    return not any(cidr.version == other.version and cidr.overlaps(other) for other in others)
+
+
+def _single(address: Address) -> Prefix:
+    return ip_network(address)
+
+
+def _usable(address: Address) -> bool:
+    return not (address.is_loopback or address.is_multicast or address.is_unspecified or address.is_link_local)

@@ -1,0 +1,120 @@
+"""Each node's part of a podCIDR: around what the input states. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+
+from netlab.cluster.nodes import NodeDraft
+from netlab.objects.types import Address, Prefix
+
+SHARE = {4: 24, 6: 64}
+"""The prefix length that a node takes of a podCIDR where it fits, by IP family (the contract, section 1)."""
+
+Fixed = Mapping[Address, str]
+"""Addresses that the input states, each with the node of its pod; "" where it is a machine's own."""
+
+# How many times shares may be halved to keep addresses.
+_NARROWER = 4
+
+
+def reserved(prefix: Prefix) -> frozenset[int]:
+    """Return the addresses of a node's prefix that no pod has, as numbers: its first two and its last."""
+    first = int(prefix.network_address)
+    return frozenset({first, first + 1, int(prefix.broadcast_address)})
+
+
+def shares(cidr: Prefix, nodes: Sequence[NodeDraft], fixed: Fixed) -> dict[str, Prefix] | None:
+    """Return every node's part of a podCIDR such that no stated address is in that of another node.
+
+    A Node object's podCIDR comes first; then the part with most of a node's own addresses; the others take the first
+    parts without any, in node order: a /24 (IPv6: /64), or an equal share where that does not fit. None means that
+    there are too few parts.
+    """
+    inside = {int(a): node for a, node in fixed.items() if a in cidr}
+    order = sorted(inside)
+    stated = {
+        n.name: own
+        for n in nodes
+        for own in n.pod_cidrs
+        if within(own, cidr) and _unspoiled(own, n.name, inside, order)
+    }
+    rest = [n.name for n in nodes if n.name not in stated]
+    first = max(SHARE[cidr.version], cidr.prefixlen)
+    tried = 0
+    # A node has two addresses of its own in its share.
+    for length in range(first, cidr.max_prefixlen):
+        given = _of_length(cidr, length, rest, list(stated.values()), inside)
+        if given is not None:
+            return {n.name: (stated | given)[n.name] for n in nodes}
+        # How far shares may shrink to keep addresses is counted from where they would fit without.
+        if inside and _of_length(cidr, length, rest, list(stated.values()), {}) is not None:
+            tried += 1
+            if tried > _NARROWER:
+                return None
+    return None
+
+
+def within(inner: Prefix, outer: Prefix) -> bool:
+    return inner.version == outer.version and inner.prefixlen >= outer.prefixlen and inner.network_address in outer
+
+
+def _unspoiled(own: Prefix, node: str, inside: Mapping[int, str], order: Sequence[int]) -> bool:
+    """Say whether a node's prefix holds stated addresses of that node's pods only, and none that no pod can have."""
+    edges = reserved(own)
+    first = bisect_left(order, int(own.network_address))
+    last = bisect_right(order, int(own.broadcast_address))
+    return all(inside[a] == node and a not in edges for a in order[first:last])
+
+
+def _of_length(
+    cidr: Prefix, length: int, rest: Sequence[str], stated: Sequence[Prefix], inside: Mapping[int, str]
+) -> dict[str, Prefix] | None:
+    if not rest:
+        return {}
+    width = cidr.max_prefixlen - length
+    owners: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for address, node in inside.items():
+        edge = address & ((1 << width) - 1) in (0, 1, (1 << width) - 1)
+        owners[address >> width]["" if edge else node] += 1
+    given: dict[str, Prefix] = {}
+    best: dict[str, tuple[int, int]] = {}
+    rest_set = frozenset(rest)
+    for part in sorted(owners):
+        ((node, count), *others) = owners[part].items()
+        prefix = _part(cidr, part, length)
+        if (
+            not others
+            and node in rest_set
+            and count > best.get(node, (0, 0))[0]
+            and not any(p.overlaps(prefix) for p in stated)
+        ):
+            best[node] = count, part
+    for node in rest:
+        if node in best:
+            given[node] = _part(cidr, best[node][1], length)
+    left = [node for node in rest if node not in given]
+    free = list(islice(_free(cidr, length, stated, owners), len(left)))
+    if len(free) < len(left):
+        return None
+    return given | dict(zip(left, free, strict=True))
+
+
+def _part(cidr: Prefix, part: int, length: int) -> Prefix:
+    return type(cidr)((part << (cidr.max_prefixlen - length), length))
+
+
+def _free(cidr: Prefix, length: int, used: Sequence[Prefix], taken: Collection[int]) -> Iterator[Prefix]:
+    """Yield the parts of a prefix that have a length, overlap none of the used prefixes and are not taken, in order."""
+    width = cidr.max_prefixlen - length
+    size = 1 << width
+    at = int(cidr.network_address)
+    while at <= int(cidr.broadcast_address):
+        part = type(cidr)((at, length))
+        hit = next((u for u in used if u.overlaps(part)), None)
+        if hit is None and at >> width not in taken:
+            yield part
+        # A used prefix may hold 2**64 parts: step over it at once.
+        at = max(at + size, int(hit.broadcast_address) + 1 if hit else 0)

@@ -1,0 +1,111 @@
+"""What else lies in a directory of manifests: files of other tools, Helm templates, what kustomize reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netlab.errors import Problem
+from netlab.objects.types import Document
+
+TEMPLATE = "{{"
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
+_KUSTOMIZE = "kustomize.config.k8s.io/"
+_NAMED = 5
+_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/""", re.DOTALL)
+_TRAILING = re.compile(r",(\s*[}\]])")
+
+
+def is_commented(text: str) -> bool:
+    """Say whether a text is JSON but for comments and trailing commas, as settings of many tools are; never an object.
+
+    kubectl reads no such text, so what has an object's fields is not taken for one.
+    """
+    if "apiVersion" in text or "kind" in text:
+        return False
+    try:
+        json.loads(_TRAILING.sub(r"\1", _COMMENT.sub(r"\1", text)))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_template(file: str, text: str, *, broken: bool) -> bool:
+    """Say whether a file is a template: it has ``{{``, and is no YAML or one of a chart's templates."""
+    return TEMPLATE in text and (broken or _of_chart(file))
+
+
+def _of_chart(file: str) -> bool:
+    parent, name = os.path.split(os.path.dirname(file))
+    while name and name != "templates":
+        parent, name = os.path.split(parent)
+    return bool(name) and os.path.isfile(os.path.join(parent, "Chart.yaml"))
+
+
+def is_kustomization(file: str, documents: Sequence[Document] = ()) -> bool:
+    """Say whether a file tells kustomize what to do."""
+    if os.path.basename(file) in _KUSTOMIZATIONS:
+        return True
+    return bool(documents) and all(str(d.data.get("apiVersion")).startswith(_KUSTOMIZE) for d in documents)
+
+
+def _patches(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the files that a kustomization names as patches: parts of objects that look like objects."""
+    for name in ("patches", "patchesJson6902", "patchesStrategicMerge"):
+        items = data.get(name)
+        for item in items if isinstance(items, list) else ():
+            path = item.get("path") if isinstance(item, dict) else item
+            if isinstance(path, str) and "\n" not in path:
+                yield path
+
+
+@dataclass(slots=True)
+class Told:
+    """The files below a directory that are passed by, and why."""
+
+    path: str
+    others: list[str] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+    kustomizations: list[str] = field(default_factory=list)
+    patches: dict[str, None] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
+
+    def kustomization(self, file: str, contents: Iterable[Mapping[str, Any]]) -> None:
+        """Note a kustomization and the files that are its patches."""
+        self.kustomizations.append(file)
+        folder = os.path.dirname(file)
+        for data in contents:
+            self.patches.update((os.path.normpath(os.path.join(folder, name)), None) for name in _patches(data))
+
+    def problems(self, *, strict: bool) -> list[Problem]:
+        """Return a line for each reason; with ``strict`` an error for each file that is passed by."""
+        reasons = (
+            (self.others, "file", "without a Kubernetes object", ""),
+            (self.templates, "template", "whose objects are missing", "read what `helm template` prints"),
+            (self.kustomizations, "kustomization", "whose changes are missing", "read what `kustomize build` prints"),
+        )
+        found: list[Problem] = []
+        for files, what, why, advice in reasons:
+            if strict:
+                message = f"a {what} {why}{f'; {advice}' if advice else ''}"
+                found += [Problem(file, 0, "", "", message) for file in files]
+            elif files:
+                text = f"passed by {_count(files, what)} {why}: {self._names(files)}{f'; {advice}' if advice else ''}"
+                found.append(Problem(self.path, 0, "", "", text, "warning"))
+        if self.links:
+            text = f"{_count(self.links, 'linked folder')} not followed: {self._names(self.links)}"
+            found.append(Problem(self.path, 0, "", "", text, "warning"))
+        return found
+
+    def _names(self, files: Sequence[str]) -> str:
+        names = [os.path.relpath(file, self.path) for file in files[:_NAMED]]
+        more = len(files) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _count(files: Sequence[str], what: str) -> str:
+    return f"{len(files)} {what}{'' if len(files) == 1 else 's'}"

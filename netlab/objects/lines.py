@@ -1,0 +1,209 @@
+"""The lines of fields, in memory that grows with the number of fields and not with the length of their paths.
+
+A text has one table. Its rows are fields and items; those of one mapping or list stand side by side, in a block.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, repeat
+from typing import Any
+
+_ITEM = re.compile(r"\[([0-9]+)\](?:\.|(?=\[)|$)")
+_END_OF_KEY = re.compile(r"[.\[]")
+# A key that has more dots or brackets than this, and fields below it, has no lines of its own.
+_CUTS = 50
+
+
+class Table:
+    """The rows of one text: a name (None for an item), a line, and where the block below begins (0: there is none).
+
+    The row before a block holds the number of its rows; its name is "" for a mapping's, None for a list's.
+    """
+
+    __slots__ = ("_below", "_lines", "_names", "repeated")
+
+    def __init__(self) -> None:
+        self._names: list[str | None] = [None]
+        self._lines = array("I", (0,))
+        self._below = array("I", (0,))
+        self.repeated: dict[int, list[tuple[str, int]]] = {}
+
+    def add_mapping(self, lines: Mapping[str, int], below: Mapping[str, int]) -> int:
+        """Add the fields of a mapping, with the blocks of those that have one; return their block, 0 for none."""
+        if not lines:
+            return 0
+        self._names.append("")
+        block = self._begin(len(lines))
+        self._names.extend(lines)
+        self._lines.extend(lines.values())
+        self._below.extend(map(below.get, lines, repeat(0)) if below else array("I", bytes(4 * len(lines))))
+        return block
+
+    def add_list(self, lines: array[int], below: array[int]) -> int:
+        """Add the items of a list, with the block (or 0) of each; return their block, 0 for none."""
+        if not lines:
+            return 0
+        self._names.append(None)
+        block = self._begin(len(lines))
+        self._names.extend(repeat(None, len(lines)))
+        self._lines.extend(lines)
+        self._below.extend(below)
+        return block
+
+    def _begin(self, size: int) -> int:
+        self._lines.append(size)
+        self._below.append(0)
+        return len(self._lines)
+
+    def is_list(self, block: int) -> bool:
+        return self._names[block - 1] is None
+
+    def rows(self, block: int) -> range:
+        return range(block, block + self._lines[block - 1])
+
+    def row(self, at: int) -> tuple[str | None, int, int]:
+        """Return a row's name, its line and the block below it."""
+        return self._names[at], self._lines[at], self._below[at]
+
+    def find(self, block: int, rest: str) -> int | None:
+        """Return the row that a path leads to from a block, None where it leads nowhere."""
+        if self.is_list(block):
+            match = _ITEM.match(rest)
+            if match is None or len(match[1]) > 9 or int(match[1]) >= self._lines[block - 1]:
+                return None
+            return self._below_or(block + int(match[1]), rest[match.end() :])
+        if (at := self._named(block, rest)) is not None:
+            return at
+        # A dot in a path may end a key or be part of it.
+        for cut in islice(_END_OF_KEY.finditer(rest), _CUTS):
+            at = self._named(block, rest[: cut.start()])
+            if at is not None and self._below[at]:
+                found = self._below_or(at, rest[cut.start() :].removeprefix("."))
+                if found is not None:
+                    return found
+        return None
+
+    def _below_or(self, at: int, rest: str) -> int | None:
+        if not rest:
+            return at
+        return self.find(self._below[at], rest) if self._below[at] else None
+
+    def _named(self, block: int, name: str) -> int | None:
+        try:
+            return self._names.index(name, block, block + self._lines[block - 1])
+        except ValueError:
+            return None
+
+
+class Lines(Mapping[str, int]):
+    """The lines of an object's fields by path (``spec.ingress[0].from[1]``); "" is the object itself."""
+
+    __slots__ = ("_block", "_line", "_table")
+
+    def __init__(self, table: Table, line: int, block: int = 0) -> None:
+        self._table = table
+        self._line = line
+        self._block = block
+
+    @classmethod
+    def of_one(cls, line: int) -> Lines:
+        """Return the lines of an object that stands in one line as far as is known."""
+        return cls(Table(), line)
+
+    def __getitem__(self, path: str) -> int:
+        if not path:
+            return self._line
+        at = self._table.find(self._block, path) if self._block else None
+        if at is None:
+            raise KeyError(path)
+        return self._table.row(at)[1]
+
+    def __iter__(self) -> Iterator[str]:
+        yield ""
+        yield from (path for path, _ in self._walk(self._block, ""))
+
+    def __len__(self) -> int:
+        return 1 + sum(1 for _ in self._walk(self._block, ""))
+
+    def _walk(self, block: int, path: str) -> Iterator[tuple[str, int]]:
+        """Yield the path and the row of every field below."""
+        if not block:
+            return
+        for index, at in enumerate(self._table.rows(block)):
+            name, _, below = self._table.row(at)
+            child = f"{path}[{index}]" if name is None else f"{path}.{name}" if path else name
+            yield child, at
+            yield from self._walk(below, child)
+
+    def inside(self, path: str) -> Lines:
+        """Return the lines of what stands at a path; without lines of its own it has that of the nearest parent."""
+        at = self._table.find(self._block, path) if self._block else None
+        if at is None:
+            return Lines(self._table, self._line)
+        _, line, below = self._table.row(at)
+        return Lines(self._table, line, below)
+
+    def items_of(self, name: str) -> Iterator[Lines]:
+        """Yield the lines of each item of a list, none where it has none of its own."""
+        at = self._table.find(self._block, name) if self._block else None
+        block = 0 if at is None else self._table.row(at)[2]
+        if block and self._table.is_list(block):
+            for row in self._table.rows(block):
+                _, line, below = self._table.row(row)
+                yield Lines(self._table, line, below)
+
+    def duplicates(self, most: int) -> tuple[tuple[str, int], ...]:
+        """Return the first fields that are written twice, each with the line of the later one."""
+        repeated = self._table.repeated
+        if not repeated or not self._block:
+            return ()
+        return tuple(islice(self._repeated(self._block, ""), most))
+
+    def _repeated(self, block: int, path: str) -> Iterator[tuple[str, int]]:
+        for index, at in enumerate(self._table.rows(block)):
+            name, _, below = self._table.row(at)
+            if below:
+                child = f"{path}[{index}]" if name is None else f"{path}.{name}" if path else name
+                yield from self._repeated(below, child)
+        prefix = f"{path}." if path else ""
+        yield from ((prefix + name, line) for name, line in self._table.repeated.get(block, ()))
+
+    def to_record(self) -> Any:
+        """Return the lines as JSON can carry them: a line, or with fields below a list of it and theirs."""
+        return self._recorded(self._line, self._block)
+
+    def _recorded(self, line: int, block: int) -> Any:
+        if not block:
+            return line
+        rows = [self._table.row(at) for at in self._table.rows(block)]
+        if self._table.is_list(block):
+            return [line, [self._recorded(at, below) for _, at, below in rows]]
+        return [line, {name: self._recorded(at, below) for name, at, below in rows}]
+
+
+def from_record(record: Any) -> Mapping[str, int]:
+    """Return the lines that ``Lines.to_record`` was given; a mapping of paths to lines is taken as it is."""
+    if isinstance(record, Mapping):
+        return record
+    table = Table()
+    line, block = _put(table, record)
+    return Lines(table, line, block)
+
+
+def _put(table: Table, record: Any) -> tuple[int, int]:
+    if isinstance(record, int):
+        return record, 0
+    line, children = record
+    if isinstance(children, list):
+        items = [_put(table, child) for child in children]
+        return line, table.add_list(array("I", _first(items)), array("I", (below for _, below in items)))
+    fields = {name: _put(table, child) for name, child in children.items()}
+    lines = {name: line for name, (line, _) in fields.items()}
+    return line, table.add_mapping(lines, {name: below for name, (_, below) in fields.items()})
+
+
+def _first(pairs: Iterable[tuple[int, int]]) -> Iterator[int]:
+    return (line for line, _ in pairs)

@@ -1,0 +1,181 @@
+"""YAML with line numbers, by PyYAML's events (libyaml's where it is there): they cost a third of its nodes.
+
+What a scalar means is kubectl's, see ``netlab.objects.scalars``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import yaml
+
+from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, too_dense
+from netlab.objects.lines import Lines, Table
+from netlab.objects.scalars import key_text, resolve
+
+# A PyYAML without libyaml has the same events, ten times slower.
+_Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+# go-yaml refuses documents that are almost all aliases; any bound that no manifest comes near will do.
+MAX_ALIASED = 100_000
+_TAG = "tag:yaml.org,2002:"
+
+
+class YAMLText:
+    """Builds the plain values of a YAML text; ``lines`` are those of the document just read."""
+
+    def __init__(self, text: str, budget: Budget) -> None:
+        self._next: Callable[[], Any] = _Parser(text).get_event
+        self._budget = budget
+        self._anchors: dict[str, Any] = {}
+        self._aliased = 0
+        self._table = Table()
+        # Where the lines of what is below the value just read are.
+        self._block = 0
+        self.lines = Lines(self._table, 0)
+
+    def values(self) -> Iterator[Any]:
+        """Yield the value of each document in turn.
+
+        Raises:
+          yaml.YAMLError: where the text is not YAML.
+          TooLargeError: when it takes more memory than the budget has.
+        """
+        while not isinstance(event := self._next(), yaml.StreamEndEvent):
+            if isinstance(event, yaml.DocumentStartEvent):
+                first = self._next()
+                self._anchors, self._aliased = {}, 0
+                value = self._value(first, 0)
+                self.lines = Lines(self._table, first.start_mark.line + 1, self._block)
+                yield value
+
+    def _value(self, event: Any, depth: int) -> Any:
+        kind = type(event)
+        self._block = 0
+        if kind is yaml.AliasEvent:
+            return self._alias(event, depth)
+        if kind is yaml.ScalarEvent:
+            value = resolve(event.value) if event.tag is None and event.implicit[0] else _tagged(event)
+            if len(event.value) > FIELD:
+                self._budget.spend(4 * len(event.value))
+        elif depth >= MAX_DEPTH:
+            raise _error(f"nested more than {MAX_DEPTH} deep", event)
+        elif kind is yaml.MappingStartEvent:
+            value = self._mapping(depth + 1)
+        else:
+            value = self._sequence(depth + 1)
+        if event.anchor is not None:
+            self._budget.spend(FIELD)
+            self._anchors[event.anchor] = value
+        return value
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        below: dict[str, int] = {}
+        repeated: list[tuple[str, int]] = []
+        get, scalar, budget = self._next, yaml.ScalarEvent, self._budget
+        budget.spend(MAPPING)
+        while type(event := get()) is not yaml.MappingEndEvent:
+            budget.memory -= FIELD
+            if budget.memory < 0:
+                raise too_dense()
+            key = self._value(event, depth)
+            if key == "<<" and type(event) is scalar and event.implicit[0]:
+                self._merge(data, self._value(get(), depth), event)
+                continue
+            if type(key) is not str:
+                key = _key(key, event)
+            line = event.start_mark.line + 1
+            if key in lines:
+                repeated.append((key, line))
+                below.pop(key, None)
+            lines[key] = line
+            event = get()
+            if type(event) is scalar and event.anchor is None and event.tag is None and len(event.value) <= FIELD:
+                data[key] = resolve(event.value) if event.implicit[0] else event.value
+                continue
+            data[key] = self._value(event, depth)
+            if self._block:
+                below[key] = self._block
+        self._block = self._table.add_mapping(lines, below)
+        if repeated:
+            self._table.repeated[self._block] = repeated
+        return data
+
+    def _sequence(self, depth: int) -> list[Any]:
+        items: list[Any] = []
+        lines, below = array("I"), array("I")
+        budget = self._budget
+        budget.spend(LIST)
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
+            budget.memory -= FIELD
+            if budget.memory < 0:
+                raise too_dense()
+            lines.append(event.start_mark.line + 1)
+            items.append(self._value(event, depth))
+            below.append(self._block)
+        self._block = self._table.add_list(lines, below)
+        return items
+
+    def _alias(self, event: Any, depth: int) -> Any:
+        if event.anchor not in self._anchors:
+            raise _error(f"unknown anchor {event.anchor!r} referenced", event)
+        value = self._anchors[event.anchor]
+        size, height = _measure(value, {})
+        self._aliased += size
+        if self._aliased > MAX_ALIASED or depth + height > MAX_DEPTH:
+            raise _error("document contains excessive aliasing", event)
+        # A lab's record writes an alias out.
+        self._budget.spend(size * FIELD)
+        return value
+
+    def _merge(self, data: dict[str, Any], merged: Any, event: Any) -> None:
+        """Merge as go-yaml v2 does, in the order of writing: over keys before it, under keys after it."""
+        several = merged if isinstance(merged, list) else [merged]
+        if not all(isinstance(m, dict) for m in several):
+            raise _error("map merge requires map or sequence of maps as the value", event)
+        for one in reversed(several):
+            data.update(one)
+
+
+def _measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Return how large a value is, counting shared parts as often as they are reached, and how deep it is.
+
+    A field is one, and so are so many characters of a string as a field may have without counting for more.
+    """
+    if not isinstance(value, (dict, list)):
+        return 1 + (len(value) // FIELD if isinstance(value, str) else 0), 0
+    if id(value) not in known:
+        parts = [_measure(v, known) for v in (value.values() if isinstance(value, dict) else value)]
+        names = sum(len(key) // FIELD for key in value) if isinstance(value, dict) else 0
+        size = 1 + names + sum(size for size, _ in parts)
+        known[id(value)] = size, 1 + max((height for _, height in parts), default=0)
+    return known[id(value)]
+
+
+_TAGGED: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
+
+
+def _tagged(event: Any) -> Any:
+    """Return the value of a scalar that is quoted or has a tag; tags that JSON has no type for mean a string."""
+    kind = (event.tag or "").removeprefix(_TAG)
+    if kind not in _TAGGED:
+        return event.value
+    value = resolve(event.value)
+    if not isinstance(value, _TAGGED[kind]) or isinstance(value, bool) != (kind == "bool"):
+        raise _error(f"cannot decode {event.value!r} as a !!{kind}", event)
+    return value
+
+
+def _key(key: Any, event: Any) -> str:
+    text = key_text(key) if isinstance(key, (int, float)) else None
+    if text is None:
+        raise _error("a mapping's key must be a string", event)
+    return text
+
+
+def _error(message: str, event: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)

@@ -1,0 +1,134 @@
+"""What commands refuse of large or foreign input before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from netlab.objects.bounds import MANY_PODS
+
+Call = Callable[..., Result]
+WIDE = """\
+apiVersion: netlab/v1alpha1
+kind: Topology
+metadata: {name: wide}
+spec: {networks: [{name: default, mode: bridge, podCIDRs: [10.0.0.0/8]}]}
+---
+"""
+WORKLOAD = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: NAME}\nspec: {replicas: COUNT, template: {}}\n"
+SCENARIO = """\
+apiVersion: netlab/v1alpha1
+kind: Scenario
+metadata: {name: s}
+spec:
+  resources: [pods.yaml]
+  steps:
+  - apply: [RESOURCE]
+    expect: [{from: default/a-0, to: default/a-1, verdict: allow}]
+"""
+
+
+def workload(name: str, count: int) -> str:
+    return WORKLOAD.replace("NAME", name).replace("COUNT", str(count))
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Workloads of more pods than are built without a question."""
+    path = tmp_path / "many.yaml"
+    path.write_text(f"{WIDE}{workload('a', MANY_PODS - 1)}---\n{workload('b', 2)}")
+    return path
+
+
+@pytest.mark.parametrize("command", ["up", "verify"])
+def test_many_pods_are_built_only_with_yes(netlab: Call, many: Path, command: str) -> None:
+    """One line, exit code 2, and nothing half-built."""
+    done = netlab(command, "-f", many)
+
+    assert 2 == done.exit_code
+    assert "Error: this builds 5,001 pods; say --yes to build more than 5,000\n" == done.stderr
+
+
+def test_a_scenario_counts_the_pods_of_all_its_steps(netlab: Call, many: Path, tmp_path: Path) -> None:
+    """A step may apply them."""
+    (tmp_path / "pods.yaml").write_text(workload("a", 2))
+    (tmp_path / "s.yaml").write_text(SCENARIO.replace("RESOURCE", "b.yaml"))
+    (tmp_path / "b.yaml").write_text(workload("b", MANY_PODS))
+    done = netlab("test", tmp_path / "s.yaml")
+
+    assert 2 == done.exit_code
+    assert "Error: this builds 5,002 pods; say --yes to build more than 5,000\n" == done.stderr
+
+
+def test_what_builds_nothing_needs_no_yes(netlab: Call, many: Path) -> None:
+    """As many pods as there are."""
+    done = netlab("check", "-f", many)
+
+    assert (0, "") == (done.exit_code, done.stderr)
+
+
+def test_pods_are_counted_over_the_whole_input(netlab: Call, tmp_path: Path) -> None:
+    """No workload alone is too large."""
+    path = tmp_path / "x.yaml"
+    path.write_text(WIDE + "---\n".join(workload(name, 60_000) for name in "ab"))
+    done = netlab("check", "-f", path)
+
+    assert 2 == done.exit_code
+    assert "Deployment default/b: spec.replicas: too many pods: a lab has at most 100,000 in all" in done.stderr
+
+
+@pytest.mark.parametrize("resource", ["../outside.yaml", "../gone.yaml", "../outside", "/etc/passwd", "link.yaml"])
+def test_a_scenario_says_nothing_of_what_is_outside(netlab: Call, tmp_path: Path, resource: str) -> None:
+    """The same line whether it exists or not."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "outside.yaml").write_text("secret: [")
+    (tmp_path / "outside").mkdir()
+    (home / "link.yaml").symlink_to("../outside.yaml")
+    (home / "pods.yaml").write_text(workload("a", 2))
+    (home / "s.yaml").write_text(SCENARIO.replace("RESOURCE", resource))
+    done = netlab("test", home / "s.yaml")
+
+    assert 2 == done.exit_code
+    assert (
+        f'{home}/s.yaml:7: Scenario s: spec.steps[0].apply[0]: "{resource}" is outside of {home};'
+        " a scenario reads nothing there unless it is run with --allow-outside\n"
+    ) == done.stderr
+
+
+def test_allow_outside_lets_a_scenario_read_anywhere(netlab: Call, tmp_path: Path) -> None:
+    """Then what is wrong there is told."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "outside.yaml").write_text("secret: [")
+    (home / "pods.yaml").write_text(workload("a", 2))
+    (home / "s.yaml").write_text(SCENARIO.replace("RESOURCE", "../outside.yaml"))
+    done = netlab("test", "--allow-outside", home / "s.yaml")
+
+    assert 2 == done.exit_code
+    assert f"{tmp_path}/outside.yaml:2: not YAML" in done.stderr
+
+
+def test_beyond_a_thousand_problems_are_counted(netlab: Call, tmp_path: Path) -> None:
+    """Of errors and of warnings."""
+    path = tmp_path / "x.yaml"
+    path.write_text("---\n".join(f"apiVersion: v1\nkind: Pod\nmetadata: {{name: A{n}}}\n" for n in range(1200)))
+    done = netlab("check", "-f", path)
+
+    assert 2 == done.exit_code
+    assert 1001 == len(done.stderr.splitlines())
+    assert "and 200 more errors" == done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kinds", [60])
+def test_a_line_names_few_kinds(netlab: Call, tmp_path: Path, kinds: int) -> None:
+    """However many are passed by."""
+    path = tmp_path / "x.yaml"
+    path.write_text("---\n".join(f"apiVersion: x.example/v1\nkind: K{n}\n" for n in range(kinds)))
+    done = netlab("check", "-f", path)
+
+    assert 0 == done.exit_code
+    assert done.stderr.endswith(" and 10 more kinds\n")

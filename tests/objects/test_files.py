@@ -1,0 +1,232 @@
+"""What may be read: regular files and pipes, in which encodings, and what of a folder."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from netlab.objects import files, read
+from netlab.objects.bounds import Budget
+from netlab.objects.documents import Reader
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+
+
+def messages(*paths: object, strict: bool = False) -> list[str]:
+    return [p.message for p in read([str(path) for path in paths], strict=strict)[1]]
+
+
+# --- kinds of files -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/tty"])
+def test_a_device_is_not_read(path: str) -> None:
+    """Some have no end, and some do something when they are opened."""
+    assert ["is a device, not a file"] == messages(path)
+
+
+def test_a_socket_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no file."""
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("s.yaml")
+
+        assert ["is a socket, not a file"] == messages("s.yaml")
+
+
+def test_a_pipe_that_a_user_names_is_read() -> None:
+    """A shell's process substitution is one."""
+    out, into = os.pipe()
+    os.write(into, POD.encode())
+    os.close(into)
+    documents, problems = read([f"/dev/fd/{out}"])
+    os.close(out)
+
+    assert [] == problems
+    assert ["Pod"] == [d.kind for d in documents]
+
+
+def test_a_pipe_that_nothing_writes_to_does_not_hang(tmp_path: Path) -> None:
+    """It has no object in it."""
+    os.mkfifo(tmp_path / "p.yaml")
+
+    assert ["no object in it"] == messages(tmp_path / "p.yaml")
+
+
+def test_a_pipe_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size shows only while it is read."""
+    out, into = os.pipe()
+    os.write(into, b"a" * 1000)
+    os.close(into)
+    with pytest.raises(Exception, match="more than 256 MiB"):
+        files.text_of(f"/dev/fd/{out}", Budget(bytes=999))
+    os.close(out)
+
+
+def test_a_pipe_in_a_folder_is_an_error(tmp_path: Path) -> None:
+    """A stranger put it there."""
+    os.mkfifo(tmp_path / "p.yaml")
+    (tmp_path / "q.yaml").write_text(POD)
+
+    assert ["is a pipe, not a file"] == messages(tmp_path)
+
+
+def test_a_file_whose_size_is_a_lie_is_an_error() -> None:
+    """The kernel makes the text of such a file while it is read, or something else changes it."""
+    assert ["is no ordinary file, or changed while it was read"] == messages("/proc/self/status")
+
+
+def test_a_name_that_is_none_is_an_error() -> None:
+    """A name has no NUL in it."""
+    assert ["no name of a file"] == messages("a\0b")
+
+
+# --- encodings ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+    ],
+)
+def test_a_text_is_in_the_encoding_that_its_mark_says(tmp_path: Path, mark: bytes, encoding: str) -> None:
+    """Windows PowerShell writes UTF-16; lines count as ever."""
+    (tmp_path / "x.yaml").write_bytes(mark + f"{POD}# é \U0001f600\n---\n{POD}".encode(encoding))
+    documents, problems = read([str(tmp_path / "x.yaml")])
+
+    assert [] == problems
+    assert [1, 6] == [d.source.line() for d in documents]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_mark_between_documents_is_no_content(tmp_path: Path, encoding: str) -> None:
+    """Files that were put together have one each."""
+    text = f"\ufeff{POD}---\n\ufeff{POD}\ufeff---\n{POD}"
+    (tmp_path / "x.yaml").write_bytes(text.encode(encoding))
+    documents, problems = read([str(tmp_path / "x.yaml")])
+
+    assert [] == problems
+    assert ["p", "p", "p"] == [d.data["metadata"]["name"] for d in documents]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_named(tmp_path: Path, encoding: str) -> None:
+    """The message says what to do."""
+    (tmp_path / "x.yaml").write_bytes(POD.encode(encoding))
+
+    assert ["UTF-16 without a byte order mark: save it as UTF-8 (PowerShell: Out-File -Encoding utf8)"] == messages(
+        tmp_path / "x.yaml"
+    )
+
+
+def test_what_is_cut_off_is_no_utf16(tmp_path: Path) -> None:
+    """Half a character is an error."""
+    (tmp_path / "x.yaml").write_bytes(codecs.BOM_UTF16_LE + POD.encode("utf-16-le")[:-1])
+
+    assert ["not UTF-16: truncated data"] == messages(tmp_path / "x.yaml")
+
+
+# --- folders --------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy may be in it."""
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "x.yaml").write_text(POD)
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if path.endswith("shut"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    documents, problems = read([str(tmp_path)])
+
+    assert 1 == len(documents)
+    assert [f"{tmp_path}/shut: this folder cannot be read: Permission denied"] == list(map(str, problems))
+
+
+def test_a_file_that_vanishes_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there when the folder was listed."""
+    (tmp_path / "x.yaml").write_text(POD)
+    (tmp_path / "y.yaml").write_text(POD)
+    text_of = files._content
+
+    def late(path: str, *rest: object) -> bytes:
+        if path.endswith("x.yaml"):
+            (tmp_path / "x.yaml").unlink()
+        return text_of(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "_content", late)
+
+    assert ["No such file or directory"] == messages(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    """Something was meant by it."""
+    (tmp_path / "x.yaml").symlink_to("gone")
+    (tmp_path / "y.yaml").write_text(POD)
+
+    assert ["No such file or directory"] == messages(tmp_path)
+
+
+def test_linked_files_are_read_and_linked_folders_are_told(tmp_path: Path) -> None:
+    """A link to a folder may lead around in a circle."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "y.yaml").write_text(POD)
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "x.yaml").symlink_to(tmp_path / "real" / "y.yaml")
+    (tmp_path / "manifests" / "more").symlink_to(tmp_path / "real")
+    documents, (problem,) = read([str(tmp_path / "manifests")])
+
+    assert [f"{tmp_path}/manifests/x.yaml"] == [d.source.file for d in documents]
+    assert ("warning", "1 linked folder not followed: more") == (problem.severity, problem.message)
+
+
+def test_names_that_begin_with_a_dot_are_not_entered(tmp_path: Path) -> None:
+    """They are other tools'; a folder that is named itself is read."""
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github" / "x.yaml").write_text(POD)
+    (tmp_path / ".hidden.yaml").write_text("a: [")
+    (tmp_path / "x.yaml").write_text(POD)
+
+    assert 1 == len(read([str(tmp_path)])[0])
+    assert 1 == len(read([str(tmp_path / ".github")])[0])
+
+
+# --- where a scenario may read --------------------------------------------------------------------------------------
+
+
+def test_the_home_of_a_file_is_its_repository(tmp_path: Path) -> None:
+    """The nearest one; without one it is the file's own folder."""
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    file = str(tmp_path / "a" / "b" / "c" / "s.yaml")
+
+    assert str(tmp_path / "a" / "b" / "c") == files.home_of(file)
+    (tmp_path / "a" / ".git").write_text("gitdir: elsewhere")
+    assert str(tmp_path / "a") == files.home_of(file)
+
+
+@pytest.mark.parametrize("name", ["link.yaml", "folder", "../outside/x.yaml", "../outside", "../gone"])
+def test_nothing_outside_of_the_home_is_read(tmp_path: Path, name: str) -> None:
+    """Links are followed before it is judged, and the message is the same whatever is there."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.yaml").write_text("secret: [")
+    home = tmp_path / "home"
+    (home / "folder").mkdir(parents=True)
+    (home / "link.yaml").symlink_to("../outside/x.yaml")
+    (home / "folder" / "deep.yaml").symlink_to("../../outside/x.yaml")
+    documents, (problem,) = Reader(home=str(home)).read([str(home / name)])
+
+    assert [] == documents
+    assert files.outside(str(home)) == problem.message

@@ -1,0 +1,163 @@
+"""A directory with files of other purposes beside the manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netlab.objects import read
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write files, by path, into a directory that becomes the current one."""
+    monkeypatch.chdir(tmp_path)
+
+    def written(files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+
+    return written
+
+
+OTHERS = {
+    "empty.yaml": "",
+    "comment.yaml": "# nothing\n",
+    "playbook.yml": "- hosts: all\n",
+    "Chart.yaml": "apiVersion: v2\nname: web\n",
+    "package.json": '{"name": "x"}',
+    "tsconfig.json": '// comment\n{"a": {}, /* b */ "c": "//",}\n',
+    "values.yaml": "kind: special\n",
+}
+
+
+def test_files_without_an_object_are_passed_by_and_counted(write: Write) -> None:
+    """In one line; what is an object beside them is read."""
+    write({**OTHERS, "web.yaml": POD})
+    documents, (problem,) = read(["."])
+
+    assert ["web.yaml"] == [d.source.file for d in documents]
+    assert (
+        "warning",
+        ".: passed by 7 files without a Kubernetes object: Chart.yaml, comment.yaml, empty.yaml, package.json,"
+        " playbook.yml and 2 more",
+    ) == (problem.severity, str(problem))
+
+
+def test_strict_makes_each_of_them_an_error(write: Write) -> None:
+    """With its name."""
+    write({**OTHERS, "web.yaml": POD})
+    _, problems = read(["."], strict=True)
+
+    assert sorted(OTHERS) == [p.file for p in problems if p.severity == "error"]
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
+def test_a_file_that_is_named_has_an_object(write: Write, text: str) -> None:
+    """And so has an input as a whole."""
+    write({"one/x.json": text, "two/y.yaml": POD})
+
+    assert [] == [p for p in read(["one", "two"])[1] if p.severity == "error"]
+    assert ["error"] == sorted({p.severity for p in read(["one"])[1]} - {"warning"})
+    assert ["error"] == sorted({p.severity for p in read(["one/x.json", "two"])[1]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [",
+        '{"a": 1',
+        "kind: NetworkPolicy\n",
+        "kind: networkpolicies\nspec: {}\n",
+        "apiVersion: networking.k8s.io/v1\nspec: {}\n",
+        "apiversion: networking.k8s.io/v1\nkind: NetworkPolicy\n",
+        "apiVersion: v1\nKind: Pod\n",
+        '// c\n{"apiVersion": "v1", "kind": "Pod"}\n',
+        f"{POD}---\na: 1\n",
+    ],
+)
+def test_what_may_have_been_an_object_is_an_error(write: Write, text: str) -> None:
+    """Broken, or without one of the fields that make it one: to pass it by would let more through."""
+    write({"web.yaml": POD, "x.json" if text.startswith("//") else "x.yaml": text})
+
+    assert ["error"] == sorted({p.severity for p in read(["."])[1]})
+
+
+def test_a_field_that_is_misspelt_is_named() -> None:
+    """Case counts in names of fields."""
+    from netlab.objects.documents import parse
+
+    _, (problem,) = parse("apiversion: networking.k8s.io/v1\nkind: NetworkPolicy\n", "x.yaml")
+
+    assert 'Required value: an object has an apiVersion; did you mean "apiVersion" by "apiversion"?' == problem.message
+
+
+TEMPLATE = "{{- if .Values.x }}\napiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}}\n{{- end }}\n"
+WHOLE = 'apiVersion: v1\nkind: Pod\nmetadata: {name: "{{ .Release.Name }}"}\n'
+
+
+def test_a_template_is_told_apart(write: Write) -> None:
+    """By its braces where it is no YAML, in a chart also where it is."""
+    write(
+        {
+            "web.yaml": POD,
+            "t/x.yaml": TEMPLATE,
+            "c/Chart.yaml": "",
+            "c/templates/a/y.yaml": WHOLE,
+            "c/templates/z.yaml": POD,
+        }
+    )
+    documents, problems = read(["."])
+
+    assert ["c/templates/z.yaml", "web.yaml"] == [d.source.file for d in documents]
+    assert (
+        ".: passed by 2 templates whose objects are missing: c/templates/a/y.yaml, t/x.yaml;"
+        " read what `helm template` prints"
+    ) in [str(p) for p in problems]
+    assert 3 == sum(p.severity == "error" for p in read(["."], strict=True)[1])
+
+
+def test_a_template_that_is_named_is_an_error(write: Write) -> None:
+    """With the same advice."""
+    write({"x.yaml": TEMPLATE})
+    _, (problem,) = read(["x.yaml"])
+
+    assert problem.severity == "error"
+    assert problem.message.endswith("; it looks like a template: read what `helm template` prints")
+
+
+KUSTOMIZATION = """\
+resources: [web.yaml]
+patches: [{path: patch.yaml}, {patch: "- op: x"}]
+patchesStrategicMerge: [more.yaml, "a:\\n  b"]
+patchesJson6902: [{path: ops/six.yaml}]
+"""
+
+
+def test_patches_of_a_kustomization_are_no_objects(write: Write) -> None:
+    """They look like some, and would replace those that they change a part of."""
+    write(
+        dict.fromkeys(("web.yaml", "patch.yaml", "more.yaml", "ops/six.yaml"), POD)
+        | {"kustomization.yaml": KUSTOMIZATION}
+    )
+    documents, problems = read(["."])
+
+    assert ["web.yaml"] == [d.source.file for d in documents]
+    assert [
+        ".: passed by 1 kustomization whose changes are missing: kustomization.yaml; read what `kustomize build` prints"
+    ] == [str(p) for p in problems]
+
+
+@pytest.mark.parametrize("name", ["kustomization.yaml", "x.yaml"])
+def test_a_kustomization_that_is_named_is_an_error(write: Write, name: str) -> None:
+    """It is no object, whatever it is called."""
+    write({name: f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{KUSTOMIZATION}"})
+    _, (problem,) = read([name])
+
+    assert problem.message == "no object, but how to make some: read what `kustomize build` prints"

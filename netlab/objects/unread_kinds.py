@@ -61,7 +61,9 @@ def is_policy(kind: str, group: str) -> bool:
     if kind == "NetworkPolicy":
         return not _kubernetes_own(group)
     staged = group.endswith("projectcalico.org") and kind.startswith("Staged")
-    return (kind.endswith("NetworkPolicy") and not staged) or kind == "AuthorizationPolicy"
+    # An API server knows no kind in another case, so that is a mistake: it is not passed by either.
+    bare = kind.strip().lower()
+    return (bare.endswith("networkpolicy") and not staged) or bare == "authorizationpolicy"
 
 
 def _kubernetes_own(group: str) -> bool:

@@ -92,6 +92,8 @@ RULE = "ingress: [{fromEndpoints: [{}]}]"
         (SERVER, "{podSelector: {matchLabels: {a: b}}, port: 80}", "shop a in (b): deny ingress"),
         (OTHER, "{selector: all()}", f"shop <all>: {BOTH}"),
         (("networking.gke.io/v1", "NetworkPolicy"), "{}", f"shop <all>: {BOTH}"),
+        (("cilium.io/v2", "ciliumnetworkpolicy "), "{}", f"shop <all>: {BOTH}"),
+        (("projectcalico.org/v3", "networkpolicy"), "{}", f"shop <all>: {BOTH}"),
         (("example.org/v1", "FooNetworkPolicy"), "{}", f"shop <all>: {BOTH}"),
         (("authz.example.org/v1", "AuthorizationPolicy"), "{}", f"shop <all>: {BOTH}"),
     ],

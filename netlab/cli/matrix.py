@@ -37,7 +37,7 @@ def _lines(lab: str, rows: Iterable[Row], tally: Tally, output: str) -> Iterator
 def exit_as(tally: Tally, output: str) -> None:
     """End with exit code 1 unless all is as expected; formats without words say on standard error what is not.
 
-    What was not compared, as its verdict is not known, is told on standard error and changes no exit code.
+    Pairs with the expected verdict unknown are counted on standard error; they do not change the exit code.
     """
     if tally.asked == "verify" and tally["unknown"]:
         pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"

@@ -1,8 +1,8 @@
 """How far netlab reads the policy kinds of others: a table of kinds, and a reader for each shape of them.
 
-A reader says whom a policy could select and what it could do. It never guesses towards less: what it cannot read of a
-selector is left out, a policy that it cannot read at all could select everything in its namespace (or the cluster) and
-do anything. Policies are not validated: that is for those who enforce them.
+A reader says which pods a policy could select and what it could do. It never guesses towards less: it leaves out what
+it cannot read of a selector. A policy that it cannot read at all could select everything in its namespace (or the
+cluster) and do anything. Policies are not validated: their own API does that.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def is_policy(kind: str, group: str) -> bool:
     if kind == "NetworkPolicy":
         return not _kubernetes_own(group)
     staged = group.endswith("projectcalico.org") and kind.startswith("Staged")
-    return (kind.endswith("NetworkPolicy") and not staged) or kind == "AuthorizationPolicy"
+    # An API server knows no kind in another case, so that is a mistake: it is not passed by either.
+    bare = kind.strip().lower()
+    return (bare.endswith("networkpolicy") and not staged) or bare == "authorizationpolicy"
 
 
 def _kubernetes_own(group: str) -> bool:

@@ -55,8 +55,8 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
 def _with_unread(cluster: Cluster, decision: Decision, published: Published | None) -> Decision:
     """Return the decision that is left when policies that netlab does not read could change it.
 
-    They are taken to be enforced wherever packets have a way between two network namespaces: some of those who enforce
-    them do it on macvlan networks too, and between a pod and its own node.
+    They may be enforced wherever packets have a way between two network namespaces: on macvlan networks too
+    (MultiNetworkPolicy), and between a pod and its own node (Calico, Cilium).
     """
     flow, way = decision.flow, decision.path
     if not way.connected or way.local or flow.destination is None:

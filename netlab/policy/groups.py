@@ -56,7 +56,7 @@ class Groups:
 
     ``into[service][i]`` is the set (``policy.bitsets``) of the groups whose members may open a service on those of
     group i; a group's own bit is about one member and another. Services that a group is not asked have no bits.
-    ``unknown`` has the same for the groups of which that is not known; what is in neither is denied.
+    ``unknown`` has the same for the verdict unknown; what is in neither is denied.
     """
 
     cluster: Cluster
@@ -79,7 +79,7 @@ class Groups:
         return {s: transpose(columns, size) if any(columns) else [0] * size for s, columns in into.items()}
 
     def verdicts(self, source: Group, service: Service) -> Iterator[tuple[Verdict, int]]:
-        """Yield each verdict with the set of groups of which it holds, among those that are asked from a group."""
+        """Yield each verdict with the set of groups that have it as destinations of a group."""
         asked = self.destinations(source, service)
         allow = asked & self.out_of[service][source.number]
         unknown = asked & self.unknown_out_of[service][source.number]

@@ -28,7 +28,7 @@ Service = tuple[int, str, int | None]
 
 
 class Sources(NamedTuple):
-    """The kinds whose members may open a port on those of another, and those of which that is not known."""
+    """The kinds whose members may open a port on those of another, and those that have the verdict unknown."""
 
     allow: int
     unknown: int = 0
@@ -84,7 +84,7 @@ class Sets:
         self._known_changing: dict[tuple[Literal["allow", "deny"], str, bool], int] = {}
 
     def sources(self, kind: int, service: Service) -> Sources:
-        """Return the kinds whose members may open a port on those of a kind, and those of which it is not known.
+        """Return the kinds whose members may open a port on those of a kind, and those that have the verdict unknown.
 
         Its own bit is about one member and another; it is not set where there is one only. Pairs that are not asked
         (``cluster.flows``) are left out.
@@ -125,7 +125,7 @@ class Sets:
         return Sources(certain & asked_of, possible & ~certain & asked_of)
 
     def _changing(self, settled: Literal["allow", "deny"], protocol: str, *, inside: bool) -> int:
-        """Return the kinds of which an unread policy could change what NetworkPolicy says of their egress."""
+        """Return the kinds whose egress verdict an unread policy could change."""
         key = (settled, protocol, inside)
         if key not in self._known_changing:
             self._known_changing[key] = sum(

@@ -183,7 +183,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One service of one group: the groups from or of which it is asked, those of which allow, and unknown, holds."""
+    """One service of one group: the groups at the other end, those that are allowed, and those that are unknown."""
 
     service: Service
     asked: int
@@ -223,7 +223,7 @@ class _Teller:
         )
 
     def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
-        """Yield whom everything is allowed that is asked, whom a part of it, and of whom that is not known."""
+        """Yield the groups that are allowed everything, those that are allowed a part, and those that are unknown."""
         told = self._parts(group, [(one.service, one.asked, one.allowed) for one in asked])
         unknown = [(one.service, one.asked, one.unknown) for one in asked]
         told += [f"unknown: {text}" for text in self._parts(group, unknown)] if any(o.unknown for o in asked) else []
@@ -231,7 +231,7 @@ class _Teller:
             yield f"  {word if not number else '':<4}  {text}"
 
     def _parts(self, group: Group, asked: Sequence[tuple[Service, int, int]]) -> list[str]:
-        """Name, of the groups that are asked each service, those of which it holds: of all services, then of some."""
+        """Name the groups that hold all services, then those that hold some; items are service, asked and holding."""
         everybody = reduce(or_, (of for _, of, _ in asked), 0)
         complete = reduce(and_, (holds | ~of for _, of, holds in asked), everybody)
         parts: dict[tuple[Service, ...], int] = {(): everybody & ~complete}

@@ -46,7 +46,7 @@ def read(kind: tuple[str, str], spec: str = "{}", *, namespace: str | None = "sh
 
 
 def told(policy: UnreadPolicy) -> list[str]:
-    """Return whom a policy could select and what it could do, a line for each."""
+    """Return what a policy could select and what it could do, a line for each."""
     return [_told(subject) for subject in policy.subjects]
 
 
@@ -92,6 +92,8 @@ RULE = "ingress: [{fromEndpoints: [{}]}]"
         (SERVER, "{podSelector: {matchLabels: {a: b}}, port: 80}", "shop a in (b): deny ingress"),
         (OTHER, "{selector: all()}", f"shop <all>: {BOTH}"),
         (("networking.gke.io/v1", "NetworkPolicy"), "{}", f"shop <all>: {BOTH}"),
+        (("cilium.io/v2", "ciliumnetworkpolicy "), "{}", f"shop <all>: {BOTH}"),
+        (("projectcalico.org/v3", "networkpolicy"), "{}", f"shop <all>: {BOTH}"),
         (("example.org/v1", "FooNetworkPolicy"), "{}", f"shop <all>: {BOTH}"),
         (("authz.example.org/v1", "AuthorizationPolicy"), "{}", f"shop <all>: {BOTH}"),
     ],
@@ -277,7 +279,7 @@ def test_kinds_that_are_no_policies_are_skipped(kind: tuple[str, str]) -> None:
     ids=lambda kind: f"{kind[1]} of {kind[0]}",
 )
 def test_what_is_not_as_its_api_has_it_is_no_error(kind: tuple[str, str], spec: str) -> None:
-    """Whoever enforces the kind validates it."""
+    """Its own API validates it."""
     assert isinstance(read(kind, spec), UnreadPolicy)
 
 

@@ -111,7 +111,7 @@ def test_namespaces_that_nothing_declares_may_have_any_label(asks_for: str, unkn
 
 
 def test_pairs_that_no_wiring_joins_stay_denied() -> None:
-    """No policy of anybody could open them."""
+    """No policy could open them."""
     of = cluster(
         topology(["n1", "n2"]),
         *(pod("x/a", node="n1"), pod("x/b", node="n2"), pod("x/n", network="none")),
@@ -211,7 +211,7 @@ def test_explain_says_what_is_known_and_what_is_not() -> None:
 
 
 def test_graphs_have_no_edge_for_what_is_unknown() -> None:
-    """It is told beside the edges."""
+    """It is beside the edges."""
     of = cluster(*PODS, unread("x/u", subject("app=b", denies="ingress")))
     graph, by_workload = reachability(of), workload_reachability(of)
 

@@ -154,7 +154,7 @@ def test_no_rows_no_table() -> None:
 
 
 def test_unknown_has_a_mark_of_its_own() -> None:
-    """Whatever was measured; beside other verdicts of the pair it is told which ports are meant."""
+    """Whatever was measured; beside other verdicts of the pair the words name the ports."""
     found = [
         Row("x/a", "x/b", 4, "TCP", 80, "unknown", "allow"),
         Row("x/b", "x/a", 4, "TCP", 80, "unknown", "allow"),

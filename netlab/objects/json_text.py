@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, too_dense
+from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_FIELD, Budget, too_dense
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import DIGITS, number
 
@@ -118,7 +118,7 @@ class JSONText:
             self._position += 1
             return data
         while True:
-            budget.memory -= FIELD
+            budget.memory -= FIELD if len(lines) < NARROW else WIDE_FIELD
             if budget.memory < 0:
                 raise too_dense()
             if self._peek() != '"':

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, too_dense
+from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_FIELD, Budget, too_dense
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import key_text, resolve
 
@@ -79,7 +79,7 @@ class YAMLText:
         get, scalar, budget = self._next, yaml.ScalarEvent, self._budget
         budget.spend(MAPPING)
         while type(event := get()) is not yaml.MappingEndEvent:
-            budget.memory -= FIELD
+            budget.memory -= FIELD if len(lines) < NARROW else WIDE_FIELD
             if budget.memory < 0:
                 raise too_dense()
             key = self._value(event, depth)

@@ -22,6 +22,9 @@ MOST_OF_AN_OBJECT = 100
 FIELD = 110
 LIST = 150
 MAPPING = 420
+# In a mapping of many fields no name is had from elsewhere.
+NARROW = 50
+WIDE_FIELD = 250
 DOCUMENT = 2_400
 # Small inputs may be dense; no manifest takes more than this times its size (exports: 5 to 10 times).
 _LEAST_MEMORY = 380_000_000

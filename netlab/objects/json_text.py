@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, too_dense
+from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_FIELD, Budget, too_dense
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import DIGITS, number
 
@@ -111,6 +111,7 @@ class JSONText:
         lines: dict[str, int] = {}
         below: dict[str, int] = {}
         repeated: list[tuple[str, int]] = []
+        first = len(self._table)
         budget = self._budget
         budget.spend(MAPPING)
         self._position += 1
@@ -118,7 +119,7 @@ class JSONText:
             self._position += 1
             return data
         while True:
-            budget.memory -= FIELD
+            budget.memory -= FIELD if len(lines) < NARROW else WIDE_FIELD
             if budget.memory < 0:
                 raise too_dense()
             if self._peek() != '"':
@@ -136,7 +137,7 @@ class JSONText:
             if self._block:
                 below[key] = self._block
             if not self._more("}"):
-                self._block = self._table.add_mapping(lines, below)
+                self._block = self._table.add_mapping(first, lines, below)
                 if repeated:
                     self._table.repeated[self._block] = repeated
                 return data
@@ -144,6 +145,7 @@ class JSONText:
     def _array(self, depth: int) -> list[Any]:
         items: list[Any] = []
         lines, below = array("I"), array("I")
+        first = len(self._table)
         budget = self._budget
         budget.spend(LIST)
         self._position += 1
@@ -159,5 +161,5 @@ class JSONText:
             items.append(self._value(depth))
             below.append(self._block)
             if not self._more("]"):
-                self._block = self._table.add_list(lines, below)
+                self._block = self._table.add_list(first, lines, below)
                 return items

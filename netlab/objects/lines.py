@@ -20,7 +20,8 @@ _CUTS = 50
 class Table:
     """The rows of one text: a name (None for an item), a line, and where the block below begins (0: there is none).
 
-    The row before a block holds the number of its rows; its name is "" for a mapping's, None for a list's.
+    The row before a block holds the number of its rows, and the first row of all that is below; its name is "" for a
+    mapping's, None for a list's. Blocks stand behind those that are below them.
     """
 
     __slots__ = ("_below", "_lines", "_names", "repeated")
@@ -31,32 +32,51 @@ class Table:
         self._below = array("I", (0,))
         self.repeated: dict[int, list[tuple[str, int]]] = {}
 
-    def add_mapping(self, lines: Mapping[str, int], below: Mapping[str, int]) -> int:
-        """Add the fields of a mapping, with the blocks of those that have one; return their block, 0 for none."""
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add_mapping(self, first: int, lines: Mapping[str, int], below: Mapping[str, int]) -> int:
+        """Add the fields of a mapping, with the blocks of those that have one; return their block, 0 for none.
+
+        ``first`` is how many rows there were when it began.
+        """
         if not lines:
             return 0
         self._names.append("")
-        block = self._begin(len(lines))
+        block = self._begin(first, len(lines))
         self._names.extend(lines)
         self._lines.extend(lines.values())
         self._below.extend(map(below.get, lines, repeat(0)) if below else array("I", bytes(4 * len(lines))))
         return block
 
-    def add_list(self, lines: array[int], below: array[int]) -> int:
+    def add_list(self, first: int, lines: array[int], below: array[int]) -> int:
         """Add the items of a list, with the block (or 0) of each; return their block, 0 for none."""
         if not lines:
             return 0
         self._names.append(None)
-        block = self._begin(len(lines))
+        block = self._begin(first, len(lines))
         self._names.extend(repeat(None, len(lines)))
         self._lines.extend(lines)
         self._below.extend(below)
         return block
 
-    def _begin(self, size: int) -> int:
+    def _begin(self, first: int, size: int) -> int:
         self._lines.append(size)
-        self._below.append(0)
+        self._below.append(first)
         return len(self._lines)
+
+    def part(self, block: int) -> tuple[int, list[str | None], list[int], list[int]]:
+        """Return a block and all rows below it, numbered anew: what ``of`` makes a table of."""
+        first, end = self._below[block - 1], block + self._lines[block - 1]
+        below = [at and at - first for at in self._below[first:end]]
+        return block - first, self._names[first:end], self._lines[first:end].tolist(), below
+
+    @classmethod
+    def of(cls, names: list[str | None], lines: Iterable[int], below: Iterable[int]) -> Table:
+        """Return a table of rows."""
+        table = cls()
+        table._names, table._lines, table._below = names, array("I", lines), array("I", below)
+        return table
 
     def is_list(self, block: int) -> bool:
         return self._names[block - 1] is None
@@ -172,38 +192,15 @@ class Lines(Mapping[str, int]):
         yield from ((prefix + name, line) for name, line in self._table.repeated.get(block, ()))
 
     def to_record(self) -> Any:
-        """Return the lines as JSON can carry them: a line, or with fields below a list of it and theirs."""
-        return self._recorded(self._line, self._block)
-
-    def _recorded(self, line: int, block: int) -> Any:
-        if not block:
-            return line
-        rows = [self._table.row(at) for at in self._table.rows(block)]
-        if self._table.is_list(block):
-            return [line, [self._recorded(at, below) for _, at, below in rows]]
-        return [line, {name: self._recorded(at, below) for name, at, below in rows}]
+        """Return the lines as JSON can carry them: the object's, or with fields below it a list with its rows too."""
+        return [self._line, *self._table.part(self._block)] if self._block else self._line
 
 
 def from_record(record: Any) -> Mapping[str, int]:
     """Return the lines that ``Lines.to_record`` was given; a mapping of paths to lines is taken as it is."""
     if isinstance(record, Mapping):
         return record
-    table = Table()
-    line, block = _put(table, record)
-    return Lines(table, line, block)
-
-
-def _put(table: Table, record: Any) -> tuple[int, int]:
     if isinstance(record, int):
-        return record, 0
-    line, children = record
-    if isinstance(children, list):
-        items = [_put(table, child) for child in children]
-        return line, table.add_list(array("I", _first(items)), array("I", (below for _, below in items)))
-    fields = {name: _put(table, child) for name, child in children.items()}
-    lines = {name: line for name, (line, _) in fields.items()}
-    return line, table.add_mapping(lines, {name: below for name, (_, below) in fields.items()})
-
-
-def _first(pairs: Iterable[tuple[int, int]]) -> Iterator[int]:
-    return (line for line, _ in pairs)
+        return Lines.of_one(record)
+    line, block, *rows = record
+    return Lines(Table.of(*rows), line, block)

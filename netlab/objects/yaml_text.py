@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, too_dense
+from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_FIELD, Budget, too_dense
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import key_text, resolve
 
@@ -76,10 +76,11 @@ class YAMLText:
         lines: dict[str, int] = {}
         below: dict[str, int] = {}
         repeated: list[tuple[str, int]] = []
+        first = len(self._table)
         get, scalar, budget = self._next, yaml.ScalarEvent, self._budget
         budget.spend(MAPPING)
         while type(event := get()) is not yaml.MappingEndEvent:
-            budget.memory -= FIELD
+            budget.memory -= FIELD if len(lines) < NARROW else WIDE_FIELD
             if budget.memory < 0:
                 raise too_dense()
             key = self._value(event, depth)
@@ -100,7 +101,7 @@ class YAMLText:
             data[key] = self._value(event, depth)
             if self._block:
                 below[key] = self._block
-        self._block = self._table.add_mapping(lines, below)
+        self._block = self._table.add_mapping(first, lines, below)
         if repeated:
             self._table.repeated[self._block] = repeated
         return data
@@ -108,6 +109,7 @@ class YAMLText:
     def _sequence(self, depth: int) -> list[Any]:
         items: list[Any] = []
         lines, below = array("I"), array("I")
+        first = len(self._table)
         budget = self._budget
         budget.spend(LIST)
         while type(event := self._next()) is not yaml.SequenceEndEvent:
@@ -117,7 +119,7 @@ class YAMLText:
             lines.append(event.start_mark.line + 1)
             items.append(self._value(event, depth))
             below.append(self._block)
-        self._block = self._table.add_list(lines, below)
+        self._block = self._table.add_list(first, lines, below)
         return items
 
     def _alias(self, event: Any, depth: int) -> Any:

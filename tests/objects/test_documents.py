@@ -304,3 +304,15 @@ def test_a_record_gives_back_the_documents() -> None:
     assert documents == again
     assert [d.source.lines for d in documents] == [d.source.lines for d in again]
     assert documents[0].duplicates == again[0].duplicates != ()
+
+
+def test_a_record_gives_back_the_lines_of_each_item() -> None:
+    """Those of one item only; lines by path, as earlier versions wrote them, are taken as they are."""
+    item = "- apiVersion: v1\n  kind: Pod\n  spec: {a: [{b: 1},\n    {c: {d: 2}}], a: [3]}\n"
+    documents, _ = parse(f"apiVersion: v1\nkind: List\nitems:\n{item * 3}", "x.yaml")
+    again = from_record(json.loads(json.dumps(to_record(documents))))
+    flat = {"file": "x", "lines": {"": 3, "names": 4}, "duplicates": [], "data": {}}
+
+    assert [d.source.lines for d in documents] == [d.source.lines for d in again]
+    assert [4, 8, 12] == [d.source.line() for d in again]
+    assert 4 == from_record([flat])[0].source.line("names")

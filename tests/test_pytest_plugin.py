@@ -140,3 +140,11 @@ def test_the_lab_fixture_builds_labs_from_files_beside_the_test(run: Pytest, tmp
     (tmp_path / "test_it.py").write_text(TEST)
 
     assert ["PASSED test_it.py::test_lab"] == outcomes(run())
+
+
+def test_no_name_of_a_step_moves_the_cursor(run: Pytest, tmp_path: Path) -> None:
+    """pytest prints the names of tests as they are given to it."""
+    hostile = '"s\\e[2J\\r\\u202e\\u2028"'
+    (tmp_path / "lesson.yaml").write_text(SCENARIO.replace("name: wrong", f"name: {hostile}"))
+
+    assert r"FAILED lesson.yaml::lesson::s\x1b[2J\r\u202e\u2028" in outcomes(run("--netlab"))

@@ -84,8 +84,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "its objects do not go together: x: Pod default/P: metadata.name: Invalid value",
     ),
     "with objects that do not fit": (
-        fields({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"nodeName": "moon"}}),
-        "its objects do not go together: x: Pod default/p: spec.nodeName",
+        fields(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "p", "annotations": {"netlab/network": "moon"}},
+            }
+        ),
+        "its objects do not go together: x: Pod default/p: metadata.annotations.netlab/network",
     ),
     "missing": (Path.unlink, "there is no /run/netlab/"),
     "a directory": (a_directory, "record.json is not a regular file"),

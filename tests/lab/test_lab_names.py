@@ -145,7 +145,7 @@ def write_record(name: str, **more: Any) -> None:
     """Write a record by hand, as nobody but root can."""
     record.prepare()
     data = {
-        "version": 1,
+        "version": 2,
         "lab": name,
         "boot": privilege.boot_id(),
         "ready": True,
@@ -153,7 +153,8 @@ def write_record(name: str, **more: Any) -> None:
         "placement": {},
         "documents": [],
     }
-    record.path(name).parent.mkdir()
+    record.path(name).parent.mkdir(mode=0o700)
+    record.path(name).touch(mode=0o600)
     record.path(name).write_text(json.dumps({**data, **more}))
 
 
@@ -175,7 +176,7 @@ def test_down_leaves_namespaces_that_a_record_may_not_name(lab: str, spaces: Cal
     with netns.inside(foreign):
         process = subprocess.Popen(["sleep", "60"])
     try:
-        names = [foreign, own, f"netlab.{lab}./../{foreign}", f"netlab.{lab}x.pod", "..", "", "\n", 1, None]
+        names = [foreign, own, f"netlab.{lab}./../{foreign}", f"netlab.{lab}x.pod", "..", "", "\n"]
         write_record(lab, namespaces=names)
         removal.remove(lab)
 
@@ -198,7 +199,7 @@ def test_a_record_that_names_what_is_not_the_labs_is_not_used(program: Program, 
     done = program("get", "pods", "--lab", lab)
 
     assert 2 == done.returncode
-    assert f"its record names what is not the lab's; remove the lab with: netlab down {lab}" in done.stderr
+    assert f"its record cannot be used: it is of another lab; remove the lab with: netlab down {lab}" in done.stderr
     assert 0 == program("down", lab).returncode
 
 

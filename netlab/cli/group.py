@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from netlab.cli.failures import failure_code
+from netlab.lab import waiting
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate; print every problem."),
@@ -75,6 +76,7 @@ class Commands(click.Group):
         """Run a command and exit with its code; no traceback reaches a user."""
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
+        waiting.say_by(lambda line: click.echo(line, err=True))
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()

@@ -25,6 +25,7 @@ from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
+from netlab.lab.owners import owned
 from netlab.lab.record import Record
 from netlab.lab.removal import remove, remove_everything, sweep
 from netlab.objects import Document, Objects, decode
@@ -32,7 +33,7 @@ from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
 from netlab.objects.types import LabelChange, ObjectRef
-from netlab.probe import Measurement, measure
+from netlab.probe import Measurement
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ class _State:
 
     objects: Objects
     cluster: Cluster
-    rulesets: Mapping[str, Ruleset]
     compiler: Compiler
+
+    @cached_property
+    def rulesets(self) -> Mapping[str, Ruleset]:
+        """The ruleset of each node; made when it is asked for, as those who only look at a lab ask for none."""
+        return self.compiler.compile(self.cluster)
 
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
@@ -59,18 +64,22 @@ class _State:
 
     @classmethod
     def of(cls, objects: Objects, cluster: Cluster, compiler: Compiler | None = None) -> _State:
-        compiler = compiler or new_compiler()
-        return cls(objects, cluster, compiler.compile(cluster), compiler)
+        """Return the state that objects describe; raises InputError where it cannot be enforced."""
+        state = cls(objects, cluster, compiler or new_compiler())
+        _ = state.rulesets
+        return state
 
     @classmethod
     def of_record(cls, record: Record) -> _State:
         """Return what a record's documents describe; raises InputError where they do not (any more) go together."""
         objects = _decoded(record.documents)
-        return cls.of(objects, _cluster_of(record, objects))
+        return cls(objects, _cluster_of(record, objects), new_compiler())
 
     def after(self, documents: Sequence[Document]) -> _State:
         """Return the state with other documents, in which the pods of this one stay; raises InputError."""
         objects = _decoded(documents)
+        # The compiler goes on from what it compiled last.
+        _ = self.rulesets
         cluster = follow(self.cluster, self.objects, objects)
         if cluster is None:
             cluster = replace(resolve(objects, _placement(self.cluster)), name=self.cluster.name)
@@ -83,6 +92,8 @@ class Lab:
     def __init__(self, record: Record, state: _State, kernel: Kernel | None = None) -> None:
         self._record = record
         self._state = state
+        # None: what the record says now is not known to be this.
+        self._stamp: records.Stamp | None = None
         self._kernel: Kernel = kernel if kernel is not None else Linux()
 
     @property
@@ -136,6 +147,7 @@ class Lab:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
             records.save(lab._record)
+            lab._stamp = records.stamp(lab.name)
         except BaseException:
             lab.close()
             remove_everything(state.cluster.name)
@@ -151,19 +163,21 @@ class Lab:
         Raises:
           UsageError: when there is none, or more than one to choose from.
         """
-        running = cls.names()
         if not name:
+            running = cls.names()
             if not running:
                 raise UsageError("no lab is running; build one with: netlab up -f FILE")
             if len(running) > 1 and "default" not in running:
                 raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
             name = running[0] if len(running) == 1 else "default"
-        record = records.load(name) if name in running else None
+        record, stamp = _recorded(name) if privilege.enter(start=False) else (None, None)
         if record is None:
+            running = cls.names()
             known = f" (running: {', '.join(running)})" if running else ""
             raise UsageError(f"no lab {name!r} is running{known}")
-        _check_whole(record)
-        return cls(record, _State.of_record(record))
+        lab = cls(record, _State.of_record(record))
+        lab._stamp = stamp
+        return lab
 
     @staticmethod
     def names() -> list[str]:
@@ -194,21 +208,30 @@ class Lab:
         return self._change(relabel)
 
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
-        with self._held():
+        with self.held():
             started = time.monotonic()
             return self._converge(self._state.after(edit(self._record.documents)), read=False, started=started)
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is no more."""
-        with records.locked(self.name):
-            now = records.load(self.name)
-            if now is None:
+    def held(self, *, shared: bool = False) -> Iterator[records.Stamp]:
+        """Hold the lab's lock, with what other commands made of the lab since.
+
+        What is yielded is another value after every change of the lab. Who only looks at the lab holds it shared.
+
+        Raises:
+          UsageError: when the lab is no more, or a change of it broke off.
+          HostError: when it is to be shared, and another command does not let it go.
+        """
+        with records.locked(self.name, shared=shared):
+            stamp = records.stamp(self.name)
+            now = self._record if stamp == self._stamp else records.load(self.name)
+            if stamp is None or now is None:
                 raise UsageError(f"lab {self.name} is gone")
             _check_whole(now)
             if now != self._record:
                 self._record, self._state = now, _State.of_record(now)
-            yield
+            self._stamp = stamp
+            yield stamp
 
     def _converge(self, state: _State, *, read: bool, started: float) -> Changes:
         """Bring what runs to ``state``; on failure back to what it was."""
@@ -249,7 +272,7 @@ class Lab:
             records.save(new_record)
             if rewired:
                 records.forget(self.name)
-        self._record, self._state = new_record, state
+        self._record, self._state, self._stamp = new_record, state, records.stamp(self.name)
         return Changes(
             objects,
             tuple(step.lines()),
@@ -339,7 +362,7 @@ class Lab:
           UsageError: when the lab is gone.
         """
         # Who reads a namespace is inside it for a moment, and ``down`` ends whatever is inside.
-        with self._held():
+        with self.held(shared=True):
             return self._drift()
 
     def _drift(self) -> list[str]:
@@ -363,16 +386,30 @@ class Lab:
 
         return find(self.cluster, ref, namespace)
 
-    def probe(self, flows: Iterable[Flow], progress: Callable[[int, int], None] | None = None) -> Iterator[Measurement]:
-        """Send packets for every flow and yield what became of them, in order."""
-        return measure(self.cluster, flows, progress=progress)
+    def probe(
+        self,
+        flows: Iterable[Flow],
+        progress: Callable[[int, int], None] | None = None,
+        anew: Callable[[Cluster], Iterable[Flow]] | None = None,
+    ) -> Iterator[Measurement]:
+        """Send packets for every flow and yield what became of them, in order.
+
+        Another command may change the lab meanwhile. What is yielded was measured in the state that ``cluster`` is
+        then; pairs of which an end is gone are left out. Where nothing was yielded yet, ``anew`` says what to ask.
+
+        Raises:
+          UsageError: when the lab is removed meanwhile, or a change of it breaks off.
+        """
+        from netlab.lab.probing import probe
+
+        return probe(self, self.cluster, flows, progress, anew)
 
     def trace(self, flow: Flow) -> Trace:
         """Send one packet for a flow and return its way, rule by rule; raises HostError, KernelError."""
         from netlab.lab.trace import trace
 
         # A change under way would be traced half, and would take the tracing table for damage to repair.
-        with self._held():
+        with self.held():
             return trace(self.cluster, self._state.rulesets, flow)
 
     def execute(self, endpoint: Endpoint, argv: Sequence[str]) -> NoReturn:
@@ -402,11 +439,13 @@ _COUNT = itertools.count()
 def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
     """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards."""
     base = (objects.topology.name if objects.topology else "default")[:20]
-    lab, _ = Lab.up(objects, name=f"{base}-{os.getpid():x}-{next(_COUNT)}", kernel=kernel)
-    try:
-        yield lab
-    finally:
-        lab.down()
+    name = f"{base}-{os.getpid():x}-{next(_COUNT)}"
+    with owned(name):
+        lab, _ = Lab.up(objects, name=name, kernel=kernel)
+        try:
+            yield lab
+        finally:
+            lab.down()
 
 
 def _decoded(documents: Sequence[Document]) -> Objects:
@@ -419,6 +458,27 @@ def _decoded(documents: Sequence[Document]) -> Objects:
 
 def _cluster_of(record: Record, objects: Objects) -> Cluster:
     return replace(resolve(objects, record.placement), name=record.lab)
+
+
+def _recorded(name: str) -> tuple[Record | None, records.Stamp | None]:
+    """Return a lab's record and its stamp, when a change under way is through; (None, None) when there is no lab.
+
+    Raises:
+      UsageError: when a change broke off, or another version wrote the record.
+      HostError: when a change does not end.
+    """
+    if records.stale(name):
+        sweep()
+    stamp = records.stamp(name)
+    record = records.load(name)
+    if record is not None and (not record.ready or stamp != records.stamp(name)):
+        with records.locked(name, shared=True):
+            stamp = records.stamp(name)
+            record = records.load(name)
+    if record is None:
+        return None, None
+    _check_whole(record)
+    return record, stamp
 
 
 def _check_whole(record: Record) -> None:

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,13 +21,19 @@ from typing import Any
 from netlab.cluster import Placement
 from netlab.errors import HostError, UsageError
 from netlab.kernel import netns
-from netlab.kernel.lock import Lock
+from netlab.kernel.lock import Lock, Turns
 from netlab.kernel.privilege import boot_id
+from netlab.lab import waiting
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
 
 DIRECTORY = Path("/run/netlab")
+Stamp = tuple[int, int, int]
 _VERSION = 1
+_HEAD = 512
+_BOOT = re.compile(rb'"boot":"([^"]*)"')
+# Another command's change is waited for as long, by those that only look.
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,27 @@ def labs() -> list[str]:
 def exists(lab: str) -> bool:
     """Say whether a lab has a record."""
     return path(lab).exists()
+
+
+def stale(lab: str) -> bool:
+    """Say whether a lab's record is of an earlier boot, by its first bytes: every command asks this of every lab."""
+    with contextlib.suppress(OSError), path(lab).open("rb") as file:
+        found = _BOOT.search(file.read(_HEAD))
+        if found is not None:
+            return found[1].decode() != boot_id()
+    with contextlib.suppress(UsageError):
+        record = load(lab)
+        return record is not None and record.stale
+    return False
+
+
+def stamp(lab: str) -> Stamp | None:
+    """Return what differs after every change of a lab, from the moment on at which the change begins; None: no lab."""
+    try:
+        status = path(lab).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def load(lab: str) -> Record | None:
@@ -159,21 +187,29 @@ def remove(lab: str) -> None:
     shutil.rmtree(DIRECTORY / lab, ignore_errors=True)
 
 
-def lock(lab: str) -> Lock:
-    """Return the lock under which a lab is changed."""
+def lock(lab: str) -> Turns:
+    """Return the lock under which a lab is changed and read."""
     prepare()
-    return Lock(DIRECTORY / f"{lab}.lock")
+    return Turns(DIRECTORY / f"{lab}.lock")
 
 
 @contextlib.contextmanager
-def locked(lab: str) -> Iterator[None]:
-    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards."""
+def locked(lab: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards.
+
+    Who only looks at the lab holds it shared: no change begins in the block.
+
+    Raises:
+      HostError: when it is to be shared, and a change takes more than a minute.
+    """
     guard = lock(lab)
-    guard.acquire()
+    limit = _PATIENCE if shared else float("inf")
+    if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
+        raise HostError(f"another command changes lab {lab}, for more than a minute now", "try again when it is done")
     try:
         yield
     finally:
-        if exists(lab):
+        if exists(lab) or (shared and not guard.acquire(wait=False)):
             guard.release()
         else:
             guard.remove()

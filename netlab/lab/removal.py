@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from netlab.errors import UsageError
 from netlab.kernel import privilege
 from netlab.kernel.linux import Linux
+from netlab.lab import owners
 from netlab.lab import record as records
 
 
@@ -32,12 +31,11 @@ def remove_all() -> list[str]:
 
 
 def sweep() -> None:
-    """Clear away the labs of a machine that was started anew since: only their files are left."""
+    """Clear away what commands that are no more left: temporary labs, and all labs of an earlier boot."""
     for name in records.labs():
-        with contextlib.suppress(UsageError):
-            record = records.load(name)
-            if record is not None and record.stale:
-                _remove_locked(name)
+        if records.stale(name):
+            _remove_locked(name)
+    owners.sweep(_remove_locked)
 
 
 def _remove_locked(name: str) -> None:

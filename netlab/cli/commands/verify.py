@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +12,8 @@ import click
 from netlab.cli import inputs, matrix, options, questions, terminal
 
 if TYPE_CHECKING:
-    from netlab.cluster.flows import Flow
     from netlab.lab.lab import Lab
+    from netlab.probe import Measurement
     from netlab.report.rows import Row
 
 
@@ -42,8 +43,9 @@ def verify_command(
         questions.parse_service(service)
     with _lab(files, strict, lab) as (name, running), terminal.progress("verifying") as progress:
         inputs.tell_unenforced(running.cluster)
-        flows = questions.every_pair(running.cluster, ports, family, nodes, self_pairs)
-        tally = matrix.show(name, _rows(running, flows, progress), "verify", output)
+        ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
+        rows = _rows(running, running.probe(ask(running.cluster), progress, ask))
+        tally = matrix.show(name, rows, "verify", output)
     matrix.exit_as(tally, output)
 
 
@@ -61,11 +63,12 @@ def _lab(files: Sequence[str], strict: bool, lab: str) -> Iterator[tuple[str, La
         yield cluster.name, own
 
 
-def _rows(running: Lab, flows: Iterable[Flow], progress: terminal.Progress | None) -> Iterator[Row]:
+def _rows(running: Lab, measured: Iterable[Measurement]) -> Iterator[Row]:
     from netlab.policy import evaluate
     from netlab.report.rows import row_of
     from netlab.scenario.compare import reason_of
 
-    for measurement in running.probe(flows, progress):
+    for measurement in measured:
+        # The lab's cluster is the one in which this was measured, until the next is asked for.
         decision = evaluate(running.cluster, measurement.flow)
         yield row_of(measurement.flow, decision.verdict, measurement.verdict, reason_of(decision, measurement))

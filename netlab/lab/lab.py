@@ -25,9 +25,11 @@ from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
+from netlab.lab.opening import check_whole, recorded
 from netlab.lab.owners import owned
 from netlab.lab.record import Record
 from netlab.lab.removal import remove, remove_everything, sweep
+from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
@@ -60,7 +62,7 @@ class _State:
 
     def wired_as(self, other: _State) -> bool:
         """Say whether both have the same machines with the same addresses: then their namespaces are the same."""
-        return _same_wiring(self.cluster, other.cluster)
+        return same_wiring(self.cluster, other.cluster)
 
     @classmethod
     def of(cls, objects: Objects, cluster: Cluster, compiler: Compiler | None = None) -> _State:
@@ -170,7 +172,7 @@ class Lab:
             if len(running) > 1 and "default" not in running:
                 raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
             name = running[0] if len(running) == 1 else "default"
-        record, stamp = _recorded(name) if privilege.enter(start=False) else (None, None)
+        record, stamp = recorded(name) if privilege.enter(start=False) else (None, None)
         if record is None:
             running = cls.names()
             known = f" (running: {', '.join(running)})" if running else ""
@@ -227,7 +229,7 @@ class Lab:
             now = self._record if stamp == self._stamp else records.load(self.name)
             if stamp is None or now is None:
                 raise UsageError(f"lab {self.name} is gone")
-            _check_whole(now)
+            check_whole(now)
             if now != self._record:
                 self._record, self._state = now, _State.of_record(now)
             self._stamp = stamp
@@ -460,56 +462,11 @@ def _cluster_of(record: Record, objects: Objects) -> Cluster:
     return replace(resolve(objects, record.placement), name=record.lab)
 
 
-def _recorded(name: str) -> tuple[Record | None, records.Stamp | None]:
-    """Return a lab's record and its stamp, when a change under way is through; (None, None) when there is no lab.
-
-    Raises:
-      UsageError: when a change broke off, or another version wrote the record.
-      HostError: when a change does not end.
-    """
-    if records.stale(name):
-        sweep()
-    stamp = records.stamp(name)
-    record = records.load(name)
-    if record is not None and (not record.ready or stamp != records.stamp(name)):
-        with records.locked(name, shared=True):
-            stamp = records.stamp(name)
-            record = records.load(name)
-    if record is None:
-        return None, None
-    _check_whole(record)
-    return record, stamp
-
-
-def _check_whole(record: Record) -> None:
-    """Raise UsageError where a change broke off: only ``up`` looks at what there is, and ``down`` need not."""
-    if not record.ready:
-        what = f"lab {record.lab} is half-built or half-changed"
-        raise UsageError(f"{what}; netlab up repairs it, netlab down removes it")
-
-
 def _check_free(names_: Iterable[str]) -> None:
     """Raise AlreadyExists where somebody else has something under a namespace's name; a record would claim it."""
     for name in names_:
         if os.path.lexists(netns.path(name)):
             raise KernelError.of(f"network namespace {name}", errno.EEXIST)
-
-
-def _same_wiring(one: Cluster, other: Cluster) -> bool:
-    """Compare all that namespaces, links, addresses and routes depend on: no labels, no policies."""
-    if one.pods is not other.pods and len(one.pods) != len(other.pods):
-        return False
-    pods = all(a is b or _wiring(a) == _wiring(b) for a, b in zip(one.pods, other.pods, strict=True))
-    return pods and _frame(one) == _frame(other)
-
-
-def _wiring(pod: Pod) -> tuple[object, ...]:
-    return pod.ref, pod.node, pod.attachment, pod.network, pod.addresses, pod.ports
-
-
-def _frame(cluster: Cluster) -> tuple[object, ...]:
-    nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
-    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs
 
 
 def _placement(cluster: Cluster) -> dict[str, Placement]:

@@ -32,8 +32,8 @@ Stamp = tuple[int, int, int]
 _VERSION = 1
 _HEAD = 512
 _BOOT = re.compile(rb'"boot":"([^"]*)"')
-# Another command's change is waited for as long, by those that only look.
-_PATIENCE = 60.0
+# Another command's change is waited for so many seconds by those that only look.
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -194,18 +194,20 @@ def lock(lab: str) -> Turns:
 
 
 @contextlib.contextmanager
-def locked(lab: str, *, shared: bool = False) -> Iterator[None]:
+def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards.
 
     Who only looks at the lab holds it shared: no change begins in the block.
 
     Raises:
-      HostError: when it is to be shared, and a change takes more than a minute.
+      HostError: when it is to be shared, and a change takes more than ``patience`` seconds.
     """
     guard = lock(lab)
-    limit = _PATIENCE if shared else float("inf")
+    limit = patience if shared else float("inf")
     if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
-        raise HostError(f"another command changes lab {lab}, for more than a minute now", "try again when it is done")
+        raise HostError(
+            f"another command is changing lab {lab} for {patience:g} s already", "try again when it is done"
+        )
     try:
         yield
     finally:

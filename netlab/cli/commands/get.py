@@ -90,23 +90,28 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
     """List those labs, else all; whether the kernel still has what each should be is looked up only when asked for."""
     from netlab.cli.listing import Item, Listing
     from netlab.lab.lab import Lab
+    from netlab.lab.opening import overview
 
     items = []
     for name in Lab.names():
         if chosen and name not in chosen:
             continue
-        phase, nodes, pods, differences = "HalfBuilt", "", "", ""
-        try:
-            running = Lab.open(name)
-            phase, nodes, pods = "Ready", str(len(running.cluster.nodes)), str(len(running.cluster.pods))
-            if drift:
-                differences = str(len(running.drift()))
-        except NetlabError:
-            if name not in Lab.names():
-                continue  # removed in the meantime
-            # A lab that cannot be opened is listed all the same: it has to be known to be removed.
-            differences = "unknown" if drift else ""
+        # A lab that cannot be opened is listed all the same: it has to be known to be removed.
+        found = overview(name)
+        if found is None:
+            continue  # removed in the meantime
+        phase, nodes, pods = found.phase, *("" if n is None else str(n) for n in (found.nodes, found.pods))
+        differences = (_drift(name) if phase == "Ready" else "unknown") if drift else ""
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
         data = {"apiVersion": "netlab/v1alpha1", "kind": "Lab", "metadata": {"name": name}, "status": status}
         items.append(Item("", name, data, (name, phase, nodes, pods), (differences,)))
     return Listing(("NAME", "STATUS", "NODES", "PODS"), ("DRIFT",), items)
+
+
+def _drift(name: str) -> str:
+    from netlab.lab.lab import Lab
+
+    try:
+        return str(len(Lab.open(name).drift()))
+    except NetlabError:
+        return "unknown"

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -241,10 +240,8 @@ def test_a_change_that_died_is_called_half_built(program: Program, unique: Calla
         known = record.load(lab.name)
         assert known is not None
         record.save(replace(known, ready=False))
-        started = time.monotonic()
         done = program("verify", "--lab", lab.name)
 
-        assert time.monotonic() - started < 20
         assert 2 == done.returncode
         assert f"lab {lab.name} is half-built or half-changed; netlab up repairs it" in done.stderr
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
-from netlab.errors import UsageError
+from netlab.errors import HostError, KernelError, UsageError
 
 if TYPE_CHECKING:
     from netlab.conformance.run import CaseResult, Selection
@@ -97,38 +98,49 @@ def conformance_command(
         _report(_results(selection, jobs, against), judges if against is None else ("measured",), junit, output)
 
 
-def _results(selection: Selection, jobs: int, against: str | None) -> Iterator[CaseResult]:
+def _results(selection: Selection, jobs: int, against: str | None) -> Generator[CaseResult, None, None]:
     if against is None:
         from netlab.conformance.run import run_selection
 
-        yield from run_selection(selection, jobs)
+        yield from run_selection(selection, jobs, lambda line: click.echo(f"Warning: {line}", err=True))
         return
     from netlab.conformance import tables
 
     yield from tables.against(selection.cases(), tables.read(against))
 
 
-def _report(results: Iterator[CaseResult], judges: Sequence[str], junit: str | None, output: str) -> None:
+def _report(results: Generator[CaseResult, None, None], judges: Sequence[str], junit: str | None, output: str) -> None:
     """Print results as they come, then the summary; exit with 1 unless all is as expected."""
     from netlab.conformance.edges import UNJUDGED
     from netlab.report import conformance as report
 
     summary, kept = report.Summary(judges), []
-    with terminal.progress("cases") as progress:
-        for result in results:
-            summary.add(result)
-            if junit is not None:
-                kept.append(result)
-            if not result.passed and output == "table":
-                terminal.emit(report.failure_lines(result))
-            if result.scenario is not None:
-                _write(result)
-            if progress is not None:
-                progress(summary.total.cases, 0)
-    if junit is not None:
+    ended: BaseException | None = None
+    try:
+        with contextlib.closing(results), terminal.progress("cases") as progress:
+            for result in results:
+                summary.add(result)
+                if junit is not None:
+                    kept.append(result)
+                if not result.passed and output == "table":
+                    terminal.emit(report.failure_lines(result))
+                if result.scenario is not None:
+                    _write(result)
+                if progress is not None:
+                    progress(summary.total.cases, 0)
+    except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
+        # What was judged until then is told all the same.
+        ended = error
+    if junit is not None and (ended is None or kept):
         with open(junit, "w", encoding="utf-8") as file:
             file.write(report.junit(kept))
-    terminal.emit([report.report_of(summary, UNJUDGED)] if output == "json" else report.summary_lines(summary))
+    if ended is None or summary.total.cases:
+        broken_off = ended is not None
+        document = output == "json"
+        terminal.emit([report.report_of(summary, UNJUDGED, broken_off)] if document else report.summary_lines(summary))
+    if ended is not None:
+        click.echo(f"broken off after {summary.total.cases} cases", err=True)
+        raise ended
     if output == "table" and "edge" in summary.features:
         click.echo(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}", err=True)
         for one in UNJUDGED if verbose() else ():

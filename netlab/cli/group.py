@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -65,12 +66,13 @@ class Commands(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        with _pipes():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _pipes():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            # click would end with 1, which here means that a verdict differs.
-            raise SystemExit(failure_code(error)) from error
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run a command and exit with its code; no traceback reaches a user."""
@@ -82,7 +84,20 @@ class Commands(click.Group):
             sys.stdout.flush()
         except BaseException as error:
             code = failure_code(error)
+            try:
+                sys.stdout.flush()
+            except OSError as lost:
+                code = failure_code(lost)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _pipes() -> Iterator[None]:
+    """End by its own exit code where a reader went away: click would by 1, which means that a verdict differs."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise SystemExit(failure_code(error)) from error
 
 
 def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -18,7 +18,7 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import InputError, KernelError, NetlabError, UsageError
+from netlab.errors import InputError, KernelError, NetlabError, NotFound, UsageError
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
@@ -39,6 +39,7 @@ from netlab.probe import Measurement
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 
 if TYPE_CHECKING:
+    from netlab.kernel.caller import User
     from netlab.lab.trace import Trace
 
 
@@ -414,10 +415,12 @@ class Lab:
         with self.held():
             return trace(self.cluster, self._state.rulesets, flow)
 
-    def execute(self, endpoint: Endpoint, argv: Sequence[str]) -> NoReturn:
-        """Become a program inside the endpoint's network namespace; raises UsageError, NotFound."""
-        hostname = endpoint.name
-        execute(names.endpoint_namespace(self.name, endpoint), argv, hostname=hostname)
+    def execute(self, endpoint: Endpoint, argv: Sequence[str], user: User | None = None) -> NoReturn:
+        """Become a program inside the endpoint's network namespace, as a user; raises UsageError, HostError."""
+        try:
+            execute(names.endpoint_namespace(self.name, endpoint), argv, hostname=endpoint.name, user=user)
+        except NotFound as error:
+            raise UsageError(f"{endpoint.ref} is gone: {error}") from error
 
     def netns_path(self, pod: Pod) -> str:
         """Return the path of a pod's network namespace."""

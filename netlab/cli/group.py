@@ -119,7 +119,8 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
         "max_content_width": 120,
     },
     epilog="Exit codes: 0 done, and all as expected; 1 a verdict differs, or a check found a problem in the policy set;"
-    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab; 130 interrupted.",
+    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab; 130 interrupted;"
+    " 141 nobody reads the output any more.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:

@@ -77,7 +77,8 @@ def stale(lab: str) -> bool:
         found = _BOOT.search(file.read(_HEAD))
         if found is not None:
             return found[1].decode() != boot_id()
-    with contextlib.suppress(UsageError):
+    # A record that cannot be read is for who opens that lab to tell.
+    with contextlib.suppress(UsageError, ValueError, LookupError, TypeError):
         record = load(lab)
         return record is not None and record.stale
     return False

@@ -146,6 +146,7 @@ def run() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
@@ -160,7 +161,7 @@ def labs_of(pids: list[int]) -> list[str]:
 
 def until_labs_stand(process: subprocess.Popen[str], jobs: int) -> list[int]:
     """Wait until each process has its lab and some case may be judged; return the processes."""
-    for _ in range(1000):
+    for _ in range(4000):
         pids = workers_of(process) if jobs > 1 else [process.pid]
         labs = labs_of(pids)
         if len(labs) == jobs and all((known := record.load(lab)) and known.ready for lab in labs):

@@ -326,3 +326,19 @@ with temporary(decode(world())[0]) as lab:
     assert [True, False] == [f"lab/{name}" in left for name in names]
     assert [] == list(netns.DIRECTORY.glob(f"netlab.{names[1]}.*"))
     assert [] == list(record.DIRECTORY.glob(f"{names[1]}*"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}'])
+def test_a_record_that_cannot_be_read_holds_up_no_other_lab(unique: Callable[[str], str], text: str) -> None:
+    """Every command asks each lab's record of which boot it is."""
+    name = unique("torn")
+    record.prepare()
+    file = record.path(name)
+    file.parent.mkdir()
+    try:
+        file.write_text(text)
+
+        assert not record.stale(name)
+    finally:
+        record.remove(name)
+        record.tidy()

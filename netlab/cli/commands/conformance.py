@@ -11,7 +11,7 @@ import click
 
 from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
-from netlab.errors import HostError, KernelError, UsageError
+from netlab.errors import HostError, KernelError, NetlabError, UsageError
 
 if TYPE_CHECKING:
     from netlab.conformance.run import CaseResult, Selection
@@ -139,7 +139,8 @@ def _report(results: Generator[CaseResult, None, None], judges: Sequence[str], j
         document = output == "json"
         terminal.emit([report.report_of(summary, UNJUDGED, broken_off)] if document else report.summary_lines(summary))
     if ended is not None:
-        click.echo(f"broken off after {summary.total.cases} cases", err=True)
+        if summary.total.cases or not isinstance(ended, NetlabError):
+            click.echo(f"broken off after {summary.total.cases} cases", err=True)
         raise ended
     if output == "table" and "edge" in summary.features:
         click.echo(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}", err=True)

@@ -78,7 +78,7 @@ def stale(lab: str) -> bool:
         if found is not None:
             return found[1].decode() != boot_id()
     # A record that cannot be read is for who opens that lab to tell.
-    with contextlib.suppress(UsageError, ValueError, LookupError, TypeError):
+    with contextlib.suppress(UsageError, ValueError, LookupError, TypeError, AttributeError):
         record = load(lab)
         return record is not None and record.stale
     return False

@@ -130,7 +130,11 @@ def test_labs_in_change_are_listed_as_ready(program: Program, lab: str, changing
         (row,) = done.stdout.splitlines()[1:]
 
         assert (0, "") == (done.returncode, done.stderr)
-        assert row.split()[1:] in (["Changing", "unknown"], ["Ready", "1", "6", "0"], ["Ready", "1", "5", "0"])
+        assert row.split()[1:] in (
+            ["Changing", "<none>", "<none>", "unknown"],
+            ["Ready", "1", "6", "0"],
+            ["Ready", "1", "5", "0"],
+        )
 
 
 def test_a_lab_that_goes_while_it_is_asked_is_gone(program: Program, unique: Callable[[str], str]) -> None:
@@ -296,7 +300,7 @@ def test_a_lab_that_is_changed_for_long_is_listed_as_changing(program: Program, 
             listed = program("get", "labs", lab.name, "-o", "wide")
             record.save(known)
 
-    assert [lab.name, "Changing", "unknown"] == listed.stdout.splitlines()[1].split()
+    assert [lab.name, "Changing", "<none>", "<none>", "unknown"] == listed.stdout.splitlines()[1].split()
 
 
 def test_a_temporary_lab_of_a_killed_process_goes_with_the_next_command(program: Program) -> None:

@@ -102,6 +102,8 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
             continue  # removed in the meantime
         phase, nodes, pods = found.phase, *("" if n is None else str(n) for n in (found.nodes, found.pods))
         differences = (_drift(name) if phase == "Ready" else "unknown") if drift else ""
+        if differences == "unknown" and overview(name) is None:
+            continue
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
         data = {"apiVersion": "netlab/v1alpha1", "kind": "Lab", "metadata": {"name": name}, "status": status}
         items.append(Item("", name, data, (name, phase, nodes, pods), (differences,)))

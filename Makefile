@@ -1,4 +1,4 @@
-.PHONY: help demo test lint check bench bench-compare lock setup clean
+.PHONY: help demo test lint check bench bench-compare race lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -30,6 +30,9 @@ BENCH ?=
 
 bench-compare:  ## the working tree against BASE=rev, paired in one run
 	@scripts/run dev python -m benchmarks.compare $(BASE) $(BENCH)
+
+race:  ## 200 rounds of commands that look at a lab beside commands that change it; as root, an hour
+	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -p no:faulthandler tests/lab/test_beside_changes.py
 
 lock:  ## pin the dependencies of pyproject.toml in requirements/
 	@scripts/lock

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from netlab.cli import streams
+
 if TYPE_CHECKING:
     from netlab.cli.group import cli
 
@@ -23,6 +25,7 @@ def main() -> None:
     # The first that is registered runs last.
     atexit.register(_leave)
     try:
+        streams.prepare()
         _run()
     except KeyboardInterrupt:
         # click begins a new line too: the terminal stands behind its ^C.

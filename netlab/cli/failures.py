@@ -1,14 +1,13 @@
 """Every way in which a command can end badly, as one line and an exit code.
 
 0 to 3 and 130 are the contract's. 70 (EX_SOFTWARE of sysexits.h) is an error that netlab did not foresee, 141 a
-reader that went away (128 + SIGPIPE, as for other programs in a pipe), 143 and 129 termination by those signals.
+reader that went away (128 + SIGPIPE, as for other programs in a pipe), 143 and 129 termination by those signals. Where
+standard output takes no more, as on a full disk, it is 3.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
 import traceback
 from types import FrameType
@@ -16,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from netlab.cli import terminal
+from netlab.cli import streams, terminal
 from netlab.errors import InputError, NetlabError, UsageError
 
 INTERNAL = 70
@@ -71,8 +70,7 @@ def failure_code(error: BaseException) -> int:
         _tell_usage(error)
         return 2
     if isinstance(error, BrokenPipeError):
-        # Python flushes standard output once more when it ends, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.settle()
         return BROKEN_PIPE
     if detailed:
         # Indented, as a message may have lines that look like another's.
@@ -88,6 +86,7 @@ def failure_code(error: BaseException) -> int:
             terminal.say(f"Error: {message}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        streams.settle()
         where = f": {error.filename}" if error.filename else ""
         terminal.say(f"Error: {error.strerror}{where}")
         return 3

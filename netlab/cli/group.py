@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 from netlab.cli import terminal
 from netlab.cli.failures import failure_code
+from netlab.lab import waiting
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate; print every problem."),
@@ -65,24 +67,39 @@ class Commands(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        with _pipes():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _pipes():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            # click would end with 1, which here means that a verdict differs.
-            raise SystemExit(failure_code(error)) from error
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run a command and exit with its code; no traceback reaches a user."""
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         terminal.prepare()
+        waiting.say_by(terminal.say)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()
         except BaseException as error:
             code = failure_code(error)
+            try:
+                sys.stdout.flush()
+            except OSError as lost:
+                code = failure_code(lost)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _pipes() -> Iterator[None]:
+    """End by its own exit code where a reader went away: click would by 1, which means that a verdict differs."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise SystemExit(failure_code(error)) from error
 
 
 def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -104,7 +121,8 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
         "max_content_width": 120,
     },
     epilog="Exit codes: 0 done, and all as expected; 1 a verdict differs, or a check found a problem in the policy set;"
-    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab; 130 interrupted.",
+    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab; 130 interrupted;"
+    " 141 nobody reads the output any more.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:

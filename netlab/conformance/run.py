@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context
 from typing import Any
 
 from netlab.conformance import edges, product, random_cases, upstream
@@ -17,6 +16,7 @@ from netlab.conformance.dual_stack import documents, dual_stack
 from netlab.conformance.judges import Judge, JudgeName, cluster_of, evaluator, packets, tracer
 from netlab.conformance.opinions import Disagreement, judge
 from netlab.conformance.shrink import scenario, shrink
+from netlab.conformance.workers import Workers
 from netlab.conformance.world import world
 from netlab.errors import InputError
 
@@ -92,30 +92,53 @@ def run(cases: Iterable[Case], panel: Mapping[str, Judge]) -> Iterator[CaseResul
         yield CaseResult(case.name, case.feature, cells, found, time.monotonic() - started, smallest)
 
 
-def run_selection(selection: Selection, jobs: int = 1) -> Iterator[CaseResult]:
-    """Judge a selection in ``jobs`` processes, each with a lab of its own; results come in no certain order."""
+def run_selection(
+    selection: Selection, jobs: int = 1, tell: Callable[[str], None] = lambda line: None
+) -> Iterator[CaseResult]:
+    """Judge a selection in ``jobs`` processes, each with a lab of its own; results come in no certain order.
+
+    ``tell`` is told in a line of each process that died; what it was about is judged again.
+
+    Raises:
+      HostError, KernelError: when this host cannot run a lab, or processes die of a case.
+    """
     if jobs == 1:
         with judges(selection.judges, selection.mode, dual=selection.dual_stack) as panel:
             yield from run(selection.cases(), panel)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        parts = [pool.submit(_part, selection, number, jobs) for number in range(jobs)]
-        for part in parts:
-            yield from part.result()
+
+    def died(how: str, share: int, judged: int) -> None:
+        case = next(islice(selection.cases(), share * _SHARE + judged, None), None)
+        tell(f"a worker {how} at {case.name if case else 'its end'}; another one goes on from there")
+
+    workers = Workers(partial(_judging, selection), jobs)
+    try:
+        with workers:
+            yield from workers.results(died)
+    finally:
+        if workers.died and "packets" in selection.judges:
+            from netlab.lab.lab import Lab
+
+            # To list labs is to clear away those whose process is gone.
+            Lab.names()
 
 
-def _part(selection: Selection, number: int, parts: int) -> list[CaseResult]:
-    """Judge every ``parts``-th share of the cases."""
+@contextlib.contextmanager
+def _judging(selection: Selection) -> Iterator[Callable[[int, int], Iterator[CaseResult] | None]]:
+    """Yield what judges a share of the cases: of the number that is asked for, but for some first ones."""
+    shares = enumerate(_shares(selection.cases()))
     with judges(selection.judges, selection.mode, dual=selection.dual_stack) as panel:
-        return list(run(_shares(selection.cases(), number, parts), panel))
+
+        def judge(number: int, but: int) -> Iterator[CaseResult] | None:
+            share = next((cases for place, cases in shares if place == number), None)
+            return None if share is None else run(share[but:], panel)
+
+        yield judge
 
 
-def _shares(cases: Iterator[Case], number: int, parts: int) -> Iterator[Case]:
-    turn = 0
+def _shares(cases: Iterator[Case]) -> Iterator[list[Case]]:
     while share := list(islice(cases, _SHARE)):
-        if turn % parts == number:
-            yield from share
-        turn += 1
+        yield share
 
 
 def _judged(case: Case, panel: Mapping[str, Judge]) -> Iterator[Disagreement]:

@@ -5,23 +5,39 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import KernelError, UsageError
-from netlab.kernel import libc, netns
+from netlab.kernel import libc, netns, privilege
+from netlab.kernel.caller import User, become
+
+# Container runtimes let every group of a pod send echo requests; a new namespace lets none.
+_PING = Path("/proc/sys/net/ipv4/ping_group_range")
+_EVERY_GROUP = "0 2147483647"
 
 
 def execute(
-    namespace: str, argv: Sequence[str], *, hostname: str = "", extra: Mapping[str, str] | None = None
+    namespace: str,
+    argv: Sequence[str],
+    *,
+    hostname: str = "",
+    extra: Mapping[str, str] | None = None,
+    user: User | None = None,
 ) -> NoReturn:
     """Become the program ``argv`` inside the namespace, so that its exit status and signals are the caller's own.
 
-    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name.
+    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name. With ``user`` it runs
+    as that user and without privilege, and ``ping`` works all the same.
 
     Raises:
       NotFound: when the namespace is gone.
-      UsageError: when the program is not there or cannot be run.
+      UsageError: when the program is not there or cannot be run, or only root could run it as that user.
+      HostError: when this process may not become that user.
     """
+    dropped = user is not None and (user.uid, user.gid) != (0, 0)
+    if dropped and privilege.rootless():
+        raise UsageError("--user needs root; without root every program runs as you")
     netns.enter(namespace)
     # Both are comfort: a user namespace may not be allowed to mount sysfs, and the program runs all the same.
     with contextlib.suppress(KernelError):
@@ -32,6 +48,11 @@ def execute(
             libc.sethostname(hostname[:63].rstrip("-."))
         libc.mount("netlab", "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
+    if user is not None and dropped:
+        with contextlib.suppress(OSError):
+            _PING.write_text(_EVERY_GROUP)
+        become(user)
+        environment |= user.environment
     try:
         os.execvpe(argv[0], list(argv), environment)  # noqa: S606  the user's own program
     except FileNotFoundError as error:

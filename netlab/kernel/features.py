@@ -159,7 +159,8 @@ def _nft_program() -> Feature:
         path = nft.program()
     except HostError as error:
         return Feature("nft", "missing", error.what, error.fix)
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    command = [path, "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, env=nft.ENVIRONMENT).stdout
     version = re.search(r"v(\d[\w.]*)", said)
     return Feature("nft", "ok", f"{version[1] if version else said.strip()} ({path})")
 

@@ -90,6 +90,9 @@ def sethostname(name: str) -> None:
     _check(_libc.sethostname(raw, len(raw)), "sethostname")
 
 
-def end_with_parent() -> None:
-    """Have the kernel kill the calling process when the thread that started it ends: prctl(PR_SET_PDEATHSIG)."""
-    _check(_libc.prctl(1, 9, 0, 0, 0), "prctl")
+def end_with_parent(number: int = 9) -> None:
+    """Have the kernel send the calling process a signal (SIGKILL) when the thread that started it ends.
+
+    It is prctl(PR_SET_PDEATHSIG): forgotten when the process gains privilege, and late where its parent is gone.
+    """
+    _check(_libc.prctl(1, number, 0, 0, 0), "prctl")

@@ -10,19 +10,28 @@ import subprocess
 from typing import Any
 
 from netlab.errors import HostError, KernelError
-from netlab.kernel import libc, netns
+from netlab.kernel import caller, libc, netns
 
 # An ordinary user's PATH has no sbin on Debian, where the program is.
 _SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-MISSING = HostError("no nft program on this host", "install it: sudo apt-get install nftables")
+# Where root looks on behalf of another user, whose PATH may lead to programs of his.
+_SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin"
+# All that nft finds of the environment: its libraries load plugins from, and it keeps a history in, where that says.
+ENVIRONMENT = {"HOME": os.devnull, "LC_ALL": "C", "PATH": _SYSTEM, "TERM": "dumb"}
+_INSTALL = "install it: sudo apt-get install nftables"
+MISSING = HostError("no nft program on this host", _INSTALL)
 
 
 @functools.cache
 def program() -> str:
-    """Return the path of ``nft``; raises HostError when there is none."""
-    found = shutil.which("nft", path=_SEARCH)
+    """Return the path of ``nft``; raises HostError when there is none.
+
+    Under sudo it is looked for where the system has its programs, else on PATH first.
+    """
+    elevated = caller.elevated()
+    found = shutil.which("nft", path=_SYSTEM if elevated else _SEARCH)
     if found is None:
-        raise MISSING
+        raise HostError(f"no nft program in {_SYSTEM}", _INSTALL) if elevated else MISSING
     return found
 
 
@@ -39,7 +48,8 @@ def run(namespace: str, script: str) -> str:
 
 def here(script: str, *, where: str = "this network namespace") -> str:
     """Run a script in the calling thread's own network namespace; otherwise as ``run``."""
-    done = subprocess.run([program(), "-f", "-"], input=script, capture_output=True, text=True, check=False)
+    command = [program(), "-f", "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if done.returncode:
         raise KernelError(f"nft in {where}", 0, done.stderr.strip().split("\n")[0].removeprefix("/dev/stdin:"))
     return done.stdout
@@ -62,7 +72,7 @@ def holds(namespace: str, script: str) -> bool:
 def _listing() -> str:
     """Return the ruleset of the calling thread's namespace as JSON; nft prints JSON for arguments, not for a file."""
     command = [program(), "--json", "--stateless", "list", "ruleset"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if done.returncode:
         raise KernelError("nft list ruleset", 0, done.stderr.strip().split("\n")[0])
     return done.stdout

@@ -113,8 +113,7 @@ class Monitor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                # The interactive nft keeps a history of what it was told in its user's home.
-                env={**os.environ, "HOME": os.devnull, "TERM": "dumb"},
+                env=nft.ENVIRONMENT,
                 preexec_fn=libc.end_with_parent,
             )
             self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -19,7 +19,7 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import DamagedRecord, InputError, KernelError, NetlabError, UsageError
+from netlab.errors import DamagedRecord, InputError, KernelError, NetlabError, NotFound, UsageError
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
@@ -27,8 +27,11 @@ from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.choose import only_one
+from netlab.lab.opening import check_whole, recorded
+from netlab.lab.owners import owned
 from netlab.lab.record import Record
 from netlab.lab.removal import remove, remove_everything, sweep
+from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
@@ -36,10 +39,11 @@ from netlab.objects import relabel as relabel_documents
 from netlab.objects.kept import kept
 from netlab.objects.names import LabName
 from netlab.objects.types import LabelChange, ObjectRef
-from netlab.probe import Measurement, measure
+from netlab.probe import Measurement
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 
 if TYPE_CHECKING:
+    from netlab.kernel.caller import User
     from netlab.lab.trace import Trace
 
 
@@ -49,8 +53,12 @@ class _State:
 
     objects: Objects
     cluster: Cluster
-    rulesets: Mapping[str, Ruleset]
     compiler: Compiler
+
+    @cached_property
+    def rulesets(self) -> Mapping[str, Ruleset]:
+        """The ruleset of each node; made when it is asked for, as those who only look at a lab ask for none."""
+        return self.compiler.compile(self.cluster)
 
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
@@ -59,21 +67,25 @@ class _State:
 
     def wired_as(self, other: _State) -> bool:
         """Say whether both have the same machines with the same addresses: then their namespaces are the same."""
-        return _same_wiring(self.cluster, other.cluster)
+        return same_wiring(self.cluster, other.cluster)
 
     @classmethod
     def of(cls, objects: Objects, cluster: Cluster, compiler: Compiler | None = None) -> _State:
-        compiler = compiler or new_compiler()
-        return cls(objects, cluster, compiler.compile(cluster), compiler)
+        """Return the state that objects describe; raises InputError where it cannot be enforced."""
+        state = cls(objects, cluster, compiler or new_compiler())
+        _ = state.rulesets
+        return state
 
     @classmethod
     def of_record(cls, record: Record) -> _State:
         """Return what a record's documents describe; raises DamagedRecord where they do not (any more) go together."""
-        return cls.of(*_described(record))
+        return cls(*_described(record), new_compiler())
 
     def after(self, documents: Sequence[Document]) -> _State:
         """Return the state with other documents, in which the pods of this one stay; raises InputError."""
         objects = _decoded(kept(documents))
+        # The compiler goes on from what it compiled last.
+        _ = self.rulesets
         cluster = follow(self.cluster, self.objects, objects)
         if cluster is None:
             cluster = replace(resolve(objects, _placement(self.cluster)), name=self.cluster.name)
@@ -86,6 +98,8 @@ class Lab:
     def __init__(self, record: Record, state: _State, kernel: Kernel | None = None) -> None:
         self._record = record
         self._state = state
+        # None: what the record says now is not known to be this.
+        self._stamp: records.Stamp | None = None
         self._kernel: Kernel = kernel if kernel is not None else Linux()
 
     @property
@@ -141,6 +155,7 @@ class Lab:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
             records.save(lab._record)
+            lab._stamp = records.stamp(lab.name)
         except BaseException:
             lab.close()
             remove_everything(state.cluster.name)
@@ -157,15 +172,15 @@ class Lab:
           UsageError: when there is none, or more than one to choose from; for a name that is no lab's.
           DamagedRecord: when its record cannot be used.
         """
-        name = name and LabName(name)
-        running = cls.names()
-        name = name or only_one(running)
-        record = records.load(name) if name in running else None
+        name = (name and LabName(name)) or only_one(cls.names())
+        record, stamp = recorded(name) if privilege.enter(start=False) else (None, None)
         if record is None:
+            running = cls.names()
             known = f" (running: {', '.join(running)})" if running else ""
             raise UsageError(f"no lab {name!r} is running{known}")
-        _check_whole(record)
-        return cls(record, _State.of_record(record))
+        lab = cls(record, _State.of_record(record))
+        lab._stamp = stamp
+        return lab
 
     @staticmethod
     def names() -> list[str]:
@@ -196,21 +211,30 @@ class Lab:
         return self._change(relabel)
 
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
-        with self._held():
+        with self.held():
             started = time.monotonic()
             return self._converge(self._state.after(edit(self._record.documents)), read=False, started=started)
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Hold the lab's lock, with what other commands made of the lab since; raises UsageError when it is no more."""
-        with records.locked(self.name):
-            now = records.load(self.name)
-            if now is None:
+    def held(self, *, shared: bool = False) -> Iterator[records.Stamp]:
+        """Hold the lab's lock, with what other commands made of the lab since.
+
+        What is yielded is another value after every change of the lab. Who only looks at the lab holds it shared.
+
+        Raises:
+          UsageError: when the lab is no more, or a change of it broke off.
+          HostError: when it is to be shared, and another command does not let it go.
+        """
+        with records.locked(self.name, shared=shared):
+            stamp = records.stamp(self.name)
+            now = self._record if stamp == self._stamp else records.load(self.name)
+            if stamp is None or now is None:
                 raise UsageError(f"lab {self.name} is gone")
-            _check_whole(now)
+            check_whole(now)
             if now != self._record:
                 self._record, self._state = now, _State.of_record(now)
-            yield
+            self._stamp = stamp
+            yield stamp
 
     def _converge(self, state: _State, *, read: bool, started: float) -> Changes:
         """Bring what runs to ``state``; on failure back to what it was."""
@@ -251,7 +275,7 @@ class Lab:
             records.save(new_record)
             if rewired:
                 records.forget(self.name)
-        self._record, self._state = new_record, state
+        self._record, self._state, self._stamp = new_record, state, records.stamp(self.name)
         return Changes(
             objects,
             tuple(step.lines()),
@@ -340,7 +364,7 @@ class Lab:
           UsageError: when the lab is gone.
         """
         # Who reads a namespace is inside it for a moment, and ``down`` ends whatever is inside.
-        with self._held():
+        with self.held(shared=True):
             return self._drift()
 
     def _drift(self) -> list[str]:
@@ -364,22 +388,38 @@ class Lab:
 
         return find(self.cluster, ref, namespace)
 
-    def probe(self, flows: Iterable[Flow], progress: Callable[[int, int], None] | None = None) -> Iterator[Measurement]:
-        """Send packets for every flow and yield what became of them, in order."""
-        return measure(self.cluster, flows, progress=progress)
+    def probe(
+        self,
+        flows: Iterable[Flow],
+        progress: Callable[[int, int], None] | None = None,
+        anew: Callable[[Cluster], Iterable[Flow]] | None = None,
+    ) -> Iterator[Measurement]:
+        """Send packets for every flow and yield what became of them, in order.
+
+        Another command may change the lab meanwhile. What is yielded was measured in the state that ``cluster`` is
+        then; pairs of which an end is gone are left out. Where nothing was yielded yet, ``anew`` says what to ask.
+
+        Raises:
+          UsageError: when the lab is removed meanwhile, or a change of it breaks off.
+        """
+        from netlab.lab.probing import probe
+
+        return probe(self, self.cluster, flows, progress, anew)
 
     def trace(self, flow: Flow) -> Trace:
         """Send one packet for a flow and return its way, rule by rule; raises HostError, KernelError."""
         from netlab.lab.trace import trace
 
         # A change under way would be traced half, and would take the tracing table for damage to repair.
-        with self._held():
+        with self.held():
             return trace(self.cluster, self._state.rulesets, flow)
 
-    def execute(self, endpoint: Endpoint, argv: Sequence[str]) -> NoReturn:
-        """Become a program inside the endpoint's network namespace; raises UsageError, NotFound."""
-        hostname = endpoint.name
-        execute(names.endpoint_namespace(self.name, endpoint), argv, hostname=hostname)
+    def execute(self, endpoint: Endpoint, argv: Sequence[str], user: User | None = None) -> NoReturn:
+        """Become a program inside the endpoint's network namespace, as a user; raises UsageError, HostError."""
+        try:
+            execute(names.endpoint_namespace(self.name, endpoint), argv, hostname=endpoint.name, user=user)
+        except NotFound as error:
+            raise UsageError(f"{endpoint.ref} is gone: {error}") from error
 
     def netns_path(self, pod: Pod) -> str:
         """Return the path of a pod's network namespace."""
@@ -403,11 +443,13 @@ _COUNT = itertools.count()
 def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
     """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards."""
     base = (objects.topology.name if objects.topology else "default")[:20]
-    lab, _ = Lab.up(objects, name=f"{base}-{os.getpid():x}-{next(_COUNT)}", kernel=kernel)
-    try:
-        yield lab
-    finally:
-        lab.down()
+    name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
+    with owned(name):
+        lab, _ = Lab.up(objects, name=name, kernel=kernel)
+        try:
+            yield lab
+        finally:
+            lab.down()
 
 
 def _described(record: Record) -> tuple[Objects, Cluster]:
@@ -430,35 +472,11 @@ def _decoded(documents: Sequence[Document]) -> Objects:
     return objects
 
 
-def _check_whole(record: Record) -> None:
-    """Raise UsageError where a change broke off: only ``up`` looks at what there is, and ``down`` need not."""
-    if not record.ready:
-        what = f"lab {record.lab} is half-built or half-changed"
-        raise UsageError(f"{what}; netlab up repairs it, netlab down removes it")
-
-
 def _check_free(names_: Iterable[str]) -> None:
     """Raise AlreadyExists where somebody else has something under a namespace's name; a record would claim it."""
     for name in names_:
         if os.path.lexists(netns.path(name)):
             raise KernelError.of(f"network namespace {name}", errno.EEXIST)
-
-
-def _same_wiring(one: Cluster, other: Cluster) -> bool:
-    """Compare all that namespaces, links, addresses and routes depend on: no labels, no policies."""
-    if one.pods is not other.pods and len(one.pods) != len(other.pods):
-        return False
-    pods = all(a is b or _wiring(a) == _wiring(b) for a, b in zip(one.pods, other.pods, strict=True))
-    return pods and _frame(one) == _frame(other)
-
-
-def _wiring(pod: Pod) -> tuple[object, ...]:
-    return pod.ref, pod.node, pod.attachment, pod.network, pod.addresses, pod.ports
-
-
-def _frame(cluster: Cluster) -> tuple[object, ...]:
-    nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
-    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs
 
 
 def _placement(cluster: Cluster) -> dict[str, Placement]:

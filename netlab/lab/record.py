@@ -23,9 +23,9 @@ from netlab.dataplane.names import belongs
 from netlab.errors import DamagedRecord, HostError
 from netlab.kernel import netns
 from netlab.kernel.files import Unsafe, check_private, make_private, read_private, write_private
-from netlab.kernel.lock import Lock
+from netlab.kernel.lock import Lock, Turns
 from netlab.kernel.privilege import boot_id
-from netlab.lab import owned
+from netlab.lab import owned, waiting
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
 from netlab.objects.kept import kept, mark
@@ -33,8 +33,11 @@ from netlab.objects.names import LabName, is_lab
 
 DIRECTORY = Path("/run/netlab")
 _T = TypeVar("_T")
+Stamp = tuple[int, int, int]
 # It goes up when documents are read in another way: what the older netlab did not keep is not to be had.
 _VERSION = 2
+# Another command's change is waited for so many seconds by those that only look.
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,15 @@ def exists(lab: str) -> bool:
     """Say whether a lab has a record, be it damaged."""
     directory = _folder(lab)
     return directory.is_symlink() or any(os.path.lexists(directory / name) for name in (owned.RECORD, owned.FILE))
+
+
+def stamp(lab: str) -> Stamp | None:
+    """Return what differs after every change of a lab, from the moment on at which the change begins; None: no lab."""
+    try:
+        status = path(lab).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def load(lab: str) -> Record | None:
@@ -211,22 +223,32 @@ def remove(lab: str) -> None:
         raise HostError(f"cannot remove {directory}: {error.strerror}") from error
 
 
-def lock(lab: str) -> Lock:
-    """Return the lock under which a lab is changed."""
+def lock(lab: str) -> Turns:
+    """Return the lock under which a lab is changed and read."""
     file = DIRECTORY / f"{LabName(lab)}.lock"
     prepare()
-    return Lock(file)
+    return Turns(file)
 
 
 @contextlib.contextmanager
-def locked(lab: str) -> Iterator[None]:
-    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards."""
+def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards.
+
+    Who only looks at the lab holds it shared: no change begins in the block.
+
+    Raises:
+      HostError: when it is to be shared, and a change takes more than ``patience`` seconds.
+    """
     guard = lock(lab)
-    guard.acquire()
+    limit = patience if shared else float("inf")
+    if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
+        raise HostError(
+            f"another command is changing lab {lab} for {patience:g} s already", "try again when it is done"
+        )
     try:
         yield
     finally:
-        if exists(lab):
+        if exists(lab) or (shared and not guard.acquire(wait=False)):
             guard.release()
         else:
             guard.remove()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel import netns, privilege
 from netlab.kernel.linux import Linux
-from netlab.lab import owned
+from netlab.lab import owned, owners
 from netlab.lab import record as records
 from netlab.objects.names import LabName
 
@@ -52,13 +52,14 @@ def remove_all() -> Iterator[tuple[str, list[str]]]:
 
 
 def sweep() -> None:
-    """Clear away the labs of a machine that was started anew since: only their files are left."""
+    """Clear away what commands that are no more left: temporary labs, and all labs of an earlier boot."""
     for name in records.labs():
         if records.stale(name):
             # What cannot be cleared away stands in no other lab's way.
             with contextlib.suppress(NetlabError), records.locked(name):
                 if records.stale(name):
                     records.remove(name)
+    owners.sweep(_remove_locked)
 
 
 def _remove_locked(name: str) -> list[str]:

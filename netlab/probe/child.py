@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from netlab.errors import KernelError
+from netlab.kernel import libc
 
 _CHUNK = 1 << 16
 
@@ -23,9 +24,10 @@ class Child:
 
     def __init__(self, work: Callable[[], bytes]) -> None:
         self._pipe, write = os.pipe()
+        parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
-            _work(work, write)
+            _work(work, write, parent)
         os.close(write)
 
     def result(self) -> bytes:
@@ -54,10 +56,13 @@ class Child:
             self._pid = 0
 
 
-def _work(work: Callable[[], bytes], write: int) -> NoReturn:
-    """Do the work of a child and end it without what its parent would do at its own end."""
+def _work(work: Callable[[], bytes], write: int, parent: int) -> NoReturn:
+    """Do the work of a child and end it without what its parent would do at its own end; it ends with its parent."""
     status = 1
     try:
+        libc.end_with_parent()
+        if os.getppid() != parent:
+            os._exit(status)
         # Collecting would write to, and so copy, every page of objects that the child shares with its parent.
         gc.disable()
         answer = work()

@@ -78,6 +78,8 @@ class Run:
         self._lanes: list[Lane] = []
         self._free: deque[Lane] = deque()
         self._under_way: deque[_Work] = deque()
+        # What was taken from the flows and is not in a block that was yielded, in order.
+        self._taken: deque[Sequence[Flow]] = deque()
 
     def __enter__(self) -> Run:
         return self
@@ -85,15 +87,28 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what is under way, and let go of everything."""
         for work in self._under_way:
             work.child.end()
         for lane in self._lanes:
             lane.close()
         self._neighbours.close()
 
+    def unfinished(self) -> list[Flow]:
+        """Return the flows, in order, that were taken and are in no block that was yielded."""
+        return [flow for part in self._taken for flow in part]
+
     def blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
         """Yield the flows, in order, in blocks that are measured; ``advance`` is told how far the next one is."""
-        first = list(islice(flows, BLOCK))
+        for block in self._blocks(flows, advance):
+            self._taken.popleft()
+            yield block
+
+    def _blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
+        first = self._take(flows)
         self._open(LANES if len(first) >= _WORTH_FORKING and may_fork(self._cluster) else 1)
         part = first
         while part:
@@ -101,9 +116,15 @@ class Run:
                 yield self._measured(part, advance)
             else:
                 yield from self._beside(part)
-            part = list(islice(flows, BLOCK))
+            part = self._take(flows)
         while self._under_way:
             yield self._finish()
+
+    def _take(self, flows: Iterator[Flow]) -> Sequence[Flow]:
+        part = list(islice(flows, BLOCK))
+        if part:
+            self._taken.append(part)
+        return part
 
     def _open(self, lanes: int) -> None:
         first = int.from_bytes(os.urandom(4))

@@ -10,6 +10,7 @@ sent all the same and nobody takes it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections import defaultdict
@@ -21,6 +22,7 @@ from typing import NamedTuple
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
+from netlab.errors import NotFound
 from netlab.kernel import netns, rtnl
 from netlab.kernel.netlink import NLM_F_CREATE, Message, Netlink, attribute
 from netlab.kernel.state import Neighbour
@@ -88,9 +90,10 @@ class Neighbours:
         self._needs.clear()
 
     def close(self) -> None:
-        """Take out what may be wrong when the lab has changed."""
+        """Take out what may be wrong when the lab has changed; a namespace that is gone has nothing of it."""
         for namespace, entries in self._pinned.items():
-            self._take_out(namespace, {key: tail for key, tail in entries.items() if key[1] in self._lent})
+            with contextlib.suppress(NotFound):
+                self._take_out(namespace, {key: tail for key, tail in entries.items() if key[1] in self._lent})
         self._pinned.clear()
 
     def _want(self, here: End, there: End) -> None:

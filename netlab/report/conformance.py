@@ -67,13 +67,14 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     yield str(summary)
 
 
-def report_of(summary: Summary, unjudged: Sequence[Unjudged]) -> str:
-    """Return the JSON document."""
+def report_of(summary: Summary, unjudged: Sequence[Unjudged], broken_off: bool = False) -> str:
+    """Return the JSON document; it has ``brokenOff`` where not all cases were judged."""
     return json.dumps(
         {
             "apiVersion": "netlab/v1alpha1",
             "kind": "ConformanceReport",
             "judges": list(summary.judges),
+            **({"brokenOff": True} if broken_off else {}),
             "failures": [_failure(result) for result in summary.failures],
             "features": {name: _count(count) for name, count in sorted(summary.features.items())},
             "unjudged": [{"name": one.name, "why": one.why} for one in unjudged],

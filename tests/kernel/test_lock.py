@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from netlab.kernel.lock import Lock
+import pytest
+
+from netlab.kernel.lock import Lock, Turns
 
 
 def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path):
@@ -64,3 +66,61 @@ def test_a_lock_on_a_removed_file_is_taken_anew(tmp_path):
     assert (tmp_path / "l").exists()
     assert not Lock(tmp_path / "l").acquire(wait=False)
     second.release()
+
+
+def test_who_waits_to_change_goes_before_readers_that_come_later(tmp_path):
+    """A stream of readers does not hold a writer up for good."""
+    reader, writer, late = (Turns(tmp_path / "l") for _ in range(3))
+    reader.acquire(shared=True)
+    waits = writer._try(False)
+    refused = late.acquire(shared=True, wait=False)
+    reader.release()
+
+    assert (False, False) == (waits, refused)
+    assert writer.acquire(wait=False)
+    assert not late.acquire(shared=True, wait=False)
+    writer.release()
+    assert late.acquire(shared=True, wait=False)
+    assert reader.acquire(shared=True, wait=False)
+    late.release()
+    reader.release()
+
+
+def test_a_writer_that_gives_up_lets_readers_in(tmp_path):
+    """Its place in the queue goes with it."""
+    reader, writer, late = (Turns(tmp_path / "l") for _ in range(3))
+    reader.acquire(shared=True)
+
+    assert not writer.acquire(limit=0.01)
+    assert late.acquire(shared=True, wait=False)
+    late.release()
+    reader.release()
+
+
+def test_turns_are_let_go_of_where_a_child_has_the_descriptor(tmp_path):
+    """A process that probes may outlive the turn in which it was forked."""
+    lock = Turns(tmp_path / "l")
+    lock.acquire(shared=True)
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    lock.release()
+    free = Turns(tmp_path / "l").acquire(wait=False)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+    assert free
+
+
+def test_a_long_wait_is_told_once(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """After a second."""
+    seconds = iter([0.0, 0.5, 1.5, 2.5, 3.5])
+    monkeypatch.setattr("netlab.kernel.lock.time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("netlab.kernel.lock.time.sleep", lambda _: None)
+    holder, waiter, told = Turns(tmp_path / "l"), Turns(tmp_path / "l"), []
+    monkeypatch.setattr(holder, "_fd", -1)
+    assert holder._try(False)
+    waiter.acquire(limit=3, waiting=lambda: told.append(1))
+    holder.release()
+
+    assert [1] == told

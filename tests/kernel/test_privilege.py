@@ -223,3 +223,55 @@ def test_somebody_elses_directory_is_not_used(monkeypatch: pytest.MonkeyPatch) -
             privilege.directory()
     finally:
         place.rmdir()
+
+
+def test_no_other_user_runs_programs_without_root(rootless: Rootless) -> None:
+    """A user namespace has one user; who is named by chance of it, root, is the caller."""
+    up = rootless("up", "-f", "examples/shop")
+    try:
+        other = rootless("exec", "shop/web-0", "--user", "54321:54321", "--", "true")
+        root = rootless("exec", "shop/web-0", "--user", "root", "--", "true")
+    finally:
+        rootless("down")
+
+    assert (0, 2, 0) == (up.returncode, other.returncode, root.returncode)
+    assert "Error: --user needs root; without root every program runs as you\n" == other.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        ("for n in (0, 1, 2): os.close(n)", [0, 0, 0]),
+        ("os.dup2(os.open('/dev/full', os.O_WRONLY), 1)", [3, 3, 3]),
+        ("os.dup2(os.open('/dev/full', os.O_WRONLY), 2)", [0, 0, 0]),
+        ("r, w = os.pipe(); os.close(r); os.dup2(w, 1)", [141, 141, 141]),
+    ],
+    ids=["closed", "full", "full errors", "broken"],
+)
+def test_whatever_streams_there_are(python: Python, change: str, codes: list[int]) -> None:
+    """A lab is made, asked and gone, and so is the keeper, which holds none of the streams."""
+    commands = ["up", "-f", "examples/shop"], ["get", "pods"], ["down", "--all"]
+    script = f"import os, sys\n{change}\nos.execv(sys.executable, [sys.executable, '-m', 'netlab', *sys.argv[1:]])"
+    done = [python("-c", script, *command) for command in commands]
+
+    assert codes == [one.returncode for one in done]
+    assert not [one.stderr for one in done if "Traceback" in one.stderr]
+    assert [] == keepers()
+
+
+def test_workers_of_a_killed_run_take_the_keeper_along(place: Path, python: Python) -> None:
+    """Each removes its own lab; the last one ends the keeper."""
+    script = (
+        "import os, subprocess, sys, time\n"
+        "run = subprocess.Popen([sys.executable, '-m', 'netlab', 'conformance', '--jobs', '2'])\n"
+        "children = f'/proc/{run.pid}/task/{run.pid}/children'\n"
+        "while len(workers := open(children).read().split()) < 2: time.sleep(0.01)\n"
+        "time.sleep(2)\n"
+        "run.kill()\n"
+        "run.wait()\n"
+        "while any(os.path.exists(f'/proc/{pid}') for pid in workers): time.sleep(0.01)\n"
+    )
+    done = python("-c", script)
+
+    assert 0 == done.returncode, done.stderr
+    assert [] == keepers()

@@ -108,7 +108,7 @@ def test_a_lab_whose_record_cannot_be_used(lab: str, netlab: Call, damage: str) 
     spoil, why = DAMAGES[damage]
     spoil(record.path(lab))
     used = [netlab(*command, "--lab", lab) for command in (("probe",), ("get", "pods"), ("up", *SHOP))]
-    listed = netlab("get", "labs", lab)
+    listed = netlab("get", "labs", lab, "-o", "wide")
     down = netlab("down", lab)
 
     if damage == "in a directory that is open to all":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
-from netlab.errors import UsageError
+from netlab.errors import HostError, KernelError, NetlabError, UsageError
 from netlab.kernel import output as files
 
 if TYPE_CHECKING:
@@ -95,40 +96,51 @@ def conformance_command(
         _report(_results(selection, jobs, against), judges if against is None else ("measured",), junit, output)
 
 
-def _results(selection: Selection, jobs: int, against: str | None) -> Iterator[CaseResult]:
+def _results(selection: Selection, jobs: int, against: str | None) -> Generator[CaseResult, None, None]:
     if against is None:
         from netlab.conformance.run import run_selection
 
-        yield from run_selection(selection, jobs)
+        yield from run_selection(selection, jobs, lambda line: terminal.say(f"Warning: {line}"))
         return
     from netlab.conformance import tables
 
     yield from tables.against(selection.cases(), tables.read(against))
 
 
-def _report(results: Iterator[CaseResult], judges: Sequence[str], junit: str | None, output: str) -> None:
+def _report(results: Generator[CaseResult, None, None], judges: Sequence[str], junit: str | None, output: str) -> None:
     """Print results as they come, then the summary; exit with 1 unless all is as expected."""
     from netlab.conformance.edges import UNJUDGED
     from netlab.report import conformance as report
 
     summary, kept = report.Summary(judges), []
-    with terminal.progress("cases") as progress:
-        for result in results:
-            summary.add(result)
-            if junit is not None:
-                kept.append(result)
-            if not result.passed and output == "table":
-                terminal.emit(report.failure_lines(result))
-            if result.scenario is not None:
-                _write(result)
-            if progress is not None:
-                progress(summary.total.cases, 0)
-    if junit is not None:
+    ended: BaseException | None = None
+    try:
+        with contextlib.closing(results), terminal.progress("cases") as progress:
+            for result in results:
+                summary.add(result)
+                if junit is not None:
+                    kept.append(result)
+                if not result.passed and output == "table":
+                    terminal.emit(report.failure_lines(result))
+                if result.scenario is not None:
+                    _write(result)
+                if progress is not None:
+                    progress(summary.total.cases, 0)
+    except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
+        # What was judged until then is told all the same.
+        ended = error
+    if junit is not None and (ended is None or kept):
         files.write(junit, [report.junit(kept)])
-    if output == "json":
-        terminal.data([report.report_of(summary, UNJUDGED)])
-    else:
-        terminal.emit(report.summary_lines(summary))
+    if ended is None or summary.total.cases:
+        broken_off = ended is not None
+        if output == "json":
+            terminal.data([report.report_of(summary, UNJUDGED, broken_off)])
+        else:
+            terminal.emit(report.summary_lines(summary))
+    if ended is not None:
+        if summary.total.cases or not isinstance(ended, NetlabError):
+            terminal.say(f"broken off after {summary.total.cases} cases")
+        raise ended
     if output == "table" and "edge" in summary.features:
         terminal.say(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}")
         for one in UNJUDGED if verbose() else ():

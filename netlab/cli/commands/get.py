@@ -29,7 +29,11 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     A NAME may be given with its namespace, as shop/web.
     """
     wanted = kinds.kind_of(kind, *_LISTED)
-    listing = _labs(names, drift=output == "wide") if wanted == "Lab" else _objects(wanted, lab)
+    listing = (
+        _labs(names, whole=output in ("wide", "json", "yaml"), drift=output == "wide")
+        if wanted == "Lab"
+        else _objects(wanted, lab)
+    )
     items = _chosen(wanted, listing, names, namespace)
     if output in ("json", "yaml"):
         from netlab.report.documents import document
@@ -86,31 +90,36 @@ def _objects(kind: str, lab: str) -> Listing:
     return of(running.cluster, lambda name: str(netns.path(name)))
 
 
-def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
-    """List those labs, else all; whether the kernel still has what each should be is looked up only when asked for."""
-    from netlab.cli.listing import Item, Listing, ranges
+def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:
+    """List those labs, else all.
+
+    Their ranges are read only where the output is the ``whole`` object. Whether the kernel still has what each should
+    be is looked up only when asked for.
+    """
+    from netlab.cli.listing import Item, Listing
     from netlab.lab.lab import Lab
+    from netlab.lab.opening import overview
 
     items = []
     for name in Lab.names():
         if chosen and name not in chosen:
             continue
-        phase, nodes, pods, differences = "HalfBuilt", "", "", ""
+        # A lab that cannot be opened is listed all the same: it has to be known to be removed.
+        found = overview(name)
+        if found is None:
+            continue  # removed in the meantime
+        phase: str = found.phase
+        why, differences = found.why, ""
         spec: dict[str, Any] = {}
-        try:
-            running = Lab.open(name)
-            phase, nodes, pods = "Ready", str(len(running.cluster.nodes)), str(len(running.cluster.pods))
-            spec = ranges(running.cluster)
-            if drift:
-                differences = str(len(running.drift()))
-        except NetlabError as error:
-            if name not in Lab.names():
-                continue  # removed in the meantime
-            # A lab that cannot be opened is listed all the same: it has to be known to be removed.
-            differences = "unknown" if drift else ""
-            if isinstance(error, DamagedRecord):
-                phase = "Damaged"
-                click.echo(f"Warning: {error}", err=True)
+        if whole and phase == "Ready":
+            phase, why, spec, differences = _opened(name, drift=drift)
+            if not spec and overview(name) is None:
+                continue
+        if drift and not differences:
+            differences = "unknown"
+        if why:
+            terminal.say(f"Warning: {why}")
+        nodes, pods = ("" if n is None or phase != "Ready" else str(n) for n in (found.nodes, found.pods))
         status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
         data = {
             "apiVersion": "netlab/v1alpha1",
@@ -123,3 +132,17 @@ def _labs(chosen: Sequence[str], *, drift: bool) -> Listing:
         wide = (differences, ";".join(networks), ",".join(spec.get("underlayCIDRs", ())))
         items.append(Item("", name, data, (name, phase, nodes, pods), wide))
     return Listing(("NAME", "STATUS", "NODES", "PODS"), ("DRIFT", "NETWORKS", "UNDERLAY"), items)
+
+
+def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:
+    """Return a lab's phase, what is wrong with it, its ranges and its drift."""
+    from netlab.cli.listing import ranges
+    from netlab.lab.lab import Lab
+
+    try:
+        running = Lab.open(name)
+        return "Ready", "", ranges(running.cluster), str(len(running.drift())) if drift else ""
+    except DamagedRecord as error:
+        return "Damaged", str(error), {}, ""
+    except NetlabError:
+        return "HalfBuilt", "", {}, ""

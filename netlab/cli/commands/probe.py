@@ -11,6 +11,7 @@ from netlab.cli import matrix, options, questions, terminal
 from netlab.errors import UsageError
 
 if TYPE_CHECKING:
+    from netlab.cluster import Cluster
     from netlab.cluster.flows import Flow
 
 
@@ -44,13 +45,15 @@ def probe_command(
     for service in ports:
         questions.parse_service(service)
     running = Lab.open(lab)
-    flows: Iterable[Flow]
-    if pair:
-        flows = questions.one_pair(running.cluster, pair[0], pair[1], namespace, ports, family)
-    else:
-        flows = questions.every_pair(running.cluster, ports, family, nodes, self_pairs)
+
+    def ask(cluster: Cluster) -> Iterable[Flow]:
+        if pair:
+            return questions.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
+        return questions.every_pair(cluster, ports, family, nodes, self_pairs)
+
+    flows = ask(running.cluster)
     with terminal.progress("probing") as progress:
-        measured = running.probe(flows, progress)
+        measured = running.probe(flows, progress, ask)
         rows = (row_of(m.flow, measured=m.verdict, reason=m.reason) for m in measured)
         tally = matrix.show(running.name, rows, "probe", "wide" if pair and output == "table" else output)
     matrix.exit_as(tally, output)

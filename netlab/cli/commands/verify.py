@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +13,8 @@ from netlab.cli import inputs, matrix, options, questions, terminal
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.cluster.flows import Flow
     from netlab.lab.lab import Lab
+    from netlab.probe import Measurement
     from netlab.report.rows import Row
 
 
@@ -50,8 +51,9 @@ def verify_command(
         if not files:
             inputs.tell_unread(cluster)
         inputs.tell_unenforced(cluster)
-        flows = questions.every_pair(cluster, ports, family, nodes, self_pairs)
-        tally = matrix.show(name, _rows(running, cluster, flows, progress), "verify", output)
+        ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
+        rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
+        tally = matrix.show(name, rows, "verify", output)
     matrix.exit_as(tally, output)
 
 
@@ -70,11 +72,16 @@ def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, ye
         yield cluster.name, own
 
 
-def _rows(running: Lab, cluster: Cluster, flows: Iterable[Flow], progress: terminal.Progress | None) -> Iterator[Row]:
+def _rows(running: Lab, measured: Iterable[Measurement], ignore: Sequence[str]) -> Iterator[Row]:
     from netlab.policy import evaluate
     from netlab.report.rows import row_of
     from netlab.scenario.compare import reason_of
 
-    for measurement in running.probe(flows, progress):
+    of: Cluster | None = None
+    for measurement in measured:
+        # The lab's cluster is the one in which this was measured, until the next is asked for.
+        if of is not running.cluster:
+            of = running.cluster
+            cluster = inputs.without(of, ignore)
         decision = evaluate(cluster, measurement.flow)
         yield row_of(measurement.flow, decision.verdict, measurement.verdict, reason_of(decision, measurement))

@@ -1,0 +1,100 @@
+"""Users: the one who typed sudo, and the one that a program runs as."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+from dataclasses import dataclass
+
+from netlab.errors import HostError, UsageError
+from netlab.kernel import privilege
+
+# What sudo(8), pkexec(1) and doas(1) say of their caller, as ``named`` takes it.
+_UID, _GID = "SUDO_UID", "SUDO_GID"
+_OTHERS = ("PKEXEC_UID", "DOAS_USER")
+_LARGEST = 2**32 - 2
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who a program runs as; ``name``, ``home`` and ``shell`` are "" where the host does not know the user."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    name: str = ""
+    home: str = ""
+    shell: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What programs find out of the environment about their user."""
+        known = {"HOME": self.home, "LOGNAME": self.name, "SHELL": self.shell, "USER": self.name}
+        return {key: value for key, value in known.items() if value}
+
+
+def elevated() -> bool:
+    """Say whether another user had this process run as root, so that the environment may be his."""
+    by_id = os.getuid() != os.geteuid() or os.getgid() != os.getegid()
+    return by_id or (_root() and any(os.environ.get(key) for key in (_UID, *_OTHERS)))
+
+
+def caller() -> User | None:
+    """Return the user who had this process run as root by sudo, pkexec or doas, None where nobody or root had.
+
+    Raises:
+      UsageError: when what they say of him names no user.
+    """
+    if not _root():
+        return None
+    uid, gid = os.environ.get(_UID), os.environ.get(_GID)
+    said = f"{uid}:{gid}" if uid and gid else uid or next(filter(None, map(os.environ.get, _OTHERS)), None)
+    if said is None:
+        return None
+    try:
+        found = named(said)
+    except UsageError as error:
+        raise UsageError(f"the user who had netlab run as root: {error}; name one with --user") from error
+    return found if found.uid else None
+
+
+def named(text: str) -> User:
+    """Return the user of ``USER``, ``UID``, ``USER:GID`` or ``UID:GID``; raises UsageError."""
+    who, colon, group = text.partition(":")
+    known = None
+    with contextlib.suppress(KeyError):
+        known = pwd.getpwuid(_number(who, text)) if who.isdecimal() else pwd.getpwnam(who)
+    if known is None and not who.isdecimal():
+        raise UsageError(f"{text!r}: no user {who!r} on this host")
+    if known is None and not colon:
+        raise UsageError(f"{text!r}: no user of this host, so name the group too: {who}:GID")
+    gid = _number(group, text) if colon else known.pw_gid if known else 0
+    if known is None:
+        return User(_number(who, text), gid, (gid,))
+    groups = tuple(os.getgrouplist(known.pw_name, gid))
+    return User(known.pw_uid, gid, groups, known.pw_name, known.pw_dir, known.pw_shell or "/bin/sh")
+
+
+def become(user: User) -> None:
+    """Give up root for a user, for good: user, group, further groups, and every capability.
+
+    Raises:
+      HostError: when this process may not.
+    """
+    try:
+        os.setgroups(user.groups)
+        os.setresgid(user.gid, user.gid, user.gid)
+        os.setresuid(user.uid, user.uid, user.uid)
+    except OSError as error:
+        raise HostError(f"cannot run a program as user {user.uid}: {error.strerror}", "run netlab with sudo") from error
+
+
+def _root() -> bool:
+    return os.geteuid() == 0 and not privilege.rootless()
+
+
+def _number(text: str, whole: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= _LARGEST):
+        raise UsageError(f"{whole!r}: write USER, UID, USER:GID or UID:GID")
+    return int(text)

@@ -1,0 +1,72 @@
+"""A lab as its record has it, when a change under way is through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netlab.errors import DamagedRecord, HostError, NetlabError, UsageError
+from netlab.lab import record as records
+from netlab.lab.record import Record
+from netlab.lab.removal import sweep
+
+# Who lists labs does not wait for one of them.
+_GLANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Whether a lab is Ready, or another command is Changing it, or broke off (HalfBuilt); its nodes and pods.
+
+    Where its record is Damaged, ``why`` says so.
+    """
+
+    phase: Literal["Ready", "Changing", "HalfBuilt", "Damaged"]
+    nodes: int | None = None
+    pods: int | None = None
+    why: str = ""
+
+
+def overview(name: str) -> Overview | None:
+    """Return what a lab's record says at a glance, without reading its objects; None when there is no lab."""
+    try:
+        record, _ = recorded(name, _GLANCE)
+    except HostError:
+        return Overview("Changing")
+    except DamagedRecord as error:
+        return Overview("Damaged", why=str(error)) if records.exists(name) else None
+    except NetlabError:
+        return Overview("HalfBuilt") if records.exists(name) else None
+    if record is None:
+        return None
+    nodes = sum(space.startswith(f"netlab.{name}.node.") for space in record.namespaces)
+    return Overview("Ready", nodes, len(record.placement))
+
+
+def recorded(name: str, patience: float = records.PATIENCE) -> tuple[Record | None, records.Stamp | None]:
+    """Return a lab's record and its stamp, when a change under way is through; (None, None) when there is no lab.
+
+    Raises:
+      UsageError: when a change broke off.
+      DamagedRecord: when the record cannot be used.
+      HostError: when a change takes more than ``patience`` seconds.
+    """
+    if records.stale(name):
+        sweep()
+    stamp = records.stamp(name)
+    record = records.load(name)
+    if record is not None and (not record.ready or stamp != records.stamp(name)):
+        with records.locked(name, shared=True, patience=patience):
+            stamp = records.stamp(name)
+            record = records.load(name)
+    if record is None:
+        return None, None
+    check_whole(record)
+    return record, stamp
+
+
+def check_whole(record: Record) -> None:
+    """Raise UsageError where a change broke off: only ``up`` looks at what there is, and ``down`` need not."""
+    if not record.ready:
+        what = f"lab {record.lab} is half-built or half-changed"
+        raise UsageError(f"{what}; netlab up repairs it, netlab down removes it")

@@ -1,0 +1,22 @@
+"""Whether two clusters have the same machines, links, addresses and routes."""
+
+from __future__ import annotations
+
+from netlab.cluster import Cluster, Pod
+
+
+def same_wiring(one: Cluster, other: Cluster) -> bool:
+    """Compare all that namespaces, links, addresses and routes depend on: no labels, no policies."""
+    if one.pods is not other.pods and len(one.pods) != len(other.pods):
+        return False
+    pods = all(a is b or _wiring(a) == _wiring(b) for a, b in zip(one.pods, other.pods, strict=True))
+    return pods and _frame(one) == _frame(other)
+
+
+def _wiring(pod: Pod) -> tuple[object, ...]:
+    return pod.ref, pod.node, pod.attachment, pod.network, pod.addresses, pod.ports
+
+
+def _frame(cluster: Cluster) -> tuple[object, ...]:
+    nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
+    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs

@@ -1,0 +1,238 @@
+"""Processes that judge beside one another: nothing that was judged is lost, and no process stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.conformance.workers import Workers
+from netlab.errors import HostError, KernelError
+from netlab.kernel import netns
+from netlab.lab import record
+
+REPOSITORY = Path(__file__).parents[2]
+CASES = [list(range(n, n + 4)) for n in range(0, 40, 4)]
+Judge = Callable[[int, int], "Iterator[int] | None"]
+
+
+def judging(act: Callable[[int], None] = lambda case: None, folder: Path | None = None) -> Callable[[], object]:
+    """Shares of four numbers each; ``act`` is what judging one does, and ``folder`` tells who left in order."""
+
+    @contextlib.contextmanager
+    def context() -> Iterator[Judge]:
+        def judge(share: int, but: int) -> Iterator[int] | None:
+            return (act(case) or case for case in CASES[share][but:]) if share < len(CASES) else None
+
+        try:
+            yield judge
+        finally:
+            if folder is not None:
+                (folder / str(os.getpid())).touch()
+
+    return context
+
+
+def children() -> list[str]:
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+
+def test_every_case_is_judged_once(tmp_path: Path) -> None:
+    """By as many processes as there are jobs, which leave in order."""
+    before = children()
+    with Workers(judging(folder=tmp_path), 3) as workers:
+        found = list(workers.results(lambda *_: None))
+
+    assert sorted(case for share in CASES for case in share) == sorted(found)
+    assert 3 == len(list(tmp_path.iterdir()))
+    assert (before, False) == (children(), workers.died)
+
+
+def test_the_share_of_one_that_dies_goes_to_another(tmp_path: Path) -> None:
+    """What it had judged is not judged again."""
+    once = tmp_path / "died"
+
+    def act(case: int) -> None:
+        if case == 18 and not once.exists():
+            once.touch()
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    told: list[tuple[str, int, int]] = []
+    with Workers(judging(act), 2) as workers:
+        found = list(workers.results(lambda *what: told.append(what)))
+
+    assert [("was killed by signal 9", 4, 2)] == told
+    assert sorted(case for share in CASES for case in share) == sorted(found)
+    assert workers.died
+
+
+def test_a_case_at_which_two_die_ends_the_run() -> None:
+    """It is named to who asked, and nobody is started for ever."""
+    before, told = children(), []
+
+    def act(case: int) -> None:
+        if case == 18:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with (
+        pytest.raises(KernelError, match="a worker: was killed by signal 9, as did another one at the same case"),
+        Workers(judging(act), 2) as workers,
+    ):
+        list(workers.results(lambda *what: told.append(what)))
+
+    assert 2 == len(told)
+    assert before == children()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(KernelError("x", 0, "refused"), HostError), (HostError("no", "way"), HostError), (KeyError("x"), RuntimeError)],
+)
+def test_what_a_worker_cannot_do_is_told_by_its_parent(error: Exception, raised: type[Exception]) -> None:
+    """In its words."""
+
+    def act(case: int) -> None:
+        raise error
+
+    with pytest.raises(raised, match=str(error)), Workers(judging(act), 2) as workers:
+        list(workers.results(lambda *_: None))
+
+
+def test_an_error_of_the_reader_ends_the_workers(tmp_path: Path) -> None:
+    """They leave what they were doing in order, whatever it was."""
+    before = children()
+
+    def act(case: int) -> None:
+        if case != 0:
+            time.sleep(600)
+
+    def read(workers: Workers) -> None:
+        next(workers.results(lambda *_: None))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Workers(judging(act, tmp_path), 3) as workers:
+        read(workers)
+
+    assert before == children()
+    assert not workers.died
+    assert 3 >= len(list(tmp_path.iterdir()))
+
+
+# --- the command, with labs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a long run in a session of its own; whatever is left of it is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "netlab", "conformance", *arguments]
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    with contextlib.suppress(OSError):
+        return list(map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()))
+    return []
+
+
+def labs_of(pids: list[int]) -> list[str]:
+    return [lab for pid in pids for lab in record.labs() if lab.startswith(f"conformance-{pid:x}-")]
+
+
+def until_labs_stand(process: subprocess.Popen[str], jobs: int) -> list[int]:
+    """Wait until each process has its lab and some case may be judged; return the processes."""
+    for _ in range(4000):
+        pids = workers_of(process) if jobs > 1 else [process.pid]
+        labs = labs_of(pids)
+        if len(labs) == jobs and all((known := record.load(lab)) and known.ready for lab in labs):
+            time.sleep(0.5)
+            return pids
+        time.sleep(0.02)
+    raise AssertionError("no labs")
+
+
+def gone(pids: list[int]) -> bool:
+    """Wait for processes that are not this one's children to be gone."""
+    for _ in range(500):
+        if not any(Path(f"/proc/{pid}/ns/net").exists() and _alive(pid) for pid in pids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("number", "group", "code"),
+    [(signal.SIGINT, True, 130), (signal.SIGINT, False, 130), (signal.SIGTERM, False, 143), (signal.SIGHUP, True, 129)],
+)
+def test_a_signal_ends_the_run_with_what_was_judged(
+    run: Callable[..., subprocess.Popen[str]], jobs: int, number: int, group: bool, code: int
+) -> None:
+    """The summary, two lines, the code; no process, no lab, no traceback."""
+    process = run("--jobs", str(jobs))
+    pids = until_labs_stand(process, jobs)
+    (os.killpg if group else os.kill)(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    total = out.splitlines()[-1]
+
+    assert code == process.returncode
+    assert total.endswith(" 0 differ")
+    assert "by evaluator, tracer, packets: " in total
+    assert [f"broken off after {total.split()[0]} cases", *(["interrupted"] if code == 130 else [])] == [
+        line for line in err.splitlines() if line
+    ]
+    assert gone(pids)
+    assert [] == labs_of(pids)
+    assert [] == [path for pid in pids for path in netns.DIRECTORY.glob(f"netlab.conformance-{pid:x}-*")]
+
+
+def test_a_worker_that_is_killed_costs_no_case(run: Callable[..., subprocess.Popen[str]]) -> None:
+    """Its share goes to another one, its lab goes, and a line says so."""
+    process = run("--jobs", "2", "upstream/*")
+    pids = until_labs_stand(process, 2)
+    os.kill(pids[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=100)
+    undisturbed, _ = run("upstream/*", "--judges", "evaluator").communicate(timeout=60)
+
+    assert 0 == process.returncode, err
+    assert err.startswith("Warning: a worker was killed by signal 9 at upstream/")
+    assert undisturbed.splitlines()[-1].split()[:4] == out.splitlines()[-1].split()[:4]
+    assert gone(pids)
+    assert [] == labs_of(pids)
+
+
+def test_workers_end_with_a_parent_that_is_killed(run: Callable[..., subprocess.Popen[str]]) -> None:
+    """And take their labs along."""
+    process = run("--jobs", "2")
+    pids = until_labs_stand(process, 2)
+    process.kill()
+    process.communicate(timeout=60)
+
+    assert gone(pids)
+    assert [] == labs_of(pids)

@@ -1,0 +1,131 @@
+"""Who typed sudo, and whom a program runs as."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import HostError, UsageError
+from netlab.kernel import caller, nft, privilege
+
+NOBODY = pwd.getpwnam("nobody")
+SAID = ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER")
+
+
+@pytest.fixture(autouse=True)
+def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in SAID:
+        monkeypatch.delenv(key, raising=False)
+
+
+def test_a_user_by_name_and_by_number() -> None:
+    """With all groups, and what the environment says of a user."""
+    by_name, by_number = caller.named("nobody"), caller.named(str(NOBODY.pw_uid))
+
+    assert by_name == by_number
+    assert (NOBODY.pw_uid, NOBODY.pw_gid) == (by_name.uid, by_name.gid)
+    assert set(os.getgrouplist("nobody", NOBODY.pw_gid)) == set(by_name.groups)
+    assert {"HOME": NOBODY.pw_dir, "LOGNAME": "nobody", "USER": "nobody"}.items() <= by_name.environment.items()
+
+
+def test_a_number_without_a_user_needs_its_group() -> None:
+    """No group is guessed, least of all root's."""
+    known = caller.named("54321:54322")
+
+    assert (54321, 54322, (54322,), {}) == (known.uid, known.gid, known.groups, known.environment)
+    with pytest.raises(UsageError, match="'54321': no user of this host, so name the group too: 54321:GID"):
+        caller.named("54321")
+
+
+@pytest.mark.parametrize(
+    "text", ["no-such-user", "", ":5", "nobody:", "nobody:x", "1:-1", "4294967295:0", "1:99999999999"]
+)
+def test_what_names_no_user(text: str) -> None:
+    """One line."""
+    with pytest.raises(UsageError):
+        caller.named(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "uid", "gid"),
+    [
+        ({"SUDO_UID": "54321", "SUDO_GID": "54322"}, 54321, 54322),
+        ({"SUDO_UID": str(NOBODY.pw_uid)}, NOBODY.pw_uid, NOBODY.pw_gid),
+        ({"PKEXEC_UID": str(NOBODY.pw_uid)}, NOBODY.pw_uid, NOBODY.pw_gid),
+        ({"DOAS_USER": "nobody"}, NOBODY.pw_uid, NOBODY.pw_gid),
+    ],
+)
+def test_who_had_it_run_as_root(monkeypatch: pytest.MonkeyPatch, said: dict[str, str], uid: int, gid: int) -> None:
+    """As sudo, pkexec and doas tell it."""
+    for key, value in said.items():
+        monkeypatch.setenv(key, value)
+    found = caller.caller()
+
+    assert found is not None
+    assert (uid, gid, True) == (found.uid, found.gid, caller.elevated())
+
+
+@pytest.mark.parametrize("said", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": ""}])
+def test_root_itself_is_no_other_user(monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
+    """Its programs stay its own."""
+    for key, value in said.items():
+        monkeypatch.setenv(key, value)
+
+    assert caller.caller() is None
+
+
+def test_a_user_who_cannot_be_told_is_not_taken_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing runs."""
+    monkeypatch.setenv("SUDO_UID", "me")
+    with pytest.raises(UsageError, match="name one with --user"):
+        caller.caller()
+
+
+def test_without_root_there_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sudo -u NAME says who called too, but the process is the user's own."""
+    monkeypatch.setenv("SUDO_UID", "54321")
+    monkeypatch.setattr(privilege, "rootless", lambda: True)
+
+    assert (None, False) == (caller.caller(), caller.elevated())
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program named nft in a folder that comes first on PATH."""
+    program = tmp_path / "nft"
+    program.write_text("#!/bin/sh\necho planted\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(nft, "_SEARCH", f"{tmp_path}:/usr/sbin")
+    nft.program.cache_clear()
+    yield program
+    nft.program.cache_clear()
+
+
+def test_nft_on_path_is_taken_from_root_itself(planted: Path) -> None:
+    """Who is root may choose."""
+    assert str(planted) == nft.program()
+
+
+def test_nft_is_not_looked_for_on_the_path_of_who_typed_sudo(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sudo may be told to keep PATH."""
+    monkeypatch.setenv("SUDO_UID", "54321")
+    found = nft.program()
+    monkeypatch.setattr(nft, "_SYSTEM", "/nonexistent")
+    nft.program.cache_clear()
+
+    assert str(planted) != found
+    with pytest.raises(HostError, match="no nft program in /nonexistent; install it"):
+        nft.program()
+
+
+def test_nft_has_an_environment_of_its_own(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It loads libraries from where variables say."""
+    planted.write_text("#!/bin/sh\n/usr/bin/env\n")
+    monkeypatch.setenv("XTABLES_LIBDIR", "/nonexistent")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/nonexistent")
+    found = {line.partition("=")[0] for line in nft.here("").splitlines()}
+
+    assert found <= {"HOME", "LC_ALL", "PATH", "TERM", "PWD", "SHLVL", "_"}

@@ -111,6 +111,6 @@ def test_all_problems_of_what_is_applied_are_told_at_once(program: Program, shar
     done = program("apply", "-f", "-", "--lab", shared_lab, text=text)
 
     assert 2 == done.returncode
-    assert ["<stdin>:1: Pod shop/p", "<stdin>:5: NetworkPolicy default/n"] == [
+    assert ["<stdin>:1: Pod shop/p", "<stdin>:5: NetworkPolicy default/p"] == [
         ": ".join(line.split(": ")[:2]) for line in done.stderr.splitlines()
     ], done.stderr

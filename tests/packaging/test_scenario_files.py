@@ -56,7 +56,9 @@ def test_every_manifest_is_used_by_a_scenario() -> None:
     """No manifest lies about but the namespaces that kubectl needs, and every file that a scenario names exists."""
     used = set().union(*map(used_files, SCENARIOS))
 
-    assert {path for path in MANIFESTS if path.name != "00-namespaces.yaml"} == {path for path in used if path.parent.name == "manifests"}
+    lessons = {path for path in MANIFESTS if path.name != "00-namespaces.yaml"}
+
+    assert lessons == {path for path in used if path.parent.name == "manifests"}
     assert [] == [path for path in used if not path.is_file()]
 
 

@@ -16,7 +16,8 @@ def execute(
 ) -> NoReturn:
     """Become the program ``argv`` inside the namespace, so that its exit status and signals are the caller's own.
 
-    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name.
+    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name. By the source of that
+    mount ``processes`` knows what the program starts in namespaces of its own.
 
     Raises:
       NotFound: when the namespace is gone.
@@ -29,7 +30,7 @@ def execute(
         libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
         if hostname:
             libc.sethostname(hostname)
-        libc.mount("netlab", "/sys", "sysfs")
+        libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
     try:
         os.execvpe(argv[0], list(argv), environment)  # noqa: S606  the user's own program

@@ -18,7 +18,7 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import InputError, KernelError, NetlabError, UsageError
+from netlab.errors import HostError, InputError, KernelError, NetlabError, UsageError, way_out
 from netlab.kernel import netns, nft, privilege
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
@@ -26,7 +26,7 @@ from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.record import Record
-from netlab.lab.removal import remove, remove_everything, sweep
+from netlab.lab.removal import remove, remove_everything, sweep, undisturbed
 from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
@@ -135,6 +135,7 @@ class Lab:
         try:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
+            privilege.check()
             records.save(lab._record)
         except BaseException:
             lab.close()
@@ -231,7 +232,7 @@ class Lab:
         new_record = _record_of(state, ready=True) if rewired else kept
         acts = bool(step or scripts or not old_record.ready)
         if acts:
-            _check_free(set(step.create) - set(old_record.namespaces))
+            _check_free(step.create)
             if scripts:
                 # Without nft neither the change can be made nor what was done of it undone.
                 nft.program()
@@ -246,6 +247,7 @@ class Lab:
                     self._go_back(state, before, old_record)
                 raise
         if acts or new_record != old_record:
+            privilege.check()
             records.save(new_record)
             if rewired:
                 records.forget(self.name)
@@ -324,7 +326,10 @@ class Lab:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=16) as pool:
-            loads = [pool.submit(self._kernel.nft, space, script) for space, script in scripts.items()]
+            try:
+                loads = [pool.submit(self._kernel.nft, space, script) for space, script in scripts.items()]
+            except RuntimeError as error:
+                raise HostError(str(error), way_out(errno.EAGAIN)) from error
             yield
             for load in loads:
                 load.result()
@@ -402,11 +407,18 @@ _COUNT = itertools.count()
 def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
     """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards."""
     base = (objects.topology.name if objects.topology else "default")[:20]
-    lab, _ = Lab.up(objects, name=f"{base}-{os.getpid():x}-{next(_COUNT)}", kernel=kernel)
+    name = f"{base}-{os.getpid():x}-{next(_COUNT)}"
     try:
-        yield lab
+        lab, _ = Lab.up(objects, name=name, kernel=kernel)
+        try:
+            yield lab
+        finally:
+            lab.close()
     finally:
-        lab.down()
+        # Also where the process was told to end between any two lines.
+        with undisturbed():
+            if records.exists(name):
+                remove(name)
 
 
 def _decoded(documents: Sequence[Document]) -> Objects:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import concurrent.futures.thread  # noqa: F401  netlab imports it when it first loads rules
 import contextlib
 import ctypes
-import errno
 import importlib
 import os
 import pkgutil
@@ -26,12 +26,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import concurrent.futures.thread  # noqa: F401  netlab imports it when it first loads rules
-
 import netlab
+from netlab.errors import KernelError
 from netlab.kernel import libc
 
 LAB = "crash"
@@ -127,8 +126,10 @@ class Stage:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self.reap()
-        while any(" /run" in line for line in self.mounts()):
-            libc.umount("/run")
+        for place in sorted((m.strip() for m in self.mounts()), reverse=True):
+            if place == "/run" or place.startswith("/run/"):
+                with contextlib.suppress(KernelError):
+                    libc.umount(place)
         libc.mount("crash", "/run", "tmpfs", data="mode=755")
         if self.uid:
             self.home.mkdir(parents=True)
@@ -189,7 +190,7 @@ class Command:
     """A netlab command in a fork of this process, which waits to be let go."""
 
     def __init__(self, stage: Stage, arguments: Sequence[str]) -> None:
-        self.output = tempfile.TemporaryFile()
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115  wait() reads it
         heard, self._say = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -338,6 +339,8 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
 def _judged(code: int, said: str) -> list[str]:
     """Return what is wrong with how a command ended whose call failed: it tells so in a line, or could do without."""
     lines = [line for line in said.splitlines() if line]
+    if code == 70 and not said:
+        return []  # the call that failed was also the one that would have told
     if code not in (0, 2, 3) or "Traceback" in said or (code and len(lines) != 1):
         return [f"exit {code}: {said.strip()}"]
     return []

@@ -157,30 +157,21 @@ def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
                     _remove(where, lock)
                     return None
                 _start(where)
-            lock.release()
     except BaseException:
-        _give_up(where, lock)
+        _let_go(where, lock)
         raise
-
-
-def _give_up(where: Path, lock: Lock) -> None:
-    """Let go of the lock, and take away what is there without a keeper."""
-    with contextlib.suppress(OSError):
-        if lock.acquire(wait=False) and _running(where) is None:
-            _remove(where, lock)
-    lock.release()
-    # Where the host has no room for the lock's file, say.
-    with contextlib.suppress(OSError):
-        where.rmdir()
 
 
 def leave() -> None:
     """End this user's keeper when no lab and no other command needs it; called at the end of every command."""
     global _users
-    if _users is None:
-        return
-    lock, _users = _users, None
-    where = lock.path.parent
+    if _users is not None:
+        lock, _users = _users, None
+        _let_go(lock.path.parent, lock)
+
+
+def _let_go(where: Path, lock: Lock) -> None:
+    """Let go of the lock; take away the keeper and its files where no lab and no other command needs them."""
     with contextlib.suppress(OSError):
         keeper = _running(where)
         if keeper is not None and _has_labs(keeper):
@@ -192,6 +183,9 @@ def leave() -> None:
                 _end(keeper) if keeper is not None else _end_orphans(where)
                 _remove(where, lock)
     lock.release()
+    # It is empty where the host had no room for the lock's file.
+    with contextlib.suppress(OSError):
+        where.rmdir()
 
 
 def _has_labs(keeper: int) -> bool:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
+import resource
 import signal
 import stat
 import sys
 from pathlib import Path
 from typing import NoReturn
 
+from netlab import errors
 from netlab.errors import HostError, KernelError
 from netlab.kernel import libc, processes
 from netlab.kernel.lock import Lock
@@ -27,6 +30,8 @@ _TRIES = 1000
 _PAUSE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
 _NAMESPACES = (("user", libc.CLONE_NEWUSER), ("mnt", libc.CLONE_NEWNS), ("net", libc.CLONE_NEWNET))
 
+# What the smallest lab needs; with fewer not even a lab that could not be built can be cleared away.
+_DESCRIPTORS = 32
 _READY = "+"
 _NO_KEEPER = (
     f"the process that keeps this user's namespaces could not run {sys.executable} in them",
@@ -85,7 +90,10 @@ def enter(*, start: bool = True) -> bool:
       HostError: when the host allows neither; it says which setting forbids it.
     """
     global _users
-    if _users is not None or privileged():
+    if _users is not None:
+        return True
+    _allow_descriptors()
+    if privileged():
         return True
     for _ in range(_TRIES):
         # The user's last lab may go between any two lines, and the directory with it.
@@ -106,6 +114,17 @@ def enter(*, start: bool = True) -> bool:
         leave()
         raise
     return True
+
+
+def _allow_descriptors() -> None:
+    """See that this process may open enough files; raises HostError where they are too few to clean up with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = len(os.listdir("/proc/self/fd")) + _DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise HostError(f"this process may open {hard} files only", errors.way_out(errno.EMFILE))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _join(keeper: int) -> None:

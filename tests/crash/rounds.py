@@ -1,10 +1,13 @@
 """Cut netlab's commands short at every system call that changes something, and look at what is left.
 
-    python tests/crash/rounds.py [--rootless] [--errors] [--steps STEP,…] [--calls NAME,…] [--part K/N]
+    python tests/crash/rounds.py [--rootless] [--errors | --end SIGNAL | --shortage]
+                                 [--steps STEP,…] [--calls NAME,…] [--part K/N]
 
-A round is one command that strace(1) kills before its Nth system call of a kind, or whose Nth call fails; then the next
-``up`` and ``verify``, and ``down --all``. The rounds run in a mount namespace with a /run of its own, so that the first
-start and the last end are real, and no lab of the host's is near. Every finding is printed; the exit code is 1 then.
+A round is one command that strace(1) kills before its Nth system call of a kind, or asks to end there, or whose Nth
+call fails; then the next ``up`` and ``verify``, and ``down --all``. In a round of ``--shortage`` the command has little
+room in /run, few descriptors or few processes. The rounds run in a mount namespace with a /run of its own, so that the
+first start and the last end are real, and no lab of the host's is near. Every finding is printed; the exit code is 1
+then.
 
 What commands import is imported here already, and each command is a fork: only what it does itself is traced.
 """
@@ -20,6 +23,7 @@ import importlib
 import os
 import pkgutil
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -109,6 +113,7 @@ class Stage:
 
     def __init__(self, uid: int) -> None:
         self.uid = uid
+        self.limits: dict[int, int] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="netlab-crash-"))
         self.folder.chmod(0o755)
         for name, text in INPUTS.items():
@@ -120,8 +125,8 @@ class Stage:
         self.reset()
         self.before = self.mounts()
 
-    def reset(self) -> None:
-        """Begin anew: end what is left and give the rounds a new /run."""
+    def reset(self, room: str = "") -> None:
+        """Begin anew: end what is left and give the rounds a new /run, with that much room."""
         for child in self.children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -130,7 +135,7 @@ class Stage:
             if place == "/run" or place.startswith("/run/"):
                 with contextlib.suppress(KernelError):
                     libc.umount(place)
-        libc.mount("crash", "/run", "tmpfs", data="mode=755")
+        libc.mount("crash", "/run", "tmpfs", data=f"mode=755{room}")
         if self.uid:
             self.home.mkdir(parents=True)
             os.chown(self.home, self.uid, self.uid)
@@ -232,6 +237,8 @@ def _become(stage: Stage, arguments: Sequence[str], heard: int, output: int) -> 
             os.setresuid(*[stage.uid] * 3)
             ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: as a program that this user started
         sys.argv = ["netlab", *arguments]
+        for limit, value in stage.limits.items():
+            resource.setrlimit(limit, (value, value))
         os.read(heard, 1)
         os.close(heard)
         try:
@@ -296,8 +303,8 @@ def points(stage: Stage, arguments: Sequence[str], calls: Sequence[str]) -> list
     return list(found)
 
 
-def rounds(stage: Stage, step: str, calls: Sequence[str], errors: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield every way to cut a step short: its name, and strace's option for it."""
+def rounds(stage: Stage, step: str, calls: Sequence[str], errors: bool, end: str) -> Iterator[tuple[str, str, str]]:
+    """Yield every way to cut a step short: its name, the system call, and strace's option for it."""
     kinds = tuple(ERRORS) if errors else CALLS
     before, arguments, _ = STEPS[step]
     for one in before:
@@ -305,7 +312,7 @@ def rounds(stage: Stage, step: str, calls: Sequence[str], errors: bool) -> Itera
     found = points(stage, arguments, [c for c in kinds if not calls or c in calls])
     run(stage, "down", "--all")
     for name, number in found:
-        for fault in (f"error={e}" for e in ERRORS[name]) if errors else ("signal=SIGKILL",):
+        for fault in (f"error={e}" for e in ERRORS[name]) if errors else (f"signal=SIG{end}",):
             yield f"{step} {name} {number} {fault}", name, f"{name}:{fault}:when={number}"
 
 
@@ -324,7 +331,8 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
     code, said = traced(stage, arguments, "-e", f"trace={name}", "-e", f"inject={option}")
     if "SIGKILL" not in option:
         wrong += _judged(code, said)
-        if code and step in ("up", "verify"):
+        # A lab of the command's own is gone whenever it ends, one that could not be built as well.
+        if step == "verify" or (code and step == "up" and "error" in option):
             wrong += [f"a failed {step} leaves {one}" for one in stage.left()]
     wrong += [f"the command leaves {one}" for one in stage.strays()]
     if repair:
@@ -341,15 +349,44 @@ def _judged(code: int, said: str) -> list[str]:
     lines = [line for line in said.splitlines() if line]
     if code == 70 and not said:
         return []  # the call that failed was also the one that would have told
+    if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in said:
+        return []
     if code not in (0, 2, 3) or "Traceback" in said or (code and len(lines) != 1):
         return [f"exit {code}: {said.strip()}"]
     return []
+
+
+def shortages(stage: Stage) -> Iterator[tuple[str, list[str]]]:
+    """Build a lab with too little of everything, then with a little more, until it succeeds; yield what went wrong."""
+    kinds: dict[str, tuple[Sequence[int], str, int]] = {
+        "files in /run": (range(4, 60), ",nr_inodes={}", -1),
+        "pages in /run": (range(1, 20), ",nr_blocks={}", -1),
+        "descriptors": (range(6, 120), "", resource.RLIMIT_NOFILE),
+    }
+    if stage.uid:
+        kinds["processes"] = (range(1, 30), "", resource.RLIMIT_NPROC)
+    for kind, (amounts, room, limit) in kinds.items():
+        code = 0
+        for amount in amounts:
+            stage.reset(room.format(amount))
+            stage.limits = {limit: amount} if limit >= 0 else {}
+            code, said = run(stage, "up", "-f", "first")
+            stage.limits = {}
+            wrong = _judged(code, said)
+            wrong += [f"it leaves {one}" for one in stage.left()] if code else []
+            yield f"{amount} {kind}", wrong
+            if code == 0:
+                break
+        yield f"enough {kind}", [f"exit {code}"] if code else []
+    stage.reset()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rootless", action="store_true", help="as an ordinary user")
     parser.add_argument("--errors", action="store_true", help="let calls fail instead of killing")
+    parser.add_argument("--end", default="KILL", metavar="SIGNAL", help="send this one instead of SIGKILL")
+    parser.add_argument("--shortage", action="store_true", help="let the host be short of room, descriptors, processes")
     parser.add_argument("--steps", default="up,again,apply,down", help=",".join(STEPS))
     parser.add_argument("--calls", default="", help="only these system calls")
     parser.add_argument("--part", default="1/1", help="every Nth round, from the Kth on")
@@ -361,21 +398,33 @@ def main() -> int:
             importlib.import_module(module.name)
     stage = Stage(1_000_000 + os.getpid() if given.rootless else 0)
     played = failed = 0
+
+    def tell(title: str, wrong: Sequence[str]) -> None:
+        nonlocal played, failed
+        played, failed = played + 1, failed + bool(wrong)
+        if given.verbose or wrong:
+            print(f"{title}: {'; '.join(wrong) or 'ok'}", flush=True)
+
     try:
+        if given.shortage:
+            for title, wrong in shortages(stage):
+                tell(title, wrong)
+            return _summary(played, failed)
         for step in given.steps.split(","):
-            cuts = list(rounds(stage, step, [c for c in given.calls.split(",") if c], given.errors))
+            cuts = list(rounds(stage, step, [c for c in given.calls.split(",") if c], given.errors, given.end))
             for number, (title, name, option) in enumerate(cuts[part - 1 :: parts]):
                 for repair in (True, False) if parts == 1 else (number % 2 == 0,):
                     wrong = play(stage, step, option, name, repair=repair)
-                    played += 1
-                    if given.verbose or wrong:
-                        print(f"{title}, then {'up' if repair else 'down'}: {'; '.join(wrong) or 'ok'}", flush=True)
+                    tell(f"{title}, then {'up' if repair else 'down'}", wrong)
                     if wrong:
-                        failed += 1
                         stage.reset()
     finally:
         stage.reset()
         stage.close()
+    return _summary(played, failed)
+
+
+def _summary(played: int, failed: int) -> int:
     print(f"{played} rounds, {failed} failed")
     return 1 if failed or not played else 0
 

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from netlab import errors
 from netlab.errors import HostError, KernelError
-from netlab.kernel import libc, processes
+from netlab.kernel import libc, processes, signals
 from netlab.kernel.lock import Lock
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
@@ -97,10 +97,18 @@ def enter(*, start: bool = True) -> bool:
         return True
     for _ in range(_TRIES):
         # The user's last lab may go between any two lines, and the directory with it.
+        where = None
         with contextlib.suppress(FileNotFoundError):
-            where = directory()
-            lock = Lock(where / "lock")
-            keeper = _kept(where, lock, start=start)
+            try:
+                with signals.held():
+                    where = directory()
+                lock = Lock(where / "lock")
+                keeper = _kept(where, lock, start=start)
+            except BaseException:
+                if where is not None:
+                    with contextlib.suppress(OSError):
+                        where.rmdir()
+                raise
             break
     else:
         raise HostError("this user's directory is taken away whenever it is made", "run netlab with sudo")
@@ -171,11 +179,12 @@ def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
             lock.release()
             lock.acquire()
             if _running(where) is None:
-                _end_orphans(where)
-                if not start:
-                    _remove(where, lock)
-                    return None
-                _start(where)
+                with signals.held():
+                    _end_orphans(where)
+                    if not start:
+                        _remove(where, lock)
+                        return None
+                    _start(where)
     except BaseException:
         _let_go(where, lock)
         raise
@@ -186,7 +195,8 @@ def leave() -> None:
     global _users
     if _users is not None:
         lock, _users = _users, None
-        _let_go(lock.path.parent, lock)
+        with signals.held():
+            _let_go(lock.path.parent, lock)
 
 
 def _let_go(where: Path, lock: Lock) -> None:
@@ -318,6 +328,7 @@ def _become_keeper(where: Path, tell: int, heard: int) -> NoReturn:
     """
     uid, gid = os.getuid(), os.getgid()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
         os.setsid()
         libc.unshare(libc.CLONE_NEWUSER | libc.CLONE_NEWNS | libc.CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny")

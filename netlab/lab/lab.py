@@ -19,14 +19,14 @@ from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import HostError, InputError, KernelError, NetlabError, UsageError, way_out
-from netlab.kernel import netns, nft, privilege
+from netlab.kernel import netns, nft, privilege, signals
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.record import Record
-from netlab.lab.removal import remove, remove_everything, sweep, undisturbed
+from netlab.lab.removal import remove, remove_everything, sweep
 from netlab.objects import Document, Objects, decode
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
@@ -416,7 +416,7 @@ def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
             lab.close()
     finally:
         # Also where the process was told to end between any two lines.
-        with undisturbed():
+        with signals.held():
             if records.exists(name):
                 remove(name)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
-from collections.abc import Iterator
 
 from netlab.errors import UsageError
-from netlab.kernel import privilege
+from netlab.kernel import privilege, signals
 from netlab.kernel.linux import Linux
 from netlab.lab import record as records
 
@@ -44,25 +41,12 @@ def sweep() -> None:
 
 
 def _remove_locked(name: str) -> None:
-    with undisturbed(), records.locked(name):
+    with records.locked(name):
         remove_everything(name)
 
 
 def remove_everything(name: str) -> None:
     """Remove a lab of which the caller holds the lock."""
-    with undisturbed():
+    with signals.held():
         Linux().remove(records.namespaces_of(name))
         records.remove(name)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hold back what asks the process to end while a block runs; it comes when the block is left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

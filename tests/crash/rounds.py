@@ -328,7 +328,7 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
 
     for one in before:
         expect("before", *one)
-    code, said = traced(stage, arguments, "-e", f"trace={name}", "-e", f"inject={option}")
+    code, said = traced(stage, arguments, "-e", f"trace={name}", "-e", f"inject={option}", "-o", os.devnull)
     if "SIGKILL" not in option:
         wrong += _judged(code, said)
         # A lab of the command's own is gone whenever it ends, one that could not be built as well.

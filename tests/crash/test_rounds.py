@@ -25,11 +25,11 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="no strac
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--steps", "up,down", "--calls", TREES, "--part", "1/2"),
-        ("--steps", "again,apply", "--calls", TREES, "--part", "1/6"),
-        ("--errors", "--steps", "up,down", "--part", "1/12"),
-        ("--end", "TERM", "--steps", "verify", "--part", "1/24"),
-        ("--end", "HUP", "--steps", "verify", "--part", "5/24"),
+        ("--steps", "up,down", "--calls", TREES, "--part", "1/6"),
+        ("--steps", "again,apply", "--calls", TREES, "--part", "1/18"),
+        ("--errors", "--steps", "up,down", "--part", "1/40"),
+        ("--end", "TERM", "--steps", "verify", "--part", "1/40"),
+        ("--end", "HUP", "--steps", "verify", "--part", "9/40"),
         ("--shortage",),
     ],
     ids=["killed", "a change killed", "failing calls", "told to end", "hung up", "short of everything"],

@@ -145,7 +145,11 @@ def _join(keeper: int) -> None:
     with contextlib.ExitStack() as stack:
         opened = []
         for name, flag in _NAMESPACES:
-            fd = os.open(f"/proc/{keeper}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fd = os.open(f"/proc/{keeper}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            except (FileNotFoundError, ProcessLookupError) as error:
+                # No other command ends it while this one holds the lock.
+                raise HostError(*_NO_KEEPER) from error
             stack.callback(os.close, fd)
             opened.append((fd, flag))
         try:

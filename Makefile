@@ -1,4 +1,4 @@
-.PHONY: help demo test lint check bench bench-compare race lock setup clean
+.PHONY: help demo test test-crash lint check bench bench-compare race lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -13,6 +13,12 @@ demo:  ## build the example shop, prove its policies with packets, explain one d
 test:  ## all tests, then all scenarios; as root, since the kernel tests make network namespaces
 	@scripts/run dev python -m pytest $(PYTEST_ARGS)
 	@scripts/run dev netlab test scenarios/
+
+# What to play: make test-crash CRASH_ARGS='--rootless --errors'
+CRASH_ARGS ?=
+
+test-crash:  ## cut commands short at every system call, and look at what is left; as root, some minutes
+	@scripts/run dev python tests/crash/rounds.py $(CRASH_ARGS)
 
 lint:  ## ruff and mypy
 	@scripts/run dev ruff check

@@ -30,6 +30,7 @@ __all__ = [
     "UsageError",
     "in_order",
     "printable",
+    "way_out",
 ]
 
 
@@ -71,6 +72,18 @@ def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Pro
     once = list(dict.fromkeys(problems))
     place = {file: at for at, file in enumerate(dict.fromkeys((*files, *(p.file for p in once))))}
     return sorted(once, key=lambda p: (place[p.file], p.line))
+
+
+_WAYS_OUT = {
+    _errno.EMFILE: "allow more open files: ulimit -n 65536",
+    _errno.ENFILE: "this host has no more open files to give: sudo sysctl -w fs.file-max=1000000",
+    _errno.EAGAIN: "allow more processes: ulimit -u 4096",
+}
+
+
+def way_out(number: int | None) -> str:
+    """Say what to do where the kernel refuses for a limit, by its error number; "" where nothing is known."""
+    return _WAYS_OUT.get(number or 0, "")
 
 
 class NetlabError(Exception):
@@ -130,7 +143,8 @@ class KernelError(NetlabError):
         self.operation = operation
         self.errno = errno
         text = detail or (os.strerror(errno) if errno else "refused")
-        super().__init__(f"{operation}: {text}")
+        fix = way_out(errno)
+        super().__init__(f"{operation}: {text}; {fix}" if fix else f"{operation}: {text}")
 
     @classmethod
     def of(cls, operation: str, errno: int, detail: str = "") -> KernelError:

@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from netlab.cli import streams, terminal
-from netlab.errors import InputError, NetlabError, UsageError
+from netlab.errors import InputError, NetlabError, UsageError, way_out
 
 INTERNAL = 70
 INTERRUPTED = 130
@@ -51,9 +51,18 @@ def ignore_interrupts() -> None:
     """Let nothing interrupt what Python does at its end: the command is over, and its exit code stands."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore_ends()
+
+
+def _ignore_ends() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == _end:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
+    # Once is enough: a session that ends sends both, and what cleans up is not to be cut short.
+    _ignore_ends()
     raise SystemExit(128 + number)
 
 
@@ -88,7 +97,8 @@ def failure_code(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         streams.settle()
         where = f": {error.filename}" if error.filename else ""
-        terminal.say(f"Error: {error.strerror}{where}")
+        fix = way_out(error.errno)
+        terminal.say(f"Error: {error.strerror}{where}{f'; {fix}' if fix else ''}")
         return 3
     hint = "" if detailed else "; run again with -v for details"
     terminal.say(f"internal error: {type(error).__name__}: {_first_line(error)}{hint}")

@@ -27,8 +27,9 @@ def execute(
 ) -> NoReturn:
     """Become the program ``argv`` inside the namespace, so that its exit status and signals are the caller's own.
 
-    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name. With ``user`` it runs
-    as that user and without privilege, and ``ping`` works all the same.
+    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name. By the source of that
+    mount ``processes`` knows what the program starts in namespaces of its own. With ``user`` it runs as that user and
+    without privilege, and ``ping`` works all the same.
 
     Raises:
       NotFound: when the namespace is gone.
@@ -46,7 +47,7 @@ def execute(
         if hostname:
             # Cut as the kubelet cuts it: a pod's name may be longer than the kernel lets a hostname be.
             libc.sethostname(hostname[:63].rstrip("-."))
-        libc.mount("netlab", "/sys", "sysfs")
+        libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
     if user is not None and dropped:
         with contextlib.suppress(OSError):

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -157,10 +156,11 @@ def _user_namespaces() -> Feature:
 def _nft_program() -> Feature:
     try:
         path = nft.program()
+        said = nft.call(["--version"], seconds=10)
     except HostError as error:
         return Feature("nft", "missing", error.what, error.fix)
-    command = [path, "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False, env=nft.ENVIRONMENT).stdout
+    except KernelError as error:
+        return Feature("nft", "missing", str(error), nft.MISSING.fix)
     version = re.search(r"v(\d[\w.]*)", said)
     return Feature("nft", "ok", f"{version[1] if version else said.strip()} ({path})")
 

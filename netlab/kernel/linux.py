@@ -43,7 +43,7 @@ class Kernel(Protocol):
         """Make and pin namespaces; raises AlreadyExists, HostError."""
 
     def remove(self, names: Sequence[str]) -> None:
-        """End what runs in the namespaces and unpin them; those that are not there are passed over."""
+        """End what runs in the namespaces and unpin them, but for those that are not there or not netlab's."""
 
     def exists(self, name: str) -> bool:
         """Say whether a namespace is pinned under the name."""
@@ -109,9 +109,9 @@ class Linux:
                 self._handles[name] = self._open()
 
     def remove(self, names: Sequence[str]) -> None:
-        inodes = [inode for name in names if (inode := netns.inode(name)) is not None]
+        inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
         if inodes:
-            processes.end(inodes)
+            processes.end(processes.Owned(set(inodes.values()), frozenset(inodes)))
         for name in names:
             handle = self._handles.pop(name, None)
             if handle is not None:
@@ -180,7 +180,7 @@ class Linux:
             raise failures[0]
 
     def nft(self, name: str, script: str) -> None:
-        nft.run(name, script)
+        nft.load(name, script)
 
     def holds(self, name: str, script: str) -> bool:
         return nft.holds(name, script)

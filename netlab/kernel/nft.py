@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
+import io
 import json
 import os
+import select
 import shutil
+import signal
+import socket
+import struct
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
-from netlab.errors import HostError, KernelError
+from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel import caller, libc, netns
+from netlab.kernel.netlink import attributes
 
 # An ordinary user's PATH has no sbin on Debian, where the program is.
 _SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
@@ -18,6 +27,12 @@ _SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sb
 _SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin"
 # All that nft finds of the environment: its libraries load plugins from, and it keeps a history in, where that says.
 ENVIRONMENT = {"HOME": os.devnull, "LC_ALL": "C", "PATH": _SYSTEM, "TERM": "dumb"}
+# The largest ruleset that was measured takes some seconds; a program that takes this long is stuck.
+SECONDS = 300.0
+_NOT_NFT = "see that it is the nft program of nftables and that it works: nft list ruleset"
+_NETLINK_NETFILTER = 12
+# include/uapi/linux/netfilter/nf_tables.h: NFT_MSG_GETGEN of the subsystem nftables, NFTA_GEN_ID.
+_GET_GENERATION, _GENERATION_ID = 10 << 8 | 16, 1
 _INSTALL = "install it: sudo apt-get install nftables"
 MISSING = HostError("no nft program on this host", _INSTALL)
 
@@ -35,11 +50,27 @@ def program() -> str:
     return found
 
 
+def load(namespace: str, script: str) -> None:
+    """Run a script that changes a pinned namespace's ruleset, and see that the kernel has taken a change.
+
+    A program that is called nft and does nothing would leave pods without their policies.
+
+    Raises:
+      HostError: when there is no ``nft``, or it does not do what nft does.
+      KernelError: when nft or the kernel refuses the script; then nothing of it is in force.
+    """
+    with netns.inside(namespace):
+        before = _generation()
+        here(script, where=namespace)
+        if _generation() == before:
+            raise HostError(f"{program()} loaded no rules in {namespace}", _NOT_NFT)
+
+
 def run(namespace: str, script: str) -> str:
     """Run a script as one transaction inside a pinned namespace and return what nft prints.
 
     Raises:
-      HostError: when there is no ``nft``.
+      HostError: when there is no ``nft``, or it does not do what nft does.
       KernelError: when nft or the kernel refuses the script; then nothing of it is in force.
     """
     with netns.inside(namespace):
@@ -48,11 +79,91 @@ def run(namespace: str, script: str) -> str:
 
 def here(script: str, *, where: str = "this network namespace") -> str:
     """Run a script in the calling thread's own network namespace; otherwise as ``run``."""
-    command = [program(), "-f", "-"]
-    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, env=ENVIRONMENT)
-    if done.returncode:
-        raise KernelError(f"nft in {where}", 0, done.stderr.strip().split("\n")[0].removeprefix("/dev/stdin:"))
-    return done.stdout
+    return call(["-f", "-"], script, f"nft in {where}")
+
+
+def call(arguments: Sequence[str], script: str = "", what: str = "nft", seconds: float | None = None) -> str:
+    """Run nft with these arguments in the calling thread's network namespace and return what it prints.
+
+    Raises:
+      HostError: when there is no ``nft``, it cannot be started, is killed, or does not end in ``seconds``.
+      KernelError: when it ends with an error.
+    """
+    path, limit = program(), seconds or SECONDS
+    try:
+        code, output, errors = _run([path, *arguments], script.encode(), limit)
+    except OSError as error:
+        raise HostError(f"cannot run {path}: {error.strerror}", way_out(error.errno) or _NOT_NFT) from error
+    if code is None:
+        raise HostError(f"{what}: {path} did not end in {limit:g} seconds and was killed", _NOT_NFT)
+    if code < 0:
+        raise HostError(f"{what}: {path} was ended by {_signal(-code)}", _NOT_NFT)
+    if code:
+        text = errors.decode(errors="replace").strip().split("\n")[0].removeprefix("/dev/stdin:")
+        raise KernelError(what, 0, text or f"it ended with exit code {code}")
+    return output.decode(errors="replace")
+
+
+def _run(command: Sequence[str], text: bytes, seconds: float) -> tuple[int | None, bytes, bytes]:
+    """Run a program; return its exit code (None: it was killed for its time was up) and what it printed.
+
+    It reads and writes files in memory, which need nobody at their other end: what a program leaves running may hold a
+    pipe open for ever.
+    """
+    with contextlib.ExitStack() as stack:
+        given, output, errors = (
+            stack.enter_context(open(os.memfd_create(name), "w+b", buffering=0)) for name in ("in", "out", "err")
+        )
+        view = memoryview(text)
+        while view:
+            view = view[given.write(view) :]
+        given.seek(0)
+        process = subprocess.Popen(command, stdin=given, stdout=output, stderr=errors, env=ENVIRONMENT)
+        try:
+            ended = _wait(process.pid, seconds)
+        except BaseException:
+            ended = False
+            raise
+        finally:
+            if not ended:
+                process.kill()
+            process.wait()
+        return process.returncode if ended else None, _whole(output), _whole(errors)
+
+
+def _wait(pid: int, seconds: float) -> bool:
+    """Return when a child has ended; False when it has not in that time."""
+    fd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(fd)
+
+
+def _whole(file: io.FileIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _generation() -> int:
+    """Return the number of the calling thread's ruleset, which the kernel counts up with every transaction."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as netlink:
+        netlink.settimeout(SECONDS)
+        netlink.send(struct.pack("=IHHIIBBH", 20, _GET_GENERATION, 1, 0, 0, 0, 0, 0))
+        answer = netlink.recv(1 << 16)
+    found = dict(attributes(answer, 20))
+    if _GENERATION_ID not in found:
+        raise KernelError("nftables", errno.EOPNOTSUPP)
+    return int.from_bytes(found[_GENERATION_ID])
 
 
 def holds(namespace: str, script: str) -> bool:
@@ -71,18 +182,17 @@ def holds(namespace: str, script: str) -> bool:
 
 def _listing() -> str:
     """Return the ruleset of the calling thread's namespace as JSON; nft prints JSON for arguments, not for a file."""
-    command = [program(), "--json", "--stateless", "list", "ruleset"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
-    if done.returncode:
-        raise KernelError("nft list ruleset", 0, done.stderr.strip().split("\n")[0])
-    return done.stdout
+    return call(["--json", "--stateless", "list", "ruleset"], what="nft list ruleset")
 
 
 def _comparable(listing: str) -> list[str]:
     """Return nft's objects without handles and comments, the elements of sets sorted, everything else in its order."""
-    return [
-        json.dumps(_plain(item), sort_keys=True) for item in json.loads(listing)["nftables"] if "metainfo" not in item
-    ]
+    try:
+        items = json.loads(listing)["nftables"]
+        return [json.dumps(_plain(item), sort_keys=True) for item in items if "metainfo" not in item]
+    except (ValueError, LookupError, TypeError) as error:
+        said = listing.strip().split("\n")[0][:80]
+        raise HostError(f"{program()} lists no ruleset, but {said!r}", _NOT_NFT) from error
 
 
 def _plain(value: Any) -> Any:

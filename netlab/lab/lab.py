@@ -19,8 +19,17 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
-from netlab.errors import DamagedRecord, InputError, KernelError, NetlabError, NotFound, UsageError
-from netlab.kernel import netns, nft, privilege
+from netlab.errors import (
+    DamagedRecord,
+    HostError,
+    InputError,
+    KernelError,
+    NetlabError,
+    NotFound,
+    UsageError,
+    way_out,
+)
+from netlab.kernel import netns, nft, privilege, signals
 from netlab.kernel.execute import execute
 from netlab.kernel.linux import Kernel, Linux
 from netlab.kernel.state import Namespace, Sysctl
@@ -154,6 +163,7 @@ class Lab:
         try:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
+            privilege.check()
             records.save(lab._record)
             lab._stamp = records.stamp(lab.name)
         except BaseException:
@@ -257,7 +267,7 @@ class Lab:
         new_record = _record_of(state, ready=True) if rewired else same_wiring
         acts = bool(step or scripts or not old_record.ready)
         if acts:
-            _check_free(set(step.create) - set(old_record.namespaces))
+            _check_free(step.create)
             if scripts:
                 # Without nft neither the change can be made nor what was done of it undone.
                 nft.program()
@@ -272,6 +282,7 @@ class Lab:
                     self._go_back(state, before, old_record)
                 raise
         if acts or new_record != old_record:
+            privilege.check()
             records.save(new_record)
             if rewired:
                 records.forget(self.name)
@@ -349,7 +360,10 @@ class Lab:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=16) as pool:
-            loads = [pool.submit(self._kernel.nft, space, script) for space, script in scripts.items()]
+            try:
+                loads = [pool.submit(self._kernel.nft, space, script) for space, script in scripts.items()]
+            except RuntimeError as error:
+                raise HostError(str(error), way_out(errno.EAGAIN)) from error
             yield
             for load in loads:
                 load.result()
@@ -445,11 +459,17 @@ def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
     base = (objects.topology.name if objects.topology else "default")[:20]
     name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
     with owned(name):
-        lab, _ = Lab.up(objects, name=name, kernel=kernel)
         try:
-            yield lab
+            lab, _ = Lab.up(objects, name=name, kernel=kernel)
+            try:
+                yield lab
+            finally:
+                lab.close()
         finally:
-            lab.down()
+            # Also where the process was told to end between any two lines.
+            with signals.held():
+                if records.exists(name):
+                    remove(name)
 
 
 def _described(record: Record) -> tuple[Objects, Cluster]:

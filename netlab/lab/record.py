@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
-from netlab.errors import DamagedRecord, HostError
+from netlab.errors import DamagedRecord, HostError, KernelError
 from netlab.kernel import netns
 from netlab.kernel.files import Unsafe, check_private, make_private, read_private, write_private
 from netlab.kernel.lock import Lock, Turns
@@ -260,7 +260,11 @@ _users: Lock | None = None
 
 
 def prepare() -> None:
-    """Make the directories that labs share, and note which of them were not there before; ``tidy`` undoes it."""
+    """Make the directories that labs share, and note which of them were not there before; ``tidy`` undoes it.
+
+    Raises:
+      HostError, KernelError: when the host has no room for them; nothing of them is left then.
+    """
     global _users
     if _users is not None:
         return
@@ -272,48 +276,66 @@ def prepare() -> None:
                 make_private(DIRECTORY)
                 mutex.acquire()
                 users.acquire(shared=True)
-                notes = DIRECTORY / ".made"
-                if not notes.exists():
-                    write_private(notes, " ".join(netns.missing_directory()).encode())
+                _note_missing()
                 netns.share_directory()
                 break
-    except OSError as error:
-        raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error
-    finally:
+    except BaseException as error:
+        users.release()
         mutex.release()
+        tidy()
+        if isinstance(error, OSError):
+            raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error
+        raise
+    mutex.release()
     _users = users
     atexit.register(tidy)
 
 
+def _note_missing() -> None:
+    """Write down, whole or not at all, which of the directories that labs share are not there yet."""
+    notes = DIRECTORY / ".made"
+    if notes.exists():
+        return
+    write_private(notes, " ".join(netns.missing_directory()).encode())
+
+
 def tidy() -> None:
-    """Remove the directories that labs share, where netlab made them, unless a lab or another command needs them."""
+    """Remove the directories that labs share, where netlab made them, unless a lab or another command needs them.
+
+    It goes on where it was cut short. What the kernel refuses is left to the next command.
+    """
     global _users
     if _users is not None:
         _users.release()
         _users = None
         atexit.unregister(tidy)
     mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
-    with contextlib.suppress(FileNotFoundError):
-        mutex.acquire()
-        if not labs() and users.acquire(wait=False):
-            _take_away(mutex, users)
-    users.release()
-    mutex.release()
+    # On a full disk there may be the directory and no room for a lock in it: then there is nothing else either.
+    with contextlib.suppress(OSError, KernelError):
+        try:
+            mutex.acquire()
+            # Only who holds the mutex makes the other lock: where it is not there, no command holds it.
+            if not labs() and not netns.any_left() and (not users.path.exists() or users.acquire(wait=False)):
+                _take_away(mutex, users)
+        finally:
+            users.release()
+            mutex.release()
+            with contextlib.suppress(OSError):
+                DIRECTORY.rmdir()
 
 
 def _take_away(mutex: Lock, users: Lock) -> None:
-    """Remove everything that is shared; nobody else is there."""
+    """Remove everything that is shared, what made it known last; nobody else is there."""
     for entry in list(DIRECTORY.iterdir()):
         # A command that was killed leaves its lock's file, or the directory of a record that it never wrote.
         if is_lab(entry.name) and entry.is_dir():
             remove(entry.name)
-        elif is_lab(entry.stem) and entry.suffix == ".lock":
+        elif (is_lab(entry.stem) and entry.suffix in (".lock", ".owner")) or entry.name == ".made.new":
             entry.unlink()
     notes = DIRECTORY / ".made"
     if notes.exists():
         netns.unshare_directory(notes.read_text().split())
-        notes.unlink()
+    shutil.rmtree(netns.NOTES, ignore_errors=True)
+    notes.unlink(missing_ok=True)
     users.remove()
     mutex.remove()
-    with contextlib.suppress(OSError):
-        DIRECTORY.rmdir()

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from netlab.errors import NetlabError, UsageError
-from netlab.kernel import netns, privilege
+from netlab.kernel import netns, privilege, signals
 from netlab.kernel.linux import Linux
 from netlab.lab import owned, owners
 from netlab.lab import record as records
@@ -73,9 +73,10 @@ def remove_everything(name: str) -> list[str]:
     There are such only where neither the lab's record nor its list of namespaces can be read: a name proves nothing.
     """
     spaces = records.namespaces_of(name)
-    if not records.stale(name):
-        Linux().remove(spaces.names)
-    records.remove(name)
+    with signals.held():
+        if not records.stale(name):
+            Linux().remove(spaces.names)
+        records.remove(name)
     if spaces.known:
         return []
     with contextlib.suppress(FileNotFoundError):

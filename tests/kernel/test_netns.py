@@ -58,6 +58,7 @@ def test_a_file_that_a_crash_left_is_no_namespace_but_is_removed(spaces, unique)
     """Between the making of the file and the mount a process may be killed; the file is found and removed."""
     spaces("a")
     name = f"netlab.{unique('crash')}"
+    netns.claim(name, 1)
     netns.path(name).touch()
 
     assert not netns.exists(name)

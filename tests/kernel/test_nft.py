@@ -51,3 +51,46 @@ def test_a_host_without_nft_is_told_what_to_install(monkeypatch):
     with pytest.raises(HostError, match="apt-get install nftables"):
         nft.program()
     nft.program.cache_clear()
+
+
+FAKES = {
+    "hangs": ("sleep 100", "did not end in 0.3 seconds"),
+    "hangs and leaves a child": ("sleep 2 & wait", "did not end in 0.3 seconds"),
+    "is killed": ("kill -SEGV $$", "SIGSEGV"),
+    "does nothing": ("exit 0", "loaded no rules"),
+    "prints junk": ("echo junk", "loaded no rules"),
+    "fails without a word": ("exit 7", "exit code 7"),
+}
+
+
+@pytest.mark.parametrize("what", FAKES)
+def test_an_nft_that_is_none_is_told(spaces, monkeypatch, tmp_path, what):
+    """Whatever it does instead, nobody is told that rules are in force."""
+    script, told = FAKES[what]
+    fake = tmp_path / "nft"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    (name,) = spaces("a")
+    monkeypatch.setattr(nft, "program", lambda: str(fake))
+    monkeypatch.setattr(nft, "SECONDS", 0.3)
+    with pytest.raises((HostError, KernelError), match=told):
+        nft.load(name, SCRIPT)
+
+
+@pytest.mark.parametrize(("content", "mode"), [("\x7fELF", 0o755), ("#!/nonexistent\n", 0o755), ("", 0o644)])
+def test_an_nft_that_cannot_be_started_is_told(spaces, monkeypatch, tmp_path, content, mode):
+    """A file of another machine's, one without its interpreter, one that is no program."""
+    fake = tmp_path / "nft"
+    fake.write_text(content)
+    fake.chmod(mode)
+    (name,) = spaces("a")
+    monkeypatch.setattr(nft, "program", lambda: str(fake))
+    with pytest.raises(HostError, match="cannot run"):
+        nft.load(name, SCRIPT)
+
+
+@pytest.mark.parametrize("listing", ["junk", "{}", "[]", '{"nftables": 7}', "\x00"])
+def test_a_listing_that_is_none_is_told(listing):
+    """A ruleset is compared only with what nft prints."""
+    with pytest.raises(HostError, match="lists no ruleset"):
+        nft._comparable(listing)

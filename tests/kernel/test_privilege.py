@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -275,3 +276,89 @@ def test_workers_of_a_killed_run_take_the_keeper_along(place: Path, python: Pyth
 
     assert 0 == done.returncode, done.stderr
     assert [] == keepers()
+
+
+def test_a_deleted_folder_is_no_obstacle(python: Python) -> None:
+    """The user's shell may stand in a folder that is gone."""
+    gone = f"""
+import os, sys
+sys.path.insert(0, os.getcwd())
+shop = os.path.abspath("examples/shop")
+folder = "/tmp/netlab-gone-{USER}"
+os.mkdir(folder)
+os.chdir(folder)
+os.rmdir(folder)
+sys.argv = ["netlab", "verify", "-f", shop]
+from netlab.cli import main
+main()
+"""
+    done = python("-c", gone)
+
+    assert 0 == done.returncode, done.stderr
+    assert [] == keepers()
+
+
+@pytest.mark.parametrize("interpreter", ["/nonexistent/python3", "/etc/passwd", "/bin/false"])
+def test_a_keeper_that_does_not_run_is_told(python: Python, interpreter: str) -> None:
+    """Its program is missing, cannot be executed, or ends at once: the lab would be gone, so it is not called built."""
+    done = python(
+        "-c",
+        f"""
+import sys
+from netlab.kernel import privilege
+privilege._PAUSE[0] = {interpreter!r}
+sys.argv = ["netlab", "up", "-f", "examples/shop"]
+from netlab.cli import main
+main()
+""",
+    )
+
+    assert 3 == done.returncode, done.stderr
+    assert 1 == len([line for line in done.stderr.splitlines() if "Error: " in line])
+    assert "/usr/bin/python3, or with sudo" in done.stderr
+    assert "in force" not in done.stderr
+    assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
+
+
+def test_a_keeper_that_is_dead_and_not_yet_asked_for_is_not_running() -> None:
+    """Its parent may never ask: then /proc has an entry of it for ever."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert "" == privilege._started(pid)
+        assert "" != privilege._started(os.getpid())
+    finally:
+        os.waitpid(pid, 0)
+
+
+def test_programs_of_a_killed_keeper_are_ended_by_the_next_down(rootless: Rootless) -> None:
+    """They held the namespaces of a lab that no command can reach any more."""
+    up = rootless("up", "-f", "examples/shop")
+    command = "exec 3>&- >/dev/null 2>&1 </dev/null; setsid sleep 301 & setsid unshare -Urn sleep 301 &"
+    rootless("exec", "shop/web-0", "--", "sh", "-c", command)
+    before = awaited(2)
+    (keeper,) = keepers()
+    os.kill(int(keeper), 9)
+    down = rootless("down", "--all")
+
+    assert (0, 0) == (up.returncode, down.returncode), up.stderr + down.stderr
+    assert 2 == len(before)
+    assert [] == sleepers()
+    assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
+
+
+def awaited(number: int) -> list[str]:
+    """Those programs when there are so many; they begin on their own."""
+    for _ in range(500):
+        if len(found := sleepers()) >= number:
+            break
+        time.sleep(0.01)
+    return found
+
+
+def sleepers() -> list[str]:
+    """The programs of the test that still run."""
+    found = subprocess.run(["pgrep", "-u", str(USER), "-f", "^sleep 301"], capture_output=True, text=True)
+    return found.stdout.split()

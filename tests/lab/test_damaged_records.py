@@ -274,7 +274,8 @@ up = netlab("up", "-f", pod, "--lab", "a", umask={umask})
 for place, _, files in os.walk("/run/netlab"):
     print(oct(os.stat(place).st_mode & 0o777), "directory")
     for file in files:
-        print(oct(os.stat(f"{{place}}/{{file}}").st_mode & 0o777), "file")
+        if not os.path.islink(f"{{place}}/{{file}}"):
+            print(oct(os.stat(f"{{place}}/{{file}}").st_mode & 0o777), "file")
 print(up.returncode, netlab("verify", "--lab", "a", umask={umask}).returncode)
 print(netlab("down", "a", umask={umask}).returncode)
 """)

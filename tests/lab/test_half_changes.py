@@ -203,6 +203,7 @@ def test_an_empty_file_that_a_kill_left_is_cleared_away(
     with pytest.raises(Broken):
         up(0, 1)
     monkeypatch.undo()
+    netns.claim(f"netlab.{name}.pod.x.p1", 1)
     netns.path(f"netlab.{name}.pod.x.p1").touch()
     lab = up(*wanted)
 

@@ -1,0 +1,152 @@
+"""What is pinned under one of netlab's names and is not netlab's is never entered, ended or removed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from netlab.errors import AlreadyExists, NotFound
+from netlab.kernel import libc, netns, processes
+from netlab.kernel.linux import Linux
+from netlab.lab import record, removal
+from netlab.lab.lab import Lab
+from netlab.objects import load
+
+
+@pytest.fixture
+def foreign() -> Iterator[Callable[[str], int]]:
+    """Pin a namespace under a name as another program does, or the host's own; gone afterwards."""
+    made: list[str] = []
+
+    def pin(name: str, source: str = "") -> int:
+        if netns.path(name).exists():
+            libc.umount(str(netns.path(name)))
+        else:
+            made.append(name)
+            netns.path(name).touch()
+        with netns.at_home():
+            if not source:
+                libc.unshare(libc.CLONE_NEWNET)
+            libc.mount(source or "/proc/thread-self/ns/net", str(netns.path(name)), flags=libc.MS_BIND)
+        return os.stat(netns.path(name)).st_ino
+
+    yield pin
+    for name in made:
+        libc.umount(str(netns.path(name)))
+        netns.path(name).unlink()
+
+
+def test_a_namespace_without_a_note_is_not_netlabs(
+    unique: Callable[[str], str], foreign: Callable[..., int], spaces: Callable[..., list[str]]
+) -> None:
+    """It does not exist for netlab, cannot be entered, and stays where it is."""
+    spaces("a")
+    name = f"netlab.{unique('foreign')}"
+    number = foreign(name)
+    Linux().remove([name])
+
+    assert not netns.exists(name)
+    assert netns.remove(name) is False
+    with pytest.raises(NotFound, match="is not netlab's"), netns.inside(name):
+        pass
+    with pytest.raises(AlreadyExists), netns.at_home():
+        netns.create(name)
+    assert number == os.stat(netns.path(name)).st_ino
+
+
+def test_the_hosts_own_namespace_in_place_of_a_pods_is_no_target(
+    unique: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``down`` and ``up`` end no process of the host's and leave the mount."""
+    ended: list[processes.Owned] = []
+    monkeypatch.setattr(processes, "end", ended.append)
+    name = unique("host")
+    lab, _ = Lab.up(load(["examples/shop"])[0], name=name)
+    lab.close()
+    place = netns.path(f"netlab.{name}.pod.shop.web-0")
+    home = os.stat("/proc/self/ns/net").st_ino
+    libc.mount("/proc/self/ns/net", str(place), flags=libc.MS_BIND)
+    try:
+        with pytest.raises(AlreadyExists, match="web-0"):
+            Lab.up(load(["examples/shop"])[0], name=name)
+        removal.remove(name)
+        assert home == os.stat(place).st_ino
+        assert ended
+        assert not any(home in owned.networks for owned in ended)
+    finally:
+        libc.umount(str(place))
+        libc.umount(str(place))
+        place.unlink()
+        record.tidy()
+
+
+def test_a_namespace_that_comes_between_the_look_and_the_making_stays(
+    unique: Callable[[str], str], foreign: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab that could not be built takes away what it made itself, and nothing else."""
+    record.prepare()
+    name = unique("race")
+    taken = f"netlab.{name}.pod.shop.web-0"
+    real, numbers = netns.create, []
+
+    def create(of: str) -> None:
+        if of == taken:
+            numbers.append(foreign(of))
+        real(of)
+
+    monkeypatch.setattr(netns, "create", create)
+    with pytest.raises(AlreadyExists, match="web-0"):
+        Lab.up(load(["examples/shop"])[0], name=name)
+
+    assert numbers == [os.stat(netns.path(taken)).st_ino]
+    assert [taken] == [path.name for path in netns.DIRECTORY.glob(f"netlab.{name}.*")]
+    assert not record.exists(name)
+
+
+NESTED = {
+    "a network namespace": "unshare -n sleep 300",
+    "a user namespace": "unshare -Urn sleep 300",
+    "a process namespace": "unshare -n -p -f --mount-proc sleep 300",
+    "a mount namespace": "unshare -n -m sleep 300",
+    "a child of another": "unshare -n sh -c 'sleep 300 & wait'",
+    "another root, as a child": "sh -c 'unshare -n chroot / sleep 300; true'",
+}
+
+
+@pytest.mark.parametrize("nested", NESTED)
+def test_programs_in_namespaces_of_their_own_end_with_the_lab(
+    lab: str, program: Callable[..., subprocess.CompletedProcess[str]], nested: str
+) -> None:
+    """What ``exec`` started left the pod's network namespace, and is found all the same."""
+    mark = f"{lab}-{abs(hash(nested)):x}"
+    command = f"exec 3>&- >/dev/null 2>&1 </dev/null; NETLAB_MARK={mark} setsid {NESTED[nested]} &"
+    started = program("exec", "shop/web-0", "--lab", lab, "--", "sh", "-c", command)
+    for _ in range(500):
+        if running(mark, outside=netns.inode(f"netlab.{lab}.pod.shop.web-0")):
+            break
+        time.sleep(0.01)
+    before = running(mark)
+    down = program("down", lab)
+
+    assert 0 == started.returncode == down.returncode, started.stderr
+    assert before
+    assert [] == running(mark)
+
+
+def running(mark: str, outside: int | None = None) -> list[int]:
+    """The processes with a mark in their environment, but for those in a network namespace."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            try:
+                with open(f"/proc/{entry.name}/environ", "rb") as file:
+                    marked = f"NETLAB_MARK={mark}".encode() in file.read().split(b"\0")
+                if marked and os.stat(f"/proc/{entry.name}/ns/net").st_ino != outside:
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from netlab.errors import HostError, KernelError, NotFound, UsageError
 from netlab.kernel import libc
+from netlab.kernel.files import make_private
 
 DIRECTORY = Path("/run/netns")
 NOTES = Path("/run/netlab/.namespaces")
@@ -80,8 +81,7 @@ def claim(name: str, number: int) -> None:
             # A command that was killed before it pinned the namespace left it.
             note.unlink(missing_ok=True)
         except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):
-                NOTES.mkdir(mode=0o700)
+            make_private(NOTES)
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(note))
 
 

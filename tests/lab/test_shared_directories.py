@@ -52,6 +52,7 @@ def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another() -> Non
 def test_a_directory_that_goes_while_it_is_made_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """mkdir(2) says that it is there, and then it is not: the last lab of another command went in between."""
     monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(netns, "NOTES", tmp_path / "netlab/.namespaces")
     monkeypatch.setattr(record, "_users", None)
     monkeypatch.setattr(netns, "share_directory", lambda: None)
     real, calls = os.mkdir, []
@@ -76,6 +77,7 @@ def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.Monkey
     from netlab.errors import HostError
 
     monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(netns, "NOTES", tmp_path / "netlab/.namespaces")
     monkeypatch.setattr(record, "_users", None)
     (tmp_path / "netlab").touch()
 

@@ -1,0 +1,178 @@
+"""What holds for any input, however wrong it is: a documented exit code, one line for each problem, and no surprise."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import signal
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from click.testing import CliRunner, Result
+
+from netlab.cli import cli
+from netlab.cluster.flows import every_pair
+from netlab.cluster.types import Host
+from netlab.conformance import judges
+from netlab.errors import NetlabError
+from netlab.objects import Document, decode
+from netlab.objects.documents import from_record, parse, to_record
+
+_SECONDS = 20
+_PAIRS = 2_000
+_CODES = (0, 1, 2, 3)
+_PROBLEM = re.compile(
+    r"(Warning: )?\S.*: .+|skipped .*|passed by .*|\d+ warnings?.*|Error: .+|Usage: .+|Try .+|network .+|"
+)
+
+
+class Hang(AssertionError):
+    """A command took longer than any input of this size may take."""
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    """Raise Hang where the block takes longer than 20 seconds."""
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise Hang(f"no answer within {_SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def call(*arguments: str, stdin: bytes = b"") -> Result:
+    """Run a command in this process, and hold what every command promises."""
+    with soon():
+        result = CliRunner().invoke(cli, list(arguments), input=stdin)
+    told = f"{arguments}: exit {result.exit_code}\n{result.stderr[-2000:]}"
+    assert result.exit_code in _CODES, told
+    assert "Traceback" not in result.stderr, told
+    assert "internal error" not in result.stderr, told
+    for text in (result.stdout, result.stderr):
+        wild = {c for c in text if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs")}
+        assert not wild, f"{arguments}: control characters {wild!r}"
+    return result
+
+
+def input_holds(content: bytes, suffix: str = ".yaml") -> None:
+    """Every command that reads objects agrees on whether an input is good; what is good has one meaning."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder, f"input{suffix}"))
+        Path(file).write_bytes(content)
+        check = call("check", "-f", file)
+        again = call("check", "-f", file)
+        assert (check.stdout, check.stderr) == (again.stdout, again.stderr), "check differs from run to run"
+        problems = json.loads(call("check", "-f", file, "-o", "json").stdout or '{"problems": []}')["problems"]
+        if check.exit_code == 2:
+            assert check.stderr.strip(), "exit 2 without a word"
+            for line in check.stderr.splitlines():
+                assert _PROBLEM.fullmatch(line), f"not a problem: {line!r}"
+        lines = content.count(b"\n") + 1
+        for problem in problems:
+            assert 0 <= problem["line"] <= lines or not content.isascii(), problem
+        reach = call("reach", "-f", file, "-o", "json")
+        compiled = call("compile", "-f", file)
+        assert (check.exit_code == 2) == (reach.exit_code == 2) == (compiled.exit_code == 2), (
+            check.exit_code,
+            reach.exit_code,
+            compiled.exit_code,
+        )
+        if reach.exit_code != 2:
+            rows = json.loads(reach.stdout)["rows"]
+            assert all(row["expected"] in ("allow", "deny", "unknown") for row in rows)
+            _one_meaning(content, file)
+        else:
+            assert not reach.stdout, "data beside an error"
+
+
+def _one_meaning(content: bytes, file: str) -> None:
+    """A record keeps the meaning of documents, and the ruleset's text has the evaluator's verdicts."""
+    documents = _parsed(content, file)
+    kept = list(from_record(json.loads(json.dumps(to_record(documents)))))
+    # A scenario is no part of a lab, and so of no record.
+    before, after = (decode(of) for of in (_lab(documents), _lab(kept)))
+    assert _meaning(before[0]) == _meaning(after[0]), "a record means something else"
+    try:
+        cluster = judges.cluster_of(_lab(documents))
+    except NetlabError:
+        return
+    flows = [f for f in itertools.islice(every_pair(cluster), _PAIRS) if not isinstance(f.destination, Host)]
+    flows = [f for f in flows if f.destination is not None and f.address is not None]
+    expected = judges.evaluator(documents, cluster, flows)
+    traced = judges.tracer()(documents, cluster, flows)
+    for flow, one, other in zip(flows, expected, traced, strict=True):
+        assert one in (other, "unknown"), (
+            f"{flow.source.ref} -> {flow.target} {flow.protocol}/{flow.port}: {one}, {other}"
+        )
+
+
+def _parsed(content: bytes, file: str) -> list[Document]:
+    from netlab.objects.documents import read
+
+    found, _ = read([file])[:2]
+    return list(found)
+
+
+def _lab(documents: Sequence[Document]) -> list[Document]:
+    return [d for d in documents if d.kind != "Scenario"]
+
+
+def _meaning(objects: object) -> tuple[object, ...]:
+    names = ("namespaces", "nodes", "pods", "workloads", "services", "policies", "topology")
+    return tuple(getattr(objects, name) for name in names)
+
+
+def name_holds(name: str) -> None:
+    """A lab's name that is no DNS label touches nothing, at whatever entry it comes in."""
+    before = sorted(Path("/run").rglob("*"))
+    valid = re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name) is not None
+    for arguments in (
+        ["down", "--", name],
+        ["get", "pods", f"--lab={name}"],
+        ["probe", f"--lab={name}"],
+        ["exec", f"--lab={name}", "a/b", "--", "true"],
+    ):
+        if "\x00" in name and arguments[0] == "exec":
+            continue
+        result = call(*arguments)
+        assert result.exit_code != 0, arguments
+        if not valid and name:
+            assert result.exit_code == 2, arguments
+    assert sorted(Path("/run").rglob("*")) == before, "something was touched"
+
+
+def record_holds(content: bytes) -> None:
+    """A damaged record of one lab stops no other command, and the lab can be removed."""
+    where = Path("/run/netlab/fuzzed")
+    where.mkdir(parents=True, mode=0o700, exist_ok=True)
+    record = where / "record.json"
+    record.write_bytes(content)
+    record.chmod(0o600)
+    listed = call("get", "labs")
+    assert listed.exit_code in (0, 1, 3) or "fuzzed" in listed.stderr, listed.stderr
+    call("get", "pods", "--lab", "fuzzed")
+    gone = call("down", "fuzzed")
+    assert gone.exit_code == 0 or not record.exists(), gone.stderr
+    assert not record.exists(), gone.stderr
+
+
+def flags_hold(arguments: Sequence[str], content: bytes) -> None:
+    """Any command line of a command that only reads ends with a documented exit code."""
+    call(*arguments, stdin=content)
+
+
+def parse_holds(content: str) -> None:
+    """The parser gives documents and problems for any text, and raises nothing."""
+    with soon():
+        parse(content, "input.yaml")

@@ -1,0 +1,51 @@
+"""A process in which a wrong answer does no harm: its own mounts, processes and network, and nothing writable but /run.
+
+A fuzzed command may try to delete, mount or kill what it should not. Here it can reach only what is made for it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_INSIDE = "NETLAB_FUZZ_INSIDE"
+_MEMORY = 2 << 30
+
+
+def inside() -> bool:
+    """Say whether this process is in a sandbox."""
+    return os.environ.get(_INSIDE) == "1"
+
+
+def run(arguments: Sequence[str], findings: Path) -> int:
+    """Run ``python -m tests.fuzz`` with the arguments in a sandbox that may write ``findings``; return its exit status.
+
+    Raises:
+      FileNotFoundError: without the program ``unshare`` of util-linux.
+    """
+    unshare = shutil.which("unshare", path="/usr/bin:/bin:/usr/sbin:/sbin")
+    if unshare is None:
+        raise FileNotFoundError("unshare (package util-linux)")
+    namespaces = ["--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    command = [unshare, *namespaces, sys.executable, "-m", "tests.fuzz", *arguments]
+    environment = {**os.environ, _INSIDE: "1", "NETLAB_FUZZ_FINDINGS": str(findings), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, check=False, env=environment).returncode
+
+
+def close_doors() -> None:
+    """Make every mount read-only but a new /run, a new /tmp and the folder of findings; bound the memory."""
+    findings = os.environ["NETLAB_FUZZ_FINDINGS"]
+    for command in (
+        ["mount", "--bind", findings, findings],
+        ["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", "/run"],
+        ["mount", "-t", "tmpfs", "-o", "size=256m,mode=1777", "tmpfs", "/tmp"],  # noqa: S108
+        ["mount", "-o", "remount,bind,ro", "/"],
+    ):
+        subprocess.run(command, check=True)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    os.chdir("/tmp")  # noqa: S108

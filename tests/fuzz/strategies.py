@@ -1,0 +1,216 @@
+"""Hypothesis strategies of what people give to netlab: documents of every kind, valid but for some places in them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+_CONTAINER = {"name": "c", "image": "x", "ports": [{"containerPort": 80, "name": "web"}, {"containerPort": 53}]}
+_SPEC = {"containers": [_CONTAINER], "nodeName": "node-1", "nodeSelector": {"kubernetes.io/os": "linux"}}
+_TEMPLATE = {"metadata": {"labels": {"app": "web", "tier": "front"}}, "spec": {"containers": [_CONTAINER]}}
+_WORKLOAD = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": _TEMPLATE}
+_JOB = {"parallelism": 1, "completions": 1, "suspend": False, "template": _TEMPLATE}
+_PEERS = [
+    {"podSelector": {"matchLabels": {"app": "web"}}},
+    {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}},
+    {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.244.0.0/24"]}},
+]
+_PORTS = [{"port": 80}, {"port": "web", "protocol": "TCP"}, {"port": 1, "endPort": 90, "protocol": "UDP"}]
+_STATUS = {"phase": "Running", "podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}], "hostIP": "100.64.0.1"}
+
+TEMPLATES: tuple[dict[str, Any], ...] = (
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "a"}}},
+    {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "node-1", "labels": {"zone": "a"}},
+        "spec": {"podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24"]},
+        "status": {"addresses": [{"type": "InternalIP", "address": "100.64.0.9"}]},
+    },
+    {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"}, "spec": _SPEC},
+    {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "q",
+            "namespace": "shop",
+            "labels": {"app": "web"},
+            "annotations": {"netlab/network": "default"},
+        },
+        "spec": {"hostNetwork": False, "containers": [_CONTAINER]},
+        "status": _STATUS,
+    },
+    {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": _WORKLOAD},
+    {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "rs"}, "spec": _WORKLOAD},
+    {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {**_WORKLOAD, "serviceName": "db", "ordinals": {"start": 1}},
+    },
+    {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "ds"}, "spec": {"template": _TEMPLATE}},
+    {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "job-"}, "spec": _JOB},
+    {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "cron"},
+        "spec": {"schedule": "* * * * *", "suspend": False, "jobTemplate": {"spec": _JOB}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "ReplicationController",
+        "metadata": {"name": "rc"},
+        "spec": {"replicas": 1, "selector": {"app": "web"}, "template": _TEMPLATE},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"app": "web"}, "clusterIP": "10.96.0.9", "ports": [{"port": 80, "targetPort": "web"}]},
+    },
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "np", "namespace": "shop"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app": "web"}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": _PEERS, "ports": _PORTS}],
+            "egress": [{"to": _PEERS}, {"ports": _PORTS}],
+        },
+    },
+    {
+        "apiVersion": "netlab/v1alpha1",
+        "kind": "Topology",
+        "metadata": {"name": "lab"},
+        "spec": {
+            "networks": [
+                {"name": "default", "mode": "overlay", "podCIDRs": ["10.244.0.0/16", "fd00:10:244::/56"]},
+                {"name": "other", "mode": "routed", "podCIDRs": ["10.245.0.0/16"]},
+            ],
+            "nodes": [{"name": "node-1", "labels": {"zone": "a"}}, {"name": "node-2"}],
+            "hosts": [{"name": "client", "addresses": ["192.0.2.10"]}],
+            "underlayCIDRs": ["100.64.0.0/16", "fd00:100:64::/64"],
+            "policy": {"icmp": "allow", "deny": "drop", "established": "keep"},
+        },
+    },
+    {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumNetworkPolicy",
+        "metadata": {"name": "cnp", "namespace": "shop"},
+        "spec": {"endpointSelector": {"matchLabels": {"k8s:app": "web"}}},
+    },
+    {
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "kind": "AdminNetworkPolicy",
+        "metadata": {"name": "anp"},
+        "spec": {"priority": 1, "subject": {"namespaces": {}}, "ingress": [{"action": "Deny", "from": []}]},
+    },
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}},
+    {"apiVersion": "v1", "kind": "List", "metadata": {"remainingItemCount": 3}, "items": []},
+)
+
+_WORDS = (
+    "", " ", "~", "null", "true", "y", "n", "on", "0x1f", "1e3", "0o7", "-1", "65536", ".", "..", "../..", "/", "a/b",
+    "/dev/zero", "*", "{}", "x" * 64, "x" * 254, "X", "a.b", "a_b", "-a", "a-", "\n", "a\nb", "\x1b[31m", "\x00", "\x7f",
+    "\x9b", "\u202e", "\u2028", "\ud800", "\U0001f600", 'a"b', "a'b", "a\\b", "$(id)", "{{ .Values.x }}", "%s", "a: b",
+    "10.244.0.0/16", "10.244.0.1", "010.0.0.1/8", "::/0", "::ffff:10.0.0.0/104", "fe80::1", "0.0.0.0/0", "10.0.0.0/33",
+    "255.255.255.255", "TCP", "SCTP", "tcp", "ICMP", "Ingress", "networking.k8s.io/v1", "v1", "netlab/v1alpha1",
+    "NetworkPolicy", "networkpolicy", "Pod", "List", "none", "default", "node-1", "bridge", "macvlan", "routed",
+)  # fmt: skip
+
+scalars = st.one_of(
+    st.sampled_from(_WORDS),
+    st.text(max_size=12),
+    st.integers(-(2**65), 2**65),
+    st.sampled_from([0, 1, -1, 80, 80.0, 80.5, 65535, 65536, 100_001, 1e400, float("nan"), True, False, None]),
+)
+_values = st.one_of(
+    scalars,
+    st.just([]),
+    st.just({}),
+    st.lists(scalars, max_size=3),
+    st.dictionaries(st.one_of(st.sampled_from(_WORDS), st.text(max_size=6)), scalars, max_size=3),
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value inside a document."""
+    if path:
+        yield path
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _places(child, (*path, key))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """A document of some kind, with up to three places in it that are replaced, deleted, wrapped, renamed or doubled."""
+    found: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(TEMPLATES)))
+    for _ in range(draw(st.integers(0, 3))):
+        places = list(_places(found))
+        if not places:
+            break
+        *above, last = draw(st.sampled_from(places))
+        holder: Any = found
+        for key in above:
+            holder = holder[key]
+        match draw(st.sampled_from(["replace", "replace", "delete", "wrap", "rename", "double"])):
+            case "replace":
+                holder[last] = draw(_values)
+            case "delete":
+                del holder[last]
+            case "wrap":
+                holder[last] = draw(st.sampled_from([[holder[last]], {"x": holder[last]}]))
+            case "rename" if isinstance(holder, dict):
+                holder[draw(st.one_of(st.sampled_from(_WORDS), st.text(max_size=8)))] = holder.pop(last)
+            case "double" if isinstance(holder, list):
+                holder.append(copy.deepcopy(holder[last]))
+    return found
+
+
+class _Quoted(yaml.SafeDumper):
+    """PyYAML, but it quotes what Kubernetes' YAML takes for a boolean."""
+
+
+_Quoted.add_implicit_resolver("tag:yaml.org,2002:bool", __import__("re").compile("^(y|Y|n|N)$"), list("yYnN"))
+
+
+def _dump(one: Any, form: str) -> str:
+    if form == "json":
+        return json.dumps(one)
+    return yaml.dump(one, Dumper=_Quoted, allow_unicode=form == "unicode", default_flow_style=form == "flow")
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> bytes:
+    """A file: some documents, as YAML or JSON, with up to two wounds to its bytes."""
+    several = draw(st.lists(documents(), min_size=1, max_size=6))
+    form = draw(st.sampled_from(["block", "flow", "unicode", "json", "list"]))
+    if form == "list":
+        text = _dump({"apiVersion": "v1", "kind": "List", "items": several}, "block")
+    else:
+        text = ("\n" if form == "json" else "---\n").join(_dump(one, form) + "\n" for one in several)
+    encoding = draw(st.sampled_from(["utf-8"] * 8 + ["utf-16", "utf-8-sig", "utf-32"]))
+    content = text.encode(encoding, "surrogatepass" if encoding.startswith("utf-8") else "replace")
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        at = draw(st.integers(0, len(content)))
+        wound = draw(
+            st.sampled_from([b"", b"\x00", b"\xff", b"\xef\xbb\xbf", b"{{", b"&a ", b"*a", b"<<: ", b"- ", b"\t"])
+        )
+        cut = draw(st.integers(0, 8))
+        content = content[:at] + wound + content[at + cut :]
+    return content
+
+
+names = st.one_of(
+    st.sampled_from(_WORDS),
+    st.text(max_size=70),
+    st.lists(st.sampled_from(["..", ".", "/", "a", "\n", ";", "netlab", "-", " ", "\x00", "run"]), max_size=8).map(
+        "".join
+    ),
+)

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-crash lint check bench bench-compare race lock setup clean
+.PHONY: help demo test test-crash fuzz lint check bench bench-compare race lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -19,6 +19,12 @@ CRASH_ARGS ?=
 
 test-crash:  ## cut commands short at every system call, and look at what is left; as root, some minutes
 	@scripts/run dev python tests/crash/rounds.py $(CRASH_ARGS)
+
+# How long to fuzz: make fuzz FUZZ_SECONDS=3600
+FUZZ_SECONDS ?= 60
+
+fuzz:  ## draw wrong input of every kind in a sandbox, as root; what breaks a promise is added to tests/fuzz/corpus
+	@scripts/run dev python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 lint:  ## ruff and mypy
 	@scripts/run dev ruff check

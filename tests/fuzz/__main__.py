@@ -1,7 +1,7 @@
 """Draw inputs until the time is up, in a sandbox: ``python -m tests.fuzz --seconds 60``.
 
-Each input that breaks a property is made as small as it can be, and written to ``tests/fuzz/corpus``; the exit status is
-1 then. ``tests/fuzz/test_corpus.py`` runs the corpus with the other tests.
+Each input that breaks a property is made as small as it can be and written to ``tests/fuzz/corpus``. Then the exit
+status is 1. ``tests/fuzz/test_corpus.py`` runs the corpus with the other tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.errors import HypothesisException
 
 from tests.fuzz import sandbox
 from tests.fuzz.targets import TARGETS, Target
@@ -78,11 +77,9 @@ def _round(target: Target, number: int, deadline: float) -> tuple[int, tuple[Any
 
     try:
         run()
-    except HypothesisException:
+    except KeyboardInterrupt:
         raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         return count, (last, error)
     return count, None
 

@@ -332,7 +332,7 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
     if "SIGKILL" not in option:
         wrong += _judged(code, said)
         # A lab of the command's own is gone whenever it ends, one that could not be built as well.
-        if step == "verify" or (code and step == "up" and "error" in option):
+        if step == "verify" or (code and said and step == "up" and "error" in option):
             wrong += [f"a failed {step} leaves {one}" for one in stage.left()]
     wrong += [f"the command leaves {one}" for one in stage.strays()]
     if repair:
@@ -348,7 +348,7 @@ def _judged(code: int, said: str) -> list[str]:
     """Return what is wrong with how a command ended whose call failed: it tells so in a line, or could do without."""
     lines = [line for line in said.splitlines() if line]
     if code == 70 and not said:
-        return []  # the call that failed was also the one that would have told
+        return []  # what failed was to tell how it ended
     if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in said:
         return []
     if code not in (0, 2, 3) or "Traceback" in said or (code and len(lines) != 1):

@@ -10,10 +10,10 @@ from netlab.objects.types import NetworkPolicy
 _FEW = 5
 
 
-def warning(policy: NetworkPolicy, path: str, message: str, rule: str) -> Problem:
-    """Return a warning of one field of a policy; ``rule`` is the check that found it."""
-    source = policy.source
-    return Problem(source.file, source.line(path), path, f"NetworkPolicy {policy.meta.key}", message, "warning", rule)
+def warning(policy: NetworkPolicy, path: str, message: str, rule: str, together: str = "") -> Problem:
+    """Return a warning of one field of a policy; ``rule`` and ``together`` are those of ``Problem``."""
+    source, name = policy.source, f"NetworkPolicy {policy.meta.key}"
+    return Problem(source.file, source.line(path), path, name, message, "warning", rule, together)
 
 
 def some(names: Iterable[str]) -> str:

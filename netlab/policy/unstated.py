@@ -85,7 +85,7 @@ def of_namespaces(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         peers = tuple(one for _, one in asking)
         if peers not in known:
             known[peers] = _told(cluster, peers)
-        yield warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels")
+        yield warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels", "all")
 
 
 def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
@@ -141,7 +141,7 @@ def of_controllers(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]
                 message = "a controller sets it, and to another value with every change of the template or the object"
             else:
                 continue
-            yield warning(policy, path, f"asks for a value of {key}: {message}", "unknown-controller-labels")
+            yield warning(policy, path, f"asks for a value of {key}: {message}", "unknown-controller-labels", "all")
 
 
 def _values_asked(selector: LabelSelector) -> list[str]:

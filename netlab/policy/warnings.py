@@ -29,7 +29,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
         if namespace not in here:
             # All else that could be said of it follows from that.
             message = f"namespace {namespace!r} has no pods in the input, so the policy does nothing: add its workloads"
-            found.append(warning(policy, "metadata.namespace", message, "no-pods-in-namespace"))
+            found.append(warning(policy, "metadata.namespace", message, "no-pods-in-namespace", namespace))
             continue
         for check in _CHECKS:
             found += check(cluster, policy)

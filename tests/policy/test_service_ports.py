@@ -64,8 +64,8 @@ def test_several_services_are_one_warning() -> None:
     ]
 
     assert [
-        "spec.egress[0].ports[0].port: 53 is the port of Services n0/s, n1/s, n2/s, n3/s, n4/s and 2 more, and the pods "
-        "behind it listen on 5353: write 5353, the pods' own port"
+        "spec.egress[0].ports[0].port: 53 is the port of Services n0/s, n1/s, n2/s, n3/s, n4/s and 2 more, and the "
+        "pods behind it listen on 5353: write 5353, the pods' own port"
     ] == told(DB, *things, out("53/UDP", "53", to=peer("app=web", "")))
 
 

@@ -96,7 +96,8 @@ def test_a_policy_in_a_namespace_without_pods_is_one_warning(netlab: Call, file:
     told = netlab("check", "-f", file).stderr
 
     assert told.endswith(
-        "metadata.namespace: namespace 'other' has no pods in the input, so the policy does nothing: add its workloads\n"
+        "metadata.namespace: namespace 'other' has no pods in the input, so the policy does nothing: "
+        "add its workloads\n"
     )
     assert 1 == told.count("Warning: ")
 

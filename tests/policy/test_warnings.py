@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import cluster, peer, pod, policy, rule, source, topology
+from builders import cluster, meta, peer, pod, policy, rule, source, topology
 
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import TopologyPolicy
+from netlab.objects.types import Service, ServicePort, TopologyPolicy
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
@@ -196,7 +196,9 @@ def asked(namespaces: int) -> int:
         thing
         for name in names
         for thing in (
-            pod(f"{name}/web", "app=web", ports=["http=80"]),
+            pod(f"{name}/web", "app=web", ports=["http=8080"]),
+            Service(meta(f"{name}/web"), {"app": "web"}, (ServicePort(80, 8080), ServicePort(53, 5353, "UDP", "dns"))),
+            policy(f"{name}/c", "app=web,tier=x", ingress=[rule(peer("app=web", ""), ports=["80"])]),
             policy(f"{name}/a", "app=web", ingress=[rule(peer("app=web"))]),
             policy(f"{name}/b", "app=web", egress=[everywhere, DNS]),
         )

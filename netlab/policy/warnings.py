@@ -103,7 +103,9 @@ def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[
             if (destinations or blocks_only) and all(
                 container_port(pod, str(port.port), port.protocol) is None for pod in destinations
             ):
-                message = f"no pod {whose} has a {port.protocol} port named {port.port!r}"
+                message = (
+                    f"no pod {whose} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
+                )
                 yield warning(policy, f"{rule.path}.ports[{i}].port", message, "unknown-port-name")
 
 
@@ -126,7 +128,10 @@ def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         openers = [_opener(cluster, pod, direction) for pod in pods]
         names = sorted(set(openers))
         if "" not in openers:
-            message = f"has no effect: {some(names)} allows all {direction} of every pod that it selects"
+            message = (
+                f"has no effect: {some(names)} allows all {direction} of every pod that it selects; "
+                "narrow that, or remove this"
+            )
             yield warning(policy, f"spec.{direction}", message, "no-effect")
 
 

@@ -62,22 +62,26 @@ WARNED = [
     ),
     pytest.param(
         [policy("x/p", "app=web", ingress=[rule(ports=["http", "sql"])])],
-        "NetworkPolicy x/p: spec.ingress[0].ports[1].port: no pod that the policy selects has a TCP port named 'sql'",
+        "NetworkPolicy x/p: spec.ingress[0].ports[1].port: no pod that the policy selects has a TCP port named 'sql'; "
+        "name one so, or write a number",
         id="named ingress port that the selected pods lack",
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(peer("app=db"), ports=["http"])])],
-        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'http'",
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'http'; "
+        "name one so, or write a number",
         id="named egress port that the peers lack",
     ),
     pytest.param(
         [policy("x/p", "app=web", ingress=[rule(ports=["http/UDP"])])],
-        "NetworkPolicy x/p: spec.ingress[0].ports[0].port: no pod that the policy selects has a UDP port named 'http'",
+        "NetworkPolicy x/p: spec.ingress[0].ports[0].port: no pod that the policy selects has a UDP port named 'http'; "
+        "name one so, or write a number",
         id="named port of another protocol",
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(ports=["metrics"])])],
-        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'metrics'",
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'metrics'; "
+        "name one so, or write a number",
         id="named port that only a host-network pod has",
     ),
     pytest.param(
@@ -94,17 +98,20 @@ WARNED = [
     ),
     pytest.param(
         [policy("x/all", ingress=[rule()]), policy("x/p", "app=web", ingress=[rule(peer("app=db"))])],
-        "NetworkPolicy x/p: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects",
+        "NetworkPolicy x/p: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects; "
+        "narrow that, or remove this",
         id="shadowed ingress",
     ),
     pytest.param(
         [policy("x/all", ingress=[rule()]), policy("x/deny", ingress=[])],
-        "NetworkPolicy x/deny: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects",
+        "NetworkPolicy x/deny: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects; "
+        "narrow that, or remove this",
         id="deny-all beside allow-all",
     ),
     pytest.param(
         [policy("x/all", egress=[rule()]), policy("x/p", "app=web", egress=[rule(ports=["443"])])],
-        "NetworkPolicy x/p: spec.egress: has no effect: x/all allows all egress of every pod that it selects",
+        "NetworkPolicy x/p: spec.egress: has no effect: x/all allows all egress of every pod that it selects; "
+        "narrow that, or remove this",
         id="shadowed egress",
     ),
     pytest.param(
@@ -119,7 +126,8 @@ WARNED = [
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(peer(cidr="192.0.2.0/24"), ports=["sql"])])],
-        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'sql'",
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'sql'; "
+        "name one so, or write a number",
         id="named port of addresses outside, which name no ports",
     ),
 ]

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import errno as _errno
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "UsageError",
     "in_order",
     "printable",
+    "together",
     "way_out",
 ]
 
@@ -51,7 +52,8 @@ class Problem:
 
     Prints as one line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left
     out. The fields are as they were written, the line is ``printable``.
-    ``rule`` names the check where problems of one check are told together.
+    ``rule`` names the check that found a warning, and stays as it is from version to version. Warnings of one check
+    with the same ``together`` are told in one line where there is little room; "" is told alone.
     """
 
     file: str
@@ -61,6 +63,7 @@ class Problem:
     message: str
     severity: Literal["error", "warning"] = "error"
     rule: str = ""
+    together: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
@@ -72,6 +75,19 @@ def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Pro
     once = list(dict.fromkeys(problems))
     place = {file: at for at, file in enumerate(dict.fromkeys((*files, *(p.file for p in once))))}
     return sorted(once, key=lambda p: (place[p.file], p.line))
+
+
+def together(problems: Iterable[Problem], apart: Callable[[Problem], bool] | None = None) -> Iterator[Problem]:
+    """Yield problems, those that are told together as the first of them with the number of the others.
+
+    ``apart`` says which are told one by one all the same.
+    """
+    found: dict[tuple[str, ...], list[Problem]] = {}
+    for number, one in enumerate(problems):
+        alone = not one.together or (apart is not None and apart(one))
+        found.setdefault((str(number),) if alone else (one.rule, one.together), []).append(one)
+    for first, *more in found.values():
+        yield replace(first, object=f"{first.object} and {len(more)} more") if more else first
 
 
 _WAYS_OUT = {

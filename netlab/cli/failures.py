@@ -25,10 +25,10 @@ BROKEN_PIPE = 141
 _verbose = False
 
 
-def be_verbose() -> None:
-    """Show tracebacks from now on: what ``-v`` asks for."""
+def be_verbose(wanted: bool) -> None:
+    """Show tracebacks and all warnings from now on, or no longer: what ``-v`` asks for."""
     global _verbose
-    _verbose = True
+    _verbose = wanted
 
 
 def verbose() -> bool:
@@ -86,9 +86,9 @@ def failure_code(error: BaseException) -> int:
         for line in "".join(traceback.format_exception(error)).splitlines():
             terminal.say(f"  {line}")
     if isinstance(error, InputError):
-        from netlab.cli.inputs import tell
+        from netlab.cli.inputs import tell_wrong
 
-        tell(error.problems)
+        tell_wrong(error.problems)
         return error.exit_code
     if isinstance(error, NetlabError):
         for message in error.args if isinstance(error, UsageError) else [error]:

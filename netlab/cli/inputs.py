@@ -2,38 +2,82 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.cli import terminal
-from netlab.errors import Problem, UsageError
+from netlab.cli.failures import verbose
+from netlab.errors import Problem, UsageError, together
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.objects import Input, Objects
 
-# Kinds that a line names.
+# Warnings that are told elsewhere than by ``check``, and kinds of objects that a line names there.
+_FEW = 3
+_TWICE = "defined-twice"
+# Kinds that ``check`` names.
 _KINDS = 50
+# Where one of these stands, a verdict may be another one than on the cluster.
+_DECIDING = frozenset(
+    {
+        "unread-policy",
+        "unknown-namespace-labels",
+        "unknown-controller-labels",
+        "address-moved",
+        "kind-not-read",
+        "list-cut-off",
+        "passed-by",
+        "links-not-followed",
+    }
+)
+# Kinds that make pods, or doors to them. Policies are named too, and kinds of others with a name that netlab reads.
+_NAMED = frozenset(
+    {
+        *("CloneSet", "DeploymentConfig", "Rollout", "VirtualMachine", "VirtualMachineInstance"),
+        *("Endpoints", "EndpointSlice", "Gateway", "Ingress", "Route", "VirtualService"),
+        *("GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute", "UDPRoute"),
+    }
+)
 
 
-def warn(problems: Iterable[Problem]) -> None:
-    """Print warnings on standard error; of policies that netlab does not read one line for each kind."""
-    from netlab.objects.unread import RULE, summaries
+def warn(problems: Iterable[Problem], files: Sequence[str] = ()) -> None:
+    """Print what is told of warnings where they are not what was asked for; with ``-v`` it is all.
 
-    found = list(problems)
-    tell(problem for problem in found if problem.rule != RULE)
-    for line in summaries(problem for problem in found if problem.rule == RULE):
-        terminal.say(f"Warning: {line}")
+    More than a few are counted, as ``check`` lists them. Those on which verdicts hang are told in any case, all of one
+    kind in one line.
+    """
+    found = list(dict.fromkeys(problems))
+    if verbose():
+        tell(found)
+        return
+    deciding = [one for one in found if one.rule in _DECIDING]
+    others = [one for one in found if one.rule not in _DECIDING]
+    if len(others) > _FEW:
+        terminal.say(f"{len(others)} warnings: {_check(files)} lists them")
+        others = []
+    for one in (*together(others), *together(deciding)):
+        terminal.say(f"Warning: {one}")
+
+
+def _check(files: Sequence[str]) -> str:
+    """Return the command that lists all problems of files."""
+    named = [f"-f {shlex.quote(file)}" for file in files if file != "-"]
+    return f"netlab check {' '.join(named)}" if 0 < len(named) == len(files) <= _FEW else "netlab check -f FILE"
 
 
 def tell(problems: Iterable[Problem]) -> None:
-    """Print problems on standard error, of errors and of warnings as many as may be read; the others are counted."""
+    """Print all problems on standard error, as many errors and warnings as may be read; the others are counted.
+
+    Objects that two files define are one line a pair of files, unless ``-v`` asks for each.
+    """
     from netlab.objects.bounds import MOST_PRINTED
 
     told: Counter[str] = Counter()
-    for problem in problems:
+    for problem in problems if verbose() else together(problems, lambda one: one.rule != _TWICE):
         told[problem.severity] += 1
         if told[problem.severity] <= MOST_PRINTED:
             terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
@@ -42,17 +86,28 @@ def tell(problems: Iterable[Problem]) -> None:
             terminal.say(f"and {number - MOST_PRINTED} more {severity}s")
 
 
-def tell_skipped(skipped: Mapping[str, int]) -> None:
-    """Say in one line which kinds netlab did not read."""
-    if skipped:
-        from netlab.objects.fields import cut
+def tell_wrong(problems: Iterable[Problem]) -> None:
+    """Print every error, and what is told of warnings beside them."""
+    found = list(problems)
+    tell(one for one in found if one.severity == "error")
+    warn(one for one in found if one.severity == "warning")
 
-        kinds = ", ".join(f"{count} {cut(kind) or '(no kind)'}" for kind, count in sorted(skipped.items())[:_KINDS])
-        if len(skipped) > _KINDS:
-            kinds += f" and {len(skipped) - _KINDS} more kinds"
-        number = sum(skipped.values())
-        what = "object" if number == 1 else "objects"
-        terminal.say(f"skipped {number} {what} that netlab does not read: {kinds}")
+
+def tell_skipped(skipped: Mapping[str, int], *, whole: bool = False) -> None:
+    """Say in one line which kinds netlab did not read: ``whole``, or those that matter and how many more."""
+    if not skipped:
+        return
+    from netlab.objects.fields import cut
+
+    number, kinds = sum(skipped.values()), sorted(skipped.items())
+    if not whole and not verbose() and len(kinds) > _FEW:
+        kinds = [(kind, count) for kind, count in kinds if kind in _NAMED or "Policy" in kind or "." in kind]
+    named = ", ".join(f"{count} {cut(kind) or '(no kind)'}" for kind, count in kinds[:_KINDS])
+    left = len(skipped) - len(kinds[:_KINDS])
+    if left:
+        named += f"{' and ' if named else ''}{left} {'more ' if named else ''}kind{'s' if left > 1 else ''}"
+    what = "object" if number == 1 else "objects"
+    terminal.say(f"skipped {number} {what} that netlab does not read: {named}")
 
 
 def tell_unread(cluster: Cluster) -> None:
@@ -107,12 +162,11 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
     found = examined(files, strict, ignore)
     objects = found.objects
     cluster, made = settle(found)
-    warn(found.problems)
     tell_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
-    warn([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)])
+    warn(found.problems_and([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)]), files)
     return objects, cluster
 
 

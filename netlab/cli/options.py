@@ -83,8 +83,7 @@ matrix_output = output("table", "wide", "json", "yaml")
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        be_verbose()
+    be_verbose(wanted)
 
 
 verbose = click.option(

@@ -56,7 +56,7 @@ def _told(moves: Sequence[Move], policies: Sequence[NetworkPolicy]) -> Problem:
     text = f"the lab cannot keep {_listed([_change(move) for move in moves])}"
     if blocks := [*_blocks(moves, policies)]:
         text += f"; ipBlocks that tell old from new: {_listed(blocks)}"
-    return replace(first.at, message=text, severity="warning")
+    return replace(first.at, message=text, severity="warning", rule="address-moved")
 
 
 def _change(move: Move) -> str:

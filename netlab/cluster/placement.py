@@ -109,7 +109,8 @@ def guessed(pods: Iterable[PodDraft], nodes: Sequence[NodeDraft], node_of: Mappi
     more += f" and {len(found) - 4} more" if len(found) > 4 else ""
     labels = _pairs(first.spec.node_selector)
     message = f"no node is stated, so the nodes that netlab makes are taken to have the labels {labels}{more}"
-    return [replace(first.problem(f"{first.spec_path}.nodeSelector", message), severity="warning")]
+    problem = first.problem(f"{first.spec_path}.nodeSelector", message)
+    return [replace(problem, severity="warning", rule="labels-of-made-up-nodes")]
 
 
 def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
@@ -122,7 +123,8 @@ def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
         if not any(NodeDraft(node.name, node.labels).satisfies(selector) for node in cluster.nodes):
             path, name = f"{one.template_path}.spec.nodeSelector", f"{one.kind} {one.meta.key}"
             message = f"no node has the labels {_pairs(selector)}: it has no pods"
-            found.append(Problem(one.source.file, one.source.line(path), path, name, message, "warning"))
+            line = one.source.line(path)
+            found.append(Problem(one.source.file, line, path, name, message, "warning", "daemonset-without-pods"))
     return found
 
 

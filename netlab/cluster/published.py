@@ -156,7 +156,7 @@ def unpublished_warning(
         f"no node is stated, and another pod has {port.host_port}/{port.protocol} of each node that netlab makes:"
         f" it stays unpublished for {first.ref}{more}; state more nodes to publish it"
     )
-    return [replace(first.problem(f"{port.path}.hostPort", message), severity="warning")]
+    return [replace(first.problem(f"{port.path}.hostPort", message), severity="warning", rule="port-unpublished")]
 
 
 def _host_ip(port: ContainerPort) -> Address | None:

@@ -60,6 +60,10 @@ def parse_cidr(text: str) -> Prefix | None:
     return prefix
 
 
+UNUSUAL_CIDR = "unusual-cidr"
+"""The rule of the warnings about a CIDR."""
+
+
 def cidr_warnings(text: str) -> list[str]:
     """Return the API server's warnings about a valid CIDR that is written in an unusual way."""
     prefix, address = parse_cidr(text), parse_address(text.partition("/")[0])

@@ -34,7 +34,8 @@ def namespace(document: Document) -> tuple[Namespace, list[Problem]]:
     written = meta.labels.get(NAMESPACE_LABEL, meta.name)
     if written != meta.name:
         path = f"metadata.labels.{NAMESPACE_LABEL}"
-        root.report.warn(path, f"the API server sets it to the namespace's name: read as {quoted(meta.name)}")
+        message = f"the API server sets it to the namespace's name: read as {quoted(meta.name)}"
+        root.report.warn(path, message, "namespace-label-overwritten")
     found = Namespace(_named(meta, meta.labels), document.source)
     return found, root.report.problems
 

@@ -73,10 +73,19 @@ class Report:
         """Add an error; ``at`` names the field whose line counts where that is not ``path`` itself."""
         self.add("error", path, message, at)
 
-    def warn(self, path: str, message: str) -> None:
-        self.add("warning", path, message)
+    def warn(self, path: str, message: str, rule: str) -> None:
+        """Add a warning; ``rule`` is the check that found it."""
+        self.add("warning", path, message, rule=rule)
 
-    def add(self, severity: Literal["error", "warning"], path: str, message: str, at: str | int | None = None) -> None:
+    def add(
+        self,
+        severity: Literal["error", "warning"],
+        path: str,
+        message: str,
+        at: str | int | None = None,
+        *,
+        rule: str = "",
+    ) -> None:
         """Add a problem; ``at`` is its line, or the field whose line counts where that is not ``path`` itself."""
         told = self._told[severity] = self._told.get(severity, 0) + 1
         if told > MOST_OF_AN_OBJECT + 1:
@@ -84,7 +93,7 @@ class Report:
         if told > MOST_OF_AN_OBJECT:
             path, message, at = "", f"and more: only the first {MOST_OF_AN_OBJECT} are told", ""
         line = at if isinstance(at, int) else self.source.line(path if at is None else at)
-        self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity))
+        self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity, rule))
 
     @property
     def full(self) -> bool:
@@ -114,6 +123,10 @@ class Fields:
 
     def has(self, name: str) -> bool:
         return self.data.get(name) is not None
+
+    def null(self, name: str) -> bool:
+        """Say whether the field is written and null: what a template makes of a value that is not set."""
+        return name in self.data and self.data[name] is None
 
     def missing(self, name: str) -> bool:
         """Say whether the field is absent, null or the empty string, which the API server takes for the same."""
@@ -220,4 +233,4 @@ def duplicates(report: Report, document: Document, *, strict: bool) -> None:
     """Report every field that is written twice: an error of kinds with strict decoding, a warning of others."""
     message = "duplicate field" if strict else "duplicate field: the last one counts"
     for path, line in document.duplicates:
-        report.add("error" if strict else "warning", path, message, line)
+        report.add("error" if strict else "warning", path, message, line, rule="duplicate-field")

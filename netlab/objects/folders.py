@@ -95,10 +95,10 @@ class Told:
                 found += [Problem(file, 0, "", "", message) for file in files]
             elif files:
                 text = f"passed by {_count(files, what)} {why}: {self._names(files)}{f'; {advice}' if advice else ''}"
-                found.append(Problem(self.path, 0, "", "", text, "warning"))
+                found.append(Problem(self.path, 0, "", "", text, "warning", "passed-by"))
         if self.links:
             text = f"{_count(self.links, 'linked folder')} not followed: {self._names(self.links)}"
-            found.append(Problem(self.path, 0, "", "", text, "warning"))
+            found.append(Problem(self.path, 0, "", "", text, "warning", "links-not-followed"))
         return found
 
     def _names(self, files: Sequence[str]) -> str:

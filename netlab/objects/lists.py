@@ -78,7 +78,7 @@ def _cut_off(document: Document) -> list[Problem]:
     what = f"{left} more objects are" if isinstance(left, int) and left else "the rest is"
     message = f"not the whole list: {what} on the server; read all of it (kubectl get does)"
     path = f"metadata.{name}"
-    return [Problem(source.file, source.line(path), path, document.kind, message, "warning")]
+    return [Problem(source.file, source.line(path), path, document.kind, message, "warning", "list-cut-off")]
 
 
 def _items(document: Document) -> Iterator[tuple[Any, Lines]]:

@@ -150,7 +150,8 @@ def _retired(documents: Iterable[Document]) -> list[Problem]:
         report.problems.clear()
         more = f", as {len(others)} more of the kind are" if others else ""
         now = RETIRED[kind][1]
-        report.warn("apiVersion", f"Kubernetes serves no {kind} of {version} any more: read as {now}{more}")
+        message = f"Kubernetes serves no {kind} of {version} any more: read as {now}{more}"
+        report.warn("apiVersion", message, "retired-version")
         problems += report.problems
     return problems
 
@@ -242,7 +243,7 @@ def _perhaps_read(document: Document) -> list[Problem]:
     if close is None:
         return []
     report = open_document(document).report
-    report.warn("kind", f"netlab does not read {quoted(document.kind)}; did you mean {quoted(close)}?")
+    report.warn("kind", f"netlab does not read {quoted(document.kind)}; did you mean {quoted(close)}?", "kind-not-read")
     return report.problems
 
 
@@ -284,7 +285,14 @@ def _place(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
             problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
     elif earlier is not None and not isinstance(one, pods.PodLabels):
         message = f"defined twice: this one counts, the one at {_where(earlier.source)} does not"
-        problems = [Problem(one.source.file, one.source.line(), "", str(key), message, "warning")]
+        problems = [
+            Problem(
+                *(one.source.file, one.source.line(), "", str(key), message),
+                severity="warning",
+                rule="defined-twice",
+                together=f"{one.source.file}\0{earlier.source.file}",
+            )
+        ]
     found[key] = one
     return problems
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.addresses import CIDR_RULE, cidr_warnings, parse_cidr, prefix_length
+from netlab.objects.addresses import CIDR_RULE, UNUSUAL_CIDR, cidr_warnings, parse_cidr, prefix_length
 from netlab.objects.fields import Fields, forbidden, invalid, required, unsupported
 from netlab.objects.label_selectors import label_selector
 from netlab.objects.meta import object_meta, open_document
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import (
     Direction,
     Document,
@@ -39,14 +40,17 @@ def network_policy(document: Document) -> tuple[NetworkPolicy, list[Problem]]:
     meta = object_meta(root, strict=True)
     spec = root.sub("spec")
     spec.only("podSelector", "policyTypes", "ingress", "egress")
-    selector = label_selector(spec.sub("podSelector"))
+    _warn_of_null(spec, "podSelector", "every pod of the namespace")
+    selector = _selector(spec.sub("podSelector"), "every pod of the namespace")
     ingress = _rules(spec, "ingress", "from")
     egress = _rules(spec, "egress", "to")
     types = _policy_types(spec, egress)
     mistyped = any(p.path.startswith("spec.policyTypes") for p in report.problems)
     for direction, rules in (("ingress", ingress), ("egress", egress)):
         if rules and direction not in types and not mistyped:
-            report.warn(spec.at(direction), f"rules have no effect: policyTypes has no {direction.capitalize()}")
+            missing = direction.capitalize()
+            message = f"rules have no effect: policyTypes has no {missing}; add it, or remove the rules"
+            report.warn(spec.at(direction), message, "rules-without-type")
     policy = NetworkPolicy(meta, selector, types, ingress, egress, document.source)
     return policy, report.problems
 
@@ -66,8 +70,13 @@ def _policy_types(spec: Fields, egress: tuple[Rule, ...]) -> frozenset[Direction
 
 def _rules(spec: Fields, direction: Direction, peers: str) -> tuple[Rule, ...]:
     rules = []
+    _warn_of_null_items(spec, direction, "a rule for every peer and port")
+    everybody = "every source" if direction == "ingress" else "every destination"
     for fields in spec.mappings(direction):
         fields.only("ports", peers)
+        _warn_of_null(fields, peers, everybody)
+        _warn_of_null(fields, "ports", "every port of every protocol")
+        _warn_of_null_items(fields, "ports", "every TCP port")
         ports = tuple(_port(item) for item in fields.mappings("ports"))
         found = tuple(_peer(item) for item in fields.mappings(peers))
         rules.append(Rule(found, ports, fields.path, fields.report.source.line(fields.path)))
@@ -78,6 +87,7 @@ def _port(fields: Fields) -> PolicyPort:
     fields.only("protocol", "port", "endPort")
     protocol = fields.choice("protocol", PROTOCOLS, "TCP")
     port, end_port = fields.data.get("port"), fields.integer("endPort")
+    _warn_of_null(fields, "port", f"every {protocol} port")
     if isinstance(port, int) and not isinstance(port, bool):
         _check_numbers(fields, port, end_port)
         return PolicyPort(protocol, port, end_port)
@@ -108,9 +118,11 @@ def _check_numbers(fields: Fields, port: int, end_port: int | None) -> None:
 def _peer(fields: Fields) -> Peer:
     fields.only("podSelector", "namespaceSelector", "ipBlock")
     pods, namespaces, block = (fields.mapping(n) for n in ("podSelector", "namespaceSelector", "ipBlock"))
+    if namespaces:
+        _warn_of_null(fields, "podSelector", "every pod of the namespaces")
     peer = Peer(
-        label_selector(pods) if pods else None,
-        label_selector(namespaces) if namespaces else None,
+        _selector(pods, "every pod") if pods else None,
+        _selector(namespaces, "every namespace") if namespaces else None,
         _ip_block(block) if block else None,
     )
     written = [n for n in ("podSelector", "namespaceSelector", "ipBlock") if fields.has(n)]
@@ -119,6 +131,32 @@ def _peer(fields: Fields) -> Peer:
     elif "ipBlock" in written and len(written) > 1:
         fields.report.error(fields.path, forbidden("may not specify both ipBlock and another peer"))
     return peer
+
+
+def _selector(fields: Fields, everything: str) -> LabelSelector:
+    found = label_selector(fields)
+    if not found.match_labels and not found.match_expressions:
+        for name in ("matchLabels", "matchExpressions"):
+            _warn_of_null(fields, name, everything)
+    return found
+
+
+def _warn_of_null(fields: Fields, name: str, meaning: str) -> None:
+    """Warn of a field that is written as null: as if it were absent, it means everything."""
+    if fields.null(name):
+        _warn_of(fields, fields.at(name), meaning)
+
+
+def _warn_of_null_items(fields: Fields, name: str, meaning: str) -> None:
+    items = fields.data.get(name)
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if item is None:
+            _warn_of(fields, f"{fields.at(name)}[{index}]", meaning)
+
+
+def _warn_of(fields: Fields, path: str, meaning: str) -> None:
+    message = f"null means {meaning}: give it a value, or leave it out if all are meant"
+    fields.report.warn(path, message, "null-means-all")
 
 
 def _ip_block(fields: Fields) -> IPBlock | None:
@@ -140,7 +178,7 @@ def _cidr(fields: Fields, path: str, text: str) -> Prefix | None:
     if prefix is None:
         fields.report.error(path, invalid(text, CIDR_RULE))
     for warning in cidr_warnings(text):
-        fields.report.warn(path, warning)
+        fields.report.warn(path, warning, UNUSUAL_CIDR)
     return prefix
 
 

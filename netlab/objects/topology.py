@@ -10,7 +10,7 @@ from typing import get_args
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.addresses import cidr_warnings
+from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core import addresses, prefixes
 from netlab.objects.fields import Fields, duplicate, invalid, required
 from netlab.objects.label_selectors import check_labels
@@ -119,7 +119,7 @@ def _cidrs(fields: Fields, name: str) -> list[tuple[str, Prefix]]:
     cidrs = prefixes(fields, written)
     for path, text in written:
         for warning in cidr_warnings(text):
-            fields.report.warn(path, warning)
+            fields.report.warn(path, warning, UNUSUAL_CIDR)
     first: dict[int, Prefix] = {}
     for path, cidr in cidrs:
         if cidr.version in first:

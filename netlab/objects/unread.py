@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,18 +83,7 @@ def warning(policy: UnreadPolicy) -> Problem:
         f"netlab neither reads nor enforces {printable(policy.kind)}{of}: pairs that it could change have the verdict"
         f" unknown; {policy.option} leaves it out"
     )
-    return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE)
-
-
-def summaries(warnings: Iterable[Problem]) -> Iterator[str]:
-    """Yield the warnings of unread policies in one line for each kind."""
-    by_kind: dict[str, list[Problem]] = {}
-    for one in warnings:
-        by_kind.setdefault(one.message, []).append(one)
-    for message, (first, *more) in by_kind.items():
-        where = f"{first.file}:{first.line}" if first.line else first.file
-        several = f"{where}: {first.object} and {len(more)} more: {message}; netlab check lists them"
-        yield several if more else str(first)
+    return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, message)
 
 
 # --- kinds that the user says do not count ---------------------------------------------------------------------------

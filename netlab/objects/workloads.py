@@ -138,4 +138,5 @@ def _check_job_names(metadata: Fields, labels: dict[str, str], meta: Meta, kind:
         if kind == "Job":
             metadata.report.error(path, invalid(labels[key], f"must be '{meta.name}'"))
         else:
-            metadata.report.warn(path, "the API server refuses the Jobs of this CronJob: each has a name of its own")
+            message = "the API server refuses the Jobs of this CronJob: each has a name of its own"
+            metadata.report.warn(path, message, "job-name-of-cronjob")

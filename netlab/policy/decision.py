@@ -6,6 +6,7 @@ What is made for every pair is a named tuple: it costs half of what a frozen dat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow
@@ -13,25 +14,43 @@ from netlab.cluster.paths import Path
 from netlab.cluster.types import Endpoint, Pod
 from netlab.objects.types import Address, Direction, NetworkPolicy, Rule
 from netlab.objects.unread import UnreadPolicy
+from netlab.policy.mismatch import EVERYBODY, field_of
 
 Verdict = Literal["allow", "deny", "unknown"]
 """``unknown``: a policy that netlab does not read could change what NetworkPolicy alone says."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Match:
-    """A rule that allows a flow, and the policy that it belongs to."""
+    """A rule that allows a flow, the policy that it belongs to, and the number of the first of its peers that matches.
+
+    ``peer`` is ``EVERYBODY`` where the rule lists none.
+    """
 
     policy: NetworkPolicy
     rule: Rule
+    peer: int = EVERYBODY
+
+    @cached_property
+    def place(self) -> str:
+        """The path and line of what matches: of the item of ``from`` or ``to``, else of the rule."""
+        if self.peer == EVERYBODY:
+            return f"{self.rule.path}{where(self.policy, self.rule)}"
+        path = f"{self.rule.path}.{field_of(self.rule)}[{self.peer}]"
+        line = self.policy.source.line(path) or self.rule.line
+        return f"{path} ({self.policy.source.file}:{line})" if line else path
+
+    @cached_property
+    def _text(self) -> str:
+        return f"{named(self.policy)} {self.place}"
 
     def __str__(self) -> str:
-        return f"{named(self.policy)} {self.rule.path}{where(self.policy, self.rule)}"
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A rule that does not allow a flow and the first thing in it that does not match.
+    """A rule that does not allow a flow and what in it does not match: its peers, or else its ports.
 
     ``rule`` is None for a policy that isolates and has no rule at all in the direction.
     """

@@ -25,7 +25,7 @@ from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.objects.types import Address, Direction, NetworkPolicy
 from netlab.policy.decision import Decision, Match, Miss, Open, Side, View
-from netlab.policy.mismatch import peers_mismatch, ports_mismatch
+from netlab.policy.mismatch import matching_peer, peers_missed, ports_mismatch
 from netlab.policy.unread import changing
 
 _T = TypeVar("_T")
@@ -198,11 +198,21 @@ def _side(
     if not alone.isolating:
         return alone
     allowing = [
-        match
+        _at(cluster, match, peer)
         for match in _matching_ports(cluster, alone, flow)
-        if not peers_mismatch(cluster, match.policy, match.rule, other, address)
+        if (peer := matching_peer(cluster, match.policy, match.rule, other, address)) is not None
     ]
     return alone._replace(allowing=tuple(allowing)) if allowing else alone
+
+
+def _at(cluster: Cluster, match: Match, peer: int) -> Match:
+    """Return the match of one item of a rule's peers: one value for all flows, as it keeps its words."""
+    known: dict[tuple[int, int, int], Match] = cluster.memo.setdefault("policy.matches", {})
+    key = (id(match.policy), id(match.rule), peer)
+    found = known.get(key)
+    if found is None:
+        found = known[key] = Match(match.policy, match.rule, peer)
+    return found
 
 
 def _view(
@@ -236,7 +246,7 @@ def _misses(
         if not rules:
             found.append(Miss(policy, None, f"has no {direction} rules"))
         for rule in rules:
-            why = peers_mismatch(cluster, policy, rule, other, address)
+            why = peers_missed(cluster, policy, rule, other, address)
             why = why or ports_mismatch(rule, flow.destination, flow.protocol, flow.port)
             if why:
                 found.append(Miss(policy, rule, why))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import printable
 from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.types import Address
-from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
+from netlab.objects.types import Address, NetworkPolicy
+from netlab.policy.almost import almost_selecting
+from netlab.policy.decision import Decision, Match, Miss, Open, Side, named, service, where
 from netlab.policy.evaluate import evaluate, misses
 from netlab.policy.unstated import caveats
+
+_MOST_NEAR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def explain(cluster: Cluster, flow: Flow) -> Explanation:
     """Return the verdict of a flow, the policies, rules and lines that decided, and what the other verdict needs."""
     decision = evaluate(cluster, flow)
     missed = misses(cluster, flow)
-    sections = (_headline(decision), *(_side(side, missed[side.direction]) for side in decision.sides))
+    sections = (_headline(decision), *(_side(cluster, side, missed[side.direction]) for side in decision.sides))
     unsure = caveats(cluster, decision)
     sections += (Section("Not known", tuple(unsure)),) if unsure else ()
     return Explanation(decision, (*sections, *map(_open, decision.unknown)), _otherwise(decision))
@@ -83,19 +87,24 @@ def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:
     return f"{text}, on {endpoint.node}, labels {labels}{written}"
 
 
-def _side(side: Side, missed: Sequence[Miss]) -> Section:
+def _side(cluster: Cluster, side: Side, missed: Sequence[Miss]) -> Section:
     title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
     if not side.isolating:
-        return Section(title, (f"No NetworkPolicy selects it for {side.direction}, so everything is allowed.",))
+        near = [f"{named(p)}{where(p)} almost selects it: {why}" for p, why in _near(cluster, side)]
+        return Section(title, (f"No NetworkPolicy selects it for {side.direction}, so everything is allowed.", *near))
     lines: list[str] = []
     for policy in side.isolating:
         lines.append(f"{named(policy)}{where(policy)} isolates it")
-        lines += [f"  {m.rule.path}{where(policy, m.rule)} allows it" for m in side.allowing if m.policy is policy]
+        lines += [f"  {match.place} allows it" for match in side.allowing if match.policy is policy]
         for miss in () if side.allowing else missed:
             if miss.policy is policy:
                 rule = f"{miss.rule.path}{where(policy, miss.rule)} does not match: " if miss.rule else "it "
                 lines.append(f"  {rule}{miss.why}")
     return Section(title, tuple(lines))
+
+
+def _near(cluster: Cluster, side: Side) -> Iterator[tuple[NetworkPolicy, str]]:
+    return islice(almost_selecting(cluster, side.subject, side.direction), _MOST_NEAR)
 
 
 def _open(one: Open) -> Section:
@@ -150,7 +159,10 @@ def _wider_than_meant(other: Endpoint | None) -> list[str]:
     """Say of a pod that no selector tells from others that the peer means them too."""
     if not isinstance(other, Pod) or not other.selectable or _lasting(other):
         return []
-    return [f"  which means every pod of namespace {other.namespace}: {other.ref} has no label to tell it from them"]
+    return [
+        f"  which opens it to every pod of namespace {other.namespace}: {other.ref} has no label to tell it from them;"
+        " give it one"
+    ]
 
 
 def _lasting(pod: Pod) -> dict[str, str]:
@@ -166,7 +178,8 @@ def _written(labels: Mapping[str, str]) -> str:
 
 def _to_deny(side: Side, decision: Decision) -> list[str]:
     if side.allowing:
-        rules = " and ".join(str(match) for match in side.allowing)
+        # Another item of the same rule may match too, so it is the whole rule that would have to go.
+        rules = " and ".join(str(Match(match.policy, match.rule)) for match in side.allowing)
         return [f"{side.direction} of {side.subject.ref}: without {rules}"]
     kind = side.direction.capitalize()
     return [

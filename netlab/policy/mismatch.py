@@ -1,7 +1,7 @@
 """Does a rule match a flow, and if not, what in it does not: the one reading of peers and ports.
 
-Every function returns "" for a match, else the first thing that does not match, as text. So a verdict and its
-explanation cannot disagree.
+Functions named ``…_mismatch`` return "" for a match, else the first thing that does not match, as text. So a verdict
+and its explanation cannot disagree.
 
 Source: the Kubernetes API reference (NetworkPolicySpec, networking.k8s.io/v1). Where that leaves the answer to the
 implementation: selectors never mean host-network pods, unless the Topology's ``spec.policy.hostNetworkPeers`` says
@@ -20,23 +20,68 @@ from netlab.objects.controllers import is_known
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.policy.problems import some
+
+EVERYBODY = -1
+_MOST_PEERS = 5
 
 
-def peers_mismatch(
+def matching_peer(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
-) -> str:
+) -> int | None:
     """Match ``from`` or ``to``: peers OR, and none at all means everybody.
 
+    Returns the number of the first item that matches, ``EVERYBODY`` where the rule lists none, None where none matches.
     ``other`` is the far end, None when it is no endpoint of the lab; ``address`` is its address as the pod that the
     policy selects sees it.
     """
-    whys: list[str] = []
-    for peer in rule.peers:
-        why = peer_mismatch(cluster, policy, peer, other, address)
-        if not why:
-            return ""
-        whys.append(why)
-    return f"peer: {'; or '.join(dict.fromkeys(whys))}" if whys else ""
+    if not rule.peers:
+        return EVERYBODY
+    for number, peer in enumerate(rule.peers):
+        if not peer_mismatch(cluster, policy, peer, other, address):
+            return number
+    return None
+
+
+def peers_missed(cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address) -> str:
+    """Return why no item of ``from`` or ``to`` matches, by item; "" where one does."""
+    if matching_peer(cluster, policy, rule, other, address) is not None:
+        return ""
+    field = field_of(rule)
+    alike: dict[str, list[str]] = {}
+    for number, peer in enumerate(rule.peers):
+        why = _missed(cluster, policy, peer, other, address)
+        alike.setdefault(why, []).append(f"{field}[{number}]")
+    told = [f"{some(items)}: {why}" for why, items in alike.items()]
+    more = f"; {len(told) - _MOST_PEERS} more reasons" if len(told) > _MOST_PEERS else ""
+    return f"{'; '.join(told[:_MOST_PEERS])}{more}"
+
+
+def field_of(rule: Rule) -> str:
+    """Return the name of the field that lists a rule's peers."""
+    return "to" if rule.path.startswith("spec.egress") else "from"
+
+
+def _missed(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address) -> str:
+    """Return all that keeps an item of ``from`` or ``to`` from matching, and how much else of it would match."""
+    why = peer_mismatch(cluster, policy, peer, other, address)
+    if peer.ip_block is not None or not isinstance(other, Pod) or not other.selectable:
+        return why
+    labels = cluster.namespaces[other.namespace]
+    of_space = [] if peer.namespace_selector is None else selector_mismatches(peer.namespace_selector, labels)
+    of_pod = [] if peer.pod_selector is None else selector_mismatches(peer.pod_selector, other.labels)
+    if peer.namespace_selector is None and other.namespace != policy.meta.namespace:
+        parts = [f"namespace {policy.meta.namespace}, found {other.namespace}"]
+    else:
+        parts = [_of_namespace(cluster, other.namespace, " and ".join(of_space))] if of_space else []
+    left = _size(peer.namespace_selector) + _size(peer.pod_selector) - len(of_space) - len(of_pod)
+    parts += [f"pod label {' and '.join(of_pod)}"] if of_pod else []
+    rest = "the other requirement matches" if left == 1 else f"the other {left} requirements match"
+    return " and ".join(parts) + (f" ({rest})" if left else "")
+
+
+def _size(selector: LabelSelector | None) -> int:
+    return 0 if selector is None else len(selector.match_labels) + len(selector.match_expressions)
 
 
 def ports_mismatch(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:
@@ -120,8 +165,10 @@ def namespace_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, name
     if peer.namespace_selector is None:
         return "" if namespace == own else f"namespace {own}, found {namespace}"
     why = selector_mismatch(peer.namespace_selector, cluster.namespaces[namespace])
-    if not why:
-        return ""
+    return _of_namespace(cluster, namespace, why) if why else ""
+
+
+def _of_namespace(cluster: Cluster, namespace: str, why: str) -> str:
     unsure = namespace in cluster.undeclared and NAMESPACE_LABEL not in why
     return f"namespace label {why}{f' (namespace {namespace} is not in the input)' if unsure else ''}"
 
@@ -135,6 +182,13 @@ def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str
         if not requirement.matches(labels):
             return f"{requirement}, {_found(labels, requirement.key)}"
     return ""
+
+
+def selector_mismatches(selector: LabelSelector, labels: Mapping[str, str]) -> list[str]:
+    """Return every requirement that labels do not satisfy, in the words of ``selector_mismatch``."""
+    one = [LabelSelector((label,)) for label in selector.match_labels]
+    one += [LabelSelector((), (requirement,)) for requirement in selector.match_expressions]
+    return [why for each in one if (why := selector_mismatch(each, labels))]
 
 
 def _found(labels: Mapping[str, str], key: str) -> str:

@@ -8,6 +8,7 @@ from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import NetworkPolicy, Workload
+from netlab.policy.problems import warning
 from netlab.policy.scope import namespaces_meant, pods_by_namespace
 
 _Label = tuple[str, str]
@@ -18,7 +19,9 @@ def misplaced(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
     known = _of_objects_only(cluster, workloads)
     if not known:
         return []
-    return [problem for policy in cluster.policies for problem in _of_policy(cluster, policy, known)]
+    here = pods_by_namespace(cluster)
+    policies = [policy for policy in cluster.policies if policy.meta.namespace in here]
+    return [problem for policy in policies for problem in _of_policy(cluster, policy, known)]
 
 
 def _of_objects_only(cluster: Cluster, workloads: Iterable[Workload]) -> dict[_Label, dict[str, Workload]]:
@@ -64,6 +67,6 @@ def _of_selector(
         one = next((having[name] for name in spaces if name in having), None)
         if one is None:
             continue
-        source, place = policy.source, f"{one.template_path}.metadata.labels"
+        place = f"{one.template_path}.metadata.labels"
         message = f"{key}={value} is a label of {one.kind} {one.meta.key}, and no pod has it: pods get those of {place}"
-        yield Problem(source.file, source.line(path), path, f"NetworkPolicy {policy.meta.key}", message, "warning")
+        yield warning(policy, path, message, "label-on-workload")

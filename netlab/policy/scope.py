@@ -9,6 +9,8 @@ from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import NetworkPolicy, Peer
 from netlab.policy.mismatch import namespace_mismatch
 
+_MOST_OF_A_LABEL = 20
+
 
 def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
     """Return the pods of every namespace that has any, in the cluster's order."""
@@ -32,3 +34,49 @@ def namespaces_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tup
             namespace for namespace in cluster.namespaces if not namespace_mismatch(cluster, policy, peer, namespace)
         )
     return found
+
+
+def pods_selected(cluster: Cluster, policy: NetworkPolicy) -> tuple[Pod, ...]:
+    """Return the pods that a policy applies to, in the cluster's order."""
+    # By identity, as a policy is not hashable; the cluster keeps it alive.
+    known: dict[int, tuple[Pod, ...]] = cluster.memo.setdefault("policy.selected", {})
+    found = known.get(id(policy))
+    if found is None:
+        here = pods_by_namespace(cluster).get(policy.meta.namespace, ())
+        found = known[id(policy)] = tuple(
+            pod for pod in here if pod.selectable and policy.pod_selector.matches(pod.labels)
+        )
+    return found
+
+
+def pods_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
+    """Return the pods that a peer's selectors match, host-network pods among them."""
+    # Policies repeat one another's peers; "every namespace" is asked of every pod once and not for each policy.
+    known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})
+    key = (policy.meta.namespace if peer.namespace_selector is None else "", peer)
+    found = known.get(key)
+    if found is None:
+        pods = pods_by_namespace(cluster)
+        found = known[key] = tuple(
+            pod
+            for namespace in namespaces_meant(cluster, policy, peer)
+            for pod in pods.get(namespace, ())
+            if peer.pod_selector is None or peer.pod_selector.matches(pod.labels)
+        )
+    return found
+
+
+def pods_elsewhere(cluster: Cluster, selector: LabelSelector) -> list[Pod]:
+    """Return some pods of any namespace that a selector matches by a label's value: none where it asks for no value."""
+    if not selector.match_labels:
+        return []
+    known: dict[tuple[str, str], list[Pod]] | None = cluster.memo.get("policy.labelled")
+    if known is None:
+        known = cluster.memo["policy.labelled"] = {}
+        for pod in cluster.pods:
+            for label in pod.labels.items():
+                pods = known.setdefault(label, [])
+                if len(pods) < _MOST_OF_A_LABEL:
+                    pods.append(pod)
+    rarest = min((known.get(label, []) for label in selector.match_labels), key=len)
+    return [pod for pod in rarest if selector.matches(pod.labels)]

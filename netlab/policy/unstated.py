@@ -16,6 +16,7 @@ from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, NetworkPolicy, Peer
 from netlab.policy.decision import Decision, Side, named, where
 from netlab.policy.mismatch import peer_mismatch, ports_mismatch
+from netlab.policy.problems import some, warning
 from netlab.policy.scope import namespaces_meant, pods_by_namespace
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
@@ -77,23 +78,23 @@ def of_namespaces(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn once of a policy that asks for labels of namespaces which are not in the input."""
     if not cluster.undeclared:
         return
-    asking = [(path, one) for path, one in _peers(policy) if one.namespace_selector and _namespaces_asked(cluster, one)]
+    asking = [(path, one) for path, one in _peers(policy) if one.namespace_selector and namespaces_asked(cluster, one)]
     if asking:
         # Policies repeat one another's peers, and each may mean all namespaces that there are.
         known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.told", {})
         peers = tuple(one for _, one in asking)
         if peers not in known:
             known[peers] = _told(cluster, peers)
-        yield _warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers])
+        yield warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels", "all")
 
 
 def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
-    found = [_namespaces_asked(cluster, peer) for peer in peers]
+    found = [namespaces_asked(cluster, peer) for peer in peers]
     names = sorted({name for one in found for name in one})
     keys = list(dict.fromkeys(key for one in found for asked in one.values() for key in asked))
     several = len(names) > 1
     labels = f"label{'s' if len(keys) > 1 else ''} {', '.join(keys)}"
-    spaces = f"namespace{'s' if several else ''} {_some(names)}, which {'are' if several else 'is'} not in the input"
+    spaces = f"namespace{'s' if several else ''} {some(names)}, which {'are' if several else 'is'} not in the input"
     has = f"{'they have' if several else 'it has'} {'them' if len(keys) > 1 else 'it'}"
     command = f"kubectl get namespaces {' '.join(names) if len(names) <= _FEW else ''}".rstrip()
     return (
@@ -102,7 +103,7 @@ def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
     )
 
 
-def _namespaces_asked(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
+def namespaces_asked(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
     """Return the namespaces with pods that a peer may mean or not, each with the keys that it asks for in vain."""
     known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unstated", {})
     found = known.get(peer)
@@ -135,12 +136,12 @@ def of_controllers(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]
         for key in _values_asked(selector):
             refs = [ref for ref, keys in open_to.items() if key in keys]
             if refs:
-                message = f"a controller sets it, to a value that no manifest states: it may mean {_some(refs)} or not"
+                message = f"a controller sets it, to a value that no manifest states: it may mean {some(refs)} or not"
             elif key in CHANGING:
                 message = "a controller sets it, and to another value with every change of the template or the object"
             else:
                 continue
-            yield _warning(policy, path, f"asks for a value of {key}: {message}")
+            yield warning(policy, path, f"asks for a value of {key}: {message}", "unknown-controller-labels", "all")
 
 
 def _values_asked(selector: LabelSelector) -> list[str]:
@@ -155,15 +156,6 @@ def _peers(policy: NetworkPolicy) -> Iterator[tuple[str, Peer]]:
         for rule in policy.rules(direction):
             for number, peer in enumerate(rule.peers):
                 yield f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{number}]", peer
-
-
-def _warning(policy: NetworkPolicy, path: str, message: str) -> Problem:
-    source = policy.source
-    return Problem(source.file, source.line(path), path, f"NetworkPolicy {policy.meta.key}", message, "warning")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _FEW else f"{', '.join(names[:_FEW])} and {len(names) - _FEW} more"
 
 
 # --- explanations ---------------------------------------------------------------------------------------------------
@@ -219,6 +211,11 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) ->
     if not keys or other.namespace not in namespaces_meant(cluster, policy, peer):
         return ""
     return f"{other.ref}: {_not_stated(keys)}"
+
+
+def may_mean(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> bool:
+    """Say whether it hangs on labels that are not known whether a peer means a pod."""
+    return bool(_of_peer(cluster, policy, peer, other))
 
 
 def _not_stated(keys: Sequence[str]) -> str:

@@ -5,92 +5,88 @@ What one policy says of itself alone (rules of a direction that it does not isol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import collapse_addresses
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.types import Direction, NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.policy import unstated
+from netlab.objects.types import Direction, NetworkPolicy, Peer, Rule
+from netlab.policy import almost, dns, service_ports, unstated
 from netlab.policy.evaluate import isolating
-from netlab.policy.mismatch import container_port, port_matches
-from netlab.policy.scope import namespaces_meant, pods_by_namespace
+from netlab.policy.mismatch import container_port, field_of
+from netlab.policy.problems import some, warning
+from netlab.policy.scope import namespaces_meant, pods_by_namespace, pods_elsewhere, pods_meant, pods_selected
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
-DNS = (("UDP", 53), ("TCP", 53))
 
 
 def warnings(cluster: Cluster) -> list[Problem]:
     """Return a warning for everything in the policies that is legal but surely not meant, by policy, then by check."""
     found: list[Problem] = []
+    here = pods_by_namespace(cluster)
     for policy in cluster.policies:
+        namespace = policy.meta.namespace
+        if namespace not in here:
+            # All else that could be said of it follows from that.
+            message = f"namespace {namespace!r} has no pods in the input, so the policy does nothing: add its workloads"
+            found.append(warning(policy, "metadata.namespace", message, "no-pods-in-namespace", namespace))
+            continue
         for check in _CHECKS:
             found += check(cluster, policy)
     return found
 
 
-def _warning(policy: NetworkPolicy, path: str, message: str) -> Problem:
-    source = policy.source
-    return Problem(
-        source.file, source.line(path), path, f"NetworkPolicy {policy.meta.key}", message, severity="warning"
-    )
-
-
-def _selected(cluster: Cluster, policy: NetworkPolicy) -> list[Pod]:
-    """Return the pods that a policy applies to."""
-    here = pods_by_namespace(cluster).get(policy.meta.namespace, ())
-    return [pod for pod in here if pod.selectable and policy.pod_selector.matches(pod.labels)]
-
-
-def _meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
-    """Return the pods that a peer's selectors match, host-network pods among them."""
-    # Policies repeat one another's peers; "every namespace" is asked of every pod once and not for each policy.
-    known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})
-    key = (policy.meta.namespace if peer.namespace_selector is None else "", peer)
-    found = known.get(key)
-    if found is None:
-        pods = pods_by_namespace(cluster)
-        found = known[key] = tuple(
-            pod
-            for namespace in namespaces_meant(cluster, policy, peer)
-            for pod in pods.get(namespace, ())
-            if peer.pod_selector is None or peer.pod_selector.matches(pod.labels)
-        )
-    return found
-
-
 def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    if _selected(cluster, policy):
+    if pods_selected(cluster, policy):
         return
-    namespace = policy.meta.namespace
-    here = pods_by_namespace(cluster).get(namespace, ())
+    namespace, selector = policy.meta.namespace, policy.pod_selector
+    others = [pod.ref for pod in pods_by_namespace(cluster)[namespace] if selector.matches(pod.labels)]
     path = "spec.podSelector"
-    if not here:
-        yield _warning(policy, "metadata.namespace", f"namespace {namespace!r} has no pods")
-    elif any(policy.pod_selector.matches(pod.labels) for pod in here):
-        yield _warning(
-            policy,
-            path,
-            f"{policy.pod_selector} matches only pods that no policy applies to, such as host-network pods",
-        )
-    else:
-        yield _warning(policy, path, f"{policy.pod_selector} matches no pod of namespace {namespace!r}")
+    if others:
+        message = f"{selector} matches only pods that no policy applies to (host-network or no network): {some(others)}"
+        yield warning(policy, path, message, "selects-host-network")
+        return
+    near = almost.nearest(cluster, policy)
+    message = f"{selector} matches no pod of namespace {namespace!r}{f'; {near}' if near else ''}"
+    yield warning(policy, path, message, "selects-nothing")
 
 
 def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     hosts_are_meant = cluster.policy.host_network_peers == "match"
-    for direction, rule in _rules(policy):
+    for _, rule in _rules(policy):
         for i, peer in enumerate(rule.peers):
-            path = f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{i}]"
+            path = f"{rule.path}.{field_of(rule)}[{i}]"
             if peer.ip_block is not None:
                 if [*collapse_addresses(peer.ip_block.excepts)] == [peer.ip_block.cidr]:  # type: ignore[type-var]
-                    yield _warning(policy, f"{path}.ipBlock", "matches no address: its excepts are all of its cidr")
+                    message = "matches no address: its excepts are all of its cidr"
+                    yield warning(policy, f"{path}.ipBlock", message, "block-matches-nothing")
                 continue
-            meant = _meant(cluster, policy, peer)
+            meant = pods_meant(cluster, policy, peer)
             if not meant:
-                yield _warning(policy, path, "matches no pod of the lab")
+                message = _nothing_meant(cluster, policy, rule, peer)
+                if message:
+                    yield warning(policy, path, message, "peer-matches-nothing")
             elif not any(pod.selectable or (hosts_are_meant and pod.attachment == "host") for pod in meant):
-                yield _warning(policy, path, f"matches only {meant[0].ref}, which selectors never mean")
+                refs = some([pod.ref for pod in meant])
+                message = f"matches only {refs}, which selectors never mean; an ipBlock of their addresses does"
+                yield warning(policy, path, message, "peer-host-network")
+
+
+def _nothing_meant(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Peer) -> str:
+    """Return which part of a peer matches nothing; "" where that is not known, or where the input lacks DNS."""
+    if peer.namespace_selector is not None and (
+        unstated.namespaces_asked(cluster, peer) or dns.only_dns(cluster, rule)
+    ):
+        return ""
+    spaces = namespaces_meant(cluster, policy, peer)
+    if not spaces:
+        return f"matches no pod of the lab: no namespace of the input has {peer.namespace_selector}"
+    if peer.pod_selector is None:
+        return f"matches no pod of the lab: namespace {some(spaces)} has no pods"
+    message = f"matches no pod of the lab: none of namespace {some(spaces)} has {peer.pod_selector}"
+    if peer.namespace_selector is None and (others := pods_elsewhere(cluster, peer.pod_selector)):
+        message += f"; {others[0].ref} has, and takes a namespaceSelector in the same item"
+    return message
 
 
 def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -99,7 +95,7 @@ def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[
         if not named:
             continue
         if direction == "ingress":
-            destinations, whose = _selected(cluster, policy), "that the policy selects"
+            destinations, whose = pods_selected(cluster, policy), "that the policy selects"
         else:
             destinations, whose = _destinations(cluster, policy, rule), "that the rule matches"
         blocks_only = direction == "egress" and rule.peers and all(peer.ip_block is not None for peer in rule.peers)
@@ -107,76 +103,54 @@ def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[
             if (destinations or blocks_only) and all(
                 container_port(pod, str(port.port), port.protocol) is None for pod in destinations
             ):
-                message = f"no pod {whose} has a {port.protocol} port named {port.port!r}"
-                yield _warning(policy, f"{rule.path}.ports[{i}].port", message)
+                message = (
+                    f"no pod {whose} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
+                )
+                yield warning(policy, f"{rule.path}.ports[{i}].port", message, "unknown-port-name")
 
 
-def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> list[Pod]:
+def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> tuple[Pod, ...]:
     """Return the pods that an egress rule means: those that its selectors match, and those in its ipBlocks."""
     if not rule.peers:
-        return [pod for pod in cluster.pods if pod.selectable]
+        return tuple(pod for pod in cluster.pods if pod.selectable)
     blocks = [peer.ip_block for peer in rule.peers if peer.ip_block and cluster.policy.ip_block_pods == "match"]
     inside = [pod for pod in cluster.pods if blocks and any(b.contains(a) for b in blocks for a in pod.addresses)]
-    selected = [pod for peer in rule.peers if peer.ip_block is None for pod in _meant(cluster, policy, peer)]
-    return [pod for pod in (*selected, *inside) if pod.selectable]
-
-
-def _cuts_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn once for each pod that cannot ask DNS, at the first policy that isolates it for egress."""
-    cut: dict[tuple[str, ...], list[Pod]] = {}
-    for pod in _selected(cluster, policy):
-        policies = isolating(cluster, pod, "egress")
-        if not policies or policies[0] is not policy:
-            continue
-        rules = [rule for p in policies for rule in p.rules("egress") if _means_somebody(cluster, p, rule)]
-        missing = tuple(f"{port}/{proto}" for proto, port in DNS if not _opens(cluster, rules, proto, port))
-        if missing:
-            cut.setdefault(missing, []).append(pod)
-    for missing, pods in cut.items():
-        others = f" and {len(pods) - 1} more" if len(pods) > 1 else ""
-        message = f"isolates {pods[0].ref}{others} for egress, and no rule allows DNS ({', '.join(missing)})"
-        yield _warning(policy, "spec", message)
-
-
-def _means_somebody(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
-    """Say whether there is anybody in the lab, or may be outside of it, whom a rule means."""
-    return not rule.peers or any(peer.ip_block is not None or _meant(cluster, policy, peer) for peer in rule.peers)
-
-
-def _opens(cluster: Cluster, rules: Iterable[Rule], protocol: str, port: int) -> bool:
-    """Say whether some rule allows a port to somebody."""
-    return any(not r.ports or any(_means(cluster, item, protocol, port) for item in r.ports) for r in rules)
-
-
-def _means(cluster: Cluster, item: PolicyPort, protocol: str, port: int) -> bool:
-    """Say whether an item of ``ports`` means a port of some pod: a name is looked for in all of them, once."""
-    if not isinstance(item.port, str):
-        return port_matches(item, None, protocol, port)
-    known: dict[tuple[PolicyPort, str, int], bool] = cluster.memo.setdefault("policy.names", {})
-    key = (item, protocol, port)
-    if key not in known:
-        known[key] = any(port_matches(item, owner, protocol, port) for owner in cluster.pods)
-    return known[key]
+    selected = [pod for peer in rule.peers if peer.ip_block is None for pod in pods_meant(cluster, policy, peer)]
+    return tuple(pod for pod in (*selected, *inside) if pod.selectable)
 
 
 def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of a policy of which every pod is opened to all by another policy: policies are a union."""
     for direction in DIRECTIONS:
-        pods = _selected(cluster, policy)
+        pods = pods_selected(cluster, policy)
         if not pods or not policy.isolates(direction) or _allows_all(policy, direction):
             continue
-        openers = [next((p for p in isolating(cluster, q, direction) if _allows_all(p, direction)), None) for q in pods]
-        names = sorted({p.meta.key for p in openers if p is not None})
-        if None not in openers:
-            message = f"has no effect: {', '.join(names)} allows all {direction} of every pod that it selects"
-            yield _warning(policy, f"spec.{direction}", message)
+        openers = [_opener(cluster, pod, direction) for pod in pods]
+        names = sorted(set(openers))
+        if "" not in openers:
+            message = (
+                f"has no effect: {some(names)} allows all {direction} of every pod that it selects; "
+                "narrow that, or remove this"
+            )
+            yield warning(policy, f"spec.{direction}", message, "no-effect")
+
+
+def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> str:
+    """Return the name of the first policy that opens a pod to all in a direction, "" where none does."""
+    policies = isolating(cluster, pod, direction)
+    # Pods of one workload are isolated by the same policies.
+    known: dict[tuple[Direction, tuple[int, ...]], str] = cluster.memo.setdefault("policy.openers", {})
+    key = (direction, tuple(map(id, policies)))
+    if key not in known:
+        known[key] = next((policy.meta.key for policy in policies if _allows_all(policy, direction)), "")
+    return known[key]
 
 
 def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    past = [pod.ref for pod in _selected(cluster, policy) if pod.attachment == "macvlan"]
+    past = [pod.ref for pod in pods_selected(cluster, policy) if pod.attachment == "macvlan"]
     if past:
-        message = f"not enforced on {', '.join(past)}: a macvlan network goes past the node"
-        yield _warning(policy, "spec.podSelector", message)
+        message = f"not enforced on {some(past)}: a macvlan network goes past the node"
+        yield warning(policy, "spec.podSelector", message, "not-enforced")
 
 
 def _allows_all(policy: NetworkPolicy, direction: Direction) -> bool:
@@ -191,9 +165,11 @@ def _rules(policy: NetworkPolicy) -> Iterator[tuple[Direction, Rule]]:
 
 _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _selects_nothing,
+    almost.of_pods,
     _peers_that_match_nothing,
     _names_that_nobody_has,
-    _cuts_dns,
+    service_ports.of_services,
+    dns.cuts,
     _shadowed,
     _unenforced,
     unstated.of_namespaces,

@@ -59,6 +59,7 @@ def problems(found: Sequence[Problem]) -> dict[str, Any]:
                 "object": p.object,
                 "message": p.message,
                 "severity": p.severity,
+                "rule": p.rule,
             }
             for p in found
         ],

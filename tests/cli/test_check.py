@@ -204,7 +204,8 @@ def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
 
     assert code == done.exit_code
     assert [
-        f"Warning: {file}:9: NetworkPolicy shop/p: spec.podSelector: app=wbe matches no pod of namespace 'shop'"
+        f"Warning: {file}:9: NetworkPolicy shop/p: spec.podSelector: app=wbe matches no pod of namespace 'shop';"
+        " shop/web is near: app=wbe, found app=web"
     ] == (done.stderr.splitlines())
 
 
@@ -215,7 +216,8 @@ def test_a_fact_is_warned_of_once(netlab: Call, tmp_path: Path) -> None:
     done = netlab("check", "-f", file)
 
     assert [
-        f"Warning: {file}:12: NetworkPolicy shop/p: spec.ingress: rules have no effect: policyTypes has no Ingress"
+        f"Warning: {file}:12: NetworkPolicy shop/p: spec.ingress: rules have no effect: policyTypes has no Ingress;"
+        " add it, or remove the rules"
     ] == done.stderr.splitlines()
 
 
@@ -271,7 +273,7 @@ def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:
 
     assert (2, "") == (done.exit_code, done.stderr)
     assert "Problems" == document["kind"]
-    assert {"file", "line", "path", "object", "message", "severity"} == set(document["problems"][0])
+    assert {"file", "line", "path", "object", "message", "severity", "rule"} == set(document["problems"][0])
     assert {"warning"} == {p["severity"] for p in document["problems"] if "defined twice" in p["message"]}
 
 

@@ -115,13 +115,13 @@ def excepts_are_ignored(_: Fault) -> Fault:
 
 
 def except_denies(right: Fault) -> Fault:
-    def peers_mismatch(cluster: Any, policy: Any, rule: Any, other: Any, address: Any) -> str:
+    def matching_peer(cluster: Any, policy: Any, rule: Any, other: Any, address: Any) -> Any:
         blocks = [peer.ip_block for peer in rule.peers if peer.ip_block]
         if any(address in e for b in blocks for e in b.excepts if e.version == address.version):
-            return "in an except"
-        return str(right(cluster, policy, rule, other, address))
+            return None
+        return right(cluster, policy, rule, other, address)
 
-    return peers_mismatch
+    return matching_peer
 
 
 def named_port_is_a_union(right: Fault) -> Fault:
@@ -303,7 +303,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", Requirement, "matches", does_not_exist_always),
     ("tracer", LabelSelector, "matches", expressions_are_ignored),
     ("evaluator", IPBlock, "contains", excepts_are_ignored),
-    ("evaluator", evaluate, "peers_mismatch", except_denies),
+    ("evaluator", evaluate, "matching_peer", except_denies),
     ("evaluator", mismatch, "port_matches", named_port_is_a_union),
     ("evaluator", mismatch, "container_port", named_port_of_any_protocol),
     ("evaluator", mismatch, "container_port", last_port_of_a_name),

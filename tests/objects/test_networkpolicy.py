@@ -390,9 +390,60 @@ def test_rules_that_have_no_effect_are_warned_about(read_text: Read) -> None:
     """Legal, but surely not meant."""
     _, problems = read_text(policy("policyTypes: [Ingress]\negress: [{}]"))
 
-    assert [("warning", "spec.egress", 6, "rules have no effect: policyTypes has no Egress")] == [
-        (p.severity, p.path, p.line, p.message) for p in problems
+    message = "rules have no effect: policyTypes has no Egress; add it, or remove the rules"
+    assert [("warning", "spec.egress", 6, message)] == [(p.severity, p.path, p.line, p.message) for p in problems]
+
+
+NULLS = [
+    ("ingress: [{from: }]", "ingress[0].from", "every source"),
+    ("egress: [{to: }]", "egress[0].to", "every destination"),
+    ("ingress: [{ports: }]", "ingress[0].ports", "every port of every protocol"),
+    ("ingress: [{ports: [{port: }]}]", "ingress[0].ports[0].port", "every TCP port"),
+    ("ingress: [{ports: [{port: , protocol: UDP}]}]", "ingress[0].ports[0].port", "every UDP port"),
+    ("ingress: [{ports: [null]}]", "ingress[0].ports[0]", "every TCP port"),
+    ("ingress: [null]", "ingress[0]", "a rule for every peer and port"),
+    ("podSelector: ", "podSelector", "every pod of the namespace"),
+    ("podSelector: {matchLabels: }", "podSelector.matchLabels", "every pod of the namespace"),
+    ("podSelector: {matchExpressions: }", "podSelector.matchExpressions", "every pod of the namespace"),
+    ("ingress: [{from: [{podSelector: {matchLabels: }}]}]", "ingress[0].from[0].podSelector.matchLabels", "every pod"),
+    (
+        "ingress: [{from: [{namespaceSelector: {matchLabels: }}]}]",
+        "ingress[0].from[0].namespaceSelector.matchLabels",
+        "every namespace",
+    ),
+    (
+        "ingress: [{from: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: }]}]",
+        "ingress[0].from[0].podSelector",
+        "every pod of the namespaces",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "path", "meaning"), NULLS, ids=[path for _, path, _ in NULLS])
+def test_a_null_that_means_everything_is_warned_about(read_text: Read, spec: str, path: str, meaning: str) -> None:
+    """A template leaves one where a value is not set, and it opens more than anybody meant."""
+    _, problems = read_text(policy(spec))
+
+    message = f"null means {meaning}: give it a value, or leave it out if all are meant"
+    assert [("warning", f"spec.{path}", message, "null-means-all")] == [
+        (p.severity, p.path, p.message, p.rule) for p in problems
     ]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "{ingress: , egress: , policyTypes: }",
+        "ingress: [{from: [], ports: []}]",
+        "ingress: [{from: [{podSelector: {}}], ports: [{port: 80, protocol: , endPort: }]}]",
+        "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: }}]}]",
+        "ingress: [{from: [{podSelector: {matchLabels: {a: }}, namespaceSelector: }]}]",
+        "podSelector: {matchLabels: {a: b}, matchExpressions: }",
+    ],
+)
+def test_a_null_that_opens_nothing_is_no_warning(read_text: Read, spec: str) -> None:
+    """What is empty in so many words is meant; other nulls are a default, or less than everything."""
+    assert [] == [str(p) for p in read_text(policy(spec))[1]]
 
 
 def test_host_bits_are_masked_and_warned_about(read_text: Read) -> None:

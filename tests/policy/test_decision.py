@@ -69,7 +69,7 @@ REASONS = [
         "shop/web",
         "shop/db",
         "81/TCP",
-        "allowed by NetworkPolicy shop/db spec.ingress[1] (policies.yaml:20)",
+        "allowed by NetworkPolicy shop/db spec.ingress[1].from[0] (policies.yaml:20)",
         id="allowed by a rule",
     ),
     pytest.param(
@@ -77,7 +77,7 @@ REASONS = [
         "ops/x",
         "shop/db",
         "80/TCP",
-        "allowed by NetworkPolicy ops/out spec.egress[0] (ops.yaml:7) and NetworkPolicy shop/all spec.ingress[0]",
+        "allowed by NetworkPolicy ops/out spec.egress[0].to[0] (ops.yaml:7) and NetworkPolicy shop/all spec.ingress[0]",
         id="by a rule on each side",
     ),
     pytest.param([DENY_ALL], "shop/db", "shop/db", "80/TCP", "shop/db always reaches itself", id="itself"),
@@ -137,7 +137,7 @@ MISSES = [
         "shop/db",
         "5432/TCP",
         [
-            "spec.ingress[0]: peer: pod label app=api, found app=web",
+            "spec.ingress[0]: from[0]: pod label app=api, found app=web",
             "spec.ingress[1]: port: 81/TCP, asked 5432/TCP",
             "shop/deny-all: has no ingress rules",
         ],
@@ -148,9 +148,9 @@ MISSES = [
         "shop/db",
         "81/TCP",
         [
-            "spec.ingress[0]: peer: selectors mean pods, host:client is outside the cluster",
-            "spec.ingress[1]: peer: selectors mean pods, host:client is outside the cluster; "
-            "or ipBlock 192.0.2.1/32, found 192.0.2.10",
+            "spec.ingress[0]: from[0]: selectors mean pods, host:client is outside the cluster",
+            "spec.ingress[1]: from[0]: selectors mean pods, host:client is outside the cluster; "
+            "from[1]: ipBlock 192.0.2.1/32, found 192.0.2.10",
             "shop/deny-all: has no ingress rules",
         ],
         id="an outside host",
@@ -160,9 +160,9 @@ MISSES = [
         "shop/db",
         "81/TCP",
         [
-            "spec.ingress[0]: peer: selectors never mean host-network pods such as shop/host",
-            "spec.ingress[1]: peer: selectors never mean host-network pods such as shop/host; "
-            "or ipBlock 192.0.2.1/32, found 100.64.0.2",
+            "spec.ingress[0]: from[0]: selectors never mean host-network pods such as shop/host",
+            "spec.ingress[1]: from[0]: selectors never mean host-network pods such as shop/host; "
+            "from[1]: ipBlock 192.0.2.1/32, found 100.64.0.2",
             "shop/deny-all: has no ingress rules",
         ],
         id="a host-network pod",
@@ -189,8 +189,8 @@ def test_ends_of_one_address_are_told_apart() -> None:
     found = [whys(missed(of, source, "shop/db")["ingress"]) for source in ("node:n2", "shop/host")]
 
     assert [
-        ["spec.ingress[0]: peer: selectors mean pods, node:n2 is a node"],
-        ["spec.ingress[0]: peer: selectors never mean host-network pods such as shop/host"],
+        ["spec.ingress[0]: from[0]: selectors mean pods, node:n2 is a node"],
+        ["spec.ingress[0]: from[0]: selectors never mean host-network pods such as shop/host"],
     ] == found
 
 
@@ -207,14 +207,14 @@ def test_isolating() -> None:
 @pytest.mark.parametrize(
     ("rules", "service", "expected"),
     [
-        ([rule(peer(ns="team=a"))], "80/TCP", "peer: namespace label team=a, found team=shop"),
-        ([rule(peer(ns="color"))], "80/TCP", "peer: namespace label color, found no color"),
-        ([rule(peer("app=db"))], "80/TCP", "peer: namespace ops, found shop"),
-        ([rule(peer("app in (a,b)", ""))], "80/TCP", "peer: pod label app in (a,b), found app=db"),
+        ([rule(peer(ns="team=a"))], "80/TCP", "to[0]: namespace label team=a, found team=shop"),
+        ([rule(peer(ns="color"))], "80/TCP", "to[0]: namespace label color, found no color"),
+        ([rule(peer("app=db"))], "80/TCP", "to[0]: namespace ops, found shop (the other requirement matches)"),
+        ([rule(peer("app in (a,b)", ""))], "80/TCP", "to[0]: pod label app in (a,b), found app=db"),
         (
             [rule(peer(cidr="10.0.0.0/8", but=["10.244.0.0/16"]))],
             "80/TCP",
-            "peer: ipBlock 10.0.0.0/8 except 10.244.0.0/16, found 10.244.0.3",
+            "to[0]: ipBlock 10.0.0.0/8 except 10.244.0.0/16, found 10.244.0.3",
         ),
         ([rule(ports=["80-90", "/UDP"])], "91/TCP", "port: 80-90/TCP or every UDP port, asked 91/TCP"),
         ([rule(ports=["sql"])], "80/TCP", "port: sql/TCP (which is 5432 on shop/db), asked 80/TCP"),

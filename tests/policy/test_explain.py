@@ -41,7 +41,7 @@ Egress of shop/web: allow
 
 Ingress of shop/db: deny
   NetworkPolicy shop/db-from-api (policies.yaml:10) isolates it
-    spec.ingress[0] (policies.yaml:16) does not match: peer: pod label app=api, found app=web
+    spec.ingress[0] (policies.yaml:16) does not match: from[0]: pod label app=api, found app=web
   NetworkPolicy shop/deny-all (policies.yaml:1) isolates it
     it has no ingress rules
 
@@ -62,7 +62,7 @@ def test_allowed() -> None:
         """\
 Ingress of shop/db: allow
   NetworkPolicy shop/db-from-api (policies.yaml:10) isolates it
-    spec.ingress[0] (policies.yaml:16) allows it
+    spec.ingress[0].from[0] (policies.yaml:16) allows it
   NetworkPolicy shop/deny-all (policies.yaml:1) isolates it
 
 To be denied, either of
@@ -99,7 +99,7 @@ def test_nobodys_address() -> None:
     text = told(cluster(WEB, policy("shop/out", egress=[rule(peer(cidr="10.0.0.0/8"))])), "shop/web", "203.0.113.9")
 
     assert "to    no machine of the lab" in text
-    assert "spec.egress[0] does not match: peer: ipBlock 10.0.0.0/8, found 203.0.113.9" in text
+    assert "spec.egress[0] does not match: to[0]: ipBlock 10.0.0.0/8, found 203.0.113.9" in text
 
 
 def test_peers_that_would_help() -> None:

@@ -41,11 +41,15 @@ def test_a_peer_that_looks_for_the_label_of_an_object() -> None:
 
 
 def test_where_a_pod_has_the_label_nothing_is_said() -> None:
-    """Nor of workloads of namespaces that are not meant, of labels that are not asked for, or whose template has it."""
+    """Nor of workloads of namespaces that are not meant, of labels that are not asked for, or whose template has it.
+
+    Nor of a policy in a namespace without pods, of which that is told.
+    """
     asks = policy("x/p", ingress=[rule(peer("app=cron"))])
 
     assert [] == told(CRON, DB, pod("x/other", "app=cron"), asks)
     assert [] == told(CRON, DB, namespace("y"), policy("y/p", ingress=[rule(peer("app=cron"))]))
     assert [] == told(CRON, DB, policy("x/p", ingress=[rule(peer("app=db"))]))
     assert [] == told(labelled(workload("Job", "x/j", 0, "app=cron"), "app=cron"), DB, asks)
-    assert 1 == len(told(CRON, DB, policy("y/p", ingress=[rule(peer("app=cron", ""))])))
+    assert 1 == len(told(CRON, DB, pod("y/a"), policy("y/p", ingress=[rule(peer("app=cron", ""))])))
+    assert [] == told(CRON, DB, policy("y/p", ingress=[rule(peer("app=cron", ""))]))

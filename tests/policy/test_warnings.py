@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import cluster, peer, pod, policy, rule, source, topology
+from builders import cluster, meta, peer, pod, policy, rule, source, topology
 
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import TopologyPolicy
+from netlab.objects.types import Service, ServicePort, TopologyPolicy
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
@@ -27,78 +27,91 @@ def told(*things: Any) -> list[str]:
 WARNED = [
     pytest.param(
         [policy("x/p", "app=wbe", ingress=[])],
-        "NetworkPolicy x/p: spec.podSelector: app=wbe matches no pod of namespace 'x'",
+        "NetworkPolicy x/p: spec.podSelector: app=wbe matches no pod of namespace 'x'; "
+        "x/web is near: app=wbe, found app=web",
         id="selector that matches nothing",
     ),
     pytest.param(
         [policy("x/p", "app=host", ingress=[])],
         "NetworkPolicy x/p: spec.podSelector: "
-        "app=host matches only pods that no policy applies to, such as host-network pods",
+        "app=host matches only pods that no policy applies to (host-network or no network): x/host",
         id="selector that matches host-network pods only",
     ),
     pytest.param(
         [policy("y/p", ingress=[])],
-        "NetworkPolicy y/p: metadata.namespace: namespace 'y' has no pods",
+        "NetworkPolicy y/p: metadata.namespace: namespace 'y' has no pods in the input, so the policy does nothing: "
+        "add its workloads",
         id="namespace without pods",
     ),
     pytest.param(
         [policy("x/p", ingress=[rule(peer("app=web")), rule(peer("app=db"), peer("app=x"))])],
-        "NetworkPolicy x/p: spec.ingress[1].from[1]: matches no pod of the lab",
+        "NetworkPolicy x/p: spec.ingress[1].from[1]: matches no pod of the lab: none of namespace x has app=x; "
+        "ops/x has, and takes a namespaceSelector in the same item",
         id="peer of another namespace without a namespaceSelector",
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(peer("app=x", "team=ops"))])],
-        "NetworkPolicy x/p: spec.egress[1].to[0]: matches no pod of the lab",
+        "NetworkPolicy x/p: spec.egress[1].to[0]: matches no pod of the lab: no namespace of the input has team=ops",
         id="peer that matches no namespace",
     ),
     pytest.param(
         [policy("x/p", ingress=[rule(peer("app=host"))])],
-        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, which selectors never mean",
+        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, which selectors never mean; "
+        "an ipBlock of their addresses does",
         id="peer that is a host-network pod",
     ),
     pytest.param(
         [policy("x/p", "app=web", ingress=[rule(ports=["http", "sql"])])],
-        "NetworkPolicy x/p: spec.ingress[0].ports[1].port: no pod that the policy selects has a TCP port named 'sql'",
+        "NetworkPolicy x/p: spec.ingress[0].ports[1].port: no pod that the policy selects has a TCP port named 'sql'; "
+        "name one so, or write a number",
         id="named ingress port that the selected pods lack",
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(peer("app=db"), ports=["http"])])],
-        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'http'",
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'http'; "
+        "name one so, or write a number",
         id="named egress port that the peers lack",
     ),
     pytest.param(
         [policy("x/p", "app=web", ingress=[rule(ports=["http/UDP"])])],
-        "NetworkPolicy x/p: spec.ingress[0].ports[0].port: no pod that the policy selects has a UDP port named 'http'",
+        "NetworkPolicy x/p: spec.ingress[0].ports[0].port: no pod that the policy selects has a UDP port named 'http'; "
+        "name one so, or write a number",
         id="named port of another protocol",
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(ports=["metrics"])])],
-        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'metrics'",
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'metrics'; "
+        "name one so, or write a number",
         id="named port that only a host-network pod has",
     ),
     pytest.param(
         [policy("x/p", egress=[rule(ports=["443"])])],
-        "NetworkPolicy x/p: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)",
+        "NetworkPolicy x/p: spec: isolates x/db for egress, and no rule allows DNS (53/UDP, 53/TCP); "
+        "allow 53/UDP, 53/TCP to x/web under spec.egress",
         id="no DNS",
     ),
     pytest.param(
-        [policy("x/p", "app=web", egress=[rule(ports=["53/UDP"])])],
-        "NetworkPolicy x/p: spec: isolates x/web for egress, and no rule allows DNS (53/TCP)",
+        [policy("x/p", "app=db", egress=[rule(ports=["53/UDP"])])],
+        "NetworkPolicy x/p: spec: isolates x/db for egress, and no rule allows DNS (53/TCP); "
+        "allow 53/TCP to x/web under spec.egress",
         id="no DNS over TCP",
     ),
     pytest.param(
         [policy("x/all", ingress=[rule()]), policy("x/p", "app=web", ingress=[rule(peer("app=db"))])],
-        "NetworkPolicy x/p: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects",
+        "NetworkPolicy x/p: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects; "
+        "narrow that, or remove this",
         id="shadowed ingress",
     ),
     pytest.param(
         [policy("x/all", ingress=[rule()]), policy("x/deny", ingress=[])],
-        "NetworkPolicy x/deny: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects",
+        "NetworkPolicy x/deny: spec.ingress: has no effect: x/all allows all ingress of every pod that it selects; "
+        "narrow that, or remove this",
         id="deny-all beside allow-all",
     ),
     pytest.param(
         [policy("x/all", egress=[rule()]), policy("x/p", "app=web", egress=[rule(ports=["443"])])],
-        "NetworkPolicy x/p: spec.egress: has no effect: x/all allows all egress of every pod that it selects",
+        "NetworkPolicy x/p: spec.egress: has no effect: x/all allows all egress of every pod that it selects; "
+        "narrow that, or remove this",
         id="shadowed egress",
     ),
     pytest.param(
@@ -113,7 +126,8 @@ WARNED = [
     ),
     pytest.param(
         [policy("x/p", egress=[DNS, rule(peer(cidr="192.0.2.0/24"), ports=["sql"])])],
-        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'sql'",
+        "NetworkPolicy x/p: spec.egress[1].ports[0].port: no pod that the rule matches has a TCP port named 'sql'; "
+        "name one so, or write a number",
         id="named port of addresses outside, which name no ports",
     ),
 ]
@@ -153,8 +167,9 @@ def test_silent(things: list[object]) -> None:
 def test_dns_that_only_nobody_may_ask_is_cut() -> None:
     """A rule whose peers match no pod allows nothing, whatever its ports."""
     assert [
-        "NetworkPolicy x/p: spec.egress[0].to[0]: matches no pod of the lab",
-        "NetworkPolicy x/p: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)",
+        "NetworkPolicy x/p: spec.egress[0].to[0]: matches no pod of the lab: none of namespace x has app=nobody",
+        "NetworkPolicy x/p: spec: isolates x/db for egress, and no rule allows DNS (53/UDP, 53/TCP); "
+        "allow 53/UDP, 53/TCP to x/web under spec.egress",
     ] == told(policy("x/p", egress=[rule(peer("app=nobody"))]))
 
 
@@ -168,7 +183,8 @@ def test_host_network_pods_are_peers_where_the_topology_says_so() -> None:
 def test_two_deny_policies_warn_of_dns_once() -> None:
     """Pods that several policies cut from DNS are told at the first of them only."""
     assert [
-        "NetworkPolicy x/a: spec: isolates x/db and 1 more for egress, and no rule allows DNS (53/UDP, 53/TCP)"
+        "NetworkPolicy x/a: spec: isolates x/db for egress, and no rule allows DNS (53/UDP, 53/TCP); "
+        "allow 53/UDP, 53/TCP to x/web under spec.egress"
     ] == [*told(policy("x/a", egress=[]), policy("x/b", egress=[]))]
 
 
@@ -188,7 +204,9 @@ def asked(namespaces: int) -> int:
         thing
         for name in names
         for thing in (
-            pod(f"{name}/web", "app=web", ports=["http=80"]),
+            pod(f"{name}/web", "app=web", ports=["http=8080"]),
+            Service(meta(f"{name}/web"), {"app": "web"}, (ServicePort(80, 8080), ServicePort(53, 5353, "UDP", "dns"))),
+            policy(f"{name}/c", "app=web,tier=x", ingress=[rule(peer("app=web", ""), ports=["80"])]),
             policy(f"{name}/a", "app=web", ingress=[rule(peer("app=web"))]),
             policy(f"{name}/b", "app=web", egress=[everywhere, DNS]),
         )

@@ -80,7 +80,7 @@ def test_rows_are_printed_while_they_come(output: Format) -> None:
 
 def test_problems_tell_errors_from_warnings() -> None:
     """Every problem has its place, its object, its message and whether it is an error."""
-    found = [Problem("a.yaml", 3, "spec.x", "Pod n/p", "is wrong"), Problem("-", 0, "", "", "odd", "warning")]
+    found = [Problem("a.yaml", 3, "spec.x", "Pod n/p", "is wrong"), Problem("-", 0, "", "", "odd", "warning", "x")]
 
     assert {
         "kind": "Problems",
@@ -92,8 +92,9 @@ def test_problems_tell_errors_from_warnings() -> None:
                 "object": "Pod n/p",
                 "message": "is wrong",
                 "severity": "error",
+                "rule": "",
             },
-            {"file": "-", "line": 0, "path": "", "object": "", "message": "odd", "severity": "warning"},
+            {"file": "-", "line": 0, "path": "", "object": "", "message": "odd", "severity": "warning", "rule": "x"},
         ],
     } == problems(found)
 

@@ -34,7 +34,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     found = inputs.examined(files, strict, ignore)
     if found.wrong:
         raise InputError(found.problems_and(_misfits(found, lab)))
-    documents = _told(found)
+    documents = _told(found, files)
     running = Lab.open(lab)
     more = _pods_of(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
@@ -75,14 +75,14 @@ def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Do
     found = inputs.examined(files, strict, ignore)
     if found.wrong:
         raise InputError(found.problems)
-    return _told(found)
+    return _told(found, files)
 
 
-def _told(found: Input) -> list[Document]:
+def _told(found: Input, files: Sequence[str]) -> list[Document]:
     """Return the documents that netlab reads; tell warnings and what it does not read."""
     from netlab.objects.kept import kept
 
-    inputs.warn(found.problems)
+    inputs.warn(found.problems, files)
     inputs.tell_skipped(found.objects.skipped)
     return kept(found.objects.documents)
 

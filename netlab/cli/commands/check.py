@@ -48,7 +48,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     else:
         inputs.tell(problems)
         if not strict:
-            inputs.tell_skipped(objects.skipped)
+            inputs.tell_skipped(objects.skipped, whole=True)
         terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))
     if errors:
         raise SystemExit(2)

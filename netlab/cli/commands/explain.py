@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, questions, terminal
+from netlab.cli import inputs, options, paths, questions, terminal
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -41,7 +41,8 @@ def explain_command(
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore)
     flows = questions.one_pair(cluster, source, destination, namespace, family=family)
-    terminal.emit(_explained(cluster, flows))
+    sources = [one.source for many in (cluster.pods, cluster.policies, cluster.unread) for one in many]
+    terminal.emit(paths.shortened(list(_explained(cluster, flows)), {source.file for source in sources}))
 
 
 def _explained(cluster: Cluster, flows: Sequence[Flow]) -> Iterator[str]:

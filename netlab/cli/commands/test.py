@@ -87,7 +87,7 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
         raise InputError(in_order((*problems, *wrong), [scenario.source.file for scenario in found]))
     for of_lab in objects:
         inputs.tell_unenforced(resolve(of_lab))
-    inputs.warn(problems)
+    inputs.warn(problems, paths)
     if not found:
         raise UsageError(f"no Scenario in {', '.join(paths)}")
     inputs.confirm(most, yes)

@@ -1,0 +1,193 @@
+"""Pods that a policy keeps from asking DNS.
+
+Which pods answer DNS is read from the input: those that a DNS Service selects, on the port that it leads to; else those
+that declare a UDP port named ``dns``. Where there are none, DNS is port 53 of whatever a rule may mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.errors import Problem
+from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule, Service
+from netlab.policy.evaluate import isolating
+from netlab.policy.mismatch import container_port, peer_mismatch, port_matches
+from netlab.policy.problems import some, warning
+from netlab.policy.scope import pods_meant, pods_selected
+from netlab.policy.service_ports import pods_of, target
+from netlab.policy.unstated import may_mean
+
+_PORT = 53
+_OF_DNS = frozenset({_PORT, 5353, "dns", "dns-tcp"})
+_FALLBACK = (("UDP", _PORT), ("TCP", _PORT))
+# What kubeadm, k3s, EKS, GKE and AKS, the CoreDNS chart and OpenShift call it; other charts put theirs before it.
+_NAMES = ("kube-dns", "coredns", "dns-default")
+_SPACES = ("kube-system", "openshift-dns")
+# Replicas have the same labels, so a few of them stand for all.
+_MOST_PODS = 20
+
+_Ports = tuple[tuple[str, int], ...]
+"""Protocols, each with a port."""
+
+
+class Dns(NamedTuple):
+    """The pods that answer DNS: what to call them, a few of them with their ports, and the identities of all."""
+
+    name: str
+    pods: tuple[tuple[Pod, _Ports], ...]
+    everyone: frozenset[int]
+
+
+def cuts(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn once for each pod that cannot ask DNS, at the first policy that isolates it for egress."""
+    if not policy.isolates("egress"):
+        return
+    dns = _dns(cluster)
+    cut: dict[_Ports, list[Pod]] = {}
+    for pod in pods_selected(cluster, policy):
+        policies = isolating(cluster, pod, "egress")
+        # A macvlan network goes past what enforces policies, and what answers DNS asks others.
+        if not policies or policies[0] is not policy or pod.attachment == "macvlan":
+            continue
+        if dns is not None and id(pod) in dns.everyone:
+            continue
+        missing = _missing(cluster, policies)
+        if missing:
+            cut.setdefault(missing, []).append(pod)
+    for missing, pods in cut.items():
+        ports = ", ".join(f"{port}/{protocol}" for protocol, port in missing)
+        towards = f" to {dns.name}" if dns else ""
+        message = (
+            f"isolates {some([pod.ref for pod in pods])} for egress, and no rule allows DNS ({ports}); "
+            f"allow {ports}{towards} under spec.egress"
+        )
+        yield warning(policy, "spec", message, "dns-cut")
+
+
+def only_dns(cluster: Cluster, rule: Rule) -> bool:
+    """Say whether a rule is about DNS only, while the input does not have the pods that answer it."""
+    listed = {item.port for item in rule.ports}
+    return bool(listed) and listed <= _OF_DNS and _dns(cluster) is None
+
+
+def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
+    """Return the ports of DNS that no rule of the policies which isolate a pod opens."""
+    # Pods that the same policies isolate may ask the same.
+    known: dict[tuple[int, ...], _Ports] = cluster.memo.setdefault("policy.dns.missing", {})
+    key = tuple(map(id, policies))
+    found = known.get(key)
+    if found is None:
+        dns = _dns(cluster)
+        wanted = dict((port for _, ports in dns.pods for port in ports) if dns else _FALLBACK)
+        opened: set[str] = set()
+        for policy in policies:
+            for rule in policy.rules("egress"):
+                opened.update(_opened(cluster, policy, rule, dns))
+        found = known[key] = tuple((protocol, port) for protocol, port in wanted.items() if protocol not in opened)
+    return found
+
+
+def _opened(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns | None) -> frozenset[str]:
+    """Return the protocols in which a rule lets DNS be asked."""
+    known: dict[tuple[int, int], frozenset[str]] = cluster.memo.setdefault("policy.dns.opened", {})
+    found = known.get((id(policy), id(rule)))
+    if found is None:
+        protocols = _opened_anywhere(cluster, policy, rule) if dns is None else _opened_to(cluster, policy, rule, dns)
+        found = known[id(policy), id(rule)] = frozenset(protocols)
+    return found
+
+
+def _opened_to(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns) -> Iterator[str]:
+    blocks = any(peer.ip_block is not None for peer in rule.peers)
+    for protocol, _ in _FALLBACK:
+        # A block with port 53 is a resolver of another kind: a node's own, or one outside.
+        if blocks and any(item.port == _PORT and item.protocol == protocol for item in rule.ports):
+            yield protocol
+    for pod, ports in dns.pods:
+        if rule.peers and not any(_reaches(cluster, policy, peer, pod) for peer in rule.peers):
+            continue
+        for protocol, port in ports:
+            if not rule.ports or any(port_matches(item, pod, protocol, port) for item in rule.ports):
+                yield protocol
+
+
+def _reaches(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
+    """Say whether a peer means a pod, or would with labels that the input does not state."""
+    if any(not peer_mismatch(cluster, policy, peer, pod, address) for address in pod.addresses):
+        return True
+    return may_mean(cluster, policy, peer, pod)
+
+
+def _opened_anywhere(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> Iterator[str]:
+    if not _may_mean_some(cluster, policy, rule):
+        return
+    for protocol, port in _FALLBACK:
+        if not rule.ports or any(_means(cluster, item, protocol, port) for item in rule.ports):
+            yield protocol
+
+
+def _may_mean_some(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
+    """Say whether a rule means what is in the lab, or may mean what is not: addresses, and pods of other namespaces."""
+    return not rule.peers or any(
+        peer.ip_block is not None or peer.namespace_selector is not None or bool(pods_meant(cluster, policy, peer))
+        for peer in rule.peers
+    )
+
+
+def _means(cluster: Cluster, item: PolicyPort, protocol: str, port: int) -> bool:
+    """Say whether an item of ``ports`` means a port of some pod: a name is looked for in all of them, once."""
+    if not isinstance(item.port, str):
+        return port_matches(item, None, protocol, port)
+    known: dict[tuple[PolicyPort, str, int], bool] = cluster.memo.setdefault("policy.names", {})
+    key = (item, protocol, port)
+    if key not in known:
+        known[key] = any(port_matches(item, owner, protocol, port) for owner in cluster.pods)
+    return known[key]
+
+
+def _dns(cluster: Cluster) -> Dns | None:
+    """Return the pods of the input that answer DNS, None where there are none."""
+    if "policy.dns" not in cluster.memo:
+        cluster.memo["policy.dns"] = _of_services(cluster) or _of_ports(cluster)
+    found: Dns | None = cluster.memo["policy.dns"]
+    return found
+
+
+def _of_services(cluster: Cluster) -> Dns | None:
+    asked = [service for service in cluster.services if any(port.port == _PORT for port in service.ports)]
+    known = [one for one in asked if one.meta.name in _NAMES or one.meta.namespace in _SPACES]
+    named = [one for one in asked if any(p.port == _PORT and p.name.startswith("dns") for p in one.ports)]
+    for services in (known, named):
+        pods = {id(pod): (pod, ports) for one in services for pod, ports in _behind(cluster, one)}
+        if pods:
+            names = sorted(one.meta.key for one in services if pods_of(cluster, one))
+            plural = "Services" if len(names) > 1 else "Service"
+            return Dns(f"the pods of {plural} {some(names)}", _few(pods.values()), frozenset(pods))
+    return None
+
+
+def _behind(cluster: Cluster, service: Service) -> Iterator[tuple[Pod, _Ports]]:
+    for pod in pods_of(cluster, service):
+        found = [(one.protocol, target(one, pod)) for one in service.ports if one.port == _PORT]
+        ports = tuple((protocol, number) for protocol, number in found if number is not None)
+        if ports:
+            yield pod, ports
+
+
+def _of_ports(cluster: Cluster) -> Dns | None:
+    """Return the pods that look as if they answer DNS: an export of pods may have no Services."""
+    found: list[tuple[Pod, _Ports]] = []
+    for pod in cluster.pods:
+        udp = container_port(pod, "dns", "UDP") if pod.ports else None
+        if udp is not None:
+            tcp = container_port(pod, "dns-tcp", "TCP") or container_port(pod, "dns", "TCP")
+            found.append((pod, (("UDP", udp), *((("TCP", tcp),) if tcp is not None else ()))))
+    refs, everyone = [pod.ref for pod, _ in found], frozenset(id(pod) for pod, _ in found)
+    return Dns(some(refs), _few(found), everyone) if found else None
+
+
+def _few(pods: Iterable[tuple[Pod, _Ports]]) -> tuple[tuple[Pod, _Ports], ...]:
+    alike = {(pod.namespace, frozenset(pod.labels.items()), ports): (pod, ports) for pod, ports in pods}
+    return tuple(alike.values())[:_MOST_PODS]

@@ -1,0 +1,23 @@
+"""Warnings of policies as values, and names in them: a few are named, the others are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netlab.errors import Problem
+from netlab.objects.types import NetworkPolicy
+
+_FEW = 5
+
+
+def warning(policy: NetworkPolicy, path: str, message: str, rule: str, together: str = "") -> Problem:
+    """Return a warning of one field of a policy; ``rule`` and ``together`` are those of ``Problem``."""
+    source, name = policy.source, f"NetworkPolicy {policy.meta.key}"
+    return Problem(source.file, source.line(path), path, name, message, "warning", rule, together)
+
+
+def some(names: Iterable[str]) -> str:
+    """Return names as a text: the first ones, and how many more there are."""
+    listed: Sequence[str] = names if isinstance(names, Sequence) else list(names)
+    more = f" and {len(listed) - _FEW} more" if len(listed) > _FEW else ""
+    return f"{', '.join(listed[:_FEW])}{more}"

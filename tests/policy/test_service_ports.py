@@ -1,0 +1,90 @@
+"""Rules that list the port of a Service where the pods behind it listen on another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import cluster, meta, peer, pod, policy, rule
+
+from netlab.objects.types import Service, ServicePort
+from netlab.policy import warnings
+
+WEB = pod("x/web", "app=web", ports=["http=8080"])
+DB = pod("x/db", "app=db", ports=["5432"])
+FRONT = Service(meta("x/front"), {"app": "web"}, (ServicePort(80, 8080, "TCP", "plain"),))
+INGRESS = "spec.ingress[0].ports[0].port: 80 is the port of Service x/front, and the pods behind it listen on 8080: "
+ADVICE = "write 8080, the pods' own port"
+
+
+def told(*things: Any) -> list[str]:
+    found = [problem for problem in warnings(cluster(*things)) if problem.rule == "service-port"]
+    return [f"{problem.path}: {problem.message}" for problem in found]
+
+
+def into(*ports: str) -> Any:
+    return policy("x/p", "app=web", ingress=[rule(ports=ports)])
+
+
+def out(*ports: str, to: Any = None) -> Any:
+    return policy("x/p", "app=db", egress=[rule(to or peer("app=web"), ports=ports)])
+
+
+def test_the_services_port_in_ingress() -> None:
+    """The right port is told, where it is a number and where it is a name."""
+    named = Service(meta("x/front"), {"app": "web"}, (ServicePort(80, "http"),))
+
+    assert [INGRESS + ADVICE] == told(WEB, DB, FRONT, into("80"))
+    assert [INGRESS + ADVICE] == told(WEB, DB, named, into("80"))
+
+
+def test_the_services_port_in_egress() -> None:
+    """Of the Services whose pods the peers mean, in whatever namespace."""
+    assert [INGRESS.replace("ingress", "egress") + ADVICE] == told(WEB, DB, FRONT, out("80"))
+    assert [INGRESS.replace("ingress", "egress") + ADVICE] == told(WEB, DB, FRONT, out("80", to=peer(ns="")))
+
+
+def test_the_name_of_a_services_port() -> None:
+    """A policy's names are those of container ports."""
+    assert [
+        "spec.ingress[0].ports[0].port: plain is the name of a port of Service x/front, and the pods behind it listen "
+        "on 8080: " + ADVICE
+    ] == told(WEB, DB, FRONT, into("plain"))
+
+
+def test_several_services_are_one_warning() -> None:
+    """Few are named, the others are counted; both protocols of a port are one warning too."""
+    things = [
+        thing
+        for i in range(7)
+        for thing in (
+            pod(f"n{i}/web", "app=web"),
+            Service(meta(f"n{i}/s"), {"app": "web"}, (ServicePort(53, 5353, "UDP"), ServicePort(53, 5353, "TCP"))),
+        )
+    ]
+
+    assert [
+        "spec.egress[0].ports[0].port: 53 is the port of Services n0/s, n1/s, n2/s, n3/s, n4/s and 2 more, and the "
+        "pods behind it listen on 5353: write 5353, the pods' own port"
+    ] == told(DB, *things, out("53/UDP", "53", to=peer("app=web", "")))
+
+
+@pytest.mark.parametrize(
+    "things",
+    [
+        pytest.param([WEB, FRONT, into("8080")], id="the pods' port"),
+        pytest.param([WEB, FRONT, into("80", "8080")], id="both ports"),
+        pytest.param([WEB, FRONT, into("80", "http")], id="both ports, one by name"),
+        pytest.param([WEB, FRONT, into("1-100")], id="a range"),
+        pytest.param([WEB, FRONT, into("80/UDP")], id="another protocol"),
+        pytest.param([WEB, FRONT, policy("x/p", "app=db", ingress=[rule(ports=["80"])]), DB], id="other pods"),
+        pytest.param([pod("x/web", "app=web", ports=["80", "8080"]), FRONT, into("80")], id="a pod has the port too"),
+        pytest.param([WEB, FRONT, DB, out("80", to=peer(cidr="0.0.0.0/0"))], id="addresses"),
+        pytest.param([WEB, FRONT, DB, policy("x/p", "app=db", egress=[rule(ports=["80"])])], id="everybody"),
+        pytest.param([WEB, Service(meta("x/front"), {"app": "web"}, (ServicePort(80),)), into("80")], id="same port"),
+        pytest.param([WEB, Service(meta("x/front"), {}, (ServicePort(80, 8080),)), into("80")], id="no selector"),
+    ],
+)
+def test_silent(things: list[Any]) -> None:
+    """Where a pod may be meant by the port, and where the right one stands beside it."""
+    assert [] == told(*things)

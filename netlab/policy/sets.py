@@ -63,8 +63,8 @@ class Sets:
         self._kinds = kinds.members
         self._all = (1 << len(kinds.members)) - 1
         self._wires = kinds.split(kinds.wired)
-        self._wire_of = _numbers([found for _, found in self._wires])
-        self._served = _numbers([found for _, found in kinds.split(kinds.served)])
+        self._wire_of = numbers([found for _, found in self._wires])
+        self._served = numbers([found for _, found in kinds.split(kinds.served)])
         self._places = {
             family: kinds.split(lambda endpoint, family=family: kinds.placed(endpoint, family))  # type: ignore[misc]
             for family in (4, 6)
@@ -178,7 +178,7 @@ class Sets:
             for policy in policies:
                 for rule in policy.rules("ingress"):
                     if not ports_mismatch(rule, destination, protocol, port):
-                        found |= self._peers(policy, rule, family)
+                        found |= self.peers(policy, rule, family)
             self._known_ingress[key] = found
         return self._known_ingress[key]
 
@@ -204,7 +204,7 @@ class Sets:
             openings: dict[tuple[int, tuple[PolicyPort, ...]], _Opening] = {}
             for policy, selected in subjects:
                 for rule in policy.rules("egress"):
-                    key = (self._peers(policy, rule, family), rule.ports)
+                    key = (self.peers(policy, rule, family), rule.ports)
                     more = openings[key].subjects if key in openings else 0
                     openings[key] = _Opening(rule, selected | more)
             of_kind = transpose([peers for peers, _ in openings], len(self._kinds))
@@ -223,7 +223,7 @@ class Sets:
                 found[id(policy)] = (policy, more | 1 << number)
         return free, list(found.values())
 
-    def _peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+    def peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
         """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
         if not rule.peers:
             return self._all
@@ -267,6 +267,6 @@ def _two(
     return source, destination
 
 
-def _numbers(parts: Sequence[int]) -> dict[int, int]:
+def numbers(parts: Sequence[int]) -> dict[int, int]:
     """Return the number of the part that each kind is in."""
     return {kind: number for number, found in enumerate(parts) for kind in members(found)}

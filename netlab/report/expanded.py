@@ -14,6 +14,8 @@ from netlab.report.rows import Row, Tally
 
 _BEFORE_SOURCE = '{"source": "'
 _AFTER_REASON = '"}'
+# JSON escapes what is no printable ASCII, so these are in no text but as marks.
+_SOURCE, _DESTINATION = "\0", "\1"
 
 
 def rows(expansion: Expansion) -> Iterator[Row]:
@@ -53,11 +55,11 @@ def json_rows(expansion: Expansion, tally: Tally) -> Iterator[str]:
     The text of alike sources differs by their names only: it is made once, and the name put in.
     """
     kept: WeakKeyDictionary[Line, _Texts] = WeakKeyDictionary()
-    heads: dict[tuple[str, int], str] = {}
+    writer = _Writer()
     for source, line in expansion.lines():
         made = kept.get(line)
         if made is None:
-            made = kept[line] = _texts(line, heads)
+            made = kept[line] = writer.texts(line)
         own = expansion.own(source, line)
         count = dict(made.count)
         texts = made.rows
@@ -76,39 +78,66 @@ def json_rows(expansion: Expansion, tally: Tally) -> Iterator[str]:
         for verdict, number in count.items():
             tally.add(verdict, number)
         if texts:
-            yield ",\n".join(texts).replace(SOURCE, _escaped(source.ref))
+            yield ",\n".join(texts).replace(_SOURCE, writer.escaped(source.ref))
 
 
-def _texts(line: Line, heads: dict[tuple[str, int], str]) -> _Texts:
-    made = _Texts()
-    tails: dict[int, tuple[str, bool]] = {}
-    for at, question in enumerate(line.questions):
-        answer = line.answers[question.kind]
-        if answer is None:
-            made.apart.append(at)
-            made.rows.append("")
-            continue
-        verdict = answer.verdict
-        made.count[verdict] = made.count.get(verdict, 0) + 1
-        head = heads.get((verdict, id(question)))
-        if head is None:
-            head = heads[verdict, id(question)] = _head(question, verdict)
-        found = tails.get(id(answer))
+class _Writer:
+    """Writes the rows of lines; what one line says of a question as the line before did is written once."""
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[str, int], str] = {}
+        self._names: dict[str, str] = {}
+        self._last: dict[int, list[tuple[Answer | None, str]]] = {}
+
+    def texts(self, line: Line) -> _Texts:
+        """Return the rows of a line with marks for the source."""
+        made = _Texts()
+        tails: dict[int, tuple[str, bool]] = {}
+        last = self._last.setdefault(id(line.questions), [(None, "")] * len(line.questions))
+        answers, count, rows = line.answers, made.count, made.rows
+        for at, question in enumerate(line.questions):
+            answer = answers[question.kind]
+            if answer is None:
+                made.apart.append(at)
+                rows.append("")
+                continue
+            verdict = answer.verdict
+            count[verdict] = count.get(verdict, 0) + 1
+            before, text = last[at]
+            if before is not answer:
+                found = tails.get(id(answer))
+                if found is None:
+                    tail = _marked(answer.reason) + _AFTER_REASON
+                    found = tails[id(answer)] = (tail, _DESTINATION in tail)
+                tail, named = found
+                if named:
+                    tail = tail.replace(_DESTINATION, self.escaped(question.destination.ref))
+                text = self._head(question, verdict) + tail
+                last[at] = answer, text
+            rows.append(text)
+        return made
+
+    def escaped(self, name: str) -> str:
+        """Return a name as it is within JSON's quotes."""
+        found = self._names.get(name)
         if found is None:
-            tail = _escaped(answer.reason) + _AFTER_REASON
-            found = tails[id(answer)] = (tail, DESTINATION in tail)
-        tail, named = found
-        made.rows.append(head + (tail.replace(DESTINATION, _escaped(question.destination.ref)) if named else tail))
-    return made
+            found = self._names[name] = json.dumps(name)[1:-1]
+        return found
+
+    def _head(self, question: Question, verdict: str) -> str:
+        """Return a row of a question as JSON up to its reason, with a mark for the source."""
+        # Questions live as long as their expansion, so their identity is theirs.
+        key = (verdict, id(question))
+        found = self._heads.get(key)
+        if found is None:
+            to, family, protocol, port, *_ = question
+            text = json.dumps(Row("", to.ref, family, protocol, port, verdict).data())
+            found = f"{_BEFORE_SOURCE}{_SOURCE}{text[len(_BEFORE_SOURCE) : -len(_AFTER_REASON)]}"
+            self._heads[key] = found
+        return found
 
 
-def _head(question: Question, verdict: str) -> str:
-    """Return a row of a question as JSON up to its reason, with a mark for the source."""
-    to, family, protocol, port, *_ = question
-    text = json.dumps(Row("", to.ref, family, protocol, port, verdict).data())
-    return f"{_BEFORE_SOURCE}{SOURCE}{text[len(_BEFORE_SOURCE) : -len(_AFTER_REASON)]}"
-
-
-def _escaped(text: str) -> str:
-    """Return a text as it is within JSON's quotes; the NUL that marks begin with stays: JSON text never has one."""
-    return "\0".join(json.dumps(part)[1:-1] for part in text.split("\0"))
+def _marked(reason: str) -> str:
+    """Return a reason as it is within JSON's quotes, with one-letter marks: six times as fast to replace as two."""
+    by_source = (part.split(DESTINATION) for part in reason.split(SOURCE))
+    return _SOURCE.join(_DESTINATION.join(json.dumps(text)[1:-1] for text in texts) for texts in by_source)

@@ -18,6 +18,9 @@ from netlab.objects.unread import UnreadPolicy
 Verdict = Literal["allow", "deny", "unknown"]
 """``unknown``: a policy that netlab does not read could change what NetworkPolicy alone says."""
 
+# Of more policies that select one pod, only as many are named: a reason is one line, and each pair has one.
+_FEW = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -162,9 +165,10 @@ def left_open(sides: Iterable[str], settled: str) -> str:
 
 
 def named(*policies: NetworkPolicy) -> str:
-    """Name policies in running text: ``NetworkPolicy shop/db`` or ``NetworkPolicies shop/db, shop/web``."""
+    """Name policies in running text: ``NetworkPolicy shop/db`` or ``NetworkPolicies shop/db, shop/web``, the first few."""
     kind = "NetworkPolicy" if len(policies) == 1 else "NetworkPolicies"
-    return f"{kind} {', '.join(policy.meta.key for policy in policies)}"
+    more = f" and {len(policies) - _FEW} more" if len(policies) > _FEW else ""
+    return f"{kind} {', '.join(policy.meta.key for policy in policies[:_FEW])}{more}"
 
 
 def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:

@@ -27,6 +27,7 @@ from netlab.objects.types import Address, Direction, NetworkPolicy
 from netlab.policy.decision import Decision, Match, Miss, Open, Side, View
 from netlab.policy.mismatch import peers_mismatch, ports_mismatch
 from netlab.policy.unread import changing
+from netlab.policy.wide import WIDE, wide_peers
 
 _T = TypeVar("_T")
 _Judge = Callable[[Cluster, Direction, Pod, Endpoint | None, Address, Flow], _T]
@@ -200,7 +201,11 @@ def _side(
     allowing = [
         match
         for match in _matching_ports(cluster, alone, flow)
-        if not peers_mismatch(cluster, match.policy, match.rule, other, address)
+        if (
+            not peers_mismatch(cluster, match.policy, match.rule, other, address)
+            if len(match.rule.peers) < WIDE
+            else wide_peers(cluster, match.policy, match.rule).match(other, address)
+        )
     ]
     return alone._replace(allowing=tuple(allowing)) if allowing else alone
 

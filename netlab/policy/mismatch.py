@@ -21,6 +21,9 @@ from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 
+# Of more peers of a rule than these, it is not told why each does not match.
+_FEW = 10
+
 
 def peers_mismatch(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
@@ -36,7 +39,11 @@ def peers_mismatch(
         if not why:
             return ""
         whys.append(why)
-    return f"peer: {'; or '.join(dict.fromkeys(whys))}" if whys else ""
+    if not whys:
+        return ""
+    told = list(dict.fromkeys(whys))
+    more = f"; and {len(told) - _FEW} more" if len(told) > _FEW else ""
+    return f"peer: {'; or '.join(told[:_FEW])}{more}"
 
 
 def ports_mismatch(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:

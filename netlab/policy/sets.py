@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Literal, NamedTuple
 
@@ -22,6 +23,7 @@ from netlab.policy.kinds import Kinds
 from netlab.policy.mismatch import peer_mismatch, ports_mismatch
 from netlab.policy.scope import namespaces_meant
 from netlab.policy.unread import changing
+from netlab.policy.wide import WIDE, wide_peers
 
 Service = tuple[int, str, int | None]
 """Family, protocol and port."""
@@ -78,6 +80,7 @@ class Sets:
                 self._others.append((example, found))
         self._known_ways: dict[tuple[int, int, bool], _Ways] = {}
         self._known_peers: dict[tuple[int, str, Peer], int] = {}
+        self._known_wide: dict[tuple[int, str, int], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, Service], int] = {}
         self._known_egress: dict[tuple[int, int, Service], int] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
@@ -227,7 +230,25 @@ class Sets:
         """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
         if not rule.peers:
             return self._all
+        if len(rule.peers) >= WIDE:
+            return self._wide(policy, rule, family)
         return reduce(or_, (self._peer(policy, peer, family) for peer in rule.peers))
+
+    def _wide(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+        """Return the kinds that many peers match: each distinct thing that they can see is looked up among them."""
+        key = (family, policy.meta.namespace, id(rule))
+        if key not in self._known_wide:
+            peers = wide_peers(self._cluster, policy, rule)
+            found = 0
+            for (example, *_), alike in self._places[family]:
+                address = address_of(example, family)
+                if address is not None and peers.match_block(example, address):
+                    found |= alike
+            for example, alike in chain(*self._pods.values(), self._others):
+                if peers.match_selector(example, address_of(example, family) or example.addresses[0]):
+                    found |= alike
+            self._known_wide[key] = found
+        return self._known_wide[key]
 
     def _peer(self, policy: NetworkPolicy, peer: Peer, family: int) -> int:
         own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""

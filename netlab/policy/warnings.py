@@ -165,11 +165,20 @@ def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         pods = _selected(cluster, policy)
         if not pods or not policy.isolates(direction) or _allows_all(policy, direction):
             continue
-        openers = [next((p for p in isolating(cluster, q, direction) if _allows_all(p, direction)), None) for q in pods]
+        openers = [_opener(cluster, pod, direction) for pod in pods]
         names = sorted({p.meta.key for p in openers if p is not None})
         if None not in openers:
             message = f"has no effect: {', '.join(names)} allows all {direction} of every pod that it selects"
             yield _warning(policy, f"spec.{direction}", message)
+
+
+def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> NetworkPolicy | None:
+    """Return the first policy that opens a pod to all; it is looked for once, and not for each of the pod's policies."""
+    known: dict[tuple[int, Direction], NetworkPolicy | None] = cluster.memo.setdefault("policy.openers", {})
+    key = (id(pod), direction)
+    if key not in known:
+        known[key] = next((p for p in isolating(cluster, pod, direction) if _allows_all(p, direction)), None)
+    return known[key]
 
 
 def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

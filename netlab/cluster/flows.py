@@ -82,7 +82,7 @@ class Questions:
         for source in everyone:
             outside = isinstance(source, Host)
             for destination, family, address, services in asked:
-                if outside and (isinstance(destination, Host) or not askable(source, family)):
+                if outside and not asks(source, destination, family):
                     continue
                 if source is destination and not self.self_pairs:
                     continue
@@ -100,6 +100,11 @@ class Questions:
             total += len(inside) * (of_inside + of_outside) + len(outside) * of_inside
             total -= 0 if self.self_pairs else of_inside
         return total
+
+
+def asks(source: Endpoint, destination: Endpoint, family: int) -> bool:
+    """Say whether a source asks a destination in a family: hosts do not ask one another."""
+    return not isinstance(source, Host) or (not isinstance(destination, Host) and askable(source, family))
 
 
 def askable(endpoint: Endpoint, family: int) -> bool:

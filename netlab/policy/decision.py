@@ -5,6 +5,7 @@ What is made for every pair is a named tuple: it costs half of what a frozen dat
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -18,6 +19,9 @@ from netlab.policy.mismatch import EVERYBODY, field_of
 
 Verdict = Literal["allow", "deny", "unknown"]
 """``unknown``: a policy that netlab does not read could change what NetworkPolicy alone says."""
+
+# Of more policies that select one pod, only as many are named: a reason is one line, and each pair has one.
+_FEW = 10
 
 
 @dataclass(frozen=True)
@@ -153,28 +157,37 @@ class Decision(NamedTuple):
     def reason(self) -> str:
         """One line that names what decided, or what keeps the verdict from being known."""
         if self.unknown:
-            opened = "; ".join(map(str, self.unknown))
-            return f"netlab does not read what could decide: {opened}; NetworkPolicy alone: {self.settled}"
+            return left_open(map(str, self.unknown), self.settled)
         return self.settled_reason
 
     @property
     def settled_reason(self) -> str:
         """One line that names what of the wiring and NetworkPolicy decided."""
-        if not self.path.connected:
-            return self.path.reason
-        denying = [side for side in self.sides if side.verdict == "deny"]
-        if denying:
-            return "; ".join(_denied(side, self.asked(side)) for side in denying)
-        matches = [str(side.allowing[0]) for side in self.sides if side.allowing]
-        if matches:
-            return f"allowed by {' and '.join(matches)}"
-        return self.path.exempt or "no policy selects either side"
+        denied = [denial(side, self.asked(side)) for side in self.sides if side.verdict == "deny"]
+        return decided(self.path, denied, [str(side.allowing[0]) for side in self.sides if side.allowing])
+
+
+def decided(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
+    """Return what decided: the way, what is said of the sides that deny, or the rules that allow."""
+    if not way.connected:
+        return way.reason
+    if denied:
+        return "; ".join(denied)
+    if allowing:
+        return f"allowed by {' and '.join(allowing)}"
+    return way.exempt or "no policy selects either side"
+
+
+def left_open(sides: Iterable[str], settled: str) -> str:
+    """Return what keeps a verdict from being known: what is said of the sides that are open."""
+    return f"netlab does not read what could decide: {'; '.join(sides)}; NetworkPolicy alone: {settled}"
 
 
 def named(*policies: NetworkPolicy) -> str:
-    """Name policies in running text: ``NetworkPolicy shop/db`` or ``NetworkPolicies shop/db, shop/web``."""
+    """Name policies in running text: ``NetworkPolicies shop/db, shop/web`` and so on for the first few."""
     kind = "NetworkPolicy" if len(policies) == 1 else "NetworkPolicies"
-    return f"{kind} {', '.join(policy.meta.key for policy in policies)}"
+    more = f" and {len(policies) - _FEW} more" if len(policies) > _FEW else ""
+    return f"{kind} {', '.join(policy.meta.key for policy in policies[:_FEW])}{more}"
 
 
 def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
@@ -185,9 +198,15 @@ def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
 
 def service(flow: Flow) -> str:
     """Return what is asked of the destination: ``80/TCP``, or ``ICMP``."""
-    return flow.protocol if flow.port is None else f"{flow.port}/{flow.protocol}"
+    return service_text(flow.protocol, flow.port)
 
 
-def _denied(side: Side, asked: str) -> str:
+def service_text(protocol: str, port: int | None) -> str:
+    """Return a service as reports print it."""
+    return protocol if port is None else f"{port}/{protocol}"
+
+
+def denial(side: Side, asked: str) -> str:
+    """Return that a side denies what is asked of it, in words."""
     verb = "isolates" if len(side.isolating) == 1 else "isolate"
     return f"{side.direction} of {side.subject.ref}: {named(*side.isolating)} {verb} it and no rule allows {asked}"

@@ -25,8 +25,9 @@ from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.objects.types import Address, Direction, NetworkPolicy
 from netlab.policy.decision import Decision, Match, Miss, Open, Side, View
-from netlab.policy.mismatch import matching_peer, peers_missed, ports_mismatch
+from netlab.policy.mismatch import peers_missed, ports_mismatch
 from netlab.policy.unread import changing
+from netlab.policy.wide import first_peer
 
 _T = TypeVar("_T")
 _Judge = Callable[[Cluster, Direction, Pod, Endpoint | None, Address, Flow], _T]
@@ -200,7 +201,7 @@ def _side(
     allowing = [
         _at(cluster, match, peer)
         for match in _matching_ports(cluster, alone, flow)
-        if (peer := matching_peer(cluster, match.policy, match.rule, other, address)) is not None
+        if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
     ]
     return alone._replace(allowing=tuple(allowing)) if allowing else alone
 

@@ -7,9 +7,10 @@ a selector or the wiring means is asked of the same functions as there: only the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Literal, NamedTuple
 
@@ -19,9 +20,10 @@ from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.evaluate import evaluate, isolating, publisher, way_of
 from netlab.policy.kinds import Kinds
-from netlab.policy.mismatch import peer_mismatch, ports_mismatch
+from netlab.policy.mismatch import EVERYBODY, peer_mismatch, ports_mismatch
 from netlab.policy.scope import namespaces_meant
 from netlab.policy.unread import changing
+from netlab.policy.wide import WIDE, wide_peers
 
 Service = tuple[int, str, int | None]
 """Family, protocol and port."""
@@ -63,8 +65,8 @@ class Sets:
         self._kinds = kinds.members
         self._all = (1 << len(kinds.members)) - 1
         self._wires = kinds.split(kinds.wired)
-        self._wire_of = _numbers([found for _, found in self._wires])
-        self._served = _numbers([found for _, found in kinds.split(kinds.served)])
+        self._wire_of = numbers([found for _, found in self._wires])
+        self._served = numbers([found for _, found in kinds.split(kinds.served)])
         self._places = {
             family: kinds.split(lambda endpoint, family=family: kinds.placed(endpoint, family))  # type: ignore[misc]
             for family in (4, 6)
@@ -78,6 +80,7 @@ class Sets:
                 self._others.append((example, found))
         self._known_ways: dict[tuple[int, int, bool], _Ways] = {}
         self._known_peers: dict[tuple[int, str, Peer], int] = {}
+        self._known_wide: dict[tuple[int, str, int], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, Service], int] = {}
         self._known_egress: dict[tuple[int, int, Service], int] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
@@ -178,7 +181,7 @@ class Sets:
             for policy in policies:
                 for rule in policy.rules("ingress"):
                     if not ports_mismatch(rule, destination, protocol, port):
-                        found |= self._peers(policy, rule, family)
+                        found |= self.peers(policy, rule, family)
             self._known_ingress[key] = found
         return self._known_ingress[key]
 
@@ -204,7 +207,7 @@ class Sets:
             openings: dict[tuple[int, tuple[PolicyPort, ...]], _Opening] = {}
             for policy, selected in subjects:
                 for rule in policy.rules("egress"):
-                    key = (self._peers(policy, rule, family), rule.ports)
+                    key = (self.peers(policy, rule, family), rule.ports)
                     more = openings[key].subjects if key in openings else 0
                     openings[key] = _Opening(rule, selected | more)
             of_kind = transpose([peers for peers, _ in openings], len(self._kinds))
@@ -223,11 +226,64 @@ class Sets:
                 found[id(policy)] = (policy, more | 1 << number)
         return free, list(found.values())
 
-    def _peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+    def peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
         """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
         if not rule.peers:
             return self._all
+        if len(rule.peers) >= WIDE:
+            return self._wide(policy, rule, family)
         return reduce(or_, (self._peer(policy, peer, family) for peer in rule.peers))
+
+    def first_peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
+        """Yield the peers of a rule by number, each with the kinds that it matches and that none before it matches."""
+        if not rule.peers:
+            yield EVERYBODY, self._all
+            return
+        if len(rule.peers) >= WIDE:
+            yield from self._first_of_many(policy, rule, family)
+            return
+        seen = 0
+        for number, peer in enumerate(rule.peers):
+            found = self._peer(policy, peer, family) & ~seen
+            seen |= found
+            if found:
+                yield number, found
+
+    def _first_of_many(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
+        peers = wide_peers(self._cluster, policy, rule)
+        first: dict[int, int] = {}
+
+        def note(number: int | None, alike: int) -> None:
+            if number is not None:
+                for kind in members(alike):
+                    first[kind] = min(first.get(kind, number), number)
+
+        for (example, *_), alike in self._places[family]:
+            address = address_of(example, family)
+            if address is not None:
+                note(peers.first_block(example, address), alike)
+        for example, alike in chain(*self._pods.values(), self._others):
+            note(peers.first_selector(example, address_of(example, family) or example.addresses[0]), alike)
+        by_number: dict[int, int] = {}
+        for kind, number in first.items():
+            by_number[number] = by_number.get(number, 0) | 1 << kind
+        yield from sorted(by_number.items())
+
+    def _wide(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+        """Return the kinds that many peers match: each distinct thing that they can see is looked up among them."""
+        key = (family, policy.meta.namespace, id(rule))
+        if key not in self._known_wide:
+            peers = wide_peers(self._cluster, policy, rule)
+            found = 0
+            for (example, *_), alike in self._places[family]:
+                address = address_of(example, family)
+                if address is not None and peers.first_block(example, address) is not None:
+                    found |= alike
+            for example, alike in chain(*self._pods.values(), self._others):
+                if peers.first_selector(example, address_of(example, family) or example.addresses[0]) is not None:
+                    found |= alike
+            self._known_wide[key] = found
+        return self._known_wide[key]
 
     def _peer(self, policy: NetworkPolicy, peer: Peer, family: int) -> int:
         own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
@@ -267,6 +323,6 @@ def _two(
     return source, destination
 
 
-def _numbers(parts: Sequence[int]) -> dict[int, int]:
+def numbers(parts: Sequence[int]) -> dict[int, int]:
     """Return the number of the part that each kind is in."""
     return {kind: number for number, found in enumerate(parts) for kind in members(found)}

@@ -36,12 +36,18 @@ def reachability(lab: str, rows: Iterable[Row], tally: Tally, output: Format) ->
             yield from yaml_text.lines([row.data()])
         yield from yaml_text.lines({"summary": tally.data()})
         return
+    yield from reachability_text(lab, (json.dumps(row.data()) for row in counted), tally)
+
+
+def reachability_text(lab: str, rows: Iterable[str], tally: Tally) -> Iterator[str]:
+    """Yield the lines of a Reachability document of rows that are JSON already, one or several in a text."""
+    head = {"apiVersion": API_VERSION, "kind": "Reachability", "lab": lab}
     yield f'{json.dumps(head)[:-1]}, "rows": ['
     before = ""
-    for row in counted:
+    for text in rows:
         if before:
             yield f"{before},"
-        before = json.dumps(row.data())
+        before = text
     if before:
         yield before
     yield f'], "summary": {json.dumps(tally.data())}}}'

@@ -91,6 +91,11 @@ class Tally:
             answers[key] = answers.get(key, 0) + 1
             yield row
 
+    def add(self, expected: str, number: int) -> None:
+        """Count rows that have only an expected answer, and all the same."""
+        key = (expected, None)
+        self._answers[key] = self._answers.get(key, 0) + number
+
     @property
     def pairs(self) -> int:
         """How many rows there were."""

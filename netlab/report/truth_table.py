@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from netlab.report.rows import Outcome, Row
 
@@ -75,27 +76,34 @@ class _Cells:
         self._numbers = {self.known[0]: 0}
         self._after: dict[tuple[int, int, str, int | None, str | None, str | None], tuple[int, bool]] = {}
 
+    def number(self, cell: Cell) -> int:
+        """Return the number of a cell."""
+        found = self._numbers.setdefault(cell, len(self.known))
+        if found == len(self.known):
+            self.known.append(cell)
+        return found
+
     def after(self, number: int, row: Row) -> tuple[int, bool]:
         """Return the number of the cell that another becomes with one more row, and whether the row needs words."""
         key = (number, row.family, row.protocol, row.port, row.expected, row.measured)
         found = self._after.get(key)
         if found is None:
-            cell = self.known[number].after(row)
-            became = self._numbers.setdefault(cell, len(self.known))
-            if became == len(self.known):
-                self.known.append(cell)
+            became = self.number(self.known[number].after(row))
             found = self._after[key] = (became, row.outcome in ("differ", "inconclusive"))
         return found
 
 
 class TruthTable:
-    """Collects rows; ``lines`` prints them. A pair costs four bytes; rows are kept for as many pairs as are told."""
+    """Collects rows; ``lines`` prints them. A pair costs four bytes; rows are kept for as many pairs as are told.
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    Where many sources have the same cells, ``number`` and ``fill`` take cells instead of rows.
+    """
+
+    def __init__(self, rows: Iterable[Row] = (), destinations: Iterable[str] = ()) -> None:
         self._cells = _Cells()
         # By source: the number of a cell by the number of the destination.
         self._grid: dict[str, array[int]] = {}
-        self._columns: dict[str, int] = {}
+        self._columns: dict[str, int] = {name: at for at, name in enumerate(destinations)}
         self._families: set[int] = set()
         self._flagged: dict[tuple[str, str], list[Row]] = {}
         flagged = Counter[Outcome]()
@@ -117,7 +125,19 @@ class TruthTable:
                     self._flagged[pair].append(row)
         for cells in self._grid.values():
             cells.extend([0] * (len(self._columns) - len(cells)))
-        self._mark_of = [cell.mark for cell in self._cells.known]
+
+    def number(self, cell: Cell) -> int:
+        """Return the number by which ``fill`` knows a cell; that of a pair that nobody asks about is 0."""
+        self._families.update(family for _, services in cell.parts for family, _, _ in services)
+        return self._cells.number(cell)
+
+    def fill(self, source: str, cells: array[int]) -> None:
+        """Add a source with the numbers of its cells, one for each of the table's destinations."""
+        self._grid[source] = cells
+
+    @cached_property
+    def _mark_of(self) -> list[str]:
+        return [cell.mark for cell in self._cells.known]
 
     def lines(self, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
         """Yield the table, the meaning of its marks, and in words what is partial, inconclusive or different."""
@@ -185,11 +205,14 @@ class TruthTable:
 
     def _in_words(self, mark: str, painted: str) -> Iterator[str]:
         destinations = self._destinations
-        pairs = ((source, to) for source in self._grid for to in destinations if self._mark(source, to) == mark)
-        told = more = 0
+        marked = {number for number, of in enumerate(self._mark_of) if of == mark}
+        those = {source: cells for source, cells in self._grid.items() if not marked.isdisjoint(cells)}
+        pairs = ((source, to) for source in those for to in destinations if self._mark(source, to) == mark)
+        told = 0
         for source, destination in pairs:
-            if told == _MOST or (mark != PARTIAL and (source, destination) not in self._flagged):
-                more += 1
+            if told == _MOST:
+                break
+            if mark != PARTIAL and (source, destination) not in self._flagged:
                 continue
             told += 1
             head = f"{painted} {source} -> {destination}"
@@ -200,6 +223,7 @@ class TruthTable:
             for row in self._flagged[source, destination]:
                 service = self._services([(row.family, row.protocol, row.port)])
                 yield f"{head} {service}: {_answers(row)}: {row.reason}"
+        more = sum(sum(map(marked.__contains__, cells)) for cells in those.values()) - told
         if more:
             yield f"{painted} and {more} more pairs; -o wide lists every row"
 

@@ -136,7 +136,7 @@ def test_explain_names_policy_rule_and_line(netlab: Call) -> None:
     assert 0 == done.exit_code
     assert done.stdout.startswith("shop/api-0 -> shop/db-0 5432/TCP, IPv4: allow\n")
     assert "NetworkPolicy shop/db (policies.yaml:" in done.stdout
-    assert "NetworkPolicy shop/api (examples/shop/policies.yaml:" in done.stdout
+    assert "NetworkPolicy shop/api (policies.yaml:" in done.stdout
 
 
 def test_explain_takes_names_from_the_namespace(netlab: Call) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,12 +72,15 @@ def test_root_itself_stays_root(program: Program, shared_lab: str) -> None:
     assert "0" == said[0]
 
 
+def anyones_python() -> str:
+    """A Python that every user may run: a home directory's is often closed to others."""
+    return "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+
+
 def test_who_may_do_nothing_else_may_send_echo_requests(program: Program, shared_lab: str) -> None:
     """As in a container: by a datagram socket, which ping takes where it has no privilege."""
-    if not Path("/usr/bin/python3").exists():
-        pytest.skip("no Python that every user may run")
     script = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); print('may')"
-    command = ("exec", "shop/db", "--lab", shared_lab, "--", "/usr/bin/python3", "-c", script)
+    command = ("exec", "shop/db", "--lab", shared_lab, "--", anyones_python(), "-c", script)
 
     assert "may\n" == program(*command, **SUDO).stdout
 

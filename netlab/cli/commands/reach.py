@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from netlab.cluster.flows import Flow, Questions
     from netlab.report.rows import Row
 
+# Fewer pairs are evaluated one by one, which takes less time than finding what is alike.
+_FEW = 1_000
+# A table of more destinations is tens of megabytes.
+_WIDE = 2_000
+
 
 @click.command("reach")
 @options.files
@@ -44,12 +49,17 @@ def reach_command(
     same verdicts to and from everything are one line, named by the labels that they share.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore)
+    asked = questions.asked(cluster, ports, family, nodes, self_pairs)
     if grouped:
-        _show_groups(cluster, questions.asked(cluster, ports, family, nodes, self_pairs), output)
-        return
-    flows = questions.every_pair(cluster, ports, family, nodes, self_pairs)
-    # A truth table has no room for reasons, and they are a quarter of the work.
-    matrix.show(cluster.name, _rows(cluster, flows, reasons=output != "table"), "reach", output)
+        _show_groups(cluster, asked, output)
+    elif asked.count(cluster) <= _FEW:
+        # A truth table has no room for reasons, and they are a quarter of the work.
+        rows = _rows(cluster, asked.flows(cluster), reasons=output != "table")
+        matrix.show(cluster.name, rows, "reach", output)
+    elif output == "table":
+        _show_table(cluster, asked)
+    else:
+        _show_rows(cluster, asked, output)
 
 
 def _rows(cluster: Cluster, flows: Iterable[Flow], *, reasons: bool) -> Iterator[Row]:
@@ -59,6 +69,35 @@ def _rows(cluster: Cluster, flows: Iterable[Flow], *, reasons: bool) -> Iterator
     for flow in flows:
         decision = evaluate(cluster, flow)
         yield row_of(flow, decision.verdict, reason=decision.reason if reasons else "")
+
+
+def _show_table(cluster: Cluster, asked: Questions) -> None:
+    from netlab.policy.groups import groups
+    from netlab.report.rows import Tally
+    from netlab.report.table_of_groups import truth_table
+
+    everyone = asked.everyone(cluster)
+    if len(everyone) > _WIDE:
+        terminal.say(f"a table of {len(everyone):,} columns: --group prints pods that behave alike as one")
+    found = groups(cluster, asked)
+    tally = Tally("reach")
+    for verdict, number in found.tally().items():
+        tally.add(verdict, number)
+    terminal.emit(truth_table(found, everyone).lines(terminal.width(), terminal.paint))
+    terminal.emit([str(tally)])
+
+
+def _show_rows(cluster: Cluster, asked: Questions, output: str) -> None:
+    from netlab.policy.expand import Expansion
+    from netlab.report import documents, expanded
+    from netlab.report.rows import Tally
+
+    found = Expansion(cluster, asked)
+    if output == "json":
+        tally = Tally("reach")
+        terminal.data(documents.reachability_text(cluster.name, expanded.json_rows(found, tally), tally))
+    else:
+        matrix.show(cluster.name, expanded.rows(found), "reach", output)
 
 
 def _show_groups(cluster: Cluster, asked: Questions, output: str) -> None:

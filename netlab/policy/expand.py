@@ -1,0 +1,215 @@
+"""The evaluator's verdict and reason of every pair, without asking it about every pair.
+
+What it says of a pair is put together from parts (``parts``), once for all pairs in which they are the same, in the
+evaluator's own words (``decision``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from netlab.cluster.flows import Flow, Questions, askable, asks
+from netlab.cluster.paths import Path
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.objects.types import Address, Direction
+from netlab.policy.decision import Verdict, decided, left_open
+from netlab.policy.evaluate import evaluate, isolating, publisher
+from netlab.policy.parts import Ingress, Numbers, Part, Parts, Settled
+from netlab.policy.sets import Service
+
+# Answers that are kept for the lines that come later.
+_KEPT = 100_000
+
+
+class Question(NamedTuple):
+    """What sources are asked about one destination; ``kind`` is the number of what no source can tell from it."""
+
+    destination: Endpoint
+    family: int
+    protocol: str
+    port: int | None
+    address: Address | None
+    kind: int
+
+
+class Answer(NamedTuple):
+    """A verdict, and its reason with the marks of ``policy.parts`` for the two endpoints."""
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(eq=False)
+class Line:
+    """The questions that alike sources ask, in order, and their answers by the kind of question.
+
+    An answer is None where each pair has its own, which ``Expansion.answer`` returns.
+    """
+
+    questions: Sequence[Question]
+    answers: Sequence[Answer | None]
+
+
+class _Kind(NamedTuple):
+    """A kind of question: the numbers of what the way, the ingress and unread policies see of its destinations."""
+
+    way: int
+    ingress: int
+    could: int
+    published: bool
+
+
+class Expansion:
+    """All pairs that are asked of a cluster, in the order of ``Questions.flows``."""
+
+    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+        self._cluster = cluster
+        self._everyone = questions.everyone(cluster)
+        self._parts = Parts(cluster, questions)
+        self.self_pairs = questions.self_pairs
+        self._kinds: list[_Kind] = []
+        self._ways = Numbers()
+        self._ingress: list[Ingress] = []
+        self._could: list[tuple[Endpoint, str, bool]] = []
+        self._by_service: dict[Service, dict[int, int]] = {}
+        self._all = self._questions(questions)
+        self._of_hosts: dict[tuple[int, ...], list[Question]] = {}
+        self._own: dict[int, dict[int, tuple[int, int]]] = {}
+        self._known: dict[tuple[int, int, int, int, int], Answer] = {}
+        self._ways_of: dict[int, tuple[int, ...]] = {}
+        self._keys: dict[int, Hashable] = {}
+        self._lines: dict[Hashable, Line] = {}
+
+    def lines(self) -> Iterator[tuple[Endpoint, Line]]:
+        """Yield every source with the line of its questions; those that are about itself are among them."""
+        for source in self._everyone:
+            kind = self._parts.kind_of[id(source)]
+            if kind not in self._keys:
+                self._keys[kind] = self._key(source)
+            key = self._keys[kind]
+            line = self._lines.pop(key, None)
+            if line is None:
+                while self._lines and (len(self._lines) + 1) * len(self._all) > _KEPT:
+                    del self._lines[next(iter(self._lines))]
+                line = self._line(source)
+            self._lines[key] = line
+            yield source, line
+
+    def own(self, source: Endpoint, line: Line) -> range:
+        """Return where the questions of a line are that are about the source itself."""
+        places = self._own.get(id(line.questions))
+        if places is None:
+            places = self._own[id(line.questions)] = {}
+            for at, question in enumerate(line.questions):
+                end = id(question.destination)
+                places[end] = (places.get(end, (at, at))[0], at + 1)
+        return range(*places.get(id(source), (0, 0)))
+
+    def answer(self, source: Endpoint, question: Question) -> Answer:
+        """Return the answer to one pair, as the evaluator gives it."""
+        decision = evaluate(self._cluster, Flow(source, *question[:5]))
+        return Answer(decision.verdict, decision.reason)
+
+    def _questions(self, questions: Questions) -> list[Question]:
+        found: list[Question] = []
+        kinds, ingress, could = Numbers(), Numbers(), Numbers()
+        for destination in self._everyone:
+            of = self._parts.kind_of[id(destination)]
+            for family in questions.wanted(self._cluster):
+                if not askable(destination, family):
+                    continue
+                address = address_of(destination, family)
+                for protocol, port in questions.services(destination):
+                    service = (family, protocol, port)
+                    number = kinds.of((of, service))
+                    if number == len(self._kinds):
+                        self._by_service.setdefault(service, {})[of] = number
+                        self._kinds.append(self._kind(destination, service, ingress, could))
+                    found.append(Question(destination, family, protocol, port, address, number))
+        return found
+
+    def _kind(self, destination: Endpoint, service: Service, ingress: Numbers, could: Numbers) -> _Kind:
+        family, protocol, port = service
+        found = self._parts.ingress(destination, service)
+        if ingress.of(id(found)) == len(self._ingress):
+            self._ingress.append(found)
+        inside = isinstance(destination, Pod) and destination.selectable
+        unread = could.of((self._parts.selection(destination), protocol, inside) if self._cluster.unread else 0)
+        if unread == len(self._could):
+            self._could.append((destination, protocol, inside))
+        asked = Flow(destination, destination, family, protocol, port, address_of(destination, family))
+        return _Kind(
+            self._ways.of((self._parts.wire(destination), family, protocol == "ICMP")),
+            ingress[id(found)],
+            unread,
+            publisher(self._cluster, asked) is not None,
+        )
+
+    def _asked_by(self, source: Endpoint) -> Sequence[Question]:
+        if not isinstance(source, Host):
+            return self._all
+        families = tuple(address.version for address in source.addresses)
+        if families not in self._of_hosts:
+            self._of_hosts[families] = [q for q in self._all if asks(source, q.destination, q.family)]
+        return self._of_hosts[families]
+
+    def _ways_from(self, source: Endpoint) -> tuple[int, ...]:
+        wire = self._parts.wire(source)
+        if wire not in self._ways_of:
+            self._ways_of[wire] = tuple(self._parts.way(wire, *to) for to in self._ways)  # type: ignore[misc]
+        return self._ways_of[wire]
+
+    def _key(self, source: Endpoint) -> Hashable:
+        """Return all that the answers to a source hang on."""
+        policies = isolating(self._cluster, source, "egress") if isinstance(source, Pod) else ()
+        parts = self._parts
+        return (
+            id(self._asked_by(source)),
+            self._ways_from(source),
+            tuple(map(id, policies)),
+            parts.view(source),
+            parts.selection(source),
+        )
+
+    def _line(self, source: Endpoint) -> Line:
+        parts, known = self._parts, self._known
+        if len(known) > _KEPT:
+            known.clear()
+        ways = [(number, parts.ways[number]) for number in self._ways_from(source)]
+        view, selection = parts.view(source), parts.selection(source)
+        ingress = [one.parts[one.of[view]] for one in self._ingress]
+        egress = parts.egress(source, self._by_service, len(self._kinds)) or [parts.free] * len(self._kinds)
+        answers: list[Answer | None] = []
+        for asked, out in zip(self._kinds, egress, strict=True):
+            if asked.published:
+                answers.append(None)
+                continue
+            number, way = ways[asked.way]
+            out = out if way.egress_enforced else parts.free
+            into = ingress[asked.ingress] if way.ingress_enforced else parts.free
+            key = (number, out.number, into.number, selection, asked.could)
+            answer = known.get(key)
+            if answer is None:
+                answer = known[key] = self._answer(source, way, out, into, asked.could)
+            answers.append(answer)
+        return Line(self._asked_by(source), answers)
+
+    def _answer(self, source: Endpoint, way: Path, egress: Part, ingress: Part, could: int) -> Answer:
+        """Put an answer together as ``evaluate`` does."""
+        sides = (egress, ingress)
+        denied = [side.text for side in sides if side.verdict == "deny"]
+        settled: Settled = "allow" if way.connected and not denied else "deny"
+        if self._cluster.unread and way.connected and not way.local:
+            destination, protocol, inside = self._could[could]
+            ends: tuple[tuple[Direction, Endpoint], ...] = (("egress", source), ("ingress", destination))
+            opened = [
+                self._parts.opened(direction, end, side.verdict, protocol, inside=inside)
+                for (direction, end), side in zip(ends, sides, strict=True)
+            ]
+            certain = [side for side, text in zip(sides, opened, strict=True) if not text]
+            if any(opened) and all(side.verdict == "allow" for side in certain):
+                return Answer("unknown", left_open(filter(None, opened), settled))
+        allowing = [side.text for side in sides if side.text and side.verdict == "allow"]
+        return Answer(settled, decided(way, denied, allowing))

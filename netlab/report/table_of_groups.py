@@ -1,0 +1,79 @@
+"""The truth table of every pair from groups that behave alike: sources of a group share a line but for themselves."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+
+from netlab.cluster.types import Endpoint
+from netlab.policy.bitsets import members
+from netlab.policy.decision import Verdict
+from netlab.policy.groups import Group, Groups
+from netlab.policy.sets import Service
+from netlab.report.truth_table import Cell, TruthTable
+
+_VERDICTS: tuple[Verdict, ...] = ("allow", "deny", "unknown")
+
+
+def truth_table(found: Groups, everyone: Sequence[Endpoint]) -> TruthTable:
+    """Return the table of all pairs that were asked for; ``everyone`` are the endpoints in order."""
+    group_of = {id(member): group for group in found.groups for member in group.members}
+    asked = [one for one in everyone if group_of[id(one)].services]
+    table = TruthTable(destinations=(one.ref for one in asked))
+    cells = _Cells(found, table)
+    columns = [group_of[id(one)].number for one in asked]
+    lines: dict[int, array[int]] = {}
+    for at, source in enumerate(asked):
+        group = group_of[id(source)]
+        if group.number not in lines:
+            of_group = cells.to_groups(group)
+            lines[group.number] = array("I", [of_group[number] for number in columns])
+        line = array("I", lines[group.number])
+        line[at] = cells.alone(group)
+        if source is group.members[-1]:
+            del lines[group.number]
+        if any(line):
+            table.fill(source.ref, line)
+    return table
+
+
+class _Cells:
+    """The numbers of cells by the groups of their ends."""
+
+    def __init__(self, found: Groups, table: TruthTable) -> None:
+        self._found = found
+        self._table = table
+        self._place = {service: 2 * at for at, service in enumerate(found.into)}
+        lists: dict[tuple[Service, ...], int] = {}
+        self._lists = [lists.setdefault(group.services, len(lists)) for group in found.groups]
+        self._known: dict[tuple[int, int], int] = {}
+
+    def to_groups(self, source: Group) -> list[int]:
+        """Return the numbers of the cells from a group to each."""
+        # Two bits for each service: 0 where it is not asked, else the verdict.
+        codes = [0] * len(self._found.groups)
+        for service, place in self._place.items():
+            for verdict, groups in self._found.verdicts(source, service):
+                bits = (_VERDICTS.index(verdict) + 1) << place
+                for number in members(groups):
+                    codes[number] |= bits
+        keys = zip(self._lists, codes, strict=True)
+        known = self._known
+        return [known[key] if key in known else self._number(at, key) for at, key in enumerate(keys)]
+
+    def alone(self, group: Group) -> int:
+        """Return the number of the cell of a member with itself."""
+        return self._table.number(_cell(zip(group.services, group.alone, strict=False)))
+
+    def _number(self, group: int, key: tuple[int, int]) -> int:
+        verdicts = ((service, key[1] >> self._place[service] & 3) for service in self._found.groups[group].services)
+        cell = _cell((service, _VERDICTS[verdict - 1]) for service, verdict in verdicts if verdict)
+        number = self._known[key] = self._table.number(cell)
+        return number
+
+
+def _cell(answers: Iterable[tuple[Service, Verdict]]) -> Cell:
+    found: dict[Verdict, list[Service]] = {verdict: [] for verdict in _VERDICTS}
+    for service, verdict in answers:
+        found[verdict].append(service)
+    return Cell(tuple(found["allow"]), tuple(found["deny"]), tuple(found["unknown"]))

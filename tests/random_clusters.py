@@ -1,0 +1,122 @@
+"""Random clusters of few endpoints that differ in much and are alike in much, and what to ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Questions
+from netlab.objects.types import TopologyPolicy
+from netlab.objects.unread import Subject
+
+_MODES = ("bridge", "overlay", "routed", "macvlan")
+_LABELS = ("", "app=p", "app=q", "app=p,tier=db", "tier=web", "build=1", "build=2")
+_PEERS = ("", "app=p", "app=q", "!app", "app in (p,q)", "tier notin (db)", "tier")
+_SPACES = ("", "team=1", "!team", "team notin (1)", "kubernetes.io/metadata.name=x")
+_BLOCKS = (
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.244.0.0/24",
+    "10.244.0.2/32",
+    "10.245.0.0/30",
+    "100.64.0.0/16",
+    "192.0.2.8/30",
+)
+_BLOCKS_6 = ("::/0", "fd00:10:244::/64", "fd00:10:244::2/128", "2001:db8::/32")
+_PORTS = ("80", "web", "80-82", "dns/UDP", "/TCP", "80/SCTP", "443")
+_SERVED = ((), (), ("web=80",), ("web=81",), ("dns=53/UDP", "web=80"), ("8080:80",), ("web=9090:81",))
+_ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)), (("TCP", 8080), ("TCP", 9090)))
+
+
+def some_cluster(dice: Random) -> Cluster:
+    """Return a cluster of few pods in which as much as possible differs, and as much is alike."""
+    both = dice.random() < 0.4
+    names = ("main", "other")[: dice.choice((1, 1, 2))]
+    networks = {
+        name: (dice.choice(_MODES), f"10.{244 + i}.0.0/16", *([f"fd00:10:{244 + i}::/56"] if both else []))
+        for i, name in enumerate(names)
+    }
+    nodes = [f"node-{i}" for i in range(dice.choice((1, 2, 2, 3)))]
+    addresses = ([["192.0.2.10"], ["192.0.2.11"], ["192.0.2.10", "2001:db8::1"], ["2001:db8::2"]])[: 4 if both else 2]
+    hosts = {f"h{i}": own for i, own in enumerate(dice.sample(addresses, dice.randint(0, 2)))}
+    hosts = {name: own for name, own in hosts.items() if name == "h0" or not {*own} & {*hosts["h0"]}}
+    settings = TopologyPolicy(
+        icmp=dice.choice(("rules-without-ports", "allow")),
+        ip_block_pods=dice.choice(("match", "match", "ignore")),
+        own_node=dice.choice(("allow", "enforce")),
+        host_network_peers=dice.choice(("ignore", "match")),
+    )
+    spaces = [namespace(ns, dice.choice(("", "team=1", "team=2"))) for ns in "xyz"]
+    policies = [_policy(dice, f"{dice.choice('xyz')}/p{i}") for i in range(dice.randint(0, 5))]
+    others = [_unread(dice, f"x/u{i}") for i in range(dice.choice((0, 0, 1, 2, 3)))]
+    return cluster(
+        replace(topology(nodes, networks, hosts), policy=settings),
+        *spaces,
+        *_pods(dice, networks, nodes),
+        *policies,
+        *others,
+    )
+
+
+def _unread(dice: Random, ref: str) -> Any:
+    subjects = [
+        Subject(
+            dice.choice(("", "x", "y")),
+            selector(dice.choice(_SPACES)),
+            selector(dice.choice(_PEERS)),
+            nodes=dice.random() < 0.2,
+            denies=frozenset(dice.sample(("ingress", "egress"), dice.randint(0, 2))),
+            allows=frozenset(dice.sample(("ingress", "egress"), dice.randint(0, 2))),
+        )
+        for _ in range(dice.randint(1, 2))
+    ]
+    return unread(ref, *subjects, protocols=dice.choice(("", "", "TCP")), outside=dice.random() < 0.2)
+
+
+def _pods(dice: Random, networks: Mapping[str, tuple[str, ...]], nodes: list[str]) -> Iterator[Any]:
+    published = False
+    for ns in "xyz":
+        for name in "abcde"[: dice.randint(1, 4)]:
+            kind = dice.randrange(10)
+            network = "none" if kind == 1 else dice.choice([*networks])
+            serves = dice.choice(_SERVED)
+            if any(":" in port for port in serves) and (kind < 2 or networks[network][0] == "macvlan" or published):
+                serves = ("web=80",)
+            published = published or any(":" in port for port in serves)
+            of = {"host": True} if kind == 0 else {"network": network}
+            yield pod(f"{ns}/{name}", dice.choice(_LABELS), ports=serves, node=dice.choice(nodes), **of)
+
+
+def _policy(dice: Random, ref: str) -> Any:
+    rules = {
+        direction: [_rule(dice) for _ in range(dice.randint(0, 2))] if dice.random() < 0.7 else None
+        for direction in ("ingress", "egress")
+    }
+    return policy(ref, dice.choice(_PEERS), ingress=rules["ingress"], egress=rules["egress"])
+
+
+def _rule(dice: Random) -> Any:
+    peers = [_peer(dice) for _ in range(dice.choice((0, 1, 1, 2)))]
+    return rule(*peers, ports=dice.sample(_PORTS, dice.choice((0, 0, 1, 2))))
+
+
+def _peer(dice: Random) -> Any:
+    kind = dice.randrange(4)
+    if kind == 0:
+        block = dice.choice((*_BLOCKS, *_BLOCKS_6))
+        holes = {"0.0.0.0/0": ["10.244.0.0/30"], "::/0": ["fd00:10:244::/126"]}.get(block, [])
+        return peer(cidr=block, but=holes if dice.random() < 0.5 else [])
+    return peer(
+        dice.choice(_PEERS) if kind != 1 else None,
+        dice.choice(_SPACES) if kind != 2 else None,
+    )
+
+
+def some_questions(dice: Random) -> Questions:
+    families = dice.choice(((), (), (4,)))
+    return Questions(dice.choice(_ASKED), families, nodes=dice.random() < 0.5, self_pairs=dice.random() < 0.4)

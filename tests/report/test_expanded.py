@@ -1,0 +1,81 @@
+"""Rows and tables made from what is alike are those of the evaluator, asked pair by pair: random clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from builders import cluster, peer, pod, policy, rule, source, topology
+from random_clusters import some_cluster, some_questions
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Questions
+from netlab.conformance import random_cases
+from netlab.conformance.judges import cluster_of
+from netlab.policy import evaluate
+from netlab.policy.expand import Expansion
+from netlab.policy.groups import groups
+from netlab.report import expanded
+from netlab.report.documents import reachability, reachability_text
+from netlab.report.rows import Row, Tally, row_of
+from netlab.report.table_of_groups import truth_table
+from netlab.report.truth_table import TruthTable
+
+
+def pair_by_pair(of: Cluster, asked: Questions) -> Iterator[Row]:
+    for flow in asked.flows(of):
+        decision = evaluate(of, flow)
+        yield row_of(flow, decision.verdict, reason=decision.reason)
+
+
+def assert_the_same(of: Cluster, asked: Questions) -> None:
+    wanted = list(pair_by_pair(of, asked))
+    tally, tally_of_groups, counted = Tally("reach"), Tally("reach"), Tally("reach")
+    document = list(reachability("lab", iter(wanted), counted, "json"))
+    found = groups(of, asked)
+    for verdict, number in found.tally().items():
+        tally_of_groups.add(verdict, number)
+
+    assert wanted == list(expanded.rows(Expansion(of, asked)))
+    text = reachability_text("lab", expanded.json_rows(Expansion(of, asked), tally), tally)
+    assert "\n".join(document) == "\n".join(text)
+    assert str(counted) == str(tally) == str(tally_of_groups)
+    assert list(TruthTable(wanted).lines(60)) == list(truth_table(found, asked.everyone(of)).lines(60))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_and_tables_are_the_evaluators(seed: int) -> None:
+    """Any modes, settings, families, attachments, published ports, unread policies and questions."""
+    for number in range(8):
+        dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
+        assert_the_same(some_cluster(dice), some_questions(dice))
+
+
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
+def test_rows_and_tables_of_the_random_cases_of_conformance(mode: str) -> None:
+    """The clusters that evaluator, ruleset and packets are played against one another with, at each of their stages."""
+    for case in random_cases.cases(25, 11, mode):
+        for stage in case.stages:
+            asked = Questions((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True, self_pairs=True)
+            assert_the_same(cluster_of(stage.documents), asked)
+
+
+def test_names_that_json_and_marks_could_take_for_something_else() -> None:
+    """A policy that is called as a pod, a file whose name has quotes, backslashes and what marks look like."""
+    of = cluster(
+        topology(),
+        *(pod(f"x/{name}", f"app={name}") for name in "abcd"),
+        policy("x/a", "app=a", ingress=[rule(peer("app=b"))], source=source(3, '"\\u0000s\\0d\x01\x7f\udc80é.yaml')),
+        policy("x/s", "app=b", egress=[rule(peer("app=c"))], source=source(4, "s")),
+    )
+
+    assert_the_same(of, Questions(self_pairs=True))
+
+
+def test_what_one_source_or_nobody_asks() -> None:
+    """A lab without pods, one pod, and hosts that do not ask one another."""
+    for pods in ([], [pod("x/a")]):
+        for hosts in ({}, {"h": ["192.0.2.1"], "i": ["192.0.2.2"]}):
+            for self_pairs in (False, True):
+                assert_the_same(cluster(topology(hosts=hosts), *pods), Questions(self_pairs=self_pairs))

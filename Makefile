@@ -44,7 +44,7 @@ bench-compare:  ## the working tree against BASE=rev, paired in one run
 	@scripts/run dev python -m benchmarks.compare $(BASE) $(BENCH)
 
 race:  ## 200 rounds of commands that look at a lab beside commands that change it; as root, an hour
-	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -p no:faulthandler tests/lab/test_beside_changes.py
+	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -o faulthandler_timeout=0 tests/lab/test_beside_changes.py
 
 lock:  ## pin the dependencies of pyproject.toml in requirements/
 	@scripts/lock

@@ -45,6 +45,28 @@ shop/web-1      X               .           X          X           -
     )
 
 
+@pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])
+@pytest.mark.parametrize("options", [(), ("--nodes", "--self", "--port", "80", "--port", "ICMP")])
+def test_many_pairs_are_printed_as_few_are(
+    netlab: Call, monkeypatch: pytest.MonkeyPatch, output: str, options: tuple[str, ...]
+) -> None:
+    """Byte for byte, though they are not evaluated pair by pair."""
+    few = netlab("reach", *SHOP, "-o", output, *options)
+    monkeypatch.setattr("netlab.cli.commands.reach._FEW", 0)
+    many = netlab("reach", *SHOP, "-o", output, *options)
+
+    assert (0, few.stdout) == (many.exit_code, many.stdout)
+
+
+def test_a_very_wide_table_says_that_there_are_groups(netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error, before it is printed; documents do not."""
+    monkeypatch.setattr("netlab.cli.commands.reach._FEW", 0)
+    monkeypatch.setattr("netlab.cli.commands.reach._WIDE", 4)
+
+    assert "a table of 5 columns: --group prints pods that behave alike as one\n" in netlab("reach", *SHOP).stderr
+    assert "--group" not in netlab("reach", *SHOP, "-o", "json").stderr
+
+
 def test_groups_are_lines_of_the_table(netlab: Call) -> None:
     """``--group``: pods that behave alike are one line, with the label that they share and how many they are."""
     done = netlab("reach", "--group", *SHOP, env={"COLUMNS": "120"})

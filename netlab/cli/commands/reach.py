@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netlab.report.rows import Row
 
 # Fewer pairs are evaluated one by one, which takes less time than finding what is alike.
-_FEW = 1_000
+_FEW = 4_000
 # A table of more destinations is tens of megabytes.
 _WIDE = 2_000
 

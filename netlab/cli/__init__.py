@@ -54,7 +54,7 @@ def _run() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # A command makes many small values that live until its end, and is over before cycles matter: with the default
     # threshold the collector took a fifth of the time to bring up 1,000 pods.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(300_000, 50, 100)
     prepare_signals()
     try:
         cli.main(prog_name="netlab")

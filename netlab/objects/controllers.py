@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 
 from netlab.objects.types import Workload
 
@@ -91,5 +90,8 @@ def known_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _made_up(workload: Workload, key: str) -> str:
     """Return a value for a label that is not known; the same for the same workload, and valid as a label."""
+    # Most inputs have no value that only a cluster knows, and hashlib loads OpenSSL.
+    from hashlib import sha256
+
     text = f"{workload.kind} {workload.meta.key} {key}"
     return f"unknown-{sha256(text.encode()).hexdigest()[:8]}"

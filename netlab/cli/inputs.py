@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Warnings that are told elsewhere than by ``check``, and kinds of objects that a line names there.
 _FEW = 3
+_NETWORK_POLICY = ("NetworkPolicy", "networking.k8s.io")
 _TWICE = "defined-twice"
 # Kinds that ``check`` names.
 _KINDS = 50
@@ -140,14 +141,31 @@ def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(replace(one, severity="error") if one.rule == RULE else one for one in problems)
 
 
-def examined(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> Input:
-    """Return what is in files, right or wrong; raises UsageError where there are none."""
+def examined(files: Sequence[str], strict: bool, ignore: Sequence[str], ignored: Sequence[str] = ()) -> Input:
+    """Return what is in files, right or wrong; raises UsageError where there are none.
+
+    ``ignored`` are kinds that the running lab ignores already.
+    """
     from netlab.objects import examine
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict, ignore=ignore)
+    found = examine(files, strict=strict, ignore=(*ignore, *ignored))
+    tell_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
+
+
+def tell_unused(ignore: Sequence[str], found: Input) -> None:
+    """Say of every kind that is to be ignored that the input has no object of it, where it has none."""
+    from netlab.objects.meta import key_of
+    from netlab.objects.unread import ignored
+
+    if not ignore:
+        return
+    kinds = {(key.kind, key.api_version.rpartition("/")[0]) for key in map(key_of, found.objects.documents)}
+    for name, one in zip(dict.fromkeys(ignore), ignored(ignore), strict=True):
+        if not any(one.means(kind, group) for kind, group in kinds if (kind, group) != _NETWORK_POLICY):
+            terminal.say(f"Warning: --ignore {name}: the input has no such policy that netlab does not read")
 
 
 def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ()) -> tuple[Objects, Cluster]:

@@ -75,7 +75,8 @@ def _parsed(text: str, file: str, budget: Budget) -> _Text:
     try:
         _collect(YAMLText(text, budget), file, found, budget)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        # The end of a text without a last newline is the line after its last, to libyaml.
+        line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 0
         message = ", ".join(part for part in (error.context, error.problem) if part)
         found.broken = Problem(file, line, "", "", f"not YAML: {message}")
     except yaml.reader.ReaderError as error:

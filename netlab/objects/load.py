@@ -192,7 +192,7 @@ def _decoder(document: Document) -> _Decoder | None:
         return known.decode
     if group == "netlab" or (known is not None and "." not in group):
         return _misnamed
-    if near.own_group(version) and near.misspelt(document.kind):
+    if near.own_group(version) and _meant(document.kind, version):
         return _misspelt
     # Most inputs have no kind that netlab does not read.
     from netlab.objects.unread_kinds import is_policy, unread_policy
@@ -230,9 +230,15 @@ def _skipped_as(key: Key) -> str:
     return f"{key.kind}.{key.api_version.rpartition('/')[0]}" if key.kind in KINDS else key.kind
 
 
+def _meant(kind: str, version: str) -> str | None:
+    """Return the kind that a misspelt one means: another case or number of it, or close to it and in its version."""
+    close = near.close_to(kind)
+    return near.misspelt(kind) or (close if close is not None and KINDS[close].api_version == version else None)
+
+
 def _misspelt(document: Document) -> tuple[None, list[Problem]]:
     report = open_document(document).report
-    right = near.misspelt(document.kind)
+    right = _meant(document.kind, key_of(document).api_version)
     report.error("kind", invalid(document.kind, f"no kind that netlab or a cluster reads; write {quoted(right)}"))
     return None, report.problems
 

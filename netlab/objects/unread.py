@@ -132,6 +132,11 @@ def ignored_kinds(names: Iterable[str]) -> list[Document]:
     return found
 
 
+def ignored_by(documents: Iterable[Document]) -> list[str]:
+    """Return the kinds that a lab's documents say do not count, as ``ignored_kinds`` takes them."""
+    return [document.data["metadata"]["name"] for document in documents if document.kind == IGNORED_KIND]
+
+
 def ignored_kind(document: Document) -> tuple[IgnoredKind | None, list[Problem]]:
     """Decode what ``ignored_kinds`` made; None for anything else of that kind."""
     metadata = document.data.get("metadata")

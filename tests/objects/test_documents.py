@@ -285,7 +285,7 @@ def test_every_file_is_tried(tmp_path: Path) -> None:
     assert [
         (str(tmp_path / "missing"), 0, "No such file or directory"),
         (str(tmp_path / "latin"), 2, "not UTF-8: invalid continuation byte 0xe9"),
-        (str(tmp_path / "broken"), 2, "not YAML: while parsing a flow node, did not find expected node content"),
+        (str(tmp_path / "broken"), 1, "not YAML: while parsing a flow node, did not find expected node content"),
     ] == [(p.file, p.line, p.message) for p in problems]
 
 

@@ -57,10 +57,28 @@ def test_a_version_in_other_letters_is_an_error(problems: Callable[[str], list[s
     assert problem.endswith('write "networking.k8s.io/v1"')
 
 
-@pytest.mark.parametrize("kind", ["Deploymnet", "NetworkPolcy", "NetworkPolicyy"])
+@pytest.mark.parametrize(
+    ("version", "kind", "right"),
+    [
+        ("networking.k8s.io/v1", "NetworkPolcy", "NetworkPolicy"),
+        ("networking.k8s.io/v1", "NetworkPolicyy", "NetworkPolicy"),
+        ("apps/v1", "Deploymnet", "Deployment"),
+        ("v1", "Namespcae", "Namespace"),
+    ],
+)
+def test_a_kind_that_is_close_in_the_version_of_what_is_meant_is_an_error(
+    problems: Callable[[str], list[str]], version: str, kind: str, right: str
+) -> None:
+    """No cluster serves it there: to pass it by would let more through."""
+    (problem,) = problems(f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}")
+
+    assert problem.endswith(f'write "{right}"')
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSett", "NetworkPolcy", "NetworkPolicyy"])
 def test_a_kind_that_is_close_is_warned_of(read_text: Read, kind: str) -> None:
     """It is passed by as any kind that netlab does not read."""
-    objects, (problem,) = read_text(f"{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: a}}}}")
+    objects, (problem,) = read_text(f"{{apiVersion: batch/v1, kind: {kind}, metadata: {{name: a}}}}")
 
     assert {kind: 1} == objects.skipped
     assert problem.severity == "warning"

@@ -30,12 +30,20 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     """
     from netlab.lab.changes import label_of
     from netlab.lab.lab import Lab
+    from netlab.objects.unread import ignored_by
 
-    found = inputs.examined(files, strict, ignore)
+    running, missing = None, None
+    try:
+        running = Lab.open(lab)
+    except NetlabError as error:
+        # What is wrong with the input shows first.
+        missing = error
+    found = inputs.examined(files, strict, ignore, ignored_by(running.documents) if running else ())
     if found.wrong:
         raise InputError(found.problems_and(_misfits(found, lab)))
+    if running is None:
+        raise missing or UsageError("no lab is running")
     documents = _told(found, files)
-    running = Lab.open(lab)
     more = _pods_of(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
     changes = running.apply(documents)

@@ -9,8 +9,8 @@ from typing import Any
 from netlab.cluster import Cluster, Node, Pod
 from netlab.dataplane import names
 from netlab.objects import Document
+from netlab.objects.kinds.networkpolicy import API_VERSION
 from netlab.objects.meta import key_of
-from netlab.objects.networkpolicy import API_VERSION
 from netlab.policy import isolating
 
 NETNS_ANNOTATION = "netlab/netns"

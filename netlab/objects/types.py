@@ -401,6 +401,7 @@ class Step:
     path: str = ""
 
 
+_Object = TypeVar("_Object")
 _Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation)
 _OF_NO_OBJECT = re.compile(r"(metadata|spec\.description)\b")
 _OF_A_STEP = re.compile(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
@@ -433,9 +434,11 @@ class Scenario:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Objects:
     """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
+
+    ``found`` has the objects by their type; ``of`` returns those of one, and the properties are short for it.
 
     ``unread`` are policies of others, of kinds that it does not read either, but that may decide about traffic.
 
@@ -443,15 +446,84 @@ class Objects:
     were changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
     """
 
-    namespaces: tuple[Namespace, ...] = ()
-    nodes: tuple[Node, ...] = ()
-    pods: tuple[Pod, ...] = ()
-    workloads: tuple[Workload, ...] = ()
-    services: tuple[Service, ...] = ()
-    policies: tuple[NetworkPolicy, ...] = ()
-    topology: Topology | None = None
-    scenarios: tuple[Scenario, ...] = ()
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    documents: tuple[Document, ...] = ()
-    pod_labels: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
-    unread: tuple[UnreadPolicy, ...] = ()
+    found: Mapping[type, tuple[Any, ...]]
+    skipped: Mapping[str, int]
+    documents: tuple[Document, ...]
+    pod_labels: Mapping[str, Mapping[str, str | None]]
+    unread: tuple[UnreadPolicy, ...]
+
+    def __init__(
+        self,
+        found: Mapping[type, Iterable[Any]] | None = None,
+        skipped: Mapping[str, int] | None = None,
+        documents: Iterable[Document] = (),
+        pod_labels: Mapping[str, Mapping[str, str | None]] | None = None,
+        unread: Iterable[UnreadPolicy] = (),
+        *,
+        topology: Topology | None = None,
+        **named: Iterable[Any],
+    ) -> None:
+        """Take objects by their type; ``pods``, ``policies`` and the like replace those of one type.
+
+        Raises:
+          TypeError: for a name that is none of the properties.
+        """
+        of = {kind: tuple(some) for kind, some in (found or {}).items()}
+        for name, some in named.items():
+            if name not in _TYPES:
+                raise TypeError(f"Objects() got an unexpected keyword argument {name!r}")
+            of[_TYPES[name]] = tuple(some)
+        if topology is not None:
+            of[Topology] = (topology,)
+        object.__setattr__(self, "found", {kind: some for kind, some in of.items() if some})
+        object.__setattr__(self, "skipped", skipped or {})
+        object.__setattr__(self, "documents", tuple(documents))
+        object.__setattr__(self, "pod_labels", pod_labels or {})
+        object.__setattr__(self, "unread", tuple(unread))
+
+    def of(self, kind: type[_Object]) -> tuple[_Object, ...]:
+        """Return the objects of a type, in the order of the input; every workload is a ``Workload``."""
+        return self.found.get(kind, ())
+
+    @property
+    def namespaces(self) -> tuple[Namespace, ...]:
+        return self.of(Namespace)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return self.of(Node)
+
+    @property
+    def pods(self) -> tuple[Pod, ...]:
+        return self.of(Pod)
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        return self.of(Workload)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return self.of(Service)
+
+    @property
+    def policies(self) -> tuple[NetworkPolicy, ...]:
+        return self.of(NetworkPolicy)
+
+    @property
+    def topology(self) -> Topology | None:
+        return next(iter(self.of(Topology)), None)
+
+    @property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        return self.of(Scenario)
+
+
+_TYPES: dict[str, type] = {
+    "namespaces": Namespace,
+    "nodes": Node,
+    "pods": Pod,
+    "workloads": Workload,
+    "services": Service,
+    "policies": NetworkPolicy,
+    "scenarios": Scenario,
+}

@@ -66,6 +66,11 @@ def is_policy(kind: str, group: str) -> bool:
     return (bare.endswith("networkpolicy") and not staged) or bare == "authorizationpolicy"
 
 
+def is_cluster_wide(kind: str) -> bool:
+    """Say whether a kind that netlab does not read has no namespaces, by its name alone."""
+    return kind in _CLUSTER_WIDE
+
+
 def _kubernetes_own(group: str) -> bool:
     """Say whether a group of a NetworkPolicy is Kubernetes' own, today's, an old or a misspelt one."""
     if "." not in group or group.endswith((".k8s.io", "kubernetes.io")):
@@ -283,6 +288,12 @@ _KINDS: dict[tuple[str, str], _Reader] = {
     ("AuthorizationPolicy", "policy.linkerd.io"): _linkerd_authorization,
 }
 _GROUPS = frozenset(group for _, group in _KINDS)
+_CLUSTER_WIDE = frozenset(
+    {
+        *("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
+        *("CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy"),
+    }
+)
 
 
 def _selected(subject: Subject, namespaces: LabelSelector, pods: LabelSelector) -> Subject:

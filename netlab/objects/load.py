@@ -132,6 +132,11 @@ def _decoded(document: Document, access: Access | None = None) -> tuple[Key, Any
     return found
 
 
+def object_of(document: Document) -> Any:
+    """Return the object that a document is; None for one that netlab does not read."""
+    return _decoded(document)[1]
+
+
 def _worst(problems: list[Problem]) -> list[Problem]:
     """Return one problem for all of an object, in its own list too: there are more than anybody reads."""
     problems[:] = sorted(problems, key=lambda p: p.severity != "error")[:1]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from netlab.errors import UsageError
-from netlab.objects import kind as registry
+
+if TYPE_CHECKING:
+    from netlab.objects.kind import Kind
 
 LAB = "Lab"
 """What ``netlab get labs`` lists: no API kind, as nothing of it is read."""
@@ -13,24 +17,33 @@ def names_of(kind: str) -> tuple[str, ...]:
     """Return what a command line may call a kind, the plural first; none where it cannot name the kind."""
     if kind == LAB:
         return ("labs", "lab")
-    known = registry.get(kind)
+    known = _get(kind)
     return known.names if known is not None else ()
 
 
 def deletable() -> tuple[str, ...]:
     """Return the kinds that ``netlab delete`` can name."""
+    from netlab.objects import kind as registry
+
     return tuple(kind.name for kind in registry.deletable())
 
 
 def listed() -> tuple[str, ...]:
     """Return the kinds that ``netlab get`` lists."""
-    return (LAB, *(kind.name for kind in registry.deletable() if kind.columns is not None))
+    return (LAB, *(name for name in deletable() if (kind := _get(name)) is not None and kind.columns is not None))
 
 
 def is_namespaced(kind: str) -> bool:
     """Say whether objects of a kind are in namespaces."""
-    known = registry.get(kind)
+    known = _get(kind)
     return known is not None and known.namespaced
+
+
+def _get(name: str) -> Kind | None:
+    # To read the registry takes longer than to print a command's help.
+    from netlab.objects.kind import get
+
+    return get(name)
 
 
 def kind_of(name: str, *among: str) -> str:

@@ -7,10 +7,9 @@ Whatever depends on the kind of an object asks its value here; no other module h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from netlab.errors import Problem
 
@@ -29,8 +28,7 @@ Doubts = tuple[tuple[str, tuple[Doubt, ...]], ...]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column of the table that ``netlab get`` prints: its title, and its text for one decoded object."""
 
     title: str
@@ -46,8 +44,7 @@ def _no_check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
     """Accept every label of a pod template."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """How a kind makes pods of a template.
 
     ``replicas`` returns how many, of the object's ``spec`` and of the ``spec`` that holds the template, which stands at
@@ -66,8 +63,7 @@ class Template:
     check: Callable[[Fields, Mapping[str, str], Meta], None] = _no_check
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class Kind(NamedTuple):
     """One kind that netlab reads.
 
     ``decode`` takes a Document and returns an object of ``type`` (None where it cannot) and the problems; with

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from netlab.cli.listing import Item, Listing
 
 
+class _Listed(click.Argument):
+    """The argument whose help names the kinds that are listed."""
+
+    def make_metavar(self, *context: click.Context) -> str:
+        return "|".join(kinds.names_of(kind)[0] for kind in kinds.listed())
+
+
 @click.command("get")
-@click.argument("kind", metavar="|".join(kinds.names_of(kind)[0] for kind in kinds.listed()))
+@click.argument("kind", cls=_Listed)
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.lab
 @click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")

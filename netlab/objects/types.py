@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from netlab.objects.selectors import LabelSelector
 
@@ -434,12 +434,21 @@ class Scenario:
         return True
 
 
+class _Of(Generic[_Object]):
+    """A property of Objects: those of one type."""
+
+    def __init__(self, kind: type[_Object]) -> None:
+        self.kind = kind
+
+    def __get__(self, objects: Objects | None, owner: type) -> tuple[_Object, ...]:
+        return self if objects is None else objects.of(self.kind)  # type: ignore[return-value]
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Objects:
     """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
 
     ``found`` has the objects by their type; ``of`` returns those of one, and the properties are short for it.
-
     ``unread`` are policies of others, of kinds that it does not read either, but that may decide about traffic.
 
     ``documents`` are the inputs in order, as written; a lab keeps what it reads of them. ``pod_labels`` are labels that
@@ -459,22 +468,13 @@ class Objects:
         documents: Iterable[Document] = (),
         pod_labels: Mapping[str, Mapping[str, str | None]] | None = None,
         unread: Iterable[UnreadPolicy] = (),
-        *,
-        topology: Topology | None = None,
-        **named: Iterable[Any],
+        **named: Any,
     ) -> None:
-        """Take objects by their type; ``pods``, ``policies`` and the like replace those of one type.
-
-        Raises:
-          TypeError: for a name that is none of the properties.
-        """
+        """Take objects by their type, or those of one type by a property's name; AttributeError for another name."""
         of = {kind: tuple(some) for kind, some in (found or {}).items()}
-        for name, some in named.items():
-            if name not in _TYPES:
-                raise TypeError(f"Objects() got an unexpected keyword argument {name!r}")
-            of[_TYPES[name]] = tuple(some)
-        if topology is not None:
-            of[Topology] = (topology,)
+        if "topology" in named:
+            of[Topology] = tuple(one for one in (named.pop("topology"),) if one is not None)
+        of |= {getattr(Objects, name).kind: tuple(some) for name, some in named.items()}
         object.__setattr__(self, "found", {kind: some for kind, some in of.items() if some})
         object.__setattr__(self, "skipped", skipped or {})
         object.__setattr__(self, "documents", tuple(documents))
@@ -485,45 +485,14 @@ class Objects:
         """Return the objects of a type, in the order of the input; every workload is a ``Workload``."""
         return self.found.get(kind, ())
 
-    @property
-    def namespaces(self) -> tuple[Namespace, ...]:
-        return self.of(Namespace)
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        return self.of(Node)
-
-    @property
-    def pods(self) -> tuple[Pod, ...]:
-        return self.of(Pod)
-
-    @property
-    def workloads(self) -> tuple[Workload, ...]:
-        return self.of(Workload)
-
-    @property
-    def services(self) -> tuple[Service, ...]:
-        return self.of(Service)
-
-    @property
-    def policies(self) -> tuple[NetworkPolicy, ...]:
-        return self.of(NetworkPolicy)
+    namespaces = _Of(Namespace)
+    nodes = _Of(Node)
+    pods = _Of(Pod)
+    workloads = _Of(Workload)
+    services = _Of(Service)
+    policies = _Of(NetworkPolicy)
+    scenarios = _Of(Scenario)
 
     @property
     def topology(self) -> Topology | None:
         return next(iter(self.of(Topology)), None)
-
-    @property
-    def scenarios(self) -> tuple[Scenario, ...]:
-        return self.of(Scenario)
-
-
-_TYPES: dict[str, type] = {
-    "namespaces": Namespace,
-    "nodes": Node,
-    "pods": Pod,
-    "workloads": Workload,
-    "services": Service,
-    "policies": NetworkPolicy,
-    "scenarios": Scenario,
-}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from netlab.objects.kept import kept
 from netlab.objects.kind import Column, Kind, Template, every, get, register, unregister
 from netlab.objects.meta import key_of, object_meta, open_document
 from netlab.objects.near import close_to
-from netlab.objects.types import Meta, ObjectRef, Source
+from netlab.objects.types import Meta, ObjectRef, Objects, Pod, PodSpec, Service, Source, Topology
 from netlab.objects.unread import ignored_kinds
 from netlab.objects.workloads import as_stated, workload_kind
 
@@ -216,3 +216,15 @@ def test_a_kind_that_is_gone_is_not_read() -> None:
     unregister("Toy")
 
     assert {"Toy": 2} == decode(documents_of(TOYS))[0].skipped
+
+
+def test_objects_are_found_by_their_class() -> None:
+    """The properties are short for it, and a program may state objects by their names."""
+    pod, topology = Pod(Meta("a", "x"), PodSpec()), Topology("t")
+    found = Objects(pods=[pod], topology=topology)
+
+    assert (pod,) == found.of(Pod) == found.pods
+    assert ((), topology) == (found.of(Service), found.topology)
+    assert Objects({Pod: (pod,)}) == replace(found, topology=None)
+    with pytest.raises(AttributeError):
+        Objects(podz=[pod])

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from netlab.objects.kind import register
 
+# In the order in which commands and messages name them.
 _FILES = (
     "namespace",
     "node",

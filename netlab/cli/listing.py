@@ -8,9 +8,12 @@ from typing import Any
 
 from netlab.cluster import Cluster, Node, Pod
 from netlab.dataplane import names
-from netlab.objects import Document
-from netlab.objects.meta import key_of
-from netlab.objects.networkpolicy import API_VERSION
+from netlab.errors import UsageError
+from netlab.objects import Document, types
+from netlab.objects.kind import Kind, get
+from netlab.objects.kinds.networkpolicy import API_VERSION
+from netlab.objects.load import object_of
+from netlab.objects.meta import Key, key_of
 from netlab.policy import isolating
 
 NETNS_ANNOTATION = "netlab/netns"
@@ -130,20 +133,27 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
     }
 
 
-def services(cluster: Cluster, documents: Sequence[Document]) -> Listing:
-    """List Services as the lab keeps them."""
-    written = dict(_written("v1", "Service", documents))
-
-    def items() -> Iterator[Item]:
-        for service in cluster.services:
-            meta = service.meta
-            ports = ",".join(f"{p.port}/{p.protocol}" for p in service.ports)
-            selector = ",".join(f"{key}={value}" for key, value in sorted(service.selector.items()))
-            cells = (meta.namespace, meta.name, service.type, service.cluster_ip, ports)
-            yield Item(meta.namespace, meta.name, written[meta.namespace, meta.name], cells, (selector,))
-
-    header = ("NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "PORT(S)")
-    return Listing(header, ("SELECTOR",), tuple(items()))
+def stored(kind: Kind, documents: Sequence[Document]) -> Listing:
+    """List the objects of a kind as the lab keeps them, with the columns that the kind states."""
+    rows = {}
+    for document in documents:
+        key = key_of(document)
+        # Other APIs have kinds of the same name.
+        if (key.api_version, key.kind) == (kind.api_version, kind.name) and (one := object_of(document)) is not None:
+            rows[key.namespace, key.name] = one, _as_kept(document, key)
+    narrow, wide = ([c for c in kind.columns or () if c.wide is wanted] for wanted in (False, True))
+    items = [
+        Item(
+            namespace,
+            name,
+            data,
+            (*((namespace,) if kind.namespaced else ()), name, *(column.text(one) for column in narrow)),
+            tuple(column.text(one) for column in wide),
+        )
+        for (namespace, name), (one, data) in sorted(rows.items())
+    ]
+    header = (*(("NAMESPACE",) if kind.namespaced else ()), "NAME", *(column.title for column in narrow))
+    return Listing(header, tuple(column.title for column in wide), items)
 
 
 def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
@@ -176,5 +186,27 @@ def _written(
         key = key_of(document)
         # Other APIs have kinds of the same name.
         if (key.api_version, key.kind) == (version, kind):
-            metadata = {**document.data["metadata"], "namespace": key.namespace}
-            yield (key.namespace, key.name), {**document.data, "metadata": metadata}
+            yield (key.namespace, key.name), _as_kept(document, key)
+
+
+def _as_kept(document: Document, key: Key) -> dict[str, Any]:
+    """Return a document's data with the namespace that it is in."""
+    metadata = {**document.data["metadata"], **({"namespace": key.namespace} if key.namespace else {})}
+    return {**document.data, "metadata": metadata}
+
+
+_RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document], NetnsPath], Listing]] = {
+    types.Node: lambda cluster, documents, netns_path: nodes(cluster, netns_path),
+    types.Pod: lambda cluster, documents, netns_path: pods(cluster, netns_path),
+    types.NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
+}
+"""The types of objects that are listed as the cluster has them, and not as they were written."""
+
+
+def of_kind(name: str, cluster: Cluster, documents: Sequence[Document], netns_path: NetnsPath) -> Listing:
+    """List what of a kind a lab has; raises UsageError for a kind that is not listed."""
+    kind = get(name)
+    if kind is None or kind.columns is None:
+        raise UsageError(f"netlab lists no {name}")
+    running = _RUNNING.get(kind.type)
+    return running(cluster, documents, netns_path) if running is not None else stored(kind, documents)

@@ -16,10 +16,10 @@ from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces, undeclared
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.objects.controllers import own_labels, shared_labels
+from netlab.objects.kind import namespaced_types
 from netlab.objects.types import Objects, Topology
 
 _T = TypeVar("_T")
-_NAMESPACED = ("namespaces", "pods", "workloads", "services", "policies")
 
 
 def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
@@ -45,12 +45,13 @@ def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
     relabelled = _relabelled(cluster, old, new)
     if relabelled is None:
         return None
-    same = [_same(getattr(old, kind), getattr(new, kind)) for kind in _NAMESPACED]
+    named = _same(old.namespaces, new.namespaces)
+    same = named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())
     return replace(
         cluster,
         pods=relabelled,
-        namespaces=cluster.namespaces if all(same) else namespaces(new),
-        undeclared=cluster.undeclared if all(same) else undeclared(new),
+        namespaces=cluster.namespaces if same else namespaces(new),
+        undeclared=cluster.undeclared if same else undeclared(new),
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
         unread=new.unread,
@@ -171,7 +172,7 @@ def _as_made(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]
     topology = replace(topology, networks=networks, underlay_cidrs=cluster.underlay_cidrs)
     if states_nodes(new):
         # Who states the pods' nodes and addresses is not asked again: nothing of it changes.
-        return topology, node_drafts(replace(new, pods=(), workloads=()))
+        return topology, node_drafts(Objects(nodes=new.nodes, topology=new.topology))
     return topology, [NodeDraft(node.name, node.labels, made_up=True) for node in cluster.nodes]
 
 

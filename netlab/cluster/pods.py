@@ -14,6 +14,7 @@ from netlab.cluster.nodes import NodeDraft
 from netlab.errors import Problem
 from netlab.objects import controllers
 from netlab.objects.bounds import MOST_PODS
+from netlab.objects.kind import template_of
 from netlab.objects.podnames import Owners, made_pods
 from netlab.objects.types import Address, Meta, Objects, PodSpec, Source, Workload
 
@@ -131,7 +132,7 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
         source=workload.source,
         renamed=stem != owner.name,
     )
-    alike = workload.kind != "StatefulSet" and not workload.indexed
+    alike = not template_of(workload.kind).stable_names and not workload.indexed
     on_nodes = workload.replicas is None
     for place, end in enumerate(ends):
         name = f"{stem}-{end}"

@@ -15,8 +15,9 @@ from netlab.cluster.ranges import NETWORK_ANNOTATION, fitted, network_of, stated
 from netlab.cluster.types import Attachment, Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.examine import Doubt, Input
-from netlab.objects.topology import LOOPBACK_ONLY
+from netlab.objects.examine import Input
+from netlab.objects.kind import Doubt, namespaced_types
+from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.types import Address, NetworkPolicy, Objects, Service, Topology, TopologyNetwork
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
@@ -182,8 +183,8 @@ def made(
 
 def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
     """Return the labels of every namespace that is declared or used; each has the label that every namespace gets."""
-    kinds = (objects.pods, objects.workloads, objects.services, objects.policies)
-    labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in kind}
+    kinds = namespaced_types()
+    labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in objects.of(kind)}
     labels |= {n.meta.name: n.meta.labels for n in objects.namespaces}
     return {name: {**labels[name], NAMESPACE_LABEL: name} for name in sorted(labels)}
 

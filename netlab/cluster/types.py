@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from netlab.objects.podnames import RANKS
+from netlab.objects.kind import template_of
 from netlab.objects.types import (
     Address,
     ContainerPort,
@@ -104,9 +104,9 @@ class Pod:
 
 def _rank(pod: Pod) -> tuple[int, int]:
     """Return how early a pod comes among those of the workloads of one name; of equal ones the names decide."""
-    kind = pod.workload.split(" ", 1)[0]
-    ordinal = pod.name.rpartition("-")[2] if kind == "StatefulSet" else ""
-    return RANKS.get(kind, len(RANKS)), int(ordinal) if ordinal.isdecimal() else 0
+    template = template_of(pod.workload.split(" ", 1)[0])
+    ordinal = pod.name.rpartition("-")[2] if template.stable_names else ""
+    return template.rank, int(ordinal) if ordinal.isdecimal() else 0
 
 
 Endpoint = Pod | Node | Host

@@ -15,10 +15,10 @@ from netlab.conformance.cases import Cell, Stage
 from netlab.conformance.judges import Judge
 from netlab.conformance.opinions import Disagreement, judge
 from netlab.errors import InputError, UsageError
+from netlab.objects.kind import deletable
 from netlab.objects.types import Document
 
 _NEEDED = frozenset({"apiVersion", "kind", "name", "namespace"})
-_KINDS = ("NetworkPolicy", "Pod", "Namespace")
 
 
 def shrink(stage: Stage, cell: Cell, panel: Mapping[str, Judge], tries: int = 2_000) -> tuple[Stage, Disagreement]:
@@ -55,11 +55,13 @@ def _disagreement(stage: Stage, panel: Mapping[str, Judge]) -> Disagreement | No
 
 def _smaller(documents: tuple[Document, ...]) -> Iterator[tuple[Document, ...]]:
     """Yield what is left when one thing is left out, the largest things first."""
-    for kind in _KINDS:
+    # What is in a namespace comes before it.
+    kinds = [kind.name for kind in reversed(deletable())]
+    for kind in kinds:
         for index, document in enumerate(documents):
             if document.kind == kind:
                 yield (*documents[:index], *documents[index + 1 :])
-    for kind in _KINDS:
+    for kind in kinds:
         for index, document in enumerate(documents):
             if document.kind == kind:
                 for data in _without_one(document.data):

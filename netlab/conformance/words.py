@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netlab.objects.documents import parse
+from netlab.objects.kind import get
 from netlab.objects.types import Document, Source
 
 Data = dict[str, Any]
@@ -34,8 +35,8 @@ def document(kind: str, ref: str, spec: Data | None = None, *, labels: str = "",
     metadata: Data = {"name": name, **({"namespace": namespace} if namespace else {})}
     if labels:
         metadata["labels"] = pairs(labels)
-    version = {"NetworkPolicy": "networking.k8s.io/v1", "Topology": "netlab/v1alpha1"}.get(kind, "v1")
-    data: Data = {"apiVersion": version, "kind": kind, "metadata": metadata}
+    known = get(kind)
+    data: Data = {"apiVersion": known.api_version if known is not None else "v1", "kind": kind, "metadata": metadata}
     if spec is not None:
         data["spec"] = spec
     return Document({**data, **more}, Source(_FILE))

@@ -7,11 +7,10 @@ from typing import Any
 
 from netlab.errors import UsageError
 from netlab.objects.generated import named
+from netlab.objects.kind import NETLAB_VERSION, get
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
-from netlab.objects.networkpolicy import API_VERSION
 from netlab.objects.types import Document, LabelChange, ObjectRef, Source
 
-NETLAB_VERSION = "netlab/v1alpha1"
 POD_LABELS = "PodLabels"
 PodOf = Callable[[str], tuple[str, str] | None]
 """Returns the pod that ``NAMESPACE/NAME`` means, a workload's first one too, as ``NAMESPACE/POD`` and the
@@ -61,7 +60,8 @@ def _names(ref: ObjectRef, key: Key) -> bool:
     if key.kind != ref.kind or key.name != ref.name:
         return False
     # Policies of other APIs are kept beside those of Kubernetes' own, and may have the same kind and name.
-    version = ref.api_version or (API_VERSION if key.kind == "NetworkPolicy" else "")
+    known = get(ref.kind)
+    version = ref.api_version or (known.api_version if known is not None else "")
     if version not in ("", key.api_version):
         return False
     return not key.namespace or key.namespace == (ref.namespace or DEFAULT_NAMESPACE)

@@ -16,6 +16,7 @@ import re
 from binascii import crc32
 from collections.abc import Mapping
 
+from netlab.objects.kind import template_of
 from netlab.objects.types import Workload
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
@@ -27,7 +28,6 @@ JOB_INDEX = "batch.kubernetes.io/job-completion-index"
 TEMPLATE_HASH = "pod-template-hash"
 REVISION_HASH = "controller-revision-hash"
 TEMPLATE_GENERATION = "pod-template-generation"
-_GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
 
 CHANGING = frozenset({TEMPLATE_HASH, REVISION_HASH, TEMPLATE_GENERATION, *JOB_UIDS})
 """Keys whose values no manifest states: they are another with every template or object."""
@@ -40,29 +40,12 @@ _MADE_UP = re.compile(r"(?P<stem>.*-)?unknown-[0-9a-f]{8}")
 
 def shared_labels(workload: Workload) -> Mapping[str, str]:
     """Return the labels that all pods of a workload have: the template's, and what the controller sets on each."""
-    written = workload.template_meta.labels
-    match workload.kind:
-        case "Deployment":
-            return {**written, TEMPLATE_HASH: _made_up(workload, TEMPLATE_HASH)}
-        case "StatefulSet":
-            return {**written, REVISION_HASH: _made_up(workload, REVISION_HASH)}
-        case "DaemonSet":
-            stated = workload.meta.annotations.get(_GENERATION_ANNOTATION)
-            generation = stated or _made_up(workload, TEMPLATE_GENERATION)
-            return {**written, TEMPLATE_GENERATION: generation, REVISION_HASH: _made_up(workload, REVISION_HASH)}
-        case "Job" | "CronJob" if not workload.manual_selector:
-            job = workload.meta.name
-            if workload.kind == "CronJob":
-                # The Job's name ends with the minute for which it is scheduled.
-                job = f"{job[:46]}-{_made_up(workload, JOB_NAMES[0])}"
-            uid = _made_up(workload, JOB_UIDS[0])
-            return {**dict.fromkeys(JOB_NAMES, job), **dict.fromkeys(JOB_UIDS, uid), **written}
-    return written
+    return template_of(workload.kind).labels(workload)
 
 
 def own_labels(workload: Workload, pod: str) -> Mapping[str, str]:
     """Return the labels that the controller sets on one pod, by its name: those that tell it from its siblings."""
-    if workload.kind == "StatefulSet":
+    if template_of(workload.kind).stable_names:
         return {POD_NAME: pod, POD_INDEX: pod.rpartition("-")[2]}
     return own_annotations(workload, pod)
 
@@ -77,6 +60,20 @@ def is_known(key: str, value: str) -> bool:
     return key not in KEYS or _MADE_UP.fullmatch(value) is None
 
 
+def job_labels(workload: Workload, job: str) -> Mapping[str, str]:
+    """Return the labels of the pods of a Job, by its name; a template's own come first, as the API server has it."""
+    written = workload.template_meta.labels
+    if workload.manual_selector:
+        return written
+    uid = made_up(workload, JOB_UIDS[0])
+    return {**dict.fromkeys(JOB_NAMES, job), **dict.fromkeys(JOB_UIDS, uid), **written}
+
+
+def with_unknown(workload: Workload, *keys: str) -> dict[str, str]:
+    """Return the labels of a workload's template, with a value for each key that is known on a cluster only."""
+    return {**workload.template_meta.labels, **{key: made_up(workload, key) for key in keys}}
+
+
 def may_be(value: str, asked: str) -> bool:
     """Say whether a label whose value is made up may have another value on a cluster."""
     found = _MADE_UP.fullmatch(value)
@@ -89,7 +86,7 @@ def known_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in labels.items() if is_known(key, value)}
 
 
-def _made_up(workload: Workload, key: str) -> str:
+def made_up(workload: Workload, key: str) -> str:
     """Return a value for a label that is not known; the same for the same workload, and valid as a label."""
     text = f"{workload.kind} {workload.meta.key} {key}"
     return f"unknown-{crc32(text.encode()):08x}"

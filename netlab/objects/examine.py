@@ -7,42 +7,18 @@ is said about that, as it may well be right once this is mended.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, get_args
 
 from netlab.errors import Problem, in_order
 from netlab.objects.documents import Reader
-from netlab.objects.load import KINDS, decode
-from netlab.objects.types import Document, Meta, Objects, Pod, PodSpec, Topology, Workload
+from netlab.objects.kind import Doubt, Kind, get
+from netlab.objects.load import decode
+from netlab.objects.types import Document, Objects, Topology
 from netlab.objects.unread import ignored_kinds
-from netlab.objects.workloads import COUNTS, SHAPES
-
-Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
-"""What there is of a kind, by name; or which addresses machines have, or where pods without a nodeName run."""
 
 EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
-# By kind: fields (the first that matches counts) and what is in doubt when one of them is wrong.
-_OF_PODS: tuple[tuple[str, tuple[Doubt, ...]], ...] = (
-    (rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}))?)?", ("pods", "places")),
-    (r".*", ("places",)),
-)
-_DOUBTS: dict[str, tuple[tuple[str, tuple[Doubt, ...]], ...]] = {
-    "Topology": (
-        (r"metadata\b.*|spec\.policy\b.*", ()),
-        (r"spec\.hosts\b.*", ("hosts",)),
-        (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),
-        (r"spec\.underlayCIDRs\b.*|spec\.networks\[\d+\]\.podCIDRs\b.*", ("addresses",)),
-        (r"spec\.networks\b.*", ("networks", "addresses")),
-        (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
-    ),
-    "Node": (
-        (r"(spec\.podCIDRs?|status)\b.*", ("addresses",)),
-        (r".*", ("nodes", "addresses", "places")),
-    ),
-    "Pod": _OF_PODS,
-    **dict.fromkeys(SHAPES, _OF_PODS),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +60,18 @@ def examine_documents(documents: Iterable[Document], *, strict: bool = False) ->
     if not _errors(problems):
         return Input(objects, tuple(problems))
     paths = [(d, [p.path for p in _own(d) if p.severity == "error"]) for d in given]
-    broken = {id(d.memo["object"][1]): wrong for d, wrong in paths if wrong}
+    broken = {id(d.memo["object"][1]): (get(d.kind), wrong) for d, wrong in paths if wrong}
     doubts = {doubt for d, wrong in paths for path in wrong for doubt in _doubts(d, path)}
     if sum(d.kind == "Topology" and isinstance(d.memo["object"][1], Topology) for d in given) > 1:
         doubts |= EVERYTHING
-    sound = replace(
-        objects,
-        pods=tuple(_sound_pod(one, broken[id(one)]) if id(one) in broken else one for one in objects.pods),
-        workloads=tuple(
-            _sound_workload(one, broken[id(one)]) if id(one) in broken else one for one in objects.workloads
-        ),
-        services=tuple(one for one in objects.services if id(one) not in broken),
-        policies=tuple(one for one in objects.policies if id(one) not in broken),
-        pod_labels={},
-    )
-    return Input(sound, tuple(problems), frozenset(doubts))
+    sound = {kind: [_sound(one, *broken.get(id(one), (None, []))) for one in of] for kind, of in objects.found.items()}
+    left = {kind: tuple(one for one in of if one is not None) for kind, of in sound.items()}
+    return Input(replace(objects, found=left, pod_labels={}), tuple(problems), frozenset(doubts))
+
+
+def _sound(one: Any, kind: Kind | None, wrong: list[str]) -> Any:
+    """Return what can be relied on of an object, None for nothing."""
+    return kind.sound(one, wrong) if kind is not None and wrong else one
 
 
 def _own(document: Document) -> Sequence[Problem]:
@@ -107,43 +80,11 @@ def _own(document: Document) -> Sequence[Problem]:
 
 
 def _doubts(document: Document, path: str) -> Iterable[Doubt]:
-    if document.kind not in KINDS:
+    kind = get(document.kind)
+    if kind is None:
         # A kind of netlab's own that does not exist may have been meant to be the Topology.
         return EVERYTHING if str(document.data.get("apiVersion", "")).startswith("netlab/") else ()
-    return next((doubts for fields, doubts in _DOUBTS.get(document.kind, ()) if re.fullmatch(fields, path)), ())
-
-
-def _sound_pod(pod: Pod, wrong: Collection[str]) -> Pod:
-    meta = _sound_meta(pod.meta, "metadata", "spec", wrong)
-    addresses = () if _touched("status", wrong) else pod.addresses
-    return replace(pod, meta=meta, spec=_sound_spec(pod.spec, "spec", wrong), addresses=addresses)
-
-
-def _sound_workload(workload: Workload, wrong: Collection[str]) -> Workload:
-    path = workload.template_path
-    meta = _sound_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
-    return replace(workload, template_meta=meta, template=_sound_spec(workload.template, f"{path}.spec", wrong))
-
-
-def _sound_meta(meta: Meta, path: str, spec: str, wrong: Collection[str]) -> Meta:
-    """Return what is right in the metadata of a pod; its network means nothing while hostNetwork is in doubt."""
-    unsure = _touched(f"{path}.annotations", wrong) or _touched(f"{spec}.hostNetwork", wrong)
-    return replace(meta, labels={}, annotations={} if unsure else meta.annotations)
-
-
-def _sound_spec(spec: PodSpec, path: str, wrong: Collection[str]) -> PodSpec:
-    fields = ("hostNetwork", "containers", "initContainers")
-    return PodSpec(
-        "" if _touched(f"{path}.nodeName", wrong) else spec.node_name,
-        {} if _touched(f"{path}.nodeSelector", wrong) else spec.node_selector,
-        spec.host_network,
-        () if any(_touched(f"{path}.{field}", wrong) for field in fields) else spec.ports,
-    )
-
-
-def _touched(path: str, wrong: Iterable[str]) -> bool:
-    """Say whether something is wrong with a field, in it or above it."""
-    return any(re.match(re.escape(path) + r"(?![^.\[])", one) or f"{path}.".startswith(f"{one}.") for one in wrong)
+    return next((doubts for fields, doubts in kind.doubts if re.fullmatch(fields, path)), ())
 
 
 def _errors(problems: Iterable[Problem]) -> bool:

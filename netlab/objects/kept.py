@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from netlab.objects.kind import get
 from netlab.objects.load import counting, decode
 from netlab.objects.meta import is_read_annotation
 from netlab.objects.types import Document, Source
@@ -88,7 +89,7 @@ def _prepare(documents: list[Document]) -> None:
     noted = [
         (document, Document(_Noted(document.data), document.source))
         for document in documents
-        if document.kind != "Scenario"
+        if (kind := get(document.kind)) is None or kind.of_lab
     ]
     decode(twin for _, twin in noted)
     for document in documents:

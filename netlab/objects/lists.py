@@ -9,10 +9,8 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget
 from netlab.objects.lines import Lines
-from netlab.objects.near import READ, close_name
+from netlab.objects.near import close_name, list_kinds
 from netlab.objects.types import Document, Source
-
-_LISTS = frozenset(("List", *(f"{kind}List" for kind in READ)))
 
 
 def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Document], list[Problem]]:
@@ -58,7 +56,9 @@ def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Docum
 
 def _is_list(kind: str, data: dict[str, Any] | Any) -> bool:
     """Say whether a kind that ends like a list's is one: a known list's, or one that has items."""
-    return kind in _LISTS or isinstance(data.get("items"), list) or (data.get("items") is None and "items" in data)
+    return (
+        kind in list_kinds() or isinstance(data.get("items"), list) or (data.get("items") is None and "items" in data)
+    )
 
 
 def _hint(data: Any, name: str) -> str:

@@ -4,56 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.objects import changes, core, near, networkpolicy, pods
+from netlab.objects import changes, near
 from netlab.objects.bounds import MOST_PROBLEMS
 from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.generated import named
-from netlab.objects.meta import IGNORED_KIND, RETIRED, Key, key_of, open_document
-from netlab.objects.scenario import Access, scenario
-from netlab.objects.topology import topology
-from netlab.objects.types import (
-    Document,
-    Namespace,
-    NetworkPolicy,
-    Node,
-    Objects,
-    Pod,
-    Scenario,
-    Service,
-    Source,
-    Topology,
-    Workload,
-)
-from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kind, ignored_kinds
-from netlab.objects.workloads import COUNTS, SHAPES, workload
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind that netlab reads: the apiVersion in which it is served now, and its decoder."""
-
-    api_version: str
-    decode: Callable[[Document], tuple[Any, list[Problem]]]
-
-
-KINDS: dict[str, Kind] = {
-    "Namespace": Kind("v1", core.namespace),
-    "Node": Kind("v1", core.node),
-    "Service": Kind("v1", core.service),
-    "Pod": Kind("v1", pods.pod),
-    **{name: Kind(shape.api_version, workload) for name, shape in SHAPES.items()},
-    "NetworkPolicy": Kind(networkpolicy.API_VERSION, networkpolicy.network_policy),
-    "Topology": Kind(changes.NETLAB_VERSION, topology),
-    "Scenario": Kind(changes.NETLAB_VERSION, scenario),
-    changes.POD_LABELS: Kind(changes.NETLAB_VERSION, pods.pod_labels),
-    IGNORED_KIND: Kind(changes.NETLAB_VERSION, ignored_kind),
-}
+from netlab.objects.kind import NETLAB_VERSION, Kind, get, namespaced_types, written
+from netlab.objects.kinds.namespace import undeclared_namespace
+from netlab.objects.kinds.podlabels import PodLabels
+from netlab.objects.kinds.scenario import Access
+from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
+from netlab.objects.sound import COUNTS
+from netlab.objects.types import Document, Namespace, Objects, Scenario, Source, Topology
+from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kinds
 
 
 def load(
@@ -118,39 +87,34 @@ def decode(
             problems += _place(found, key, one)
         else:
             found[key] = one
+    return _objects(found.values(), given, skipped), problems
+
+
+def _objects(found: Collection[Any], documents: tuple[Document, ...], skipped: Mapping[str, int]) -> Objects:
     of: defaultdict[type, list[Any]] = defaultdict(list)
-    for one in found.values():
+    for one in found:
         of[type(one)].append(one)
-    objects_found = Objects(
-        namespaces=_namespaces(of[Namespace], (one for one in found.values() if type(one) in _NAMESPACED)),
-        nodes=tuple(of[Node]),
-        pods=tuple(of[Pod]),
-        workloads=tuple(of[Workload]),
-        services=tuple(of[Service]),
-        policies=tuple(of[NetworkPolicy]),
-        topology=next(iter(of[Topology]), None),
-        scenarios=tuple(of[Scenario]),
-        skipped=dict(skipped),
-        documents=given,
-        pod_labels={one.meta.key: one.labels for one in of[pods.PodLabels]},
-        unread=tuple(of[UnreadPolicy]),
-    )
-    return objects_found, problems
+    in_namespaces = namespaced_types()
+    of[Namespace] = _namespaces(of[Namespace], (one for one in found if type(one) in in_namespaces))
+    pod_labels = {one.meta.key: one.labels for one in of.pop(PodLabels, ())}
+    unread = of.pop(UnreadPolicy, ())
+    return Objects(of, dict(skipped), documents, pod_labels, unread)
 
 
 def _retired(documents: Iterable[Document]) -> list[Problem]:
     """Return a warning for every kind that stands in a version which Kubernetes serves no more, at the first object."""
-    found: defaultdict[tuple[str, str], list[Document]] = defaultdict(list)
+    found: defaultdict[tuple[Kind, str], list[Document]] = defaultdict(list)
     for document in documents:
-        if document.kind in RETIRED and _version(document) in RETIRED[document.kind][0]:
-            found[document.kind, _version(document)].append(document)
+        known = get(document.kind)
+        if known is not None and known.retired and (version := _version(document)) in known.retired:
+            found[known, version].append(document)
     problems = []
-    for (kind, version), (first, *others) in found.items():
+    for (known, version), (first, *others) in found.items():
         report = open_document(first).report
         report.problems.clear()
         more = f", as {len(others)} more of the kind are" if others else ""
-        now = RETIRED[kind][1]
-        message = f"Kubernetes serves no {kind} of {version} any more: read as {now}{more}"
+        now = known.api_version
+        message = f"Kubernetes serves no {known.name} of {version} any more: read as {now}{more}"
         report.warn("apiVersion", message, "retired-version")
         problems += report.problems
     return problems
@@ -163,13 +127,15 @@ def _decoded(document: Document, access: Access | None = None) -> tuple[Key, Any
     """Return a document's key, its object (None without one) and its problems, None for a kind that is not read."""
     found: tuple[Key, Any, list[Problem] | None] | None = document.memo.get("object")
     if found is None:
-        read_as = _decoder(document)
-        if read_as is KINDS["Scenario"].decode:
-            found = (key_of(document), *scenario(document, access or Access()))
-        else:
-            found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
+        read_as = _decoder(document, access)
+        found = (key_of(document), *(read_as(document) if read_as is not None else (None, None)))
         document.memo["object"] = found
     return found
+
+
+def object_of(document: Document) -> Any:
+    """Return the object that a document is; None for one that netlab does not read."""
+    return _decoded(document)[1]
 
 
 def _worst(problems: list[Problem]) -> list[Problem]:
@@ -178,7 +144,7 @@ def _worst(problems: list[Problem]) -> list[Problem]:
     return problems
 
 
-def _decoder(document: Document) -> _Decoder | None:
+def _decoder(document: Document, access: Access | None) -> _Decoder | None:
     """Return what decodes a document, None for a kind that netlab does not read.
 
     A kind's name in a group of someone else's is another kind (Knative's Service); in a version of Kubernetes' own
@@ -187,9 +153,9 @@ def _decoder(document: Document) -> _Decoder | None:
     """
     version = key_of(document).api_version
     group = version.rpartition("/")[0]
-    known = KINDS.get(document.kind)
+    known = get(document.kind)
     if known is not None and version == known.api_version:
-        return known.decode
+        return partial(known.decode, access=access or Access()) if known.reads_files else known.decode
     if group == "netlab" or (known is not None and "." not in group):
         return _misnamed
     if near.own_group(version) and _meant(document.kind, version):
@@ -227,13 +193,14 @@ def _is_ignored(key: Key, ignored: Iterable[IgnoredKind]) -> bool:
 
 def _skipped_as(key: Key) -> str:
     """Return what an object is counted as: its kind, with its group where netlab reads a kind of that name."""
-    return f"{key.kind}.{key.api_version.rpartition('/')[0]}" if key.kind in KINDS else key.kind
+    return f"{key.kind}.{key.api_version.rpartition('/')[0]}" if get(key.kind) is not None else key.kind
 
 
 def _meant(kind: str, version: str) -> str | None:
     """Return the kind that a misspelt one means: another case or number of it, or close to it and in its version."""
     close = near.close_to(kind)
-    return near.misspelt(kind) or (close if close is not None and KINDS[close].api_version == version else None)
+    known = get(close) if close is not None else None
+    return near.misspelt(kind) or (close if known is not None and known.api_version == version else None)
 
 
 def _misspelt(document: Document) -> tuple[None, list[Problem]]:
@@ -259,9 +226,10 @@ def _version(document: Document) -> str:
 
 def _misnamed(document: Document) -> tuple[None, list[Problem]]:
     report = open_document(document).report
-    known = KINDS.get(document.kind)
+    known = get(document.kind)
     if known is None:
-        report.error("kind", unsupported(document.kind, ("Topology", "Scenario")))
+        own = tuple(kind.name for kind in written() if kind.api_version == NETLAB_VERSION)
+        report.error("kind", unsupported(document.kind, own))
     else:
         message = f"no {document.kind} that netlab reads; write {quoted(known.api_version)}"
         report.error("apiVersion", invalid(_version(document), message))
@@ -289,7 +257,7 @@ def _place(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
         if earlier is not None:
             message = f"a second Topology: the first is at {_where(earlier.source)}"
             problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
-    elif earlier is not None and not isinstance(one, pods.PodLabels):
+    elif earlier is not None and not isinstance(one, PodLabels):
         message = f"defined twice: this one counts, the one at {_where(earlier.source)} does not"
         problems = [
             Problem(
@@ -307,16 +275,13 @@ def _where(source: Source) -> str:
     return f"{source.file}:{source.line()}"
 
 
-_NAMESPACED = (Pod, Workload, Service, NetworkPolicy)
-
-
-def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> tuple[Namespace, ...]:
+def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> list[Namespace]:
     """Return the namespaces that are declared, then those that are only used, in order."""
     found = {one.meta.name: one for one in declared}
     for one in users:
         if one.meta.namespace not in found:
-            found[one.meta.namespace] = core.undeclared_namespace(one.meta.namespace, one.source)
-    return tuple(found.values())
+            found[one.meta.namespace] = undeclared_namespace(one.meta.namespace, one.source)
+    return list(found.values())
 
 
 # What is wrong in an object may hide its name, how many pods it has, or on which nodes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from netlab.objects import kind as kinds
 from netlab.objects import names
 from netlab.objects.fields import Fields, Report, cut, duplicates, invalid, required
 from netlab.objects.label_selectors import check_labels
@@ -17,22 +18,7 @@ OBJECT_META = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"),
     *("deletionTimestamp", "deletionGracePeriodSeconds"),
 )
-_APPS = ("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1")
-# By kind: versions in which Kubernetes served it once, and the one in which it does now. Pod templates mean the same.
-RETIRED: dict[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), (_APPS, "apps/v1")),
-    "Job": (("extensions/v1beta1",), "batch/v1"),
-    "CronJob": (("batch/v1beta1", "batch/v2alpha1"), "batch/v1"),
-}
 IGNORED_KIND = "IgnoredKind"
-CLUSTER_SCOPED = frozenset(
-    {
-        *("Namespace", "Node", "Topology", "Scenario", IGNORED_KIND),
-        # Of others, that netlab does not read (``objects.unread_kinds``).
-        *("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
-        *("CiliumClusterwideNetworkPolicy", "GlobalNetworkPolicy"),
-    }
-)
 
 
 class Key(NamedTuple):
@@ -60,11 +46,21 @@ def _key_of(document: Document) -> Key:
     metadata = document.data.get("metadata")
     found = metadata if isinstance(metadata, dict) else {}
     name, namespace = (value if isinstance(value := found.get(n), str) else "" for n in ("name", "namespace"))
-    kind = document.kind
-    where = "" if kind in CLUSTER_SCOPED else namespace or DEFAULT_NAMESPACE
+    known = kinds.get(document.kind)
+    where = (namespace or DEFAULT_NAMESPACE) if _namespaced(document.kind, known) else ""
     version = str(document.data.get("apiVersion", ""))
-    retired, current = RETIRED.get(kind, ((), ""))
-    return Key(current if version in retired else version, kind, where, name)
+    if known is not None and version in known.retired:
+        version = known.api_version
+    return Key(version, document.kind, where, name)
+
+
+def _namespaced(name: str, known: kinds.Kind | None) -> bool:
+    if known is not None:
+        return known.namespaced
+    # Most inputs have no kind that netlab does not read.
+    from netlab.objects.unread_kinds import is_cluster_wide
+
+    return not is_cluster_wide(name)
 
 
 def open_document(document: Document, *, strict: bool = False) -> Fields:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
-from netlab.objects.workloads import SHAPES
+from netlab.objects.kind import derived, written
 
-READ = ("Namespace", "Node", "Service", "Pod", *SHAPES, "NetworkPolicy", "Topology", "Scenario")
-_GROUPS = ("apps/", "batch/", "networking.k8s.io/", "netlab/")
 # "Deploymnet" is close to "Deployment", "AdminNetworkPolicy" is not to "NetworkPolicy".
 _CLOSE = 0.85
 _LONGEST = 60
@@ -24,25 +21,41 @@ def _bare(name: str) -> str:
     return bare.removesuffix("s")
 
 
-_BARE = {_bare(name): name for kind in READ for name in (kind, f"{kind}List")} | {"list": "List"}
-_LOWER = {kind.lower(): kind for kind in READ}
+@derived
+def _groups() -> tuple[str, ...]:
+    """Return what the versions of kinds that netlab reads begin with, but for those of the core group."""
+    return tuple({f"{kind.group}/" for kind in written() if kind.group})
 
 
-@lru_cache(maxsize=1024)
+@derived
+def _names() -> Mapping[str, str]:
+    """Return the names of the kinds that netlab reads, and of their lists, by their bare form."""
+    of_lists = {_bare(name): name for name in list_kinds()}
+    return {_bare(kind.name): kind.name for kind in written()} | of_lists
+
+
+@derived
+def list_kinds() -> frozenset[str]:
+    """Return the kinds of lists: List, and that of each kind."""
+    return frozenset(("List", *(f"{kind.name}List" for kind in written())))
+
+
+@derived
 def misspelt(kind: str) -> str | None:
     """Return the kind that is meant by one which differs in case, padding or number only; None for any other."""
     if len(kind) > _LONGEST:
         return None
-    meant = _BARE.get(_bare(kind))
+    meant = _names().get(_bare(kind))
     return meant if meant != kind else None
 
 
-@lru_cache(maxsize=1024)
+@derived
 def close_to(kind: str) -> str | None:
     """Return the kind that netlab reads whose name is close to another."""
     if len(kind) > _LONGEST:
         return None
-    return next((_LOWER[one] for one in get_close_matches(kind.lower(), _LOWER, 1, _CLOSE)), None)
+    lower = {one.name.lower(): one.name for one in written()}
+    return next((lower[one] for one in get_close_matches(kind.lower(), lower, 1, _CLOSE)), None)
 
 
 def own_group(api_version: str) -> bool:
@@ -59,6 +72,6 @@ def close_name(data: Mapping[str, Any], name: str) -> str | None:
 def looks_like_object(data: Mapping[str, Any]) -> bool:
     """Say whether a mapping that lacks kind or apiVersion was probably meant to be an object that netlab reads."""
     kind, version = (data.get(close_name(data, name) or name) for name in ("kind", "apiVersion"))
-    if isinstance(kind, str) and len(kind) <= _LONGEST and _bare(kind) in _BARE:
+    if isinstance(kind, str) and len(kind) <= _LONGEST and _bare(kind) in _names():
         return True
-    return isinstance(version, str) and version.strip().lower().startswith(_GROUPS)
+    return isinstance(version, str) and version.strip().lower().startswith(_groups())

@@ -10,15 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
+from netlab.objects.kind import template_of
 from netlab.objects.types import Meta, Objects, Workload
-
-RANKS = {
-    kind: rank
-    for rank, kind in enumerate(
-        ("StatefulSet", "Deployment", "ReplicaSet", "ReplicationController", "DaemonSet", "Job", "CronJob")
-    )
-}
-"""Of two workloads of one name, the kind of the lower rank is meant by that name and names its pods by it."""
 
 
 class Owners:
@@ -60,7 +53,7 @@ def made_pods(
             names = [(where, f"{stem}-{end}") for end in ends]
             # How many pods another workload of the name has just now makes no difference to what these are called.
             free = (where, stem) not in stems or workload.replicas is None
-            if workload.kind == "StatefulSet" or (free and taken.isdisjoint(names)):
+            if template_of(workload.kind).stable_names or (free and taken.isdisjoint(names)):
                 break
         taken.update(names)
         if workload.replicas is not None:
@@ -69,7 +62,7 @@ def made_pods(
 
 
 def _order(workload: Workload) -> tuple[int, str, str]:
-    return RANKS.get(workload.kind, len(RANKS)), workload.meta.namespace, workload.meta.name
+    return template_of(workload.kind).rank, workload.meta.namespace, workload.meta.name
 
 
 def _ends(workload: Workload, nodes_of: Callable[[Workload], Sequence[str]]) -> Sequence[str]:

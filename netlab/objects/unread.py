@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlab.errors import Problem, UsageError, printable
+from netlab.objects.kind import NETLAB_VERSION, Kind, every
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Document, Meta, Source
@@ -20,7 +21,6 @@ RULE = "unread-policy"
 
 EVERY = LabelSelector()
 _NO_DIRECTION: frozenset[Direction] = frozenset()
-_NETLAB_VERSION = "netlab/v1alpha1"
 _NAMED = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<group>[a-z0-9]([a-z0-9.-]*[a-z0-9])?))?")
 
 
@@ -117,17 +117,14 @@ def ignored_kinds(names: Iterable[str]) -> list[Document]:
     Raises:
       UsageError: for a name that is neither, or of a kind that netlab reads.
     """
-    from netlab.objects.load import KINDS
-    from netlab.objects.networkpolicy import API_VERSION
-
-    read = {*KINDS, f"NetworkPolicy.{API_VERSION.partition('/')[0]}"} - {"NetworkPolicy"}
+    read = {_ignored_as(kind) for kind in every()}
     found = []
     for name in dict.fromkeys(names):
         if not _NAMED.fullmatch(name):
             raise UsageError(f"--ignore {name!r}: write KIND or KIND.GROUP, as in CiliumNetworkPolicy.cilium.io")
         if name in read:
             raise UsageError(f"--ignore {name}: netlab reads this kind, and what it reads counts")
-        data: dict[str, Any] = {"apiVersion": _NETLAB_VERSION, "kind": IGNORED_KIND, "metadata": {"name": name}}
+        data: dict[str, Any] = {"apiVersion": NETLAB_VERSION, "kind": IGNORED_KIND, "metadata": {"name": name}}
         found.append(Document(data, Source("--ignore")))
     return found
 
@@ -135,6 +132,11 @@ def ignored_kinds(names: Iterable[str]) -> list[Document]:
 def ignored_by(documents: Iterable[Document]) -> list[str]:
     """Return the kinds that a lab's documents say do not count, as ``ignored_kinds`` takes them."""
     return [document.data["metadata"]["name"] for document in documents if document.kind == IGNORED_KIND]
+
+
+def _ignored_as(kind: Kind) -> str:
+    # By its kind alone it would be any NetworkPolicy that netlab does not read.
+    return f"{kind.name}.{kind.group}" if kind.name == "NetworkPolicy" else kind.name
 
 
 def ignored_kind(document: Document) -> tuple[IgnoredKind | None, list[Problem]]:

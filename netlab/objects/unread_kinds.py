@@ -54,6 +54,13 @@ class _Reading(NamedTuple):
 _Reader = Callable[[_Policy], _Reading]
 
 
+class _Known(NamedTuple):
+    """A kind of the table: what reads its policies, and whether they are in namespaces."""
+
+    read: _Reader
+    namespaced: bool = True
+
+
 def is_policy(kind: str, group: str) -> bool:
     """Say whether an object of a kind that netlab does not read may decide about traffic."""
     if (kind, group) in _KINDS:
@@ -64,6 +71,11 @@ def is_policy(kind: str, group: str) -> bool:
     # An API server knows no kind in another case, so that is a mistake: it is not passed by either.
     bare = kind.strip().lower()
     return (bare.endswith("networkpolicy") and not staged) or bare == "authorizationpolicy"
+
+
+def is_cluster_wide(kind: str) -> bool:
+    """Say whether a kind that netlab does not read has no namespaces, by its name alone."""
+    return kind in _CLUSTER_WIDE
 
 
 def _kubernetes_own(group: str) -> bool:
@@ -78,12 +90,12 @@ def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
     key = key_of(document)
     group = key.api_version.rpartition("/")[0]
     metadata = mapping(document.data.get("metadata"))
-    reader = _KINDS.get((key.kind, group))
+    known = _KINDS.get((key.kind, group))
     # Whether a kind that is not in the table has namespaces shows only where an object states one.
     stated = isinstance(metadata.get("namespace"), str) and metadata["namespace"]
-    namespace = key.namespace if reader is not None or stated else ""
+    namespace = key.namespace if known is not None or stated else ""
     policy = _Policy(namespace, key.kind, document.data)
-    reading = (reader or _unknown)(policy)
+    reading = (known.read if known is not None else _unknown)(policy)
     found = UnreadPolicy(key.kind, group, Meta(key.name, key.namespace), *reading, source=document.source)
     return found, [warning(found)]
 
@@ -260,29 +272,30 @@ def _linkerd_authorization(policy: _Policy) -> _Reading:
     return _Reading((replace(policy.everything, denies=_INGRESS),), _TCP)
 
 
-_KINDS: dict[tuple[str, str], _Reader] = {
-    ("CiliumNetworkPolicy", "cilium.io"): _cilium,
-    ("CiliumClusterwideNetworkPolicy", "cilium.io"): _cilium,
-    ("NetworkPolicy", "projectcalico.org"): _calico,
-    ("NetworkPolicy", "crd.projectcalico.org"): _calico,
-    ("GlobalNetworkPolicy", "projectcalico.org"): _calico,
-    ("GlobalNetworkPolicy", "crd.projectcalico.org"): _calico,
-    ("NetworkPolicy", "crd.antrea.io"): _antrea,
-    ("ClusterNetworkPolicy", "crd.antrea.io"): _antrea,
-    ("AdminNetworkPolicy", "policy.networking.k8s.io"): _tiers,
-    ("BaselineAdminNetworkPolicy", "policy.networking.k8s.io"): _tiers,
-    ("ClusterNetworkPolicy", "policy.networking.k8s.io"): _tiers,
-    ("ClusterNetworkPolicy", "networking.k8s.aws"): _tiers,
-    ("ApplicationNetworkPolicy", "networking.k8s.aws"): _application,
-    ("MultiNetworkPolicy", "k8s.cni.cncf.io"): _multi,
-    ("EgressFirewall", "k8s.ovn.org"): _egress_firewall,
-    ("EgressNetworkPolicy", "network.openshift.io"): _egress_firewall,
-    ("AuthorizationPolicy", "security.istio.io"): _istio,
-    ("Server", "policy.linkerd.io"): _linkerd_server,
-    ("ServerAuthorization", "policy.linkerd.io"): _linkerd_authorization,
-    ("AuthorizationPolicy", "policy.linkerd.io"): _linkerd_authorization,
+_KINDS: dict[tuple[str, str], _Known] = {
+    ("CiliumNetworkPolicy", "cilium.io"): _Known(_cilium),
+    ("CiliumClusterwideNetworkPolicy", "cilium.io"): _Known(_cilium, namespaced=False),
+    ("NetworkPolicy", "projectcalico.org"): _Known(_calico),
+    ("NetworkPolicy", "crd.projectcalico.org"): _Known(_calico),
+    ("GlobalNetworkPolicy", "projectcalico.org"): _Known(_calico, namespaced=False),
+    ("GlobalNetworkPolicy", "crd.projectcalico.org"): _Known(_calico, namespaced=False),
+    ("NetworkPolicy", "crd.antrea.io"): _Known(_antrea),
+    ("ClusterNetworkPolicy", "crd.antrea.io"): _Known(_antrea, namespaced=False),
+    ("AdminNetworkPolicy", "policy.networking.k8s.io"): _Known(_tiers, namespaced=False),
+    ("BaselineAdminNetworkPolicy", "policy.networking.k8s.io"): _Known(_tiers, namespaced=False),
+    ("ClusterNetworkPolicy", "policy.networking.k8s.io"): _Known(_tiers, namespaced=False),
+    ("ClusterNetworkPolicy", "networking.k8s.aws"): _Known(_tiers, namespaced=False),
+    ("ApplicationNetworkPolicy", "networking.k8s.aws"): _Known(_application),
+    ("MultiNetworkPolicy", "k8s.cni.cncf.io"): _Known(_multi),
+    ("EgressFirewall", "k8s.ovn.org"): _Known(_egress_firewall),
+    ("EgressNetworkPolicy", "network.openshift.io"): _Known(_egress_firewall),
+    ("AuthorizationPolicy", "security.istio.io"): _Known(_istio),
+    ("Server", "policy.linkerd.io"): _Known(_linkerd_server),
+    ("ServerAuthorization", "policy.linkerd.io"): _Known(_linkerd_authorization),
+    ("AuthorizationPolicy", "policy.linkerd.io"): _Known(_linkerd_authorization),
 }
 _GROUPS = frozenset(group for _, group in _KINDS)
+_CLUSTER_WIDE = frozenset(kind for (kind, _), known in _KINDS.items() if not known.namespaced)
 
 
 def _selected(subject: Subject, namespaces: LabelSelector, pods: LabelSelector) -> Subject:

@@ -1,94 +1,74 @@
-"""The workload kinds of v1, apps/v1 and batch/v1: how many pods, of which template."""
+"""What workload kinds share: how many pods, of which template."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from netlab.errors import Problem
+from netlab.objects import sound
 from netlab.objects.bounds import MOST_PODS
-from netlab.objects.controllers import JOB_NAMES
 from netlab.objects.fields import Fields, invalid, required
+from netlab.objects.kind import Kind, Template, template_of
 from netlab.objects.meta import object_meta, open_document, read_annotations, read_labels
 from netlab.objects.pods import pod_spec
 from netlab.objects.types import Document, Meta, Workload
 
 _INT32 = 2**31 - 1
-COUNTS = (
-    r"replicas|ordinals(\.start)?|suspend|jobTemplate(\.spec)?"
-    r"|(jobTemplate\.spec\.)?(parallelism|completions|completionMode|suspend)"
-)
-"""The fields below ``spec`` that say how many pods a workload has and what they are called, as an expression."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Where a workload kind is served, and under which fields it keeps the pod template and what goes with it."""
-
-    api_version: str
-    path: tuple[str, ...] = ("spec",)
-
-    @property
-    def template_path(self) -> str:
-        """Where the pod template stands in the object."""
-        return ".".join((*self.path, "template"))
-
-
-SHAPES: dict[str, Shape] = {
-    "Deployment": Shape("apps/v1"),
-    "ReplicaSet": Shape("apps/v1"),
-    "ReplicationController": Shape("v1"),
-    "StatefulSet": Shape("apps/v1"),
-    "DaemonSet": Shape("apps/v1"),
-    "Job": Shape("batch/v1"),
-    "CronJob": Shape("batch/v1", ("spec", "jobTemplate", "spec")),
-}
+def workload_kind(
+    name: str, api_version: str, template: Template, *, retired: tuple[str, ...] = (), short: tuple[str, ...] = ()
+) -> Kind:
+    """Return a kind that makes pods of a template."""
+    return Kind(
+        name,
+        api_version,
+        Workload,
+        workload,
+        retired=retired,
+        plural=f"{name.lower()}s",
+        short=short,
+        template=template,
+        doubts=sound.POD_DOUBTS,
+        sound=_sound,
+    )
 
 
 def workload(document: Document) -> tuple[Workload, list[Problem]]:
     """Decode a workload; a DaemonSet has one pod on every node (``replicas`` None)."""
     root = open_document(document)
-    shape = SHAPES[document.kind]
+    made = template_of(document.kind)
     meta = object_meta(root)
     spec = root
-    for name in shape.path:
+    for name in made.path:
         spec = spec.sub(name)
     template = spec.sub("template")
     metadata = template.sub("metadata")
     labels = read_labels(metadata)
-    of_jobs = document.kind in ("Job", "CronJob")
-    manual = of_jobs and spec.boolean("manualSelector")
-    if of_jobs and not manual:
-        _check_job_names(metadata, labels, meta, document.kind)
+    manual = made.job and spec.boolean("manualSelector")
+    if not manual:
+        made.check(metadata, labels, meta)
     found = Workload(
         document.kind,
         meta,
-        _replicas(document.kind, root.sub("spec"), spec),
+        made.replicas(root.sub("spec"), spec),
         Meta("", meta.namespace, labels, read_annotations(metadata)),
         pod_spec(template.sub("spec")),
-        shape.template_path,
+        ".".join((*made.path, "template")),
         document.source,
-        first=_first(spec) if document.kind == "StatefulSet" else 0,
-        indexed=of_jobs and spec.data.get("completionMode") == "Indexed",
+        first=_first(spec) if made.stable_names else 0,
+        indexed=made.job and spec.data.get("completionMode") == "Indexed",
         manual_selector=manual,
     )
     return found, root.report.problems
 
 
-def _replicas(kind: str, own: Fields, spec: Fields) -> int | None:
-    """Return how many pods a workload has at a time; ``own`` is its ``spec``, ``spec`` the one with the template."""
-    match kind:
-        case "DaemonSet":
-            return None
-        case "Job":
-            return _of_job(spec)
-        case "CronJob":
-            # How many of its Jobs run at a time is a question of the hour: it is one pod, where a Job has any.
-            suspended = own.boolean("suspend")
-            return 0 if suspended else min(_of_job(spec), 1)
+def as_stated(own: Fields, spec: Fields) -> int:
+    """Return how many pods a workload has that states ``replicas``."""
     return _bounded(spec, "replicas", _count(spec, "replicas", 1))
 
 
-def _of_job(spec: Fields) -> int:
+def of_job(own: Fields, spec: Fields) -> int:
     """Return how many pods of a Job run at a time: its parallelism, and no more than it still has to complete.
 
     Source: ``manageJob`` of pkg/controller/job, for a Job of which no pod has ended yet.
@@ -126,17 +106,7 @@ def _bounded(spec: Fields, name: str, count: int | None) -> int:
     return count or 0
 
 
-def _check_job_names(metadata: Fields, labels: dict[str, str], meta: Meta, kind: str) -> None:
-    """Report a name that the API server refuses: the template of a Job may only state the Job's own.
-
-    A CronJob is accepted with one, and then its Jobs are refused, as their names differ.
-    """
-    for key in JOB_NAMES:
-        path = f"{metadata.at('labels')}.{key}"
-        if key not in labels or (kind == "Job" and labels[key] == meta.name):
-            continue
-        if kind == "Job":
-            metadata.report.error(path, invalid(labels[key], f"must be '{meta.name}'"))
-        else:
-            message = "the API server refuses the Jobs of this CronJob: each has a name of its own"
-            metadata.report.warn(path, message, "job-name-of-cronjob")
+def _sound(workload: Workload, wrong: list[str]) -> Workload:
+    path = workload.template_path
+    meta = sound.pod_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
+    return replace(workload, template_meta=meta, template=sound.pod_spec(workload.template, f"{path}.spec", wrong))

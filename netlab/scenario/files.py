@@ -10,7 +10,7 @@ from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
-from netlab.objects.scenario import Access
+from netlab.objects.kinds.scenario import Access
 from netlab.objects.types import Scenario
 from netlab.objects.unread import ignored_kinds
 

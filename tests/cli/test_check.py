@@ -42,7 +42,7 @@ def test_fine_input_is_told_in_one_line(netlab: Call) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a: [", "2: not YAML: "),
+        ("a: [", "1: not YAML: "),
         ("", " no object in it"),
         ("- 1\n", "1: must be an object (a mapping), not a list"),
         ("kind: Pod\nmetadata: {name: p}\n", "1: apiVersion: Required value"),

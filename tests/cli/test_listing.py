@@ -147,7 +147,7 @@ def test_a_node_has_its_addresses_and_cidrs(lab: Cluster) -> None:
 
 def test_services_and_policies_are_as_they_were_written(lab: Cluster, documents: list[Document]) -> None:
     """The object is the document's; the table has what a reader looks for."""
-    (service,) = listing.services(lab, documents).items
+    (service,) = listing.of_kind("Service", lab, documents, str).items
     (policy,) = listing.networkpolicies(lab, documents).items
 
     assert documents[4].data == service.object

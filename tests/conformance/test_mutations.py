@@ -18,7 +18,7 @@ from netlab.conformance.cases import Case
 from netlab.conformance.judges import JudgeName
 from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import judges, run
-from netlab.objects import networkpolicy
+from netlab.objects.kinds import networkpolicy
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import IPBlock, NetworkPolicy, PolicyPort
 from netlab.policy import mismatch

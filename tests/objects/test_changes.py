@@ -93,6 +93,16 @@ def test_delete_removes_what_is_named() -> None:
     ] == after
 
 
+def test_delete_means_the_kind_that_netlab_reads() -> None:
+    """An object of another API, which has a kind of that name, stays."""
+    knative = "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: web, namespace: x}}"
+    given = documents(f"{{apiVersion: v1, kind: Service, metadata: {{name: web, namespace: x}}}}\n---\n{knative}\n")
+
+    (left,) = delete(given, [ObjectRef("Service", "web", "x")])
+
+    assert "serving.knative.dev/v1" == left.data["apiVersion"]
+
+
 def test_a_namespace_goes_with_everything_in_it() -> None:
     """Declared or not."""
     left = delete(documents(), [ObjectRef("Namespace", "x"), ObjectRef("Namespace", "y")])

@@ -117,11 +117,12 @@ def _misfits(found: Input, lab: str) -> list[Problem]:
 
 
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
+    from netlab.objects.kinds.topology import KIND as TOPOLOGY
     from netlab.objects.meta import IGNORED_KIND, key_of
     from netlab.objects.types import ObjectRef
 
-    keys = dict.fromkeys(key_of(document) for document in documents if document.kind not in ("Scenario", IGNORED_KIND))
-    if any(key.kind == "Topology" for key in keys):
+    keys = dict.fromkeys(key_of(document) for document in documents if document.kind != IGNORED_KIND)
+    if any(key.kind == TOPOLOGY.name for key in keys):
         raise UsageError("the Topology is the lab itself, which goes with: netlab down")
     # A namespace takes what is in it along, so it goes last.
     ordered = sorted(keys, key=lambda key: key.kind == "Namespace")
@@ -141,7 +142,7 @@ def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:
         raise UsageError("write KIND NAME..., or KIND/NAME for each")
     refs = []
     for word, name in pairs:
-        kind = kinds.kind_of(word, *(k for k in kinds.KINDS if k != "Lab"))
+        kind = kinds.kind_of(word, *kinds.deletable())
         where, slash, bare = name.rpartition("/")
-        refs.append(ObjectRef(kind, bare, "" if kind in kinds.CLUSTER_SCOPED else where if slash else namespace))
+        refs.append(ObjectRef(kind, bare, (where if slash else namespace) if kinds.is_namespaced(kind) else ""))
     return refs

@@ -13,11 +13,16 @@ from netlab.errors import DamagedRecord, NetlabError, UsageError
 if TYPE_CHECKING:
     from netlab.cli.listing import Item, Listing
 
-_LISTED = ("Lab", "Node", "Pod", "Service", "NetworkPolicy")
+
+class _Listed(click.Argument):
+    """The argument whose help names the kinds that are listed."""
+
+    def make_metavar(self, *context: click.Context) -> str:
+        return "|".join(kinds.names_of(kind)[0] for kind in kinds.listed())
 
 
 @click.command("get")
-@click.argument("kind", metavar="labs|nodes|pods|services|networkpolicies")
+@click.argument("kind", cls=_Listed)
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.lab
 @click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")
@@ -28,10 +33,10 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
 
     A NAME may be given with its namespace, as shop/web.
     """
-    wanted = kinds.kind_of(kind, *_LISTED)
+    wanted = kinds.kind_of(kind, *kinds.listed())
     listing = (
         _labs(names, whole=output in ("wide", "json", "yaml"), drift=output == "wide")
-        if wanted == "Lab"
+        if wanted == kinds.LAB
         else _objects(wanted, lab)
     )
     items = _chosen(wanted, listing, names, namespace)
@@ -43,7 +48,7 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     elif output == "name":
         terminal.emit("/".join(part for part in (wanted.lower(), i.namespace, i.name) if part) for i in items)
     elif not items:
-        terminal.say(f"no {kinds.KINDS[wanted][0]} found")
+        terminal.say(f"no {kinds.names_of(wanted)[0]} found")
     else:
         terminal.emit(_table(listing, items, wide=output == "wide"))
 
@@ -59,7 +64,7 @@ def _table(listing: Listing, items: Sequence[Item], *, wide: bool) -> Iterator[s
 
 def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | None) -> list[Item]:
     """Return the items that are named, else those of the namespace, else all; raises UsageError for one not there."""
-    if kind in kinds.CLUSTER_SCOPED:
+    if not kinds.is_namespaced(kind):
         namespace = None
     if not names:
         return [item for item in listing.items if namespace in (None, item.namespace)]
@@ -67,7 +72,7 @@ def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | 
     chosen = []
     for name in names:
         where, slash, bare = name.rpartition("/")
-        place = where if slash else "" if kind in kinds.CLUSTER_SCOPED else namespace or "default"
+        place = where if slash else (namespace or "default") if kinds.is_namespaced(kind) else ""
         full = f"{place}/{bare}"
         found = known.get(full) or known.get(listing.first.get(full, ""))
         if found is None:
@@ -82,12 +87,7 @@ def _objects(kind: str, lab: str) -> Listing:
     from netlab.lab.lab import Lab
 
     running = Lab.open(lab)
-    if kind == "Service":
-        return listing.services(running.cluster, running.documents)
-    if kind == "NetworkPolicy":
-        return listing.networkpolicies(running.cluster, running.documents)
-    of = listing.pods if kind == "Pod" else listing.nodes
-    return of(running.cluster, lambda name: str(netns.path(name)))
+    return listing.of_kind(kind, running.cluster, running.documents, lambda name: str(netns.path(name)))
 
 
 def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:

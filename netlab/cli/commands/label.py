@@ -26,10 +26,12 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     from netlab.cluster import Pod
     from netlab.lab.lab import Lab
     from netlab.objects.core import NAMESPACE_LABEL
+    from netlab.objects.kinds.namespace import KIND as NAMESPACE
+    from netlab.objects.kinds.pod import KIND as POD
     from netlab.objects.types import LabelChange
 
     changed = parse_labels(labels)
-    of_namespace = kinds.kind_of(kind, "Pod", "Namespace") == "Namespace"
+    of_namespace = kinds.kind_of(kind, POD.name, NAMESPACE.name) == NAMESPACE.name
     running = Lab.open(lab)
     if of_namespace:
         if changed.get(NAMESPACE_LABEL, name) != name:

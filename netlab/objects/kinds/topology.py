@@ -13,8 +13,10 @@ from netlab.objects import names
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core import addresses, prefixes
 from netlab.objects.fields import Fields, duplicate, invalid, required
+from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import check_labels
 from netlab.objects.meta import OBJECT_META, open_document
+from netlab.objects.sound import as_it_is
 from netlab.objects.types import (
     Address,
     Document,
@@ -205,3 +207,21 @@ def _check_hosts(root: Fields, placed: _Placed) -> None:
         for network, _, cidr in placed.pod_cidrs:
             if address.version == cidr.version and address in cidr:
                 root.report.error(path, invalid(str(address), f'is inside podCIDR {cidr} of network "{network}"'))
+
+
+KIND = Kind(
+    "Topology",
+    NETLAB_VERSION,
+    Topology,
+    topology,
+    namespaced=False,
+    doubts=(
+        (r"metadata\b.*|spec\.policy\b.*", ()),
+        (r"spec\.hosts\b.*", ("hosts",)),
+        (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),
+        (r"spec\.underlayCIDRs\b.*|spec\.networks\[\d+\]\.podCIDRs\b.*", ("addresses",)),
+        (r"spec\.networks\b.*", ("networks", "addresses")),
+        (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
+    ),
+    sound=as_it_is,
+)

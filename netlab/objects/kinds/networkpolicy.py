@@ -10,6 +10,7 @@ from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import CIDR_RULE, UNUSUAL_CIDR, cidr_warnings, parse_cidr, prefix_length
 from netlab.objects.fields import Fields, forbidden, invalid, required, unsupported
+from netlab.objects.kind import Kind
 from netlab.objects.label_selectors import label_selector
 from netlab.objects.meta import object_meta, open_document
 from netlab.objects.selectors import LabelSelector
@@ -192,3 +193,14 @@ def _except(fields: Fields, path: str, text: str, cidr: Prefix, cidr_text: str) 
         fields.report.error(path, invalid(text, "must be a strict subset of `cidr`"))
         return None
     return prefix
+
+
+KIND = Kind(
+    "NetworkPolicy",
+    API_VERSION,
+    NetworkPolicy,
+    network_policy,
+    plural="networkpolicies",
+    short=("netpol",),
+    columns=(),
+)

@@ -13,16 +13,15 @@ from netlab.objects.documents import Reader
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
 from netlab.objects.files import home_of, is_inside, outside
 from netlab.objects.generated import named
+from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import changed_labels
 from netlab.objects.lists import unpack, within
 from netlab.objects.meta import DEFAULT_NAMESPACE, object_meta, open_document
+from netlab.objects.sound import as_it_is
 from netlab.objects.types import Document, Expectation, LabelChange, ObjectRef, Scenario, Step
-from netlab.objects.workloads import SHAPES
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _VERDICTS: tuple[Literal["allow", "deny"], ...] = ("allow", "deny")
-_NAMESPACED = ("Pod", *SHAPES, "Service", "NetworkPolicy")
-_DELETABLE = ("Namespace", "Node", *_NAMESPACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,21 @@ def _object_ref(fields: Fields) -> ObjectRef:
     kind, name = fields.string("kind"), fields.string("name")
     if fields.missing("name"):
         fields.error("name", required())
-    if kind not in _DELETABLE:
-        fields.error("kind", unsupported(kind, _DELETABLE) if kind else required())
-    namespace = fields.string("namespace", DEFAULT_NAMESPACE if kind in _NAMESPACED else "")
+    kinds = {one.name: one for one in deletable()}
+    if kind not in kinds:
+        fields.error("kind", unsupported(kind, tuple(kinds)) if kind else required())
+    namespaced = kind in kinds and kinds[kind].namespaced
+    namespace = fields.string("namespace", DEFAULT_NAMESPACE if namespaced else "")
     return ObjectRef(kind, name, namespace, fields.path)
+
+
+KIND = Kind(
+    "Scenario",
+    NETLAB_VERSION,
+    Scenario,
+    scenario,
+    namespaced=False,
+    of_lab=False,
+    reads_files=True,
+    sound=as_it_is,
+)

@@ -1,0 +1,40 @@
+"""CronJob: the pod of one Job, where its Jobs have any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.objects.controllers import JOB_NAMES, job_labels, made_up
+from netlab.objects.fields import Fields
+from netlab.objects.kind import Template
+from netlab.objects.types import Meta, Workload
+from netlab.objects.workloads import of_job, workload_kind
+
+
+def _replicas(own: Fields, spec: Fields) -> int:
+    # How many of its Jobs run at a time is a question of the hour: it is one pod, where a Job has any.
+    suspended = own.boolean("suspend")
+    return 0 if suspended else min(of_job(own, spec), 1)
+
+
+def _labels(workload: Workload) -> Mapping[str, str]:
+    # The Job's name ends with the minute for which it is scheduled.
+    return job_labels(workload, f"{workload.meta.name[:46]}-{made_up(workload, JOB_NAMES[0])}")
+
+
+def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
+    """Report a name of a Job: a CronJob is accepted with one, and then its Jobs are refused, as their names differ."""
+    for key in JOB_NAMES:
+        if key in labels:
+            path = f"{metadata.at('labels')}.{key}"
+            message = "the API server refuses the Jobs of this CronJob: each has a name of its own"
+            metadata.report.warn(path, message, "job-name-of-cronjob")
+
+
+KIND = workload_kind(
+    "CronJob",
+    "batch/v1",
+    Template(6, _replicas, ("spec", "jobTemplate", "spec"), _labels, job=True, check=_check),
+    retired=("batch/v1beta1", "batch/v2alpha1"),
+    short=("cj",),
+)

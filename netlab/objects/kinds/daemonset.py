@@ -1,0 +1,27 @@
+"""DaemonSet: one pod on every node that its template admits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.objects.controllers import REVISION_HASH, TEMPLATE_GENERATION, made_up
+from netlab.objects.kind import Template
+from netlab.objects.types import Workload
+from netlab.objects.workloads import workload_kind
+
+_GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
+
+
+def _labels(workload: Workload) -> Mapping[str, str]:
+    generation = workload.meta.annotations.get(_GENERATION_ANNOTATION) or made_up(workload, TEMPLATE_GENERATION)
+    written = workload.template_meta.labels
+    return {**written, TEMPLATE_GENERATION: generation, REVISION_HASH: made_up(workload, REVISION_HASH)}
+
+
+KIND = workload_kind(
+    "DaemonSet",
+    "apps/v1",
+    Template(4, lambda own, spec: None, labels=_labels),
+    retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
+    short=("ds",),
+)

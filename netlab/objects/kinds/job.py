@@ -1,0 +1,30 @@
+"""Job: as many pods as run at a time, which have the Job's name as a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.objects.controllers import JOB_NAMES, job_labels
+from netlab.objects.fields import Fields, invalid
+from netlab.objects.kind import Template
+from netlab.objects.types import Meta, Workload
+from netlab.objects.workloads import of_job, workload_kind
+
+
+def _labels(workload: Workload) -> Mapping[str, str]:
+    return job_labels(workload, workload.meta.name)
+
+
+def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
+    """Report a name that the API server refuses: the template of a Job may only state the Job's own."""
+    for key in JOB_NAMES:
+        if labels.get(key, meta.name) != meta.name:
+            metadata.report.error(f"{metadata.at('labels')}.{key}", invalid(labels[key], f"must be '{meta.name}'"))
+
+
+KIND = workload_kind(
+    "Job",
+    "batch/v1",
+    Template(5, of_job, labels=_labels, job=True, check=_check),
+    retired=("extensions/v1beta1",),
+)

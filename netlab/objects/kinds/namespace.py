@@ -1,0 +1,42 @@
+"""Namespace: its labels, which selectors ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.errors import Problem
+from netlab.objects import names
+from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.fields import quoted
+from netlab.objects.kind import Kind
+from netlab.objects.meta import object_meta, open_document
+from netlab.objects.sound import as_it_is
+from netlab.objects.types import Document, Meta, Namespace, Source
+
+
+def namespace(document: Document) -> tuple[Namespace, list[Problem]]:
+    """Decode a Namespace; as on a cluster it has the label with its name, whatever is written."""
+    root = open_document(document)
+    meta = object_meta(root, names.dns_label, namespaced=False)
+    written = meta.labels.get(NAMESPACE_LABEL, meta.name)
+    if written != meta.name:
+        path = f"metadata.labels.{NAMESPACE_LABEL}"
+        message = f"the API server sets it to the namespace's name: read as {quoted(meta.name)}"
+        root.report.warn(path, message, "namespace-label-overwritten")
+    found = Namespace(_named(meta, meta.labels), document.source)
+    return found, root.report.problems
+
+
+def undeclared_namespace(name: str, source: Source) -> Namespace:
+    """Return the namespace that an object uses and nothing declares; ``source`` is that object's."""
+    where = Source(source.file, {"": source.line("metadata.namespace")})
+    return Namespace(_named(Meta(name), {}), where, declared=False)
+
+
+def _named(meta: Meta, labels: Mapping[str, str]) -> Meta:
+    return Meta(meta.name, "", {**labels, NAMESPACE_LABEL: meta.name}, meta.annotations)
+
+
+KIND = Kind(
+    "Namespace", "v1", Namespace, namespace, plural="namespaces", short=("ns",), namespaced=False, sound=as_it_is
+)

@@ -1,0 +1,23 @@
+"""StatefulSet: its pods have names of their own, which their labels have too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.objects.controllers import REVISION_HASH, with_unknown
+from netlab.objects.kind import Template
+from netlab.objects.types import Workload
+from netlab.objects.workloads import as_stated, workload_kind
+
+
+def _labels(workload: Workload) -> Mapping[str, str]:
+    return with_unknown(workload, REVISION_HASH)
+
+
+KIND = workload_kind(
+    "StatefulSet",
+    "apps/v1",
+    Template(0, as_stated, labels=_labels, stable_names=True),
+    retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
+    short=("sts",),
+)

@@ -89,7 +89,7 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
             meant = _meant(cluster, policy, peer)
             if not meant:
                 yield _warning(policy, path, "matches no pod of the lab")
-            elif not any(pod.selectable or (hosts_are_meant and pod.attachment == "host") for pod in meant):
+            elif not any(pod.selectable or (hosts_are_meant and pod.host_network) for pod in meant):
                 yield _warning(policy, path, f"matches only {meant[0].ref}, which selectors never mean")
 
 
@@ -173,9 +173,12 @@ def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
 
 
 def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    past = [pod.ref for pod in _selected(cluster, policy) if pod.attachment == "macvlan"]
-    if past:
-        message = f"not enforced on {', '.join(past)}: a macvlan network goes past the node"
+    past: dict[str, list[str]] = {}
+    for pod in _selected(cluster, policy):
+        if not pod.traits.attachment.enforced:
+            past.setdefault(pod.attachment, []).append(pod.ref)
+    for mode, refs in past.items():
+        message = f"not enforced on {', '.join(refs)}: a {mode} network goes past the node"
         yield _warning(policy, "spec.podSelector", message)
 
 

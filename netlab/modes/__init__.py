@@ -8,7 +8,7 @@ from __future__ import annotations
 from netlab.modes import bridge, host, macvlan, none, overlay, routed
 from netlab.modes.traits import Attachment, Mode, Transport
 
-_MODES: dict[str, Mode] = {
+MODES: dict[str, Mode] = {
     mode.name: mode
     for mode in (
         bridge.MODE,
@@ -37,17 +37,29 @@ def of(name: str) -> Mode:
     Raises:
       KeyError: where there is none of that name.
     """
-    return _MODES[name]
+    return MODES[name]
 
 
 def every() -> tuple[Mode, ...]:
     """Return all modes, in the order of the documentation."""
-    return tuple(_MODES.values())
+    return tuple(MODES.values())
 
 
 def of_networks() -> tuple[Mode, ...]:
     """Return the modes that a network of a Topology can have."""
-    return tuple(mode for mode in _MODES.values() if mode.attachment.on_network)
+    return tuple(mode for mode in MODES.values() if mode.attachment.on_network)
 
 
-__all__ = ["HOST", "NONE", "ONE_NODE", "SEVERAL_NODES", "Attachment", "Mode", "Transport", "every", "of", "of_networks"]
+__all__ = [
+    "HOST",
+    "MODES",
+    "NONE",
+    "ONE_NODE",
+    "SEVERAL_NODES",
+    "Attachment",
+    "Mode",
+    "Transport",
+    "every",
+    "of",
+    "of_networks",
+]

@@ -72,8 +72,8 @@ class Mode:
     aside.
 
     Raises:
-      ValueError: where the two do not fit: pods are on the underlay with both or with none of them, and a node cannot
-        masquerade what goes past it.
+      ValueError: where the two do not fit: pods are on the underlay by both or by neither of them, a node cannot
+        masquerade what goes past it, and an outside host answers a pod's own address only where it has a route.
     """
 
     name: str
@@ -82,7 +82,11 @@ class Mode:
     masqueraded: bool = False
 
     def __post_init__(self) -> None:
-        if self.attachment.on_network and self.attachment.on_underlay != self.transport.on_underlay:
+        if not self.attachment.on_network:
+            return
+        if self.attachment.on_underlay != self.transport.on_underlay:
             raise ValueError(f"{self.name}: {self.attachment.name} does not go with transport {self.transport.name}")
         if self.masqueraded and self.attachment.on_underlay:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
+        if not self.masqueraded and not self.transport.outside_routes:
+            raise ValueError(f"{self.name}: outside hosts have no route to answer by")

@@ -122,8 +122,8 @@ def tell_unread(cluster: Cluster) -> None:
 def tell_unenforced(cluster: Cluster) -> None:
     """Say of every network that goes past its nodes that no policy is enforced there."""
     for network in cluster.networks:
-        if network.mode == "macvlan":
-            terminal.say(f"network {network.name}: macvlan: policy is not enforced")
+        if not network.traits.attachment.enforced:
+            terminal.say(f"network {network.name}: {network.mode}: policy is not enforced")
 
 
 def confirm(pods: int, yes: bool) -> None:

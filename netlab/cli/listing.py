@@ -84,10 +84,8 @@ def pods(cluster: Cluster, netns_path: NetnsPath) -> Listing:
     def item(pod: Pod) -> Item:
         netns = netns_path(names.pod_namespace(cluster.name, pod))
         ips = [str(address) for address in pod.addresses]
-        own = pod.attachment not in ("host", "none")
-        network = f"{pod.network} ({pod.attachment})" if own else pod.attachment
-        # In host and none mode there is no interface of the pod's own on its node.
-        port = names.port_name(pod) if pod.attachment in ("bridge", "overlay", "routed") else ""
+        network = f"{pod.network} ({pod.attachment})" if pod.network else pod.attachment
+        port = names.port_name(pod) if pod.traits.attachment.node_link else ""
         cells = (pod.namespace, pod.name, "Running", ",".join(ips), pod.node)
         return Item(pod.namespace, pod.name, _pod_object(cluster, pod, netns), cells, (network, port, netns))
 
@@ -120,7 +118,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
         },
         "spec": {
             "nodeName": pod.node,
-            **({"hostNetwork": True} if pod.attachment == "host" else {}),
+            **({"hostNetwork": True} if pod.host_network else {}),
             "containers": [{"name": pod.name, **({"ports": ports} if ports else {})}],
         },
         "status": {

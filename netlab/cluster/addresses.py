@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.ranges import ANYWHERE
 from netlab.cluster.shares import Fixed, reserved, shares, within
 from netlab.cluster.types import Placement
 from netlab.errors import Problem
@@ -22,8 +21,8 @@ def node_prefixes(
 ) -> tuple[dict[str, dict[str, tuple[Prefix, ...]]], list[Problem]]:
     """Return the prefixes of every node by network name, for each node's name.
 
-    In bridge mode that is the whole podCIDR, elsewhere a share. No share holds an address that exported ``pods`` of
-    another node state, as far as there are enough shares, or one that a machine has.
+    Where nodes have no ranges of their own that is the whole podCIDR, else a share. No share holds an address that
+    exported ``pods`` of another node state, as far as there are enough shares, or one that a machine has.
     """
     problems = _bad_overrides(topology, nodes)
     prefixes: dict[str, dict[str, tuple[Prefix, ...]]] = {node.name: {} for node in nodes}
@@ -31,10 +30,10 @@ def node_prefixes(
     for network in topology.networks:
         stated = {**pods.get(network.name, {}), **own}
         for cidr in network.pod_cidrs:
-            if network.mode == "bridge":
+            if not network.traits.transport.node_ranges:
                 given: dict[str, Prefix] | None = {n.name: cidr for n in nodes}
             else:
-                around = stated if network.mode in ANYWHERE else own
+                around = stated if network.traits.transport.single_routes else own
                 given = shares(cidr, nodes, around) or shares(cidr, nodes, own)
             if given is None:
                 message = f"{cidr} is too small for {len(nodes)} nodes"
@@ -46,11 +45,11 @@ def node_prefixes(
 
 
 def _bad_overrides(topology: Topology, nodes: Sequence[NodeDraft]) -> list[Problem]:
-    """Return the podCIDRs of Node objects that no network holds or that overlap; bridge networks ignore them.
+    """Return the podCIDRs of Node objects that no network holds or that overlap, if any network has ranges of nodes.
 
     A range that nobody wrote is where the pods are, whatever podCIDRs the nodes have.
     """
-    if all(network.mode == "bridge" for network in topology.networks):
+    if not any(network.traits.transport.node_ranges for network in topology.networks):
         return []
     follows = any("podCIDRs" in network.unwritten for network in topology.networks)
     held = [cidr for network in topology.networks for cidr in network.pod_cidrs]
@@ -156,7 +155,7 @@ class _Held:
         if cidr is None or address in self._machines:
             return False
         own = next((p for p in self._prefixes[node].get(self.network.name, ()) if p.version == cidr.version), None)
-        if own is None or self.network.mode not in ANYWHERE:
+        if own is None or not self.network.traits.transport.single_routes:
             return own is not None and int(address) not in reserved(cidr)
         if address in own:
             return int(address) not in reserved(own)

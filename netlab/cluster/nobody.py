@@ -21,7 +21,7 @@ def own_gateway(cluster: Cluster, source: Endpoint, address: Address) -> Node | 
         return None
     node = cluster.node(source.node) if isinstance(source, Pod) else source
     # Who lives in the node's namespace has all its addresses; another pod knows those of its network.
-    own = source.network if isinstance(source, Pod) and source.attachment != "host" else None
+    own = source.network if isinstance(source, Pod) and not source.host_network else None
     for network, gateway in _gateways(cluster, node):
         if gateway == address and own in (None, network.name):
             return node
@@ -32,7 +32,7 @@ def gateway_words(cluster: Cluster, address: Address) -> str:
     """Return what to ask instead of an address that is a gateway, "" where it is none."""
     for node in cluster.nodes:
         for network, gateway in _gateways(cluster, node):
-            if gateway == address and network.mode == "bridge":
+            if gateway == address and not network.traits.transport.node_ranges:
                 return f"{address} is the gateway of network {network.name!r} on each node: ask node:NAME instead"
             if gateway == address:
                 return f"{address} is the gateway of network {network.name!r} on its node: ask {node.ref} instead"
@@ -60,8 +60,8 @@ def no_machines(address: Address) -> str:
 
 
 def _gateways(cluster: Cluster, node: Node) -> Iterator[tuple[Network, Address]]:
-    """Yield a node's own addresses in the prefixes of its networks; routed and macvlan networks have none."""
+    """Yield a node's own addresses in the prefixes of its networks, where they are gateways of pods."""
     for network in cluster.networks:
-        if network.mode in ("bridge", "overlay"):
+        if network.traits.attachment.node_gateway:
             for prefix in node.pod_cidrs.get(network.name, ()):
                 yield network, prefix[1]

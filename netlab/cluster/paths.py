@@ -1,6 +1,6 @@
-"""Whether packets have a way from one endpoint to another, before any policy: the contract's table of modes.
+"""Whether packets have a way from one endpoint to another, before any policy.
 
-Source: the contract, section 1 ("How a pod attaches"). This is the ``expected`` side's knowledge of topology; the
+It follows from the traits of the modes (``netlab.modes``). This is the ``expected`` side's knowledge of topology; the
 kernel's side of it is what ``netlab.dataplane`` builds.
 """
 
@@ -49,7 +49,7 @@ def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int)
     ):
         return _between_pods(cluster, source, destination, own)
     for end in (source, destination):
-        if isinstance(end, Pod) and end.attachment == "none":
+        if isinstance(end, Pod) and end.loopback_only:
             return Path(False, f"{end.ref} has a loopback interface only")
     if own is None:
         return Path(False, f"{source.ref} has no IPv{family} address")
@@ -62,7 +62,7 @@ def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int)
     if from_node is not None and from_node == to_node:
         return Path(True, seen_as=own, local=True, exempt=f"both are in the network namespace of node {from_node}")
     if isinstance(destination, Pod) and to_node is None:
-        return _to_pod(cluster, source, destination, own, from_node)
+        return _to_pod(source, destination, own, from_node)
     return _to_underlay(cluster, source, destination, own, to_node, family)
 
 
@@ -92,11 +92,11 @@ def path_to_published(cluster: Cluster, source: Endpoint, node: Node, pod: Pod, 
 
 def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Path:
     """Return what the wiring does with packets to an address that no machine of the lab has: they go nowhere."""
-    if isinstance(source, Pod) and source.attachment == "none":
+    if isinstance(source, Pod) and source.loopback_only:
         return Path(False, f"{source.ref} has a loopback interface only")
     if address_of(source, address.version) is None:
         return Path(False, f"{source.ref} has no IPv{address.version} address")
-    enforced = isinstance(source, Pod) and source.selectable and _enforces(cluster, source)
+    enforced = isinstance(source, Pod) and source.traits.attachment.enforced
     return Path(False, nobody(cluster, address), egress_enforced=enforced)
 
 
@@ -104,27 +104,22 @@ def node_of(endpoint: Endpoint) -> str | None:
     """Return the node in whose own namespace the endpoint lives, None for a pod with its own and for a host."""
     if isinstance(endpoint, Node):
         return endpoint.name
-    if isinstance(endpoint, Pod) and endpoint.attachment == "host":
+    if isinstance(endpoint, Pod) and endpoint.host_network:
         return endpoint.node
     return None
 
 
-def _enforces(cluster: Cluster, pod: Pod) -> bool:
-    """Say whether the pod's network passes a point where policy is enforced: macvlan goes past the node."""
-    return cluster.network(pod.network).mode != "macvlan"
-
-
 def _unenforced(pod: Pod) -> str:
-    return f"nothing enforces policies on macvlan network {pod.network!r}"
+    return f"nothing enforces policies on {pod.attachment} network {pod.network!r}"
 
 
 def _past_the_node(pod: Pod) -> Path:
-    """No way between a node and its own macvlan pods.
+    """No way between a node and its own pods on the underlay.
 
     The macvlan driver hands a frame of a child to its siblings or to the wire, never to the parent device, and the
     parent's frames to the wire only (Linux drivers/net/macvlan.c, bridge mode).
     """
-    return Path(False, f"macvlan network {pod.network!r} does not join {pod.ref} and its own node {pod.node}")
+    return Path(False, f"{pod.attachment} network {pod.network!r} does not join {pod.ref} and its own node {pod.node}")
 
 
 def _between_pods(cluster: Cluster, source: Pod, pod: Pod, own: Address) -> Path:
@@ -135,38 +130,38 @@ def _between_pods(cluster: Cluster, source: Pod, pod: Pod, own: Address) -> Path
     takes 0.3 us more; the way that is found holds it, so that no other address can have that identity.
     """
     known: dict[tuple[object, ...], Path] = cluster.memo.setdefault("cluster.paths", {})
-    mode = cluster.network(source.network).mode
-    joined = source.network == pod.network and (mode != "bridge" or source.node == pod.node)
+    joined = source.network == pod.network and (source.node == pod.node or source.traits.transport.joins_nodes)
     key = (source.network, id(own)) if joined else (source.network, source.node, pod.network, pod.node)
     way = known.get(key)
     if way is None:
-        way = known[key] = _wired_between(source, pod, mode, own)
+        way = known[key] = _wired_between(source, pod, own)
     return way
 
 
-def _wired_between(source: Pod, pod: Pod, mode: str, own: Address) -> Path:
+def _wired_between(source: Pod, pod: Pod, own: Address) -> Path:
     if source.network != pod.network:
         return Path(False, f"networks {source.network!r} and {pod.network!r} are not joined")
-    if mode == "bridge" and source.node != pod.node:
-        return Path(False, f"bridge networks of {source.node} and {pod.node} are not joined")
-    enforced = mode != "macvlan"
+    if source.node != pod.node and not pod.traits.transport.joins_nodes:
+        return Path(False, f"{pod.attachment} networks of {source.node} and {pod.node} are not joined")
+    enforced = pod.traits.attachment.enforced
     exempt = "" if enforced else _unenforced(pod)
     return Path(True, seen_as=own, egress_enforced=enforced, ingress_enforced=enforced, exempt=exempt)
 
 
-def _to_pod(cluster: Cluster, source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> Path:
+def _to_pod(source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> Path:
     """The way to a pod with a network namespace and an address of its own, from a machine or in its namespace."""
-    mode = cluster.network(pod.network).mode
-    enforced = mode != "macvlan"
+    attachment, transport = pod.traits.attachment, pod.traits.transport
+    enforced = attachment.enforced
     exempt = "" if enforced else _unenforced(pod)
     if from_node == pod.node:
-        if mode == "macvlan":
+        if attachment.on_underlay:
             return _past_the_node(pod)
         return Path(True, seen_as=own, node_to_own_pod=True, exempt=f"{pod.ref} is always open to its own node")
-    if isinstance(source, Host) and mode in ("bridge", "overlay"):
-        return Path(False, f"no route from outside to the pod addresses of {mode} network {pod.network!r}")
-    if mode == "bridge":
-        return Path(False, f"bridge network {pod.network!r} of {pod.node} is its own: no way in from {from_node}")
+    if isinstance(source, Host) and not transport.outside_routes:
+        return Path(False, f"no route from outside to the pod addresses of {pod.attachment} network {pod.network!r}")
+    if not transport.joins_nodes:
+        what = f"{pod.attachment} network {pod.network!r} of {pod.node}"
+        return Path(False, f"{what} is its own: no way in from {from_node}")
     return Path(True, seen_as=own, ingress_enforced=enforced, exempt=exempt)
 
 
@@ -174,18 +169,17 @@ def _to_underlay(
     cluster: Cluster, source: Endpoint, destination: Endpoint, own: Address, to_node: str | None, family: int
 ) -> Path:
     """The way to a node, to a host-network pod or to an outside host."""
-    if not isinstance(source, Pod) or source.attachment == "host":
+    if not isinstance(source, Pod) or source.host_network:
         return Path(True, seen_as=own)
-    mode = cluster.network(source.network).mode
+    attachment = source.traits.attachment
     if to_node == source.node:
-        if mode == "macvlan":
+        if attachment.on_underlay:
             return _past_the_node(source)
-        if cluster.policy.own_node == "enforce":
+        if cluster.policy.own_node == "enforce" and attachment.enforced:
             return Path(True, seen_as=own, egress_enforced=True)
         # "Traffic to and from the node where a Pod is running is always allowed" (Kubernetes, Network Policies).
         return Path(True, seen_as=own, exempt=f"{source.ref} always reaches its own node")
-    if mode == "macvlan":
-        return Path(True, seen_as=own, exempt=_unenforced(source))
-    masqueraded = mode in ("bridge", "overlay")
-    seen = address_of(cluster.node(source.node), family) if masqueraded else own
+    seen = address_of(cluster.node(source.node), family) if source.traits.masqueraded else own
+    if not attachment.enforced:
+        return Path(True, seen_as=seen, exempt=_unenforced(source))
     return Path(True, seen_as=seen, egress_enforced=True)

@@ -38,7 +38,7 @@ def published(cluster: Cluster) -> tuple[Published, ...]:
 
 def published_by(pod: Pod) -> Iterator[Published]:
     """Yield the ports that a pod publishes, in order."""
-    if pod.attachment in ("bridge", "overlay", "routed"):
+    if pod.traits.attachment.published:
         yield from (Published(pod, port, _host_ip(port)) for port in pod.ports if port.host_port)
 
 
@@ -113,8 +113,8 @@ def unpublishable(
                 continue
             path = f"{port.path}.hostPort"
             network = attached.get(draft.ref)
-            if draft.ref in attached and (network is None or network.mode == "macvlan"):
-                where = f"on macvlan network {network.name!r}" if network else "without a network"
+            if draft.ref in attached and (network is None or not network.traits.attachment.published):
+                where = f"on {network.mode} network {network.name!r}" if network else "without a network"
                 problems.append(draft.problem(path, f"a node cannot publish a port of a pod {where}"))
                 continue
             own = _host_ip(port)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from netlab import modes
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.shares import Fixed, reserved, shares
 from netlab.errors import Problem
-from netlab.objects.types import Address, Mode, Prefix, Topology, TopologyNetwork
+from netlab.objects.types import Address, Prefix, Topology, TopologyNetwork
 
 NETWORK_ANNOTATION = "netlab/network"
 
@@ -33,8 +34,6 @@ _PODS_LENGTH = {4: 16, 6: 56}
 _UNDERLAY_LENGTH = {4: 24, 6: 64}
 # No wider range is made: beyond, addresses have nothing to do with one another.
 _WIDEST = {4: 8, 6: 32}
-# Kinds of network in which a pod may have any address, as a route leads to it alone.
-ANYWHERE = frozenset({"overlay", "routed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def stated(
 def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tuple[Topology, list[Problem]]:
     """Return the Topology with everything that nobody wrote filled in, and what cannot be."""
     problems: list[Problem] = []
-    mode: Mode = "bridge" if len(nodes) == 1 else "overlay"
+    mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
     networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
     topology = replace(topology, networks=tuple(networks))
     first = networks[0]
@@ -110,6 +109,7 @@ def _pod_cidrs(
     machines = [*map(_single, known.nodes)]
     cidrs = {cidr for node in nodes for cidr in node.pod_cidrs}
     load = known.load.get(network.name, Counter())
+    transport = network.traits.transport
     families = {a.version for a in pods} | {cidr.version for cidr in cidrs}
     found: list[Prefix] = []
     for family in sorted(families or {4}):
@@ -117,11 +117,11 @@ def _pod_cidrs(
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
         def fits(cidr: Prefix, own: Fixed) -> bool:
-            if network.mode not in ANYWHERE and any(a in cidr and int(a) in reserved(cidr) for a in own):
+            if not transport.single_routes and any(a in cidr and int(a) in reserved(cidr) for a in own):
                 return False
-            if network.mode == "bridge":
+            if not transport.node_ranges:
                 return _roomy(cidr, load.total())
-            parts = shares(cidr, nodes, own if network.mode in ANYWHERE else {})
+            parts = shares(cidr, nodes, own if transport.single_routes else {})
             return parts is not None and all(_roomy(part, load[node]) for node, part in parts.items())
 
         best = None
@@ -129,7 +129,7 @@ def _pod_cidrs(
             wanted = [*map(_single, group), *(c for c in held if len(group) == len(addresses))]
             candidates = [*_around(wanted, _PODS_LENGTH[family], family)]
             # Where pods have addresses of their nodes' network, as a cloud's may, the two share a range.
-            for avoid in (written + machines, written) if network.mode in ANYWHERE else (written + machines,):
+            for avoid in (written + machines, written) if transport.single_routes else (written + machines,):
                 own = {a: node for a, node in known.fixed(network.name).items() if a.version == family}
                 best = best or next((c for c in candidates if _clear(c, avoid) and fits(c, own)), None)
         best = best or next((c for c in POD_DEFAULTS[family] if _clear(c, written + machines)), None)
@@ -153,7 +153,7 @@ def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: Stated, fam
     pods = [cidr for _, cidr in networks]
     exported = {a for of in known.pods.values() for a in of}
     own = {a: "" for a in known.nodes if a.version == family and a not in exported} if networks else {}
-    shared = [cidr for network, cidr in networks if network.mode not in ANYWHERE]
+    shared = [cidr for network, cidr in networks if not network.traits.transport.single_routes]
 
     def fits(cidr: Prefix) -> bool:
         if cidr.num_addresses < len(nodes) + len(topology.hosts) + 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
+from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
 from netlab.cluster.moved import moved
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
@@ -12,7 +13,7 @@ from netlab.cluster.placement import guessed, idle, place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.published import unpublishable, unpublished_warning, without
 from netlab.cluster.ranges import NETWORK_ANNOTATION, fitted, network_of, stated
-from netlab.cluster.types import Attachment, Cluster, Host, Network, Node, Placement, Pod
+from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.examine import Input
@@ -165,7 +166,7 @@ def made(
 ) -> Pod:
     """Return the pod that a draft has become, once its node, network and addresses are known."""
     network = attached.get(draft.ref)
-    attachment: Attachment = "host" if draft.spec.host_network else network.mode if network else "none"
+    attachment = modes.HOST.name if draft.spec.host_network else network.mode if network else modes.NONE.name
     return Pod(
         namespace=draft.meta.namespace,
         name=draft.meta.name,
@@ -174,7 +175,7 @@ def made(
         node=node,
         attachment=attachment,
         network=network.name if network else "",
-        addresses=underlay[node] if attachment == "host" else pod_ips.get(draft.ref, ()),
+        addresses=underlay[node] if draft.spec.host_network else pod_ips.get(draft.ref, ()),
         ports=draft.spec.ports,
         workload=draft.workload,
         source=draft.source,

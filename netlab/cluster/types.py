@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from netlab import modes
 from netlab.objects.kind import template_of
 from netlab.objects.types import (
     Address,
     ContainerPort,
-    Mode,
     NetworkPolicy,
     Prefix,
     Service,
@@ -25,24 +25,26 @@ from netlab.objects.types import (
 if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy
 
-Attachment = Literal["bridge", "overlay", "routed", "macvlan", "host", "none"]
-
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One pod network: its mode and at most one prefix per IP family."""
+    """One pod network: its mode and at most one prefix per IP family; ``traits`` are what the mode means."""
 
     name: str
-    mode: Mode
+    mode: str
     pod_cidrs: tuple[Prefix, ...]
+    traits: modes.Mode = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "traits", modes.of(self.mode))
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One node: its addresses on the underlay and, per network name, the prefixes that its pods' addresses come from.
 
-    In bridge mode a node's prefix is the network's whole podCIDR, which repeats on every node. In overlay and routed
-    mode a pod whose address a cluster gave may have one that is of no node's prefix.
+    Where nodes have no ranges of their own, a node's prefix is the network's whole podCIDR: it repeats on every node.
+    Where routes lead to single pods, a pod whose address a cluster gave may have one that is of no node's prefix.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Pod:
     """One pod that takes part in the lab.
 
     ``addresses`` has at most one per family: the pod's own; its node's in host mode; none in mode none.
+    ``attachment`` is the name of its mode: that of its network, host or none; ``traits`` are what the mode means.
     ``network`` is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, or "" for a bare Pod. ``ref`` is
     what reports call it; like those of nodes and hosts it is kept, as it is asked for several times a pair.
     """
@@ -85,21 +88,33 @@ class Pod:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     node: str
-    attachment: Attachment
+    attachment: str
     network: str
     addresses: tuple[Address, ...]
     ports: tuple[ContainerPort, ...] = ()
     workload: str = ""
     source: Source = field(default_factory=Source, compare=False)
     ref: str = field(init=False, repr=False, compare=False)
+    traits: modes.Mode = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ref", f"{self.namespace}/{self.name}")
+        object.__setattr__(self, "traits", modes.of(self.attachment))
 
     @property
     def selectable(self) -> bool:
         """Whether a selector, a policy's or a peer's, can mean this pod: host-network pods are never meant."""
-        return self.attachment not in ("host", "none")
+        return self.traits.attachment.on_network
+
+    @property
+    def host_network(self) -> bool:
+        """Whether the pod lives in its node's network namespace."""
+        return self.traits.attachment.host_network
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether the pod has a loopback interface only, and so no way to anybody."""
+        return self.traits.attachment.loopback_only
 
 
 def _rank(pod: Pod) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from netlab import modes
 from netlab.conformance.cases import Case, Stage, table
 from netlab.conformance.words import document, peer, policy, policy_text, rule
 from netlab.conformance.world import ADDRESSES, HOST, world
@@ -21,7 +22,7 @@ ONLY_B = "* > x/a, ! x/b > x/a"
 ONLY_Y = "* > x/a, ! y/* > x/a"
 
 
-def changes(pods: tuple[str, ...], mode: str = "bridge") -> Iterator[Case]:
+def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield the cases whose stages follow one another in a running cluster of these pods."""
     base = world(members=pods, mode=mode)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from netlab import modes
 from netlab.conformance.cases import Case, Stage, Unjudged, table
 from netlab.conformance.edge_changes import changes
 from netlab.conformance.words import policy_text
@@ -464,7 +465,7 @@ _REASONS: tuple[tuple[int, str, str], ...] = (
 UNJUDGED = tuple(Unjudged(f"edge/{number:02} {name}", why) for number, name, why in _REASONS)
 
 
-def cases(mode: str = "bridge") -> Iterator[Case]:
+def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield every edge case that can be judged."""
     for edge in EDGES:
         base = world(edge.labels, ports=edge.ports, members=PODS, mode=mode)

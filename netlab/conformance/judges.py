@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
-from netlab.cluster.types import Host, address_of
+from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance.cases import Cell
 from netlab.errors import InputError
 from netlab.objects import Document, decode
@@ -78,7 +78,8 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
     if way.ingress_enforced and not isinstance(destination, Host):
         crossed.setdefault(getattr(destination, "node", destination.name), way.seen_as)
     for node, seen in crossed.items():
-        for_node = getattr(destination, "attachment", "host") == "host" and flow.address in cluster.node(node).addresses
+        of_node = not isinstance(destination, Pod) or destination.host_network
+        for_node = of_node and flow.address in cluster.node(node).addresses
         packet = Packet(seen, flow.address, flow.protocol, flow.port, for_node=for_node)
         if tracers[node].verdict(packet).verdict == "drop":
             return "deny"

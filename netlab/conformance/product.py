@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 
+from netlab import modes
 from netlab.conformance.cases import Case, Cell, Stage, Verdict
 from netlab.conformance.words import Data, block, peer, policy, rule
 from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
@@ -152,11 +153,11 @@ def verdict(grants: Iterable[Grant], source: str, destination: str, service: Ser
     return "allow"
 
 
-def stage(name: str, grants: Sequence[Grant], mode: str = "bridge") -> Stage:
+def stage(name: str, grants: Sequence[Grant], mode: str = modes.ONE_NODE) -> Stage:
     """Return a state with these policies, and the verdict of every pair and service in it."""
     base = world(_LABELS, ports=_SERVED, members=PODS, mode=mode)
-    # A way in from outside to a pod's address is the wiring's matter, and only plain routes have one.
-    sources = EVERYONE if mode == "routed" else PODS
+    # A way in from outside to a pod's address is the wiring's matter.
+    sources = EVERYONE if modes.of(mode).transport.outside_routes else PODS
     documents = (*base, *(grant.document(f"p{i}") for i, grant in enumerate(grants)))
     found = {
         Cell(source, destination, *service): verdict(grants, source, destination, service)
@@ -167,7 +168,7 @@ def stage(name: str, grants: Sequence[Grant], mode: str = "bridge") -> Stage:
     return Stage(name, documents, found)
 
 
-def single(mode: str = "bridge") -> Iterator[Case]:
+def single(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield the cases of one policy: every target with every peer, and every peer with every port."""
     for direction in DIRECTIONS:
         for target, peers in product(TARGETS, PEERS):
@@ -195,12 +196,12 @@ BLOCKS = (
 )
 
 
-def stacked(mode: str = "bridge") -> Iterator[Case]:
+def stacked(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield the cases of two policies, in both orders."""
     return (_case("product/stacking", pair, mode) for pair in permutations(BLOCKS, 2))
 
 
-def changed(mode: str = "bridge") -> Iterator[Case]:
+def changed(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield the cases in which policies come, change into others and go."""
     for first, second in permutations(BLOCKS, 2):
         stages = (
@@ -212,7 +213,7 @@ def changed(mode: str = "bridge") -> Iterator[Case]:
         yield Case(f"product/changes: {first} -> {second}", "product/changes", stages)
 
 
-def cases(mode: str = "bridge") -> Iterator[Case]:
+def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield the whole product."""
     yield from single(mode)
     yield from stacked(mode)

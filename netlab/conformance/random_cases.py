@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from random import Random
 
+from netlab import modes
 from netlab.conformance.cases import Case, Cell, Stage
 from netlab.conformance.words import Data, block, peer, policy, rule
 from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
@@ -46,7 +47,7 @@ _SERVICES = (
 _ASKED = 4
 
 
-def cases(count: int, seed: int, mode: str = "bridge") -> Iterator[Case]:
+def cases(count: int, seed: int, mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield ``count`` cases that state no verdicts; each depends on the seed and its own number alone."""
     for number in range(count):
         yield Case(f"random/{seed}-{number}", "random", (_stage(Random(f"{seed}-{number}"), mode),))  # noqa: S311

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
+from netlab import modes
 from netlab.conformance import edges, product, random_cases, upstream
 from netlab.conformance.cases import Case, chosen
 from netlab.conformance.dual_stack import documents, dual_stack
@@ -36,7 +37,7 @@ class Selection:
     judges: tuple[JudgeName, ...] = ("evaluator", "tracer")
     random: int = 0
     seed: int = 0
-    mode: str = "bridge"
+    mode: str = modes.ONE_NODE
     dual_stack: bool = False
 
     def cases(self) -> Iterator[Case]:
@@ -68,7 +69,7 @@ class CaseResult:
 
 
 @contextlib.contextmanager
-def judges(names: Sequence[JudgeName], mode: str = "bridge", *, dual: bool = False) -> Iterator[dict[str, Judge]]:
+def judges(names: Sequence[JudgeName], mode: str = modes.ONE_NODE, *, dual: bool = False) -> Iterator[dict[str, Judge]]:
     """Yield the judges by name; where packets are among them a lab stands for the time of the block.
 
     Raises:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from netlab import modes
 from netlab.conformance.cases import Case, Stage, table
 from netlab.conformance.words import Data, block, peer, policy, policy_text, rule
 from netlab.conformance.world import ADDRESSES, PODS, world
@@ -161,7 +162,7 @@ REFUSED = {
 """What the suite's API context expects to be refused: an item of ``ports``, and part of the error."""
 
 
-def cases(mode: str = "bridge") -> Iterator[Case]:
+def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield every case of the suite, in its order but for those that change labels."""
     base = world(mode=mode)
     for name, states in STATES.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from netlab import modes
 from netlab.conformance.words import document, pod
 from netlab.objects.types import Document
 
@@ -27,9 +28,9 @@ PORTS = tuple(f"serve-{n}-{p.lower()}={n}/{p}" for n in (80, 81) for p in ("TCP"
 
 
 @cache
-def topology(mode: str = "bridge") -> Document:
-    """Return the topology: one node in bridge mode, where nothing joins two, else two nodes."""
-    nodes = [{"name": "node-1"}] if mode == "bridge" else [{"name": "node-1"}, {"name": "node-2"}]
+def topology(mode: str = modes.ONE_NODE) -> Document:
+    """Return the topology: one node in a mode in which nothing joins two, else two nodes."""
+    nodes = [{"name": "node-1"}, *([{"name": "node-2"}] if modes.of(mode).transport.joins_nodes else [])]
     network = {"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}
     hosts = [{"name": "out", "addresses": [HOST_ADDRESS]}]
     return document("Topology", "conformance", {"networks": [network], "nodes": nodes, "hosts": hosts})
@@ -51,12 +52,13 @@ def world(
     ports: Mapping[str, tuple[str, ...]] | None = None,
     *,
     members: tuple[str, ...] = PODS,
-    mode: str = "bridge",
+    mode: str = modes.ONE_NODE,
 ) -> tuple[Document, ...]:
     """Return the documents of the cluster; ``pods``, ``namespaces`` and ``ports`` differ from the usual."""
     labels, spaces, served = pods or {}, namespaces or {}, ports or {}
     found = [topology(mode), *(_namespace(ns, spaces.get(ns, f"ns={ns}")) for ns in NAMESPACES)]
+    two = modes.of(mode).transport.joins_nodes
     for ref in members:
-        node = "node-2" if mode != "bridge" and ref.startswith("y/") else "node-1"
+        node = "node-2" if two and ref.startswith("y/") else "node-1"
         found.append(_pod(ref, labels.get(ref, f"pod={ref[-1]}"), served.get(ref, PORTS), node))
     return tuple(found)

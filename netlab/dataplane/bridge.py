@@ -1,7 +1,6 @@
-"""Bridge mode: one Linux bridge per node and network, as Docker's bridge driver and the CNI ``bridge`` plugin wire it.
+"""Pods on a bridge: one per node and network, as Docker's bridge driver and the CNI ``bridge`` plugin wire it.
 
-The bridge has the gateway's address; every pod hangs on it by a veth whose other end is its ``eth0``. A node's bridge
-network is its own: the same prefix repeats on every node and nothing leads from one to the other.
+The bridge has the gateway's address; every pod hangs on it by a veth whose other end is its ``eth0``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from netlab.dataplane.build import Build
 from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route
 
 
-def wire(cluster: Cluster, network: Network, build: Build, mtu: int = 1500) -> None:
+def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
     """Want the network's bridge on every node, and every pod of it attached; ``mtu`` is that of all their links."""
     bridge = names.bridge_name(network)
     for node in cluster.nodes:
@@ -26,7 +25,7 @@ def wire(cluster: Cluster, network: Network, build: Build, mtu: int = 1500) -> N
         for gateway, prefix in zip(gateways, node.pod_cidrs[network.name], strict=True):
             build.add(place, InterfaceAddress(bridge, ip_interface(f"{gateway}/{prefix.prefixlen}")))
         for pod in cluster.pods_on(node.name):
-            if pod.network != network.name or pod.attachment == "host":
+            if pod.network != network.name:
                 continue
             inside = names.pod_namespace(cluster.name, pod)
             port, pod_mac = names.port_name(pod), names.mac_of(pod.addresses[0])

@@ -38,6 +38,9 @@ _ROUTER = (
 # A node's bridge ports need no IPv6 of their own: a link-local address on each is work for the kernel and one more way
 # in. The node speaks from the addresses that the lab gives it.
 _ROUTER6 = (Sysctl("ipv6/conf/all/forwarding", "1"), Sysctl("ipv6/conf/default/addr_gen_mode", "1"))
+MTU = 1500
+"""The MTU of the underlay, and of every link that nothing makes shorter."""
+
 _LOOPBACK = Link("lo", "loopback", mtu=65536)
 
 

@@ -80,7 +80,7 @@ def _twice(links: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def pod_namespace(lab: str, pod: Pod) -> str:
     """Return the network namespace in which a pod lives: its node's in host mode."""
-    if pod.attachment == "host":
+    if pod.host_network:
         return node_namespace(lab, pod.node)
     return _namespace(f"{PREFIX}{lab}", "pod", pod.namespace, pod.name)
 

@@ -1,7 +1,8 @@
 """What should exist for a cluster: every namespace of the lab with all that it holds.
 
-A network mode is one module with a function ``wire(cluster, network, build)``; ``MODES`` names them. What every mode
-shares (nodes, outside hosts, the underlay that joins them) is here.
+A mode is an attachment and a transport (``netlab.modes``), and each of them is one module here: an attachment's has a
+function ``attach``, a transport's a function ``join``, which returns the MTU that it leaves to the links of pods. What
+all share (nodes, outside hosts, the underlay that joins them) is in this module.
 """
 
 from __future__ import annotations
@@ -12,17 +13,25 @@ from ipaddress import ip_interface
 
 from netlab.cluster.published import published
 from netlab.cluster.types import Cluster, Host, Network, Node, address_of
-from netlab.dataplane import bridge, macvlan, names, overlay, routed
-from netlab.dataplane.build import Build
+from netlab.dataplane import bridge, macvlan, names, routes, underlay, veth, vxlan
+from netlab.dataplane.build import MTU, Build
 from netlab.kernel.state import InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
+from netlab.modes import attachments, transports
 
-Wire = Callable[[Cluster, Network, Build], None]
+Attach = Callable[[Cluster, Network, Build, int], None]
+Join = Callable[[Cluster, Network, Build], int]
 
-MODES: Mapping[str, Wire] = {
-    "bridge": bridge.wire,
-    "overlay": overlay.wire,
-    "routed": routed.wire,
-    "macvlan": macvlan.wire,
+ATTACHMENTS: Mapping[str, Attach] = {
+    attachments.BRIDGE.name: bridge.attach,
+    attachments.VETH.name: veth.attach,
+    attachments.MACVLAN.name: macvlan.attach,
+}
+
+TRANSPORTS: Mapping[str, Join] = {
+    transports.NONE.name: lambda cluster, network, build: MTU,
+    transports.VXLAN.name: vxlan.join,
+    transports.ROUTES.name: routes.join,
+    transports.UNDERLAY.name: underlay.join,
 }
 
 _UNDERLAY_BRIDGE = "underlay"
@@ -42,10 +51,11 @@ def wanted(cluster: Cluster) -> Wanted:
     build = Build(cluster.name, cluster.families)
     _underlay(cluster, build)
     for pod in cluster.pods:
-        if pod.attachment != "host":
+        if not pod.host_network:
             build.endpoint(names.pod_namespace(cluster.name, pod))
     for network in cluster.networks:
-        MODES[network.mode](cluster, network, build)
+        mtu = TRANSPORTS[network.traits.transport.name](cluster, network, build)
+        ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
     publishing = {one.pod.node for one in published(cluster)}
     for node in cluster.nodes:
         # What a node sends to a published port of its own 127.0.0.1 leaves by a link, and its answer comes in by it.

@@ -517,5 +517,5 @@ def _record_of(state: _State, *, ready: bool) -> Record:
 def _switches(state: _State) -> set[str]:
     """Return the namespaces whose links may take a moment: those with bridges, and with links that stand on others."""
     lab = state.cluster.name
-    stacked = {names.pod_namespace(lab, pod) for pod in state.cluster.pods if pod.attachment == "macvlan"}
+    stacked = {names.pod_namespace(lab, pod) for pod in state.cluster.pods if pod.traits.attachment.on_underlay}
     return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in state.cluster.nodes)} | stacked

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from netlab import modes
 from netlab.cluster.flows import Flow
+from netlab.cluster.ranges import NETWORK_ANNOTATION
 from netlab.cluster.types import Cluster, address_of
 from netlab.errors import InputError
 from netlab.lab.lab import temporary
 from netlab.objects.documents import parse
+from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.load import decode
 from netlab.policy import evaluate
 
-MODES = ("bridge", "overlay", "routed", "macvlan", "host", "none")
+MODES = tuple(mode.name for mode in modes.every())
 
 # A column's title, who sends, to whom, and to which port; 8080 is published by pod b for its port 80.
 COLUMNS = (
@@ -66,38 +69,40 @@ class Cell:
     reason: str
 
 
-def survey(modes: tuple[str, ...] = MODES) -> Iterator[Cell]:
+def survey(asked: tuple[str, ...] = MODES) -> Iterator[Cell]:
     """Build a lab for each mode in turn, send one packet per column and family, and yield what became of it.
 
     Raises:
       HostError, KernelError: where this host cannot build the lab.
     """
-    for mode in modes:
-        documents, _ = parse(_text(mode), f"<{mode}>")
+    for name in asked:
+        mode = modes.of(name)
+        documents, _ = parse(_text(mode), f"<{name}>")
         objects, problems = decode(documents)
         if any(problem.severity == "error" for problem in problems):
             raise InputError(problems)
         with temporary(objects) as lab:
-            asked = [(title, flow) for title, flow in _flows(lab.cluster, mode)]
-            for (title, flow), measured in zip(asked, lab.probe([f for _, f in asked]), strict=True):
+            flows = [*_flows(lab.cluster, mode)]
+            for (title, flow), measured in zip(flows, lab.probe([f for _, f in flows]), strict=True):
                 expected = evaluate(lab.cluster, flow).verdict
-                yield Cell(mode, title, flow.family, expected, measured.verdict, measured.reason)
+                yield Cell(name, title, flow.family, expected, measured.verdict, measured.reason)
 
 
-def _text(mode: str) -> str:
-    network = mode if mode not in ("host", "none") else "bridge"
-    annotations = "{netlab/network: none}" if mode == "none" else "{}"
+def _text(mode: modes.Mode) -> str:
+    attachment = mode.attachment
+    network = mode.name if attachment.on_network else modes.ONE_NODE
+    annotations = f"{{{NETWORK_ANNOTATION}: {LOOPBACK_ONLY}}}" if attachment.loopback_only else "{}"
+    host = str(attachment.host_network).lower()
     text = _TOPOLOGY.format(network=network)
     for name, node in (("a", "node-a"), ("b", "node-a"), ("c", "node-b")):
-        publishes = name == "b" and mode in ("bridge", "overlay", "routed")
-        port = "{containerPort: 80, hostPort: 8080}" if publishes else "{containerPort: 80}"
-        text += _POD.format(name=name, node=node, annotations=annotations, host=str(mode == "host").lower(), port=port)
+        port = "{containerPort: 80, hostPort: 8080}" if name == "b" and attachment.published else "{containerPort: 80}"
+        text += _POD.format(name=name, node=node, annotations=annotations, host=host, port=port)
     return text
 
 
-def _flows(cluster: Cluster, mode: str) -> Iterator[tuple[str, Flow]]:
+def _flows(cluster: Cluster, mode: modes.Mode) -> Iterator[tuple[str, Flow]]:
     for title, source, destination, port in COLUMNS:
-        if title == "published port" and mode in ("macvlan", "none"):
+        if title == "published port" and not (mode.attachment.published or mode.attachment.host_network):
             continue
         for family in (4, 6):
             to = cluster.by_ref[destination]

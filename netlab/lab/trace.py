@@ -99,7 +99,7 @@ def _destination(cluster: Cluster, flow: Flow) -> Endpoint | None:
 
 def _pod_behind(cluster: Cluster, flow: Flow) -> Pod | None:
     end = _destination(cluster, flow)
-    if not isinstance(end, Node) and not (isinstance(end, Pod) and end.attachment == "host"):
+    if not isinstance(end, Node) and not (isinstance(end, Pod) and end.host_network):
         return None
     one = behind(cluster, end.node if isinstance(end, Pod) else end.name, flow.address, flow.protocol, flow.port)
     return None if one is None else one.pod

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from netlab import modes
 from netlab.objects.selectors import LabelSelector
 
 if TYPE_CHECKING:
@@ -262,8 +263,6 @@ class Service:
 
 # --- netlab/v1alpha1 ------------------------------------------------------------------------------------------------
 
-Mode = Literal["bridge", "overlay", "routed", "macvlan"]
-
 
 @dataclass(frozen=True, slots=True)
 class TopologyNetwork:
@@ -273,10 +272,15 @@ class TopologyNetwork:
     """
 
     name: str = "default"
-    mode: Mode = "bridge"
+    mode: str = modes.ONE_NODE
     pod_cidrs: tuple[Prefix, ...] = (IPv4Network("10.244.0.0/16"),)
     path: str = "spec.networks[0]"
     unwritten: frozenset[str] = frozenset()
+
+    @property
+    def traits(self) -> modes.Mode:
+        """What its mode means."""
+        return modes.of(self.mode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def cuts(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     for pod in pods_selected(cluster, policy):
         policies = isolating(cluster, pod, "egress")
         # A macvlan network goes past what enforces policies, and what answers DNS asks others.
-        if not policies or policies[0] is not policy or pod.attachment == "macvlan":
+        if not policies or policies[0] is not policy or not pod.traits.attachment.enforced:
             continue
         if dns is not None and id(pod) in dns.everyone:
             continue

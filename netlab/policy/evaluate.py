@@ -131,7 +131,7 @@ def way_of(cluster: Cluster, flow: Flow) -> Path:
 def publisher(cluster: Cluster, flow: Flow) -> Published | None:
     """Return the pod that publishes the port that a flow asks of a node, None where the node itself is asked."""
     asked = flow.destination
-    if isinstance(asked, Pod) and asked.attachment != "host":
+    if isinstance(asked, Pod) and not asked.host_network:
         return None
     if isinstance(asked, Node | Pod):
         node = asked.name if isinstance(asked, Node) else asked.node

@@ -143,7 +143,7 @@ def _hosted(cluster: Cluster) -> Mapping[str, Sequence[Pod]]:
     if found is None:
         found = cluster.memo["policy.hosted"] = {}
         for pod in cluster.pods:
-            if pod.attachment == "host":
+            if pod.host_network:
                 found.setdefault(pod.node, []).append(pod)
     return found
 

@@ -66,7 +66,7 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
                 message = _nothing_meant(cluster, policy, rule, peer)
                 if message:
                     yield warning(policy, path, message, "peer-matches-nothing")
-            elif not any(pod.selectable or (hosts_are_meant and pod.attachment == "host") for pod in meant):
+            elif not any(pod.selectable or (hosts_are_meant and pod.host_network) for pod in meant):
                 refs = some([pod.ref for pod in meant])
                 message = f"matches only {refs}, which selectors never mean; an ipBlock of their addresses does"
                 yield warning(policy, path, message, "peer-host-network")
@@ -147,9 +147,12 @@ def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> str:
 
 
 def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    past = [pod.ref for pod in pods_selected(cluster, policy) if pod.attachment == "macvlan"]
-    if past:
-        message = f"not enforced on {some(past)}: a macvlan network goes past the node"
+    past: dict[str, list[str]] = {}
+    for pod in pods_selected(cluster, policy):
+        if not pod.traits.attachment.enforced:
+            past.setdefault(pod.attachment, []).append(pod.ref)
+    for mode, refs in past.items():
+        message = f"not enforced on {some(refs)}: a {mode} network goes past the node"
         yield warning(policy, "spec.podSelector", message, "not-enforced")
 
 

@@ -124,10 +124,10 @@ class Neighbours:
         What is needed elsewhere, on the node or the underlay, is wanted at once: it serves the whole site.
         """
         pod, machine = there.endpoint, self._machine(here.endpoint)
-        if self._macvlan(here.endpoint) or self._macvlan(pod):
-            namespace, device = self._on_underlay(here.endpoint)
+        if _on_underlay(here.endpoint) or _on_underlay(pod):
+            namespace, device = self._underlay_device(here.endpoint)
             return self._placed(here, namespace, (device, there.wire.packed), self._tail(pod, there.wire.packed))
-        if not isinstance(pod, Pod) or pod.attachment == "host":
+        if not isinstance(pod, Pod) or pod.host_network:
             other = self._machine(pod)
             if other is not machine:
                 self._want_underlay(machine, other)
@@ -152,21 +152,18 @@ class Neighbours:
         """Return the device of an endpoint that has a pod network on its link, None where it has none."""
         if isinstance(machine, Host):
             return None
-        if self._cluster.network(network).mode == "routed":
-            return None  # a routed pod and its node have one another on their link, from the wiring, and nobody else
+        if not self._cluster.network(network).traits.attachment.bridged:
+            return None  # such a pod and its node have one another on their link, from the wiring, and nobody else
         prefixes = machine.pod_cidrs.get(network, ())
-        if isinstance(here, Pod) and here.attachment != "host":
+        if isinstance(here, Pod) and not here.host_network:
             namespace, device = names.pod_namespace(self._lab, here), names.POD_DEVICE
             return _Seat(namespace, device, prefixes) if here.network == network else None
         bridge = names.bridge_name(self._cluster.network(network))
         return _Seat(names.node_namespace(self._lab, machine.name), bridge, prefixes)
 
-    def _macvlan(self, endpoint: Endpoint) -> bool:
-        return isinstance(endpoint, Pod) and endpoint.attachment == "macvlan"
-
-    def _on_underlay(self, endpoint: Endpoint) -> tuple[str, str]:
+    def _underlay_device(self, endpoint: Endpoint) -> tuple[str, str]:
         """Return the namespace and device by which an endpoint's packets come onto the underlay."""
-        if self._macvlan(endpoint):
+        if _on_underlay(endpoint):
             return names.endpoint_namespace(self._lab, endpoint), names.POD_DEVICE
         return names.endpoint_namespace(self._lab, self._machine(endpoint)), names.UNDERLAY_DEVICE
 
@@ -212,6 +209,10 @@ class Neighbours:
             netlink.close()
         if refused and not delete:
             self.failures[namespace] = str(refused[0][1])
+
+
+def _on_underlay(endpoint: Endpoint) -> bool:
+    return isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
 
 
 def _requests(entries: Entries, indexes: dict[str, int], *, delete: bool = False) -> list[Message]:

@@ -124,7 +124,7 @@ class Desk:
     def _behind(self, asked: End, flow: Flow) -> Published | None:
         """Return what an end that lives in a node's namespace publishes there, None for what is its own."""
         endpoint = asked.endpoint
-        if isinstance(endpoint, Host) or (isinstance(endpoint, Pod) and endpoint.attachment != "host"):
+        if isinstance(endpoint, Host) or (isinstance(endpoint, Pod) and not endpoint.host_network):
             return None
         node = endpoint.node if isinstance(endpoint, Pod) else endpoint.name
         return behind(self._cluster, node, asked.address, flow.protocol, flow.port)
@@ -147,7 +147,7 @@ class Desk:
         return names.endpoint_namespace(self._lab, endpoint)
 
     def _resolved(self, endpoint: Endpoint, address: Address | None, family: int) -> End | Settled:
-        if isinstance(endpoint, Pod) and endpoint.attachment == "none":
+        if isinstance(endpoint, Pod) and endpoint.loopback_only:
             return Settled("deny", f"{endpoint.ref} has a loopback interface only")
         if address is None:
             return Settled("deny", f"{endpoint.ref} has no IPv{family} address")

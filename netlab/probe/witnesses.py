@@ -1,7 +1,7 @@
 """Who can prove that an endpoint carries traffic at all, where the wiring has no way between the ends of a flow.
 
 A pod's own node can: it reaches its pods, and they it, whatever the policies. For a machine on the underlay, and for a
-macvlan pod, which its own node does not reach, any other machine on the underlay; for the latter also any other pod of
+pod there, which its own node does not reach, any other machine on the underlay; for the latter also any other pod of
 its network, as no policy is enforced there.
 """
 
@@ -12,15 +12,16 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 
 def witness(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | None:
     """Return an endpoint that the wiring joins with this one in both directions; None where there is none."""
-    if isinstance(endpoint, Pod) and endpoint.attachment not in ("host", "macvlan"):
+    past_the_node = isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
+    if isinstance(endpoint, Pod) and not endpoint.host_network and not past_the_node:
         own = cluster.node(endpoint.node)
         return own if _has(own, family) else None
     machine = cluster.node(endpoint.node) if isinstance(endpoint, Pod) else endpoint
     others: tuple[Endpoint, ...] = (*cluster.nodes, *cluster.hosts)
     found = next((m for m in others if m.ref != machine.ref and _has(m, family)), None)
-    if found is not None or not isinstance(endpoint, Pod) or endpoint.attachment != "macvlan":
+    if found is not None or not isinstance(endpoint, Pod) or not past_the_node:
         return found
-    pods = (p for p in cluster.pods if p.attachment == "macvlan" and p.network == endpoint.network)
+    pods = (p for p in cluster.pods if p.network == endpoint.network)
     return next((p for p in pods if p.ref != endpoint.ref and _has(p, family)), None)
 
 

@@ -132,8 +132,8 @@ class GroupNames:
     def _words_of(self, pod: Pod) -> list[str]:
         # A pod that its controller names in a label is named by its name.
         words = [f"{key}={value}" for key, value in known_labels(pod.labels).items() if key != POD_NAME]
-        if pod.attachment in ("host", "none"):
-            words.append("hostNetwork" if pod.attachment == "host" else "without network")
+        if not pod.selectable:
+            words.append("hostNetwork" if pod.host_network else "without network")
         elif self._several["networks"]:
             words.append(f"on network {pod.network}")
         if self._several["nodes"]:

@@ -18,9 +18,6 @@ from netlab.objects.types import Address
 from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Set, Table
 
-_ROUTED = frozenset({"routed"})
-_BRIDGED = frozenset({"bridge", "overlay"})
-
 # What a machine that is no router says about itself and its neighbours (RFC 4861, RFC 3810).
 _SAID = "nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report"
 
@@ -92,7 +89,8 @@ ROUTED_TABLE = Table(
 
 def tables(cluster: Cluster) -> tuple[Table, ...]:
     """Return the anti-spoof tables that the nodes of a cluster need."""
-    if any(network.mode in _ROUTED for network in cluster.networks):
+    attachments = [network.traits.attachment for network in cluster.networks]
+    if any(attachment.guarded and not attachment.bridged for attachment in attachments):
         return TABLE, ROUTED_TABLE
     return (TABLE,)
 
@@ -107,12 +105,12 @@ class Port:
 
 def guards(pod: Pod) -> bool:
     """Say whether one of these tables is about a pod."""
-    return pod.attachment in _BRIDGED | _ROUTED
+    return pod.traits.attachment.guarded
 
 
 def elements(pod: Pod, port: Port) -> Iterator[tuple[str, str, Element]]:
     """Yield the elements of a pod that they guard, with set and key; ``port`` is its link's end at the node."""
-    bridged = pod.attachment in _BRIDGED
+    bridged = pod.traits.attachment.bridged
     ports, own = ("pod_ports", "own") if bridged else ("routed_ports", "routed")
     element = Element(comment=listing([pod.ref]))
     yield ports, f'"{port.ifname}"', element

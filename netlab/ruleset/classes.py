@@ -19,9 +19,6 @@ from netlab.ruleset.step import Step
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
-_ENFORCED = frozenset({"bridge", "overlay", "routed"})
-"""The attachments whose packets pass the node's forward hook; macvlan leaves past the node."""
-
 
 @dataclass(frozen=True, slots=True)
 class PolicyClass:
@@ -86,7 +83,7 @@ class Classes:
             for pod in self._pods.get(policy.meta.namespace, {}).values()
         }
         for pod in step.pods.come:
-            if pod.attachment in _ENFORCED:
+            if pod.traits.attachment.enforced:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
                 dirty[pod.ref] = pod
         after: dict[str, Found] = {pod.ref: {} for pod in step.pods.gone}

@@ -70,7 +70,7 @@ class Compiler:
 
 
 class _Shared:
-    """What nodes that can meet the same addresses have in common: all of them, bridge networks aside."""
+    """What nodes that can meet the same addresses have in common: all of them, where every network joins nodes."""
 
     def __init__(self) -> None:
         self.view = View()
@@ -150,7 +150,7 @@ class _Work:
         self._classes = Classes()
         self._pods: dict[str, Pod] = {}
         self._publishers: set[str] = set()
-        alone = any(network.mode == "bridge" for network in cluster.networks)
+        alone = not all(network.traits.transport.joins_nodes for network in cluster.networks)
         every = _Shared()
         self._nodes = {node.name: _Node(_Shared() if alone else every) for node in cluster.nodes}
         self._shared = list({id(node.shared): node.shared for node in self._nodes.values()}.values())
@@ -240,10 +240,10 @@ class _Work:
             yield from antispoof.elements(pod, self._port_of(pod))
 
     def _met(self, ref: str, pod: Pod | None) -> list[_Shared]:
-        """Return where an endpoint is met: a bridge is its node's own. Nodes are met everywhere."""
+        """Return where an endpoint is met: a pod on its own node alone where nothing joins nodes, a node everywhere."""
         if pod is None:
             return [] if "/" in ref else self._shared
-        return [self._nodes[pod.node].shared] if pod.attachment == "bridge" else self._shared
+        return self._shared if pod.traits.transport.joins_nodes else [self._nodes[pod.node].shared]
 
     def _meet(self, left: list[_Shared], entered: list[_Shared], ref: str, was: Signatures, now: Signatures) -> None:
         stays = {id(shared) for shared in left} & {id(shared) for shared in entered}
@@ -342,10 +342,10 @@ def _wiring(pod: Pod | None) -> object:
 
 
 def _masqueraded(cluster: Cluster) -> _Elements:
-    """The pod networks whose packets leave the cluster as their node's (the contract's table of modes)."""
+    """The pod networks whose packets leave the cluster as their node's."""
     found: _Elements = {}
     for network in cluster.networks:
-        if network.mode in ("bridge", "overlay"):
+        if network.traits.masqueraded:
             for cidr in network.pod_cidrs:
                 nodes = [a for node in cluster.nodes for a in node.addresses if a.version == cidr.version and a in cidr]
                 for part in _without(cidr, nodes):

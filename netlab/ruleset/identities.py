@@ -71,10 +71,10 @@ class Identities:
         blocks = self._repartition(dead, new, dirty)
         self.vocabulary.forget(dead)
         for pod in step.pods.gone:
-            (self._host_pods if pod.attachment == "host" else self._pods.get(pod.namespace, {})).pop(pod.ref, None)
+            (self._host_pods if pod.host_network else self._pods.get(pod.namespace, {})).pop(pod.ref, None)
             dirty.pop(pod.ref, None)
         for pod in step.pods.come:
-            if pod.attachment == "host":
+            if pod.host_network:
                 self._host_pods[pod.ref] = pod
             elif pod.selectable:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod

@@ -20,8 +20,8 @@ DSTPORT = 8472
 
 
 def tables(cluster: Cluster) -> tuple[Table, ...]:
-    """Return the table of a cluster with overlay networks, nothing for any other."""
-    if not any(network.mode == "overlay" for network in cluster.networks):
+    """Return the table of a cluster with tunnels, nothing for any other."""
+    if not any(network.traits.transport.tunnel for network in cluster.networks):
         return ()
     families = sorted({address.version for node in cluster.nodes for address in node.addresses})
     sets = tuple(Set(f"nodes{f}", f"ipv{f}_addr", about="the nodes, between whom tunnels are") for f in families)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from netlab import modes
 from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import HostError, KernelError, NetlabError, UsageError
@@ -35,8 +36,8 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same random cases.")
 @click.option(
     "--mode",
-    type=click.Choice(["bridge", "overlay", "routed"]),
-    default="bridge",
+    type=click.Choice([mode.name for mode in modes.of_networks() if mode.attachment.enforced]),
+    default=modes.ONE_NODE,
     show_default=True,
     help="The mode of the pod network.",
 )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
-from typing import get_args
 
+from netlab import modes
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
@@ -20,7 +20,6 @@ from netlab.objects.sound import as_it_is
 from netlab.objects.types import (
     Address,
     Document,
-    Mode,
     Prefix,
     Topology,
     TopologyHost,
@@ -30,8 +29,7 @@ from netlab.objects.types import (
 )
 
 _DEFAULT = Topology()
-_MODES: tuple[Mode, ...] = get_args(Mode)
-LOOPBACK_ONLY = "none"
+LOOPBACK_ONLY = modes.NONE.name
 """The value of a pod's network annotation that names no network: the pod has a loopback interface only."""
 _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("127.0.0.0/8"),
@@ -109,7 +107,7 @@ def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
     for path, cidr in cidrs:
         if any(_overlap(cidr, other) for other in _NOT_FOR_PODS):
             fields.report.error(path, invalid(str(cidr), "must hold addresses that a pod can have"))
-    mode = fields.choice("mode", _MODES, default.mode)
+    mode = fields.choice("mode", [each.name for each in modes.of_networks()], default.mode)
     unwritten = frozenset(field for field in ("mode", "podCIDRs") if not fields.data.get(field))
     own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
     return TopologyNetwork(name, mode, own, fields.path, unwritten)

@@ -1,4 +1,4 @@
-"""Overlay mode: a bridge per node and a VXLAN device between nodes, as flannel's vxlan backend wires it.
+"""VXLAN from node to node: one device per node and network, as flannel's vxlan backend wires it.
 
 Nothing is learned and nothing flooded: for each remote node the device has a permanent neighbour, a forwarding entry
 and an on-link route, and so every frame goes to one node (flannel, pkg/backend/vxlan).
@@ -9,8 +9,8 @@ from __future__ import annotations
 from ipaddress import ip_interface
 
 from netlab.cluster.types import Cluster, Network, Node
-from netlab.dataplane import bridge, names
-from netlab.dataplane.build import Build
+from netlab.dataplane import names
+from netlab.dataplane.build import MTU, Build
 from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
 from netlab.objects.types import Address, Prefix
 from netlab.ruleset.tunnels import DSTPORT
@@ -29,17 +29,18 @@ def device(cluster: Cluster, network: Network) -> str:
     return f"vxlan.{vni(cluster, network)}"
 
 
-def wire(cluster: Cluster, network: Network, build: Build) -> None:
-    """Want the network's bridges, a VXLAN device on every node, and the way to every other node's pods."""
+def join(cluster: Cluster, network: Network, build: Build) -> int:
+    """Want a VXLAN device on every node and the way to every other node's pods; return the MTU of a pod's link."""
     name = device(cluster, network)
     apart = names.alone(cluster, network)
+    mtu = MTU
     for node in cluster.nodes:
         place = names.node_namespace(cluster.name, node.name)
         outer = _outer(node)
         options: dict[str, int | str] = {"id": vni(cluster, network), "dstport": DSTPORT, "learning": 0}
         options["local" if outer.version == 4 else "local6"] = str(outer)
         below = (place, names.UNDERLAY_DEVICE)
-        mtu = 1500 - HEADERS[outer.version]
+        mtu = MTU - HEADERS[outer.version]
         build.add(place, Link(name, "vxlan", _mac(node, network), mtu, parent=below, options=options))
         for prefix in node.pod_cidrs[network.name]:
             build.add(place, InterfaceAddress(name, ip_interface(names.single(_endpoint(prefix)))))
@@ -54,7 +55,7 @@ def wire(cluster: Cluster, network: Network, build: Build) -> None:
             for address in apart[other.name]:
                 via = next(_endpoint(p) for p in other.pod_cidrs[network.name] if p.version == address.version)
                 build.add(place, Route(names.single(address), name, via=via, onlink=True))
-    bridge.wire(cluster, network, build, mtu)
+    return mtu
 
 
 def _outer(node: Node) -> Address:

@@ -1,15 +1,14 @@
-"""Routed mode: no bridge and no tunnel, one route per pod on its node, as Calico wires it without encapsulation.
+"""Pods on links of their own to their node: no bridge, one route per pod, as Calico wires them.
 
 A pod's only neighbour is a gateway that nobody has as an address: 169.254.1.1, which Calico answers for by proxy ARP
-and netlab by a permanent neighbour. Nodes and outside hosts have plain routes to each node's pods, where Calico's come
-by BGP (Calico, "Frequently asked questions": why can't I see the 169.254.1.1 address).
+and netlab by a permanent neighbour (Calico, "Frequently asked questions": why can't I see the 169.254.1.1 address).
 """
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 
-from netlab.cluster.types import Cluster, Host, Network, Node, Pod, address_of
+from netlab.cluster.types import Cluster, Network, Node, Pod, address_of
 from netlab.dataplane import names
 from netlab.dataplane.build import Build
 from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route
@@ -18,28 +17,25 @@ from netlab.objects.types import Address
 GATEWAYS: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("fe80::1")}
 
 
-def wire(cluster: Cluster, network: Network, build: Build) -> None:
-    """Want a link and a route for every pod of the network, and routes to its node from everywhere else."""
-    machines: list[Node | Host] = [*cluster.nodes, *cluster.hosts]
-    apart = names.alone(cluster, network)
+def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
+    """Want a link and a route for every pod of the network; ``mtu`` is that of all their links."""
     for node in cluster.nodes:
         for pod in cluster.pods_on(node.name):
             if pod.network == network.name:
-                _attach(cluster, node, pod, build)
-        for prefix in (*node.pod_cidrs[network.name], *map(names.single, apart[node.name])):
-            via = address_of(node, prefix.version)
-            for machine in machines:
-                if machine is not node and via is not None and address_of(machine, prefix.version) is not None:
-                    place = names.endpoint_namespace(cluster.name, machine)
-                    build.add(place, Route(prefix, names.UNDERLAY_DEVICE, via=via))
+                _attach(cluster, node, pod, build, mtu)
 
 
-def _attach(cluster: Cluster, node: Node, pod: Pod, build: Build) -> None:
+def _attach(cluster: Cluster, node: Node, pod: Pod, build: Build, mtu: int) -> None:
     place = names.node_namespace(cluster.name, node.name)
     inside = names.pod_namespace(cluster.name, pod)
     port, port_mac, pod_mac = names.port_name(pod), names.port_mac(pod.ref), names.mac_of(pod.addresses[0])
     build.ports[pod.ref] = (port, pod_mac)
-    build.veth(place, Link(port, "veth", mac=port_mac), inside, Link(names.POD_DEVICE, "veth", mac=pod_mac))
+    build.veth(
+        place,
+        Link(port, "veth", mac=port_mac, mtu=mtu),
+        inside,
+        Link(names.POD_DEVICE, "veth", mac=pod_mac, mtu=mtu),
+    )
     for address in pod.addresses:
         gateway = GATEWAYS[address.version]
         build.add(

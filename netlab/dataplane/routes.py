@@ -1,0 +1,25 @@
+"""Plain routes from node to node, without a tunnel: by the nodes' addresses on the underlay.
+
+Nodes and outside hosts have a route to each node's pods, where Calico's come by BGP.
+"""
+
+from __future__ import annotations
+
+from netlab.cluster.types import Cluster, Host, Network, Node, address_of
+from netlab.dataplane import names
+from netlab.dataplane.build import MTU, Build
+from netlab.kernel.state import Route
+
+
+def join(cluster: Cluster, network: Network, build: Build) -> int:
+    """Want routes to each node's pods from everywhere else; return the MTU of a pod's link."""
+    machines: list[Node | Host] = [*cluster.nodes, *cluster.hosts]
+    apart = names.alone(cluster, network)
+    for node in cluster.nodes:
+        for prefix in (*node.pod_cidrs[network.name], *map(names.single, apart[node.name])):
+            via = address_of(node, prefix.version)
+            for machine in machines:
+                if machine is not node and via is not None and address_of(machine, prefix.version) is not None:
+                    place = names.endpoint_namespace(cluster.name, machine)
+                    build.add(place, Route(prefix, names.UNDERLAY_DEVICE, via=via))
+    return MTU

@@ -1,0 +1,69 @@
+"""Modes are asked for their traits: outside of the modules that define them nothing has the name of one in quotes."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from netlab import modes
+
+_ROOT = Path(modes.__file__).parents[1]
+# The rooms that define modes, and the one that speaks of the kernel's own kinds of links and nft's families.
+_DEFINE = ("modes/", "kernel/")
+# Words that mean something else: where, which, how often.
+_OTHERS = {
+    ("cli/questions.py", "host"): 1,  # a parameter's name
+    ("conformance/product.py", "none"): 1,  # a stage without policies
+    ("dataplane/bridge.py", "bridge"): 1,  # a kind of link, as in all of dataplane
+    ("dataplane/macvlan.py", "macvlan"): 1,
+    ("dataplane/plan.py", "macvlan"): 4,
+    ("dataplane/wanted.py", "bridge"): 1,
+    ("dataplane/names.py", "host"): 2,  # an outside host
+    ("lab/trace.py", "bridge"): 2,  # nft's family
+    ("policy/explain.py", "none"): 1,  # no labels
+    ("ruleset/antispoof.py", "bridge"): 1,  # nft's family
+    ("ruleset/antispoof.py", "routed"): 1,  # a set's name
+    ("testing/tracer.py", "none"): 1,  # a register's value
+}
+
+
+def _trees() -> Iterator[tuple[str, ast.AST]]:
+    for file in sorted(_ROOT.rglob("*.py")):
+        name = file.relative_to(_ROOT).as_posix()
+        if not name.startswith(_DEFINE):
+            yield name, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_no_mode_is_named_in_quotes_outside_of_its_definition() -> None:
+    """A condition on a mode reads a trait of it, so a new mode needs no edit elsewhere."""
+    names = {mode.name for mode in modes.every()}
+    found = Counter(
+        (file, part.value)
+        for file, tree in _trees()
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value in names
+    )
+
+    assert {} == {where: count for where, count in found.items() if count > _OTHERS.get(where, 0)}
+
+
+def test_nothing_compares_the_name_of_a_mode_an_attachment_or_a_transport() -> None:
+    """Their names are looked up, shown and passed on."""
+    found = [
+        f"{file}:{compared.lineno}"
+        for file, tree in _trees()
+        for compared in ast.walk(tree)
+        if isinstance(compared, ast.Compare)
+        for side in (compared.left, *compared.comparators)
+        if isinstance(side, ast.Attribute) and _names_a_mode(side)
+    ]
+
+    assert [] == found
+
+
+def _names_a_mode(side: ast.Attribute) -> bool:
+    if side.attr == "name":
+        return isinstance(side.value, ast.Attribute) and side.value.attr in ("attachment", "transport", "traits")
+    return side.attr in ("mode", "attachment")

@@ -28,6 +28,7 @@ def inside(tmp_path: Path) -> Iterator[Inside]:
     floor.down()
 
 
+@pytest.mark.kernel
 def test_a_pod_has_what_a_pod_of_a_lab_has(inside: Inside):
     """Its address, loopback, the way out and a neighbour entry for the gateway."""
     links = inside("pod-2", "link")
@@ -43,6 +44,7 @@ def test_a_pod_has_what_a_pod_of_a_lab_has(inside: Inside):
     )
 
 
+@pytest.mark.kernel
 def test_pods_are_spread_over_the_nodes_bridges(inside: Inside):
     """Every second pod is a port of one node's bridge, and the node knows its MAC."""
     ports = inside("node-0", "link", "show", "master", "br-default")
@@ -52,6 +54,7 @@ def test_pods_are_spread_over_the_nodes_bridges(inside: Inside):
     assert [["PERMANENT"]] * 2 == [neighbour["state"] for neighbour in neighbours]
 
 
+@pytest.mark.kernel
 def test_nodes_forward_and_are_joined_by_an_underlay(inside: Inside, tmp_path: Path):
     """A node is a router with an address that the other nodes are in reach of."""
     command = ["nsenter", f"--net={tmp_path / 'node-1'}", "sysctl", "-n", "net.ipv4.ip_forward"]
@@ -70,6 +73,7 @@ def test_the_floor_writes_the_settings_that_netlab_writes():
     assert set(POD) == {(item.name, item.value) for item in pod.items if isinstance(item, Sysctl)}
 
 
+@pytest.mark.kernel
 def test_nothing_is_left(tmp_path: Path):
     """After ``down`` no namespace is pinned."""
     floor = Floor(3, 2, tmp_path)

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-crash fuzz lint check bench bench-compare race lock setup clean
+.PHONY: help demo test test-fast coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -13,6 +13,16 @@ demo:  ## build the example shop, prove its policies with packets, explain one d
 test:  ## all tests, then all scenarios; as root, since the kernel tests make network namespaces
 	@scripts/run dev python -m pytest $(PYTEST_ARGS)
 	@scripts/run dev netlab test scenarios/
+
+test-fast:  ## the tests that need no kernel, as any user
+	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)
+
+# Of a part: make coverage PYTEST_ARGS='-n 2 tests/policy'
+coverage:  ## which lines of netlab no test runs, in any process that tests start; as root
+	@scripts/run dev coverage erase
+	@scripts/run dev coverage run -m pytest $(PYTEST_ARGS)
+	@scripts/run dev coverage combine --quiet
+	@scripts/run dev coverage report
 
 # What to play: make test-crash CRASH_ARGS='--rootless --errors'
 CRASH_ARGS ?=
@@ -45,6 +55,9 @@ bench-compare:  ## the working tree against BASE=rev, paired in one run
 
 race:  ## 200 rounds of commands that look at a lab beside commands that change it; as root, an hour
 	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -o faulthandler_timeout=0 tests/lab/test_beside_changes.py
+
+dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere
+	@scripts/run dev scripts/dist $(PYTEST_ARGS)
 
 lock:  ## pin the dependencies of pyproject.toml in requirements/
 	@scripts/lock

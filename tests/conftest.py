@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import kernel_marks
 import pytest
 from click.testing import CliRunner, Result
 
@@ -20,6 +21,15 @@ REPOSITORY = Path(__file__).parents[1]
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 _numbers = itertools.count()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    kernel_marks.mark(item)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if reason := kernel_marks.missing(item):
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def outcomes(lines: list[str]) -> list[str]:
     return [line.split(" - ")[0] for line in lines if line.startswith(("PASSED", "FAILED", "ERROR"))]
 
 
+@pytest.mark.kernel
 def test_every_step_is_a_test(run: Pytest) -> None:
     """It fails with the expectation's line, the pair and both verdicts."""
     lines = run("--netlab")
@@ -98,6 +99,7 @@ def test_every_step_is_a_test(run: Pytest) -> None:
     )
 
 
+@pytest.mark.kernel
 def test_a_step_on_its_own_has_the_changes_of_those_before_it(run: Pytest) -> None:
     """Deselected steps are carried out all the same, as another worker's are."""
 
@@ -135,6 +137,7 @@ def test_a_scenario_names_files_outside_only_where_that_is_allowed(run: Pytest, 
     assert (not allowed) == any("is outside of" in line for line in told)
 
 
+@pytest.mark.kernel
 def test_the_lab_fixture_builds_labs_from_files_beside_the_test(run: Pytest, tmp_path: Path) -> None:
     """A lab for the time of the test."""
     (tmp_path / "test_it.py").write_text(TEST)
@@ -142,6 +145,7 @@ def test_the_lab_fixture_builds_labs_from_files_beside_the_test(run: Pytest, tmp
     assert ["PASSED test_it.py::test_lab"] == outcomes(run())
 
 
+@pytest.mark.kernel
 def test_no_name_of_a_step_moves_the_cursor(run: Pytest, tmp_path: Path) -> None:
     """pytest prints the names of tests as they are given to it."""
     hostile = '"s\\e[2J\\r\\u202e\\u2028"'

@@ -241,17 +241,21 @@ def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Ite
     """
     guard = lock(lab)
     limit = patience if shared else float("inf")
-    if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
-        raise HostError(
-            f"another command is changing lab {lab} for {patience:g} s already", "try again when it is done"
-        )
     try:
-        yield
+        if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
+            raise HostError(
+                f"another command is changing lab {lab} for {patience:g} s already", "try again when it is done"
+            )
+        try:
+            yield
+        finally:
+            if exists(lab) or (shared and not guard.acquire(wait=False)):
+                guard.release()
+            else:
+                guard.remove()
     finally:
-        if exists(lab) or (shared and not guard.acquire(wait=False)):
-            guard.release()
-        else:
-            guard.remove()
+        # A signal may end the command in the middle of taking the lock, and what then removes its lab takes it again.
+        guard.release()
 
 
 # Held shared by every command that may make something, so that nobody takes the shared directories away from under it;

@@ -25,6 +25,7 @@ def router(request: pytest.FixtureRequest) -> Iterator[Router]:
     one.close()
 
 
+@pytest.mark.kernel
 def test_what_policy_allows_comes_through(router: Router):
     """Every client of a namespace reaches every server of it, on the port of each policy."""
     flows = [
@@ -37,6 +38,7 @@ def test_what_policy_allows_comes_through(router: Router):
     assert router.push(flows) > 0
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(
     ("namespace", "port"), [(0, SHOP.port), (1, SHOP.port + 1)], ids=["other namespace", "other port"]
 )
@@ -46,6 +48,7 @@ def test_what_policy_denies_does_not(router: Router, namespace: int, port: int):
         router.push([(SHOP.clients(namespace)[0], SHOP.servers(1)[0], 1024, port)])
 
 
+@pytest.mark.kernel
 def test_forgetting_a_flow_makes_it_new_again(router: Router):
     """A flow whose policy would deny it passes while it is tracked as an answer, and no longer."""
     backwards = SHOP.clients(0)[0], SHOP.servers(0)[0], 1024, 9
@@ -65,6 +68,7 @@ def test_pairs_are_the_same_for_a_seed_and_allowed():
     assert all(any(a in SHOP.clients(n) and b in SHOP.servers(n) for n in SHOP.namespaces) for a, b in pairs)
 
 
+@pytest.mark.kernel
 def test_waiting_for_the_kernel_ends_with_its_namespaces_gone():
     """When ``drain`` returns, a namespace that was let go before it exists no more."""
     found: list[list[str]] = []

@@ -28,6 +28,7 @@ def test_summary_by_feature(netlab: Call) -> None:
     assert ["FEATURE", "CASES", "CELLS", "DIFFER"] == done.stdout.split()[:4]
 
 
+@pytest.mark.kernel
 def test_packets_in_two_processes(program: Program) -> None:
     """Packets are among the judges unless told otherwise; every process has a lab of its own."""
     done = program("conformance", *TWO, "--random", "2", "--jobs", "2", "-o", "json")

@@ -302,6 +302,7 @@ def test_a_stream_that_cannot_encode_what_is_printed(program: Call, tmp_path: Pa
     assert 2 == done.returncode
 
 
+@pytest.mark.kernel
 def test_a_lab_from_a_folder_of_any_name(program: Call, unique: Callable[[str], str], tmp_path: Path) -> None:
     """Every command on it that prints text, from its first to its last."""
     folder = tmp_path / HOSTILE
@@ -335,6 +336,7 @@ def test_a_lab_from_a_folder_of_any_name(program: Call, unique: Callable[[str], 
         assert (0, set()) == (done.returncode, dirty(done.stdout + done.stderr))
 
 
+@pytest.mark.kernel
 def test_a_scenario_with_steps_of_any_name(program: Call, tmp_path: Path) -> None:
     """Its words, its JSON, YAML and JUnit XML."""
     import yaml

@@ -19,6 +19,7 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.mark.kernel
 def test_up_tells_every_object_and_down_leaves_nothing(program: Program, unique: Callable[[str], str]) -> None:
     """A lab runs on by itself in namespaces of its name; without it none of them is there."""
     name = unique("updown")
@@ -36,6 +37,7 @@ def test_up_tells_every_object_and_down_leaves_nothing(program: Program, unique:
     assert [] == list(netns.DIRECTORY.glob(f"netlab.{name}.*"))
 
 
+@pytest.mark.kernel
 def test_down_removes_a_lab_that_is_half_built(program: Program, unique: Callable[[str], str]) -> None:
     """A command that was killed leaves a record, which is enough."""
     name = unique("half")
@@ -54,6 +56,7 @@ def test_down_removes_a_lab_that_is_half_built(program: Program, unique: Callabl
     assert not record.exists(name)
 
 
+@pytest.mark.kernel
 def test_down_of_a_lab_that_is_not_there(program: Program, unique: Callable[[str], str]) -> None:
     """Exit code 2, and the lab by name."""
     name = unique("none")
@@ -63,6 +66,7 @@ def test_down_of_a_lab_that_is_not_there(program: Program, unique: Callable[[str
     assert done.stderr.startswith(f"Error: no lab {name!r} is running")
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "")])
 def test_an_interrupted_verify_leaves_nothing(
     unique: Callable[[str], str], tmp_path: Path, number: int, code: int, told: str

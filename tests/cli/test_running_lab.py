@@ -48,7 +48,7 @@ def test_get_pods_as_kubernetes_objects(program: Program, shared_lab: str) -> No
     assert [{"ip": web["status"]["podIP"]}] == web["status"]["podIPs"]
     assert "100.64.0.1" == web["status"]["hostIP"]
     assert Path(web["metadata"]["annotations"]["netlab/netns"]).exists()
-    assert web["status"]["podIP"] in program("exec", "shop/web", "--lab", shared_lab, "--", "ip", "-br", "addr").stdout
+    assert web["status"]["podIP"] in program("exec", "shop/web", "--lab", shared_lab, "--", "ip", "-j", "addr").stdout
 
 
 def test_get_prints_kubectls_tables_and_names(program: Program, shared_lab: str) -> None:

@@ -44,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.kernel
 def test_a_line_for_each_scenario_and_each_failure(program: Program, folder: Path) -> None:
     """Exit code 1 as one of them fails; the failure's line is its expectation's."""
     done = program("test", folder)
@@ -58,6 +59,7 @@ def test_a_line_for_each_scenario_and_each_failure(program: Program, folder: Pat
     assert "2 scenarios: 1 passed, 1 failed, 0 errors" == lines[3]
 
 
+@pytest.mark.kernel
 def test_passing_scenarios_are_exit_code_0(program: Program, folder: Path) -> None:
     """``-v`` tells every step."""
     done = program("test", folder / "1-good.yaml", "-v")
@@ -67,6 +69,7 @@ def test_passing_scenarios_are_exit_code_0(program: Program, folder: Path) -> No
     assert "  step 'step 2': 2 asked, 0 wrong (" in done.stdout
 
 
+@pytest.mark.kernel
 def test_the_reports_for_programs(program: Program, folder: Path) -> None:
     """The TestReport on standard output, and JUnit XML in a file."""
     junit = folder / "junit.xml"
@@ -94,6 +97,7 @@ def test_what_a_scenario_names_is_known_before_anything_is_built(program: Progra
     ] == done.stderr.splitlines()
 
 
+@pytest.mark.kernel
 def test_a_host_that_cannot_build_labs_is_exit_code_3(program: Program, folder: Path) -> None:
     """Without nft every scenario is an error, and none a wrong verdict."""
     junit = folder / "junit.xml"

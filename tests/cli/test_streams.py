@@ -108,6 +108,7 @@ OWN = [
 ]
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "|"])
 def test_labs_for_a_moment(redirection: str) -> None:
     """None of them is left."""

@@ -45,6 +45,7 @@ def test_marks_have_colour_on_a_terminal(environment: dict[str, str], coloured: 
     assert coloured == ("\x1b[" in shown)
 
 
+@pytest.mark.kernel
 def test_progress_makes_way_for_the_table() -> None:
     """It is gone when the first line of the data comes."""
     shown = on_a_terminal("verify", "-f", "examples/shop")

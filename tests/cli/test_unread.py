@@ -132,6 +132,7 @@ def test_a_foreign_service_keeps_no_service_out(netlab: Call, tmp_path: Path) ->
     assert ["own"] == [document.data["metadata"]["name"] for document in _given([str(file)], False, [])]
 
 
+@pytest.mark.kernel
 def test_verify_counts_what_it_cannot_compare(program: Program, tmp_path: Path) -> None:
     """Exit code 0 and a line on standard error; with the kind ignored everything is compared."""
     file = tmp_path / "all.yaml"

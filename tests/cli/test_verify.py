@@ -6,11 +6,14 @@ import json
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from netlab.kernel import netns
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.mark.kernel
 def test_verify_compares_every_pair_and_leaves_nothing(program: Program) -> None:
     """The document has the Topology's name, both verdicts of each row, and the counts."""
     before = set(netns.DIRECTORY.glob("netlab.two-nodes*"))
@@ -25,6 +28,7 @@ def test_verify_compares_every_pair_and_leaves_nothing(program: Program) -> None
     assert before == set(netns.DIRECTORY.glob("netlab.two-nodes*"))
 
 
+@pytest.mark.kernel
 def test_verify_prints_the_truth_table(program: Program) -> None:
     """It is what packets say, with the counts below it."""
     done = program("verify", "-f", "examples/shop")

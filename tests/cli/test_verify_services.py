@@ -6,6 +6,8 @@ import json
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 RULES = {
@@ -27,6 +29,7 @@ ALLOWED = {"sctp": {"80/SCTP"}, "range": {"80/TCP", "90/TCP"}, "number": {"80/TC
 ALLOWED["empty"] = {"79/TCP", "80/TCP", "90/TCP", "91/TCP"}
 
 
+@pytest.mark.kernel
 def test_packets_agree_with_rules_for_services(program: Program) -> None:
     """A rule lets through its own protocol and its own ports, both ends of a range included, and nothing else."""
     ports = [word for text in ASKED for word in ("--port", text)]

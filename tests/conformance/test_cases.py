@@ -33,6 +33,7 @@ def test_the_product_by_samples() -> None:
         assert [] == told(list(run(PRODUCT[::6], panel)))
 
 
+@pytest.mark.kernel
 def test_packets_by_samples() -> None:
     """In one lab that is brought from case to case, packets say it too, whatever the protocol."""
     with judges(("packets",)) as panel:
@@ -58,6 +59,7 @@ def test_every_service_and_verdict_is_in_the_product() -> None:
     assert all({"allow", "deny"} == verdicts for verdicts in from_x)
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("names", [("evaluator",), ("tracer",), ("packets",)])
 def test_a_wrong_case_is_told(names: tuple[str, ...]) -> None:
     """No judge agrees with what is not so."""

@@ -56,6 +56,7 @@ def test_judges_agree_in_both_families(mode: str) -> None:
     assert len(results) > 70
 
 
+@pytest.mark.kernel
 def test_packets_agree_in_both_families() -> None:
     """A few upstream cases in a real dual-stack lab."""
     selection = Selection(("upstream/*CIDR*",), ("evaluator", "tracer", "packets"), mode="overlay", dual_stack=True)

@@ -351,6 +351,7 @@ def test_without_a_fault_nothing_is_found() -> None:
     assert first_found(("evaluator", "tracer")) is None
 
 
+@pytest.mark.kernel
 def test_packets_find_what_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy that changes but is not brought to the kernel: every ruleset is right, and packets are not."""
     monkeypatch.setattr("netlab.lab.lab.differences", lambda old, new: {})

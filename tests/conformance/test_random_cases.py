@@ -34,6 +34,7 @@ def test_judges_agree_on_random_cases() -> None:
     assert [] == [str(wrong) for result in results for wrong in result.disagreements]
 
 
+@pytest.mark.kernel
 def test_packets_agree_on_random_cases() -> None:
     """Packets do too."""
     with judges(("evaluator", "packets")) as panel:

@@ -91,6 +91,7 @@ def test_evaluator_and_ruleset_follow_the_setting(name: str, value: str, differs
         assert [] == list(map(str, judge(stage({name: value}, differs), panel)))
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(("name", "value", "differs"), VALUES, ids=lambda v: v if isinstance(v, str) else "")
 def test_packets_follow_the_setting(
     packets: tuple[str, dict[str, Judge]], name: str, value: str, differs: Mapping[Cell, str]
@@ -101,6 +102,7 @@ def test_packets_follow_the_setting(
     assert [] == list(map(str, judge(stage({name: value}, differs, mode), panel)))
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(("value", "verdict"), [("ignore", "deny"), ("match", "allow")])
 def test_selectors_mean_host_network_pods_or_not(
     packets: tuple[str, dict[str, Judge]], value: str, verdict: str
@@ -164,6 +166,7 @@ def test_random_policies_under_every_setting(settings: dict[str, str], mode: str
         assert [] == [str(wrong) for s in stages for wrong in judge(s, panel)]
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(("value", "words"), [("drop", "never arrived"), ("reject", "rejected on the way")])
 def test_who_is_denied_is_told_or_left_waiting(value: str, words: str) -> None:
     """Dropped packets just never arrive; rejected ones are answered by the node, whatever their protocol."""

@@ -186,6 +186,7 @@ def _alive(pid: int) -> bool:
     return False
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(
     ("number", "group", "code"),
@@ -212,6 +213,7 @@ def test_a_signal_ends_the_run_with_what_was_judged(
     assert [] == [path for pid in pids for path in netns.DIRECTORY.glob(f"netlab.conformance-{pid:x}-*")]
 
 
+@pytest.mark.kernel
 def test_a_worker_that_is_killed_costs_no_case(run: Callable[..., subprocess.Popen[str]]) -> None:
     """Its share goes to another one, its lab goes, and a line says so."""
     process = run("--jobs", "2", "upstream/*")
@@ -227,6 +229,7 @@ def test_a_worker_that_is_killed_costs_no_case(run: Callable[..., subprocess.Pop
     assert [] == labs_of(pids)
 
 
+@pytest.mark.kernel
 def test_workers_end_with_a_parent_that_is_killed(run: Callable[..., subprocess.Popen[str]]) -> None:
     """And take their labs along."""
     process = run("--jobs", "2")

@@ -6,7 +6,6 @@ A part of the rounds that ``make test-crash`` plays in full: those of the calls 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,8 +16,6 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = Path(__file__).with_name("rounds.py")
 TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve"
-
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace on this host")
 
 
 @pytest.mark.parametrize("user", ["root", "rootless"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from builders import objects
+from iproute2 import Facts, ip
 
 from netlab.cluster.flows import every_pair
 from netlab.dataplane import names
@@ -52,6 +53,17 @@ def command(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> C
             return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
     return run
+
+
+@pytest.fixture
+def facts(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Callable[..., Facts]:
+    """Ask ``ip``, or another program of iproute2, in the network namespace of an endpoint."""
+
+    def ask(running: Lab, ref: str, *words: str, program: str = "ip") -> Facts:
+        with inside(running, ref):
+            return ip(*words, program=program)
+
+    return ask
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from builders import peer, pod, policy, rule, topology, workload
+from iproute2 import columns
 
 THREE = topology(["a", "b", "c"], mode="overlay", hosts={"client": ["192.0.2.10"]})
 # linux/in.h; IP_PMTUDISC_DO: every packet has "do not fragment".
@@ -31,39 +32,36 @@ def test_between_nodes_the_underlay_sees_vxlan(lab, inside):
     assert ("10.244.0.2", "10.244.1.2") == (socket.inet_ntoa(inner[26:30]), socket.inet_ntoa(inner[30:34]))
 
 
-def test_every_remote_node_is_known_in_advance(lab, command):
+def test_every_remote_node_is_known_in_advance(lab, facts):
     """A permanent neighbour, a forwarding entry and an on-link route for each, as flannel has them; nothing learned."""
     running = lab(THREE, pod("x/a", node="a"))
 
-    link = command(running, "node:a", "ip", "-d", "link", "show", "vxlan.1")
-    forwarding = command(running, "node:a", "bridge", "fdb", "show", "dev", "vxlan.1").splitlines()
-    neighbours = command(running, "node:a", "ip", "neigh", "show", "dev", "vxlan.1").splitlines()
-    routes = command(running, "node:a", "ip", "route", "show", "dev", "vxlan.1").splitlines()
+    (link,) = facts(running, "node:a", "-d", "link", "show", "vxlan.1")
+    forwarding = facts(running, "node:a", "fdb", "show", "dev", "vxlan.1", program="bridge")
+    neighbours = facts(running, "node:a", "neigh", "show", "dev", "vxlan.1")
+    routes = facts(running, "node:a", "route", "show", "dev", "vxlan.1")
 
-    assert "vxlan id 1 local 100.64.0.1 dev underlay0" in link
-    assert "dstport 8472 nolearning" in link
+    wanted = {"id": 1, "local": "100.64.0.1", "link": "underlay0", "port": 8472, "learning": False}
+    assert wanted == {key: link["linkinfo"]["info_data"][key] for key in wanted}
     assert [
-        "0a:58:0a:f4:01:00 dst 100.64.0.2 self permanent",
-        "0a:58:0a:f4:02:00 dst 100.64.0.3 self permanent",
-    ] == sorted(line.strip() for line in forwarding)
+        ("0a:58:0a:f4:01:00", "100.64.0.2", ["self"], "permanent"),
+        ("0a:58:0a:f4:02:00", "100.64.0.3", ["self"], "permanent"),
+    ] == columns(forwarding, "mac", "dst", "flags", "state")
     assert [
-        "10.244.1.0 lladdr 0a:58:0a:f4:01:00 PERMANENT",
-        "10.244.2.0 lladdr 0a:58:0a:f4:02:00 PERMANENT",
-    ] == sorted(line.strip() for line in neighbours)
+        ("10.244.1.0", "0a:58:0a:f4:01:00", ["PERMANENT"]),
+        ("10.244.2.0", "0a:58:0a:f4:02:00", ["PERMANENT"]),
+    ] == columns(neighbours, "dst", "lladdr", "state")
     assert [
-        "10.244.1.0/24 via 10.244.1.0 proto static onlink",
-        "10.244.2.0/24 via 10.244.2.0 proto static onlink",
-    ] == sorted(line.strip() for line in routes)
+        ("10.244.1.0/24", "10.244.1.0", "static", ["onlink"]),
+        ("10.244.2.0/24", "10.244.2.0", "static", ["onlink"]),
+    ] == columns(routes, "dst", "gateway", "protocol", "flags")
 
 
-def test_a_pod_is_told_what_fits(lab, inside, command):
+def test_a_pod_is_told_what_fits(lab, inside, command, facts):
     """A full-size packet with DF from a pod that ignores its MTU brings back "fragmentation needed" with 1450."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/b", node="b"))
-    (port,) = [
-        line.split(":")[1].split("@")[0].strip()
-        for line in command(running, "node:a", "ip", "-o", "link", "show", "type", "veth").splitlines()
-        if "veth" in line.split(":")[1]
-    ]
+    links = facts(running, "node:a", "link", "show", "type", "veth")
+    (port,) = [link["ifname"] for link in links if link["ifname"].startswith("veth")]
     command(running, "node:a", "ip", "link", "set", port, "mtu", "1500")
     command(running, "x/a", "ip", "link", "set", "eth0", "mtu", "1500")
     with inside(running, "x/a"):

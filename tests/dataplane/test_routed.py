@@ -7,38 +7,40 @@ import struct
 
 import pytest
 from builders import peer, pod, policy, rule, topology, workload
+from iproute2 import addresses, columns
 
 THREE = topology(["a", "b", "c"], mode="routed", hosts={"client": ["192.0.2.10"]})
 
 
-def test_a_pod_knows_its_gateway_only(lab, command):
+def test_a_pod_knows_its_gateway_only(lab, facts):
     """A /32, a default route through an address that nobody has, and that address pinned to the node's end."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/b", node="a"))
 
-    addresses = command(running, "x/a", "ip", "-4", "-o", "address", "show", "dev", "eth0")
-    routes = command(running, "x/a", "ip", "route").splitlines()
-    neighbours = command(running, "x/a", "ip", "neigh").splitlines()
-    links = command(running, "node:a", "ip", "-o", "link", "show", "type", "bridge")
+    own = addresses(facts(running, "x/a", "-4", "address", "show", "dev", "eth0"))
+    routes = facts(running, "x/a", "route")
+    (neighbour,) = facts(running, "x/a", "neigh")
+    bridges = facts(running, "node:a", "link", "show", "type", "bridge")
 
-    assert "inet 10.244.0.2/32 " in addresses
-    assert ["default via 169.254.1.1 dev eth0 proto static onlink"] == [line.strip() for line in routes]
-    assert 1 == len(neighbours)
-    assert neighbours[0].startswith("169.254.1.1 dev eth0 lladdr 0a:59:")
-    assert "" == links
+    assert ["10.244.0.2/32"] == own
+    assert [("default", "169.254.1.1", "eth0", "static", ["onlink"])] == columns(
+        routes, "dst", "gateway", "dev", "protocol", "flags"
+    )
+    assert ("169.254.1.1", "eth0") == (neighbour["dst"], neighbour["dev"])
+    assert neighbour["lladdr"].startswith("0a:59:")
+    assert [] == bridges
 
 
-def test_nodes_and_outside_hosts_route_plainly(lab, command):
+def test_nodes_and_outside_hosts_route_plainly(lab, facts):
     """One route per pod on its node, one per node everywhere else, over the underlay."""
     running = lab(THREE, pod("x/a", node="a"))
 
-    own = command(running, "node:a", "ip", "route", "get", "10.244.0.2")
-    others = command(running, "node:a", "ip", "route", "show", "dev", "underlay0", "proto", "static")
-    outside = command(running, "host:client", "ip", "route", "get", "10.244.1.9")
+    (own,) = facts(running, "node:a", "route", "get", "10.244.0.2")
+    others = facts(running, "node:a", "route", "show", "dev", "underlay0", "proto", "static")
+    outside = facts(running, "host:client", "route", "get", "10.244.1.9")
 
-    assert "src 100.64.0.1" in own
-    assert "10.244.1.0/24 via 100.64.0.2" in others
-    assert "10.244.2.0/24 via 100.64.0.3" in others
-    assert "10.244.1.9 via 100.64.0.2 dev underlay0" in outside
+    assert "100.64.0.1" == own["prefsrc"]
+    assert {("10.244.1.0/24", "100.64.0.2"), ("10.244.2.0/24", "100.64.0.3")} <= set(columns(others, "dst", "gateway"))
+    assert [("10.244.1.9", "100.64.0.2", "underlay0")] == columns(outside, "dst", "gateway", "dev")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import subprocess
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
+import iproute2
 import pytest
+from iproute2 import columns, ip
 
 from netlab.errors import KernelError
 from netlab.kernel import netns
@@ -58,18 +60,17 @@ def test_what_was_added_is_read_back_as_the_same_values(spaces, kernel):
 
 
 def test_iproute2_sees_the_same_things(spaces, kernel):
-    """An independent reader agrees: ``ip`` prints the link, its master and its address."""
+    """An independent reader agrees: ``ip`` lists the link, its master and its address."""
     left, right = spaces("left", "right")
     kernel.apply(_pair(left, right))
     kernel.settle([left])
     with netns.inside(left):
-        links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+        links = columns(ip("link"), "ifname", "master", "operstate")
     with netns.inside(right):
-        addresses = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+        found = iproute2.addresses(ip("address"))
 
-    assert "port1" in links
-    assert "master br0 state UP" in links
-    assert "198.18.0.2/24" in addresses
+    assert ("port1", "br0", "UP") in links
+    assert "198.18.0.2/24" in found
 
 
 def test_pyroute2_sees_the_same_things(spaces, kernel):
@@ -163,12 +164,9 @@ def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
 
     kernel.apply(port(right, "port1", third, "eth0"))
     kernel.apply([*port(left, "port1", fourth, "eth0"), *port(left, "port2", right, "eth0")])
-    shown = subprocess.run(
-        ["ip", "-n", right, "-o", "link", "show", "eth0"], check=True, capture_output=True, text=True
-    )
-    own, name = shown.stdout.split(": ")[:2]
+    (shown,) = ip("link", "show", "eth0", namespace=right)
 
-    assert f"eth0@if{own}" != name
+    assert shown["ifindex"] != shown["link_index"]
 
 
 def test_a_link_that_is_set_keeps_its_neighbours_unless_its_mac_changes(spaces, kernel):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from iproute2 import ip
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -80,15 +81,10 @@ def test_no_address_waits_to_be_found_unique(running: tuple[str, str]) -> None:
     """When ``up`` returns, every address is in use: none is tentative, the kernel's own included."""
     name, _ = running
     namespaces = [p.name for p in Path("/run/netns").glob(f"netlab.{name}.*")]
-    shown = {
-        namespace: subprocess.run(
-            ["ip", "-n", namespace, "-6", "address", "show", "tentative"], check=True, capture_output=True, text=True
-        ).stdout
-        for namespace in namespaces
-    }
+    shown = {namespace: ip("-6", "address", "show", "tentative", namespace=namespace) for namespace in namespaces}
 
     assert len(namespaces) > 7
-    assert {} == {namespace: text for namespace, text in shown.items() if text}
+    assert {} == {namespace: facts for namespace, facts in shown.items() if facts}
 
 
 @pytest.mark.parametrize(("topology", "families"), [("dual-stack", {4, 6}), ("ipv6-only", {6})])

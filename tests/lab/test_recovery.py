@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from iproute2 import ip
 
 from netlab.kernel import netns, privilege
 from netlab.lab import record, removal
@@ -158,8 +159,7 @@ def test_up_repairs_what_somebody_broke_by_hand(lab: str, program: Program, dama
     program("up", *SHOP, "--lab", lab)
     node = f"netlab.{lab}.node.node-1"
     with netns.inside(node):
-        ports = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
-        port = next(line.split("@")[0] for line in ports.splitlines() if line.startswith("veth"))
+        port = next(link["ifname"] for link in ip("link") if link["ifname"].startswith("veth"))
         subprocess.run(DAMAGES[damage].format(port=port).split(), check=True)
     drift = program("get", "labs", lab, "-o", "wide").stdout.splitlines()[1].split()[4]
     repair = program("up", *SHOP, "--lab", lab)

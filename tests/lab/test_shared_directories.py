@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from netlab.kernel import netns
+from netlab.kernel.lock import Turns
 from netlab.lab import record
 
 # Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
@@ -83,3 +85,26 @@ def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.Monkey
 
     with pytest.raises(HostError, match="netlab: Not a directory"):
         record.prepare()
+
+
+def test_a_signal_while_a_lock_is_taken_lets_go_of_it(
+    monkeypatch: pytest.MonkeyPatch, unique: Callable[[str], str]
+) -> None:
+    """The exception keeps the frame that took it, and what removes the lab on the way out takes it again."""
+    name, taken = unique("ended"), Turns._try
+
+    def ended(lock: Turns, shared: bool) -> bool:
+        assert taken(lock, shared)
+        raise SystemExit(129)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Turns, "_try", ended)
+        with pytest.raises(SystemExit) as kept, record.locked(name):
+            pytest.fail("the lock is taken")
+    again = record.lock(name)
+    free = again.acquire(wait=False)
+    again.remove()
+    record.tidy()
+
+    assert 129 == kept.value.code
+    assert free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +43,11 @@ def test_no_file_names_a_package_registry() -> None:
         found += [f"{path.relative_to(REPOSITORY)}: {word}" for word in REGISTRIES if word in text]
 
     assert [] == found
+
+
+def test_no_test_reads_the_text_that_ip_prints() -> None:
+    """Versions of iproute2 differ in it; ``ip -j`` prints JSON (tests/iproute2.py)."""
+    brief = re.compile(r'"ip"[^\]\n]*"-(?:o|br|oneline|brief)"')
+    tests = [path for path in (REPOSITORY / "tests").rglob("*.py") if path != Path(__file__)]
+
+    assert [] == [path.name for path in tests if brief.search(path.read_text())]

@@ -260,6 +260,7 @@ def test_no_socket_outlives_the_measurements(lab):
     assert before == len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.kernel
 def test_a_lab_that_is_not_there_is_named():
     """Measuring what does not run is an error, not a denial."""
     absent = cluster(pod("x/a"), pod("x/b"))

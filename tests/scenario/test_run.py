@@ -191,6 +191,7 @@ def test_a_lab_that_cannot_be_built_is_an_error(scenario: Write) -> None:
     assert ("error", "no nft program on this host; install it", ()) == (result.outcome, result.error, result.steps)
 
 
+@pytest.mark.kernel
 def test_a_scenario_runs_on_the_kernel(scenario: Write) -> None:
     """In a lab of its own, of which nothing is left afterwards."""
     told: list[str] = []
@@ -201,6 +202,7 @@ def test_a_scenario_runs_on_the_kernel(scenario: Write) -> None:
     assert [] == [name for name in Lab.names() if f"-{os.getpid():x}-" in name]
 
 
+@pytest.mark.kernel
 def test_a_wrong_expectation_fails_on_the_kernel(scenario: Write, tmp_path: Path) -> None:
     """Packets decide what is measured."""
     result = run(scenario("  - expect: [{from: shop/web, to: shop/db, port: 80, verdict: deny}]\n"))

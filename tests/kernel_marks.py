@@ -1,0 +1,61 @@
+"""Which tests have the marker ``kernel``: they make network namespaces, and so need Linux, root and ``nft``.
+
+A test has it if it uses one of ``FIXTURES``, if it stands in one of ``PLACES``, or if it says so itself, with
+the further programs that it needs: ``@pytest.mark.kernel(needs=["strace"])``.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+# ``unique`` names labs and namespaces, so what uses it makes some.
+FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
+
+# Folders and files with the further programs that their tests need. Those of kernel/ become other users.
+PLACES: Mapping[str, tuple[str, ...]] = {
+    "cli/test_doctor.py": (),
+    "crash/test_rounds.py": ("strace",),
+    "kernel/test_caller.py": (),
+    "kernel/test_files.py": (),
+    "kernel/test_output.py": (),
+    "kernel/test_privilege.py": (),
+    "lab": (),
+}
+
+
+def mark(item: pytest.Item) -> None:
+    """Give a test the marker ``kernel`` where the fixtures that it uses, or its place, say that it needs one."""
+    if not item.path.is_relative_to(TESTS):
+        return
+    path = item.path.relative_to(TESTS)
+    for place in (path, *path.parents):
+        if (needs := PLACES.get(place.as_posix())) is not None:
+            item.add_marker(pytest.mark.kernel(needs=needs))
+    if FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.kernel)
+
+
+def missing(item: pytest.Item) -> str:
+    """Return why a test that needs the kernel cannot run here; "" where it can, or needs none."""
+    marks = list(item.iter_markers("kernel"))
+    if not marks:
+        return ""
+    if os.geteuid():
+        return "needs root, to make network namespaces"
+    wanted = {"nft", *(name for one in marks for name in one.kwargs.get("needs", ()))}
+    lacking = sorted(name for name in wanted if not _have(name))
+    return f"needs {', '.join(lacking)}" if lacking else ""
+
+
+@functools.cache
+def _have(program: str) -> bool:
+    # nft and ip are in sbin, which an ordinary user's PATH on Debian leaves out.
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None

@@ -233,7 +233,7 @@ def _skipped_as(key: Key) -> str:
 def _misspelt(document: Document) -> tuple[None, list[Problem]]:
     report = open_document(document).report
     right = near.misspelt(document.kind)
-    report.error("kind", invalid(document.kind, f"no kind that netlab or a cluster reads; write {quoted(right)}"))
+    report.error("kind", invalid(document.kind, f"no such kind; write {quoted(right)}"))
     return None, report.problems
 
 

@@ -27,7 +27,7 @@ _SECONDS = 20
 _PAIRS = 2_000
 _CODES = (0, 1, 2, 3)
 _PROBLEM = re.compile(
-    r"(Warning: )?\S.*: .+|skipped .*|passed by .*|\d+ warnings?.*|Error: .+|Usage: .+|Try .+|network .+|"
+    r"(Warning: )?\S.*: .+|skipped .*|\d+ warnings?.*|Error: .+|Usage: .+|Try .+|network .+|"
 )
 
 

@@ -118,7 +118,9 @@ def _otherwise(decision: Decision) -> Section:
     """What would have been needed for the other verdict."""
     if decision.verdict == "unknown":
         ignore = " ".join(dict.fromkeys(policy.option for one in decision.unknown for policy in one.policies))
-        told = f"{ignore} leaves them out, and then it is {decision.settled}: {decision.settled_reason}"
+        told = (
+            f"leave these policies out with {ignore}; the verdict is then {decision.settled}: {decision.settled_reason}"
+        )
         return Section("To be known", (told,))
     if decision.verdict == "deny":
         if not decision.path.connected:

@@ -22,10 +22,12 @@ KINDS: dict[str, tuple[str, ...]] = {
 CLUSTER_SCOPED = frozenset({"Lab", "Namespace", "Node"})
 
 
-def kind_of(name: str, *among: str) -> str:
-    """Return the kind that a name means, of those given or of all; raises UsageError with those that there are."""
+def kind_of(name: str, *among: str, plural: bool = True) -> str:
+    """Return the kind that a name means, of those given or of all; raises UsageError with their names."""
     kinds = among or tuple(KINDS)
     for kind in kinds:
         if name.lower() in KINDS[kind]:
             return kind
-    raise UsageError(f"no kind {name!r} here; it is one of {', '.join(KINDS[kind][0] for kind in kinds)}")
+    raise UsageError(
+        f"no kind {name!r} here; it is one of {', '.join(KINDS[kind][0 if plural else 1] for kind in kinds)}"
+    )

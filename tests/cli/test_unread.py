@@ -57,7 +57,7 @@ def test_check_lists_every_one(netlab: Call, files: tuple[str, str], tmp_path: P
     done, strict = netlab("check", *files), netlab("check", "--strict", *files)
 
     assert (0, 3, 1) == (done.exit_code, done.stderr.count("Warning: "), strict.exit_code)
-    assert "default: 1 node, 2 pods, 0 NetworkPolicies: 0 errors, 3 warnings\n" == done.stdout
+    assert "lab default: 1 node, 2 pods, 0 NetworkPolicies: 0 errors, 3 warnings\n" == done.stdout
     problems = json.loads(netlab("check", *files, "-o", "json").stdout)["problems"]
     assert {"warning"} == {problem["severity"] for problem in problems}
 

@@ -18,9 +18,9 @@ from netlab.cli.failures import failure_code
 from netlab.lab import waiting
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("check", "Read and validate; print every problem."),
-    "reach": ("reach", "Say what can talk to what: the expected verdict for every pair."),
-    "explain": ("explain", "Say which policy, rule and line decides about one pair."),
+    "check": ("check", "Read and validate objects; print every problem."),
+    "reach": ("reach", "Print the expected verdict for every pair."),
+    "explain": ("explain", "Print the verdict of one pair, and the policy, rule and line that decided."),
     "compile": ("compile", "Print the nftables ruleset that each node gets."),
     "up": ("up", "Build the lab, or bring a running one to exactly this input."),
     "apply": ("change", "Add or replace objects in the running lab."),
@@ -28,14 +28,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "label": ("label", "Change labels of a pod or a namespace in the running lab."),
     "get": ("get", "Show what runs: labs, nodes, pods, services, networkpolicies."),
     "probe": ("probe", "Send packets and report verdicts."),
-    "trace": ("trace", "Send one packet and print its way: the rules and elements that decided."),
-    "verify": ("verify", "Hold packets against the expected verdicts, for every pair."),
+    "trace": ("trace", "Send one packet and print the rules and elements that decided."),
+    "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
     "test": ("test", "Run scenarios, each in a lab of its own."),
-    "conformance": ("conformance", "Prove case by case what NetworkPolicy means: evaluator, ruleset and packets."),
+    "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),
     "exec": ("execute", "Run a program inside a pod's network namespace."),
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove everything that netlab made, and nothing else."),
-    "modes": ("modes", "Show what reaches what in each network mode, by packets."),
+    "modes": ("modes", "Show by packets what reaches what in each network mode."),
     "doctor": ("doctor", "Say what this host can and cannot do, and what to install or load."),
 }
 
@@ -121,8 +121,8 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
         "max_content_width": 120,
     },
     epilog="Exit codes: 0 done, and all as expected; 1 a verdict differs, or a check found a problem in the policy set;"
-    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab; 130 interrupted;"
-    " 141 nobody reads the output any more.",
+    " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab;"
+    " 129, 130, 143 ended by SIGHUP, SIGINT or SIGTERM; 141 the reader of standard output has closed it.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def cli() -> None:

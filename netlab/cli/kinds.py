@@ -46,10 +46,11 @@ def _get(name: str) -> Kind | None:
     return get(name)
 
 
-def kind_of(name: str, *among: str) -> str:
-    """Return the kind that a name means, of those given or of all; raises UsageError with those that there are."""
+def kind_of(name: str, *among: str, plural: bool = True) -> str:
+    """Return the kind that a name means, of those given or of all; raises UsageError with their names."""
     kinds = among or (LAB, *deletable())
     for kind in kinds:
         if name.lower() in names_of(kind):
             return kind
-    raise UsageError(f"no kind {name!r} here; it is one of {', '.join(names_of(kind)[0] for kind in kinds)}")
+    known = ", ".join(names_of(kind)[0 if plural else 1] for kind in kinds)
+    raise UsageError(f"no kind {name!r} here; it is one of {known}")

@@ -41,7 +41,7 @@ def exit_as(tally: Tally, output: str) -> None:
     """
     if tally.asked == "verify" and tally["unknown"]:
         pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"
-        terminal.say(f"{pairs} not compared: policies that netlab does not read could decide")
+        terminal.say(f"{pairs} not compared: a policy that netlab does not read could change the verdict")
     if tally.as_expected:
         return
     if output in ("json", "yaml"):

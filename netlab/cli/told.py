@@ -23,7 +23,7 @@ def tell(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None
         _count(changes.replaced, "ruleset") + " loaded" if changes.replaced else "",
         _count(changes.elements, "ruleset element") + " changed" if changes.elements else "",
     ]
-    what = ", ".join(part for part in parts if part) or "nothing to change in the kernel"
+    what = ", ".join(part for part in parts if part) or "no rule changes"
     terminal.say(f"lab {lab}: {what}; in force after {_seconds(changes.seconds)}")
 
 

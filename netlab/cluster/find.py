@@ -71,7 +71,7 @@ def _missing(cluster: Cluster, ref: str) -> str:
     known = [*cluster.by_ref, *cluster.by_workload]
     near = _elsewhere(ref, known) or difflib.get_close_matches(ref, known, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else _known(known)
-    return f"no {what} in the lab{hint}"
+    return f"no {what}{hint}"
 
 
 def _elsewhere(ref: str, known: list[str]) -> list[str]:

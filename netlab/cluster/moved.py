@@ -53,14 +53,19 @@ def _instead(old: Address, own: Iterable[Address]) -> Address | None:
 
 def _told(moves: Sequence[Move], policies: Sequence[NetworkPolicy]) -> Problem:
     first = moves[0]
-    text = f"the lab cannot keep {_listed([_change(move) for move in moves])}"
+    text = _listed([_change(move) for move in moves])
     if blocks := [*_blocks(moves, policies)]:
-        text += f"; ipBlocks that tell old from new: {_listed(blocks)}"
+        text += (
+            "; an ipBlock that holds only one of the two addresses can make verdicts differ from the cluster's:"
+            f" {_listed(blocks)}"
+        )
     return replace(first.at, message=text, severity="warning", rule="address-moved")
 
 
 def _change(move: Move) -> str:
-    return f"{move.old} of {move.owner} ({f'now {move.new}' if move.new else 'the lab has no network for it'})"
+    return (
+        f"{move.owner} has {move.old} on the cluster and {move.new or f'no IPv{move.old.version} address'} in the lab"
+    )
 
 
 def _listed(items: Sequence[str]) -> str:

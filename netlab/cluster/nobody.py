@@ -44,7 +44,12 @@ def nobody(cluster: Cluster, address: Address) -> str:
     service = next((s for s in cluster.services if s.cluster_ip == str(address)), None)
     if service is not None:
         return f"{address} is the ClusterIP of Service {service.meta.key}, which netlab does not emulate: ask its pods"
-    return gateway_words(cluster, address) or f"no machine of the lab has {address}"
+    return gateway_words(cluster, address) or no_owner(address)
+
+
+def no_owner(address: Address) -> str:
+    """Return that no machine has an address, which a host of the Topology could have."""
+    return f"no machine of the lab has {address}"
 
 
 def no_machines(address: Address) -> str:

@@ -179,7 +179,7 @@ class Reader:
         return found
 
     def _folder(self, path: str) -> tuple[list[Document], list[Problem]]:
-        """Return the documents below a directory; files of other purposes are passed by, and told."""
+        """Return the documents below a directory; files of other purposes are skipped, with a warning."""
         folder = below(path)
         told = folders.Told(path)
         told.links += folder.links

@@ -91,7 +91,7 @@ class Report:
         if told > MOST_OF_AN_OBJECT + 1:
             return
         if told > MOST_OF_AN_OBJECT:
-            path, message, at = "", f"and more: only the first {MOST_OF_AN_OBJECT} are told", ""
+            path, message, at = "", f"and more: netlab reports only the first {MOST_OF_AN_OBJECT}", ""
         line = at if isinstance(at, int) else self.source.line(path if at is None else at)
         self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity, rule))
 

@@ -65,7 +65,7 @@ def _patches(data: Mapping[str, Any]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Told:
-    """The files below a directory that are passed by, and why."""
+    """The files below a directory that are skipped, and why."""
 
     path: str
     others: list[str] = field(default_factory=list)
@@ -82,19 +82,20 @@ class Told:
             self.patches.update((os.path.normpath(os.path.join(folder, name)), None) for name in _patches(data))
 
     def problems(self, *, strict: bool) -> list[Problem]:
-        """Return a line for each reason; with ``strict`` an error for each file that is passed by."""
+        """Return a line for each reason; with ``strict`` an error for each file that is skipped."""
+        no_object = "file that holds no Kubernetes object", "files that hold no Kubernetes object"
         reasons = (
-            (self.others, "file", "without a Kubernetes object", ""),
-            (self.templates, "template", "whose objects are missing", "read what `helm template` prints"),
-            (self.kustomizations, "kustomization", "whose changes are missing", "read what `kustomize build` prints"),
+            (self.others, *no_object, "", ""),
+            (self.templates, "Helm template", "Helm templates", "objects are not in the result", "helm template"),
+            (self.kustomizations, "kustomization", "kustomizations", "changes are not applied", "kustomize build"),
         )
         found: list[Problem] = []
-        for files, what, why, advice in reasons:
+        for files, one, several, lost, command in reasons:
             if strict:
-                message = f"a {what} {why}{f'; {advice}' if advice else ''}"
-                found += [Problem(file, 0, "", "", message) for file in files]
+                found += [Problem(file, 0, "", "", f"a {one}{_advice('its', lost, command)}") for file in files]
             elif files:
-                text = f"passed by {_count(files, what)} {why}: {self._names(files)}{f'; {advice}' if advice else ''}"
+                what, whose = (one, "its") if len(files) == 1 else (several, "their")
+                text = f"skipped {len(files)} {what}: {self._names(files)}{_advice(whose, lost, command)}"
                 found.append(Problem(self.path, 0, "", "", text, "warning", "passed-by"))
         if self.links:
             text = f"{_count(self.links, 'linked folder')} not followed: {self._names(self.links)}"
@@ -105,6 +106,10 @@ class Told:
         names = [os.path.relpath(file, self.path) for file in files[:_NAMED]]
         more = len(files) - len(names)
         return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _advice(whose: str, lost: str, command: str) -> str:
+    return f"; {whose} {lost}; give netlab the output of `{command}`" if lost else ""
 
 
 def _count(files: Sequence[str], what: str) -> str:

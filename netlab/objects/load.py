@@ -206,7 +206,7 @@ def _meant(kind: str, version: str) -> str | None:
 def _misspelt(document: Document) -> tuple[None, list[Problem]]:
     report = open_document(document).report
     right = _meant(document.kind, key_of(document).api_version)
-    report.error("kind", invalid(document.kind, f"no kind that netlab or a cluster reads; write {quoted(right)}"))
+    report.error("kind", invalid(document.kind, f"no such kind; write {quoted(right)}"))
     return None, report.problems
 
 

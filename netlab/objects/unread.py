@@ -80,8 +80,8 @@ def warning(policy: UnreadPolicy) -> Problem:
     source = policy.source
     of = f" of {printable(policy.group)}" if policy.group else ""
     message = (
-        f"netlab neither reads nor enforces {printable(policy.kind)}{of}: pairs that it could change have the verdict"
-        f" unknown; {policy.option} leaves it out"
+        f"netlab does not read {printable(policy.kind)}{of}; the verdict of a pair that such a policy could change is"
+        f" unknown; to leave all policies of this kind out: {policy.option}"
     )
     return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, message)
 

@@ -95,7 +95,8 @@ class Open(NamedTuple):
     def __str__(self) -> str:
         more = f" and {len(self.policies) - 1} more" if len(self.policies) > 1 else ""
         could = "deny" if self.settled == "allow" else "allow"
-        return f"{self.direction} of {self.subject.ref}: {self.policies[0]}{more} could {could} it"
+        policies = f"{self.policies[0]}{more}, which netlab does not read,"
+        return f"{policies} could {could} it on {self.direction} of {self.subject.ref}"
 
 
 class View(NamedTuple):
@@ -180,7 +181,8 @@ def decided(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
 
 def left_open(sides: Iterable[str], settled: str) -> str:
     """Return what keeps a verdict from being known: what is said of the sides that are open."""
-    return f"netlab does not read what could decide: {'; '.join(sides)}; NetworkPolicy alone: {settled}"
+    verb = "allows" if settled == "allow" else "denies"
+    return f"{'; '.join(sides)}; NetworkPolicy alone {verb} it"
 
 
 def named(*policies: NetworkPolicy) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.nobody import no_owner
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import printable
 from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.types import Address, NetworkPolicy
 from netlab.policy.almost import almost_selecting
-from netlab.policy.decision import Decision, Match, Miss, Open, Side, named, service, where
+from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
 from netlab.policy.evaluate import evaluate, misses
 from netlab.policy.unstated import caveats
 
@@ -118,11 +119,17 @@ def _otherwise(decision: Decision) -> Section:
     """What would have been needed for the other verdict."""
     if decision.verdict == "unknown":
         ignore = " ".join(dict.fromkeys(policy.option for one in decision.unknown for policy in one.policies))
-        told = f"{ignore} leaves them out, and then it is {decision.settled}: {decision.settled_reason}"
+        told = (
+            f"leave these policies out with {ignore}; the verdict is then {decision.settled}: {decision.settled_reason}"
+        )
         return Section("To be known", (told,))
     if decision.verdict == "deny":
         if not decision.path.connected:
-            return Section("To be allowed", ("No NetworkPolicy can allow it: packets have no way.",))
+            told = "No NetworkPolicy can allow it: there is no path for packets."
+            address = decision.flow.address
+            if decision.flow.destination is None and address and decision.path.reason == no_owner(address):
+                told += " To send packets there, add a host with this address to spec.hosts of the Topology."
+            return Section("To be allowed", (told,))
         denying = [side for side in decision.sides if side.verdict == "deny"]
         lines = [line for side in denying for line in _to_allow(side, decision)]
         return Section("To be allowed, on both sides" if len(denying) == 2 else "To be allowed", tuple(lines))
@@ -130,18 +137,19 @@ def _otherwise(decision: Decision) -> Section:
         why = decision.path.exempt or "neither end is a pod that a policy could select"
         return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
     lines = [line for side in decision.sides for line in _to_deny(side, decision)]
-    return Section("To be denied, either of" if len(lines) == 2 else "To be denied", tuple(lines))
+    return Section("To be denied, one of these" if len(lines) == 2 else "To be denied", tuple(lines))
 
 
 def _to_allow(side: Side, decision: Decision) -> list[str]:
     other, address, flow = decision.view(side)
+    isolating = "the policy that isolates it" if len(side.isolating) == 1 else "all policies that isolate it"
     ports = "with no ports listed" if flow.port is None else f"ports: {flow.port}/{flow.protocol}"
     return [
-        f"a rule under spec.{side.direction} of any policy that selects {side.subject.ref}, with",
+        f"add a rule under spec.{side.direction} of any policy that selects {side.subject.ref}, with",
         f"  {'to' if side.direction == 'egress' else 'from'}: {_peer_for(side.subject, other, str(address))}",
         *_wider_than_meant(other),
         f"  {ports}",
-        f"or none of what isolates it: {named(*side.isolating)}",
+        f"or remove {isolating}: {named(*side.isolating)}",
     ]
 
 
@@ -179,10 +187,10 @@ def _written(labels: Mapping[str, str]) -> str:
 def _to_deny(side: Side, decision: Decision) -> list[str]:
     if side.allowing:
         # Another item of the same rule may match too, so it is the whole rule that would have to go.
-        rules = " and ".join(str(Match(match.policy, match.rule)) for match in side.allowing)
-        return [f"{side.direction} of {side.subject.ref}: without {rules}"]
+        rules = (f"{m.rule.path}{where(m.policy, m.rule)} of {named(m.policy)}" for m in side.allowing)
+        return [f"remove {' and '.join(dict.fromkeys(rules))}"]
     kind = side.direction.capitalize()
     return [
-        f"{side.direction} of {side.subject.ref}: a policy in namespace {side.subject.namespace} that selects it, has"
-        f" {kind} in policyTypes and no rule for {decision.asked(side)}"
+        f"add a policy in namespace {side.subject.namespace} that selects {side.subject.ref}, has {kind} in"
+        f" policyTypes and no rule for {decision.asked(side)}"
     ]

@@ -94,12 +94,12 @@ def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
     keys = list(dict.fromkeys(key for one in found for asked in one.values() for key in asked))
     several = len(names) > 1
     labels = f"label{'s' if len(keys) > 1 else ''} {', '.join(keys)}"
-    spaces = f"namespace{'s' if several else ''} {some(names)}, which {'are' if several else 'is'} not in the input"
-    has = f"{'they have' if several else 'it has'} {'them' if len(keys) > 1 else 'it'}"
+    absent = f"namespaces {some(names)} are not" if several else f"namespace {names[0]} is not"
+    have, do = ("they have", "they do") if several else ("it has", "it does")
     command = f"kubectl get namespaces {' '.join(names) if len(names) <= _FEW else ''}".rstrip()
     return (
-        f"asks for the {labels} of {spaces}: whether {has} is not known, and verdicts are as if not; "
-        f"add what this prints: {command} -o yaml"
+        f"{absent} in the input, so netlab does not know whether {have} the {labels}; netlab assumes that {do} not; "
+        f"add the output of: {command} -o yaml"
     )
 
 
@@ -136,12 +136,12 @@ def of_controllers(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]
         for key in _values_asked(selector):
             refs = [ref for ref, keys in open_to.items() if key in keys]
             if refs:
-                message = f"a controller sets it, to a value that no manifest states: it may mean {some(refs)} or not"
+                message = f" to a value that no manifest has; the selector may match {some(refs)} or not"
             elif key in CHANGING:
-                message = "a controller sets it, and to another value with every change of the template or the object"
+                message = ", and the value changes with every change of the template or the object"
             else:
                 continue
-            yield warning(policy, path, f"asks for a value of {key}: {message}", "unknown-controller-labels", "all")
+            yield warning(policy, path, f"a controller sets {key}{message}", "unknown-controller-labels", "all")
 
 
 def _values_asked(selector: LabelSelector) -> list[str]:

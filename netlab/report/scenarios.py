@@ -69,7 +69,8 @@ def in_words(result: ScenarioResult, *, every_step: bool = False) -> Iterator[st
             yield f"  step {step.name!r}: {step.pairs} asked, {len(step.failures)} wrong ({step.seconds:.2f} s)"
         if step.unknown:
             pairs = f"{step.unknown} pair{'' if step.unknown == 1 else 's'}"
-            yield f"  step {step.name!r}: {pairs} not compared: policies that netlab does not read could decide"
+            why = "a policy that netlab does not read could change the verdict"
+            yield f"  step {step.name!r}: {pairs} not compared: {why}"
         for f in step.failures:
             of = row(f)
             family = f" over IPv{of.family}" if of.family == 6 else ""

@@ -18,7 +18,7 @@ MEANING = {
     ALLOW: "allow",
     DENY: "deny",
     PARTIAL: "some ports",
-    UNKNOWN: "unknown: netlab does not read a policy that could decide",
+    UNKNOWN: "unknown: a policy that netlab does not read could change it",
     INCONCLUSIVE: "inconclusive",
     DIFFER: "differs from what is expected",
     NOT_ASKED: "not asked",

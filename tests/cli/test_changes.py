@@ -67,7 +67,7 @@ def test_labels_move_a_pod_in_and_out_of_policies(program: Program, lab: str) ->
     outside = verdict(program, lab, "shop/api", "shop/db")
     back = program("label", "pod", "api", "app=api", "-n", "shop", "--lab", lab)
 
-    assert ["pod/shop/api-0 configured"] == gone.stdout.splitlines() == back.stdout.splitlines()
+    assert ("pod/shop/api-0 unlabeled\n", "pod/shop/api-0 labeled\n") == (gone.stdout, back.stdout)
     assert "deny" == outside
     assert "allow" == verdict(program, lab, "shop/api", "shop/db")
 
@@ -77,7 +77,7 @@ def test_label_of_a_namespace(program: Program, lab: str) -> None:
     done = program("label", "namespace", "shop", "team=a", "--lab", lab)
     unknown = program("label", "namespace", "shoq", "team=a", "--lab", lab)
 
-    assert (0, "namespace/shop configured\n") == (done.returncode, done.stdout)
+    assert (0, "namespace/shop labeled\n") == (done.returncode, done.stdout)
     assert (2, "Error: namespace shoq does not exist\n") == (unknown.returncode, unknown.stderr)
 
 

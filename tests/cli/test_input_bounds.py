@@ -109,7 +109,7 @@ def test_allow_outside_lets_a_scenario_read_anywhere(netlab: Call, tmp_path: Pat
     done = netlab("test", "--allow-outside", home / "s.yaml")
 
     assert 2 == done.exit_code
-    assert f"{tmp_path}/outside.yaml:2: not YAML" in done.stderr
+    assert f"{tmp_path}/outside.yaml:1: not YAML" in done.stderr
 
 
 def test_beyond_a_thousand_problems_are_counted(netlab: Call, tmp_path: Path) -> None:

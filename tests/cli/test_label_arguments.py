@@ -60,6 +60,8 @@ def test_a_kind_that_is_none() -> None:
     """The error lists those that there are."""
     with pytest.raises(UsageError, match="no kind 'secrets' here; it is one of pods, services"):
         kind_of("secrets", "Pod", "Service")
+    with pytest.raises(UsageError, match="no kind 'secrets' here; it is one of pod, namespace"):
+        kind_of("secrets", "Pod", "Namespace", plural=False)
 
 
 @pytest.mark.parametrize(

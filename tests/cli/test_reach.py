@@ -171,7 +171,7 @@ def test_explain_takes_names_from_the_namespace(netlab: Call) -> None:
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        (["shop/wbe", "shop/db"], "Error: no pod or workload 'shop/wbe' in the lab; did you mean shop/web"),
+        (["shop/wbe", "shop/db"], "Error: no pod or workload 'shop/wbe'; did you mean shop/web"),
         (["shop/web", "shop/db:x"], "Error: 'x': a port is a number from 1 to 65535"),
         (["shop/web"], "Usage: cli explain"),
     ],
@@ -198,4 +198,4 @@ def test_compile_of_a_node_that_is_not_there(netlab: Call) -> None:
     """Exit code 2 and the nodes that there are."""
     done = netlab("compile", *SHOP, "--node", "moon")
 
-    assert (2, "Error: no node 'moon' in the lab (known: node-1)\n") == (done.exit_code, done.stderr)
+    assert (2, "Error: no node 'moon' (known: node-1)\n") == (done.exit_code, done.stderr)

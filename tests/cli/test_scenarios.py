@@ -92,7 +92,7 @@ def test_what_a_scenario_names_is_known_before_anything_is_built(program: Progra
     assert (2, "") == (done.returncode, done.stdout)
     assert [
         f"{folder}/3-worse.yaml:9: Scenario worse: spec.steps[0].expect[0]: matches no pair: 'y/*' matches nothing",
-        f"{folder}/3-worse.yaml:10: Scenario worse: spec.steps[0].expect[1]: no pod or workload 'x/c' in the lab;"
+        f"{folder}/3-worse.yaml:10: Scenario worse: spec.steps[0].expect[1]: no pod or workload 'x/c';"
         " did you mean x/b or x/a?",
     ] == done.stderr.splitlines()
 

@@ -57,7 +57,7 @@ def test_check_lists_every_one(netlab: Call, files: tuple[str, str], tmp_path: P
     done, strict = netlab("check", *files), netlab("check", "--strict", *files)
 
     assert (0, 3, 1) == (done.exit_code, done.stderr.count("Warning: "), strict.exit_code)
-    assert "default: 1 node, 2 pods, 0 NetworkPolicies: 0 errors, 3 warnings\n" == done.stdout
+    assert "lab default: 1 node, 2 pods, 0 NetworkPolicies: 0 errors, 3 warnings\n" == done.stdout
     problems = json.loads(netlab("check", *files, "-o", "json").stdout)["problems"]
     assert {"warning"} == {problem["severity"] for problem in problems}
 
@@ -72,8 +72,8 @@ def test_other_commands_tell_one_line_for_each_kind(
     two, strict = netlab(*command, *files), netlab(*command, "--strict", *files)
 
     assert (0, 1, 1) == (one.exit_code, len(one.stderr.splitlines()), len(two.stderr.splitlines()))
-    assert one.stderr.startswith(f"{TOLD}: netlab neither reads nor enforces CiliumNetworkPolicy of cilium.io: ")
-    assert two.stderr.startswith(f"{TOLD} and 1 more: netlab neither reads nor enforces CiliumNetworkPolicy of cilium")
+    assert one.stderr.startswith(f"{TOLD}: netlab does not read CiliumNetworkPolicy of cilium.io; ")
+    assert two.stderr.startswith(f"{TOLD} and 1 more: netlab does not read CiliumNetworkPolicy of cilium")
     assert (2, 2) == (strict.exit_code, len(strict.stderr.splitlines()))
 
 
@@ -85,7 +85,7 @@ def test_reach_says_unknown(netlab: Call, files: tuple[str, str]) -> None:
     assert {"shop/web shop/db": "unknown", "shop/db shop/web": "allow"} == expected(done)
     assert 1 == json.loads(done.stdout)["summary"]["unknown"]
     assert "shop/web  u        -" in table.stdout
-    assert "u unknown: netlab does not read a policy that could decide" in table.stdout
+    assert "u unknown: a policy that netlab does not read could change it" in table.stdout
     assert table.stdout.endswith("2 pairs: 1 allow, 0 deny, 1 unknown\n")
     assert "  from  unknown: everybody\n" in netlab("reach", "--group", "-o", "wide", *files).stdout
 
@@ -145,7 +145,10 @@ def test_verify_counts_what_it_cannot_compare(program: Program, tmp_path: Path) 
     assert {"pairs": 2, "agree": 1, "differ": 0, "inconclusive": 0, "unknown": 1} == document["summary"]
     (row,) = [row for row in document["rows"] if row["expected"] == "unknown"]
     assert "allow" == row["measured"]
-    assert "1 pair not compared: policies that netlab does not read could decide" == done.stderr.splitlines()[-1]
+    assert (
+        "1 pair not compared: a policy that netlab does not read could change the verdict"
+        == done.stderr.splitlines()[-1]
+    )
     assert {"pairs": 2, "agree": 2, "differ": 0, "inconclusive": 0, "unknown": 0} == json.loads(ignored.stdout)[
         "summary"
     ]

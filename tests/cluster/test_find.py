@@ -78,11 +78,11 @@ def test_an_address_that_nobody_has_stays_an_address(lab: Cluster) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("shop/bd", "no pod or workload 'shop/bd' in the lab; did you mean shop/db"),
-        ("db", "no pod or workload 'default/db' in the lab; did you mean shop/db?"),
-        ("node:node-c", "no node 'node-c' in the lab; did you mean node:node-"),
-        ("host:intranet", "no host 'intranet' in the lab; did you mean host:internet"),
-        ("zzz/zzz", "no pod or workload 'zzz/zzz' in the lab (known: default/tool, "),
+        ("shop/bd", "no pod or workload 'shop/bd'; did you mean shop/db"),
+        ("db", "no pod or workload 'default/db'; did you mean shop/db?"),
+        ("node:node-c", "no node 'node-c'; did you mean node:node-"),
+        ("host:intranet", "no host 'intranet'; did you mean host:internet"),
+        ("zzz/zzz", "no pod or workload 'zzz/zzz' (known: default/tool, "),
         ("shop/migration", "pod shop/migration has finished: it has no address and takes no part"),
     ],
     ids=["typo", "other namespace", "node", "host", "nothing near", "finished"],

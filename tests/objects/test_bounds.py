@@ -113,7 +113,7 @@ def test_of_the_problems_of_an_object_the_first_are_told(text: str) -> None:
     _, problems = decode(parse(text, "x.yaml")[0])
 
     assert bounds.MOST_OF_AN_OBJECT + 1 == len(problems)
-    assert "and more: only the first 100 are told" == problems[-1].message
+    assert "and more: netlab reports only the first 100" == problems[-1].message
 
 
 def test_warnings_leave_room_for_errors() -> None:

@@ -45,7 +45,7 @@ def test_files_without_an_object_are_passed_by_and_counted(write: Write) -> None
     assert ["web.yaml"] == [d.source.file for d in documents]
     assert (
         "warning",
-        ".: passed by 7 files without a Kubernetes object: Chart.yaml, comment.yaml, empty.yaml, package.json,"
+        ".: skipped 7 files that hold no Kubernetes object: Chart.yaml, comment.yaml, empty.yaml, package.json,"
         " playbook.yml and 2 more",
     ) == (problem.severity, str(problem))
 
@@ -117,8 +117,8 @@ def test_a_template_is_told_apart(write: Write) -> None:
 
     assert ["c/templates/z.yaml", "web.yaml"] == [d.source.file for d in documents]
     assert (
-        ".: passed by 2 templates whose objects are missing: c/templates/a/y.yaml, t/x.yaml;"
-        " read what `helm template` prints"
+        ".: skipped 2 Helm templates: c/templates/a/y.yaml, t/x.yaml; their objects are not in the result;"
+        " give netlab the output of `helm template`"
     ) in [str(p) for p in problems]
     assert 3 == sum(p.severity == "error" for p in read(["."], strict=True)[1])
 
@@ -150,7 +150,8 @@ def test_patches_of_a_kustomization_are_no_objects(write: Write) -> None:
 
     assert ["web.yaml"] == [d.source.file for d in documents]
     assert [
-        ".: passed by 1 kustomization whose changes are missing: kustomization.yaml; read what `kustomize build` prints"
+        ".: skipped 1 kustomization: kustomization.yaml; its changes are not applied; give netlab the output of"
+        " `kustomize build`"
     ] == [str(p) for p in problems]
 
 

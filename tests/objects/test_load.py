@@ -219,7 +219,7 @@ a: [
         "a.yaml:21",
         "a.yaml:24: not YAML: while parsing a flow node, did not find expected node content",
         "b.json:2: Node: metadata.name: Required value: name or generateName is required",
-        ".: passed by 1 file without a Kubernetes object: c.yaml",
+        ".: skipped 1 file that holds no Kubernetes object: c.yaml",
     ] == found
     assert 2 == caught.value.exit_code
 

@@ -303,10 +303,12 @@ def test_the_warning_names_object_and_way_past() -> None:
     policies = [read(CILIUM), read(OTHER)]
 
     assert [
-        "p.yaml:3: CiliumNetworkPolicy shop/p: netlab neither reads nor enforces CiliumNetworkPolicy of cilium.io:"
-        " pairs that it could change have the verdict unknown; --ignore CiliumNetworkPolicy leaves it out",
-        "p.yaml:3: NetworkPolicy shop/p: netlab neither reads nor enforces NetworkPolicy of crd.example.org: pairs that"
-        " it could change have the verdict unknown; --ignore NetworkPolicy.crd.example.org leaves it out",
+        "p.yaml:3: CiliumNetworkPolicy shop/p: netlab does not read CiliumNetworkPolicy of cilium.io; the verdict of"
+        " a pair that such a policy could change is unknown; to leave all policies of this kind out:"
+        " --ignore CiliumNetworkPolicy",
+        "p.yaml:3: NetworkPolicy shop/p: netlab does not read NetworkPolicy of crd.example.org; the verdict of a pair"
+        " that such a policy could change is unknown; to leave all policies of this kind out:"
+        " --ignore NetworkPolicy.crd.example.org",
     ] == [str(warning(policy)) for policy in policies]
 
 
@@ -314,7 +316,7 @@ def test_several_of_one_kind_are_one_line() -> None:
     """Where not all are listed."""
     first, *more = together(map(warning, [read(CILIUM), read(CALICO), read(CILIUM), read(CILIUM)]))
 
-    assert str(first).startswith("p.yaml:3: CiliumNetworkPolicy shop/p and 2 more: netlab neither reads")
+    assert str(first).startswith("p.yaml:3: CiliumNetworkPolicy shop/p and 2 more: netlab does not read")
     assert 1 == len(more)
 
 

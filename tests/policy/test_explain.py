@@ -46,10 +46,10 @@ Ingress of shop/db: deny
     it has no ingress rules
 
 To be allowed
-  a rule under spec.ingress of any policy that selects shop/db, with
+  add a rule under spec.ingress of any policy that selects shop/db, with
     from: podSelector app=web
     ports: 5432/TCP
-  or none of what isolates it: NetworkPolicies shop/db-from-api, shop/deny-all"""
+  or remove all policies that isolate it: NetworkPolicies shop/db-from-api, shop/deny-all"""
         == text
     )
 
@@ -65,10 +65,9 @@ Ingress of shop/db: allow
     spec.ingress[0].from[0] (policies.yaml:16) allows it
   NetworkPolicy shop/deny-all (policies.yaml:1) isolates it
 
-To be denied, either of
-  egress of shop/api: a policy in namespace shop that selects it, has Egress in policyTypes and no rule for shop/db on\
- 5432/TCP
-  ingress of shop/db: without NetworkPolicy shop/db-from-api spec.ingress[0] (policies.yaml:16)"""
+To be denied, one of these
+  add a policy in namespace shop that selects shop/api, has Egress in policyTypes and no rule for shop/db on 5432/TCP
+  remove spec.ingress[0] (policies.yaml:16) of NetworkPolicy shop/db-from-api"""
         in text
     )
 
@@ -84,7 +83,7 @@ host:client -> shop/db 80/TCP, IPv4: deny
   why   no route from outside to the pod addresses of bridge network 'default'
 
 To be allowed
-  No NetworkPolicy can allow it: packets have no way.""" == told(of, "host:client", "shop/db")
+  No NetworkPolicy can allow it: there is no path for packets.""" == told(of, "host:client", "shop/db")
 
 
 def test_what_no_policy_can_deny() -> None:
@@ -100,6 +99,7 @@ def test_nobodys_address() -> None:
 
     assert "to    no machine of the lab" in text
     assert "spec.egress[0] does not match: to[0]: ipBlock 10.0.0.0/8, found 203.0.113.9" in text
+    assert text.endswith("To send packets there, add a host with this address to spec.hosts of the Topology.")
 
 
 def test_peers_that_would_help() -> None:

@@ -67,7 +67,7 @@ def test_a_step_says_how_many_pairs_were_compared_with_nothing() -> None:
     """Those whose verdict is not known."""
     result = ScenarioResult("some", "s.yaml", ("one",), NOW, (StepResult("one", 1, 6, unknown=2),))
 
-    assert "  step 'one': 2 pairs not compared: policies that netlab does not read could decide" in list(
+    assert "  step 'one': 2 pairs not compared: a policy that netlab does not read could change the verdict" in list(
         in_words(result)
     )
 

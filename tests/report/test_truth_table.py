@@ -165,5 +165,5 @@ def test_unknown_has_a_mark_of_its_own() -> None:
 SOURCE  x/a  x/b
 x/a     -    u
 x/b     p    -
-p some ports   u unknown: netlab does not read a policy that could decide   - not asked
+p some ports   u unknown: a policy that netlab does not read could change it   - not asked
 p x/b -> x/a: deny 81/TCP; unknown 80/TCP""" == table(found)

@@ -111,8 +111,8 @@ def test_a_pod_with_itself_is_asked_where_both_are_named(lab: Cluster) -> None:
         (Expectation("b/*", "b/*"), "matches no pair: nothing to ask from 'b/*' to 'b/*' on TCP"),
         (Expectation("a/web", "a/db", protocol="UDP"), "matches no pair: nothing to ask from 'a/web' to 'a/db' on UDP"),
         (Expectation("a/db", "a/web", 80, family=6), "matches no pair: nothing to ask"),
-        (Expectation("a/dbb", "a/web"), "no pod or workload 'a/dbb' in the lab; did you mean a/db"),
-        (Expectation("a/db", "host:middle"), "no host 'middle' in the lab"),
+        (Expectation("a/dbb", "a/web"), "no pod or workload 'a/dbb'; did you mean a/db"),
+        (Expectation("a/db", "host:middle"), "no host 'middle'"),
     ],
     ids=["namespace", "bare glob", "name", "only itself", "no such port", "no such family", "typo", "host"],
 )

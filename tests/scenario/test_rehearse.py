@@ -47,7 +47,7 @@ def test_every_expectation_about_nothing_is_found(scenario: Write) -> None:
     )
 
     assert [
-        "8: spec.steps[0].expect[0]: no pod or workload 'shop/dbb' in the lab; did you mean shop/db or shop/web?",
+        "8: spec.steps[0].expect[0]: no pod or workload 'shop/dbb'; did you mean shop/db or shop/web?",
         "10: spec.steps[0].expect[2]: matches no pair: 'other/*' matches nothing",
     ] == problems(found)
 
@@ -70,9 +70,7 @@ def test_a_pod_that_was_deleted_is_no_more(scenario: Write) -> None:
 """
     )
 
-    assert ["8: spec.steps[0].expect[0]: no pod or workload 'shop/db' in the lab; did you mean shop/web?"] == (
-        problems(found)
-    )
+    assert ["8: spec.steps[0].expect[0]: no pod or workload 'shop/db'; did you mean shop/web?"] == (problems(found))
 
 
 def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write) -> None:

@@ -79,7 +79,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
-    yield f"{cluster.name}: {', '.join(parts)}: {found}"
+    yield f"lab {cluster.name}: {', '.join(parts)}: {found}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

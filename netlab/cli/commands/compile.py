@@ -28,6 +28,6 @@ def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], l
     texts = {name: ruleset.text() for name, ruleset in rulesets(cluster).items()}
     if node is not None:
         if node not in texts:
-            raise UsageError(f"no node {node!r} in the lab (known: {', '.join(texts)})")
+            raise UsageError(f"no node {node!r} (known: {', '.join(texts)})")
         texts = {node: texts[node]}
     terminal.data(text.rstrip("\n") for text in texts.values())

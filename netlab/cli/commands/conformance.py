@@ -51,7 +51,7 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     "--export", type=click.Path(dir_okay=False), metavar="FILE", help="Only write the expected truth table there."
 )
 @click.option(
-    "--against", type=click.Path(dir_okay=False), metavar="FILE", help="Compare with a table that somebody measured."
+    "--against", type=click.Path(dir_okay=False), metavar="FILE", help="Compare with a table of measured verdicts."
 )
 @options.output("table", "json")
 @options.verbose

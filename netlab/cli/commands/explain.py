@@ -34,7 +34,7 @@ def explain_command(
     namespace: str,
     family: str | None,
 ) -> None:
-    """Say which policy, rule and line decides about one pair, on each side.
+    """Print the verdict of one pair, and the policy, rule and line that decided on each side.
 
     SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
     pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.

@@ -31,7 +31,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     from netlab.objects.types import LabelChange
 
     changed = parse_labels(labels)
-    of_namespace = kinds.kind_of(kind, POD.name, NAMESPACE.name) == NAMESPACE.name
+    of_namespace = kinds.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name
     running = Lab.open(lab)
     if of_namespace:
         if changed.get(NAMESPACE_LABEL, name) != name:
@@ -44,7 +44,9 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
         change = LabelChange("pod", pod.ref, changed)
     changes = running.label([change])
     inputs.tell_unenforced(running.cluster)
-    verb = "unchanged" if all(verb == "unchanged" for _, verb in changes.objects) else "configured"
+    # As kubectl says it.
+    done = "unlabeled" if all(value is None for value in changed.values()) else "labeled"
+    verb = "unchanged" if all(verb == "unchanged" for _, verb in changes.objects) else done
     tell(running.name, changes, [(f"{change.kind}/{change.name}", verb)])
 
 

@@ -11,7 +11,7 @@ from netlab.cli import options, terminal
 @options.output("table", "json", "yaml")
 @options.verbose
 def modes_command(output: str) -> None:
-    """Show what reaches what in each network mode: a lab per mode is built, asked with packets and removed.
+    """Show by packets what reaches what in each network mode, in a temporary lab per mode.
 
     A cell says yes or no for both IP families, or for each where they differ. Exit code 1 means that a cell is not
     what the documentation says.

@@ -43,7 +43,7 @@ def reach_command(
     grouped: bool,
     output: str,
 ) -> None:
-    """Say what can talk to what: the expected verdict for every pair.
+    """Print the expected verdict for every pair.
 
     No packet is sent and no kernel is needed. Without -f it is about the running lab. With --group, pods that have the
     same verdicts to and from everything are one line, named by the labels that they share.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.output("table", "json")
 @options.verbose
 def trace_command(source: str, destination: str, lab: str, namespace: str, family: str | None, output: str) -> None:
-    """Send one real packet in the running lab and print its way: each nftables rule and element that decided.
+    """Send one packet in the running lab and print the nftables rules and elements that decided.
 
     SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port it traces one packet
     to every port that DST declares. Exit code 1 means that the packet and ``netlab explain`` do not agree.

@@ -39,10 +39,11 @@ def verify_command(
     output: str,
     yes: bool,
 ) -> None:
-    """Hold packets against the expected verdicts, for every pair of the running lab.
+    """Compare packets with the expected verdicts, for every pair of the running lab.
 
     With -f it builds, checks and removes a lab of its own. Exit code 1 means that some verdict differs or is
-    inconclusive. Pairs that a policy which netlab does not read could change are not compared, but counted as unknown.
+    inconclusive. If a policy that netlab does not read could change a pair, the pair is not
+    compared, but counted as unknown.
     """
     for service in ports:
         questions.parse_service(service)

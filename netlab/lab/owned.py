@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ RECORD = "record.json"
 # Neither is ever near: a host carries some thousand pods, and their record has some hundred bytes for each.
 MOST_OF_LIST = 64 << 20
 MOST_OF_RECORD = 256 << 20
+# What does not begin with a boot is no list: by it a lab would seem to be of an earlier boot, and be cleared away.
+_BOOT = re.compile(r"([0-9a-f-]{36})?")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ def read(directory: Path) -> Owned:
 
 def _from_list(directory: Path) -> tuple[str, list[str]]:
     boot, *names = read_private(directory / FILE, MOST_OF_LIST).decode().splitlines()
+    if not _BOOT.fullmatch(boot):
+        raise ValueError("boot")
     return boot, names
 
 

@@ -135,6 +135,8 @@ def _record(lab: str, data: dict[str, Any]) -> Record:
         _typed(str, document.source.file)
         if not all(type(line) is int for line in document.source.lines.values()):
             raise TypeError("lines")
+        if not all(type(path) is str and type(line) is int for path, line in document.duplicates):
+            raise TypeError("duplicates")
     namespaces = tuple(_typed(str, name) for name in _typed(list, data["namespaces"]))
     if data["lab"] != lab or not all(belongs(lab, name) for name in namespaces):
         raise DamagedRecord(lab, "it is of another lab")

@@ -211,11 +211,15 @@ def _misspelt(document: Document) -> tuple[None, list[Problem]]:
 
 
 def _perhaps_read(document: Document) -> list[Problem]:
-    """Return the warning that a kind which is passed by is close to one that netlab reads."""
+    """Return warnings of a kind that is passed by: it is close to one that netlab reads, or hides another object."""
     close = near.close_to(document.kind) if near.own_group(_version(document)) else None
-    if close is None:
+    # Two objects without a line of `---` between them are one, of which the first counts as little as for kubectl.
+    twice = any(path == "kind" for path, _ in document.duplicates)
+    if close is None and not twice:
         return []
     report = open_document(document).report
+    if close is None:
+        return report.problems
     report.warn("kind", f"netlab does not read {quoted(document.kind)}; did you mean {quoted(close)}?", "kind-not-read")
     return report.problems
 

@@ -64,9 +64,9 @@ def _cilium_key(key: str) -> tuple[_Of, str]:
 _TEXT = r"(?:\"[^\"]*\"|'[^']*')"
 _KEY = r"[A-Za-z0-9_./-]+"
 _TERM = re.compile(
-    rf"\s*(?:(?:all|global)\(\s*\)|(?P<has>!?\s*has)\(\s*(?P<one>{_KEY})\s*\)"
+    rf"(?:(?:all|global)\(\s*\)|(?P<has>!?\s*has)\(\s*(?P<one>{_KEY})\s*\)"
     rf"|(?P<key>{_KEY})\s*(?P<operator>==|!=|not\s+in\b|in\b|contains\b|starts\s+with\b|ends\s+with\b)\s*"
-    rf"(?P<values>{_TEXT}|\{{\s*(?:{_TEXT}\s*(?:,\s*{_TEXT}\s*)*)?\}}))\s*(?:&&|$)"
+    rf"(?P<values>{_TEXT}|\{{\s*(?:{_TEXT}\s*(?:,\s*{_TEXT}\s*)*)?\}}))\s*(?:&&\s*|$)"
 )
 _OPERATORS: dict[str, Operator] = {"==": "In", "in": "In", "!=": "NotIn", "not in": "NotIn"}
 
@@ -76,7 +76,7 @@ def calico_selector(text: object, *, of_namespaces: bool = False) -> Selectors:
 
     Anything else in it (``||``, ``!``, brackets) makes it a selector of everything.
     """
-    written = text.rstrip() if isinstance(text, str) else ""
+    written = text.strip() if isinstance(text, str) else ""
     wanted: list[tuple[str, Requirement]] = []
     at = 0
     while at < len(written):

@@ -137,12 +137,16 @@ def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
 
 def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> str:
     """Return the name of the first policy that opens a pod to all in a direction, "" where none does."""
+    of_pods: dict[tuple[Direction, str], str] = cluster.memo.setdefault("policy.openers.pods", {})
+    if (found := of_pods.get((direction, pod.ref))) is not None:
+        return found
     policies = isolating(cluster, pod, direction)
     # Pods of one workload are isolated by the same policies.
     known: dict[tuple[Direction, tuple[int, ...]], str] = cluster.memo.setdefault("policy.openers", {})
     key = (direction, tuple(map(id, policies)))
     if key not in known:
         known[key] = next((policy.meta.key for policy in policies if _allows_all(policy, direction)), "")
+    of_pods[direction, pod.ref] = known[key]
     return known[key]
 
 

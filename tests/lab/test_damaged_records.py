@@ -79,6 +79,19 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "with a text for a list": (edited(namespaces="netlab"), IS_DAMAGED),
     "with a placement that is none": (edited(placement={"default/p": ["node-1", ["x"]]}), IS_DAMAGED),
     "with documents that are none": (edited(documents=[1]), IS_DAMAGED),
+    "with repeated fields that are none": (
+        edited(
+            documents=[
+                {
+                    "file": "x",
+                    "lines": {},
+                    "duplicates": [[5, "x"]],
+                    "data": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}},
+                }
+            ]
+        ),
+        IS_DAMAGED,
+    ),
     "with an object that is none": (
         fields({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "P"}}),
         "its objects do not go together: x: Pod default/P: metadata.name: Invalid value",
@@ -156,6 +169,20 @@ def test_without_a_record_and_a_list_a_name_proves_nothing(lab: str, program: Pr
     assert down.stderr.endswith(f"sudo ip netns delete NAME: {', '.join(spaces)}\n")
     assert spaces == pinned(lab)
     assert not record.exists(lab)
+
+
+@pytest.mark.parametrize("written", ["x", "cut-off", "netlab.x.node.n"])
+def test_a_list_that_is_none_is_no_lab_of_an_earlier_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """Such a lab would be cleared away with its record, and its namespaces left; the record tells them then."""
+    monkeypatch.setattr(record, "DIRECTORY", tmp_path)
+    spaces = ("netlab.torn.node.node-1", "netlab.torn.underlay")
+    record.save(record.Record("torn", (), {}, spaces, ready=True))
+    (tmp_path / "torn/namespaces").write_text(f"{written}\n")
+
+    assert not record.stale("torn")
+    assert spaces == record.namespaces_of("torn").names
 
 
 def test_a_list_names_nothing_of_others(lab: str, spaces: Callable[..., list[str]]) -> None:

@@ -352,3 +352,12 @@ def test_nothing_that_is_written_raises(document: Document) -> None:
 
             assert all("\n" not in str(p) for p in problems)
     assert tried > 50
+
+
+def test_an_object_that_runs_into_one_that_is_passed_by_is_told(read_text: Callable[[str], Any]) -> None:
+    """A line of `---` is missing after a policy: it is gone, on a cluster too, and that is no secret."""
+    first = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec: {podSelector: {}}\n"
+    _, problems = read_text(f"{first}apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\n")
+
+    assert ["apiVersion", "kind", "metadata"] == [problem.path for problem in problems]
+    assert all("duplicate field: the last one counts" in problem.message for problem in problems)

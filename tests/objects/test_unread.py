@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -212,6 +213,16 @@ def test_a_long_calico_selector_is_read_whole() -> None:
     (subject,) = read(CALICO, json.dumps({"selector": text})).subjects
 
     assert 10_000 == len(subject.pods.match_expressions)
+
+
+@pytest.mark.parametrize("junk", [" ", "! ", "{ ", "a in { ", '"', "a ", "has( "])
+def test_a_calico_selector_that_cannot_be_read_takes_linear_time(junk: str) -> None:
+    """Blanks above all: a second search from each of them would take for ever."""
+    start = time.process_time()
+    (subject,) = read(CALICO, json.dumps({"selector": f"{junk * 100_000}?"})).subjects
+
+    assert LabelSelector() == subject.pods
+    assert time.process_time() - start < 10
 
 
 def test_rules_of_one_cilium_policy_select_each_by_itself() -> None:

@@ -12,6 +12,7 @@ from builders import cluster, meta, peer, pod, policy, rule, source, topology
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Service, ServicePort, TopologyPolicy
 from netlab.policy import warnings
+from netlab.policy.evaluate import isolating
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
 DB = pod("x/db", "app=db", ports=["sql=5432"])
@@ -230,3 +231,19 @@ def test_twice_the_namespaces_are_twice_the_work() -> None:
     """A policy is held against the pods of its own namespace, and a peer that many policies repeat is asked once."""
 
     assert 2 * asked(20) == asked(40)
+
+
+def test_who_opens_a_pod_is_asked_once_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each policy that selects it, where every pod is isolated by policies of its own."""
+    asked_of: list[tuple[str, str]] = []
+
+    def noted(cluster: Any, pod: Any, direction: Any) -> Any:
+        asked_of.append((pod.ref, direction))
+        return isolating(cluster, pod, direction)
+
+    monkeypatch.setitem(warnings.__globals__, "isolating", noted)
+    pods = [pod(f"x/p{i}", f"a{i}=b") for i in range(20)]
+    policies = [policy(f"x/n{i}", f"!a{i}", ingress=[rule(peer("x=y"))]) for i in range(20)]
+    warnings(cluster(*pods, *policies))
+
+    assert 20 == len(asked_of) == len(set(asked_of))

@@ -259,6 +259,24 @@ def _istio(policy: _Policy) -> _Reading:
     return _Reading((_selected(own, EVERY, labels(spec.get("selector"))),), _TCP)
 
 
+def _istio_peers(policy: _Policy) -> _Reading:
+    """Istio's PeerAuthentication: STRICT takes no plain TCP from pods without a proxy."""
+    ports = mapping(policy.spec.get("portLevelMtls"))
+    modes = {mapping(one).get("mode") for one in (policy.spec.get("mtls"), *ports.values())}
+    return _istio(policy) if "STRICT" in modes else _Reading(())
+
+
+def _security_groups(policy: _Policy) -> _Reading:
+    """Amazon EKS's SecurityGroupPolicy: pods that get security groups of their own, which are not in the cluster."""
+    own = replace(policy.everything, denies=_BOTH)
+    return _Reading((_selected(own, EVERY, labels(policy.spec.get("podSelector"))),))
+
+
+def _host_endpoint(policy: _Policy) -> _Reading:
+    """Calico's HostEndpoint: an interface of a node, which denies what no policy lets through."""
+    return _Reading((replace(policy.everything, nodes=True, denies=_BOTH),))
+
+
 def _linkerd_server(policy: _Policy) -> _Reading:
     """Linkerd's Server: a port of pods that is closed to all but those that authorizations name, unless it says so."""
     spec = policy.spec
@@ -290,6 +308,13 @@ _KINDS: dict[tuple[str, str], _Known] = {
     ("EgressFirewall", "k8s.ovn.org"): _Known(_egress_firewall),
     ("EgressNetworkPolicy", "network.openshift.io"): _Known(_egress_firewall),
     ("AuthorizationPolicy", "security.istio.io"): _Known(_istio),
+    ("PeerAuthentication", "security.istio.io"): _Known(_istio_peers),
+    ("SecurityGroupPolicy", "vpcresources.k8s.aws"): _Known(_security_groups),
+    ("HostEndpoint", "projectcalico.org"): _Known(_host_endpoint, namespaced=False),
+    ("HostEndpoint", "crd.projectcalico.org"): _Known(_host_endpoint, namespaced=False),
+    ("SecurityPolicy", "crd.nsx.vmware.com"): _Known(_unknown),
+    ("MeshTrafficPermission", "kuma.io"): _Known(_unknown, namespaced=False),
+    ("ServiceIntentions", "consul.hashicorp.com"): _Known(_unknown, namespaced=False),
     ("Server", "policy.linkerd.io"): _Known(_linkerd_server),
     ("ServerAuthorization", "policy.linkerd.io"): _Known(_linkerd_authorization),
     ("AuthorizationPolicy", "policy.linkerd.io"): _Known(_linkerd_authorization),

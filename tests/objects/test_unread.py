@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -217,12 +216,10 @@ def test_a_long_calico_selector_is_read_whole() -> None:
 
 @pytest.mark.parametrize("junk", [" ", "! ", "{ ", "a in { ", '"', "a ", "has( "])
 def test_a_calico_selector_that_cannot_be_read_takes_linear_time(junk: str) -> None:
-    """Blanks above all: a second search from each of them would take for ever."""
-    start = time.process_time()
+    """Blanks above all: with a second search from each of them the test would not end in its time."""
     (subject,) = read(CALICO, json.dumps({"selector": f"{junk * 100_000}?"})).subjects
 
     assert LabelSelector() == subject.pods
-    assert time.process_time() - start < 10
 
 
 def test_rules_of_one_cilium_policy_select_each_by_itself() -> None:
@@ -249,6 +246,32 @@ def test_what_a_kind_decides_about(kind: tuple[str, str], spec: str, protocols: 
     found = read(kind, spec)
 
     assert (protocols, outside) == (found.protocols, found.outside)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "expected"),
+    [
+        (("security.istio.io/v1", "PeerAuthentication"), "{mtls: {mode: STRICT}}", ["shop <all>: deny ingress"]),
+        (("security.istio.io/v1", "PeerAuthentication"), "{mtls: {mode: PERMISSIVE}}", []),
+        (
+            ("security.istio.io/v1", "PeerAuthentication"),
+            "{selector: {matchLabels: {app: db}}, portLevelMtls: {'80': {mode: STRICT}}}",
+            ["shop app in (db): deny ingress"],
+        ),
+        (
+            ("vpcresources.k8s.aws/v1beta1", "SecurityGroupPolicy"),
+            "{podSelector: {matchLabels: {app: db}}}",
+            ["shop app in (db): deny egress,ingress"],
+        ),
+        (("projectcalico.org/v3", "HostEndpoint"), "{node: a}", ["nodes: deny egress,ingress"]),
+        (("crd.nsx.vmware.com/v1alpha1", "SecurityPolicy"), "{}", [f"shop <all>: {BOTH}"]),
+        (("kuma.io/v1alpha1", "MeshTrafficPermission"), "{}", [f"<all> <all>: {BOTH}", f"nodes: {BOTH}"]),
+        (("consul.hashicorp.com/v1alpha1", "ServiceIntentions"), "{}", [f"<all> <all>: {BOTH}", f"nodes: {BOTH}"]),
+    ],
+)
+def test_kinds_of_meshes_and_clouds_that_decide(kind: tuple[str, str], spec: str, expected: list[str]) -> None:
+    """They have no NetworkPolicy in their names."""
+    assert expected == told(read(kind, spec))
 
 
 def test_istio_policies_of_the_root_namespace_are_about_every_namespace() -> None:

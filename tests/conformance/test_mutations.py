@@ -303,7 +303,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", Requirement, "matches", does_not_exist_always),
     ("tracer", LabelSelector, "matches", expressions_are_ignored),
     ("evaluator", IPBlock, "contains", excepts_are_ignored),
-    ("evaluator", evaluate, "matching_peer", except_denies),
+    ("evaluator", evaluate, "first_peer", except_denies),
     ("evaluator", mismatch, "port_matches", named_port_is_a_union),
     ("evaluator", mismatch, "container_port", named_port_of_any_protocol),
     ("evaluator", mismatch, "container_port", last_port_of_a_name),

@@ -35,18 +35,18 @@ class Hang(AssertionError):
 
 @contextmanager
 def soon() -> Iterator[None]:
-    """Raise Hang where the block takes longer than 20 seconds."""
+    """Raise Hang where the block takes more than 20 seconds of processor time: other programs may run too."""
 
     def late(number: int, frame: FrameType | None) -> None:
-        raise Hang(f"no answer within {_SECONDS} seconds")
+        raise Hang(f"no answer within {_SECONDS} seconds of processor time")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(_SECONDS)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def call(*arguments: str, stdin: bytes = b"") -> Result:

@@ -55,10 +55,12 @@ def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Docum
 
 
 def _is_list(kind: str, data: dict[str, Any] | Any) -> bool:
-    """Say whether a kind that ends like a list's is one: a known list's, or one that has items."""
-    return (
-        kind in list_kinds() or isinstance(data.get("items"), list) or (data.get("items") is None and "items" in data)
-    )
+    """Say whether a kind that ends like a list's is one: a known list's, or one that has objects for items."""
+    if kind in list_kinds():
+        return True
+    items = data.get("items", ())
+    # An object of another API may end so too, and have items of its own: an AllowList of texts.
+    return items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))
 
 
 def _hint(data: Any, name: str) -> str:

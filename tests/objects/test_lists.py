@@ -48,6 +48,13 @@ def test_a_kind_that_ends_like_a_list_is_none_without_items() -> None:
     assert ["AllowList", "AList"] == [d.kind for d in documents]
 
 
+def test_an_object_of_another_api_that_ends_like_a_list_may_have_items_of_its_own() -> None:
+    """An AllowList of texts is one object, which netlab does not read."""
+    documents, problems = parse("{apiVersion: example.com/v1, kind: AllowList, items: [a, b]}", "x.yaml")
+
+    assert (["AllowList"], []) == ([document.kind for document in documents], problems)
+
+
 def test_an_inline_object_has_lines_of_its_own() -> None:
     """Relative to where it stands; a longer index is another object."""
     items = "".join(f"  - {{apiVersion: v1, kind: K{n},\n     a: 1, a: 2}}\n" for n in range(11))

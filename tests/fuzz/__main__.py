@@ -22,6 +22,9 @@ from tests.fuzz.targets import TARGETS, Target
 
 _CORPUS = Path(__file__).parent / "corpus"
 _ROUND = 100
+_PROCESS_SECONDS = 300.0
+# More rounds than a process has time for.
+_SEEDS = 1_000
 
 
 def main() -> int:
@@ -32,7 +35,7 @@ def main() -> int:
     parser.add_argument("--target", choices=list(TARGETS), action="append", help="only this; repeatable")
     options = parser.parse_args()
     if not sandbox.inside():
-        return sandbox.run(sys.argv[1:], _CORPUS)
+        return _processes(options)
     sandbox.close_doors()
     names = options.target or list(TARGETS)
     deadline = time.monotonic() + options.seconds
@@ -49,6 +52,18 @@ def main() -> int:
     print(f"seeds {options.seed} to {number - 1}: " + ", ".join(f"{n} {name}" for name, n in drawn.items()))
     print(f"{found} findings")
     return 1 if found else 0
+
+
+def _processes(options: argparse.Namespace) -> int:
+    """Run one process after the other, as each keeps what Python and hypothesis keep; return the worst exit status."""
+    deadline = time.monotonic() + options.seconds
+    targets = [word for name in options.target or () for word in ("--target", name)]
+    status, number = 0, options.seed
+    while (left := deadline - time.monotonic()) > 1:
+        seconds = min(left, _PROCESS_SECONDS)
+        status |= sandbox.run(["--seconds", f"{seconds:.0f}", "--seed", str(number), *targets], _CORPUS)
+        number += _SEEDS
+    return status
 
 
 def _round(target: Target, number: int, deadline: float) -> tuple[int, tuple[Any, BaseException] | None]:

@@ -25,6 +25,11 @@ class Lock:
         self.path = path
         self._fd = -1
 
+    @property
+    def held(self) -> bool:
+        """Whether the lock is taken, or being taken."""
+        return self._fd >= 0
+
     def acquire(self, *, shared: bool = False, wait: bool = True) -> bool:
         """Take the lock (or change its kind); False when ``wait`` is off and somebody else holds it."""
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
@@ -49,8 +54,9 @@ class Lock:
     def release(self) -> None:
         """Let the lock go."""
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            # First the number is forgotten: an interrupt between the two lines must not close another file of it.
+            fd, self._fd = self._fd, -1
+            os.close(fd)
 
     def remove(self) -> None:
         """Remove the file while the exclusive lock is held, and let the lock go."""

@@ -16,8 +16,10 @@ def held() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        # This call itself raises for a signal that came just before it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

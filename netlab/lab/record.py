@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -232,17 +233,30 @@ def lock(lab: str) -> Turns:
     return Turns(file)
 
 
+# The locks of labs that a thread of this process has taken. The process id keeps a forked process from letting go of
+# what its parent holds.
+_taken: dict[tuple[int, int, str], list[tuple[Turns, bool]]] = {}
+
+
 @contextlib.contextmanager
 def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lab's lock for the block; its file goes where there is no lab of that name afterwards.
+    """Hold the lab's lock for the block; remove its file afterwards if no lab of that name is left.
 
-    Who only looks at the lab holds it shared: no change begins in the block.
+    A command that only reads the lab holds the lock shared: no change begins in the block.
 
     Raises:
-      HostError: when it is to be shared, and a change takes more than ``patience`` seconds.
+      HostError: when the lock is to be shared, and a change takes more than ``patience`` seconds.
     """
     guard = lock(lab)
     limit = patience if shared else float("inf")
+    key = os.getpid(), threading.get_ident(), lab
+    taken = _taken.setdefault(key, [])
+    # An interrupt between two lines of contextlib skips the end of this block: the lock stays with a frame that the
+    # traceback keeps. A thread never waits for a lock of its own on purpose, so such a lock is a leftover.
+    for left, its_shared in taken:
+        if not (shared and its_shared):
+            left.release()
+    taken.append((guard, shared))
     try:
         if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
             raise HostError(
@@ -251,13 +265,14 @@ def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Ite
         try:
             yield
         finally:
-            if exists(lab) or (shared and not guard.acquire(wait=False)):
-                guard.release()
-            else:
+            if guard.held and not exists(lab) and (not shared or guard.acquire(wait=False)):
                 guard.remove()
     finally:
-        # A signal may end the command in the middle of taking the lock, and what then removes its lab takes it again.
+        # A signal may end the command while it takes the lock, and the removal of its lab takes the lock again.
         guard.release()
+        taken[:] = [one for one in taken if one[0].held]
+        if not taken:
+            _taken.pop(key, None)
 
 
 # Held shared by every command that may make something, so that nobody takes the shared directories away from under it;

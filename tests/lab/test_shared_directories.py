@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
-from netlab.kernel import netns
+from netlab.kernel import lock, netns
 from netlab.kernel.lock import Turns
 from netlab.lab import record
 
@@ -108,3 +112,56 @@ def test_a_signal_while_a_lock_is_taken_lets_go_of_it(
 
     assert 129 == kept.value.code
     assert free
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_signal_at_any_instruction_leaves_no_lock_that_its_own_thread_waits_for(
+    monkeypatch: pytest.MonkeyPatch, unique: Callable[[str], str], shared: bool
+) -> None:
+    """The traceback keeps the frame that took the lock, and the removal of the lab takes the lock again."""
+
+    class Waits(Exception):
+        pass
+
+    def waits(lab: str) -> None:
+        raise Waits(lab)
+
+    name, files = unique("ended"), {record.__file__, contextlib.__file__, lock.__file__}
+    monkeypatch.setattr(record.waiting, "tell", waits)
+    kept: list[KeyboardInterrupt] = []
+
+    def interrupted(at: int) -> bool:
+        """Take the lock, with an interrupt at that instruction; False where there are fewer."""
+        count = itertools.count()
+
+        def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+            if frame.f_code.co_filename not in files:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode" and next(count) == at:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return trace
+
+        try:
+            sys.settrace(trace)
+            with record.locked(name, shared=shared):
+                pass
+        except KeyboardInterrupt as error:
+            kept.append(error)
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    record.prepare()
+    at = 0
+    while interrupted(at):
+        with record.locked(name):
+            at += 1
+    kept.clear()
+    gc.collect()
+
+    assert at > 200
+    assert not (record.DIRECTORY / f"{name}.lock").exists()
+    assert {} == record._taken

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 # struct flock of fcntl(2): type, whence, start, length (0: all), process id.
 _WHOLE_FILE = struct.Struct("@hhqqi4x")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+# The locks that are taken or being taken.
+_taken: list[Lock] = []
 
 
 class Lock:
@@ -24,6 +27,9 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = -1
+        self._shared = False
+        # A forked process does not let go of what its parent holds.
+        self._taker = (0, 0)
 
     @property
     def held(self) -> bool:
@@ -33,6 +39,7 @@ class Lock:
     def acquire(self, *, shared: bool = False, wait: bool = True) -> bool:
         """Take the lock (or change its kind); False when ``wait`` is off and somebody else holds it."""
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+        self._shared = shared
         while True:
             self._open()
             try:
@@ -44,12 +51,25 @@ class Lock:
                     return True
             self.release()
 
+    def release_leftovers(self, *, shared: bool = False) -> None:
+        """Release what this thread holds of the lock by other values, where ``acquire`` would wait for it.
+
+        An interrupt between two instructions can skip any ``finally`` (of contextlib too). Then the lock stays taken, and
+        the removal of the lab, which takes it again, would wait for its own thread for ever.
+        """
+        taker = _this_thread()
+        for left in _taken[:]:
+            if left is not self and (left.path, left._taker) == (self.path, taker) and not (shared and left._shared):
+                left.release()
+
     def _open(self) -> None:
         """Open the file where it is not open, with mode 0600 whatever the umask is."""
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             if os.fstat(self._fd).st_mode & 0o777 != 0o600:
                 os.fchmod(self._fd, 0o600)
+            self._taker = _this_thread()
+            _taken.append(self)
 
     def release(self) -> None:
         """Let the lock go."""
@@ -57,11 +77,16 @@ class Lock:
             # First the number is forgotten: an interrupt between the two lines must not close another file of it.
             fd, self._fd = self._fd, -1
             os.close(fd)
+            _taken[:] = [lock for lock in _taken if lock.held]
 
     def remove(self) -> None:
         """Remove the file while the exclusive lock is held, and let the lock go."""
         self.path.unlink(missing_ok=True)
         self.release()
+
+
+def _this_thread() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
 
 
 class Turns(Lock):
@@ -84,6 +109,7 @@ class Turns(Lock):
         ``waiting`` is called once when it takes more than a second.
         """
         started, pause, told = time.monotonic(), _FIRST_PAUSE, False
+        self._shared = shared
         while not self._try(shared):
             waited = time.monotonic() - started
             if not wait or waited > limit:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -233,11 +232,6 @@ def lock(lab: str) -> Turns:
     return Turns(file)
 
 
-# The locks of labs that a thread of this process has taken. The process id keeps a forked process from letting go of
-# what its parent holds.
-_taken: dict[tuple[int, int, str], list[tuple[Turns, bool]]] = {}
-
-
 @contextlib.contextmanager
 def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the lab's lock for the block; remove its file afterwards if no lab of that name is left.
@@ -249,14 +243,7 @@ def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Ite
     """
     guard = lock(lab)
     limit = patience if shared else float("inf")
-    key = os.getpid(), threading.get_ident(), lab
-    taken = _taken.setdefault(key, [])
-    # An interrupt between two lines of contextlib skips the end of this block: the lock stays with a frame that the
-    # traceback keeps. A thread never waits for a lock of its own on purpose, so such a lock is a leftover.
-    for left, its_shared in taken:
-        if not (shared and its_shared):
-            left.release()
-    taken.append((guard, shared))
+    guard.release_leftovers(shared=shared)
     try:
         if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
             raise HostError(
@@ -270,9 +257,6 @@ def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Ite
     finally:
         # A signal may end the command while it takes the lock, and the removal of its lab takes the lock again.
         guard.release()
-        taken[:] = [one for one in taken if one[0].held]
-        if not taken:
-            _taken.pop(key, None)
 
 
 # Held shared by every command that may make something, so that nobody takes the shared directories away from under it;
@@ -290,6 +274,7 @@ def prepare() -> None:
     if _users is not None:
         return
     mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
+    mutex.release_leftovers()
     try:
         while True:
             # The last lab may go between any two lines here, and the directory with it.
@@ -331,6 +316,7 @@ def tidy() -> None:
         _users = None
         atexit.unregister(tidy)
     mutex, users = Lock(DIRECTORY / ".mutex"), Lock(DIRECTORY / ".users")
+    mutex.release_leftovers()
     # On a full disk there may be the directory and no room for a lock in it: then there is nothing else either.
     with contextlib.suppress(OSError, KernelError):
         try:

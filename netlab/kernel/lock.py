@@ -27,9 +27,8 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = -1
-        self._shared = False
         # A forked process does not let go of what its parent holds.
-        self._taker = (0, 0)
+        self.taker = (0, 0)
 
     @property
     def held(self) -> bool:
@@ -39,7 +38,6 @@ class Lock:
     def acquire(self, *, shared: bool = False, wait: bool = True) -> bool:
         """Take the lock (or change its kind); False when ``wait`` is off and somebody else holds it."""
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-        self._shared = shared
         while True:
             self._open()
             try:
@@ -51,15 +49,14 @@ class Lock:
                     return True
             self.release()
 
-    def release_leftovers(self, *, shared: bool = False) -> None:
-        """Release what this thread holds of the lock by other values, where ``acquire`` would wait for it.
+    def release_leftovers(self) -> None:
+        """Release what this thread holds of the lock by other values.
 
-        An interrupt between two instructions can skip any ``finally`` (of contextlib too). Then the lock stays taken, and
-        the removal of the lab, which takes it again, would wait for its own thread for ever.
+        An interrupt between two instructions can skip any ``finally`` (of contextlib too), and the lock stays taken.
+        The removal of the lab takes it again, and would wait for its own thread for ever.
         """
-        taker = _this_thread()
         for left in _taken[:]:
-            if left is not self and (left.path, left._taker) == (self.path, taker) and not (shared and left._shared):
+            if left is not self and (left.path, left.taker) == (self.path, _this_thread()):
                 left.release()
 
     def _open(self) -> None:
@@ -68,7 +65,7 @@ class Lock:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             if os.fstat(self._fd).st_mode & 0o777 != 0o600:
                 os.fchmod(self._fd, 0o600)
-            self._taker = _this_thread()
+            self.taker = _this_thread()
             _taken.append(self)
 
     def release(self) -> None:
@@ -109,7 +106,6 @@ class Turns(Lock):
         ``waiting`` is called once when it takes more than a second.
         """
         started, pause, told = time.monotonic(), _FIRST_PAUSE, False
-        self._shared = shared
         while not self._try(shared):
             waited = time.monotonic() - started
             if not wait or waited > limit:

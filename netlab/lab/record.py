@@ -243,7 +243,8 @@ def locked(lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Ite
     """
     guard = lock(lab)
     limit = patience if shared else float("inf")
-    guard.release_leftovers(shared=shared)
+    if not shared:
+        guard.release_leftovers()
     try:
         if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
             raise HostError(

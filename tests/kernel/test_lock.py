@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -124,3 +125,20 @@ def test_a_long_wait_is_told_once(tmp_path, monkeypatch: pytest.MonkeyPatch):
     holder.release()
 
     assert [1] == told
+
+
+def test_a_thread_lets_go_of_what_it_left_taken(tmp_path: Path) -> None:
+    """Another thread's lock stays."""
+    left, mine, others = (Turns(tmp_path / "l") for _ in range(3))
+    left.acquire(shared=True)
+    mine.release_leftovers()
+    free = mine.acquire(wait=False)
+    mine.release()
+    thread = threading.Thread(target=others.acquire)
+    thread.start()
+    thread.join()
+    mine.release_leftovers()
+    taken = not mine.acquire(wait=False)
+    others.release()
+
+    assert (False, True, True) == (left.held, free, taken)

@@ -6,7 +6,6 @@ Selectors are written as kubectl writes them: ``"app=web,tier notin (a,b),!old"`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -15,6 +14,8 @@ from typing import Any
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
+from netlab.conformance.words import pairs as labels
+from netlab.conformance.words import selects
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import (
     ContainerPort,
@@ -41,29 +42,15 @@ from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 
-_REQUIREMENT = re.compile(r"(?P<key>\S+) (?P<operator>in|notin) \((?P<values>[^)]*)\)")
-
-
-def labels(text: str) -> dict[str, str]:
-    """Return the labels of ``"a=b,c=d"``."""
-    return dict(pair.split("=", 1) for pair in text.split(",") if pair)
-
 
 def selector(text: str) -> LabelSelector:
     """Return the selector that kubectl would read."""
-    pairs: list[tuple[str, str]] = []
-    expressions: list[Requirement] = []
-    for part in re.split(r",(?![^(]*\))", text) if text else []:
-        found = _REQUIREMENT.fullmatch(part)
-        if found:
-            operator = "In" if found["operator"] == "in" else "NotIn"
-            expressions.append(Requirement(found["key"], operator, tuple(sorted(found["values"].split(",")))))
-        elif "=" in part:
-            key, value = part.split("=", 1)
-            pairs.append((key, value))
-        else:
-            expressions.append(Requirement(part.lstrip("!"), "DoesNotExist" if part.startswith("!") else "Exists"))
-    return LabelSelector(tuple(sorted(pairs)), tuple(expressions))
+    written = selects(text)
+    pairs = tuple(sorted(written.get("matchLabels", {}).items()))
+    items = written.get("matchExpressions", ())
+    return LabelSelector(
+        pairs, tuple(Requirement(i["key"], i["operator"], tuple(sorted(i.get("values", ())))) for i in items)
+    )
 
 
 def source(line: int = 0, file: str = "test.yaml", **lines: int) -> Source:

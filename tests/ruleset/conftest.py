@@ -7,26 +7,17 @@ from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any
 
+import builders
 import pytest
 
 from netlab.cluster.types import Cluster, Host, Network, Node, Pod
-from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import ContainerPort, IPBlock, Meta, NetworkPolicy, Peer, PolicyPort, Rule
 
 
 def selector(*words: str) -> LabelSelector:
-    """``selector("app=web", "!old", "tier in a,b", "tier notin c", "app")``: kubectl's syntax, a requirement each."""
-    labels, expressions = [], []
-    for word in words:
-        key, operator, values = (*word.split(" "), "", "")[:3]
-        if operator:
-            kind = {"in": "In", "notin": "NotIn"}[operator]
-            expressions.append(Requirement(key, kind, tuple(sorted(values.split(",")))))
-        elif "=" in key:
-            labels.append(tuple(key.split("=", 1)))
-        else:
-            expressions.append(Requirement(key.lstrip("!"), "DoesNotExist" if key.startswith("!") else "Exists"))
-    return LabelSelector(tuple(sorted(labels)), tuple(expressions))
+    """A requirement each: ``selector("app=web", "!old", "tier in (a,b)", "app")``."""
+    return builders.selector(",".join(words))
 
 
 def block(cidr: str, *excepts: str) -> Peer:

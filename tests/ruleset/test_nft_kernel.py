@@ -27,7 +27,7 @@ def cluster(build, seed, families=(4,)):
         ("::/0",), ("fd00:10:244::/56", "fd00:10:244::4/126"),
     ]  # fmt: skip
     peers = [
-        build.pods(), build.pods("app=p"), build.pods("app notin p"), build.namespaces(),
+        build.pods(), build.pods("app=p"), build.pods("app notin (p)"), build.namespaces(),
         build.namespaces("kubernetes.io/metadata.name=x"), build.namespaces(pods=("app=q",)),
         *(build.block(*words) for words in blocks),
     ]  # fmt: skip

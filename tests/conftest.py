@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import kernel_marks
+import memos
 import pytest
 from click.testing import CliRunner, Result
 
@@ -36,6 +37,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if reason := kernel_marks.missing(item):
         # As root in CI nothing may be missing: a test that is passed by there proves nothing.
         (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_memos() -> Iterator[None]:
+    """What netlab keeps in its modules goes with the test that left it there."""
+    yield
+    memos.clear()
 
 
 @pytest.fixture

@@ -23,6 +23,9 @@ from netlab.lab import record
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 REPOSITORY = Path(__file__).parents[1]
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]

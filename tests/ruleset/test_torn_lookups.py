@@ -42,7 +42,7 @@ def verdicts(before, after, packet):
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_allowed_before_and_after_a_change_is_never_denied(build, data):
     """Wherever on its way the change meets a packet."""

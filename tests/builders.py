@@ -14,8 +14,7 @@ from typing import Any
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
-from netlab.conformance.words import pairs as labels
-from netlab.conformance.words import selects
+from netlab.conformance.words import pairs, selects
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import (
     ContainerPort,
@@ -43,17 +42,22 @@ from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 
 
+def labels(text: str) -> dict[str, str]:
+    """Return the labels of ``"a=b,c=d"``."""
+    return pairs(text)
+
+
 def selector(text: str) -> LabelSelector:
     """Return the selector that kubectl would read."""
     written = selects(text)
-    pairs = tuple(sorted(written.get("matchLabels", {}).items()))
+    equal = tuple(sorted(written.get("matchLabels", {}).items()))
     items = written.get("matchExpressions", ())
     return LabelSelector(
-        pairs, tuple(Requirement(i["key"], i["operator"], tuple(sorted(i.get("values", ())))) for i in items)
+        equal, tuple(Requirement(i["key"], i["operator"], tuple(sorted(i.get("values", ())))) for i in items)
     )
 
 
-def source(line: int = 0, file: str = "test.yaml", **lines: int) -> Source:
+def source(line: int = 0, file: str = "test.yaml", /, **lines: int) -> Source:
     """Return a source whose object begins at a line; field paths have ``__`` for a dot."""
     return Source(file, {"": line} | {path.replace("__", "."): at for path, at in lines.items()})
 
@@ -146,7 +150,7 @@ def topology(
     shapes = networks or {"default": (mode, *cidrs)}
     return Topology(
         networks=tuple(
-            TopologyNetwork(name, of, tuple(map(ip_network, own)), f"spec.networks[{i}]")  # type: ignore[arg-type]
+            TopologyNetwork(name, of, tuple(map(ip_network, own)), f"spec.networks[{i}]")
             for i, (name, (of, *own)) in enumerate(shapes.items())
         ),
         nodes=tuple(TopologyNode(n, {}, f"spec.nodes[{i}]") for i, n in enumerate(nodes)),

@@ -52,7 +52,7 @@ def _no_memos() -> Iterator[None]:
 @pytest.fixture
 def unique() -> Callable[[str], str]:
     """Names that no other test, and no other run on this host, uses: short enough for a lab."""
-    return lambda word="t": f"{word[:16]}-{os.getpid():x}-{next(_numbers)}"
+    return lambda word="t": f"{word[:16]}-{os.getpid():x}-{next(_numbers)}"  # type: ignore[misc]
 
 
 @pytest.fixture

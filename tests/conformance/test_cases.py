@@ -28,13 +28,13 @@ def told(results: list[CaseResult]) -> list[str]:
 @pytest.mark.parametrize("case", [*UPSTREAM, *EDGES], ids=lambda case: case.name)
 def test_case(case: Case) -> None:
     """Every cell is what Kubernetes' own suite, or the answer of the edge case, has, to evaluator and ruleset."""
-    with judges(WITHOUT_KERNEL) as panel:
+    with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
         assert [] == told(list(run([case], panel)))
 
 
 def test_the_product_by_samples(whole: list[Case]) -> None:
     """Evaluator and ruleset say what the enumeration of every value says."""
-    with judges(WITHOUT_KERNEL) as panel:
+    with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
         assert [] == told(list(run(whole[::9], panel)))
 
 
@@ -71,7 +71,7 @@ def test_a_wrong_case_is_told(names: tuple[str, ...]) -> None:
     ends = ("x/a", "x/b")
     documents = (*world(members=ends), policy("x/p", "pod=a", ingress=[]))
     case = Case("wrong", "none", (Stage("s", documents, table(ends, {"80": "x/a > x/b"})),))
-    with judges(names) as panel:
+    with judges(names) as panel:  # type: ignore[arg-type]
         (result,) = run([case], panel)
 
     assert [(Cell("x/a", "x/b"), "deny"), (Cell("x/b", "x/a"), "allow")] == [

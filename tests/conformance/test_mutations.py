@@ -75,7 +75,7 @@ def types_by_presence(right: Fault) -> Fault:
 def default_protocol_is_udp(right: Fault) -> Fault:
     def port(fields: Any) -> PolicyPort:
         found = right(fields)
-        return found if fields.data.get("protocol") else replace(found, protocol="UDP")
+        return found if fields.data.get("protocol") else replace(found, protocol="UDP")  # type: ignore[no-any-return]
 
     return port
 

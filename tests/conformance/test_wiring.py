@@ -137,7 +137,8 @@ def test_every_item_that_is_missing_is_found(mode: str, cidrs: list[str]) -> Non
     """A route, an address, a link, a neighbour, a forwarding entry: some packet is lost, or it is known why none is."""
     of = lab(mode, cidrs)
     spaces = wanted(of).namespaces
-    missed, vain = [], []
+    missed: list[str] = []
+    vain: list[str] = []
     for place, space in spaces.items():
         for item in space.items:
             why = spared(of, place, item)

@@ -37,7 +37,7 @@ def namespaces(*words: str, pods: tuple[str, ...] | None = None) -> Peer:
 
 def port(number: int | str | None = None, protocol: str = "TCP", end: int | None = None) -> PolicyPort:
     """One item of ``ports``."""
-    return PolicyPort(protocol, number, end)
+    return PolicyPort(protocol, number, end)  # type: ignore[arg-type]
 
 
 def rule(*items: Peer | PolicyPort) -> Rule:
@@ -55,7 +55,7 @@ def policy(
     """A policy ``NAMESPACE/NAME`` on the pods that the words select; it isolates in the directions that are given."""
     namespace, name = key.split("/")
     given = {"ingress": ingress, "egress": egress}
-    types = frozenset(direction for direction, rules in given.items() if rules is not None)
+    types: Any = frozenset(direction for direction, rules in given.items() if rules is not None)
     return NetworkPolicy(Meta(name, namespace), selector(*words), types, tuple(ingress or ()), tuple(egress or ()))
 
 
@@ -69,7 +69,7 @@ def pod(
 ) -> Pod:
     """A pod ``NAMESPACE/NAME``; ``labels`` is ``a=b c=d``, ``ports`` is ``http=80/TCP dns=53/UDP``."""
     namespace, name = ref.split("/")
-    declared = [(word.split("=")[0], *word.split("=")[1].split("/")) for word in ports.split()]
+    declared: Any = [(word.split("=")[0], *word.split("=")[1].split("/")) for word in ports.split()]
     return Pod(
         namespace=namespace,
         name=name,

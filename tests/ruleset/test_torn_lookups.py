@@ -12,7 +12,7 @@ from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet, Tracer
 
 
-class Changing(Mapping):
+class Changing(Mapping):  # type: ignore[type-arg]
     """The sets of one ruleset for the first so many look-ups, then those of another."""
 
     def __init__(self, old, new, first):
@@ -33,10 +33,10 @@ def verdicts(before, after, packet):
     """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
     tracer, new = Tracer(before), Tracer(after)._tables.sets
     old = tracer._tables
-    found, left = [], -1
+    found, left = [], -1  # type: ignore[var-annotated]
     while left < 0:
         sets = Changing(old.sets, new, len(found))
-        tracer._tables = replace(old, sets=sets)
+        tracer._tables = replace(old, sets=sets)  # type: ignore[arg-type]
         found.append(tracer.verdict(packet).verdict)
         left = sets.left
     return found

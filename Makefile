@@ -17,12 +17,14 @@ test:  ## all tests, then all scenarios; as root, since the kernel tests make ne
 test-fast:  ## the tests that need no kernel, as any user
 	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)
 
-# Of a part: make coverage PYTEST_ARGS='-n 2 tests/policy'
+# The least percentage that passes; of a part: make coverage COVERAGE_FLOOR=0 PYTEST_ARGS='-n 2 tests/policy'
+COVERAGE_FLOOR ?=
+
 coverage:  ## which lines of netlab no test runs, in any process that tests start; as root
 	@scripts/run dev coverage erase
 	@scripts/run dev coverage run -m pytest $(PYTEST_ARGS)
 	@scripts/run dev coverage combine --quiet
-	@scripts/run dev coverage report
+	@scripts/run dev coverage report $(if $(COVERAGE_FLOOR),--fail-under=$(COVERAGE_FLOOR))
 
 # What to play: make test-crash CRASH_ARGS='--rootless --errors'
 CRASH_ARGS ?=

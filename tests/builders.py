@@ -6,7 +6,6 @@ Selectors are written as kubectl writes them: ``"app=web,tier notin (a,b),!old"`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -15,6 +14,7 @@ from typing import Any
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
+from netlab.conformance.words import pairs, selects
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import (
     ContainerPort,
@@ -41,32 +41,23 @@ from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 
-_REQUIREMENT = re.compile(r"(?P<key>\S+) (?P<operator>in|notin) \((?P<values>[^)]*)\)")
-
 
 def labels(text: str) -> dict[str, str]:
     """Return the labels of ``"a=b,c=d"``."""
-    return dict(pair.split("=", 1) for pair in text.split(",") if pair)
+    return pairs(text)
 
 
 def selector(text: str) -> LabelSelector:
     """Return the selector that kubectl would read."""
-    pairs: list[tuple[str, str]] = []
-    expressions: list[Requirement] = []
-    for part in re.split(r",(?![^(]*\))", text) if text else []:
-        found = _REQUIREMENT.fullmatch(part)
-        if found:
-            operator = "In" if found["operator"] == "in" else "NotIn"
-            expressions.append(Requirement(found["key"], operator, tuple(sorted(found["values"].split(",")))))
-        elif "=" in part:
-            key, value = part.split("=", 1)
-            pairs.append((key, value))
-        else:
-            expressions.append(Requirement(part.lstrip("!"), "DoesNotExist" if part.startswith("!") else "Exists"))
-    return LabelSelector(tuple(sorted(pairs)), tuple(expressions))
+    written = selects(text)
+    equal = tuple(sorted(written.get("matchLabels", {}).items()))
+    items = written.get("matchExpressions", ())
+    return LabelSelector(
+        equal, tuple(Requirement(i["key"], i["operator"], tuple(sorted(i.get("values", ())))) for i in items)
+    )
 
 
-def source(line: int = 0, file: str = "test.yaml", **lines: int) -> Source:
+def source(line: int = 0, file: str = "test.yaml", /, **lines: int) -> Source:
     """Return a source whose object begins at a line; field paths have ``__`` for a dot."""
     return Source(file, {"": line} | {path.replace("__", "."): at for path, at in lines.items()})
 
@@ -159,7 +150,7 @@ def topology(
     shapes = networks or {"default": (mode, *cidrs)}
     return Topology(
         networks=tuple(
-            TopologyNetwork(name, of, tuple(map(ip_network, own)), f"spec.networks[{i}]")  # type: ignore[arg-type]
+            TopologyNetwork(name, of, tuple(map(ip_network, own)), f"spec.networks[{i}]")
             for i, (name, (of, *own)) in enumerate(shapes.items())
         ),
         nodes=tuple(TopologyNode(n, {}, f"spec.nodes[{i}]") for i, n in enumerate(nodes)),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import kernel_marks
+import memos
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,6 +22,9 @@ from netlab.lab import record
 # A shell without job control starts what runs in the background with interrupts ignored, and programs inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REPOSITORY = Path(__file__).parents[1]
 Call = Callable[..., Result]
@@ -38,10 +42,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(reason)
 
 
+@pytest.fixture(autouse=True)
+def _no_memos() -> Iterator[None]:
+    """What netlab keeps in its modules goes with the test that left it there."""
+    yield
+    memos.clear()
+
+
 @pytest.fixture
 def unique() -> Callable[[str], str]:
     """Names that no other test, and no other run on this host, uses: short enough for a lab."""
-    return lambda word="t": f"{word[:16]}-{os.getpid():x}-{next(_numbers)}"
+    return lambda word="t": f"{word[:16]}-{os.getpid():x}-{next(_numbers)}"  # type: ignore[misc]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
         [
             b.pods(),
             b.pods("app=p"),
-            b.pods("app notin p"),
+            b.pods("app notin (p)"),
             b.namespaces("team=1"),
             b.namespaces(pods=("app=q",)),
             b.block("10.244.0.0/29", "10.244.0.2/31"),

@@ -18,6 +18,7 @@ Data = dict[str, Any]
 
 _FILE = "conformance"
 _REQUIREMENT = re.compile(r"(?P<key>\S+) (?P<operator>in|notin) \((?P<values>[^)]*)\)")
+_KEY = re.compile(r"!?[^\s!()]+")
 _PORT = re.compile(r"(?P<port>[^/-][^/]*)?(?:/(?P<protocol>\w+))?")
 
 
@@ -117,7 +118,7 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def selects(text: str) -> Data:
-    """Return the selector that kubectl would read."""
+    """Return the selector that kubectl would read; raises ValueError where the text is none."""
     labels: Data = {}
     expressions: list[Mapping[str, Any]] = []
     for part in re.split(r",(?![^(]*\))", text) if text else []:
@@ -126,6 +127,8 @@ def selects(text: str) -> Data:
             expressions.append({"key": found["key"], "operator": operator, "values": found["values"].split(",")})
         elif "=" in part:
             labels |= pairs(part)
+        elif not _KEY.fullmatch(part):
+            raise ValueError(f"no selector: {text!r}")
         else:
             operator = "DoesNotExist" if part.startswith("!") else "Exists"
             expressions.append({"key": part.lstrip("!"), "operator": operator})

@@ -9,7 +9,7 @@ def run(value: float) -> dict[tuple[str, str, str], float]:
     return {("startup", "start", "netlab --help, ms"): value}
 
 
-def test_the_ratio_is_of_pairs_measured_together():
+def test_the_ratio_is_of_pairs_measured_together() -> None:
     """A minute in which both were slow does not show."""
     expected = """\
 FIGURE                              V1     WORKING TREE   RATIO   OF THE PAIRS
@@ -19,14 +19,14 @@ startup: start: netlab --help, ms   20.0   40.0           2.00    1.90 to 2.50
     assert expected == table("v1", [run(10), run(100), run(20)], [run(25), run(190), run(40)])
 
 
-def test_a_figure_that_one_revision_lacks_is_left_out():
+def test_a_figure_that_one_revision_lacks_is_left_out() -> None:
     """A benchmark of something new has nothing to be compared with."""
     other = {("startup", "start", "netlab check, ms"): 3.0}
 
     assert 1 == len(table("v1", [run(10)], [other]).splitlines())
 
 
-def test_figures_are_the_medians_of_a_run():
+def test_figures_are_the_medians_of_a_run() -> None:
     """Each is known by its benchmark, its case, what it is and in which unit."""
     row = {"case": "start", "what": "netlab --help", "unit": "ms", "median": 12.0, "values": [12.0]}
 

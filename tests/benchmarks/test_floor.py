@@ -29,7 +29,7 @@ def inside(tmp_path: Path) -> Iterator[Inside]:
 
 
 @pytest.mark.kernel
-def test_a_pod_has_what_a_pod_of_a_lab_has(inside: Inside):
+def test_a_pod_has_what_a_pod_of_a_lab_has(inside: Inside) -> None:
     """Its address, loopback, the way out and a neighbour entry for the gateway."""
     links = inside("pod-2", "link")
 
@@ -45,7 +45,7 @@ def test_a_pod_has_what_a_pod_of_a_lab_has(inside: Inside):
 
 
 @pytest.mark.kernel
-def test_pods_are_spread_over_the_nodes_bridges(inside: Inside):
+def test_pods_are_spread_over_the_nodes_bridges(inside: Inside) -> None:
     """Every second pod is a port of one node's bridge, and the node knows its MAC."""
     ports = inside("node-0", "link", "show", "master", "br-default")
     neighbours = inside("node-0", "-4", "neigh", "show", "dev", "br-default")
@@ -55,7 +55,7 @@ def test_pods_are_spread_over_the_nodes_bridges(inside: Inside):
 
 
 @pytest.mark.kernel
-def test_nodes_forward_and_are_joined_by_an_underlay(inside: Inside, tmp_path: Path):
+def test_nodes_forward_and_are_joined_by_an_underlay(inside: Inside, tmp_path: Path) -> None:
     """A node is a router with an address that the other nodes are in reach of."""
     command = ["nsenter", f"--net={tmp_path / 'node-1'}", "sysctl", "-n", "net.ipv4.ip_forward"]
     (underlay,) = inside("node-1", "-4", "address", "show", "underlay0")
@@ -65,7 +65,7 @@ def test_nodes_forward_and_are_joined_by_an_underlay(inside: Inside, tmp_path: P
     assert ["100.64.0.2/16"] == addresses([underlay])
 
 
-def test_the_floor_writes_the_settings_that_netlab_writes():
+def test_the_floor_writes_the_settings_that_netlab_writes() -> None:
     """No setting of a pod more, and none less: there are as many as pods, where a node's hardly count."""
     documents = [manifests.topology("floor", 1), *manifests.shops(1, 1)]
     pod = wanted(resolve(manifests.objects(documents))).namespaces["netlab.floor.pod.shop-0.client-0"]
@@ -74,7 +74,7 @@ def test_the_floor_writes_the_settings_that_netlab_writes():
 
 
 @pytest.mark.kernel
-def test_nothing_is_left(tmp_path: Path):
+def test_nothing_is_left(tmp_path: Path) -> None:
     """After ``down`` no namespace is pinned."""
     floor = Floor(3, 2, tmp_path)
     floor.up()

@@ -26,7 +26,7 @@ def router(request: pytest.FixtureRequest) -> Iterator[Router]:
 
 
 @pytest.mark.kernel
-def test_what_policy_allows_comes_through(router: Router):
+def test_what_policy_allows_comes_through(router: Router) -> None:
     """Every client of a namespace reaches every server of it, on the port of each policy."""
     flows = [
         (client, server, 1024, port)
@@ -42,14 +42,14 @@ def test_what_policy_allows_comes_through(router: Router):
 @pytest.mark.parametrize(
     ("namespace", "port"), [(0, SHOP.port), (1, SHOP.port + 1)], ids=["other namespace", "other port"]
 )
-def test_what_policy_denies_does_not(router: Router, namespace: int, port: int):
+def test_what_policy_denies_does_not(router: Router, namespace: int, port: int) -> None:
     """A client of another namespace is stopped, and so is a port that no policy names."""
     with pytest.raises(ConnectionError, match="0 of 1 packets came through"):
         router.push([(SHOP.clients(namespace)[0], SHOP.servers(1)[0], 1024, port)])
 
 
 @pytest.mark.kernel
-def test_forgetting_a_flow_makes_it_new_again(router: Router):
+def test_forgetting_a_flow_makes_it_new_again(router: Router) -> None:
     """A flow whose policy would deny it passes while it is tracked as an answer, and no longer."""
     backwards = SHOP.clients(0)[0], SHOP.servers(0)[0], 1024, 9
     router.answer([backwards])
@@ -60,7 +60,7 @@ def test_forgetting_a_flow_makes_it_new_again(router: Router):
         router.push([backwards])
 
 
-def test_pairs_are_the_same_for_a_seed_and_allowed():
+def test_pairs_are_the_same_for_a_seed_and_allowed() -> None:
     """A sample is chosen by chance, but the same in every round and for every layout."""
     pairs = SHOP.pairs(50, seed=7)
 
@@ -69,7 +69,7 @@ def test_pairs_are_the_same_for_a_seed_and_allowed():
 
 
 @pytest.mark.kernel
-def test_waiting_for_the_kernel_ends_with_its_namespaces_gone():
+def test_waiting_for_the_kernel_ends_with_its_namespaces_gone() -> None:
     """When ``drain`` returns, a namespace that was let go before it exists no more."""
     found: list[list[str]] = []
 

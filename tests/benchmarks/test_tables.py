@@ -19,7 +19,7 @@ RESULT = Result(
 )
 
 
-def test_a_table_shows_every_row_ratio_and_absent_peer():
+def test_a_table_shows_every_row_ratio_and_absent_peer() -> None:
     """Medians with their spread, ratios with their targets, and a word on what could not be measured."""
     expected = """\
 bringup: labs made (12 s)
@@ -38,7 +38,7 @@ mininet: not on this host
     assert expected == text(RESULT)
 
 
-def test_json_holds_every_single_round():
+def test_json_holds_every_single_round() -> None:
     """Whoever reads the figures can do their own statistics; what is not a number is null."""
     found = json.loads(document({"processors": 2}, [RESULT]))
 
@@ -59,6 +59,6 @@ def test_json_holds_every_single_round():
         (-9.41, "-9.41"),
     ],
 )
-def test_three_digits_count(value: float, expected: str):
+def test_three_digits_count(value: float, expected: str) -> None:
     """A figure is printed as exactly as it deserves."""
     assert expected == number(value)

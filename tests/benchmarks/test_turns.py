@@ -20,7 +20,7 @@ def contestants(log: list[str]) -> dict[str, Callable[[], float]]:
     return {name: contestant(name) for name in "abc"}
 
 
-def test_every_round_begins_with_another():
+def test_every_round_begins_with_another() -> None:
     """Nobody is always measured right after the same neighbour's noise."""
     log: list[str] = []
     turns(contestants(log), rounds=3)
@@ -28,12 +28,12 @@ def test_every_round_begins_with_another():
     assert list("abcbcacab") == log
 
 
-def test_figures_are_kept_by_contestant_and_in_order_of_rounds():
+def test_figures_are_kept_by_contestant_and_in_order_of_rounds() -> None:
     """A round is one position in everybody's list."""
     assert {"a": [1.0, 6.0], "b": [2.0, 4.0], "c": [3.0, 5.0]} == turns(contestants([]), rounds=2)
 
 
-def test_warm_rounds_are_run_and_thrown_away():
+def test_warm_rounds_are_run_and_thrown_away() -> None:
     """What is slow the first time does not count."""
     log: list[str] = []
     found = turns(contestants(log), rounds=1, warm=2)
@@ -41,7 +41,7 @@ def test_warm_rounds_are_run_and_thrown_away():
     assert [9, 1] == [len(log), len(found["a"])]
 
 
-def test_a_timed_action_is_carried_out_once_per_figure():
+def test_a_timed_action_is_carried_out_once_per_figure() -> None:
     """Its figure is seconds, of one call."""
     calls: list[int] = []
     figure = timed(lambda: calls.append(1))()

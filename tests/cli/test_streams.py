@@ -47,13 +47,10 @@ def left_by(pid: int) -> list[str]:
 
 
 SIMPLE = [
-    (["-h"], 0),
     (["--version"], 0),
-    (["verify", "--help"], 0),
     (["nonsense"], 2),
     (["check", "-f", "examples/shop"], 0),
     (["reach", "-f", "examples/shop", "-o", "json"], 0),
-    (["explain", "shop/web", "shop/db:5432", "-f", "examples/shop"], 0),
     (["compile", "-f", "examples/shop"], 0),
 ]
 

@@ -77,7 +77,7 @@ def changed_labels(name: str, labels: Data) -> Data:
 
 
 LABELS = st.sampled_from([{"app": "a"}, {"app": "b"}])
-OWNER = {
+OWNER: dict[str, Any] = {
     "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "1", "controller": True}]
 }
 SPECS = st.sampled_from(

@@ -82,7 +82,7 @@ def test_kept_pods_stay() -> None:
 )
 def test_kept_pods_move_when_they_must(moved: dict[str, str], before: str, after: str) -> None:
     """A pod leaves its node where the input no longer allows it there."""
-    of = cluster(TWO, pod("x/a", **moved), keep={"x/a": Placement(before)})
+    of = cluster(TWO, pod("x/a", **moved), keep={"x/a": Placement(before)})  # type: ignore[arg-type]
 
     assert {"x/a": after} == nodes_of(of)
 

@@ -72,7 +72,7 @@ def test_made_up_nodes_leave_a_port_unpublished():
     )
 
     assert [("x/web-0", 80), ("x/web-0", 8443)] == [(p.pod.ref, p.port.host_port) for p in published(of)]
-    assert [80, 443] == [p.port for p in of.by_ref["x/web-2"].ports]
+    assert [80, 443] == [p.port for p in of.by_ref["x/web-2"].ports]  # type: ignore[union-attr]
     (told,) = problems
     assert "warning" == told.severity
     assert "it stays unpublished for x/web-1 and 2 more pods; state more nodes to publish it" in told.message

@@ -25,7 +25,7 @@ def shape(nodes: str = "", hosts: tuple[str, ...] = (), **more: Any) -> Topology
 
 
 def network(*cidrs: str, mode: str = "bridge", unwritten: frozenset[str] = frozenset()) -> TopologyNetwork:
-    return TopologyNetwork("default", mode, tuple(map(ip_network, cidrs)), unwritten=unwritten)  # type: ignore[arg-type]
+    return TopologyNetwork("default", mode, tuple(map(ip_network, cidrs)), unwritten=unwritten)
 
 
 def pod_cidrs(of: Cluster) -> list[str]:
@@ -238,7 +238,7 @@ def test_whatever_is_exported_becomes_one_sound_lab(pods: Any, nodes: Any, mode:
         assert {p.path for p in wrong} <= {"spec.podCIDRs[0]", "status.addresses"}
         return
 
-    everyone = [a for e in (*found.pods, *found.nodes) for a in e.addresses]
+    everyone = [a for e in (*found.pods, *found.nodes) for a in e.addresses]  # type: ignore[attr-defined]
     assert len(everyone) == len({*everyone})
     for one in found.pods:
         assert all(any(a in cidr for cidr in found.networks[0].pod_cidrs) for a in one.addresses)

@@ -48,12 +48,12 @@ def test_a_block_across_the_border_has_no_twin() -> None:
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_judges_agree_in_both_families(mode: str) -> None:
     """The upstream cases and some random ones, by the evaluator and by the ruleset's text."""
-    selection = Selection(("upstream/*", "random/*"), random=20, mode=mode, dual_stack=True)
+    selection = Selection(("upstream/*", "random/*"), random=8, mode=mode, dual_stack=True)
     with judges(selection.judges, mode, dual=True) as panel:
         results = list(run(selection.cases(), panel))
 
     assert [] == [result for result in results if not result.passed]
-    assert len(results) > 70
+    assert len(results) > 60
 
 
 @pytest.mark.kernel

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ CASES = [list(range(n, n + 4)) for n in range(0, 40, 4)]
 Judge = Callable[[int, int], "Iterator[int] | None"]
 
 
-def judging(act: Callable[[int], None] = lambda case: None, folder: Path | None = None) -> Callable[[], object]:
+def judging(act: Callable[[int], Any] = lambda case: None, folder: Path | None = None) -> Callable[[], Any]:
     """Shares of four numbers each; ``act`` is what judging one does, and ``folder`` tells who left in order."""
 
     @contextlib.contextmanager

@@ -41,7 +41,18 @@ LAB = "crash"
 _SECONDS = 60
 _SETTLE = 3.0
 
-_FILES = ("openat", "open", "mkdir", "mkdirat", "rename", "renameat", "renameat2", "link", "linkat", "symlink")
+_FILES: tuple[str, ...] = (
+    "openat",
+    "open",
+    "mkdir",
+    "mkdirat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+)
 _FILES += ("symlinkat", "unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat", "ftruncate", "flock")
 _TREES = ("mount", "umount2", "fsopen", "fsconfig", "fsmount", "setns", "unshare")
 _PROCESSES = ("clone", "clone3", "fork", "vfork", "execve", "kill", "pidfd_send_signal", "pidfd_open")
@@ -242,7 +253,7 @@ def _become(stage: Stage, arguments: Sequence[str], heard: int, output: int) -> 
         os.read(heard, 1)
         os.close(heard)
         try:
-            netlab.cli.main()  # type: ignore[attr-defined]
+            netlab.cli.main()
         except SystemExit as ended:
             code = ended.code
         atexit._run_exitfuncs()

@@ -117,8 +117,8 @@ def test_what_goes_with_an_address_is_stated_again() -> None:
     link, port = Link("underlay0", "veth"), Link("port", "veth")
     stay = {Route(ip_network("10.244.1.0/24"), "underlay0"), Neighbour("underlay0", ip_address("100.64.0.9"), MAC)}
     other = {Route(ip_network("10.244.0.3/32"), "port"), Neighbour("port", ip_address("10.244.0.3"), MAC)}
-    before, after = ({link, port, *stay, *other, a, r} for a, r in zip(address, start, strict=True))
-    step = difference({"n": Namespace("n", frozenset(before))}, {"n": Namespace("n", frozenset(after))})
+    before, after = (frozenset[Any]({link, port, *stay, *other, a, r}) for a, r in zip(address, start, strict=True))
+    step = difference({"n": Namespace("n", before)}, {"n": Namespace("n", after)})
 
     assert {("delete", address[0]), ("delete", start[0])} == {(c.verb, c.item) for c in step.changes[:2]}
     assert {("add", item) for item in {address[1], start[1], *stay}} == {(c.verb, c.item) for c in step.changes[2:]}
@@ -128,8 +128,9 @@ def test_a_route_that_starts_from_an_address_on_another_device_goes_with_it() ->
     """The kernel drops it wherever it leads (fib_sync_down_addr), be the address there again at once."""
     gone, here = (InterfaceAddress("underlay0", ip_interface(f"100.64.0.1/{length}")) for length in (16, 24))
     route = Route(ip_network("10.244.0.2/32"), "port", source=ip_address("100.64.0.1"))
-    before, after = ({Link("underlay0", "veth"), Link("port", "veth"), route, address} for address in (gone, here))
-    step = difference({"n": Namespace("n", frozenset(before))}, {"n": Namespace("n", frozenset(after))})
+    links = Link("underlay0", "veth"), Link("port", "veth")
+    before, after = (frozenset[Any]({*links, route, address}) for address in (gone, here))
+    step = difference({"n": Namespace("n", before)}, {"n": Namespace("n", after)})
 
     assert [("delete", gone), ("add", here), ("add", route)] == [(c.verb, c.item) for c in step.changes]
 
@@ -146,11 +147,11 @@ def test_a_tunnel_that_cannot_be_changed_is_made_again(other: dict[str, Any]) ->
     link = Link("vxlan.1", "vxlan", parent=("n", "underlay0"), options={"id": 1, "local": "100.64.0.1"})
     new = replace(link, **other)
     on_it = {Neighbour("vxlan.1", ip_address("10.244.1.0"), MAC), Route(ip_network("10.244.1.0/24"), "vxlan.1")}
-    spaces = [{"n": Namespace("n", frozenset({one, *on_it}))} for one in (link, new)]
+    spaces = [{"n": Namespace("n", frozenset({one, *on_it}))} for one in (link, new)]  # type: ignore[arg-type]
     step = difference(*spaces)
 
     assert [Change("delete", "n", link)] == list(step.changes[:1])
-    assert {Change("add", "n", item) for item in {new, *on_it}} == set(step.changes[1:])
+    assert {Change("add", "n", item) for item in {new, *on_it}} == set(step.changes[1:])  # type: ignore[arg-type]
 
 
 def test_half_a_veth_is_made_again_whole() -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.fuzz import sandbox
-from tests.fuzz.targets import TARGETS, Target
+from . import sandbox
+from .targets import TARGETS, Target
 
 _CORPUS = Path(__file__).parent / "corpus"
 _ROUND = 100

@@ -130,7 +130,7 @@ scalars = st.one_of(
     st.integers(-(2**65), 2**65),
     st.sampled_from([0, 1, -1, 80, 80.0, 80.5, 65535, 65536, 100_001, 1e400, float("nan"), True, False, None]),
 )
-_values = st.one_of(
+_values = st.one_of(  # type: ignore[var-annotated]
     scalars,
     st.just([]),
     st.just({}),

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.fuzz import properties, strategies
+from . import properties, strategies
 
 
 @dataclass(frozen=True)

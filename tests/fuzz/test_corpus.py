@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.targets import HARMLESS, TARGETS
+from fuzz.targets import HARMLESS, TARGETS
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(p for name in HARMLESS for p in (CORPUS / name).glob("*"))

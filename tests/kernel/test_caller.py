@@ -93,7 +93,7 @@ def test_without_root_there_is_no_other_user(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # type: ignore[misc]
     """A program named nft in a folder that comes first on PATH."""
     program = tmp_path / "nft"
     program.write_text("#!/bin/sh\necho planted\n")

@@ -47,11 +47,11 @@ def pinned(lab: str) -> list[str]:
     return sorted(path.name for path in netns.DIRECTORY.glob(f"netlab.{lab}.*"))
 
 
-def edited(**changes: Any) -> Callable[[Path], None]:
+def edited(**changes: Any) -> Callable[[Path], object]:
     return lambda path: path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def fields(document: dict[str, Any]) -> Callable[[Path], None]:
+def fields(document: dict[str, Any]) -> Callable[[Path], object]:
     return edited(documents=[{"file": "x", "lines": {}, "duplicates": [], "data": document}])
 
 
@@ -336,7 +336,7 @@ def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
     monkeypatch.setattr(record, "DIRECTORY", tmp_path)
     objects = load([str(REPOSITORY / "examples/shop")])[0]
-    pods = {p.ref: record.Placement(p.node, p.addresses) for p in resolve(objects).pods}
+    pods = {p.ref: record.Placement(p.node, p.addresses) for p in resolve(objects).pods}  # type: ignore[attr-defined]
     record.save(record.Record("shop", objects.documents, pods, ("netlab.shop.node.node-1",), ready=True, boot="b"))
     data: dict[str, Any] = json.loads(record.path("shop").read_text())
     return data
@@ -353,7 +353,23 @@ def places(data: Any) -> Iterator[tuple[Any, Any]]:
 def test_whatever_is_wrong_in_a_record_is_told_in_one_line(written: dict[str, Any]) -> None:
     """Or it does not matter: never is there another exception."""
     rng, told = random.Random(1), set[str]()  # noqa: S311  not for secrets
-    wrong = [None, "", "x", 0, -1, 1e300, True, [], {}, [[]], ["x"], {"a": 1}, "\ud800", "10.244.0.1", "netlab.shop.x"]
+    wrong: list[Any] = [
+        None,
+        "",
+        "x",
+        0,
+        -1,
+        1e300,
+        True,
+        [],
+        {},
+        [[]],
+        ["x"],
+        {"a": 1},
+        "\ud800",
+        "10.244.0.1",
+        "netlab.shop.x",
+    ]
     for _ in range(400):
         data = copy.deepcopy(written)
         for _ in range(rng.randint(1, 3)):

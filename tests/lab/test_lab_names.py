@@ -210,7 +210,7 @@ def test_a_link_in_the_place_of_a_namespace_leads_nowhere(lab: str, spaces: Call
     netns.path(own).symlink_to(netns.path(foreign))
     try:
         assert not netns.exists(own)
-        with pytest.raises(netns.NotFound):
+        with pytest.raises(netns.NotFound):  # type: ignore[attr-defined]
             netns.enter(own)
         write_record(lab, namespaces=[own])
         removal.remove(lab)

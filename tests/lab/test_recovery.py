@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from iproute2 import ip
@@ -215,7 +216,8 @@ def test_who_looks_for_drift_is_not_ended_by_a_removal(lab: str, program: Progra
     program("up", *SHOP, "--lab", lab)
     with record.locked(lab):
         looking = start("get", "labs", lab, "-o", "wide")
-        waiting = any(has_open(looking.pid, record.DIRECTORY / f"{lab}.lock") or time.sleep(0.01) for _ in range(1000))
+        pause: Any = time.sleep
+        waiting = any(has_open(looking.pid, record.DIRECTORY / f"{lab}.lock") or pause(0.01) for _ in range(1000))
         removal.remove_everything(lab)
 
     assert waiting

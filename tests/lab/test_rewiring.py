@@ -43,7 +43,7 @@ def topology(mode: str, nodes: Sequence[str] = ("n1", "n2"), family: str = "dual
 def pod(name: str, node: str, *addresses: str) -> Document:
     """A pod on a node, with addresses of its own where some are stated."""
     status = {"status": {"podIPs": [{"ip": a} for a in addresses]}} if addresses else {}
-    return document("Pod", f"x/{name}", {"nodeName": node, "containers": []}, **status)
+    return document("Pod", f"x/{name}", {"nodeName": node, "containers": []}, **status)  # type: ignore[arg-type]
 
 
 def pods(places: Mapping[str, str]) -> list[Document]:
@@ -199,7 +199,7 @@ def test_no_table_of_the_new_mode_is_left_by_a_change_that_is_undone(
     up: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change that fails with its rules in force already goes back to those of before."""
-    settle, failed = Linux.settle, []
+    settle, failed = Linux.settle, []  # type: ignore[var-annotated]
 
     def fails_once(kernel: Linux, names: Sequence[str]) -> None:
         if not failed:

@@ -40,7 +40,7 @@ def test_every_kind_may_be_named_so(read_text: Read, version: str, kind: str) ->
 
     assert [] == problems
     every = (*objects.pods, *objects.workloads, *objects.policies, *objects.services)
-    assert ["import-0", "import-1"] == [found.meta.name for found in every]
+    assert ["import-0", "import-1"] == [found.meta.name for found in every]  # type: ignore[attr-defined]
 
 
 def test_the_names_do_not_depend_on_other_objects() -> None:

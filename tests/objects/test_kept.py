@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from netlab.objects import Document, decode, from_record, read, to_record
-from netlab.objects.changes import NETLAB_VERSION, POD_LABELS
+from netlab.objects.changes import NETLAB_VERSION, POD_LABELS  # type: ignore[attr-defined]
 from netlab.objects.documents import parse
 from netlab.objects.kept import kept
 from netlab.objects.kind import every

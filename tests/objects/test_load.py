@@ -131,7 +131,8 @@ def test_of_two_objects_of_a_name_the_last_counts(read_text: Read) -> None:
     first, second = (f"spec: {{policyTypes: [{types}]}}\n" for types in ("Egress", "Ingress"))
     objects, problems = read_text(f"{head % 'a'}{first}---\n{head % 'b'}---\n{head % 'a'}{second}")
 
-    assert [("b/p", {"ingress"}), ("a/p", {"ingress"})] == [(p.meta.key, p.policy_types) for p in objects.policies]
+    only = frozenset({"ingress"})
+    assert [("b/p", only), ("a/p", only)] == [(p.meta.key, p.policy_types) for p in objects.policies]
     assert [
         ("warning", "x.yaml:10: NetworkPolicy a/p: defined twice: this one counts, the one at x.yaml:1 does not")
     ] == [(p.severity, str(p)) for p in problems]
@@ -307,7 +308,7 @@ kind: PodLabels
 metadata: {name: p}
 labels: {a: null}
 """
-ODD = [
+ODD = [  # type: ignore[var-annotated]
     None,
     True,
     0,

@@ -245,7 +245,7 @@ def test_what_a_kind_decides_about(kind: tuple[str, str], spec: str, protocols: 
     """Service meshes see TCP only; an egress firewall is about what leaves the cluster."""
     found = read(kind, spec)
 
-    assert (protocols, outside) == (found.protocols, found.outside)
+    assert (protocols, outside) == (found.protocols, found.outside)  # type: ignore[comparison-overlap]
 
 
 @pytest.mark.parametrize(

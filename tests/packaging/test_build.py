@@ -27,7 +27,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a wheel and an sdist."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-d", folder]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=60)  # type: ignore[arg-type]
     return folder
 
 
@@ -57,7 +57,7 @@ def test_a_wheel_holds_the_program_and_nothing_else(dist: Path) -> None:
 def test_an_sdist_holds_the_program_and_its_tests(sdist: Path) -> None:
     """Whoever packages netlab can run the tests of what is packaged."""
 
-    assert set() == (modules("netlab") | modules("tests") | modules("scripts")) - sdist
+    assert set() == (modules("netlab") | modules("tests") | modules("scripts")) - sdist  # type: ignore[operator]
 
 
 def test_an_sdist_holds_what_its_tests_open(sdist: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, source, topology
@@ -124,7 +125,7 @@ def test_every_rule_that_allows() -> None:
 
 
 def missed(of: Cluster, *asked: str) -> dict[Direction, tuple[Miss, ...]]:
-    return misses(of, flow(of, *asked))
+    return misses(of, flow(of, *asked))  # type: ignore[arg-type]
 
 
 def whys(found: Sequence[Miss]) -> list[str]:
@@ -222,7 +223,7 @@ def test_isolating() -> None:
         ([rule(ports=["80"])], "ICMP", "port: the rule lists ports, ICMP has none"),
     ],
 )
-def test_egress_misses(rules: list[object], service: str, expected: str) -> None:
+def test_egress_misses(rules: list[Any], service: str, expected: str) -> None:
     """What did not match is told with what was wanted and what was found."""
     found = whys(missed(lab(policy("ops/p", egress=rules)), "ops/x", "shop/db", service)["egress"])
 

@@ -46,7 +46,7 @@ def interchangeable(verdicts: Verdicts, one: str, other: str) -> bool:
     """Say whether two endpoints may change places without changing a verdict, or what is asked."""
     swap = {one: other, other: one}
     return all(
-        verdicts.get((swap.get(source, source), swap.get(to, to), *service)) == verdict
+        verdicts.get((swap.get(source, source), swap.get(to, to), *service)) == verdict  # type: ignore[arg-type]
         for (source, to, *service), verdict in verdicts.items()
         if source in swap or to in swap
     )

@@ -125,7 +125,7 @@ def test_pairs_that_no_wiring_joins_stay_denied() -> None:
 
 def test_what_stays_in_one_network_namespace_is_known() -> None:
     """A pod always reaches itself, and a node what shares its namespace."""
-    both = {"denies": "ingress egress"}
+    both: dict[str, Any] = {"denies": "ingress egress"}
     of = cluster(
         topology(["n"]), pod("x/a"), pod("x/h", host=True), unread("u", subject(**both), subject(nodes=True, **both))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
+from typing import Any
 
 import pytest
 from builders import cluster, decide, flow, peer, pod, policy, rule, topology
@@ -31,7 +32,7 @@ def test_what_is_looked_up_is_what_the_plain_reading_says(seed: int) -> None:
     for number in range(20):
         of = some_cluster(Random(f"{seed}-{number}"))  # noqa: S311  the same clusters every time, not a secret
         every = [(p, r) for p, r in peers_of(of)]
-        everyone = (*of.pods, *of.nodes, *of.hosts)
+        everyone: tuple[Any, ...] = (*of.pods, *of.nodes, *of.hosts)
         for p, r in every:
             for wide in (r, replace(r, peers=tuple(one for _, other in every for one in other.peers))):
                 if not wide.peers:

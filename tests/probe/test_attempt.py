@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from typing import Any
 
 import pytest
 from builders import flow, pod, policy, topology
@@ -167,3 +168,66 @@ meta l4proto 253 drop
 }
 }
 """
+
+
+# --- faults: each makes the verdict of its case wrong -------------------------------------------------------------
+
+
+def _no_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt.Attempt, "_control", lambda self, burst: None)
+
+
+def _controls_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def believe(self: Any, source: Any, destination: Any, evidence: Any) -> None:
+        for seen in evidence:
+            seen.control = True
+
+    monkeypatch.setattr(attempt.Attempt, "_send_control", believe)
+
+
+def _an_arrival_counts_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = attempt.Attempt._see_arrival
+    monkeypatch.setattr(
+        attempt.Attempt,
+        "_see_arrival",
+        lambda self, question, station, sighting: right(self, question, question.destination.station, sighting),
+    )
+
+
+def _probes_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = sockets.Station.send
+    monkeypatch.setattr(
+        sockets.Station,
+        "send",
+        # A control's protocol is 253; what an IPv4 packet carries is in the tenth byte of its header.
+        lambda self, packet, to, family: right(self, packet, to, family) if packet[9] == 253 else 0,
+    )
+
+
+_POLICY = (policy("x/deny-b", "app=b", ingress=[]),)
+_REDIRECTED = (
+    "table ip t {\nchain c {\ntype nat hook prerouting priority -100;\nip daddr 10.244.0.3 dnat to 10.244.0.4\n}\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "policies", "nft", "right"),
+    [
+        (_no_control, _POLICY, None, "deny"),
+        (_controls_are_believed, (), FORWARD % "drop", "inconclusive"),
+        (_an_arrival_counts_anywhere, (), _REDIRECTED, "deny"),
+        (_probes_are_not_sent, (), None, "allow"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_wrong_attempt_is_found(lab, monkeypatch, fault, policies, nft, right):
+    """The verdict of the case is right, and with the fault it is another."""
+    running = lab(pod("x/a"), pod("x/b", "app=b"), pod("x/c"), *policies, nft=None if nft is None else {"node-1": nft})
+    # Of a pair; the other one's destination is watched too.
+    flows = [flow(running.cluster, "x/a", other) for other in ("x/b", "x/c")]
+    before, _ = measure(running.cluster, flows)
+    fault(monkeypatch)
+    after, _ = measure(running.cluster, flows)
+
+    assert right == before.verdict, before
+    assert right != after.verdict, after

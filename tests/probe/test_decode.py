@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
 
+from netlab.probe import decode as module
 from netlab.probe.decode import Sighting, decode
 from netlab.probe.templates import CONTROL, Template, WireAddress
 
@@ -102,3 +104,65 @@ def test_eight_quoted_bytes_suffice_for_tcp():
 def test_a_quotation_of_something_else_is_nothing():
     """Errors about other traffic in the lab do not confuse the engine."""
     assert decode("ICMP", error(3, 3, udp(b"somebody's datagram"))) is None
+
+
+Read = Callable[[bytes, int, bytes], Sighting | None]
+
+
+def _answer(found: Sighting | None) -> Sighting | None:
+    return found and found._replace(kind="answer")
+
+
+def _arrival(found: Sighting | None) -> Sighting | None:
+    return found and found._replace(kind="arrival")
+
+
+# What a reader of packets gets wrong, or could: its protocol, what stands in for it, and the case that finds it.
+FAULTS: dict[str, tuple[str, Callable[[Read], Read], str]] = {
+    "every segment is an answer": (
+        "TCP",
+        lambda right: lambda packet, start, peer: right(packet, start, peer) or Sighting("answer", IDENT),
+        "data",
+    ),
+    "a reset is no answer": (
+        "TCP",
+        lambda right: lambda packet, start, peer: None if packet[start + 13] & 4 else right(packet, start, peer),
+        "RST",
+    ),
+    "an answer is an arrival": ("TCP", lambda right: lambda *packet: _arrival(right(*packet)), "SYN-ACK"),
+    "an arrival is an answer": ("SCTP", lambda right: lambda *packet: _answer(right(*packet)), "probe"),
+    "a reply without a payload is nothing": (
+        "UDP",
+        lambda right: lambda packet, start, peer: right(packet, start, peer) if packet[start + 8 :] else None,
+        "empty reply",
+    ),
+    "a reply is a probe": ("UDP", lambda right: lambda *packet: _arrival(right(*packet)), "engine's reply"),
+    "every ping is a probe": (
+        "ICMP",
+        lambda right: (
+            lambda packet, start, peer: Sighting("arrival", IDENT) if packet[start] == 8 else right(packet, start, peer)
+        ),
+        "somebody's ping",
+    ),
+    "an abort is nothing": (
+        "SCTP",
+        lambda right: lambda packet, start, peer: None if packet[start + 12] == 6 else right(packet, start, peer),
+        "ABORT",
+    ),
+    "every packet of the control's protocol is a control": (
+        CONTROL,
+        lambda right: lambda packet, start, peer: Sighting("arrival", IDENT),
+        "somebody's experiment",
+    ),
+}
+
+
+@pytest.mark.parametrize(("protocol", "fault", "finds"), FAULTS.values(), ids=FAULTS)
+def test_a_wrong_reader_is_found(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, fault: Callable[[Read], Read], finds: str
+) -> None:
+    """The packet that is named is read as something else."""
+    cases = {name: (packet(), expected) for of, name, packet, expected in CASES if of == protocol}
+    monkeypatch.setitem(module.DECODERS, protocol, fault(module.DECODERS[protocol]))
+
+    assert finds in {name for name, (packet, expected) in cases.items() if decode(protocol, packet) != expected}

@@ -255,7 +255,7 @@ def test_no_socket_outlives_the_measurements(lab):
 
     measurements = measure(running.cluster, every_pair(running.cluster))
     next(measurements)
-    measurements.close()
+    measurements.close()  # type: ignore[attr-defined]
 
     assert before == len(os.listdir("/proc/self/fd"))
 

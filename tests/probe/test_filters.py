@@ -24,7 +24,7 @@ def kept(program: bytes, packet: bytes) -> int:
         code, yes, no, k = steps[place]
         place += 1
         if code == 0x06:
-            return k
+            return k  # type: ignore[no-any-return]
         if code == 0xB1:
             index = (packet[k] & 15) * 4
         elif code in (0x40, 0x48, 0x50):

@@ -23,7 +23,7 @@ def ask(running, source: str, address: str, port: int) -> tuple[str, Measurement
     """Return what the evaluator and what packets say of an address, as the command line asks it."""
     of = running.cluster
     end = find_destination(of, address, source=of.by_ref[source])
-    asked = flow(of, source, address, f"{port}/TCP")._replace(destination=end)
+    asked = flow(of, source, address, f"{port}/TCP")._replace(destination=end)  # type: ignore[arg-type]
     (measured,) = measure(of, [asked])
     return evaluate(of, asked).verdict, measured
 

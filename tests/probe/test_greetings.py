@@ -36,10 +36,10 @@ def test_everybody_greets_once_in_a_while(lab):
     """Each end and each node, one packet each, and again only when a bridge is about to forget."""
     running = lab(topology(["n1", "n2"]), *THREE)
     bench = Workbench(running.cluster, running.cluster.name, 0)
-    asked: dict = {}
+    asked: dict = {}  # type: ignore[type-arg]
     for one in every_pair(running.cluster):
         bench.desk.ask(one, asked)
-    greeted: dict = {}
+    greeted: dict = {}  # type: ignore[type-arg]
     told = [
         sorted(end.endpoint.ref for end, _ in greetings.greetings(bench, asked.values(), greeted, now))
         for now in (0.0, greetings.AGAIN - 1, greetings.AGAIN)

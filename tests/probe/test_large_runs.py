@@ -135,7 +135,7 @@ def test_who_stops_early_leaves_no_child(lab, forked):
     before = len(os.listdir("/proc/self/fd"))
     measurements = measure(running.cluster, every_pair(running.cluster))
     next(measurements)
-    measurements.close()
+    measurements.close()  # type: ignore[attr-defined]
 
     assert forked
     assert gone(forked)

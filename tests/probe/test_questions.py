@@ -26,7 +26,7 @@ def desk():
 def test_flows_with_the_same_packet_share_a_question(desk):
     """Two pods in their node's namespace send the same to the same."""
     built, clerk = desk
-    asked = {}
+    asked = {}  # type: ignore[var-annotated]
     questions = [clerk.ask(flow(built, source, "x/a"), asked) for source in ("x/h1", "x/h2", "node:n1")]
 
     assert 1 == len({id(q) for q in questions})
@@ -36,7 +36,7 @@ def test_flows_with_the_same_packet_share_a_question(desk):
 def test_flows_that_differ_have_their_own(desk):
     """By port, protocol, destination, or an address of the same destination."""
     built, clerk = desk
-    asked = {}
+    asked = {}  # type: ignore[var-annotated]
     for destination, service in [
         ("host:client", "80/TCP"),
         ("host:client", "81/TCP"),

@@ -102,14 +102,14 @@ def seen(lab: Callable[..., object]) -> set[str]:
     cidrs = ("10.244.0.0/16", "fd00:10:244::/64")
     running = lab(topology(["node-1"], cidrs=cidrs), pod("x/a"), pod("x/b"), pod("x/c"))
     raw = socket.SOCK_RAW | socket.SOCK_NONBLOCK
-    with netns.inside(running.namespace("x/a")):
+    with netns.inside(running.namespace("x/a")):  # type: ignore[attr-defined]
         sender = socket.socket(socket.AF_PACKET, raw)
         sender.bind(("eth0", 0))
-    with netns.inside(running.namespace("x/b")):
+    with netns.inside(running.namespace("x/b")):  # type: ignore[attr-defined]
         receiver = socket.socket(socket.AF_PACKET, raw, socket.htons(_ETH_P_ALL))
         receiver.bind(("eth0", _ETH_P_ALL))
     with sender, receiver:
-        made = {name: bytes(frame) for name, frame in frames().items()}
+        made = {name: bytes(frame) for name, frame in frames().items()}  # type: ignore[call-overload]
         for frame in made.values():
             sender.send(frame)
         came = _all_of(receiver)
@@ -126,7 +126,7 @@ def _untagged(frame: bytes) -> bytes:
 def _all_of(receiver: socket.socket) -> list[bytes]:
     """Return what came in; a veth delivers before its sender's call returns, give or take the other processor."""
     time.sleep(0.1)
-    frames = []
+    frames = []  # type: ignore[var-annotated]
     while True:
         try:
             frame, address = receiver.recvfrom(2048)
@@ -146,12 +146,12 @@ def test_a_connection_over_link_local_addresses_does_not_come_about(lab: Callabl
     running = lab(topology(["node-1"], cidrs=("fd00:10:244::/64",)), pod("x/a"), pod("x/b"))
     link = next(
         word.partition("/")[0]
-        for word in running.ip("x/b", "-6", "address", "show", "dev", "eth0").split()
+        for word in running.ip("x/b", "-6", "address", "show", "dev", "eth0").split()  # type: ignore[attr-defined]
         if word.startswith("fe80:")
     )
-    with netns.inside(running.namespace("x/b")):
+    with netns.inside(running.namespace("x/b")):  # type: ignore[attr-defined]
         server = socket.create_server(("::", 80), family=socket.AF_INET6)
-    with netns.inside(running.namespace("x/a")):
+    with netns.inside(running.namespace("x/a")):  # type: ignore[attr-defined]
         client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
         scope = socket.if_nametoindex("eth0")
     with server, client:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from netlab.probe.verdicts import Evidence, verdict
+from netlab.probe.verdicts import Evidence, Verdict, verdict
 
 CASES = [
     ("answered", Evidence(arrived=True, answered="TCP RST"), "allow", "arrived and answered: TCP RST"),
@@ -96,3 +98,48 @@ def test_only_an_arrival_with_its_answer_is_allowed():
 def test_every_verdict_has_a_reason():
     """A report always says why."""
     assert all(verdict(e)[1] for e in EVERYTHING)
+
+
+Answer = tuple[Verdict, str]
+
+# What a table of verdicts gets wrong, or could, and the row that finds it.
+FAULTS: dict[str, tuple[Callable[[Evidence], Answer], str]] = {
+    "an arrival suffices": (
+        lambda seen: ("allow", "arrived") if seen.arrived else verdict(seen),
+        "arrived, no answer",
+    ),
+    "an answer suffices": (
+        lambda seen: ("allow", "answered") if seen.answered else verdict(seen),
+        "answered by a router",
+    ),
+    "what is missing is denied": (
+        lambda seen: verdict(seen) if seen.arrived else ("deny", "never arrived"),
+        "nothing",
+    ),
+    "what may have been lost is not asked": (
+        lambda seen: verdict(replace(seen, trouble="")),
+        "only the control, amid trouble",
+    ),
+    "what may have been lost is asked first": (
+        lambda seen: ("inconclusive", seen.trouble) if seen.trouble else verdict(seen),
+        "answered amid trouble",
+    ),
+    "a rejection needs no control": (
+        lambda seen: ("deny", seen.rejected) if seen.rejected else verdict(seen),
+        "unreachable like its control",
+    ),
+    "the paths are believed": (
+        lambda seen: ("deny", seen.no_path) if seen.no_path else verdict(seen),
+        "a way where none is wired",
+    ),
+    "ends need not be alive": (lambda seen: verdict(replace(seen, ends_alive=True)), "no way, an end dead"),
+    "a control is not needed": (lambda seen: verdict(replace(seen, control=True)), "nothing"),
+    "a control proves nothing": (lambda seen: verdict(replace(seen, control=False)), "only the control"),
+    "a refusal is not looked at": (lambda seen: verdict(replace(seen, refused="")), "refused"),
+}
+
+
+@pytest.mark.parametrize(("fault", "finds"), FAULTS.values(), ids=FAULTS)
+def test_a_wrong_table_is_found(fault: Callable[[Evidence], Answer], finds: str) -> None:
+    """The row that is named has another verdict."""
+    assert finds in {name for name, evidence, expected, _ in CASES if fault(evidence)[0] != expected}

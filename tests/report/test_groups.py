@@ -17,7 +17,7 @@ from netlab.policy.groups import Groups, groups
 from netlab.report.group_names import GroupNames
 from netlab.report.groups import document, lists, summary, table
 
-DENY = {"ingress": []}
+DENY: dict[str, Any] = {"ingress": []}
 
 
 def found(*things: Any, **asked: Any) -> Groups:
@@ -200,7 +200,7 @@ def test_the_document_expands_to_every_pair(asked: dict[str, Any]) -> None:
     assert data == yaml.safe_load("\n".join(document(of, "yaml")))
     assert ("netlab/v1alpha1", "ReachabilityGroups", "default") == (data["apiVersion"], data["kind"], data["lab"])
     members = {group["id"]: group["members"] for group in data["groups"]}
-    verdicts = {}
+    verdicts = {}  # type: ignore[var-annotated]
     for row in data["rows"]:
         alone = row.get("self", False)
         pairs = [(s, d) for s in members[row["source"]] for to in row["destinations"] for d in members[to]]

@@ -2,35 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from netlab.report import Row, Tally
+from netlab.report.rows import outcome_of
 
 
 def row(expected: str | None = None, measured: str | None = None, port: int | None = 80) -> Row:
     return Row("x/a", "y/b", 4, "TCP" if port else "ICMP", port, expected, measured, "because")
 
 
-@pytest.mark.parametrize(
-    ("expected", "measured", "outcome"),
-    [
-        ("allow", "allow", "agree"),
-        ("deny", "deny", "agree"),
-        ("allow", "deny", "differ"),
-        ("deny", "allow", "differ"),
-        ("deny", "inconclusive", "inconclusive"),
-        ("allow", None, "allow"),
-        (None, "deny", "deny"),
-        (None, "inconclusive", "inconclusive"),
-        ("unknown", "allow", "unknown"),
-        ("unknown", "inconclusive", "unknown"),
-        ("unknown", None, "unknown"),
-    ],
-)
+OUTCOMES = [
+    ("allow", "allow", "agree"),
+    ("deny", "deny", "agree"),
+    ("allow", "deny", "differ"),
+    ("deny", "allow", "differ"),
+    ("deny", "inconclusive", "inconclusive"),
+    ("allow", None, "allow"),
+    (None, "deny", "deny"),
+    (None, "inconclusive", "inconclusive"),
+    ("unknown", "allow", "unknown"),
+    ("unknown", "inconclusive", "unknown"),
+    ("unknown", None, "unknown"),
+]
+
+
+@pytest.mark.parametrize(("expected", "measured", "outcome"), OUTCOMES)
 def test_outcome(expected: str | None, measured: str | None, outcome: str) -> None:
     """Two answers agree or differ, one stands for itself, and what is not known never agrees."""
 
     assert outcome == row(expected, measured).outcome
+
+
+# What a comparison gets wrong, or could, and the answers that find it.
+FAULTS: dict[str, tuple[Callable[[str | None, str | None], str], tuple[str | None, str | None]]] = {
+    "what is unknown agrees": (
+        lambda expected, measured: "agree" if expected == "unknown" and measured else outcome_of(expected, measured),
+        ("unknown", "allow"),
+    ),
+    "what is unknown differs": (
+        lambda expected, measured: "differ" if expected == "unknown" and measured else outcome_of(expected, measured),
+        ("unknown", "inconclusive"),
+    ),
+    "what is lost is denied": (
+        lambda expected, measured: outcome_of(expected, "deny" if measured == "inconclusive" else measured),
+        ("deny", "inconclusive"),
+    ),
+    "only what is allowed has to agree": (
+        lambda expected, measured: "agree" if expected == "deny" and measured else outcome_of(expected, measured),
+        ("deny", "allow"),
+    ),
+    "what is measured is what is expected": (
+        lambda expected, measured: outcome_of(expected, expected if measured else None),
+        ("allow", "deny"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "finds"), FAULTS.values(), ids=FAULTS)
+def test_a_wrong_comparison_is_found(
+    fault: Callable[[str | None, str | None], str], finds: tuple[str | None, str | None]
+) -> None:
+    """The answers that are named have another outcome."""
+
+    assert finds in {
+        (expected, measured) for expected, measured, right in OUTCOMES if fault(expected, measured) != right
+    }
 
 
 def test_answers_that_nobody_asked_for_are_left_out_of_the_data() -> None:

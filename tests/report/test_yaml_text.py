@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netlab.report import yaml_text
 
 # What YAML allows in a document: printable characters, tabs and line breaks (YAML 1.1, section 5.1).
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)  # type: ignore[arg-type]
 SCALARS = st.none() | st.booleans() | st.integers() | TEXT
 DATA = st.recursive(
     SCALARS,

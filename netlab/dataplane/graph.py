@@ -1,0 +1,236 @@
+"""The wanted state as graphs: where a packet goes by routes, neighbours, links, bridges and tunnels, with no kernel.
+
+There are two kinds of graphs. The graph of frames has every link twice, as it sends and as it receives: an edge leads
+to where a frame comes in next. The graph of an address has every namespace twice: an edge leads to the next hop of a
+packet, and each namespace has one. Rulesets, and so policies and address translation, are in neither.
+
+networkx takes a tenth of a second to import, so only what draws a graph imports it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from ipaddress import ip_address
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from netlab.dataplane.vxlan import HEADERS
+from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Item, Link, Namespace, Neighbour, Route, Sysctl
+from netlab.objects.types import Address
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_FORWARDS = {4: Sysctl("ipv4/ip_forward", "1"), 6: Sysctl("ipv6/conf/all/forwarding", "1")}
+_NO_IPV6 = Sysctl("ipv6/conf/all/disable_ipv6", "1")
+_NO_LINK_LOCAL = Sysctl("ipv6/conf/default/addr_gen_mode", "1")
+# br_netfilter hands bridged packets to the hooks of the bridge's namespace where this says so.
+_FILTERS_BRIDGED = {4: Sysctl("bridge/bridge-nf-call-iptables", "1"), 6: Sysctl("bridge/bridge-nf-call-ip6tables", "1")}
+_LOOPBACK = "lo"
+_SENDS, _RECEIVES, _FORWARDS_BY, _BRIDGES, _SIBLINGS = "sends", "receives", "forwards", "bridges", "siblings"
+
+End = tuple[str, str]
+"""A link by its namespace and its name."""
+
+_I = TypeVar("_I", bound=Item)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a packet gets to: the namespaces that it passes, the last of which has its address.
+
+    ``hooked`` are those in which netfilter sees it: the ones that it passes, and those with a bridge on the way whose
+    packets ``br_netfilter`` hands on. ``mtu`` is the size of the largest packet, in bytes, that passes every link;
+    ``first_mtu`` is the MTU of the link that it leaves its source by. Where ``mtu`` is smaller, what the source sends
+    may be lost. Both are 0 where the source has the address itself.
+    """
+
+    namespaces: tuple[str, ...]
+    hooked: frozenset[str]
+    mtu: int = 0
+    first_mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """From a namespace to the next one: ``mtu`` and ``first_mtu`` as a Way has them, and the bridges on the way."""
+
+    namespace: str
+    mtu: int
+    first_mtu: int
+    bridges: frozenset[str] = frozenset()
+
+
+class Graph:
+    """The namespaces of a lab, asked where a packet gets to.
+
+    Args:
+      namespaces: every namespace of the lab by name, as in ``Wanted.namespaces``.
+    """
+
+    def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
+        self._items: dict[str, dict[type, list[Any]]] = {}
+        for name, namespace in namespaces.items():
+            kinds = self._items[name] = defaultdict(list)
+            for item in namespace.items:
+                kinds[type(item)].append(item)
+        self._links: dict[End, Link] = {
+            (name, link.name): link for name in self._items for link in self._of(name, Link) if link.up
+        }
+        self._graphs: dict[Address, nx.DiGraph[Any]] = {}
+        self._frames_from = cache(self._follow_frames)
+
+    def way(self, namespace: str, address: Address, *, forwarded: bool = False) -> Way | None:
+        """Return the way of a packet from a namespace to an address, None where it gets nowhere.
+
+        ``forwarded``: the namespace received the packet and has to forward it, where it is not its own.
+        """
+        import networkx as nx
+
+        graph = self._graphs.get(address)
+        if graph is None:
+            graph = self._graphs[address] = nx.DiGraph()
+            # Where a fault leads a tunnel's outer packet into the tunnel, the same address is asked for: it has no way.
+            self._add_hops(graph, address)
+        try:
+            steps = nx.shortest_path(graph, (_RECEIVES if forwarded else _SENDS, namespace), address)
+        except (nx.NetworkXNoPath, nx.NodeNotFound):
+            return None
+        hops: list[_Hop] = [hop for edge in pairwise(steps) if (hop := graph.edges[edge].get("hop"))]
+        places = (namespace, *(hop.namespace for hop in hops))
+        bridged = frozenset(
+            name for hop in hops for name in hop.bridges if _FILTERS_BRIDGED[address.version] in self._of(name, Sysctl)
+        )
+        mtu = min((hop.mtu for hop in hops), default=0)
+        return Way(places, bridged.union(places), mtu, hops[0].first_mtu if hops else 0)
+
+    def _of(self, namespace: str, kind: type[_I]) -> list[_I]:
+        return self._items[namespace][kind]
+
+    def _has(self, namespace: str, address: Address) -> bool:
+        if address.version == 6 and _NO_IPV6 in self._of(namespace, Sysctl):
+            return False
+        return any(
+            a.interface.ip == address and (namespace, a.dev) in self._links
+            for a in self._of(namespace, InterfaceAddress)
+        )
+
+    # --- packets -----------------------------------------------------------------------------------------------------
+
+    def _add_hops(self, graph: nx.DiGraph[Any], address: Address) -> None:
+        """Make the graph of an address: from every namespace to the next hop of a packet to it."""
+        for name in self._items:
+            sends, receives = (_SENDS, name), (_RECEIVES, name)
+            if self._has(name, address):
+                graph.add_edge(receives, address)
+                # What a namespace sends to itself goes by its loopback interface.
+                if (name, _LOOPBACK) in self._links:
+                    graph.add_edge(sends, receives)
+                continue
+            if address.version == 6 and _NO_IPV6 in self._of(name, Sysctl):
+                continue
+            # A router asks for an IPv6 neighbour of what it forwards from its link-local address only (ndisc_send_ns,
+            # net/ipv6/ndisc.c), so where it has none it forwards to the neighbours that it knows.
+            asks = address.version == 4 or _NO_LINK_LOCAL not in self._of(name, Sysctl)
+            if (hop := self._hop(name, address, asks=True)) is not None:
+                graph.add_edge(sends, (_RECEIVES, hop.namespace), hop=hop)
+            if hop is not None and not asks:
+                hop = self._hop(name, address, asks=False)
+            if hop is not None and _FORWARDS[address.version] in self._of(name, Sysctl):
+                graph.add_edge(receives, (_FORWARDS_BY, name))
+                graph.add_edge((_FORWARDS_BY, name), (_RECEIVES, hop.namespace), hop=hop)
+
+    def _hop(self, namespace: str, address: Address, *, asks: bool) -> _Hop | None:
+        """Return where a packet to an address goes next.
+
+        ``asks``: the namespace finds out a neighbour that it does not know, by ARP or neighbour discovery.
+        """
+        found = self._route(namespace, address)
+        if found is None:
+            return None
+        device, via = found
+        neighbours = self._of(namespace, Neighbour)
+        mac = next((n.mac for n in neighbours if (n.dev, n.address) == (device, via)), None)
+        if self._links[namespace, device].kind == "vxlan":
+            return self._tunnelled(namespace, device, mac)
+        for (name, other), (mtu, bridges) in self._frames_from((namespace, device)).items():
+            known = mac is not None and self._links[name, other].mac == mac
+            if known or (mac is None and asks and self._answers(name, other, via)):
+                return _Hop(name, mtu, self._links[namespace, device].mtu, bridges)
+        return None
+
+    def _answers(self, namespace: str, device: str, address: Address) -> bool:
+        here = self._of(namespace, InterfaceAddress)
+        return self._has(namespace, address) and any(a.interface.ip == address and a.dev == device for a in here)
+
+    def _route(self, namespace: str, address: Address) -> tuple[str, Address] | None:
+        """Return the device and the next hop of the longest prefix that has the address."""
+        ways = [(r.prefix, r.dev, r.via or address) for r in self._of(namespace, Route)]
+        ways += [(a.interface.network, a.dev, address) for a in self._of(namespace, InterfaceAddress)]
+        fits = [way for way in ways if way[0].version == address.version and address in way[0]]
+        best = max(fits, key=lambda way: way[0].prefixlen, default=None)
+        return None if best is None or (namespace, best[1]) not in self._links else (best[1], best[2])
+
+    def _tunnelled(self, namespace: str, device: str, mac: str | None) -> _Hop | None:
+        """Return where a tunnel's frame to a MAC comes out; a frame to a MAC without an entry is sent nowhere."""
+        link = self._links[namespace, device]
+        to = next((f.dst for f in self._of(namespace, ForwardingEntry) if (f.dev, f.mac) == (device, mac)), None)
+        way = None if to is None else self.way(namespace, to)
+        if to is None or way is None:
+            return None
+        far = way.namespaces[-1]
+        for name, other in self._links:
+            end = self._links[name, other]
+            if name == far and end.kind == "vxlan" and end.mac == mac and _same_tunnel(link, end, to):
+                return _Hop(far, min(link.mtu, end.mtu, way.mtu - HEADERS[to.version]), link.mtu)
+        return None
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _frames(self) -> nx.DiGraph[Any]:
+        """The graph of frames: a link that sends leads to those that receive, and a bridge's port to the others."""
+        import networkx as nx
+
+        graph = nx.DiGraph()
+        for end, link in self._links.items():
+            place = end[0]
+            if link.peer in self._links and self._links[link.peer].peer == end:
+                graph.add_edge((_SENDS, end), (_RECEIVES, link.peer))
+            if (bridge := (place, link.master)) in self._links:
+                graph.add_edge((_RECEIVES, end), (_BRIDGES, bridge))
+                graph.add_edge((_BRIDGES, bridge), (_SENDS, end))
+                graph.add_edge((_SENDS, bridge), (_BRIDGES, bridge))
+                graph.add_edge((_BRIDGES, bridge), (_RECEIVES, bridge))
+            if link.kind == "macvlan" and link.parent in self._links:
+                # A frame of a child goes to its siblings or to the wire, never to the parent (drivers/net/macvlan.c).
+                graph.add_edge((_SENDS, end), (_SENDS, link.parent))
+                graph.add_edge((_SENDS, end), (_SIBLINGS, link.parent))
+                graph.add_edge((_SIBLINGS, link.parent), (_RECEIVES, end))
+                graph.add_edge((_RECEIVES, link.parent), (_RECEIVES, end))
+        return graph
+
+    def _follow_frames(self, start: End) -> dict[End, tuple[int, frozenset[str]]]:
+        """Return the links that a link's frames come in at: the largest packet there, and the bridges' namespaces."""
+        import networkx as nx
+
+        if (_SENDS, start) not in self._frames:
+            return {}
+        found: dict[End, tuple[int, frozenset[str]]] = {}
+        for (side, end), steps in nx.single_source_shortest_path(self._frames, (_SENDS, start)).items():
+            # What comes in at a port is its bridge's, which does not send it back by that port.
+            back = any((_SENDS, link) in steps for of, link in steps if of == _RECEIVES)
+            if side == _RECEIVES and end != start and not back and not self._links[end].master:
+                bridges = frozenset(link[0] for of, link in steps if of == _BRIDGES)
+                found[end] = min(self._links[link].mtu for _, link in steps), bridges
+        return found
+
+
+def _same_tunnel(link: Link, other: Link, to: Address) -> bool:
+    """Say whether a VXLAN device takes what another one sends to an underlay address."""
+    own = other.options.get("local") or other.options.get("local6")
+    same = all(link.options.get(name) == other.options.get(name) for name in ("id", "dstport"))
+    return same and own is not None and ip_address(own) == to

@@ -1,0 +1,225 @@
+"""The judge of the wiring: what is wanted has the ways that ``cluster.paths`` says, in every mode, and all faults show.
+
+A fault is one item that is missing or wrong. What may be missing without a loss of packets is listed, with the reason.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import ip_address
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from builders import cluster, pod, topology
+from random_clusters import some_cluster
+
+from netlab import modes
+from netlab.cluster import Cluster
+from netlab.conformance.wiring import disagreements
+from netlab.dataplane import names
+from netlab.dataplane.veth import GATEWAYS
+from netlab.dataplane.wanted import wanted
+from netlab.kernel.state import InterfaceAddress, Item, Link, Namespace, Neighbour, Route, Sysctl
+from netlab.modes import attachments, transports
+from netlab.modes.traits import Attachment, Mode, Transport
+
+V4, V6 = "10.244.0.0/16", "fd00:10:244::/56"
+FAMILIES = {"IPv4": [V4], "IPv6": [V6], "both": [V4, V6]}
+HOSTS = {
+    "client": ["192.0.2.10", "2001:db8::1"],
+    "near": ["100.64.200.1", "fd00:100:64::c8:1"],
+    "only-4": ["192.0.2.11"],
+    "only-6": ["2001:db8::2"],
+}
+ATTACHMENTS = [a for a in vars(attachments).values() if isinstance(a, Attachment) and a.on_network]
+TRANSPORTS = [t for t in vars(transports).values() if isinstance(t, Transport)]
+FITTING = [(a, t) for a, t in product(ATTACHMENTS, TRANSPORTS) if a.on_underlay == t.on_underlay]
+MODES = [mode.name for mode in modes.of_networks()]
+families = pytest.mark.parametrize("cidrs", FAMILIES.values(), ids=[*FAMILIES])
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+@families
+@pytest.mark.parametrize(("attachment", "transport"), FITTING, ids=lambda trait: trait.name)
+def test_every_combination_has_the_ways_that_paths_say(
+    monkeypatch: pytest.MonkeyPatch, attachment: Attachment, transport: Transport, cidrs: list[str], nodes: int
+) -> None:
+    """Pods of one node and of others, nodes, outside hosts, a host-network pod and one with loopback only."""
+    mode = Mode("toy", attachment, transport, masqueraded=not attachment.on_underlay)
+    monkeypatch.setitem(modes.MODES, "toy", mode)
+    of = cluster(
+        topology([f"n{i}" for i in range(nodes)], mode="toy", cidrs=cidrs, hosts=HOSTS),
+        *(pod(f"x/{name}", node=f"n{i % nodes}") for i, name in enumerate("abcd")),
+        # Side by side on two nodes, as a cluster may have given them: one of the two is of no node's range.
+        *(pod(f"x/alone-{i}", node=f"n{i}", addresses=_exported(cidrs, i)) for i in range(min(nodes, 2))),
+        pod("x/on-node", node="n0", host=True),
+        pod("x/loopback", node="n0", network="none"),
+    )
+
+    assert [] == [*disagreements(of)]
+
+
+def _exported(cidrs: list[str], i: int) -> list[str]:
+    return [
+        text for text in (f"10.244.200.{7 + i}", f"fd00:10:244:c8::{7 + i}") if (V4 if "." in text else V6) in cidrs
+    ]
+
+
+@pytest.mark.parametrize("pair", [*product(MODES, repeat=2)], ids="-".join)
+def test_networks_of_a_lab_do_not_reach_one_another(pair: tuple[str, str]) -> None:
+    """Each has its own mode and families; nodes and hosts are on the underlay that joins them."""
+    networks = {
+        "first": (pair[0], V4, V6),
+        "second": (pair[1], "10.245.0.0/16"),
+        "third": (pair[0], "fd00:10:246::/56"),
+    }
+    of = cluster(
+        topology(["n1", "n2"], networks, HOSTS),
+        *(pod(f"x/{net}-{node}", node=node, network=net) for net in networks for node in ("n1", "n2")),
+    )
+
+    assert [] == [*disagreements(of)]
+
+
+def test_random_clusters_have_the_ways_that_paths_say() -> None:
+    """Whatever goes together: modes, families, networks, host-network pods, outside hosts."""
+    found = {seed: [*disagreements(some_cluster(Random(seed)))] for seed in range(60)}  # noqa: S311
+
+    assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
+
+
+# --- faults -------------------------------------------------------------------------------------------------------
+
+
+def lab(mode: str, cidrs: list[str]) -> Cluster:
+    """Two nodes, pods side by side and apart, one outside host."""
+    return cluster(
+        topology(["n1", "n2"], mode=mode, cidrs=cidrs, hosts={"client": HOSTS["client"]}),
+        *(pod(f"x/{name}", node=node) for name, node in (("a", "n1"), ("b", "n1"), ("c", "n2"))),
+    )
+
+
+def with_fault(spaces: Mapping[str, Namespace], place: str, item: Item, *instead: Item) -> dict[str, Namespace]:
+    """Return namespaces in which one item is missing, or others are in its place."""
+    assert item in spaces[place].items
+    return {**spaces, place: Namespace(place, (spaces[place].items - {item}) | {*instead})}
+
+
+def spared(of: Cluster, place: str, item: Item) -> str:
+    """Return why packets get through without an item; "" where some do not."""
+    traits = of.networks[0].traits
+    if isinstance(item, Sysctl):
+        return "settings are judged one by one below"
+    if isinstance(item, Link) and place == names.underlay_namespace(of.name) and item.kind == "loopback":
+        return "nothing in the underlay's namespace speaks"
+    if isinstance(item, InterfaceAddress) and item.dev.startswith("vxlan"):
+        return "a tunnel's end is known by its neighbour entry; the address is what the node's own programs speak from"
+    if isinstance(item, Route) and item.prefix.version not in of.families:
+        return "an outside host has a family that the lab does not have"
+    if isinstance(item, Neighbour) and not item.dev.startswith("vxlan") and item.address not in GATEWAYS.values():
+        if item.address.version == 4:
+            return "ARP finds it"
+        if place not in {names.node_namespace(of.name, node.name) for node in of.nodes}:
+            return "neighbour discovery finds it"
+        if traits.attachment.on_underlay:
+            return "the node forwards nothing"
+    return ""
+
+
+@families
+@pytest.mark.parametrize("mode", MODES)
+def test_every_item_that_is_missing_is_found(mode: str, cidrs: list[str]) -> None:
+    """A route, an address, a link, a neighbour, a forwarding entry: some packet is lost, or it is known why none is."""
+    of = lab(mode, cidrs)
+    spaces = wanted(of).namespaces
+    missed: list[str] = []
+    vain: list[str] = []
+    for place, space in spaces.items():
+        for item in space.items:
+            why = spared(of, place, item)
+            if isinstance(item, Sysctl):
+                continue
+            found = any(disagreements(of, with_fault(spaces, place, item)))
+            (missed if not found and not why else vain if found and why else []).append(f"{place}: {item} {why}")
+
+    assert [] == missed
+    assert [] == vain
+
+
+@families
+@pytest.mark.parametrize("mode", MODES)
+def test_every_wrong_link_is_found(mode: str, cidrs: list[str]) -> None:
+    """An MTU that is smaller than that of its neighbours, a master or a peer that is missing, a link that is down."""
+    of = lab(mode, cidrs)
+    spaces = wanted(of).namespaces
+    missed = []
+    for place, space in spaces.items():
+        for link in (link for link in space.items if isinstance(link, Link) and link.kind != "loopback"):
+            faults = [replace(link, mtu=link.mtu - 100), replace(link, up=False)]
+            faults += [replace(link, master="")] * bool(link.master) + [replace(link, peer=None)] * bool(link.peer)
+            faults += [replace(link, parent=None)] * (link.kind == "macvlan")
+            missed += [
+                f"{place}: {fault} for {link}"
+                for fault in faults
+                if not any(disagreements(of, with_fault(spaces, place, link, fault)))
+            ]
+
+    assert [] == missed
+
+
+NODE, POD = "netlab.default.node.n1", "netlab.default.pod.x.a"
+
+
+@pytest.mark.parametrize(
+    ("mode", "cidr", "place", "right", "wrong", "message"),
+    [
+        ("overlay", V4, NODE, "link vxlan.1", {"mtu": 1500}, "packets of 1500 bytes are sent"),
+        ("overlay", V4, NODE, "link vxlan.1", {"mac": "0a:58:00:00:00:01"}, "no way"),
+        ("overlay", V4, NODE, "link vxlan.1", {"options": {"id": 9, "dstport": 8472}}, "no way"),
+        ("overlay", V4, NODE, "fdb", {"dst": ip_address("100.64.0.1")}, "no way"),
+        ("overlay", V6, NODE, "fdb", {"dst": ip_address("192.0.2.10")}, "no way"),
+        ("routed", V4, NODE, "route 10.244.1.0/24", {"via": ip_address("192.0.2.10")}, "no way"),
+        ("bridge", V4, POD, "route 0.0.0.0/0", {"via": ip_address("10.244.0.3")}, "no way"),
+        ("bridge", V4, NODE, "sysctl net.ipv4.ip_forward", {"value": "0"}, "no way"),
+        ("bridge", V6, NODE, "sysctl net.ipv6.conf.all.forwarding", {"value": "0"}, "no way"),
+        ("bridge", V6, POD, "sysctl net.ipv6.conf.all.disable_ipv6", {"value": "1"}, "no way"),
+        ("bridge", V4, NODE, "sysctl net.bridge.bridge-nf-call-iptables", {"value": "0"}, "egress is enforced"),
+        ("bridge", V6, NODE, "sysctl net.bridge.bridge-nf-call-ip6tables", {"value": "0"}, "ingress is enforced"),
+    ],
+)
+def test_a_wrong_item_is_named_by_what_it_does(
+    mode: str, cidr: str, place: str, right: str, wrong: dict[str, Any], message: str
+) -> None:
+    """A tunnel to the wrong node, a route to the wrong next hop, a setting that stops what a node does."""
+    of = lab(mode, [cidr])
+    spaces = wanted(of).namespaces
+    (item,) = (item for item in spaces[place].items if str(item).startswith(right))
+    found = [*disagreements(of, with_fault(spaces, place, item, replace(item, **wrong)))]
+
+    assert any(message in line for line in found), found
+
+
+def test_a_way_too_much_is_found() -> None:
+    """Routes to the pods of other nodes and from outside, where the mode is said to have none."""
+    of = lab("routed", [V4])
+    said = replace(
+        of,
+        networks=tuple(replace(network, mode="bridge") for network in of.networks),
+        pods=tuple(replace(pod, attachment="bridge") for pod in of.pods),
+    )
+    found = [*disagreements(said, wanted(of).namespaces)]
+
+    assert any(line.startswith("x/a to x/c, IPv4: a way by") for line in found)
+    assert any(line.startswith("host:client to x/a, IPv4: a way by") for line in found)
+
+
+def test_networkx_is_loaded_on_demand() -> None:
+    """Importing the room does not load networkx: commands that build labs start without it."""
+    code = "import sys, netlab.conformance.wiring; print('networkx' in sys.modules)"
+
+    assert "False\n" == subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,105 @@
+"""What netlab keeps between two calls: nothing that one test leaves behind is seen by another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import memos
+import pytest
+
+import netlab
+
+ROOT = Path(netlab.__file__).parent
+_KEEPING = {"cache", "lru_cache", "derived"}
+
+_PURE = "a function of its arguments alone"
+_REGISTRY = "emptied when a kind comes or goes; tests take theirs out again"
+_LOCK = "a lock of this process, let go of by the fixtures that take it"
+_CLEARED = "tests/memos.py clears it after each test"
+
+# Every module-level cache and variable that changes, and why it carries nothing from test to test.
+KEPT = {
+    ("cli/__init__.py", "_code"): "set by main() only, which ends the process",
+    ("cli/failures.py", "_verbose"): _CLEARED,
+    ("conformance/world.py", "_namespace"): _CLEARED,
+    ("conformance/world.py", "_pod"): _CLEARED,
+    ("conformance/world.py", "topology"): _CLEARED,
+    ("kernel/nft.py", "program"): _CLEARED,
+    ("kernel/privilege.py", "_users"): _LOCK,
+    ("lab/record.py", "_users"): _LOCK,
+    ("lab/waiting.py", "_say"): _CLEARED,
+    ("objects/kind.py", "_CACHES"): _REGISTRY,
+    ("objects/kind.py", "_KINDS"): _REGISTRY,
+    ("objects/kind.py", "deletable"): _REGISTRY,
+    ("objects/kind.py", "every"): _REGISTRY,
+    ("objects/kind.py", "namespaced_types"): _REGISTRY,
+    ("objects/kind.py", "written"): _REGISTRY,
+    ("objects/names.py", "dns1035_label"): _PURE,
+    ("objects/names.py", "dns_label"): _PURE,
+    ("objects/names.py", "dns_subdomain"): _PURE,
+    ("objects/names.py", "label_key"): _PURE,
+    ("objects/names.py", "label_value"): _PURE,
+    ("objects/names.py", "port_name"): _PURE,
+    ("objects/near.py", "_groups"): _REGISTRY,
+    ("objects/near.py", "_names"): _REGISTRY,
+    ("objects/near.py", "close_to"): _REGISTRY,
+    ("objects/near.py", "list_kinds"): _REGISTRY,
+    ("objects/near.py", "misspelt"): _REGISTRY,
+    ("objects/scalars.py", "resolve"): _PURE,
+    ("probe/crc32c.py", "_table"): _PURE,
+    ("probe/ports.py", "_last"): "a counter: no two runs of a process have the same source ports",
+    ("ruleset/difference.py", "_NOTHING"): "empty, and a Mapping",
+}
+
+
+def kept() -> Iterator[tuple[str, str]]:
+    """Yield the file and name of every cached function, changing global and empty container of a module."""
+    for file in sorted(ROOT.rglob("*.py")):
+        name, tree = file.relative_to(ROOT).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and _KEEPING.intersection(map(_word, node.decorator_list)):
+                yield name, node.name
+            elif isinstance(node, ast.Global):
+                yield from ((name, variable) for variable in node.names)
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and _is_empty(node.value):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                yield from ((name, target.id) for target in targets if isinstance(target, ast.Name))
+
+
+def _word(node: ast.expr) -> str:
+    """Return the last name of ``functools.lru_cache(maxsize=1)``."""
+    called = node.func if isinstance(node, ast.Call) else node
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
+def _is_empty(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return _word(value) in {"dict", "set", "list", "defaultdict", "WeakKeyDictionary"} and not value.args
+    return (isinstance(value, ast.Dict) and not value.keys) or (isinstance(value, ast.List) and not value.elts)
+
+
+def test_everything_that_is_kept_is_known() -> None:
+    """A new cache has a line here: why it is harmless; or tests/memos.py clears it."""
+
+    assert {*KEPT} == {*kept()}
+
+
+def test_what_is_cleared_is_what_is_said_to_be() -> None:
+    """The table and the fixture name the same."""
+
+    assert {place for place, why in KEPT.items() if why is _CLEARED} == {*memos.CLEARED}
+
+
+@pytest.mark.parametrize("place", memos.CLEARED, ids="/".join)
+def test_a_memo_is_cleared(place: tuple[str, str]) -> None:
+    """Whatever a test left there is gone."""
+    leave, left = memos.CLEARED[place].leave, memos.CLEARED[place].left
+    leave()
+    assert left()
+
+    memos.clear()
+
+    assert not left()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_a_signal_at_any_instruction_leaves_no_lock_that_its_own_thread_waits_fo
         """Take the lock, with an interrupt at that instruction; False where there are fewer."""
         count = itertools.count()
 
-        def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+        def trace(frame: FrameType, event: str, _: object) -> Any:
             if frame.f_code.co_filename not in files:
                 return None
             frame.f_trace_opcodes = True

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from netlab.errors import Problem
 
 if TYPE_CHECKING:
+    from netlab.objects.declared import Shape
     from netlab.objects.fields import Fields
     from netlab.objects.types import Meta, Workload
+
+    _Shape = type[Shape]
 
 NETLAB_VERSION = "netlab/v1alpha1"
 
@@ -73,6 +76,7 @@ class Kind(NamedTuple):
     ``plural`` and ``short`` are kubectl's names. A kind without a plural cannot be named by a command or deleted.
     ``columns`` are those that ``netlab get`` prints after namespace and name; None: it does not list the kind.
     ``written`` says that users write it; if not, netlab itself does. ``of_lab`` says that a lab consists of it.
+    ``shape`` declares the fields; None: they are read without a declaration, and there is no schema.
     ``sound`` returns what can be relied on of an object, by the paths of what is wrong in it, None for nothing.
     """
 
@@ -91,6 +95,7 @@ class Kind(NamedTuple):
     template: Template | None = None
     doubts: Doubts = ()
     sound: Callable[[Any, list[str]], Any] = lambda one, wrong: None
+    shape: _Shape | None = None
 
     @property
     def group(self) -> str:

@@ -301,6 +301,14 @@ class TopologyHost:
     path: str = ""
 
 
+Icmp = Literal["rules-without-ports", "allow"]
+Deny = Literal["drop", "reject"]
+IpBlockPods = Literal["match", "ignore"]
+OwnNode = Literal["allow", "enforce"]
+HostNetworkPeers = Literal["ignore", "match"]
+Established = Literal["keep", "reevaluate"]
+
+
 @dataclass(frozen=True, slots=True)
 class TopologyPolicy:
     """What policies do where Kubernetes leaves it to the implementation: ``spec.policy`` of a Topology.
@@ -328,12 +336,12 @@ class TopologyPolicy:
     otherwise only the first one pays.
     """
 
-    icmp: Literal["rules-without-ports", "allow"] = "rules-without-ports"
-    deny: Literal["drop", "reject"] = "drop"
-    ip_block_pods: Literal["match", "ignore"] = "match"
-    own_node: Literal["allow", "enforce"] = "allow"
-    host_network_peers: Literal["ignore", "match"] = "ignore"
-    established: Literal["keep", "reevaluate"] = "keep"
+    icmp: Icmp = "rules-without-ports"
+    deny: Deny = "drop"
+    ip_block_pods: IpBlockPods = "match"
+    own_node: OwnNode = "allow"
+    host_network_peers: HostNetworkPeers = "ignore"
+    established: Established = "keep"
 
 
 @dataclass(frozen=True, slots=True)

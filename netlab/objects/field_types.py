@@ -113,7 +113,9 @@ class Whole(Field[int | None]):
     def schema(self) -> Schema:
         if self.values:
             return _one_of(self.values, self.required)
-        return {"type": "integer"} if self.required else _or_null("integer")
+        bounds = {"minimum": self.low, "maximum": self.high}
+        found: Schema = {"type": "integer"} if self.required else _or_null("integer")
+        return found | {name: bound for name, bound in bounds.items() if bound is not None}
 
     def shown_default(self) -> str:
         return _code(self.default)

@@ -62,7 +62,7 @@ class _Expectation(Shape, strict=True, any_of=[("from", "to", "verdict"), ("orac
     protocol = Choice("protocol", "The protocol.", values=_PROTOCOLS, default="TCP")
     verdict = Choice[Verdict]("verdict", "What the packets must show.", values=_VERDICTS, default="allow")
     family = Whole("family", "The IP family; both where it is not written.", values=(4, 6))
-    oracle = Flag("oracle", "Compares every pair with what policies mean; the other fields may not be written.")
+    oracle = Flag("oracle", "Compares every pair with what policies mean; no other field may be written beside it.")
 
 
 class _Step(Shape, strict=True, any_of=[("apply",), ("label",), ("delete",), ("expect",)]):

@@ -15,7 +15,9 @@ from typing import Any
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
+from netlab.objects.all_objects import Objects
 from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
 from netlab.objects.types import (
     ContainerPort,
     IPBlock,
@@ -23,7 +25,6 @@ from netlab.objects.types import (
     Namespace,
     NetworkPolicy,
     Node,
-    Objects,
     Peer,
     Pod,
     PodSpec,
@@ -31,10 +32,6 @@ from netlab.objects.types import (
     Rule,
     Service,
     Source,
-    Topology,
-    TopologyHost,
-    TopologyNetwork,
-    TopologyNode,
     Workload,
 )
 from netlab.objects.unread import Subject, UnreadPolicy

@@ -19,7 +19,8 @@ _T = TypeVar("_T")
 Schema = dict[str, Any]
 
 
-@dataclass(frozen=True)
+# What it does not need is not made: each method of a dataclass costs every command's start.
+@dataclass(eq=False, repr=False)
 class Field(Generic[_T]):
     """One field: its name in the API and a description of one line.
 

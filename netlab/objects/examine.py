@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, get_args
 
 from netlab.errors import Problem, in_order
+from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
 from netlab.objects.kind import Doubt, Kind, get
 from netlab.objects.load import decode
-from netlab.objects.types import Document, Objects, Topology
+from netlab.objects.topology import Topology
+from netlab.objects.types import Document
 from netlab.objects.unread import ignored_kinds
 
 EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))

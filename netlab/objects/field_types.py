@@ -20,12 +20,12 @@ CIDR = r"^[0-9A-Fa-f:.]+/[0-9]+$"
 ADDRESS = r"^[0-9A-Fa-f:.]+$"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Unread(Field[None]):
     """A field that may be there, and that netlab neither checks nor reads."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Raw(Field[Any]):
     """A field whose type its decoder checks: the value as it is written, and a schema that says so."""
 
@@ -38,7 +38,7 @@ class Raw(Field[Any]):
         return self.type()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Text(Field[str]):
     """A string. ``check`` returns what is wrong with one that is not empty; ``values`` are for the decoder to check."""
 
@@ -67,7 +67,7 @@ class Text(Field[str]):
         return _code(self.default)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Choice(Field[_T]):
     """A string that is one of a few."""
 
@@ -92,7 +92,7 @@ class Choice(Field[_T]):
         return "" if self.required else _code(self.default)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Whole(Field[int | None]):
     """An integer, within bounds (both included) where it has them; other limits are for the decoder to check."""
 
@@ -121,7 +121,7 @@ class Whole(Field[int | None]):
         return _code(self.default)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Flag(Field[bool]):
     """A boolean, false where it is absent."""
 
@@ -135,7 +135,7 @@ class Flag(Field[bool]):
         return _code("false")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Texts(Field[list[tuple[str, str]]]):
     """A list of strings; ``pattern`` is an expression that all that are right match, ``most`` how many there may be."""
 
@@ -167,7 +167,7 @@ class Texts(Field[list[tuple[str, str]]]):
         return self.default
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class TextMap(Field[dict[str, str]]):
     """A mapping of strings to strings. ``check`` reports what is wrong with it at the field of the name."""
 
@@ -192,7 +192,7 @@ class TextMap(Field[dict[str, str]]):
         return {"type": ["object", "null"], "additionalProperties": _or_null("string")}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Part(Field[Fields]):
     """A mapping with fields of its own."""
 
@@ -214,7 +214,7 @@ class Part(Field[Fields]):
         return "", self.shape
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Parts(Field[list[Fields]]):
     """A list of mappings."""
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.objects import changes, near
+from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PROBLEMS
 from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
@@ -20,8 +21,10 @@ from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
+from netlab.objects.scenarios import Scenario
 from netlab.objects.sound import COUNTS
-from netlab.objects.types import Document, Namespace, Objects, Scenario, Source, Topology
+from netlab.objects.topology import Topology
+from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kinds
 
 

@@ -15,6 +15,7 @@ from netlab.cli import listing
 from netlab.cluster import resolve
 from netlab.errors import Problem, UsageError
 from netlab.objects import Document, decode, delete, examine_documents, kinds
+from netlab.objects.all_objects import Objects
 from netlab.objects.declared import Shape
 from netlab.objects.documents import parse
 from netlab.objects.field_types import Part, Root, Text
@@ -22,7 +23,9 @@ from netlab.objects.kept import kept
 from netlab.objects.kind import Column, Kind, Template, every, get, register, unregister
 from netlab.objects.meta import METADATA, key_of, object_meta, open_document
 from netlab.objects.near import close_to
-from netlab.objects.types import Meta, ObjectRef, Objects, Pod, PodSpec, Service, Source, Topology
+from netlab.objects.scenarios import ObjectRef
+from netlab.objects.topology import Topology
+from netlab.objects.types import Meta, Pod, PodSpec, Service, Source
 from netlab.objects.unread import ignored_kinds
 from netlab.objects.workloads import as_stated, workload_kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from netlab.errors import Problem
 from netlab.objects.bounds import Budget
@@ -19,11 +19,11 @@ from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import unpack, within
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
+from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
 from netlab.objects.sound import as_it_is
-from netlab.objects.types import Document, Expectation, LabelChange, ObjectRef, Scenario, Step
+from netlab.objects.types import Document
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
-Verdict = Literal["allow", "deny"]
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 

@@ -20,22 +20,20 @@ from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import WrittenByServer, open_document
 from netlab.objects.sound import as_it_is
-from netlab.objects.types import (
-    Address,
+from netlab.objects.topology import (
     Deny,
-    Document,
     Established,
     HostNetworkPeers,
     Icmp,
     IpBlockPods,
     OwnNode,
-    Prefix,
     Topology,
     TopologyHost,
     TopologyNetwork,
     TopologyNode,
     TopologyPolicy,
 )
+from netlab.objects.types import Address, Document, Prefix
 
 _DEFAULT = Topology()
 LOOPBACK_ONLY = modes.NONE.name

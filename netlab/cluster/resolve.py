@@ -20,8 +20,9 @@ from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.examine import Input
 from netlab.objects.kind import Doubt, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
+from netlab.objects.policies import NetworkPolicy
 from netlab.objects.topology import Topology, TopologyNetwork
-from netlab.objects.types import Address, NetworkPolicy, Service
+from netlab.objects.types import Address, Service
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from netlab.objects.policies import NetworkPolicy
 from netlab.objects.scenarios import Scenario
 from netlab.objects.topology import Topology
-from netlab.objects.types import Document, Namespace, NetworkPolicy, Node, Pod, Service, Workload
+from netlab.objects.types import Document, Namespace, Node, Pod, Service, Workload
 
 if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from builders import cluster, namespace, peer, pod, policy, rule, verdict
 
-from netlab.objects.types import NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
 
 NAMES = [f"{ns}/{name}" for ns in "xyz" for name in "abc"]
 PORTS = [f"serve-{port}-{proto.lower()}={port}/{proto}" for port in (80, 81) for proto in ("TCP", "UDP", "SCTP")]

@@ -17,18 +17,9 @@ from netlab.objects.fields import Fields, forbidden, invalid, required, unsuppor
 from netlab.objects.kind import Kind
 from netlab.objects.label_selectors import Selector, label_selector
 from netlab.objects.meta import STRICT_METADATA, object_meta, open_document
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import (
-    Direction,
-    Document,
-    IPBlock,
-    NetworkPolicy,
-    Peer,
-    PolicyPort,
-    Prefix,
-    Protocol,
-    Rule,
-)
+from netlab.objects.types import Direction, Document, Prefix, Protocol
 
 API_VERSION = "networking.k8s.io/v1"
 PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP", "SCTP")

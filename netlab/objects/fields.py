@@ -35,7 +35,7 @@ def quoted(value: object) -> str:
 
 
 def cut(text: str) -> str:
-    """Return a text that is shown, without the end of one that nobody would read."""
+    """Return a text without the end, if it is too long to read."""
     return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST - 3]}..."
 
 
@@ -66,7 +66,7 @@ class Report:
     source: Source
     object: str
     problems: list[Problem]
-    _told: dict[str, int] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
 
     def error(self, path: str, message: str, *, at: str | None = None) -> None:
         """Add an error; ``at`` names the field whose line counts where that is not ``path`` itself."""
@@ -86,18 +86,18 @@ class Report:
         rule: str = "",
     ) -> None:
         """Add a problem; ``at`` is its line, or the field whose line counts where that is not ``path`` itself."""
-        told = self._told[severity] = self._told.get(severity, 0) + 1
-        if told > MOST_OF_AN_OBJECT + 1:
+        count = self._counts[severity] = self._counts.get(severity, 0) + 1
+        if count > MOST_OF_AN_OBJECT + 1:
             return
-        if told > MOST_OF_AN_OBJECT:
+        if count > MOST_OF_AN_OBJECT:
             path, message, at = "", f"and more: netlab reports only the first {MOST_OF_AN_OBJECT}", ""
         line = at if isinstance(at, int) else self.source.line(path if at is None else at)
         self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity, rule))
 
     @property
     def full(self) -> bool:
-        """Whether further errors are no longer told."""
-        return self._told.get("error", 0) > MOST_OF_AN_OBJECT
+        """Whether further errors are dropped."""
+        return self._counts.get("error", 0) > MOST_OF_AN_OBJECT
 
 
 class Fields:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 NETLAB_VERSION = "netlab/v1alpha1"
 
 Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
-"""What there is of a kind, by name; or which addresses machines have, or where pods without a nodeName run."""
+"""A part of a lab that may be unknown: the names of nodes, networks, hosts or pods; addresses; or the pods' nodes."""
 
 Doubts = tuple[tuple[str, tuple[Doubt, ...]], ...]
-"""Fields, as expressions of which the first that matches counts, and what is in doubt when one of them is wrong."""
+"""Expressions for the paths of fields, and what is not known while such a field is wrong. The first match counts."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -77,7 +77,7 @@ class Kind(NamedTuple):
     ``columns`` are those that ``netlab get`` prints after namespace and name; None: it does not list the kind.
     ``written`` says that users write it; if not, netlab itself does. ``of_lab`` says that a lab consists of it.
     ``shape`` declares the fields; None: they are read without a declaration, and there is no schema.
-    ``sound`` returns what can be relied on of an object, by the paths of what is wrong in it, None for nothing.
+    ``usable`` returns the part of an object that can be used when the fields at some paths are wrong; None: nothing.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Kind(NamedTuple):
     reads_files: bool = False
     template: Template | None = None
     doubts: Doubts = ()
-    sound: Callable[[Any, list[str]], Any] = lambda one, wrong: None
+    usable: Callable[[Any, list[str]], Any] = lambda one, wrong: None
     shape: _Shape | None = None
 
     @property

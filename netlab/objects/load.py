@@ -22,10 +22,10 @@ from netlab.objects.kinds.podlabels import PodLabels
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
 from netlab.objects.scenarios import Scenario
-from netlab.objects.sound import COUNTS
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kinds
+from netlab.objects.usable import COUNTS
 
 
 def load(
@@ -142,7 +142,7 @@ def object_of(document: Document) -> Any:
 
 
 def _worst(problems: list[Problem]) -> list[Problem]:
-    """Return one problem for all of an object, in its own list too: there are more than anybody reads."""
+    """Return one problem for all of an object, in its own list too, as there are too many to read."""
     problems[:] = sorted(problems, key=lambda p: p.severity != "error")[:1]
     return problems
 
@@ -298,7 +298,7 @@ _HIDES_NAMES = re.compile(rf"(kind|apiVersion|metadata(\.(name(space)?|generateN
 def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
     """Check everything that a scenario will load, and that what its steps name is there when they name it.
 
-    Whether something is there can be told only where the names of all that is loaded could be read.
+    Whether an object is there is known only where all names could be read.
     """
     documents = list(found.resources)
     ignored = [document for document in documents if document.kind == IGNORED_KIND]

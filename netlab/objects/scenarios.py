@@ -84,7 +84,7 @@ class Scenario:
     wrong: tuple[str, ...] = ()
 
     def sound(self, items: Iterable[_Item]) -> tuple[_Item, ...]:
-        """Return the items of a step that nothing is wrong with."""
+        """Return the items of a step that have no error."""
         return tuple(item for item in items if not any(path.startswith(item.path) for path in self.wrong))
 
     def read_until(self, index: int) -> bool:

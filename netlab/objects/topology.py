@@ -15,7 +15,7 @@ from netlab.objects.types import Address, Prefix, Source
 class TopologyNetwork:
     """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family.
 
-    ``unwritten`` names the fields that nobody wrote (``mode``, ``podCIDRs``): what they hold yields to the input.
+    ``unwritten`` names the fields that are not written (``mode``, ``podCIDRs``): the input may change their defaults.
     """
 
     name: str = "default"
@@ -95,7 +95,7 @@ class TopologyPolicy:
 class Topology:
     """A lab's shape; every field has its default when the user wrote none.
 
-    ``unwritten`` names the fields that nobody wrote (``underlayCIDRs``): what they hold yields to the input.
+    ``unwritten`` names the fields that are not written (``underlayCIDRs``): the input may change their defaults.
     """
 
     name: str = "default"

@@ -120,7 +120,7 @@ class Workload:
 
     ``replicas`` is None for a DaemonSet, which has one pod on every node that its selector admits.
     ``template_path`` is where the pod template stands in the object (``spec.template``). ``first`` is the number of the
-    first pod (``ordinals.start``). Pods of an ``indexed`` Job are told their number; those of a Job with a
+    first pod (``ordinals.start``). Pods of an ``indexed`` Job get a number; those of a Job with a
     ``manual_selector`` get none of the labels by which other Jobs know their pods.
     """
 

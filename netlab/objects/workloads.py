@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netlab.errors import Problem
-from netlab.objects import sound
+from netlab.objects import usable
 from netlab.objects.bounds import MOST_PODS
 from netlab.objects.declared import Shape
 from netlab.objects.field_types import Choice, Flag, Part, Root, Whole
@@ -81,8 +81,8 @@ def workload_kind(
         plural=f"{name.lower()}s",
         short=short,
         template=template,
-        doubts=sound.POD_DOUBTS,
-        sound=_sound,
+        doubts=usable.POD_DOUBTS,
+        usable=_usable,
         shape=shape,
     )
 
@@ -159,7 +159,7 @@ def _bounded(spec: Fields, field: Whole, count: int | None) -> int:
     return count or 0
 
 
-def _sound(workload: Workload, wrong: list[str]) -> Workload:
+def _usable(workload: Workload, wrong: list[str]) -> Workload:
     path = workload.template_path
-    meta = sound.pod_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
-    return replace(workload, template_meta=meta, template=sound.pod_spec(workload.template, f"{path}.spec", wrong))
+    meta = usable.pod_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
+    return replace(workload, template_meta=meta, template=usable.pod_spec(workload.template, f"{path}.spec", wrong))

@@ -11,8 +11,8 @@ from netlab.objects.field_types import Root
 from netlab.objects.fields import quoted
 from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
-from netlab.objects.sound import as_it_is
 from netlab.objects.types import Document, Meta, Namespace, Source
+from netlab.objects.usable import as_it_is
 
 
 class _Root(Root):
@@ -52,6 +52,6 @@ KIND = Kind(
     plural="namespaces",
     short=("ns",),
     namespaced=False,
-    sound=as_it_is,
+    usable=as_it_is,
     shape=_Root,
 )

@@ -87,7 +87,7 @@ class _Spec(Shape, strict=True):
 
 
 class _Root(Root, strict=True):
-    """A policy of which traffic pods may receive and send."""
+    """Which traffic the selected pods may receive and send."""
 
     metadata = STRICT_METADATA
     spec = Part("spec", "The pods that the policy selects, and the rules.", shape=_Spec)

@@ -8,8 +8,8 @@ from netlab.objects.declared import Shape
 from netlab.objects.field_types import CIDR, Part, Parts, Root, Text, Texts
 from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
-from netlab.objects.sound import as_it_is
 from netlab.objects.types import Document, Node
+from netlab.objects.usable import as_it_is
 
 
 class _Spec(Shape):
@@ -72,6 +72,6 @@ KIND = Kind(
         (r"(spec\.podCIDRs?|status)\b.*", ("addresses",)),
         (r".*", ("nodes", "addresses", "places")),
     ),
-    sound=as_it_is,
+    usable=as_it_is,
     shape=_Root,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netlab.errors import Problem
-from netlab.objects import sound
+from netlab.objects import usable
 from netlab.objects.core import addresses
 from netlab.objects.declared import Shape
 from netlab.objects.field_types import Part, Parts, Root, Text
@@ -64,10 +64,10 @@ def _written(status: Fields, several: Parts, single: Text) -> list[tuple[str, st
     return [item for item in found or [(single.at(status), single.read(status))] if item[1]]
 
 
-def _sound(pod: Pod, wrong: list[str]) -> Pod:
-    meta = sound.pod_meta(pod.meta, "metadata", "spec", wrong)
-    stated = () if sound.touched("status", wrong) else pod.addresses
-    return replace(pod, meta=meta, spec=sound.pod_spec(pod.spec, "spec", wrong), addresses=stated)
+def _usable(pod: Pod, wrong: list[str]) -> Pod:
+    meta = usable.pod_meta(pod.meta, "metadata", "spec", wrong)
+    stated = () if usable.touched("status", wrong) else pod.addresses
+    return replace(pod, meta=meta, spec=usable.pod_spec(pod.spec, "spec", wrong), addresses=stated)
 
 
 KIND = Kind(
@@ -78,7 +78,7 @@ KIND = Kind(
     plural="pods",
     short=("po",),
     columns=(),
-    doubts=sound.POD_DOUBTS,
-    sound=_sound,
+    doubts=usable.POD_DOUBTS,
+    usable=_usable,
     shape=_Root,
 )

@@ -20,8 +20,8 @@ from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import unpack, within
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
-from netlab.objects.sound import as_it_is
 from netlab.objects.types import Document
+from netlab.objects.usable import as_it_is
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -145,17 +145,17 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
 
 
 def _without_scenarios(root: Fields, document: Document, path: str, found: Iterable[Document]) -> Iterable[Document]:
-    told: set[str] = set()
+    reported: set[str] = set()
     for one in found:
         if one.kind != "Scenario":
             yield one
             continue
         file = one.source.file
-        if file not in told:
+        if file not in reported:
             itself = os.path.realpath(file) == os.path.realpath(document.source.file)
             what = "the scenario includes itself" if itself else f"{quoted(file)} holds a Scenario"
             root.report.error(path, f"{what}; only objects can be included")
-        told.add(file)
+        reported.add(file)
 
 
 def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
@@ -256,6 +256,6 @@ KIND = Kind(
     namespaced=False,
     of_lab=False,
     reads_files=True,
-    sound=as_it_is,
+    usable=as_it_is,
     shape=_Root,
 )

@@ -19,7 +19,6 @@ from netlab.objects.fields import Fields, duplicate, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import WrittenByServer, open_document
-from netlab.objects.sound import as_it_is
 from netlab.objects.topology import (
     Deny,
     Established,
@@ -34,6 +33,7 @@ from netlab.objects.topology import (
     TopologyPolicy,
 )
 from netlab.objects.types import Address, Document, Prefix
+from netlab.objects.usable import as_it_is
 
 _DEFAULT = Topology()
 LOOPBACK_ONLY = modes.NONE.name
@@ -336,6 +336,6 @@ KIND = Kind(
         (r"spec\.networks\b.*", ("networks", "addresses")),
         (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
     ),
-    sound=as_it_is,
+    usable=as_it_is,
     shape=_Root,
 )

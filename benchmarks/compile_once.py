@@ -17,7 +17,8 @@ from netlab.cluster import Cluster, follow, resolve
 from netlab.cluster.flows import Flow, every_pair
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
-from netlab.objects.types import LabelChange, Source
+from netlab.objects.scenarios import LabelChange
+from netlab.objects.types import Source
 from netlab.policy import evaluate
 from netlab.ruleset import Compiler, Ruleset, differences
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
+from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, Meta, NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.types import Direction, Meta
 
 PORT = 5000
 PER_NAMESPACE = 10

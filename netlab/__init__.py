@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     )
     from netlab.lab.changes import Changes
     from netlab.lab.lab import Lab, temporary
+    from netlab.objects.all_objects import Objects
     from netlab.objects.load import load
-    from netlab.objects.types import LabelChange, ObjectRef, Objects
+    from netlab.objects.scenarios import LabelChange, ObjectRef
     from netlab.policy.decision import Decision
     from netlab.policy.evaluate import evaluate
     from netlab.policy.explain import Explanation, explain
@@ -60,8 +61,9 @@ _WHERE = {
     ),
     "netlab.lab.changes": ("Changes",),
     "netlab.lab.lab": ("Lab", "temporary"),
+    "netlab.objects.all_objects": ("Objects",),
     "netlab.objects.load": ("load",),
-    "netlab.objects.types": ("LabelChange", "ObjectRef", "Objects"),
+    "netlab.objects.scenarios": ("LabelChange", "ObjectRef"),
     "netlab.policy.decision": ("Decision",),
     "netlab.policy.evaluate": ("evaluate",),
     "netlab.policy.explain": ("Explanation", "explain"),

@@ -25,7 +25,7 @@ import pytest
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
-    from netlab.objects.types import Scenario, Step
+    from netlab.objects.scenarios import Scenario, Step
     from netlab.scenario.results import Failure
     from netlab.scenario.run import Play
 

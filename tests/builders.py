@@ -15,28 +15,11 @@ from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
 from netlab.conformance.words import pairs, selects
+from netlab.objects.all_objects import Objects
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.types import (
-    ContainerPort,
-    IPBlock,
-    Meta,
-    Namespace,
-    NetworkPolicy,
-    Node,
-    Objects,
-    Peer,
-    Pod,
-    PodSpec,
-    PolicyPort,
-    Rule,
-    Service,
-    Source,
-    Topology,
-    TopologyHost,
-    TopologyNetwork,
-    TopologyNode,
-    Workload,
-)
+from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
+from netlab.objects.types import ContainerPort, Meta, Namespace, Node, Pod, PodSpec, Service, Source, Workload
 from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate

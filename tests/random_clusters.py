@@ -11,7 +11,7 @@ from builders import cluster, namespace, peer, pod, policy, rule, selector, topo
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import Questions
-from netlab.objects.types import TopologyPolicy
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.unread import Subject
 
 _MODES = ("bridge", "overlay", "routed", "macvlan")

@@ -14,6 +14,7 @@ from netlab.objects.kind import Kind, get
 from netlab.objects.kinds.networkpolicy import API_VERSION
 from netlab.objects.load import object_of
 from netlab.objects.meta import Key, key_of
+from netlab.objects.policies import NetworkPolicy
 from netlab.policy import isolating
 
 NETNS_ANNOTATION = "netlab/netns"
@@ -196,7 +197,7 @@ def _as_kept(document: Document, key: Key) -> dict[str, Any]:
 _RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document], NetnsPath], Listing]] = {
     types.Node: lambda cluster, documents, netns_path: nodes(cluster, netns_path),
     types.Pod: lambda cluster, documents, netns_path: pods(cluster, netns_path),
-    types.NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
+    NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
 }
 """The types of objects that are listed as the cluster has them, and not as they were written."""
 

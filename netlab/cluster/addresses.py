@@ -10,7 +10,8 @@ from netlab.cluster.pods import PodDraft
 from netlab.cluster.shares import Fixed, reserved, shares, within
 from netlab.cluster.types import Placement
 from netlab.errors import Problem
-from netlab.objects.types import Address, Prefix, Topology, TopologyNetwork
+from netlab.objects.topology import Topology, TopologyNetwork
+from netlab.objects.types import Address, Prefix
 
 Prefixes = Mapping[str, Mapping[str, tuple[Prefix, ...]]]
 """The prefixes of every node by network name, for each node's name."""

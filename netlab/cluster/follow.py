@@ -15,9 +15,10 @@ from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces, undeclared
 from netlab.cluster.types import Cluster, Placement, Pod
+from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
 from netlab.objects.kind import namespaced_types
-from netlab.objects.types import Objects, Topology
+from netlab.objects.topology import Topology
 
 _T = TypeVar("_T")
 

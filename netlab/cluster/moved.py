@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
 from netlab.errors import Problem
-from netlab.objects.types import Address, NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Address
 
 _MOST = 5
 

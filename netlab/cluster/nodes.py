@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.errors import Problem
-from netlab.objects.types import Address, Objects, Prefix, Source, Topology
+from netlab.objects.all_objects import Objects
+from netlab.objects.topology import Topology
+from netlab.objects.types import Address, Prefix, Source
 
 # What every kubelet on Linux sets on its node (Kubernetes: "Well-Known Labels, Annotations and Taints").
 HOSTNAME_LABEL = "kubernetes.io/hostname"

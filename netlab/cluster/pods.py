@@ -13,10 +13,11 @@ from itertools import chain
 from netlab.cluster.nodes import NodeDraft
 from netlab.errors import Problem
 from netlab.objects import controllers
+from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PODS
 from netlab.objects.kind import template_of
 from netlab.objects.podnames import Owners, made_pods
-from netlab.objects.types import Address, Meta, Objects, PodSpec, Source, Workload
+from netlab.objects.types import Address, Meta, PodSpec, Source, Workload
 
 FINISHED = ("Succeeded", "Failed")
 

@@ -14,7 +14,8 @@ from netlab.cluster.pods import PodDraft
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.addresses import plain_address
-from netlab.objects.types import Address, ContainerPort, TopologyNetwork
+from netlab.objects.topology import TopologyNetwork
+from netlab.objects.types import Address, ContainerPort
 
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104  hostIP's way of saying every address
 

@@ -15,7 +15,8 @@ from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.shares import Fixed, reserved, shares
 from netlab.errors import Problem
-from netlab.objects.types import Address, Prefix, Topology, TopologyNetwork
+from netlab.objects.topology import Topology, TopologyNetwork
+from netlab.objects.types import Address, Prefix
 
 NETWORK_ANNOTATION = "netlab/network"
 

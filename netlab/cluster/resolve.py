@@ -15,11 +15,14 @@ from netlab.cluster.published import unpublishable, unpublished_warning, without
 from netlab.cluster.ranges import NETWORK_ANNOTATION, fitted, network_of, stated
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
+from netlab.objects.all_objects import Objects
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.examine import Input
 from netlab.objects.kind import Doubt, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
-from netlab.objects.types import Address, NetworkPolicy, Objects, Service, Topology, TopologyNetwork
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.topology import Topology, TopologyNetwork
+from netlab.objects.types import Address, Service
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
 

@@ -12,15 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from netlab import modes
 from netlab.objects.kind import template_of
-from netlab.objects.types import (
-    Address,
-    ContainerPort,
-    NetworkPolicy,
-    Prefix,
-    Service,
-    Source,
-    TopologyPolicy,
-)
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.topology import TopologyPolicy
+from netlab.objects.types import Address, ContainerPort, Prefix, Service, Source
 
 if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy

@@ -14,7 +14,8 @@ from netlab.conformance.cases import Cell
 from netlab.errors import InputError
 from netlab.objects import Document, decode
 from netlab.objects.meta import key_of
-from netlab.objects.types import Address, ObjectRef
+from netlab.objects.scenarios import ObjectRef
+from netlab.objects.types import Address
 from netlab.policy import evaluate
 from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet, Tracer

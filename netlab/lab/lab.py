@@ -47,7 +47,7 @@ from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
 from netlab.objects.kept import kept
 from netlab.objects.names import LabName
-from netlab.objects.types import LabelChange, ObjectRef
+from netlab.objects.scenarios import LabelChange, ObjectRef
 from netlab.probe import Measurement
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 

@@ -13,7 +13,7 @@ MAX_DEPTH = 200
 MOST_PODS = 100_000
 # Building more than these has to be asked for.
 MANY_PODS = 5_000
-# More than anybody reads; beyond them one is told of every object that has any.
+# Beyond these, one problem is reported for each object that has any.
 MOST_PROBLEMS = 5_000
 MOST_PRINTED = 1_000
 MOST_OF_AN_OBJECT = 100

@@ -9,7 +9,8 @@ from netlab.errors import UsageError
 from netlab.objects.generated import named
 from netlab.objects.kind import NETLAB_VERSION, get
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
-from netlab.objects.types import Document, LabelChange, ObjectRef, Source
+from netlab.objects.scenarios import LabelChange, ObjectRef
+from netlab.objects.types import Document, Source
 
 POD_LABELS = "PodLabels"
 PodOf = Callable[[str], tuple[str, str] | None]

@@ -1,7 +1,7 @@
-"""Input that may be wrong: what can be relied on all the same, so that all its problems show at once.
+"""Read input that may have errors, and keep the part that is correct, so that all problems show at once.
 
-Of a pod with errors, the fields that are right count. What cannot be told while something is wrong is in doubt; nothing
-is said about that, as it may well be right once this is mended.
+A pod with errors keeps its correct fields. An error may hide other facts, such as the names of the nodes. These facts
+are doubts: netlab reports no problem about them, as the input may be correct once the error is gone.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, get_args
 
 from netlab.errors import Problem, in_order
+from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
 from netlab.objects.kind import Doubt, Kind, get
 from netlab.objects.load import decode
-from netlab.objects.types import Document, Objects, Topology
+from netlab.objects.topology import Topology
+from netlab.objects.types import Document
 from netlab.objects.unread import ignored_kinds
 
 EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
@@ -23,7 +25,7 @@ EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What was read: ``objects`` as far as they can be relied on, every problem so far, and what is in doubt."""
+    """What was read: the usable part of the ``objects``, every problem so far, and what is not known."""
 
     objects: Objects
     problems: tuple[Problem, ...]
@@ -43,7 +45,7 @@ class Input:
 def examine(
     paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None, ignore: Sequence[str] = ()
 ) -> Input:
-    """Read and decode files, directories and ``-``, whatever is wrong with them; ``ignore`` is as for ``load``."""
+    """Read and decode files, directories and ``-``, with errors or without; ``ignore`` is as for ``load``."""
     kinds = ignored_kinds(ignore)
     reader = Reader(strict, stdin=stdin)
     documents, unread = reader.read(paths)
@@ -54,7 +56,7 @@ def examine(
 
 
 def examine_documents(documents: Iterable[Document], *, strict: bool = False) -> Input:
-    """Decode documents, whatever is wrong with them."""
+    """Decode documents, with errors or without."""
     objects, problems = decode(documents, strict=strict)
     given = objects.documents
     if not _errors(problems):
@@ -64,18 +66,20 @@ def examine_documents(documents: Iterable[Document], *, strict: bool = False) ->
     doubts = {doubt for d, wrong in paths for path in wrong for doubt in _doubts(d, path)}
     if sum(d.kind == "Topology" and isinstance(d.memo["object"][1], Topology) for d in given) > 1:
         doubts |= EVERYTHING
-    sound = {kind: [_sound(one, *broken.get(id(one), (None, []))) for one in of] for kind, of in objects.found.items()}
-    left = {kind: tuple(one for one in of if one is not None) for kind, of in sound.items()}
+    usable = {
+        kind: [_usable(one, *broken.get(id(one), (None, []))) for one in of] for kind, of in objects.found.items()
+    }
+    left = {kind: tuple(one for one in of if one is not None) for kind, of in usable.items()}
     return Input(replace(objects, found=left, pod_labels={}), tuple(problems), frozenset(doubts))
 
 
-def _sound(one: Any, kind: Kind | None, wrong: list[str]) -> Any:
-    """Return what can be relied on of an object, None for nothing."""
-    return kind.sound(one, wrong) if kind is not None and wrong else one
+def _usable(one: Any, kind: Kind | None, wrong: list[str]) -> Any:
+    """Return the part of an object that can be used, None for nothing."""
+    return kind.usable(one, wrong) if kind is not None and wrong else one
 
 
 def _own(document: Document) -> Sequence[Problem]:
-    """Return what decoding said of a document by itself."""
+    """Return the problems that decoding found in a document alone."""
     return document.memo["object"][2] or ()
 
 

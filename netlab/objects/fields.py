@@ -6,9 +6,8 @@ Wording follows the API server (k8s.io/apimachinery, ``field.Error``): strings a
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Literal, TypeVar
 
 from netlab.errors import Problem
@@ -36,7 +35,7 @@ def quoted(value: object) -> str:
 
 
 def cut(text: str) -> str:
-    """Return a text that is shown, without the end of one that nobody would read."""
+    """Return a text without the end, if it is too long to read."""
     return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST - 3]}..."
 
 
@@ -67,7 +66,7 @@ class Report:
     source: Source
     object: str
     problems: list[Problem]
-    _told: dict[str, int] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
 
     def error(self, path: str, message: str, *, at: str | None = None) -> None:
         """Add an error; ``at`` names the field whose line counts where that is not ``path`` itself."""
@@ -87,25 +86,22 @@ class Report:
         rule: str = "",
     ) -> None:
         """Add a problem; ``at`` is its line, or the field whose line counts where that is not ``path`` itself."""
-        told = self._told[severity] = self._told.get(severity, 0) + 1
-        if told > MOST_OF_AN_OBJECT + 1:
+        count = self._counts[severity] = self._counts.get(severity, 0) + 1
+        if count > MOST_OF_AN_OBJECT + 1:
             return
-        if told > MOST_OF_AN_OBJECT:
+        if count > MOST_OF_AN_OBJECT:
             path, message, at = "", f"and more: netlab reports only the first {MOST_OF_AN_OBJECT}", ""
         line = at if isinstance(at, int) else self.source.line(path if at is None else at)
         self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity, rule))
 
     @property
     def full(self) -> bool:
-        """Whether further errors are no longer told."""
-        return self._told.get("error", 0) > MOST_OF_AN_OBJECT
+        """Whether further errors are dropped."""
+        return self._counts.get("error", 0) > MOST_OF_AN_OBJECT
 
 
 class Fields:
-    """One mapping of an object. Getters return the default (or nothing) where a field is absent, null or wrong.
-
-    A null means an absent field, as in the Kubernetes API.
-    """
+    """One mapping of an object, as it is written; declared fields (``objects.declared``) read from it."""
 
     __slots__ = ("data", "path", "report")
 
@@ -121,106 +117,23 @@ class Fields:
     def error(self, name: str, message: str) -> None:
         self.report.error(self.at(name), message)
 
-    def has(self, name: str) -> bool:
-        return self.data.get(name) is not None
+    def part(self, name: str) -> Fields:
+        """Return the mapping under a field, an empty one where there is none."""
+        return Fields(self.report, self.typed(name, dict, "a mapping") or {}, self.at(name))
 
-    def null(self, name: str) -> bool:
-        """Say whether the field is written and null: what a template makes of a value that is not set."""
-        return name in self.data and self.data[name] is None
-
-    def missing(self, name: str) -> bool:
-        """Say whether the field is absent, null or the empty string, which the API server takes for the same."""
-        return self.data.get(name) in (None, "")
-
-    def only(self, *known: str) -> None:
-        """Report every field that is not known, with the known one that was probably meant."""
-        for name in self.data:
-            if name not in known and not self.report.full:
-                close = "".join(f"; did you mean {quoted(k)}?" for k in get_close_matches(name, known, 1))
-                self.error(name, f"unknown field {quoted(name)}{close}")
-
-    def _typed(self, name: str, kind: type[_T], what: str) -> _T | None:
+    def typed(self, name: str, kind: type[_T], what: str) -> _T | None:
+        """Return the value of a field, None where it is absent, null or, which is reported, of another type."""
         value = self.data.get(name)
         if value is None:
             return None
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            self.error(name, invalid(value, _mistyped(value, what)))
+            self.error(name, invalid(value, mistyped(value, what)))
             return None
         return value
 
-    def string(self, name: str, default: str = "") -> str:
-        value = self._typed(name, str, "a string")
-        return default if value is None else value
 
-    def integer(self, name: str) -> int | None:
-        return self._typed(name, int, "an integer")
-
-    def ranged(self, name: str, low: int, high: int) -> int | None:
-        """Return an integer of a range, both ends included."""
-        value = self.integer(name)
-        if value is not None and not low <= value <= high:
-            self.error(name, invalid(value, f"must be between {low} and {high}, inclusive"))
-            return None
-        return value
-
-    def boolean(self, name: str) -> bool:
-        return bool(self._typed(name, bool, "a boolean"))
-
-    def choice(self, name: str, supported: Collection[_T], default: _T) -> _T:
-        """Return a string that must be one of a few."""
-        value = self._typed(name, str, "a string")
-        for one in supported:
-            if value == one:
-                return one
-        if value is not None:
-            self.error(name, unsupported(value, [str(s) for s in supported]))
-        return default
-
-    def mapping(self, name: str) -> Fields | None:
-        value = self._typed(name, dict, "a mapping")
-        return None if value is None else Fields(self.report, value, self.at(name))
-
-    def sub(self, name: str) -> Fields:
-        """Return the mapping under a field, an empty one where there is none."""
-        return self.mapping(name) or Fields(self.report, {}, self.at(name))
-
-    def mappings(self, name: str) -> list[Fields]:
-        """Return the mappings of a list; a null item is an empty mapping, as for the API server."""
-        path = self.at(name)
-        items = []
-        for index, value in enumerate(self._typed(name, list, "a list") or ()):
-            if value is None or isinstance(value, dict):
-                items.append(Fields(self.report, value or {}, f"{path}[{index}]"))
-            else:
-                self.report.error(f"{path}[{index}]", invalid(value, "must be a mapping"))
-        return items
-
-    def strings(self, name: str) -> list[tuple[str, str]]:
-        """Return the strings of a list, each with its path."""
-        path = self.at(name)
-        items = []
-        for index, value in enumerate(self._typed(name, list, "a list") or ()):
-            if value is None or isinstance(value, str):
-                items.append((f"{path}[{index}]", value or ""))
-            else:
-                self.report.error(f"{path}[{index}]", invalid(value, _mistyped(value, "a string")))
-        return items
-
-    def string_map(self, name: str) -> dict[str, str]:
-        """Return a mapping of strings to strings, such as labels; a null value is the empty string."""
-        values = self._typed(name, dict, "a mapping")
-        if not values:
-            return {}
-        found = {}
-        for key, value in values.items():
-            if value is None or isinstance(value, str):
-                found[key] = value or ""
-            else:
-                self.error(f"{name}.{key}", invalid(value, _mistyped(value, "a string")))
-        return found
-
-
-def _mistyped(value: object, what: str) -> str:
+def mistyped(value: object, what: str) -> str:
+    """Return the message about a value of another type."""
     hint = ""
     if what == "a string" and isinstance(value, bool):
         hint = "; put it in quotes (without them y, n, yes, no, on and off are booleans in YAML)"

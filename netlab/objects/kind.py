@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from netlab.errors import Problem
 
 if TYPE_CHECKING:
+    from netlab.objects.declared import Shape
     from netlab.objects.fields import Fields
     from netlab.objects.types import Meta, Workload
+
+    _Shape = type[Shape]
 
 NETLAB_VERSION = "netlab/v1alpha1"
 
 Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
-"""What there is of a kind, by name; or which addresses machines have, or where pods without a nodeName run."""
+"""A part of a lab that may be unknown: the names of nodes, networks, hosts or pods; addresses; or the pods' nodes."""
 
 Doubts = tuple[tuple[str, tuple[Doubt, ...]], ...]
-"""Fields, as expressions of which the first that matches counts, and what is in doubt when one of them is wrong."""
+"""Expressions for the paths of fields, and what is not known while such a field is wrong. The first match counts."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -73,7 +76,8 @@ class Kind(NamedTuple):
     ``plural`` and ``short`` are kubectl's names. A kind without a plural cannot be named by a command or deleted.
     ``columns`` are those that ``netlab get`` prints after namespace and name; None: it does not list the kind.
     ``written`` says that users write it; if not, netlab itself does. ``of_lab`` says that a lab consists of it.
-    ``sound`` returns what can be relied on of an object, by the paths of what is wrong in it, None for nothing.
+    ``shape`` declares the fields; None: they are read without a declaration, and there is no schema.
+    ``usable`` returns the part of an object that can be used when the fields at some paths are wrong; None: nothing.
     """
 
     name: str
@@ -90,7 +94,8 @@ class Kind(NamedTuple):
     reads_files: bool = False
     template: Template | None = None
     doubts: Doubts = ()
-    sound: Callable[[Any, list[str]], Any] = lambda one, wrong: None
+    usable: Callable[[Any, list[str]], Any] = lambda one, wrong: None
+    shape: _Shape | None = None
 
     @property
     def group(self) -> str:

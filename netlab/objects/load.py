@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.objects import changes, near
+from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PROBLEMS
 from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
@@ -20,9 +21,11 @@ from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
-from netlab.objects.sound import COUNTS
-from netlab.objects.types import Document, Namespace, Objects, Scenario, Source, Topology
+from netlab.objects.scenarios import Scenario
+from netlab.objects.topology import Topology
+from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kinds
+from netlab.objects.usable import COUNTS
 
 
 def load(
@@ -139,7 +142,7 @@ def object_of(document: Document) -> Any:
 
 
 def _worst(problems: list[Problem]) -> list[Problem]:
-    """Return one problem for all of an object, in its own list too: there are more than anybody reads."""
+    """Return one problem for all of an object, in its own list too, as there are too many to read."""
     problems[:] = sorted(problems, key=lambda p: p.severity != "error")[:1]
     return problems
 
@@ -295,7 +298,7 @@ _HIDES_NAMES = re.compile(rf"(kind|apiVersion|metadata(\.(name(space)?|generateN
 def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
     """Check everything that a scenario will load, and that what its steps name is there when they name it.
 
-    Whether something is there can be told only where the names of all that is loaded could be read.
+    Whether an object is there is known only where all names could be read.
     """
     documents = list(found.resources)
     ignored = [document for document in documents if document.kind == IGNORED_KIND]

@@ -7,18 +7,78 @@ from typing import NamedTuple
 
 from netlab.objects import kind as kinds
 from netlab.objects import names
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import Flag, Part, Parts, Text, TextMap, Unread
 from netlab.objects.fields import Fields, Report, cut, duplicates, invalid, required
-from netlab.objects.label_selectors import check_labels
+from netlab.objects.label_selectors import labels_of
 from netlab.objects.types import Document, Meta
 
 DEFAULT_NAMESPACE = "default"
-OBJECT_META = (
-    *("name", "generateName", "namespace", "labels", "annotations", "ownerReferences", "finalizers"),
-    # What the API server writes, and `kubectl get -o yaml` exports.
-    *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"),
-    *("deletionTimestamp", "deletionGracePeriodSeconds"),
-)
 IGNORED_KIND = "IgnoredKind"
+
+
+class WrittenByServer(Shape):
+    """What the API server writes, and ``kubectl get -o yaml`` exports."""
+
+    finalizers = Unread("finalizers", "Not read.")
+    uid = Unread("uid", "Not read.")
+    resource_version = Unread("resourceVersion", "Not read.")
+    generation = Unread("generation", "Not read.")
+    creation_timestamp = Unread("creationTimestamp", "Not read.")
+    managed_fields = Unread("managedFields", "Not read.")
+    self_link = Unread("selfLink", "Not read.")
+    deletion_timestamp = Unread("deletionTimestamp", "Not read.")
+    deletion_grace_period_seconds = Unread("deletionGracePeriodSeconds", "Not read.")
+
+
+class _Owner(Shape):
+    """An object that owns this one."""
+
+    controller = Flag("controller", "Whether the owner is the controller that made this object.")
+    kind = Text("kind", "The owner's kind.")
+    name = Text("name", "The owner's name.")
+
+
+class TemplateMeta(Shape):
+    """The metadata of a pod template."""
+
+    labels = labels_of("labels", "Labels, by which policies select.")
+    annotations = TextMap("annotations", "Annotations; `netlab/network` names the network of a pod.")
+
+
+class _ObjectMeta(WrittenByServer, TemplateMeta):
+    """The metadata of any object."""
+
+    name = Text("name", "The object's name.")
+    generate_name = Text("generateName", "The beginning of a name, for an object without one.")
+    owners = Parts("ownerReferences", "The objects that own this one.", shape=_Owner)
+
+
+class NamespacedMeta(_ObjectMeta, any_of=[("name",), ("generateName",)]):
+    """The metadata of an object in a namespace."""
+
+    namespace = Text("namespace", "The object's namespace.", default=DEFAULT_NAMESPACE)
+
+
+class ClusterMeta(_ObjectMeta, any_of=[("name",), ("generateName",)]):
+    """The metadata of an object of the whole cluster."""
+
+    namespace = Unread("namespace", "Not read, as the kind has no namespace.")
+
+
+class StrictNamespacedMeta(NamespacedMeta, strict=True):
+    """The metadata of an object in a namespace; other fields are errors."""
+
+
+class StrictClusterMeta(ClusterMeta, strict=True):
+    """The metadata of an object of the whole cluster; other fields are errors."""
+
+
+_ABOUT = "The object's name, labels and annotations."
+METADATA = Part("metadata", _ABOUT, shape=NamespacedMeta, required=True)
+CLUSTER_METADATA = Part("metadata", _ABOUT, shape=ClusterMeta, required=True)
+STRICT_METADATA = Part("metadata", _ABOUT, shape=StrictNamespacedMeta, required=True)
+STRICT_CLUSTER_METADATA = Part("metadata", _ABOUT, shape=StrictClusterMeta, required=True)
 
 
 class Key(NamedTuple):
@@ -71,51 +131,35 @@ def open_document(document: Document, *, strict: bool = False) -> Fields:
 
 
 def object_meta(
-    root: Fields,
-    check_name: Callable[[str], tuple[str, ...]] = names.dns_subdomain,
-    *,
-    namespaced: bool = True,
-    strict: bool = False,
-    default_name: str = "",
+    root: Fields, check_name: Callable[[str], tuple[str, ...]] = names.dns_subdomain, metadata: Part = METADATA
 ) -> Meta:
-    """Decode ``metadata`` of an object.
-
-    ``check_name`` is the rule for its name; ``default_name`` stands in for a missing name, which else is an error.
-    """
-    fields = root.sub("metadata")
-    if strict:
-        fields.only(*OBJECT_META)
-    name = fields.string("name", default_name)
-    prefix = fields.string("generateName")
+    """Decode ``metadata`` of an object, which ``metadata`` declares; ``check_name`` is the rule for its name."""
+    fields = metadata.read(root)
+    metadata.shape.only(fields)
+    name, prefix = _ObjectMeta.name.read(fields), _ObjectMeta.generate_name.read(fields)
     # The API server judges a prefix as a name, with a letter for the hyphen that it mostly ends with.
     unfit = check_name(f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix) if prefix else ()
     for message in unfit:
-        fields.error("generateName", invalid(prefix, message))
-    namespace = (fields.string("namespace") or DEFAULT_NAMESPACE) if namespaced else ""
+        _ObjectMeta.generate_name.error(fields, invalid(prefix, message))
+    namespaced = issubclass(metadata.shape, NamespacedMeta)
+    namespace = (NamespacedMeta.namespace.read(fields) or DEFAULT_NAMESPACE) if namespaced else ""
     if name:
         for message in () if unfit else check_name(name):
-            fields.error("name", invalid(name, message))
-    elif fields.missing("name") and not unfit:
-        fields.error("name", required("name or generateName is required"))
+            _ObjectMeta.name.error(fields, invalid(name, message))
+    elif _ObjectMeta.name.missing(fields) and not unfit:
+        _ObjectMeta.name.error(fields, required("name or generateName is required"))
     if namespace:
         for message in names.dns_label(namespace):
-            fields.error("namespace", invalid(namespace, message))
-    return Meta(name, namespace, read_labels(fields), read_annotations(fields), _controller(fields))
+            NamespacedMeta.namespace.error(fields, invalid(namespace, message))
+    return Meta(name, namespace, _ObjectMeta.labels.read(fields), read_annotations(fields), _controller(fields))
 
 
 def _controller(fields: Fields) -> str:
     """Return ``KIND NAME`` of the one owner that is the object's controller, "" when it has none."""
-    for owner in fields.mappings("ownerReferences"):
-        if owner.boolean("controller"):
-            return f"{owner.string('kind')} {owner.string('name')}"
+    for owner in _ObjectMeta.owners.read(fields):
+        if _Owner.controller.read(owner):
+            return f"{_Owner.kind.read(owner)} {_Owner.name.read(owner)}"
     return ""
-
-
-def read_labels(fields: Fields) -> dict[str, str]:
-    """Decode ``labels`` of a ``metadata``."""
-    found = fields.string_map("labels")
-    check_labels(fields, "labels", found)
-    return found
 
 
 def is_read_annotation(key: str) -> bool:
@@ -128,8 +172,8 @@ def read_annotations(fields: Fields) -> dict[str, str]:
 
     Keys are checked without regard to case, as in Kubernetes.
     """
-    found = fields.string_map("annotations")
-    path = fields.at("annotations")
+    found = TemplateMeta.annotations.read(fields)
+    path = TemplateMeta.annotations.at(fields)
     for key in found:
         for message in names.label_key(key.lower()):
             fields.report.error(path, invalid(key, message), at=f"{path}.{key}")

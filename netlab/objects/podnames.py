@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
+from netlab.objects.all_objects import Objects
 from netlab.objects.kind import template_of
-from netlab.objects.types import Meta, Objects, Workload
+from netlab.objects.types import Meta, Workload
 
 
 class Owners:

@@ -4,44 +4,81 @@ from __future__ import annotations
 
 from netlab.objects import names
 from netlab.objects.core import PROTOCOLS
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import Choice, Flag, Part, Parts, Text, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required
-from netlab.objects.label_selectors import check_labels
-from netlab.objects.types import ContainerPort, PodSpec
+from netlab.objects.label_selectors import labels_of
+from netlab.objects.meta import TemplateMeta
+from netlab.objects.types import ContainerPort, PodSpec, Protocol
+
+
+class _Port(Shape):
+    """A port of a container."""
+
+    name = Text("name", "The port's name, by which policies and Services know it.", check=names.port_name)
+    container_port = Whole("containerPort", "The port's number.", low=1, high=65535, required=True)
+    host_port = Whole("hostPort", "The port of the node that leads to it; 0 for none.", low=0, high=65535)
+    protocol = Choice[Protocol]("protocol", "The port's protocol.", values=PROTOCOLS, default="TCP")
+    host_ip = Text("hostIP", "The node's address at which the host port is open; all where it is not written.")
+
+
+class _Container(Shape):
+    """A container."""
+
+    ports = Parts("ports", "The ports that the container declares.", shape=_Port)
+
+
+class _InitContainer(_Container):
+    """A container that runs before the others, or, if it restarts always, beside them."""
+
+    restart_policy = Text("restartPolicy", "`Always` makes it a sidecar, whose ports count.")
+
+
+class PodSpecShape(Shape):
+    """The part of a pod's spec that the network depends on."""
+
+    node_name = Text("nodeName", "The node that the pod runs on.", check=names.dns_subdomain)
+    node_selector = labels_of("nodeSelector", "Labels of the nodes that the pod may run on.")
+    host_network = Flag("hostNetwork", "Whether the pod uses its node's own network namespace.")
+    init_containers = Parts("initContainers", "Containers that run first.", shape=_InitContainer)
+    containers = Parts("containers", "The pod's containers.", shape=_Container)
+
+
+class PodTemplate(Shape):
+    """What a workload makes its pods of."""
+
+    metadata = Part("metadata", "The pods' labels and annotations.", shape=TemplateMeta)
+    spec = Part("spec", "The pods' spec.", shape=PodSpecShape)
 
 
 def pod_spec(fields: Fields) -> PodSpec:
     """Decode the ``spec`` of a pod or of a pod template."""
-    node_name = fields.string("nodeName")
-    for message in names.dns_subdomain(node_name) if node_name else ():
-        fields.error("nodeName", invalid(node_name, message))
-    node_selector = fields.string_map("nodeSelector")
-    check_labels(fields, "nodeSelector", node_selector)
-    host_network = fields.boolean("hostNetwork")
+    node_name = PodSpecShape.node_name.read(fields)
+    node_selector = PodSpecShape.node_selector.read(fields)
+    host_network = PodSpecShape.host_network.read(fields)
     # A restartable init container is a sidecar: it runs, and listens, beside the containers for the pod's whole life.
-    sidecars = [c for c in fields.mappings("initContainers") if c.string("restartPolicy") == "Always"]
+    inits = PodSpecShape.init_containers.read(fields)
+    sidecars = [c for c in inits if _InitContainer.restart_policy.read(c) == "Always"]
     ports: list[ContainerPort] = []
-    for container in (*fields.mappings("containers"), *sidecars):
+    for container in (*PodSpecShape.containers.read(fields), *sidecars):
         taken: set[str] = set()
-        ports += [_container_port(item, host_network, taken) for item in container.mappings("ports")]
+        ports += [_container_port(item, host_network, taken) for item in _Container.ports.read(container)]
     return PodSpec(node_name, node_selector, host_network, tuple(ports))
 
 
 def _container_port(fields: Fields, host_network: bool, taken: set[str]) -> ContainerPort:
-    name = fields.string("name")
+    name = _Port.name.read(fields)
     if name:
-        messages = names.port_name(name)
-        for message in messages:
-            fields.error("name", invalid(name, message))
         if name in taken:
-            fields.error("name", duplicate(name))
+            _Port.name.error(fields, duplicate(name))
         taken.add(name)
     port = 0
-    if fields.data.get("containerPort") in (None, 0):
-        fields.error("containerPort", required())
+    if fields.data.get(_Port.container_port.name) in (None, 0):
+        _Port.container_port.error(fields, required())
     else:
-        port = fields.ranged("containerPort", 1, 65535) or 0
-    host_port = fields.ranged("hostPort", 0, 65535) or 0
+        port = _Port.container_port.read(fields) or 0
+    host_port = _Port.host_port.read(fields) or 0
     if host_network and host_port and port and host_port != port:
-        fields.error("hostPort", invalid(host_port, "must match `containerPort` when `hostNetwork` is true"))
-    protocol = fields.choice("protocol", PROTOCOLS, "TCP")
-    return ContainerPort(port, protocol, name, host_port, fields.string("hostIP"), fields.path)
+        message = "must match `containerPort` when `hostNetwork` is true"
+        _Port.host_port.error(fields, invalid(host_port, message))
+    return ContainerPort(port, _Port.protocol.read(fields), name, host_port, _Port.host_ip.read(fields), fields.path)

@@ -5,21 +5,73 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netlab.errors import Problem
-from netlab.objects import sound
+from netlab.objects import usable
 from netlab.objects.bounds import MOST_PODS
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import Choice, Flag, Part, Root, Whole
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Kind, Template, template_of
-from netlab.objects.meta import object_meta, open_document, read_annotations, read_labels
-from netlab.objects.pods import pod_spec
+from netlab.objects.meta import METADATA, TemplateMeta, object_meta, open_document, read_annotations
+from netlab.objects.pods import PodTemplate, pod_spec
 from netlab.objects.types import Document, Meta, Workload
 
 _INT32 = 2**31 - 1
+_INDEXED = "Indexed"
+
+
+class Templated(Shape):
+    """The spec of a workload."""
+
+    template = Part("template", "What the pods are made of.", shape=PodTemplate)
+
+
+class Replicated(Templated):
+    """The spec of a workload that states how many pods it has."""
+
+    replicas = Whole("replicas", "How many pods there are.", default=1)
+
+
+class _Ordinals(Shape):
+    """How the pods of a StatefulSet are numbered."""
+
+    start = Whole("start", "The number of the first pod.", default=0)
+
+
+class StatefulSetSpec(Replicated):
+    """The spec of a StatefulSet."""
+
+    ordinals = Part("ordinals", "How the pods are numbered.", shape=_Ordinals)
+
+
+class JobSpec(Templated):
+    """The spec of a Job."""
+
+    parallelism = Whole("parallelism", "How many pods run at a time.", default=1)
+    completions = Whole("completions", "How many pods have to succeed.")
+    mode = Choice(
+        "completionMode", "Whether the pods are numbered.", values=("NonIndexed", _INDEXED), default="NonIndexed"
+    )
+    suspend = Flag("suspend", "Whether there are no pods for the time being.")
+    manual_selector = Flag("manualSelector", "Whether the pods get none of the labels by which Jobs know their pods.")
+
+
+class ReplicatedRoot(Root):
+    """A workload that states how many pods it has."""
+
+    metadata = METADATA
+    spec = Part("spec", "How many pods there are, and of which template.", shape=Replicated)
 
 
 def workload_kind(
-    name: str, api_version: str, template: Template, *, retired: tuple[str, ...] = (), short: tuple[str, ...] = ()
+    name: str,
+    api_version: str,
+    template: Template,
+    *,
+    retired: tuple[str, ...] = (),
+    short: tuple[str, ...] = (),
+    shape: type[Root] = ReplicatedRoot,
 ) -> Kind:
-    """Return a kind that makes pods of a template."""
+    """Return a kind that makes pods of a template; ``shape`` declares its fields."""
     return Kind(
         name,
         api_version,
@@ -29,8 +81,9 @@ def workload_kind(
         plural=f"{name.lower()}s",
         short=short,
         template=template,
-        doubts=sound.POD_DOUBTS,
-        sound=_sound,
+        doubts=usable.POD_DOUBTS,
+        usable=_usable,
+        shape=shape,
     )
 
 
@@ -41,23 +94,23 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
     meta = object_meta(root)
     spec = root
     for name in made.path:
-        spec = spec.sub(name)
-    template = spec.sub("template")
-    metadata = template.sub("metadata")
-    labels = read_labels(metadata)
-    manual = made.job and spec.boolean("manualSelector")
+        spec = spec.part(name)
+    template = Templated.template.read(spec)
+    metadata = PodTemplate.metadata.read(template)
+    labels = TemplateMeta.labels.read(metadata)
+    manual = made.job and JobSpec.manual_selector.read(spec)
     if not manual:
         made.check(metadata, labels, meta)
     found = Workload(
         document.kind,
         meta,
-        made.replicas(root.sub("spec"), spec),
+        made.replicas(ReplicatedRoot.spec.read(root), spec),
         Meta("", meta.namespace, labels, read_annotations(metadata)),
-        pod_spec(template.sub("spec")),
+        pod_spec(PodTemplate.spec.read(template)),
         ".".join((*made.path, "template")),
         document.source,
         first=_first(spec) if made.stable_names else 0,
-        indexed=made.job and spec.data.get("completionMode") == "Indexed",
+        indexed=made.job and spec.data.get(JobSpec.mode.name) == _INDEXED,
         manual_selector=manual,
     )
     return found, root.report.problems
@@ -65,7 +118,7 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
 
 def as_stated(own: Fields, spec: Fields) -> int:
     """Return how many pods a workload has that states ``replicas``."""
-    return _bounded(spec, "replicas", _count(spec, "replicas", 1))
+    return _bounded(spec, Replicated.replicas, _count(spec, Replicated.replicas))
 
 
 def of_job(own: Fields, spec: Fields) -> int:
@@ -73,40 +126,40 @@ def of_job(own: Fields, spec: Fields) -> int:
 
     Source: ``manageJob`` of pkg/controller/job, for a Job of which no pod has ended yet.
     """
-    parallelism = _count(spec, "parallelism", 1)
-    completions = _count(spec, "completions", None)
-    mode = spec.choice("completionMode", ("NonIndexed", "Indexed"), "NonIndexed")
-    if mode == "Indexed" and not spec.has("completions"):
-        spec.error("completions", required("when completion mode is Indexed"))
+    parallelism = _count(spec, JobSpec.parallelism)
+    completions = _count(spec, JobSpec.completions)
+    if JobSpec.mode.read(spec) == _INDEXED and not JobSpec.completions.has(spec):
+        JobSpec.completions.error(spec, required("when completion mode is Indexed"))
     at_once = parallelism if completions is None else min(parallelism or 0, completions)
-    return 0 if spec.boolean("suspend") else _bounded(spec, "parallelism", at_once)
+    return 0 if JobSpec.suspend.read(spec) else _bounded(spec, JobSpec.parallelism, at_once)
 
 
 def _first(spec: Fields) -> int:
-    start = spec.sub("ordinals")
-    found = _count(start, "start", 0) or 0
+    ordinals = StatefulSetSpec.ordinals.read(spec)
+    found = _count(ordinals, _Ordinals.start) or 0
     if found > _INT32 - MOST_PODS:
-        start.error("start", invalid(found, f"must be less than or equal to {_INT32 - MOST_PODS} in a lab"))
+        message = f"must be less than or equal to {_INT32 - MOST_PODS} in a lab"
+        _Ordinals.start.error(ordinals, invalid(found, message))
         return 0
     return found
 
 
-def _count(spec: Fields, name: str, default: int | None) -> int | None:
-    count = spec.integer(name)
+def _count(spec: Fields, field: Whole) -> int | None:
+    count = field.read(spec)
     if count is not None and count < 0:
-        spec.error(name, invalid(count, "must be greater than or equal to 0"))
+        field.error(spec, invalid(count, "must be greater than or equal to 0"))
         return 0
-    return default if count is None else count
+    return count
 
 
-def _bounded(spec: Fields, name: str, count: int | None) -> int:
+def _bounded(spec: Fields, field: Whole, count: int | None) -> int:
     if count is not None and count > MOST_PODS:
-        spec.error(name, invalid(count, f"must be less than or equal to {MOST_PODS} in a lab"))
+        field.error(spec, invalid(count, f"must be less than or equal to {MOST_PODS} in a lab"))
         return 1
     return count or 0
 
 
-def _sound(workload: Workload, wrong: list[str]) -> Workload:
+def _usable(workload: Workload, wrong: list[str]) -> Workload:
     path = workload.template_path
-    meta = sound.pod_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
-    return replace(workload, template_meta=meta, template=sound.pod_spec(workload.template, f"{path}.spec", wrong))
+    meta = usable.pod_meta(workload.template_meta, f"{path}.metadata", f"{path}.spec", wrong)
+    return replace(workload, template_meta=meta, template=usable.pod_spec(workload.template, f"{path}.spec", wrong))

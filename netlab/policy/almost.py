@@ -7,8 +7,9 @@ from difflib import get_close_matches
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.types import Direction, NetworkPolicy
+from netlab.objects.types import Direction
 from netlab.policy.mismatch import selector_mismatches
 from netlab.policy.problems import some, warning
 from netlab.policy.scope import pods_by_namespace, pods_selected

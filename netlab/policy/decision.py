@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Endpoint, Pod
-from netlab.objects.types import Address, Direction, NetworkPolicy, Rule
+from netlab.objects.policies import NetworkPolicy, Rule
+from netlab.objects.types import Address, Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.mismatch import EVERYBODY, field_of
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule, Service
+from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.types import Service
 from netlab.policy.evaluate import isolating
 from netlab.policy.mismatch import container_port, peer_mismatch, port_matches
 from netlab.policy.problems import some, warning

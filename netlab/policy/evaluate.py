@@ -23,7 +23,8 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address, path_to_published
 from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
-from netlab.objects.types import Address, Direction, NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, Match, Miss, Open, Side, View
 from netlab.policy.mismatch import peers_missed, ports_mismatch
 from netlab.policy.unread import changing

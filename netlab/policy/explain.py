@@ -12,7 +12,8 @@ from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import printable
 from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.types import Address, NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Address
 from netlab.policy.almost import almost_selecting
 from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
 from netlab.policy.evaluate import evaluate, misses

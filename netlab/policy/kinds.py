@@ -12,8 +12,8 @@ from collections.abc import Callable, Hashable, Iterable
 from netlab.cluster.flows import Questions
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import NetworkPolicy, Peer
 from netlab.objects.unread import UnreadPolicy
 
 Aspect = Callable[[Endpoint], Hashable]

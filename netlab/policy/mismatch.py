@@ -18,8 +18,9 @@ from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.objects.controllers import is_known
 from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Address, IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.types import Address
 from netlab.policy.problems import some
 
 EVERYBODY = -1

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
+from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import NetworkPolicy, Workload
+from netlab.objects.types import Workload
 from netlab.policy.problems import warning
 from netlab.policy.scope import namespaces_meant, pods_by_namespace
 

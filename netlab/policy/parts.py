@@ -14,7 +14,8 @@ from typing import Literal, TypeVar
 from netlab.cluster.flows import Flow, Questions
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
-from netlab.objects.types import Direction, NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.decision import Match, Open, Side, denial, service_text
 from netlab.policy.evaluate import isolating, way_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from netlab.errors import Problem
-from netlab.objects.types import NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
 
 _FEW = 5
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import NetworkPolicy, Peer
 from netlab.policy.mismatch import namespace_mismatch
 
 _MOST_OF_A_LABEL = 20

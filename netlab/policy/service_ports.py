@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule, Service, ServicePort
+from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.types import Service, ServicePort
 from netlab.policy.mismatch import container_port, port_matches
 from netlab.policy.problems import some, warning
 from netlab.policy.scope import namespaces_meant, pods_by_namespace, pods_meant, pods_selected

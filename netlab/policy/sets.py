@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
-from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.evaluate import evaluate, isolating, publisher, way_of
 from netlab.policy.kinds import Kinds

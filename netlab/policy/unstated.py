@@ -12,8 +12,9 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.controllers import CHANGING, KEYS, is_known, may_be
 from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, NetworkPolicy, Peer
+from netlab.objects.types import Direction
 from netlab.policy.decision import Decision, Side, named, where
 from netlab.policy.mismatch import peer_mismatch, ports_mismatch
 from netlab.policy.problems import some, warning

@@ -10,7 +10,8 @@ from ipaddress import collapse_addresses
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.types import Direction, NetworkPolicy, Peer, Rule
+from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unstated
 from netlab.policy.evaluate import isolating
 from netlab.policy.mismatch import container_port, field_of

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.objects.types import Address, IPBlock, NetworkPolicy, Peer, Rule
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, Rule
+from netlab.objects.types import Address
 from netlab.policy import mismatch
 
 WIDE = 32

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netlab.objects.types import PolicyPort, Protocol
+from netlab.objects.policies import PolicyPort
+from netlab.objects.types import Protocol
 from netlab.ruleset.classes import PolicyClass
 from netlab.ruleset.peers import PolicyWords, RuleWords, Signature
 from netlab.ruleset.views import View

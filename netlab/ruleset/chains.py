@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netlab.objects.types import TopologyPolicy
+from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset import publish
 from netlab.ruleset.elements import Set, Table
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netlab.cluster.types import Pod
-from netlab.objects.types import ContainerPort, Direction, NetworkPolicy, Protocol
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import ContainerPort, Direction, Protocol
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
 from netlab.ruleset.peers import label_keys, labels_read

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, IPBlock, NetworkPolicy, Peer, PolicyPort, Protocol
+from netlab.objects.types import Direction, Protocol
 
 
 class NamedPort(NamedTuple):

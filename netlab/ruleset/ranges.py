@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
 
-from netlab.objects.types import Address, IPBlock
+from netlab.objects.policies import IPBlock
+from netlab.objects.types import Address
 
 
 @dataclass(frozen=True, slots=True)

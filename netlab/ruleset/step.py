@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from netlab.cluster.types import Cluster, Pod
-from netlab.objects.types import NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
 from netlab.objects.kinds.scenario import Access
-from netlab.objects.types import Scenario
+from netlab.objects.scenarios import Scenario
 from netlab.objects.unread import ignored_kinds
 
 

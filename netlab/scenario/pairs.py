@@ -9,7 +9,8 @@ from netlab.cluster.find import find, find_destination, literal
 from netlab.cluster.flows import Flow, ports_of
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.errors import UsageError
-from netlab.objects.types import Address, Expectation
+from netlab.objects.scenarios import Expectation
+from netlab.objects.types import Address
 
 DEFAULT_NAMESPACE = "default"
 _GLOB = frozenset("*?[")

@@ -10,7 +10,7 @@ from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
 from netlab.objects.examine import EVERYTHING
 from netlab.objects.kind import Doubt
-from netlab.objects.types import Expectation, Scenario, Step
+from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.scenario.pairs import flows_of, unknown_names
 
 

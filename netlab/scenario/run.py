@@ -11,7 +11,7 @@ from netlab.cluster.flows import Flow, every_pair
 from netlab.errors import NetlabError
 from netlab.lab.lab import Lab, temporary
 from netlab.objects import Objects
-from netlab.objects.types import Scenario, Step
+from netlab.objects.scenarios import Scenario, Step
 from netlab.policy import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.compare import reason_of

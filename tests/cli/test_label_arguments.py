@@ -8,7 +8,7 @@ from netlab.cli.commands.change import _refs
 from netlab.cli.commands.label import parse_labels
 from netlab.cli.kinds import kind_of
 from netlab.errors import UsageError
-from netlab.objects.types import ObjectRef
+from netlab.objects.scenarios import ObjectRef
 
 
 def test_labels_are_set_and_removed() -> None:

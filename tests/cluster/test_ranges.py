@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netlab.cluster import Cluster, Placement, outline, resolve
 from netlab.cluster.ranges import POD_DEFAULTS, UNDERLAY_DEFAULTS
 from netlab.errors import InputError
-from netlab.objects.types import Topology, TopologyHost, TopologyNetwork, TopologyNode
+from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
 
 OPEN = frozenset({"mode", "podCIDRs"})
 

@@ -21,8 +21,8 @@ from netlab.conformance.judges import JudgeName
 from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import judges, run
 from netlab.objects.kinds import networkpolicy
+from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.types import IPBlock, NetworkPolicy, PolicyPort
 from netlab.policy import mismatch
 from netlab.policy.decision import Side
 from netlab.ruleset import allows, classes, compile, identities, peers, ranges, step, views

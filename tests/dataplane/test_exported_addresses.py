@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 from builders import node, peer, pod, policy, rule, topology, workload
 
-from netlab.objects.types import Topology, TopologyHost
+from netlab.objects.topology import Topology, TopologyHost
 
 HOSTS = (TopologyHost("client", tuple(map(ip_address, ("192.0.2.10", "2001:db8::10")))),)
 POLICIES = [

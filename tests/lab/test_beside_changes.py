@@ -24,7 +24,7 @@ from netlab.kernel import netns
 from netlab.lab import record
 from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
-from netlab.objects.types import ObjectRef
+from netlab.objects.scenarios import ObjectRef
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]

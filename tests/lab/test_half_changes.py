@@ -15,7 +15,7 @@ from netlab.kernel.linux import Linux
 from netlab.lab import record, removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
-from netlab.objects.types import ObjectRef
+from netlab.objects.scenarios import ObjectRef
 
 Up = Callable[..., Lab]
 

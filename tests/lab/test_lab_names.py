@@ -15,7 +15,8 @@ from netlab.errors import UsageError
 from netlab.kernel import netns, privilege
 from netlab.lab import record, removal
 from netlab.lab.lab import Lab, temporary
-from netlab.objects.types import Objects, Topology
+from netlab.objects.all_objects import Objects
+from netlab.objects.topology import Topology
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 HOSTILE = ("..", ".", "../../path", "a/b", "/etc", "a.b", "A", "-a", "a\nb", "a\0b", "a b", "*", "\udcff", "a" * 64)

@@ -17,7 +17,7 @@ from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
-from netlab.objects.types import LabelChange, ObjectRef
+from netlab.objects.scenarios import LabelChange, ObjectRef
 
 ADDRESSES = {"x/a": "10.244.0.10", "x/b": "10.244.0.11", "y/a": "10.244.0.20"}
 ONLY_A = policy("x/only-a", "pod=b", ingress=[rule("ingress", [peer("pod=a")], ["80/UDP"])])

@@ -17,13 +17,13 @@ import pytest
 
 from netlab.kernel import lock, netns
 from netlab.kernel.lock import Turns
-from netlab.lab import record
+from netlab.lab import record, waiting
 
 # Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
 AT_ONCE = """
 import os, sys
 from netlab.kernel import libc
-from netlab.lab import record
+from netlab.lab import record, waiting
 
 libc.unshare(libc.CLONE_NEWNS)
 libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
@@ -128,7 +128,7 @@ def test_a_signal_at_any_instruction_leaves_no_lock_that_its_own_thread_waits_fo
         raise Waits(lab)
 
     name, files = unique("ended"), {record.__file__, contextlib.__file__, lock.__file__}
-    monkeypatch.setattr(record.waiting, "tell", waits)
+    monkeypatch.setattr(waiting, "tell", waits)
     kept: list[KeyboardInterrupt] = []
 
     def interrupted(at: int) -> bool:

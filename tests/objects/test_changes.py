@@ -12,7 +12,7 @@ from netlab.errors import UsageError
 from netlab.objects import Document, apply, decode, delete
 from netlab.objects import relabel as relabel_documents
 from netlab.objects.documents import parse
-from netlab.objects.types import LabelChange, ObjectRef
+from netlab.objects.scenarios import LabelChange, ObjectRef
 
 LAB = """\
 {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x, labels: {app: a, tier: b}}}

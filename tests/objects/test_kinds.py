@@ -15,12 +15,17 @@ from netlab.cli import listing
 from netlab.cluster import resolve
 from netlab.errors import Problem, UsageError
 from netlab.objects import Document, decode, delete, examine_documents, kinds
+from netlab.objects.all_objects import Objects
+from netlab.objects.declared import Shape
 from netlab.objects.documents import parse
+from netlab.objects.field_types import Part, Root, Text
 from netlab.objects.kept import kept
 from netlab.objects.kind import Column, Kind, Template, every, get, register, unregister
-from netlab.objects.meta import key_of, object_meta, open_document
+from netlab.objects.meta import METADATA, key_of, object_meta, open_document
 from netlab.objects.near import close_to
-from netlab.objects.types import Meta, ObjectRef, Objects, Pod, PodSpec, Service, Source, Topology
+from netlab.objects.scenarios import ObjectRef
+from netlab.objects.topology import Topology
+from netlab.objects.types import Meta, Pod, PodSpec, Service, Source
 from netlab.objects.unread import ignored_kinds
 from netlab.objects.workloads import as_stated, workload_kind
 
@@ -43,6 +48,19 @@ TOYS = """\
 FLEET = "{apiVersion: toys/v1, kind: Fleet, metadata: {name: cars}, spec: {replicas: 2, template: {}}}\n"
 
 
+class ToySpec(Shape):
+    """The spec of a Toy."""
+
+    colour = Text("colour", "The toy's colour.")
+
+
+class ToyRoot(Root):
+    """A toy."""
+
+    metadata = METADATA
+    spec = Part("spec", "What the toy looks like.", shape=ToySpec)
+
+
 @dataclass(frozen=True)
 class Toy:
     """An object of a kind that the test adds."""
@@ -55,8 +73,8 @@ class Toy:
 def toy(document: Document) -> tuple[Toy, list[Problem]]:
     """Decode a Toy."""
     root = open_document(document)
-    meta, spec = object_meta(root), root.sub("spec")
-    return Toy(meta, spec.string("colour"), document.source), root.report.problems
+    meta, spec = object_meta(root), ToyRoot.spec.read(root)
+    return Toy(meta, ToySpec.colour.read(spec), document.source), root.report.problems
 
 
 @pytest.fixture

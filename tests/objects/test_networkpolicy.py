@@ -10,8 +10,8 @@ import pytest
 
 from netlab.errors import Problem
 from netlab.objects import Objects
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.types import IPBlock, NetworkPolicy, Peer, PolicyPort
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 Problems = Callable[[str], list[str]]

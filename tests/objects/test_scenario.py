@@ -10,7 +10,7 @@ import pytest
 
 from netlab.errors import InputError
 from netlab.objects import load
-from netlab.objects.types import Expectation, LabelChange, ObjectRef, Scenario
+from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario
 
 HEAD = "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\n"
 PODS = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}}\n"

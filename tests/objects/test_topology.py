@@ -9,7 +9,7 @@ import pytest
 
 from netlab.errors import Problem
 from netlab.objects import Objects
-from netlab.objects.types import Topology, TopologyHost, TopologyNetwork, TopologyNode
+from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 

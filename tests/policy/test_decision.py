@@ -9,7 +9,8 @@ import pytest
 from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster
-from netlab.objects.types import Direction, NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Direction
 from netlab.policy import Miss, isolating, misses
 
 DENY_ALL = policy("shop/deny-all", ingress=[])

@@ -12,7 +12,7 @@ import pytest
 from builders import cluster, decide, namespace, peer, pod, policy, rule, topology, verdict
 
 from netlab.cluster import Cluster
-from netlab.objects.types import NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
 
 ALLOW, DENY = "allow", "deny"
 CLIENT, OTHER = "192.0.2.10", "192.0.2.20"

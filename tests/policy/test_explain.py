@@ -6,7 +6,7 @@ import pytest
 from builders import cluster, flow, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster
-from netlab.objects.types import NetworkPolicy
+from netlab.objects.policies import NetworkPolicy
 from netlab.policy import explain
 
 WEB = pod("shop/web", "app=web", source=source(3, "shop.yaml"))

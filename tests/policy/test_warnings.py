@@ -10,7 +10,8 @@ import pytest
 from builders import cluster, meta, peer, pod, policy, rule, source, topology
 
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Service, ServicePort, TopologyPolicy
+from netlab.objects.topology import TopologyPolicy
+from netlab.objects.types import Service, ServicePort
 from netlab.policy import warnings
 from netlab.policy.evaluate import isolating
 

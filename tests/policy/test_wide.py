@@ -12,7 +12,7 @@ from builders import cluster, decide, flow, peer, pod, policy, rule, topology
 from random_clusters import some_cluster, some_questions
 
 from netlab.cluster import Cluster
-from netlab.objects.types import NetworkPolicy, Rule
+from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy import evaluate, sets
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups

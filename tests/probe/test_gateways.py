@@ -10,7 +10,7 @@ from builders import cluster, flow, peer, pod, policy, rule, topology
 from netlab.cluster.find import find_destination
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
-from netlab.objects.types import TopologyPolicy
+from netlab.objects.topology import TopologyPolicy
 from netlab.policy import evaluate
 from netlab.probe import Measurement, measure
 from netlab.probe.questions import Desk, Settled

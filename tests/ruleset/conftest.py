@@ -11,8 +11,9 @@ import builders
 import pytest
 
 from netlab.cluster.types import Cluster, Host, Network, Node, Pod
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import ContainerPort, IPBlock, Meta, NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.types import ContainerPort, Meta
 
 
 def selector(*words: str) -> LabelSelector:

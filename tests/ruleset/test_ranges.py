@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlab.objects.types import IPBlock
+from netlab.objects.policies import IPBlock
 from netlab.ruleset.ranges import blocks_at, partition, range_text
 
 

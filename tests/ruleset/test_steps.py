@@ -7,7 +7,7 @@ from histories import NODES, histories, port_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netlab.objects.types import TopologyPolicy
+from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset import Compiler, Port, compile_rulesets, difference
 from netlab.ruleset import numbers as numbering
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.objects.types import Scenario
+from netlab.objects.scenarios import Scenario
 from netlab.scenario.files import scenarios_of
 
 PODS = """\

@@ -9,7 +9,7 @@ from builders import cluster, pod, topology, workload
 
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
-from netlab.objects.types import Expectation
+from netlab.objects.scenarios import Expectation
 from netlab.scenario.pairs import flows_of
 
 

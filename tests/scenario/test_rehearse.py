@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from netlab.errors import InputError
-from netlab.objects.types import Scenario
+from netlab.objects.scenarios import Scenario
 from netlab.scenario import rehearse
 
 Write = Callable[[str], Scenario]

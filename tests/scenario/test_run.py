@@ -15,7 +15,7 @@ from netlab.cluster.flows import Flow
 from netlab.errors import HostError, KernelError
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, apply, decode, delete, relabel
-from netlab.objects.types import LabelChange, ObjectRef, Scenario
+from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario
 from netlab.policy import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.files import scenarios_of

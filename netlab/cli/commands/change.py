@@ -13,7 +13,7 @@ from netlab.errors import InputError, NetlabError, Problem, UsageError
 
 if TYPE_CHECKING:
     from netlab.objects import Document, Input
-    from netlab.objects.types import ObjectRef
+    from netlab.objects.scenarios import ObjectRef
 
 
 @click.command("apply")
@@ -119,7 +119,7 @@ def _misfits(found: Input, lab: str) -> list[Problem]:
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
     from netlab.objects.kinds.topology import KIND as TOPOLOGY
     from netlab.objects.meta import IGNORED_KIND, key_of
-    from netlab.objects.types import ObjectRef
+    from netlab.objects.scenarios import ObjectRef
 
     keys = dict.fromkeys(key_of(document) for document in documents if document.kind != IGNORED_KIND)
     if any(key.kind == TOPOLOGY.name for key in keys):
@@ -131,7 +131,7 @@ def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
 
 def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:
     """Return what ``KIND NAME...`` or ``KIND/NAME...`` names."""
-    from netlab.objects.types import ObjectRef
+    from netlab.objects.scenarios import ObjectRef
 
     pairs = [name.split("/", 1) for name in names]
     if len(pairs[0]) == 1:

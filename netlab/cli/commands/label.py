@@ -28,7 +28,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     from netlab.objects.core import NAMESPACE_LABEL
     from netlab.objects.kinds.namespace import KIND as NAMESPACE
     from netlab.objects.kinds.pod import KIND as POD
-    from netlab.objects.types import LabelChange
+    from netlab.objects.scenarios import LabelChange
 
     changed = parse_labels(labels)
     of_namespace = kinds.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name

@@ -13,7 +13,7 @@ from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.kernel import output as files
 
 if TYPE_CHECKING:
-    from netlab.objects.types import Scenario
+    from netlab.objects.scenarios import Scenario
     from netlab.scenario import ScenarioResult
 
 

@@ -5,15 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.objects.controllers import JOB_NAMES, job_labels, made_up
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import Flag, Part, Root
 from netlab.objects.fields import Fields
 from netlab.objects.kind import Template
+from netlab.objects.meta import METADATA, TemplateMeta
 from netlab.objects.types import Meta, Workload
-from netlab.objects.workloads import of_job, workload_kind
+from netlab.objects.workloads import JobSpec, of_job, workload_kind
+
+
+class _JobTemplate(Shape):
+    """What the Jobs are made of."""
+
+    spec = Part("spec", "The spec of each Job.", shape=JobSpec)
+
+
+class _Spec(Shape):
+    """When Jobs are made, and of what."""
+
+    suspend = Flag("suspend", "Whether no Jobs are made for the time being.")
+    job_template = Part("jobTemplate", "What the Jobs are made of.", shape=_JobTemplate)
+
+
+class _Root(Root):
+    """Jobs that are made again and again."""
+
+    metadata = METADATA
+    spec = Part("spec", "The template of the Jobs.", shape=_Spec)
 
 
 def _replicas(own: Fields, spec: Fields) -> int:
     # How many of its Jobs run at a time is a question of the hour: it is one pod, where a Job has any.
-    suspended = own.boolean("suspend")
+    suspended = _Spec.suspend.read(own)
     return 0 if suspended else min(of_job(own, spec), 1)
 
 
@@ -26,7 +49,7 @@ def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
     """Report a name of a Job: a CronJob is accepted with one, and then its Jobs are refused, as their names differ."""
     for key in JOB_NAMES:
         if key in labels:
-            path = f"{metadata.at('labels')}.{key}"
+            path = f"{TemplateMeta.labels.at(metadata)}.{key}"
             message = "the API server refuses the Jobs of this CronJob: each has a name of its own"
             metadata.report.warn(path, message, "job-name-of-cronjob")
 
@@ -35,6 +58,7 @@ KIND = workload_kind(
     "CronJob",
     "batch/v1",
     Template(6, _replicas, ("spec", "jobTemplate", "spec"), _labels, job=True, check=_check),
+    shape=_Root,
     retired=("batch/v1beta1", "batch/v2alpha1"),
     short=("cj",),
 )

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.objects.controllers import REVISION_HASH, TEMPLATE_GENERATION, made_up
+from netlab.objects.field_types import Part, Root
 from netlab.objects.kind import Template
+from netlab.objects.meta import METADATA
 from netlab.objects.types import Workload
-from netlab.objects.workloads import workload_kind
+from netlab.objects.workloads import Templated, workload_kind
 
 _GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
+
+
+class _Root(Root):
+    """A pod on every node that the template admits."""
+
+    metadata = METADATA
+    spec = Part("spec", "The template of the pods.", shape=Templated)
 
 
 def _labels(workload: Workload) -> Mapping[str, str]:
@@ -22,6 +31,7 @@ KIND = workload_kind(
     "DaemonSet",
     "apps/v1",
     Template(4, lambda own, spec: None, labels=_labels),
+    shape=_Root,
     retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
     short=("ds",),
 )

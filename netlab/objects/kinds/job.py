@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.objects.controllers import JOB_NAMES, job_labels
+from netlab.objects.field_types import Part, Root
 from netlab.objects.fields import Fields, invalid
 from netlab.objects.kind import Template
+from netlab.objects.meta import METADATA, TemplateMeta
 from netlab.objects.types import Meta, Workload
-from netlab.objects.workloads import of_job, workload_kind
+from netlab.objects.workloads import JobSpec, of_job, workload_kind
+
+
+class _Root(Root):
+    """Pods that run until enough of them have succeeded."""
+
+    metadata = METADATA
+    spec = Part("spec", "How many pods run at a time, and their template.", shape=JobSpec)
 
 
 def _labels(workload: Workload) -> Mapping[str, str]:
@@ -19,12 +28,15 @@ def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
     """Report a name that the API server refuses: the template of a Job may only state the Job's own."""
     for key in JOB_NAMES:
         if labels.get(key, meta.name) != meta.name:
-            metadata.report.error(f"{metadata.at('labels')}.{key}", invalid(labels[key], f"must be '{meta.name}'"))
+            metadata.report.error(
+                f"{TemplateMeta.labels.at(metadata)}.{key}", invalid(labels[key], f"must be '{meta.name}'")
+            )
 
 
 KIND = workload_kind(
     "Job",
     "batch/v1",
     Template(5, of_job, labels=_labels, job=True, check=_check),
+    shape=_Root,
     retired=("extensions/v1beta1",),
 )

@@ -7,17 +7,24 @@ from collections.abc import Mapping
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.field_types import Root
 from netlab.objects.fields import quoted
 from netlab.objects.kind import Kind
-from netlab.objects.meta import object_meta, open_document
-from netlab.objects.sound import as_it_is
+from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.types import Document, Meta, Namespace, Source
+from netlab.objects.usable import as_it_is
+
+
+class _Root(Root):
+    """A namespace, which selectors know by its labels."""
+
+    metadata = CLUSTER_METADATA
 
 
 def namespace(document: Document) -> tuple[Namespace, list[Problem]]:
     """Decode a Namespace; as on a cluster it has the label with its name, whatever is written."""
     root = open_document(document)
-    meta = object_meta(root, names.dns_label, namespaced=False)
+    meta = object_meta(root, names.dns_label, _Root.metadata)
     written = meta.labels.get(NAMESPACE_LABEL, meta.name)
     if written != meta.name:
         path = f"metadata.labels.{NAMESPACE_LABEL}"
@@ -38,5 +45,13 @@ def _named(meta: Meta, labels: Mapping[str, str]) -> Meta:
 
 
 KIND = Kind(
-    "Namespace", "v1", Namespace, namespace, plural="namespaces", short=("ns",), namespaced=False, sound=as_it_is
+    "Namespace",
+    "v1",
+    Namespace,
+    namespace,
+    plural="namespaces",
+    short=("ns",),
+    namespaced=False,
+    usable=as_it_is,
+    shape=_Root,
 )

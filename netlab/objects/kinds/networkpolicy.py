@@ -6,25 +6,20 @@ fields are errors. CIDRs follow the legacy rules (host bits are masked), with th
 
 from __future__ import annotations
 
+from typing import Any
+
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import CIDR_RULE, UNUSUAL_CIDR, cidr_warnings, parse_cidr, prefix_length
+from netlab.objects.declared import Field, Shape
+from netlab.objects.field_types import CIDR, Choice, Part, Parts, Raw, Root, Text, Texts, Unread, Whole, int_or_text
 from netlab.objects.fields import Fields, forbidden, invalid, required, unsupported
 from netlab.objects.kind import Kind
-from netlab.objects.label_selectors import label_selector
-from netlab.objects.meta import object_meta, open_document
+from netlab.objects.label_selectors import Selector, label_selector
+from netlab.objects.meta import STRICT_METADATA, object_meta, open_document
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import (
-    Direction,
-    Document,
-    IPBlock,
-    NetworkPolicy,
-    Peer,
-    PolicyPort,
-    Prefix,
-    Protocol,
-    Rule,
-)
+from netlab.objects.types import Direction, Document, Prefix, Protocol
 
 API_VERSION = "networking.k8s.io/v1"
 PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP", "SCTP")
@@ -32,21 +27,88 @@ _TYPES: dict[str, Direction] = {"Ingress": "ingress", "Egress": "egress"}
 _PORT_RANGE = "must be between 1 and 65535, inclusive"
 
 
+class _Port(Shape, strict=True):
+    """A port, or a range of ports, that a rule allows."""
+
+    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
+    port = Raw(
+        "port",
+        "The port's number, or the name of a container port; every port of the protocol where it is not written.",
+        type=int_or_text(1, 65535),
+    )
+    end_port = Whole("endPort", "The last port of a range that begins with `port`.")
+
+
+class _IPBlock(Shape, strict=True):
+    """A range of addresses."""
+
+    cidr = Text("cidr", "The range, such as 10.0.0.0/8.", required=True)
+    excepts = Texts("except", "Ranges inside `cidr` that are not meant.", pattern=CIDR)
+
+
+class _Peer(Shape, strict=True, any_of=[("podSelector",), ("namespaceSelector",), ("ipBlock",)]):
+    """Pods, or a range of addresses."""
+
+    pods = Part("podSelector", "The pods: of the policy's namespace, or of those selected.", shape=Selector)
+    namespaces = Part("namespaceSelector", "The namespaces of the pods.", shape=Selector)
+    block = Part("ipBlock", "A range of addresses; it stands alone.", shape=_IPBlock)
+
+
+class _Rule(Shape, strict=True):
+    """What a rule allows."""
+
+    ports = Parts("ports", "The ports; every port where it is empty.", shape=_Port)
+
+
+class _IngressRule(_Rule):
+    """What a rule lets in."""
+
+    peers = Parts("from", "The sources; every source where it is empty.", shape=_Peer)
+
+
+class _EgressRule(_Rule):
+    """What a rule lets out."""
+
+    peers = Parts("to", "The destinations; every destination where it is empty.", shape=_Peer)
+
+
+class _Spec(Shape, strict=True):
+    """The spec of a NetworkPolicy."""
+
+    pods = Part("podSelector", "The pods that the policy selects; an empty selector is all.", shape=Selector)
+    ingress = Parts("ingress", "What the selected pods may receive.", shape=_IngressRule)
+    egress = Parts("egress", "What the selected pods may send.", shape=_EgressRule)
+    types = Texts(
+        "policyTypes",
+        "The directions in which the policy isolates; Ingress, and Egress if it has egress rules, where it is empty.",
+        values=tuple(_TYPES),
+        most=len(_TYPES),
+    )
+
+
+class _Root(Root, strict=True):
+    """Which traffic the selected pods may receive and send."""
+
+    metadata = STRICT_METADATA
+    spec = Part("spec", "The pods that the policy selects, and the rules.", shape=_Spec)
+    # An exported object of Kubernetes 1.24 to 1.27 has a status, which no longer means anything.
+    status = Unread("status", "Not read.")
+
+
 def network_policy(document: Document) -> tuple[NetworkPolicy, list[Problem]]:
     """Decode a NetworkPolicy of networking.k8s.io/v1; it means nothing where a problem is an error."""
     root = open_document(document, strict=True)
     report = root.report
-    # An exported object of Kubernetes 1.24 to 1.27 has a status, which no longer means anything.
-    root.only("apiVersion", "kind", "metadata", "spec", "status")
-    meta = object_meta(root, strict=True)
-    spec = root.sub("spec")
-    spec.only("podSelector", "policyTypes", "ingress", "egress")
-    _warn_of_null(spec, "podSelector", "every pod of the namespace")
-    selector = _selector(spec.sub("podSelector"), "every pod of the namespace")
-    ingress = _rules(spec, "ingress", "from")
-    egress = _rules(spec, "egress", "to")
+    _Root.only(root)
+    meta = object_meta(root, metadata=_Root.metadata)
+    spec = _Root.spec.read(root)
+    _Spec.only(spec)
+    _warn_of_null(spec, _Spec.pods, "every pod of the namespace")
+    selector = _selector(_Spec.pods.read(spec), "every pod of the namespace")
+    ingress = _rules(spec, _Spec.ingress, _IngressRule.peers, "every source")
+    egress = _rules(spec, _Spec.egress, _EgressRule.peers, "every destination")
     types = _policy_types(spec, egress)
-    mistyped = any(p.path.startswith("spec.policyTypes") for p in report.problems)
+    mistyped = any(p.path.startswith(_Spec.types.at(spec)) for p in report.problems)
     for direction, rules in (("ingress", ingress), ("egress", egress)):
         if rules and direction not in types and not mistyped:
             missing = direction.capitalize()
@@ -57,11 +119,11 @@ def network_policy(document: Document) -> tuple[NetworkPolicy, list[Problem]]:
 
 
 def _policy_types(spec: Fields, egress: tuple[Rule, ...]) -> frozenset[Direction]:
-    written = spec.strings("policyTypes")
-    if not spec.data.get("policyTypes"):
+    written = _Spec.types.read(spec)
+    if _Spec.types.empty(spec):
         return frozenset(("ingress", "egress") if egress else ("ingress",))
     if len(written) > len(_TYPES):
-        spec.error("policyTypes", invalid([t for _, t in written], "may not specify more than two policyTypes"))
+        _Spec.types.error(spec, invalid([t for _, t in written], "may not specify more than two policyTypes"))
         return frozenset()
     for path, value in written:
         if value not in _TYPES:
@@ -69,67 +131,66 @@ def _policy_types(spec: Fields, egress: tuple[Rule, ...]) -> frozenset[Direction
     return frozenset(_TYPES[value] for _, value in written if value in _TYPES)
 
 
-def _rules(spec: Fields, direction: Direction, peers: str) -> tuple[Rule, ...]:
+def _rules(spec: Fields, direction: Parts, peers: Parts, every_peer: str) -> tuple[Rule, ...]:
     rules = []
     _warn_of_null_items(spec, direction, "a rule for every peer and port")
-    everybody = "every source" if direction == "ingress" else "every destination"
-    for fields in spec.mappings(direction):
-        fields.only("ports", peers)
-        _warn_of_null(fields, peers, everybody)
-        _warn_of_null(fields, "ports", "every port of every protocol")
-        _warn_of_null_items(fields, "ports", "every TCP port")
-        ports = tuple(_port(item) for item in fields.mappings("ports"))
-        found = tuple(_peer(item) for item in fields.mappings(peers))
+    for fields in direction.read(spec):
+        direction.shape.only(fields)
+        _warn_of_null(fields, peers, every_peer)
+        _warn_of_null(fields, _Rule.ports, "every port of every protocol")
+        _warn_of_null_items(fields, _Rule.ports, "every TCP port")
+        ports = tuple(_port(item) for item in _Rule.ports.read(fields))
+        found = tuple(_peer(item) for item in peers.read(fields))
         rules.append(Rule(found, ports, fields.path, fields.report.source.line(fields.path)))
     return tuple(rules)
 
 
 def _port(fields: Fields) -> PolicyPort:
-    fields.only("protocol", "port", "endPort")
-    protocol = fields.choice("protocol", PROTOCOLS, "TCP")
-    port, end_port = fields.data.get("port"), fields.integer("endPort")
-    _warn_of_null(fields, "port", f"every {protocol} port")
+    _Port.only(fields)
+    protocol = _Port.protocol.read(fields)
+    port, end_port = _Port.port.read(fields), _Port.end_port.read(fields)
+    _warn_of_null(fields, _Port.port, f"every {protocol} port")
     if isinstance(port, int) and not isinstance(port, bool):
         _check_numbers(fields, port, end_port)
         return PolicyPort(protocol, port, end_port)
     if port is None:
         if end_port is not None:
-            fields.error("endPort", invalid(end_port, "may not be specified when `port` is not specified"))
+            _Port.end_port.error(fields, invalid(end_port, "may not be specified when `port` is not specified"))
     elif isinstance(port, str):
         if end_port is not None:
-            fields.error("endPort", invalid(end_port, "may not be specified when `port` is non-numeric"))
+            _Port.end_port.error(fields, invalid(end_port, "may not be specified when `port` is non-numeric"))
         for message in names.port_name(port):
-            fields.error("port", invalid(port, message))
+            _Port.port.error(fields, invalid(port, message))
     else:
-        fields.error("port", invalid(port, "must be an integer or a string"))
+        _Port.port.error(fields, invalid(port, "must be an integer or a string"))
     return PolicyPort(protocol, port)
 
 
 def _check_numbers(fields: Fields, port: int, end_port: int | None) -> None:
     if not 1 <= port <= 65535:
-        fields.error("port", invalid(port, _PORT_RANGE))
+        _Port.port.error(fields, invalid(port, _PORT_RANGE))
     if end_port is None:
         return
     if end_port < port:
-        fields.error("endPort", invalid(end_port, "must be greater than or equal to `port`"))
+        _Port.end_port.error(fields, invalid(end_port, "must be greater than or equal to `port`"))
     if not 1 <= end_port <= 65535:
-        fields.error("endPort", invalid(end_port, _PORT_RANGE))
+        _Port.end_port.error(fields, invalid(end_port, _PORT_RANGE))
 
 
 def _peer(fields: Fields) -> Peer:
-    fields.only("podSelector", "namespaceSelector", "ipBlock")
-    pods, namespaces, block = (fields.mapping(n) for n in ("podSelector", "namespaceSelector", "ipBlock"))
+    _Peer.only(fields)
+    pods, namespaces, block = _Peer.pods.find(fields), _Peer.namespaces.find(fields), _Peer.block.find(fields)
     if namespaces:
-        _warn_of_null(fields, "podSelector", "every pod of the namespaces")
+        _warn_of_null(fields, _Peer.pods, "every pod of the namespaces")
     peer = Peer(
         _selector(pods, "every pod") if pods else None,
         _selector(namespaces, "every namespace") if namespaces else None,
         _ip_block(block) if block else None,
     )
-    written = [n for n in ("podSelector", "namespaceSelector", "ipBlock") if fields.has(n)]
+    written = [field for field in _Peer.fields.values() if field.has(fields)]
     if not written:
         fields.report.error(fields.path, required("must specify a peer"))
-    elif "ipBlock" in written and len(written) > 1:
+    elif _Peer.block in written and len(written) > 1:
         fields.report.error(fields.path, forbidden("may not specify both ipBlock and another peer"))
     return peer
 
@@ -137,22 +198,22 @@ def _peer(fields: Fields) -> Peer:
 def _selector(fields: Fields, everything: str) -> LabelSelector:
     found = label_selector(fields)
     if not found.match_labels and not found.match_expressions:
-        for name in ("matchLabels", "matchExpressions"):
-            _warn_of_null(fields, name, everything)
+        for field in Selector.fields.values():
+            _warn_of_null(fields, field, everything)
     return found
 
 
-def _warn_of_null(fields: Fields, name: str, meaning: str) -> None:
+def _warn_of_null(fields: Fields, field: Field[Any], meaning: str) -> None:
     """Warn of a field that is written as null: as if it were absent, it means everything."""
-    if fields.null(name):
-        _warn_of(fields, fields.at(name), meaning)
+    if field.null(fields):
+        _warn_of(fields, field.at(fields), meaning)
 
 
-def _warn_of_null_items(fields: Fields, name: str, meaning: str) -> None:
-    items = fields.data.get(name)
+def _warn_of_null_items(fields: Fields, field: Parts, meaning: str) -> None:
+    items = fields.data.get(field.name)
     for index, item in enumerate(items if isinstance(items, list) else ()):
         if item is None:
-            _warn_of(fields, f"{fields.at(name)}[{index}]", meaning)
+            _warn_of(fields, f"{field.at(fields)}[{index}]", meaning)
 
 
 def _warn_of(fields: Fields, path: str, meaning: str) -> None:
@@ -161,13 +222,13 @@ def _warn_of(fields: Fields, path: str, meaning: str) -> None:
 
 
 def _ip_block(fields: Fields) -> IPBlock | None:
-    fields.only("cidr", "except")
-    text, excepts = fields.string("cidr"), fields.strings("except")
+    _IPBlock.only(fields)
+    text, excepts = _IPBlock.cidr.read(fields), _IPBlock.excepts.read(fields)
     if not text:
-        if fields.missing("cidr"):
-            fields.error("cidr", required())
+        if _IPBlock.cidr.missing(fields):
+            _IPBlock.cidr.error(fields, required())
         return None
-    cidr = _cidr(fields, fields.at("cidr"), text)
+    cidr = _cidr(fields, _IPBlock.cidr.at(fields), text)
     if cidr is None:
         return None
     found = [_except(fields, path, one, cidr, text) for path, one in excepts]
@@ -203,4 +264,5 @@ KIND = Kind(
     plural="networkpolicies",
     short=("netpol",),
     columns=(),
+    shape=_Root,
 )

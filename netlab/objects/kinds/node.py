@@ -4,23 +4,56 @@ from __future__ import annotations
 
 from netlab.errors import Problem
 from netlab.objects.core import addresses, prefixes
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import CIDR, Part, Parts, Root, Text, Texts
 from netlab.objects.kind import Kind
-from netlab.objects.meta import object_meta, open_document
-from netlab.objects.sound import as_it_is
+from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.types import Document, Node
+from netlab.objects.usable import as_it_is
+
+
+class _Spec(Shape):
+    """The spec of a Node."""
+
+    pod_cidrs = Texts("podCIDRs", "The ranges of the node's pods, one per IP family.", pattern=CIDR)
+    pod_cidr = Text("podCIDR", "The range of the node's pods, where `podCIDRs` is not written.")
+
+
+class _Address(Shape):
+    """An address of a Node."""
+
+    type = Text("type", "What the address is; only those of the type InternalIP count.")
+    address = Text("address", "The address.")
+
+
+class _Status(Shape):
+    """The status of a Node that a cluster exported."""
+
+    addresses = Parts("addresses", "The node's addresses.", shape=_Address)
+
+
+class _Root(Root):
+    """A node of the cluster."""
+
+    metadata = CLUSTER_METADATA
+    spec = Part("spec", "The ranges of the node's pods.", shape=_Spec)
+    status = Part("status", "The addresses of an exported node.", shape=_Status)
 
 
 def node(document: Document) -> tuple[Node, list[Problem]]:
     """Decode a Node: labels, podCIDRs (or podCIDR) and, of an exported one, its InternalIP addresses."""
     root = open_document(document)
-    meta = object_meta(root, namespaced=False)
-    spec = root.sub("spec")
-    written = spec.strings("podCIDRs") or [(spec.at("podCIDR"), c) for c in [spec.string("podCIDR")] if c]
-    internal = [a for a in root.sub("status").mappings("addresses") if a.string("type") == "InternalIP"]
+    meta = object_meta(root, metadata=_Root.metadata)
+    spec = _Root.spec.read(root)
+    written = _Spec.pod_cidrs.read(spec)
+    if not written and (cidr := _Spec.pod_cidr.read(spec)):
+        written = [(_Spec.pod_cidr.at(spec), cidr)]
+    stated = _Status.addresses.read(_Root.status.read(root))
+    internal = [item for item in stated if _Address.type.read(item) == "InternalIP"]
     found = Node(
         meta,
         tuple(cidr for _, cidr in prefixes(spec, written)),
-        tuple(a for _, a in addresses(root, ((i.at("address"), i.string("address")) for i in internal))),
+        tuple(a for _, a in addresses(root, ((_Address.address.at(i), _Address.address.read(i)) for i in internal))),
         document.source,
     )
     return found, root.report.problems
@@ -39,5 +72,6 @@ KIND = Kind(
         (r"(spec\.podCIDRs?|status)\b.*", ("addresses",)),
         (r".*", ("nodes", "addresses", "places")),
     ),
-    sound=as_it_is,
+    usable=as_it_is,
+    shape=_Root,
 )

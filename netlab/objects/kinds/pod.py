@@ -5,38 +5,80 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netlab.errors import Problem
-from netlab.objects import sound
+from netlab.objects import usable
 from netlab.objects.core import addresses
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import Part, Parts, Root, Text
+from netlab.objects.fields import Fields
 from netlab.objects.kind import Kind
-from netlab.objects.meta import object_meta, open_document
-from netlab.objects.pods import pod_spec
+from netlab.objects.meta import METADATA, object_meta, open_document
+from netlab.objects.pods import PodSpecShape, pod_spec
 from netlab.objects.types import Document, Pod
+
+
+class _Ip(Shape):
+    """An address."""
+
+    ip = Text("ip", "The address.")
+
+
+class _Status(Shape):
+    """The status of a Pod that a cluster exported."""
+
+    phase = Text("phase", "A pod that is Succeeded or Failed has no address and takes no part.")
+    pod_ips = Parts("podIPs", "The pod's addresses, one per IP family.", shape=_Ip)
+    pod_ip = Text("podIP", "The pod's address, where `podIPs` is not written.")
+    host_ips = Parts("hostIPs", "The addresses of the pod's node, one per IP family.", shape=_Ip)
+    host_ip = Text("hostIP", "The address of the pod's node, where `hostIPs` is not written.")
+
+
+class _Root(Root):
+    """A pod."""
+
+    metadata = METADATA
+    spec = Part("spec", "What the network depends on.", shape=PodSpecShape)
+    status = Part("status", "What a cluster exported.", shape=_Status)
 
 
 def pod(document: Document) -> tuple[Pod, list[Problem]]:
     """Decode a Pod; of an exported one's status the phase and the addresses, its node's too, count."""
     root = open_document(document)
     meta = object_meta(root)
-    status = root.sub("status")
-    written = [(item.at("ip"), item.string("ip")) for item in status.mappings("podIPs")]
-    written = written or [(status.at("podIP"), status.string("podIP"))]
-    hosts = [(item.at("ip"), item.string("ip")) for item in status.mappings("hostIPs")]
-    hosts = hosts or [(status.at("hostIP"), status.string("hostIP"))]
+    status = _Root.status.read(root)
+    written = _written(status, _Status.pod_ips, _Status.pod_ip)
+    hosts = _written(status, _Status.host_ips, _Status.host_ip)
     found = Pod(
         meta,
-        pod_spec(root.sub("spec")),
-        status.string("phase"),
-        tuple(address for _, address in addresses(root, (item for item in written if item[1]))),
+        pod_spec(_Root.spec.read(root)),
+        _Status.phase.read(status),
+        tuple(address for _, address in addresses(root, written)),
         document.source,
-        tuple(address for _, address in addresses(root, (item for item in hosts if item[1]))),
+        tuple(address for _, address in addresses(root, hosts)),
     )
     return found, root.report.problems
 
 
-def _sound(pod: Pod, wrong: list[str]) -> Pod:
-    meta = sound.pod_meta(pod.meta, "metadata", "spec", wrong)
-    stated = () if sound.touched("status", wrong) else pod.addresses
-    return replace(pod, meta=meta, spec=sound.pod_spec(pod.spec, "spec", wrong), addresses=stated)
+def _written(status: Fields, several: Parts, single: Text) -> list[tuple[str, str]]:
+    """Return the addresses of a list, or the single one where the list is empty, each with its path."""
+    found = [(_Ip.ip.at(item), _Ip.ip.read(item)) for item in several.read(status)]
+    return [item for item in found or [(single.at(status), single.read(status))] if item[1]]
 
 
-KIND = Kind("Pod", "v1", Pod, pod, plural="pods", short=("po",), columns=(), doubts=sound.POD_DOUBTS, sound=_sound)
+def _usable(pod: Pod, wrong: list[str]) -> Pod:
+    meta = usable.pod_meta(pod.meta, "metadata", "spec", wrong)
+    stated = () if usable.touched("status", wrong) else pod.addresses
+    return replace(pod, meta=meta, spec=usable.pod_spec(pod.spec, "spec", wrong), addresses=stated)
+
+
+KIND = Kind(
+    "Pod",
+    "v1",
+    Pod,
+    pod,
+    plural="pods",
+    short=("po",),
+    columns=(),
+    doubts=usable.POD_DOUBTS,
+    usable=_usable,
+    shape=_Root,
+)

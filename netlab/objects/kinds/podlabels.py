@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from netlab.errors import Problem
 from netlab.objects.changes import POD_LABELS
+from netlab.objects.field_types import Root
 from netlab.objects.kind import NETLAB_VERSION, Kind
-from netlab.objects.label_selectors import changed_labels
-from netlab.objects.meta import object_meta, open_document
+from netlab.objects.label_selectors import CHANGES, changed_labels
+from netlab.objects.meta import STRICT_METADATA, object_meta, open_document
 from netlab.objects.types import Document, Meta
 
 
@@ -21,12 +22,19 @@ class PodLabels:
     labels: Mapping[str, str | None]
 
 
+class _Root(Root, strict=True):
+    """What ``netlab label pod`` changed on a pod of a workload."""
+
+    metadata = STRICT_METADATA
+    labels = CHANGES
+
+
 def pod_labels(document: Document) -> tuple[PodLabels, list[Problem]]:
     """Decode the kind in which a running lab keeps what ``netlab label pod`` changed."""
     root = open_document(document, strict=True)
-    root.only("apiVersion", "kind", "metadata", "labels")
-    found = PodLabels(object_meta(root, strict=True), changed_labels(root))
+    _Root.only(root)
+    found = PodLabels(object_meta(root, metadata=_Root.metadata), changed_labels(root))
     return found, root.report.problems
 
 
-KIND = Kind(POD_LABELS, NETLAB_VERSION, PodLabels, pod_labels, written=False)
+KIND = Kind(POD_LABELS, NETLAB_VERSION, PodLabels, pod_labels, written=False, shape=_Root)

@@ -5,23 +5,89 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, get_args
 
 from netlab.errors import Problem
 from netlab.objects.bounds import Budget
+from netlab.objects.declared import Shape
 from netlab.objects.documents import Reader
+from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
 from netlab.objects.files import home_of, is_inside, outside
 from netlab.objects.generated import named
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
-from netlab.objects.label_selectors import changed_labels
+from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import unpack, within
-from netlab.objects.meta import DEFAULT_NAMESPACE, object_meta, open_document
-from netlab.objects.sound import as_it_is
-from netlab.objects.types import Document, Expectation, LabelChange, ObjectRef, Scenario, Step
+from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
+from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
+from netlab.objects.types import Document
+from netlab.objects.usable import as_it_is
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
-_VERDICTS: tuple[Literal["allow", "deny"], ...] = ("allow", "deny")
+_VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+def _files_or_objects() -> dict[str, Any]:
+    return {"type": ["array", "null"], "items": {"type": ["string", "object"]}}
+
+
+def _deletable() -> tuple[str, ...]:
+    return tuple(one.name for one in deletable())
+
+
+class _LabelChange(Shape, strict=True, any_of=[("pod",), ("namespace",)]):
+    """Labels to set or remove on one pod or one namespace."""
+
+    pod = Text("pod", "The pod, as `NAMESPACE/NAME`.")
+    namespace = Text("namespace", "The namespace.")
+    labels = CHANGES
+
+
+class _ObjectRef(Shape, strict=True):
+    """An object to delete."""
+
+    kind = Text("kind", "The object's kind.", values=_deletable, required=True)
+    namespace = Text("namespace", "The object's namespace, if the kind has one.", default=DEFAULT_NAMESPACE)
+    name = Text("name", "The object's name.", required=True)
+
+
+class _Expectation(Shape, strict=True, any_of=[("from", "to", "verdict"), ("oracle",)]):
+    """A verdict that packets must have, or all verdicts."""
+
+    source = Text("from", "The source: `NAMESPACE/POD`, `host:NAME` or `node:NAME`, with globs.")
+    destination = Text("to", "The destination, as `from`, or an IP address.")
+    port = Whole(
+        "port", "The port; every port that the destination declares, where it is not written.", low=1, high=65535
+    )
+    protocol = Choice("protocol", "The protocol.", values=_PROTOCOLS, default="TCP")
+    verdict = Choice[Verdict]("verdict", "What the packets must show.", values=_VERDICTS, default="allow")
+    family = Whole("family", "The IP family; both where it is not written.", values=(4, 6))
+    oracle = Flag("oracle", "Compares every pair with what policies mean; no other field may be written beside it.")
+
+
+class _Step(Shape, strict=True, any_of=[("apply",), ("label",), ("delete",), ("expect",)]):
+    """A change, and the verdicts after it."""
+
+    name = Text("name", "What the step is called in reports; `step 1`, `step 2`, … where it is not written.")
+    apply = Raw("apply", "Files, relative to this one, or objects to apply first.", type=_files_or_objects)
+    label = Parts("label", "Labels to change after that.", shape=_LabelChange)
+    delete = Parts("delete", "Objects to delete after that.", shape=_ObjectRef)
+    expect = Parts("expect", "The verdicts that hold then.", shape=_Expectation)
+
+
+class _Spec(Shape, strict=True):
+    """The spec of a Scenario."""
+
+    description = Text("description", "What the scenario shows.")
+    resources = Texts("resources", "Files or folders of objects to begin with, relative to this file.")
+    steps = Parts("steps", "The steps, in order.", shape=_Step, required=True)
+
+
+class _Root(Root, strict=True):
+    """What `netlab test` runs: objects, changes to them, and the verdicts that must hold."""
+
+    metadata = STRICT_CLUSTER_METADATA
+    spec = Part("spec", "The objects and the steps.", shape=_Spec, required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +106,20 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     given = access or Access()
     reader = Reader(home="" if given.anywhere else home_of(document.source.file), budget=given.budget)
     root = open_document(document, strict=True)
-    root.only("apiVersion", "kind", "metadata", "spec")
-    meta = object_meta(root, namespaced=False, strict=True)
-    spec = root.sub("spec")
-    spec.only("description", "resources", "steps")
+    _Root.only(root)
+    meta = object_meta(root, metadata=_Root.metadata)
+    spec = _Root.spec.read(root)
+    _Spec.only(spec)
     resources: list[Document] = []
-    for path, name in spec.strings("resources"):
+    for path, name in _Spec.resources.read(spec):
         resources += _read(root, document, path, name, reader)
-    if not spec.data.get("steps"):
-        spec.error("steps", required("a scenario has at least one step"))
-    steps = tuple(_step(item, index, document, reader) for index, item in enumerate(spec.mappings("steps")))
+    if _Spec.steps.empty(spec):
+        _Spec.steps.error(spec, required("a scenario has at least one step"))
+    steps = tuple(_step(item, index, document, reader) for index, item in enumerate(_Spec.steps.read(spec)))
     problems = root.report.problems
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
-    return Scenario(meta, spec.string("description"), tuple(named(resources)), steps, document.source, wrong), problems
+    description = _Spec.description.read(spec)
+    return Scenario(meta, description, tuple(named(resources)), steps, document.source, wrong), problems
 
 
 def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
@@ -78,29 +145,29 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
 
 
 def _without_scenarios(root: Fields, document: Document, path: str, found: Iterable[Document]) -> Iterable[Document]:
-    told: set[str] = set()
+    reported: set[str] = set()
     for one in found:
         if one.kind != "Scenario":
             yield one
             continue
         file = one.source.file
-        if file not in told:
+        if file not in reported:
             itself = os.path.realpath(file) == os.path.realpath(document.source.file)
             what = "the scenario includes itself" if itself else f"{quoted(file)} holds a Scenario"
             root.report.error(path, f"{what}; only objects can be included")
-        told.add(file)
+        reported.add(file)
 
 
 def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
-    fields.only("name", "apply", "label", "delete", "expect")
-    expect = tuple(_expectation(item) for item in fields.mappings("expect"))
-    if not any(fields.data.get(name) for name in ("apply", "label", "delete", "expect")):
+    _Step.only(fields)
+    expect = tuple(_expectation(item) for item in _Step.expect.read(fields))
+    if all(field.empty(fields) for field in (_Step.apply, _Step.label, _Step.delete, _Step.expect)):
         fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
     return Step(
-        fields.string("name", f"step {index + 1}"),
+        _Step.name.read(fields, f"step {index + 1}"),
         tuple(named(_applied(fields, document, reader))),
-        tuple(_label_change(item) for item in fields.mappings("label")),
-        tuple(_object_ref(item) for item in fields.mappings("delete")),
+        tuple(_label_change(item) for item in _Step.label.read(fields)),
+        tuple(_object_ref(item) for item in _Step.delete.read(fields)),
         expect,
         fields.path,
     )
@@ -108,15 +175,15 @@ def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Ste
 
 def _applied(fields: Fields, document: Document, reader: Reader) -> list[Document]:
     """Return the documents of ``apply``: of files, or objects written inline."""
-    items: Any = fields.data.get("apply")
+    items = _Step.apply.read(fields)
     if items is None:
         return []
     if not isinstance(items, list):
-        fields.error("apply", invalid(items, "must be a list of files or objects"))
+        _Step.apply.error(fields, invalid(items, "must be a list of files or objects"))
         return []
     found: list[Document] = []
     for index, item in enumerate(items):
-        path = f"{fields.at('apply')}[{index}]"
+        path = f"{_Step.apply.at(fields)}[{index}]"
         if isinstance(item, str):
             found += _read(fields, document, path, item, reader)
         elif isinstance(item, dict):
@@ -129,28 +196,28 @@ def _applied(fields: Fields, document: Document, reader: Reader) -> list[Documen
 
 
 def _expectation(fields: Fields) -> Expectation:
-    fields.only("from", "to", "port", "protocol", "verdict", "family", "oracle")
+    _Expectation.only(fields)
     line = fields.report.source.line(fields.path)
-    if fields.boolean("oracle"):
-        for name in ("from", "to", "port", "protocol", "verdict", "family"):
-            if fields.has(name):
-                fields.error(name, forbidden("may not be specified when `oracle` is true: it asks every pair"))
+    if _Expectation.oracle.read(fields):
+        for field in _Expectation.fields.values():
+            if field is not _Expectation.oracle and field.has(fields):
+                field.error(fields, forbidden("may not be specified when `oracle` is true: it asks every pair"))
         return Expectation(oracle=True, path=fields.path, line=line)
-    for name in ("from", "to", "verdict"):
-        if fields.missing(name):
-            fields.error(name, required())
-    protocol = fields.choice("protocol", _PROTOCOLS, "TCP")
-    if protocol == "ICMP" and fields.has("port"):
-        fields.error("port", forbidden("may not be specified when `protocol` is ICMP"))
-    family = fields.integer("family")
-    if family not in (None, 4, 6):
-        fields.error("family", unsupported(family, ("4", "6")))
+    for needed in (_Expectation.source, _Expectation.destination, _Expectation.verdict):
+        if needed.missing(fields):
+            needed.error(fields, required())
+    protocol = _Expectation.protocol.read(fields)
+    if protocol == "ICMP" and _Expectation.port.has(fields):
+        _Expectation.port.error(fields, forbidden("may not be specified when `protocol` is ICMP"))
+    family = _Expectation.family.read(fields)
+    if family not in (None, *_Expectation.family.values):
+        _Expectation.family.error(fields, unsupported(family, [str(one) for one in _Expectation.family.values]))
     return Expectation(
-        fields.string("from"),
-        fields.string("to"),
-        fields.ranged("port", 1, 65535),
+        _Expectation.source.read(fields),
+        _Expectation.destination.read(fields),
+        _Expectation.port.read(fields),
         protocol,
-        "allow" if fields.missing("verdict") else fields.choice("verdict", _VERDICTS, "allow"),
+        "allow" if _Expectation.verdict.missing(fields) else _Expectation.verdict.read(fields),
         family,
         path=fields.path,
         line=line,
@@ -158,8 +225,8 @@ def _expectation(fields: Fields) -> Expectation:
 
 
 def _label_change(fields: Fields) -> LabelChange:
-    fields.only("pod", "namespace", "labels")
-    pod, namespace = fields.string("pod"), fields.string("namespace")
+    _LabelChange.only(fields)
+    pod, namespace = _LabelChange.pod.read(fields), _LabelChange.namespace.read(fields)
     if bool(pod) == bool(namespace):
         fields.report.error(fields.path, required("names either a pod or a namespace"))
     labels = changed_labels(fields)
@@ -169,15 +236,15 @@ def _label_change(fields: Fields) -> LabelChange:
 
 
 def _object_ref(fields: Fields) -> ObjectRef:
-    fields.only("kind", "namespace", "name")
-    kind, name = fields.string("kind"), fields.string("name")
-    if fields.missing("name"):
-        fields.error("name", required())
+    _ObjectRef.only(fields)
+    kind, name = _ObjectRef.kind.read(fields), _ObjectRef.name.read(fields)
+    if _ObjectRef.name.missing(fields):
+        _ObjectRef.name.error(fields, required())
     kinds = {one.name: one for one in deletable()}
     if kind not in kinds:
-        fields.error("kind", unsupported(kind, tuple(kinds)) if kind else required())
+        _ObjectRef.kind.error(fields, unsupported(kind, tuple(kinds)) if kind else required())
     namespaced = kind in kinds and kinds[kind].namespaced
-    namespace = fields.string("namespace", DEFAULT_NAMESPACE if namespaced else "")
+    namespace = _ObjectRef.namespace.read(fields, DEFAULT_NAMESPACE if namespaced else "")
     return ObjectRef(kind, name, namespace, fields.path)
 
 
@@ -189,5 +256,6 @@ KIND = Kind(
     namespaced=False,
     of_lab=False,
     reads_files=True,
-    sound=as_it_is,
+    usable=as_it_is,
+    shape=_Root,
 )

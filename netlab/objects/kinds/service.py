@@ -5,39 +5,71 @@ from __future__ import annotations
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.core import PROTOCOLS
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import Choice, Part, Parts, Raw, Root, Text, TextMap, Whole, int_or_text
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Column, Kind
-from netlab.objects.meta import object_meta, open_document
-from netlab.objects.types import Document, Service, ServicePort
+from netlab.objects.meta import METADATA, object_meta, open_document
+from netlab.objects.types import Document, Protocol, Service, ServicePort
+
+
+class _Port(Shape):
+    """A port of a Service."""
+
+    port = Whole("port", "The Service's port.", low=1, high=65535, required=True)
+    target_port = Raw(
+        "targetPort", "The port of the pods, a number or the name of a container port.", type=int_or_text(1, 65535)
+    )
+    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
+    name = Text("name", "The port's name.")
+
+
+_TARGET_NUMBER = Whole(_Port.target_port.name, _Port.target_port.about, low=1, high=65535)
+
+
+class _Spec(Shape):
+    """The spec of a Service."""
+
+    selector = TextMap("selector", "Labels of the pods behind the Service.")
+    ports = Parts("ports", "The Service's ports.", shape=_Port)
+    cluster_ip = Text("clusterIP", "The Service's address.")
+    type = Text("type", "How the Service is published.", default="ClusterIP")
+
+
+class _Root(Root):
+    """A Service, as far as netlab reads it."""
+
+    metadata = METADATA
+    spec = Part("spec", "Which pods are behind the Service, and its ports.", shape=_Spec)
 
 
 def service(document: Document) -> tuple[Service, list[Problem]]:
     """Decode a Service."""
     root = open_document(document)
     meta = object_meta(root, names.dns1035_label)
-    spec = root.sub("spec")
+    spec = _Root.spec.read(root)
     found = Service(
         meta,
-        spec.string_map("selector"),
-        tuple(_service_port(item) for item in spec.mappings("ports")),
-        spec.string("clusterIP"),
-        spec.string("type", "ClusterIP"),
+        _Spec.selector.read(spec),
+        tuple(_service_port(item) for item in _Spec.ports.read(spec)),
+        _Spec.cluster_ip.read(spec),
+        _Spec.type.read(spec),
         document.source,
     )
     return found, root.report.problems
 
 
 def _service_port(fields: Fields) -> ServicePort:
-    if not fields.has("port"):
-        fields.error("port", required())
-    port = fields.ranged("port", 1, 65535) or 0
-    target = fields.data.get("targetPort")
+    if not _Port.port.has(fields):
+        _Port.port.error(fields, required())
+    port = _Port.port.read(fields) or 0
+    target = _Port.target_port.read(fields)
     if isinstance(target, str):
         for message in names.port_name(target):
-            fields.error("targetPort", invalid(target, message))
+            _Port.target_port.error(fields, invalid(target, message))
     elif target is not None:
-        target = fields.ranged("targetPort", 1, 65535)
-    return ServicePort(port, target or 0, fields.choice("protocol", PROTOCOLS, "TCP"), fields.string("name"))
+        target = _TARGET_NUMBER.read(fields)
+    return ServicePort(port, target or 0, _Port.protocol.read(fields), _Port.name.read(fields))
 
 
 def _ports(service: Service) -> str:
@@ -61,4 +93,5 @@ KIND = Kind(
         Column("PORT(S)", _ports),
         Column("SELECTOR", _selector, wide=True),
     ),
+    shape=_Root,
 )

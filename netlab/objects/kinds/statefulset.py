@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.objects.controllers import REVISION_HASH, with_unknown
+from netlab.objects.field_types import Part, Root
 from netlab.objects.kind import Template
+from netlab.objects.meta import METADATA
 from netlab.objects.types import Workload
-from netlab.objects.workloads import as_stated, workload_kind
+from netlab.objects.workloads import StatefulSetSpec, as_stated, workload_kind
+
+
+class _Root(Root):
+    """Pods with names that stay."""
+
+    metadata = METADATA
+    spec = Part("spec", "How many pods there are, their numbers and their template.", shape=StatefulSetSpec)
 
 
 def _labels(workload: Workload) -> Mapping[str, str]:
@@ -18,6 +27,7 @@ KIND = workload_kind(
     "StatefulSet",
     "apps/v1",
     Template(0, as_stated, labels=_labels, stable_names=True),
+    shape=_Root,
     retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
     short=("sts",),
 )

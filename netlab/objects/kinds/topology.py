@@ -6,27 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
+from typing import get_args
 
 from netlab import modes
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core import addresses, prefixes
+from netlab.objects.declared import Shape
+from netlab.objects.field_types import ADDRESS, CIDR, Choice, Part, Parts, Root, Text, Texts, Unread
 from netlab.objects.fields import Fields, duplicate, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
-from netlab.objects.label_selectors import check_labels
-from netlab.objects.meta import OBJECT_META, open_document
-from netlab.objects.sound import as_it_is
-from netlab.objects.types import (
-    Address,
-    Document,
-    Prefix,
+from netlab.objects.label_selectors import labels_of
+from netlab.objects.meta import WrittenByServer, open_document
+from netlab.objects.topology import (
+    Deny,
+    Established,
+    HostNetworkPeers,
+    Icmp,
+    IpBlockPods,
+    OwnNode,
     Topology,
     TopologyHost,
     TopologyNetwork,
     TopologyNode,
     TopologyPolicy,
 )
+from netlab.objects.types import Address, Document, Prefix
+from netlab.objects.usable import as_it_is
 
 _DEFAULT = Topology()
 LOOPBACK_ONLY = modes.NONE.name
@@ -48,23 +55,135 @@ class _Placed:
     hosts: list[tuple[str, str, Address]] = field(default_factory=list)
 
 
+class _Metadata(WrittenByServer, strict=True):
+    """The metadata of a Topology."""
+
+    name = Text("name", "The lab's name.", default=_DEFAULT.name)
+    labels = labels_of("labels", "Labels, which netlab checks and does not use.")
+    generate_name = Unread("generateName", "Not read.")
+    namespace = Unread("namespace", "Not read, as the kind has no namespace.")
+    annotations = Unread("annotations", "Not read.")
+    owners = Unread("ownerReferences", "Not read.")
+
+
+def _modes() -> list[str]:
+    return [each.name for each in modes.of_networks()]
+
+
+class _Network(Shape, strict=True):
+    """A network of pods; the first one is the default network."""
+
+    name = Text("name", "The network's name; the first network is `default`.", check=names.dns_label)
+    mode = Choice(
+        "mode",
+        "How pods are wired; `overlay` on two or more nodes, where it is not written.",
+        values=_modes,
+        default=_DEFAULT.networks[0].mode,
+    )
+    pod_cidrs = Texts(
+        "podCIDRs",
+        "The ranges of the pods' addresses, at most one per IP family. The first network's follow the exported pods.",
+        pattern=CIDR,
+        default="of the first: " + ", ".join(f"`{cidr}`" for cidr in _DEFAULT.networks[0].pod_cidrs),
+    )
+
+
+class _Node(Shape, strict=True):
+    """A node of the cluster."""
+
+    name = Text("name", "The node's name; `node-1`, `node-2`, … where it is not written.", check=names.dns_label)
+    labels = labels_of("labels", "Labels, as of a Kubernetes Node.")
+
+
+class _Host(Shape, strict=True):
+    """A machine outside the cluster, on the underlay."""
+
+    name = Text("name", "The host's name.", check=names.dns_label, required=True)
+    addresses = Texts("addresses", "The host's addresses.", pattern=ADDRESS, required=True)
+
+
+class _Policy(Shape, strict=True):
+    """What policies do where Kubernetes leaves it to the implementation."""
+
+    icmp = Choice[Icmp](
+        "icmp",
+        "Whether ICMP passes by rules without ports only, or always.",
+        values=get_args(Icmp),
+        default=_DEFAULT.policy.icmp,
+    )
+    deny = Choice[Deny](
+        "deny",
+        "Whether what is denied is dropped, or answered with an ICMP error.",
+        values=get_args(Deny),
+        default=_DEFAULT.policy.deny,
+    )
+    ip_block_pods = Choice[IpBlockPods](
+        "ipBlockPods",
+        "Whether an ipBlock matches addresses of pods.",
+        values=get_args(IpBlockPods),
+        default=_DEFAULT.policy.ip_block_pods,
+    )
+    own_node = Choice[OwnNode](
+        "ownNode",
+        "Whether a pod may send to its own node whatever its egress rules are.",
+        values=get_args(OwnNode),
+        default=_DEFAULT.policy.own_node,
+    )
+    host_network_peers = Choice[HostNetworkPeers](
+        "hostNetworkPeers",
+        "Whether selectors of peers match host-network pods, by their node's address.",
+        values=get_args(HostNetworkPeers),
+        default=_DEFAULT.policy.host_network_peers,
+    )
+    established = Choice[Established](
+        "established",
+        "Whether a connection is kept after a change, or each of its packets is judged anew.",
+        values=get_args(Established),
+        default=_DEFAULT.policy.established,
+    )
+
+
+class _Spec(Shape, strict=True):
+    """The spec of a Topology."""
+
+    networks = Parts("networks", "The networks of pods.", shape=_Network, default="one network, `default`")
+    nodes = Parts(
+        "nodes", "The nodes; those of Kubernetes Node objects are added.", shape=_Node, default="the pods' nodeNames"
+    )
+    hosts = Parts("hosts", "Machines outside the cluster.", shape=_Host)
+    underlay_cidrs = Texts(
+        "underlayCIDRs",
+        "The ranges of the nodes' own addresses, at most one per IP family. They follow the exported nodes.",
+        pattern=CIDR,
+        default=", ".join(f"`{cidr}`" for cidr in _DEFAULT.underlay_cidrs),
+    )
+    policy = Part("policy", "What policies do where Kubernetes leaves it open.", shape=_Policy)
+
+
+class _Root(Root, strict=True):
+    """The shape of a lab: its networks, its nodes and the hosts outside."""
+
+    metadata = Part("metadata", "The lab's name.", shape=_Metadata)
+    spec = Part("spec", "The lab's networks, nodes and hosts.", shape=_Spec)
+
+
 def topology(document: Document) -> tuple[Topology, list[Problem]]:
     """Decode a Topology and check that its parts fit together."""
     root = open_document(document, strict=True)
-    root.only("apiVersion", "kind", "metadata", "spec")
-    spec = root.sub("spec")
-    spec.only("networks", "nodes", "hosts", "underlayCIDRs", "policy")
+    _Root.only(root)
+    spec = _Root.spec.read(root)
+    _Spec.only(spec)
     placed = _Placed()
-    networks = tuple(_network(item, index, placed) for index, item in enumerate(spec.mappings("networks")))
-    underlay = tuple(cidr for _, cidr in _cidrs(spec, "underlayCIDRs"))
+    networks = tuple(_network(item, index, placed) for index, item in enumerate(_Spec.networks.read(spec)))
+    underlay = tuple(cidr for _, cidr in _cidrs(spec, _Spec.underlay_cidrs))
     found = Topology(
-        _lab_name(root.sub("metadata")),
+        _lab_name(_Root.metadata.read(root)),
         networks or _DEFAULT.networks,
-        tuple(_node(item, index) for index, item in enumerate(spec.mappings("nodes"))),
-        tuple(_host(item, placed) for item in spec.mappings("hosts")),
+        tuple(_node(item, index) for index, item in enumerate(_Spec.nodes.read(spec))),
+        tuple(_host(item, placed) for item in _Spec.hosts.read(spec)),
         underlay or _DEFAULT.underlay_cidrs,
         document.source,
-        _policy(spec.sub("policy")),
+        _policy(_Spec.policy.read(spec)),
         frozenset() if underlay else _DEFAULT.unwritten,
     )
     _unique_names(root, found.networks)
@@ -76,46 +195,44 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
 
 
 def _lab_name(metadata: Fields) -> str:
-    metadata.only(*OBJECT_META)
-    name = metadata.string("name", _DEFAULT.name)
+    _Metadata.only(metadata)
+    name = _Metadata.name.read(metadata)
     for message in names.dns_label(name):
-        metadata.error("name", invalid(name, message))
-    check_labels(metadata, "labels", metadata.string_map("labels"))
+        _Metadata.name.error(metadata, invalid(name, message))
+    _Metadata.labels.read(metadata)
     return name
 
 
-def _label_name(fields: Fields, default: str) -> str:
-    name = fields.string("name", default)
+def _name(fields: Fields, field: Text, default: str = "") -> str:
+    name = field.read(fields, default)
     if not name:
-        fields.error("name", required())
-        return ""
-    for message in names.dns_label(name):
-        fields.error("name", invalid(name, message))
+        field.error(fields, required())
     return name
 
 
 def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
-    fields.only("name", "mode", "podCIDRs")
+    _Network.only(fields)
     default = _DEFAULT.networks[0]
-    name = _label_name(fields, "" if index else default.name)
+    name = _name(fields, _Network.name, "" if index else default.name)
     if name == LOOPBACK_ONLY:
-        fields.error("name", invalid(name, "may not be the name of a network: for a pod it means loopback only"))
-    cidrs = _cidrs(fields, "podCIDRs")
-    if index and not fields.data.get("podCIDRs"):
-        fields.error("podCIDRs", required("only the first network has a default"))
+        message = "may not be the name of a network: for a pod it means loopback only"
+        _Network.name.error(fields, invalid(name, message))
+    cidrs = _cidrs(fields, _Network.pod_cidrs)
+    if index and _Network.pod_cidrs.empty(fields):
+        _Network.pod_cidrs.error(fields, required("only the first network has a default"))
     placed.pod_cidrs += [(name, path, cidr) for path, cidr in cidrs]
     for path, cidr in cidrs:
         if any(_overlap(cidr, other) for other in _NOT_FOR_PODS):
             fields.report.error(path, invalid(str(cidr), "must hold addresses that a pod can have"))
-    mode = fields.choice("mode", [each.name for each in modes.of_networks()], default.mode)
-    unwritten = frozenset(field for field in ("mode", "podCIDRs") if not fields.data.get(field))
+    mode = _Network.mode.read(fields)
+    unwritten = frozenset(field.name for field in (_Network.mode, _Network.pod_cidrs) if field.empty(fields))
     own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
     return TopologyNetwork(name, mode, own, fields.path, unwritten)
 
 
-def _cidrs(fields: Fields, name: str) -> list[tuple[str, Prefix]]:
+def _cidrs(fields: Fields, field: Texts) -> list[tuple[str, Prefix]]:
     """Decode a list of CIDRs that has at most one per IP family."""
-    written = fields.strings(name)
+    written = field.read(fields)
     cidrs = prefixes(fields, written)
     for path, text in written:
         for warning in cidr_warnings(text):
@@ -130,18 +247,17 @@ def _cidrs(fields: Fields, name: str) -> list[tuple[str, Prefix]]:
 
 
 def _node(fields: Fields, index: int) -> TopologyNode:
-    fields.only("name", "labels")
-    labels = fields.string_map("labels")
-    check_labels(fields, "labels", labels)
-    return TopologyNode(_label_name(fields, f"node-{index + 1}"), labels, fields.path)
+    _Node.only(fields)
+    labels = _Node.labels.read(fields)
+    return TopologyNode(_name(fields, _Node.name, f"node-{index + 1}"), labels, fields.path)
 
 
 def _host(fields: Fields, placed: _Placed) -> TopologyHost:
-    fields.only("name", "addresses")
-    name = _label_name(fields, "")
-    found = addresses(fields, fields.strings("addresses"))
-    if not fields.data.get("addresses"):
-        fields.error("addresses", required("a host has at least one address"))
+    _Host.only(fields)
+    name = _name(fields, _Host.name)
+    found = addresses(fields, _Host.addresses.read(fields))
+    if _Host.addresses.empty(fields):
+        _Host.addresses.error(fields, required("a host has at least one address"))
     for path, address in found:
         if _not_a_hosts(address):
             fields.report.error(path, invalid(str(address), "must be an address that a machine can have"))
@@ -150,15 +266,14 @@ def _host(fields: Fields, placed: _Placed) -> TopologyHost:
 
 
 def _policy(fields: Fields) -> TopologyPolicy:
-    fields.only("icmp", "deny", "ipBlockPods", "ownNode", "hostNetworkPeers", "established")
-    default = _DEFAULT.policy
+    _Policy.only(fields)
     return TopologyPolicy(
-        icmp=fields.choice("icmp", ("rules-without-ports", "allow"), default.icmp),
-        deny=fields.choice("deny", ("drop", "reject"), default.deny),
-        ip_block_pods=fields.choice("ipBlockPods", ("match", "ignore"), default.ip_block_pods),
-        own_node=fields.choice("ownNode", ("allow", "enforce"), default.own_node),
-        host_network_peers=fields.choice("hostNetworkPeers", ("ignore", "match"), default.host_network_peers),
-        established=fields.choice("established", ("keep", "reevaluate"), default.established),
+        icmp=_Policy.icmp.read(fields),
+        deny=_Policy.deny.read(fields),
+        ip_block_pods=_Policy.ip_block_pods.read(fields),
+        own_node=_Policy.own_node.read(fields),
+        host_network_peers=_Policy.host_network_peers.read(fields),
+        established=_Policy.established.read(fields),
     )
 
 
@@ -221,5 +336,6 @@ KIND = Kind(
         (r"spec\.networks\b.*", ("networks", "addresses")),
         (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
     ),
-    sound=as_it_is,
+    usable=as_it_is,
+    shape=_Root,
 )

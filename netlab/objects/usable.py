@@ -1,4 +1,4 @@
-"""What can be relied on of an object in which fields are wrong, and what of a lab is then in doubt."""
+"""The part of an object that can be used when some of its fields are wrong, and what of a lab is not known then."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ POD_DOUBTS: Doubts = (
     (rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}))?)?", ("pods", "places")),
     (r".*", ("places",)),
 )
-"""What is in doubt when a field of a Pod or of a workload is wrong."""
+"""What is not known while a field of a Pod or of a workload is wrong."""
 
 
 def as_it_is(one: _T, wrong: Collection[str]) -> _T:
-    """Return an object of which whatever was read can be relied on."""
+    """Return the object: all that was read of it can be used."""
     return one
 
 
 def pod_meta(meta: Meta, path: str, spec: str, wrong: Collection[str]) -> Meta:
-    """Return what is right in the metadata of a pod; its network means nothing while hostNetwork is in doubt."""
+    """Return the usable metadata of a pod; its network means nothing while hostNetwork is wrong."""
     unsure = touched(f"{path}.annotations", wrong) or touched(f"{spec}.hostNetwork", wrong)
     return replace(meta, labels={}, annotations={} if unsure else meta.annotations)
 
 
 def pod_spec(spec: PodSpec, path: str, wrong: Collection[str]) -> PodSpec:
-    """Return what is right in the spec of a pod."""
+    """Return the usable part of the spec of a pod."""
     fields = ("hostNetwork", "containers", "initContainers")
     return PodSpec(
         "" if touched(f"{path}.nodeName", wrong) else spec.node_name,
@@ -48,5 +48,5 @@ def pod_spec(spec: PodSpec, path: str, wrong: Collection[str]) -> PodSpec:
 
 
 def touched(path: str, wrong: Iterable[str]) -> bool:
-    """Say whether something is wrong with a field, in it or above it."""
+    """Say whether a field is wrong, or one inside it or above it."""
     return any(re.match(re.escape(path) + r"(?![^.\[])", one) or f"{path}.".startswith(f"{one}.") for one in wrong)

@@ -1,0 +1,122 @@
+"""Fields as data: what each field of an object is called, which type and default it has, and what it means.
+
+A ``Shape`` declares the fields of one mapping, as attributes of a class. Decoders read a field by its declaration
+(``Host.addresses.read(mapping)``), so a name, a type, a default and a bound are written once. The check for unknown
+fields, the JSON Schema (``objects.schema``) and the documentation's tables (``objects.reference``) follow from it.
+``objects.field_types`` has the types. Rules between fields are in the decoder, beside the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, ClassVar, Generic, TypeVar
+
+from netlab.objects.fields import Fields, quoted
+
+_T = TypeVar("_T")
+Schema = dict[str, Any]
+
+
+# What it does not need is not made: each method of a dataclass costs every command's start.
+@dataclass(eq=False, repr=False)
+class Field(Generic[_T]):
+    """One field: its name in the API and a description of one line.
+
+    ``required`` says that an object without the field, or with an empty one, is wrong. The decoder reports that, as the
+    message and the conditions differ.
+    """
+
+    name: str
+    about: str
+    required: bool = field(default=False, kw_only=True)
+
+    def at(self, fields: Fields) -> str:
+        """Return the field's path in a mapping."""
+        return fields.at(self.name)
+
+    def error(self, fields: Fields, message: str) -> None:
+        """Report that the field is wrong."""
+        fields.error(self.name, message)
+
+    def has(self, fields: Fields) -> bool:
+        """Say whether the field is written, and not null."""
+        return fields.data.get(self.name) is not None
+
+    def null(self, fields: Fields) -> bool:
+        """Say whether the field is written and null: what a template makes of a value that is not set."""
+        return self.name in fields.data and fields.data[self.name] is None
+
+    def missing(self, fields: Fields) -> bool:
+        """Say whether the field is absent, null or the empty string, which the API server takes for the same."""
+        return fields.data.get(self.name) in (None, "")
+
+    def empty(self, fields: Fields) -> bool:
+        """Say whether the field is absent, or has nothing in it."""
+        return not fields.data.get(self.name)
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of the field's value, without its description."""
+        return {}
+
+    def shown_default(self) -> str:
+        """Return the default as the documentation shows it, "" for none."""
+        return ""
+
+    def inner(self) -> tuple[str, type[Shape]] | None:
+        """Return the shape of the mapping that the field holds, or of those in its list, and what their paths add."""
+        return None
+
+
+class Shape:
+    """The fields of one mapping, declared as attributes of a subclass, whose docstring describes it in one line.
+
+    ``strict`` makes every other field an error. ``any_of`` lists sets of fields of which one has to be there. Both are
+    arguments of the class statement. A field of the same name in a subclass takes the place of an earlier one.
+    """
+
+    strict: ClassVar[bool] = False
+    demands: ClassVar[bool] = False
+    any_of: ClassVar[Sequence[Sequence[str]]] = ()
+    fields: ClassVar[dict[str, Field[Any]]] = {}
+
+    def __init_subclass__(cls, *, strict: bool = False, any_of: Sequence[Sequence[str]] = ()) -> None:
+        own = {one.name: one for one in vars(cls).values() if isinstance(one, Field)}
+        cls.fields = {name: one for base in reversed(cls.__mro__) for name, one in getattr(base, "fields", {}).items()}
+        cls.fields |= own
+        cls.strict = strict or cls.strict
+        cls.any_of = any_of or cls.any_of
+        cls.demands = bool(cls.any_of) or any(one.required for one in cls.fields.values())
+
+    @classmethod
+    def only(cls, written: Fields) -> None:
+        """Report every field of a strict shape that is not declared, with the one that was probably meant."""
+        if not cls.strict:
+            return
+        for name in written.data:
+            if name not in cls.fields and not written.report.full:
+                close = "".join(f"; did you mean {quoted(k)}?" for k in get_close_matches(name, cls.fields, 1))
+                written.error(name, f"unknown field {quoted(name)}{close}")
+
+    @classmethod
+    def schema(cls, *, nullable: bool = False) -> Schema:
+        """Return the JSON Schema of the mapping."""
+        found: Schema = {"type": ["object", "null"] if nullable else "object"}
+        found["properties"] = {name: {"description": one.about} | one.schema() for name, one in cls.fields.items()}
+        if required := [name for name, one in cls.fields.items() if one.required]:
+            found["required"] = required
+        if cls.any_of:
+            found["anyOf"] = [{"required": list(names)} for names in cls.any_of]
+        if cls.strict:
+            found["additionalProperties"] = False
+        return found
+
+    @classmethod
+    def walk(cls, path: str = "") -> Iterator[tuple[str, type[Shape]]]:
+        """Yield every shape that the mapping has, itself first, with its path (``spec.nodes[]``)."""
+        yield path, cls
+        for name, one in cls.fields.items():
+            if (inner := one.inner()) is not None:
+                end, shape = inner
+                yield from shape.walk(f"{path}.{name}{end}".lstrip("."))

@@ -1,0 +1,276 @@
+"""The types of declared fields: how each is read, and what its JSON Schema is.
+
+A null means an absent field, as in the Kubernetes API. A reader returns the default where a field is absent, null or
+wrong, and reports what is wrong in the API server's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from netlab.objects.declared import Field, Schema, Shape
+from netlab.objects.fields import Fields, invalid, mistyped, unsupported
+
+_T = TypeVar("_T")
+_Values = Sequence[_T] | Callable[[], Sequence[_T]]
+
+CIDR = r"^[0-9A-Fa-f:.]+/[0-9]+$"
+ADDRESS = r"^[0-9A-Fa-f:.]+$"
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Unread(Field[None]):
+    """A field that may be there, and that netlab neither checks nor reads."""
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Raw(Field[Any]):
+    """A field whose type its decoder checks: the value as it is written, and a schema that says so."""
+
+    type: Callable[[], Schema]
+
+    def read(self, fields: Fields) -> Any:
+        return fields.data.get(self.name)
+
+    def schema(self) -> Schema:
+        return self.type()
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Text(Field[str]):
+    """A string. ``check`` returns what is wrong with one that is not empty; ``values`` are for the decoder to check."""
+
+    default: str = ""
+    check: Callable[[str], Sequence[str]] | None = None
+    values: _Values[str] = ()
+
+    def read(self, fields: Fields, default: str | None = None) -> str:
+        """Return the string; ``default`` is that of one place where the declaration has none."""
+        value = fields.data.get(self.name)
+        if not isinstance(value, str):
+            if value is not None:
+                fields.error(self.name, invalid(value, mistyped(value, "a string")))
+            return self.default if default is None else default
+        if self.check is not None and value:
+            for message in self.check(value):
+                fields.error(self.name, invalid(value, message))
+        return value
+
+    def schema(self) -> Schema:
+        if values := _listed(self.values):
+            return _one_of(values, self.required)
+        return {"type": "string", "minLength": 1} if self.required else _or_null("string")
+
+    def shown_default(self) -> str:
+        return _code(self.default)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Choice(Field[_T]):
+    """A string that is one of a few."""
+
+    values: _Values[_T]
+    default: _T
+
+    def read(self, fields: Fields) -> _T:
+        value = fields.typed(self.name, str, "a string")
+        if value is None:
+            return self.default
+        supported = _listed(self.values)
+        for one in supported:
+            if value == one:
+                return one
+        fields.error(self.name, unsupported(value, [str(s) for s in supported]))
+        return self.default
+
+    def schema(self) -> Schema:
+        return _one_of(_listed(self.values), self.required)
+
+    def shown_default(self) -> str:
+        return "" if self.required else _code(self.default)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Whole(Field[int | None]):
+    """An integer, within bounds (both included) where it has them; other limits are for the decoder to check."""
+
+    low: int | None = None
+    high: int | None = None
+    values: Sequence[int] = ()
+    default: int | None = None
+
+    def read(self, fields: Fields) -> int | None:
+        value = fields.typed(self.name, int, "an integer")
+        if value is None:
+            return self.default
+        if self.high is not None and not (self.low or 0) <= value <= self.high:
+            fields.error(self.name, invalid(value, f"must be between {self.low} and {self.high}, inclusive"))
+            return self.default
+        return value
+
+    def schema(self) -> Schema:
+        if self.values:
+            return _one_of(self.values, self.required)
+        bounds = {"minimum": self.low, "maximum": self.high}
+        found: Schema = {"type": "integer"} if self.required else _or_null("integer")
+        return found | {name: bound for name, bound in bounds.items() if bound is not None}
+
+    def shown_default(self) -> str:
+        return _code(self.default)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Flag(Field[bool]):
+    """A boolean, false where it is absent."""
+
+    def read(self, fields: Fields) -> bool:
+        return bool(fields.typed(self.name, bool, "a boolean"))
+
+    def schema(self) -> Schema:
+        return _or_null("boolean")
+
+    def shown_default(self) -> str:
+        return _code("false")
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Texts(Field[list[tuple[str, str]]]):
+    """A list of strings; ``pattern`` is an expression that all that are right match, ``most`` how many there may be."""
+
+    pattern: str = ""
+    values: Sequence[str] = ()
+    most: int | None = None
+    default: str = ""
+
+    def read(self, fields: Fields) -> list[tuple[str, str]]:
+        """Return the strings, each with its path; a null item is an empty string."""
+        path = fields.at(self.name)
+        items = []
+        for index, value in enumerate(fields.typed(self.name, list, "a list") or ()):
+            if value is None or isinstance(value, str):
+                items.append((f"{path}[{index}]", value or ""))
+            else:
+                fields.report.error(f"{path}[{index}]", invalid(value, mistyped(value, "a string")))
+        return items
+
+    def schema(self) -> Schema:
+        item: Schema = _or_null("string")
+        if self.pattern:
+            item = {"type": "string", "pattern": self.pattern}
+        elif self.values:
+            item = _one_of(self.values, required=True)
+        return _list(item, self.required) | ({} if self.most is None else {"maxItems": self.most})
+
+    def shown_default(self) -> str:
+        return self.default
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class TextMap(Field[dict[str, str]]):
+    """A mapping of strings to strings. ``check`` reports what is wrong with it at the field of the name."""
+
+    check: Callable[[Fields, str, dict[str, str]], None] | None = None
+
+    def read(self, fields: Fields) -> dict[str, str]:
+        """Return the strings by their keys; a null value is the empty string."""
+        values = fields.typed(self.name, dict, "a mapping")
+        if not values:
+            return {}
+        found = {}
+        for key, value in values.items():
+            if value is None or isinstance(value, str):
+                found[key] = value or ""
+            else:
+                fields.error(f"{self.name}.{key}", invalid(value, mistyped(value, "a string")))
+        if self.check is not None:
+            self.check(fields, self.name, found)
+        return found
+
+    def schema(self) -> Schema:
+        return {"type": ["object", "null"], "additionalProperties": _or_null("string")}
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Part(Field[Fields]):
+    """A mapping with fields of its own."""
+
+    shape: type[Shape]
+
+    def read(self, fields: Fields) -> Fields:
+        """Return the mapping, an empty one where there is none."""
+        return fields.part(self.name)
+
+    def find(self, fields: Fields) -> Fields | None:
+        """Return the mapping, None where there is none."""
+        value = fields.typed(self.name, dict, "a mapping")
+        return None if value is None else Fields(fields.report, value, fields.at(self.name))
+
+    def schema(self) -> Schema:
+        return self.shape.schema(nullable=not self.required)
+
+    def inner(self) -> tuple[str, type[Shape]]:
+        return "", self.shape
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Parts(Field[list[Fields]]):
+    """A list of mappings."""
+
+    shape: type[Shape]
+    default: str = ""
+
+    def read(self, fields: Fields) -> list[Fields]:
+        """Return the mappings; a null item is an empty mapping, as for the API server."""
+        path = fields.at(self.name)
+        items = []
+        for index, value in enumerate(fields.typed(self.name, list, "a list") or ()):
+            if value is None or isinstance(value, dict):
+                items.append(Fields(fields.report, value or {}, f"{path}[{index}]"))
+            else:
+                fields.report.error(f"{path}[{index}]", invalid(value, "must be a mapping"))
+        return items
+
+    def schema(self) -> Schema:
+        return _list(self.shape.schema(nullable=not self.shape.demands), self.required)
+
+    def shown_default(self) -> str:
+        return self.default
+
+    def inner(self) -> tuple[str, type[Shape]]:
+        return "[]", self.shape
+
+
+class Root(Shape):
+    """An object: its version, its kind and what is common to all objects."""
+
+    api_version = Raw("apiVersion", "The version of the API.", type=lambda: {"type": "string"}, required=True)
+    kind = Raw("kind", "The kind of the object.", type=lambda: {"type": "string"}, required=True)
+
+
+def int_or_text(low: int, high: int) -> Callable[[], Schema]:
+    """Return the type of a number of a range or a name, for ``Raw``."""
+    return lambda: {"type": ["integer", "string", "null"], "minimum": low, "maximum": high}
+
+
+def _listed(values: _Values[_T]) -> Sequence[_T]:
+    return values() if callable(values) else values
+
+
+def _or_null(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+def _one_of(values: Sequence[Any], required: bool) -> Schema:
+    return {"enum": [*values] if required else [*values, None]}
+
+
+def _list(item: Schema, required: bool) -> Schema:
+    if required:
+        return {"type": "array", "minItems": 1, "items": item}
+    return {"type": ["array", "null"], "items": item}
+
+
+def _code(value: object) -> str:
+    return "" if value in (None, "") else f"`{value}`"

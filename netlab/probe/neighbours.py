@@ -11,8 +11,6 @@ sent all the same and nobody takes it.
 from __future__ import annotations
 
 import contextlib
-import socket
-import struct
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,8 +21,8 @@ from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
-from netlab.kernel import netns, rtnl
-from netlab.kernel.netlink import NLM_F_CREATE, Message, Netlink, attribute
+from netlab.kernel import neighbours, rtnl
+from netlab.kernel.neighbours import Key
 from netlab.kernel.state import Neighbour
 from netlab.objects.types import Prefix
 from netlab.probe.questions import End
@@ -32,12 +30,7 @@ from netlab.probe.questions import End
 # A run that pins more than this takes its entries out again after every block: 64k of them are some 30 MB of kernel.
 KEEP = 1 << 16
 
-_NDMSG = struct.Struct("=BxxxiHBB")
-_NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
-_FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
-
-# The device and address of an entry, and what a request says of it: its address and MAC as attributes.
-Key = tuple[str, bytes]
+# By device and address what a request says of an entry.
 Entries = dict[Key, bytes]
 
 
@@ -56,7 +49,7 @@ class Neighbours:
         self._cluster = cluster
         self._lab = lab
         self._nodes = {node.name: node for node in cluster.nodes}
-        self._tails: dict[int, bytes] = {}
+        self._macs: dict[int, bytes] = {}
         self._pinned: dict[str, Entries] = defaultdict(dict)
         # Addresses that are not the first one of their machine.
         self._lent: set[bytes] = set()
@@ -174,11 +167,10 @@ class Neighbours:
         """Return an entry's attributes: an address, and the MAC of the endpoint's interface, that of its first one."""
         if address != endpoint.addresses[0].packed:
             self._lent.add(address)
-        known = self._tails.get(id(endpoint))
-        if known is None:
-            mac = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
-            known = self._tails[id(endpoint)] = attribute(_NDA_LLADDR, mac)
-        return attribute(_NDA_DST, address) + known
+        mac = self._macs.get(id(endpoint))
+        if mac is None:
+            mac = self._macs[id(endpoint)] = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
+        return neighbours.entry(address, mac)
 
     def _want_underlay(self, machine: Node | Host, other: Node | Host) -> None:
         namespace = names.endpoint_namespace(self._lab, machine)
@@ -200,35 +192,10 @@ class Neighbours:
         }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
-        with netns.inside(namespace):
-            netlink = Netlink()
-            indexes = {name: index for index, name in socket.if_nameindex()}
-        try:
-            refused = netlink.transact(_requests(entries, indexes, delete=delete))
-        finally:
-            netlink.close()
+        refused = neighbours.change(namespace, entries, delete=delete)
         if refused and not delete:
-            self.failures[namespace] = str(refused[0][1])
+            self.failures[namespace] = refused
 
 
 def _on_underlay(endpoint: Endpoint) -> bool:
     return isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
-
-
-def _requests(entries: Entries, indexes: dict[str, int], *, delete: bool = False) -> list[Message]:
-    """Return one request for each entry whose device is there.
-
-    Without NLM_F_REPLACE the kernel keeps an entry that is there with another MAC (net/core/neighbour.c, neigh_add and
-    __neigh_update), so what somebody pinned by hand stays, and the table, which is long and shared, need not be read.
-    """
-    kind, flags = (rtnl.RTM_DELNEIGH, 0) if delete else (rtnl.RTM_NEWNEIGH, NLM_F_CREATE)
-    heads = {
-        (device, length): _NDMSG.pack(family, index, _NUD_PERMANENT, 0, 0)
-        for device, index in indexes.items()
-        for length, family in _FAMILIES.items()
-    }
-    return [
-        Message(kind, flags, heads[device, len(address)] + tail, "neighbour")
-        for (device, address), tail in entries.items()
-        if device in indexes
-    ]

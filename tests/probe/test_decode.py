@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from netlab.probe.decode import Sighting, decode
+from netlab.probe.decode import Observation, decode
 from netlab.probe.templates import CONTROL, Template, WireAddress
 
 A, B = (WireAddress.of(ip_address(a)) for a in ("10.0.0.1", "10.0.0.2"))
@@ -43,26 +43,26 @@ def error(kind: int, code: int, quoted: bytes) -> bytes:
 
 IDENT = 0xFFFFFFFF
 CASES = [
-    ("TCP", "probe", lambda: probe("TCP"), Sighting("arrival", IDENT)),
-    ("TCP", "SYN-ACK", lambda: tcp("SA"), Sighting("answer", IDENT, words="TCP SYN-ACK")),
-    ("TCP", "RST", lambda: tcp("RA"), Sighting("answer", IDENT, words="TCP RST")),
+    ("TCP", "probe", lambda: probe("TCP"), Observation("arrival", IDENT)),
+    ("TCP", "SYN-ACK", lambda: tcp("SA"), Observation("answer", IDENT, words="TCP SYN-ACK")),
+    ("TCP", "RST", lambda: tcp("RA"), Observation("answer", IDENT, words="TCP RST")),
     ("TCP", "data", lambda: tcp("A"), None),
     ("TCP", "cut short", lambda: tcp("SA")[:30], None),
-    ("UDP", "probe", lambda: probe("UDP"), Sighting("arrival", IDENT, A.packed, 5000, 80)),
-    ("UDP", "engine's reply", lambda: probe("UDP reply"), Sighting("answer", IDENT, words="UDP reply")),
-    ("UDP", "program's reply", lambda: udp(b"hello"), Sighting("port", 0, B.packed, 80, 5000, "UDP reply")),
-    ("UDP", "empty reply", lambda: udp(b""), Sighting("port", 0, B.packed, 80, 5000, "UDP reply")),
-    ("ICMP", "probe", lambda: probe("ICMP"), Sighting("arrival", IDENT)),
+    ("UDP", "probe", lambda: probe("UDP"), Observation("arrival", IDENT, A.packed, 5000, 80)),
+    ("UDP", "engine's reply", lambda: probe("UDP reply"), Observation("answer", IDENT, words="UDP reply")),
+    ("UDP", "program's reply", lambda: udp(b"hello"), Observation("port", 0, B.packed, 80, 5000, "UDP reply")),
+    ("UDP", "empty reply", lambda: udp(b""), Observation("port", 0, B.packed, 80, 5000, "UDP reply")),
+    ("ICMP", "probe", lambda: probe("ICMP"), Observation("arrival", IDENT)),
     (
         "ICMP",
         "echo reply",
         lambda: probe("ICMP")[:20] + b"\0" + probe("ICMP")[21:],
-        Sighting("answer", IDENT, words="ICMP echo reply"),
+        Observation("answer", IDENT, words="ICMP echo reply"),
     ),
     ("ICMP", "somebody's ping", lambda: error(8, 0, b"abcdefgh"), None),
-    ("SCTP", "probe", lambda: probe("SCTP"), Sighting("arrival", IDENT, A.packed, 5000, 80)),
-    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Sighting("answer", IDENT, words="SCTP ABORT")),
-    (CONTROL, "control", lambda: probe(CONTROL), Sighting("arrival", IDENT)),
+    ("SCTP", "probe", lambda: probe("SCTP"), Observation("arrival", IDENT, A.packed, 5000, 80)),
+    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Observation("answer", IDENT, words="SCTP ABORT")),
+    (CONTROL, "control", lambda: probe(CONTROL), Observation("arrival", IDENT)),
     (CONTROL, "somebody's experiment", lambda: probe(CONTROL)[:20] + b"somebody", None),
 ]
 
@@ -89,12 +89,12 @@ def test_a_packet_is_read(protocol, packet, expected):
 )
 def test_an_icmp_error_names_the_probe_that_it_quotes(quoted, kind, code, words):
     """Whatever the probe's protocol, the error is matched by the id inside the quotation."""
-    assert Sighting("error", IDENT, B.packed, words=words) == decode("ICMP", error(kind, code, probe(quoted)))
+    assert Observation("error", IDENT, B.packed, words=words) == decode("ICMP", error(kind, code, probe(quoted)))
 
 
 def test_eight_quoted_bytes_suffice_for_tcp():
     """Routers need not quote more (RFC 792); a TCP probe's id is within them."""
-    assert Sighting("error", IDENT, B.packed, words="ICMP host unreachable") == decode(
+    assert Observation("error", IDENT, B.packed, words="ICMP host unreachable") == decode(
         "ICMP", error(3, 1, probe("TCP")[:28])
     )
 

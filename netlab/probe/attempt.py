@@ -1,4 +1,4 @@
-"""One attempt at a set of questions: probes out in bursts, controls after those that did not arrive, answers in."""
+"""One attempt at a set of questions: probes out in bursts, controls after those that were not answered, answers in."""
 
 from __future__ import annotations
 

@@ -1,12 +1,15 @@
 """The control: a packet that follows a probe on the same path, and that no policy may stop.
 
-A probe that does not arrive was denied, or was lost. The control tells which: it goes from the same source to the same
+A probe that does not arrive was denied, or was lost. The control says which. It goes from the same source to the same
 destination, and a lab's rules let it through in every case. It is a packet of IP protocol 253 (RFC 3692, for
 experiments), of which NetworkPolicy says nothing. Where it arrives, the path forwards, so the probe was denied.
 
-A control follows within its probe's burst, some milliseconds later, and only where the probe did not arrive. So a
-matrix that is mostly allowed costs one packet for each question, one that is mostly denied two, and no denied probe
-waits.
+A control follows within its probe's burst, some milliseconds later, wherever the probe was not answered. So a matrix
+that is mostly allowed costs one packet for each question, one that is mostly denied two, and no denied probe waits.
+
+Where the wiring has no way between two ends, the control does not arrive either, and only the plan of the wiring can
+say that it was not lost. The plan is asked for nothing else. A control that arrives all the same counts as any other,
+and without one both ends have to prove that they carry traffic.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ class Controls:
         self._shared = shared
         # By id: where a control should arrive, and the evidence that it is of.
         self._missing: dict[int, tuple[NamespaceSockets, list[Evidence]]] = {}
+        # Those of pairs without a wired way: they count if they arrive, and are not waited for.
+        self._unawaited: dict[int, tuple[NamespaceSockets, list[Evidence]]] = {}
 
     @property
     def missing(self) -> bool:
@@ -73,31 +78,31 @@ class Controls:
         return bool(self._missing)
 
     def follow(self, burst: Iterable[Question]) -> None:
-        """Send one control for each pair of the burst that has a probe which did not arrive."""
+        """Send one control for each pair of the burst that has a probe which was not answered."""
         pairs: dict[tuple[int, ...], list[Question]] = {}
         for question in burst:
             seen = question.evidence
-            if not (seen.arrived or seen.refused or seen.trouble):
+            if not (seen.arrived and seen.answered):
                 ends = (id(question.source), id(question.destination), id(question.front))
                 pairs.setdefault(ends, []).append(question)
         for questions in pairs.values():
             source, target = questions[0].source, questions[0].target
             way = path(self._shared.cluster, source.endpoint, target.endpoint, source.family)
-            if way.connected and questions[0].front is None:
-                self._send(source, target, [q.evidence for q in questions])
-            elif way.connected:
-                self._follow_by_hops(questions)
+            if questions[0].front is None:
+                self._send(source, target, [q.evidence for q in questions], awaited=way.connected)
             else:
-                for question in questions:
+                self._follow_by_hops(questions, awaited=way.connected)
+            for question in questions:
+                if not (way.connected or question.evidence.arrived or question.evidence.refused):
                     question.evidence.no_path = way.reason
 
-    def _follow_by_hops(self, questions: Sequence[Question]) -> None:
+    def _follow_by_hops(self, questions: Sequence[Question], *, awaited: bool) -> None:
         """Send controls to the node that publishes a port, and from there to the pod, as no control is translated."""
         for question in questions:
             question.hop_evidence = tuple(Evidence(control=a.sockets is b.sockets) for a, b in question.hops)
             for (one, other), seen in zip(question.hops, question.hop_evidence, strict=True):
                 if not seen.control:
-                    self._send(one, other, [seen])
+                    self._send(one, other, [seen], awaited=awaited)
 
     def prove_ends(self, questions: Iterable[Question]) -> Iterator[None]:
         """Send controls between each end and its peer, from the source and to the destination, some at a time.
@@ -130,16 +135,18 @@ class Controls:
 
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Take note of a control that arrived in a namespace."""
-        end, evidence = self._missing.get(ident, (None, []))
+        known = self._missing if ident in self._missing else self._unawaited
+        end, evidence = known.get(ident, (None, []))
         if sockets is end:
-            del self._missing[ident]
+            del known[ident]
             for seen in evidence:
                 seen.control = True
 
-    def _send(self, source: End, destination: End, evidence: list[Evidence]) -> None:
+    def _send(self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True) -> None:
         ident = send(self._shared, source, destination)
         if ident is not None:
-            self._missing[ident] = (destination.sockets, evidence)
+            known = self._missing if awaited else self._unawaited
+            known[ident] = (destination.sockets, evidence)
 
 
 def _has(endpoint: Endpoint, family: int) -> bool:

@@ -13,7 +13,7 @@ from netlab.objects.types import Address
 from netlab.probe.decode import Observation
 from netlab.probe.sockets import NamespaceSockets, Sockets
 from netlab.probe.templates import WireAddress
-from netlab.probe.verdicts import Evidence, Verdict
+from netlab.probe.verdicts import NOT_SENT, Evidence, Verdict
 
 
 @dataclass(slots=True, eq=False)
@@ -71,10 +71,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A flow for which no packet is sent."""
+    """A flow for which no packet can be sent.
+
+    Where an end has no address of the flow's ``family``, ``namespace`` is that of the end: its kernel can confirm it.
+    """
 
     verdict: Verdict
     reason: str
+    namespace: str = ""
+    family: int = 0
 
 
 class QuestionMaker:
@@ -103,7 +108,7 @@ class QuestionMaker:
             if endpoint is None:
                 # A node has a gateway's address, so without a packet nothing is known.
                 verdict: Verdict = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
-                return Unsent(verdict, nobody(self._cluster, flow.address))
+                return Unsent(verdict, f"{NOT_SENT}: {nobody(self._cluster, flow.address)}")
         if endpoint is None:
             raise ValueError("a flow needs a destination or an address")
         destination = self.end(endpoint, flow.family, flow.address)
@@ -147,10 +152,10 @@ class QuestionMaker:
         return names.endpoint_namespace(self._lab, endpoint)
 
     def _resolved(self, endpoint: Endpoint, address: Address | None, family: int) -> End | Unsent:
-        if isinstance(endpoint, Pod) and endpoint.loopback_only:
-            return Unsent("deny", f"{endpoint.ref} has a loopback interface only")
-        if address is None:
-            return Unsent("deny", f"{endpoint.ref} has no IPv{family} address")
+        only_loopback = isinstance(endpoint, Pod) and endpoint.loopback_only
+        if only_loopback or address is None:
+            lacks = "a loopback interface only" if only_loopback else f"no IPv{family} address"
+            return Unsent("deny", f"{NOT_SENT}: {endpoint.ref} has {lacks}", self.namespace(endpoint), family)
         sockets = self._sockets.of(self.namespace(endpoint))
         place = self._places.setdefault((sockets.index, address.packed), len(self._places))
         return End(endpoint, address, WireAddress.of(address), sockets, address.version, place)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
-from netlab.kernel import drops, processor
+from netlab.kernel import drops, interfaces, processor
 from netlab.probe import announcements, ports
 from netlab.probe.attempt import Attempt
 from netlab.probe.filters import WINDOW
@@ -52,6 +52,7 @@ class Worker:
         self._counters = drops.Counters()
         self._nodes = [self._shared.questions.namespace(node) for node in cluster.nodes]
         self._announced: dict[End, float] = {}
+        self._unsent: dict[Unsent, Unsent] = {}
 
     def close(self) -> None:
         self._shared.sockets.close()
@@ -60,11 +61,26 @@ class Worker:
     def prepare(self, flows: Sequence[Flow]) -> Block:
         """Return the flows as questions; sockets are open, neighbours added and ends announced."""
         asked: dict[object, Question] = {}
-        answers = [self._shared.questions.question(flow, asked) for flow in flows]
+        made = [self._shared.questions.question(flow, asked) for flow in flows]
+        answers = [one if isinstance(one, Question) else self._confirmed(one) for one in made]
         questions = list(asked.values())
         if questions:
             self._place(questions)
         return Block(flows, answers, questions)
+
+    def _confirmed(self, answer: Unsent) -> Unsent:
+        """Return an answer as it is where the kernel confirms that the end has no address, else as inconclusive."""
+        if not answer.namespace:
+            return answer
+        known = self._unsent.get(answer)
+        if known is None:
+            found = ", ".join(map(str, interfaces.addresses(answer.namespace, answer.family)))
+            known = answer
+            if found:
+                reason = f"{answer.reason}, but its network namespace has {found}"
+                known = replace(answer, verdict="inconclusive", reason=reason)
+            self._unsent[answer] = known
+        return known
 
     def _place(self, questions: Sequence[Question]) -> None:
         for node in self._nodes:

@@ -77,7 +77,7 @@ def test_a_source_without_a_route_is_denied(lab):
 
     measured = running.probe("x/a", "host:client")
 
-    assert ("deny", "no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
+    assert ("deny", "not sent: no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
 
 
 def test_a_path_that_loses_now_and_then_is_measured_again(lab):
@@ -152,7 +152,10 @@ class TestWithoutAPath:
 
         measured = running.probe("host:client", "x/a")
 
-        assert ("deny", "no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
+        assert ("deny", "not sent: no route from source (Network is unreachable)") == (
+            measured.verdict,
+            measured.reason,
+        )
 
 
 DEAD_END = """

@@ -97,10 +97,11 @@ def new_link(
 ) -> Message:
     """Return the request that makes a link, raised, with everything set.
 
-    ``indexes`` are those of the namespace's links by name. ``peer`` of a veth is (its link, its index, the file
-    descriptor of its namespace): one request makes both ends. The peer is left down, as the kernel cannot raise it
-    before the two ends are joined (veth_open says ENOTCONN); ``raise_link`` does. ``parent`` is (the index of the link
-    that this one stands on, the file descriptor of this one's namespace): the request goes to the parent's namespace.
+    ``indexes`` are those of the namespace's links by name. ``peer`` of a veth is the link at its other end, that link's
+    index, and the file descriptor of its namespace: one request makes both ends. The peer stays down, as the kernel
+    cannot raise it before the two ends are joined (veth_open returns ENOTCONN); ``raise_link`` raises it. ``parent`` is
+    the index of the link that this one stands on, and the file descriptor of this link's own namespace: the request
+    goes to the parent's namespace.
     """
     flags = n.IFF_UP if link.up else 0
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, flags) + _common(link)
@@ -135,7 +136,7 @@ def new_link(
 def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") -> Message:
     """Return the request that gives an existing link its MAC, MTU and master, and raises (or lowers) it.
 
-    ``mac`` is what it has: the kernel drops a link's neighbours for any MAC that it is given, the same one too
+    ``mac`` is the one that it has. The same MAC is not set again: the kernel drops a link's neighbours at each setting
     (NETDEV_CHANGEADDR, net/core/dev.c).
     """
     flags = n.IFF_UP if link.up else 0
@@ -149,7 +150,7 @@ def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") 
 
 
 def set_hairpin(link: Link, index: int) -> Message:
-    """Return the request that lets a bridge's port send frames back to where they came from (or not)."""
+    """Return the request that lets (or does not let) a bridge's port send frames back out of the port they came by."""
     port = attribute(n.IFLA_INFO_SLAVE_KIND, b"bridge\0")
     port += attribute(n.IFLA_INFO_SLAVE_DATA, attribute(n.IFLA_BRPORT_MODE, _u8(link.hairpin)))
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(n.IFLA_LINKINFO, port)
@@ -163,13 +164,13 @@ def raise_link(link: Link, index: int) -> Message:
 
 
 def group_link(name: str, index: int, group: int) -> Message:
-    """Return the request that puts a link into a group, which ``delete_group`` removes; the label is the removal's."""
+    """Return the request that puts a link into a group, which ``delete_group`` then removes."""
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(n.IFLA_GROUP, _u32(group))
     return Message(n.RTM_NEWLINK, 0, body, f"link delete {name}")
 
 
 def delete_group(group: int) -> Message:
-    """Return the request that removes all links of a group (not 0, which is every link's at first) at once."""
+    """Return the request that removes all links of a group at once; not of group 0, in which every link begins."""
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(n.IFLA_GROUP, _u32(group))
     return Message(n.RTM_DELLINK, 0, body, f"link delete group {group}")
 
@@ -272,8 +273,8 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
         options=_read_options(kind, info.get(n.IFLA_INFO_DATA, b"")) if kind in _READ_OPTIONS else {},
     )
     port_state = port.get(n.IFLA_BRPORT_STATE)
-    # A bridge without ports has no carrier, and needs none. A new veth is "unknown" until its carrier was looked at,
-    # and forwards meanwhile whatever becomes of it; other kinds stay unknown.
+    # A bridge without ports has no carrier, and needs none. A new veth is "unknown" until the kernel has looked at its
+    # carrier, and then changes; links of other kinds stay "unknown".
     known = (n.OPER_UP,) if link.kind == "veth" else (n.OPER_UP, n.OPER_UNKNOWN)
     running = link.kind == "bridge" or found.get(n.IFLA_OPERSTATE, _u8(n.OPER_UP))[0] in known
     ready = running and port_state in (None, _BR_STATE_FORWARDING)
@@ -293,7 +294,7 @@ def _unpacked(form: str, value: bytes) -> int | str:
 
 
 def read_addresses(netlink: Netlink, names: Mapping[int, str]) -> list[InterfaceAddress]:
-    """Return the permanent addresses of the namespace, without link-local and loopback ones that the kernel makes."""
+    """Return the addresses of the namespace, without the link-local and loopback ones that the kernel makes."""
     result = []
     for _, body in netlink.dump(n.RTM_GETADDR, _IFADDR.pack(0, 0, 0, 0, 0)):
         _, length, _, _, index = _IFADDR.unpack_from(body)
@@ -305,7 +306,7 @@ def read_addresses(netlink: Netlink, names: Mapping[int, str]) -> list[Interface
 
 
 def read_routes(netlink: Netlink, names: Mapping[int, str]) -> tuple[list[Route], set[tuple[Prefix, str]]]:
-    """Return the unicast routes of the main table, and apart from them what the kernel made: (prefix, device)."""
+    """Return the unicast routes of the main table; those that the kernel made apart, as (prefix, device)."""
     result: list[Route] = []
     connected: set[tuple[Prefix, str]] = set()
     for _, body in netlink.dump(n.RTM_GETROUTE, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):

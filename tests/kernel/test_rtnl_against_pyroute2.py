@@ -332,6 +332,25 @@ def answered(link: Link, index: int, operstate: int, port: int | None, options: 
     return encoded(ifinfmsg(), numbers.RTM_NEWLINK, 0, link_fields(index, int(link.up)), attrs)
 
 
+@given(st.integers(0, 1), st.integers(0, 2), st.integers(0, 1))
+def test_a_links_own_settings_are_read_as_pyroute2_encodes_them(forwarding, forwarding6, disabled6):
+    """Whether it forwards, and whether it has no IPv6, among all the settings of the link."""
+    ipv4, ipv6 = ifinfmsg.af_spec_inet.inet, ifinfmsg.af_spec_inet.inet6.ipv6_devconf
+    own4 = {**dict.fromkeys(ipv4.field_names, 7), "forwarding": forwarding}
+    # For pyroute2 the header of IFLA_INET_CONF is the first setting: its length, and its number 1.
+    own4["dummy"] = 4 * len(ipv4.field_names) | 1 << 16
+    own6 = {**dict.fromkeys(ipv6.field_names, 7), "forwarding": forwarding6, "disable_ipv6": disabled6}
+    both = [["AF_INET", own4], ["AF_INET6", {"attrs": [["IFLA_INET6_CONF", own6]]}]]
+    attrs = [("IFLA_IFNAME", "eth0"), ("IFLA_MTU", 1500), ("IFLA_AF_SPEC", {"attrs": both})]
+    (found,) = rtnl.read_links(Answers([encoded(ifinfmsg(), numbers.RTM_NEWLINK, 0, link_fields(4), attrs)]))
+
+    assert {
+        "ipv4/conf/{}/forwarding": str(forwarding),
+        "ipv6/conf/{}/forwarding": str(forwarding6),
+        "ipv6/conf/{}/disable_ipv6": str(disabled6),
+    } == found.settings()
+
+
 @given(st.lists(INTERFACES, max_size=4))
 def test_addresses_are_read_as_pyroute2_encodes_them(interfaces):
     """Loopback and IPv6 link-local ones, which the kernel makes by itself, are left out."""

@@ -84,7 +84,7 @@ class Attempt:
             self._by_ports[key] = question
         template = shared.template(question.protocol, source.family)
         packet = template.pack(source.wire, target.wire, source_port, question.port, ident)
-        failed = source.sockets.send(packet, target.wire.text, source.family)
+        failed = source.sockets.senders[source.family].send(packet, target.wire.text)
         if failed in _REFUSALS:
             evidence.refused = f"{_REFUSALS[failed]} ({os.strerror(failed)})"
         elif failed:
@@ -111,7 +111,7 @@ class Attempt:
             here = question.destination
             template = self._shared.template(kind, here.family)
             packet = template.pack(here.wire, back, seen.port, seen.peer_port, question.ident)
-            here.sockets.send(packet, back.text, here.family)
+            here.sockets.senders[here.family].send(packet, back.text)
 
     # --- in -----------------------------------------------------------------------------------------------------
 

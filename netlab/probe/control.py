@@ -31,7 +31,7 @@ def send(shared: Shared, source: End, destination: End) -> int | None:
     """Send a control from one end to another; return its id, None where the source's kernel refused it."""
     ident = shared.idents()
     packet = shared.template(CONTROL, source.family).pack(source.wire, destination.wire, 0, 0, ident)
-    return ident if source.sockets.send(packet, destination.wire.text, source.family) == 0 else None
+    return ident if source.sockets.senders[source.family].send(packet, destination.wire.text) == 0 else None
 
 
 def peer(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | None:

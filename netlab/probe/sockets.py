@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 from netlab.errors import HostError
@@ -26,26 +26,23 @@ class NamespaceSockets:
         self.index = index
         self.namespace = namespace
         self.receivers: dict[Kind, Receiver] = {}
-        self._senders: dict[int, Sender] = {}
+        # By family.
+        self.senders: dict[int, Sender] = {}
 
     def open(self, programs: Mapping[Kind, bytes]) -> dict[Kind, Receiver]:
         """Open what is missing, in the thread's namespace: senders, and a receiver for each kind that has a filter."""
         opened = {}
         for kind, program in programs.items():
             protocol, family = kind
-            if family not in self._senders:
-                self._senders[family] = Sender(family)
+            if family not in self.senders:
+                self.senders[family] = Sender(family)
             if kind not in self.receivers:
                 receiver = Receiver(family, number(protocol, family), program, filters.SNAPSHOT, RECEIVE_BUFFER)
                 opened[kind] = self.receivers[kind] = receiver
         return opened
 
-    def send(self, packet: bytearray, destination: str, family: int) -> int:
-        """Send a whole IP packet as this namespace's kernel routes it; return 0, or the errno of the refusal."""
-        return self._senders[family].send(packet, destination)
-
     def close(self) -> None:
-        for sender in self._senders.values():
+        for sender in self.senders.values():
             sender.close()
         for receiver in self.receivers.values():
             receiver.close()
@@ -59,7 +56,8 @@ class Sockets:
         self._ports = ports
         self._by_name: dict[str, NamespaceSockets] = {}
         # By file number.
-        self._receivers: dict[int, tuple[NamespaceSockets, Kind, Receiver]] = {}
+        self._receivers: dict[int, tuple[NamespaceSockets, Receiver]] = {}
+        self._readers: dict[int, tuple[NamespaceSockets, Callable[[], Observation | None]]] = {}
         self._programs: dict[Kind, bytes] = {}
         self._protocols: dict[str, None] = {CONTROL: None, "ICMP": None}
         self._families: dict[int, None] = {}
@@ -100,7 +98,8 @@ class Sockets:
                 except OSError as error:
                     raise _refused(error, sockets.namespace) from error
                 for kind, receiver in opened.items():
-                    self._receivers[receiver.fileno()] = sockets, kind, receiver
+                    self._receivers[receiver.fileno()] = sockets, receiver
+                    self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
                     self._waiter.add(receiver)
 
     def receive(self, seconds: float) -> Iterator[tuple[NamespaceSockets, Observation]]:
@@ -108,24 +107,31 @@ class Sockets:
         # One packet of each ready socket at a time: asking an emptied socket again would cost more than epoll does.
         while ready := self._waiter.ready(seconds):
             seconds = 0
-            for number_ in ready:
-                sockets, (protocol, family), receiver = self._receivers[number_]
+            for file_number, _ in ready:
+                sockets, read = self._readers[file_number]
                 try:
-                    packet, peer = receiver.read()
+                    seen = read()
                 except OSError:
                     continue
-                seen = decode(protocol, packet) if family == 4 else decode6(protocol, packet, peer)
                 if seen is not None:
                     yield sockets, seen
 
     def overflowed(self) -> set[int]:
         """Return the indexes of the namespaces whose sockets dropped packets since the last call."""
-        return {sockets.index for sockets, _, receiver in self._receivers.values() if receiver.overflowed()}
+        return {sockets.index for sockets, receiver in self._receivers.values() if receiver.overflowed()}
 
     def close(self) -> None:
         self._waiter.close()
         for sockets in self._by_name.values():
             sockets.close()
+
+
+def _reader(receiver: Receiver, protocol: str, family: int) -> Callable[[], Observation | None]:
+    """Return what reads one packet of a receiver, and says what it means for a probe; it raises OSError without one."""
+    if family == 4:
+        read = receiver.read
+        return lambda: decode(protocol, read())
+    return lambda: decode6(protocol, *receiver.read_with_peer())
 
 
 def _refused(error: OSError, namespace: str) -> HostError:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import kernel_marks
 import memos
 import pytest
@@ -25,6 +26,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A busy machine makes a test slow, and no test fails for that.
+hypothesis.settings.register_profile("netlab", deadline=None)
+hypothesis.settings.load_profile("netlab")
 
 REPOSITORY = Path(__file__).parents[1]
 Call = Callable[..., Result]

@@ -26,6 +26,7 @@ KEPT = {
     ("conformance/world.py", "_namespace"): _CLEARED,
     ("conformance/world.py", "_pod"): _CLEARED,
     ("conformance/world.py", "topology"): _CLEARED,
+    ("kernel/lock.py", "_taken"): _LOCK,
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,
     ("lab/record.py", "_users"): _LOCK,

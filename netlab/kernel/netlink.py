@@ -1,8 +1,8 @@
 """A netlink socket that sends many requests at once and reads every answer.
 
-pyroute2 encodes one veth request in 0.31 ms and takes 0.2 s to import, its batches lose errors (python 3.11, pyroute2
-0.9.7); a lab of 1,000 pods is some 8,000 requests and a small one should be up before pyroute2 is loaded. So the few
-messages that netlab needs are packed here and in ``rtnl``. See docs/design.md, "Netlink".
+The few messages that netlab needs are packed here and in ``rtnl``. pyroute2 encodes a veth request in 0.31 ms and takes
+0.2 s to import, and its batches lose errors (Python 3.11, pyroute2 0.9.7). A lab of 1,000 pods is some 8,000 requests,
+and a small one is up before pyroute2 is imported. See docs/design.md, "Netlink".
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.errors import KernelError
+from netlab.kernel import rtnl_numbers as n
 
-NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x2, 0x4, 0x300
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
-NLMSG_ERROR, NLMSG_DONE = 0x2, 0x3
-_NLM_F_ACK_TLVS, _NLM_F_CAPPED = 0x200, 0x100
-_SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
-_NLMSGERR_ATTR_MSG = 1
+# Of linux/netlink.h; pyroute2 has no name for it.
+_NETLINK_CAP_ACK = 10
 
-_HEADER = struct.Struct("=IHHII")
-_ATTRIBUTE = struct.Struct("=HH")
+_HEADER = struct.Struct(n.NLMSGHDR)
+_ATTRIBUTE = struct.Struct(n.NLATTR)
+_ERRNO = struct.Struct(n.NLMSGERR)
 # One datagram must fit the kernel's send buffer (212,992 bytes by default), and the errors of all its requests the
 # receive buffer; only the last request of a datagram asks for an acknowledgement, errors come unasked. An error is
 # charged with 832 bytes whatever it says (Linux 6.18: 256 of them fill the default buffer, and the next is dropped).
@@ -33,12 +31,18 @@ _ERROR = 2048
 
 
 class Message(NamedTuple):
-    """One request: its type, its flags (NLM_F_REQUEST is added), its body, and what to call it in an error."""
+    """One request: its type, its flags (NLM_F_REQUEST is added), its body, and the words for it in an error."""
 
     type: int
     flags: int
     body: bytes
     label: object
+
+
+def request(kind: int, flags: int, body: bytes, sequence: int) -> bytes:
+    """Pack one request, with NLM_F_REQUEST among its flags, padded to four bytes."""
+    header = _HEADER.pack(_HEADER.size + len(body), kind, flags | n.NLM_F_REQUEST, sequence, 0)
+    return header + body + bytes(-len(body) % 4)
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
@@ -63,9 +67,9 @@ class Netlink:
 
     def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
+        for option in (_NETLINK_CAP_ACK, n.NETLINK_EXT_ACK, n.NETLINK_GET_STRICT_CHK):
             with contextlib.suppress(OSError):
-                self._socket.setsockopt(_SOL_NETLINK, option, 1)
+                self._socket.setsockopt(n.SOL_NETLINK, option, 1)
         self._socket.bind((0, 0))
         self._sequence = 0
         self._most = max(1, self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // _ERROR)
@@ -79,10 +83,10 @@ class Netlink:
     def transact(self, messages: Sequence[Message], *, ignore: Sequence[int] = ()) -> list[tuple[Message, KernelError]]:
         """Send all requests in few datagrams, in order, and return the ones that the kernel refused.
 
-        Every request is tried, whatever became of those before it. Errors whose errno is in ``ignore`` are left out.
+        Every request is tried, also where an earlier one failed. Errors whose errno is in ``ignore`` are left out.
 
         Raises:
-          KernelError: when the socket fails, and what became of the requests is not known.
+          KernelError: when the socket fails, so that it is not known which requests were carried out.
         """
         failed: list[tuple[Message, KernelError]] = []
         chunk: list[tuple[int, Message, bytes]] = []
@@ -103,17 +107,16 @@ class Netlink:
         datagram = bytearray()
         last = chunk[-1][0]
         for sequence, message, body in chunk:
-            flags = message.flags | NLM_F_REQUEST | (NLM_F_ACK if sequence == last else 0)
-            datagram += _HEADER.pack(_HEADER.size + len(body), message.type, flags, sequence, 0)
-            datagram += body + bytes(-len(body) % 4)
+            flags = message.flags | (n.NLM_F_ACK if sequence == last else 0)
+            datagram += request(message.type, flags, body, sequence)
         self._send(datagram)
         by_sequence = {sequence: message for sequence, message, _ in chunk}
         failed: list[tuple[Message, KernelError]] = []
         while True:
             for kind, flags, sequence, body in self._receive():
-                if kind != NLMSG_ERROR or sequence not in by_sequence:
+                if kind != n.NLMSG_ERROR or sequence not in by_sequence:
                     continue
-                errno = -struct.unpack_from("=i", body)[0]
+                errno = -_ERRNO.unpack_from(body)[0]
                 if errno:
                     message = by_sequence[sequence]
                     failed.append((message, KernelError.of(str(message.label), errno, _detail(body, flags, errno))))
@@ -121,7 +124,7 @@ class Netlink:
                     return failed
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
-        """Return (type, body) of every object of a dump; a dump that changed under way is read again.
+        """Return (type, body) of every object of a dump; a dump that changed while it was read is read again.
 
         Raises:
           KernelError: when the kernel refuses the dump.
@@ -134,19 +137,18 @@ class Netlink:
 
     def _dump(self, kind: int, body: bytes) -> tuple[list[tuple[int, bytes]], bool]:
         self._sequence += 1
-        flags = NLM_F_REQUEST | NLM_F_DUMP
-        self._send(_HEADER.pack(_HEADER.size + len(body), kind, flags, self._sequence, 0) + body)
+        self._send(request(kind, n.NLM_F_DUMP, body, self._sequence))
         found: list[tuple[int, bytes]] = []
         consistent = True
         while True:
             for answer, answer_flags, sequence, payload in self._receive():
                 if sequence != self._sequence:
                     continue
-                consistent = consistent and not answer_flags & 0x10  # NLM_F_DUMP_INTR
-                if answer == NLMSG_DONE:
+                consistent = consistent and not answer_flags & n.NLM_F_DUMP_INTR
+                if answer == n.NLMSG_DONE:
                     return found, consistent
-                if answer == NLMSG_ERROR:
-                    errno = -struct.unpack_from("=i", payload)[0]
+                if answer == n.NLMSG_ERROR:
+                    errno = -_ERRNO.unpack_from(payload)[0]
                     raise KernelError.of("netlink dump", errno, _detail(payload, answer_flags, errno))
                 found.append((answer, payload))
 
@@ -175,11 +177,11 @@ class Netlink:
 def _detail(body: bytes, flags: int, errno: int) -> str:
     """Return the kernel's own words on an error (extended acknowledgement) beside the errno's."""
     words = os.strerror(errno)
-    if flags & _NLM_F_ACK_TLVS:
+    if flags & n.NLM_F_ACK_TLVS:
         # After the errno stands the request's header, and its body unless the acknowledgement is capped.
-        request_size = struct.unpack_from("=I", body, 4)[0]
-        start = 4 + (_HEADER.size if flags & _NLM_F_CAPPED else (request_size + 3) & ~3)
+        request_size = _HEADER.unpack_from(body, _ERRNO.size)[0]
+        start = _ERRNO.size + (_HEADER.size if flags & n.NLM_F_CAPPED else (request_size + 3) & ~3)
         for kind, payload in attributes(body, start):
-            if kind == _NLMSGERR_ATTR_MSG:
+            if kind == n.NLMSGERR_ATTR_MSG:
                 return f"{words} ({payload.rstrip(bytes(1)).decode(errors='replace')})"
     return words

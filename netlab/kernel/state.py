@@ -1,7 +1,7 @@
 """What a network namespace holds, as values: links, addresses, routes, neighbours, forwarding entries and sysctls.
 
 The same values say what should be there (``netlab.dataplane``) and what is there (``netlab.kernel.linux``). Names are
-those of iproute2; ``str()`` of a value is the argument list that ``ip`` or ``bridge`` would be given after ``add``.
+those of iproute2. ``str()`` of a value is what ``ip`` or ``bridge`` takes as its arguments, without ``add``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that is up. ``peer`` is the other end of a veth as (namespace, name), known on the wanted side only.
+    """A link.
 
-    ``options`` are its kind's, by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``, ``local``).
-    A veth is created from the end whose ``owner`` is true. ``parent`` of a vxlan or macvlan is the link that it stands
-    on, as (namespace, name): a macvlan may live in another namespace than its parent. A bridge's port with ``hairpin``
-    sends frames back to where they came from. ``strays`` are settings of the link that differ from those of its
-    namespace, by their paths in both (``ipv4/conf/{}/forwarding``): none is wanted, and damage is read as some.
+    ``mac`` "" is a MAC that the kernel chooses, ``master`` "" is none. ``peer`` is the other end of a veth as
+    (namespace, name), known on the wanted side only; the veth is created from the end with ``owner``. ``parent`` of a
+    vxlan or macvlan is the link that it stands on, as (namespace, name): a macvlan may be in another namespace than its
+    parent. ``options`` are those of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``,
+    ``local``). A bridge's port with ``hairpin`` sends frames back out of the port they came by. ``strays`` are settings
+    of the link that differ from those of its namespace, by their paths in both (``ipv4/conf/{}/forwarding``): none is
+    wanted, and they are read where a link was damaged.
     """
 
     name: str
@@ -66,7 +68,7 @@ class InterfaceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the main table; ``via`` None is a route to the link itself, ``onlink`` skips the check of ``via``."""
+    """A route of the main table; ``via`` None is a route to the link itself, ``onlink`` takes ``via`` unchecked."""
 
     prefix: Prefix
     dev: str
@@ -94,7 +96,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class ForwardingEntry:
-    """A static entry of a VXLAN device's forwarding database: which node has a MAC."""
+    """A static entry of a VXLAN device's forwarding database: the node ``dst`` has the MAC."""
 
     dev: str
     mac: str

@@ -1,12 +1,11 @@
 """What a received packet says about a probe.
 
-Packets come from raw sockets and are cut after ``filters.SNAPSHOT`` bytes; those of IPv4 with their IP header, those
-of IPv6 without. ``start`` is where in a packet the IP header ends, ``peer`` the address that it came from.
+Packets come from raw sockets and are cut after ``filters.SNAPSHOT`` bytes. Those of IPv4 have their IP header, those of
+IPv6 do not. ``start`` is where the IP header ends, ``peer`` the address that the packet came from, in bytes.
 """
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
@@ -14,12 +13,12 @@ from typing import Literal, NamedTuple
 
 from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC
 
-# "arrival": a probe (or control) reached where the packet was read. "answer": what the destination says to it.
-# "port": an answer that carries no id, only the ports. "error": an ICMP error that quotes the probe.
+# "arrival": a probe or control reached the socket that read it. "answer": the destination's answer to a probe.
+# "port": an answer that has no id, only the ports. "error": an ICMP error that quotes a probe.
 Kind = Literal["arrival", "answer", "port", "error"]
 
 
-class Sighting(NamedTuple):
+class Observation(NamedTuple):
     """One packet, read: the probe's id, the peer's address and port, the port here, and the words for a report."""
 
     kind: Kind
@@ -63,106 +62,106 @@ _OTHER_ERRORS = {11: "time exceeded", 12: "parameter problem"}
 _OTHER_ERRORS6 = {3: "time exceeded", 4: "parameter problem"}
 
 
-def tcp(packet: bytes, start: int, peer: bytes) -> Sighting | None:
+def tcp(packet: bytes, start: int, peer: bytes) -> Observation | None:
     """Read a segment: a SYN is a probe, a SYN-ACK or RST an answer."""
     flags = packet[start + 13] & _FLAGS
     sequence, acknowledgement = _TWO_U32.unpack_from(packet, start + 4)
     if flags == _SYN:
-        return Sighting("arrival", sequence)
+        return Observation("arrival", sequence)
     ident = (acknowledgement - 1) & _MASK
     if flags == _SYN_ACK:
-        return Sighting("answer", ident, words="TCP SYN-ACK")
+        return Observation("answer", ident, words="TCP SYN-ACK")
     if flags & _RST:
-        return Sighting("answer", ident, words="TCP RST")
+        return Observation("answer", ident, words="TCP RST")
     return None
 
 
-def udp(packet: bytes, start: int, peer: bytes) -> Sighting | None:
-    """Read a datagram: by its payload a probe or the engine's own reply, otherwise an answer known by its ports."""
+def udp(packet: bytes, start: int, peer: bytes) -> Observation | None:
+    """Read a datagram: by its payload a probe or netlab's own reply, otherwise an answer known by its ports."""
     peer_port, port = _PORTS.unpack_from(packet, start)
     if len(packet) >= start + 16:
         magic, ident = _TWO_U32.unpack_from(packet, start + 8)
         if magic == MAGIC:
-            return Sighting("arrival", ident, peer, peer_port, port)
+            return Observation("arrival", ident, peer, peer_port, port)
         if magic == REPLY_MAGIC:
-            return Sighting("answer", ident, words="UDP reply")
-    return Sighting("port", 0, peer, peer_port, port, "UDP reply")
+            return Observation("answer", ident, words="UDP reply")
+    return Observation("port", 0, peer, peer_port, port, "UDP reply")
 
 
-def icmp(packet: bytes, start: int, peer: bytes) -> Sighting | None:
+def icmp(packet: bytes, start: int, peer: bytes) -> Observation | None:
     """Read an echo request (a probe), an echo reply (an answer), or an error by the packet that it quotes."""
     kind, code = packet[start], packet[start + 1]
     if kind in (0, 8):
         magic, ident = _TWO_U32.unpack_from(packet, start + 8)
         if magic != MAGIC:
             return None
-        return Sighting("arrival", ident) if kind == 8 else Sighting("answer", ident, words="ICMP echo reply")
+        return Observation("arrival", ident) if kind == 8 else Observation("answer", ident, words="ICMP echo reply")
     header = start + 8
     quoted = _quoted_ident(packet, packet[header + 9], header + (packet[header] & 15) * 4)
     if quoted is None:
         return None
     what = _UNREACHABLE.get(code, f"unreachable, code {code}") if kind == 3 else _OTHER_ERRORS.get(kind, str(kind))
-    return Sighting("error", quoted, peer, words=f"ICMP {what}")
+    return Observation("error", quoted, peer, words=f"ICMP {what}")
 
 
-def icmp6(packet: bytes, start: int, peer: bytes) -> Sighting | None:
+def icmp6(packet: bytes, start: int, peer: bytes) -> Observation | None:
     """Read the same of ICMPv6 (RFC 4443)."""
     kind, code = packet[start], packet[start + 1]
     if kind in (128, 129):
         magic, ident = _TWO_U32.unpack_from(packet, start + 8)
         if magic != MAGIC:
             return None
-        return Sighting("arrival", ident) if kind == 128 else Sighting("answer", ident, words="ICMPv6 echo reply")
+        return Observation("arrival", ident) if kind == 128 else Observation("answer", ident, words="ICMPv6 echo reply")
     header = start + 8
     quoted = _quoted_ident(packet, packet[header + 6], header + 40)
     if quoted is None:
         return None
     what = _UNREACHABLE6.get(code, f"unreachable, code {code}") if kind == 1 else _OTHER_ERRORS6.get(kind, str(kind))
-    return Sighting("error", quoted, peer, words=f"ICMPv6 {what}")
+    return Observation("error", quoted, peer, words=f"ICMPv6 {what}")
 
 
-def sctp(packet: bytes, start: int, peer: bytes) -> Sighting | None:
+def sctp(packet: bytes, start: int, peer: bytes) -> Observation | None:
     """Read a packet by its first chunk: an INIT is a probe, an INIT-ACK or ABORT an answer."""
     chunk = packet[start + 12]
     if chunk == 1:
         peer_port, port = _PORTS.unpack_from(packet, start)
-        return Sighting("arrival", _U32.unpack_from(packet, start + 16)[0], peer, peer_port, port)
+        return Observation("arrival", _U32.unpack_from(packet, start + 16)[0], peer, peer_port, port)
     if chunk in (2, 6):
         words = "SCTP INIT-ACK" if chunk == 2 else "SCTP ABORT"
-        return Sighting("answer", _U32.unpack_from(packet, start + 4)[0], words=words)
+        return Observation("answer", _U32.unpack_from(packet, start + 4)[0], words=words)
     return None
 
 
-def control(packet: bytes, start: int, peer: bytes) -> Sighting | None:
+def control(packet: bytes, start: int, peer: bytes) -> Observation | None:
     """Read a control packet."""
     magic, ident = _TWO_U32.unpack_from(packet, start)
-    return Sighting("arrival", ident) if magic == MAGIC else None
+    return Observation("arrival", ident) if magic == MAGIC else None
 
 
-Decoder = Callable[[bytes, int, bytes], Sighting | None]
+Decoder = Callable[[bytes, int, bytes], Observation | None]
 
 DECODERS: Mapping[str, Decoder] = {"TCP": tcp, "UDP": udp, "ICMP": icmp, "SCTP": sctp, CONTROL: control}
 _DECODERS6: Mapping[str, Decoder] = {**DECODERS, "ICMP": icmp6}
 
 
-def decode(protocol: str, packet: bytes) -> Sighting | None:
-    """Return what a packet of the protocol's raw IPv4 socket says; None when it is none of the probes' or cut short."""
+def decode(protocol: str, packet: bytes) -> Observation | None:
+    """Return what a packet of the protocol's raw IPv4 socket says; None when no probe is meant, or it is cut short."""
     try:
         return DECODERS[protocol](packet, (packet[0] & 15) * 4, packet[12:16])
     except (IndexError, struct.error):
         return None
 
 
-def decode6(protocol: str, packet: bytes, peer: str) -> Sighting | None:
-    """Return what a packet of the protocol's raw IPv6 socket says, which came from the address ``peer``."""
+def decode6(protocol: str, packet: bytes, peer: bytes) -> Observation | None:
+    """Return what a packet of the protocol's raw IPv6 socket says, which came from the packed address ``peer``."""
     try:
-        return _DECODERS6[protocol](packet, 0, socket.inet_pton(socket.AF_INET6, peer.partition("%")[0]))
+        return _DECODERS6[protocol](packet, 0, peer)
     except (IndexError, struct.error):
         return None
 
 
 def _quoted_ident(packet: bytes, protocol: int, body: int) -> int | None:
-    """Return the id of the probe of which an ICMP error quotes what follows its IP header, from ``body`` on.
+    """Return the id of the probe that an ICMP error quotes; ``body`` is where the quoted IP header ends.
 
     Linux quotes up to 576 bytes (IPv6: 1,232), RFC 792 asks for eight only.
     """

@@ -1,18 +1,16 @@
-"""Permanent neighbour entries between what is about to be probed, so that no probe waits for an answer to ARP.
+"""Permanent neighbour entries between the ends that are about to be probed, so that no probe waits for ARP.
 
 The kernel's neighbour table is one for all network namespaces and holds 1,024 entries that are not permanent
 (net.ipv4.neigh.default.gc_thresh3, writable in the host's namespace only): probing all pairs of 100 pods would overflow
 it, for the host too. A MAC is a function of its machine's first address, so a permanent entry for that one says what
-ARP would, whoever has the address later: these entries stay. Those for other addresses (of a dual-stack pod the IPv6
-one) may be another pod's tomorrow, and go with the run. Where the wiring has no machine of that MAC, the frame is
-sent all the same and nobody takes it.
+ARP would, whichever machine has the address later: these entries stay. Those for other addresses (of a dual-stack pod
+the IPv6 one) may be another pod's tomorrow, and are deleted at the end of the run. Where the wiring has no machine of
+that MAC, the frame is sent all the same and no machine takes it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import socket
-import struct
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,25 +21,20 @@ from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
-from netlab.kernel import netns, rtnl
-from netlab.kernel.netlink import NLM_F_CREATE, Message, Netlink, attribute
+from netlab.kernel import neighbours, rtnl
+from netlab.kernel.neighbours import Key
 from netlab.kernel.state import Neighbour
 from netlab.objects.types import Prefix
 from netlab.probe.questions import End
 
-# A run that pins more than this takes its entries out again after every block: 64k of them are some 30 MB of kernel.
+# A run that adds more than this deletes its entries after every block: 64k of them are some 30 MB of kernel memory.
 KEEP = 1 << 16
 
-_NDMSG = struct.Struct("=BxxxiHBB")
-_NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
-_FAMILIES = {4: socket.AF_INET, 16: socket.AF_INET6}
-
-# The device and address of an entry, and what a request says of it: its address and MAC as attributes.
-Key = tuple[str, bytes]
+# By device and address what a request says of an entry.
 Entries = dict[Key, bytes]
 
 
-class _Seat(NamedTuple):
+class _OnLink(NamedTuple):
     """Where a namespace has a pod network on its link: the device, and the network's prefixes there."""
 
     namespace: str
@@ -50,51 +43,52 @@ class _Seat(NamedTuple):
 
 
 class Neighbours:
-    """The entries that one run pins; ``failures`` tells of each namespace in which the kernel refused one, and why."""
+    """The entries that one run adds; ``failures`` has, by namespace, why the kernel refused one there."""
 
     def __init__(self, cluster: Cluster, lab: str) -> None:
         self._cluster = cluster
         self._lab = lab
         self._nodes = {node.name: node for node in cluster.nodes}
-        self._tails: dict[int, bytes] = {}
-        self._pinned: dict[str, Entries] = defaultdict(dict)
+        self._macs: dict[int, bytes] = {}
+        self._added: dict[str, Entries] = defaultdict(dict)
         # Addresses that are not the first one of their machine.
-        self._lent: set[bytes] = set()
+        self._other_addresses: set[bytes] = set()
         self._new: dict[str, Entries] = {}
-        # What everybody of a site needs to reach an end: asked for every pair, decided once for each site and end.
+        # What all of a site need to reach an end: asked for every pair, decided once for each site and end.
         self._sites: dict[End, object] = {}
         self._needs: dict[tuple[object, End], tuple[Key, bytes] | None] = {}
         self.failures: dict[str, str] = {}
 
-    def pin(self, pairs: Iterable[tuple[End, End]]) -> None:
-        """Pin what the packets from the first end of each pair to the second, and their answers, need."""
+    def add(self, pairs: Iterable[tuple[End, End]]) -> None:
+        """Add what the packets from the first end of each pair to the second, and their answers, need."""
         self._new = defaultdict(dict)
         for source, destination in pairs:
-            if source.station is not destination.station:
+            if source.sockets is not destination.sockets:
                 self._want(source, destination)
                 self._want(destination, source)
         for namespace, entries in self._new.items():
             self._apply(namespace, entries)
-            self._pinned[namespace].update(entries)
+            self._added[namespace].update(entries)
 
     @property
     def many(self) -> bool:
         """Whether this run's entries are more than ``KEEP``, so that they should be removed."""
-        return sum(map(len, self._pinned.values())) > KEEP
+        return sum(map(len, self._added.values())) > KEEP
 
     def remove(self) -> None:
-        """Take this run's entries out again; nothing that needs them may be under way."""
-        for namespace, entries in self._pinned.items():
-            self._take_out(namespace, entries)
-        self._pinned.clear()
+        """Delete this run's entries; no packet that needs them may be on its way."""
+        for namespace, entries in self._added.items():
+            self._delete(namespace, entries)
+        self._added.clear()
         self._needs.clear()
 
     def close(self) -> None:
-        """Take out what may be wrong when the lab has changed; a namespace that is gone has nothing of it."""
-        for namespace, entries in self._pinned.items():
+        """Delete the entries that may be wrong when the lab has changed; a namespace that is gone has none."""
+        for namespace, entries in self._added.items():
             with contextlib.suppress(NotFound):
-                self._take_out(namespace, {key: tail for key, tail in entries.items() if key[1] in self._lent})
-        self._pinned.clear()
+                others = {key: packed for key, packed in entries.items() if key[1] in self._other_addresses}
+                self._delete(namespace, others)
+        self._added.clear()
 
     def _want(self, here: End, there: End) -> None:
         """Want the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
@@ -107,16 +101,16 @@ class Neighbours:
         else:
             need = self._needs[key] = self._decide(here, there)
         if need is not None:
-            self._entry(here.station.namespace, *need)
+            self._entry(here.sockets.namespace, *need)
 
     def _site(self, end: End) -> object:
-        """Return what the pods of one network on one node have in common, as they reach others by the same means."""
+        """Return what the pods of one network on one node share: they reach others in the same way."""
         pod = end.endpoint
         return (pod.node, pod.network) if isinstance(pod, Pod) and pod.selectable else end
 
-    def _entry(self, namespace: str, key: Key, tail: bytes) -> None:
-        if key not in self._pinned[namespace]:
-            self._new[namespace][key] = tail
+    def _entry(self, namespace: str, key: Key, packed: bytes) -> None:
+        if key not in self._added[namespace]:
+            self._new[namespace][key] = packed
 
     def _decide(self, here: End, there: End) -> tuple[Key, bytes] | None:
         """Return the entry that a pod at the site of ``here`` needs in its own namespace, None where it needs none.
@@ -126,40 +120,40 @@ class Neighbours:
         pod, machine = there.endpoint, self._machine(here.endpoint)
         if _on_underlay(here.endpoint) or _on_underlay(pod):
             namespace, device = self._underlay_device(here.endpoint)
-            return self._placed(here, namespace, (device, there.wire.packed), self._tail(pod, there.wire.packed))
+            return self._placed(here, namespace, (device, there.wire.packed), self._packed(pod, there.wire.packed))
         if not isinstance(pod, Pod) or pod.host_network:
             other = self._machine(pod)
             if other is not machine:
                 self._want_underlay(machine, other)
                 self._want_underlay(other, machine)
             return None
-        seat = self._seat(here.endpoint, machine, pod.network)
-        if seat is None or (seat.device != names.POD_DEVICE and pod.node == machine.name):
-            return None  # a node has its own pods' entries from the wiring
-        if not any(there.address in prefix for prefix in seat.prefixes):
+        link = self._on_link(here.endpoint, machine, pod.network)
+        if link is None or (link.device != names.POD_DEVICE and pod.node == machine.name):
+            return None  # the wiring has a node's entries for its own pods
+        if not any(there.address in prefix for prefix in link.prefixes):
             return None
-        key = seat.device, there.wire.packed
-        return self._placed(here, seat.namespace, key, self._tail(pod, there.wire.packed))
+        key = link.device, there.wire.packed
+        return self._placed(here, link.namespace, key, self._packed(pod, there.wire.packed))
 
-    def _placed(self, here: End, namespace: str, key: Key, tail: bytes) -> tuple[Key, bytes] | None:
+    def _placed(self, here: End, namespace: str, key: Key, packed: bytes) -> tuple[Key, bytes] | None:
         """Return an entry of the namespace of ``here``, and want at once one of another namespace."""
-        if namespace == here.station.namespace:
-            return key, tail
-        self._entry(namespace, key, tail)
+        if namespace == here.sockets.namespace:
+            return key, packed
+        self._entry(namespace, key, packed)
         return None
 
-    def _seat(self, here: Endpoint, machine: Node | Host, network: str) -> _Seat | None:
+    def _on_link(self, here: Endpoint, machine: Node | Host, network: str) -> _OnLink | None:
         """Return the device of an endpoint that has a pod network on its link, None where it has none."""
         if isinstance(machine, Host):
             return None
         if not self._cluster.network(network).traits.attachment.bridged:
-            return None  # such a pod and its node have one another on their link, from the wiring, and nobody else
+            return None  # the wiring joins such a pod with its node, and with no other machine, on its link
         prefixes = machine.pod_cidrs.get(network, ())
         if isinstance(here, Pod) and not here.host_network:
             namespace, device = names.pod_namespace(self._lab, here), names.POD_DEVICE
-            return _Seat(namespace, device, prefixes) if here.network == network else None
+            return _OnLink(namespace, device, prefixes) if here.network == network else None
         bridge = names.bridge_name(self._cluster.network(network))
-        return _Seat(names.node_namespace(self._lab, machine.name), bridge, prefixes)
+        return _OnLink(names.node_namespace(self._lab, machine.name), bridge, prefixes)
 
     def _underlay_device(self, endpoint: Endpoint) -> tuple[str, str]:
         """Return the namespace and device by which an endpoint's packets come onto the underlay."""
@@ -170,25 +164,24 @@ class Neighbours:
     def _machine(self, endpoint: Endpoint) -> Node | Host:
         return self._nodes[endpoint.node] if isinstance(endpoint, Pod) else endpoint
 
-    def _tail(self, endpoint: Endpoint, address: bytes) -> bytes:
+    def _packed(self, endpoint: Endpoint, address: bytes) -> bytes:
         """Return an entry's attributes: an address, and the MAC of the endpoint's interface, that of its first one."""
         if address != endpoint.addresses[0].packed:
-            self._lent.add(address)
-        known = self._tails.get(id(endpoint))
-        if known is None:
-            mac = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
-            known = self._tails[id(endpoint)] = attribute(_NDA_LLADDR, mac)
-        return attribute(_NDA_DST, address) + known
+            self._other_addresses.add(address)
+        mac = self._macs.get(id(endpoint))
+        if mac is None:
+            mac = self._macs[id(endpoint)] = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
+        return neighbours.entry(address, mac)
 
     def _want_underlay(self, machine: Node | Host, other: Node | Host) -> None:
         namespace = names.endpoint_namespace(self._lab, machine)
         for address in other.addresses:
-            self._entry(namespace, (names.UNDERLAY_DEVICE, address.packed), self._tail(other, address.packed))
+            self._entry(namespace, (names.UNDERLAY_DEVICE, address.packed), self._packed(other, address.packed))
 
-    def _take_out(self, namespace: str, entries: Entries) -> None:
-        """Delete entries, but for those that are the wiring's own."""
+    def _delete(self, namespace: str, entries: Entries) -> None:
+        """Delete entries, but those of the wiring."""
         own = self._wired.get(namespace, frozenset())
-        if taken := {key: tail for key, tail in entries.items() if key not in own}:
+        if taken := {key: packed for key, packed in entries.items() if key not in own}:
             self._apply(namespace, taken, delete=True)
 
     @cached_property
@@ -200,35 +193,10 @@ class Neighbours:
         }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
-        with netns.inside(namespace):
-            netlink = Netlink()
-            indexes = {name: index for index, name in socket.if_nameindex()}
-        try:
-            refused = netlink.transact(_requests(entries, indexes, delete=delete))
-        finally:
-            netlink.close()
+        refused = neighbours.change(namespace, entries, delete=delete)
         if refused and not delete:
-            self.failures[namespace] = str(refused[0][1])
+            self.failures[namespace] = refused
 
 
 def _on_underlay(endpoint: Endpoint) -> bool:
     return isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
-
-
-def _requests(entries: Entries, indexes: dict[str, int], *, delete: bool = False) -> list[Message]:
-    """Return one request for each entry whose device is there.
-
-    Without NLM_F_REPLACE the kernel keeps an entry that is there with another MAC (net/core/neighbour.c, neigh_add and
-    __neigh_update), so what somebody pinned by hand stays, and the table, which is long and shared, need not be read.
-    """
-    kind, flags = (rtnl.RTM_DELNEIGH, 0) if delete else (rtnl.RTM_NEWNEIGH, NLM_F_CREATE)
-    heads = {
-        (device, length): _NDMSG.pack(family, index, _NUD_PERMANENT, 0, 0)
-        for device, index in indexes.items()
-        for length, family in _FAMILIES.items()
-    }
-    return [
-        Message(kind, flags, heads[device, len(address)] + tail, "neighbour")
-        for (device, address), tail in entries.items()
-        if device in indexes
-    ]

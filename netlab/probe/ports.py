@@ -1,9 +1,8 @@
 """Source ports that no probe of the last minutes had, so that every probe is a new connection to conntrack.
 
 A probe that repeats the addresses and ports of an earlier one is taken for part of it as long as conntrack remembers
-(UDP 120 s, ICMP 30 s), and passes as "established" what a policy forbids by now. All probes of one attempt share one
-source port, as they differ in addresses or destination port; a clock chooses it, as runs in other processes cannot be
-asked.
+(UDP 120 s, ICMP 30 s), and passes as "established" where a policy denies it by now. All probes of one attempt share one
+source port, as they differ in addresses or destination port. A clock chooses it, as other processes probe too.
 """
 
 from __future__ import annotations
@@ -32,6 +31,6 @@ def of_run() -> range:
 
 
 def of_attempt(ports: range, attempt: int, destination_port: int) -> int:
-    """Return the source port of a probe, never its destination port: a reply is told from a probe by its ports."""
+    """Return the source port of a probe, never its destination port: the two tell a reply from a probe."""
     port = ports[attempt]
     return ports[-1] if port == destination_port else port

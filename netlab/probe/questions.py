@@ -1,4 +1,4 @@
-"""Flows as questions to the kernel: where each packet starts, where it should arrive, and what needs no packet."""
+"""Flows as questions: from where to where each packet is sent, and the flows for which none can be sent."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from netlab.cluster.published import Published, behind
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.dataplane import names
 from netlab.objects.types import Address
-from netlab.probe.decode import Sighting
-from netlab.probe.sockets import Station, Stations
+from netlab.probe.decode import Observation
+from netlab.probe.sockets import NamespaceSockets, Sockets
 from netlab.probe.templates import WireAddress
-from netlab.probe.verdicts import Evidence, Verdict
+from netlab.probe.verdicts import NOT_SENT, Evidence, Verdict
 
 
 @dataclass(slots=True, eq=False)
 class End:
     """One end of a question: an endpoint with one of its addresses, and the sockets of its namespace.
 
-    There is one for each endpoint and address of a run. ``seat`` counts the different addresses of namespaces from
-    zero: ends of one seat (two pods in their node's namespace) send, and take, the same packets.
+    There is one for each endpoint and address of a run. ``place`` counts the different addresses of namespaces from
+    zero: ends of one place (two pods in their node's namespace) send and receive the same packets.
     """
 
     endpoint: Endpoint
     address: Address
     wire: WireAddress
-    station: Station
+    sockets: NamespaceSockets
     family: int
-    seat: int
+    place: int
 
 
 @dataclass(slots=True, eq=False)
 class Question:
     """One packet to send, its evidence so far and, in the end, its verdict.
 
-    Where ``port`` is published, ``front`` is the node that is asked, and ``destination`` the pod behind it; ``legs``
-    are then what was seen of the controls from the source to the node and on to the pod. Every attempt leaves another
-    ``evidence``.
+    Where ``port`` is published, ``front`` is the node that is asked and ``destination`` the pod behind it.
+    ``hop_evidence`` is then what was seen of the controls from the source to the node and on to the pod. Every attempt
+    leaves another ``evidence``. ``seen`` is the probe's arrival; ``replied`` says that netlab replied for a program.
 
     Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
     """
@@ -51,9 +51,9 @@ class Question:
     verdict: Verdict = "inconclusive"
     reason: str = ""
     ident: int = 0
-    seen: Sighting | None = None
+    seen: Observation | None = None
     replied: bool = False
-    legs: tuple[Evidence, ...] = ()
+    hop_evidence: tuple[Evidence, ...] = ()
     evidence: Evidence = field(init=False)
 
     @property
@@ -63,59 +63,64 @@ class Question:
 
     @property
     def hops(self) -> tuple[tuple[End, End], ...]:
-        """The ways that have to carry packets: the source's to the destination, or by the node that publishes it."""
+        """The pairs of ends between which packets must pass: source and destination, or by the node that publishes."""
         if self.front is None:
             return ((self.source, self.destination),)
         return (self.source, self.front), (self.front, self.destination)
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """A flow that no packet is sent for."""
+class Unsent:
+    """A flow for which no packet can be sent.
+
+    Where an end has no address of the flow's ``family``, ``namespace`` is that of the end: its kernel can confirm it.
+    """
 
     verdict: Verdict
     reason: str
+    namespace: str = ""
+    family: int = 0
 
 
-class Desk:
-    """Turns flows into questions."""
+class QuestionMaker:
+    """Makes questions of flows; flows that would send the same packet share one."""
 
-    def __init__(self, cluster: Cluster, lab: str, stations: Stations) -> None:
+    def __init__(self, cluster: Cluster, lab: str, sockets: Sockets) -> None:
         self._cluster = cluster
         self._lab = lab
-        self._stations = stations
-        # By identity, as endpoints hold dictionaries; ``_seen`` keeps them, so that an identity stays its owner's.
-        self._ends: dict[tuple[int, int | bytes], End | Settled] = {}
+        self._sockets = sockets
+        # By identity, as endpoints hold dictionaries; ``_seen`` keeps each alive, so that no other gets its identity.
+        self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
         self._seen: list[Endpoint] = []
-        self._seats: dict[tuple[int, bytes], int] = {}
+        self._places: dict[tuple[int, bytes], int] = {}
 
-    def ask(self, flow: Flow, asked: dict[object, Question]) -> Question | Settled:
-        """Return the flow's question, one of ``asked`` where it would send the same packet, or what is known without.
+    def question(self, flow: Flow, asked: dict[object, Question]) -> Question | Unsent:
+        """Return the flow's question, which is one of ``asked`` where that sends the same packet; or why none is sent.
 
         No packet is sent to an address that no endpoint of the lab has: it would leave on whatever route there is.
         """
         source = self.end(flow.source, flow.family)
-        if isinstance(source, Settled):
+        if isinstance(source, Unsent):
             return source
         endpoint = flow.destination
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
             if endpoint is None:
-                # Somebody has a gateway's address, so without a packet nothing is known of it.
+                # A node has a gateway's address, so without a packet nothing is known.
                 verdict: Verdict = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
-                return Settled(verdict, nobody(self._cluster, flow.address))
+                return Unsent(verdict, f"{NOT_SENT}: {nobody(self._cluster, flow.address)}")
         if endpoint is None:
             raise ValueError("a flow needs a destination or an address")
         destination = self.end(endpoint, flow.family, flow.address)
-        if isinstance(destination, Settled):
+        if isinstance(destination, Unsent):
             return destination
         port, front = flow.port or 0, None
         if (one := self._behind(destination, flow)) is not None:
             front, pod_end = destination, self.end(one.pod, flow.family)
-            if isinstance(pod_end, Settled):
+            if isinstance(pod_end, Unsent):
                 return pod_end
             destination = pod_end
-        key = (source.seat, (front or destination).seat, flow.protocol, port)
+        key = (source.place, (front or destination).place, flow.protocol, port)
         question = asked.get(key)
         if question is None:
             question = asked[key] = Question(source, destination, flow.protocol, port, front)
@@ -129,13 +134,13 @@ class Desk:
         node = endpoint.node if isinstance(endpoint, Pod) else endpoint.name
         return behind(self._cluster, node, asked.address, flow.protocol, flow.port)
 
-    def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Settled:
-        """Return the endpoint with the address, by default its (first) one of the family, or why it has none."""
+    def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Unsent:
+        """Return the endpoint with the address, by default its (first) one of the family; or why it has none."""
         known = self._ends.get((id(endpoint), family))
         if known is None:
             self._seen.append(endpoint)
             known = self._ends[id(endpoint), family] = self._resolved(endpoint, address_of(endpoint, family), family)
-        if isinstance(known, Settled) or address is None or address is known.address or address == known.address:
+        if isinstance(known, Unsent) or address is None or address is known.address or address == known.address:
             return known
         other = self._ends.get((id(endpoint), address.packed))
         if other is None:
@@ -146,11 +151,11 @@ class Desk:
         """Return the name of the endpoint's network namespace."""
         return names.endpoint_namespace(self._lab, endpoint)
 
-    def _resolved(self, endpoint: Endpoint, address: Address | None, family: int) -> End | Settled:
-        if isinstance(endpoint, Pod) and endpoint.loopback_only:
-            return Settled("deny", f"{endpoint.ref} has a loopback interface only")
-        if address is None:
-            return Settled("deny", f"{endpoint.ref} has no IPv{family} address")
-        station = self._stations.station(self.namespace(endpoint))
-        seat = self._seats.setdefault((station.index, address.packed), len(self._seats))
-        return End(endpoint, address, WireAddress.of(address), station, address.version, seat)
+    def _resolved(self, endpoint: Endpoint, address: Address | None, family: int) -> End | Unsent:
+        only_loopback = isinstance(endpoint, Pod) and endpoint.loopback_only
+        if only_loopback or address is None:
+            lacks = "a loopback interface only" if only_loopback else f"no IPv{family} address"
+            return Unsent("deny", f"{NOT_SENT}: {endpoint.ref} has {lacks}", self.namespace(endpoint), family)
+        sockets = self._sockets.of(self.namespace(endpoint))
+        place = self._places.setdefault((sockets.index, address.packed), len(self._places))
+        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place)

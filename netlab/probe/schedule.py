@@ -1,4 +1,4 @@
-"""The order in which probes are sent: few at a time to any one receiver, so that no socket's buffer fills up."""
+"""The order in which probes are sent: few at a time to any one receiver, so that the buffer of no socket fills."""
 
 from __future__ import annotations
 

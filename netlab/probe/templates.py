@@ -1,12 +1,11 @@
-"""Probe packets: Scapy built one template per kind (``netlab.probe.packets``), the hot path patches its bytes.
+"""Probe packets: Scapy built one template for each kind (``netlab.probe.packets``), the hot path patches its bytes.
 
 Patching a template takes about a microsecond. It is a whole IP packet with zeros where addresses, ports and the id go.
 The checksum that Scapy computed over it is the constant part of every checksum: in one's complement arithmetic (RFC
 1071) the patched fields are added to it, wherever they stand, as 2**16 is 1 modulo 0xFFFF.
 
 Every probe carries a 32-bit id: the sequence number of TCP, the initiate tag of SCTP, and after ``MAGIC`` the payload
-of the others. The control is a packet of IP protocol 253 (RFC 3692, for experiments): NetworkPolicy says nothing about
-it, so that a lab's rules let it through, and it proves the path where policy drops a probe.
+of the others. ``netlab.probe.control`` says what the control is.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _CRC = struct.Struct("<I")
 
 
 class WireAddress(NamedTuple):
-    """An address as the hot path needs it: its bytes, what it adds to a checksum, and as text."""
+    """An address as the hot path needs it: its bytes, what it adds to a checksum, and its text."""
 
     packed: bytes
     total: int
@@ -75,7 +74,7 @@ _LAYOUTS = {
     ("ICMP", 4): _Layout(ident=32, checksum=22, source_port=24, pseudo_header=False),
     ("SCTP", 4): _Layout(ident=36, source_port=20, port=22),
     (CONTROL, 4): _Layout(ident=24),
-    # What the engine answers with where a silent program holds the port.
+    # netlab's reply where a silent program holds the port.
     ("UDP reply", 4): _Layout(ident=32, checksum=26, source_port=20, port=22),
     ("SCTP reply", 4): _Layout(ident=24, source_port=20, port=22),
 }

@@ -1,4 +1,10 @@
-"""From what was seen of a probe to a verdict. Pure: a table of evidence, read from top to bottom."""
+"""From what was seen of a probe to a verdict. Pure: a table of evidence, read from top to bottom.
+
+For a ``deny`` a packet was sent, and a control on its path arrived, but for two classes, whose reasons begin with their
+names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has the address, or the
+source's own kernel refuses it. NO_PATH: neither the probe nor its control arrived, no way is wired between the two
+ends, and controls between each end and its peer did arrive.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,8 @@ from netlab.cluster.flows import Flow
 
 Verdict = Literal["allow", "deny", "inconclusive"]
 
+NOT_SENT, NO_PATH = "not sent", "no path"
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -18,15 +26,20 @@ class Measurement:
     verdict: Verdict
     reason: str
 
+    @property
+    def without_control(self) -> bool:
+        """Whether the verdict is of a class in which no control can arrive on the flow's own path."""
+        return self.reason.startswith((f"{NOT_SENT}:", f"{NO_PATH}:"))
+
 
 @dataclass(slots=True)
 class Evidence:
-    """What was seen of one probe and of the control that was sent after it on the same path.
+    """What was seen of one probe, and of the control that was sent after it on the same path.
 
     ``refused``: the source's own kernel would not send it, and why. ``arrived``: the destination's kernel took it in
     for local delivery. ``answered``: what came back to the source from the destination's port. ``rejected``: what came
     back from elsewhere. ``control``: the control arrived. ``no_path``: why the wiring has no way for the pair;
-    ``ends_alive``: both its ends proved to carry traffic all the same. ``trouble``: why something may have been lost.
+    ``ends_alive``: controls between each end and its peer arrived. ``trouble``: why something may have been lost.
     """
 
     refused: str = ""
@@ -42,20 +55,19 @@ class Evidence:
 def verdict(seen: Evidence) -> tuple[Verdict, str]:
     """Return the verdict and its reason; what is missing counts only where nothing can have been lost."""
     if seen.refused:
-        return "deny", seen.refused
+        return "deny", f"{NOT_SENT}: {seen.refused}"
     if seen.arrived and seen.answered:
         return "allow", f"arrived and answered: {seen.answered}"
     if seen.trouble:
         return "inconclusive", seen.trouble
+    came = seen.answered or seen.rejected
     if seen.arrived:
-        came = f", only {seen.rejected}" if seen.rejected else ""
-        return "inconclusive", f"arrived, but no answer came back{came}"
-    if seen.answered or (seen.rejected and seen.control):
-        return "deny", f"rejected on the way: {seen.answered or seen.rejected}"
+        return "inconclusive", f"arrived, but no answer came back{f', only {came}' if came else ''}"
     if seen.control:
-        return "deny", "never arrived; a control packet sent after it did"
+        return "deny", f"rejected on the way: {came}" if came else "never arrived; a control packet sent after it did"
     if seen.no_path and seen.ends_alive:
-        return "deny", f"no path: {seen.no_path}"
+        return "deny", f"{NO_PATH}: {seen.no_path}"
     if seen.no_path:
         return "inconclusive", f"nothing arrived; no path is wired, but its ends did not prove alive: {seen.no_path}"
-    return "inconclusive", "control lost: neither the probe nor a control packet sent after it arrived"
+    only = f", only {came}" if came else ""
+    return "inconclusive", f"control lost: neither the probe nor a control packet sent after it arrived{only}"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from builders import flow, pod, policy, topology
 
-from netlab.kernel import netns
-from netlab.probe import attempt, measure, schedule, sockets
+from netlab.kernel import netns, raw_sockets
+from netlab.probe import attempt, control, measure, schedule, sockets
 
 FORWARD = "table inet t {\nchain c {\ntype filter hook forward priority 0;\n%s\n}\n}\n"
 
@@ -78,7 +78,7 @@ def test_a_source_without_a_route_is_denied(lab):
 
     measured = running.probe("x/a", "host:client")
 
-    assert ("deny", "no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
+    assert ("deny", "not sent: no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
 
 
 def test_a_path_that_loses_now_and_then_is_measured_again(lab):
@@ -153,7 +153,10 @@ class TestWithoutAPath:
 
         measured = running.probe("host:client", "x/a")
 
-        assert ("deny", "no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
+        assert ("deny", "not sent: no route from source (Network is unreachable)") == (
+            measured.verdict,
+            measured.reason,
+        )
 
 
 DEAD_END = """
@@ -174,33 +177,33 @@ meta l4proto 253 drop
 
 
 def _no_control(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt.Attempt, "_control", lambda self, burst: None)
+    monkeypatch.setattr(control.Controls, "follow", lambda self, burst: None)
 
 
 def _controls_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def believe(self: Any, source: Any, destination: Any, evidence: Any) -> None:
+    def believe(self: Any, source: Any, destination: Any, evidence: Any, *, awaited: bool = True) -> None:
         for seen in evidence:
             seen.control = True
 
-    monkeypatch.setattr(attempt.Attempt, "_send_control", believe)
+    monkeypatch.setattr(control.Controls, "_send", believe)
 
 
 def _an_arrival_counts_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = attempt.Attempt._see_arrival
+    right = attempt.Attempt._arrived
     monkeypatch.setattr(
         attempt.Attempt,
-        "_see_arrival",
-        lambda self, question, station, sighting: right(self, question, question.destination.station, sighting),
+        "_arrived",
+        lambda self, question, sockets, seen: right(self, question, question.destination.sockets, seen),
     )
 
 
 def _probes_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = sockets.Station.send
+    right = raw_sockets.Sender.send
     monkeypatch.setattr(
-        sockets.Station,
+        raw_sockets.Sender,
         "send",
         # A control's protocol is 253; what an IPv4 packet carries is in the tenth byte of its header.
-        lambda self, packet, to, family: right(self, packet, to, family) if packet[9] == 253 else 0,
+        lambda self, packet, to: right(self, packet, to) if packet[9] == 253 else 0,
     )
 
 

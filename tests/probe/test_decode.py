@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from netlab.probe import decode as module
-from netlab.probe.decode import Sighting, decode
+from netlab.probe.decode import Observation, decode
 from netlab.probe.templates import CONTROL, Template, WireAddress
 
 A, B = (WireAddress.of(ip_address(a)) for a in ("10.0.0.1", "10.0.0.2"))
@@ -45,26 +45,26 @@ def error(kind: int, code: int, quoted: bytes) -> bytes:
 
 IDENT = 0xFFFFFFFF
 CASES = [
-    ("TCP", "probe", lambda: probe("TCP"), Sighting("arrival", IDENT)),
-    ("TCP", "SYN-ACK", lambda: tcp("SA"), Sighting("answer", IDENT, words="TCP SYN-ACK")),
-    ("TCP", "RST", lambda: tcp("RA"), Sighting("answer", IDENT, words="TCP RST")),
+    ("TCP", "probe", lambda: probe("TCP"), Observation("arrival", IDENT)),
+    ("TCP", "SYN-ACK", lambda: tcp("SA"), Observation("answer", IDENT, words="TCP SYN-ACK")),
+    ("TCP", "RST", lambda: tcp("RA"), Observation("answer", IDENT, words="TCP RST")),
     ("TCP", "data", lambda: tcp("A"), None),
     ("TCP", "cut short", lambda: tcp("SA")[:30], None),
-    ("UDP", "probe", lambda: probe("UDP"), Sighting("arrival", IDENT, A.packed, 5000, 80)),
-    ("UDP", "engine's reply", lambda: probe("UDP reply"), Sighting("answer", IDENT, words="UDP reply")),
-    ("UDP", "program's reply", lambda: udp(b"hello"), Sighting("port", 0, B.packed, 80, 5000, "UDP reply")),
-    ("UDP", "empty reply", lambda: udp(b""), Sighting("port", 0, B.packed, 80, 5000, "UDP reply")),
-    ("ICMP", "probe", lambda: probe("ICMP"), Sighting("arrival", IDENT)),
+    ("UDP", "probe", lambda: probe("UDP"), Observation("arrival", IDENT, A.packed, 5000, 80)),
+    ("UDP", "engine's reply", lambda: probe("UDP reply"), Observation("answer", IDENT, words="UDP reply")),
+    ("UDP", "program's reply", lambda: udp(b"hello"), Observation("port", 0, B.packed, 80, 5000, "UDP reply")),
+    ("UDP", "empty reply", lambda: udp(b""), Observation("port", 0, B.packed, 80, 5000, "UDP reply")),
+    ("ICMP", "probe", lambda: probe("ICMP"), Observation("arrival", IDENT)),
     (
         "ICMP",
         "echo reply",
         lambda: probe("ICMP")[:20] + b"\0" + probe("ICMP")[21:],
-        Sighting("answer", IDENT, words="ICMP echo reply"),
+        Observation("answer", IDENT, words="ICMP echo reply"),
     ),
     ("ICMP", "somebody's ping", lambda: error(8, 0, b"abcdefgh"), None),
-    ("SCTP", "probe", lambda: probe("SCTP"), Sighting("arrival", IDENT, A.packed, 5000, 80)),
-    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Sighting("answer", IDENT, words="SCTP ABORT")),
-    (CONTROL, "control", lambda: probe(CONTROL), Sighting("arrival", IDENT)),
+    ("SCTP", "probe", lambda: probe("SCTP"), Observation("arrival", IDENT, A.packed, 5000, 80)),
+    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Observation("answer", IDENT, words="SCTP ABORT")),
+    (CONTROL, "control", lambda: probe(CONTROL), Observation("arrival", IDENT)),
     (CONTROL, "somebody's experiment", lambda: probe(CONTROL)[:20] + b"somebody", None),
 ]
 
@@ -91,12 +91,12 @@ def test_a_packet_is_read(protocol, packet, expected):
 )
 def test_an_icmp_error_names_the_probe_that_it_quotes(quoted, kind, code, words):
     """Whatever the probe's protocol, the error is matched by the id inside the quotation."""
-    assert Sighting("error", IDENT, B.packed, words=words) == decode("ICMP", error(kind, code, probe(quoted)))
+    assert Observation("error", IDENT, B.packed, words=words) == decode("ICMP", error(kind, code, probe(quoted)))
 
 
 def test_eight_quoted_bytes_suffice_for_tcp():
     """Routers need not quote more (RFC 792); a TCP probe's id is within them."""
-    assert Sighting("error", IDENT, B.packed, words="ICMP host unreachable") == decode(
+    assert Observation("error", IDENT, B.packed, words="ICMP host unreachable") == decode(
         "ICMP", error(3, 1, probe("TCP")[:28])
     )
 
@@ -106,14 +106,14 @@ def test_a_quotation_of_something_else_is_nothing():
     assert decode("ICMP", error(3, 3, udp(b"somebody's datagram"))) is None
 
 
-Read = Callable[[bytes, int, bytes], Sighting | None]
+Read = Callable[[bytes, int, bytes], Observation | None]
 
 
-def _answer(found: Sighting | None) -> Sighting | None:
+def _answer(found: Observation | None) -> Observation | None:
     return found and found._replace(kind="answer")
 
 
-def _arrival(found: Sighting | None) -> Sighting | None:
+def _arrival(found: Observation | None) -> Observation | None:
     return found and found._replace(kind="arrival")
 
 
@@ -121,7 +121,7 @@ def _arrival(found: Sighting | None) -> Sighting | None:
 FAULTS: dict[str, tuple[str, Callable[[Read], Read], str]] = {
     "every segment is an answer": (
         "TCP",
-        lambda right: lambda packet, start, peer: right(packet, start, peer) or Sighting("answer", IDENT),
+        lambda right: lambda packet, start, peer: right(packet, start, peer) or Observation("answer", IDENT),
         "data",
     ),
     "a reset is no answer": (
@@ -140,7 +140,9 @@ FAULTS: dict[str, tuple[str, Callable[[Read], Read], str]] = {
     "every ping is a probe": (
         "ICMP",
         lambda right: (
-            lambda packet, start, peer: Sighting("arrival", IDENT) if packet[start] == 8 else right(packet, start, peer)
+            lambda packet, start, peer: (
+                Observation("arrival", IDENT) if packet[start] == 8 else right(packet, start, peer)
+            )
         ),
         "somebody's ping",
     ),
@@ -151,7 +153,7 @@ FAULTS: dict[str, tuple[str, Callable[[Read], Read], str]] = {
     ),
     "every packet of the control's protocol is a control": (
         CONTROL,
-        lambda right: lambda packet, start, peer: Sighting("arrival", IDENT),
+        lambda right: lambda packet, start, peer: Observation("arrival", IDENT),
         "somebody's experiment",
     ),
 }

@@ -153,7 +153,9 @@ def test_a_pod_with_loopback_only_is_denied_both_ways(lab):
 
     measured = [running.probe("x/a", "x/alone"), running.probe("x/alone", "x/a")]
 
-    assert [("deny", "x/alone has a loopback interface only")] * 2 == [(m.verdict, m.reason) for m in measured]
+    assert [("deny", "not sent: x/alone has a loopback interface only")] * 2 == [
+        (m.verdict, m.reason) for m in measured
+    ]
 
 
 def test_no_packet_is_sent_to_an_address_of_nobody(lab):
@@ -163,7 +165,7 @@ def test_no_packet_is_sent_to_an_address_of_nobody(lab):
     measured = running.probe("x/a", "192.0.2.77")
     listing = nft.run(running.namespace("node:node-1"), "list table ip t")
 
-    assert ("deny", "no machine of the lab has 192.0.2.77") == (measured.verdict, measured.reason)
+    assert ("deny", "not sent: no machine of the lab has 192.0.2.77") == (measured.verdict, measured.reason)
     assert "counter packets 0" in listing
 
 
@@ -274,4 +276,6 @@ def test_an_ipv6_flow_is_not_known(lab):
     running = lab(pod("x/a"), pod("x/b"))
     v6 = [f.__class__(f.source, f.destination, 6, "TCP", 80, f.address) for f in every_pair(running.cluster)]
 
-    assert {"x/a has no IPv6 address", "x/b has no IPv6 address"} == {m.reason for m in measure(running.cluster, v6)}
+    assert {"not sent: x/a has no IPv6 address", "not sent: x/b has no IPv6 address"} == {
+        m.reason for m in measure(running.cluster, v6)
+    }

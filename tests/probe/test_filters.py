@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from netlab.kernel import bpf
 from netlab.probe import filters
 from netlab.probe.templates import CONTROL, Template, WireAddress
 
@@ -126,7 +127,7 @@ def test_ip_options_move_everything_behind_them():
 def test_the_kernel_takes_every_program(protocol):
     """Its checker accepts them: no jump leaves the program, and each ends."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        filters.attach(sock, filters.program(protocol, FIRST, PORTS))
+        bpf.attach(sock, filters.program(protocol, FIRST, PORTS))
         # SO_GET_FILTER counts in instructions, so as many bytes come back as there are instructions.
         steps = len(sock.getsockopt(socket.SOL_SOCKET, 26, 1024))
 

@@ -13,8 +13,8 @@ from netlab.dataplane import names
 from netlab.objects.topology import TopologyPolicy
 from netlab.policy import evaluate
 from netlab.probe import Measurement, measure
-from netlab.probe.questions import Desk, Settled
-from netlab.probe.sockets import Stations
+from netlab.probe.questions import QuestionMaker, Unsent
+from netlab.probe.sockets import Sockets
 
 CIDRS = ["10.244.0.0/16", "fd00:10:244::/56"]
 
@@ -72,11 +72,11 @@ def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
     ],
 )
 def test_another_gateway_is_not_denied_unasked(mode, address, words):
-    """Somebody has it, so nothing is known without a packet."""
+    """A node has it, so nothing is known without a packet."""
     of = cluster(topology(["n1", "n2"], mode=mode, hosts={"h": ["192.0.2.1"]}), pod("x/a", node="n1"))
-    stations = Stations(0, range(5000, 5004))
+    sockets = Sockets(0, range(5000, 5004))
     asked: Flow = flow(of, "host:h", address)
 
-    assert Settled("inconclusive", words) == Desk(of, "some-lab", stations).ask(asked, {})
+    assert Unsent("inconclusive", f"not sent: {words}") == QuestionMaker(of, "some-lab", sockets).question(asked, {})
     assert words == evaluate(of, asked).reason
-    stations.close()
+    sockets.close()

@@ -14,10 +14,10 @@ from builders import flow, peer, pod, policy, rule
 
 from netlab.cluster.flows import every_pair
 from netlab.errors import KernelError
+from netlab.kernel.child import Child
 from netlab.policy.evaluate import evaluate
 from netlab.probe import engine, filters, measure
-from netlab.probe.child import Child
-from netlab.probe.lane import Lane
+from netlab.probe.worker import Worker
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_first_is_known_before_the_last_is_asked(lab, forked):
     first = next(measurements)
 
     assert (100, "allow") == (first.flow.port, first.verdict)
-    assert len(asked) <= 50 * (engine.LANES + 1)
+    assert len(asked) <= 50 * (engine.WORKERS + 1)
     assert list(range(101, 1100)) == [m.flow.port for m in measurements]
 
 
@@ -154,10 +154,10 @@ def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, told)
     """Its block is not taken for measured, and nothing is left running."""
     running = a_few(lab)
 
-    def settled(lane, block):
+    def measured(worker, block):
         trouble()
 
-    monkeypatch.setattr(Lane, "settled", settled)
+    monkeypatch.setattr(Worker, "measured", measured)
 
     with pytest.raises(KernelError, match=told):
         list(measure(running.cluster, every_pair(running.cluster)))
@@ -179,15 +179,15 @@ def test_a_process_with_threads_measures_by_itself(lab):
     assert not alone
 
 
-def test_lanes_share_no_id_and_no_source_port(lab, monkeypatch):
+def test_workers_share_no_id_and_no_source_port(lab, monkeypatch):
     """A packet of one block is never taken for one of another, wherever ids wrap around."""
     monkeypatch.setattr(os, "urandom", lambda size: b"\xff" * size)
     running = a_few(lab)
     run = engine.Run(running.cluster, running.cluster.name)
     run._open(2)
     with run:
-        ids = [lane._bench.idents.first for lane in run._lanes]
-        ports = [set(lane._bench.ports) for lane in run._lanes]
+        ids = [worker._shared.idents.first for worker in run._workers]
+        ports = [set(worker._shared.ports) for worker in run._workers]
 
     assert filters.WINDOW == (ids[1] - ids[0]) % (1 << 32)
     assert not ports[0] & ports[1]

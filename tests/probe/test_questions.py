@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from builders import cluster, flow, pod, topology
 
-from netlab.probe.questions import Desk, Question, Settled
-from netlab.probe.sockets import Stations
+from netlab.probe.questions import Question, QuestionMaker, Unsent
+from netlab.probe.sockets import Sockets
 
 
 @pytest.fixture
-def desk():
+def made():
     built = cluster(
         topology(["n1"], hosts={"client": ["192.0.2.10", "192.0.2.11"]}),
         pod("x/a"),
@@ -18,24 +18,24 @@ def desk():
         pod("x/h2", host=True),
         pod("x/alone", network="none"),
     )
-    stations = Stations(0, range(5000, 5004))
-    yield built, Desk(built, "some-lab", stations)
-    stations.close()
+    sockets = Sockets(0, range(5000, 5004))
+    yield built, QuestionMaker(built, "some-lab", sockets)
+    sockets.close()
 
 
-def test_flows_with_the_same_packet_share_a_question(desk):
+def test_flows_with_the_same_packet_share_a_question(made):
     """Two pods in their node's namespace send the same to the same."""
-    built, clerk = desk
+    built, maker = made
     asked = {}  # type: ignore[var-annotated]
-    questions = [clerk.ask(flow(built, source, "x/a"), asked) for source in ("x/h1", "x/h2", "node:n1")]
+    questions = [maker.question(flow(built, source, "x/a"), asked) for source in ("x/h1", "x/h2", "node:n1")]
 
     assert 1 == len({id(q) for q in questions})
     assert 1 == len(asked)
 
 
-def test_flows_that_differ_have_their_own(desk):
+def test_flows_that_differ_have_their_own(made):
     """By port, protocol, destination, or an address of the same destination."""
-    built, clerk = desk
+    built, maker = made
     asked = {}  # type: ignore[var-annotated]
     for destination, service in [
         ("host:client", "80/TCP"),
@@ -45,7 +45,7 @@ def test_flows_that_differ_have_their_own(desk):
         ("192.0.2.11", "80/TCP"),
         ("192.0.2.10", "80/TCP"),
     ]:
-        assert isinstance(clerk.ask(flow(built, "x/a", destination, service), asked), Question)
+        assert isinstance(maker.question(flow(built, "x/a", destination, service), asked), Question)
 
     assert 5 == len(asked)
 
@@ -53,21 +53,23 @@ def test_flows_that_differ_have_their_own(desk):
 @pytest.mark.parametrize(
     ("source", "destination", "reason"),
     [
-        ("x/alone", "x/a", "x/alone has a loopback interface only"),
-        ("x/a", "x/alone", "x/alone has a loopback interface only"),
-        ("x/alone", "x/alone", "x/alone has a loopback interface only"),
-        ("x/a", "198.51.100.1", "no machine of the lab has 198.51.100.1"),
+        ("x/alone", "x/a", "not sent: x/alone has a loopback interface only"),
+        ("x/a", "x/alone", "not sent: x/alone has a loopback interface only"),
+        ("x/alone", "x/alone", "not sent: x/alone has a loopback interface only"),
+        ("x/a", "198.51.100.1", "not sent: no machine of the lab has 198.51.100.1"),
     ],
 )
-def test_what_no_packet_can_be_sent_for_is_denied_at_once(desk, source, destination, reason):
-    """There is no address to send from or to, or nobody who has it."""
-    built, clerk = desk
+def test_what_no_packet_can_be_sent_for_is_denied_at_once(made, source, destination, reason):
+    """There is no address to send from or to, or no machine has it."""
+    built, maker = made
 
-    assert Settled("deny", reason) == clerk.ask(flow(built, source, destination), {})
+    answer = maker.question(flow(built, source, destination), {})
+    assert isinstance(answer, Unsent)
+    assert ("deny", reason) == (answer.verdict, answer.reason)
 
 
-def test_the_namespaces_are_those_of_the_lab(desk):
+def test_the_namespaces_are_those_of_the_lab(made):
     """The lab's name may be another than the cluster's."""
-    built, clerk = desk
+    built, maker = made
 
-    assert "netlab.some-lab.pod.x.a" == clerk.namespace(built.by_ref["x/a"])
+    assert "netlab.some-lab.pod.x.a" == maker.namespace(built.by_ref["x/a"])

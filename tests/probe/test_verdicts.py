@@ -7,9 +7,11 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from builders import cluster, flow, pod
 
-from netlab.probe.verdicts import Evidence, Verdict, verdict
+from netlab.probe.verdicts import Evidence, Measurement, Verdict, verdict
 
+FLOW = flow(cluster(pod("x/a"), pod("x/b")), "x/a", "x/b")
 CASES = [
     ("answered", Evidence(arrived=True, answered="TCP RST"), "allow", "arrived and answered: TCP RST"),
     (
@@ -25,15 +27,21 @@ CASES = [
         "never arrived; a control packet sent after it did",
     ),
     ("only the control, amid trouble", Evidence(control=True, trouble="overflow"), "inconclusive", "overflow"),
-    ("refused", Evidence(refused="no route from source"), "deny", "no route from source"),
-    ("answered by a router", Evidence(answered="TCP RST"), "deny", "rejected on the way: TCP RST"),
+    ("refused", Evidence(refused="no route from source"), "deny", "not sent: no route from source"),
+    ("answered by a router", Evidence(answered="TCP RST", control=True), "deny", "rejected on the way: TCP RST"),
+    (
+        "answered by a router, control lost",
+        Evidence(answered="TCP RST"),
+        "inconclusive",
+        "control lost: neither the probe nor a control packet sent after it arrived, only TCP RST",
+    ),
     ("answered, arrival lost", Evidence(answered="TCP RST", trouble="overflow"), "inconclusive", "overflow"),
     ("rejected", Evidence(rejected="ICMP x", control=True), "deny", "rejected on the way: ICMP x"),
     (
         "unreachable like its control",
         Evidence(rejected="ICMP host unreachable"),
         "inconclusive",
-        "control lost: neither the probe nor a control packet sent after it arrived",
+        "control lost: neither the probe nor a control packet sent after it arrived, only ICMP host unreachable",
     ),
     ("no way between live ends", Evidence(no_path="apart", ends_alive=True), "deny", "no path: apart"),
     (
@@ -83,6 +91,28 @@ def test_nothing_is_denied_where_something_may_be_lost():
     denied = [e for e in EVERYTHING if e.trouble and verdict(e)[0] == "deny"]
 
     assert all(e.refused for e in denied)
+
+
+def test_a_denial_has_a_control_that_arrived_or_is_of_a_class_of_its_own():
+    """A packet that could not be sent; and no way between two ends that carry traffic."""
+    for seen in EVERYTHING:
+        found, reason = verdict(seen)
+        measured = Measurement(FLOW, found, reason)
+        if found == "deny" and not measured.without_control:
+            assert seen.control
+        elif found == "deny":
+            assert seen.refused or (seen.no_path and seen.ends_alive and not seen.control)
+        else:
+            assert not measured.without_control
+
+
+def test_the_plan_of_the_wiring_decides_nothing_of_what_arrives():
+    """Whatever the plan says, the verdict on a probe or control that arrived is the same."""
+    for seen in EVERYTHING:
+        if seen.arrived or seen.control or seen.trouble:
+            unplanned = replace(seen, no_path="", ends_alive=False)
+
+            assert verdict(unplanned) == verdict(seen)
 
 
 def test_nothing_that_arrived_is_denied():

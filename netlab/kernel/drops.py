@@ -1,4 +1,4 @@
-"""The kernel's own counts of packets that it dropped for want of room, where a probe may have been among them."""
+"""The kernel's own counts of packets that it dropped for want of room; a probe may be one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROOM = 1 << 16
 class Counters:
     """Counters of the host's receive backlog and of the connection tables of nodes.
 
-    The files are opened inside their namespaces once, and read again from there whatever namespace the thread is in.
+    The files are opened once, inside their namespaces, and can be read from any namespace.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Counters:
                 self._tables[namespace] = _opened(f"{_PROC}/stat/nf_conntrack")
 
     def read(self) -> dict[str, int]:
-        """Return each count by the words that say what it counts."""
+        """Return the counts, each by a sentence that says what happened if it grows."""
         counts = {"the host's receive backlog overflowed": softnet_drops(_text(self._backlog))}
         for namespace, fd in self._tables.items():
             counts[f"the connection table of {namespace} dropped packets"] = conntrack_drops(_text(fd))
@@ -58,12 +58,12 @@ def conntrack_drops(text: str) -> int:
 
 
 def grown(before: dict[str, int], after: dict[str, int]) -> Sequence[str]:
-    """Return the words of the counts that grew."""
+    """Return the sentences of the counts that grew."""
     return [words for words, count in after.items() if count > before.get(words, 0)]
 
 
 def _opened(path: str) -> int:
-    """Open a file to read, -1 where this kernel does not have it."""
+    """Open a file to read; return -1 where this kernel does not have it."""
     with contextlib.suppress(OSError):
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     return -1

@@ -1,4 +1,4 @@
-"""One processor for one run: what makes "sent after" mean "arrives after"."""
+"""One processor for one run: on it, a packet that is sent after another one arrives after it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextlib.contextmanager
 def pinned(number: int | None = None) -> Iterator[None]:
-    """Keep the calling thread on the processor that it runs on, or on the one that comes at ``number`` of its own.
+    """Keep the calling thread on the processor that it runs on, or on the ``number``-th of those that it may use.
 
-    A veth hands a packet to the receive backlog of the sending processor (net/core/dev.c, netif_rx), a queue: on one
-    processor a control cannot overtake the probe before it. On two, it can.
+    A veth hands a packet to the receive backlog of the sending processor (net/core/dev.c, netif_rx), a queue. So on one
+    processor a control cannot overtake the probe before it; on two, it can.
     """
     allowed = os.sched_getaffinity(0)
     here = _libc.sched_getcpu() if number is None else sorted(allowed)[number % len(allowed)]

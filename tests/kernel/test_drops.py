@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlab.probe.losses import Counters, conntrack_drops, grown, softnet_drops
+from netlab.kernel.drops import Counters, conntrack_drops, grown, softnet_drops
 
 CONNTRACK = """\
 entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error

@@ -1,7 +1,7 @@
-"""A forked process that works something out beside this one, and is gone when it has.
+"""A forked process that computes some bytes beside this one.
 
-What a forked process starts from is all there already, sockets and questions, so nothing has to be sent to it. It must
-be forked where there is one thread only: a lock that another thread holds would stay locked in the child for good.
+It starts with everything that this process has, sockets included, so nothing has to be sent to it. It must be forked
+where there is one thread only: a lock that another thread holds would stay locked in the child.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Child:
         return found
 
     def end(self) -> None:
-        """Let go of the process, whatever it is doing."""
+        """Kill the process, unless its result was returned."""
         if self._pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
@@ -57,17 +57,17 @@ class Child:
 
 
 def _work(work: Callable[[], bytes], write: int, parent: int) -> NoReturn:
-    """Do the work of a child and end it without what its parent would do at its own end; it ends with its parent."""
+    """Do a child's work and end it, without what its parent does at its own end; it ends when its parent does."""
     status = 1
     try:
         libc.end_with_parent()
         if os.getppid() != parent:
             os._exit(status)
-        # Collecting would write to, and so copy, every page of objects that the child shares with its parent.
+        # The collector would write to, and so copy, every page of objects that the child shares with its parent.
         gc.disable()
         answer = work()
         status = 0
-    except BaseException as error:  # an interrupt too: it is for the parent, who gets it as well
+    except BaseException as error:  # an interrupt too: the parent gets it as well
         answer = f"{type(error).__name__}: {error}".encode()
     try:
         with open(write, "wb") as pipe:

@@ -1,4 +1,4 @@
-"""Bridges know where everybody is before the first probe, and are reminded before they forget."""
+"""Bridges know the port of each end before the first probe, and hear of it again before they forget."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from builders import flow, pod, policy, topology
 from netlab.cluster.flows import every_pair
 from netlab.dataplane import names
 from netlab.kernel import nft
-from netlab.probe import greetings, measure
-from netlab.probe.attempt import Workbench
+from netlab.probe import announcements, measure
+from netlab.probe.shared import Shared
 
 THREE = (pod("x/a"), pod("x/db", "app=db"), pod("x/c"), policy("x/deny-db", "app=db", ingress=[]))
 
@@ -32,25 +32,25 @@ def test_nothing_is_flooded_to_those_who_are_not_asked(lab):
     assert "counter packets 0 " in nft.run(running.namespace("node:node-1"), "list table bridge t")
 
 
-def test_everybody_greets_once_in_a_while(lab):
+def test_each_end_is_announced_once_in_a_while(lab):
     """Each end and each node, one packet each, and again only when a bridge is about to forget."""
     running = lab(topology(["n1", "n2"]), *THREE)
-    bench = Workbench(running.cluster, running.cluster.name, 0)
+    shared = Shared(running.cluster, running.cluster.name, 0)
     asked: dict = {}  # type: ignore[type-arg]
     for one in every_pair(running.cluster):
-        bench.desk.ask(one, asked)
-    greeted: dict = {}  # type: ignore[type-arg]
+        shared.questions.question(one, asked)
+    announced: dict = {}  # type: ignore[type-arg]
     told = [
-        sorted(end.endpoint.ref for end, _ in greetings.greetings(bench, asked.values(), greeted, now))
-        for now in (0.0, greetings.AGAIN - 1, greetings.AGAIN)
+        sorted(end.endpoint.ref for end, _ in announcements.due(shared, asked.values(), announced, now))
+        for now in (0.0, announcements.AGAIN - 1, announcements.AGAIN)
     ]
-    bench.stations.close()
+    shared.sockets.close()
 
     everybody = ["node:n1", "node:n2", "x/a", "x/c", "x/db"]
     assert [everybody, [], everybody] == told
 
 
-def test_who_has_nobody_to_greet_is_probed_all_the_same(lab):
+def test_an_end_without_a_peer_is_probed_all_the_same(lab):
     """A node that is alone on its underlay has no other machine."""
     running = lab(*THREE)
     flows = [flow(running.cluster, "node:node-1", "x/a"), flow(running.cluster, "x/a", "node:node-1")]

@@ -10,9 +10,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from netlab.kernel import netns
+from netlab.kernel import bpf, netns
+from netlab.kernel.raw_sockets import packed_ipv6
 from netlab.probe import filters
-from netlab.probe.decode import Sighting, decode6
+from netlab.probe.decode import Observation, decode6
 from netlab.probe.templates import CONTROL, Template, WireAddress, number
 
 FIRST, IDENT = 0xFFFFFF00, 5  # the ids of the run wrap around
@@ -52,59 +53,59 @@ def icmp(kind: int, code: int, body: bytes) -> bytes:
 MINE, OTHERS = IDENT, 0x10000000
 WORDS = "ICMPv6 port unreachable"
 CASES = [
-    ("TCP", probe("TCP"), Sighting("arrival", MINE)),
+    ("TCP", probe("TCP"), Observation("arrival", MINE)),
     ("TCP", probe("TCP", OTHERS), None),
-    ("TCP", tcp("SA", MINE + 1), Sighting("answer", MINE, words="TCP SYN-ACK")),
-    ("TCP", tcp("RA", MINE + 1), Sighting("answer", MINE, words="TCP RST")),
-    ("UDP", probe("UDP"), Sighting("arrival", MINE, HERE.packed, 5000, 80)),
-    ("UDP", udp(5000), Sighting("port", 0, HERE.packed, 80, 5000, "UDP reply")),
+    ("TCP", tcp("SA", MINE + 1), Observation("answer", MINE, words="TCP SYN-ACK")),
+    ("TCP", tcp("RA", MINE + 1), Observation("answer", MINE, words="TCP RST")),
+    ("UDP", probe("UDP"), Observation("arrival", MINE, HERE.packed, 5000, 80)),
+    ("UDP", udp(5000), Observation("port", 0, HERE.packed, 80, 5000, "UDP reply")),
     ("UDP", udp(4999), None),
-    ("UDP", probe("UDP reply"), Sighting("answer", MINE, words="UDP reply")),
-    ("ICMP", probe("ICMP"), Sighting("arrival", MINE)),
+    ("UDP", probe("UDP reply"), Observation("answer", MINE, words="UDP reply")),
+    ("ICMP", probe("ICMP"), Observation("arrival", MINE)),
     ("ICMP", probe("ICMP", OTHERS), None),
-    ("ICMP", icmp(1, 4, probe("UDP")), Sighting("error", MINE, HERE.packed, words=WORDS)),
+    ("ICMP", icmp(1, 4, probe("UDP")), Observation("error", MINE, HERE.packed, words=WORDS)),
     (
         "ICMP",
         icmp(1, 1, probe("TCP")),
-        Sighting("error", MINE, HERE.packed, words="ICMPv6 administratively prohibited"),
+        Observation("error", MINE, HERE.packed, words="ICMPv6 administratively prohibited"),
     ),
-    ("ICMP", icmp(3, 0, probe("ICMP")), Sighting("error", MINE, HERE.packed, words="ICMPv6 time exceeded")),
+    ("ICMP", icmp(3, 0, probe("ICMP")), Observation("error", MINE, HERE.packed, words="ICMPv6 time exceeded")),
     ("ICMP", icmp(136, 0, probe("UDP")), None),
-    ("SCTP", probe("SCTP"), Sighting("arrival", MINE, HERE.packed, 5000, 80)),
-    ("SCTP", probe("SCTP reply"), Sighting("answer", MINE, words="SCTP ABORT")),
-    (CONTROL, probe(CONTROL), Sighting("arrival", MINE)),
+    ("SCTP", probe("SCTP"), Observation("arrival", MINE, HERE.packed, 5000, 80)),
+    ("SCTP", probe("SCTP reply"), Observation("answer", MINE, words="SCTP ABORT")),
+    (CONTROL, probe(CONTROL), Observation("arrival", MINE)),
     (CONTROL, probe(CONTROL, OTHERS), None),
 ]
 
 
 def test_a_filtered_socket_delivers_what_a_probe_is_about(spaces: Callable[..., list[str]]) -> None:
     """On the kernel's own loopback: what the filter keeps is read, and the rest never comes."""
-    (name,) = spaces("sightings")
+    (name,) = spaces("observed")
     with netns.inside(name):
         found = _delivered()
 
-    assert [sighting for _, _, sighting in CASES] == found
+    assert [seen for _, _, seen in CASES] == found
 
 
-def _delivered() -> list[Sighting | None]:
+def _delivered() -> list[Observation | None]:
     found = []
     for protocol, packet, _ in CASES:
         receiver = socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK, number(protocol, 6))
         sender = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
         with receiver, sender:
             _raise_loopback(sender)
-            filters.attach(receiver, filters.program(protocol, FIRST, PORTS, 6))
+            bpf.attach(receiver, filters.program(protocol, FIRST, PORTS, 6))
             sender.sendto(packet, ("::1", 0))
             found.append(_read(protocol, receiver))
     return found
 
 
-def _read(protocol: str, receiver: socket.socket) -> Sighting | None:
+def _read(protocol: str, receiver: socket.socket) -> Observation | None:
     try:
         packet, (peer, *_) = receiver.recvfrom(filters.SNAPSHOT)
     except BlockingIOError:
         return None
-    return decode6(protocol, packet, peer)
+    return decode6(protocol, packet, packed_ipv6(peer))
 
 
 def _raise_loopback(sender: socket.socket) -> None:
@@ -115,13 +116,13 @@ def _raise_loopback(sender: socket.socket) -> None:
 def test_the_peer_is_the_address_without_its_scope() -> None:
     """The kernel names the interface of a link-local address; an address in a report does not."""
     packet = probe("UDP")[40:]
-    sighting = decode6("UDP", packet, "fe80::1%eth0")
+    seen = decode6("UDP", packet, packed_ipv6("fe80::1%eth0"))
 
-    assert sighting is not None
-    assert ip_address("fe80::1").packed == sighting.peer
+    assert seen is not None
+    assert ip_address("fe80::1").packed == seen.peer
 
 
 @pytest.mark.parametrize("length", [0, 3, 9, 40])
 def test_a_packet_cut_short_says_nothing(length: int) -> None:
     """No error quotes so little that a number next to it is taken for an id."""
-    assert decode6("ICMP", icmp(1, 4, probe("UDP"))[40 : 40 + length], PEER.text) is None
+    assert decode6("ICMP", icmp(1, 4, probe("UDP"))[40 : 40 + length], PEER.packed) is None

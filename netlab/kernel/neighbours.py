@@ -1,0 +1,66 @@
+"""Permanent neighbour entries by the thousand: added where there is none for the address, and deleted.
+
+Those of the wiring are ``state.Neighbour`` values, and replace what is there. A probe of a large lab adds a
+million entries, so each address is packed once and no value is made for an entry.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from netlab.kernel import netns
+from netlab.kernel import rtnl_numbers as n
+from netlab.kernel.netlink import Message, Netlink, attribute
+
+# The device and the packed address of an entry.
+Key = tuple[str, bytes]
+
+_NDMSG = struct.Struct(n.NDMSG)
+# By the length of a packed address.
+_FAMILIES = MappingProxyType({4: socket.AF_INET, 16: socket.AF_INET6})
+
+
+def entry(address: bytes, mac: bytes) -> bytes:
+    """Return what a request says of an entry: its address and its MAC."""
+    return attribute(n.NDA_DST, address) + attribute(n.NDA_LLADDR, mac)
+
+
+def change(namespace: str, entries: Mapping[Key, bytes], *, delete: bool = False) -> str:
+    """Add (or delete) entries in a network namespace; return why the kernel refused one, "" where it refused none.
+
+    Entries of devices that are not there are left out.
+
+    Raises:
+      NotFound: when the namespace is not there.
+      KernelError: when netlink fails.
+    """
+    with netns.inside(namespace):
+        netlink = Netlink()
+        indexes = {name: index for index, name in socket.if_nameindex()}
+    try:
+        refused = netlink.transact(requests(entries, indexes, delete=delete))
+    finally:
+        netlink.close()
+    return str(refused[0][1]) if refused else ""
+
+
+def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete: bool = False) -> list[Message]:
+    """Return one request for each entry whose device is there.
+
+    Without NLM_F_REPLACE the kernel keeps an entry that is there with another MAC (net/core/neighbour.c, neigh_add and
+    __neigh_update). So an entry that a user added stays, and the table, which is long and shared, need not be read.
+    """
+    kind, flags = (n.RTM_DELNEIGH, 0) if delete else (n.RTM_NEWNEIGH, n.NLM_F_CREATE)
+    heads = {
+        (device, length): _NDMSG.pack(family, index, n.NUD_PERMANENT, 0, 0)
+        for device, index in indexes.items()
+        for length, family in _FAMILIES.items()
+    }
+    return [
+        Message(kind, flags, heads[device, len(address)] + packed, "neighbour")
+        for (device, address), packed in entries.items()
+        if device in indexes
+    ]

@@ -1,0 +1,46 @@
+"""What all attempts of a worker share: sockets, ids, source ports, packet templates, and the ends of questions."""
+
+from __future__ import annotations
+
+from netlab.cluster.types import Cluster
+from netlab.probe import ports
+from netlab.probe.filters import WINDOW
+from netlab.probe.questions import QuestionMaker
+from netlab.probe.sockets import Sockets
+from netlab.probe.templates import Template
+
+
+class Idents:
+    """The 32-bit ids of a worker, in order from ``first``; they repeat after ``WINDOW`` packets."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first % (1 << 32)
+        self._used = 0
+
+    def __call__(self) -> int:
+        used = self._used
+        self._used = used + 1
+        return (self.first + used % WINDOW) & 0xFFFFFFFF
+
+    def skip(self, number: int) -> None:
+        """Leave out so many ids."""
+        self._used += number
+
+
+class Shared:
+    """What all attempts of a worker share."""
+
+    def __init__(self, cluster: Cluster, lab: str, first_ident: int) -> None:
+        self.cluster = cluster
+        self.idents = Idents(first_ident)
+        self.ports = ports.of_run()
+        self.sockets = Sockets(self.idents.first, self.ports)
+        self.questions = QuestionMaker(cluster, lab, self.sockets)
+        self._templates: dict[tuple[str, int], Template] = {}
+
+    def template(self, kind: str, family: int) -> Template:
+        """Return the template of a kind of packet."""
+        known = self._templates.get((kind, family))
+        if known is None:
+            known = self._templates[kind, family] = Template(kind, family)
+        return known

@@ -1,0 +1,78 @@
+"""Only ``netlab/kernel`` imports what speaks to Linux; it stands on nothing above it, and so does ``netlab/probe``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import netlab
+
+ROOT = Path(netlab.__file__).parent
+
+# Sockets, C structures and calls, descriptors, limits, terminals and other programs. ``signal`` is not among them, as a
+# command itself says how it ends.
+SPEAK_TO_LINUX = frozenset(
+    (
+        "ctypes",
+        "fcntl",
+        "mmap",
+        "pty",
+        "pyroute2",
+        "resource",
+        "select",
+        "selectors",
+        "socket",
+        "struct",
+        "subprocess",
+        "termios",
+    )
+)
+# By file and module, why it may.
+EXCEPTIONS = {
+    ("probe/decode.py", "struct"): "reads packets, whose formats are of RFCs and not of Linux",
+    ("probe/templates.py", "struct"): "writes packets",
+    ("probe/scapy_packets.py", "struct"): "writes packets",
+}
+# What a room may import of netlab, besides itself.
+BELOW = {
+    "kernel": ("errors", "objects"),
+    "probe": ("errors", "objects", "cluster", "modes", "kernel", "dataplane"),
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in it, by their whole names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def speakers() -> set[tuple[str, str]]:
+    """Each file outside of ``netlab/kernel`` with each module that it imports and that speaks to Linux."""
+    outside = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] != "kernel"]
+    found = {(path.relative_to(ROOT).as_posix(), name.partition(".")[0]) for path in outside for name in imported(path)}
+    return {(path, name) for path, name in found if name in SPEAK_TO_LINUX}
+
+
+def test_only_kernel_imports_what_speaks_to_linux():
+    """Each exception is used, and has its reason."""
+    assert set(EXCEPTIONS) == speakers()
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_what_stands_below_it(room):
+    """A room above could import it back."""
+    allowed = {"netlab", *(f"netlab.{name}" for name in (room, *BELOW[room]))}
+    found = {
+        (path.name, name)
+        for path in (ROOT / room).rglob("*.py")
+        for name in imported(path)
+        if name.partition(".")[0] == "netlab" and ".".join(name.split(".")[:2]) not in allowed
+    }
+
+    assert set() == found

@@ -1,0 +1,117 @@
+"""A control follows each probe that was not answered; packets and not the plan of the wiring make the verdict."""
+
+from __future__ import annotations
+
+import pytest
+from builders import cluster, flow, pod, policy, topology
+
+from netlab.cluster.paths import Path
+from netlab.kernel import nft
+from netlab.probe import control, measure
+
+
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [
+        ("x/a", "node:n2"),
+        ("x/onhost", "node:n2"),
+        ("node:n1", "node:n2"),
+        ("node:n2", "node:n1"),
+        ("host:client", "node:n1"),
+    ],
+)
+def test_a_peer_is_always_joined_with_its_endpoint(ref, expected):
+    """A pod's own node; for a machine on the underlay any other such machine."""
+    built = cluster(
+        topology(["n1", "n2"], hosts={"client": ["192.0.2.10"]}),
+        pod("x/a", node="n2"),
+        pod("x/onhost", node="n1", host=True),
+    )
+    found = control.peer(built, built.by_ref[ref], 4)
+
+    assert found is not None
+    assert expected == found.ref
+
+
+def test_a_lone_node_has_no_peer():
+    """No other machine is on the underlay."""
+    built = cluster(pod("x/a"))
+
+    assert control.peer(built, built.by_ref["node:node-1"], 4) is None
+
+
+def test_a_macvlan_pod_beside_a_lone_node_has_another_of_its_network():
+    """Its own node does not reach it, nor does a pod of another network; alone it has nobody."""
+    lone = topology(["n1"], {"default": ("macvlan", "10.244.0.0/16"), "other": ("bridge", "10.245.0.0/16")})
+    stranger, first, second = pod("x/s", network="other"), pod("x/a"), pod("x/b")
+    alone, two = cluster(lone, stranger, first), cluster(lone, stranger, first, second)
+    found = control.peer(two, two.by_ref["x/a"], 4)
+
+    assert control.peer(alone, alone.by_ref["x/a"], 4) is None
+    assert found is not None
+    assert "x/b" == found.ref
+    assert control.peer(two, two.by_ref["node:n1"], 4) is None
+
+
+APART = (topology(["n1", "n2"]), pod("x/a", node="n1"), pod("x/b", node="n2"))
+COUNTED = """table inet t {
+chain c {
+type filter hook output priority 0;
+ip daddr %s meta l4proto 253 counter
+}
+}"""
+
+
+def test_a_control_follows_where_no_way_is_wired(lab):
+    """It is sent on the probe's own path, from the source to the destination, whatever the plan says."""
+    running = lab(*APART)
+    running.nft("x/a", COUNTED % running.cluster.by_ref["x/b"].addresses[0])
+
+    measured = running.probe("x/a", "x/b")
+
+    assert ("deny", "no path: bridge networks of n1 and n2 are not joined") == (measured.verdict, measured.reason)
+    assert measured.without_control
+    assert "counter packets 1 " in nft.run(running.namespace("x/a"), "list table inet t")
+
+
+@pytest.mark.parametrize("hosts", [{}, {"h": ["192.0.2.1"]}])
+def test_a_plan_that_is_wrong_makes_no_verdict(lab, monkeypatch, hosts):
+    """The plan says that there is no way, and there is one: the control arrives, and so do probes that none denies."""
+    running = lab(
+        topology(["n1"], hosts=hosts),
+        pod("x/a"),
+        pod("x/b"),
+        pod("x/db", "app=db"),
+        policy("x/deny-db", "app=db", ingress=[]),
+    )
+    monkeypatch.setattr(control, "path", lambda *ends: Path(False, "the plan says so"))
+    flows = [flow(running.cluster, "x/a", ref) for ref in ("x/b", "x/db")]
+
+    measured = list(measure(running.cluster, flows))
+
+    assert ["allow", "deny"] == [m.verdict for m in measured]
+    assert "never arrived; a control packet sent after it did" == measured[1].reason
+
+
+def test_a_way_that_the_plan_does_not_have_is_seen(lab):
+    """A user added a route from an outside host to the pods: packets arrive, so the measurement is allow."""
+    running = lab(topology(["n1"], hosts={"h": ["192.0.2.1"]}), pod("x/a"))
+    assert "not sent: no route from source (Network is unreachable)" == running.probe("host:h", "x/a").reason
+
+    node = str(running.cluster.by_ref["node:n1"].addresses[0])
+    running.ip("host:h", "route", "add", "10.244.0.0/16", "via", node)
+
+    assert "allow" == running.probe("host:h", "x/a").verdict
+
+
+@pytest.mark.parametrize(("source", "destination"), [("x/a", "x/alone"), ("x/alone", "x/a")])
+def test_the_kernel_confirms_that_an_end_has_no_address(lab, source, destination):
+    """With one that netlab did not give, it is not known what reaches the pod."""
+    running = lab(pod("x/a"), pod("x/alone", network="none"))
+    before = running.probe(source, destination)
+    running.ip("x/alone", "address", "add", "10.9.9.9/32", "dev", "lo")
+    after = running.probe(source, destination)
+
+    reason = "not sent: x/alone has a loopback interface only"
+    assert ("deny", reason) == (before.verdict, before.reason)
+    assert ("inconclusive", f"{reason}, but its network namespace has 10.9.9.9") == (after.verdict, after.reason)

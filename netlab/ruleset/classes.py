@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import ContainerPort, Direction, NetworkPolicy, Protocol
+from netlab.ruleset.change import Change
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
 from netlab.ruleset.peers import label_keys, labels_read
-from netlab.ruleset.step import Step
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
@@ -42,14 +42,14 @@ Found = Mapping[Direction, PolicyClass | str]
 
 @dataclass(frozen=True, slots=True)
 class Reclassified:
-    """What a step did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
+    """What a change did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
 
     pods: Mapping[str, tuple[Found, Found]]
     renumbered: bool
 
 
 class Classes:
-    """The classes of a cluster's pods, kept up to date step by step.
+    """The classes of a cluster's pods, kept up to date change by change.
 
     ``of`` has, by reference, every pod that policies select and whose policy the node enforces. ``users`` has the
     classes of every policy, by key.
@@ -68,25 +68,25 @@ class Classes:
         """Return the number of a class that some pod has."""
         return self._numbering[str(policy_class)]
 
-    def change(self, step: Step) -> Reclassified:
-        """Follow a step."""
-        for policy in step.policies.gone:
+    def change(self, change: Change) -> Reclassified:
+        """Follow a change."""
+        for policy in change.policies.gone:
             del self._policies[policy.meta.namespace][policy.meta.key]
-        for policy in step.policies.come:
+        for policy in change.policies.come:
             self._policies.setdefault(policy.meta.namespace, {})[policy.meta.key] = policy
             self._keys |= label_keys([policy.pod_selector])
-        for pod in step.pods.gone:
+        for pod in change.pods.gone:
             self._pods.get(pod.namespace, {}).pop(pod.ref, None)
         dirty = {
             pod.ref: pod
-            for policy in (*step.policies.gone, *step.policies.come)
+            for policy in (*change.policies.gone, *change.policies.come)
             for pod in self._pods.get(policy.meta.namespace, {}).values()
         }
-        for pod in step.pods.come:
+        for pod in change.pods.come:
             if pod.traits.attachment.enforced:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
                 dirty[pod.ref] = pod
-        after: dict[str, Found] = {pod.ref: {} for pod in step.pods.gone}
+        after: dict[str, Found] = {pod.ref: {} for pod in change.pods.gone}
         after |= self._found(dirty.values())
         moved = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
         for ref, (_, now) in moved.items():

@@ -31,12 +31,12 @@ class Changing(Mapping):
 
 def verdicts(before, after, packet):
     """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
-    tracer, new = Tracer(before), Tracer(after)._tables.sets
-    old = tracer._tables
+    tracer, new = Tracer(before), Tracer(after).tables.sets
+    old = tracer.tables
     found, left = [], -1
     while left < 0:
         sets = Changing(old.sets, new, len(found))
-        tracer._tables = replace(old, sets=sets)
+        tracer.tables = replace(old, sets=sets)
         found.append(tracer.verdict(packet).verdict)
         left = sets.left
     return found

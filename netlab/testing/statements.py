@@ -111,7 +111,8 @@ def _is_direction(packet: Packet, match: re.Match[str], _: list[str]) -> str | N
 
 def _translate(packet: Packet, match: re.Match[str], comments: list[str]) -> str | None:
     hit = packet.look_up(match[2].split(" . "), match[3], comments)
-    if hit is None:
+    # "dnat ip" is for IPv4 packets, "dnat ip6" for IPv6: nft adds the test of the family itself.
+    if hit is None or not packet.has([f"{match[1]} saddr"]):
         return None
     destination, port = hit.value
     packet.send_to(int(destination), int(port))

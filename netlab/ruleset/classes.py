@@ -7,7 +7,7 @@ its class; a name that the pod does not define stands for nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.types import Pod
@@ -15,7 +15,7 @@ from netlab.objects.types import ContainerPort, Direction, NetworkPolicy, Protoc
 from netlab.ruleset.change import Change
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
-from netlab.ruleset.peers import label_keys, labels_read
+from netlab.ruleset.peers import Rules, label_keys, labels_read
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
@@ -143,7 +143,7 @@ def _classes(policies: list[NetworkPolicy], pod: Pod) -> dict[Direction, PolicyC
         if opener is not None:
             found[direction] = opener
         elif isolating:
-            found[direction] = _class(direction, isolating, pod.ports)
+            found[direction] = class_of(direction, isolating, pod.ports)
     return found
 
 
@@ -152,7 +152,8 @@ def _opens(policy: NetworkPolicy, direction: Direction) -> bool:
     return any(not rule.peers and not rule.ports for rule in policy.rules(direction))
 
 
-def _class(direction: Direction, policies: list[NetworkPolicy], ports: tuple[ContainerPort, ...]) -> PolicyClass:
+def class_of(direction: Direction, policies: Sequence[Rules], ports: tuple[ContainerPort, ...]) -> PolicyClass:
+    """Return the class of a pod with some ports that some policies isolate in a direction."""
     keys = tuple(p.meta.key for p in policies)
     if direction == "egress":
         return PolicyClass(direction, keys)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
-from netlab.ruleset.change import Change
+from netlab.ruleset.change import Change, Exchange
 from netlab.ruleset.numbers import MARK_BITS, Numbering
-from netlab.ruleset.peers import NamedPort, PodPeer, Signature, Vocabulary, Word, labels_read
+from netlab.ruleset.peers import NamedPort, PodPeer, Rules, Signature, Vocabulary, Word, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
@@ -63,9 +63,10 @@ class Identities:
         """Return the mark of a signature that some address has."""
         return self._numbering[self._texts[signature]]
 
-    def change(self, cluster: Cluster, change: Change) -> Moved:
-        """Follow a change to ``cluster``."""
-        dead, new = self.vocabulary.change(change.policies.gone, change.policies.come)
+    def change(self, change: Change, more: Exchange[Rules] | None = None) -> Moved:
+        """Follow a change; ``more`` are the policies of tiers that go and come with it."""
+        more = more or Exchange()
+        dead, new = self.vocabulary.change((*change.policies.gone, *more.gone), (*change.policies.come, *more.come))
         scopes = self._scopes.change(change.namespaces, self.vocabulary, dead, new)
         dirty = {pod.ref: pod for pod in self._affected(scopes, dead, new)}
         blocks = self._repartition(dead, new, dirty)
@@ -82,7 +83,7 @@ class Identities:
         after: dict[str, Signatures] = {pod.ref: {} for pod in change.pods.gone if pod.ref in self.of}
         after |= self._signatures(dirty.values())
         if self._host_pods_are_meant:
-            after |= self._nodes(cluster)
+            after |= self._nodes(change.after)
         endpoints = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
         for ref, (_, now) in endpoints.items():
             self.of[ref] = now

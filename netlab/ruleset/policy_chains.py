@@ -11,8 +11,11 @@ from collections.abc import Iterator, Sequence
 
 from netlab.objects.types import TopologyPolicy
 from netlab.ruleset.elements import Set
-from netlab.ruleset.fragment import FORWARD, Place, ip
+from netlab.ruleset.fragment import FORWARD, Place
+from netlab.ruleset.side import Side, opener, target
 from netlab.ruleset.tables import Chain, Hook
+from netlab.ruleset.tier_chains import tier_chains
+from netlab.ruleset.tiers import Tier
 
 _ICMP = {4: 1, 6: 58}
 
@@ -50,53 +53,32 @@ def sets(families: Sequence[int]) -> Iterator[Set]:
         yield Set(f"{way}_l3l4_ranges", ("classid", "mark", *port), interval=True, about=about)
 
 
-def chains(families: Sequence[int], settings: TopologyPolicy) -> Iterator[Chain]:
+def chains(families: tuple[int, ...], settings: TopologyPolicy, tiers: Sequence[Tier] = ()) -> Iterator[Chain]:
     """Yield the chains of policy; ``settings`` are the choices that Kubernetes leaves open."""
-    yield from _way("in", "ingress", families, settings)
-    yield from _way("eg", "egress", families, settings)
-    yield from _forward(families, settings)
+    yield from _way(Side("in", "ingress", families, settings), tiers)
+    yield from _way(Side("eg", "egress", families, settings), tiers)
+    yield from _forward(families, settings, tiers)
     if settings.own_node == "enforce":
-        yield from _own_node(families, settings)
+        yield from _own_node(families, settings, tiers)
 
 
-def _opener(family: int, settings: TopologyPolicy) -> str:
-    """The machine that opened the connection: where every packet is judged, a reply counts as what it replies to."""
-    return f"ct original {ip(family)} saddr" if settings.established == "reevaluate" else f"{ip(family)} saddr"
-
-
-def _target(family: int, settings: TopologyPolicy) -> str:
-    """The machine that the connection goes to: after DNAT, the one that replies come from."""
-    return f"ct reply {ip(family)} saddr" if settings.established == "reevaluate" else f"{ip(family)} daddr"
-
-
-def _way(way: str, direction: str, families: Sequence[int], settings: TopologyPolicy) -> list[Chain]:
+def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
     """One direction: ``meta priority`` holds the pod's class, a mark takes the peer's identity.
 
-    The mark is the connection's, but where every packet is judged: two of one connection may be in here at once, on
-    different processors, so each has its own. Ports are always looked up with their protocol, as ``th dport`` of ICMP
-    reads its checksum; a reply comes from the port that its connection went to.
+    Ports are always looked up with their protocol, as ``th dport`` of ICMP reads its checksum.
 
     A transaction is in force at one moment, but not for a packet that looks up its class before that moment and the
     identity after it: sets are read as they are then, and nobody has allowed an old class a new identity. In a flood of
     80,000 packets a second every fiftieth change lost one that was allowed before and after. So a packet that would be
     denied is asked for once more, from its class on; by then the change is in force for all that it looks up.
     """
-    again = settings.established == "reevaluate"
-    mark = "meta mark" if again else "ct mark"
-    ports = [("ct direction original ", "dport"), ("ct direction reply ", "sport")] if again else [("", "dport")]
-    peer = _opener if way == "in" else _target
-    identity = [f"{mark} set 0x0"]
-    for f in families:
-        identity += [
-            f"{mark} set {peer(f, settings)} map @id{f}",
-            f"{mark} 0x0 {mark} set {peer(f, settings)} map @cidr{f}",
-        ]
+    way, direction, mark = side.way, side.direction, side.mark
 
     def looked_up(suffix: str) -> list[str]:
         return [
             f"{guard}{key} . meta l4proto . th {port} @{way}_{name}{suffix} return"
             for key, name in (("meta priority", "l4"), (f"meta priority . {mark}", "l3l4"))
-            for guard, port in ports
+            for guard, port in side.ports
         ]
 
     def once(again: str, end: str) -> list[Chain]:
@@ -108,29 +90,32 @@ def _way(way: str, direction: str, families: Sequence[int], settings: TopologyPo
         ]
         return [
             Chain(f"{way}_ranges{again}", (*looked_up("_ranges"), f"goto {end}")),
-            Chain(f"{direction}_class{again}", (*identity, *allowed, f"goto {end}")),
+            Chain(f"{direction}_class{again}", (*side.identity, *allowed, f"goto {end}")),
         ]
 
-    own = _target if way == "in" else _opener
-    second = (f"meta priority set {own(f, settings)} map @{way}{f} goto {direction}_class_again" for f in families)
+    second = [f"meta priority set {side.own(f)} map @{way}{f} goto {direction}_class_again" for f in side.families]
+    if tiers:
+        second = [f"goto {way}_tiers_again"]
     about = "a change may have come between two look-ups: nothing is denied before all are done again"
-    return [
-        Chain(f"deny_{way}", (_DENY[settings.deny],)),
-        *once("_again", f"deny_{way}"),
-        Chain(f"{way}_again", tuple(second), about=about),
-        *once("", f"{way}_again"),
-    ]
+    yield Chain(f"deny_{way}", (_DENY[side.settings.deny],))
+    yield from once("_again", f"deny_{way}")
+    yield Chain(f"{way}_again", tuple(second), about=about)
+    yield from once("", f"{way}_again")
+    if tiers:
+        yield from tier_chains(side, tiers)
 
 
-def _forward(families: Sequence[int], settings: TopologyPolicy) -> Iterator[Chain]:
+def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
     """Both sides of every new connection: the sender's egress first, then the receiver's ingress.
 
     A map without the address ends its rule, so "set ... map ... jump" reads "if isolated, then check".
     """
-    sides = (
-        *(f"meta priority set {_opener(f, settings)} map @eg{f} jump egress_class" for f in families),
-        *(f"meta priority set {_target(f, settings)} map @in{f} jump ingress_class" for f in families),
+    sides: tuple[str, ...] = (
+        *(f"meta priority set {opener(f, settings)} map @eg{f} jump egress_class" for f in families),
+        *(f"meta priority set {target(f, settings)} map @in{f} jump ingress_class" for f in families),
     )
+    if tiers:
+        sides = ("jump eg_tiers", "jump in_tiers")
     about = "after DNAT and before SNAT; bridged packets come by through br_netfilter"
     yield Chain("forward", tuple(_neighbours(families)), FORWARD, about, Place.NEIGHBOURS)
     yield Chain("forward", tuple(_passing(families, settings)), FORWARD, place=Place.STATE)
@@ -155,15 +140,16 @@ def _cleared(settings: TopologyPolicy) -> list[str]:
     return ["meta priority set none", *(["meta mark set 0x0"] if settings.established == "reevaluate" else [])]
 
 
-def _own_node(families: Sequence[int], settings: TopologyPolicy) -> Iterator[Chain]:
+def _own_node(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
     """The sender's egress before what is for the node itself; where every packet is judged, before its replies too."""
     hooks = [Hook("filter", "input", "filter")]
     if settings.established == "reevaluate":
         hooks.append(Hook("filter", "output", "filter"))
+    side = [f"meta priority set {opener(f, settings)} map @eg{f} jump egress_class" for f in families]
     rules = (
         *_neighbours(families),
         *_passing(families, settings),
-        *(f"meta priority set {_opener(f, settings)} map @eg{f} jump egress_class" for f in families),
+        *(["jump eg_tiers"] if tiers else side),
         *_cleared(settings),
     )
     for hook in hooks:

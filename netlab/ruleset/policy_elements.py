@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Direction
+from netlab.ruleset import tiers
 from netlab.ruleset.allows import Allow, allows
-from netlab.ruleset.change import Change
+from netlab.ruleset.change import Change, Exchange
 from netlab.ruleset.classes import Classes, Found, PolicyClass
 from netlab.ruleset.comments import listing, sentence
 from netlab.ruleset.elements import Element, Key, Span
 from netlab.ruleset.fragment import Layout, Stores
 from netlab.ruleset.identities import Identities, Signatures
-from netlab.ruleset.peers import Member, NamedPort, Signature
+from netlab.ruleset.peers import Member, NamedPort, Rules, Signature
 from netlab.ruleset.ranges import range_part
 from netlab.ruleset.sets import Sets
+from netlab.ruleset.tier_elements import TierElements
+from netlab.ruleset.tiers import TierPolicy
 from netlab.ruleset.views import View
 
 WAYS: tuple[tuple[Direction, str, str], ...] = (("ingress", "in", "from"), ("egress", "eg", "to"))
@@ -110,12 +113,14 @@ class PolicyElements:
             self._nodes = {name: _Node(every, sets) for name, sets in stores.nodes.items()}
         else:
             self._nodes = {name: _Node(_Met(sets), sets) for name, sets in stores.nodes.items()}
+        of_nodes = {name: (node.sets, node.met.view) for name, node in self._nodes.items()}
+        self._tiers = [TierElements(tier, of_nodes) for tier in tiers.TIERS]
         self._mets = list({id(node.met): node.met for node in self._nodes.values()}.values())
 
     def follow(self, change: Change) -> bool:
         """Follow a change; False where a number that stays in use would have to change."""
         first = change.before is None
-        identities = self._identities.change(change.after, change)
+        identities = self._identities.change(change, self._tier_policies(change))
         classes = self._classes.change(change)
         if (identities.renumbered or classes.renumbered) and not first:
             return False
@@ -142,7 +147,15 @@ class PolicyElements:
             found = self._classes.of.get(ref, {})
             self._classify(old[ref], new[ref], *classes.pods.get(ref, (found, found)))
         self._allow(change)
+        for tier in self._tiers:
+            words, of = self._identities.vocabulary.policies, self._classes.of
+            tier.follow(change.after, words, self._identities.number, of)
         return True
+
+    def _tier_policies(self, change: Change) -> Exchange[Rules]:
+        """Return the policies of all tiers that go and come."""
+        found = [change.of(tier.tier.policies, _key) for tier in self._tiers]
+        return Exchange([p for one in found for p in one.gone], [p for one in found for p in one.come])
 
     def notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
         """Say which pods of a node are in no class although a policy selects them, and why."""
@@ -235,6 +248,10 @@ class PolicyElements:
         if allow.protocol is None:
             return key
         return (*key, allow.protocol.lower(), Span(allow.first, allow.last) if allow.is_range else allow.first)
+
+
+def _key(policy: TierPolicy) -> str:
+    return policy.meta.key
 
 
 def _place(pod: Pod | None) -> object:

@@ -10,7 +10,7 @@ from netlab.ruleset.identities import Identities
 def identify(cluster):
     """The identities of a cluster, from nothing."""
     found = Identities(cluster.families, blocks_mean_pods=True, host_pods_are_meant=False)
-    found.change(cluster, change_between(None, cluster))
+    found.change(change_between(None, cluster))
     return found
 
 

@@ -34,9 +34,11 @@ def tier_chains(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
         ]
         places = {name: n for n, name in enumerate([*before, "", *after])}
         for name in reversed([*before, *after]):
-            rest = [rule for step in steps[places[name] + 1 :] for rule in step]
-            yield Chain(f"{side.way}_after_{name}{again}", tuple(rest))
-            yield from _judging(side, name, again, denied)
+            rest = tuple(rule for step in steps[places[name] + 1 :] for rule in step)
+            onward = f"{side.way}_after_{name}{again}" if rest else ""
+            if rest:
+                yield Chain(onward, rest)
+            yield from _judging(side, name, again, denied, onward)
         yield Chain(f"{side.way}_tiers{again}", tuple(rule for step in steps for rule in step))
 
 
@@ -45,9 +47,11 @@ def _step(side: Side, prefix: str, target: str) -> list[str]:
     return [f"meta priority set {side.own(f)} map @{prefix}{side.way}{f} goto {target}" for f in side.families]
 
 
-def _judging(side: Side, name: str, again: str, denied: str) -> Iterator[Chain]:
-    found, onward = f"{name}_{side.way}_found{again}", f"goto {side.way}_after_{name}{again}"
-    verdicts = {"accept": "return", "deny": f"goto {denied}", "pass": onward}
+def _judging(side: Side, name: str, again: str, denied: str, onward: str) -> Iterator[Chain]:
+    """One tier; ``denied`` and ``onward`` are the chains that it leads to, the latter "" where no tier follows."""
+    found = f"{name}_{side.way}_found{again}"
+    passed = [f"goto {onward}"] if onward else []
+    verdicts = {"accept": "return", "deny": f"goto {denied}", "pass": "".join(passed) or "return"}
     by_number = ", ".join(f"0:{number:x} : {verdicts[verdict]}" for verdict, number in VERDICTS.items())
     yield Chain(found, (f"meta priority vmap {{ {by_number} }}",))
     key = f"meta priority . {side.mark}"
@@ -57,4 +61,4 @@ def _judging(side: Side, name: str, again: str, denied: str) -> Iterator[Chain]:
         for guard, port in side.ports
     ]
     every = f"meta priority set {key} map @{name}_{side.way}_all goto {found}"
-    yield Chain(f"{name}_{side.way}_class{again}", (*side.identity, *ports, every, onward))
+    yield Chain(f"{name}_{side.way}_class{again}", (*side.identity, *ports, every, *passed))

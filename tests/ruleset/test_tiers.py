@@ -1,6 +1,7 @@
 """Tiers: a value and a line (``known``); the first rule that matches accepts, denies or passes on."""
 
 import random
+import re
 from dataclasses import replace
 from itertools import pairwise, permutations
 
@@ -260,3 +261,50 @@ def test_the_kernel_takes_it(build, known, nft, established):
     assert nft(compiled[-1].text()) == nft(
         compiled[0].text(), *(text for old, new in pairwise(compiled) if (text := difference(old, new).text))
     )
+
+
+def test_no_rule_of_a_tier_is_there_for_nothing(build, known):
+    """Whatever rule of a tier's chains is taken out of the text, with its twin of the second time, a pair finds it."""
+    packets = [Packet(*ends, *probe) for ends in permutations([*PODS.values(), OUTSIDE], 2) for probe in PROBES]
+    worlds = []
+    # Of p no peer says anything, so its identity is none after that of q, which its egress looks up.
+    p, q = every(build, "app=p"), every(build, "app=q")
+    out, into = (
+        judge(build, "a", ("accept", [q], []), subject=p, egress=True),
+        judge(build, "b", ("deny", [q], []), subject=q),
+    )
+    for cluster in [world(build, first=[out, into]), *(drawn(build, seed) for seed in range(60))]:
+        text = compile_rulesets(cluster)["node-1"].text()
+        tracer = Tracer(text)
+        worlds.append((text, [tracer.verdict(packet).verdict for packet in packets]))
+    rules = {}
+    for text, _ in worlds:
+        chain = ""
+        for line in text.splitlines():
+            chain = line.split()[1] if line.startswith("\tchain ") else "" if line == "\t}" else chain
+            if re.match(r"(first|last)_|(in|eg)_(tiers|after)", chain) and not line.startswith("\tchain "):
+                once = chain.removesuffix("_again")
+                twin = re.sub("goto (in|eg)_again", r"goto deny_\1", line).replace("_again", "")
+                rules.setdefault((once, twin), set()).add((chain, line))
+
+    def found(lines):
+        for text, usual in worlds:
+            chain, kept = "", []
+            for line in text.splitlines():
+                chain = line.split()[1] if line.startswith("\tchain ") else "" if line == "\t}" else chain
+                if (chain, line) not in lines:
+                    kept.append(line)
+            if len(kept) < text.count("\n"):
+                tracer = Tracer("\n".join(kept))
+                if any(tracer.verdict(one).verdict != was for one, was in zip(packets, usual, strict=True)):
+                    return True
+        return False
+
+    # A tier looks up the identity of the very peer that the tier before it did; only ingress after egress does not.
+    same = {
+        ("last_in_class", "\t\tct mark set 0x0"),
+        *((f"{t}_eg_class", "\t\tct mark set 0x0") for t in ("first", "last")),
+    }
+    unnoticed = [rule for rule, lines in rules.items() if rule not in same and not found(lines)]
+
+    assert not unnoticed, "\n".join(map(str, unnoticed))

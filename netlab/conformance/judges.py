@@ -11,14 +11,15 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance.cases import Cell
+from netlab.dataplane.names import mac_of, port_name
+from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.errors import InputError
 from netlab.objects import Document, decode
 from netlab.objects.meta import key_of
 from netlab.objects.scenarios import ObjectRef
 from netlab.objects.types import Address
 from netlab.policy import evaluate
-from netlab.ruleset import Compiler
-from netlab.testing.tracer import Packet, Tracer
+from netlab.testing.tracer import Link, Packet, Tracer
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
@@ -53,10 +54,10 @@ def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) ->
 def tracer() -> Judge:
     """Return the judge that walks each node's ruleset text: the source's judges egress, the destination's ingress.
 
-    Whether packets have a way at all is the wiring's matter, and taken from the table of modes. One compiler goes from
-    case to case, as a lab's does from change to change.
+    The text is the one that a lab applies. Whether packets have a way at all is the wiring's matter, and taken from the
+    table of modes. One compiler goes from case to case, as a lab's does from change to change.
     """
-    compiler = Compiler()
+    compiler = new_compiler()
 
     def judge(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
         tracers = {node: Tracer(ruleset) for node, ruleset in compiler.compile(cluster).items()}
@@ -81,10 +82,18 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
     for node, seen in crossed.items():
         of_node = not isinstance(destination, Pod) or destination.host_network
         for_node = of_node and flow.address in cluster.node(node).addresses
-        packet = Packet(seen, flow.address, flow.protocol, flow.port, for_node=for_node)
+        came_by = _link(source) if isinstance(source, Pod) and source.node == node else None
+        packet = Packet(seen, flow.address, flow.protocol, flow.port, for_node=for_node, came_by=came_by)
         if tracers[node].verdict(packet).verdict == "drop":
             return "deny"
     return "allow"
+
+
+def _link(pod: Pod) -> Link | None:
+    """Return the node's end of a pod's link, which the anti-spoof tables ask for."""
+    if not pod.traits.attachment.node_link:
+        return None
+    return Link(port_name(pod), mac_of(pod.addresses[0]), "a bridge" if pod.traits.attachment.bridged else "")
 
 
 @contextlib.contextmanager

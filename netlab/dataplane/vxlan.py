@@ -13,7 +13,7 @@ from netlab.dataplane import names
 from netlab.dataplane.build import MTU, Build
 from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
 from netlab.objects.types import Address, Prefix
-from netlab.ruleset.tunnels import DSTPORT
+from netlab.ruleset.fragments.tunnels import DSTPORT
 
 # Outer Ethernet, IP, UDP and VXLAN headers, by the IP family that carries them.
 HEADERS = {4: 14 + 20 + 8 + 8, 6: 14 + 40 + 8 + 8}

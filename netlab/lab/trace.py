@@ -10,7 +10,6 @@ import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.published import behind
@@ -21,7 +20,8 @@ from netlab.objects.types import Address
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement, measure
-from netlab.ruleset import Element, Ruleset
+from netlab.ruleset import Ruleset
+from netlab.ruleset.lookup import Found, find
 
 _FIELD = re.compile(r"\b(iif|oif|ip6? [sd]addr|ether [sd]addr|(?:tcp|udp|sctp) dport) (\S+)")
 _LOOKUP = re.compile(r"(?P<fields>[a-z0-9 ]+?(?: \. [a-z0-9 ]+?)*) (?:map )?@(?P<set>\w+)")
@@ -169,15 +169,16 @@ def _enter(packet: _Packet, text: str) -> None:
 def _look_up(packet: _Packet, ruleset: Ruleset, rule: str) -> None:
     """Find the element that a rule which matched has found, and note what the rule sets."""
     packet.found = ("", "", "")
-    element: Element | None = None
+    found: Found | None = None
     if (lookup := _LOOKUP.search(rule)) is not None:
         wanted = [_value(packet, name) for name in lookup["fields"].split(" . ")]
-        key, element = _element(ruleset.elements.get(lookup["set"], {}), wanted)
-        if element is not None:
-            packet.found = (lookup["set"], key, element.comment)
+        declared = ruleset.sets.get(lookup["set"])
+        found = None if declared is None else find(declared[1], ruleset.elements.get(lookup["set"], {}), wanted)
+        if found is not None:
+            packet.found = (lookup["set"], found.key, found.comment)
     if (assigned := _ASSIGNED.search(rule)) is not None:
-        packet.fields[assigned["name"]] = (element.value or "") if element else assigned["value"]
-        if assigned["name"] == "meta priority" and element is not None:
+        packet.fields[assigned["name"]] = found.value if found else assigned["value"]
+        if assigned["name"] == "meta priority" and found is not None:
             packet.isolated = packet.found
 
 
@@ -188,31 +189,3 @@ def _value(packet: _Packet, name: str) -> str:
         if name.endswith(known):
             return packet.fields[known]
     return ""
-
-
-def _element(elements: Mapping[str, Element], wanted: Sequence[str]) -> tuple[str, Element | None]:
-    """Return the element for the parts of a key: by the very key, else the interval that holds them."""
-    key = " . ".join(wanted)
-    if key in elements:
-        return key, elements[key]
-    for interval, element in elements.items():
-        parts = interval.split(" . ")
-        if len(parts) == len(wanted) and all(map(_within, parts, wanted)):
-            return interval, element
-    return key, None
-
-
-def _within(part: str, value: str) -> bool:
-    """Say whether a part of an interval's key (``10.0.0.0/8``, ``10.0.0.1-10.0.0.9``, ``80-90``) holds a value."""
-    if part == value:
-        return True
-    with contextlib.suppress(ValueError):
-        if "/" in part:
-            return ip_address(value) in ip_network(part)
-        first, dash, last = part.partition("-")
-        if dash and value.isdecimal():
-            return int(first) <= int(value) <= int(last)
-        if dash:
-            low, own, high = (ip_address(a) for a in (first, value, last))
-            return low.version == own.version and int(low) <= int(own) <= int(high)
-    return False

@@ -41,12 +41,13 @@ def allows(policy_class: PolicyClass, policies: Mapping[str, PolicyWords], seen:
     found: defaultdict[Allow, dict[str, None]] = defaultdict(dict)
     for key in policy_class.policies:
         for rule in policies[key].rules(policy_class.direction):
-            for allow in _of_rule(rule, policy_class, seen):
+            for allow in allows_of(rule, policy_class, seen):
                 found[allow][key] = None
     return _without_overlap({allow: tuple(keys) for allow, keys in found.items()})
 
 
-def _of_rule(rule: RuleWords, policy_class: PolicyClass, seen: View) -> Iterator[Allow]:
+def allows_of(rule: RuleWords, policy_class: PolicyClass, seen: View) -> Iterator[Allow]:
+    """Yield what a rule of a class allows, on a node that can meet what is ``seen``; some of it may come twice."""
     peers: dict[Signature | None, None] = {None: None}
     if rule.peers:
         peers = dict.fromkeys(signature for text in rule.peers for signature in seen.carriers.get(text, ()))

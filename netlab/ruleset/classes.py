@@ -7,16 +7,16 @@ its class; a name that the pod does not define stands for nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.types import Pod
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import ContainerPort, Direction, Protocol
+from netlab.ruleset.change import Change
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
-from netlab.ruleset.peers import label_keys, labels_read
-from netlab.ruleset.step import Step
+from netlab.ruleset.peers import Rules, label_keys, labels_read
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
@@ -43,14 +43,14 @@ Found = Mapping[Direction, PolicyClass | str]
 
 @dataclass(frozen=True, slots=True)
 class Reclassified:
-    """What a step did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
+    """What a change did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
 
     pods: Mapping[str, tuple[Found, Found]]
     renumbered: bool
 
 
 class Classes:
-    """The classes of a cluster's pods, kept up to date step by step.
+    """The classes of a cluster's pods, kept up to date change by change.
 
     ``of`` has, by reference, every pod that policies select and whose policy the node enforces. ``users`` has the
     classes of every policy, by key.
@@ -69,25 +69,25 @@ class Classes:
         """Return the number of a class that some pod has."""
         return self._numbering[str(policy_class)]
 
-    def change(self, step: Step) -> Reclassified:
-        """Follow a step."""
-        for policy in step.policies.gone:
+    def change(self, change: Change) -> Reclassified:
+        """Follow a change."""
+        for policy in change.policies.gone:
             del self._policies[policy.meta.namespace][policy.meta.key]
-        for policy in step.policies.come:
+        for policy in change.policies.come:
             self._policies.setdefault(policy.meta.namespace, {})[policy.meta.key] = policy
             self._keys |= label_keys([policy.pod_selector])
-        for pod in step.pods.gone:
+        for pod in change.pods.gone:
             self._pods.get(pod.namespace, {}).pop(pod.ref, None)
         dirty = {
             pod.ref: pod
-            for policy in (*step.policies.gone, *step.policies.come)
+            for policy in (*change.policies.gone, *change.policies.come)
             for pod in self._pods.get(policy.meta.namespace, {}).values()
         }
-        for pod in step.pods.come:
+        for pod in change.pods.come:
             if pod.traits.attachment.enforced:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
                 dirty[pod.ref] = pod
-        after: dict[str, Found] = {pod.ref: {} for pod in step.pods.gone}
+        after: dict[str, Found] = {pod.ref: {} for pod in change.pods.gone}
         after |= self._found(dirty.values())
         moved = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
         for ref, (_, now) in moved.items():
@@ -144,7 +144,7 @@ def _classes(policies: list[NetworkPolicy], pod: Pod) -> dict[Direction, PolicyC
         if opener is not None:
             found[direction] = opener
         elif isolating:
-            found[direction] = _class(direction, isolating, pod.ports)
+            found[direction] = class_of(direction, isolating, pod.ports)
     return found
 
 
@@ -153,7 +153,8 @@ def _opens(policy: NetworkPolicy, direction: Direction) -> bool:
     return any(not rule.peers and not rule.ports for rule in policy.rules(direction))
 
 
-def _class(direction: Direction, policies: list[NetworkPolicy], ports: tuple[ContainerPort, ...]) -> PolicyClass:
+def class_of(direction: Direction, policies: Sequence[Rules], ports: tuple[ContainerPort, ...]) -> PolicyClass:
+    """Return the class of a pod with some ports that some policies isolate in a direction."""
     keys = tuple(p.meta.key for p in policies)
     if direction == "egress":
         return PolicyClass(direction, keys)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlab.ruleset.elements import Element, Set, Table, element_texts, replacement
+from netlab.ruleset import fragments
+from netlab.ruleset.elements import Element, Key, Set, writer
+from netlab.ruleset.tables import Table, replacement
 
 if TYPE_CHECKING:
     from netlab.ruleset.nftables import Ruleset
@@ -22,20 +24,22 @@ class Transaction(NamedTuple):
     whole: bool = False
 
 
-_NOTHING: Mapping[str, Element] = {}
+_NOTHING: Mapping[Key, Element] = {}
 
-TITLES = ("inet netlab", "bridge netlab", "inet netlab_routed", "inet netlab_tunnels")
-"""All tables that netlab may have made in a node, whichever of them its modes need now."""
+
+def titles() -> list[str]:
+    """Return all tables that netlab may have made in a node, whichever of them its modes need now."""
+    return list(dict.fromkeys(fragment.table.title for fragment in fragments.FRAGMENTS))
 
 
 def replacing(new: Ruleset) -> str:
     """Return the text of a ruleset for a node of which it is not known what tables of netlab's it has."""
     kept = {table.title for table in new.tables}
-    return _without(title for title in TITLES if title not in kept) + new.text()
+    return _without(title for title in titles() if title not in kept) + new.text()
 
 
-def _without(titles: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for title in titles for line in replacement(title))
+def _without(names: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for title in names for line in replacement(title))
 
 
 def differences(old: Mapping[str, Ruleset], new: Mapping[str, Ruleset]) -> dict[str, Transaction]:
@@ -71,7 +75,7 @@ def difference(old: Ruleset, new: Ruleset) -> Transaction:
 
 
 def _lines(
-    table: Table, declared: Set, after: Mapping[str, Element], gone: list[str], come: list[str]
+    table: Table, declared: Set, after: Mapping[Key, Element], gone: list[Key], come: list[Key]
 ) -> Iterator[str]:
     if declared.interval:
         # nft 1.0.6 reads the set first and then trips over deletes beside adds: "interval overlaps with an existing
@@ -80,16 +84,17 @@ def _lines(
         yield f"flush {declared.kind} {table.title} {declared.name}"
         gone, come = [], list(after)
     if gone:
+        write = writer(declared.key)
         yield f"delete element {table.title} {declared.name} {{"
-        yield ",\n".join(f"\t{key}" for key in gone)
+        yield ",\n".join(f"\t{write(key)}" for key in gone)
         yield "}"
     if come:
         yield f"add element {table.title} {declared.name} {{"
-        yield ",\n".join(f"\t{text}" for text in element_texts(after, come))
+        yield ",\n".join(f"\t{text}" for _, text in declared.written(after, come))
         yield "}"
 
 
-def _unlike(these: Mapping[str, Element], those: Mapping[str, Element], keys: Iterable[str]) -> list[str]:
+def _unlike(these: Mapping[Key, Element], those: Mapping[Key, Element], keys: Iterable[Key]) -> list[Key]:
     """Return those of the keys that ``these`` have and ``those`` lack or have another value for, in order."""
     return [
         key

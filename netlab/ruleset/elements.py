@@ -1,28 +1,89 @@
-"""What an nftables ruleset is made of, as values: tables with their sets, and the elements of sets."""
+"""What fills the sets of an nftables ruleset: elements, whose keys are values until they are written as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from netlab.objects.types import Address, Prefix
 from netlab.ruleset.comments import LIMIT, plain
+
+
+class Span(NamedTuple):
+    """The numbers, or the addresses, from ``first`` to ``last``, both included."""
+
+    first: int | Address
+    last: int | Address
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+Part = int | str | Address | Prefix | Span
+"""One field of a key: a number (port, mark, classid), a word (protocol, interface, MAC), an address or a range."""
+
+Key = tuple[Part, ...]
+"""The fields of a key, or of what a map holds at a key, in the order of the types that the set declares."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """What stands at one key of a set (``value`` None) or of a map; ``comment`` tells readers whom the key means."""
+    """What stands at one key of a set (``value`` is empty) or of a map; ``comment`` says what the key means."""
 
-    value: str | None = None
+    value: Key = ()
     comment: str = ""
+
+
+class Elements(dict[Key, Element]):
+    """The elements of a set by key. It is not changed once it was given out, so its text may be kept in ``text``."""
+
+    __slots__ = ("shared", "text")
+
+    def __init__(self, *args: Any, shared: bool = False) -> None:
+        super().__init__(*args)
+        self.shared = shared
+        self.text: str | None = None
+
+
+_WRITTEN = {
+    "mark": "0x%08x",
+    "ifname": '"%s"',
+    "iifname": '"%s"',
+    # nft 1.0.6 has no name for the target of a neighbour advertisement, so the address is its number.
+    "@th,64,128": "%#034x",
+}
+"""How a field is written, by its type: all others as Python writes them, but for classids."""
+
+
+@lru_cache
+def writer(types: tuple[str, ...]) -> Callable[[Key], str]:
+    """Return the function that writes a key of these types as nft reads it: ``5cb0:b8ac . tcp . 5432``.
+
+    Raises:
+      ValueError: for a classid that is not the first field: one pattern for each key is what makes writing fast.
+    """
+    first, *rest = types or ("",)
+    if "classid" in rest:
+        raise ValueError(f"{' . '.join(types)}: a classid is the first field, or none")
+    patterns = [_WRITTEN.get(kind, "%s") for kind in types]
+    if first != "classid":
+        return " . ".join(patterns).__mod__
+    more = "".join(f" . {pattern}" for pattern in patterns[1:])
+    return lambda key: f"{key[0] >> 16:x}:{key[0] & 0xFFFF:x}" + more % key[1:]  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set, or a map where ``value`` names a type, with its key type as nft writes it (``classid . mark``)."""
+    """A set, or a map where ``value`` has types. ``key`` and ``value`` are the nft types of their fields.
+
+    A field without a type of its own is named by the expression that reads it (``@th,64,128``); then all of them are.
+    """
 
     name: str
-    key: str
-    value: str = ""
+    key: tuple[str, ...]
+    value: tuple[str, ...] = ()
     interval: bool = False
     about: str = ""
 
@@ -33,34 +94,14 @@ class Set:
 
     @property
     def type(self) -> str:
-        """What declares its key: a part without a type of its own, by where it stands, can only be meant by example."""
-        return f"{'typeof' if '@' in self.key else 'type'} {self.key}"
+        """The line that declares its key and value."""
+        word = "typeof" if any(" " in part or part.startswith("@") for part in self.key) else "type"
+        return f"{word} {' . '.join(self.key)}" + (f" : {' . '.join(self.value)}" if self.value else "")
 
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: its family, the sets whose elements change, and its chains as text, which never changes."""
-
-    family: str
-    sets: tuple[Set, ...]
-    chains: str
-    about: tuple[str, ...] = ()
-    name: str = "netlab"
-
-    @property
-    def title(self) -> str:
-        """How nft commands name it: ``inet netlab``."""
-        return f"{self.family} {self.name}"
-
-
-def element_texts(elements: Mapping[str, Element], keys: Iterable[str] | None = None) -> Iterator[str]:
-    """Yield elements (those of ``keys``, or all) as nft reads them: ``10.9.0.2 comment "shop/web" : 0x00000101``."""
-    for key in elements if keys is None else keys:
-        element = elements[key]
-        comment = f' comment "{plain(element.comment)[:LIMIT]}"' if element.comment else ""
-        yield f"{key}{comment}" + (f" : {element.value}" if element.value is not None else "")
-
-
-def replacement(title: str) -> tuple[str, str]:
-    """Return the lines that remove a table whether or not it is there."""
-    return f"table {title}", f"delete table {title}"
+    def written(self, elements: Mapping[Key, Element], keys: Iterable[Key] | None = None) -> Iterator[tuple[Key, str]]:
+        """Yield elements (those of ``keys``, or all) with their text: ``10.9.0.2 comment "shop/web" : 0x00000101``."""
+        write, value = writer(self.key), writer(self.value)
+        for key in elements if keys is None else keys:
+            element = elements[key]
+            comment = f' comment "{plain(element.comment)[:LIMIT]}"' if element.comment else ""
+            yield key, f"{write(key)}{comment}" + (f" : {value(element.value)}" if element.value else "")

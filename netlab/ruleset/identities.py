@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
+from netlab.ruleset.change import Change, Exchange
 from netlab.ruleset.numbers import MARK_BITS, Numbering
-from netlab.ruleset.peers import NamedPort, PodPeer, Signature, Vocabulary, Word, labels_read
+from netlab.ruleset.peers import NamedPort, PodPeer, Rules, Signature, Vocabulary, Word, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
-from netlab.ruleset.step import Step
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
 """Where ipBlocks do not mean pods every pod has an identity, lest its address be looked up among the ipBlocks'."""
@@ -27,7 +27,7 @@ Signatures = dict[Address, Signature]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a step did to identities: by reference, the signatures that an endpoint had and has.
+    """What a change did to identities: by reference, the signatures that an endpoint had and has.
 
     Pods and (where selectors mean them) nodes have references, and ipBlocks have their texts: they carry the signatures
     of the ranges that they cover. ``renumbered`` says that some signature which stays has another number now.
@@ -39,7 +39,7 @@ class Moved:
 
 
 class Identities:
-    """The identities of a cluster, the same on every node, kept up to date step by step.
+    """The identities of a cluster, the same on every node, kept up to date change by change.
 
     ``of`` has the signature of every address of the pods that selectors can mean, by reference; and those of the nodes
     that they mean by their host-network pods, where they do. ``ranges`` is, per family, the partition of the address
@@ -63,26 +63,27 @@ class Identities:
         """Return the mark of a signature that some address has."""
         return self._numbering[self._texts[signature]]
 
-    def change(self, cluster: Cluster, step: Step) -> Moved:
-        """Follow a step to ``cluster``."""
-        dead, new = self.vocabulary.change(step.policies.gone, step.policies.come)
-        scopes = self._scopes.change(step.namespaces, self.vocabulary, dead, new)
+    def change(self, change: Change, more: Exchange[Rules] | None = None) -> Moved:
+        """Follow a change; ``more`` are the policies of tiers that go and come with it."""
+        more = more or Exchange()
+        dead, new = self.vocabulary.change((*change.policies.gone, *more.gone), (*change.policies.come, *more.come))
+        scopes = self._scopes.change(change.namespaces, self.vocabulary, dead, new)
         dirty = {pod.ref: pod for pod in self._affected(scopes, dead, new)}
         blocks = self._repartition(dead, new, dirty)
         self.vocabulary.forget(dead)
-        for pod in step.pods.gone:
+        for pod in change.pods.gone:
             (self._host_pods if pod.host_network else self._pods.get(pod.namespace, {})).pop(pod.ref, None)
             dirty.pop(pod.ref, None)
-        for pod in step.pods.come:
+        for pod in change.pods.come:
             if pod.host_network:
                 self._host_pods[pod.ref] = pod
             elif pod.selectable:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
                 dirty[pod.ref] = pod
-        after: dict[str, Signatures] = {pod.ref: {} for pod in step.pods.gone if pod.ref in self.of}
+        after: dict[str, Signatures] = {pod.ref: {} for pod in change.pods.gone if pod.ref in self.of}
         after |= self._signatures(dirty.values())
         if self._host_pods_are_meant:
-            after |= self._nodes(cluster)
+            after |= self._nodes(change.after)
         endpoints = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
         for ref, (_, now) in endpoints.items():
             self.of[ref] = now

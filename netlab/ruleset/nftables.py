@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from weakref import ref
 
 from netlab.ruleset.comments import plain
-from netlab.ruleset.elements import Element, Set, Table, element_texts, replacement
+from netlab.ruleset.elements import Elements, Set
 from netlab.ruleset.sets import Touched
+from netlab.ruleset.tables import Table, chain_lines, replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Ruleset:
     lab: str
     node: str
     tables: tuple[Table, ...]
-    elements: Mapping[str, Mapping[str, Element]]
+    elements: Mapping[str, Elements]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     since: Since | None = field(default=None, compare=False, repr=False)
 
@@ -52,31 +53,45 @@ class Ruleset:
         yield f"# nftables ruleset of {whose}, made by netlab from its NetworkPolicies."
         for table in self.tables:
             yield ""
-            yield from (f"# {line}" for line in table.about)
+            yield from (f"# {line}" for line in table.of.about)
             yield from replacement(table.title)
             yield f"table {table.title} {{"
             for declared in table.sets:
                 yield from self._set_lines(declared)
                 yield ""
-            yield table.chains.rstrip("\n")
+            for number, chain in enumerate(table.chains):
+                if number:
+                    yield ""
+                yield from chain_lines(chain)
             yield "}"
 
     def _set_lines(self, declared: Set) -> Iterator[str]:
         yield f"\t# {declared.about}"
         yield f"\t{declared.kind} {declared.name} {{"
-        yield f"\t\t{declared.type}" + (f" : {declared.value}" if declared.value else "")
+        yield f"\t\t{declared.type}"
         if declared.interval:
             yield "\t\tflags interval"
         yield from (f"\t\t# {plain(note)}" for note in self.notes.get(declared.name, ()))
         if elements := self.elements.get(declared.name):
             yield "\t\telements = {"
-            yield ",\n".join(f"\t\t\t{line}" for line in element_texts(elements, _readable(declared, elements)))
+            yield _text(declared, elements)
             yield "\t\t}"
         yield "\t}"
 
 
-def _readable(declared: Set, elements: Mapping[str, Element]) -> list[str]:
+def _text(declared: Set, elements: Elements) -> str:
+    """Return the lines of a set's elements; those that several nodes have are written once."""
+    if elements.text is not None:
+        return elements.text
+    text = ",\n".join([f"\t\t\t{line}" for line in _readable(declared, elements)])
+    if elements.shared:
+        elements.text = text
+    return text
+
+
+def _readable(declared: Set, elements: Elements) -> list[str]:
     """Order ranges of addresses as they are, all else by whom it means: the order of hashes tells readers nothing."""
-    if declared.interval and " . " not in declared.key:
-        return list(elements)
-    return sorted(elements, key=lambda key: (elements[key].comment, key))
+    written = declared.written(elements)
+    if declared.interval and len(declared.key) == 1:
+        return [text for _, text in written]
+    return [text for _, text in sorted((elements[key].comment, text) for key, text in written)]

@@ -61,16 +61,6 @@ class Numbering:
         return moved
 
 
-def mark(number: int) -> str:
-    """Return an identity as nft lists a mark: ``0x00000101``."""
-    return f"0x{number:08x}"
-
-
-def classid(number: int) -> str:
-    """Return a class as nft lists a classid: ``MAJOR:MINOR`` in hexadecimal."""
-    return f"{number >> 16:x}:{number & 0xFFFF:x}"
-
-
 def _hash(text: str, salt: int, bits: int) -> int:
     digest = blake2b(text.encode(), digest_size=8, salt=salt.to_bytes(8, "big")).digest()
     return int.from_bytes(digest, "big") & ((1 << bits) - 1)

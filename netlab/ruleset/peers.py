@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
+from typing import Protocol as Protocol_
 
-from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
+from netlab.objects.policies import IPBlock, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, Protocol
+from netlab.objects.types import Direction, Meta, Protocol
 
 
 class NamedPort(NamedTuple):
@@ -45,6 +46,27 @@ class PodPeer:
 
 Word = str | tuple[str, Protocol]
 """What policies use: a peer by its text, or a named port of egress rules by name and protocol."""
+
+
+class Rule(Protocol_):
+    """A rule as far as identities depend on it."""
+
+    @property
+    def peers(self) -> tuple[Peer, ...]: ...
+
+    @property
+    def ports(self) -> tuple[PolicyPort, ...]: ...
+
+
+class Rules(Protocol_):
+    """A policy as far as identities depend on it: a NetworkPolicy, or a policy of a tier."""
+
+    @property
+    def meta(self) -> Meta: ...
+
+    def rules(self, direction: Direction) -> Sequence[Rule]:
+        """Return the rules of a direction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +107,7 @@ class Vocabulary:
         """The named ports of egress rules."""
         return [word for word in self.users if isinstance(word, tuple)]
 
-    def change(self, gone: Iterable[NetworkPolicy], come: Iterable[NetworkPolicy]) -> tuple[list[Word], list[Word]]:
+    def change(self, gone: Iterable[Rules], come: Iterable[Rules]) -> tuple[list[Word], list[Word]]:
         """Take policies out and in; return the words that nobody uses any more, and those that are new."""
         before: dict[Word, bool] = {}
         for policy in gone:
@@ -110,7 +132,7 @@ class Vocabulary:
                 self.pods.pop(word, None)
                 self.blocks.pop(word, None)
 
-    def _read(self, policy: NetworkPolicy) -> PolicyWords:
+    def _read(self, policy: Rules) -> PolicyWords:
         def rules(direction: Direction) -> tuple[RuleWords, ...]:
             namespace = policy.meta.namespace
             return tuple(

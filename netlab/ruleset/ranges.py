@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
 
 from netlab.objects.policies import IPBlock
-from netlab.objects.types import Address
+from netlab.objects.types import Address, Prefix
+from netlab.ruleset.elements import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,16 @@ def blocks_at(ranges: tuple[Range, ...], address: Address) -> frozenset[str]:
     return ranges[index].blocks
 
 
-def range_text(found: Range, family: int) -> str:
-    """Return a range as nft lists it: an address, a prefix where it is one, else ``FIRST-LAST``."""
+def range_part(found: Range, family: int) -> Address | Prefix | Span:
+    """Return a range as nft lists it: an address, a prefix where it is one, else a span."""
     address = IPv4Address if family == 4 else IPv6Address
     network = IPv4Network if family == 4 else IPv6Network
     size = found.last - found.first + 1
     if size == 1:
-        return str(address(found.first))
+        return address(found.first)
     if size & (size - 1) == 0 and found.first % size == 0:
-        return str(network((found.first, address(0).max_prefixlen - size.bit_length() + 1)))
-    return f"{address(found.first)}-{address(found.last)}"
+        return network((found.first, address(0).max_prefixlen - size.bit_length() + 1))
+    return Span(address(found.first), address(found.last))
 
 
 def _spans(block: IPBlock) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,6 @@
-"""Reads the nft text that ``netlab.ruleset`` writes, for the tracer: sets with their elements, chains with their rules.
+"""Reads the nft text that ``netlab.ruleset`` writes, for the tracer: tables, sets with their elements, chains of rules.
 
-Not a parser of nft's language: a line that netlab does not write is refused.
+Not a parser of nft's language: a line that netlab does not write is refused. It knows no table, set or chain by name.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}
-_SET = re.compile(r"(?:set|map) (\w+) \{")
+_PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
+_TABLE = re.compile(r"table ((?:inet|bridge) \w+)( \{)?")
+_SET = re.compile(r"(set|map) (\w+) \{")
 _CHAIN = re.compile(r"chain (\w+) \{")
-_TYPE = re.compile(r"type ([\w .]+?)(?: : (mark|classid))?")
-_HOOK = re.compile(r"type (?:filter|nat) hook (\w+) priority [\w-]+; policy (accept|drop);")
-_ELEMENT = re.compile(r'([^" ]+(?: \. [^" ]+)*)(?: comment "([^"]*)")?(?: : (\S+))?')
+_FIELD = r"[\w,@]+(?: [\w,@]+)*"
+_TYPE = re.compile(rf"(?:type|typeof) ({_FIELD}(?: \. {_FIELD})*)(?: : ({_FIELD}(?: \. {_FIELD})*))?")
+_HOOK = re.compile(r"type (filter|nat) hook (\w+) priority ([\w-]+); policy (accept|drop);")
+_ELEMENT = re.compile(
+    r'((?:"[^"]*"|[^" ]+)(?: \. (?:"[^"]*"|[^" ]+))*)(?: comment "([^"]*)")?(?: : (\S+(?: \. \S+)*))?'
+)
+
+Number = int | str
+"""What a field is compared by: a number, or the name of an interface and the like."""
 
 
 class TraceError(ValueError):
@@ -24,97 +32,124 @@ class TraceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What a lookup found: the value of a map's element, and its comment."""
+    """What a lookup found: the value of a map's element (empty in a set), and its comment."""
 
-    value: int | None
+    value: tuple[Number, ...]
     comment: str
+
+
+_Box = tuple[tuple[tuple[int, int], ...], Hit]
 
 
 @dataclass(slots=True)
 class SetText:
-    """A set or map: its key's types, and its elements by key; of interval sets the key's last part is a range."""
+    """A set or map: the types of its key and value, and its elements; of an interval set any field may be a range."""
 
     name: str
     types: tuple[str, ...] = ()
-    value: str = ""
+    value: tuple[str, ...] = ()
     interval: bool = False
-    exact: dict[tuple[int, ...], Hit] = field(default_factory=dict)
-    ranges: dict[tuple[int, ...], list[tuple[int, int, Hit]]] = field(default_factory=dict)
+    exact: dict[tuple[Number, ...], Hit] = field(default_factory=dict)
+    ranges: dict[tuple[Number, ...], list[_Box]] = field(default_factory=dict)
 
     def add(self, line: str) -> None:
         """Add an element as it is written; raises TraceError where the kernel would find it there already."""
         match = _ELEMENT.fullmatch(line)
         if match is None:
             raise TraceError(f"{self.name}: element {line!r}")
-        parts = match[1].split(" . ")
-        if len(parts) != len(self.types) or bool(self.value) != (match[3] is not None):
+        parts, value = match[1].split(" . "), match[3].split(" . ") if match[3] else []
+        if len(parts) != len(self.types) or len(value) != len(self.value):
             raise TraceError(f"{self.name}: element {line!r}")
         try:
-            *head, (first, last) = [_numbers(kind, part) for kind, part in zip(self.types, parts, strict=True)]
-            hit = Hit(None if match[3] is None else _numbers(self.value, match[3])[0], match[2] or "")
+            spans = [_span(kind, part) for kind, part in zip(self.types, parts, strict=True)]
+            hit = Hit(tuple(_span(kind, part)[0] for kind, part in zip(self.value, value, strict=True)), match[2] or "")
         except (KeyError, ValueError) as error:
-            raise TraceError(f"{self.name}: element {line!r}") from error
-        if any(low != high for low, high in head) or (first != last and not self.interval):
-            raise TraceError(f"{self.name}: a range in {line!r}")
-        key = tuple(low for low, _ in head)
+            raise TraceError(f"{self.name}: element {line!r}: {error}") from error
+        single = next((n for n, (low, high) in enumerate(spans) if low != high), len(spans))
+        key = tuple(low for low, _ in spans)
         if not self.interval:
-            if (*key, first) in self.exact:
+            if single < len(spans):
+                raise TraceError(f"{self.name}: a range in {line!r}")
+            if key in self.exact:
                 raise TraceError(f"{self.name}: {line!r} is there twice")
-            self.exact[*key, first] = hit
+            self.exact[key] = hit
             return
-        beside = self.ranges.setdefault(key, [])
-        if any(low <= last and first <= high for low, high, _ in beside):
+        # Single values before the first range are found by hash; the last field counts as a range, for overlaps.
+        head = min(single, len(spans) - 1)
+        box = tuple((int(low), int(high)) for low, high in spans[head:])
+        beside = self.ranges.setdefault(key[:head], [])
+        if any(all(a <= d and c <= b for (a, b), (c, d) in zip(box, other, strict=True)) for other, _ in beside):
             raise TraceError(f"{self.name}: {line!r} overlaps another element")
-        beside.append((first, last, hit))
+        beside.append((box, hit))
 
-    def find(self, key: tuple[int, ...]) -> Hit | None:
+    def find(self, key: tuple[Number, ...]) -> Hit | None:
         """Return what stands at a key."""
         if not self.interval:
             return self.exact.get(key)
-        return next((hit for low, high, hit in self.ranges.get(key[:-1], ()) if low <= key[-1] <= high), None)
+        for head in {len(known) for known in self.ranges}:
+            for box, hit in self.ranges.get(key[:head], ()):
+                if all(low <= int(part) <= high for (low, high), part in zip(box, key[head:], strict=True)):
+                    return hit
+        return None
 
 
 @dataclass(slots=True)
 class Chain:
-    """A chain and its rules; ``hook`` is "" unless it is a base chain."""
+    """A chain of a table and its rules; ``hook`` is "" unless it is a base chain."""
 
+    table: str
     name: str
+    type: str = ""
     hook: str = ""
+    priority: int = 0
     policy: str = "accept"
     rules: list[str] = field(default_factory=list)
+
+    @property
+    def family(self) -> str:
+        """The family of its table: ``inet`` or ``bridge``."""
+        return self.table.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The sets and chains of table ``inet netlab``."""
+    """The sets of all tables by name, which is unique over them, and the chains by table and name."""
 
     sets: dict[str, SetText]
-    chains: dict[str, Chain]
+    chains: dict[tuple[str, str], Chain]
+
+    def hooked(self, family: str, hook: str) -> list[Chain]:
+        """Return the base chains of a hook in the order in which packets pass them."""
+        found = [chain for chain in self.chains.values() if (chain.family, chain.hook) == (family, hook)]
+        return sorted(found, key=lambda chain: chain.priority)
 
 
 def read(text: str) -> Tables:
     """Read a ruleset's text; raises TraceError at the first line that netlab does not write."""
     tables = Tables({}, {})
-    for block in re.split(r"(?m)^}$", text):
-        lines = iter([line for raw in block.splitlines() if (line := raw.strip()) and not line.startswith("#")])
-        for line in lines:
-            if line == "table inet netlab {":
-                _table(lines, tables)
-            elif line == "table bridge netlab {":
-                break
-            elif not re.fullmatch(r"(?:table|delete table) (?:inet|bridge) netlab", line):
-                raise TraceError(f"line {line!r}")
+    lines = iter([line for raw in text.splitlines() if (line := raw.strip()) and not line.startswith("#")])
+    for line in lines:
+        match = _TABLE.fullmatch(line.removeprefix("delete "))
+        if match is None or (match[2] and line.startswith("delete ")):
+            raise TraceError(f"line {line!r}")
+        if match[2]:
+            _table(lines, match[1], tables)
     return tables
 
 
-def _table(lines: Iterator[str], into: Tables) -> None:
+def _table(lines: Iterator[str], title: str, into: Tables) -> None:
     for line in lines:
+        if line == "}":
+            return
         if match := _SET.fullmatch(line):
-            into.sets[match[1]] = _set(lines, match[1])
+            if match[2] in into.sets:
+                raise TraceError(f"{match[2]}: two sets of this name")
+            into.sets[match[2]] = _set(lines, match[2])
         elif match := _CHAIN.fullmatch(line):
-            into.chains[match[1]] = _chain(lines, match[1])
+            into.chains[title, match[1]] = _chain(lines, title, match[1])
         else:
             raise TraceError(f"line {line!r}")
+    raise TraceError(f"{title}: no end")
 
 
 def _set(lines: Iterator[str], name: str) -> SetText:
@@ -123,7 +158,8 @@ def _set(lines: Iterator[str], name: str) -> SetText:
         if line == "}":
             return found
         if match := _TYPE.fullmatch(line):
-            found.types, found.value = tuple(match[1].split(" . ")), match[2] or ""
+            found.types = tuple(match[1].split(" . "))
+            found.value = tuple(match[2].split(" . ")) if match[2] else ()
         elif line == "flags interval":
             found.interval = True
         elif line == "elements = {":
@@ -136,20 +172,24 @@ def _set(lines: Iterator[str], name: str) -> SetText:
     raise TraceError(f"{name}: no end")
 
 
-def _chain(lines: Iterator[str], name: str) -> Chain:
-    found = Chain(name)
+def _chain(lines: Iterator[str], title: str, name: str) -> Chain:
+    found = Chain(title, name)
     for line in lines:
         if line == "}":
             return found
         if match := _HOOK.fullmatch(line):
-            found.hook, found.policy = match[1], match[2]
+            named = match[3].lstrip("-").isdecimal()
+            if not named and (match[3] not in _PRIORITIES or not title.startswith("inet ")):
+                raise TraceError(f"{name}: priority {match[3]!r}")
+            found.priority = int(match[3]) if named else _PRIORITIES[match[3]]
+            found.type, found.hook, found.policy = match[1], match[2], match[4]
         else:
             found.rules.append(line)
     raise TraceError(f"{name}: no end")
 
 
-def _numbers(kind: str, text: str) -> tuple[int, int]:
-    """Return the first and last number that a part of a key stands for."""
+def _span(kind: str, text: str) -> tuple[Number, Number]:
+    """Return the first and last value that a part of a key stands for."""
     first, dash, last = text.partition("-")
     match kind:
         case "ipv4_addr" | "ipv6_addr" if dash:
@@ -159,13 +199,22 @@ def _numbers(kind: str, text: str) -> tuple[int, int]:
             return int(network.network_address), int(network.broadcast_address)
         case "inet_service":
             return int(first), int(last or first)
-        case "mark":
+        case "mark" | "@th,64,128":
             return int(text, 16), int(text, 16)
         case "classid":
-            major, _, minor = text.partition(":")
-            number = (int(major, 16) << 16) | int(minor, 16)
+            number = class_number(text)
             return number, number
         case "inet_proto":
             return _PROTOCOLS[text], _PROTOCOLS[text]
+        case "ifname" | "iifname":
+            return text.strip('"'), text.strip('"')
+        case "ether_addr":
+            return text, text
         case _:
             raise TraceError(f"type {kind!r}")
+
+
+def class_number(text: str) -> int:
+    """Return the number of a classid, ``MAJOR:MINOR`` in hexadecimal."""
+    major, _, minor = text.partition(":")
+    return (int(major, 16) << 16) | int(minor, 16)

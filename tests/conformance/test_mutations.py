@@ -25,8 +25,8 @@ from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.policy import mismatch
 from netlab.policy.decision import Side
-from netlab.ruleset import allows, classes, compile, identities, peers, ranges, step, views
-from netlab.ruleset.step import Exchange
+from netlab.ruleset import allows, change, classes, identities, peers, policy_elements, ranges, views
+from netlab.ruleset.change import Exchange
 
 # The package has a function of this name, which hides the module.
 evaluate = import_module("netlab.policy.evaluate")
@@ -333,7 +333,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", Side, "verdict", every_policy_has_to_allow),
     ("tracer", allows, "_numbers", compiled_range_excludes_its_end),
     ("tracer", classes, "_opens", rules_open_without_a_direction_guard),
-    ("tracer", compile, "_WAYS", directions_are_swapped),
+    ("tracer", policy_elements, "WAYS", directions_are_swapped),
     ("tracer", peers.PodPeer, "admits", every_namespace_is_in_scope),
     ("tracer", ranges, "_spans", excepts_have_no_holes),
     ("tracer", identities, "blocks_at", pods_are_in_no_block),
@@ -343,7 +343,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("tracer", identities, "labels_read", pods_of_a_namespace_share_a_class),
     ("tracer", allows, "_without_overlap", ranges_lose_their_joint),
     ("tracer", views.View, "move", peers_mean_what_they_meant),
-    ("tracer", step, "_exchange", changed_policies_are_not_followed),
+    ("tracer", change, "_exchange", changed_policies_are_not_followed),
 ]
 
 

@@ -24,9 +24,10 @@ _OTHERS = {
     ("dataplane/names.py", "host"): 2,  # an outside host
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("policy/explain.py", "none"): 1,  # no labels
-    ("ruleset/antispoof.py", "bridge"): 1,  # nft's family
-    ("ruleset/antispoof.py", "routed"): 1,  # a set's name
-    ("testing/tracer.py", "none"): 1,  # a register's value
+    ("ruleset/fragments/guard.py", "bridge"): 1,  # nft's family
+    ("ruleset/fragments/guard.py", "routed"): 2,  # a prefix of sets
+    ("testing/tracer.py", "bridge"): 3,  # nft's family
+    ("testing/statements.py", "none"): 1,  # a register's value
 }
 
 

@@ -1,5 +1,6 @@
 """The layout: which rules of policies become which elements of which sets."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,11 @@ def shop(build):
 
 def short(ruleset):
     """A ruleset's elements with identities and classes by the first pod (or ipBlock) that stands behind them."""
-    marks = {e.value: e.comment for n in ("cidr4", "id4") for e in reversed(ruleset.elements.get(n, {}).values())}
+    marks = {e.value[0]: e.comment for n in ("cidr4", "id4") for e in reversed(ruleset.elements.get(n, {}).values())}
     of = [e for n in ("in4", "eg4") for e in ruleset.elements.get(n, {}).values()]
-    classes = {e.value: e.comment.split()[0] for e in reversed(of)}
+    classes = {e.value[0]: e.comment.split()[0] for e in reversed(of)}
     return {
-        name: sorted(
-            " . ".join(marks.get(part, classes.get(part, part)) for part in key.split(" . ")) for key in elements
-        )
+        name: sorted(" . ".join(str(marks.get(part, classes.get(part, part))) for part in key) for key in elements)
         for name, elements in ruleset.elements.items()
         if name.startswith(("in_", "eg_"))
     }
@@ -110,7 +109,7 @@ def test_ingress_rule(build, items, expected):
     ruleset = compile_rulesets(build.cluster(members, [build.policy("x/p", "app=a", ingress=[rule])]))["node-1"]
 
     assert expected == short(ruleset)
-    assert ["10.244.0.1"] == list(ruleset.elements["in4"])
+    assert ["10.244.0.1"] == [str(key[0]) for key in ruleset.elements["in4"]]
 
 
 def test_named_port_in_egress_is_resolved_on_each_destination(build):
@@ -134,7 +133,7 @@ def test_named_port_with_an_ip_block_means_its_pods_only(build):
     ruleset = compile_rulesets(build.cluster(members, [policy]))["node-1"]
 
     assert {"eg_l3l4": ["x/a . y/b . tcp . 80"]} == short(ruleset)
-    assert ["0.0.0.0/0"] == list(ruleset.elements["cidr4"])
+    assert ["0.0.0.0/0"] == [str(key[0]) for key in ruleset.elements["cidr4"]]
 
 
 def test_peer_of_two_identities_is_two_entries(build):
@@ -156,8 +155,8 @@ def test_only_local_pods_have_classes_and_allows(build):
     rulesets = compile_rulesets(build.cluster(members, [policy], nodes=("node-1", "node-2", "node-3"), mode="overlay"))
 
     assert rulesets["node-1"].elements["id4"] == rulesets["node-3"].elements["id4"]
-    assert ["10.244.0.1"] == list(rulesets["node-1"].elements["in4"])
-    assert ["10.244.1.1"] == list(rulesets["node-2"].elements["in4"])
+    assert ["10.244.0.1"] == [str(key[0]) for key in rulesets["node-1"].elements["in4"]]
+    assert ["10.244.1.1"] == [str(key[0]) for key in rulesets["node-2"].elements["in4"]]
     assert ["id4", "masq4"] == list(rulesets["node-3"].elements)
     assert rulesets["node-1"].elements["in_l3l4"].keys() == rulesets["node-2"].elements["in_l3l4"].keys()
 
@@ -167,7 +166,7 @@ def test_masquerade(build, mode, masqueraded):
     """Bridge and overlay networks leave as their node, routed ones with their own addresses."""
     ruleset = compile_rulesets(build.cluster([], [], mode=mode))["node-1"]
 
-    assert masqueraded == ("10.244.0.0/16" in ruleset.elements.get("masq4", {}))
+    assert masqueraded == ((ip_network("10.244.0.0/16"),) in ruleset.elements.get("masq4", {}))
 
 
 def test_opened_pod_is_noted(shop):
@@ -189,8 +188,8 @@ def test_dual_stack_has_its_own_maps_and_shares_the_allows(build):
     )
     elements = compile_rulesets(cluster)["node-1"].elements
 
-    assert ["::/0"] == list(elements["cidr6"])
-    assert ["fd00:10:244::1"] == list(elements["in6"])
+    assert ["::/0"] == [str(key[0]) for key in elements["cidr6"]]
+    assert ["fd00:10:244::1"] == [str(key[0]) for key in elements["in6"]]
     assert "cidr4" not in elements
     assert 2 == len(elements["in_l3"])
 

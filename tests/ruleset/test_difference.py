@@ -7,7 +7,7 @@ from netlab.cluster import resolve
 from netlab.conformance.words import document
 from netlab.objects import decode
 from netlab.ruleset import Port, Transaction, compile_rulesets, difference, differences, replacing
-from netlab.ruleset.difference import TITLES
+from netlab.ruleset.difference import titles
 
 
 def touched(old, new):
@@ -106,8 +106,8 @@ def test_whatever_modes_a_node_was_wired_for_no_other_table_is_left():
         ruleset = compile_rulesets(resolve(decode([topology])[0]))["n"]
         text = replacing(ruleset)
 
-        assert {table.title for table in ruleset.tables} <= set(TITLES)
-        assert set(TITLES) == set(re.findall("^delete table (.*)$", text, re.MULTILINE))
+        assert {table.title for table in ruleset.tables} <= set(titles())
+        assert set(titles()) == set(re.findall("^delete table (.*)$", text, re.MULTILINE))
         assert text.endswith(ruleset.text())
 
 

@@ -3,14 +3,14 @@
 from ipaddress import ip_address
 
 from netlab.ruleset import compile_rulesets
+from netlab.ruleset.change import change_between
 from netlab.ruleset.identities import Identities
-from netlab.ruleset.step import step_between
 
 
 def identify(cluster):
     """The identities of a cluster, from nothing."""
     found = Identities(cluster.families, blocks_mean_pods=True, host_pods_are_meant=False)
-    found.change(cluster, step_between(None, cluster))
+    found.change(change_between(None, cluster))
     return found
 
 
@@ -114,7 +114,10 @@ def test_bridge_pods_of_other_nodes_are_not_met(build):
     cluster = build.cluster(
         members, [build.policy("x/p", ingress=[build.rule(build.pods())])], nodes=("node-1", "node-2", "node-3")
     )
-    met = {node: list(rules.elements.get("id4", {})) for node, rules in compile_rulesets(cluster).items()}
+    met = {
+        node: [str(key[0]) for key in rules.elements.get("id4", {})]
+        for node, rules in compile_rulesets(cluster).items()
+    }
     whom = {
         node: [e.comment for e in rules.elements["id4"].values()]
         for node, rules in compile_rulesets(cluster).items()
@@ -131,5 +134,5 @@ def test_overlay_pods_are_met_everywhere(build):
     policy = build.policy("x/p", ingress=[build.rule(build.pods())])
     one, two = compile_rulesets(build.cluster(members, [policy], nodes=("node-1", "node-2"), mode="overlay")).values()
 
-    assert ["10.244.0.2"] == list(one.elements["id4"])
+    assert ["10.244.0.2"] == [str(key[0]) for key in one.elements["id4"]]
     assert one.elements["id4"] is two.elements["id4"]

@@ -10,6 +10,7 @@ from netlab.conformance import random_cases
 from netlab.conformance.dual_stack import documents
 from netlab.conformance.judges import cluster_of
 from netlab.ruleset import Port, compile_rulesets, difference
+from netlab.ruleset.elements import writer
 
 PORTS = {f"{ns}/{n}": Port(f"v{ns}{n}", f"02:00:00:00:0{ord(ns) - 120}:0{ord(n) - 97}") for ns in "xyz" for n in "abc"}
 
@@ -71,10 +72,7 @@ def test_every_number_is_read_as_it_is_written(build, nft):
     made = compile_rulesets(build.cluster(members, policies))["node-1"]
     listed = {o["set"]["name"]: o["set"]["elem"] for o in nft(made.text()) if o.get("set", {}).get("elem")}
     entries = {frozenset(map(str, e["elem"]["val"]["concat"])) for e in listed["in_l3l4"]}
-    written = {
-        frozenset(str(int(part, 16)) if part.startswith("0x") else part for part in key.split(" . "))
-        for key in made.elements["in_l3l4"]
-    }
+    written = {frozenset((writer(("classid",))(key[:1]), *map(str, key[1:]))) for key in made.elements["in_l3l4"]}
 
     assert 400 == len(written)
     assert written == entries

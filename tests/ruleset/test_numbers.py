@@ -1,6 +1,7 @@
 """Numbers are hashes of what they mean."""
 
-from netlab.ruleset.numbers import classid, mark, numbers
+from netlab.ruleset.elements import writer
+from netlab.ruleset.numbers import numbers
 
 
 def test_number_does_not_depend_on_the_other_texts():
@@ -21,5 +22,5 @@ def test_texts_that_hash_alike_get_numbers_of_their_own():
 
 def test_numbers_read_as_nft_lists_them():
     """Marks have eight digits; classids are MAJOR:MINOR without leading zeros."""
-    assert "0x00000101" == mark(0x101)
-    assert "1a:b" == classid(0x001A000B)
+    assert "0x00000101" == writer(("mark",))((0x101,))
+    assert "1a:b . 80" == writer(("classid", "inet_service"))((0x001A000B, 80))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlab.objects.policies import IPBlock
-from netlab.ruleset.ranges import blocks_at, partition, range_text
+from netlab.ruleset.ranges import blocks_at, partition, range_part
 
 
 def parts(family: int = 4, **blocks: str) -> dict[str, str]:
@@ -17,7 +17,7 @@ def parts(family: int = 4, **blocks: str) -> dict[str, str]:
         name: IPBlock(ip_network(text.split("-")[0]), tuple(map(ip_network, text.split("-")[1:])))
         for name, text in blocks.items()
     }
-    return {range_text(r, family): "".join(sorted(r.blocks)) for r in partition(named, family)}
+    return {str(range_part(r, family)): "".join(sorted(r.blocks)) for r in partition(named, family)}
 
 
 @pytest.mark.parametrize(

@@ -1,45 +1,14 @@
 """A packet looks one thing up after the other, and a change may come into force between any two of these look-ups."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise, permutations
 
 from histories import NODES, histories
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torn import verdicts
 
 from netlab.ruleset import Compiler
-from netlab.testing.tracer import Packet, Tracer
-
-
-class Changing(Mapping):  # type: ignore[type-arg]
-    """The sets of one ruleset for the first so many look-ups, then those of another."""
-
-    def __init__(self, old, new, first):
-        self.old, self.new, self.left = old, new, first
-
-    def __getitem__(self, name):
-        self.left -= 1
-        return (self.old if self.left >= 0 else self.new)[name]
-
-    def __iter__(self):
-        return iter(self.new)
-
-    def __len__(self):
-        return len(self.new)
-
-
-def verdicts(before, after, packet):
-    """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
-    tracer, new = Tracer(before), Tracer(after)._tables.sets
-    old = tracer._tables
-    found, left = [], -1  # type: ignore[var-annotated]
-    while left < 0:
-        sets = Changing(old.sets, new, len(found))
-        tracer._tables = replace(old, sets=sets)  # type: ignore[arg-type]
-        found.append(tracer.verdict(packet).verdict)
-        left = sets.left
-    return found
+from netlab.testing.tracer import Packet
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -89,14 +89,3 @@ def test_what_it_does_not_know_it_refuses(text, old, new, what):
 
     with pytest.raises(TraceError, match=what):
         Tracer(changed).verdict(Packet("10.244.0.2", "10.244.0.3", "TCP", 1))
-
-
-def test_the_bridge_table_is_not_traced(build):
-    """Frames are not packets: what guards ports has no say here."""
-    from netlab.ruleset import Port
-
-    ruleset = compile_rulesets(
-        build.cluster([build.pod("x/a", "10.244.0.1")], []), {"x/a": Port("veth1", "02:00:00:00:00:01")}
-    )["node-1"]
-
-    assert "accept" == Tracer(ruleset).verdict(Packet("10.244.0.1", "192.0.2.1", "TCP", 80)).verdict

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import is_not
 from typing import Generic, TypeVar
 
 from netlab.cluster.types import Cluster, Pod
@@ -24,20 +26,31 @@ class Exchange(Generic[_T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """The pods, policies and namespaces (by name, with their new labels or None) that differ."""
+class Change:
+    """The pods, policies and namespaces (by name, with their new labels or None) that differ between two clusters.
 
+    ``before`` is None where there was no cluster.
+    """
+
+    before: Cluster | None
+    after: Cluster
     pods: Exchange[Pod]
     policies: Exchange[NetworkPolicy]
     namespaces: Mapping[str, Mapping[str, str] | None]
 
+    def of(self, sequence: Callable[[Cluster], Sequence[_T]], key: Callable[[_T], str]) -> Exchange[_T]:
+        """Return what goes and comes of any other sequence of the clusters, whose items have a key each."""
+        return _exchange(sequence(self.before) if self.before else (), sequence(self.after), key)
 
-def step_between(old: Cluster | None, new: Cluster) -> Step:
+
+def change_between(old: Cluster | None, new: Cluster) -> Change:
     """Return what differs; everything where there was no cluster. What is the same object is not looked at."""
     before = old.namespaces if old else {}
     changed: dict[str, Mapping[str, str] | None] = {name: None for name in before if name not in new.namespaces}
     changed |= {name: labels for name, labels in new.namespaces.items() if before.get(name) != labels}
-    return Step(
+    return Change(
+        old,
+        new,
         _exchange(old.pods if old else (), new.pods, lambda pod: pod.ref),
         _exchange(old.policies if old else (), new.policies, lambda policy: policy.meta.key),
         changed,
@@ -45,13 +58,23 @@ def step_between(old: Cluster | None, new: Cluster) -> Step:
 
 
 def _exchange(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> Exchange[_T]:
-    if old is new:
-        return Exchange()
+    old, new = _trimmed(old, new)
     gone = {key(one): one for one in _others(old, new)}
     come = {key(one): one for one in _others(new, old)}
     for name in [name for name, one in come.items() if gone.get(name) == one]:
         del gone[name], come[name]
     return Exchange(tuple(gone.values()), tuple(come.values()))
+
+
+def _trimmed(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequence[_T]]:
+    """Return two sequences without what both begin and end with: of ten thousand pods nearly all are the same."""
+    if old is new:
+        return (), ()
+    least = min(len(old), len(new))
+    first = next(compress(range(least), map(is_not, old, new)), least)
+    most = least - first
+    last = next(compress(range(most), map(is_not, reversed(old), reversed(new))), most)
+    return old[first : len(old) - last], new[first : len(new) - last]
 
 
 def _others(these: Iterable[_T], those: Iterable[_T]) -> list[_T]:

@@ -1,0 +1,45 @@
+"""What leaves the pod networks of a masqueraded mode for anywhere else does so with its node's address."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from ipaddress import ip_network
+
+from netlab.objects.types import Address, Prefix
+from netlab.ruleset.elements import Element, Set
+from netlab.ruleset.fragment import NETLAB, POSTROUTING, Entry, Fragment, Layout, ip
+from netlab.ruleset.tables import Chain, Parts
+
+UNDERLAY = "underlay0"
+"""The node's interface on the underlay: what leaves by it leaves the cluster's pod networks."""
+
+
+def _declare(layout: Layout, _: Hashable) -> Parts:
+    about = "pod networks that leave the cluster as their node"
+    sets = [Set(f"masq{f}", (f"ipv{f}_addr",), interval=True, about=about) for f in layout.families]
+    rules = (
+        f'oifname "{UNDERLAY}" {ip(f)} saddr @masq{f} {ip(f)} daddr != @masq{f} masquerade' for f in layout.families
+    )
+    about = "what leaves these networks for anywhere else does so as its node"
+    return Parts(sets, (Chain("masquerade_pods", tuple(rules), POSTROUTING, about),))
+
+
+def _everywhere(layout: Layout) -> Iterator[Entry]:
+    for network in layout.networks:
+        for cidr in network.pod_cidrs if network.traits.masqueraded else ():
+            nodes = [a for node in layout.nodes for a in node.addresses if a.version == cidr.version and a in cidr]
+            for part in _without(cidr, nodes):
+                yield Entry(f"masq{cidr.version}", (part,), Element(comment=network.name))
+
+
+def _without(cidr: Prefix, addresses: Iterable[Address]) -> list[Prefix]:
+    """Return the parts of a prefix that hold none of some addresses: a cloud's nodes are in the range of its pods."""
+    parts = [cidr]
+    for address in addresses:
+        (hit,) = [part for part in parts if address in part]
+        parts.remove(hit)
+        parts += hit.address_exclude(ip_network(address))  # type: ignore[arg-type]
+    return parts
+
+
+FRAGMENT = Fragment("masquerade", NETLAB, _declare, everywhere=_everywhere)

@@ -1,0 +1,71 @@
+"""Published ports (``hostPort``): DNAT on the node, and masquerade where a pod meets itself that way.
+
+As the CNI ``portmap`` plugin's nftables backend does it, with maps in place of one rule per port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from netlab.cluster.published import published_by
+from netlab.cluster.types import Pod
+from netlab.ruleset.comments import listing
+from netlab.ruleset.elements import Element, Key, Set
+from netlab.ruleset.fragment import FORWARD, NETLAB, POSTROUTING, Entry, Fragment, Layout, Place, ip
+from netlab.ruleset.tables import Chain, Hook, Parts
+
+
+def _variant(_: Layout, filled: AbstractSet[str]) -> Hashable:
+    """Declare it where some pod of the lab publishes a port."""
+    return () if "self4" in filled or "self6" in filled else None
+
+
+def _declare(layout: Layout, _: Hashable) -> Parts:
+    return Parts(tuple(_sets(layout.families)), tuple(_chains(layout.families)))
+
+
+def _sets(families: Sequence[int]) -> Iterator[Set]:
+    for f in families:
+        address, port = f"ipv{f}_addr", ("inet_proto", "inet_service")
+        to = (address, "inet_service")
+        yield Set(f"hostips{f}", (address, *port), to, about="ports published on one address")
+        yield Set(f"hostports{f}", port, to, about="ports published on every address of the node")
+        yield Set(f"self{f}", (address, address), about="pods that publish ports, each with itself")
+
+
+def _chains(families: Sequence[int]) -> Iterator[Chain]:
+    local = ("fib daddr type local jump published",)
+    translate: list[str] = []
+    for f in families:
+        translate += [
+            f"dnat {ip(f)} to {ip(f)} daddr . meta l4proto . th dport map @hostips{f}",
+            f"dnat {ip(f)} to meta l4proto . th dport map @hostports{f}",
+        ]
+    itself = [f"{ip(f)} saddr . {ip(f)} daddr @self{f}" for f in families]
+    yield Chain("forward", tuple(f"{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
+    yield Chain("published", tuple(translate), about="what was sent to a published port goes on to its pod")
+    yield Chain("publish_prerouting", local, Hook("nat", "prerouting", "dstnat"))
+    yield Chain("publish_output", local, Hook("nat", "output", -100))
+    about = "the node routes 127.0.0.0/8 for its own sake, not for its neighbours'"
+    guard = ('iifname != "lo" ip daddr 127.0.0.0/8 drop',)
+    yield Chain("own_loopback", guard, Hook("filter", "prerouting", "raw"), about)
+    # These would otherwise be answered past the node: what a pod sends to itself, and what comes from the loopback.
+    answered = (*(f"{match} masquerade" for match in itself), "ip saddr 127.0.0.0/8 ct status dnat masquerade")
+    yield Chain("masquerade_pods", answered, POSTROUTING, place=100)
+
+
+def _of_pod(_: Layout, pod: Pod) -> Iterator[Entry]:
+    for one in published_by(pod):
+        service: Key = (one.port.protocol.lower(), one.port.host_port)
+        for address in pod.addresses:
+            f = address.version
+            element = Element((address, one.port.port), listing([pod.ref]))
+            if one.host_ip is None:
+                yield Entry(f"hostports{f}", service, element)
+            elif one.host_ip.version == f:
+                yield Entry(f"hostips{f}", (one.host_ip, *service), element)
+            yield Entry(f"self{f}", (address, address), Element(comment=listing([pod.ref])))
+
+
+FRAGMENT = Fragment("publish", NETLAB, _declare, _variant, of_pod=_of_pod)

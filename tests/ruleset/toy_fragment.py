@@ -1,0 +1,64 @@
+"""A fragment of the test's own: it drops what goes to a port that a pod's annotation closes, before policy is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from collections.abc import Set as AbstractSet
+
+from netlab.cluster.types import Pod
+from netlab.ruleset.change import Change
+from netlab.ruleset.elements import Element, Set
+from netlab.ruleset.fragment import FORWARD, NETLAB, Entry, Fragment, Layout, Place, Stores
+from netlab.ruleset.tables import Chain, Parts
+
+
+def _variant(_: Layout, filled: AbstractSet[str]) -> Hashable:
+    return () if "toy_closed" in filled else None
+
+
+def _declare(_: Layout, __: Hashable) -> Parts:
+    return Parts(
+        (
+            Set("toy_closed", ("ipv4_addr", "inet_proto", "inet_service"), about="ports that are closed"),
+            Set("toy_count", ("inet_proto", "inet_service"), about="as many ports as pods are closed"),
+        ),
+        (
+            Chain(
+                "forward",
+                ("ip daddr . meta l4proto . th dport @toy_closed counter drop",),
+                FORWARD,
+                place=Place.STATE - 1,
+            ),
+            Chain("forward", ("meta l4proto . th dport @toy_count counter drop",), FORWARD, place=Place.CLEAR + 1),
+        ),
+    )
+
+
+def _of_pod(_: Layout, pod: Pod) -> Iterator[Entry]:
+    if port := pod.annotations.get("toy/closed"):
+        for address in pod.addresses:
+            yield Entry("toy_closed", (address, "tcp", int(port)), Element(comment=pod.ref))
+
+
+class _Counting:
+    """Depends on the whole cluster: its one element is the number of the pods that close a port."""
+
+    def __init__(self, _: Layout, stores: Stores) -> None:
+        self._closing: set[str] = set()
+        self._stores = stores
+
+    def follow(self, change: Change) -> bool:
+        before = len(self._closing)
+        self._closing -= {pod.ref for pod in change.pods.gone}
+        self._closing |= {pod.ref for pod in change.pods.come if "toy/closed" in pod.annotations}
+        if before:
+            self._stores.everywhere.take("toy_count", ("sctp", before))
+        if self._closing:
+            self._stores.everywhere.put("toy_count", ("sctp", len(self._closing)), Element())
+        return True
+
+    def notes(self, _: str) -> dict[str, tuple[str, ...]]:
+        return {"toy_count": ("a note of the toy",)} if self._closing else {}
+
+
+FRAGMENT = Fragment("toy", NETLAB, _declare, _variant, of_pod=_of_pod, follower=_Counting)

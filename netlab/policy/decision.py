@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
-from netlab.cluster.types import Endpoint, Pod
-from netlab.objects.types import Address, Direction, NetworkPolicy, Rule
+from netlab.cluster.translate import Target, Through, View
+from netlab.cluster.types import Endpoint, Node, Pod
+from netlab.objects.types import Direction, NetworkPolicy, Rule
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.mismatch import EVERYBODY, field_of
-
-Verdict = Literal["allow", "deny", "unknown"]
-"""``unknown``: a policy that netlab does not read could change what NetworkPolicy alone says."""
+from netlab.policy.problems import some
+from netlab.verdicts import Certain, Expected
 
 # Of more policies that select one pod, only as many are named: a reason is one line, and each pair has one.
 _FEW = 10
@@ -77,7 +77,7 @@ class Side(NamedTuple):
     allowing: tuple[Match, ...] = ()
 
     @property
-    def verdict(self) -> Literal["allow", "deny"]:
+    def verdict(self) -> Certain:
         return "allow" if self.allowing or not self.isolating else "deny"
 
 
@@ -89,7 +89,7 @@ class Open(NamedTuple):
 
     direction: Direction
     subject: Endpoint
-    settled: Literal["allow", "deny"]
+    settled: Certain
     policies: tuple[UnreadPolicy, ...]
 
     def __str__(self) -> str:
@@ -99,31 +99,34 @@ class Open(NamedTuple):
         return f"{policies} could {could} it on {self.direction} of {self.subject.ref}"
 
 
-class View(NamedTuple):
-    """What one side sees of a flow: the other end, that end's address, and what is asked of whom."""
-
-    other: Endpoint | None
-    address: Address | None
-    flow: Flow
-
-
 class Decision(NamedTuple):
     """The expected verdict of one flow. A side is None where the wiring passes no point that enforces its policies.
 
-    ``translated`` is what egress and ingress see of a flow to a published port, where addresses and ports change.
-    ``unknown`` are the sides for which the verdict is not known; there are some where it is ``unknown`` only.
+    ``target`` is what the destination stands for, None where that is itself. ``through`` is the flow by the only
+    backend, or by the one that this decision is about. Of several backends each has a decision in ``backends``; the
+    sides are then theirs, and ``path`` is that of the first. ``unknown`` are the sides for which the verdict is not
+    known; there are some where it is ``unknown`` only.
     """
 
     flow: Flow
-    verdict: Verdict
+    verdict: Expected
     path: Path
     egress: Side | None = None
     ingress: Side | None = None
-    translated: tuple[View | None, View | None] = (None, None)
+    through: Through | None = None
     unknown: tuple[Open, ...] = ()
+    target: Target | None = None
+    backends: tuple[Decision, ...] = ()
 
     @property
-    def settled(self) -> Literal["allow", "deny"]:
+    def endpoints(self) -> tuple[Decision, ...]:
+        """The decisions about the backends that reports list, in order."""
+        if self.target is None or not self.target.listed:
+            return ()
+        return self.backends or ((self,) if self.through is not None else ())
+
+    @property
+    def settled(self) -> Certain:
         """The verdict by the wiring and NetworkPolicy alone."""
         allowed = self.path.connected and all(side.verdict == "allow" for side in self.sides)
         return "allow" if allowed else "deny"
@@ -136,11 +139,12 @@ class Decision(NamedTuple):
     def view(self, side: Side) -> View:
         """Return what a side sees of the flow."""
         egress = side.direction == "egress"
-        translated = self.translated[0 if egress else 1]
-        if translated is not None:
-            return translated
+        if self.through is not None:
+            seen = self.through.egress if egress else self.through.ingress
+            if seen is not None:
+                return seen
         if egress:
-            return View(self.flow.destination, self.flow.address, self.flow)
+            return View(far_end(self.flow), self.flow.address, self.flow)
         return View(self.flow.source, self.path.seen_as, self.flow)
 
     def asked(self, side: Side) -> str:
@@ -151,12 +155,15 @@ class Decision(NamedTuple):
         else:
             own = view.address in self.flow.source.addresses
             other = self.flow.source.ref if own else f"{self.flow.source.ref}, which comes as {view.address},"
-        published = f", published as {service(self.flow)}" if view.flow.port != self.flow.port else ""
-        return f"{other} on {service(view.flow)}{published}"
+        word = self.target.word if self.target is not None else ""
+        changed = f", {word} as {service(self.flow)}" if view.flow.port != self.flow.port else ""
+        return f"{other} on {service(view.flow)}{changed}"
 
     @property
     def reason(self) -> str:
         """One line that names what decided, or what keeps the verdict from being known."""
+        if self.backends:
+            return self._of_backends()
         if self.unknown:
             return left_open(map(str, self.unknown), self.settled)
         return self.settled_reason
@@ -166,6 +173,24 @@ class Decision(NamedTuple):
         """One line that names what of the wiring and NetworkPolicy decided."""
         denied = [denial(side, self.asked(side)) for side in self.sides if side.verdict == "deny"]
         return decided(self.path, denied, [str(side.allowing[0]) for side in self.sides if side.allowing])
+
+    def _of_backends(self) -> str:
+        """Say which backends have which verdict, and why: once for all that have the same reason."""
+        alike: dict[tuple[str, str], list[str]] = {}
+        for one in self.backends:
+            if one.through is not None:
+                alike.setdefault((one.verdict, one.reason), []).append(one.through.backend.name)
+        many = len(self.backends)
+        return "; ".join(
+            f"{len(names)} of {many} backends {verdict} ({some(names)}): {why}"
+            for (verdict, why), names in alike.items()
+        )
+
+
+def far_end(flow: Flow) -> Endpoint | None:
+    """Return what the egress side sees a flow go to: a node by its underlay addresses only, not by a gateway's."""
+    end = flow.destination
+    return None if isinstance(end, Node) and flow.address not in end.addresses else end
 
 
 def decided(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:

@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, Questions, askable, asks
 from netlab.cluster.paths import Path
+from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
-from netlab.policy.decision import Verdict, decided, left_open
-from netlab.policy.evaluate import evaluate, isolating, publisher
-from netlab.policy.parts import Ingress, Numbers, Part, Parts, Settled
+from netlab.policy.decision import Decision, decided, left_open
+from netlab.policy.evaluate import evaluate, isolating
+from netlab.policy.parts import Ingress, Numbers, Part, Parts
 from netlab.policy.sets import Service
+from netlab.verdicts import Certain, Expected
 
 # Answers that are kept for the lines that come later.
 _KEPT = 100_000
@@ -35,10 +37,14 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A verdict, and its reason with the marks of ``policy.parts`` for the two endpoints."""
+    """A verdict, and its reason with the marks of ``policy.parts`` for the two endpoints.
 
-    verdict: Verdict
+    ``endpoints`` are the decisions about the backends of a destination that stands for others.
+    """
+
+    verdict: Expected
     reason: str
+    endpoints: tuple[Decision, ...] = ()
 
 
 @dataclass(eq=False)
@@ -58,7 +64,7 @@ class _Kind(NamedTuple):
     way: int
     ingress: int
     could: int
-    published: bool
+    translated: bool
 
 
 class Expansion:
@@ -110,7 +116,7 @@ class Expansion:
     def answer(self, source: Endpoint, question: Question) -> Answer:
         """Return the answer to one pair, as the evaluator gives it."""
         decision = evaluate(self._cluster, Flow(source, *question[:5]))
-        return Answer(decision.verdict, decision.reason)
+        return Answer(decision.verdict, decision.reason, decision.endpoints)
 
     def _questions(self, questions: Questions) -> list[Question]:
         found: list[Question] = []
@@ -139,12 +145,12 @@ class Expansion:
         unread = could.of((self._parts.selection(destination), protocol, inside) if self._cluster.unread else 0)
         if unread == len(self._could):
             self._could.append((destination, protocol, inside))
-        asked = Flow(destination, destination, family, protocol, port, address_of(destination, family))
+        address = address_of(destination, family)
         return _Kind(
             self._ways.of((self._parts.wire(destination), family, protocol == "ICMP")),
             ingress[id(found)],
             unread,
-            publisher(self._cluster, asked) is not None,
+            stands_for(self._cluster, destination, address, protocol, port) is not None,
         )
 
     def _asked_by(self, source: Endpoint) -> Sequence[Question]:
@@ -183,7 +189,7 @@ class Expansion:
         egress = parts.egress(source, self._by_service, len(self._kinds)) or [parts.free] * len(self._kinds)
         answers: list[Answer | None] = []
         for asked, out in zip(self._kinds, egress, strict=True):
-            if asked.published:
+            if asked.translated:
                 answers.append(None)
                 continue
             number, way = ways[asked.way]
@@ -200,7 +206,7 @@ class Expansion:
         """Put an answer together as ``evaluate`` does."""
         sides = (egress, ingress)
         denied = [side.text for side in sides if side.verdict == "deny"]
-        settled: Settled = "allow" if way.connected and not denied else "deny"
+        settled: Certain = "allow" if way.connected and not denied else "deny"
         if self._cluster.unread and way.connected and not way.local:
             destination, protocol, inside = self._could[could]
             ends: tuple[tuple[Direction, Endpoint], ...] = (("egress", source), ("ingress", destination))

@@ -14,8 +14,8 @@ from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.types import Address, NetworkPolicy
 from netlab.policy.almost import almost_selecting
-from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
-from netlab.policy.evaluate import evaluate, misses
+from netlab.policy.decision import Decision, Miss, Open, Side, named, service, service_text, where
+from netlab.policy.evaluate import evaluate, misses_of
 from netlab.policy.unstated import caveats
 
 _MOST_NEAR = 5
@@ -63,11 +63,24 @@ class Explanation:
 def explain(cluster: Cluster, flow: Flow) -> Explanation:
     """Return the verdict of a flow, the policies, rules and lines that decided, and what the other verdict needs."""
     decision = evaluate(cluster, flow)
-    missed = misses(cluster, flow)
-    sections = (_headline(decision), *(_side(cluster, side, missed[side.direction]) for side in decision.sides))
-    unsure = caveats(cluster, decision)
-    sections += (Section("Not known", tuple(unsure)),) if unsure else ()
-    return Explanation(decision, (*sections, *map(_open, decision.unknown)), _otherwise(decision))
+    sections: tuple[Section, ...] = (_headline(decision),)
+    for one in decision.backends or (decision,):
+        sections += (_of_backend(one),) if decision.backends else ()
+        missed = misses_of(cluster, one)
+        sections += tuple(_side(cluster, side, missed[side.direction]) for side in one.sides)
+        unsure = caveats(cluster, one)
+        sections += (Section("Not known", tuple(unsure)),) if unsure else ()
+        sections += tuple(map(_open, one.unknown))
+    return Explanation(decision, sections, _otherwise(decision))
+
+
+def _of_backend(decision: Decision) -> Section:
+    """The heading of what is said about one of several backends."""
+    if decision.through is None:
+        raise ValueError("not a decision about a backend")
+    backend = decision.through.backend
+    title = f"By backend {backend.name}, {backend.address} on {service_text(decision.flow.protocol, backend.port)}"
+    return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}",))
 
 
 def _headline(decision: Decision) -> Section:
@@ -117,6 +130,8 @@ def _open(one: Open) -> Section:
 
 def _otherwise(decision: Decision) -> Section:
     """What would have been needed for the other verdict."""
+    if decision.backends:
+        return _otherwise_of_backends(decision)
     if decision.verdict == "unknown":
         ignore = " ".join(dict.fromkeys(policy.option for one in decision.unknown for policy in one.policies))
         told = (
@@ -138,6 +153,21 @@ def _otherwise(decision: Decision) -> Section:
         return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
     lines = [line for side in decision.sides for line in _to_deny(side, decision)]
     return Section("To be denied, one of these" if len(lines) == 2 else "To be denied", tuple(lines))
+
+
+def _otherwise_of_backends(decision: Decision) -> Section:
+    """What another verdict would take, backend by backend: of a flow to some of them, of those that are not allowed."""
+    title = {
+        "some": "To be allowed by all backends",
+        "allow": "To be denied, on every backend",
+        "deny": "To be allowed, on every backend",
+        "unknown": "To be known",
+    }[decision.verdict]
+    lines: list[str] = []
+    for one in decision.backends:
+        if one.through is not None and not (decision.verdict == "some" and one.verdict == "allow"):
+            lines += [f"{one.through.backend.name}:", *(f"  {line}" for line in _otherwise(one).lines)]
+    return Section(title, tuple(lines))
 
 
 def _to_allow(side: Side, decision: Decision) -> list[str]:

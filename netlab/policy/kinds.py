@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 
 from netlab.cluster.flows import Questions
 from netlab.cluster.paths import node_of
+from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import NetworkPolicy, Peer
@@ -30,6 +31,7 @@ class Kinds:
         self._labels_read = _labels_read(cluster.policies, cluster.unread)
         self._boundaries = {family: _boundaries(cluster.policies, family) for family in (4, 6)}
         self._nodes_are_peers = cluster.policy.host_network_peers == "match"
+        self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
         for endpoint in questions.everyone(cluster):
             found.setdefault(self._all(endpoint), []).append(endpoint)
@@ -74,15 +76,31 @@ class Kinds:
         return endpoint.selectable, tuple((port.name, port.protocol, port.port) for port in endpoint.ports)
 
     def _all(self, endpoint: Endpoint) -> Hashable:
-        # A pod that publishes a port always reaches that port of its node, and nobody else does for its sake.
-        published = isinstance(endpoint, Pod) and any(port.host_port for port in endpoint.ports)
+        # A pod that an asked destination stands for may reach that, and itself by it, where no other pod does.
+        backend = endpoint.ref in self._backends
         return (
             self.wired(endpoint),
             self.named(endpoint),
             *(self.placed(endpoint, family) for family in (4, 6)),
             self.served(endpoint),
-            endpoint.ref if published else "",
+            endpoint.ref if backend else "",
         )
+
+
+def _backends(cluster: Cluster, questions: Questions) -> frozenset[str]:
+    """Return what the destinations that are asked stand for, where they are not themselves."""
+    found: set[str] = set()
+    families = questions.wanted(cluster)
+    for destination in questions.everyone(cluster):
+        if isinstance(destination, Pod) and not destination.host_network:
+            continue
+        for family in families:
+            address = address_of(destination, family)
+            for protocol, port in questions.services(destination):
+                target = stands_for(cluster, destination, address, protocol, port)
+                if target is not None:
+                    found.update(backend.name for backend in target.backends)
+    return frozenset(found)
 
 
 def _peers(policies: Iterable[NetworkPolicy]) -> Iterable[Peer]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from netlab.cluster.flows import Flow, Questions
 from netlab.cluster.paths import Path
@@ -22,12 +22,12 @@ from netlab.policy.kinds import Kinds
 from netlab.policy.mismatch import ports_mismatch
 from netlab.policy.sets import Service, Sets, numbers
 from netlab.policy.unread import changing, selecting
+from netlab.verdicts import Certain
 
 # No name and no file's name holds a NUL.
 SOURCE, DESTINATION = "\0s", "\0d"
 """What stands for the source and the destination in texts."""
 
-Settled = Literal["allow", "deny"]
 _T = TypeVar("_T", bound=Endpoint)
 
 
@@ -36,7 +36,7 @@ class Part:
     """What one side says: its verdict, and the text for it where policies isolate the side's pod."""
 
     number: int
-    verdict: Settled
+    verdict: Certain
     text: str = ""
 
 
@@ -75,12 +75,12 @@ class Parts:
         self._view_of = numbers([found for _, found in views])
         self._served_of = numbers([found for _, found in kinds.split(kinds.served)])
         self.free = Part(0, "allow")
-        self._parts: dict[tuple[Settled, str], Part] = {("allow", ""): self.free}
+        self._parts: dict[tuple[Certain, str], Part] = {("allow", ""): self.free}
         self.ways: list[Path] = []
         self._way_numbers = Numbers()
         self._known_ways: dict[tuple[int, int, int, bool], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, Service], Ingress] = {}
-        self._known_opened: dict[tuple[Direction, int, Settled, str, bool], str] = {}
+        self._known_opened: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._known_ports: dict[tuple[int, int, Service], bool] = {}
         self._selections = Numbers()
 
@@ -155,7 +155,7 @@ class Parts:
                 left &= ~sum(1 << kind for kind in here)
         return found
 
-    def opened(self, direction: Direction, end: Endpoint, settled: Settled, protocol: str, *, inside: bool) -> str:
+    def opened(self, direction: Direction, end: Endpoint, settled: Certain, protocol: str, *, inside: bool) -> str:
         """Return what unread policies could do on one side, in words; "" where they could do nothing."""
         key = (direction, self.selection(end), settled, protocol, inside)
         if key not in self._known_opened:
@@ -191,7 +191,7 @@ class Parts:
         side = Side(direction, _called(subject, own), policies)
         return self._part("deny", denial(side, f"{other} on {service_text(*service[1:])}"))
 
-    def _part(self, verdict: Settled, text: str) -> Part:
+    def _part(self, verdict: Certain, text: str) -> Part:
         known = self._parts.get((verdict, text))
         if known is None:
             known = self._parts[verdict, text] = Part(len(self._parts), verdict, text)

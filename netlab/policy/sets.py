@@ -12,27 +12,30 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from operator import or_
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, askable
+from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.policy.bitsets import members, transpose
-from netlab.policy.evaluate import evaluate, isolating, publisher, way_of
+from netlab.policy.evaluate import evaluate, isolating, way_of
 from netlab.policy.kinds import Kinds
 from netlab.policy.mismatch import EVERYBODY, peer_mismatch, ports_mismatch
 from netlab.policy.scope import namespaces_meant
 from netlab.policy.unread import changing
 from netlab.policy.wide import WIDE, wide_peers
+from netlab.verdicts import EXPECTED, Certain
 
 Service = tuple[int, str, int | None]
 """Family, protocol and port."""
 
 
 class Sources(NamedTuple):
-    """The kinds whose members may open a port on those of another, and those that have the verdict unknown."""
+    """The kinds whose members have a verdict towards those of another, by verdict; all others are denied."""
 
     allow: int
+    some: int = 0
     unknown: int = 0
 
 
@@ -84,19 +87,17 @@ class Sets:
         self._known_ingress: dict[tuple[tuple[int, ...], int, Service], int] = {}
         self._known_egress: dict[tuple[int, int, Service], int] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
-        self._known_changing: dict[tuple[Literal["allow", "deny"], str, bool], int] = {}
+        self._known_changing: dict[tuple[Certain, str, bool], int] = {}
 
     def sources(self, kind: int, service: Service) -> Sources:
-        """Return the kinds whose members may open a port on those of a kind, and those that have the verdict unknown.
+        """Return the kinds whose members have a verdict towards those of a kind on a service.
 
         Its own bit is about one member and another; it is not set where there is one only. Pairs that are not asked
         (``cluster.flows``) are left out.
         """
         family, protocol, port = service
         destination = self._kinds[kind][0]
-        address = address_of(destination, family)
-        asked = Flow(destination, destination, family, protocol, port, address)
-        if publisher(self._cluster, asked) is not None:
+        if stands_for(self._cluster, destination, address_of(destination, family), protocol, port) is not None:
             return self._one_by_one(kind, service)
         ways = self._ways(self._wire_of[kind], family, protocol)
         asked_of = self._all if len(self._kinds[kind]) > 1 else self._all & ~(1 << kind)
@@ -116,18 +117,18 @@ class Sets:
         ingress = ~ways.ingress | self._ingress(kind, service)
         egress = ~ways.egress | self._egress(kind, service)
 
-        def into(settled: Literal["allow", "deny"]) -> int:
+        def into(settled: Certain) -> int:
             could = changing(self._cluster, "ingress", destination, settled, protocol, inside=inside)
             return ways.unread if could else 0
 
-        def out_of(settled: Literal["allow", "deny"]) -> int:
+        def out_of(settled: Certain) -> int:
             return ways.unread & self._changing(settled, protocol, inside=inside)
 
         certain = ways.connected & ingress & ~into("allow") & egress & ~out_of("allow")
         possible = ways.connected & (ingress | into("deny")) & (egress | out_of("deny"))
-        return Sources(certain & asked_of, possible & ~certain & asked_of)
+        return Sources(certain & asked_of, unknown=possible & ~certain & asked_of)
 
-    def _changing(self, settled: Literal["allow", "deny"], protocol: str, *, inside: bool) -> int:
+    def _changing(self, settled: Certain, protocol: str, *, inside: bool) -> int:
         """Return the kinds whose egress verdict an unread policy could change."""
         key = (settled, protocol, inside)
         if key not in self._known_changing:
@@ -139,18 +140,16 @@ class Sets:
         return self._known_changing[key]
 
     def _one_by_one(self, kind: int, service: Service) -> Sources:
-        """Ask the evaluator about every source: what a node publishes depends on who asks in too many ways."""
+        """Ask the evaluator about every source: translations depend on the source in too many ways."""
         family, protocol, port = service
-        allow = unknown = 0
+        found = dict.fromkeys(EXPECTED, 0)
         for number, sources in enumerate(self._kinds):
             pair = _two(sources, self._kinds[kind], family)
             if pair is None:
                 continue
             flow = Flow(*pair, family, protocol, port, address_of(pair[1], family))
-            verdict = evaluate(self._cluster, flow).verdict
-            allow |= (verdict == "allow") << number
-            unknown |= (verdict == "unknown") << number
-        return Sources(allow, unknown)
+            found[evaluate(self._cluster, flow).verdict] |= 1 << number
+        return Sources(found["allow"], found["some"], found["unknown"])
 
     def _ways(self, wire: int, family: int, protocol: str) -> _Ways:
         key = (wire, family, protocol == "ICMP")

@@ -127,18 +127,18 @@ class Attempt:
     # --- out ----------------------------------------------------------------------------------------------------
 
     def _send(self, question: Question) -> None:
-        bench, source, target = self._bench, question.source, question.target
+        bench, source, target = self._bench, question.source, question.sent_to
         evidence = question.evidence = Evidence()
         ident = question.ident = bench.idents()
         question.replied, question.legs = False, ()
         source_port = ports.of_attempt(bench.ports, self._number, question.port)
         self._outstanding[ident] = question
         if question.protocol == "UDP":
-            key = (source.station.index, target.wire.packed, question.port, source_port)
+            key = (source.station.index, target.packed, question.port, source_port)
             self._by_ports[key] = question
         template = bench.template(question.protocol, source.family)
-        packet = template.pack(source.wire, target.wire, source_port, question.port, ident)
-        failed = source.station.send(packet, target.wire.text, source.family)
+        packet = template.pack(source.wire, target, source_port, question.port, ident)
+        failed = source.station.send(packet, target.text, source.family)
         if failed in _REFUSALS:
             evidence.refused = f"{_REFUSALS[failed]} ({os.strerror(failed)})"
         elif failed:
@@ -165,7 +165,7 @@ class Attempt:
                 question.evidence.no_path = way.reason
 
     def _send_legs(self, questions: Sequence[Question]) -> None:
-        """Send controls to the node that publishes a port, and from there to the pod: no control is translated."""
+        """Send controls to the node that translates, and from there to the backend: no control is translated."""
         for question in questions:
             question.legs = tuple(Evidence(control=a.station is b.station) for a, b in question.hops)
             for (one, other), leg in zip(question.hops, question.legs, strict=True):
@@ -274,6 +274,10 @@ class Attempt:
             question.seen = sighting
             if not question.evidence.answered:
                 self._unanswered[question.ident] = question
+        else:
+            took = next((other for other in question.others if other.station is station), None)
+            if took is not None:
+                question.evidence.elsewhere = took.endpoint.ref
 
     def _answered(self, question: Question, words: str) -> None:
         if question.replied:
@@ -285,4 +289,4 @@ class Attempt:
 def _says_closed(question: Question, error: Sighting) -> bool:
     """Say whether an ICMP error is what the destination itself answers for a UDP port that nobody holds."""
     closed = question.protocol == "UDP" and error.words in PORT_UNREACHABLE
-    return closed and error.peer == question.target.wire.packed
+    return closed and error.peer == question.sent_to.packed

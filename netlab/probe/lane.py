@@ -17,7 +17,7 @@ from netlab.probe.attempt import Attempt, Workbench
 from netlab.probe.filters import WINDOW
 from netlab.probe.greetings import greet, greetings
 from netlab.probe.neighbours import Neighbours
-from netlab.probe.questions import End, Question, Settled
+from netlab.probe.questions import Backends, End, Question, Settled
 from netlab.probe.verdicts import Measurement, verdict
 
 # More ids than a question can use up: in each attempt a probe, two controls, and two that prove its ends.
@@ -29,13 +29,14 @@ class Block:
     """Flows that are measured together, what each asks, and each different question once."""
 
     flows: Sequence[Flow]
-    answers: Sequence[Question | Settled]
+    answers: Sequence[Question | Settled | Backends]
     questions: Sequence[Question]
 
     def measurements(self) -> Iterator[Measurement]:
         """Yield the measurement of each flow, in order; the questions must be settled."""
         for flow, answer in zip(self.flows, self.answers, strict=True):
-            yield Measurement(flow, answer.verdict, answer.reason)
+            backends = () if not isinstance(answer, Backends) else answer.measurements()
+            yield Measurement(flow, answer.verdict, answer.reason, backends)
 
 
 class Lane:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.nobody import gateway_words, nobody
-from netlab.cluster.published import Published, behind
-from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.cluster.translate import Backend, Translated, translate
+from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.dataplane import names
 from netlab.objects.types import Address
 from netlab.probe.decode import Sighting
 from netlab.probe.sockets import Station, Stations
 from netlab.probe.templates import WireAddress
-from netlab.probe.verdicts import Evidence, Verdict
+from netlab.probe.verdicts import BackendMeasurement, Evidence
+from netlab.verdicts import Measured, joined
 
 
 @dataclass(slots=True, eq=False)
@@ -36,9 +37,10 @@ class End:
 class Question:
     """One packet to send, its evidence so far and, in the end, its verdict.
 
-    Where ``port`` is published, ``front`` is the node that is asked, and ``destination`` the pod behind it; ``legs``
-    are then what was seen of the controls from the source to the node and on to the pod. Every attempt leaves another
-    ``evidence``.
+    Where the destination that is asked stands for others, ``destination`` is one of its backends, which has to take the
+    packet, and ``others`` are the rest. ``front`` is the node that translates, where it is the one that is asked;
+    ``legs`` are then what was seen of the controls from the source to the node and on to the backend. ``address`` is
+    what the packet is sent to where no machine has that. Every attempt leaves another ``evidence``.
 
     Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
     """
@@ -48,7 +50,9 @@ class Question:
     protocol: str
     port: int
     front: End | None = None
-    verdict: Verdict = "inconclusive"
+    address: WireAddress | None = None
+    others: tuple[End, ...] = ()
+    verdict: Measured = "inconclusive"
     reason: str = ""
     ident: int = 0
     seen: Sighting | None = None
@@ -62,8 +66,13 @@ class Question:
         return self.front or self.destination
 
     @property
+    def sent_to(self) -> WireAddress:
+        """The address that the packet is sent to."""
+        return self.address or self.target.wire
+
+    @property
     def hops(self) -> tuple[tuple[End, End], ...]:
-        """The ways that have to carry packets: the source's to the destination, or by the node that publishes it."""
+        """The ways that have to carry packets: the source's to the destination, or by the node that translates."""
         if self.front is None:
             return ((self.source, self.destination),)
         return (self.source, self.front), (self.front, self.destination)
@@ -73,8 +82,39 @@ class Question:
 class Settled:
     """A flow that no packet is sent for."""
 
-    verdict: Verdict
+    verdict: Measured
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """A flow to a destination that stands for several backends: what is asked of each, by the backend's name."""
+
+    answers: tuple[tuple[Backend, Question | Settled], ...]
+
+    @property
+    def verdict(self) -> Measured:
+        """The verdict of all backends."""
+        return joined(answer.verdict for _, answer in self.answers)
+
+    @property
+    def reason(self) -> str:
+        """What became of each backend's packet."""
+        return "; ".join(f"{backend.name}: {answer.verdict}: {answer.reason}" for backend, answer in self.answers)
+
+    def measurements(self) -> tuple[BackendMeasurement, ...]:
+        """Return what became of each backend's packet, as values."""
+        return tuple(
+            BackendMeasurement(one.endpoint.ref if one.endpoint else "", one.address, one.port, answer.verdict)
+            for one, answer in self.answers
+        )
+
+
+def _once(question: Question, asked: dict[object, Question]) -> Question:
+    """Return the question among ``asked`` that sends the same packet for the same backend, else add this one."""
+    address = question.address.packed if question.address is not None else question.target.seat
+    backend = question.destination.seat if question.others else None
+    return asked.setdefault((question.source.seat, address, backend, question.protocol, question.port), question)
 
 
 class Desk:
@@ -89,10 +129,12 @@ class Desk:
         self._seen: list[Endpoint] = []
         self._seats: dict[tuple[int, bytes], int] = {}
 
-    def ask(self, flow: Flow, asked: dict[object, Question]) -> Question | Settled:
+    def ask(self, flow: Flow, asked: dict[object, Question]) -> Question | Settled | Backends:
         """Return the flow's question, one of ``asked`` where it would send the same packet, or what is known without.
 
-        No packet is sent to an address that no endpoint of the lab has: it would leave on whatever route there is.
+        A destination that stands for several backends is asked for each of them. One that stands for none is asked as
+        itself. No packet is sent to an address that no endpoint of the lab has and no node translates: it would leave
+        on whatever route there is.
         """
         source = self.end(flow.source, flow.family)
         if isinstance(source, Settled):
@@ -100,34 +142,47 @@ class Desk:
         endpoint = flow.destination
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
-            if endpoint is None:
-                # Somebody has a gateway's address, so without a packet nothing is known of it.
-                verdict: Verdict = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
-                return Settled(verdict, nobody(self._cluster, flow.address))
+        translated = translate(self._cluster, flow._replace(destination=endpoint))
+        if translated is not None and translated.ways:
+            return self._ask_backends(flow, source, endpoint, translated, asked)
+        if endpoint is None and flow.address is not None:
+            # Some node has a gateway's address, so without a packet nothing is known of it.
+            verdict: Measured = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
+            return Settled(verdict, nobody(self._cluster, flow.address))
         if endpoint is None:
             raise ValueError("a flow needs a destination or an address")
         destination = self.end(endpoint, flow.family, flow.address)
         if isinstance(destination, Settled):
             return destination
-        port, front = flow.port or 0, None
-        if (one := self._behind(destination, flow)) is not None:
-            front, pod_end = destination, self.end(one.pod, flow.family)
-            if isinstance(pod_end, Settled):
-                return pod_end
-            destination = pod_end
-        key = (source.seat, (front or destination).seat, flow.protocol, port)
-        question = asked.get(key)
-        if question is None:
-            question = asked[key] = Question(source, destination, flow.protocol, port, front)
-        return question
+        return _once(Question(source, destination, flow.protocol, flow.port or 0), asked)
 
-    def _behind(self, asked: End, flow: Flow) -> Published | None:
-        """Return what an end that lives in a node's namespace publishes there, None for what is its own."""
-        endpoint = asked.endpoint
-        if isinstance(endpoint, Host) or (isinstance(endpoint, Pod) and not endpoint.host_network):
-            return None
-        node = endpoint.node if isinstance(endpoint, Pod) else endpoint.name
-        return behind(self._cluster, node, asked.address, flow.protocol, flow.port)
+    def _ask_backends(
+        self, flow: Flow, source: End, asked_of: Endpoint | None, translated: Translated, asked: dict[object, Question]
+    ) -> Question | Settled | Backends:
+        front, address = None, None
+        if asked_of is not None:
+            found = self.end(asked_of, flow.family, flow.address)
+            if isinstance(found, Settled):
+                return found
+            front = found
+        elif flow.address is not None:
+            address = WireAddress.of(flow.address)
+        backends = [way.backend for way in translated.ways]
+        ends = [self._backend(backend, flow.family) for backend in backends]
+        answers: list[tuple[Backend, Question | Settled]] = []
+        for backend, end in zip(backends, ends, strict=True):
+            if isinstance(end, Settled):
+                answers.append((backend, end))
+                continue
+            others = tuple(other for other in ends if isinstance(other, End) and other is not end)
+            question = Question(source, end, flow.protocol, flow.port or 0, front, address, others)
+            answers.append((backend, _once(question, asked)))
+        return answers[0][1] if len(answers) == 1 else Backends(tuple(answers))
+
+    def _backend(self, backend: Backend, family: int) -> End | Settled:
+        if backend.endpoint is None:
+            return Settled("deny", nobody(self._cluster, backend.address))
+        return self.end(backend.endpoint, family, backend.address)
 
     def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Settled:
         """Return the endpoint with the address, by default its (first) one of the family, or why it has none."""

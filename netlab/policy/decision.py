@@ -5,10 +5,10 @@ What is made for every pair is a named tuple: it costs half of what a frozen dat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
@@ -19,6 +19,12 @@ from netlab.objects.unread import UnreadPolicy
 from netlab.policy.mismatch import EVERYBODY, field_of
 from netlab.policy.problems import some
 from netlab.verdicts import Certain, Expected
+
+Action = Literal["allow", "deny", "pass"]
+"""What a tier says: ``pass`` leaves the side to the next tier."""
+
+NETWORK_POLICY, DEFAULT = "NetworkPolicy", "default"
+"""The names of the tiers that each cluster has."""
 
 # Of more policies that select one pod, only as many are named: a reason is one line, and each pair has one.
 _FEW = 10
@@ -64,33 +70,120 @@ class Miss:
     why: str
 
 
-class Side(NamedTuple):
-    """What the policies say on one side: the egress of the source pod, or the ingress of the destination pod.
+class Ruling(NamedTuple):
+    """What a tier says on one side. ``by`` names the rule that settled it, ``priority`` is that of its policy."""
+
+    tier: str
+    verdict: Action
+    by: str = ""
+    priority: int | None = None
+
+    @property
+    def allowed_by(self) -> str:
+        """What allows, in words."""
+        return f"{self.by}{self._rank}"
+
+    def denial(self, asked: str) -> str:
+        """Return that the rule denies what is asked, in words."""
+        return f"{self.by}{self._rank} denies {asked}"
+
+    @property
+    def _rank(self) -> str:
+        return f" of {self.tier}" + ("" if self.priority is None else f", priority {self.priority},")
+
+
+class PolicyRuling(NamedTuple):
+    """What NetworkPolicy says on one side.
 
     ``isolating`` are the policies that select the pod in this direction, ``allowing`` every rule of theirs that
     matches; ``misses`` (``policy.evaluate``) says why the others do not.
     """
 
-    direction: Direction
-    subject: Pod
     isolating: tuple[NetworkPolicy, ...] = ()
     allowing: tuple[Match, ...] = ()
 
     @property
+    def tier(self) -> str:
+        """The name of the tier."""
+        return NETWORK_POLICY
+
+    @property
+    def priority(self) -> None:
+        """NetworkPolicies have none."""
+
+    @property
+    def verdict(self) -> Action:
+        """``pass`` where no policy isolates the pod."""
+        if self.allowing:
+            return "allow"
+        return "deny" if self.isolating else "pass"
+
+    @property
+    def allowed_by(self) -> str:
+        """The first rule that allows, in words."""
+        return str(self.allowing[0])
+
+    def denial(self, asked: str) -> str:
+        """Return that the policies deny what is asked, in words."""
+        verb = "isolates" if len(self.isolating) == 1 else "isolate"
+        return f"{named(*self.isolating)} {verb} it and no rule allows {asked}"
+
+
+class Side(NamedTuple):
+    """What the tiers say on one side: the egress of the source pod, or the ingress of the destination pod.
+
+    ``rulings`` are those of the tiers that have a say, in their order. The last one settles the side; the others pass.
+    """
+
+    direction: Direction
+    subject: Pod
+    rulings: tuple[Ruling | PolicyRuling, ...]
+
+    @property
+    def ruling(self) -> Ruling | PolicyRuling:
+        """The ruling that settles the side."""
+        return self.rulings[-1]
+
+    @property
     def verdict(self) -> Certain:
-        return "allow" if self.allowing or not self.isolating else "deny"
+        """The verdict of the side."""
+        return "deny" if self.rulings[-1].verdict == "deny" else "allow"
+
+    @property
+    def by_network_policy(self) -> PolicyRuling:
+        """What NetworkPolicy says; it is empty where no NetworkPolicy has a say, or a tier before it settles."""
+        return next((ruling for ruling in self.rulings if isinstance(ruling, PolicyRuling)), _NO_POLICY)
+
+    @property
+    def isolating(self) -> tuple[NetworkPolicy, ...]:
+        """The NetworkPolicies that isolate the pod."""
+        return self.by_network_policy.isolating
+
+    @property
+    def allowing(self) -> tuple[Match, ...]:
+        """The rules of NetworkPolicies that allow the flow."""
+        return self.by_network_policy.allowing
+
+    @property
+    def allowed_by(self) -> str:
+        """What allows, in words; "" where no tier but the default has a say."""
+        ruling = self.rulings[-1]
+        if ruling.tier != DEFAULT:
+            return ruling.allowed_by if ruling.verdict == "allow" else ""
+        return by_default(" and ".join(one.tier for one in self.rulings[:-1]))
 
 
 class Open(NamedTuple):
     """One side whose verdict is not known, and the policies that could change it, which netlab does not read.
 
-    ``settled`` is what NetworkPolicy alone says on this side.
+    ``settled`` is what the policies that netlab reads say on this side; ``read`` names those in words.
     """
 
     direction: Direction
     subject: Endpoint
     settled: Certain
     policies: tuple[UnreadPolicy, ...]
+    read: str = "NetworkPolicy alone"
 
     def __str__(self) -> str:
         more = f" and {len(self.policies) - 1} more" if len(self.policies) > 1 else ""
@@ -165,14 +258,14 @@ class Decision(NamedTuple):
         if self.backends:
             return self._of_backends()
         if self.unknown:
-            return left_open(map(str, self.unknown), self.settled)
+            return left_open(map(str, self.unknown), self.settled, self.unknown[0].read)
         return self.settled_reason
 
     @property
     def settled_reason(self) -> str:
         """One line that names what of the wiring and NetworkPolicy decided."""
         denied = [denial(side, self.asked(side)) for side in self.sides if side.verdict == "deny"]
-        return decided(self.path, denied, [str(side.allowing[0]) for side in self.sides if side.allowing])
+        return decided(self.path, denied, [side.allowed_by for side in self.sides if side.allowed_by])
 
     def _of_backends(self) -> str:
         """Say which backends have which verdict, and why: once for all that have the same reason."""
@@ -204,10 +297,10 @@ def decided(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
     return way.exempt or "no policy selects either side"
 
 
-def left_open(sides: Iterable[str], settled: str) -> str:
+def left_open(sides: Iterable[str], settled: str, read: str) -> str:
     """Return what keeps a verdict from being known: what is said of the sides that are open."""
     verb = "allows" if settled == "allow" else "denies"
-    return f"{'; '.join(sides)}; NetworkPolicy alone {verb} it"
+    return f"{'; '.join(sides)}; {read} {verb} it"
 
 
 def named(*policies: NetworkPolicy) -> str:
@@ -223,6 +316,11 @@ def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
     return f" ({policy.source.file}:{line})" if line else ""
 
 
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return labels as kubectl writes them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
 def service(flow: Flow) -> str:
     """Return what is asked of the destination: ``80/TCP``, or ``ICMP``."""
     return service_text(flow.protocol, flow.port)
@@ -235,5 +333,12 @@ def service_text(protocol: str, port: int | None) -> str:
 
 def denial(side: Side, asked: str) -> str:
     """Return that a side denies what is asked of it, in words."""
-    verb = "isolates" if len(side.isolating) == 1 else "isolate"
-    return f"{side.direction} of {side.subject.ref}: {named(*side.isolating)} {verb} it and no rule allows {asked}"
+    return f"{side.direction} of {side.subject.ref}: {side.ruling.denial(asked)}"
+
+
+def by_default(tiers: str) -> str:
+    """Return that tiers leave a side to the default, in words; "" where none has a say."""
+    return f"default, as no rule of {tiers} settles it" if tiers else ""
+
+
+_NO_POLICY = PolicyRuling()

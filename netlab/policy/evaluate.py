@@ -15,18 +15,19 @@ Where there are policies that it does not read (``netlab.objects.unread``), a ve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address
 from netlab.cluster.translate import Through, Translated, View, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.objects.types import Address, Direction, NetworkPolicy
-from netlab.policy.decision import Decision, Match, Miss, Open, Side, far_end
-from netlab.policy.mismatch import peers_missed, ports_mismatch
+from netlab.objects.types import Address, Direction
+from netlab.policy.decision import Decision, Miss, Open, PolicyRuling, Ruling, Side, far_end
+from netlab.policy.tiers import networkpolicy, read_in_words, with_policies
+from netlab.policy.tiers.default import ALLOWED
+from netlab.policy.tiers.tier import Tier
 from netlab.policy.unread import changing
-from netlab.policy.wide import first_peer
 from netlab.verdicts import joined
 
 
@@ -107,7 +108,7 @@ def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
         if through is not None and direction == "ingress" and settled == "allow" and flow.destination is not None:
             policies += changing(cluster, direction, flow.destination, settled, flow.protocol, inside=inside)
         if policies:
-            found.append(Open(direction, subject, settled, policies))
+            found.append(Open(direction, subject, settled, policies, read_in_words(cluster)))
         elif settled == "deny":
             return decision
     return decision._replace(verdict="unknown", unknown=tuple(found)) if found else decision
@@ -127,7 +128,7 @@ def misses_of(cluster: Cluster, decision: Decision) -> dict[Direction, tuple[Mis
     for side in decision.sides:
         other, address, flow = decision.view(side)
         if address is not None:
-            found[side.direction] = _misses(cluster, side.direction, side.subject, other, address, flow)
+            found[side.direction] = networkpolicy.misses(cluster, side.direction, side.subject, other, address, flow)
     return found
 
 
@@ -149,61 +150,36 @@ def way_of(cluster: Cluster, flow: Flow) -> Path:
     return replace(way, egress_enforced=False, ingress_enforced=False, exempt=why)
 
 
-def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
-    """Return the policies that select a pod and isolate it in a direction, sorted by name."""
-    return _alone(cluster, direction, pod).isolating
+class _Start(NamedTuple):
+    """What every flow of a pod begins with: the tiers whose policies select it, and its side where there is none."""
+
+    tiers: tuple[Tier, ...]
+    side: Side
 
 
-def _alone(cluster: Cluster, direction: Direction, pod: Pod) -> Side:
-    """Return the side of a pod as long as no rule allows anything: what every flow of it begins with."""
+def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
     # By identity, as building and hashing a name costs as much as the rest of a pair; a side keeps its pod alive.
-    known: dict[tuple[Direction, int], Side] = cluster.memo.setdefault("policy.alone", {})
+    known: dict[tuple[Direction, int], _Start] = cluster.memo.setdefault("policy.start", {})
     found = known.get((direction, id(pod)))
     if found is None:
-        found = known[direction, id(pod)] = Side(direction, pod, _selecting(cluster, pod, direction))
+        selecting = tuple(tier for tier in with_policies(cluster) if tier.selecting(cluster, direction, pod))
+        found = known[direction, id(pod)] = _Start(selecting, Side(direction, pod, (ALLOWED,)))
     return found
-
-
-def _selecting(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
-    return tuple(
-        policy
-        for policy in _policies_of(cluster).get(pod.namespace, ())
-        if pod.selectable and policy.isolates(direction) and policy.pod_selector.matches(pod.labels)
-    )
-
-
-def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:
-    by_namespace: dict[str, list[NetworkPolicy]] | None = cluster.memo.get("policy.by_namespace")
-    if by_namespace is None:
-        by_namespace = cluster.memo["policy.by_namespace"] = {}
-        for policy in cluster.policies:
-            by_namespace.setdefault(policy.meta.namespace, []).append(policy)
-    return by_namespace
 
 
 def _side(
     cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
 ) -> Side:
-    """Judge one side: ``address`` is that of the ``other`` end, as the subject's side sees it."""
-    alone = _alone(cluster, direction, subject)
-    if not alone.isolating:
-        return alone
-    allowing = [
-        _at(cluster, match, peer)
-        for match in _matching_ports(cluster, alone, flow)
-        if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
-    ]
-    return alone._replace(allowing=tuple(allowing)) if allowing else alone
-
-
-def _at(cluster: Cluster, match: Match, peer: int) -> Match:
-    """Return the match of one item of a rule's peers: one value for all flows, as it keeps its words."""
-    known: dict[tuple[int, int, int], Match] = cluster.memo.setdefault("policy.matches", {})
-    key = (id(match.policy), id(match.rule), peer)
-    found = known.get(key)
-    if found is None:
-        found = known[key] = Match(match.policy, match.rule, peer)
-    return found
+    """Judge one side, tier by tier: ``address`` is that of the ``other`` end, as the subject's side sees it."""
+    tiers, side = _start(cluster, direction, subject)
+    if not tiers:
+        return side
+    rulings: list[Ruling | PolicyRuling] = []
+    for tier in tiers:
+        rulings.append(tier.judge(cluster, direction, subject, other, address, flow))
+        if rulings[-1].verdict != "pass":
+            return Side(direction, subject, tuple(rulings))
+    return Side(direction, subject, (*rulings, ALLOWED))
 
 
 def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: View) -> Side | None:
@@ -211,35 +187,3 @@ def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: View) -
     if view.address is None:
         return None
     return _side(cluster, direction, subject, view.other, view.address, view.flow)
-
-
-def _matching_ports(cluster: Cluster, alone: Side, flow: Flow) -> Sequence[Match]:
-    """Return every rule of the policies that isolate a pod whose ports match a flow."""
-    # Sides as they begin are remembered by ``_alone``, so their identity is their pod's and direction's.
-    key = (id(alone), flow.protocol, flow.port)
-    known: dict[tuple[int, str, int | None], Sequence[Match]] = cluster.memo.setdefault("policy.matching_ports", {})
-    found = known.get(key)
-    if found is not None:
-        return found
-    rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(alone.direction)]
-    found = [m for m in rules if not ports_mismatch(m.rule, flow.destination, flow.protocol, flow.port)]
-    # A name in an egress rule means another number on each destination; all else is the same for all of them.
-    if alone.direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports):
-        known[key] = found
-    return found
-
-
-def _misses(
-    cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
-) -> tuple[Miss, ...]:
-    found: list[Miss] = []
-    for policy in isolating(cluster, subject, direction):
-        rules = policy.rules(direction)
-        if not rules:
-            found.append(Miss(policy, None, f"has no {direction} rules"))
-        for rule in rules:
-            why = peers_missed(cluster, policy, rule, other, address)
-            why = why or ports_mismatch(rule, flow.destination, flow.protocol, flow.port)
-            if why:
-                found.append(Miss(policy, rule, why))
-    return tuple(found)

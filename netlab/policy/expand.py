@@ -16,9 +16,10 @@ from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, decided, left_open
-from netlab.policy.evaluate import evaluate, isolating
+from netlab.policy.evaluate import evaluate
 from netlab.policy.parts import Ingress, Numbers, Part, Parts
-from netlab.policy.sets import Service
+from netlab.policy.tiers import read_in_words
+from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Certain, Expected
 
 # Answers that are kept for the lines that come later.
@@ -79,7 +80,7 @@ class Expansion:
         self._ways = Numbers()
         self._ingress: list[Ingress] = []
         self._could: list[tuple[Endpoint, str, bool]] = []
-        self._by_service: dict[Service, dict[int, int]] = {}
+        self._by_service: dict[AskedPort, dict[int, int]] = {}
         self._all = self._questions(questions)
         self._of_hosts: dict[tuple[int, ...], list[Question]] = {}
         self._own: dict[int, dict[int, tuple[int, int]]] = {}
@@ -136,7 +137,7 @@ class Expansion:
                     found.append(Question(destination, family, protocol, port, address, number))
         return found
 
-    def _kind(self, destination: Endpoint, service: Service, ingress: Numbers, could: Numbers) -> _Kind:
+    def _kind(self, destination: Endpoint, service: AskedPort, ingress: Numbers, could: Numbers) -> _Kind:
         family, protocol, port = service
         found = self._parts.ingress(destination, service)
         if ingress.of(id(found)) == len(self._ingress):
@@ -169,12 +170,11 @@ class Expansion:
 
     def _key(self, source: Endpoint) -> Hashable:
         """Return all that the answers to a source hang on."""
-        policies = isolating(self._cluster, source, "egress") if isinstance(source, Pod) else ()
         parts = self._parts
         return (
             id(self._asked_by(source)),
             self._ways_from(source),
-            tuple(map(id, policies)),
+            parts.selecting("egress", source),
             parts.view(source),
             parts.selection(source),
         )
@@ -216,6 +216,6 @@ class Expansion:
             ]
             certain = [side for side, text in zip(sides, opened, strict=True) if not text]
             if any(opened) and all(side.verdict == "allow" for side in certain):
-                return Answer("unknown", left_open(filter(None, opened), settled))
+                return Answer("unknown", left_open(filter(None, opened), settled, read_in_words(self._cluster)))
         allowing = [side.text for side in sides if side.text and side.verdict == "allow"]
         return Answer(settled, decided(way, denied, allowing))

@@ -17,7 +17,8 @@ from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.evaluate import evaluate
 from netlab.policy.kinds import Kinds
-from netlab.policy.sets import Service, Sets
+from netlab.policy.sets import Sets
+from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import EXPECTED, Expected
 
 
@@ -31,7 +32,7 @@ class Group:
 
     number: int
     members: tuple[Endpoint, ...]
-    services: tuple[Service, ...]
+    services: tuple[AskedPort, ...]
     alone: tuple[Expected, ...] = ()
 
 
@@ -44,7 +45,7 @@ class Answer:
 
     source: Group
     destination: Group
-    service: Service
+    service: AskedPort
     verdict: Expected
     pairs: int
     alone: bool = False
@@ -61,23 +62,23 @@ class Groups:
 
     cluster: Cluster
     groups: tuple[Group, ...]
-    having: Mapping[Expected, Mapping[Service, Sequence[int]]]
+    having: Mapping[Expected, Mapping[AskedPort, Sequence[int]]]
 
     @property
-    def into(self) -> Mapping[Service, Sequence[int]]:
+    def into(self) -> Mapping[AskedPort, Sequence[int]]:
         """By destination: ``into[service][i]`` is the set of groups that may open a service on those of group i."""
         return self.having["allow"]
 
     @cached_property
-    def having_by_source(self) -> Mapping[Expected, Mapping[Service, Sequence[int]]]:
+    def having_by_source(self) -> Mapping[Expected, Mapping[AskedPort, Sequence[int]]]:
         """The same by source: ``[verdict][service][i]`` is the set of groups to which those of group i have it."""
         return {verdict: self._by_source(tables) for verdict, tables in self.having.items()}
 
-    def _by_source(self, into: Mapping[Service, Sequence[int]]) -> Mapping[Service, Sequence[int]]:
+    def _by_source(self, into: Mapping[AskedPort, Sequence[int]]) -> Mapping[AskedPort, Sequence[int]]:
         size = len(self.groups)
         return {s: transpose(columns, size) if any(columns) else [0] * size for s, columns in into.items()}
 
-    def verdicts(self, source: Group, service: Service) -> Iterator[tuple[Expected, int]]:
+    def verdicts(self, source: Group, service: AskedPort) -> Iterator[tuple[Expected, int]]:
         """Yield each verdict with the set of groups that have it as destinations of a group."""
         left = asked = self.destinations(source, service)
         found: dict[Expected, int] = {}
@@ -87,7 +88,7 @@ class Groups:
         found["deny"] = left
         yield from ((verdict, found[verdict]) for verdict in EXPECTED)
 
-    def destinations(self, source: Group, service: Service) -> int:
+    def destinations(self, source: Group, service: AskedPort) -> int:
         """Return the set of groups of which a service is asked from a group; its own, where it has several members."""
         example = source.members[0]
         if not askable(example, service[0]):
@@ -95,7 +96,7 @@ class Groups:
         found = self._asked[service] & ~self._hosts if isinstance(example, Host) else self._asked[service]
         return found if len(source.members) > 1 else found & ~(1 << source.number)
 
-    def sources(self, destination: Group, service: Service) -> int:
+    def sources(self, destination: Group, service: AskedPort) -> int:
         """Return the set of groups from which a service is asked of a group that has it."""
         outside = self._askable[service[0]] & self._hosts
         found = self._everyone & ~self._hosts
@@ -140,7 +141,7 @@ class Groups:
         return sizes
 
     @cached_property
-    def _asked(self) -> dict[Service, int]:
+    def _asked(self) -> dict[AskedPort, int]:
         asked = dict.fromkeys(self.into, 0)
         for group in self.groups:
             for service in group.services:
@@ -183,19 +184,19 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
         found.append(Group(number, tuple(alike), asked[of[0]], alone[of[0]]))
     kinds_of = list(classes.values())
     none = [0] * len(found)
-    having: dict[Expected, dict[Service, list[int]]] = {
+    having: dict[Expected, dict[AskedPort, list[int]]] = {
         verdict: {s: of[s].between(kinds_of) if s in of else none for s in tables["allow"]}
         for verdict, of in tables.items()
     }
     return Groups(cluster, tuple(found), having)
 
 
-def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[Service, ...]:
+def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[AskedPort, ...]:
     families = [family for family in questions.wanted(cluster) if askable(destination, family)]
     return tuple((family, *service) for family in families for service in questions.services(destination))
 
 
-def _with_itself(cluster: Cluster, endpoint: Endpoint, service: Service) -> Expected:
+def _with_itself(cluster: Cluster, endpoint: Endpoint, service: AskedPort) -> Expected:
     family, protocol, port = service
     flow = Flow(endpoint, endpoint, family, protocol, port, address_of(endpoint, family))
     return evaluate(cluster, flow).verdict
@@ -250,14 +251,14 @@ class _Table:
         return found
 
 
-def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[Service]]) -> dict[Expected, dict[Service, _Table]]:
+def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[AskedPort]]) -> dict[Expected, dict[AskedPort, _Table]]:
     """Return for each verdict but deny and each service the table of who has it; where it is allow, of all services.
 
     Two kinds may change places where they may in all tables.
     """
     services = dict.fromkeys(service for of in asked for service in of)
     size = len(kinds.members)
-    columns: dict[Expected, dict[Service, list[int]]] = {"allow": {s: [0] * size for s in services}}
+    columns: dict[Expected, dict[AskedPort, list[int]]] = {"allow": {s: [0] * size for s in services}}
     columns |= {"some": {}, "unknown": {}}
     for kind, of in enumerate(asked):
         for service in of:

@@ -13,9 +13,9 @@ from netlab.cluster.flows import Questions
 from netlab.cluster.paths import node_of
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
-from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import NetworkPolicy, Peer
 from netlab.objects.unread import UnreadPolicy
+from netlab.policy.tiers import with_policies
+from netlab.policy.tiers.tier import Reads
 
 Aspect = Callable[[Endpoint], Hashable]
 
@@ -28,9 +28,10 @@ class Kinds:
     """
 
     def __init__(self, cluster: Cluster, questions: Questions) -> None:
-        self._labels_read = _labels_read(cluster.policies, cluster.unread)
-        self._boundaries = {family: _boundaries(cluster.policies, family) for family in (4, 6)}
-        self._nodes_are_peers = cluster.policy.host_network_peers == "match"
+        reads = [tier.reads(cluster) for tier in with_policies(cluster)]
+        self._labels_read = _labels_read(reads, cluster.unread)
+        self._boundaries = {family: _boundaries(reads, family) for family in (4, 6)}
+        self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
         for endpoint in questions.everyone(cluster):
@@ -103,22 +104,16 @@ def _backends(cluster: Cluster, questions: Questions) -> frozenset[str]:
     return frozenset(found)
 
 
-def _peers(policies: Iterable[NetworkPolicy]) -> Iterable[Peer]:
-    return (peer for policy in policies for rule in (*policy.ingress, *policy.egress) for peer in rule.peers)
-
-
-def _labels_read(policies: Iterable[NetworkPolicy], unread: Iterable[UnreadPolicy]) -> list[str]:
+def _labels_read(reads: Iterable[Reads], unread: Iterable[UnreadPolicy]) -> list[str]:
     """Return the keys of all pod labels that selectors read."""
-    selectors: list[LabelSelector | None] = [policy.pod_selector for policy in policies]
-    selectors += [peer.pod_selector for peer in _peers(policies)]
+    selectors = [selector for of_tier in reads for selector in of_tier.pods]
     selectors += [subject.pods for policy in unread for subject in policy.subjects]
-    keys = {key for selector in selectors if selector for key, _ in selector.match_labels}
-    keys |= {requirement.key for selector in selectors if selector for requirement in selector.match_expressions}
+    keys = {key for selector in selectors for key, _ in selector.match_labels}
+    keys |= {requirement.key for selector in selectors for requirement in selector.match_expressions}
     return sorted(keys)
 
 
-def _boundaries(policies: Iterable[NetworkPolicy], family: int) -> list[int]:
-    """Return the addresses of a family, as numbers, at which some ipBlock or except begins or has just ended."""
-    blocks = [peer.ip_block for peer in _peers(policies) if peer.ip_block]
-    prefixes = {prefix for block in blocks for prefix in (block.cidr, *block.excepts) if prefix.version == family}
+def _boundaries(reads: Iterable[Reads], family: int) -> list[int]:
+    """Return the addresses of a family, as numbers, at which a range of some policy begins or has just ended."""
+    prefixes = {prefix for of_tier in reads for prefix in of_tier.prefixes if prefix.version == family}
     return sorted({at for p in prefixes for at in (int(p.network_address), int(p.broadcast_address) + 1)})

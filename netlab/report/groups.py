@@ -35,7 +35,7 @@ from netlab.verdicts import Expected
 
 if TYPE_CHECKING:
     from netlab.policy.groups import Group, Groups
-    from netlab.policy.sets import Service
+    from netlab.policy.tiers.tier import AskedPort
 
 # Entries of one list; of more it says how many there are.
 _MOST = 6
@@ -110,7 +110,7 @@ def _rows(found: Groups) -> Iterator[dict[str, Any]]:
             yield {**_row(source, [source.number + 1], service, verdict, size), "self": True}
 
 
-def _row(source: Group, to: list[int], service: Service, verdict: str, pairs: int) -> dict[str, Any]:
+def _row(source: Group, to: list[int], service: AskedPort, verdict: str, pairs: int) -> dict[str, Any]:
     family, protocol, port = service
     row = {"source": source.number + 1, "destinations": to, "family": family, "protocol": protocol, "port": port}
     return {**row, "expected": verdict, "pairs": pairs}
@@ -188,7 +188,7 @@ class _Block:
 class _Asked:
     """One service of one group: the groups at the other end, and of them those that have each verdict but deny."""
 
-    service: Service
+    service: AskedPort
     asked: int
     having: Mapping[Expected, int]
 
@@ -239,11 +239,11 @@ class _Teller:
         for number, text in enumerate(told or ["nobody"]):
             yield f"  {word if not number else '':<4}  {text}"
 
-    def _parts(self, group: Group, asked: Sequence[tuple[Service, int, int]]) -> list[str]:
+    def _parts(self, group: Group, asked: Sequence[tuple[AskedPort, int, int]]) -> list[str]:
         """Name the groups that hold all services, then those that hold some; items are service, asked and holding."""
         everybody = reduce(or_, (of for _, of, _ in asked), 0)
         complete = reduce(and_, (holds | ~of for _, of, holds in asked), everybody)
-        parts: dict[tuple[Service, ...], int] = {(): everybody & ~complete}
+        parts: dict[tuple[AskedPort, ...], int] = {(): everybody & ~complete}
         for service, _, holds in asked:
             for services, found in list(parts.items()):
                 if found & holds:
@@ -297,7 +297,7 @@ class _Teller:
             return f"{inside} of every {'other ' if own else ''}namespace that has it"
         return f"{inside} of {_spaces([self._names[number].namespace for number in numbers])}"
 
-    def _services(self, services: Iterable[Service]) -> str:
+    def _services(self, services: Iterable[AskedPort]) -> str:
         return ", ".join(
             (protocol if port is None else f"{port}/{protocol}") + (f" over IPv{family}" if self._both else "")
             for family, protocol, port in services

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from netlab.cluster.types import Endpoint
 from netlab.policy.bitsets import members
 from netlab.policy.groups import Group, Groups
-from netlab.policy.sets import Service
+from netlab.policy.tiers.tier import AskedPort
 from netlab.report.truth_table import Cell, TruthTable
 from netlab.verdicts import EXPECTED, Expected
 
@@ -45,7 +45,7 @@ class _Cells:
         self._found = found
         self._table = table
         self._place = {service: _BITS * at for at, service in enumerate(found.into)}
-        lists: dict[tuple[Service, ...], int] = {}
+        lists: dict[tuple[AskedPort, ...], int] = {}
         self._lists = [lists.setdefault(group.services, len(lists)) for group in found.groups]
         self._known: dict[tuple[int, int], int] = {}
 
@@ -75,8 +75,8 @@ class _Cells:
         return number
 
 
-def _cell(answers: Iterable[tuple[Service, Expected]]) -> Cell:
-    found: dict[Expected, list[Service]] = {verdict: [] for verdict in EXPECTED}
+def _cell(answers: Iterable[tuple[AskedPort, Expected]]) -> Cell:
+    found: dict[Expected, list[AskedPort]] = {verdict: [] for verdict in EXPECTED}
     for service, verdict in answers:
         found[verdict].append(service)
     allowed, denied, some, unknown = (tuple(found[verdict]) for verdict in EXPECTED)

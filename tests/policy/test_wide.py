@@ -12,10 +12,11 @@ from random_clusters import some_cluster, some_questions
 
 from netlab.cluster import Cluster
 from netlab.objects.types import NetworkPolicy, Rule
-from netlab.policy import evaluate, sets
+from netlab.policy import evaluate
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.mismatch import matching_peer
+from netlab.policy.tiers import networkpolicy_sets
 from netlab.policy.wide import WIDE, wide_peers
 from netlab.verdicts import EXPECTED
 
@@ -46,7 +47,7 @@ def test_what_is_looked_up_is_what_the_plain_reading_says(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_sets_of_what_is_looked_up_are_the_plain_ones(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule taken for one of many peers, in groups; none, by the evaluator."""
-    monkeypatch.setattr(sets, "WIDE", 1)
+    monkeypatch.setattr(networkpolicy_sets, "WIDE", 1)
     for number in range(12):
         dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
         of, asked = some_cluster(dice), some_questions(dice)

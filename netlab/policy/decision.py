@@ -80,8 +80,8 @@ class Ruling(NamedTuple):
 
     @property
     def allowed_by(self) -> str:
-        """What allows, in words."""
-        return f"{self.by}{self._rank}"
+        """What allows, in words; "" where no rule does."""
+        return f"{self.by}{self._rank}" if self.by else ""
 
     def denial(self, asked: str) -> str:
         """Return that the rule denies what is asked, in words."""
@@ -138,16 +138,12 @@ class Side(NamedTuple):
     direction: Direction
     subject: Pod
     rulings: tuple[Ruling | PolicyRuling, ...]
+    verdict: Certain
 
     @property
     def ruling(self) -> Ruling | PolicyRuling:
         """The ruling that settles the side."""
         return self.rulings[-1]
-
-    @property
-    def verdict(self) -> Certain:
-        """The verdict of the side."""
-        return "deny" if self.rulings[-1].verdict == "deny" else "allow"
 
     @property
     def by_network_policy(self) -> PolicyRuling:
@@ -167,9 +163,11 @@ class Side(NamedTuple):
     @property
     def allowed_by(self) -> str:
         """What allows, in words; "" where no tier but the default has a say."""
-        ruling = self.rulings[-1]
-        if ruling.tier != DEFAULT:
-            return ruling.allowed_by if ruling.verdict == "allow" else ""
+        if self.verdict == "deny":
+            return ""
+        text = self.rulings[-1].allowed_by
+        if text or len(self.rulings) == 1:
+            return text
         return by_default(" and ".join(one.tier for one in self.rulings[:-1]))
 
 
@@ -232,10 +230,9 @@ class Decision(NamedTuple):
     def view(self, side: Side) -> View:
         """Return what a side sees of the flow."""
         egress = side.direction == "egress"
-        if self.through is not None:
-            seen = self.through.egress if egress else self.through.ingress
-            if seen is not None:
-                return seen
+        through = self.through
+        if through is not None and (seen := through.egress if egress else through.ingress) is not None:
+            return seen
         if egress:
             return View(far_end(self.flow), self.flow.address, self.flow)
         return View(self.flow.source, self.path.seen_as, self.flow)
@@ -248,9 +245,9 @@ class Decision(NamedTuple):
         else:
             own = view.address in self.flow.source.addresses
             other = self.flow.source.ref if own else f"{self.flow.source.ref}, which comes as {view.address},"
-        word = self.target.word if self.target is not None else ""
-        changed = f", {word} as {service(self.flow)}" if view.flow.port != self.flow.port else ""
-        return f"{other} on {service(view.flow)}{changed}"
+        if self.target is None or view.flow.port == self.flow.port:
+            return f"{other} on {service(view.flow)}"
+        return f"{other} on {service(view.flow)}, {self.target.word} as {service(self.flow)}"
 
     @property
     def reason(self) -> str:
@@ -264,8 +261,10 @@ class Decision(NamedTuple):
     @property
     def settled_reason(self) -> str:
         """One line that names what of the wiring and NetworkPolicy decided."""
-        denied = [denial(side, self.asked(side)) for side in self.sides if side.verdict == "deny"]
-        return decided(self.path, denied, [side.allowed_by for side in self.sides if side.allowed_by])
+        sides = self.sides
+        denied = [denial(side, self.asked(side)) for side in sides if side.verdict == "deny"]
+        allowing = [] if denied else [text for side in sides if (text := side.allowed_by)]
+        return decided(self.path, denied, allowing)
 
     def _of_backends(self) -> str:
         """Say which backends have which verdict, and why: once for all that have the same reason."""

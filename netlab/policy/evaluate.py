@@ -26,7 +26,7 @@ from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, Miss, Open, PolicyRuling, Ruling, Side, far_end
 from netlab.policy.tiers import networkpolicy, read_in_words, with_policies
 from netlab.policy.tiers.default import ALLOWED
-from netlab.policy.tiers.tier import Tier
+from netlab.policy.tiers.tier import Judge
 from netlab.policy.unread import changing
 from netlab.verdicts import joined
 
@@ -151,35 +151,37 @@ def way_of(cluster: Cluster, flow: Flow) -> Path:
 
 
 class _Start(NamedTuple):
-    """What every flow of a pod begins with: the tiers whose policies select it, and its side where there is none."""
+    """What every flow of a pod begins with: what judges for each tier that selects it, and its side where none does."""
 
-    tiers: tuple[Tier, ...]
+    judges: tuple[Judge, ...]
     side: Side
 
 
 def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
-    # By identity, as building and hashing a name costs as much as the rest of a pair; a side keeps its pod alive.
-    known: dict[tuple[Direction, int], _Start] = cluster.memo.setdefault("policy.start", {})
-    found = known.get((direction, id(pod)))
-    if found is None:
-        selecting = tuple(tier for tier in with_policies(cluster) if tier.selecting(cluster, direction, pod))
-        found = known[direction, id(pod)] = _Start(selecting, Side(direction, pod, (ALLOWED,)))
-    return found
+    selecting = [tier for tier in with_policies(cluster) if tier.selecting(cluster, direction, pod)]
+    judges = tuple(tier.judging(cluster, direction, pod) for tier in selecting)
+    return _Start(judges, Side(direction, pod, (ALLOWED,), "allow"))
 
 
 def _side(
     cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
 ) -> Side:
     """Judge one side, tier by tier: ``address`` is that of the ``other`` end, as the subject's side sees it."""
-    tiers, side = _start(cluster, direction, subject)
-    if not tiers:
-        return side
-    rulings: list[Ruling | PolicyRuling] = []
-    for tier in tiers:
-        rulings.append(tier.judge(cluster, direction, subject, other, address, flow))
-        if rulings[-1].verdict != "pass":
-            return Side(direction, subject, tuple(rulings))
-    return Side(direction, subject, (*rulings, ALLOWED))
+    # By identity, as building and hashing a name costs as much as the rest of a pair; a side keeps its pod alive.
+    known: dict[tuple[Direction, int], _Start] = cluster.memo.setdefault("policy.start", {})
+    start = known.get((direction, id(subject)))
+    if start is None:
+        start = known[direction, id(subject)] = _start(cluster, direction, subject)
+    if not start.judges:
+        return start.side
+    rulings: tuple[Ruling | PolicyRuling, ...] = ()
+    for judge in start.judges:
+        ruling = judge(other, address, flow)
+        rulings = (*rulings, ruling)
+        verdict = ruling.verdict
+        if verdict != "pass":
+            return Side(direction, subject, rulings, verdict)
+    return Side(direction, subject, (*rulings, ALLOWED), "allow")
 
 
 def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: View) -> Side | None:

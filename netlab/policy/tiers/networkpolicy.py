@@ -14,7 +14,7 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction, NetworkPolicy
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
 from netlab.policy.mismatch import peers_missed, ports_mismatch
-from netlab.policy.tiers.tier import OverSets, Reads, Tier
+from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
 from netlab.policy.wide import first_peer
 
 if TYPE_CHECKING:
@@ -35,13 +35,30 @@ class OfNetworkPolicy(Tier):
     def judge(
         self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
     ) -> Ruling | PolicyRuling:
-        alone = _alone(cluster, direction, subject)
-        allowing = [
-            _at(cluster, match, peer)
-            for match in _matching_ports(cluster, direction, alone, flow)
-            if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
-        ]
-        return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
+        return self.judging(cluster, direction, subject)(other, address, flow)
+
+    def judging(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
+        alone = PolicyRuling(isolating(cluster, subject, direction))
+        rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
+        # A name in an egress rule means another number on each destination; all else is the same for all of them.
+        same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
+        known: dict[tuple[str, int | None], Sequence[Match]] = {}
+
+        def judge(other: Endpoint | None, address: Address, flow: Flow) -> PolicyRuling:
+            asked = (flow.protocol, flow.port)
+            matches = known.get(asked)
+            if matches is None:
+                matches = [m for m in rules if not ports_mismatch(m.rule, flow.destination, *asked)]
+                if same:
+                    known[asked] = matches
+            allowing = [
+                _at(cluster, match, peer)
+                for match in matches
+                if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
+            ]
+            return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
+
+        return judge
 
     def reads(self, cluster: Cluster) -> Reads:
         peers = [peer for p in cluster.policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
@@ -75,16 +92,12 @@ class OfNetworkPolicy(Tier):
 
 def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
     """Return the policies that select a pod and isolate it in a direction, sorted by name."""
-    return _alone(cluster, direction, pod).isolating
-
-
-def _alone(cluster: Cluster, direction: Direction, pod: Pod) -> PolicyRuling:
-    """Return the ruling about a pod as long as no rule allows anything: what every flow of it begins with."""
     # By identity, as building and hashing a name costs as much as the rest of a pair; what is kept keeps its pod alive.
-    known: dict[tuple[Direction, int], tuple[Pod, PolicyRuling]] = cluster.memo.setdefault("policy.alone", {})
+    known: dict[tuple[Direction, int], tuple[Pod, tuple[NetworkPolicy, ...]]]
+    known = cluster.memo.setdefault("policy.isolating", {})
     found = known.get((direction, id(pod)))
     if found is None:
-        found = known[direction, id(pod)] = (pod, PolicyRuling(_selecting(cluster, pod, direction)))
+        found = known[direction, id(pod)] = (pod, _selecting(cluster, pod, direction))
     return found[1]
 
 
@@ -112,22 +125,6 @@ def _at(cluster: Cluster, match: Match, peer: int) -> Match:
     found = known.get(key)
     if found is None:
         found = known[key] = Match(match.policy, match.rule, peer)
-    return found
-
-
-def _matching_ports(cluster: Cluster, direction: Direction, alone: PolicyRuling, flow: Flow) -> Sequence[Match]:
-    """Return every rule of the policies that isolate a pod whose ports match a flow."""
-    # Rulings as they begin are remembered by ``_alone``, so their identity is their pod's and direction's.
-    key = (id(alone), flow.protocol, flow.port)
-    known: dict[tuple[int, str, int | None], Sequence[Match]] = cluster.memo.setdefault("policy.matching_ports", {})
-    found = known.get(key)
-    if found is not None:
-        return found
-    rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
-    found = [m for m in rules if not ports_mismatch(m.rule, flow.destination, flow.protocol, flow.port)]
-    # A name in an egress rule means another number on each destination; all else is the same for all of them.
-    if direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports):
-        known[key] = found
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from netlab.cluster.flows import Flow
@@ -61,6 +62,10 @@ class OverSets(Protocol):
         """
 
 
+Judge = Callable[[Endpoint | None, Address, Flow], Ruling | PolicyRuling]
+"""Judges flows of one subject in one direction; the arguments are the last three of ``Tier.judge``."""
+
+
 class Tier:
     """One class of policies. Tiers are asked in their order until one of them does not pass.
 
@@ -87,6 +92,10 @@ class Tier:
         """
         raise NotImplementedError
 
+    def judging(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
+        """Return what judges the flows of one subject: ``judge``, or the same in less time."""
+        return partial(self.judge, cluster, direction, subject)
+
     def reads(self, cluster: Cluster) -> Reads:
         """Return by what the tier's policies tell endpoints apart."""
         raise NotImplementedError
@@ -99,9 +108,10 @@ class Tier:
 
     def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
         """Explain a ruling in lines."""
-        if ruling.verdict == "pass" or not isinstance(ruling, Ruling):
+        if not isinstance(ruling, Ruling) or not ruling.by:
             return ["none of its rules settles it"]
-        return [f"{ruling.by} {'allows' if ruling.verdict == 'allow' else 'denies'} it"]
+        verb = {"allow": "allows it", "deny": "denies it", "pass": "passes it on"}[ruling.verdict]
+        return [f"{ruling.by} {verb}"]
 
     def to_allow(self, decision: Decision, side: Side) -> list[str]:
         """Return what it would take to allow what the tier denies on a side."""

@@ -17,6 +17,7 @@ from netlab.conformance.cases import Case
 from netlab.conformance.judges import JudgeName
 from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import judges, run
+from netlab.objects.kinds import networkpolicy
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import IPBlock, NetworkPolicy, PolicyPort
 from netlab.policy import mismatch
@@ -287,12 +288,12 @@ def ranges_lose_their_joint(right: Fault) -> Fault:
 
 
 FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
-    ("evaluator", tier, "_policy_types", types_ingress_only),
-    ("evaluator", tier, "_policy_types", types_always_both),
-    ("evaluator", tier, "_policy_types", types_by_presence),
-    ("evaluator", tier, "_port", default_protocol_is_udp),
-    ("evaluator", tier, "_port", end_port_is_dropped),
-    ("evaluator", tier, "parse_cidr", host_bits_are_kept),
+    ("evaluator", networkpolicy, "_policy_types", types_ingress_only),
+    ("evaluator", networkpolicy, "_policy_types", types_always_both),
+    ("evaluator", networkpolicy, "_policy_types", types_by_presence),
+    ("evaluator", networkpolicy, "_port", default_protocol_is_udp),
+    ("evaluator", networkpolicy, "_port", end_port_is_dropped),
+    ("evaluator", networkpolicy, "parse_cidr", host_bits_are_kept),
     ("evaluator", NetworkPolicy, "isolates", every_policy_isolates_both_ways),
     ("evaluator", Requirement, "matches", not_in_needs_the_key),
     ("evaluator", Requirement, "matches", in_without_the_key),

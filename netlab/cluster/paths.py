@@ -66,30 +66,6 @@ def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int)
     return _to_underlay(cluster, source, destination, own, to_node, family)
 
 
-def path_to_published(cluster: Cluster, source: Endpoint, node: Node, pod: Pod, family: int) -> Path:
-    """Return what the wiring does with packets from ``source`` to a port of ``node`` that ``pod`` publishes.
-
-    The node's DNAT is before the ingress of the pod. It is before the egress of a pod of the same node too; the egress
-    of any other pod is judged on its own node, which knows of no published port.
-    """
-    way = path(cluster, source, node, family)
-    if not way.connected:
-        return way
-    if source.ref == pod.ref:
-        return Path(True, seen_as=way.seen_as, exempt=f"{pod.ref} always reaches itself")
-    if way.local:
-        why = f"{pod.ref} is always open to its own node"
-        return Path(True, seen_as=way.seen_as, node_to_own_pod=True, exempt=why)
-    near = isinstance(source, Pod) and source.node == node.name
-    return Path(
-        True,
-        seen_as=way.seen_as,
-        egress_enforced=way.egress_enforced or near,
-        ingress_enforced=True,
-        exempt="" if near else way.exempt,
-    )
-
-
 def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Path:
     """Return what the wiring does with packets to an address that no machine of the lab has: they go nowhere."""
     if isinstance(source, Pod) and source.loopback_only:

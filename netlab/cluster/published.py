@@ -45,14 +45,24 @@ def published_by(pod: Pod) -> Iterator[Published]:
 
 def behind(cluster: Cluster, node: str, address: Address | None, protocol: str, port: int | None) -> Published | None:
     """Return what a node does with a connection to one of its addresses, None where it keeps it for itself."""
+    if port is None or address is None:
+        return None
     found = [
         p
-        for p in published(cluster)
-        if (p.pod.node, p.port.protocol, p.port.host_port) == (node, protocol, port)
-        and p.host_ip in (None, address)
-        and any(address is not None and a.version == address.version for a in p.pod.addresses)
+        for p in _by_port(cluster).get((node, protocol, port), ())
+        if p.host_ip in (None, address) and any(address.version == a.version for a in p.pod.addresses)
     ]
     return min(found, key=lambda p: p.host_ip is None, default=None)
+
+
+def _by_port(cluster: Cluster) -> dict[tuple[str, str, int], list[Published]]:
+    """Return the published ports by node, protocol and the node's port."""
+    known: dict[tuple[str, str, int], list[Published]] | None = cluster.memo.get("cluster.published.by_port")
+    if known is None:
+        known = cluster.memo["cluster.published.by_port"] = {}
+        for one in published(cluster):
+            known.setdefault((one.pod.node, one.port.protocol, one.port.host_port), []).append(one)
+    return known
 
 
 class Claims:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
+from netlab.cluster.translate import Through, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance.cases import Cell
 from netlab.dataplane.names import mac_of, port_name
@@ -20,6 +21,7 @@ from netlab.objects.scenarios import ObjectRef
 from netlab.objects.types import Address
 from netlab.policy import evaluate
 from netlab.testing.tracer import Link, Packet, Tracer
+from netlab.verdicts import joined
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
@@ -67,6 +69,9 @@ def tracer() -> Judge:
 
 
 def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
+    translated = translate(cluster, flow)
+    if translated is not None:
+        return joined(_traced_through(cluster, tracers, flow, way) for way in translated.ways)
     source, destination = flow.source, flow.destination
     if destination is None or flow.address is None:
         raise ValueError(f"nothing of the lab at {flow.target}")
@@ -79,6 +84,32 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
         crossed[getattr(source, "node", source.name)] = own
     if way.ingress_enforced and not isinstance(destination, Host):
         crossed.setdefault(getattr(destination, "node", destination.name), way.seen_as)
+    return _crossing(cluster, tracers, crossed, flow)
+
+
+def _traced_through(
+    cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, through: Through
+) -> Literal["allow", "deny"]:
+    """Follow a flow by one backend of its destination, as each side's node has it: translated, or as it was asked."""
+    way, own, end = through.path, address_of(flow.source, flow.family), through.backend.endpoint
+    if not way.connected or own is None or way.seen_as is None:
+        return "deny"
+    crossed: list[tuple[str, Address, Flow]] = []
+    if through.egress is not None and isinstance(flow.source, Pod):
+        crossed.append((flow.source.node, own, through.egress.flow))
+    if through.ingress is not None and isinstance(end, Pod):
+        crossed.append((end.node, way.seen_as, through.ingress.flow))
+    said = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
+    return "deny" if "deny" in said else "allow"
+
+
+def _crossing(
+    cluster: Cluster, tracers: Mapping[str, Tracer], crossed: Mapping[str, Address], flow: Flow
+) -> Literal["allow", "deny"]:
+    """Send a flow's packet through the rulesets of nodes, each with the source address that it has there."""
+    source, destination = flow.source, flow.destination
+    if flow.address is None:
+        return "deny"
     for node, seen in crossed.items():
         of_node = not isinstance(destination, Pod) or destination.host_network
         for_node = of_node and flow.address in cluster.node(node).addresses

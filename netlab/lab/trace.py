@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.published import behind
+from netlab.cluster.translate import translate
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.dataplane import names
 from netlab.kernel.nft_trace import Event, Match, Monitor
@@ -70,6 +70,7 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow) -> Trac
     Raises:
       HostError, KernelError: where the kernel or nft cannot trace, or no packet can be sent.
     """
+    flow = _owned(cluster, flow)
     steps: list[Step] = []
     with contextlib.ExitStack() as stack:
         monitors: dict[str, Monitor] = {}
@@ -84,25 +85,20 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow) -> Trac
     return Trace(measurement, tuple(steps), evaluate(cluster, flow))
 
 
+def _owned(cluster: Cluster, flow: Flow) -> Flow:
+    """Return a flow to a bare address as one to the machine that has it, where one has."""
+    if flow.destination is not None or flow.address is None:
+        return flow
+    return flow._replace(destination=cluster.by_address.get(flow.address))
+
+
 def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
     """Return the nodes whose rulesets the packet may meet, the source's first."""
-    ends: list[Endpoint | None] = [flow.source, _destination(cluster, flow), _pod_behind(cluster, flow)]
+    translated = translate(cluster, flow)
+    behind = () if translated is None else (translated.node, *(way.backend.endpoint for way in translated.ways))
+    ends: list[Endpoint | None] = [flow.source, flow.destination, *behind]
     found = [e.node if isinstance(e, Pod) else e.name for e in ends if isinstance(e, Pod | Node)]
     return list(dict.fromkeys(found))
-
-
-def _destination(cluster: Cluster, flow: Flow) -> Endpoint | None:
-    if flow.destination is None and flow.address is not None:
-        return cluster.by_address.get(flow.address)
-    return flow.destination
-
-
-def _pod_behind(cluster: Cluster, flow: Flow) -> Pod | None:
-    end = _destination(cluster, flow)
-    if not isinstance(end, Node) and not (isinstance(end, Pod) and end.host_network):
-        return None
-    one = behind(cluster, end.node if isinstance(end, Pod) else end.name, flow.address, flow.protocol, flow.port)
-    return None if one is None else one.pod
 
 
 def _match(cluster: Cluster, flow: Flow) -> Match | None:
@@ -112,10 +108,10 @@ def _match(cluster: Cluster, flow: Flow) -> Match | None:
         return None
     sources = [own, *_addresses(cluster.nodes, flow.family)]
     destinations, ports = [flow.address], [flow.port or 0]
-    if (pod := _pod_behind(cluster, flow)) is not None:
-        destinations += _addresses([pod], flow.family)
-        ports += [p.port for p in pod.ports if p.host_port == flow.port]
-    return Match(flow.protocol, sources, destinations, ports)
+    if (translated := translate(cluster, flow)) is not None:
+        destinations += [way.backend.address for way in translated.ways]
+        ports += [way.backend.port or 0 for way in translated.ways]
+    return Match(flow.protocol, sources, list(dict.fromkeys(destinations)), list(dict.fromkeys(ports)))
 
 
 def _addresses(ends: Iterable[Endpoint], family: int) -> list[Address]:

@@ -13,11 +13,11 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Service
-from netlab.policy.evaluate import isolating
 from netlab.policy.mismatch import container_port, peer_mismatch, port_matches
 from netlab.policy.problems import some, warning
 from netlab.policy.scope import pods_meant, pods_selected
 from netlab.policy.service_ports import pods_of, target
+from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unstated import may_mean
 
 _PORT = 53

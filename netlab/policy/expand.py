@@ -12,12 +12,15 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, Questions, askable, asks
 from netlab.cluster.paths import Path
+from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
-from netlab.policy.decision import Verdict, decided, left_open
-from netlab.policy.evaluate import evaluate, isolating, publisher
-from netlab.policy.parts import Ingress, Numbers, Part, Parts, Settled
-from netlab.policy.sets import Service
+from netlab.policy.decision import Decision, decided, left_open
+from netlab.policy.evaluate import evaluate
+from netlab.policy.parts import Ingress, Numbers, Part, Parts
+from netlab.policy.tiers import read_in_words
+from netlab.policy.tiers.tier import AskedPort
+from netlab.verdicts import Certain, Expected
 
 # Answers that are kept for the lines that come later.
 _KEPT = 100_000
@@ -35,10 +38,14 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A verdict, and its reason with the marks of ``policy.parts`` for the two endpoints."""
+    """A verdict, and its reason with the marks of ``policy.parts`` for the two endpoints.
 
-    verdict: Verdict
+    ``endpoints`` are the decisions about the backends of a destination that stands for others.
+    """
+
+    verdict: Expected
     reason: str
+    endpoints: tuple[Decision, ...] = ()
 
 
 @dataclass(eq=False)
@@ -58,7 +65,7 @@ class _Kind(NamedTuple):
     way: int
     ingress: int
     could: int
-    published: bool
+    translated: bool
 
 
 class Expansion:
@@ -73,7 +80,7 @@ class Expansion:
         self._ways = Numbers()
         self._ingress: list[Ingress] = []
         self._could: list[tuple[Endpoint, str, bool]] = []
-        self._by_service: dict[Service, dict[int, int]] = {}
+        self._by_service: dict[AskedPort, dict[int, int]] = {}
         self._all = self._questions(questions)
         self._of_hosts: dict[tuple[int, ...], list[Question]] = {}
         self._own: dict[int, dict[int, tuple[int, int]]] = {}
@@ -110,7 +117,7 @@ class Expansion:
     def answer(self, source: Endpoint, question: Question) -> Answer:
         """Return the answer to one pair, as the evaluator gives it."""
         decision = evaluate(self._cluster, Flow(source, *question[:5]))
-        return Answer(decision.verdict, decision.reason)
+        return Answer(decision.verdict, decision.reason, decision.endpoints)
 
     def _questions(self, questions: Questions) -> list[Question]:
         found: list[Question] = []
@@ -130,7 +137,7 @@ class Expansion:
                     found.append(Question(destination, family, protocol, port, address, number))
         return found
 
-    def _kind(self, destination: Endpoint, service: Service, ingress: Numbers, could: Numbers) -> _Kind:
+    def _kind(self, destination: Endpoint, service: AskedPort, ingress: Numbers, could: Numbers) -> _Kind:
         family, protocol, port = service
         found = self._parts.ingress(destination, service)
         if ingress.of(id(found)) == len(self._ingress):
@@ -139,12 +146,12 @@ class Expansion:
         unread = could.of((self._parts.selection(destination), protocol, inside) if self._cluster.unread else 0)
         if unread == len(self._could):
             self._could.append((destination, protocol, inside))
-        asked = Flow(destination, destination, family, protocol, port, address_of(destination, family))
+        address = address_of(destination, family)
         return _Kind(
             self._ways.of((self._parts.wire(destination), family, protocol == "ICMP")),
             ingress[id(found)],
             unread,
-            publisher(self._cluster, asked) is not None,
+            stands_for(self._cluster, destination, address, protocol, port) is not None,
         )
 
     def _asked_by(self, source: Endpoint) -> Sequence[Question]:
@@ -163,12 +170,11 @@ class Expansion:
 
     def _key(self, source: Endpoint) -> Hashable:
         """Return all that the answers to a source hang on."""
-        policies = isolating(self._cluster, source, "egress") if isinstance(source, Pod) else ()
         parts = self._parts
         return (
             id(self._asked_by(source)),
             self._ways_from(source),
-            tuple(map(id, policies)),
+            parts.selecting("egress", source),
             parts.view(source),
             parts.selection(source),
         )
@@ -183,7 +189,7 @@ class Expansion:
         egress = parts.egress(source, self._by_service, len(self._kinds)) or [parts.free] * len(self._kinds)
         answers: list[Answer | None] = []
         for asked, out in zip(self._kinds, egress, strict=True):
-            if asked.published:
+            if asked.translated:
                 answers.append(None)
                 continue
             number, way = ways[asked.way]
@@ -200,7 +206,7 @@ class Expansion:
         """Put an answer together as ``evaluate`` does."""
         sides = (egress, ingress)
         denied = [side.text for side in sides if side.verdict == "deny"]
-        settled: Settled = "allow" if way.connected and not denied else "deny"
+        settled: Certain = "allow" if way.connected and not denied else "deny"
         if self._cluster.unread and way.connected and not way.local:
             destination, protocol, inside = self._could[could]
             ends: tuple[tuple[Direction, Endpoint], ...] = (("egress", source), ("ingress", destination))
@@ -210,6 +216,6 @@ class Expansion:
             ]
             certain = [side for side, text in zip(sides, opened, strict=True) if not text]
             if any(opened) and all(side.verdict == "allow" for side in certain):
-                return Answer("unknown", left_open(filter(None, opened), settled))
+                return Answer("unknown", left_open(filter(None, opened), settled, read_in_words(self._cluster)))
         allowing = [side.text for side in sides if side.text and side.verdict == "allow"]
         return Answer(settled, decided(way, denied, allowing))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.nobody import no_owner
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import printable
-from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
-from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.policies import NetworkPolicy
+from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
-from netlab.policy.almost import almost_selecting
-from netlab.policy.decision import Decision, Miss, Open, Side, named, service, where
-from netlab.policy.evaluate import evaluate, misses
+from netlab.policy import tiers
+from netlab.policy.decision import Decision, Open, Side, labels_text, service, service_text
+from netlab.policy.evaluate import evaluate
+from netlab.policy.tiers import NETWORK_POLICY, only_network_policy
+from netlab.policy.tiers.networkpolicy_words import unselected
 from netlab.policy.unstated import caveats
-
-_MOST_NEAR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,23 @@ class Explanation:
 def explain(cluster: Cluster, flow: Flow) -> Explanation:
     """Return the verdict of a flow, the policies, rules and lines that decided, and what the other verdict needs."""
     decision = evaluate(cluster, flow)
-    missed = misses(cluster, flow)
-    sections = (_headline(decision), *(_side(cluster, side, missed[side.direction]) for side in decision.sides))
-    unsure = caveats(cluster, decision)
-    sections += (Section("Not known", tuple(unsure)),) if unsure else ()
-    return Explanation(decision, (*sections, *map(_open, decision.unknown)), _otherwise(decision))
+    sections: tuple[Section, ...] = (_headline(decision),)
+    for one in decision.backends or (decision,):
+        sections += (_of_backend(one),) if decision.backends else ()
+        sections += tuple(_side(cluster, one, side) for side in one.sides)
+        unsure = caveats(cluster, one)
+        sections += (Section("Not known", tuple(unsure)),) if unsure else ()
+        sections += tuple(map(_open, one.unknown))
+    return Explanation(decision, sections, _otherwise(decision))
+
+
+def _of_backend(decision: Decision) -> Section:
+    """The heading of what is said about one of several backends."""
+    if decision.through is None:
+        raise ValueError("not a decision about a backend")
+    backend = decision.through.backend
+    title = f"By backend {backend.name}, {backend.address} on {service_text(decision.flow.protocol, backend.port)}"
+    return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}",))
 
 
 def _headline(decision: Decision) -> Section:
@@ -83,30 +92,35 @@ def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:
     text = f"{endpoint.ref}, {address or f'no IPv{flow.family} address'}"
     if not isinstance(endpoint, Pod):
         return text
-    labels = _written(known_labels(endpoint.labels)) or "none"
+    labels = labels_text(known_labels(endpoint.labels)) or "none"
     line = endpoint.source.line()
     written = f" ({endpoint.source.file}:{line})" if line else ""
     return f"{text}, on {endpoint.node}, labels {labels}{written}"
 
 
-def _side(cluster: Cluster, side: Side, missed: Sequence[Miss]) -> Section:
+def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
+    """What the tiers say on one side: tier by tier, where there is another than that of NetworkPolicy."""
     title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
-    if not side.isolating:
-        near = [f"{named(p)}{where(p)} almost selects it: {why}" for p, why in _near(cluster, side)]
-        return Section(title, (f"No NetworkPolicy selects it for {side.direction}, so everything is allowed.", *near))
+    by_tier = {ruling.tier: ruling for ruling in side.rulings}
+    if only_network_policy(cluster):
+        if not side.isolating:
+            free = f"No NetworkPolicy selects it for {side.direction}, so everything is allowed."
+            return Section(title, (free, *unselected(cluster, side)))
+        return Section(title, tuple(NETWORK_POLICY.lines(cluster, decision, side, side.ruling)))
     lines: list[str] = []
-    for policy in side.isolating:
-        lines.append(f"{named(policy)}{where(policy)} isolates it")
-        lines += [f"  {match.place} allows it" for match in side.allowing if match.policy is policy]
-        for miss in () if side.allowing else missed:
-            if miss.policy is policy:
-                rule = f"{miss.rule.path}{where(policy, miss.rule)} does not match: " if miss.rule else "it "
-                lines.append(f"  {rule}{miss.why}")
+    settled = False
+    for tier in tiers.with_policies(cluster):
+        ruling = by_tier.get(tier.name)
+        if ruling is None:
+            lines.append(f"{tier.name}: {'not asked' if settled else f'selects nothing for {side.direction}'}")
+            continue
+        rank = "" if ruling.priority is None else f", priority {ruling.priority}"
+        settled = ruling.verdict != "pass"
+        lines.append(f"{tier.name}: {ruling.verdict}{rank}")
+        lines += [f"  {line}" for line in tier.lines(cluster, decision, side, ruling)]
+    if not settled:
+        lines.append("default: allow")
     return Section(title, tuple(lines))
-
-
-def _near(cluster: Cluster, side: Side) -> Iterator[tuple[NetworkPolicy, str]]:
-    return islice(almost_selecting(cluster, side.subject, side.direction), _MOST_NEAR)
 
 
 def _open(one: Open) -> Section:
@@ -118,6 +132,8 @@ def _open(one: Open) -> Section:
 
 def _otherwise(decision: Decision) -> Section:
     """What would have been needed for the other verdict."""
+    if decision.backends:
+        return _otherwise_of_backends(decision)
     if decision.verdict == "unknown":
         ignore = " ".join(dict.fromkeys(policy.option for one in decision.unknown for policy in one.policies))
         told = (
@@ -132,66 +148,25 @@ def _otherwise(decision: Decision) -> Section:
                 told += " To send packets there, add a host with this address to spec.hosts of the Topology."
             return Section("To be allowed", (told,))
         denying = [side for side in decision.sides if side.verdict == "deny"]
-        lines = [line for side in denying for line in _to_allow(side, decision)]
+        lines = [line for side in denying for line in tiers.named(side.ruling.tier).to_allow(decision, side)]
         return Section("To be allowed, on both sides" if len(denying) == 2 else "To be allowed", tuple(lines))
     if not decision.sides:
         why = decision.path.exempt or "neither end is a pod that a policy could select"
         return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
-    lines = [line for side in decision.sides for line in _to_deny(side, decision)]
+    lines = [line for side in decision.sides for line in tiers.named(side.ruling.tier).to_deny(decision, side)]
     return Section("To be denied, one of these" if len(lines) == 2 else "To be denied", tuple(lines))
 
 
-def _to_allow(side: Side, decision: Decision) -> list[str]:
-    other, address, flow = decision.view(side)
-    isolating = "the policy that isolates it" if len(side.isolating) == 1 else "all policies that isolate it"
-    ports = "with no ports listed" if flow.port is None else f"ports: {flow.port}/{flow.protocol}"
-    return [
-        f"add a rule under spec.{side.direction} of any policy that selects {side.subject.ref}, with",
-        f"  {'to' if side.direction == 'egress' else 'from'}: {_peer_for(side.subject, other, str(address))}",
-        *_wider_than_meant(other),
-        f"  {ports}",
-        f"or remove {isolating}: {named(*side.isolating)}",
-    ]
-
-
-def _peer_for(subject: Pod, other: Endpoint | None, address: str) -> str:
-    """Return the narrowest peer that a user would write for an endpoint."""
-    if not isinstance(other, Pod) or not other.selectable:
-        return f"ipBlock {address}/{128 if ':' in address else 32}"
-    pods = f"podSelector {_written(_lasting(other)) or '{}'}"
-    if other.namespace == subject.namespace:
-        return pods
-    return f"namespaceSelector {NAMESPACE_LABEL}={other.namespace} and, in the same item, {pods}"
-
-
-def _wider_than_meant(other: Endpoint | None) -> list[str]:
-    """Say of a pod that no selector tells from others that the peer means them too."""
-    if not isinstance(other, Pod) or not other.selectable or _lasting(other):
-        return []
-    return [
-        f"  which opens it to every pod of namespace {other.namespace}: {other.ref} has no label to tell it from them;"
-        " give it one"
-    ]
-
-
-def _lasting(pod: Pod) -> dict[str, str]:
-    """Return the labels by which a user would select a pod: those that controllers set only where it has no others."""
-    own = {key: value for key, value in pod.labels.items() if key not in KEYS}
-    named = {key: value for key, value in known_labels(pod.labels).items() if key in (POD_NAME, JOB_NAMES[0])}
-    return own or named
-
-
-def _written(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-
-
-def _to_deny(side: Side, decision: Decision) -> list[str]:
-    if side.allowing:
-        # Another item of the same rule may match too, so it is the whole rule that would have to go.
-        rules = (f"{m.rule.path}{where(m.policy, m.rule)} of {named(m.policy)}" for m in side.allowing)
-        return [f"remove {' and '.join(dict.fromkeys(rules))}"]
-    kind = side.direction.capitalize()
-    return [
-        f"add a policy in namespace {side.subject.namespace} that selects {side.subject.ref}, has {kind} in"
-        f" policyTypes and no rule for {decision.asked(side)}"
-    ]
+def _otherwise_of_backends(decision: Decision) -> Section:
+    """What another verdict would take, backend by backend: of a flow to some of them, of those that are not allowed."""
+    title = {
+        "some": "To be allowed by all backends",
+        "allow": "To be denied, on every backend",
+        "deny": "To be allowed, on every backend",
+        "unknown": "To be known",
+    }[decision.verdict]
+    lines: list[str] = []
+    for one in decision.backends:
+        if one.through is not None and not (decision.verdict == "some" and one.verdict == "allow"):
+            lines += [f"{one.through.backend.name}:", *(f"  {line}" for line in _otherwise(one).lines)]
+    return Section(title, tuple(lines))

@@ -15,10 +15,11 @@ from functools import cached_property
 from netlab.cluster.flows import Flow, Questions, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.policy.bitsets import members, transpose
-from netlab.policy.decision import Verdict
 from netlab.policy.evaluate import evaluate
 from netlab.policy.kinds import Kinds
-from netlab.policy.sets import Service, Sets
+from netlab.policy.sets import Sets
+from netlab.policy.tiers.tier import AskedPort
+from netlab.verdicts import EXPECTED, Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Group:
 
     number: int
     members: tuple[Endpoint, ...]
-    services: tuple[Service, ...]
-    alone: tuple[Verdict, ...] = ()
+    services: tuple[AskedPort, ...]
+    alone: tuple[Expected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Answer:
 
     source: Group
     destination: Group
-    service: Service
-    verdict: Verdict
+    service: AskedPort
+    verdict: Expected
     pairs: int
     alone: bool = False
 
@@ -54,40 +55,40 @@ class Answer:
 class Groups:
     """All groups of a cluster and the verdicts between them.
 
-    ``into[service][i]`` is the set (``policy.bitsets``) of the groups whose members may open a service on those of
-    group i; a group's own bit is about one member and another. Services that a group is not asked have no bits.
-    ``unknown`` has the same for the verdict unknown; what is in neither is denied.
+    ``having[verdict][service][i]`` is the set (``policy.bitsets``) of the groups whose members have a verdict for a
+    service on those of group i; a group's own bit is about one member and another. Services that a group is not asked
+    have no bits. What is in none of them is denied.
     """
 
     cluster: Cluster
     groups: tuple[Group, ...]
-    into: Mapping[Service, Sequence[int]]
-    unknown: Mapping[Service, Sequence[int]]
+    having: Mapping[Expected, Mapping[AskedPort, Sequence[int]]]
+
+    @property
+    def into(self) -> Mapping[AskedPort, Sequence[int]]:
+        """By destination: ``into[service][i]`` is the set of groups that may open a service on those of group i."""
+        return self.having["allow"]
 
     @cached_property
-    def out_of(self) -> Mapping[Service, Sequence[int]]:
-        """The same by source: ``out_of[service][i]`` is the set of groups on which those of group i may open it."""
-        return self._by_source(self.into)
+    def having_by_source(self) -> Mapping[Expected, Mapping[AskedPort, Sequence[int]]]:
+        """The same by source: ``[verdict][service][i]`` is the set of groups to which those of group i have it."""
+        return {verdict: self._by_source(tables) for verdict, tables in self.having.items()}
 
-    @cached_property
-    def unknown_out_of(self) -> Mapping[Service, Sequence[int]]:
-        """The same of ``unknown``."""
-        return self._by_source(self.unknown)
-
-    def _by_source(self, into: Mapping[Service, Sequence[int]]) -> Mapping[Service, Sequence[int]]:
+    def _by_source(self, into: Mapping[AskedPort, Sequence[int]]) -> Mapping[AskedPort, Sequence[int]]:
         size = len(self.groups)
         return {s: transpose(columns, size) if any(columns) else [0] * size for s, columns in into.items()}
 
-    def verdicts(self, source: Group, service: Service) -> Iterator[tuple[Verdict, int]]:
+    def verdicts(self, source: Group, service: AskedPort) -> Iterator[tuple[Expected, int]]:
         """Yield each verdict with the set of groups that have it as destinations of a group."""
-        asked = self.destinations(source, service)
-        allow = asked & self.out_of[service][source.number]
-        unknown = asked & self.unknown_out_of[service][source.number]
-        yield "allow", allow
-        yield "deny", asked & ~allow & ~unknown
-        yield "unknown", unknown
+        left = asked = self.destinations(source, service)
+        found: dict[Expected, int] = {}
+        for verdict, by_source in self.having_by_source.items():
+            found[verdict] = asked & by_source[service][source.number]
+            left &= ~found[verdict]
+        found["deny"] = left
+        yield from ((verdict, found[verdict]) for verdict in EXPECTED)
 
-    def destinations(self, source: Group, service: Service) -> int:
+    def destinations(self, source: Group, service: AskedPort) -> int:
         """Return the set of groups of which a service is asked from a group; its own, where it has several members."""
         example = source.members[0]
         if not askable(example, service[0]):
@@ -95,7 +96,7 @@ class Groups:
         found = self._asked[service] & ~self._hosts if isinstance(example, Host) else self._asked[service]
         return found if len(source.members) > 1 else found & ~(1 << source.number)
 
-    def sources(self, destination: Group, service: Service) -> int:
+    def sources(self, destination: Group, service: AskedPort) -> int:
         """Return the set of groups from which a service is asked of a group that has it."""
         outside = self._askable[service[0]] & self._hosts
         found = self._everyone & ~self._hosts
@@ -115,9 +116,9 @@ class Groups:
             for service, verdict in zip(source.services, source.alone, strict=False):
                 yield Answer(source, source, service, verdict, len(source.members), alone=True)
 
-    def tally(self) -> dict[Verdict, int]:
+    def tally(self) -> dict[Expected, int]:
         """Return how many questions about pairs of endpoints have each verdict."""
-        count: dict[Verdict, int] = {"allow": 0, "deny": 0, "unknown": 0}
+        count = dict.fromkeys(EXPECTED, 0)
         for source in self.groups:
             size = len(source.members)
             for service in self.into:
@@ -140,7 +141,7 @@ class Groups:
         return sizes
 
     @cached_property
-    def _asked(self) -> dict[Service, int]:
+    def _asked(self) -> dict[AskedPort, int]:
         asked = dict.fromkeys(self.into, 0)
         for group in self.groups:
             for service in group.services:
@@ -170,10 +171,10 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
         else ()
         for (example, *_), services in zip(kinds.members, asked, strict=True)
     ]
-    tables, open_tables = _tables(Sets(cluster, kinds), kinds, asked)
+    tables = _tables(Sets(cluster, kinds), kinds, asked)
     classes: dict[Hashable, list[int]] = {}
     for kind, (endpoint, *_) in enumerate(kinds.members):
-        twins = tuple(table.twins[kind] for table in (*tables.values(), *open_tables.values()))
+        twins = tuple(table.twins[kind] for of_verdict in tables.values() for table in of_verdict.values())
         families = tuple(askable(endpoint, family) for family in questions.wanted(cluster))
         classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
     place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
@@ -182,18 +183,20 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
         alike = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
         found.append(Group(number, tuple(alike), asked[of[0]], alone[of[0]]))
     kinds_of = list(classes.values())
-    into = {service: table.between(kinds_of) for service, table in tables.items()}
     none = [0] * len(found)
-    unknown = {s: open_tables[s].between(kinds_of) if s in open_tables else none for s in tables}
-    return Groups(cluster, tuple(found), into, unknown)
+    having: dict[Expected, dict[AskedPort, list[int]]] = {
+        verdict: {s: of[s].between(kinds_of) if s in of else none for s in tables["allow"]}
+        for verdict, of in tables.items()
+    }
+    return Groups(cluster, tuple(found), having)
 
 
-def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[Service, ...]:
+def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[AskedPort, ...]:
     families = [family for family in questions.wanted(cluster) if askable(destination, family)]
     return tuple((family, *service) for family in families for service in questions.services(destination))
 
 
-def _with_itself(cluster: Cluster, endpoint: Endpoint, service: Service) -> Verdict:
+def _with_itself(cluster: Cluster, endpoint: Endpoint, service: AskedPort) -> Expected:
     family, protocol, port = service
     flow = Flow(endpoint, endpoint, family, protocol, port, address_of(endpoint, family))
     return evaluate(cluster, flow).verdict
@@ -248,21 +251,21 @@ class _Table:
         return found
 
 
-def _tables(
-    sets: Sets, kinds: Kinds, asked: Sequence[Sequence[Service]]
-) -> tuple[dict[Service, _Table], dict[Service, _Table]]:
-    """Return for each service the table of what is allowed, and where there is any, that of what is not known.
+def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[AskedPort]]) -> dict[Expected, dict[AskedPort, _Table]]:
+    """Return for each verdict but deny and each service the table of who has it; where it is allow, of all services.
 
-    Two kinds may change places where they may in both tables.
+    Two kinds may change places where they may in all tables.
     """
     services = dict.fromkeys(service for of in asked for service in of)
-    columns = {service: [0] * len(kinds.members) for service in services}
-    unknown: dict[Service, list[int]] = {}
+    size = len(kinds.members)
+    columns: dict[Expected, dict[AskedPort, list[int]]] = {"allow": {s: [0] * size for s in services}}
+    columns |= {"some": {}, "unknown": {}}
     for kind, of in enumerate(asked):
         for service in of:
             found = sets.sources(kind, service)
-            columns[service][kind] = found.allow
+            columns["allow"][service][kind] = found.allow
+            if found.some:
+                columns["some"].setdefault(service, [0] * size)[kind] = found.some
             if found.unknown:
-                unknown.setdefault(service, [0] * len(kinds.members))[kind] = found.unknown
-    tables = {service: _Table(kinds, of) for service, of in columns.items()}
-    return tables, {service: _Table(kinds, of) for service, of in unknown.items()}
+                columns["unknown"].setdefault(service, [0] * size)[kind] = found.unknown
+    return {v: {service: _Table(kinds, of) for service, of in tables.items()} for v, tables in columns.items()}

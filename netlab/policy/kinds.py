@@ -11,10 +11,11 @@ from collections.abc import Callable, Hashable, Iterable
 
 from netlab.cluster.flows import Questions
 from netlab.cluster.paths import node_of
+from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
-from netlab.objects.policies import NetworkPolicy, Peer
-from netlab.objects.selectors import LabelSelector
 from netlab.objects.unread import UnreadPolicy
+from netlab.policy.tiers import with_policies
+from netlab.policy.tiers.tier import Reads
 
 Aspect = Callable[[Endpoint], Hashable]
 
@@ -27,9 +28,11 @@ class Kinds:
     """
 
     def __init__(self, cluster: Cluster, questions: Questions) -> None:
-        self._labels_read = _labels_read(cluster.policies, cluster.unread)
-        self._boundaries = {family: _boundaries(cluster.policies, family) for family in (4, 6)}
-        self._nodes_are_peers = cluster.policy.host_network_peers == "match"
+        reads = [tier.reads(cluster) for tier in with_policies(cluster)]
+        self._labels_read = _labels_read(reads, cluster.unread)
+        self._boundaries = {family: _boundaries(reads, family) for family in (4, 6)}
+        self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
+        self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
         for endpoint in questions.everyone(cluster):
             found.setdefault(self._all(endpoint), []).append(endpoint)
@@ -74,33 +77,43 @@ class Kinds:
         return endpoint.selectable, tuple((port.name, port.protocol, port.port) for port in endpoint.ports)
 
     def _all(self, endpoint: Endpoint) -> Hashable:
-        # A pod that publishes a port always reaches that port of its node, and nobody else does for its sake.
-        published = isinstance(endpoint, Pod) and any(port.host_port for port in endpoint.ports)
+        # A pod that an asked destination stands for may reach that, and itself by it, where no other pod does.
+        backend = endpoint.ref in self._backends
         return (
             self.wired(endpoint),
             self.named(endpoint),
             *(self.placed(endpoint, family) for family in (4, 6)),
             self.served(endpoint),
-            endpoint.ref if published else "",
+            endpoint.ref if backend else "",
         )
 
 
-def _peers(policies: Iterable[NetworkPolicy]) -> Iterable[Peer]:
-    return (peer for policy in policies for rule in (*policy.ingress, *policy.egress) for peer in rule.peers)
+def _backends(cluster: Cluster, questions: Questions) -> frozenset[str]:
+    """Return what the destinations that are asked stand for, where they are not themselves."""
+    found: set[str] = set()
+    families = questions.wanted(cluster)
+    for destination in questions.everyone(cluster):
+        if isinstance(destination, Pod) and not destination.host_network:
+            continue
+        for family in families:
+            address = address_of(destination, family)
+            for protocol, port in questions.services(destination):
+                target = stands_for(cluster, destination, address, protocol, port)
+                if target is not None:
+                    found.update(backend.name for backend in target.backends)
+    return frozenset(found)
 
 
-def _labels_read(policies: Iterable[NetworkPolicy], unread: Iterable[UnreadPolicy]) -> list[str]:
+def _labels_read(reads: Iterable[Reads], unread: Iterable[UnreadPolicy]) -> list[str]:
     """Return the keys of all pod labels that selectors read."""
-    selectors: list[LabelSelector | None] = [policy.pod_selector for policy in policies]
-    selectors += [peer.pod_selector for peer in _peers(policies)]
+    selectors = [selector for of_tier in reads for selector in of_tier.pods]
     selectors += [subject.pods for policy in unread for subject in policy.subjects]
-    keys = {key for selector in selectors if selector for key, _ in selector.match_labels}
-    keys |= {requirement.key for selector in selectors if selector for requirement in selector.match_expressions}
+    keys = {key for selector in selectors for key, _ in selector.match_labels}
+    keys |= {requirement.key for selector in selectors for requirement in selector.match_expressions}
     return sorted(keys)
 
 
-def _boundaries(policies: Iterable[NetworkPolicy], family: int) -> list[int]:
-    """Return the addresses of a family, as numbers, at which some ipBlock or except begins or has just ended."""
-    blocks = [peer.ip_block for peer in _peers(policies) if peer.ip_block]
-    prefixes = {prefix for block in blocks for prefix in (block.cidr, *block.excepts) if prefix.version == family}
+def _boundaries(reads: Iterable[Reads], family: int) -> list[int]:
+    """Return the addresses of a family, as numbers, at which a range of some policy begins or has just ended."""
+    prefixes = {prefix for of_tier in reads for prefix in of_tier.prefixes if prefix.version == family}
     return sorted({at for p in prefixes for at in (int(p.network_address), int(p.broadcast_address) + 1)})

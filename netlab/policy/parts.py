@@ -6,29 +6,26 @@ asks about a pair. In texts there are marks where the two endpoints are named.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from netlab.cluster.flows import Flow, Questions
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
-from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import Match, Open, Side, denial, service_text
-from netlab.policy.evaluate import isolating, way_of
+from netlab.policy.decision import Open, by_default
+from netlab.policy.evaluate import way_of
 from netlab.policy.kinds import Kinds
-from netlab.policy.mismatch import ports_mismatch
-from netlab.policy.sets import Service, Sets, numbers
+from netlab.policy.marks import DESTINATION, SOURCE
+from netlab.policy.sets import Sets, numbers
+from netlab.policy.tiers import with_policies
+from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing, selecting
+from netlab.verdicts import Certain
 
-# No name and no file's name holds a NUL.
-SOURCE, DESTINATION = "\0s", "\0d"
-"""What stands for the source and the destination in texts."""
-
-Settled = Literal["allow", "deny"]
 _T = TypeVar("_T", bound=Endpoint)
 
 
@@ -37,7 +34,7 @@ class Part:
     """What one side says: its verdict, and the text for it where policies isolate the side's pod."""
 
     number: int
-    verdict: Settled
+    verdict: Certain
     text: str = ""
 
 
@@ -76,13 +73,12 @@ class Parts:
         self._view_of = numbers([found for _, found in views])
         self._served_of = numbers([found for _, found in kinds.split(kinds.served)])
         self.free = Part(0, "allow")
-        self._parts: dict[tuple[Settled, str], Part] = {("allow", ""): self.free}
+        self._parts: dict[tuple[Certain, str], Part] = {("allow", ""): self.free}
         self.ways: list[Path] = []
         self._way_numbers = Numbers()
         self._known_ways: dict[tuple[int, int, int, bool], int] = {}
-        self._known_ingress: dict[tuple[tuple[int, ...], int, Service], Ingress] = {}
-        self._known_opened: dict[tuple[Direction, int, Settled, str, bool], str] = {}
-        self._known_ports: dict[tuple[int, int, Service], bool] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ingress] = {}
+        self._known_opened: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
 
     # --- what parts can tell apart of an endpoint --------------------------------------------------------------------
@@ -115,48 +111,67 @@ class Parts:
                 self.ways.append(found)
         return self._known_ways[key]
 
-    def ingress(self, destination: Endpoint, service: Service) -> Ingress:
+    def selecting(self, direction: Direction, endpoint: Endpoint) -> tuple[int, ...]:
+        """Return the policies of all tiers that have a say on the side of an endpoint, by identity."""
+        if not isinstance(endpoint, Pod):
+            return ()
+        tiers = with_policies(self._cluster)
+        return tuple(id(policy) for tier in tiers for policy in tier.selecting(self._cluster, direction, endpoint))
+
+    def ingress(self, destination: Endpoint, service: AskedPort) -> Ingress:
         """Return what the ingress of a destination says of a service."""
-        policies = isolating(self._cluster, destination, "ingress") if isinstance(destination, Pod) else ()
+        policies = self.selecting("ingress", destination)
         served = self._served_of[self.kind_of[id(destination)]]
-        key = (tuple(map(id, policies)), served, service) if policies else ((), 0, service)
+        key = (policies, served, service) if policies else ((), 0, service)
         if key not in self._known_ingress:
-            parts = [self._otherwise("ingress", destination, policies, service)]
+            rest, said = self._said("ingress", destination, service, self._sets.all)
+            parts = [rest]
             of = [0] * self._views
-            for match, found in self._matches("ingress", policies, service[0]):
-                if ports_mismatch(match.rule, destination, *service[1:]):
-                    continue
-                parts.append(self._part("allow", str(match)))
+            for part, found in said:
+                parts.append(part)
                 for kind in members(found):
-                    if not of[self._view_of[kind]]:
-                        of[self._view_of[kind]] = len(parts) - 1
+                    of[self._view_of[kind]] = len(parts) - 1
             self._known_ingress[key] = Ingress(parts, bytes(of) if len(parts) < 256 else of)
         return self._known_ingress[key]
 
-    def egress(self, source: Endpoint, asked: Mapping[Service, Mapping[int, int]], size: int) -> Sequence[Part]:
-        """Return what the egress of a source says of each of ``size`` questions, none where no policy isolates it.
+    def egress(self, source: Endpoint, asked: Mapping[AskedPort, Mapping[int, int]], size: int) -> Sequence[Part]:
+        """Return what the egress of a source says of each of ``size`` questions, none where no policy selects it.
 
         ``asked`` has for each service the number of the question by the kind of the destination.
         """
-        policies = isolating(self._cluster, source, "egress") if isinstance(source, Pod) else ()
-        if not policies:
+        if not self.selecting("egress", source):
             return ()
         found = [self.free] * size
-        matches = {f: list(self._matches("egress", policies, f)) for f in {family for family, _, _ in asked}}
         for service, number_of in asked.items():
-            deny = self._otherwise("egress", source, policies, service)
+            rest, said = self._said("egress", source, service, sum(1 << kind for kind in number_of))
             for number in number_of.values():
-                found[number] = deny
-            left = sum(1 << kind for kind in number_of)
-            for match, peers in matches[service[0]]:
-                here = [kind for kind in members(peers & left) if self._opens(match, kind, service)]
-                part = self._part("allow", str(match)) if here else deny
-                for kind in here:
+                found[number] = rest
+            for part, kinds in said:
+                for kind in members(kinds):
                     found[number_of[kind]] = part
-                left &= ~sum(1 << kind for kind in here)
         return found
 
-    def opened(self, direction: Direction, end: Endpoint, settled: Settled, protocol: str, *, inside: bool) -> str:
+    def _said(
+        self, direction: Direction, subject: Endpoint, service: AskedPort, others: int
+    ) -> tuple[Part, list[tuple[Part, int]]]:
+        """Return what the tiers say on a side to each of some kinds, and apart from it what is said to the rest."""
+        if not isinstance(subject, Pod):
+            return self.free, []
+        said: list[tuple[Part, int]] = []
+        left, passed = others, ""
+        for tier in with_policies(self._cluster):
+            if not tier.selecting(self._cluster, direction, subject):
+                continue
+            for verdict, text, kinds in self._sets.tiers[tier.name].said(direction, subject, service, left):
+                if verdict != "pass" and kinds:
+                    said.append((self._part("deny" if verdict == "deny" else "allow", text), kinds))
+                    left &= ~kinds
+            passed = f"{passed} and {tier.name}" if passed else tier.name
+        if left or not said:
+            return self._part("allow", by_default(passed)), said
+        return said[-1][0], said[:-1]
+
+    def opened(self, direction: Direction, end: Endpoint, settled: Certain, protocol: str, *, inside: bool) -> str:
         """Return what unread policies could do on one side, in words; "" where they could do nothing."""
         key = (direction, self.selection(end), settled, protocol, inside)
         if key not in self._known_opened:
@@ -165,34 +180,7 @@ class Parts:
             self._known_opened[key] = str(Open(direction, subject, settled, policies)) if policies else ""
         return self._known_opened[key]
 
-    # --- the sides' rules --------------------------------------------------------------------------------------------
-
-    def _matches(
-        self, direction: Direction, policies: Iterable[NetworkPolicy], family: int
-    ) -> Iterator[tuple[Match, int]]:
-        """Yield the items of all rules' peers, in the evaluator's order, each with the kinds that it matches first."""
-        for policy in policies:
-            for rule in policy.rules(direction):
-                for peer, kinds in self._sets.first_peers(policy, rule, family):
-                    yield Match(policy, rule, peer), kinds
-
-    def _opens(self, match: Match, kind: int, service: Service) -> bool:
-        key = (id(match.rule), self._served_of[kind], service)
-        if key not in self._known_ports:
-            self._known_ports[key] = not ports_mismatch(match.rule, self._members[kind][0], *service[1:])
-        return self._known_ports[key]
-
-    def _otherwise(
-        self, direction: Direction, subject: Endpoint, policies: tuple[NetworkPolicy, ...], service: Service
-    ) -> Part:
-        """Return what a side says that no rule allows."""
-        if not policies or not isinstance(subject, Pod):
-            return self.free
-        own, other = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
-        side = Side(direction, _called(subject, own), policies)
-        return self._part("deny", denial(side, f"{other} on {service_text(*service[1:])}"))
-
-    def _part(self, verdict: Settled, text: str) -> Part:
+    def _part(self, verdict: Certain, text: str) -> Part:
         known = self._parts.get((verdict, text))
         if known is None:
             known = self._parts[verdict, text] = Part(len(self._parts), verdict, text)

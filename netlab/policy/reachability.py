@@ -18,19 +18,19 @@ def reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.Di
 
     A node of the graph has ``kind`` (pod, node, host) and ``workload`` (see ``workload_of``). An edge has ``allowed``:
     the (family, protocol, port) that the source may open on the destination, in the order that they were asked. The
-    graph's attribute ``unknown`` has those of each pair whose verdict is not known, which are no edges.
+    graph's attributes ``some`` and ``unknown`` have those of each pair with that verdict, which are no edges.
     """
     import networkx as nx
 
-    graph = nx.DiGraph(name=cluster.name, unknown={})
+    graph = nx.DiGraph(name=cluster.name, some={}, unknown={})
     for endpoint in cluster.by_ref.values():
         graph.add_node(endpoint.ref, kind=type(endpoint).__name__.lower(), workload=workload_of(endpoint))
     for flow in every_pair(cluster) if flows is None else flows:
         if flow.destination is None or (verdict := evaluate(cluster, flow).verdict) == "deny":
             continue
         edge = (flow.source.ref, flow.destination.ref)
-        if verdict == "unknown":
-            graph.graph["unknown"].setdefault(edge, []).append((flow.family, flow.protocol, flow.port))
+        if verdict != "allow":
+            graph.graph[verdict].setdefault(edge, []).append((flow.family, flow.protocol, flow.port))
             continue
         if not graph.has_edge(*edge):
             graph.add_edge(*edge, allowed=[])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod
@@ -11,9 +11,7 @@ from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject, UnreadPolicy
-
-_Settled = Literal["allow", "deny"]
-"""What NetworkPolicy alone says."""
+from netlab.verdicts import Certain
 
 
 class Could(NamedTuple):
@@ -22,7 +20,7 @@ class Could(NamedTuple):
     policy: UnreadPolicy
     subject: Subject
 
-    def change(self, direction: Direction, settled: _Settled, protocol: str, *, inside: bool) -> bool:
+    def change(self, direction: Direction, settled: Certain, protocol: str, *, inside: bool) -> bool:
         """Say whether the policy could change a verdict; ``inside``: the other end is a pod with its own address."""
         if direction not in (self.subject.denies if settled == "allow" else self.subject.allows):
             return False
@@ -32,7 +30,7 @@ class Could(NamedTuple):
 
 
 def changing(
-    cluster: Cluster, direction: Direction, subject: Endpoint, settled: _Settled, protocol: str, *, inside: bool
+    cluster: Cluster, direction: Direction, subject: Endpoint, settled: Certain, protocol: str, *, inside: bool
 ) -> tuple[UnreadPolicy, ...]:
     """Return the unread policies that could change what NetworkPolicy alone says on one side, in their order."""
     found = selecting(cluster, subject)

@@ -13,10 +13,11 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unstated
-from netlab.policy.evaluate import isolating
 from netlab.policy.mismatch import container_port, field_of
 from netlab.policy.problems import some, warning
 from netlab.policy.scope import namespaces_meant, pods_by_namespace, pods_elsewhere, pods_meant, pods_selected
+from netlab.policy.tiers import with_policies
+from netlab.policy.tiers.networkpolicy import isolating
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
@@ -34,6 +35,8 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
+    for tier in with_policies(cluster):
+        found += tier.warnings(cluster)
     return found
 
 

@@ -73,18 +73,18 @@ class Attempt:
     # --- out ----------------------------------------------------------------------------------------------------
 
     def _send(self, question: Question) -> None:
-        shared, source, target = self._shared, question.source, question.target
+        shared, source, target = self._shared, question.source, question.sent_to
         evidence = question.evidence = Evidence()
         ident = question.ident = shared.idents()
         question.replied, question.hop_evidence = False, ()
         source_port = ports.of_attempt(shared.ports, self._number, question.port)
         self._by_ident[ident] = question
         if question.protocol == "UDP":
-            key = (source.sockets.index, target.wire.packed, question.port, source_port)
+            key = (source.sockets.index, target.packed, question.port, source_port)
             self._by_ports[key] = question
         template = shared.template(question.protocol, source.family)
-        packet = template.pack(source.wire, target.wire, source_port, question.port, ident)
-        failed = source.sockets.senders[source.family].send(packet, target.wire.text)
+        packet = template.pack(source.wire, target, source_port, question.port, ident)
+        failed = source.sockets.senders[source.family].send(packet, target.text)
         if failed in _REFUSALS:
             evidence.refused = f"{_REFUSALS[failed]} ({os.strerror(failed)})"
         elif failed:
@@ -165,6 +165,10 @@ class Attempt:
             question.seen = seen
             if not question.evidence.answered:
                 self._unanswered[question.ident] = question
+        else:
+            took = next((other for other in question.others if other.sockets is sockets), None)
+            if took is not None:
+                question.evidence.elsewhere = took.endpoint.ref
 
     def _answered(self, question: Question, words: str) -> None:
         if question.replied:
@@ -176,4 +180,4 @@ class Attempt:
 def _says_closed(question: Question, error: Observation) -> bool:
     """Say whether an ICMP error is what the destination itself answers for a UDP port that no program holds."""
     closed = question.protocol == "UDP" and error.words in PORT_UNREACHABLE
-    return closed and error.peer == question.target.wire.packed
+    return closed and error.peer == question.sent_to.packed

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.nobody import gateway_words, nobody
-from netlab.cluster.published import Published, behind
-from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.cluster.translate import Backend, Translated, translate
+from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.dataplane import names
 from netlab.objects.types import Address
 from netlab.probe.decode import Observation
 from netlab.probe.sockets import NamespaceSockets, Sockets
 from netlab.probe.templates import WireAddress
-from netlab.probe.verdicts import NOT_SENT, Evidence, Verdict
+from netlab.probe.verdicts import NOT_SENT, BackendMeasurement, Evidence
+from netlab.verdicts import Measured, joined
 
 
 @dataclass(slots=True, eq=False)
@@ -36,9 +37,11 @@ class End:
 class Question:
     """One packet to send, its evidence so far and, in the end, its verdict.
 
-    Where ``port`` is published, ``front`` is the node that is asked and ``destination`` the pod behind it.
-    ``hop_evidence`` is then what was seen of the controls from the source to the node and on to the pod. Every attempt
-    leaves another ``evidence``. ``seen`` is the probe's arrival; ``replied`` says that netlab replied for a program.
+    If the destination that is asked stands for others, ``destination`` is one of its backends, which must take the
+    packet, and ``others`` are the rest. ``front`` is the node that translates, if that node is asked; ``hop_evidence``
+    is then what was seen of the controls from the source to the node and on to the backend. ``address`` is what the
+    packet is sent to if no machine has that address. Each attempt leaves another ``evidence``. ``seen`` is the probe's
+    arrival; ``replied`` says that netlab replied for a program.
 
     Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
     """
@@ -48,7 +51,9 @@ class Question:
     protocol: str
     port: int
     front: End | None = None
-    verdict: Verdict = "inconclusive"
+    address: WireAddress | None = None
+    others: tuple[End, ...] = ()
+    verdict: Measured = "inconclusive"
     reason: str = ""
     ident: int = 0
     seen: Observation | None = None
@@ -62,8 +67,13 @@ class Question:
         return self.front or self.destination
 
     @property
+    def sent_to(self) -> WireAddress:
+        """The address that the packet is sent to."""
+        return self.address or self.target.wire
+
+    @property
     def hops(self) -> tuple[tuple[End, End], ...]:
-        """The pairs of ends between which packets must pass: source and destination, or by the node that publishes."""
+        """The pairs of ends between which packets must pass: source and destination, or by the node that translates."""
         if self.front is None:
             return ((self.source, self.destination),)
         return (self.source, self.front), (self.front, self.destination)
@@ -76,10 +86,41 @@ class Unsent:
     Where an end has no address of the flow's ``family``, ``namespace`` is that of the end: its kernel can confirm it.
     """
 
-    verdict: Verdict
+    verdict: Measured
     reason: str
     namespace: str = ""
     family: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """A flow to a destination that stands for several backends: what is asked of each, by the backend's name."""
+
+    answers: tuple[tuple[Backend, Question | Unsent], ...]
+
+    @property
+    def verdict(self) -> Measured:
+        """The verdict of all backends."""
+        return joined(answer.verdict for _, answer in self.answers)
+
+    @property
+    def reason(self) -> str:
+        """What became of each backend's packet."""
+        return "; ".join(f"{backend.name}: {answer.verdict}: {answer.reason}" for backend, answer in self.answers)
+
+    def measurements(self) -> tuple[BackendMeasurement, ...]:
+        """Return what became of each backend's packet, as values."""
+        return tuple(
+            BackendMeasurement(one.endpoint.ref if one.endpoint else "", one.address, one.port, answer.verdict)
+            for one, answer in self.answers
+        )
+
+
+def _once(question: Question, asked: dict[object, Question]) -> Question:
+    """Return the question among ``asked`` that sends the same packet for the same backend, else add this one."""
+    address = question.address.packed if question.address is not None else question.target.place
+    backend = question.destination.place if question.others else None
+    return asked.setdefault((question.source.place, address, backend, question.protocol, question.port), question)
 
 
 class QuestionMaker:
@@ -94,10 +135,12 @@ class QuestionMaker:
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
 
-    def question(self, flow: Flow, asked: dict[object, Question]) -> Question | Unsent:
+    def question(self, flow: Flow, asked: dict[object, Question]) -> Question | Unsent | Backends:
         """Return the flow's question, which is one of ``asked`` where that sends the same packet; or why none is sent.
 
-        No packet is sent to an address that no endpoint of the lab has: it would leave on whatever route there is.
+        A destination that stands for several backends is asked for each of them. One that stands for none is asked as
+        itself. No packet is sent to an address that no endpoint of the lab has and no node translates: it would leave
+        on whatever route there is.
         """
         source = self.end(flow.source, flow.family)
         if isinstance(source, Unsent):
@@ -105,34 +148,47 @@ class QuestionMaker:
         endpoint = flow.destination
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
-            if endpoint is None:
-                # A node has a gateway's address, so without a packet nothing is known.
-                verdict: Verdict = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
-                return Unsent(verdict, f"{NOT_SENT}: {nobody(self._cluster, flow.address)}")
+        translated = translate(self._cluster, flow._replace(destination=endpoint))
+        if translated is not None and translated.ways:
+            return self._ask_backends(flow, source, endpoint, translated, asked)
+        if endpoint is None and flow.address is not None:
+            # Some node has a gateway's address, so without a packet nothing is known of it.
+            verdict: Measured = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
+            return Unsent(verdict, f"{NOT_SENT}: {nobody(self._cluster, flow.address)}")
         if endpoint is None:
             raise ValueError("a flow needs a destination or an address")
         destination = self.end(endpoint, flow.family, flow.address)
         if isinstance(destination, Unsent):
             return destination
-        port, front = flow.port or 0, None
-        if (one := self._behind(destination, flow)) is not None:
-            front, pod_end = destination, self.end(one.pod, flow.family)
-            if isinstance(pod_end, Unsent):
-                return pod_end
-            destination = pod_end
-        key = (source.place, (front or destination).place, flow.protocol, port)
-        question = asked.get(key)
-        if question is None:
-            question = asked[key] = Question(source, destination, flow.protocol, port, front)
-        return question
+        return _once(Question(source, destination, flow.protocol, flow.port or 0), asked)
 
-    def _behind(self, asked: End, flow: Flow) -> Published | None:
-        """Return what an end that lives in a node's namespace publishes there, None for what is its own."""
-        endpoint = asked.endpoint
-        if isinstance(endpoint, Host) or (isinstance(endpoint, Pod) and not endpoint.host_network):
-            return None
-        node = endpoint.node if isinstance(endpoint, Pod) else endpoint.name
-        return behind(self._cluster, node, asked.address, flow.protocol, flow.port)
+    def _ask_backends(
+        self, flow: Flow, source: End, asked_of: Endpoint | None, translated: Translated, asked: dict[object, Question]
+    ) -> Question | Unsent | Backends:
+        front, address = None, None
+        if asked_of is not None:
+            found = self.end(asked_of, flow.family, flow.address)
+            if isinstance(found, Unsent):
+                return found
+            front = found
+        elif flow.address is not None:
+            address = WireAddress.of(flow.address)
+        backends = [way.backend for way in translated.ways]
+        ends = [self._backend(backend, flow.family) for backend in backends]
+        answers: list[tuple[Backend, Question | Unsent]] = []
+        for backend, end in zip(backends, ends, strict=True):
+            if isinstance(end, Unsent):
+                answers.append((backend, end))
+                continue
+            others = tuple(other for other in ends if isinstance(other, End) and other is not end)
+            question = Question(source, end, flow.protocol, flow.port or 0, front, address, others)
+            answers.append((backend, _once(question, asked)))
+        return answers[0][1] if len(answers) == 1 else Backends(tuple(answers))
+
+    def _backend(self, backend: Backend, family: int) -> End | Unsent:
+        if backend.endpoint is None:
+            return Unsent("deny", f"{NOT_SENT}: {nobody(self._cluster, backend.address)}")
+        return self.end(backend.endpoint, family, backend.address)
 
     def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Unsent:
         """Return the endpoint with the address, by default its (first) one of the family; or why it has none."""

@@ -9,22 +9,33 @@ ends, and controls between each end and its peer did arrive.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from netlab.cluster.flows import Flow
+from netlab.objects.types import Address
+from netlab.verdicts import Measured
 
-Verdict = Literal["allow", "deny", "inconclusive"]
+
+@dataclass(frozen=True, slots=True)
+class BackendMeasurement:
+    """What packets say about one of the backends of a flow's destination; ``pod`` is "" where no machine has it."""
+
+    pod: str
+    address: Address
+    port: int | None
+    verdict: Measured
+
 
 NOT_SENT, NO_PATH = "not sent", "no path"
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What packets say about a flow, and why."""
+    """What packets say about a flow, and why; ``backends`` where its destination stands for several."""
 
     flow: Flow
-    verdict: Verdict
+    verdict: Measured
     reason: str
+    backends: tuple[BackendMeasurement, ...] = ()
 
     @property
     def without_control(self) -> bool:
@@ -38,21 +49,23 @@ class Evidence:
 
     ``refused``: the source's own kernel would not send it, and why. ``arrived``: the destination's kernel took it in
     for local delivery. ``answered``: what came back to the source from the destination's port. ``rejected``: what came
-    back from elsewhere. ``control``: the control arrived. ``no_path``: why the wiring has no way for the pair;
-    ``ends_alive``: controls between each end and its peer arrived. ``trouble``: why something may have been lost.
+    back from elsewhere. ``elsewhere``: another backend of the destination took it. ``control``: the control arrived.
+    ``no_path``: why the wiring has no way for the pair; ``ends_alive``: controls between each end and its peer arrived.
+    ``trouble``: why something may have been lost.
     """
 
     refused: str = ""
     arrived: bool = False
     answered: str = ""
     rejected: str = ""
+    elsewhere: str = ""
     control: bool = False
     no_path: str = ""
     ends_alive: bool = False
     trouble: str = ""
 
 
-def verdict(seen: Evidence) -> tuple[Verdict, str]:
+def verdict(seen: Evidence) -> tuple[Measured, str]:
     """Return the verdict and its reason; what is missing counts only where nothing can have been lost."""
     if seen.refused:
         return "deny", f"{NOT_SENT}: {seen.refused}"
@@ -60,6 +73,8 @@ def verdict(seen: Evidence) -> tuple[Verdict, str]:
         return "allow", f"arrived and answered: {seen.answered}"
     if seen.trouble:
         return "inconclusive", seen.trouble
+    if seen.elsewhere:
+        return "inconclusive", f"{seen.elsewhere} took the packet"
     came = seen.answered or seen.rejected
     if seen.arrived:
         return "inconclusive", f"arrived, but no answer came back{f', only {came}' if came else ''}"

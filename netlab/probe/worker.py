@@ -17,7 +17,7 @@ from netlab.probe import announcements, ports
 from netlab.probe.attempt import Attempt
 from netlab.probe.filters import WINDOW
 from netlab.probe.neighbours import Neighbours
-from netlab.probe.questions import End, Question, Unsent
+from netlab.probe.questions import Backends, End, Question, Unsent
 from netlab.probe.shared import Shared
 from netlab.probe.verdicts import Measurement, verdict
 
@@ -30,13 +30,14 @@ class Block:
     """Flows that are measured together, what each asks, and each different question once."""
 
     flows: Sequence[Flow]
-    answers: Sequence[Question | Unsent]
+    answers: Sequence[Question | Unsent | Backends]
     questions: Sequence[Question]
 
     def measurements(self) -> Iterator[Measurement]:
         """Yield the measurement of each flow, in order; every question must have its verdict."""
         for flow, answer in zip(self.flows, self.answers, strict=True):
-            yield Measurement(flow, answer.verdict, answer.reason)
+            backends = answer.measurements() if isinstance(answer, Backends) else ()
+            yield Measurement(flow, answer.verdict, answer.reason, backends)
 
 
 class Worker:
@@ -68,8 +69,14 @@ class Worker:
             self._place(questions)
         return Block(flows, answers, questions)
 
-    def _confirmed(self, answer: Unsent) -> Unsent:
+    def _confirmed(self, answer: Unsent | Backends) -> Unsent | Backends:
         """Return an answer as it is where the kernel confirms that the end has no address, else as inconclusive."""
+        if isinstance(answer, Backends):
+            ends = ((b, one if isinstance(one, Question) else self._confirmed_end(one)) for b, one in answer.answers)
+            return Backends(tuple(ends))
+        return self._confirmed_end(answer)
+
+    def _confirmed_end(self, answer: Unsent) -> Unsent:
         if not answer.namespace:
             return answer
         known = self._unsent.get(answer)

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 from netlab.cluster.types import Endpoint
 from netlab.policy.expand import Answer, Expansion, Line, Question
-from netlab.policy.parts import DESTINATION, SOURCE
-from netlab.report.rows import Row, Tally
+from netlab.policy.marks import DESTINATION, SOURCE
+from netlab.report.rows import Row, Tally, endpoints_of
 
 _BEFORE_SOURCE = '{"source": "'
 _AFTER_REASON = '"}'
@@ -37,7 +37,8 @@ def rows(expansion: Expansion) -> Iterator[Row]:
 
 def _row(source: Endpoint, question: Question, answer: Answer) -> Row:
     to, family, protocol, port, *_ = question
-    return Row(source.ref, to.ref, family, protocol, port, answer.verdict, None, answer.reason)
+    endpoints = endpoints_of(answer.endpoints) if answer.endpoints else ()
+    return Row(source.ref, to.ref, family, protocol, port, answer.verdict, None, answer.reason, endpoints)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ The document (``-o json``, ``-o yaml``) is::
                  "labels": {"app": "web"}, "count": 2, "members": ["shop/web-0", "shop/web-1"]}],
      "rows": [{"source": 1, "destinations": [2, 3], "family": 4, "protocol": "TCP", "port": 80,
                "expected": "allow", "pairs": 4}],
-     "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15, "unknown": 0}}
+     "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15, "some": 0,
+                 "unknown": 0}}
 
 ``labels`` are those that all members share. A row is the verdict of every pair of a member of ``source`` and another
 endpoint that is a member of one of ``destinations``: all that are asked and have that verdict, the source's own group
@@ -18,7 +19,7 @@ row that has ``"self": true`` is about each member with itself. So rows expand t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -30,13 +31,15 @@ from netlab.report.documents import API_VERSION, Format
 from netlab.report.group_names import FEW, GroupName, GroupNames
 from netlab.report.rows import Row
 from netlab.report.truth_table import Paint, TruthTable
+from netlab.verdicts import Expected
 
 if TYPE_CHECKING:
     from netlab.policy.groups import Group, Groups
-    from netlab.policy.sets import Service
+    from netlab.policy.tiers.tier import AskedPort
 
 # Entries of one list; of more it says how many there are.
 _MOST = 6
+_WORDS: dict[Expected, str] = {"some": "some backends", "unknown": "unknown"}
 
 
 def document(found: Groups, output: Format) -> Iterator[str]:
@@ -107,7 +110,7 @@ def _rows(found: Groups) -> Iterator[dict[str, Any]]:
             yield {**_row(source, [source.number + 1], service, verdict, size), "self": True}
 
 
-def _row(source: Group, to: list[int], service: Service, verdict: str, pairs: int) -> dict[str, Any]:
+def _row(source: Group, to: list[int], service: AskedPort, verdict: str, pairs: int) -> dict[str, Any]:
     family, protocol, port = service
     row = {"source": source.number + 1, "destinations": to, "family": family, "protocol": protocol, "port": port}
     return {**row, "expected": verdict, "pairs": pairs}
@@ -125,7 +128,7 @@ def summary(found: Groups) -> str:
     of = _summary(found)
     ends = " and ".join(part for part in (_kinds(found, "Pod"), _kinds(found, "Host"), _kinds(found, "Node")) if part)
     counts = f"{of['pairs']} pair{'' if of['pairs'] == 1 else 's'}: {of['allow']} allow, {of['deny']} deny"
-    counts += f", {of['unknown']} unknown" if of["unknown"] else ""
+    counts += "".join(f", {of[verdict]} {verdict}" for verdict in ("some", "unknown") if of[verdict])
     return f"{of['groups']} group{'' if of['groups'] == 1 else 's'} of {ends or 'nobody'}; {counts}"
 
 
@@ -183,12 +186,11 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One service of one group: the groups at the other end, those that are allowed, and those that are unknown."""
+    """One service of one group: the groups at the other end, and of them those that have each verdict but deny."""
 
-    service: Service
+    service: AskedPort
     asked: int
-    allowed: int
-    unknown: int
+    having: Mapping[Expected, int]
 
 
 class _Teller:
@@ -212,9 +214,12 @@ class _Teller:
     def block(self, group: Group) -> _Block:
         """Return what is told about a group."""
         found, own = self._found, group.number
-        into = [_Asked(s, found.sources(group, s), found.into[s][own], found.unknown[s][own]) for s in group.services]
+        into = [
+            _Asked(s, found.sources(group, s), {v: of[s][own] for v, of in found.having.items()})
+            for s in group.services
+        ]
         out = [
-            _Asked(s, found.destinations(group, s), found.out_of[s][own], found.unknown_out_of[s][own])
+            _Asked(s, found.destinations(group, s), {v: of[s][own] for v, of in found.having_by_source.items()})
             for s in found.into
         ]
         asked = f", asked {self._services(group.services)}"
@@ -223,18 +228,22 @@ class _Teller:
         )
 
     def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
-        """Yield the groups that are allowed everything, those that are allowed a part, and those that are unknown."""
-        told = self._parts(group, [(one.service, one.asked, one.allowed) for one in asked])
-        unknown = [(one.service, one.asked, one.unknown) for one in asked]
-        told += [f"unknown: {text}" for text in self._parts(group, unknown)] if any(o.unknown for o in asked) else []
+        """Yield the groups that are allowed everything, those that are allowed a part, and those of other verdicts."""
+        told: list[str] = []
+        for verdict in self._found.having:
+            having = [(one.service, one.asked, one.having[verdict]) for one in asked]
+            if verdict == "allow":
+                told += self._parts(group, having)
+            elif any(groups for _, _, groups in having):
+                told += [f"{_WORDS[verdict]}: {text}" for text in self._parts(group, having)]
         for number, text in enumerate(told or ["nobody"]):
             yield f"  {word if not number else '':<4}  {text}"
 
-    def _parts(self, group: Group, asked: Sequence[tuple[Service, int, int]]) -> list[str]:
+    def _parts(self, group: Group, asked: Sequence[tuple[AskedPort, int, int]]) -> list[str]:
         """Name the groups that hold all services, then those that hold some; items are service, asked and holding."""
         everybody = reduce(or_, (of for _, of, _ in asked), 0)
         complete = reduce(and_, (holds | ~of for _, of, holds in asked), everybody)
-        parts: dict[tuple[Service, ...], int] = {(): everybody & ~complete}
+        parts: dict[tuple[AskedPort, ...], int] = {(): everybody & ~complete}
         for service, _, holds in asked:
             for services, found in list(parts.items()):
                 if found & holds:
@@ -288,7 +297,7 @@ class _Teller:
             return f"{inside} of every {'other ' if own else ''}namespace that has it"
         return f"{inside} of {_spaces([self._names[number].namespace for number in numbers])}"
 
-    def _services(self, services: Iterable[Service]) -> str:
+    def _services(self, services: Iterable[AskedPort]) -> str:
         return ", ".join(
             (protocol if port is None else f"{port}/{protocol}") + (f" over IPv{family}" if self._both else "")
             for family, protocol, port in services

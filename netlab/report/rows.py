@@ -7,18 +7,35 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from netlab.cluster.flows import Flow
+    from netlab.policy.decision import Decision
+    from netlab.probe import Measurement
 
 Asked = Literal["reach", "probe", "verify"]
 """Which answers there are: expected ones, measured ones, or both to be compared."""
 
-Outcome = Literal["allow", "deny", "unknown", "agree", "differ", "inconclusive"]
+Outcome = Literal["allow", "deny", "some", "unknown", "agree", "differ", "inconclusive"]
+
+
+class EndpointRow(NamedTuple):
+    """One backend of a destination that stands for others; ``pod`` is "" for an address that no machine has."""
+
+    pod: str
+    address: str
+    port: int | None
+    verdict: str | None = None
+    measured: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        """Return the backend as JSON has it; answers that nobody asked for are left out."""
+        return {key: value for key, value in self._asdict().items() if value is not None or key == "port"}
 
 
 class Row(NamedTuple):
     """One question and its answers; ``expected`` or ``measured`` is None where nobody asked for it.
 
     ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
-    ICMP. ``measured`` may be ``inconclusive`` and ``expected`` may be ``unknown``; ``reason`` then says why.
+    ICMP. ``measured`` may be ``inconclusive`` and ``expected`` may be ``unknown``; ``reason`` then says why. Both are
+    ``some`` where the backends that the destination stands for, which are ``endpoints``, differ.
     """
 
     source: str
@@ -29,6 +46,7 @@ class Row(NamedTuple):
     expected: str | None = None
     measured: str | None = None
     reason: str = ""
+    endpoints: tuple[EndpointRow, ...] = ()
 
     @property
     def service(self) -> str:
@@ -56,7 +74,11 @@ class Row(NamedTuple):
             **({} if self.expected is None else {"expected": self.expected}),
             **({} if self.measured is None else {"measured": self.measured}),
             "reason": self.reason,
+            **({"endpoints": [one.data() for one in self.endpoints]} if self.endpoints else {}),
         }
+
+
+_ALONE: dict[str, Outcome] = {"allow": "allow", "some": "some"}
 
 
 def outcome_of(expected: str | None, measured: str | None) -> Outcome:
@@ -66,13 +88,35 @@ def outcome_of(expected: str | None, measured: str | None) -> Outcome:
     if measured == "inconclusive" or (measured is None and expected is None):
         return "inconclusive"
     if measured is None or expected is None:
-        return "allow" if (measured or expected) == "allow" else "deny"
+        return _ALONE.get(measured or expected or "", "deny")
     return "agree" if expected == measured else "differ"
 
 
-def row_of(flow: Flow, expected: str | None = None, measured: str | None = None, reason: str = "") -> Row:
+def row_of(
+    flow: Flow,
+    expected: str | None = None,
+    measured: str | None = None,
+    reason: str = "",
+    endpoints: tuple[EndpointRow, ...] = (),
+) -> Row:
     """Return the row of a flow."""
-    return Row(flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, expected, measured, reason)
+    asked = (flow.source.ref, flow.target, flow.family, flow.protocol, flow.port)
+    return Row(*asked, expected, measured, reason, endpoints)
+
+
+def endpoints_of(expected: Iterable[Decision] = (), measured: Measurement | None = None) -> tuple[EndpointRow, ...]:
+    """Return a row for each backend: ``expected`` are the decisions that are listed (``Decision.endpoints``)."""
+    found: dict[tuple[str, str, int | None], EndpointRow] = {}
+    for one in expected:
+        if one.through is not None:
+            backend = one.through.backend
+            pod = backend.endpoint.ref if backend.endpoint is not None else ""
+            row = EndpointRow(pod, str(backend.address), backend.port, one.verdict)
+            found[row[:3]] = row
+    for each in measured.backends if measured is not None else ():
+        key = (each.pod, str(each.address), each.port)
+        found[key] = found.get(key, EndpointRow(*key))._replace(measured=each.verdict)
+    return tuple(found.values())
 
 
 class Tally:
@@ -114,7 +158,10 @@ class Tally:
         compared: dict[str, int] = {"pairs": self.pairs, **{o: self[o] for o in ("agree", "differ", "inconclusive")}}
         if self.asked != "probe":
             compared["unknown"] = self["unknown"]
-        return compared if self.asked == "verify" else {**compared, "allow": self["allow"], "deny": self["deny"]}
+        if self.asked == "verify":
+            return compared
+        some = {"some": self["some"]} if self["some"] else {}
+        return {**compared, "allow": self["allow"], "deny": self["deny"], **some}
 
     def __str__(self) -> str:
         outcomes: dict[Asked, tuple[Outcome, ...]] = {
@@ -123,6 +170,8 @@ class Tally:
             "verify": ("agree", "differ", "inconclusive"),
         }
         told = list(outcomes[self.asked])
+        if self["some"]:
+            told.append("some")
         if self["unknown"]:
             told.append("unknown")
         counts = ", ".join(f"{self[outcome]} {outcome}" for outcome in told)

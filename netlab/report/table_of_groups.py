@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from netlab.cluster.types import Endpoint
 from netlab.policy.bitsets import members
-from netlab.policy.decision import Verdict
 from netlab.policy.groups import Group, Groups
-from netlab.policy.sets import Service
+from netlab.policy.tiers.tier import AskedPort
 from netlab.report.truth_table import Cell, TruthTable
+from netlab.verdicts import EXPECTED, Expected
 
-_VERDICTS: tuple[Verdict, ...] = ("allow", "deny", "unknown")
+# Bits for a verdict of a service: 0 where it is not asked.
+_BITS = len(EXPECTED).bit_length()
 
 
 def truth_table(found: Groups, everyone: Sequence[Endpoint]) -> TruthTable:
@@ -43,18 +44,18 @@ class _Cells:
     def __init__(self, found: Groups, table: TruthTable) -> None:
         self._found = found
         self._table = table
-        self._place = {service: 2 * at for at, service in enumerate(found.into)}
-        lists: dict[tuple[Service, ...], int] = {}
+        self._place = {service: _BITS * at for at, service in enumerate(found.into)}
+        lists: dict[tuple[AskedPort, ...], int] = {}
         self._lists = [lists.setdefault(group.services, len(lists)) for group in found.groups]
         self._known: dict[tuple[int, int], int] = {}
 
     def to_groups(self, source: Group) -> list[int]:
         """Return the numbers of the cells from a group to each."""
-        # Two bits for each service: 0 where it is not asked, else the verdict.
+        # So many bits for each service: the number of its verdict from 1, or 0.
         codes = [0] * len(self._found.groups)
         for service, place in self._place.items():
             for verdict, groups in self._found.verdicts(source, service):
-                bits = (_VERDICTS.index(verdict) + 1) << place
+                bits = (EXPECTED.index(verdict) + 1) << place
                 for number in members(groups):
                     codes[number] |= bits
         keys = zip(self._lists, codes, strict=True)
@@ -66,14 +67,17 @@ class _Cells:
         return self._table.number(_cell(zip(group.services, group.alone, strict=False)))
 
     def _number(self, group: int, key: tuple[int, int]) -> int:
-        verdicts = ((service, key[1] >> self._place[service] & 3) for service in self._found.groups[group].services)
-        cell = _cell((service, _VERDICTS[verdict - 1]) for service, verdict in verdicts if verdict)
+        bits = (1 << _BITS) - 1
+        services = self._found.groups[group].services
+        verdicts = ((service, key[1] >> self._place[service] & bits) for service in services)
+        cell = _cell((service, EXPECTED[verdict - 1]) for service, verdict in verdicts if verdict)
         number = self._known[key] = self._table.number(cell)
         return number
 
 
-def _cell(answers: Iterable[tuple[Service, Verdict]]) -> Cell:
-    found: dict[Verdict, list[Service]] = {verdict: [] for verdict in _VERDICTS}
+def _cell(answers: Iterable[tuple[AskedPort, Expected]]) -> Cell:
+    found: dict[Expected, list[AskedPort]] = {verdict: [] for verdict in EXPECTED}
     for service, verdict in answers:
         found[verdict].append(service)
-    return Cell(tuple(found["allow"]), tuple(found["deny"]), tuple(found["unknown"]))
+    allowed, denied, some, unknown = (tuple(found[verdict]) for verdict in EXPECTED)
+    return Cell(allowed, denied, some, unknown)

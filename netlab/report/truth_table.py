@@ -13,16 +13,18 @@ from functools import cached_property
 
 from netlab.report.rows import Outcome, Row
 
-ALLOW, DENY, PARTIAL, UNKNOWN, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "u", "?", "!", "-"
+ALLOW, DENY, PARTIAL, SOME, UNKNOWN, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "s", "u", "?", "!", "-"
 MEANING = {
     ALLOW: "allow",
     DENY: "deny",
     PARTIAL: "some ports",
+    SOME: "some backends",
     UNKNOWN: "unknown: a policy that netlab does not read could change it",
     INCONCLUSIVE: "inconclusive",
     DIFFER: "differs from what is expected",
     NOT_ASKED: "not asked",
 }
+_MARKS = {"allow": ALLOW, "deny": DENY, "some": SOME, "unknown": UNKNOWN}
 _MOST = 50
 # The gaps between columns: names stand left, numbers right.
 _BY_NAME, _BY_NUMBER = "  ", " "
@@ -38,6 +40,7 @@ class Cell:
 
     allowed: tuple[Service, ...] = ()
     denied: tuple[Service, ...] = ()
+    some: tuple[Service, ...] = ()
     unknown: tuple[Service, ...] = ()
     flag: str = ""
 
@@ -49,6 +52,8 @@ class Cell:
         service = row.family, row.protocol, row.port
         if row.outcome == "unknown":
             return replace(self, unknown=(*self.unknown, service))
+        if row.verdict == "some":
+            return replace(self, some=(*self.some, service))
         if row.verdict == "allow":
             return replace(self, allowed=(*self.allowed, service))
         return replace(self, denied=(*self.denied, service))
@@ -59,12 +64,12 @@ class Cell:
             return self.flag
         if len(self.parts) > 1:
             return PARTIAL
-        return {"allow": ALLOW, "deny": DENY, "unknown": UNKNOWN}[self.parts[0][0]] if self.parts else NOT_ASKED
+        return _MARKS[self.parts[0][0]] if self.parts else NOT_ASKED
 
     @property
     def parts(self) -> list[tuple[str, tuple[Service, ...]]]:
         """The verdicts that there are with their services."""
-        found = [("allow", self.allowed), ("deny", self.denied), ("unknown", self.unknown)]
+        found = [("allow", self.allowed), ("deny", self.denied), ("some", self.some), ("unknown", self.unknown)]
         return [(verdict, services) for verdict, services in found if services]
 
 

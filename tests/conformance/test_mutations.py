@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -24,12 +23,11 @@ from netlab.objects.kinds import networkpolicy
 from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.policy import mismatch
-from netlab.policy.decision import Side
+from netlab.policy.decision import PolicyRuling
+from netlab.policy.tiers import networkpolicy as tier
 from netlab.ruleset import allows, change, classes, identities, peers, policy_elements, ranges, views
 from netlab.ruleset.change import Exchange
 
-# The package has a function of this name, which hides the module.
-evaluate = import_module("netlab.policy.evaluate")
 Fault = Callable[..., Any]
 """Takes what it replaces and returns what stands in for it."""
 
@@ -220,7 +218,7 @@ def policies_reach_into_other_namespaces(_: Fault) -> Fault:
 
 
 def every_policy_has_to_allow(_: Fault) -> Fault:
-    def verdict(self: Side) -> str:
+    def verdict(self: PolicyRuling) -> str:
         allowing = {match.policy.meta.key for match in self.allowing}
         return "allow" if all(policy.meta.key in allowing for policy in self.isolating) else "deny"
 
@@ -317,20 +315,20 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", Requirement, "matches", does_not_exist_always),
     ("tracer", LabelSelector, "matches", expressions_are_ignored),
     ("evaluator", IPBlock, "contains", excepts_are_ignored),
-    ("evaluator", evaluate, "first_peer", except_denies),
+    ("evaluator", tier, "first_peer", except_denies),
     ("evaluator", mismatch, "port_matches", named_port_is_a_union),
     ("evaluator", mismatch, "container_port", named_port_of_any_protocol),
     ("evaluator", mismatch, "container_port", last_port_of_a_name),
     ("evaluator", mismatch, "port_matches", udp_is_tcp),
     ("evaluator", mismatch, "port_matches", range_excludes_its_end),
-    ("evaluator", evaluate, "ports_mismatch", icmp_passes_port_rules),
+    ("evaluator", tier, "ports_mismatch", icmp_passes_port_rules),
     ("evaluator", mismatch, "peer_mismatch", pod_selector_in_every_namespace),
     ("evaluator", mismatch, "peer_mismatch", namespace_selector_ignores_pod_selector),
     ("evaluator", mismatch, "peer_mismatch", selectors_match_outsiders),
     ("evaluator", mismatch, "peer_mismatch", ip_block_matches_no_pod),
-    ("evaluator", evaluate, "_selecting", egress_is_never_checked),
-    ("evaluator", evaluate, "_policies_of", policies_reach_into_other_namespaces),
-    ("evaluator", Side, "verdict", every_policy_has_to_allow),
+    ("evaluator", tier, "_selecting", egress_is_never_checked),
+    ("evaluator", tier, "_policies_of", policies_reach_into_other_namespaces),
+    ("evaluator", PolicyRuling, "verdict", every_policy_has_to_allow),
     ("tracer", allows, "_numbers", compiled_range_excludes_its_end),
     ("tracer", classes, "_opens", rules_open_without_a_direction_guard),
     ("tracer", policy_elements, "WAYS", directions_are_swapped),

@@ -12,8 +12,7 @@ from builders import cluster, meta, peer, pod, policy, rule, source, topology
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Service, ServicePort
-from netlab.policy import warnings
-from netlab.policy.evaluate import isolating
+from netlab.policy import isolating, warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
 DB = pod("x/db", "app=db", ports=["sql=5432"])

@@ -13,11 +13,13 @@ from random_clusters import some_cluster, some_questions
 
 from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy, Rule
-from netlab.policy import evaluate, sets
+from netlab.policy import evaluate
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.mismatch import matching_peer
+from netlab.policy.tiers import networkpolicy_sets
 from netlab.policy.wide import WIDE, wide_peers
+from netlab.verdicts import EXPECTED
 
 _ADDRESSES = ("10.244.0.2", "10.244.1.7", "10.9.9.9", "192.0.2.10", "fd00:10:244::2", "::1", "100.64.0.1")
 
@@ -46,11 +48,11 @@ def test_what_is_looked_up_is_what_the_plain_reading_says(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_sets_of_what_is_looked_up_are_the_plain_ones(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule taken for one of many peers, in groups; none, by the evaluator."""
-    monkeypatch.setattr(sets, "WIDE", 1)
+    monkeypatch.setattr(networkpolicy_sets, "WIDE", 1)
     for number in range(12):
         dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
         of, asked = some_cluster(dice), some_questions(dice)
-        counted = {"allow": 0, "deny": 0, "unknown": 0}
+        counted = dict.fromkeys(EXPECTED, 0)
         for one in asked.flows(of):
             counted[evaluate(of, one).verdict] += 1
         assert counted == groups(of, asked).tally()

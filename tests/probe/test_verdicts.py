@@ -9,7 +9,8 @@ from itertools import product
 import pytest
 from builders import cluster, flow, pod
 
-from netlab.probe.verdicts import Evidence, Measurement, Verdict, verdict
+from netlab.probe.verdicts import Evidence, Measurement, verdict
+from netlab.verdicts import Measured
 
 FLOW = flow(cluster(pod("x/a"), pod("x/b")), "x/a", "x/b")
 CASES = [
@@ -79,9 +80,9 @@ def test_the_table(evidence, expected, reason):
 
 
 EVERYTHING = [
-    Evidence(refused, arrived, answered, rejected, control, no_path, alive, trouble)
-    for refused, arrived, answered, rejected, control, no_path, alive, trouble in product(
-        ("", "r"), (False, True), ("", "a"), ("", "e"), (False, True), ("", "p"), (False, True), ("", "t")
+    Evidence(refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble)
+    for refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble in product(
+        ("", "r"), (False, True), ("", "a"), ("", "e"), ("", "x/b"), (False, True), ("", "p"), (False, True), ("", "t")
     )
 ]
 
@@ -130,7 +131,7 @@ def test_every_verdict_has_a_reason():
     assert all(verdict(e)[1] for e in EVERYTHING)
 
 
-Answer = tuple[Verdict, str]
+Answer = tuple[Measured, str]
 
 # What a table of verdicts gets wrong, or could, and the row that finds it.
 FAULTS: dict[str, tuple[Callable[[Evidence], Answer], str]] = {

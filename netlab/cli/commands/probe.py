@@ -38,7 +38,7 @@ def probe_command(
     that DST declares; DST/ICMP sends an echo request. Exit code 1 means that some verdict is inconclusive.
     """
     from netlab.lab.lab import Lab
-    from netlab.report.rows import row_of
+    from netlab.report.rows import endpoints_of, row_of
 
     if len(pair) not in (0, 2):
         raise UsageError("name a source and a destination, or neither for every pair")
@@ -54,6 +54,6 @@ def probe_command(
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)
-        rows = (row_of(m.flow, measured=m.verdict, reason=m.reason) for m in measured)
+        rows = (row_of(m.flow, None, m.verdict, m.reason, endpoints_of(measured=m)) for m in measured)
         tally = matrix.show(running.name, rows, "probe", "wide" if pair and output == "table" else output)
     matrix.exit_as(tally, output)

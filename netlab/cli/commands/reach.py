@@ -64,11 +64,11 @@ def reach_command(
 
 def _rows(cluster: Cluster, flows: Iterable[Flow], *, reasons: bool) -> Iterator[Row]:
     from netlab.policy import evaluate
-    from netlab.report.rows import row_of
+    from netlab.report.rows import endpoints_of, row_of
 
     for flow in flows:
         decision = evaluate(cluster, flow)
-        yield row_of(flow, decision.verdict, reason=decision.reason if reasons else "")
+        yield row_of(flow, decision.verdict, None, decision.reason if reasons else "", endpoints_of(decision.endpoints))
 
 
 def _show_table(cluster: Cluster, asked: Questions) -> None:

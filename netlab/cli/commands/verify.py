@@ -75,7 +75,7 @@ def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, ye
 
 def _rows(running: Lab, measured: Iterable[Measurement], ignore: Sequence[str]) -> Iterator[Row]:
     from netlab.policy import evaluate
-    from netlab.report.rows import row_of
+    from netlab.report.rows import endpoints_of, row_of
     from netlab.scenario.compare import reason_of
 
     of: Cluster | None = None
@@ -85,4 +85,6 @@ def _rows(running: Lab, measured: Iterable[Measurement], ignore: Sequence[str]) 
             of = running.cluster
             cluster = inputs.without(of, ignore)
         decision = evaluate(cluster, measurement.flow)
-        yield row_of(measurement.flow, decision.verdict, measurement.verdict, reason_of(decision, measurement))
+        endpoints = endpoints_of(decision.endpoints, measurement)
+        reason = reason_of(decision, measurement)
+        yield row_of(measurement.flow, decision.verdict, measurement.verdict, reason, endpoints)

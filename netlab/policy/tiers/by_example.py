@@ -1,0 +1,65 @@
+"""A tier over sets, where it has no faster way: one example of each kind is judged with one of each other kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.types import Endpoint, Pod, address_of
+from netlab.objects.types import Direction
+from netlab.policy.bitsets import members
+from netlab.policy.decision import PolicyRuling, Ruling, service_text
+from netlab.policy.marks import DESTINATION, SOURCE
+from netlab.policy.sets import Sets, two
+from netlab.policy.tiers.tier import AskedPort, Ruled, Said, Tier
+
+
+class ByExample:
+    """The rulings of a tier; those of a pair of kinds are asked again for every port."""
+
+    def __init__(self, tier: Tier, sets: Sets) -> None:
+        self._tier = tier
+        self._sets = sets
+
+    def ingress(self, kind: int, asked: AskedPort) -> Ruled:
+        return self._ruled("ingress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
+
+    def egress(self, kind: int, asked: AskedPort) -> Ruled:
+        return self._ruled("egress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
+
+    def said(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[Said]:
+        here, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
+        alike: dict[tuple[Ruling | PolicyRuling, str], int] = {}
+        for other in members(others):
+            ruling = self._judge(direction, subject, self._sets.kinds[other], asked)
+            if ruling is None or ruling.verdict == "pass":
+                continue
+            denied = f"{direction} of {here}: {ruling.denial(f'{there} on {service_text(*asked[1:])}')}"
+            key = (ruling, ruling.allowed_by if ruling.verdict == "allow" else denied)
+            alike[key] = alike.get(key, 0) | 1 << other
+        for (ruling, text), kinds in alike.items():
+            yield Said(ruling.verdict, text, kinds)
+
+    def _ruled(self, direction: Direction, pairs: Iterator[tuple[int, int]], asked: AskedPort) -> Ruled:
+        found = {"allow": 0, "deny": 0, "pass": 0}
+        for source, destination in pairs:
+            ends = two(self._sets.kinds[source], self._sets.kinds[destination], asked[0])
+            if ends is None:
+                continue
+            subject, other = ends if direction == "egress" else ends[::-1]
+            ruling = self._judge(direction, subject, (other,), asked) if isinstance(subject, Pod) else None
+            found[ruling.verdict if ruling is not None else "pass"] |= 1 << source
+        return Ruled(found["allow"], found["deny"])
+
+    def _judge(
+        self, direction: Direction, subject: Pod, others: Sequence[Endpoint], asked: AskedPort
+    ) -> Ruling | PolicyRuling | None:
+        cluster, (family, protocol, port) = self._sets.cluster, asked
+        other = others[1] if others[0] is subject and len(others) > 1 else others[0]
+        ends: tuple[Endpoint, Endpoint] = (subject, other) if direction == "egress" else (other, subject)
+        source, destination = ends
+        address = address_of(other, family)
+        if address is None or not self._tier.selecting(cluster, direction, subject):
+            return None
+        flow = Flow(source, destination, family, protocol, port, address_of(destination, family))
+        return self._tier.judge(cluster, direction, subject, other, address, flow)

@@ -1,0 +1,146 @@
+"""The tier of NetworkPolicy: the plain reading, to be checked against the Kubernetes documentation by eye.
+
+The sentences that it follows are in ``netlab.policy.evaluate``. A pod that a policy isolates in a direction is settled
+there; a pod that none isolates is passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Address, Direction
+from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
+from netlab.policy.mismatch import peers_missed, ports_mismatch
+from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
+from netlab.policy.wide import first_peer
+
+if TYPE_CHECKING:
+    from netlab.policy.sets import Sets
+
+
+class OfNetworkPolicy(Tier):
+    """Policies are additive: a pod that one isolates is allowed what some rule of them all allows, and no more."""
+
+    name = NETWORK_POLICY
+
+    def policies(self, cluster: Cluster) -> Sequence[NetworkPolicy]:
+        return cluster.policies
+
+    def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[NetworkPolicy, ...]:
+        return isolating(cluster, pod, direction)
+
+    def judge(
+        self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+    ) -> Ruling | PolicyRuling:
+        return self.judging(cluster, direction, subject)(other, address, flow)
+
+    def judging(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
+        alone = PolicyRuling(isolating(cluster, subject, direction))
+        rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
+        # A name in an egress rule means another number on each destination; all else is the same for all of them.
+        same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
+        known: dict[tuple[str, int | None], Sequence[Match]] = {}
+
+        def judge(other: Endpoint | None, address: Address, flow: Flow) -> PolicyRuling:
+            asked = (flow.protocol, flow.port)
+            matches = known.get(asked)
+            if matches is None:
+                matches = [m for m in rules if not ports_mismatch(m.rule, flow.destination, *asked)]
+                if same:
+                    known[asked] = matches
+            allowing = [
+                _at(cluster, match, peer)
+                for match in matches
+                if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
+            ]
+            return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
+
+        return judge
+
+    def reads(self, cluster: Cluster) -> Reads:
+        peers = [peer for p in cluster.policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
+        blocks = [peer.ip_block for peer in peers if peer.ip_block is not None]
+        return Reads(
+            [p.pod_selector for p in cluster.policies] + [p.pod_selector for p in peers if p.pod_selector is not None],
+            [prefix for block in blocks for prefix in (block.cidr, *block.excepts)],
+            cluster.policy.host_network_peers == "match",
+        )
+
+    def over_sets(self, sets: Sets) -> OverSets:
+        from netlab.policy.tiers.networkpolicy_sets import NetworkPolicySets
+
+        return NetworkPolicySets(sets)
+
+    def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
+        from netlab.policy.tiers.networkpolicy_words import lines
+
+        return lines(cluster, decision, side)
+
+    def to_allow(self, decision: Decision, side: Side) -> list[str]:
+        from netlab.policy.tiers.networkpolicy_words import to_allow
+
+        return to_allow(decision, side)
+
+    def to_deny(self, decision: Decision, side: Side) -> list[str]:
+        from netlab.policy.tiers.networkpolicy_words import to_deny
+
+        return to_deny(decision, side)
+
+
+def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
+    """Return the policies that select a pod and isolate it in a direction, sorted by name."""
+    # By identity, as building and hashing a name costs as much as the rest of a pair; what is kept keeps its pod alive.
+    known: dict[tuple[Direction, int], tuple[Pod, tuple[NetworkPolicy, ...]]]
+    known = cluster.memo.setdefault("policy.isolating", {})
+    found = known.get((direction, id(pod)))
+    if found is None:
+        found = known[direction, id(pod)] = (pod, _selecting(cluster, pod, direction))
+    return found[1]
+
+
+def _selecting(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
+    return tuple(
+        policy
+        for policy in _policies_of(cluster).get(pod.namespace, ())
+        if pod.selectable and policy.isolates(direction) and policy.pod_selector.matches(pod.labels)
+    )
+
+
+def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:
+    by_namespace: dict[str, list[NetworkPolicy]] | None = cluster.memo.get("policy.by_namespace")
+    if by_namespace is None:
+        by_namespace = cluster.memo["policy.by_namespace"] = {}
+        for policy in cluster.policies:
+            by_namespace.setdefault(policy.meta.namespace, []).append(policy)
+    return by_namespace
+
+
+def _at(cluster: Cluster, match: Match, peer: int) -> Match:
+    """Return the match of one item of a rule's peers: one value for all flows, as it keeps its words."""
+    known: dict[tuple[int, int, int], Match] = cluster.memo.setdefault("policy.matches", {})
+    key = (id(match.policy), id(match.rule), peer)
+    found = known.get(key)
+    if found is None:
+        found = known[key] = Match(match.policy, match.rule, peer)
+    return found
+
+
+def misses(
+    cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+) -> tuple[Miss, ...]:
+    """Return every rule of the policies that isolate a pod and that does not match a flow, and why."""
+    found: list[Miss] = []
+    for policy in isolating(cluster, subject, direction):
+        rules = policy.rules(direction)
+        if not rules:
+            found.append(Miss(policy, None, f"has no {direction} rules"))
+        for rule in rules:
+            why = peers_missed(cluster, policy, rule, other, address)
+            why = why or ports_mismatch(rule, flow.destination, flow.protocol, flow.port)
+            if why:
+                found.append(Miss(policy, rule, why))
+    return tuple(found)

@@ -1,0 +1,231 @@
+"""NetworkPolicy over sets: for one destination, all that may open a port on it at once.
+
+The plain reading asks every rule about a pair. Here every rule is asked once about each distinct thing that it can see
+of an endpoint (``policy.kinds``), and verdicts are unions and intersections of what it answers. What a peer, a port or
+a selector means is asked of the same functions as there: only the order of the questions differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import or_
+
+from netlab.cluster.types import Endpoint, Pod, address_of
+from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.types import Direction
+from netlab.policy.bitsets import members, transpose
+from netlab.policy.decision import Match, PolicyRuling, service_text
+from netlab.policy.marks import DESTINATION, SOURCE
+from netlab.policy.mismatch import EVERYBODY, peer_mismatch, ports_mismatch
+from netlab.policy.scope import namespaces_meant
+from netlab.policy.sets import Sets
+from netlab.policy.tiers.networkpolicy import isolating
+from netlab.policy.tiers.tier import AskedPort, Ruled, Said
+from netlab.policy.wide import WIDE, wide_peers
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Egress rules that list the same ports for the same peers, and the kinds that some of their policies select."""
+
+    rule: Rule
+    subjects: int
+
+
+class NetworkPolicySets:
+    """The rulings of NetworkPolicy over the kinds of a cluster."""
+
+    def __init__(self, sets: Sets) -> None:
+        self._sets = sets
+        self._cluster = sets.cluster
+        self._known_peers: dict[tuple[int, str, Peer], int] = {}
+        self._known_wide: dict[tuple[int, str, int], int] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ruled] = {}
+        self._known_egress: dict[tuple[int, int, AskedPort], Ruled] = {}
+        self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
+        self._known_ports: dict[tuple[int, int, AskedPort], bool] = {}
+        self._last_matches: dict[int, tuple[tuple[Direction, tuple[int, ...]], Sequence[tuple[Match, int]]]] = {}
+
+    def ingress(self, kind: int, asked: AskedPort) -> Ruled:
+        destination = self._sets.kinds[kind][0]
+        policies = isolating(self._cluster, destination, "ingress") if isinstance(destination, Pod) else ()
+        if not policies:
+            return Ruled(0, 0)
+        key = (tuple(map(id, policies)), self._sets.served[kind], asked)
+        if key not in self._known_ingress:
+            family, protocol, port = asked
+            found = 0
+            for policy in policies:
+                for rule in policy.rules("ingress"):
+                    if not ports_mismatch(rule, destination, protocol, port):
+                        found |= self.peers(policy, rule, family)
+            self._known_ingress[key] = Ruled(found, self._sets.all & ~found)
+        return self._known_ingress[key]
+
+    def egress(self, kind: int, asked: AskedPort) -> Ruled:
+        family, protocol, port = asked
+        openings, of_kind, free = self._openings(family)
+        key = (of_kind[kind], self._sets.served[kind], asked)
+        if key not in self._known_egress:
+            destination = self._sets.kinds[kind][0]
+            found = 0
+            for number in members(of_kind[kind]):
+                opening = openings[number]
+                if not ports_mismatch(opening.rule, destination, protocol, port):
+                    found |= opening.subjects
+            self._known_egress[key] = Ruled(found, self._sets.all & ~free & ~found)
+        return self._known_egress[key]
+
+    def _openings(self, family: int) -> tuple[list[_Opening], list[int], int]:
+        """Return the openings, for every kind the set of those whose peers match it, and who is not isolated."""
+        if family not in self._known_openings:
+            free, subjects = self._subjects()
+            openings: dict[tuple[int, tuple[PolicyPort, ...]], _Opening] = {}
+            for policy, selected in subjects:
+                for rule in policy.rules("egress"):
+                    key = (self.peers(policy, rule, family), rule.ports)
+                    more = openings[key].subjects if key in openings else 0
+                    openings[key] = _Opening(rule, selected | more)
+            of_kind = transpose([peers for peers, _ in openings], len(self._sets.kinds))
+            self._known_openings[family] = (list(openings.values()), of_kind, free)
+        return self._known_openings[family]
+
+    def _subjects(self) -> tuple[int, list[tuple[NetworkPolicy, int]]]:
+        """Return the kinds that are not isolated for egress, and for every policy those that it isolates."""
+        free = 0
+        found: dict[int, tuple[NetworkPolicy, int]] = {}
+        for number, (example, *_) in enumerate(self._sets.kinds):
+            policies = isolating(self._cluster, example, "egress") if isinstance(example, Pod) else ()
+            free |= 0 if policies else 1 << number
+            for policy in policies:
+                _, more = found.get(id(policy), (policy, 0))
+                found[id(policy)] = (policy, more | 1 << number)
+        return free, list(found.values())
+
+    def peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+        """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
+        if not rule.peers:
+            return self._sets.all
+        if len(rule.peers) >= WIDE:
+            return self._wide(policy, rule, family)
+        return reduce(or_, (self._peer(policy, peer, family) for peer in rule.peers))
+
+    def said(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[Said]:
+        policies = isolating(self._cluster, subject, direction)
+        if not policies:
+            return
+        left = others
+        for match, kinds in self._matches(direction, policies, asked[0]):
+            here = kinds & left
+            if direction == "ingress":
+                here = 0 if ports_mismatch(match.rule, subject, *asked[1:]) else here
+            else:
+                here = sum(1 << kind for kind in members(here) if self._opens(match, kind, asked))
+            if here:
+                yield Said("allow", str(match), here)
+                left &= ~here
+        own, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
+        denied = PolicyRuling(policies).denial(f"{there} on {service_text(*asked[1:])}")
+        yield Said("deny", f"{direction} of {own}: {denied}", left)
+
+    def _matches(
+        self, direction: Direction, policies: tuple[NetworkPolicy, ...], family: int
+    ) -> Sequence[tuple[Match, int]]:
+        """Return the items of all rules' peers, in the evaluator's order, each with the kinds that it matches first.
+
+        The last ones are kept for each family, as the ports of one subject are asked one after the other.
+        """
+        key = (direction, tuple(map(id, policies)))
+        last = self._last_matches.get(family)
+        if last is None or last[0] != key:
+            found = [
+                (Match(policy, rule, peer), kinds)
+                for policy in policies
+                for rule in policy.rules(direction)
+                for peer, kinds in self.first_peers(policy, rule, family)
+            ]
+            last = self._last_matches[family] = (key, found)
+        return last[1]
+
+    def _opens(self, match: Match, kind: int, asked: AskedPort) -> bool:
+        key = (id(match.rule), self._sets.served[kind], asked)
+        if key not in self._known_ports:
+            self._known_ports[key] = not ports_mismatch(match.rule, self._sets.kinds[kind][0], *asked[1:])
+        return self._known_ports[key]
+
+    def first_peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
+        """Yield the peers of a rule by number, each with the kinds that it matches and that none before it matches."""
+        if not rule.peers:
+            yield EVERYBODY, self._sets.all
+            return
+        if len(rule.peers) >= WIDE:
+            yield from self._first_of_many(policy, rule, family)
+            return
+        seen = 0
+        for number, peer in enumerate(rule.peers):
+            found = self._peer(policy, peer, family) & ~seen
+            seen |= found
+            if found:
+                yield number, found
+
+    def _first_of_many(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
+        peers = wide_peers(self._cluster, policy, rule)
+        first: dict[int, int] = {}
+
+        def note(number: int | None, alike: int) -> None:
+            if number is not None:
+                for kind in members(alike):
+                    first[kind] = min(first.get(kind, number), number)
+
+        for (example, *_), alike in self._sets.places[family]:
+            address = address_of(example, family)
+            if address is not None:
+                note(peers.first_block(example, address), alike)
+        for example, alike in chain(*self._sets.pods.values(), self._sets.others):
+            note(peers.first_selector(example, address_of(example, family) or example.addresses[0]), alike)
+        by_number: dict[int, int] = {}
+        for kind, number in first.items():
+            by_number[number] = by_number.get(number, 0) | 1 << kind
+        yield from sorted(by_number.items())
+
+    def _wide(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+        """Return the kinds that many peers match: each distinct thing that they can see is looked up among them."""
+        key = (family, policy.meta.namespace, id(rule))
+        if key not in self._known_wide:
+            peers = wide_peers(self._cluster, policy, rule)
+            found = 0
+            for (example, *_), alike in self._sets.places[family]:
+                address = address_of(example, family)
+                if address is not None and peers.first_block(example, address) is not None:
+                    found |= alike
+            for example, alike in chain(*self._sets.pods.values(), self._sets.others):
+                if peers.first_selector(example, address_of(example, family) or example.addresses[0]) is not None:
+                    found |= alike
+            self._known_wide[key] = found
+        return self._known_wide[key]
+
+    def _peer(self, policy: NetworkPolicy, peer: Peer, family: int) -> int:
+        own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
+        key = (family, own, peer)
+        if key not in self._known_peers:
+            found = 0
+            for example, alike in self._candidates(policy, peer, family):
+                address = address_of(example, family) or example.addresses[0]
+                if not peer_mismatch(self._cluster, policy, peer, example, address):
+                    found |= alike
+            self._known_peers[key] = found
+        return self._known_peers[key]
+
+    def _candidates(self, policy: NetworkPolicy, peer: Peer, family: int) -> list[tuple[Endpoint, int]]:
+        """Return an example of each distinct thing that a peer can see, but for pods of namespaces it does not mean."""
+        if peer.ip_block is not None:
+            return [
+                (example, found)
+                for (example, *_), found in self._sets.places[family]
+                if address_of(example, family) is not None
+            ]
+        spaces = namespaces_meant(self._cluster, policy, peer)
+        return [*(pod for space in spaces for pod in self._sets.pods.get(space, ())), *self._sets.others]

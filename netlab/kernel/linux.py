@@ -10,10 +10,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from netlab.errors import KernelError
-from netlab.kernel import netns, nft, processes, rtnl, sysctl
+from netlab.kernel import netns, rtnl, sysctl
+from netlab.kernel.host import Host
 from netlab.kernel.netlink import Message, Netlink
 from netlab.kernel.state import (
     Change,
@@ -34,41 +34,6 @@ _FIRST_PORT_INDEX = 100
 # A bridge takes the least MTU of its ports, and this one when its last port goes, unless it was given another one than
 # it was made with (br_mtu_auto_adjust, net/bridge/br_if.c).
 _ETHERNET_MTU = 1500
-
-
-class Kernel(Protocol):
-    """What netlab asks of a kernel. The real one is ``Linux``; ``netlab.testing.FakeKernel`` keeps it in memory."""
-
-    def create(self, names: Sequence[str]) -> None:
-        """Make and pin namespaces; raises AlreadyExists, HostError."""
-
-    def remove(self, names: Sequence[str]) -> None:
-        """End what runs in the namespaces and unpin them, but for those that are not there or not netlab's."""
-
-    def exists(self, name: str) -> bool:
-        """Say whether a namespace is pinned under the name."""
-
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
-        """Return what a namespace holds, with the named settings; raises NotFound."""
-
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out changes: deletions first, then settings, links, addresses, routes, neighbours.
-
-        Raises:
-          KernelError: for the first change that the kernel refuses, when all others were tried.
-        """
-
-    def nft(self, name: str, script: str) -> None:
-        """Run an nft script in a namespace as one transaction; raises KernelError."""
-
-    def holds(self, name: str, script: str) -> bool:
-        """Say whether a namespace's ruleset is exactly what the script makes of an empty one."""
-
-    def settle(self, names: Sequence[str]) -> None:
-        """Return when every link of the namespaces carries traffic; raises KernelError after five seconds."""
-
-    def close(self) -> None:
-        """Let go of what is open; the namespaces stay."""
 
 
 @dataclass
@@ -95,31 +60,20 @@ class _Handle:
         os.close(self.fd)
 
 
-class Linux:
+class Linux(Host):
     """The kernel of this host, by a netlink socket for each namespace; two threads at once may only call ``nft``."""
 
     def __init__(self) -> None:
         self._handles: dict[str, _Handle] = {}
         self._settings = sysctl.Tree()
 
-    def create(self, names: Sequence[str]) -> None:
-        with netns.at_home():
-            for name in names:
-                netns.create(name)
-                self._handles[name] = self._open()
+    def _made(self, name: str) -> None:
+        self._handles[name] = self._open()
 
-    def remove(self, names: Sequence[str]) -> None:
-        inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
-        if inodes:
-            processes.end(processes.Owned(set(inodes.values()), frozenset(inodes)))
-        for name in names:
-            handle = self._handles.pop(name, None)
-            if handle is not None:
-                handle.close()
-            netns.remove(name)
-
-    def exists(self, name: str) -> bool:
-        return netns.exists(name)
+    def _forget(self, name: str) -> None:
+        handle = self._handles.pop(name, None)
+        if handle is not None:
+            handle.close()
 
     def close(self) -> None:
         self._settings.close()
@@ -178,12 +132,6 @@ class Linux:
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
             raise failures[0]
-
-    def nft(self, name: str, script: str) -> None:
-        nft.load(name, script)
-
-    def holds(self, name: str, script: str) -> bool:
-        return nft.holds(name, script)
 
     def settle(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + _SETTLE_SECONDS

@@ -29,16 +29,13 @@ from netlab.errors import (
     UsageError,
     way_out,
 )
-from netlab.kernel import netns, nft, privilege, signals
-from netlab.kernel.execute import execute
-from netlab.kernel.linux import Kernel, Linux
+from netlab.kernel.machine import Machine, this_host
 from netlab.kernel.state import Namespace, Sysctl
-from netlab.lab import record as records
 from netlab.lab.changes import Changes, compare
 from netlab.lab.choose import only_one
 from netlab.lab.opening import check_whole, recorded
 from netlab.lab.owners import owned
-from netlab.lab.record import Record
+from netlab.lab.record import Record, Records, Stamp
 from netlab.lab.removal import remove, remove_everything, sweep
 from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
@@ -52,7 +49,7 @@ from netlab.probe import Measurement
 from netlab.ruleset import Compiler, Ruleset, Transaction, differences, replacing
 
 if TYPE_CHECKING:
-    from netlab.kernel.caller import User
+    from netlab.kernel.machine import User
     from netlab.lab.trace import Trace
 
 
@@ -104,12 +101,13 @@ class _State:
 class Lab:
     """One lab that runs. ``cluster`` is what it was made from; its name is the lab's."""
 
-    def __init__(self, record: Record, state: _State, kernel: Kernel | None = None) -> None:
+    def __init__(self, record: Record, state: _State, machine: Machine) -> None:
         self._record = record
         self._state = state
         # None: what the record says now is not known to be this.
-        self._stamp: records.Stamp | None = None
-        self._kernel: Kernel = kernel if kernel is not None else Linux()
+        self._stamp: Stamp | None = None
+        self._machine = machine
+        self._records = Records(machine)
 
     @property
     def name(self) -> str:
@@ -127,7 +125,7 @@ class Lab:
     # --- making and finding -------------------------------------------------------------------------------------
 
     @classmethod
-    def up(cls, objects: Objects, *, name: str = "", kernel: Kernel | None = None) -> tuple[Lab, Changes]:
+    def up(cls, objects: Objects, *, name: str = "", machine: Machine | None = None) -> tuple[Lab, Changes]:
         """Build the lab that the objects describe, or bring a running one to exactly this input; return when in force.
 
         ``name`` replaces the Topology's. A new lab that cannot be built is removed again.
@@ -140,14 +138,16 @@ class Lab:
         cluster = resolve(objects)
         objects = replace(objects, documents=tuple(kept(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
-        privilege.enter()
-        sweep()
+        machine = machine or this_host()
+        records = Records(machine)
+        machine.enter()
+        sweep(records)
         with records.locked(cluster.name):
             started = time.monotonic()
             old = records.load(cluster.name)
             if old is None:
-                return cls._build(_State.of(objects, cluster), kernel, started)
-            lab = cls(old, _State.of_record(old), kernel)
+                return cls._build(_State.of(objects, cluster), machine, started)
+            lab = cls(old, _State.of_record(old), machine)
             try:
                 return lab, lab._converge(_State.of(objects, cluster), read=True, started=started)
             except BaseException:
@@ -155,49 +155,53 @@ class Lab:
                 raise
 
     @classmethod
-    def _build(cls, state: _State, kernel: Kernel | None, started: float) -> tuple[Lab, Changes]:
-        lab = cls(_record_of(state, ready=False), state, kernel)
-        _check_free(state.namespaces)
-        nft.program()
+    def _build(cls, state: _State, machine: Machine, started: float) -> tuple[Lab, Changes]:
+        records = Records(machine)
+        lab = cls(_record_of(state, machine, ready=False), state, machine)
+        lab._check_free(state.namespaces)
+        machine.check_rules()
         records.save(lab._record)
         try:
             steps = lab._carry_out(difference({}, state.namespaces), None)
             lab._record = replace(lab._record, ready=True)
-            privilege.check()
+            machine.check()
             records.save(lab._record)
             lab._stamp = records.stamp(lab.name)
         except BaseException:
             lab.close()
-            remove_everything(state.cluster.name)
+            remove_everything(state.cluster.name, machine)
             raise
         nodes = len(state.rulesets)
         elapsed = time.monotonic() - started
         return lab, Changes(compare((), state.objects.documents), tuple(steps), replaced=nodes, seconds=elapsed)
 
     @classmethod
-    def open(cls, name: str = "") -> Lab:
+    def open(cls, name: str = "", machine: Machine | None = None) -> Lab:
         """Return a running lab: the one named, else the only one, else the one named ``default``.
 
         Raises:
           UsageError: when there is none, or more than one to choose from; for a name that is no lab's.
           DamagedRecord: when its record cannot be used.
         """
-        name = (name and LabName(name)) or only_one(cls.names())
-        record, stamp = recorded(name) if privilege.enter(start=False) else (None, None)
+        machine = machine or this_host()
+        records = Records(machine)
+        name = (name and LabName(name)) or only_one(records, cls.names(machine))
+        record, stamp = recorded(records, name) if machine.enter(start=False) else (None, None)
         if record is None:
-            running = cls.names()
+            running = cls.names(machine)
             known = f" (running: {', '.join(running)})" if running else ""
             raise UsageError(f"no lab {name!r} is running{known}")
-        lab = cls(record, _State.of_record(record))
+        lab = cls(record, _State.of_record(record), machine)
         lab._stamp = stamp
         return lab
 
     @staticmethod
-    def names() -> list[str]:
+    def names(machine: Machine | None = None) -> list[str]:
         """Return the names of the labs that there are, half-built ones included, sorted."""
-        if not privilege.enter(start=False):
+        records = Records(machine or this_host())
+        if not records.machine.enter(start=False):
             return []
-        sweep()
+        sweep(records)
         return records.labs()
 
     # --- changing -----------------------------------------------------------------------------------------------
@@ -226,7 +230,7 @@ class Lab:
             return self._converge(self._state.after(edit(self._record.documents)), read=False, started=started)
 
     @contextlib.contextmanager
-    def held(self, *, shared: bool = False) -> Iterator[records.Stamp]:
+    def held(self, *, shared: bool = False) -> Iterator[Stamp]:
         """Hold the lab's lock, with what other commands made of the lab since.
 
         What is yielded is another value after every change of the lab. Who only looks at the lab holds it shared.
@@ -235,9 +239,9 @@ class Lab:
           UsageError: when the lab is no more, or a change of it broke off.
           HostError: when it is to be shared, and another command does not let it go.
         """
-        with records.locked(self.name, shared=shared):
-            stamp = records.stamp(self.name)
-            now = self._record if stamp == self._stamp else records.load(self.name)
+        with self._records.locked(self.name, shared=shared):
+            stamp = self._records.stamp(self.name)
+            now = self._record if stamp == self._stamp else self._records.load(self.name)
             if stamp is None or now is None:
                 raise UsageError(f"lab {self.name} is gone")
             check_whole(now)
@@ -252,10 +256,10 @@ class Lab:
         rewired = read or not state.wired_as(before)
         if read:
             ours = self._ours()
-            have = {name: self._read(space) for name, space in ours.items() if self._kernel.exists(name)}
+            have = {name: self._read(space) for name, space in ours.items() if self._machine.exists(name)}
             if left := [name for name in ours if name not in have]:
                 # Between the making of a namespace's file and its mount a command may have been killed.
-                self._kernel.remove(left)
+                self._machine.remove(left)
             step = difference(have, state.namespaces, ours)
         else:
             step = difference(before.namespaces, state.namespaces) if rewired else Difference()
@@ -264,17 +268,17 @@ class Lab:
         documents = state.objects.documents
         objects = compare(old_record.documents, documents)
         same_wiring = replace(old_record, documents=documents, ready=True)
-        new_record = _record_of(state, ready=True) if rewired else same_wiring
+        new_record = _record_of(state, self._machine, ready=True) if rewired else same_wiring
         acts = bool(step or scripts or not old_record.ready)
         if acts:
-            _check_free(step.create)
+            self._check_free(step.create)
             if scripts:
                 # Without nft neither the change can be made nor what was done of it undone.
-                nft.program()
+                self._machine.check_rules()
             if rewired:
-                records.keep(old_record)
+                self._records.keep(old_record)
             everything = tuple(sorted({*old_record.namespaces, *new_record.namespaces}))
-            records.save(replace(new_record, namespaces=everything, ready=False))
+            self._records.save(replace(new_record, namespaces=everything, ready=False))
             try:
                 self._carry_out(step, scripts, state)
             except BaseException:
@@ -282,11 +286,11 @@ class Lab:
                     self._go_back(state, before, old_record)
                 raise
         if acts or new_record != old_record:
-            privilege.check()
-            records.save(new_record)
+            self._machine.check()
+            self._records.save(new_record)
             if rewired:
-                records.forget(self.name)
-        self._record, self._state, self._stamp = new_record, state, records.stamp(self.name)
+                self._records.forget(self.name)
+        self._record, self._state, self._stamp = new_record, state, self._records.stamp(self.name)
         return Changes(
             objects,
             tuple(step.lines()),
@@ -301,18 +305,18 @@ class Lab:
         Why it cannot be undone is not told, as the reason why the change failed is.
         """
         with contextlib.suppress(NetlabError, OSError):
-            have = {n: self._read(s) for n, s in failed.namespaces.items() if self._kernel.exists(n)}
-            have |= {n: self._read(s) for n, s in before.namespaces.items() if self._kernel.exists(n)}
+            have = {n: self._read(s) for n, s in failed.namespaces.items() if self._machine.exists(n)}
+            have |= {n: self._read(s) for n, s in before.namespaces.items() if self._machine.exists(n)}
             step = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
             self._carry_out(step, {n: replacing(r) for n, r in before.rulesets.items()}, before)
-            records.save(old_record)
-            records.forget(self.name)
+            self._records.save(old_record)
+            self._records.forget(self.name)
 
     def _ours(self) -> dict[str, Namespace]:
         """Return all that may be there of the lab: what it is, and what it was before changes that broke off."""
         states = [self._state.namespaces]
         if not self._record.ready:
-            states += [wanted(_described(one)[1]).namespaces for one in records.earlier(self.name)]
+            states += [wanted(_described(one)[1]).namespaces for one in self._records.earlier(self.name)]
         return {name: Namespace(name, frozenset()) for name in self._record.namespaces} | union(states)
 
     def _transactions(self, state: _State, step: Difference, *, read: bool) -> dict[str, Transaction]:
@@ -324,25 +328,25 @@ class Lab:
             elements = found[node].elements if node in found else 0
             if space in step.create:
                 found[node] = Transaction(ruleset.text(), elements, whole=True)
-            elif node not in before or (read and not self._kernel.holds(space, before[node].text())):
+            elif node not in before or (read and not self._machine.holds(space, before[node].text())):
                 found[node] = Transaction(replacing(ruleset), elements, whole=True)
         return found
 
     def _carry_out(self, step: Difference, scripts: Mapping[str, str] | None, state: _State | None = None) -> list[str]:
         """Do what a difference says. Links that go, go before their rules; links that come, come after them."""
-        kernel = self._kernel
+        machine = self._machine
         state = state or self._state
         if scripts is None:
             scripts = {node: ruleset.text() for node, ruleset in state.rulesets.items()}
         rules = {names.node_namespace(self.name, node): script for node, script in scripts.items()}
-        kernel.create([name for name in step.create if name in rules])
-        kernel.apply([c for c in step.changes if c.verb == "delete"])
+        machine.create([name for name in step.create if name in rules])
+        machine.apply([c for c in step.changes if c.verb == "delete"])
         with self._loading(rules):
-            kernel.create([name for name in step.create if name not in rules])
-        kernel.apply([c for c in step.changes if c.verb == "add"])
-        kernel.remove(step.remove)
+            machine.create([name for name in step.create if name not in rules])
+        machine.apply([c for c in step.changes if c.verb == "add"])
+        machine.remove(step.remove)
         touched = {c.namespace for c in step.changes if c.verb == "add"}
-        kernel.settle(sorted(touched & _switches(state)))
+        machine.settle(sorted(touched & _switches(state)))
         return step.lines()
 
     @contextlib.contextmanager
@@ -354,22 +358,28 @@ class Lab:
         """
         if len(scripts) < 2:
             for space, script in scripts.items():
-                self._kernel.nft(space, script)
+                self._machine.nft(space, script)
             yield
             return
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=16) as pool:
             try:
-                loads = [pool.submit(self._kernel.nft, space, script) for space, script in scripts.items()]
+                loads = [pool.submit(self._machine.nft, space, script) for space, script in scripts.items()]
             except RuntimeError as error:
                 raise HostError(str(error), way_out(errno.EAGAIN)) from error
             yield
             for load in loads:
                 load.result()
 
+    def _check_free(self, spaces: Iterable[str]) -> None:
+        """Raise AlreadyExists where something else is under a namespace's name; a record would claim it."""
+        for name in spaces:
+            if self._machine.occupied(name):
+                raise KernelError.of(f"network namespace {name}", errno.EEXIST)
+
     def _read(self, space: Namespace) -> Namespace:
-        return self._kernel.read(space.name, [i.name for i in space.items if isinstance(i, Sysctl)])
+        return self._machine.read(space.name, [i.name for i in space.items if isinstance(i, Sysctl)])
 
     def drift(self) -> list[str]:
         """Return what differs between the kernel and what the lab should be, a line each: what ``up`` would repair.
@@ -382,15 +392,20 @@ class Lab:
             return self._drift()
 
     def _drift(self) -> list[str]:
-        have = {n: self._read(s) for n, s in self._state.namespaces.items() if self._kernel.exists(n)}
+        have = {n: self._read(s) for n, s in self._state.namespaces.items() if self._machine.exists(n)}
         lines = difference(have, self._state.namespaces, self._state.namespaces).lines()
         for node, ruleset in self._state.rulesets.items():
             space = names.node_namespace(self.name, node)
-            if space in have and not self._kernel.holds(space, ruleset.text()):
+            if space in have and not self._machine.holds(space, ruleset.text()):
                 lines.append(f"-n {space} nft: the ruleset differs")
         return lines
 
     # --- using --------------------------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> Records:
+        """The records of the machine's labs."""
+        return self._records
 
     def find(self, ref: str, namespace: str = "default") -> Endpoint:
         """Return the endpoint that a name means: ``[NAMESPACE/]POD``, ``[NAMESPACE/]WORKLOAD``, ``node:N``, ``host:N``.
@@ -426,27 +441,32 @@ class Lab:
 
         # A change under way would be traced half, and would take the tracing table for damage to repair.
         with self.held():
-            return trace(self.cluster, self._state.rulesets, flow)
+            return trace(self.cluster, self._state.rulesets, flow, self._machine)
 
     def execute(self, endpoint: Endpoint, argv: Sequence[str], user: User | None = None) -> NoReturn:
         """Become a program inside the endpoint's network namespace, as a user; raises UsageError, HostError."""
         try:
-            execute(names.endpoint_namespace(self.name, endpoint), argv, hostname=endpoint.name, user=user)
+            space = names.endpoint_namespace(self.name, endpoint)
+            self._machine.execute(space, argv, hostname=endpoint.name, user=user)
         except NotFound as error:
             raise UsageError(f"{endpoint.ref} is gone: {error}") from error
 
+    def namespace_path(self, name: str) -> str:
+        """Return the path of one of the lab's network namespaces, by its name."""
+        return str(self._machine.path(name))
+
     def netns_path(self, pod: Pod) -> str:
         """Return the path of a pod's network namespace."""
-        return str(netns.path(names.pod_namespace(self.name, pod)))
+        return self.namespace_path(names.pod_namespace(self.name, pod))
 
     def down(self) -> None:
         """Remove the lab with everything in it, and end what runs inside."""
         self.close()
-        remove(self.name)
+        remove(self.name, self._machine)
 
     def close(self) -> None:
         """Let go of the lab's namespaces; it goes on running."""
-        self._kernel.close()
+        self._machine.close()
 
 
 # A process may have several labs of its own at once, and their topologies may share a name.
@@ -454,22 +474,24 @@ _COUNT = itertools.count()
 
 
 @contextlib.contextmanager
-def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
+def temporary(objects: Objects, machine: Machine | None = None) -> Iterator[Lab]:
     """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards."""
     base = (objects.topology.name if objects.topology else "default")[:20]
     name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
-    with owned(name):
+    machine = machine or this_host()
+    records = Records(machine)
+    with owned(records, name):
         try:
-            lab, _ = Lab.up(objects, name=name, kernel=kernel)
+            lab, _ = Lab.up(objects, name=name, machine=machine)
             try:
                 yield lab
             finally:
                 lab.close()
         finally:
             # Also where the process was told to end between any two lines.
-            with signals.held():
+            with machine.uninterrupted():
                 if records.exists(name):
-                    remove(name)
+                    remove(name, machine)
 
 
 def _described(record: Record) -> tuple[Objects, Cluster]:
@@ -492,25 +514,18 @@ def _decoded(documents: Sequence[Document]) -> Objects:
     return objects
 
 
-def _check_free(names_: Iterable[str]) -> None:
-    """Raise AlreadyExists where somebody else has something under a namespace's name; a record would claim it."""
-    for name in names_:
-        if os.path.lexists(netns.path(name)):
-            raise KernelError.of(f"network namespace {name}", errno.EEXIST)
-
-
 def _placement(cluster: Cluster) -> dict[str, Placement]:
     return {pod.ref: Placement(pod.node, pod.addresses) for pod in cluster.pods}
 
 
-def _record_of(state: _State, *, ready: bool) -> Record:
+def _record_of(state: _State, machine: Machine, *, ready: bool) -> Record:
     return Record(
         state.cluster.name,
         state.objects.documents,
         _placement(state.cluster),
         tuple(sorted(state.namespaces)),
         ready,
-        privilege.boot_id(),
+        machine.boot_id(),
     )
 
 

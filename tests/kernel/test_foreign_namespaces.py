@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from host_records import record
 
 from netlab.errors import AlreadyExists, NotFound
 from netlab.kernel import libc, netns, processes
 from netlab.kernel.linux import Linux
-from netlab.lab import record, removal
+from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import load
 

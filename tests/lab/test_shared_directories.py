@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from host_records import record
 
 from netlab.kernel import netns
 from netlab.kernel.lock import Turns
-from netlab.lab import record
 
 # Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
 AT_ONCE = """
 import os, sys
 from netlab.kernel import libc
-from netlab.lab import record
+from netlab.kernel.store import HOST as record
 
 libc.unshare(libc.CLONE_NEWNS)
 libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
@@ -53,9 +53,9 @@ def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another() -> Non
 
 def test_a_directory_that_goes_while_it_is_made_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """mkdir(2) says that it is there, and then it is not: the last lab of another command went in between."""
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(record.store, "directory", tmp_path / "netlab")
     monkeypatch.setattr(netns, "NOTES", tmp_path / "netlab/.namespaces")
-    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(record.store, "_users", None)
     monkeypatch.setattr(netns, "share_directory", lambda: None)
     real, calls = os.mkdir, []
 
@@ -78,9 +78,9 @@ def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.Monkey
     """Nobody waits for it to go."""
     from netlab.errors import HostError
 
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(record.store, "directory", tmp_path / "netlab")
     monkeypatch.setattr(netns, "NOTES", tmp_path / "netlab/.namespaces")
-    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(record.store, "_users", None)
     (tmp_path / "netlab").touch()
 
     with pytest.raises(HostError, match="netlab: Not a directory"):

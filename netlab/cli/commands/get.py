@@ -83,11 +83,10 @@ def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | 
 
 def _objects(kind: str, lab: str) -> Listing:
     from netlab.cli import listing
-    from netlab.kernel import netns
     from netlab.lab.lab import Lab
 
     running = Lab.open(lab)
-    return listing.of_kind(kind, running.cluster, running.documents, lambda name: str(netns.path(name)))
+    return listing.of_kind(kind, running.cluster, running.documents, running.namespace_path)
 
 
 def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:

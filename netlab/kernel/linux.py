@@ -8,7 +8,7 @@ import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.errors import KernelError
@@ -25,6 +25,7 @@ from netlab.kernel.state import (
     Neighbour,
     Route,
     Sysctl,
+    has_prefix,
 )
 
 _SETTLE_SECONDS = 5.0
@@ -88,7 +89,7 @@ class Linux(Host):
         items: list[Item] = []
         routes, connected = rtnl.read_routes(netlink, names)
         addresses = rtnl.read_addresses(netlink, names)
-        torn = {a for a in addresses if _has_prefix(a) and (a.interface.network, a.dev) not in connected}
+        torn = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in connected}
         self._handle(name).torn = torn
         items += [address for address in addresses if address not in torn]
         # An address without the route of its prefix has to be set anew, and takes along what depends on it: routes, and
@@ -98,7 +99,7 @@ class Linux(Host):
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
-        strays = {link.link.name: _strays(link.settings(), values) for link in links}
+        strays = {link.link.name: sysctl.strays(link.settings(), values) for link in links}
         self._handle(name).strays = strays
         items += [replace(link.link, strays=strays[link.link.name]) for link in links]
         return Namespace(name, frozenset(items))
@@ -289,24 +290,6 @@ class Linux(Host):
                 for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
                     messages.append(_message(item, handle.indexes[_device(item)]))
         return failures
-
-
-# A namespace's setting, and the one of each link that it stands for when it is wanted: the kernel copies it to all
-# links when it changes, and each may be changed by itself afterwards.
-_COPIED = {
-    "ipv4/ip_forward": "ipv4/conf/{}/forwarding",
-    "ipv6/conf/all/forwarding": "ipv6/conf/{}/forwarding",
-    "ipv6/conf/all/disable_ipv6": "ipv6/conf/{}/disable_ipv6",
-}
-
-
-def _strays(own: Mapping[str, str], values: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
-    return tuple(path for name, path in _COPIED.items() if name in values and own.get(path) not in (None, values[name]))
-
-
-def _has_prefix(address: InterfaceAddress) -> bool:
-    return address.interface.network.prefixlen < address.interface.max_prefixlen
 
 
 def _device(item: Item) -> str:

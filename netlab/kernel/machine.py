@@ -27,6 +27,7 @@ __all__ = ["KERNELS", "LIST", "RECORD", "Event", "Lock", "Machine", "Match", "St
 # The kernels of this host, by the names that ``netlab up --kernel`` takes: the module and class of each.
 KERNELS: Mapping[str, str] = {
     "fast": "netlab.kernel.linux:Linux",
+    "pyroute2": "netlab.kernel.plain:PyRoute2",
 }
 DEFAULT = "fast"
 

@@ -102,7 +102,7 @@ def _netlab(objects: Objects, parts: dict[str, list[float]]) -> float:
     private.drain()
     kernel = Stopwatch(Linux())
     began = time.perf_counter()
-    lab, _ = Lab.up(objects, machine=kernel)  # type: ignore[arg-type]
+    lab = Lab.up(objects, machine=kernel)  # type: ignore[arg-type]
     took = time.perf_counter() - began
     parts.setdefault(_KERNEL, []).append(kernel.seconds)
     began = time.perf_counter()

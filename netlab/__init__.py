@@ -33,8 +33,8 @@ if TYPE_CHECKING:
         Problem,
         UsageError,
     )
-    from netlab.lab.changes import Changes
     from netlab.lab.lab import Lab, temporary
+    from netlab.lab.outcome import Changes
     from netlab.objects.load import load
     from netlab.objects.types import LabelChange, ObjectRef, Objects
     from netlab.policy.decision import Decision
@@ -58,8 +58,8 @@ _WHERE = {
         *("AlreadyExists", "HostError", "InputError", "KernelError"),
         *("NetlabError", "NotFound", "Problem", "UsageError"),
     ),
-    "netlab.lab.changes": ("Changes",),
     "netlab.lab.lab": ("Lab", "temporary"),
+    "netlab.lab.outcome": ("Changes",),
     "netlab.objects.load": ("load",),
     "netlab.objects.types": ("LabelChange", "ObjectRef", "Objects"),
     "netlab.policy.decision": ("Decision",),

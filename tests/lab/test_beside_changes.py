@@ -171,7 +171,7 @@ def documents(name: str, numbers: range, *more: Document) -> list[Document]:
 def two_views(name: str, numbers: range) -> Iterator[tuple[Lab, Lab]]:
     """Yield a lab twice, as two commands have it open."""
     objects, _ = decode(documents(name, numbers))
-    lab, _ = Lab.up(objects, name=name)
+    lab = Lab.up(objects, name=name)
     try:
         other = Lab.open(name)
         yield lab, other

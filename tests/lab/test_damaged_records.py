@@ -20,8 +20,9 @@ from netlab.cluster import Placement
 from netlab.errors import DamagedRecord
 from netlab.kernel import netns
 from netlab.lab import removal
-from netlab.lab.lab import Lab, _State
+from netlab.lab.lab import Lab
 from netlab.lab.record import Record
+from netlab.lab.state import State
 from netlab.objects import decode, load
 from netlab.objects.documents import parse
 
@@ -37,7 +38,7 @@ def lab(unique: Callable[[str], str]) -> Iterator[str]:
     """A lab of one pod, removed afterwards, whatever is left of it."""
     name = unique("torn")
     text = "{apiVersion: v1, kind: Pod, metadata: {name: p}}"
-    Lab.up(decode(parse(text, "pod.yaml")[0])[0], name=name)[0].close()
+    Lab.up(decode(parse(text, "pod.yaml")[0])[0], name=name).close()
     yield name
     if record.exists(name):
         removal.remove(name)
@@ -369,7 +370,7 @@ def test_whatever_is_wrong_in_a_record_is_told_in_one_line(written: dict[str, An
         try:
             found = record.load("shop")
             assert found is not None
-            _State.of_record(found)
+            _ = State.of_record(found).cluster
         except DamagedRecord as error:
             told.add(str(error))
     assert {1} == {len(line.splitlines()) for line in told}

@@ -54,7 +54,7 @@ def up(name: str) -> Iterator[Callable[..., Lab]]:
 
     def run(*numbers: int, nodes: Sequence[str] = ("node-1",)) -> Lab:
         topology = document("Topology", name, {"nodes": [{"name": node} for node in nodes]})
-        lab, _ = Lab.up(objects([topology, *pods(*numbers)]), name=name)
+        lab = Lab.up(objects([topology, *pods(*numbers)]), name=name)
         opened.append(lab)
         return lab
 
@@ -156,7 +156,7 @@ def test_a_pod_stays_whole_that_a_broken_change_would_have_moved(
     def up(*nodes: str, at: str) -> Lab:
         spec = {"networks": [network], "nodes": [{"name": node} for node in nodes]}
         member = document("Pod", "x/p", {"nodeName": at, "containers": []})
-        return Lab.up(objects([document("Topology", name, spec), member]), name=name)[0]
+        return Lab.up(objects([document("Topology", name, spec), member]), name=name)
 
     up("a", at="a").close()
     break_at(monkeypatch, "apply")
@@ -180,7 +180,7 @@ def test_a_macvlan_pod_moves_after_a_move_that_broke_off(name: str, monkeypatch:
         nodes = [document("Node", node, {"podCIDR": ranges[node]}) for node in ranges]
         return Lab.up(
             objects([topology, *nodes, document("Pod", "x/p", {"nodeName": here, "containers": []})]), name=name
-        )[0]
+        )
 
     up("a", "b").close()
     break_at(monkeypatch, "apply")

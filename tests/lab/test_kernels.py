@@ -41,9 +41,9 @@ def test_what_one_kernel_built_the_other_need_not_repair(name: str, topology: Pa
     objects, _ = load([str(topology), str(REPOSITORY / "examples/shop")])
     found = []
     for first, then in (("pyroute2", "fast"), ("fast", "pyroute2")):
-        lab, _ = Lab.up(objects, name=name, machine=this_host(first))
-        again, changes = Lab.up(objects, name=name, machine=this_host(then))
-        found.append((bool(changes), again.drift(), lab.drift()))
+        lab = Lab.up(objects, name=name, machine=this_host(first))
+        again = Lab.up(objects, name=name, machine=this_host(then))
+        found.append((bool(again.changes), again.drift(), lab.drift()))
         wrong = [
             m.flow for m in lab.probe(every_pair(lab.cluster)) if m.verdict != evaluate(lab.cluster, m.flow).verdict
         ]

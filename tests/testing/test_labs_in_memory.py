@@ -13,6 +13,7 @@ from netlab.kernel.state import Change, Link, Sysctl
 from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
+from netlab.lab.state import described
 from netlab.objects import Objects, load
 from netlab.objects.types import LabelChange, ObjectRef
 from netlab.testing import FakeKernel
@@ -78,8 +79,7 @@ def read(*files: str) -> Objects:
 
 
 def up(machine: FakeKernel, *files: str) -> Lab:
-    lab, _ = Lab.up(read(*files), name=NAME, machine=machine)
-    return lab
+    return Lab.up(read(*files), name=NAME, machine=machine)
 
 
 def wiring(machine: FakeKernel) -> dict[str, set[str]]:
@@ -121,15 +121,16 @@ def test_up_with_another_input_leads_to_exactly_that(machine: Fragile) -> None:
 def test_a_second_up_finds_nothing_to_do_and_repairs_what_was_damaged(machine: Fragile) -> None:
     """Damage is what was deleted, and rules that are not the wanted ones."""
     up(machine, "examples/shop")
-    _, nothing = Lab.up(read("examples/shop"), name=NAME, machine=machine)
+    nothing = up(machine, "examples/shop").changes
     pod, node = f"netlab.{NAME}.pod.shop.web-0", f"netlab.{NAME}.node.node-1"
     machine.apply([Change("delete", pod, Link("eth0", "veth"))])
     machine.nft(node, "delete table inet netlab\n")
-    lab, repaired = Lab.up(read("examples/shop"), name=NAME, machine=machine)
+    lab = up(machine, "examples/shop")
 
     assert not nothing
-    assert repaired.steps
-    assert 1 == repaired.replaced
+    assert {"unchanged"} == {verb for _, verb in nothing.objects}
+    assert lab.changes.steps
+    assert 1 == lab.changes.replaced
     assert [] == lab.drift()
 
 
@@ -211,6 +212,58 @@ def test_down_removes_a_half_built_lab_and_one_of_another_boot_is_gone(machine: 
 
     assert ([], {}) == (left, gone)
     assert [] == Lab.names(machine)
+
+
+def test_a_block_closes_a_lab_that_runs_on_and_removes_a_temporary_one(machine: Fragile) -> None:
+    """``with Lab.up`` leaves it running, ``with Lab.temporary`` does not."""
+    with Lab.up(read("examples/shop"), name=NAME, machine=machine) as lab:
+        built = lab.changes
+        lab.label([LabelChange("pod", "shop/web-0", {"app": "other"})])
+    runs = Lab.names(machine)
+    with Lab.open(machine=machine) as opened:
+        nothing = opened.changes
+        opened.down()
+    with Lab.temporary(read("examples/shop"), machine=machine) as other:
+        beside = Lab.names(machine)
+
+    assert built.steps
+    assert (0, True) == (len(lab.changes.steps), lab.changes.elements > 0)
+    assert not nothing
+    assert ([NAME], [other.name], []) == (runs, beside, Lab.names(machine))
+    assert {} == machine.spaces
+
+
+def test_a_pod_is_located_by_its_own_name_without_reading_objects(
+    machine: Fragile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its namespace is in the record; other names, as a workload's, are looked up among all."""
+    up(machine, "examples/shop")
+    calls: list[str] = []
+    monkeypatch.setattr("netlab.lab.state.described", lambda record: calls.append(record.lab) or described(record))
+    lab = Lab.open(machine=machine)
+    exact = lab.locate("web-1", "shop"), lab.locate("shop/web-1"), len(calls)
+    others = [lab.locate(ref).namespace.rpartition(".")[2] for ref in ("shop/web", "node:node-1")]
+    with pytest.raises(UsageError, match="no pod or workload 'shop/nothing'"):
+        lab.locate("shop/nothing")
+
+    place = ("shop/web-1", "web-1", f"netlab.{NAME}.pod.shop.web-1")
+    assert (place, place, 0) == exact
+    assert (["web-0", "node-1"], 1) == (others, len(calls))
+
+
+@pytest.mark.parametrize("look", ["cluster", "documents", "locate", "names"])
+def test_who_only_looks_compiles_no_ruleset(machine: Fragile, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    """``get``, ``exec``, ``probe`` and ``down`` need none."""
+    up(machine, "examples/shop")
+    monkeypatch.setattr("netlab.ruleset.Compiler.compile", lambda *_: pytest.fail("a ruleset was compiled"))
+    lab = Lab.open(machine=machine)
+    {
+        "cluster": lambda: lab.cluster.pods,
+        "documents": lambda: lab.documents,
+        "locate": lambda: lab.locate("shop/web"),
+        "names": lambda: Lab.names(machine),
+    }[look]()
+    lab.down()
 
 
 def test_no_packet_is_sent_and_no_program_run(machine: Fragile) -> None:

@@ -17,14 +17,13 @@ from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
 from netlab.kernel.machine import Machine, this_host
-from netlab.lab import changes, steps
+from netlab.lab import changes, removal, steps
 from netlab.lab.changes import Now
 from netlab.lab.choose import only_one
 from netlab.lab.opening import check_whole, recorded
 from netlab.lab.outcome import Changes
 from netlab.lab.owners import owned
 from netlab.lab.record import Record, Records, Stamp
-from netlab.lab.removal import remove, sweep
 from netlab.lab.state import State
 from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
@@ -33,11 +32,11 @@ from netlab.objects import relabel as relabel_documents
 from netlab.objects.kept import kept
 from netlab.objects.names import LabName
 from netlab.objects.types import LabelChange, ObjectRef
-from netlab.probe import Measurement
 
 if TYPE_CHECKING:
     from netlab.kernel.machine import User
     from netlab.lab.trace import Trace
+    from netlab.probe import Measurement
 
 
 class Place(NamedTuple):
@@ -90,6 +89,11 @@ class Lab:
         return self._now.record.documents
 
     @property
+    def machine(self) -> Machine:
+        """What the lab runs on."""
+        return self._machine
+
+    @property
     def records(self) -> Records:
         """The records of the machine's labs."""
         return self._records
@@ -118,7 +122,7 @@ class Lab:
         machine = machine or this_host()
         records = Records(machine)
         machine.enter()
-        sweep(records)
+        removal.sweep(records)
         with records.locked(cluster.name):
             started = time.monotonic()
             old = records.load(cluster.name)
@@ -178,11 +182,7 @@ class Lab:
     @staticmethod
     def names(machine: Machine | None = None) -> list[str]:
         """Return the names of the labs that there are, half-built ones included, sorted."""
-        records = Records(machine or this_host())
-        if not records.machine.enter(start=False):
-            return []
-        sweep(records)
-        return records.labs()
+        return removal.names(machine)
 
     # --- changing -----------------------------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ class Lab:
     def down(self) -> None:
         """Remove the lab with everything in it, and end what runs inside."""
         self.close()
-        remove(self.name, self._machine)
+        removal.remove(self.name, self._machine)
 
     def close(self) -> None:
         """Let go of the lab's namespaces; it goes on running."""
@@ -342,4 +342,4 @@ def temporary(objects: Objects, machine: Machine | None = None) -> Iterator[Lab]
             # Also where the process was told to end between any two lines.
             with machine.uninterrupted():
                 if records.exists(name):
-                    remove(name, machine)
+                    removal.remove(name, machine)

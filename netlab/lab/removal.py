@@ -51,6 +51,15 @@ def remove_all(machine: Machine | None = None) -> Iterator[tuple[str, list[str]]
         raise failures[0]
 
 
+def names(machine: Machine | None = None) -> list[str]:
+    """Return the names of the labs that there are, half-built ones included, sorted."""
+    records = Records(machine or this_host())
+    if not records.machine.enter(start=False):
+        return []
+    sweep(records)
+    return records.labs()
+
+
 def sweep(records: Records) -> None:
     """Clear away what commands that are no more left: temporary labs, and all labs of an earlier boot."""
     for name in records.labs():

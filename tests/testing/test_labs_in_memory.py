@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab.cluster.flows import every_pair
 from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel.state import Change, Link, Sysctl
 from netlab.lab import removal
@@ -272,5 +273,7 @@ def test_no_packet_is_sent_and_no_program_run(machine: Fragile) -> None:
 
     with pytest.raises(UsageError, match="sends no packets and runs no programs"):
         lab.execute(lab.find("shop/web"), ["true"])
+    with pytest.raises(HostError, match="sends no packets"):
+        list(lab.probe(every_pair(lab.cluster)))
     with pytest.raises(HostError, match="sends no packets"), machine.inside(f"netlab.{NAME}.pod.shop.web-0"):
         pytest.fail("there is no inside")

@@ -10,7 +10,8 @@ from threading import Lock
 from benchmarks import floor, manifests, peers, private
 from benchmarks.figures import Options, Ratio, Result, Row, against
 from benchmarks.turns import turns
-from netlab.kernel.linux import Kernel, Linux
+from netlab.kernel.linux import Linux
+from netlab.kernel.machine import Machine
 from netlab.lab.lab import Lab
 from netlab.objects import Objects
 
@@ -26,15 +27,17 @@ _OURS = frozenset({_UP, _KERNEL, _DOWN, _AFTER, _FLOOR_UP, _FLOOR_DOWN})
 class Stopwatch:
     """A kernel that does as the real one; ``seconds`` is how long at least one call of it was under way."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Machine) -> None:
         self._kernel = kernel
         self._lock = Lock()
         self._calls = 0
         self._began = 0.0
         self.seconds = 0.0
 
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        method: Callable[..., object] = getattr(self._kernel, name)
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._kernel, name)
+        if not callable(method):
+            return method
 
         def timed(*arguments: object, **options: object) -> object:
             self._count(1)
@@ -99,7 +102,7 @@ def _netlab(objects: Objects, parts: dict[str, list[float]]) -> float:
     private.drain()
     kernel = Stopwatch(Linux())
     began = time.perf_counter()
-    lab, _ = Lab.up(objects, kernel=kernel)  # type: ignore[arg-type]
+    lab = Lab.up(objects, machine=kernel)  # type: ignore[arg-type]
     took = time.perf_counter() - began
     parts.setdefault(_KERNEL, []).append(kernel.seconds)
     began = time.perf_counter()

@@ -60,7 +60,7 @@ def _measure(
     case: str, documents: list[dict[str, Any]], protocol: str, rounds: int, bare: bool
 ) -> tuple[list[Row], Counter[str]]:
     private.drain()
-    lab, _ = Lab.up(manifests.objects(documents))
+    lab = Lab.up(manifests.objects(documents))
     try:
         flows = list(every_pair(lab.cluster, [(protocol, manifests.PORT)]))
         verdicts: Counter[str] = Counter()
@@ -93,7 +93,7 @@ def _large() -> tuple[list[Row], list[Ratio]]:
     for pods in _LARGE:
         case = f"{pods:,} pods on {_NODES} nodes, overlay, TCP, mostly denied"
         private.drain()
-        lab, _ = Lab.up(manifests.objects(_documents(pods, True, _NODES, "overlay")))
+        lab = Lab.up(manifests.objects(_documents(pods, True, _NODES, "overlay")))
         try:
             seconds, megabytes, summary = _command(lab.name)
         finally:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
         Problem,
         UsageError,
     )
-    from netlab.lab.changes import Changes
     from netlab.lab.lab import Lab, temporary
+    from netlab.lab.outcome import Changes
     from netlab.objects.all_objects import Objects
     from netlab.objects.load import load
     from netlab.objects.scenarios import LabelChange, ObjectRef
@@ -59,9 +59,9 @@ _WHERE = {
         *("AlreadyExists", "HostError", "InputError", "KernelError"),
         *("NetlabError", "NotFound", "Problem", "UsageError"),
     ),
-    "netlab.lab.changes": ("Changes",),
     "netlab.lab.lab": ("Lab", "temporary"),
     "netlab.objects.all_objects": ("Objects",),
+    "netlab.lab.outcome": ("Changes",),
     "netlab.objects.load": ("load",),
     "netlab.objects.scenarios": ("LabelChange", "ObjectRef"),
     "netlab.policy.decision": ("Decision",),

@@ -15,10 +15,10 @@ import kernel_marks
 import memos
 import pytest
 from click.testing import CliRunner, Result
+from host_records import record
 
 from netlab.cli import cli
 from netlab.kernel.linux import Linux
-from netlab.lab import record
 
 # A shell without job control starts what runs in the background with interrupts ignored, and programs inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

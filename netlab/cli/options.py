@@ -30,6 +30,19 @@ ignore = click.option(
 )
 
 
+# The names of ``netlab.kernel.machine.KERNELS``, which takes longer to read than to print a command's help.
+KERNELS = ("fast", "pyroute2")
+kernel = click.option(
+    "--kernel",
+    "kernel",
+    type=click.Choice(KERNELS),
+    default=KERNELS[0],
+    show_default=True,
+    envvar="NETLAB_KERNEL",
+    help="What makes links: netlab's own netlink messages, or pyroute2, slower and the same.",
+)
+
+
 def lab_name(text: str) -> str:
     """Return the name of a lab, of every option and argument that takes one; raises UsageError for what is none."""
     from netlab.objects.names import LabName

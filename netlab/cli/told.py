@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netlab.cli import terminal
 
 if TYPE_CHECKING:
-    from netlab.lab.changes import Changes
+    from netlab.lab.outcome import Changes
 
 
 def tell(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None:

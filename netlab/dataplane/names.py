@@ -82,7 +82,12 @@ def pod_namespace(lab: str, pod: Pod) -> str:
     """Return the network namespace in which a pod lives: its node's in host mode."""
     if pod.host_network:
         return node_namespace(lab, pod.node)
-    return _namespace(f"{PREFIX}{lab}", "pod", pod.namespace, pod.name)
+    return own_namespace(lab, pod.namespace, pod.name)
+
+
+def own_namespace(lab: str, namespace: str, pod: str) -> str:
+    """Return the network namespace of a pod that has one of its own, by the pod's namespace and name."""
+    return _namespace(f"{PREFIX}{lab}", "pod", namespace, pod)
 
 
 def node_namespace(lab: str, node: str) -> str:

@@ -8,12 +8,12 @@ import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from netlab.errors import KernelError
-from netlab.kernel import netns, nft, processes, rtnl, sysctl
+from netlab.kernel import netns, rtnl, sysctl
+from netlab.kernel.host import Host
 from netlab.kernel.netlink import Message, Netlink
 from netlab.kernel.state import (
     Change,
@@ -25,6 +25,7 @@ from netlab.kernel.state import (
     Neighbour,
     Route,
     Sysctl,
+    has_prefix,
 )
 
 _SETTLE_SECONDS = 5.0
@@ -34,41 +35,6 @@ _FIRST_PORT_INDEX = 100
 # A bridge takes the least MTU of its ports, and this one when its last port goes, unless it was given another one than
 # it was made with (br_mtu_auto_adjust, net/bridge/br_if.c).
 _ETHERNET_MTU = 1500
-
-
-class Kernel(Protocol):
-    """What netlab asks of a kernel. The real one is ``Linux``; ``netlab.testing.FakeKernel`` keeps it in memory."""
-
-    def create(self, names: Sequence[str]) -> None:
-        """Make and pin namespaces; raises AlreadyExists, HostError."""
-
-    def remove(self, names: Sequence[str]) -> None:
-        """End what runs in the namespaces and unpin them, but for those that are not there or not netlab's."""
-
-    def exists(self, name: str) -> bool:
-        """Say whether a namespace is pinned under the name."""
-
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
-        """Return what a namespace holds, with the named settings; raises NotFound."""
-
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out changes: deletions first, then settings, links, addresses, routes, neighbours.
-
-        Raises:
-          KernelError: for the first change that the kernel refuses, when all others were tried.
-        """
-
-    def nft(self, name: str, script: str) -> None:
-        """Run an nft script in a namespace as one transaction; raises KernelError."""
-
-    def holds(self, name: str, script: str) -> bool:
-        """Say whether a namespace's ruleset is exactly what the script makes of an empty one."""
-
-    def settle(self, names: Sequence[str]) -> None:
-        """Return when every link of the namespaces carries traffic; raises KernelError after five seconds."""
-
-    def close(self) -> None:
-        """Let go of what is open; the namespaces stay."""
 
 
 @dataclass
@@ -95,31 +61,20 @@ class _Handle:
         os.close(self.fd)
 
 
-class Linux:
+class Linux(Host):
     """The kernel of this host, by a netlink socket for each namespace; two threads at once may only call ``nft``."""
 
     def __init__(self) -> None:
         self._handles: dict[str, _Handle] = {}
         self._settings = sysctl.Tree()
 
-    def create(self, names: Sequence[str]) -> None:
-        with netns.at_home():
-            for name in names:
-                netns.create(name)
-                self._handles[name] = self._open()
+    def _made(self, name: str) -> None:
+        self._handles[name] = self._open()
 
-    def remove(self, names: Sequence[str]) -> None:
-        inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
-        if inodes:
-            processes.end(processes.Owned(set(inodes.values()), frozenset(inodes)))
-        for name in names:
-            handle = self._handles.pop(name, None)
-            if handle is not None:
-                handle.close()
-            netns.remove(name)
-
-    def exists(self, name: str) -> bool:
-        return netns.exists(name)
+    def _forget(self, name: str) -> None:
+        handle = self._handles.pop(name, None)
+        if handle is not None:
+            handle.close()
 
     def close(self) -> None:
         self._settings.close()
@@ -134,7 +89,7 @@ class Linux:
         items: list[Item] = []
         routes, connected = rtnl.read_routes(netlink, names)
         addresses = rtnl.read_addresses(netlink, names)
-        torn = {a for a in addresses if _has_prefix(a) and (a.interface.network, a.dev) not in connected}
+        torn = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in connected}
         self._handle(name).torn = torn
         items += [address for address in addresses if address not in torn]
         # An address without the route of its prefix has to be set anew, and takes along what depends on it: routes, and
@@ -144,7 +99,7 @@ class Linux:
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
-        strays = {link.link.name: _strays(link.settings(), values) for link in links}
+        strays = {link.link.name: sysctl.strays(link.settings(), values) for link in links}
         self._handle(name).strays = strays
         items += [replace(link.link, strays=strays[link.link.name]) for link in links]
         return Namespace(name, frozenset(items))
@@ -178,12 +133,6 @@ class Linux:
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
             raise failures[0]
-
-    def nft(self, name: str, script: str) -> None:
-        nft.load(name, script)
-
-    def holds(self, name: str, script: str) -> bool:
-        return nft.holds(name, script)
 
     def settle(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -341,24 +290,6 @@ class Linux:
                 for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
                     messages.append(_message(item, handle.indexes[_device(item)]))
         return failures
-
-
-# A namespace's setting, and the one of each link that it stands for when it is wanted: the kernel copies it to all
-# links when it changes, and each may be changed by itself afterwards.
-_COPIED = {
-    "ipv4/ip_forward": "ipv4/conf/{}/forwarding",
-    "ipv6/conf/all/forwarding": "ipv6/conf/{}/forwarding",
-    "ipv6/conf/all/disable_ipv6": "ipv6/conf/{}/disable_ipv6",
-}
-
-
-def _strays(own: Mapping[str, str], values: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
-    return tuple(path for name, path in _COPIED.items() if name in values and own.get(path) not in (None, values[name]))
-
-
-def _has_prefix(address: InterfaceAddress) -> bool:
-    return address.interface.network.prefixlen < address.interface.max_prefixlen
 
 
 def _device(item: Item) -> str:

@@ -15,12 +15,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from netlab.errors import KernelError
 from netlab.kernel import libc, netns, nft
-from netlab.objects.types import Address
+from netlab.kernel.machine import Event, Match
+
+__all__ = ["TABLE", "Event", "Match", "Monitor", "parse", "written"]
 
 TABLE = "netlab_trace"
 _SECONDS = 5.0
@@ -38,39 +38,14 @@ _RULE = re.compile(r"(?P<rule>.*?) ?\(verdict (?P<verdict>[^)]*)\)")
 _REFUSED = re.compile(r"Error: .*|.*not supported.*")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of a trace: a packet that enters a base chain (``text`` its fields), a rule that matched, or an end.
-
-    ``id`` is the packet's; ``verdict`` is nft's (``continue``, ``jump egress_class``, ``drop``), "" of a packet.
-    """
-
-    id: str
-    family: str
-    table: str
-    chain: str
-    kind: Literal["packet", "rule", "policy", "verdict"]
-    text: str
-    verdict: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The packets to trace: of a protocol (TCP, UDP, SCTP, ICMP), between these addresses, to these ports."""
-
-    protocol: str
-    sources: Sequence[Address]
-    destinations: Sequence[Address]
-    ports: Sequence[int] = ()
-
-    def __str__(self) -> str:
-        """Return it as nft writes it."""
-        four = self.destinations[0].version == 4
-        ip = "ip" if four else "ip6"
-        ends = f"{ip} saddr {_one_of(self.sources)} {ip} daddr {_one_of(self.destinations)}"
-        if self.protocol == "ICMP":
-            return f"{ends} {'icmp' if four else 'icmpv6'} type echo-request"
-        return f"{ends} {self.protocol.lower()} dport {_one_of(self.ports)}"
+def written(match: Match) -> str:
+    """Return a match as nft writes it."""
+    four = match.destinations[0].version == 4
+    ip = "ip" if four else "ip6"
+    ends = f"{ip} saddr {_one_of(match.sources)} {ip} daddr {_one_of(match.destinations)}"
+    if match.protocol == "ICMP":
+        return f"{ends} {'icmp' if four else 'icmpv6'} type echo-request"
+    return f"{ends} {match.protocol.lower()} dport {_one_of(match.ports)}"
 
 
 def _one_of(values: Sequence[object]) -> str:
@@ -176,7 +151,7 @@ def _sign(port: str) -> re.Pattern[str]:
 
 def _table(family: str, match: Match) -> str:
     """Return the table that marks packets, on one line: earlier than every other chain, and it decides nothing."""
-    marks = f"{match} meta nftrace set 1;"
+    marks = f"{written(match)} meta nftrace set 1;"
     if family != "bridge":
         marks += f" ip daddr {_LOOPBACK} udp dport {{ {_READY}, {_DONE} }} meta nftrace set 1;"
     chains = " ".join(

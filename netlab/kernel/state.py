@@ -66,6 +66,11 @@ class InterfaceAddress:
         return f"addr {self.interface} dev {self.dev}"
 
 
+def has_prefix(address: InterfaceAddress) -> bool:
+    """Say whether the kernel makes a route of an address's prefix."""
+    return address.interface.network.prefixlen < address.interface.max_prefixlen
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route of the main table; ``via`` None is a route to the link itself, ``onlink`` takes ``via`` unchecked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from netlab.errors import HostError, KernelError
@@ -15,6 +16,20 @@ _MODULES = {"bridge/": "br_netfilter", "netfilter/": "nf_conntrack"}
 
 
 _DISABLE_IPV6 = re.compile(r"ipv6/conf/\w+/disable_ipv6")
+
+# A namespace's setting, and the one of each link that it stands for when it is wanted: the kernel copies it to all
+# links when it changes, and each may be changed by itself afterwards.
+COPIED = {
+    "ipv4/ip_forward": "ipv4/conf/{}/forwarding",
+    "ipv6/conf/all/forwarding": "ipv6/conf/{}/forwarding",
+    "ipv6/conf/all/disable_ipv6": "ipv6/conf/{}/disable_ipv6",
+}
+
+
+def strays(own: Mapping[str, str | None], values: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
+    return tuple(path for name, path in COPIED.items() if name in values and own.get(path) not in (None, values[name]))
+
 
 # Look-ups after which a tree is made anew: those of some fifty to a hundred namespaces.
 _FRESH = 200

@@ -1,57 +1,162 @@
-"""What a command changed, told as kubectl tells it, and how many steps it took."""
+"""A lab built, brought to another state, and brought back where that fails.
+
+The record says what may be there before it is made, and that the lab is ready when all of it is in force.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
-from netlab.objects import Document
-from netlab.objects.changes import POD_LABELS
-from netlab.objects.meta import IGNORED_KIND, key_of
+from netlab.dataplane import names
+from netlab.dataplane.plan import Difference, difference, union
+from netlab.dataplane.wanted import wanted
+from netlab.errors import NetlabError
+from netlab.kernel.machine import Machine
+from netlab.kernel.state import Namespace
+from netlab.lab.outcome import Changes, compare
+from netlab.lab.record import Record, Records
+from netlab.lab.removal import remove_everything
+from netlab.lab.state import State, described, placement
+from netlab.lab.steps import carry_out, check_free, found
+from netlab.ruleset import Transaction, differences, replacing
 
-Verb = Literal["created", "configured", "unchanged", "deleted"]
+
+class Now(NamedTuple):
+    """What a lab is: its record, and what follows from it."""
+
+    record: Record
+    state: State
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The outcome of a change: a verb for every object (``networkpolicy/shop/deny-all``), and the steps taken.
+def build(machine: Machine, state: State, started: float) -> tuple[Now, Changes]:
+    """Build a lab whose lock the caller holds; where that fails it is removed again. ``started`` is when it began."""
+    records, name = Records(machine), state.cluster.name
+    record = _record_of(machine, state, ready=False)
+    check_free(machine, state.namespaces)
+    machine.check_rules()
+    records.save(record)
+    try:
+        step = difference({}, state.namespaces)
+        carry_out(machine, state.cluster, step, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
+        record = replace(record, ready=True)
+        machine.check()
+        records.save(record)
+    except BaseException:
+        machine.close()
+        remove_everything(name, machine)
+        raise
+    objects = compare((), state.objects.documents)
+    elapsed = time.monotonic() - started
+    return Now(record, state), Changes(objects, tuple(step.lines()), replaced=len(state.rulesets), seconds=elapsed)
 
-    ``steps`` are the dataplane's, as ``ip`` arguments; ``elements`` counts the nftables elements that came or went,
-    ``replaced`` the nodes whose whole ruleset was loaded; ``seconds`` is how long it took to be in force.
+
+def converge(machine: Machine, now: Now, state: State, started: float, *, read: bool) -> tuple[Now, Changes]:
+    """Bring a lab whose lock the caller holds to another state; on failure back to what it was.
+
+    With ``read`` the difference is to what the machine has, and what fails is left for ``up`` and ``down``. Without it
+    the record is trusted.
     """
+    records, (old, before) = Records(machine), now
+    rewired = read or not state.wired_as(before)
+    if read:
+        step = _to_repair(machine, now, state)
+    else:
+        step = difference(before.namespaces, state.namespaces) if rewired else Difference()
+    transactions = _transactions(machine, before, state, step, read=read)
+    scripts = {node: transaction.text for node, transaction in transactions.items()}
+    documents = state.objects.documents
+    same_wiring = replace(old, documents=documents, ready=True)
+    new = _record_of(machine, state, ready=True) if rewired else same_wiring
+    acts = bool(step or scripts or not old.ready)
+    if acts:
+        check_free(machine, step.create)
+        if scripts:
+            # Without nft neither the change can be made nor what was done of it undone.
+            machine.check_rules()
+        if rewired:
+            records.keep(old)
+        everything = tuple(sorted({*old.namespaces, *new.namespaces}))
+        records.save(replace(new, namespaces=everything, ready=False))
+        try:
+            carry_out(machine, state.cluster, step, scripts)
+        except BaseException:
+            if not read:
+                _undo(machine, now, state)
+            raise
+    if acts or new != old:
+        machine.check()
+        records.save(new)
+        if rewired:
+            records.forget(new.lab)
+    return Now(new, state), Changes(
+        compare(old.documents, documents),
+        tuple(step.lines()),
+        sum(transaction.elements for transaction in transactions.values()),
+        sum(transaction.whole for transaction in transactions.values()),
+        time.monotonic() - started,
+    )
 
-    objects: tuple[tuple[str, Verb], ...] = ()
-    steps: tuple[str, ...] = ()
-    elements: int = 0
-    replaced: int = 0
-    seconds: float = 0.0
 
-    def __bool__(self) -> bool:
-        return bool(self.steps or self.elements or self.replaced)
+def _undo(machine: Machine, now: Now, failed: State) -> None:
+    """Undo a change that failed in the middle; what cannot be undone is left for ``up`` and ``down``.
 
-
-def label_of(document: Document) -> str:
-    """Return an object's name as kubectl prints it, with its namespace: ``pod/shop/web``."""
-    key = key_of(document)
-    kind = "Pod" if key.kind == POD_LABELS else key.kind
-    return "/".join(part for part in (kind.lower(), key.namespace, key.name) if part)
-
-
-def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str, Verb], ...]:
-    """Return what became of every object between two inputs, in the order of the new one.
-
-    Labels that were changed on a workload's pod are a change of that pod. Which kinds are ignored is no object.
+    The reason why it cannot be undone is not raised, as the reason why the change failed is.
     """
-    before = {label_of(d): d for d in old if d.kind != IGNORED_KIND}
-    after = {label_of(d): d for d in new if d.kind != IGNORED_KIND}
-    verbs: list[tuple[str, Verb]] = []
-    for label, document in after.items():
-        if label in before:
-            verbs.append((label, "unchanged" if before[label].data == document.data else "configured"))
-        else:
-            verbs.append((label, "configured" if document.kind == POD_LABELS else "created"))
-    for label, document in before.items():
-        if label not in after:
-            verbs.append((label, "configured" if document.kind == POD_LABELS else "deleted"))
-    return tuple(verbs)
+    records, (old, before) = Records(machine), now
+    with contextlib.suppress(NetlabError, OSError):
+        # A namespace that both states have is read with the settings of the one to go back to.
+        have = found(machine, {**failed.namespaces, **before.namespaces})
+        step = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
+        carry_out(machine, before.cluster, step, {n: replacing(r) for n, r in before.rulesets.items()})
+        records.save(old)
+        records.forget(old.lab)
+
+
+def _to_repair(machine: Machine, now: Now, state: State) -> Difference:
+    """Return what leads from all that may be there of a lab to a state."""
+    ours = _ours(machine, now)
+    have = found(machine, ours)
+    if left := [name for name in ours if name not in have]:
+        # Between the making of a namespace's file and its mount a command may have been killed.
+        machine.remove(left)
+    return difference(have, state.namespaces, ours)
+
+
+def _ours(machine: Machine, now: Now) -> dict[str, Namespace]:
+    """Return all that may be there of a lab: what it is, and what it was before changes that broke off."""
+    states: list[Mapping[str, Namespace]] = [now.state.namespaces]
+    if not now.record.ready:
+        earlier = Records(machine).earlier(now.record.lab)
+        states += [wanted(described(one)[1]).namespaces for one in earlier]
+    return {name: Namespace(name, frozenset()) for name in now.record.namespaces} | union(states)
+
+
+def _transactions(
+    machine: Machine, old: State, state: State, step: Difference, *, read: bool
+) -> dict[str, Transaction]:
+    """Return the nft transaction of every node that needs one; ``read`` looks at what the machine has."""
+    before, lab = old.rulesets, state.cluster.name
+    needed = {node: one for node, one in differences(before, state.rulesets).items() if one.text}
+    for node, ruleset in state.rulesets.items():
+        space = names.node_namespace(lab, node)
+        elements = needed[node].elements if node in needed else 0
+        if space in step.create:
+            needed[node] = Transaction(ruleset.text(), elements, whole=True)
+        elif node not in before or (read and not machine.holds(space, before[node].text())):
+            needed[node] = Transaction(replacing(ruleset), elements, whole=True)
+    return needed
+
+
+def _record_of(machine: Machine, state: State, *, ready: bool) -> Record:
+    return Record(
+        state.cluster.name,
+        state.objects.documents,
+        placement(state.cluster),
+        tuple(sorted(state.namespaces)),
+        ready,
+        machine.boot_id(),
+    )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import islice
 
 from netlab.errors import DamagedRecord, UsageError
-from netlab.lab import record as records
+from netlab.lab.record import Records
 
 
-def only_one(running: Sequence[str]) -> str:
+def only_one(records: Records, running: Sequence[str]) -> str:
     """Return the only lab that can be used, else the one named ``default``.
 
     Raises:
@@ -21,13 +21,13 @@ def only_one(running: Sequence[str]) -> str:
         return running[0]
     if "default" in running:
         return "default"
-    usable = list(islice(filter(_usable, running), 2))
+    usable = list(islice((lab for lab in running if _usable(records, lab)), 2))
     if len(usable) != 1:
         raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
     return usable[0]
 
 
-def _usable(lab: str) -> bool:
+def _usable(records: Records, lab: str) -> bool:
     try:
         return records.load(lab) is not None
     except DamagedRecord:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netlab.errors import DamagedRecord, HostError, NetlabError, UsageError
-from netlab.lab import record as records
-from netlab.lab.record import Record
+from netlab.kernel.machine import Machine, this_host
+from netlab.lab.record import PATIENCE, Record, Records, Stamp
 from netlab.lab.removal import sweep
 
 # Who lists labs does not wait for one of them.
@@ -27,10 +27,11 @@ class Overview:
     why: str = ""
 
 
-def overview(name: str) -> Overview | None:
+def overview(name: str, machine: Machine | None = None) -> Overview | None:
     """Return what a lab's record says at a glance, without reading its objects; None when there is no lab."""
+    records = Records(machine or this_host())
     try:
-        record, _ = recorded(name, _GLANCE)
+        record, _ = recorded(records, name, _GLANCE)
     except HostError:
         return Overview("Changing")
     except DamagedRecord as error:
@@ -43,7 +44,7 @@ def overview(name: str) -> Overview | None:
     return Overview("Ready", nodes, len(record.placement))
 
 
-def recorded(name: str, patience: float = records.PATIENCE) -> tuple[Record | None, records.Stamp | None]:
+def recorded(records: Records, name: str, patience: float = PATIENCE) -> tuple[Record | None, Stamp | None]:
     """Return a lab's record and its stamp, when a change under way is through; (None, None) when there is no lab.
 
     Raises:
@@ -52,7 +53,7 @@ def recorded(name: str, patience: float = records.PATIENCE) -> tuple[Record | No
       HostError: when a change takes more than ``patience`` seconds.
     """
     if records.stale(name):
-        sweep()
+        sweep(records)
     stamp = records.stamp(name)
     record = records.load(name)
     if record is not None and (not record.ready or stamp != records.stamp(name)):

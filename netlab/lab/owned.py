@@ -11,12 +11,9 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from netlab.kernel.files import Unsafe, check_private, read_private, write_private
+from netlab.kernel.machine import LIST, RECORD, Store, Unsafe
 
-FILE = "namespaces"
-RECORD = "record.json"
 # Neither is ever near: a host carries some thousand pods, and their record has some hundred bytes for each.
 MOST_OF_LIST = 64 << 20
 MOST_OF_RECORD = 256 << 20
@@ -38,38 +35,38 @@ def prefix(lab: str) -> str:
     return f"netlab.{lab}."
 
 
-def write(directory: Path, boot: str, names: Iterable[str]) -> None:
-    """Write a lab's list where it is not the same already; raises OSError."""
+def write(store: Store, lab: str, boot: str, names: Iterable[str]) -> None:
+    """Write a lab's list where it is not the same already; raises OSError, HostError."""
+    file = store.folder(lab) / LIST
     data = "".join(f"{line}\n" for line in (boot, *names)).encode()
     with contextlib.suppress(OSError, Unsafe):
-        if read_private(directory / FILE, MOST_OF_LIST) == data:
+        if store.read(file, MOST_OF_LIST) == data:
             return
-    write_private(directory / FILE, data)
+    store.write(file, data)
 
 
-def read(directory: Path) -> Owned:
-    """Return what a lab's directory tells of its namespaces, whatever of it is damaged: by the list, else the record.
+def read(store: Store, lab: str) -> Owned:
+    """Return what a lab's folder says of its namespaces, whatever of it is damaged: by the list, else the record.
 
-    What another user could have written tells nothing, and no name counts that does not begin as the lab's names do.
+    What another user could have written does not count, nor does a name that does not begin as the lab's names do.
     """
     for source in (_from_list, _from_record):
         with contextlib.suppress(OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError):
-            check_private(directory)
-            boot, names = source(directory)
-            start = prefix(directory.name)
+            boot, names = source(store, lab)
+            start = prefix(lab)
             return Owned(tuple(n for n in names if n.startswith(start) and "/" not in n), boot, known=True)
     return Owned()
 
 
-def _from_list(directory: Path) -> tuple[str, list[str]]:
-    boot, *names = read_private(directory / FILE, MOST_OF_LIST).decode().splitlines()
+def _from_list(store: Store, lab: str) -> tuple[str, list[str]]:
+    boot, *names = store.read(store.folder(lab) / LIST, MOST_OF_LIST).decode().splitlines()
     if not _BOOT.fullmatch(boot):
         raise ValueError("boot")
     return boot, names
 
 
-def _from_record(directory: Path) -> tuple[str, list[str]]:
-    data = json.loads(read_private(directory / RECORD, MOST_OF_RECORD))
+def _from_record(store: Store, lab: str) -> tuple[str, list[str]]:
+    data = json.loads(store.read(store.folder(lab) / RECORD, MOST_OF_RECORD))
     names = data["namespaces"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError("namespaces")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, address_of
-from netlab.lab import record as records
+from netlab.dataplane import names
 from netlab.lab import waiting
+from netlab.lab.record import Stamp
 from netlab.probe import Measurement, Run
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def probe(
     """Yield what became of the flows, which are of the cluster ``before``; see ``Lab.probe``."""
     rest, total, done = iter(flows), _length(flows), 0
     run: Run | None = None
-    began: records.Stamp | None = None
+    began: Stamp | None = None
 
     def told(more: int) -> None:
         if progress is not None:
@@ -52,6 +53,9 @@ def probe(
                         rest, total = iter(asked), _length(asked)
                     elif lab.cluster is not before and done:
                         waiting.say(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
+                    # What probes opens its sockets by itself: only where the machine has namespaces to open them in.
+                    with lab.machine.inside(names.underlay_namespace(lab.name)):
+                        pass
                     left = chain(again, rest)
                     began, run = now, Run(lab.cluster, lab.name)
                     blocks = run.blocks(left if lab.cluster is before else _moved(left, lab.cluster), told)
@@ -72,10 +76,10 @@ def _length(flows: Iterable[Flow]) -> int:
 
 def _close(lab: Lab, run: Run) -> None:
     """End a run, where it takes no time not beside a change: ``down`` ends who is inside a namespace."""
-    if not records.exists(lab.name):
+    if not lab.records.exists(lab.name):
         run.close()
         return
-    guard = records.lock(lab.name)
+    guard = lab.records.lock(lab.name)
     guard.acquire(shared=True, limit=_PATIENCE)
     try:
         run.close()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 from netlab.errors import NetlabError, UsageError
-from netlab.kernel import netns, privilege, signals
-from netlab.kernel.linux import Linux
+from netlab.kernel.machine import Machine, this_host
 from netlab.lab import owned, owners
-from netlab.lab import record as records
+from netlab.lab.record import Records
 from netlab.objects.names import LabName
 
 
-def remove(name: str) -> list[str]:
+def remove(name: str, machine: Machine | None = None) -> list[str]:
     """Remove a lab and end what runs inside; return the namespaces of its name that nothing says are its.
 
     They stay: ``remove_everything`` says when there are any.
@@ -23,27 +21,29 @@ def remove(name: str) -> list[str]:
       UsageError: when there is no lab of that name.
     """
     name = LabName(name)
-    if not privilege.enter(start=False) or not records.exists(name):
+    records = Records(machine or this_host())
+    if not records.machine.enter(start=False) or not records.exists(name):
         running = records.labs()
         known = f" (running: {', '.join(running)})" if running else ""
         raise UsageError(f"no lab {name!r} is running{known}")
-    left = _remove_locked(name)
+    left = _remove_locked(records, name)
     records.tidy()
     return left
 
 
-def remove_all() -> Iterator[tuple[str, list[str]]]:
+def remove_all(machine: Machine | None = None) -> Iterator[tuple[str, list[str]]]:
     """Remove every lab, and what commands that were killed left behind; yield each with what ``remove`` returns.
 
     Raises:
       NetlabError: after all others were removed, when one cannot be.
     """
-    if not privilege.enter(start=False):
+    records = Records(machine or this_host())
+    if not records.machine.enter(start=False):
         return
     failures: list[NetlabError] = []
     for name in records.labs():
         try:
-            yield name, _remove_locked(name)
+            yield name, _remove_locked(records, name)
         except NetlabError as error:
             failures.append(error)
     records.tidy()
@@ -51,7 +51,16 @@ def remove_all() -> Iterator[tuple[str, list[str]]]:
         raise failures[0]
 
 
-def sweep() -> None:
+def names(machine: Machine | None = None) -> list[str]:
+    """Return the names of the labs that there are, half-built ones included, sorted."""
+    records = Records(machine or this_host())
+    if not records.machine.enter(start=False):
+        return []
+    sweep(records)
+    return records.labs()
+
+
+def sweep(records: Records) -> None:
     """Clear away what commands that are no more left: temporary labs, and all labs of an earlier boot."""
     for name in records.labs():
         if records.stale(name):
@@ -59,26 +68,23 @@ def sweep() -> None:
             with contextlib.suppress(NetlabError), records.locked(name):
                 if records.stale(name):
                     records.remove(name)
-    owners.sweep(_remove_locked)
+    owners.sweep(records, lambda name: _remove_locked(records, name))
 
 
-def _remove_locked(name: str) -> list[str]:
+def _remove_locked(records: Records, name: str) -> list[str]:
     with records.locked(name):
-        return remove_everything(name)
+        return remove_everything(name, records.machine)
 
 
-def remove_everything(name: str) -> list[str]:
-    """Remove a lab of which the caller holds the lock; return the namespaces of its name that nothing says are its.
+def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
+    """Remove a lab whose lock the caller holds; return the namespaces of its name that nothing says are its.
 
     There are such only where neither the lab's record nor its list of namespaces can be read: a name proves nothing.
     """
+    records = Records(machine or this_host())
     spaces = records.namespaces_of(name)
-    with signals.held():
+    with records.machine.uninterrupted():
         if not records.stale(name):
-            Linux().remove(spaces.names)
+            records.machine.remove(spaces.names)
         records.remove(name)
-    if spaces.known:
-        return []
-    with contextlib.suppress(FileNotFoundError):
-        return sorted(space for space in os.listdir(netns.DIRECTORY) if space.startswith(owned.prefix(name)))
-    return []
+    return [] if spaces.known else records.machine.pinned(owned.prefix(name))

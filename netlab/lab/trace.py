@@ -15,7 +15,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.translate import translate
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.dataplane import names
-from netlab.kernel.nft_trace import Event, Match, Monitor
+from netlab.kernel.machine import Event, Machine, Match, Monitor
 from netlab.objects.types import Address
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
@@ -64,7 +64,7 @@ class Trace:
         return None if self.decision.verdict == "unknown" else self.measurement.verdict == self.decision.verdict
 
 
-def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow) -> Trace:
+def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine: Machine) -> Trace:
     """Send one packet in the running lab and return its way, node by node.
 
     Raises:
@@ -78,7 +78,7 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow) -> Trac
             for node in _nodes(cluster, flow):
                 families = list(dict.fromkeys(table.family for table in rulesets[node].tables))
                 space = names.node_namespace(cluster.name, node)
-                monitors[node] = stack.enter_context(Monitor(space, match, families))
+                monitors[node] = stack.enter_context(machine.monitor(space, match, families))
         measurement = next(measure(cluster, [flow]))
         for node, monitor in monitors.items():
             steps += read(node, rulesets[node], monitor.events())

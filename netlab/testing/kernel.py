@@ -1,27 +1,68 @@
 """A kernel that is kept in memory: it does with values what ``netlab.kernel.linux`` does with namespaces.
 
-It answers what a caller did to it; it proves nothing about packets. It refuses what the real one refuses: a second
-link of a name, an address on a link that is not there, a veth whose other end has no namespace.
+A whole lab runs on it without root: it is built, changed, repaired and removed, but sends no packet and runs no
+program. It refuses what the real one refuses: a second link of a name, an address on a link that is not there, a veth
+whose other end has no namespace, an element of a set that is not there.
 """
 
 from __future__ import annotations
 
 import errno
+import shutil
+import tempfile
+import threading
+import weakref
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from netlab.errors import KernelError
+from netlab.errors import HostError, KernelError, UsageError
+from netlab.kernel.machine import Match, Monitor, Store
 from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
+from netlab.testing.rules import Rules
+
+if TYPE_CHECKING:
+    from netlab.kernel.machine import User
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536, up=False)
+_NO_PACKETS = "a kernel in memory sends no packets and runs no programs"
 
 
 class FakeKernel:
-    """Namespaces in a dictionary; ``spaces`` maps names to items and ``rulesets`` to the scripts run, in order."""
+    """Namespaces in a dictionary: ``spaces`` maps names to items, ``rulesets`` to the scripts run, in order.
 
-    def __init__(self) -> None:
+    The records of its labs are files, as everywhere: in ``directory``, which is temporary where none is given.
+    ``boot`` is the identity that it gives this run of itself.
+
+    Example::
+
+        machine = FakeKernel()
+        with Lab.temporary(objects, machine=machine) as lab:
+            lab.apply(documents)
+            assert lab.drift() == []
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
         self.spaces: dict[str, set[Item]] = {}
         self.rulesets: dict[str, list[str]] = {}
+        self.boot = "00000000-0000-0000-0000-000000000000"
+        self._rules: dict[str, Rules] = {}
+        # The links that stand on a link.
+        self._children: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        self._directory = directory
+        self._lock = threading.Lock()
+
+    @cached_property
+    def store(self) -> Store:
+        if self._directory is not None:
+            return Store(self._directory)
+        temporary = tempfile.mkdtemp(prefix="netlab-")
+        weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+        return Store(Path(temporary) / "netlab")
 
     def create(self, names: Sequence[str]) -> None:
         for name in names:
@@ -29,6 +70,7 @@ class FakeKernel:
                 raise KernelError.of(f"network namespace {name}", errno.EEXIST)
             self.spaces[name] = {_LOOPBACK}
             self.rulesets[name] = []
+            self._rules[name] = Rules()
 
     def remove(self, names: Sequence[str]) -> None:
         for name in names:
@@ -37,9 +79,23 @@ class FakeKernel:
                     self._drop(name, item.name)
             self.spaces.pop(name, None)
             self.rulesets.pop(name, None)
+            self._rules.pop(name, None)
 
     def exists(self, name: str) -> bool:
         return name in self.spaces
+
+    def occupied(self, name: str) -> bool:
+        return name in self.spaces
+
+    def pinned(self, prefix: str) -> list[str]:
+        return sorted(name for name in self.spaces if name.startswith(prefix))
+
+    def path(self, name: str) -> Path:
+        return Path("/memory") / name
+
+    def inside(self, name: str) -> AbstractContextManager[None]:
+        self._space(name)
+        raise HostError(_NO_PACKETS)
 
     def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
         wanted = set(sysctls)
@@ -50,21 +106,53 @@ class FakeKernel:
         for change in changes:
             if change.verb == "delete":
                 self._delete(change.namespace, change.item)
-        for kind in (Sysctl, Link):
-            for change in changes:
-                if change.verb == "add" and isinstance(change.item, kind):
-                    self._add(change.namespace, change.item)
+        for change in changes:
+            if change.verb == "add" and isinstance(change.item, Sysctl):
+                self._add(change.namespace, change.item)
+        links = [c for c in changes if c.verb == "add" and isinstance(c.item, Link)]
+        for change in sorted(links, key=lambda c: isinstance(c.item, Link) and c.item.parent is not None):
+            self._add(change.namespace, change.item)
         for change in changes:
             if change.verb == "add" and not isinstance(change.item, (Sysctl, Link)):
                 self._add(change.namespace, change.item)
 
+    def check_rules(self) -> None:
+        pass
+
     def nft(self, name: str, script: str) -> None:
         self._space(name)
-        self.rulesets[name].append(script)
+        with self._lock:
+            self._rules[name].run(script, name)
+            self.rulesets[name].append(script)
 
     def holds(self, name: str, script: str) -> bool:
         self._space(name)
-        return self.rulesets[name][-1:] == [script]
+        wanted = Rules()
+        wanted.run(script, name)
+        return self._rules[name] == wanted
+
+    def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:
+        self._space(name)
+        raise HostError(_NO_PACKETS)
+
+    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+        self._space(name)
+        raise UsageError(_NO_PACKETS)
+
+    def end(self, names: Sequence[str]) -> int:
+        return 0
+
+    def enter(self, *, start: bool = True) -> bool:
+        return True
+
+    def check(self) -> None:
+        pass
+
+    def boot_id(self) -> str:
+        return self.boot
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def settle(self, names: Sequence[str]) -> None:
         for name in names:
@@ -86,7 +174,11 @@ class FakeKernel:
             known = next((i for i in space if isinstance(i, Link) and i.name == item.name), None)
             if known is not None:
                 space.discard(known)
-                item = replace(item, peer=item.peer or known.peer)
+                item = replace(item, peer=item.peer or known.peer, parent=item.parent or known.parent)
+            if item.parent is not None:
+                if not any(isinstance(i, Link) and i.name == item.parent[1] for i in self._space(item.parent[0])):
+                    raise KernelError.of(f"{name}: link add {item.name}", errno.ENODEV)
+                self._children[item.parent].add((name, item.name))
         elif isinstance(item, Sysctl):
             space -= {i for i in space if isinstance(i, Sysctl) and i.name == item.name}
         elif not any(isinstance(i, Link) and i.name == item.dev for i in space):
@@ -108,3 +200,5 @@ class FakeKernel:
         space -= {i for i in space if i is found or (not isinstance(i, (Link, Sysctl)) and i.dev == link)}
         if found.peer is not None:
             self._drop(*found.peer)
+        for child in self._children.pop((name, link), ()):
+            self._drop(*child)

@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 
-from netlab.lab import record
+from host_records import record
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 DENY_DB = """\

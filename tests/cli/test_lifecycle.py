@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from host_records import record
 
 from netlab.kernel import netns
-from netlab.lab import record
 from netlab.lab.record import Record
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from netlab.lab import record
+from host_records import record
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]

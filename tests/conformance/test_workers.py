@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from host_records import record
 
 from netlab.conformance.workers import Workers
 from netlab.errors import HostError, KernelError
 from netlab.kernel import netns
-from netlab.lab import record
 
 REPOSITORY = Path(__file__).parents[2]
 CASES = [list(range(n, n + 4)) for n in range(0, 40, 4)]

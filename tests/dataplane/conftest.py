@@ -25,7 +25,7 @@ def lab(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
     made: list[Lab] = []
 
     def build(*things: Any) -> Lab:
-        running, _ = Lab.up(objects(*things), name=unique("wiring"))
+        running = Lab.up(objects(*things), name=unique("wiring"))
         made.append(running)
         return running
 

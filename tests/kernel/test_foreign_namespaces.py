@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from host_records import record
 
 from netlab.errors import AlreadyExists, NotFound
 from netlab.kernel import libc, netns, processes
 from netlab.kernel.linux import Linux
-from netlab.lab import record, removal
+from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import load
 
@@ -65,7 +66,7 @@ def test_the_hosts_own_namespace_in_place_of_a_pods_is_no_target(
     ended: list[processes.Owned] = []
     monkeypatch.setattr(processes, "end", ended.append)
     name = unique("host")
-    lab, _ = Lab.up(load(["examples/shop"])[0], name=name)
+    lab = Lab.up(load(["examples/shop"])[0], name=name)
     lab.close()
     place = netns.path(f"netlab.{name}.pod.shop.web-0")
     home = os.stat("/proc/self/ns/net").st_ino

@@ -15,7 +15,7 @@ import pytest
 
 from netlab.errors import KernelError, NotFound
 from netlab.kernel import netns, nft
-from netlab.kernel.nft_trace import Event, Match, Monitor, parse
+from netlab.kernel.nft_trace import Event, Match, Monitor, parse, written
 
 # As nft 1.0.6 prints it (with a blank at the end of some lines), and with a line that newer kernels add.
 RECORDED = """\
@@ -79,7 +79,7 @@ def test_lines_become_events() -> None:
 def test_a_match_is_an_expression_of_nft(match: Match, text: str) -> None:
     """Addresses and ports as sets, an echo request for ICMP."""
 
-    assert text == str(match)
+    assert text == written(match)
 
 
 def test_only_the_matching_packet_is_traced(space: str) -> None:

@@ -18,10 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from host_records import record
 
 from netlab.conformance.words import document, pod, policy
 from netlab.kernel import netns
-from netlab.lab import record
 from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
 from netlab.objects.scenarios import ObjectRef
@@ -171,7 +171,7 @@ def documents(name: str, numbers: range, *more: Document) -> list[Document]:
 def two_views(name: str, numbers: range) -> Iterator[tuple[Lab, Lab]]:
     """Yield a lab twice, as two commands have it open."""
     objects, _ = decode(documents(name, numbers))
-    lab, _ = Lab.up(objects, name=name)
+    lab = Lab.up(objects, name=name)
     try:
         other = Lab.open(name)
         yield lab, other
@@ -331,7 +331,7 @@ with temporary(decode(world())[0]) as lab:
 
     assert [True, False] == [f"lab/{name}" in left for name in names]
     assert [] == list(netns.DIRECTORY.glob(f"netlab.{names[1]}.*"))
-    assert [] == list(record.DIRECTORY.glob(f"{names[1]}*"))
+    assert [] == list(record.directory.glob(f"{names[1]}*"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}'])

@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from host_records import record
 
+from netlab.cluster import Placement
 from netlab.errors import DamagedRecord
 from netlab.kernel import netns
-from netlab.lab import record, removal
-from netlab.lab.lab import Lab, _State
+from netlab.lab import removal
+from netlab.lab.lab import Lab
+from netlab.lab.record import Record
+from netlab.lab.state import State
 from netlab.objects import decode, load
 from netlab.objects.documents import parse
 
@@ -34,7 +38,7 @@ def lab(unique: Callable[[str], str]) -> Iterator[str]:
     """A lab of one pod, removed afterwards, whatever is left of it."""
     name = unique("torn")
     text = "{apiVersion: v1, kind: Pod, metadata: {name: p}}"
-    Lab.up(decode(parse(text, "pod.yaml")[0])[0], name=name)[0].close()
+    Lab.up(decode(parse(text, "pod.yaml")[0])[0], name=name).close()
     yield name
     if record.exists(name):
         removal.remove(name)
@@ -139,7 +143,7 @@ def test_a_lab_whose_record_cannot_be_used(lab: str, netlab: Call, damage: str) 
     assert f"Warning: lab {lab}: its record cannot be used" in listed.stderr
     assert (0, f"lab/{lab} deleted\n") == (down.exit_code, down.stdout)
     assert [] == pinned(lab)
-    assert not (record.DIRECTORY / lab).exists()
+    assert not (record.directory / lab).exists()
 
 
 def test_other_labs_go_on(lab: str, program: Program, unique: Callable[[str], str]) -> None:
@@ -176,9 +180,9 @@ def test_a_list_that_is_none_is_no_lab_of_an_earlier_boot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
     """Such a lab would be cleared away with its record, and its namespaces left; the record tells them then."""
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(record.store, "directory", tmp_path)
     spaces = ("netlab.torn.node.node-1", "netlab.torn.underlay")
-    record.save(record.Record("torn", (), {}, spaces, ready=True))
+    record.save(Record("torn", (), {}, spaces, ready=True))
     (tmp_path / "torn/namespaces").write_text(f"{written}\n")
 
     assert not record.stale("torn")
@@ -203,7 +207,7 @@ def test_a_link_in_the_place_of_a_labs_directory(
     name = unique("link")
     (tmp_path / "record.json").write_text("{}")
     record.prepare()
-    (record.DIRECTORY / name).symlink_to(tmp_path)
+    (record.directory / name).symlink_to(tmp_path)
     try:
         listed = program("get", "labs", name)
     finally:
@@ -213,14 +217,14 @@ def test_a_link_in_the_place_of_a_labs_directory(
     assert [name, "Damaged"] == listed.stdout.splitlines()[1].split()[:2]
     assert 0 == down.returncode
     assert ["record.json"] == os.listdir(tmp_path)
-    assert not (record.DIRECTORY / name).is_symlink()
+    assert not (record.directory / name).is_symlink()
 
 
 def test_a_build_that_broke_off_before_its_record_was_written(unique: Callable[[str], str], program: Program) -> None:
     """Nothing was made, so ``up`` begins anew."""
     name = unique("early")
     record.prepare()
-    record.save(record.Record(name, (), namespaces=(f"netlab.{name}.node.node-1",)))
+    record.save(Record(name, (), namespaces=(f"netlab.{name}.node.node-1",)))
     record.path(name).unlink()
     try:
         up = program("up", *SHOP, "--lab", name)
@@ -334,10 +338,10 @@ def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """The data of a record of the shop, in a directory of the test's own."""
     from netlab.cluster import resolve
 
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(record.store, "directory", tmp_path)
     objects = load([str(REPOSITORY / "examples/shop")])[0]
-    pods = {p.ref: record.Placement(p.node, p.addresses) for p in resolve(objects).pods}  # type: ignore[attr-defined]
-    record.save(record.Record("shop", objects.documents, pods, ("netlab.shop.node.node-1",), ready=True, boot="b"))
+    pods = {p.ref: Placement(p.node, p.addresses) for p in resolve(objects).pods}
+    record.save(Record("shop", objects.documents, pods, ("netlab.shop.node.node-1",), ready=True, boot="b"))
     data: dict[str, Any] = json.loads(record.path("shop").read_text())
     return data
 
@@ -382,7 +386,7 @@ def test_whatever_is_wrong_in_a_record_is_told_in_one_line(written: dict[str, An
         try:
             found = record.load("shop")
             assert found is not None
-            _State.of_record(found)
+            _ = State.of_record(found).cluster
         except DamagedRecord as error:
             told.add(str(error))
     assert {1} == {len(line.splitlines()) for line in told}

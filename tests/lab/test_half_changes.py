@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from host_records import record
 
 from netlab.cluster.flows import every_pair
 from netlab.conformance.words import document, pod
 from netlab.errors import AlreadyExists, HostError, UsageError
 from netlab.kernel import netns, nft
 from netlab.kernel.linux import Linux
-from netlab.lab import record, removal
+from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
 from netlab.objects.scenarios import ObjectRef
@@ -53,7 +54,7 @@ def up(name: str) -> Iterator[Callable[..., Lab]]:
 
     def run(*numbers: int, nodes: Sequence[str] = ("node-1",)) -> Lab:
         topology = document("Topology", name, {"nodes": [{"name": node} for node in nodes]})
-        lab, _ = Lab.up(objects([topology, *pods(*numbers)]), name=name)
+        lab = Lab.up(objects([topology, *pods(*numbers)]), name=name)
         opened.append(lab)
         return lab
 
@@ -155,7 +156,7 @@ def test_a_pod_stays_whole_that_a_broken_change_would_have_moved(
     def up(*nodes: str, at: str) -> Lab:
         spec = {"networks": [network], "nodes": [{"name": node} for node in nodes]}
         member = document("Pod", "x/p", {"nodeName": at, "containers": []})
-        return Lab.up(objects([document("Topology", name, spec), member]), name=name)[0]
+        return Lab.up(objects([document("Topology", name, spec), member]), name=name)
 
     up("a", at="a").close()
     break_at(monkeypatch, "apply")
@@ -179,7 +180,7 @@ def test_a_macvlan_pod_moves_after_a_move_that_broke_off(name: str, monkeypatch:
         nodes = [document("Node", node, {"podCIDR": ranges[node]}) for node in ranges]
         return Lab.up(
             objects([topology, *nodes, document("Pod", "x/p", {"nodeName": here, "containers": []})]), name=name
-        )[0]
+        )
 
     up("a", "b").close()
     break_at(monkeypatch, "apply")
@@ -247,7 +248,7 @@ def test_a_build_that_fails_leaves_no_file(name: str, up: Up, monkeypatch: pytes
     with pytest.raises(Broken):
         up(0)
 
-    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+    assert [] == list(record.directory.glob(f"{name}*"))
 
 
 def test_a_change_of_a_lab_that_is_gone_leaves_no_file(name: str, up: Up) -> None:
@@ -257,7 +258,7 @@ def test_a_change_of_a_lab_that_is_gone_leaves_no_file(name: str, up: Up) -> Non
     with pytest.raises(UsageError, match="is gone"):
         lab.apply(pods(1))
 
-    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+    assert [] == list(record.directory.glob(f"{name}*"))
 
 
 @pytest.fixture
@@ -293,7 +294,7 @@ def test_without_nft_nothing_is_built(name: str, up: Up, without_nft: Callable[[
         with pytest.raises(HostError, match="no nft program"):
             up(0)
 
-    assert [] == list(record.DIRECTORY.glob(f"{name}*"))
+    assert [] == list(record.directory.glob(f"{name}*"))
 
 
 def test_why_a_change_failed_is_told_also_where_it_cannot_be_undone(

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from host_records import record
 
 from netlab.errors import UsageError
 from netlab.kernel import netns, privilege
-from netlab.lab import record, removal
+from netlab.lab import removal
 from netlab.lab.lab import Lab, temporary
+from netlab.lab.record import Record
 from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
 
@@ -51,8 +53,8 @@ def untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]
     def entered(**options: bool) -> bool:
         raise AssertionError("no name is looked at so late")
 
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "run/netlab")
-    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(record.store, "directory", tmp_path / "run/netlab")
+    monkeypatch.setattr(record.store, "_users", None)
     monkeypatch.setattr(netns, "DIRECTORY", tmp_path / "run/netns")
     monkeypatch.setattr(privilege, "enter", entered)
     before = sorted(tmp_path.rglob("*"))
@@ -112,7 +114,7 @@ def test_the_api_refuses_what_is_no_name(untouched: Path, name: str) -> None:
 @NAMES
 def test_no_function_of_records_takes_another_name(untouched: Path, name: str) -> None:
     """Each of them makes a path of it."""
-    one = record.Record(name, ())
+    one = Record(name, ())
     for call in (
         *(record.path, record.exists, record.load, record.namespaces_of, record.earlier, record.forget, record.remove),
         *(record.lock, lambda lab: record.locked(lab).__enter__()),
@@ -124,9 +126,9 @@ def test_no_function_of_records_takes_another_name(untouched: Path, name: str) -
 
 def test_entries_of_other_names_are_no_labs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They are neither listed nor taken away with the last lab."""
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(record.store, "directory", tmp_path)
     monkeypatch.setattr(netns, "NOTES", tmp_path / ".namespaces")
-    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(record.store, "_users", None)
     monkeypatch.setattr(netns, "share_directory", lambda: None)
     for name in ("good", "Bad", "a.b", ".hidden", "x\ny", "\udcff"):
         (tmp_path / name).mkdir()

@@ -43,7 +43,7 @@ def build(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
     def up(make: Callable[..., Sequence[Document]], *arguments: object) -> Lab:
         objects, problems = decode(make(unique("live"), *arguments))
         assert [] == [problem for problem in problems if problem.severity == "error"]
-        lab, _ = Lab.up(objects)
+        lab = Lab.up(objects)
         built.append(lab)
         return lab
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from host_records import record
 from iproute2 import ip
 
 from netlab.kernel import netns, privilege
-from netlab.lab import record, removal
+from netlab.lab import removal
+from netlab.lab.record import Record
 
 REPOSITORY = Path(__file__).parents[2]
 SHOP = ("-f", "examples/shop")
@@ -33,7 +35,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
 def traces(lab: str) -> list[str]:
     """Everything on the host that bears the lab's name: mounts, files, processes."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if lab in line]
-    files = [str(p) for place in (netns.DIRECTORY, record.DIRECTORY) if place.is_dir() for p in place.glob(f"*{lab}*")]
+    files = [str(p) for place in (netns.DIRECTORY, record.directory) if place.is_dir() for p in place.glob(f"*{lab}*")]
     return mounts + files
 
 
@@ -217,7 +219,7 @@ def test_who_looks_for_drift_is_not_ended_by_a_removal(lab: str, program: Progra
     with record.locked(lab):
         looking = start("get", "labs", lab, "-o", "wide")
         pause: Any = time.sleep
-        waiting = any(has_open(looking.pid, record.DIRECTORY / f"{lab}.lock") or pause(0.01) for _ in range(1000))
+        waiting = any(has_open(looking.pid, record.directory / f"{lab}.lock") or pause(0.01) for _ in range(1000))
         removal.remove_everything(lab)
 
     assert waiting
@@ -234,7 +236,7 @@ def has_open(pid: int, path: Path) -> bool:
 def test_a_lab_from_before_a_reboot_is_cleared_away_by_the_next_command(lab: str, program: Program) -> None:
     """Its record names another run of the kernel: its files go, and the lab can be built anew."""
     record.prepare()
-    record.save(record.Record(lab, (), namespaces=(f"netlab.{lab}.node.node-1",)))
+    record.save(Record(lab, (), namespaces=(f"netlab.{lab}.node.node-1",)))
     for file in record.path(lab).parent.iterdir():
         file.write_text(file.read_text().replace(privilege.boot_id(), "another"))
     listed = program("get", "labs")

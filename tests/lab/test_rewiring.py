@@ -65,7 +65,7 @@ def up(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
     def to(*documents: Document) -> Lab:
         while running:
             running.pop().close()
-        running.append(Lab.up(read(*documents), name=name)[0])
+        running.append(Lab.up(read(*documents), name=name))
         return running[0]
 
     yield to

@@ -14,16 +14,18 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from host_records import record
 
 from netlab.kernel import lock, netns
 from netlab.kernel.lock import Turns
-from netlab.lab import record, waiting
+from netlab.lab import record as records
+from netlab.lab import waiting
 
 # Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
 AT_ONCE = """
 import os, sys
 from netlab.kernel import libc
-from netlab.lab import record, waiting
+from netlab.kernel.store import HOST as record
 
 libc.unshare(libc.CLONE_NEWNS)
 libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
@@ -58,9 +60,9 @@ def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another() -> Non
 
 def test_a_directory_that_goes_while_it_is_made_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """mkdir(2) says that it is there, and then it is not: the last lab of another command went in between."""
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(record.store, "directory", tmp_path / "netlab")
     monkeypatch.setattr(netns, "NOTES", tmp_path / "netlab/.namespaces")
-    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(record.store, "_users", None)
     monkeypatch.setattr(netns, "share_directory", lambda: None)
     real, calls = os.mkdir, []
 
@@ -83,9 +85,9 @@ def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.Monkey
     """Nobody waits for it to go."""
     from netlab.errors import HostError
 
-    monkeypatch.setattr(record, "DIRECTORY", tmp_path / "netlab")
+    monkeypatch.setattr(record.store, "directory", tmp_path / "netlab")
     monkeypatch.setattr(netns, "NOTES", tmp_path / "netlab/.namespaces")
-    monkeypatch.setattr(record, "_users", None)
+    monkeypatch.setattr(record.store, "_users", None)
     (tmp_path / "netlab").touch()
 
     with pytest.raises(HostError, match="netlab: Not a directory"):
@@ -127,7 +129,7 @@ def test_a_signal_at_any_instruction_leaves_no_lock_that_its_own_thread_waits_fo
     def waits(lab: str) -> None:
         raise Waits(lab)
 
-    name, files = unique("ended"), {record.__file__, contextlib.__file__, lock.__file__}
+    name, files = unique("ended"), {records.__file__, contextlib.__file__, lock.__file__}
     monkeypatch.setattr(waiting, "tell", waits)
     kept: list[KeyboardInterrupt] = []
 
@@ -164,5 +166,5 @@ def test_a_signal_at_any_instruction_leaves_no_lock_that_its_own_thread_waits_fo
     gc.collect()
 
     assert at > 200
-    assert not (record.DIRECTORY / f"{name}.lock").exists()
+    assert not (record.directory / f"{name}.lock").exists()
     assert not [one for one in lock._taken if one.path.stem == name]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from builders import cluster, flow
+from host_records import record
 
 from netlab.cluster import Cluster
 from netlab.dataplane import names
@@ -21,7 +22,6 @@ from netlab.dataplane.rulesets import rulesets
 from netlab.dataplane.wanted import wanted
 from netlab.kernel import netns
 from netlab.kernel.linux import Linux
-from netlab.lab import record
 from netlab.probe import Measurement, measure
 
 _numbers = itertools.count()

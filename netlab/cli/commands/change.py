@@ -28,8 +28,8 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
 
     They are in force when it returns.
     """
-    from netlab.lab.changes import label_of
     from netlab.lab.lab import Lab
+    from netlab.lab.outcome import label_of
     from netlab.objects.unread import ignored_by
 
     running, missing = None, None

@@ -21,7 +21,6 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     Without a name it is the only lab, or the one named default. It needs no input files, and works after a crash.
     """
     from netlab.lab import removal
-    from netlab.lab.lab import Lab
 
     if everything:
         if name:
@@ -29,7 +28,7 @@ def down_command(name: str, lab: str, everything: bool) -> None:
         for removed, left in removal.remove_all():
             _tell(removed, left)
         return
-    chosen = name or lab or _only(Lab.names())
+    chosen = name or lab or _only(removal.names())
     _tell(chosen, removal.remove(chosen))
 
 

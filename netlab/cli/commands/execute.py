@@ -37,7 +37,7 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
 
     who = caller.named(user) if user else caller.caller()
     running = Lab.open(lab)
-    running.execute(running.find(pod, namespace), program, who)
+    running.execute(running.locate(pod, namespace), program, who)
 
 
 @click.command("shell")
@@ -57,8 +57,8 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
 
     who = caller.named(user) if user else caller.caller()
     running = Lab.open(lab)
-    endpoint = running.find(pod, namespace)
-    os.environ["PS1"] = f"{running.name} {endpoint.ref} {'$' if who and who.uid else '#'} "
-    os.environ["NETLAB_ENDPOINT"] = endpoint.ref
+    place = running.locate(pod, namespace)
+    os.environ["PS1"] = f"{running.name} {place.ref} {'$' if who and who.uid else '#'} "
+    os.environ["NETLAB_ENDPOINT"] = place.ref
     own = who.shell if who else ""
-    running.execute(endpoint, [own or os.environ.get("SHELL") or "/bin/sh"], who)
+    running.execute(place, [own or os.environ.get("SHELL") or "/bin/sh"], who)

@@ -83,11 +83,10 @@ def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | 
 
 def _objects(kind: str, lab: str) -> Listing:
     from netlab.cli import listing
-    from netlab.kernel import netns
     from netlab.lab.lab import Lab
 
     running = Lab.open(lab)
-    return listing.of_kind(kind, running.cluster, running.documents, lambda name: str(netns.path(name)))
+    return listing.of_kind(kind, running.cluster, running.documents, running.namespace_path)
 
 
 def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:
@@ -97,11 +96,11 @@ def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:
     be is looked up only when asked for.
     """
     from netlab.cli.listing import Item, Listing
-    from netlab.lab.lab import Lab
     from netlab.lab.opening import overview
+    from netlab.lab.removal import names as names_of_labs
 
     items = []
-    for name in Lab.names():
+    for name in names_of_labs():
         if chosen and name not in chosen:
             continue
         # A lab that cannot be opened is listed all the same: it has to be known to be removed.

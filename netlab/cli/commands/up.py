@@ -16,16 +16,18 @@ from netlab.cli.told import tell
 @options.ignore
 @options.lab_option("The lab's name.  [default: the Topology's]")
 @options.yes
+@options.kernel
 @options.verbose
-def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> None:
+def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool, kernel: str) -> None:
     """Build the lab, or bring a running one to exactly this input.
 
     It returns when everything is in force, and the lab runs on by itself until `netlab down`.
     """
+    from netlab.kernel.machine import this_host
     from netlab.lab.lab import Lab
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
     inputs.tell_unenforced(cluster)
-    running, changes = Lab.up(objects, name=lab)
-    tell(running.name, changes, changes.objects)
+    running = Lab.up(objects, name=lab, machine=this_host(kernel))
+    tell(running.name, running.changes, running.changes.objects)

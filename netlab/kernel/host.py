@@ -1,0 +1,104 @@
+"""This host as a machine, but for links: what the kernels of ``machine.KERNELS`` have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from netlab.kernel import netns, nft, privilege, processes, signals
+from netlab.kernel.machine import Match, Store
+from netlab.kernel.store import HOST
+
+if TYPE_CHECKING:
+    from netlab.kernel.caller import User
+    from netlab.kernel.nft_trace import Monitor
+
+
+class Host:
+    """Namespaces, rules, programs and privilege of this host; ``netlab.kernel.machine`` has the contract."""
+
+    @property
+    def store(self) -> Store:
+        return HOST
+
+    # --- namespaces ---------------------------------------------------------------------------------------------
+
+    def create(self, names: Sequence[str]) -> None:
+        with netns.at_home():
+            for name in names:
+                netns.create(name)
+                self._made(name)
+
+    def _made(self, name: str) -> None:
+        """Note a namespace that was made; the calling thread is inside."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        self.end(names)
+        for name in names:
+            self._forget(name)
+            netns.remove(name)
+
+    def _forget(self, name: str) -> None:
+        """Let go of what is open in a namespace."""
+
+    def exists(self, name: str) -> bool:
+        return netns.exists(name)
+
+    def occupied(self, name: str) -> bool:
+        return os.path.lexists(netns.path(name))
+
+    def pinned(self, prefix: str) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(netns.DIRECTORY) if name.startswith(prefix))
+        except FileNotFoundError:
+            return []
+
+    def path(self, name: str) -> Path:
+        return netns.path(name)
+
+    def inside(self, name: str) -> AbstractContextManager[None]:
+        return netns.inside(name)
+
+    # --- rules --------------------------------------------------------------------------------------------------
+
+    def check_rules(self) -> None:
+        nft.program()
+
+    def nft(self, name: str, script: str) -> None:
+        nft.load(name, script)
+
+    def holds(self, name: str, script: str) -> bool:
+        return nft.holds(name, script)
+
+    def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
+        from netlab.kernel.nft_trace import Monitor
+
+        return Monitor(name, match, families)
+
+    # --- programs -----------------------------------------------------------------------------------------------
+
+    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+        from netlab.kernel.execute import execute
+
+        execute(name, argv, hostname=hostname, user=user)
+
+    def end(self, names: Sequence[str]) -> int:
+        inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
+        return processes.end(processes.Owned(set(inodes.values()), frozenset(inodes))) if inodes else 0
+
+    # --- privilege ----------------------------------------------------------------------------------------------
+
+    def enter(self, *, start: bool = True) -> bool:
+        return privilege.enter(start=start)
+
+    def check(self) -> None:
+        privilege.check()
+
+    def boot_id(self) -> str:
+        return privilege.boot_id()
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        return signals.held()

@@ -1,0 +1,57 @@
+"""What a command changed, told as kubectl tells it, and how many steps it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from netlab.objects import Document
+from netlab.objects.changes import POD_LABELS
+from netlab.objects.meta import IGNORED_KIND, key_of
+
+Verb = Literal["created", "configured", "unchanged", "deleted"]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The outcome of a change: a verb for every object (``networkpolicy/shop/deny-all``), and the steps taken.
+
+    ``steps`` are the dataplane's, as ``ip`` arguments; ``elements`` counts the nftables elements that came or went,
+    ``replaced`` the nodes whose whole ruleset was loaded; ``seconds`` is how long it took to be in force.
+    """
+
+    objects: tuple[tuple[str, Verb], ...] = ()
+    steps: tuple[str, ...] = ()
+    elements: int = 0
+    replaced: int = 0
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.elements or self.replaced)
+
+
+def label_of(document: Document) -> str:
+    """Return an object's name as kubectl prints it, with its namespace: ``pod/shop/web``."""
+    key = key_of(document)
+    kind = "Pod" if key.kind == POD_LABELS else key.kind
+    return "/".join(part for part in (kind.lower(), key.namespace, key.name) if part)
+
+
+def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str, Verb], ...]:
+    """Return what became of every object between two inputs, in the order of the new one.
+
+    Labels that were changed on a workload's pod are a change of that pod. Which kinds are ignored is no object.
+    """
+    before = {label_of(d): d for d in old if d.kind != IGNORED_KIND}
+    after = {label_of(d): d for d in new if d.kind != IGNORED_KIND}
+    verbs: list[tuple[str, Verb]] = []
+    for label, document in after.items():
+        if label in before:
+            verbs.append((label, "unchanged" if before[label].data == document.data else "configured"))
+        else:
+            verbs.append((label, "configured" if document.kind == POD_LABELS else "created"))
+    for label, document in before.items():
+        if label not in after:
+            verbs.append((label, "configured" if document.kind == POD_LABELS else "deleted"))
+    return tuple(verbs)

@@ -1,0 +1,53 @@
+"""The machine is the only door from the lab to a kernel, and a kernel is one class and one line."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import netlab
+from netlab.errors import UsageError
+from netlab.kernel import machine
+from netlab.kernel.machine import KERNELS, this_host
+
+LAB = Path(netlab.__file__).parent / "lab"
+DOORS = {"netlab.kernel.machine", "netlab.kernel.state"}
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports from, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("file", sorted(LAB.glob("*.py")), ids=lambda file: file.name)
+def test_a_lab_knows_no_kernel(file: Path) -> None:
+    """It asks a machine for everything, and otherwise knows the values that a namespace holds."""
+    modules = {name for name in imported(file) if name.startswith("netlab.kernel")}
+    names = {name for name in modules if any(name.startswith(f"{door}.") for door in DOORS)}
+
+    assert set() == modules - names - DOORS
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_every_kernel_is_there(name: str) -> None:
+    """Its module can be imported, and it is made without a namespace or a privilege."""
+    this_host(name).close()
+
+
+def test_an_unknown_kernel_is_a_wrong_command_line() -> None:
+    """The message names those that there are."""
+    with pytest.raises(UsageError, match=f"no kernel 'bsd'; it is one of {', '.join(KERNELS)}"):
+        this_host("bsd")
+
+
+def test_the_default_kernel_is_one_of_them() -> None:
+    """A name that is not given means it."""
+    assert type(this_host()) is type(this_host(machine.DEFAULT))

@@ -17,7 +17,6 @@ row that has ``"self": true`` is about each member with itself. So rows expand t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -25,8 +24,8 @@ from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from netlab.policy.bitsets import members
-from netlab.report import yaml_text
-from netlab.report.documents import API_VERSION, Format
+from netlab.report.documents import API_VERSION, Items, Streamed
+from netlab.report.formats import Page
 from netlab.report.group_names import FEW, GroupName, GroupNames
 from netlab.report.rows import Row
 from netlab.report.truth_table import Paint, TruthTable
@@ -39,43 +38,30 @@ if TYPE_CHECKING:
 _MOST = 6
 
 
-def document(found: Groups, output: Format) -> Iterator[str]:
-    """Yield the lines of a ReachabilityGroups document; rows are made one by one and none is kept."""
-    names = GroupNames(found.cluster)
-    head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
-    described = (_data(group, names.name(group)) for group in found.groups)
-    if output == "yaml":
-        yield from yaml_text.lines(head)
-        yield from _yaml_list("groups", described)
-        yield from _yaml_list("rows", _rows(found))
-        yield from yaml_text.lines({"summary": _summary(found)})
-        return
-    yield f'{json.dumps(head)[:-1]}, "groups": ['
-    yield from _with_commas(json.dumps(group) for group in described)
-    yield '], "rows": ['
-    yield from _with_commas(json.dumps(row) for row in _rows(found))
-    yield f'], "summary": {json.dumps(_summary(found))}}}'
+class ReachabilityGroups:
+    """Groups of endpoints that no verdict tells apart, as a result."""
 
+    def __init__(self, found: Groups) -> None:
+        self.found = found
 
-def _yaml_list(key: str, items: Iterable[dict[str, Any]]) -> Iterator[str]:
-    empty = True
-    for item in items:
-        if empty:
-            yield f"{key}:"
-        empty = False
-        yield from yaml_text.lines([item])
-    if empty:
-        yield f"{key}: []"
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield a truth table of groups where it fits the page, else a list for each group; then the counts."""
+        yield from table(self.found, page.width, page.paint)
+        yield summary(self.found)
 
+    def wide(self, page: Page) -> Iterator[str]:
+        """Yield a list for each group, and the counts."""
+        yield from lists(self.found)
+        yield summary(self.found)
 
-def _with_commas(items: Iterable[str]) -> Iterator[str]:
-    before = ""
-    for item in items:
-        if before:
-            yield f"{before},"
-        before = item
-    if before:
-        yield before
+    def document(self) -> Streamed:
+        """Return the ReachabilityGroups document; its rows are made one by one and none is kept."""
+        found = self.found
+        names = GroupNames(found.cluster)
+        head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
+        described = Items(lambda: (_data(group, names.name(group)) for group in found.groups))
+        lists = {"groups": described, "rows": Items(lambda: _rows(found))}
+        return Streamed(head, lists, lambda: {"summary": _summary(found)})
 
 
 def _data(group: Group, name: GroupName) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, terminal
+from netlab.cli import inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.kernel import output as files
+from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
     from netlab.objects.types import Scenario
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @click.command("test")
 @click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True)
-@options.output("table", "json", "yaml")
-@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write JUnit XML there.")
+@options.output(TestReport)
+@options.reports(TestReport)
 @click.option(
     "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
 )
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 def test_command(
     paths: Sequence[str],
     output: str,
-    junit: str | None,
     allow_outside: bool,
     yes: bool,
     strict: bool,
@@ -42,22 +41,12 @@ def test_command(
     Of a directory only files with a Scenario count. Everything that is wrong with any of them shows before the first
     lab is built.
     """
-    if junit is not None:
-        files.check(junit, "--junit")
+    reports = options.wanted_reports()
     scenarios = _read(paths, strict, ignore, allow_outside, yes)
-    results = _run(scenarios, told=output == "table")
-    if junit is not None:
-        from netlab.report.junit import junit as xml
-
-        files.write(junit, [xml(results)])
-    from netlab.report import scenarios as report
-
-    if output in ("json", "yaml"):
-        from netlab.report.documents import document
-
-        terminal.data(document(report.report_of(results), "json" if output == "json" else "yaml"))
-    else:
-        terminal.emit([report.summary_line(results)])
+    results = _run(scenarios, in_words=rendering.is_text(output))
+    report = TestReport(results)
+    rendering.write(report, reports)
+    rendering.render(report, output)
     refused = max((result.exit_code for result in results), default=0)
     if refused:
         raise SystemExit(refused)
@@ -94,15 +83,15 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     return found
 
 
-def _run(scenarios: Iterable[Scenario], *, told: bool) -> list[ScenarioResult]:
-    from netlab.report.scenarios import in_words
+def _run(scenarios: Iterable[Scenario], *, in_words: bool) -> list[ScenarioResult]:
+    from netlab.report.scenarios import lines_of
     from netlab.scenario.run import run
 
     results = []
     for scenario in scenarios:
         results.append(run(scenario))
-        if told:
-            terminal.emit(in_words(results[-1], every_step=verbose()))
+        if in_words:
+            terminal.emit(lines_of(results[-1], every_step=verbose()))
         elif results[-1].error:
             terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
     return results

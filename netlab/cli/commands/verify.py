@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, matrix, options, questions, terminal
+from netlab.cli import inputs, options, questions, rendering, terminal
+from netlab.report.reachability import Reachability
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @options.ignore
 @options.lab
 @options.pairs
-@options.matrix_output
+@options.output(Reachability)
 @options.yes
 @options.verbose
 def verify_command(
@@ -54,8 +55,9 @@ def verify_command(
         inputs.tell_unenforced(cluster)
         ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
-        tally = matrix.show(name, rows, "verify", output)
-    matrix.exit_as(tally, output)
+        result = Reachability(name, rows, "verify")
+        rendering.render(result, output)
+    rendering.exit_as(result.tally, output)
 
 
 @contextlib.contextmanager

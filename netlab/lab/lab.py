@@ -127,17 +127,20 @@ class Lab:
     # --- making and finding -------------------------------------------------------------------------------------
 
     @classmethod
-    def up(cls, objects: Objects, *, name: str = "", kernel: Kernel | None = None) -> tuple[Lab, Changes]:
+    def up(
+        cls, objects: Objects, *, name: str = "", kernel: Kernel | None = None, cluster: Cluster | None = None
+    ) -> tuple[Lab, Changes]:
         """Build the lab that the objects describe, or bring a running one to exactly this input; return when in force.
 
-        ``name`` replaces the Topology's. A new lab that cannot be built is removed again.
+        ``name`` replaces the Topology's. ``cluster`` is what ``resolve`` made of the objects, where that is known.
+        A new lab that cannot be built is removed again.
 
         Raises:
           InputError, HostError, KernelError.
           UsageError: for a name that is no lab's.
         """
         name = name and LabName(name)
-        cluster = resolve(objects)
+        cluster = cluster or resolve(objects)
         objects = replace(objects, documents=tuple(kept(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
         privilege.enter()
@@ -454,13 +457,16 @@ _COUNT = itertools.count()
 
 
 @contextlib.contextmanager
-def temporary(objects: Objects, kernel: Kernel | None = None) -> Iterator[Lab]:
-    """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards."""
+def temporary(objects: Objects, kernel: Kernel | None = None, cluster: Cluster | None = None) -> Iterator[Lab]:
+    """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards.
+
+    ``cluster`` is as for ``Lab.up``.
+    """
     base = (objects.topology.name if objects.topology else "default")[:20]
     name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
     with owned(name):
         try:
-            lab, _ = Lab.up(objects, name=name, kernel=kernel)
+            lab, _ = Lab.up(objects, name=name, kernel=kernel, cluster=cluster)
             try:
                 yield lab
             finally:

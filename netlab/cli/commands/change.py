@@ -12,6 +12,7 @@ from netlab.cli.told import tell
 from netlab.errors import InputError, NetlabError, Problem, UsageError
 
 if TYPE_CHECKING:
+    from netlab.lab.lab import Lab
     from netlab.objects import Document, Input
     from netlab.objects.types import ObjectRef
 
@@ -40,7 +41,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
         missing = error
     found = inputs.examined(files, strict, ignore, ignored_by(running.documents) if running else ())
     if found.wrong:
-        raise InputError(found.problems_and(_misfits(found, lab)))
+        raise InputError(found.problems_and(_misfits(found, running)))
     if running is None:
         raise missing or UsageError("no lab is running")
     documents = _told(found, files)
@@ -101,15 +102,12 @@ def _pods_of(found: Input, nodes: int) -> int:
     return len(found.objects.pods) + sum(nodes if w.replicas is None else w.replicas for w in workloads)
 
 
-def _misfits(found: Input, lab: str) -> list[Problem]:
-    """Return what in wrong input would not fit into the running lab either; nothing where none can be opened."""
+def _misfits(found: Input, running: Lab | None) -> list[Problem]:
+    """Return what in wrong input would not fit into the running lab either; nothing where none is known."""
     from netlab.cluster import Placement, outline
-    from netlab.lab.lab import Lab
     from netlab.objects import apply, examine_documents
 
-    try:
-        running = Lab.open(lab)
-    except NetlabError:
+    if running is None:
         return []
     merged = examine_documents(apply(running.documents, found.objects.documents))
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}

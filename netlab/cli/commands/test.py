@@ -13,8 +13,8 @@ from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
-    from netlab.objects.types import Scenario
     from netlab.scenario import ScenarioResult
+    from netlab.scenario.rehearse import Rehearsal
 
 
 @click.command("test")
@@ -54,36 +54,32 @@ def test_command(
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Scenario]:
+def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Rehearsal]:
     """Return the scenarios of files and directories, each known to work out; raises InputError, UsageError."""
-    from netlab.cluster import resolve
     from netlab.scenario.files import scenarios_of
     from netlab.scenario.rehearse import rehearsed
 
-    found, told = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
-    problems = inputs.refuse_unread(told) if strict else tuple(told)
+    found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
+    problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
-    objects = []
-    most = 0
+    ready: list[Rehearsal] = []
     for scenario in found:
         try:
-            of_lab, pods = rehearsed(scenario)
-            objects.append(of_lab)
-            most = max(most, pods)
+            ready.append(rehearsed(scenario))
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order((*problems, *wrong), [scenario.source.file for scenario in found]))
-    for of_lab in objects:
-        inputs.tell_unenforced(resolve(of_lab))
+    for one in ready:
+        inputs.tell_unenforced(one.cluster)
     inputs.warn(problems, paths)
     if not found:
         raise UsageError(f"no Scenario in {', '.join(paths)}")
-    inputs.confirm(most, yes)
-    return found
+    inputs.confirm(max(one.pods for one in ready), yes)
+    return ready
 
 
-def _run(scenarios: Iterable[Scenario], *, in_words: bool) -> list[ScenarioResult]:
+def _run(scenarios: Iterable[Rehearsal], *, in_words: bool) -> list[ScenarioResult]:
     from netlab.report.scenarios import lines_of
     from netlab.scenario.run import run
 

@@ -27,5 +27,5 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
     inputs.tell_unenforced(cluster)
-    running, changes = Lab.up(objects, name=lab)
+    running, changes = Lab.up(objects, name=lab, cluster=cluster)
     tell(running.name, changes, changes.objects)

@@ -71,7 +71,7 @@ def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, ye
         return
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
-    with temporary(objects) as own:
+    with temporary(objects, cluster=cluster) as own:
         yield cluster.name, own
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -66,6 +65,8 @@ def warn(problems: Iterable[Problem], files: Sequence[str] = ()) -> None:
 
 def _check(files: Sequence[str]) -> str:
     """Return the command that lists all problems of files."""
+    import shlex
+
     named = [f"-f {shlex.quote(file)}" for file in files if file != "-"]
     return f"netlab check {' '.join(named)}" if 0 < len(named) == len(files) <= _FEW else "netlab check -f FILE"
 

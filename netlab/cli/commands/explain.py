@@ -35,7 +35,7 @@ def explain_command(
     SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
     pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.
     """
-    from netlab.policy import explain
+    from netlab.policy.explain import explain
 
     cluster = inputs.read_cluster(files, strict, lab, ignore)
     flows = questions.one_pair(cluster, source, destination, namespace, family=family)

@@ -55,7 +55,7 @@ MAY_IMPORT = {
     ("compile", "-f", "scenarios/manifests/three-pods.yaml"): READING | {"ruleset", "dataplane", "kernel"},
 }
 # Single modules of rooms that are not loaded as a whole.
-ONLY = {"lab": {"netlab.lab", "netlab.lab.waiting"}, "kernel": {"netlab.kernel", "netlab.kernel.state"}}
+ONLY = {"lab": {"netlab.lab", "netlab.lab.waiting"}}
 LIST = """
 import json, sys
 before = set(sys.modules)

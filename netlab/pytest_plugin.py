@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netlab.objects.types import Step
     from netlab.scenario.rehearse import Rehearsal
     from netlab.scenario.results import Failure
-    from netlab.scenario.run import Play
+    from netlab.scenario.run import StepRunner
 
 _SUFFIXES = (".yaml", ".yml")
 _GLOBBED = pytest.StashKey[frozenset[Path]]()
@@ -95,7 +95,7 @@ class ScenarioCollector(pytest.Collector):
         self.scenario = rehearsal.scenario
         self._rehearsal = rehearsal
         self._stack = contextlib.ExitStack()
-        self._play: Play | None = None
+        self._runner: StepRunner | None = None
         self._done = 0
 
     def collect(self) -> Iterator[StepItem]:
@@ -110,24 +110,24 @@ class ScenarioCollector(pytest.Collector):
 
     def setup(self) -> None:
         from netlab.lab.lab import temporary
-        from netlab.scenario.run import Play
+        from netlab.scenario.run import StepRunner
 
         found = self._rehearsal
         lab = self._stack.enter_context(temporary(found.objects, cluster=found.cluster))
-        self._play, self._done = Play(self.scenario, lab), 0
+        self._runner, self._done = StepRunner(self.scenario, lab), 0
 
     def teardown(self) -> None:
-        self._play = None
+        self._runner = None
         self._stack.close()
 
-    def play(self, number: int) -> tuple[Failure, ...]:
+    def carry_out(self, number: int) -> tuple[Failure, ...]:
         """Carry out a step, after the changes of those before it that were deselected or run by another worker."""
-        if self._play is None:
+        if self._runner is None:
             raise RuntimeError("the scenario's lab is not built")
         for step in self.scenario.steps[self._done : number]:
-            self._play.change(step)
+            self._runner.change(step)
         self._done = number + 1
-        return self._play.step(self.scenario.steps[number]).failures
+        return self._runner.step(self.scenario.steps[number]).failures
 
 
 class WrongVerdictError(Exception):
@@ -156,7 +156,7 @@ class StepItem(pytest.Item):
         return self._scenario.scenario.steps[self._number]
 
     def runtest(self) -> None:
-        failures = self._scenario.play(self._number)
+        failures = self._scenario.carry_out(self._number)
         if failures:
             raise WrongVerdictError(failures)
 

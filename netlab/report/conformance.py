@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netlab.conformance.run import CaseResult
 
 # A case that is wrong is often wrong in many cells; the first ones tell what it is about.
-_TOLD = 5
+_FIRST = 5
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Count:
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of all results and by feature; ``judges`` are those who were asked."""
+    """Counts of all results and by feature; ``judges`` names those that were asked."""
 
     judges: Sequence[str]
     total: Count = field(default_factory=Count)
@@ -54,11 +54,11 @@ class Summary:
 
 
 def failure_lines(result: CaseResult) -> Iterator[str]:
-    """Yield the lines that tell a failed case on a terminal."""
-    for wrong in result.disagreements[:_TOLD]:
+    """Yield a failed case in lines."""
+    for wrong in result.disagreements[:_FIRST]:
         yield f"{result.name}: {wrong}"
-    if len(result.disagreements) > _TOLD:
-        yield f"{result.name}: and {len(result.disagreements) - _TOLD} cells more"
+    if len(result.disagreements) > _FIRST:
+        yield f"{result.name}: and {len(result.disagreements) - _FIRST} cells more"
 
 
 class ConformanceReport:

@@ -1,4 +1,4 @@
-"""Groups of pods that behave alike, for people and for programs: who is in them, and what can talk to what.
+"""Groups of pods that behave alike, for people and for programs: their members, and what can talk to what.
 
 The document (``-o json``, ``-o yaml``) is::
 
@@ -144,11 +144,11 @@ def _as_rows(found: Groups, names: Sequence[GroupName]) -> Iterator[Row]:
 
 
 def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
-    """Yield for every group who reaches it and what it reaches; ``fold`` lists what reads the same only once."""
-    teller = _Teller(found)
+    """Yield for every group what reaches it and what it reaches; ``fold`` lists what reads the same only once."""
+    words = _Words(found)
     blocks: dict[Any, tuple[_Block, list[str]]] = {}
     for group in found.groups:
-        block = teller.block(group)
+        block = words.block(group)
         same = (block.name.inside, block.asked, block.lines) if fold and block.name.namespace else group.number
         blocks.setdefault(same, (block, []))[1].append(block.name.namespace)
     for block, (_, *more) in blocks.values():
@@ -160,7 +160,7 @@ def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What is told about one group: its name, what is asked of it, and the lines below."""
+    """One group in words: its name, what is asked of it, and the lines below."""
 
     name: GroupName
     asked: str
@@ -177,8 +177,8 @@ class _Asked:
     unknown: int
 
 
-class _Teller:
-    """Tells of each group who reaches it and what it reaches, in as few words as it takes."""
+class _Words:
+    """Says of each group what reaches it and what it reaches, in few words."""
 
     def __init__(self, found: Groups) -> None:
         self._found = found
@@ -196,7 +196,7 @@ class _Teller:
                 self._spaces[space] = self._spaces.get(space, 0) | 1 << group.number
 
     def block(self, group: Group) -> _Block:
-        """Return what is told about a group."""
+        """Return a group in words."""
         found, own = self._found, group.number
         into = [_Asked(s, found.sources(group, s), found.into[s][own], found.unknown[s][own]) for s in group.services]
         out = [
@@ -210,10 +210,10 @@ class _Teller:
 
     def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
         """Yield the groups that are allowed everything, those that are allowed a part, and those that are unknown."""
-        told = self._parts(group, [(one.service, one.asked, one.allowed) for one in asked])
+        texts = self._parts(group, [(one.service, one.asked, one.allowed) for one in asked])
         unknown = [(one.service, one.asked, one.unknown) for one in asked]
-        told += [f"unknown: {text}" for text in self._parts(group, unknown)] if any(o.unknown for o in asked) else []
-        for number, text in enumerate(told or ["nobody"]):
+        texts += [f"unknown: {text}" for text in self._parts(group, unknown)] if any(o.unknown for o in asked) else []
+        for number, text in enumerate(texts or ["nobody"]):
             yield f"  {word if not number else '':<4}  {text}"
 
     def _parts(self, group: Group, asked: Sequence[tuple[Service, int, int]]) -> list[str]:
@@ -226,13 +226,13 @@ class _Teller:
                 if found & holds:
                     parts[*services, service] = found & holds
                     parts[services] = found & ~holds
-        told = [self._list(group, complete, everybody)] if complete else []
-        told += [
+        texts = [self._list(group, complete, everybody)] if complete else []
+        texts += [
             f"{self._services(services)}: {self._list(group, found, everybody)}"
             for services, found in parts.items()
             if services and found
         ]
-        return told
+        return texts
 
     def _list(self, group: Group, found: int, everybody: int) -> str:
         """Name a set of groups as one of them would: all, or all but some, or some."""

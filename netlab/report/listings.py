@@ -14,7 +14,7 @@ Depth = Literal["cells", "objects", "drift"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object that is listed: as Kubernetes has it, and its cells, of which ``wide`` come last."""
+    """One object that is listed: as Kubernetes has it, and its cells; the ``wide`` ones come last."""
 
     namespace: str
     name: str

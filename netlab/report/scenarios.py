@@ -19,7 +19,7 @@ def row(failure: Failure) -> Row:
 
 
 class TestReport:
-    """The results of scenarios; the table is the last line of a run, as each scenario was told when it was over."""
+    """The results of scenarios; the table is the last line of a run: a scenario is printed as soon as it is over."""
 
     __test__ = False  # no test of pytest's
 

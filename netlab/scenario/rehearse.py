@@ -1,4 +1,4 @@
-"""A scenario carried out on paper: everything that is wrong with it shows before anything is built."""
+"""A scenario carried out without a lab: everything that is wrong with it shows before anything is built."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rehearse(scenario: Scenario) -> Objects:
 
 def rehearsed(scenario: Scenario) -> Rehearsal:
     """Return the scenario with what its lab begins as; raises as ``rehearse`` does."""
-    lab = _Paper(scenario.resources)
+    lab = _State(scenario.resources)
     found = lab.work_out(read=scenario.read_until(-1))
     objects, cluster = lab.objects, lab.cluster
     found += _problems(scenario, lab)
@@ -49,8 +49,8 @@ def rehearsed(scenario: Scenario) -> Rehearsal:
     return Rehearsal(scenario, objects, cluster, lab.most)
 
 
-def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
-    """Yield every error of the steps; what cannot be told because of an earlier one is left out."""
+def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
+    """Yield every error of the steps; what an earlier one hides is left out."""
     for index, step in enumerate(scenario.steps):
         read = scenario.read_until(index)
         if step.apply or not read:
@@ -75,8 +75,8 @@ def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
         yield from _wrong_expectations(scenario, step, lab)
 
 
-class _Paper:
-    """A lab on paper; ``whole`` says that all of it is as it should be, ``doubts`` what is not known of it.
+class _State:
+    """What the lab would be; ``whole`` says that nothing of it is wrong, ``doubts`` what is not known of it.
 
     ``most`` is the number of pods when there were most.
     """
@@ -120,7 +120,7 @@ def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
     return expectation.port is None and f"{expectation.path}.protocol" not in scenario.source.lines
 
 
-def _wrong_expectations(scenario: Scenario, step: Step, lab: _Paper) -> Iterator[Problem]:
+def _wrong_expectations(scenario: Scenario, step: Step, lab: _State) -> Iterator[Problem]:
     for expectation in step.expect:
         if expectation.oracle or expectation.path in scenario.wrong:
             continue

@@ -25,8 +25,8 @@ Make = Callable[[Objects], AbstractContextManager[Lab]]
 _Key = tuple[str, str, int, str, int | None]
 
 
-class Play:
-    """A scenario under way in a lab: ``step`` carries out its next step."""
+class StepRunner:
+    """Carries out the steps of a scenario in a lab, one after the other."""
 
     def __init__(self, scenario: Scenario, lab: Lab) -> None:
         self._scenario = scenario
@@ -110,9 +110,9 @@ def run(
     error, code = "", 0
     try:
         with make(objects) if make else temporary(objects, cluster=rehearsal.cluster) as lab:
-            play = Play(scenario, lab)
+            runner = StepRunner(scenario, lab)
             for step in scenario.steps:
-                results.append(play.step(step))
+                results.append(runner.step(step))
                 if on_step is not None:
                     on_step(results[-1])
     except NetlabError as refused:

@@ -43,9 +43,9 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if rendering.is_text(output):
-        inputs.tell(problems)
+        inputs.print_problems(problems)
         if not strict:
-            inputs.tell_skipped(objects.skipped, whole=True)
+            inputs.print_skipped(objects.skipped, whole=True)
     summary = _summary(cluster if whole else None, objects, errors, len(problems) - errors)
     rendering.render(Problems(problems, summary), output)
     if errors:

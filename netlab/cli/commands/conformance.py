@@ -132,7 +132,7 @@ def _report(
                 if progress is not None:
                     progress(summary.total.cases, 0)
     except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
-        # What was judged until then is told all the same.
+        # What was judged until then is printed all the same.
         ended = error
     report = ConformanceReport(summary, UNJUDGED, broken_off=ended is not None, results=kept)
     if ended is None or kept:

@@ -71,7 +71,7 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     if wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order((*problems, *wrong), [scenario.source.file for scenario in found]))
     for one in ready:
-        inputs.tell_unenforced(one.cluster)
+        inputs.print_unenforced(one.cluster)
     inputs.warn(problems, paths)
     if not found:
         raise UsageError(f"no Scenario in {', '.join(paths)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, options
-from netlab.cli.told import tell
+from netlab.cli.changes import print_changes
 
 
 @click.command("up")
@@ -26,6 +26,6 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
-    inputs.tell_unenforced(cluster)
+    inputs.print_unenforced(cluster)
     running, changes = Lab.up(objects, name=lab, cluster=cluster)
-    tell(running.name, changes, changes.objects)
+    print_changes(running.name, changes, changes.objects)

@@ -51,8 +51,8 @@ def verify_command(
     with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:
-            inputs.tell_unread(cluster)
-        inputs.tell_unenforced(cluster)
+            inputs.warn_unread(cluster)
+        inputs.print_unenforced(cluster)
         ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
         result = Reachability(name, rows, "verify")

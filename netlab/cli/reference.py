@@ -40,7 +40,7 @@ def lines() -> Iterator[str]:
         for parameter in command.get_params(context):
             record = parameter.get_help_record(context)
             # An argument is explained in the text, and --help is the same everywhere.
-            if record is not None and record[1] and parameter.name != "help":
+            if record is not None and record[1] and "--help" not in parameter.opts:
                 declared, meaning = record
                 yield f"- `{declared}`: {' '.join(meaning.split())}"
 

@@ -25,9 +25,10 @@ import pytest
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
-    from netlab.objects.scenarios import Scenario, Step
+    from netlab.objects.scenarios import Step
+    from netlab.scenario.rehearse import Rehearsal
     from netlab.scenario.results import Failure
-    from netlab.scenario.run import Play
+    from netlab.scenario.run import StepRunner
 
 _SUFFIXES = (".yaml", ".yml")
 _GLOBBED = pytest.StashKey[frozenset[Path]]()
@@ -69,30 +70,32 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[ScenarioCollector]:
         from netlab.errors import InputError, in_order
         from netlab.scenario.files import scenarios_of
-        from netlab.scenario.rehearse import rehearse
+        from netlab.scenario.rehearse import rehearsed
 
         outside = self.config.getoption("--netlab-allow-outside") or self.config.getini("netlab_allow_outside")
         scenarios, problems = scenarios_of([str(self.path)], allow_outside=bool(outside))
         errors = [problem for problem in problems if problem.severity == "error"]
+        ready = []
         for scenario in scenarios:
             try:
-                rehearse(scenario)
+                ready.append(rehearsed(scenario))
             except InputError as error:
                 errors += error.problems
         if errors:
             raise self.CollectError("\n".join(map(str, in_order(errors, [str(self.path)]))))
-        for scenario in scenarios:
-            yield ScenarioCollector.from_parent(self, name=scenario.meta.name, scenario=scenario)
+        for one in ready:
+            yield ScenarioCollector.from_parent(self, name=one.scenario.meta.name, rehearsal=one)
 
 
 class ScenarioCollector(pytest.Collector):
     """One scenario: its lab is built before the first of its steps and removed after the last."""
 
-    def __init__(self, *, scenario: Scenario, **more: Any) -> None:
+    def __init__(self, *, rehearsal: Rehearsal, **more: Any) -> None:
         super().__init__(**more)
-        self.scenario = scenario
+        self.scenario = rehearsal.scenario
+        self._rehearsal = rehearsal
         self._stack = contextlib.ExitStack()
-        self._play: Play | None = None
+        self._runner: StepRunner | None = None
         self._done = 0
 
     def collect(self) -> Iterator[StepItem]:
@@ -107,24 +110,24 @@ class ScenarioCollector(pytest.Collector):
 
     def setup(self) -> None:
         from netlab.lab.lab import temporary
-        from netlab.scenario.rehearse import rehearse
-        from netlab.scenario.run import Play
+        from netlab.scenario.run import StepRunner
 
-        lab = self._stack.enter_context(temporary(rehearse(self.scenario)))
-        self._play, self._done = Play(self.scenario, lab), 0
+        found = self._rehearsal
+        lab = self._stack.enter_context(temporary(found.objects, cluster=found.cluster))
+        self._runner, self._done = StepRunner(self.scenario, lab), 0
 
     def teardown(self) -> None:
-        self._play = None
+        self._runner = None
         self._stack.close()
 
-    def play(self, number: int) -> tuple[Failure, ...]:
+    def carry_out(self, number: int) -> tuple[Failure, ...]:
         """Carry out a step, after the changes of those before it that were deselected or run by another worker."""
-        if self._play is None:
+        if self._runner is None:
             raise RuntimeError("the scenario's lab is not built")
         for step in self.scenario.steps[self._done : number]:
-            self._play.change(step)
+            self._runner.change(step)
         self._done = number + 1
-        return self._play.step(self.scenario.steps[number]).failures
+        return self._runner.step(self.scenario.steps[number]).failures
 
 
 class WrongVerdictError(Exception):
@@ -153,7 +156,7 @@ class StepItem(pytest.Item):
         return self._scenario.scenario.steps[self._number]
 
     def runtest(self) -> None:
-        failures = self._scenario.play(self._number)
+        failures = self._scenario.carry_out(self._number)
         if failures:
             raise WrongVerdictError(failures)
 
@@ -162,7 +165,7 @@ class StepItem(pytest.Item):
         from netlab.errors import NetlabError, printable
 
         if isinstance(excinfo.value, WrongVerdictError):
-            return "\n".join(map(_told, excinfo.value.failures))
+            return "\n".join(map(_line, excinfo.value.failures))
         if isinstance(excinfo.value, NetlabError):
             return "\n".join(map(printable, str(excinfo.value).split("\n")))
         return super().repr_failure(excinfo, style)
@@ -172,15 +175,11 @@ class StepItem(pytest.Item):
         return self.path, line - 1 if line else None, f"{self._scenario.name}: {self.name}"
 
 
-def _told(failure: Failure) -> str:
+def _line(failure: Failure) -> str:
     from netlab.errors import printable
-    from netlab.report.scenarios import row
+    from netlab.report.scenarios import failure_line
 
-    of = row(failure)
-    return printable(
-        f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.service} IPv{of.family}:"
-        f" expected {of.expected}, measured {of.measured}: {of.reason}"
-    )
+    return printable(failure_line(failure))
 
 
 @pytest.fixture
@@ -197,8 +196,8 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
 
         def build(*files: str) -> Lab:
             found = examine([str(request.path.parent / file) for file in files])
-            settle(found)
-            own: AbstractContextManager[Lab] = temporary(found.objects)
+            cluster, _ = settle(found)
+            own: AbstractContextManager[Lab] = temporary(found.objects, cluster=cluster)
             return stack.enter_context(own)
 
         yield build

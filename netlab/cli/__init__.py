@@ -76,7 +76,7 @@ def _leave() -> None:
     """End an interrupted process by its exit code.
 
     ``python -m`` ends by the signal, whatever the code, when an interrupt came inside exec(), as which every dataclass
-    is made (run_eval_code_obj, Python/pythonrun.c, takes it for one that nobody handles).
+    is made (run_eval_code_obj, Python/pythonrun.c, takes it for one that is not handled).
     """
     if _code == _INTERRUPTED:
         for stream in (sys.stdout, sys.stderr):

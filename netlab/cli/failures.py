@@ -1,8 +1,7 @@
 """Every way in which a command can end badly, as one line and an exit code.
 
-0 to 3 and 130 are the contract's. 70 (EX_SOFTWARE of sysexits.h) is an error that netlab did not foresee, 141 a
-reader that went away (128 + SIGPIPE, as for other programs in a pipe), 143 and 129 termination by those signals. Where
-standard output takes no more, as on a full disk, it is 3.
+docs/reference.md lists the exit codes. 70 is EX_SOFTWARE of sysexits.h, 141 is 128 + SIGPIPE, as of other programs in a
+pipe, 143 and 129 are those of their signals. Where standard output takes no more, as on a full disk, the code is 3.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def verbose() -> bool:
 
 
 def prepare_signals() -> None:
-    """Let a command that is told to end clean up first, as it does when it is interrupted."""
+    """Let SIGTERM and SIGHUP end a command as an interrupt does, so that it cleans up first."""
     try:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) == signal.SIG_DFL:
@@ -67,7 +66,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def failure_code(error: BaseException) -> int:
-    """Tell what went wrong on standard error, and return the exit code for it."""
+    """Print what went wrong on standard error, and return the exit code for it."""
     global _verbose
     detailed, _verbose = _verbose, False
     if isinstance(error, SystemExit):
@@ -86,9 +85,9 @@ def failure_code(error: BaseException) -> int:
         for line in "".join(traceback.format_exception(error)).splitlines():
             terminal.say(f"  {line}")
     if isinstance(error, InputError):
-        from netlab.cli.inputs import tell_wrong
+        from netlab.cli.inputs import print_wrong
 
-        tell_wrong(error.problems)
+        print_wrong(error.problems)
         return error.exit_code
     if isinstance(error, NetlabError):
         for message in error.args if isinstance(error, UsageError) else [error]:

@@ -1,8 +1,7 @@
-"""What a command works on: objects from ``-f``, or the lab that runs; what is to be said about them goes to stderr."""
+"""What a command works on: objects from ``-f``, or a running lab. Warnings about them go to standard error."""
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.objects import Input, Objects
 
-# Warnings that are told elsewhere than by ``check``, and kinds of objects that a line names there.
+# How many warnings, and how many kinds of objects in a line, commands other than ``check`` print.
 _FEW = 3
 _NETWORK_POLICY = ("NetworkPolicy", "networking.k8s.io")
 _TWICE = "defined-twice"
@@ -46,14 +45,14 @@ _NAMED = frozenset(
 
 
 def warn(problems: Iterable[Problem], files: Sequence[str] = ()) -> None:
-    """Print what is told of warnings where they are not what was asked for; with ``-v`` it is all.
+    """Print warnings beside the output of a command; with ``-v`` all of them.
 
-    More than a few are counted, as ``check`` lists them. Those on which verdicts hang are told in any case, all of one
-    kind in one line.
+    More than a few are counted, as ``check`` lists them. Those that could change a verdict are always printed, all of
+    one kind in one line.
     """
     found = list(dict.fromkeys(problems))
     if verbose():
-        tell(found)
+        print_problems(found)
         return
     deciding = [one for one in found if one.rule in _DECIDING]
     others = [one for one in found if one.rule not in _DECIDING]
@@ -66,35 +65,37 @@ def warn(problems: Iterable[Problem], files: Sequence[str] = ()) -> None:
 
 def _check(files: Sequence[str]) -> str:
     """Return the command that lists all problems of files."""
+    import shlex
+
     named = [f"-f {shlex.quote(file)}" for file in files if file != "-"]
     return f"netlab check {' '.join(named)}" if 0 < len(named) == len(files) <= _FEW else "netlab check -f FILE"
 
 
-def tell(problems: Iterable[Problem]) -> None:
-    """Print all problems on standard error, as many errors and warnings as may be read; the others are counted.
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Print problems on standard error. Of very many errors or warnings the first are printed and the others counted.
 
     Objects that two files define are one line a pair of files, unless ``-v`` asks for each.
     """
     from netlab.objects.bounds import MOST_PRINTED
 
-    told: Counter[str] = Counter()
+    printed: Counter[str] = Counter()
     for problem in problems if verbose() else together(problems, lambda one: one.rule != _TWICE):
-        told[problem.severity] += 1
-        if told[problem.severity] <= MOST_PRINTED:
+        printed[problem.severity] += 1
+        if printed[problem.severity] <= MOST_PRINTED:
             terminal.say(f"Warning: {problem}" if problem.severity == "warning" else str(problem))
-    for severity, number in told.items():
+    for severity, number in printed.items():
         if number > MOST_PRINTED:
             terminal.say(f"and {number - MOST_PRINTED} more {severity}s")
 
 
-def tell_wrong(problems: Iterable[Problem]) -> None:
-    """Print every error, and what is told of warnings beside them."""
+def print_wrong(problems: Iterable[Problem]) -> None:
+    """Print every error, and the warnings as ``warn`` does."""
     found = list(problems)
-    tell(one for one in found if one.severity == "error")
+    print_problems(one for one in found if one.severity == "error")
     warn(one for one in found if one.severity == "warning")
 
 
-def tell_skipped(skipped: Mapping[str, int], *, whole: bool = False) -> None:
+def print_skipped(skipped: Mapping[str, int], *, whole: bool = False) -> None:
     """Say in one line which kinds netlab did not read: ``whole``, or those that matter and how many more."""
     if not skipped:
         return
@@ -111,7 +112,7 @@ def tell_skipped(skipped: Mapping[str, int], *, whole: bool = False) -> None:
     terminal.say(f"skipped {number} {what} that netlab does not read: {named}")
 
 
-def tell_unread(cluster: Cluster) -> None:
+def warn_unread(cluster: Cluster) -> None:
     """Say of a running lab which policies netlab does not read."""
     if cluster.unread:
         from netlab.objects.unread import warning
@@ -119,7 +120,7 @@ def tell_unread(cluster: Cluster) -> None:
         warn(map(warning, cluster.unread))
 
 
-def tell_unenforced(cluster: Cluster) -> None:
+def print_unenforced(cluster: Cluster) -> None:
     """Say of every network that goes past its nodes that no policy is enforced there."""
     for network in cluster.networks:
         if not network.traits.attachment.enforced:
@@ -151,11 +152,11 @@ def examined(files: Sequence[str], strict: bool, ignore: Sequence[str], ignored:
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
     found = examine(files, strict=strict, ignore=(*ignore, *ignored))
-    tell_unused(ignore, found)
+    warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
 
-def tell_unused(ignore: Sequence[str], found: Input) -> None:
+def warn_unused(ignore: Sequence[str], found: Input) -> None:
     """Say of every kind that is to be ignored that the input has no object of it, where it has none."""
     from netlab.objects.meta import key_of
     from netlab.objects.unread import ignored
@@ -169,7 +170,7 @@ def tell_unused(ignore: Sequence[str], found: Input) -> None:
 
 
 def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ()) -> tuple[Objects, Cluster]:
-    """Return the objects of files and the cluster that they describe; what is surely not meant is told.
+    """Return the objects of files and the cluster that they describe; print warnings.
 
     Raises:
       InputError: with every problem of the files, and UsageError where there are none.
@@ -180,7 +181,7 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
     found = examined(files, strict, ignore)
     objects = found.objects
     cluster, made = settle(found)
-    tell_skipped(objects.skipped)
+    print_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
         terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
@@ -189,16 +190,16 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
 
 
 def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = ()) -> Cluster:
-    """Return the cluster of files, or without files that of the running lab; what is surely not meant is told."""
+    """Return the cluster of files, or without files that of the running lab; print warnings."""
     if not files:
         from netlab.lab.lab import Lab
 
         running = without(Lab.open(lab).cluster, ignore)
-        tell_unread(running)
-        tell_unenforced(running)
+        warn_unread(running)
+        print_unenforced(running)
         return running
     _, cluster = read_objects(files, strict, ignore)
-    tell_unenforced(cluster)
+    print_unenforced(cluster)
     return cluster
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from netlab.cluster import Cluster, Node, Pod
@@ -16,34 +15,11 @@ from netlab.objects.load import object_of
 from netlab.objects.meta import Key, key_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy import isolating
+from netlab.report.listings import Item, Listing
 
 NETNS_ANNOTATION = "netlab/netns"
 NetnsPath = Callable[[str], str]
 """Returns the path of a network namespace by its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One object that is listed: as Kubernetes has it, and its cells, of which ``wide`` come last."""
-
-    namespace: str
-    name: str
-    object: Mapping[str, Any]
-    cells: tuple[str, ...]
-    wide: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The items of one kind with their table's header; the first column is NAMESPACE where kinds have one.
-
-    ``first`` has the ``NAMESPACE/NAME`` of the items that other such names stand for: of workloads, the first pod's.
-    """
-
-    header: tuple[str, ...]
-    wide: tuple[str, ...]
-    items: Sequence[Item] = field(default_factory=tuple)
-    first: Mapping[str, str] = field(default_factory=dict)
 
 
 def ranges(cluster: Cluster) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from netlab.cli.failures import be_verbose
+from netlab.report import formats
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_REPORTS = f"{__name__}.reports"
 
 files = click.option(
     "-f",
@@ -85,14 +87,58 @@ nodes = click.option("--nodes", is_flag=True, help="Also ask from and to the nod
 self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Also ask pairs of a pod with itself.")
 
 
-def output(*formats: str) -> Callable[[_F], _F]:
-    """Return ``-o`` with these formats; the first is the default."""
+class _Formats(click.Choice[str]):
+    """The formats that a class of results is printed in, as they are registered when the command is called."""
+
+    def __init__(self, result: type) -> None:
+        self._result = result
+        self.case_sensitive = True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        return formats.printed(self._result)
+
+
+def output(result: type) -> Callable[[_F], _F]:
+    """Return ``-o`` with the formats of a class of results; the first is the default."""
     return click.option(
-        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+        "-o",
+        "--output",
+        type=_Formats(result),
+        default=formats.printed(result)[0],
+        show_default=True,
+        help="How to print it.",
     )
 
 
-matrix_output = output("table", "wide", "json", "yaml")
+def reports(result: type) -> Callable[[_F], _F]:
+    """Return an option ``--FORMAT FILE`` for each format that a class of results is written to a file in."""
+
+    def add(command: _F) -> _F:
+        for name in reversed(formats.filed(result)):
+            what = f"Also write {formats.FORMATS[name].file} there."
+            file = click.Path(dir_okay=False)
+            command = click.option(
+                f"--{name}", type=file, metavar="FILE", expose_value=False, callback=_report, help=what
+            )(command)
+        return command
+
+    return add
+
+
+def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) -> None:
+    if file is not None:
+        ctx.meta.setdefault(_REPORTS, []).append((parameter.name, file))
+
+
+def wanted_reports() -> list[tuple[str, str]]:
+    """Return the formats and files of the command's ``reports``; raises UsageError for what can be no file."""
+    from netlab.kernel import output as kernel_output
+
+    found: list[tuple[str, str]] = click.get_current_context().meta.get(_REPORTS, [])
+    for name, file in found:
+        kernel_output.check(file, f"--{name}")
+    return found
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -32,7 +32,7 @@ def width() -> int:
 
 
 def coloured() -> bool:
-    """Say whether standard output takes colour: a terminal, and nobody objects (https://no-color.org)."""
+    """Say whether standard output takes colour: a terminal, and NO_COLOR is not set (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
 
@@ -124,7 +124,7 @@ _progress = _Line()
 
 
 def _far(done: int, total: int) -> str:
-    """Return how far something is: a bar and the numbers, or what is done where nobody knows of how much."""
+    """Return how far something is: a bar and the numbers, or what is done where the total is not known."""
     if not total:
         return f"{done:,}"
     full = _BAR * done // total

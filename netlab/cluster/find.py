@@ -1,4 +1,4 @@
-"""Endpoints by the names that users give them: the contract, section 2."""
+"""Endpoints by the names that users give them: docs/reference.md, "Endpoints and pairs"."""
 
 from __future__ import annotations
 

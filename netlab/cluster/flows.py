@@ -1,7 +1,7 @@
 """Which questions there are: pairs of endpoints, and the ports that are asked of each destination.
 
-The contract, section 2: every pair is every pod and outside host as source with every pod and outside host as
-destination, host to host left out; ``--nodes`` adds the nodes; pairs of a pod with itself are left out.
+Every pair is each pod and outside host with each pod and outside host (docs/reference.md, "Endpoints and pairs"). Pairs
+of two hosts and of a pod with itself are left out; ``--nodes`` adds the nodes.
 """
 
 from __future__ import annotations

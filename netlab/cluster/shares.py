@@ -11,7 +11,7 @@ from netlab.cluster.nodes import NodeDraft
 from netlab.objects.types import Address, Prefix
 
 SHARE = {4: 24, 6: 64}
-"""The prefix length that a node takes of a podCIDR where it fits, by IP family (the contract, section 1)."""
+"""The prefix length that a node takes of a podCIDR where it fits, by IP family."""
 
 Fixed = Mapping[Address, str]
 """Addresses that the input states, each with the node of its pod; "" where it is a machine's own."""

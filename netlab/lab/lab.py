@@ -101,7 +101,9 @@ class Lab:
     # --- making and finding -------------------------------------------------------------------------------------
 
     @classmethod
-    def up(cls, objects: Objects, *, name: str = "", machine: Machine | None = None) -> Lab:
+    def up(
+        cls, objects: Objects, *, name: str = "", machine: Machine | None = None, cluster: Cluster | None = None
+    ) -> Lab:
         """Build the lab that the objects describe, or bring a running one to exactly this input; return when in force.
 
         It runs until ``down``, also when this process ends. A new lab that cannot be built is removed again.
@@ -110,13 +112,14 @@ class Lab:
           objects: what ``netlab.load`` returns.
           name: the lab's name in place of the Topology's.
           machine: what it runs on; this host where none is given.
+          cluster: what ``resolve`` made of the objects, where that is known.
 
         Raises:
           InputError, HostError, KernelError.
           UsageError: for a name that is no lab's.
         """
         name = name and LabName(name)
-        cluster = resolve(objects)
+        cluster = cluster or resolve(objects)
         objects = replace(objects, documents=tuple(kept(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
         machine = machine or this_host()
@@ -141,10 +144,12 @@ class Lab:
             return lab
 
     @classmethod
-    def temporary(cls, objects: Objects, *, machine: Machine | None = None) -> AbstractContextManager[Lab]:
+    def temporary(
+        cls, objects: Objects, *, machine: Machine | None = None, cluster: Cluster | None = None
+    ) -> AbstractContextManager[Lab]:
         """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards.
 
-        It goes with this process, however that ends.
+        It goes with this process, however that ends. The arguments are those of ``up``.
 
         Example::
 
@@ -155,7 +160,7 @@ class Lab:
         Raises:
           InputError, HostError, KernelError.
         """
-        return temporary(objects, machine)
+        return temporary(objects, machine, cluster)
 
     @classmethod
     def open(cls, name: str = "", machine: Machine | None = None) -> Lab:
@@ -328,7 +333,7 @@ _COUNT = itertools.count()
 
 
 @contextlib.contextmanager
-def temporary(objects: Objects, machine: Machine | None = None) -> Iterator[Lab]:
+def temporary(objects: Objects, machine: Machine | None = None, cluster: Cluster | None = None) -> Iterator[Lab]:
     """Do as ``Lab.temporary``."""
     base = (objects.topology.name if objects.topology else "default")[:20]
     name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
@@ -336,7 +341,7 @@ def temporary(objects: Objects, machine: Machine | None = None) -> Iterator[Lab]
     records = Records(machine)
     with owned(records, name):
         try:
-            with Lab.up(objects, name=name, machine=machine) as lab:
+            with Lab.up(objects, name=name, machine=machine, cluster=cluster) as lab:
                 yield lab
         finally:
             # Also where the process was told to end between any two lines.

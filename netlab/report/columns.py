@@ -30,7 +30,7 @@ def _lines(table: Sequence[Sequence[str]], widths: list[int]) -> Iterator[str]:
 
 
 def wide(rows: Iterable[Row], asked: Asked) -> Iterator[str]:
-    """Yield a line for every row with its reason; answers that nobody asked for have no column.
+    """Yield a line for every row with its reason; answers that are not asked have no column.
 
     Rows are printed a block at a time, as there may be a million: columns are as wide as what was printed before needs.
     """

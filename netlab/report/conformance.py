@@ -1,19 +1,21 @@
-"""Results of the conformance suite: a summary by feature, JSON, and JUnit XML."""
+"""What became of the conformance suite, as a result."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from typing import TYPE_CHECKING, Any
 
-from netlab.conformance.cases import Unjudged
-from netlab.conformance.run import CaseResult
-from netlab.report.columns import columns
+from netlab.report.documents import API_VERSION
+from netlab.report.formats import Page
+from netlab.report.suites import Case, Suite, Suites
+
+if TYPE_CHECKING:
+    from netlab.conformance.cases import Unjudged
+    from netlab.conformance.run import CaseResult
 
 # A case that is wrong is often wrong in many cells; the first ones tell what it is about.
-_TOLD = 5
+_FIRST = 5
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class Count:
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of all results and by feature; ``judges`` are those who were asked."""
+    """Counts of all results and by feature; ``judges`` names those that were asked."""
 
     judges: Sequence[str]
     total: Count = field(default_factory=Count)
@@ -52,36 +54,73 @@ class Summary:
 
 
 def failure_lines(result: CaseResult) -> Iterator[str]:
-    """Yield the lines that tell a failed case on a terminal."""
-    for wrong in result.disagreements[:_TOLD]:
+    """Yield a failed case in lines."""
+    for wrong in result.disagreements[:_FIRST]:
         yield f"{result.name}: {wrong}"
-    if len(result.disagreements) > _TOLD:
-        yield f"{result.name}: and {len(result.disagreements) - _TOLD} cells more"
+    if len(result.disagreements) > _FIRST:
+        yield f"{result.name}: and {len(result.disagreements) - _FIRST} cells more"
 
 
-def summary_lines(summary: Summary) -> Iterator[str]:
-    """Yield the table by feature and the line of totals."""
-    rows = [(name, str(c.cases), str(c.cells), str(c.failed)) for name, c in sorted(summary.features.items())]
-    if rows:
-        yield from columns(("FEATURE", "CASES", "CELLS", "DIFFER"), rows)
-    yield str(summary)
+class ConformanceReport:
+    """The counts of all cases; ``unjudged`` are those that no judge is asked about.
 
+    ``broken_off`` says that not all cases were judged. ``results`` are needed for suites only.
+    """
 
-def report_of(summary: Summary, unjudged: Sequence[Unjudged], broken_off: bool = False) -> str:
-    """Return the JSON document; it has ``brokenOff`` where not all cases were judged."""
-    return json.dumps(
-        {
-            "apiVersion": "netlab/v1alpha1",
+    def __init__(
+        self,
+        summary: Summary,
+        unjudged: Sequence[Unjudged] = (),
+        *,
+        broken_off: bool = False,
+        results: Sequence[CaseResult] = (),
+    ) -> None:
+        self.summary = summary
+        self._unjudged = unjudged
+        self._broken_off = broken_off
+        self._results = results
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield the table by feature and the line of totals."""
+        from netlab.report.columns import columns
+
+        summary = self.summary
+        rows = [(name, str(c.cases), str(c.cells), str(c.failed)) for name, c in sorted(summary.features.items())]
+        if rows:
+            yield from columns(("FEATURE", "CASES", "CELLS", "DIFFER"), rows)
+        yield str(summary)
+
+    def document(self) -> dict[str, Any]:
+        """Return the ConformanceReport document; it has ``brokenOff`` where not all cases were judged."""
+        summary = self.summary
+        return {
+            "apiVersion": API_VERSION,
             "kind": "ConformanceReport",
             "judges": list(summary.judges),
-            **({"brokenOff": True} if broken_off else {}),
+            **({"brokenOff": True} if self._broken_off else {}),
             "failures": [_failure(result) for result in summary.failures],
             "features": {name: _count(count) for name, count in sorted(summary.features.items())},
-            "unjudged": [{"name": one.name, "why": one.why} for one in unjudged],
+            "unjudged": [{"name": one.name, "why": one.why} for one in self._unjudged],
             "summary": _count(summary.total),
-        },
-        indent=2,
-    )
+        }
+
+    def suites(self) -> Suites:
+        """Return a suite each feature and a case each case; a disagreement is a failure."""
+        by_feature: dict[str, list[CaseResult]] = {}
+        for result in self._results:
+            by_feature.setdefault(result.feature, []).append(result)
+        suites = [
+            Suite(feature, [Case(r.name, r.seconds, _wrong(r)) for r in found], sum(r.seconds for r in found))
+            for feature, found in sorted(by_feature.items())
+        ]
+        return Suites("netlab conformance", suites, ("tests", "failures"), timed=False)
+
+
+def _wrong(result: CaseResult) -> tuple[str, str] | None:
+    """Return the disagreements of a case in a line and in whole, None where there are none."""
+    if result.passed:
+        return None
+    return f"{len(result.disagreements)} disagreements", "\n".join(map(str, result.disagreements))
 
 
 def _count(count: Count) -> dict[str, int]:
@@ -95,26 +134,3 @@ def _failure(result: CaseResult) -> dict[str, Any]:
         for wrong in result.disagreements
     ]
     return {"case": result.name, "feature": result.feature, "rows": rows}
-
-
-def junit(results: Sequence[CaseResult]) -> str:
-    """Return JUnit XML: a test suite each feature, a test case each case, a disagreement as a failure."""
-    suites = Element("testsuites", name="netlab conformance")
-    by_feature: dict[str, list[CaseResult]] = {}
-    for result in results:
-        by_feature.setdefault(result.feature, []).append(result)
-    for feature, found in sorted(by_feature.items()):
-        suite = SubElement(suites, "testsuite", name=feature, errors="0", skipped="0")
-        suite.set("time", f"{sum(result.seconds for result in found):.3f}")
-        for result in found:
-            case = SubElement(suite, "testcase", classname=feature, name=result.name, time=f"{result.seconds:.3f}")
-            if not result.passed:
-                lines = "\n".join(map(str, result.disagreements))
-                count = len(result.disagreements)
-                SubElement(case, "failure", message=f"{count} disagreements", type="verdict").text = lines
-        suite.set("tests", str(len(found)))
-        suite.set("failures", str(sum(not result.passed for result in found)))
-    for name in ("tests", "failures"):
-        suites.set(name, str(sum(int(suite.attrib[name]) for suite in suites)))
-    indent(suites)
-    return tostring(suites, encoding="unicode", xml_declaration=True) + "\n"

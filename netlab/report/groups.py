@@ -1,4 +1,4 @@
-"""Groups of pods that behave alike, for people and for programs: who is in them, and what can talk to what.
+"""Groups of pods that behave alike, for people and for programs: their members, and what can talk to what.
 
 The document (``-o json``, ``-o yaml``) is::
 
@@ -18,7 +18,6 @@ row that has ``"self": true`` is about each member with itself. So rows expand t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -26,8 +25,8 @@ from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from netlab.policy.bitsets import members
-from netlab.report import yaml_text
-from netlab.report.documents import API_VERSION, Format
+from netlab.report.documents import API_VERSION, Items, Streamed
+from netlab.report.formats import Page
 from netlab.report.group_names import FEW, GroupName, GroupNames
 from netlab.report.rows import Row
 from netlab.report.truth_table import Paint, TruthTable
@@ -42,43 +41,30 @@ _MOST = 6
 _WORDS: dict[Expected, str] = {"some": "some backends", "unknown": "unknown"}
 
 
-def document(found: Groups, output: Format) -> Iterator[str]:
-    """Yield the lines of a ReachabilityGroups document; rows are made one by one and none is kept."""
-    names = GroupNames(found.cluster)
-    head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
-    described = (_data(group, names.name(group)) for group in found.groups)
-    if output == "yaml":
-        yield from yaml_text.lines(head)
-        yield from _yaml_list("groups", described)
-        yield from _yaml_list("rows", _rows(found))
-        yield from yaml_text.lines({"summary": _summary(found)})
-        return
-    yield f'{json.dumps(head)[:-1]}, "groups": ['
-    yield from _with_commas(json.dumps(group) for group in described)
-    yield '], "rows": ['
-    yield from _with_commas(json.dumps(row) for row in _rows(found))
-    yield f'], "summary": {json.dumps(_summary(found))}}}'
+class ReachabilityGroups:
+    """Groups of endpoints that no verdict tells apart, as a result."""
 
+    def __init__(self, found: Groups) -> None:
+        self.found = found
 
-def _yaml_list(key: str, items: Iterable[dict[str, Any]]) -> Iterator[str]:
-    empty = True
-    for item in items:
-        if empty:
-            yield f"{key}:"
-        empty = False
-        yield from yaml_text.lines([item])
-    if empty:
-        yield f"{key}: []"
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield a truth table of groups where it fits the page, else a list for each group; then the counts."""
+        yield from table(self.found, page.width, page.paint)
+        yield summary(self.found)
 
+    def wide(self, page: Page) -> Iterator[str]:
+        """Yield a list for each group, and the counts."""
+        yield from lists(self.found)
+        yield summary(self.found)
 
-def _with_commas(items: Iterable[str]) -> Iterator[str]:
-    before = ""
-    for item in items:
-        if before:
-            yield f"{before},"
-        before = item
-    if before:
-        yield before
+    def document(self) -> Streamed:
+        """Return the ReachabilityGroups document; its rows are made one by one and none is kept."""
+        found = self.found
+        names = GroupNames(found.cluster)
+        head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
+        described = Items(lambda: (_data(group, names.name(group)) for group in found.groups))
+        lists = {"groups": described, "rows": Items(lambda: _rows(found))}
+        return Streamed(head, lists, lambda: {"summary": _summary(found)})
 
 
 def _data(group: Group, name: GroupName) -> dict[str, Any]:
@@ -161,11 +147,11 @@ def _as_rows(found: Groups, names: Sequence[GroupName]) -> Iterator[Row]:
 
 
 def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
-    """Yield for every group who reaches it and what it reaches; ``fold`` lists what reads the same only once."""
-    teller = _Teller(found)
+    """Yield for every group what reaches it and what it reaches; ``fold`` lists what reads the same only once."""
+    words = _Words(found)
     blocks: dict[Any, tuple[_Block, list[str]]] = {}
     for group in found.groups:
-        block = teller.block(group)
+        block = words.block(group)
         same = (block.name.inside, block.asked, block.lines) if fold and block.name.namespace else group.number
         blocks.setdefault(same, (block, []))[1].append(block.name.namespace)
     for block, (_, *more) in blocks.values():
@@ -177,7 +163,7 @@ def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What is told about one group: its name, what is asked of it, and the lines below."""
+    """One group in words: its name, what is asked of it, and the lines below."""
 
     name: GroupName
     asked: str
@@ -193,8 +179,8 @@ class _Asked:
     having: Mapping[Expected, int]
 
 
-class _Teller:
-    """Tells of each group who reaches it and what it reaches, in as few words as it takes."""
+class _Words:
+    """Says of each group what reaches it and what it reaches, in few words."""
 
     def __init__(self, found: Groups) -> None:
         self._found = found
@@ -212,7 +198,7 @@ class _Teller:
                 self._spaces[space] = self._spaces.get(space, 0) | 1 << group.number
 
     def block(self, group: Group) -> _Block:
-        """Return what is told about a group."""
+        """Return a group in words."""
         found, own = self._found, group.number
         into = [
             _Asked(s, found.sources(group, s), {v: of[s][own] for v, of in found.having.items()})
@@ -249,13 +235,13 @@ class _Teller:
                 if found & holds:
                     parts[*services, service] = found & holds
                     parts[services] = found & ~holds
-        told = [self._list(group, complete, everybody)] if complete else []
-        told += [
+        texts = [self._list(group, complete, everybody)] if complete else []
+        texts += [
             f"{self._services(services)}: {self._list(group, found, everybody)}"
             for services, found in parts.items()
             if services and found
         ]
-        return told
+        return texts
 
     def _list(self, group: Group, found: int, everybody: int) -> str:
         """Name a set of groups as one of them would: all, or all but some, or some."""

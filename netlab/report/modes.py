@@ -1,9 +1,14 @@
-"""Cells of the table of network modes as text."""
+"""What reaches what in each network mode, as a result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from netlab.report.formats import Page
+
+if TYPE_CHECKING:
+    from netlab.lab.modes import Cell
 
 _WORDS = {"allow": "yes", "deny": "no", "inconclusive": "?"}
 
@@ -15,6 +20,32 @@ class Measured(Protocol):
     def family(self) -> int: ...
     @property
     def verdict(self) -> str: ...
+
+
+class Modes:
+    """The measured cells of the table of modes; ``modes`` and ``titles`` name its rows and columns."""
+
+    def __init__(self, cells: Sequence[Cell], modes: Sequence[str], titles: Sequence[str]) -> None:
+        self.cells = cells
+        self._modes = modes
+        self._titles = titles
+
+    def table(self, page: Page) -> Iterator[str]:
+        from netlab.report.columns import columns
+
+        rows = (
+            [mode, *(cell_text([c for c in self.cells if (c.mode, c.column) == (mode, t)]) for t in self._titles)]
+            for mode in self._modes
+        )
+        return columns(["MODE", *(title.upper() for title in self._titles)], rows)
+
+    def document(self) -> dict[str, Any]:
+        """Return the Modes document."""
+        cells = [
+            {"mode": c.mode, "case": c.column, "family": c.family, "expected": c.expected, "measured": c.verdict}
+            for c in self.cells
+        ]
+        return {"kind": "Modes", "cells": cells}
 
 
 def cell_text(families: Sequence[Measured]) -> str:

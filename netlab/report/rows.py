@@ -31,7 +31,7 @@ class EndpointRow(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One question and its answers; ``expected`` or ``measured`` is None where nobody asked for it.
+    """One question and its answers; ``expected`` or ``measured`` is None where it is not asked.
 
     ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
     ICMP. ``measured`` may be ``inconclusive`` and ``expected`` may be ``unknown``; ``reason`` then says why. Both are
@@ -64,7 +64,7 @@ class Row(NamedTuple):
         return outcome_of(self.expected, self.measured)
 
     def data(self) -> dict[str, Any]:
-        """Return the row as JSON has it; answers that nobody asked for are left out."""
+        """Return the row as JSON has it; answers that are not asked are left out."""
         return {
             "source": self.source,
             "destination": self.destination,
@@ -124,7 +124,7 @@ class Tally:
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        # By answers, of which there are a handful: what they come to is worked out when somebody asks.
+        # By answers. There are few, so outcomes are counted when they are needed.
         self._answers: dict[tuple[str | None, str | None], int] = {}
 
     def count(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -169,10 +169,10 @@ class Tally:
             "probe": ("allow", "deny", "inconclusive"),
             "verify": ("agree", "differ", "inconclusive"),
         }
-        told = list(outcomes[self.asked])
+        names = list(outcomes[self.asked])
         if self["some"]:
-            told.append("some")
+            names.append("some")
         if self["unknown"]:
-            told.append("unknown")
-        counts = ", ".join(f"{self[outcome]} {outcome}" for outcome in told)
+            names.append("unknown")
+        counts = ", ".join(f"{self[outcome]} {outcome}" for outcome in names)
         return f"{self.pairs} pair{'' if self.pairs == 1 else 's'}: {counts}"

@@ -1,12 +1,16 @@
-"""What became of scenarios: as the TestReport document, and in words."""
+"""What became of scenarios, as a result and in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from netlab.report.formats import Page
 from netlab.report.rows import Row, row_of
-from netlab.scenario.results import Failure, ScenarioResult
+from netlab.report.suites import Case, Suite, Suites
+
+if TYPE_CHECKING:
+    from netlab.scenario.results import Failure, ScenarioResult, StepResult
 
 
 def row(failure: Failure) -> Row:
@@ -14,32 +18,74 @@ def row(failure: Failure) -> Row:
     return row_of(failure.flow, failure.expected, failure.measured, failure.reason)
 
 
-def report_of(results: Sequence[ScenarioResult]) -> dict[str, Any]:
-    """Return the TestReport document; ``error`` is there where a scenario could not be carried out."""
-    return {
-        "kind": "TestReport",
-        "scenarios": [
-            {
-                "name": result.name,
-                "file": result.file,
-                "steps": [
-                    {
-                        "name": step.name,
-                        "expectations": step.expectations,
-                        "pairs": step.pairs,
-                        "unknown": step.unknown,
-                        "failures": [{**row(f).data(), "file": f.file, "line": f.line} for f in step.failures],
-                        "seconds": round(step.seconds, 3),
-                    }
-                    for step in result.steps
-                ],
-                **({"error": result.error} if result.error else {}),
-                "seconds": round(result.seconds, 3),
-            }
-            for result in results
-        ],
-        "summary": _summary(results),
-    }
+class TestReport:
+    """The results of scenarios; the table is the last line of a run: a scenario is printed as soon as it is over."""
+
+    __test__ = False  # no test of pytest's
+
+    def __init__(self, results: Sequence[ScenarioResult]) -> None:
+        self.results = results
+
+    def table(self, page: Page) -> Iterator[str]:
+        yield summary_line(self.results)
+
+    def document(self) -> dict[str, Any]:
+        """Return the TestReport document; ``error`` is there where a scenario could not be carried out."""
+        return {
+            "kind": "TestReport",
+            "scenarios": [
+                {
+                    "name": result.name,
+                    "file": result.file,
+                    "steps": [
+                        {
+                            "name": step.name,
+                            "expectations": step.expectations,
+                            "pairs": step.pairs,
+                            "unknown": step.unknown,
+                            "failures": [{**row(f).data(), "file": f.file, "line": f.line} for f in step.failures],
+                            "seconds": round(step.seconds, 3),
+                        }
+                        for step in result.steps
+                    ],
+                    **({"error": result.error} if result.error else {}),
+                    "seconds": round(result.seconds, 3),
+                }
+                for result in self.results
+            ],
+            "summary": _summary(self.results),
+        }
+
+    def suites(self) -> Suites:
+        """Return a suite each scenario and a case each step; steps that were never reached are skipped."""
+        return Suites("netlab", [_suite(result) for result in self.results])
+
+
+def _suite(result: ScenarioResult) -> Suite:
+    cases = [Case(step.name, step.seconds, _wrong(step)) for step in result.steps]
+    for number, name in enumerate(result.planned[len(result.steps) :]):
+        if number == 0 and result.error:
+            cases.append(Case(name, error=(result.error.split("\n")[0], result.error)))
+        else:
+            cases.append(Case(name, skipped="an earlier step could not be carried out"))
+    return Suite(result.name, cases, result.seconds, result.started)
+
+
+def _wrong(step: StepResult) -> tuple[str, str] | None:
+    """Return the failures of a step in a line and in whole, None where there are none."""
+    if not step.failures:
+        return None
+    lines = [failure_line(failure) for failure in step.failures]
+    return f"{len(lines)} wrong verdict{'' if len(lines) == 1 else 's'}", "\n".join(lines)
+
+
+def failure_line(failure: Failure) -> str:
+    """Return a failure in one line, with its place."""
+    of = row(failure)
+    return (
+        f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.service} IPv{of.family}:"
+        f" expected {of.expected}, measured {of.measured}: {of.reason}"
+    )
 
 
 def _summary(results: Sequence[ScenarioResult]) -> dict[str, Any]:
@@ -57,7 +103,7 @@ def _summary(results: Sequence[ScenarioResult]) -> dict[str, Any]:
     }
 
 
-def in_words(result: ScenarioResult, *, every_step: bool = False) -> Iterator[str]:
+def lines_of(result: ScenarioResult, *, every_step: bool = False) -> Iterator[str]:
     """Yield one line for a scenario, one for each pair that is not as expected, and if asked one for each step.
 
     A step says how many pairs were not compared because their verdict is not known.

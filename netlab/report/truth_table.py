@@ -74,7 +74,7 @@ class Cell:
 
 
 class _Cells:
-    """The different cells by number, from 0 for a pair that nobody asked about: few, however many pairs there are."""
+    """The different cells by number, from 0 for a pair that is not asked: few, however many pairs there are."""
 
     def __init__(self) -> None:
         self.known = [Cell()]
@@ -99,7 +99,7 @@ class _Cells:
 
 
 class TruthTable:
-    """Collects rows; ``lines`` prints them. A pair costs four bytes; rows are kept for as many pairs as are told.
+    """Collects rows; ``lines`` prints them. A pair costs four bytes; rows are kept for pairs that need words.
 
     Where many sources have the same cells, ``number`` and ``fill`` take cells instead of rows.
     """
@@ -132,7 +132,7 @@ class TruthTable:
             cells.extend([0] * (len(self._columns) - len(cells)))
 
     def number(self, cell: Cell) -> int:
-        """Return the number by which ``fill`` knows a cell; that of a pair that nobody asks about is 0."""
+        """Return the number by which ``fill`` knows a cell; that of a pair that is not asked is 0."""
         self._families.update(family for _, services in cell.parts for family, _, _ in services)
         return self._cells.number(cell)
 
@@ -213,13 +213,13 @@ class TruthTable:
         marked = {number for number, of in enumerate(self._mark_of) if of == mark}
         those = {source: cells for source, cells in self._grid.items() if not marked.isdisjoint(cells)}
         pairs = ((source, to) for source in those for to in destinations if self._mark(source, to) == mark)
-        told = 0
+        printed = 0
         for source, destination in pairs:
-            if told == _MOST:
+            if printed == _MOST:
                 break
             if mark != PARTIAL and (source, destination) not in self._flagged:
                 continue
-            told += 1
+            printed += 1
             head = f"{painted} {source} -> {destination}"
             if mark == PARTIAL:
                 parts = self._cell(source, destination).parts
@@ -228,7 +228,7 @@ class TruthTable:
             for row in self._flagged[source, destination]:
                 service = self._services([(row.family, row.protocol, row.port)])
                 yield f"{head} {service}: {_answers(row)}: {row.reason}"
-        more = sum(sum(map(marked.__contains__, cells)) for cells in those.values()) - told
+        more = sum(sum(map(marked.__contains__, cells)) for cells in those.values()) - printed
         if more:
             yield f"{painted} and {more} more pairs; -o wide lists every row"
 

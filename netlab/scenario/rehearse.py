@@ -1,10 +1,11 @@
-"""A scenario carried out on paper: everything that is wrong with it shows before anything is built."""
+"""A scenario carried out without a lab: everything that is wrong with it shows before anything is built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from netlab.cluster import Cluster, Placement, outline
+from netlab.cluster import Cluster, Placement, follow, outline
 from netlab.cluster.find import pod_of
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
@@ -14,6 +15,19 @@ from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.scenario.pairs import flows_of, unknown_names
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A scenario all of whose steps are known to work out.
+
+    Its lab is built from ``objects``, which ``cluster`` was made of, and has at most as many pods as ``pods`` says.
+    """
+
+    scenario: Scenario
+    objects: Objects
+    cluster: Cluster
+    pods: int
+
+
 def rehearse(scenario: Scenario) -> Objects:
     """Return the objects that the scenario's lab is built from, once all its steps are known to work out.
 
@@ -21,26 +35,27 @@ def rehearse(scenario: Scenario) -> Objects:
       InputError: with every problem: objects that do not fit together after a step, steps that change what is not
         there, expectations that name what does not exist or that are about no pair.
     """
-    return rehearsed(scenario)[0]
+    return rehearsed(scenario).objects
 
 
-def rehearsed(scenario: Scenario) -> tuple[Objects, int]:
-    """Return what ``rehearse`` does, and how many pods the lab has at most; raises as it does."""
-    lab = _Paper(scenario.resources)
-    found = list(_problems(scenario, lab))
+def rehearsed(scenario: Scenario) -> Rehearsal:
+    """Return the scenario with what its lab begins as; raises as ``rehearse`` does."""
+    lab = _State(scenario.resources)
+    found = lab.work_out(read=scenario.read_until(-1))
+    objects, cluster = lab.objects, lab.cluster
+    found += _problems(scenario, lab)
     if found:
         raise InputError(in_order(found, (scenario.source.file,)))
-    return examine_documents(scenario.resources).objects, lab.most
+    return Rehearsal(scenario, objects, cluster, lab.most)
 
 
-def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
-    """Yield every error; what cannot be told because of an earlier one is left out."""
-    yield from lab.settle(read=scenario.read_until(-1))
+def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
+    """Yield every error of the steps; what an earlier one hides is left out."""
     for index, step in enumerate(scenario.steps):
         read = scenario.read_until(index)
         if step.apply or not read:
             lab.documents = apply(lab.documents, step.apply)
-            yield from lab.settle(read=read)
+            yield from lab.work_out(read=read)
         for change in scenario.sound(step.label):
             try:
                 lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
@@ -48,7 +63,7 @@ def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
                 if "pods" not in lab.doubts:
                     yield _problem(scenario, change.path, error)
         if step.label:
-            yield from lab.settle(read=read)
+            yield from lab.work_out(read=read)
         for ref in scenario.sound(step.delete):
             try:
                 lab.documents = delete(lab.documents, [ref])
@@ -56,16 +71,17 @@ def _problems(scenario: Scenario, lab: _Paper) -> Iterator[Problem]:
                 if "pods" not in lab.doubts:
                     yield _problem(scenario, ref.path, error)
         if step.delete:
-            yield from lab.settle(read=read)
+            yield from lab.work_out(read=read)
         yield from _wrong_expectations(scenario, step, lab)
 
 
-class _Paper:
-    """A lab on paper; ``whole`` says that all of it is as it should be, ``doubts`` what is not known of it.
+class _State:
+    """What the lab would be; ``whole`` says that nothing of it is wrong, ``doubts`` what is not known of it.
 
     ``most`` is the number of pods when there were most.
     """
 
+    objects: Objects
     cluster: Cluster
     doubts: frozenset[Doubt] = frozenset()
     whole = False
@@ -73,16 +89,22 @@ class _Paper:
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = documents
-        self._keep: dict[str, Placement] = {}
 
-    def settle(self, *, read: bool) -> list[Problem]:
-        """Make the cluster anew and return the errors; ``read`` says that all documents are there."""
+    def work_out(self, *, read: bool) -> list[Problem]:
+        """Make objects and cluster anew and return the errors; ``read`` says that all documents are there."""
         found = examine_documents(self.documents)
+        problems = [problem for problem in found.problems if problem.severity == "error"]
         self.doubts = found.doubts if read else EVERYTHING
-        self.cluster, problems = outline(found.objects, self._keep, self.doubts)
+        after = follow(self.cluster, self.objects, found.objects) if self.whole and read and not problems else None
+        if after is not None:
+            self.cluster = after
+        else:
+            pods = self.cluster.pods if self.most else ()
+            keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in pods}
+            self.cluster, more = outline(found.objects, keep, self.doubts)
+            problems = [*more, *problems]
+        self.objects = found.objects
         self.most = max(self.most, len(self.cluster.pods))
-        self._keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in self.cluster.pods}
-        problems += [problem for problem in found.problems if problem.severity == "error"]
         self.whole = read and not problems
         return problems
 
@@ -98,7 +120,7 @@ def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
     return expectation.port is None and f"{expectation.path}.protocol" not in scenario.source.lines
 
 
-def _wrong_expectations(scenario: Scenario, step: Step, lab: _Paper) -> Iterator[Problem]:
+def _wrong_expectations(scenario: Scenario, step: Step, lab: _State) -> Iterator[Problem]:
     for expectation in step.expect:
         if expectation.oracle or expectation.path in scenario.wrong:
             continue

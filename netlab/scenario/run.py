@@ -16,17 +16,17 @@ from netlab.policy import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.compare import reason_of
 from netlab.scenario.pairs import flows_of
-from netlab.scenario.rehearse import any_protocol, rehearse
+from netlab.scenario.rehearse import Rehearsal, any_protocol, rehearsed
 from netlab.scenario.results import Failure, ScenarioResult, StepResult
 
 Make = Callable[[Objects], AbstractContextManager[Lab]]
-"""Makes a lab for the time of a block: ``netlab.lab.temporary``."""
+"""Makes a lab for the time of a block."""
 
 _Key = tuple[str, str, int, str, int | None]
 
 
-class Play:
-    """A scenario under way in a lab: ``step`` carries out its next step."""
+class StepRunner:
+    """Carries out the steps of a scenario in a lab, one after the other."""
 
     def __init__(self, scenario: Scenario, lab: Lab) -> None:
         self._scenario = scenario
@@ -92,25 +92,27 @@ def _key(flow: Flow) -> _Key:
 
 
 def run(
-    scenario: Scenario, make: Make = temporary, on_step: Callable[[StepResult], None] | None = None
+    scenario: Scenario | Rehearsal, make: Make | None = None, on_step: Callable[[StepResult], None] | None = None
 ) -> ScenarioResult:
-    """Run a scenario in a lab of its own, which is gone afterwards; ``on_step`` is told of every step.
+    """Run a scenario in a lab of its own, which is gone afterwards.
 
     A step that is not as expected does not keep the next from being carried out. What this host or the kernel
-    refuses is in the result's ``error``.
+    refuses is in the result's ``error``. ``make`` builds the lab, by default ``netlab.lab.temporary``; ``on_step`` is
+    called with the result of every step. A scenario that was rehearsed already is not rehearsed again.
 
     Raises:
       InputError: before anything is built, when the scenario cannot work out (see ``rehearse``).
     """
-    objects = rehearse(scenario)
+    rehearsal = scenario if isinstance(scenario, Rehearsal) else rehearsed(scenario)
+    scenario, objects = rehearsal.scenario, rehearsal.objects
     began, started = datetime.now(UTC), time.monotonic()
     results: list[StepResult] = []
     error, code = "", 0
     try:
-        with make(objects) as lab:
-            play = Play(scenario, lab)
+        with make(objects) if make else temporary(objects, cluster=rehearsal.cluster) as lab:
+            runner = StepRunner(scenario, lab)
             for step in scenario.steps:
-                results.append(play.step(step))
+                results.append(runner.step(step))
                 if on_step is not None:
                     on_step(results[-1])
     except NetlabError as refused:

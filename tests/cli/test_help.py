@@ -42,11 +42,51 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert set() == imported(*arguments)
 
 
-@pytest.mark.parametrize("command", ["check", "reach", "compile"])
-def test_commands_without_a_kernel_do_not_import_what_speaks_to_one(command: str) -> None:
-    """They work on every machine that has Python, and start fast."""
+# What a command may load: netlab's rooms, and packages that are no part of Python. What else it needs, it imports when
+# it knows that it does.
+START = {"cli", "errors", "lab", "report", "click"}
+READING = START | {"cluster", "modes", "objects", "policy", "yaml", "cython_runtime"}
+MAY_IMPORT = {
+    ("--help",): START - {"report"},
+    ("check", "--help"): START,
+    ("check", "-f", "scenarios/manifests/three-pods.yaml"): READING,
+    ("reach", "-f", "scenarios/manifests/three-pods.yaml"): READING,
+    ("explain", "shop/web", "shop/db", "-f", "examples/shop"): READING,
+    ("compile", "-f", "scenarios/manifests/three-pods.yaml"): READING | {"ruleset", "dataplane", "kernel"},
+}
+# Single modules of rooms that are not loaded as a whole.
+ONLY = {"lab": {"netlab.lab", "netlab.lab.waiting"}}
+LIST = """
+import json, sys
+before = set(sys.modules)
+from netlab.cli import main
+sys.argv = ["netlab", *json.loads(sys.argv[1])]
+try:
+    main()
+finally:
+    print(json.dumps(sorted(set(sys.modules) - before)), file=sys.stderr)
+"""
 
-    assert {"scapy", "networkx", "pyroute2", "netlab.probe"}.isdisjoint(imported(command, "-f", "examples/shop"))
+
+@pytest.mark.parametrize("arguments", MAY_IMPORT, ids=lambda arguments: arguments[0])
+def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[str, ...]) -> None:
+    """It starts fast, and commands without a kernel work on every machine that has Python."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIST, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+        timeout=60,
+    )
+    loaded: list[str] = json.loads(done.stderr.splitlines()[-1])
+    parts = [name.split(".") for name in loaded]
+    rooms = {part[1] for part in parts if part[0] == "netlab" and len(part) > 1}
+    others = {part[0] for part in parts} - {"netlab", *sys.stdlib_module_names}
+
+    assert MAY_IMPORT[arguments] >= rooms | {name for name in others if not name.startswith("_")}
+    for room, modules in ONLY.items():
+        assert modules >= {name for name in loaded if name.startswith(f"netlab.{room}")}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

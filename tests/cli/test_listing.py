@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from netlab.cli import listing
-from netlab.cli.listing import Listing
 from netlab.cluster import Cluster, resolve
 from netlab.objects import Document, decode
 from netlab.objects.documents import parse
+from netlab.report.listings import Listing
 
 INPUT = """\
 apiVersion: netlab/v1alpha1

@@ -52,7 +52,7 @@ def test_many_pairs_are_printed_as_few_are(
 ) -> None:
     """Byte for byte, though they are not evaluated pair by pair."""
     few = netlab("reach", *SHOP, "-o", output, *options)
-    monkeypatch.setattr("netlab.cli.commands.reach._FEW", 0)
+    monkeypatch.setattr("netlab.report.expected._FEW", 0)
     many = netlab("reach", *SHOP, "-o", output, *options)
 
     assert (0, few.stdout) == (many.exit_code, many.stdout)
@@ -60,8 +60,8 @@ def test_many_pairs_are_printed_as_few_are(
 
 def test_a_very_wide_table_says_that_there_are_groups(netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """On standard error, before it is printed; documents do not."""
-    monkeypatch.setattr("netlab.cli.commands.reach._FEW", 0)
-    monkeypatch.setattr("netlab.cli.commands.reach._WIDE", 4)
+    monkeypatch.setattr("netlab.report.expected._FEW", 0)
+    monkeypatch.setattr("netlab.report.expected._WIDE", 4)
 
     assert "a table of 5 columns: --group prints pods that behave alike as one\n" in netlab("reach", *SHOP).stderr
     assert "--group" not in netlab("reach", *SHOP, "-o", "json").stderr

@@ -1,4 +1,4 @@
-"""The contract's table of modes, row by row."""
+"""What reaches what in each mode, row by row."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def told(way: Path, of: Cluster, source: str) -> str:
 
 @pytest.mark.parametrize(("mode", "source", "destination", "expected"), ROWS)
 def test_modes(mode: str, source: str, destination: str, expected: str) -> None:
-    """What becomes of a packet is what the contract's table says."""
+    """What becomes of a packet is what the table says."""
     of = lab(mode)
     way = path(of, of.by_ref[source], of.by_ref[destination], 4)
 

@@ -249,7 +249,7 @@ def test_a_directory_is_read_recursively_in_sorted_order(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("stdin", [io.BytesIO(POD.encode()), io.StringIO(POD)], ids=["bytes", "text"])
 def test_a_dash_is_standard_input(stdin: io.BytesIO | io.StringIO) -> None:
-    """The contract's ``-f -``."""
+    """As ``-f -`` names it."""
     (document,), problems = read(["-"], stdin)
 
     assert [] == problems

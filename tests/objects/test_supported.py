@@ -1,4 +1,4 @@
-"""Everything that the contract names is read: both families, SCTP, port ranges, published ports, every mode."""
+"""Everything that the reference names is read: both families, SCTP, port ranges, published ports, every mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READ = {
 
 
 @pytest.mark.parametrize("text", READ.values(), ids=READ.keys())
-def test_what_the_contract_names_is_read(problems: Callable[[str], list[str]], text: str) -> None:
+def test_what_the_reference_names_is_read(problems: Callable[[str], list[str]], text: str) -> None:
     """Nothing in it is refused, whatever family, mode or protocol."""
     assert [] == problems(text)
 

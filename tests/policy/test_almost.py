@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from builders import cluster, flow, labels, pod, policy, rule, selector, source
 
-from netlab.policy import explain, warnings
+from netlab.policy import warnings
 from netlab.policy.almost import almost_selects
+from netlab.policy.explain import explain
 
 
 @pytest.mark.parametrize(

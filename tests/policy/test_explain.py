@@ -7,7 +7,7 @@ from builders import cluster, flow, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy
-from netlab.policy import explain
+from netlab.policy.explain import explain
 
 WEB = pod("shop/web", "app=web", source=source(3, "shop.yaml"))
 DB = pod("shop/db", "app=db", ports=["sql=5432"], source=source(12, "shop.yaml"))

@@ -23,9 +23,10 @@ from netlab.errors import Problem
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.objects.unread import Subject
-from netlab.policy import evaluate, explain, tiers, warnings
+from netlab.policy import evaluate, tiers, warnings
 from netlab.policy.decision import Action, Ruling
 from netlab.policy.expand import Expansion
+from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.tiers.tier import Reads, Tier
 from netlab.report import expanded

@@ -23,14 +23,16 @@ from netlab.cluster.types import Endpoint, Node, address_of
 from netlab.conformance import judges
 from netlab.lab import trace
 from netlab.objects.types import Address
-from netlab.policy import evaluate, explain, reachability
+from netlab.policy import evaluate
 from netlab.policy.expand import Expansion
+from netlab.policy.explain import explain
 from netlab.policy.groups import groups
+from netlab.policy.reachability import reachability
 from netlab.probe.questions import Backends, Question, QuestionMaker, Unsent
 from netlab.probe.sockets import Sockets
-from netlab.report import expanded
-from netlab.report.documents import reachability as document
+from netlab.report import expanded, formats
 from netlab.report.groups import lists, summary
+from netlab.report.reachability import Reachability
 from netlab.report.rows import Row, Tally, endpoints_of, row_of
 from netlab.report.table_of_groups import truth_table
 from netlab.report.truth_table import TruthTable
@@ -138,12 +140,12 @@ def test_groups_and_rows_are_the_evaluators(mode: str) -> None:
         row_of(one, (d := evaluate(of, one)).verdict, None, d.reason, endpoints_of(d.endpoints))
         for one in ASKED.flows(of)
     ]
-    tally, counted = Tally("reach"), Tally("reach")
+    tally, result = Tally("reach"), Reachability("lab", wanted, "reach")
 
     assert {(row.source, row.destination, row.port): row.expected for row in wanted} == dict(_expanded_groups(found))
     assert wanted == list(expanded.rows(Expansion(of, ASKED)))
-    by_group = document("lab", iter(wanted), counted, "json")
-    assert json.loads("".join(by_group)) == json.loads(
+    one_by_one, counted = "".join(formats.lines(result, "json")), result.tally
+    assert json.loads(one_by_one) == json.loads(
         f'{{"apiVersion": "netlab/v1alpha1", "kind": "Reachability", "lab": "lab", "rows": ['
         f"{','.join(expanded.json_rows(Expansion(of, ASKED), tally))}]"
         f', "summary": {json.dumps(counted.data())}}}'

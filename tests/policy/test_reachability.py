@@ -9,7 +9,7 @@ import pytest
 from builders import cluster, flow, peer, pod, policy, rule, topology, workload
 
 from netlab.cluster import Cluster
-from netlab.policy import reachability, workload_reachability
+from netlab.policy.reachability import reachability, workload_reachability
 
 
 @pytest.fixture

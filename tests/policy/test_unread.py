@@ -14,7 +14,9 @@ from netlab.conformance.opinions import judge
 from netlab.objects import decode, read
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject
-from netlab.policy import evaluate, explain, reachability, workload_reachability
+from netlab.policy import evaluate
+from netlab.policy.explain import explain
+from netlab.policy.reachability import reachability, workload_reachability
 
 PODS = (pod("x/a", "app=a"), pod("x/b", "app=b"), pod("y/c", "app=c"))
 

@@ -10,7 +10,8 @@ from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, 
 
 from netlab.cluster import Cluster
 from netlab.objects.types import Namespace
-from netlab.policy import explain, warnings
+from netlab.policy import warnings
+from netlab.policy.explain import explain
 from netlab.policy.unstated import caveats
 
 WEB = pod("shop/web", "app=web", ports=["80"])

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from netlab.errors import Problem
-from netlab.report import Row, Tally
-from netlab.report.documents import Format, document, problems, reachability
+from netlab.report import Row, formats
+from netlab.report.problems import Problems
+from netlab.report.reachability import Reachability
 
 ROWS = [
     Row("x/a", "y/b", 4, "TCP", 80, "allow", "allow", 'allowed: "yes"'),
@@ -47,23 +48,22 @@ EXPECTED: dict[str, Any] = {
 }
 
 
-def loaded(text: str, output: Format) -> Any:
+def loaded(text: str, output: str) -> Any:
     return json.loads(text) if output == "json" else yaml.safe_load(text)
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_reachability_is_the_contracts_document(output: Format, count: int) -> None:
+def test_reachability_is_the_document_of_the_reference(output: str, count: int) -> None:
     """Rows and summary, whatever the number of rows; both formats say the same."""
-    tally = Tally("verify")
-    text = "\n".join(reachability("two-nodes", ROWS[:count], tally, output))
+    text = "\n".join(formats.lines(Reachability("two-nodes", ROWS[:count], "verify"), output))
     summary = {"pairs": count, "agree": min(count, 1), "differ": 0, "inconclusive": max(count - 1, 0), "unknown": 0}
 
     assert {**EXPECTED, "rows": EXPECTED["rows"][:count], "summary": summary} == loaded(text, output)
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
-def test_rows_are_printed_while_they_come(output: Format) -> None:
+def test_rows_are_printed_while_they_come(output: str) -> None:
     """The first rows are out before the last one is measured: nothing of a large lab is kept."""
     asked = 0
 
@@ -72,7 +72,7 @@ def test_rows_are_printed_while_they_come(output: Format) -> None:
         for asked in range(1, 1001):  # noqa: B007  it counts for the test
             yield ROWS[0]
 
-    lines = reachability("x", rows(), Tally("verify"), output)
+    lines = formats.lines(Reachability("x", rows(), "verify"), output)
     next(line for line in lines if "x/a" in line)
 
     assert 2 >= asked
@@ -96,11 +96,15 @@ def test_problems_tell_errors_from_warnings() -> None:
             },
             {"file": "-", "line": 0, "path": "", "object": "", "message": "odd", "severity": "warning", "rule": "x"},
         ],
-    } == problems(found)
+    } == Problems(found).document()
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
-def test_a_document_reads_back_as_it_was(output: Format) -> None:
+def test_a_document_reads_back_as_it_was(output: str) -> None:
     """Both formats carry the same data."""
 
-    assert loaded("\n".join(document(EXPECTED, output)), output) == EXPECTED
+    class Result:
+        def document(self) -> dict[str, Any]:
+            return EXPECTED
+
+    assert loaded("\n".join(formats.lines(Result(), output)), output) == EXPECTED

@@ -16,9 +16,10 @@ from netlab.conformance.judges import cluster_of
 from netlab.policy import evaluate
 from netlab.policy.expand import Expansion
 from netlab.policy.groups import groups
-from netlab.report import expanded
-from netlab.report.documents import reachability, reachability_text
-from netlab.report.rows import Row, Tally, row_of
+from netlab.report import expanded, formats
+from netlab.report.expected import Expected
+from netlab.report.reachability import Reachability
+from netlab.report.rows import Row, row_of
 from netlab.report.table_of_groups import truth_table
 from netlab.report.truth_table import TruthTable
 
@@ -31,16 +32,14 @@ def pair_by_pair(of: Cluster, asked: Questions) -> Iterator[Row]:
 
 def assert_the_same(of: Cluster, asked: Questions) -> None:
     wanted = list(pair_by_pair(of, asked))
-    tally, tally_of_groups, counted = Tally("reach"), Tally("reach"), Tally("reach")
-    document = list(reachability("lab", iter(wanted), counted, "json"))
     found = groups(of, asked)
-    for verdict, number in found.tally().items():
-        tally_of_groups.add(verdict, number)
 
     assert wanted == list(expanded.rows(Expansion(of, asked)))
-    text = reachability_text("lab", expanded.json_rows(Expansion(of, asked), tally), tally)
-    assert "\n".join(document) == "\n".join(text)
-    assert str(counted) == str(tally) == str(tally_of_groups)
+    for output in formats.printed(Expected):
+        plain, quick = Reachability(of.name, iter(wanted), "reach"), Expected(of, asked)
+        quick._few = False
+        assert "\n".join(formats.lines(plain, output)) == "\n".join(formats.lines(quick, output)), output
+        assert str(plain.tally) == str(quick.tally)
     assert list(TruthTable(wanted).lines(60)) == list(truth_table(found, asked.everyone(of)).lines(60))
 
 

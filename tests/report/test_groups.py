@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +15,15 @@ from netlab.cluster.flows import Questions, every_pair
 from netlab.objects.unread import Subject
 from netlab.policy import evaluate
 from netlab.policy.groups import Groups, groups
+from netlab.report import formats
 from netlab.report.group_names import GroupNames
-from netlab.report.groups import document, lists, summary, table
+from netlab.report.groups import ReachabilityGroups, lists, summary, table
 
 DENY: dict[str, Any] = {"ingress": []}
+
+
+def document(of: Groups, output: str) -> Iterator[str]:
+    return formats.lines(ReachabilityGroups(of), output)
 
 
 def found(*things: Any, **asked: Any) -> Groups:

@@ -7,12 +7,17 @@ from xml.etree.ElementTree import Element, fromstring
 
 from builders import cluster, flow, pod
 
-from netlab.report.junit import junit
+from netlab.report import formats
+from netlab.report.scenarios import TestReport
 from netlab.scenario import Failure, ScenarioResult, StepResult
 
 LAB = cluster(pod("x/a"), pod("x/b"))
 FAILURE = Failure(flow(LAB, "x/a", "x/b"), "allow", "deny", "never arrived\x00", "s.yaml", 7)
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def junit(results: list[ScenarioResult]) -> str:
+    return "\n".join(formats.lines(TestReport(results), "junit"))
 
 
 def result(*steps: StepResult, planned: tuple[str, ...] = ("one", "two"), error: str = "") -> ScenarioResult:

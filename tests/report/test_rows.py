@@ -88,7 +88,7 @@ def test_answers_that_nobody_asked_for_are_left_out_of_the_data() -> None:
 
 
 def test_a_tally_counts_rows_as_they_pass() -> None:
-    """The summary of a comparison has the contract's five counts and nothing else."""
+    """The summary of a comparison has five counts and nothing else."""
     tally = Tally("verify")
     rows = [row("allow", "allow"), row("deny", "deny"), row("deny", "allow"), row("deny", "inconclusive")]
 

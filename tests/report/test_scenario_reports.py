@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from builders import cluster, flow, pod
 
-from netlab.report.scenarios import in_words, report_of, summary_line
+from netlab.report.scenarios import TestReport, lines_of, summary_line
 from netlab.scenario import Failure, ScenarioResult, StepResult
 
 LAB = cluster(pod("x/a"), pod("x/b"))
@@ -17,9 +17,9 @@ FAILED = ScenarioResult("bad", "s.yaml", ("one",), NOW, (StepResult("one", 1, 1,
 BROKEN = ScenarioResult("broken", "b.yaml", ("one",), NOW, (), "no nft program", 3)
 
 
-def test_the_report_is_the_contracts_document() -> None:
+def test_the_report_is_the_reference() -> None:
     """Scenarios with their steps, failures as rows with their place, an error where there is one, and a summary."""
-    report = report_of([PASSED, FAILED, BROKEN])
+    report = TestReport([PASSED, FAILED, BROKEN]).document()
     good, bad, broken = report["scenarios"]
 
     assert "TestReport" == report["kind"]
@@ -59,8 +59,8 @@ def test_the_report_is_the_contracts_document() -> None:
 def test_a_scenario_is_one_line() -> None:
     """What became of it, how many steps, how long."""
 
-    assert ["good: passed (1 step, 0.50 s)"] == list(in_words(PASSED))
-    assert "  step 'one': 9 asked, 0 wrong (0.12 s)" in list(in_words(PASSED, every_step=True))
+    assert ["good: passed (1 step, 0.50 s)"] == list(lines_of(PASSED))
+    assert "  step 'one': 9 asked, 0 wrong (0.12 s)" in list(lines_of(PASSED, every_step=True))
 
 
 def test_a_step_says_how_many_pairs_were_compared_with_nothing() -> None:
@@ -68,7 +68,7 @@ def test_a_step_says_how_many_pairs_were_compared_with_nothing() -> None:
     result = ScenarioResult("some", "s.yaml", ("one",), NOW, (StepResult("one", 1, 6, unknown=2),))
 
     assert "  step 'one': 2 pairs not compared: a policy that netlab does not read could change the verdict" in list(
-        in_words(result)
+        lines_of(result)
     )
 
 
@@ -78,8 +78,8 @@ def test_every_failure_is_a_line_with_its_place() -> None:
     assert [
         "bad: failed (1 step, 0.25 s)",
         "  s.yaml:7: step 'one': x/a -> x/b 53/UDP: expected allow, measured inconclusive: control lost",
-    ] == list(in_words(FAILED))
-    assert "  no nft program" in list(in_words(BROKEN))
+    ] == list(lines_of(FAILED))
+    assert "  no nft program" in list(lines_of(BROKEN))
 
 
 def test_the_last_line_counts_scenarios() -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import inputs, kinds, options
-from netlab.cli.told import tell
+from netlab.cli.changes import print_changes
 from netlab.errors import InputError, NetlabError, Problem, UsageError
 
 if TYPE_CHECKING:
+    from netlab.lab.lab import Lab
     from netlab.objects import Document, Input
     from netlab.objects.scenarios import ObjectRef
 
@@ -40,16 +41,16 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
         missing = error
     found = inputs.examined(files, strict, ignore, ignored_by(running.documents) if running else ())
     if found.wrong:
-        raise InputError(found.problems_and(_misfits(found, lab)))
+        raise InputError(found.problems_and(_misfits(found, running)))
     if running is None:
         raise missing or UsageError("no lab is running")
-    documents = _told(found, files)
+    documents = _documents(found, files)
     more = _pods_of(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
     changes = running.apply(documents)
-    inputs.tell_unenforced(running.cluster)
+    inputs.print_unenforced(running.cluster)
     given = {label_of(document) for document in documents}
-    tell(running.name, changes, [(name, verb) for name, verb in changes.objects if name in given])
+    print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if name in given])
 
 
 @click.command("delete")
@@ -74,8 +75,8 @@ def delete_command(
     refs = _refs_of(_given(files, strict, ignore)) if files else _refs(names, namespace)
     running = Lab.open(lab)
     changes = running.delete(refs)
-    inputs.tell_unenforced(running.cluster)
-    tell(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])
+    inputs.print_unenforced(running.cluster)
+    print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])
 
 
 def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Document]:
@@ -83,15 +84,15 @@ def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Do
     found = inputs.examined(files, strict, ignore)
     if found.wrong:
         raise InputError(found.problems)
-    return _told(found, files)
+    return _documents(found, files)
 
 
-def _told(found: Input, files: Sequence[str]) -> list[Document]:
-    """Return the documents that netlab reads; tell warnings and what it does not read."""
+def _documents(found: Input, files: Sequence[str]) -> list[Document]:
+    """Return the documents that netlab reads; print warnings and what it does not read."""
     from netlab.objects.kept import kept
 
     inputs.warn(found.problems, files)
-    inputs.tell_skipped(found.objects.skipped)
+    inputs.print_skipped(found.objects.skipped)
     return kept(found.objects.documents)
 
 
@@ -101,15 +102,12 @@ def _pods_of(found: Input, nodes: int) -> int:
     return len(found.objects.pods) + sum(nodes if w.replicas is None else w.replicas for w in workloads)
 
 
-def _misfits(found: Input, lab: str) -> list[Problem]:
-    """Return what in wrong input would not fit into the running lab either; nothing where none can be opened."""
+def _misfits(found: Input, running: Lab | None) -> list[Problem]:
+    """Return what in wrong input would not fit into the running lab either; nothing where none is known."""
     from netlab.cluster import Placement, outline
-    from netlab.lab.lab import Lab
     from netlab.objects import apply, examine_documents
 
-    try:
-        running = Lab.open(lab)
-    except NetlabError:
+    if running is None:
         return []
     merged = examine_documents(apply(running.documents, found.objects.documents))
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}

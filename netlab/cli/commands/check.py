@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, terminal
+from netlab.cli import inputs, options, rendering
 from netlab.errors import InputError, Problem, UsageError
+from netlab.report.problems import Problems
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @options.files
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
-@options.output("table", "json", "yaml")
+@options.output(Problems)
 @options.verbose
 def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], output: str) -> None:
     """Read and validate the input; print every problem.
@@ -41,15 +42,12 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
     problems = found.problems_and([*more, *_of_scenarios(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
-    if output in ("json", "yaml"):
-        from netlab.report import documents
-
-        terminal.data(documents.document(documents.problems(problems), "json" if output == "json" else "yaml"))
-    else:
-        inputs.tell(problems)
+    if rendering.is_text(output):
+        inputs.print_problems(problems)
         if not strict:
-            inputs.tell_skipped(objects.skipped, whole=True)
-        terminal.emit(_summary(cluster if whole else None, objects, errors, len(problems) - errors))
+            inputs.print_skipped(objects.skipped, whole=True)
+    summary = _summary(cluster if whole else None, objects, errors, len(problems) - errors)
+    rendering.render(Problems(problems, summary), output)
     if errors:
         raise SystemExit(2)
     if strict and problems:
@@ -68,18 +66,17 @@ def _of_scenarios(objects: Objects) -> Iterator[Problem]:
             yield from error.problems
 
 
-def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> Iterator[str]:
+def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> str:
     found = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
     if cluster is None:
-        yield found
-        return
+        return found
     parts = [
         _count(len(cluster.nodes), "node"),
         _count(len(cluster.pods), "pod"),
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
-    yield f"lab {cluster.name}: {', '.join(parts)}: {found}"
+    return f"lab {cluster.name}: {', '.join(parts)}: {found}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

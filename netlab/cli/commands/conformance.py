@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab import modes
-from netlab.cli import options, terminal
+from netlab.cli import options, rendering, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import HostError, KernelError, NetlabError, UsageError
 from netlab.kernel import output as files
+from netlab.report.conformance import ConformanceReport
 
 if TYPE_CHECKING:
     from netlab.conformance.run import CaseResult, Selection
@@ -46,14 +47,14 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes, each with a lab of its own."
 )
 @click.option("--list", "listed", is_flag=True, help="Only print the names of the cases.")
-@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write JUnit XML there.")
+@options.reports(ConformanceReport)
 @click.option(
     "--export", type=click.Path(dir_okay=False), metavar="FILE", help="Only write the expected truth table there."
 )
 @click.option(
     "--against", type=click.Path(dir_okay=False), metavar="FILE", help="Compare with a table of measured verdicts."
 )
-@options.output("table", "json")
+@options.output(ConformanceReport)
 @options.verbose
 def conformance_command(
     globs: Sequence[str],
@@ -64,7 +65,6 @@ def conformance_command(
     dual_stack: bool,
     jobs: int,
     listed: bool,
-    junit: str | None,
     export: str | None,
     against: str | None,
     output: str,
@@ -85,8 +85,9 @@ def conformance_command(
     selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack)  # type: ignore[arg-type]
     if next(selection.cases(), None) is None:
         raise UsageError(f"no case matches {', '.join(globs)}")
-    for file in filter(None, (junit, export)):
-        files.check(file)
+    reports = options.wanted_reports()
+    if export:
+        files.check(export)
     if listed:
         terminal.emit(case.name for case in selection.cases())
     elif export is not None:
@@ -94,7 +95,7 @@ def conformance_command(
 
         files.write(export, (f"{line}\n" for line in lines(selection.cases())))
     else:
-        _report(_results(selection, jobs, against), judges if against is None else ("measured",), junit, output)
+        _report(_results(selection, jobs, against), judges if against is None else ("measured",), reports, output)
 
 
 def _results(selection: Selection, jobs: int, against: str | None) -> Generator[CaseResult, None, None]:
@@ -108,41 +109,41 @@ def _results(selection: Selection, jobs: int, against: str | None) -> Generator[
     yield from tables.against(selection.cases(), tables.read(against))
 
 
-def _report(results: Generator[CaseResult, None, None], judges: Sequence[str], junit: str | None, output: str) -> None:
+def _report(
+    results: Generator[CaseResult, None, None], judges: Sequence[str], reports: list[tuple[str, str]], output: str
+) -> None:
     """Print results as they come, then the summary; exit with 1 unless all is as expected."""
     from netlab.conformance.edges import UNJUDGED
-    from netlab.report import conformance as report
+    from netlab.report.conformance import Summary, failure_lines
 
-    summary, kept = report.Summary(judges), []
+    summary, kept = Summary(judges), []
+    in_words = rendering.is_text(output)
     ended: BaseException | None = None
     try:
         with contextlib.closing(results), terminal.progress("cases") as progress:
             for result in results:
                 summary.add(result)
-                if junit is not None:
+                if reports:
                     kept.append(result)
-                if not result.passed and output == "table":
-                    terminal.emit(report.failure_lines(result))
+                if not result.passed and in_words:
+                    terminal.emit(failure_lines(result))
                 if result.scenario is not None:
                     _write(result)
                 if progress is not None:
                     progress(summary.total.cases, 0)
     except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
-        # What was judged until then is told all the same.
+        # What was judged until then is printed all the same.
         ended = error
-    if junit is not None and (ended is None or kept):
-        files.write(junit, [report.junit(kept)])
+    report = ConformanceReport(summary, UNJUDGED, broken_off=ended is not None, results=kept)
+    if ended is None or kept:
+        rendering.write(report, reports)
     if ended is None or summary.total.cases:
-        broken_off = ended is not None
-        if output == "json":
-            terminal.data([report.report_of(summary, UNJUDGED, broken_off)])
-        else:
-            terminal.emit(report.summary_lines(summary))
+        rendering.render(report, output)
     if ended is not None:
         if summary.total.cases or not isinstance(ended, NetlabError):
             terminal.say(f"broken off after {summary.total.cases} cases")
         raise ended
-    if output == "table" and "edge" in summary.features:
+    if in_words and "edge" in summary.features:
         terminal.say(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}")
         for one in UNJUDGED if verbose() else ():
             terminal.say(f"  {one.name}: {one.why}")

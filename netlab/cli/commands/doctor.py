@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from netlab.cli import options, terminal
+from netlab.cli import options, rendering
+from netlab.report.features import Features
 
 
 @click.command("doctor")
-@options.output("table", "json", "yaml")
+@options.output(Features)
 @options.verbose
 def doctor_command(output: str) -> None:
     """Say what this kernel and host can and cannot do, and what to install or load.
@@ -17,18 +18,8 @@ def doctor_command(output: str) -> None:
     lab needs is missing.
     """
     from netlab.kernel.features import features
-    from netlab.report.columns import columns
 
     found = list(features())
-    if output in ("json", "yaml"):
-        from netlab.report.documents import document
-
-        checks = [
-            {"name": f.name, "status": f.status, "needed": f.needed, "detail": f.detail, "fix": f.fix} for f in found
-        ]
-        terminal.data(document({"kind": "Features", "checks": checks}, "json" if output == "json" else "yaml"))
-    else:
-        rows = ([f.name, f.status, f.detail or "-", f.fix or "-"] for f in found)
-        terminal.emit(columns(["CHECK", "STATUS", "DETAIL", "FIX"], rows))
+    rendering.render(Features(found), output)
     if any(f.needed and f.status != "ok" for f in found):
         raise SystemExit(3)

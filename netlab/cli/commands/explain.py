@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, options, paths, questions, terminal
-
-if TYPE_CHECKING:
-    from netlab.cluster import Cluster
-    from netlab.cluster.flows import Flow
+from netlab.cli import inputs, options, questions, rendering
+from netlab.report.explanations import Explanations
 
 
 @click.command("explain")
@@ -39,16 +35,10 @@ def explain_command(
     SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
     pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.
     """
+    from netlab.policy.explain import explain
+
     cluster = inputs.read_cluster(files, strict, lab, ignore)
     flows = questions.one_pair(cluster, source, destination, namespace, family=family)
     sources = [one.source for many in (cluster.pods, cluster.policies, cluster.unread) for one in many]
-    terminal.emit(paths.shortened(list(_explained(cluster, flows)), {source.file for source in sources}))
-
-
-def _explained(cluster: Cluster, flows: Sequence[Flow]) -> Iterator[str]:
-    from netlab.policy import explain
-
-    for number, flow in enumerate(flows):
-        if number:
-            yield ""
-        yield from explain(cluster, flow).in_lines()
+    found = (explain(cluster, flow) for flow in flows)
+    rendering.render(Explanations(found, {source.file for source in sources}))

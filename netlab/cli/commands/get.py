@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import click
 
-from netlab.cli import kinds, options, terminal
+from netlab.cli import kinds, options, rendering, terminal
 from netlab.errors import DamagedRecord, NetlabError, UsageError
-
-if TYPE_CHECKING:
-    from netlab.cli.listing import Item, Listing
+from netlab.report.listings import Depth, Item, Listed, Listing
 
 
 class _Listed(click.Argument):
@@ -26,7 +25,7 @@ class _Listed(click.Argument):
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.lab
 @click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")
-@options.output("table", "wide", "json", "yaml", "name")
+@options.output(Listed)
 @options.verbose
 def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None, output: str) -> None:
     """Show what runs; -o wide for addresses, interfaces and network namespaces, -o json for Kubernetes objects.
@@ -34,32 +33,13 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     A NAME may be given with its namespace, as shop/web.
     """
     wanted = kinds.kind_of(kind, *kinds.listed())
-    listing = (
-        _labs(names, whole=output in ("wide", "json", "yaml"), drift=output == "wide")
-        if wanted == kinds.LAB
-        else _objects(wanted, lab)
-    )
-    items = _chosen(wanted, listing, names, namespace)
-    if output in ("json", "yaml"):
-        from netlab.report.documents import document
+    plural = kinds.names_of(wanted)[0]
 
-        data = {"apiVersion": "v1", "kind": "List", "items": [dict(item.object) for item in items]}
-        terminal.data(document(data, "json" if output == "json" else "yaml"))
-    elif output == "name":
-        terminal.emit("/".join(part for part in (wanted.lower(), i.namespace, i.name) if part) for i in items)
-    elif not items:
-        terminal.say(f"no {kinds.names_of(wanted)[0]} found")
-    else:
-        terminal.emit(_table(listing, items, wide=output == "wide"))
+    def listing(depth: Depth) -> Listing:
+        found = _labs(names, depth) if wanted == kinds.LAB else _objects(wanted, lab)
+        return replace(found, items=_chosen(wanted, found, names, namespace))
 
-
-def _table(listing: Listing, items: Sequence[Item], *, wide: bool) -> Iterator[str]:
-    from netlab.report.columns import columns
-
-    if wide:
-        yield from columns([*listing.header, *listing.wide], ([*item.cells, *item.wide] for item in items))
-    else:
-        yield from columns(listing.header, (item.cells for item in items))
+    rendering.render(Listed(wanted.lower(), plural, listing), output)
 
 
 def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | None) -> list[Item]:
@@ -89,17 +69,14 @@ def _objects(kind: str, lab: str) -> Listing:
     return listing.of_kind(kind, running.cluster, running.documents, running.namespace_path)
 
 
-def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:
-    """List those labs, else all.
-
-    Their ranges are read only where the output is the ``whole`` object. Whether the kernel still has what each should
-    be is looked up only when asked for.
-    """
-    from netlab.cli.listing import Item, Listing
+def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
+    """List those labs, else all."""
     from netlab.lab.opening import overview
     from netlab.lab.removal import names as names_of_labs
+    from netlab.report.listings import Item, Listing
 
     items = []
+    drift = depth == "drift"
     for name in names_of_labs():
         if chosen and name not in chosen:
             continue
@@ -110,7 +87,7 @@ def _labs(chosen: Sequence[str], *, whole: bool, drift: bool) -> Listing:
         phase: str = found.phase
         why, differences = found.why, ""
         spec: dict[str, Any] = {}
-        if whole and phase == "Ready":
+        if depth != "cells" and phase == "Ready":
             phase, why, spec, differences = _opened(name, drift=drift)
             if not spec and overview(name) is None:
                 continue

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, kinds, options, terminal
-from netlab.cli.told import tell
+from netlab.cli.changes import print_changes
 from netlab.errors import UsageError
 
 
@@ -43,11 +43,11 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
             raise UsageError(f"{name} is no pod")
         change = LabelChange("pod", pod.ref, changed)
     changes = running.label([change])
-    inputs.tell_unenforced(running.cluster)
+    inputs.print_unenforced(running.cluster)
     # As kubectl says it.
     done = "unlabeled" if all(value is None for value in changed.values()) else "labeled"
     verb = "unchanged" if all(verb == "unchanged" for _, verb in changes.objects) else done
-    tell(running.name, changes, [(f"{change.kind}/{change.name}", verb)])
+    print_changes(running.name, changes, [(f"{change.kind}/{change.name}", verb)])
 
 
 def parse_labels(texts: Sequence[str]) -> dict[str, str | None]:

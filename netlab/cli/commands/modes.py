@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from netlab.cli import options, terminal
+from netlab.cli import options, rendering, terminal
+from netlab.report.modes import Modes
 
 
 @click.command("modes")
-@options.output("table", "json", "yaml")
+@options.output(Modes)
 @options.verbose
 def modes_command(output: str) -> None:
     """Show by packets what reaches what in each network mode, in a temporary lab per mode.
@@ -17,25 +18,9 @@ def modes_command(output: str) -> None:
     what the documentation says.
     """
     from netlab.lab.modes import COLUMNS, MODES, survey
-    from netlab.report.columns import columns
-    from netlab.report.modes import cell_text
 
     cells = list(survey())
-    if output in ("json", "yaml"):
-        from netlab.report.documents import document
-
-        found = [
-            {"mode": c.mode, "case": c.column, "family": c.family, "expected": c.expected, "measured": c.verdict}
-            for c in cells
-        ]
-        terminal.data(document({"kind": "Modes", "cells": found}, "json" if output == "json" else "yaml"))
-    else:
-        titles = [title for title, *_ in COLUMNS]
-        rows = (
-            [mode, *(cell_text([c for c in cells if (c.mode, c.column) == (mode, title)]) for title in titles)]
-            for mode in MODES
-        )
-        terminal.emit(columns(["MODE", *(title.upper() for title in titles)], rows))
+    rendering.render(Modes(cells, MODES, [title for title, *_ in COLUMNS]), output)
     for cell in cells:
         if cell.verdict != cell.expected:
             said = f"{cell.mode}: {cell.column}, IPv{cell.family}: expected {cell.expected}, measured {cell.verdict}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import matrix, options, questions, terminal
+from netlab.cli import options, questions, rendering, terminal
 from netlab.errors import UsageError
+from netlab.report.reachability import Reachability
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @options.lab
 @options.namespace
 @options.pairs
-@options.matrix_output
+@options.output(Reachability)
 @options.verbose
 def probe_command(
     pair: Sequence[str],
@@ -55,5 +56,6 @@ def probe_command(
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)
         rows = (row_of(m.flow, None, m.verdict, m.reason, endpoints_of(measured=m)) for m in measured)
-        tally = matrix.show(running.name, rows, "probe", "wide" if pair and output == "table" else output)
-    matrix.exit_as(tally, output)
+        result = Reachability(running.name, rows, "probe", listed=bool(pair))
+        rendering.render(result, output)
+    rendering.exit_as(result.tally, output)

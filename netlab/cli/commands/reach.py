@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, matrix, options, questions, terminal
-
-if TYPE_CHECKING:
-    from netlab.cluster import Cluster
-    from netlab.cluster.flows import Flow, Questions
-    from netlab.report.rows import Row
-
-# Fewer pairs are evaluated one by one, which takes less time than finding what is alike.
-_FEW = 4_000
-# A table of more destinations is tens of megabytes.
-_WIDE = 2_000
+from netlab.cli import inputs, options, questions, rendering
+from netlab.report.expected import Expected
 
 
 @click.command("reach")
@@ -29,7 +19,7 @@ _WIDE = 2_000
 @click.option(
     "--group", "grouped", is_flag=True, help="By groups of pods that behave alike; -o wide lists who reaches each."
 )
-@options.matrix_output
+@options.output(Expected)
 @options.verbose
 def reach_command(
     files: Sequence[str],
@@ -51,62 +41,9 @@ def reach_command(
     cluster = inputs.read_cluster(files, strict, lab, ignore)
     asked = questions.asked(cluster, ports, family, nodes, self_pairs)
     if grouped:
-        _show_groups(cluster, asked, output)
-    elif asked.count(cluster) <= _FEW:
-        # A truth table has no room for reasons, and they are a quarter of the work.
-        rows = _rows(cluster, asked.flows(cluster), reasons=output != "table")
-        matrix.show(cluster.name, rows, "reach", output)
-    elif output == "table":
-        _show_table(cluster, asked)
+        from netlab.policy.groups import groups
+        from netlab.report.groups import ReachabilityGroups
+
+        rendering.render(ReachabilityGroups(groups(cluster, asked)), output)
     else:
-        _show_rows(cluster, asked, output)
-
-
-def _rows(cluster: Cluster, flows: Iterable[Flow], *, reasons: bool) -> Iterator[Row]:
-    from netlab.policy import evaluate
-    from netlab.report.rows import endpoints_of, row_of
-
-    for flow in flows:
-        decision = evaluate(cluster, flow)
-        yield row_of(flow, decision.verdict, None, decision.reason if reasons else "", endpoints_of(decision.endpoints))
-
-
-def _show_table(cluster: Cluster, asked: Questions) -> None:
-    from netlab.policy.groups import groups
-    from netlab.report.rows import Tally
-    from netlab.report.table_of_groups import truth_table
-
-    everyone = asked.everyone(cluster)
-    if len(everyone) > _WIDE:
-        terminal.say(f"a table of {len(everyone):,} columns: --group prints pods that behave alike as one")
-    found = groups(cluster, asked)
-    tally = Tally("reach")
-    for verdict, number in found.tally().items():
-        tally.add(verdict, number)
-    terminal.emit(truth_table(found, everyone).lines(terminal.width(), terminal.paint))
-    terminal.emit([str(tally)])
-
-
-def _show_rows(cluster: Cluster, asked: Questions, output: str) -> None:
-    from netlab.policy.expand import Expansion
-    from netlab.report import documents, expanded
-    from netlab.report.rows import Tally
-
-    found = Expansion(cluster, asked)
-    if output == "json":
-        tally = Tally("reach")
-        terminal.data(documents.reachability_text(cluster.name, expanded.json_rows(found, tally), tally))
-    else:
-        matrix.show(cluster.name, expanded.rows(found), "reach", output)
-
-
-def _show_groups(cluster: Cluster, asked: Questions, output: str) -> None:
-    from netlab.policy.groups import groups
-    from netlab.report import groups as report
-
-    found = groups(cluster, asked)
-    if output in ("json", "yaml"):
-        terminal.data(report.document(found, "json" if output == "json" else "yaml"))
-        return
-    terminal.emit(report.lists(found) if output == "wide" else report.table(found, terminal.width(), terminal.paint))
-    terminal.emit([report.summary(found)])
+        rendering.render(Expected(cluster, asked), output)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, terminal
+from netlab.cli import inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.kernel import output as files
+from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
-    from netlab.objects.scenarios import Scenario
     from netlab.scenario import ScenarioResult
+    from netlab.scenario.rehearse import Rehearsal
 
 
 @click.command("test")
 @click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True)
-@options.output("table", "json", "yaml")
-@click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write JUnit XML there.")
+@options.output(TestReport)
+@options.reports(TestReport)
 @click.option(
     "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
 )
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 def test_command(
     paths: Sequence[str],
     output: str,
-    junit: str | None,
     allow_outside: bool,
     yes: bool,
     strict: bool,
@@ -42,22 +41,12 @@ def test_command(
     Of a directory only files with a Scenario count. Everything that is wrong with any of them shows before the first
     lab is built.
     """
-    if junit is not None:
-        files.check(junit, "--junit")
+    reports = options.wanted_reports()
     scenarios = _read(paths, strict, ignore, allow_outside, yes)
-    results = _run(scenarios, told=output == "table")
-    if junit is not None:
-        from netlab.report.junit import junit as xml
-
-        files.write(junit, [xml(results)])
-    from netlab.report import scenarios as report
-
-    if output in ("json", "yaml"):
-        from netlab.report.documents import document
-
-        terminal.data(document(report.report_of(results), "json" if output == "json" else "yaml"))
-    else:
-        terminal.emit([report.summary_line(results)])
+    results = _run(scenarios, in_words=rendering.is_text(output))
+    report = TestReport(results)
+    rendering.write(report, reports)
+    rendering.render(report, output)
     refused = max((result.exit_code for result in results), default=0)
     if refused:
         raise SystemExit(refused)
@@ -65,44 +54,40 @@ def test_command(
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Scenario]:
+def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Rehearsal]:
     """Return the scenarios of files and directories, each known to work out; raises InputError, UsageError."""
-    from netlab.cluster import resolve
     from netlab.scenario.files import scenarios_of
     from netlab.scenario.rehearse import rehearsed
 
-    found, told = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
-    problems = inputs.refuse_unread(told) if strict else tuple(told)
+    found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
+    problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
-    objects = []
-    most = 0
+    ready: list[Rehearsal] = []
     for scenario in found:
         try:
-            of_lab, pods = rehearsed(scenario)
-            objects.append(of_lab)
-            most = max(most, pods)
+            ready.append(rehearsed(scenario))
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order((*problems, *wrong), [scenario.source.file for scenario in found]))
-    for of_lab in objects:
-        inputs.tell_unenforced(resolve(of_lab))
+    for one in ready:
+        inputs.print_unenforced(one.cluster)
     inputs.warn(problems, paths)
     if not found:
         raise UsageError(f"no Scenario in {', '.join(paths)}")
-    inputs.confirm(most, yes)
-    return found
+    inputs.confirm(max(one.pods for one in ready), yes)
+    return ready
 
 
-def _run(scenarios: Iterable[Scenario], *, told: bool) -> list[ScenarioResult]:
-    from netlab.report.scenarios import in_words
+def _run(scenarios: Iterable[Rehearsal], *, in_words: bool) -> list[ScenarioResult]:
+    from netlab.report.scenarios import lines_of
     from netlab.scenario.run import run
 
     results = []
     for scenario in scenarios:
         results.append(run(scenario))
-        if told:
-            terminal.emit(in_words(results[-1], every_step=verbose()))
+        if in_words:
+            terminal.emit(lines_of(results[-1], every_step=verbose()))
         elif results[-1].error:
             terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
     return results

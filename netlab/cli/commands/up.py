@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, options
-from netlab.cli.told import tell
+from netlab.cli.changes import print_changes
 
 
 @click.command("up")
@@ -28,6 +28,6 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
-    inputs.tell_unenforced(cluster)
-    running = Lab.up(objects, name=lab, machine=this_host(kernel))
-    tell(running.name, running.changes, running.changes.objects)
+    inputs.print_unenforced(cluster)
+    running = Lab.up(objects, name=lab, machine=this_host(kernel), cluster=cluster)
+    print_changes(running.name, running.changes, running.changes.objects)

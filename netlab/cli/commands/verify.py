@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, matrix, options, questions, terminal
+from netlab.cli import inputs, options, questions, rendering, terminal
+from netlab.report.reachability import Reachability
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @options.ignore
 @options.lab
 @options.pairs
-@options.matrix_output
+@options.output(Reachability)
 @options.yes
 @options.verbose
 def verify_command(
@@ -50,12 +51,13 @@ def verify_command(
     with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:
-            inputs.tell_unread(cluster)
-        inputs.tell_unenforced(cluster)
+            inputs.warn_unread(cluster)
+        inputs.print_unenforced(cluster)
         ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
-        tally = matrix.show(name, rows, "verify", output)
-    matrix.exit_as(tally, output)
+        result = Reachability(name, rows, "verify")
+        rendering.render(result, output)
+    rendering.exit_as(result.tally, output)
 
 
 @contextlib.contextmanager
@@ -69,7 +71,7 @@ def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, ye
         return
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
-    with temporary(objects) as own:
+    with temporary(objects, cluster=cluster) as own:
         yield cluster.name, own
 
 

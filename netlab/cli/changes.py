@@ -1,4 +1,4 @@
-"""What a command changed, told as kubectl tells it: an object a line, and on standard error how it went."""
+"""What a command changed, as kubectl prints it: a line for each object, and a summary on standard error."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from netlab.lab.outcome import Changes
 
 
-def tell(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None:
+def print_changes(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None:
     """Print a line for every object, then how much changed in the kernel and how long it took to be in force."""
-    told = list(objects)
-    terminal.emit(f"{name} {verb}" for name, verb in told)
-    if not changes and all(verb == "unchanged" for _, verb in told):
+    lines = list(objects)
+    terminal.emit(f"{name} {verb}" for name, verb in lines)
+    if not changes and all(verb == "unchanged" for _, verb in lines):
         terminal.say(f"lab {lab}: unchanged")
         return
     parts = [

@@ -1,0 +1,47 @@
+"""Results in the formats that were asked for: on standard output, and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from netlab.cli import terminal
+from netlab.report import formats
+
+if TYPE_CHECKING:
+    from netlab.report.rows import Tally
+
+
+def render(result: Any, output: str = "") -> None:
+    """Print a result in a format, by default in its first."""
+    output = output or formats.printed(result)[0]
+    show = terminal.emit if is_text(output) else terminal.data
+    show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say)))
+
+
+def is_text(output: str) -> bool:
+    """Say whether people read a format: it says what standard error would have to say of the others."""
+    return formats.FORMATS[output].text
+
+
+def write(result: Any, files: Iterable[tuple[str, str]]) -> None:
+    """Write a result to files, each in its format."""
+    from netlab.kernel import output
+
+    for name, file in files:
+        output.write(file, (f"{line}\n" for line in formats.lines(result, name)))
+
+
+def exit_as(tally: Tally, output: str) -> None:
+    """End with exit code 1 unless all is as expected; where the format is no text, say on standard error what is not.
+
+    Pairs with the expected verdict unknown are counted on standard error; they do not change the exit code.
+    """
+    if tally.asked == "verify" and tally["unknown"]:
+        pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"
+        terminal.say(f"{pairs} not compared: a policy that netlab does not read could change the verdict")
+    if tally.as_expected:
+        return
+    if not is_text(output):
+        terminal.say(str(tally))
+    raise SystemExit(1)

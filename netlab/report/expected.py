@@ -1,0 +1,76 @@
+"""The evaluator's verdict for every pair, as a result: made in the way that takes least for what is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from netlab.report.documents import Items
+from netlab.report.formats import Page
+from netlab.report.reachability import Reachability
+from netlab.report.rows import Row, endpoints_of, row_of
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.cluster.flows import Questions
+
+# Fewer pairs are evaluated one by one, which takes less time than finding what is alike.
+_FEW = 4_000
+# A table of more destinations is tens of megabytes.
+_WIDE = 2_000
+
+
+class Expected(Reachability):
+    """What the evaluator says of all pairs of a cluster that are asked."""
+
+    def __init__(self, cluster: Cluster, asked: Questions) -> None:
+        super().__init__(cluster.name, (), "reach")
+        self._cluster = cluster
+        self._asked = asked
+        self._few = asked.count(cluster) <= _FEW
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield the truth table and the counts; of many pairs they are those of groups that behave alike."""
+        if self._few:
+            # A truth table has no room for reasons, and they are a quarter of the work.
+            self._rows = self._one_by_one(reasons=False)
+            yield from super().table(page)
+            return
+        from netlab.policy.groups import groups
+        from netlab.report.table_of_groups import truth_table
+
+        everyone = self._asked.everyone(self._cluster)
+        if len(everyone) > _WIDE:
+            page.say(f"a table of {len(everyone):,} columns: --group prints pods that behave alike as one")
+        found = groups(self._cluster, self._asked)
+        for verdict, number in found.tally().items():
+            self.tally.add(verdict, number)
+        yield from truth_table(found, everyone).lines(page.width, page.paint)
+        yield str(self.tally)
+
+    def rows(self) -> Iterator[Row]:
+        if self._few:
+            return self._one_by_one(reasons=True)
+        from netlab.policy.expand import Expansion
+        from netlab.report import expanded
+
+        return expanded.rows(Expansion(self._cluster, self._asked))
+
+    def items(self) -> Items:
+        if self._few:
+            return super().items()
+        return super().items()._replace(texts=self._texts)
+
+    def _texts(self) -> Iterator[str]:
+        from netlab.policy.expand import Expansion
+        from netlab.report import expanded
+
+        return expanded.json_rows(Expansion(self._cluster, self._asked), self.tally)
+
+    def _one_by_one(self, *, reasons: bool) -> Iterator[Row]:
+        from netlab.policy.evaluate import evaluate
+
+        for flow in self._asked.flows(self._cluster):
+            decision = evaluate(self._cluster, flow)
+            reason = decision.reason if reasons else ""
+            yield row_of(flow, decision.verdict, None, reason, endpoints_of(decision.endpoints))

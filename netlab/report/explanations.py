@@ -1,0 +1,30 @@
+"""Why pairs are allowed or denied, as a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from netlab.report.formats import Page
+from netlab.report.paths import shortened
+
+if TYPE_CHECKING:
+    from netlab.policy.explain import Explanation
+
+
+class Explanations:
+    """Explanations of flows; ``files`` are those that they may name."""
+
+    def __init__(self, found: Iterable[Explanation], files: Iterable[str] = ()) -> None:
+        self.found = found
+        self._files = files
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield the sections of each, with names of files as short as they may be."""
+        return iter(shortened(list(self._lines()), self._files))
+
+    def _lines(self) -> Iterator[str]:
+        for number, explanation in enumerate(self.found):
+            if number:
+                yield ""
+            yield from explanation.in_lines()

@@ -1,0 +1,73 @@
+"""JUnit XML, which CI systems read.
+
+The elements are those that JUnit's own schema has and CI systems agree on (pytest's ``xunit2``): testsuites,
+testsuite, testcase, failure, error, skipped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Protocol
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from netlab.report.formats import Page
+from netlab.report.suites import Case, Suite, Suites
+
+# What XML 1.0 has no way to write, not even escaped.
+_UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Judged(Protocol):
+    """A result that consists of cases which passed or not."""
+
+    def suites(self) -> Suites: ...
+
+
+def lines(result: Judged, page: Page) -> Iterator[str]:
+    """Yield the XML document."""
+    found = result.suites()
+    root = Element("testsuites", name=_text(found.name))
+    for suite in found.suites:
+        root.append(_suite(suite))
+    for name in found.totals:
+        root.set(name, str(sum(int(suite.attrib[name]) for suite in root)))
+    if found.timed:
+        root.set("time", f"{sum(suite.seconds for suite in found.suites):.3f}")
+    indent(root)
+    yield tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _suite(found: Suite) -> Element:
+    suite = Element("testsuite", name=_text(found.name))
+    for case in found.cases:
+        _case(suite, found, case)
+    counts = {
+        "tests": len(suite),
+        "failures": len(suite.findall("testcase/failure")),
+        "errors": len(suite.findall("testcase/error")),
+        "skipped": len(suite.findall("testcase/skipped")),
+    }
+    for name, count in counts.items():
+        suite.set(name, str(count))
+    suite.set("time", f"{found.seconds:.3f}")
+    if found.started is not None:
+        suite.set("timestamp", found.started.isoformat(timespec="seconds"))
+    return suite
+
+
+def _case(suite: Element, of: Suite, found: Case) -> None:
+    seconds = f"{found.seconds:.3f}"
+    case = SubElement(suite, "testcase", classname=_text(of.name), name=_text(found.name), time=seconds)
+    if found.failure is not None:
+        message, text = found.failure
+        SubElement(case, "failure", message=_text(message), type="verdict").text = _text(text)
+    if found.error is not None:
+        message, text = found.error
+        SubElement(case, "error", message=_text(message)).text = _text(text)
+    if found.skipped:
+        SubElement(case, "skipped", message=_text(found.skipped))
+
+
+def _text(text: str) -> str:
+    return _UNWRITABLE.sub("\ufffd", text)

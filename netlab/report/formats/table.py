@@ -1,0 +1,19 @@
+"""The table that kubectl's users expect, or the sentences of what has no table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from netlab.report.formats import Page
+
+
+class Tabular(Protocol):
+    """A result that has a table."""
+
+    def table(self, page: Page) -> Iterator[str]: ...
+
+
+def lines(result: Tabular, page: Page) -> Iterator[str]:
+    """Yield the lines of the table, and what is to be said below it."""
+    return result.table(page)

@@ -1,0 +1,41 @@
+"""Everything that is wrong with an input, as a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netlab.report.formats import Page
+
+if TYPE_CHECKING:
+    from netlab.errors import Problem
+
+
+class Problems:
+    """The problems of an input, warnings among them; ``summary`` is what the table says of it in a line."""
+
+    def __init__(self, found: Sequence[Problem], summary: str = "") -> None:
+        self.found = found
+        self.summary = summary
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield the summary: the problems are lines on standard error."""
+        yield self.summary
+
+    def document(self) -> dict[str, Any]:
+        """Return the Problems document."""
+        return {
+            "kind": "Problems",
+            "problems": [
+                {
+                    "file": p.file,
+                    "line": p.line,
+                    "path": p.path,
+                    "object": p.object,
+                    "message": p.message,
+                    "severity": p.severity,
+                    "rule": p.rule,
+                }
+                for p in self.found
+            ],
+        }

@@ -1,0 +1,52 @@
+"""Verdicts of pairs as a result: what ``reach``, ``probe`` and ``verify`` print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netlab.report.documents import API_VERSION, Items, Streamed
+from netlab.report.formats import Page
+from netlab.report.rows import Asked, Row, Tally
+
+
+class Reachability:
+    """The rows of a lab. They are counted in ``tally`` as they are printed, once, and none is kept.
+
+    With ``listed`` the table is one of rows, as the wide one is: for a few pairs that were named.
+    """
+
+    def __init__(self, lab: str, rows: Iterable[Row], asked: Asked, *, listed: bool = False) -> None:
+        self.lab = lab
+        self.tally = Tally(asked)
+        self._rows = rows
+        self._listed = listed
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield the truth table and the counts."""
+        if self._listed:
+            yield from self.wide(page)
+            return
+        from netlab.report.truth_table import TruthTable
+
+        yield from TruthTable(self.tally.count(self._rows)).lines(page.width, page.paint)
+        yield str(self.tally)
+
+    def wide(self, page: Page) -> Iterator[str]:
+        """Yield a line for each row with its reason, and the counts."""
+        from netlab.report.columns import wide
+
+        yield from wide(self.tally.count(self.rows()), self.tally.asked)
+        yield str(self.tally)
+
+    def document(self) -> Streamed:
+        """Return the Reachability document."""
+        head = {"apiVersion": API_VERSION, "kind": "Reachability", "lab": self.lab}
+        return Streamed(head, {"rows": self.items()}, lambda: {"summary": self.tally.data()})
+
+    def rows(self) -> Iterable[Row]:
+        """Return the rows with their reasons."""
+        return self._rows
+
+    def items(self) -> Items:
+        """Return the rows as the document has them."""
+        return Items(lambda: (row.data() for row in self.tally.count(self.rows())))

@@ -1,0 +1,145 @@
+"""A format is one file and one line, and a result one value: each new one meets all that exist."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import netlab.cli
+from netlab.cli import options, rendering
+from netlab.report import formats
+from netlab.report.conformance import ConformanceReport
+from netlab.report.expected import Expected
+from netlab.report.explanations import Explanations
+from netlab.report.features import Features
+from netlab.report.formats import Format, Page
+from netlab.report.groups import ReachabilityGroups
+from netlab.report.listings import Listed
+from netlab.report.modes import Modes
+from netlab.report.problems import Problems
+from netlab.report.reachability import Reachability
+from netlab.report.scenarios import TestReport
+from netlab.report.suites import Case, Suite, Suites
+from netlab.report.traces import Traces
+
+MATRIX = ("table", "wide", "json", "yaml")
+PLAIN = ("table", "json", "yaml")
+CLI = Path(netlab.cli.__file__).parent
+TOY = """\
+def lines(result, page):
+    yield f"toy of {page.width}: {sorted(result.document())}"
+"""
+
+
+class Marbles:
+    """A result of the test's own, with three views."""
+
+    def table(self, page: Page) -> Iterator[str]:
+        yield "2 marbles\x1b"
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": "Marbles", "marbles": ["red", "blue"]}
+
+    def suites(self) -> Suites:
+        return Suites("marbles", [Suite("all", [Case("red"), Case("blue", failure=("lost", "where?"))])])
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A format of the test's own: one file, and one line in the table."""
+    (tmp_path / "toy_format.py").write_text(TOY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "toy_format", raising=False)
+    monkeypatch.setitem(formats.FORMATS, "toy", Format("document", module="toy_format"))
+    return "toy"
+
+
+@pytest.mark.parametrize(
+    ("result", "printed", "filed"),
+    [
+        (Reachability, MATRIX, ()),
+        (Expected, MATRIX, ()),
+        (ReachabilityGroups, MATRIX, ()),
+        (Problems, PLAIN, ()),
+        (Listed, (*MATRIX, "name"), ()),
+        (TestReport, PLAIN, ("junit",)),
+        (ConformanceReport, PLAIN, ("junit",)),
+        (Modes, PLAIN, ()),
+        (Features, PLAIN, ()),
+        (Traces, PLAIN, ()),
+        (Explanations, ("table",), ()),
+        (Marbles, PLAIN, ("junit",)),
+    ],
+)
+def test_a_result_has_the_formats_whose_view_it_has(
+    result: type, printed: tuple[str, ...], filed: tuple[str, ...]
+) -> None:
+    """The default comes first; formats of files are no choice of ``-o``."""
+
+    assert (printed, filed) == (formats.printed(result), formats.filed(result))
+
+
+def test_a_new_result_is_printed_in_all_formats_of_its_views(tmp_path: Path) -> None:
+    """Text is escaped, what programs read is as it is, and a file is written by the option of its format."""
+
+    @click.command()
+    @options.output(Marbles)
+    @options.reports(Marbles)
+    def show(output: str) -> None:
+        rendering.write(Marbles(), options.wanted_reports())
+        rendering.render(Marbles(), output)
+
+    call = CliRunner().invoke
+    file = tmp_path / "marbles.xml"
+
+    assert "2 marbles\\x1b\n" == call(show, []).stdout
+    assert "kind: Marbles\nmarbles:\n- red\n- blue\n" == call(show, ["-o", "yaml", "--junit", str(file)]).stdout
+    assert '<testsuites name="marbles" tests="2" failures="1" errors="0" skipped="0" time="0.000">' in file.read_text()
+    assert "'bogus' is not one of 'table', 'json', 'yaml'." in call(show, ["-o", "bogus"]).stderr
+    assert "Also write JUnit XML there." in call(show, ["--help"]).stdout
+
+
+def test_a_new_format_is_a_choice_of_every_command_whose_result_has_its_view(
+    netlab: Callable[..., Result], toy: str
+) -> None:
+    """Commands, their help and their messages have no list of formats."""
+    shop = ("-f", "examples/shop")
+
+    assert "toy of 100: ['kind', 'problems']\n" == netlab("check", *shop, "-o", toy, env={"COLUMNS": "100"}).stdout
+    assert "[table|wide|json|yaml|name|toy]" in netlab("get", "--help").stdout
+    assert "'table', 'wide', 'json', 'yaml', 'toy'." in netlab("reach", *shop, "-o", "bogus").stderr
+
+
+def test_every_format_has_its_file() -> None:
+    """A format that is in the table can be printed."""
+    for name, one in formats.FORMATS.items():
+        list(formats.lines(_Everything(), name))
+        assert one.view in dir(_Everything)
+
+
+class _Everything(Marbles):
+    def wide(self, page: Page) -> Iterator[str]:
+        yield ""
+
+    def names(self) -> Iterator[str]:
+        yield ""
+
+
+def test_no_command_spells_out_a_format() -> None:
+    """What a format is called is in one table, and only there."""
+    spelt = {*formats.FORMATS} - {"name"}  # an attribute of almost everything
+    found = [
+        f"{path.relative_to(CLI)}:{node.lineno}: {node.value}"
+        for path in sorted(CLI.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in spelt
+    ]
+
+    assert not found, found

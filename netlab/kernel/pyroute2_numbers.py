@@ -140,4 +140,4 @@ def _format(fields: Iterable[tuple[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(module()))
+    sys.stdout.writelines(f"{line}\n" for line in module())

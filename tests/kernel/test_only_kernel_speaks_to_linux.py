@@ -39,7 +39,7 @@ EXCEPTIONS = {
 # What a room may import of netlab, besides itself.
 BELOW = {
     "kernel": ("errors", "objects"),
-    "probe": ("errors", "objects", "cluster", "modes", "kernel", "dataplane"),
+    "probe": ("errors", "objects", "cluster", "modes", "kernel", "dataplane", "verdicts"),
 }
 
 

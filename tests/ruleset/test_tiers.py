@@ -126,7 +126,7 @@ def test_a_rule_of_a_tier_names_its_peers():
 def drawn(build, seed):
     """A world of policies of every tier, drawn by a seed."""
     draw = random.Random(seed)  # noqa: S311
-    peers = [every(build), every(build, "app=p"), every(build, "app notin p"), build.block("192.0.2.0/24"),
+    peers = [every(build), every(build, "app=p"), every(build, "app notin (p)"), build.block("192.0.2.0/24"),
              build.block("10.244.0.0/30", "10.244.0.2/32"),
              every(build, "app=q", namespace=("kubernetes.io/metadata.name=x",))]  # fmt: skip
     ports = [build.port(80), build.port(81), build.port("web"), build.port(80, "TCP", 90), build.port(80, "UDP")]

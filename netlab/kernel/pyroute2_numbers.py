@@ -1,12 +1,13 @@
 """Which numbers and structures of rtnetlink netlab uses, and where pyroute2 has them.
 
 No command imports this: pyroute2 takes 0.2 s to import. Its numbers are kept in ``netlab/kernel/rtnl_numbers.py``.
-``python -m netlab.kernel.pyroute2_numbers > netlab/kernel/rtnl_numbers.py`` writes anew. A test compares the two.
+``python -m netlab.kernel.pyroute2_numbers`` writes that file anew. A test compares the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -140,4 +141,4 @@ def _format(fields: Iterable[tuple[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{line}\n" for line in module())
+    Path(__file__).with_name("rtnl_numbers.py").write_text("\n".join([*module(), ""]), encoding="utf-8")

@@ -33,6 +33,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if reason := kernel_marks.elsewhere(item):
+        pytest.skip(reason)
     if reason := kernel_marks.missing(item):
         # As root in CI nothing may be missing: a test that is passed by there proves nothing.
         (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(reason)

@@ -4,8 +4,8 @@ A test has it if it uses one of ``FIXTURES``, if it stands in one of ``PLACES``,
 the further programs that it needs: ``@pytest.mark.kernel(needs=["strace"])``.
 
 A test has the marker ``vm`` if it stands in ``VM``, or says so itself: it needs link kinds, queueing disciplines or
-protocols that not every kernel has. It runs in the virtual machine of ``make test-vm`` only: to try on another host what
-is there loads modules, and some of them then put a link into each network namespace, the host's own too.
+protocols that not every kernel has. It runs in the virtual machine of ``make test-vm`` only. To try elsewhere what is
+there loads modules, and some of them then put a link into each network namespace, the host's own too.
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parents[1]
+# After so many seconds a command hangs; an emulated processor is slow.
+HANGS = 600 if os.environ.get("NETLAB_VM") else 60
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 _numbers = itertools.count()
@@ -90,7 +92,7 @@ def program() -> Program:
             check=False,
             cwd=REPOSITORY,
             env={**os.environ, "COLUMNS": "120", **environment},
-            timeout=60,
+            timeout=HANGS,
         )
 
     return run

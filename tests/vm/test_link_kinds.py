@@ -102,9 +102,16 @@ def test_wireguard_carries_packets_that_nothing_between_can_read(two: list[str])
         assert not any(b"a secret of one" in packet for packet in packets)
 
 
+def greet(sender: str, receiver: socket.socket) -> None:
+    """Send a first packet: what looks for the neighbour is not delayed or lost afterwards, as it is known."""
+    send(sender, "10.0.0.2", b"first")
+    assert b"first" == receiver.recv(100)
+
+
 def test_netem_delays_packets(two: list[str]) -> None:
     """A packet that is delayed arrives after one that was sent later, without a delay."""
     with listening(two[1]) as receiver:
+        greet(two[0], receiver)
         tc(two[0], f"qdisc add dev {WIRE} root netem delay 10s")
         send(two[0], "10.0.0.2", b"delayed")
         tc(two[0], f"qdisc change dev {WIRE} root netem delay 0s")
@@ -115,8 +122,9 @@ def test_netem_delays_packets(two: list[str]) -> None:
 
 def test_netem_loses_its_share_of_packets(two: list[str]) -> None:
     """Of 400 packets with a loss of 50 percent some arrive, some do not, and the kernel's count says how many."""
-    tc(two[0], f"qdisc add dev {WIRE} root netem loss 50%")
     with listening(two[1]) as receiver:
+        greet(two[0], receiver)
+        tc(two[0], f"qdisc add dev {WIRE} root netem loss 50%")
         for _ in range(400):
             send(two[0], "10.0.0.2", b"perhaps")
         (queue,) = json.loads(tc(two[0], f"-s -j qdisc show dev {WIRE} root"))
@@ -125,7 +133,7 @@ def test_netem_loses_its_share_of_packets(two: list[str]) -> None:
         arrived = list(iter(lambda: receiver.recv(100), b"last"))
 
     assert 0 < len(arrived) < 400
-    # Neighbour discovery can lose its share too.
+    # What asks for the neighbour again can be lost too.
     assert queue["drops"] >= 400 - len(arrived)
 
 

@@ -17,7 +17,7 @@ test:  ## all tests, then all scenarios; as root, since the kernel tests make ne
 test-fast:  ## the tests that need no kernel, as any user
 	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)
 
-# Other tests there: make test-vm VM_ARGS='-n 2 tests/lab'
+# Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=
 
 test-vm:  ## scenarios, kernel tests and link kinds on Debian's own kernel, in a virtual machine; once as root

@@ -174,12 +174,12 @@ def test_links_that_the_kernel_puts_into_each_new_namespace_are_in_no_way(spaces
     left, right = spaces("left", "right")
     for namespace in (left, right):
         for number in range(8):
-            ip("link", "add", f"tunl{number}", "type", "bridge", namespace=namespace)
+            ip("link", "add", f"found{number}", "type", "bridge", namespace=namespace)
     kernel.apply(_pair(left, right))
     kernel.settle([left])
 
-    assert {"tunl0", "br0", "port1"} < {link["ifname"] for link in ip("link", "show", namespace=left)}
-    assert {"tunl0", "eth0"} < {link["ifname"] for link in ip("link", "show", namespace=right)}
+    assert {"found0", "br0", "port1"} < {link["ifname"] for link in ip("link", "show", namespace=left)}
+    assert {"found0", "eth0"} < {link["ifname"] for link in ip("link", "show", namespace=right)}
 
 
 def test_a_link_that_is_set_keeps_its_neighbours_unless_its_mac_changes(spaces, kernel):

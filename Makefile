@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -16,6 +16,12 @@ test:  ## all tests, then all scenarios; as root, since the kernel tests make ne
 
 test-fast:  ## the tests that need no kernel, as any user
 	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)
+
+# Other tests there: make test-vm VM_ARGS='-x tests/lab'
+VM_ARGS ?=
+
+test-vm:  ## scenarios, kernel tests and link kinds on Debian's own kernel, in a virtual machine; once as root
+	@scripts/run dev scripts/vm $(VM_ARGS)
 
 # The least percentage that passes; of a part: make coverage COVERAGE_FLOOR=0 PYTEST_ARGS='-n 2 tests/policy'
 COVERAGE_FLOOR ?=

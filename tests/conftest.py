@@ -32,6 +32,8 @@ hypothesis.settings.register_profile("netlab", deadline=None)
 hypothesis.settings.load_profile("netlab")
 
 REPOSITORY = Path(__file__).parents[1]
+# After so many seconds a command hangs; an emulated processor is slow.
+HANGS = 600 if os.environ.get("NETLAB_VM") else 60
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 _numbers = itertools.count()
@@ -42,6 +44,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if reason := kernel_marks.elsewhere(item):
+        pytest.skip(reason)
     if reason := kernel_marks.missing(item):
         # As root in CI nothing may be missing: a test that is passed by there proves nothing.
         (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(reason)
@@ -104,7 +108,7 @@ def program() -> Program:
             check=False,
             cwd=REPOSITORY,
             env={**os.environ, "COLUMNS": "120", **environment},
-            timeout=60,
+            timeout=HANGS,
         )
 
     return run

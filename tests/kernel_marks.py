@@ -2,6 +2,10 @@
 
 A test has it if it uses one of ``FIXTURES``, if it stands in one of ``PLACES``, or if it says so itself, with
 the further programs that it needs: ``@pytest.mark.kernel(needs=["strace"])``.
+
+A test has the marker ``vm`` if it stands in ``VM``, or says so itself: it needs link kinds, queueing disciplines or
+protocols that not every kernel has. It runs in the virtual machine of ``make test-vm`` only. To try elsewhere what is
+there loads modules, and some of them then put a link into each network namespace, the host's own too.
 """
 
 from __future__ import annotations
@@ -28,7 +32,9 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kernel/test_output.py": (),
     "kernel/test_privilege.py": (),
     "lab": (),
+    "vm": (),
 }
+VM = "vm"
 
 
 def mark(item: pytest.Item) -> None:
@@ -39,8 +45,17 @@ def mark(item: pytest.Item) -> None:
     for place in (path, *path.parents):
         if (needs := PLACES.get(place.as_posix())) is not None:
             item.add_marker(pytest.mark.kernel(needs=needs))
+        if VM == place.as_posix():
+            item.add_marker(pytest.mark.vm)
     if FIXTURES.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.kernel)
+
+
+def elsewhere(item: pytest.Item) -> str:
+    """Return why a test is not for this machine, whatever is installed; "" where it is."""
+    if item.get_closest_marker("vm") is None or os.environ.get("NETLAB_VM"):
+        return ""
+    return "runs in the virtual machine of make test-vm only"
 
 
 def missing(item: pytest.Item) -> str:

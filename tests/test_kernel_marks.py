@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
+from typing import cast
 
 import kernel_marks
 import pytest
@@ -42,3 +44,28 @@ def test_a_program_that_is_not_there_is_named(request: pytest.FixtureRequest, mo
     monkeypatch.setattr(kernel_marks, "_have", lambda program: not program.startswith("no-such"))
 
     assert "needs no-such-a, no-such-b" == kernel_marks.missing(request.node)
+
+
+def test_what_is_for_the_virtual_machine_runs_there_only(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere it is skipped, as root in CI too: nothing that can be installed is missing."""
+    request.node.add_marker(pytest.mark.vm)
+    monkeypatch.delenv("NETLAB_VM", raising=False)
+    outside = kernel_marks.elsewhere(request.node)
+    monkeypatch.setenv("NETLAB_VM", "1")
+    inside = kernel_marks.elsewhere(request.node)
+
+    assert "runs in the virtual machine of make test-vm only" == outside
+    assert "" == inside
+
+
+def test_the_folder_for_the_virtual_machine_brings_both_markers() -> None:
+    """`-m "not kernel"` leaves its tests out, and `-m vm` finds them."""
+    added: list[str] = []
+    item = SimpleNamespace(
+        path=kernel_marks.TESTS / "vm" / "test_link_kinds.py", add_marker=lambda mark: added.append(mark.name)
+    )
+    kernel_marks.mark(cast(pytest.Item, item))
+
+    assert {"kernel", "vm"} == set(added)

@@ -29,6 +29,9 @@ from netlab.kernel.state import (
 )
 
 _SETTLE_SECONDS = 5.0
+# Where modules of tunnels are loaded, the kernel puts links into each new namespace (tunl0, gre0, gretap0, erspan0,
+# sit0, ip6tnl0, ip_vti0, ...), with indexes from 2 on. A request for an index that is taken fails with EEXIST.
+_FIRST_INDEX = 32
 # A veth whose two ends have the same index is announced by the kernel's link watch at most once a second
 # (linkwatch_urgent_event, net/core/link_watch.c), and until then its bridge port does not forward.
 _FIRST_PORT_INDEX = 100
@@ -51,7 +54,7 @@ class _Handle:
     torn: set[InterfaceAddress] = field(default_factory=set)
     strays: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def next_index(self, first: int = 2, other: int = 0) -> int:
+    def next_index(self, first: int = _FIRST_INDEX, other: int = 0) -> int:
         """Return a free index from ``first`` on that is not that of the link's other end."""
         index = max(first, *(i + 1 for i in self.indexes.values()))
         return index + 1 if index == other else index

@@ -169,6 +169,19 @@ def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
     assert shown["ifindex"] != shown["link_index"]
 
 
+def test_links_that_the_kernel_puts_into_each_new_namespace_are_in_no_way(spaces, kernel):
+    """Where modules of tunnels are loaded, a namespace begins with links like tunl0, which have the first indexes."""
+    left, right = spaces("left", "right")
+    for namespace in (left, right):
+        for number in range(8):
+            ip("link", "add", f"found{number}", "type", "bridge", namespace=namespace)
+    kernel.apply(_pair(left, right))
+    kernel.settle([left])
+
+    assert {"found0", "br0", "port1"} < {link["ifname"] for link in ip("link", "show", namespace=left)}
+    assert {"found0", "eth0"} < {link["ifname"] for link in ip("link", "show", namespace=right)}
+
+
 def test_a_link_that_is_set_keeps_its_neighbours_unless_its_mac_changes(spaces, kernel):
     """The kernel forgets permanent neighbours for any MAC that it is given, so one is given where it differs only."""
     left, right = spaces("left", "right")

@@ -208,7 +208,10 @@ def _probes_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _POLICY = (policy("x/deny-b", "app=b", ingress=[]),)
-_REDIRECTED = "table ip t {\nchain c {\ntype nat hook prerouting priority -100;\nip daddr 10.244.0.3 tcp dport 1-65535 dnat to 10.244.0.4\n}\n}\n"
+_REDIRECTED = (
+    "table ip t {\nchain c {\ntype nat hook prerouting priority -100;\n"
+    "ip daddr 10.244.0.3 tcp dport 1-65535 dnat to 10.244.0.4\n}\n}\n"
+)
 
 
 @pytest.mark.parametrize(

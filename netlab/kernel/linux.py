@@ -8,7 +8,7 @@ import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.errors import KernelError
@@ -54,10 +54,12 @@ class _Handle:
     torn: set[InterfaceAddress] = field(default_factory=set)
     strays: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def next_index(self, first: int = _FIRST_INDEX, other: int = 0) -> int:
-        """Return a free index from ``first`` on that is not that of the link's other end."""
+    def next_index(self, first: int = _FIRST_INDEX, taken: Collection[int] = ()) -> int:
+        """Return a free index from ``first`` on that is none of those ``taken`` elsewhere."""
         index = max(first, *(i + 1 for i in self.indexes.values()))
-        return index + 1 if index == other else index
+        while index in taken:
+            index += 1
+        return index
 
     def close(self) -> None:
         self.netlink.close()
@@ -225,7 +227,7 @@ class Linux(Host):
                 elif link.owner:
                     other = self._handle(link.peer[0])
                     index = handle.indexes[link.name] = handle.next_index(_FIRST_PORT_INDEX)
-                    other_index = other.indexes[link.peer[1]] = other.next_index(other=index)
+                    other_index = other.indexes[link.peer[1]] = other.next_index(taken=(index,))
                     peer = (peers[link.peer], other_index, other.fd)
                     made.add(link.peer)
                     messages.append(rtnl.new_link(link, index, handle.indexes, peer))
@@ -265,7 +267,9 @@ class Linux(Host):
                             mac = present[link.name].mac
                             settings.append(rtnl.set_link(link, own.indexes[link.name], own.indexes, mac))
                         continue
-                    index = own.indexes[link.name] = own.next_index(_FIRST_PORT_INDEX, parent.indexes[below])
+                    # Kernels before 6.13 look the index up in the parent's namespace, and say EEXIST.
+                    index = own.next_index(_FIRST_PORT_INDEX, parent.indexes.values())
+                    own.indexes[link.name] = index
                     on = (parent.indexes[below], own.fd)
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures

@@ -169,6 +169,17 @@ def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
     assert shown["ifindex"] != shown["link_index"]
 
 
+def test_a_link_that_stands_on_another_has_no_index_of_the_others_namespace(spaces, kernel):
+    """Kernels before 6.13 say that the link exists, as they look its index up where its parent is."""
+    left, right, third = spaces("left", "right", "third")
+    kernel.apply(_pair(left, right))
+    child = Link("eth0", "macvlan", "0a:58:c6:12:00:03", parent=(left, "br0"), options={"mode": 4})
+    kernel.apply(_add(third, child))
+    (shown,) = ip("link", "show", "eth0", namespace=third)
+
+    assert shown["ifindex"] not in {link["ifindex"] for link in ip("link", "show", namespace=left)}
+
+
 def test_links_that_the_kernel_puts_into_each_new_namespace_are_in_no_way(spaces, kernel):
     """Where modules of tunnels are loaded, a namespace begins with links like tunl0, which have the first indexes."""
     left, right = spaces("left", "right")

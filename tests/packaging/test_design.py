@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from netlab.policy import tiers as evaluated
+from netlab.ruleset import tiers as compiled
+
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "netlab"
 TEXT = (REPOSITORY / "docs" / "design.md").read_text()
@@ -86,3 +89,9 @@ def test_each_addition_has_a_file_a_line_and_a_test() -> None:
     table = TEXT.partition("## Where a change goes")[2].partition("###")[0]
 
     assert len(re.findall(r"^\| (?:a|the) .*`tests/\w+/test_\w+\.py` \|$", table, re.MULTILINE)) == 8
+
+
+def test_a_tier_is_evaluated_and_compiled() -> None:
+    """Both readings have the same tiers beside NetworkPolicy and the default."""
+
+    assert len(evaluated.TIERS) - 2 == len(compiled.TIERS)

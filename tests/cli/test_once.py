@@ -104,3 +104,18 @@ def test_a_lab_is_built_from_what_was_resolved_to_check_it(
         assert [1, 1, 0, 1] == counts("up", *SHOP, "--lab", name)
     finally:
         program("down", name)
+
+
+@pytest.mark.kernel
+def test_a_question_about_a_running_lab_resolves_once_and_compiles_nothing(
+    program: Callable[..., object], unique: Callable[[str], str]
+) -> None:
+    """No file is read but the record. Its objects are resolved, and no ruleset is needed."""
+    name = unique("asked")
+    pair = ("shop/web", "shop/db:5432")
+    try:
+        program("up", *SHOP, "--lab", name)
+        for asked in (("verify",), ("reach",), ("explain", *pair), ("probe", *pair)):
+            assert [0, 1, 0, 0] == counts(*asked, "--lab", name), asked
+    finally:
+        program("down", name)

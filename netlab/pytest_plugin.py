@@ -26,7 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
     from netlab.objects.scenarios import Step
-    from netlab.scenario.rehearse import Rehearsal
+    from netlab.scenario.dry_run import DryRun
     from netlab.scenario.results import Failure
     from netlab.scenario.run import StepRunner
 
@@ -69,8 +69,8 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[ScenarioCollector]:
         from netlab.errors import InputError, in_order
+        from netlab.scenario.dry_run import dry_run
         from netlab.scenario.files import scenarios_of
-        from netlab.scenario.rehearse import rehearsed
 
         outside = self.config.getoption("--netlab-allow-outside") or self.config.getini("netlab_allow_outside")
         scenarios, problems = scenarios_of([str(self.path)], allow_outside=bool(outside))
@@ -78,22 +78,22 @@ class ScenarioFile(pytest.File):
         ready = []
         for scenario in scenarios:
             try:
-                ready.append(rehearsed(scenario))
+                ready.append(dry_run(scenario))
             except InputError as error:
                 errors += error.problems
         if errors:
             raise self.CollectError("\n".join(map(str, in_order(errors, [str(self.path)]))))
         for one in ready:
-            yield ScenarioCollector.from_parent(self, name=one.scenario.meta.name, rehearsal=one)
+            yield ScenarioCollector.from_parent(self, name=one.scenario.meta.name, checked=one)
 
 
 class ScenarioCollector(pytest.Collector):
     """One scenario: its lab is built before the first of its steps and removed after the last."""
 
-    def __init__(self, *, rehearsal: Rehearsal, **more: Any) -> None:
+    def __init__(self, *, checked: DryRun, **more: Any) -> None:
         super().__init__(**more)
-        self.scenario = rehearsal.scenario
-        self._rehearsal = rehearsal
+        self.scenario = checked.scenario
+        self._checked = checked
         self._stack = contextlib.ExitStack()
         self._runner: StepRunner | None = None
         self._done = 0
@@ -112,7 +112,7 @@ class ScenarioCollector(pytest.Collector):
         from netlab.lab.lab import temporary
         from netlab.scenario.run import StepRunner
 
-        found = self._rehearsal
+        found = self._checked
         lab = self._stack.enter_context(temporary(found.objects, cluster=found.cluster))
         self._runner, self._done = StepRunner(self.scenario, lab), 0
 

@@ -14,7 +14,7 @@ from typing import Any
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
-from netlab.conformance.words import pairs, selects
+from netlab.conformance.shorthand import pairs, selects
 from netlab.objects.all_objects import Objects
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from netlab.cli import failures
-from netlab.conformance import world
+from netlab.conformance import base_cluster
 from netlab.kernel import nft
 from netlab.lab import waiting
 
@@ -36,9 +36,9 @@ CLEARED: dict[tuple[str, str], Memo] = {
         lambda: failures.be_verbose(True), failures.verbose, lambda: failures.be_verbose(False)
     ),
     # Documents keep what was read out of them, and a test may change what reading means.
-    ("conformance/world.py", "_namespace"): _of_cache(world._namespace, "x", ""),
-    ("conformance/world.py", "_pod"): _of_cache(world._pod, "x/a", "", (), ""),
-    ("conformance/world.py", "topology"): _of_cache(world.topology),
+    ("conformance/base_cluster.py", "_namespace"): _of_cache(base_cluster._namespace, "x", ""),
+    ("conformance/base_cluster.py", "_pod"): _of_cache(base_cluster._pod, "x/a", "", (), ""),
+    ("conformance/base_cluster.py", "topology"): _of_cache(base_cluster.topology),
     # Where nft was found: tests change PATH, and pretend to be another user.
     ("kernel/nft.py", "program"): Memo(_find_nft, lambda: nft.program.cache_info().currsize, nft.program.cache_clear),
     ("lab/waiting.py", "_say"): Memo(

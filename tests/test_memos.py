@@ -23,9 +23,9 @@ _CLEARED = "tests/memos.py clears it after each test"
 KEPT = {
     ("cli/__init__.py", "_code"): "set by main() only, which ends the process",
     ("cli/failures.py", "_verbose"): _CLEARED,
-    ("conformance/world.py", "_namespace"): _CLEARED,
-    ("conformance/world.py", "_pod"): _CLEARED,
-    ("conformance/world.py", "topology"): _CLEARED,
+    ("conformance/base_cluster.py", "_namespace"): _CLEARED,
+    ("conformance/base_cluster.py", "_pod"): _CLEARED,
+    ("conformance/base_cluster.py", "topology"): _CLEARED,
     ("kernel/lock.py", "_taken"): _LOCK,
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, HOST, base_cluster
 from netlab.conformance.cases import Case, Stage, table
-from netlab.conformance.words import document, peer, policy, policy_text, rule
-from netlab.conformance.world import ADDRESSES, HOST, world
+from netlab.conformance.shorthand import document, peer, policy, policy_text, rule
 from netlab.objects.types import Document
 
 DENY = policy("x/p", "pod=a", ingress=[])
@@ -24,7 +24,7 @@ ONLY_Y = "* > x/a, ! y/* > x/a"
 
 def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield the cases whose stages follow one another in a running cluster of these pods."""
-    base = world(members=pods, mode=mode)
+    base = base_cluster(members=pods, mode=mode)
 
     def case(name: str, *states: tuple[tuple[Document, ...], str], ends: tuple[str, ...] = (*pods, HOST)) -> Case:
         stages = (
@@ -33,7 +33,7 @@ def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]
         return Case(f"edge/{name}", "edge", tuple(stages))
 
     def labelled(pod: str = "", labels: str = "", ns: str = "", space: str = "") -> tuple[Document, ...]:
-        return world({pod: labels} if pod else {}, {ns: space} if ns else {}, members=pods, mode=mode)
+        return base_cluster({pod: labels} if pod else {}, {ns: space} if ns else {}, members=pods, mode=mode)
 
     yield case("76 a policy is deleted", ((*base, DENY), "* > x/a"), (base, ""))
     yield case("77 a policy turns from allow to deny", ((*base, OPEN), ""), ((*base, DENY), "* > x/a"))
@@ -57,7 +57,7 @@ def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]
         ((*base, TO_TIER), ""),
     )
     without_y = tuple(ref for ref in pods if not ref.startswith("y/"))
-    gone = tuple(d for d in world(members=without_y, mode=mode) if d.data["metadata"]["name"] != "y")
+    gone = tuple(d for d in base_cluster(members=without_y, mode=mode) if d.data["metadata"]["name"] != "y")
     yield case("80 a namespace is deleted", ((*gone, FROM_Y), "* > x/a"), ends=(*without_y, HOST))
     yield case("80 a namespace comes back", ((*base, FROM_Y), ONLY_Y))
     yield case("81 a policy selects in its own namespace only", ((*base, policy("y/p", "", ingress=[])), "* > y/*"))

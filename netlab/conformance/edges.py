@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlab import modes
+from netlab.conformance.base_cluster import HOST, base_cluster
 from netlab.conformance.cases import Case, Stage, Unjudged, table
 from netlab.conformance.edge_changes import changes
-from netlab.conformance.words import policy_text
-from netlab.conformance.world import HOST, world
+from netlab.conformance.shorthand import policy_text
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
 ENDS = (*PODS, HOST)
@@ -468,7 +468,7 @@ UNJUDGED = tuple(Unjudged(f"edge/{number:02} {name}", why) for number, name, why
 def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield every edge case that can be judged."""
     for edge in EDGES:
-        base = world(edge.labels, ports=edge.ports, members=PODS, mode=mode)
+        base = base_cluster(edge.labels, ports=edge.ports, members=PODS, mode=mode)
         policies = [policy_text(f"x/p{i}", spec) for i, spec in enumerate(edge.specs)]
         states = [(p,) for p in policies] if edge.alone else [tuple(policies)]
         found = table(ENDS, edge.denied)

@@ -1,7 +1,7 @@
 """A systematic product: every target with every peer and port, in both directions, stacked and changed over time.
 
-Every value of a dimension states by enumeration what it means in ``netlab.conformance.world``; the verdict of a cell
-follows from these lists by set operations alone, with no selector, prefix or port ever being evaluated.
+Each value of a dimension lists the pods and ports of ``netlab.conformance.base_cluster`` that it matches. Verdicts
+follow from these lists by set operations. No selector, prefix or port range is evaluated.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, HOST, HOST_ADDRESS, base_cluster
 from netlab.conformance.cases import Case, Cell, Stage, Verdict
-from netlab.conformance.words import Data, block, peer, policy, rule
-from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
+from netlab.conformance.shorthand import Data, block, peer, policy, rule
 from netlab.objects.types import Document
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
@@ -155,7 +155,7 @@ def verdict(grants: Iterable[Grant], source: str, destination: str, service: Ser
 
 def stage(name: str, grants: Sequence[Grant], mode: str = modes.ONE_NODE) -> Stage:
     """Return a state with these policies, and the verdict of every pair and service in it."""
-    base = world(_LABELS, ports=_SERVED, members=PODS, mode=mode)
+    base = base_cluster(_LABELS, ports=_SERVED, members=PODS, mode=mode)
     # A way in from outside to a pod's address is the wiring's matter.
     sources = EVERYONE if modes.of(mode).transport.outside_routes else PODS
     documents = (*base, *(grant.document(f"p{i}") for i, grant in enumerate(grants)))

@@ -7,9 +7,9 @@ from itertools import product
 from random import Random
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, HOST, HOST_ADDRESS, base_cluster
 from netlab.conformance.cases import Case, Cell, Stage
-from netlab.conformance.words import Data, block, peer, policy, rule
-from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
+from netlab.conformance.shorthand import Data, block, peer, policy, rule
 from netlab.objects.types import Document
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
@@ -54,7 +54,7 @@ def cases(count: int, seed: int, mode: str = modes.ONE_NODE) -> Iterator[Case]:
 
 
 def _stage(dice: Random, mode: str) -> Stage:
-    base = world(
+    base = base_cluster(
         {ref: dice.choice(_LABELS) for ref in PODS},
         {ns: dice.choice(_SPACES) for ns in "xyz"},
         {ref: dice.choice(_SERVED) for ref in PODS},

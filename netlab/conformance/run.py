@@ -12,13 +12,13 @@ from typing import Any
 
 from netlab import modes
 from netlab.conformance import edges, product, random_cases, upstream
+from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, chosen
+from netlab.conformance.disagreements import Disagreement, judge
 from netlab.conformance.dual_stack import documents, dual_stack
 from netlab.conformance.judges import Judge, JudgeName, cluster_of, evaluator, packets, tracer
-from netlab.conformance.opinions import Disagreement, judge
 from netlab.conformance.shrink import scenario, shrink
 from netlab.conformance.workers import Workers
-from netlab.conformance.world import world
 from netlab.errors import InputError
 
 # Cases that a process takes at a time: enough for what starting it costs, few enough to end together.
@@ -78,7 +78,7 @@ def judges(names: Sequence[JudgeName], mode: str = modes.ONE_NODE, *, dual: bool
     known: dict[str, Judge] = {"evaluator": evaluator, "tracer": tracer()}
     with contextlib.ExitStack() as stack:
         if "packets" in names:
-            base = world(mode=mode)
+            base = base_cluster(mode=mode)
             known["packets"] = stack.enter_context(packets(documents(base) if dual else base))
         yield {name: known[name] for name in names}
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from netlab.conformance.cases import Cell, Stage
+from netlab.conformance.disagreements import Disagreement, judge
 from netlab.conformance.judges import Judge
-from netlab.conformance.opinions import Disagreement, judge
 from netlab.errors import InputError, UsageError
 from netlab.objects.kind import deletable
 from netlab.objects.types import Document

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netlab.conformance.cases import Case, Cell, Stage
+from netlab.conformance.disagreements import Disagreement
 from netlab.conformance.judges import cluster_of, evaluator, flow_of
-from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import CaseResult
 from netlab.errors import UsageError
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, PODS, base_cluster
 from netlab.conformance.cases import Case, Stage, table
-from netlab.conformance.words import Data, block, peer, policy, policy_text, rule
-from netlab.conformance.world import ADDRESSES, PODS, world
+from netlab.conformance.shorthand import Data, block, peer, policy, policy_text, rule
 from netlab.objects.types import Document
 
 B = ADDRESSES["x/b"]
@@ -164,7 +164,7 @@ REFUSED = {
 
 def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield every case of the suite, in its order but for those that change labels."""
-    base = world(mode=mode)
+    base = base_cluster(mode=mode)
     for name, states in STATES.items():
         stages = [
             Stage(f"state {i}", (*base, *given), table(PODS, false)) for i, (given, false) in enumerate(states, start=1)
@@ -175,7 +175,7 @@ def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
             f"upstream/{name}",
             "upstream",
             tuple(
-                Stage(f"labels {i}", (*world(pods, spaces, mode=mode), given), table(PODS, {"80": false}))
+                Stage(f"labels {i}", (*base_cluster(pods, spaces, mode=mode), given), table(PODS, {"80": false}))
                 for i, (pods, spaces, false) in enumerate(labels, start=1)
             ),
         )

@@ -316,7 +316,7 @@ def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
             problems += decode(topologies)[1]
         for change in found.sound(step.label):
             if change.kind == "pod":
-                continue  # which pods there are only the cluster knows: netlab.scenario.rehearse asks it
+                continue  # which pods there are only the cluster knows: netlab.scenario.dry_run asks it
             try:
                 documents = changes.relabel(documents, change, lambda ref: None)
             except UsageError as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.cli.commands.change import _refs
+from netlab.cli.commands.apply import _refs
 from netlab.cli.commands.label import parse_labels
-from netlab.cli.kinds import kind_of
+from netlab.cli.kind_names import kind_of
 from netlab.errors import UsageError
 from netlab.objects.scenarios import ObjectRef
 

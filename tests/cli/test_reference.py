@@ -16,7 +16,7 @@ from netlab.objects import decode
 from netlab.objects.documents import parse
 from netlab.objects.kind import written
 from netlab.report import formats
-from netlab.scenario import rehearse
+from netlab.scenario import dry_run
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "reference.md").read_text()
@@ -36,7 +36,7 @@ def test_the_examples_are_valid() -> None:
     topology, scenario = (decode(parse(text, "reference.md")[0]) for text in EXAMPLES)
 
     assert ([], []) == (topology[1], scenario[1])
-    assert rehearse(scenario[0].scenarios[0]).topology is None
+    assert dry_run(scenario[0].scenarios[0]).objects.topology is None
 
 
 def settings() -> Iterator[tuple[str, str]]:

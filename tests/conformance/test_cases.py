@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from netlab.conformance import edges, product, upstream
+from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, Cell, Stage, table
 from netlab.conformance.run import CaseResult, judges, run
-from netlab.conformance.words import policy
-from netlab.conformance.world import world
+from netlab.conformance.shorthand import policy
 
 EDGES = list(edges.cases())
 UPSTREAM = list(upstream.cases())
@@ -69,7 +69,7 @@ def test_every_service_and_verdict_is_in_the_product(whole: list[Case]) -> None:
 def test_a_wrong_case_is_told(names: tuple[str, ...]) -> None:
     """No judge agrees with what is not so."""
     ends = ("x/a", "x/b")
-    documents = (*world(members=ends), policy("x/p", "pod=a", ingress=[]))
+    documents = (*base_cluster(members=ends), policy("x/p", "pod=a", ingress=[]))
     case = Case("wrong", "none", (Stage("s", documents, table(ends, {"80": "x/a > x/b"})),))
     with judges(names) as panel:  # type: ignore[arg-type]
         (result,) = run([case], panel)
@@ -81,7 +81,7 @@ def test_a_wrong_case_is_told(names: tuple[str, ...]) -> None:
 
 def test_a_case_that_must_be_refused_is_told_when_it_is_not() -> None:
     """A reader that lets it pass is a disagreement of its own."""
-    case = Case("refused", "none", (Stage("s", world(), {}),), "no such words")
+    case = Case("refused", "none", (Stage("s", base_cluster(), {}),), "no such words")
 
     assert ["refused: s: reading: expected no such words: reader read without an error"] == told(list(run([case], {})))
 

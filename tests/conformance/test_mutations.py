@@ -16,8 +16,8 @@ import pytest
 from netlab.cluster.types import Host, Pod
 from netlab.conformance import edges, product, upstream
 from netlab.conformance.cases import Case
+from netlab.conformance.disagreements import Disagreement
 from netlab.conformance.judges import JudgeName
-from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import judges, run
 from netlab.objects.kinds import networkpolicy
 from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort

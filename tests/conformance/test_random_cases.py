@@ -16,8 +16,8 @@ from netlab.conformance.run import judges, run
 from netlab.conformance.shrink import shrink
 from netlab.objects import Document
 from netlab.report.yaml_text import lines
+from netlab.scenario.dry_run import dry_run
 from netlab.scenario.files import scenarios_of
-from netlab.scenario.rehearse import rehearse
 
 
 def blind_to_udp(documents: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
@@ -66,7 +66,7 @@ def test_a_disagreement_is_shrunk_to_one_rule_and_two_pods(tmp_path: Path) -> No
     assert 1 == kinds.count("NetworkPolicy")
     assert kinds.count("Pod") <= 2
     assert [] == [problem for problem in problems if problem.severity == "error"]
-    assert rehearse(scenario)
+    assert dry_run(scenario)
 
 
 def test_only_a_disagreement_can_be_shrunk() -> None:

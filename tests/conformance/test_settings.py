@@ -9,12 +9,12 @@ import pytest
 
 from netlab.cluster.types import address_of
 from netlab.conformance import random_cases
+from netlab.conformance.base_cluster import base_cluster, topology
 from netlab.conformance.cases import Cell, Stage, Verdict
+from netlab.conformance.disagreements import judge
 from netlab.conformance.judges import Judge, cluster_of, flow_of
-from netlab.conformance.opinions import judge
 from netlab.conformance.run import judges
-from netlab.conformance.words import block, document, peer, policy, rule
-from netlab.conformance.world import topology, world
+from netlab.conformance.shorthand import block, document, peer, policy, rule
 from netlab.lab.lab import temporary
 from netlab.objects import decode
 from netlab.objects.types import Document
@@ -73,7 +73,7 @@ def renamed(document: Document, name: str) -> Document:
 
 
 def stage(settings: Mapping[str, str], differs: Mapping[Cell, Verdict], mode: str = "bridge") -> Stage:
-    documents = (chosen(settings, mode), *world(members=MEMBERS, mode=mode)[1:], POLICY)
+    documents = (chosen(settings, mode), *base_cluster(members=MEMBERS, mode=mode)[1:], POLICY)
     return Stage(" ".join(f"{k}={v}" for k, v in settings.items()), documents, {**USUAL, **differs})
 
 

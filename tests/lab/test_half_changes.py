@@ -9,7 +9,7 @@ import pytest
 from host_records import record
 
 from netlab.cluster.flows import every_pair
-from netlab.conformance.words import document, pod
+from netlab.conformance.shorthand import document, pod
 from netlab.errors import AlreadyExists, HostError, UsageError
 from netlab.kernel import netns, nft
 from netlab.kernel.linux import Linux

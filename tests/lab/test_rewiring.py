@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from netlab.cluster.flows import every_pair
-from netlab.conformance.words import document
+from netlab.conformance.shorthand import document
 from netlab.errors import KernelError
 from netlab.kernel import netns
 from netlab.kernel.linux import Linux

@@ -14,7 +14,7 @@ _ROOT = Path(modes.__file__).parents[1]
 _DEFINE = ("modes/", "kernel/")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
-    ("cli/questions.py", "host"): 1,  # a parameter's name
+    ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
     ("conformance/product.py", "none"): 1,  # a stage without policies
     ("dataplane/bridge.py", "bridge"): 1,  # a kind of link, as in all of dataplane
     ("dataplane/graph.py", "macvlan"): 1,

@@ -10,7 +10,7 @@ from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, 
 from netlab.cluster import follow
 from netlab.cluster.flows import every_pair
 from netlab.conformance.cases import Cell, Stage
-from netlab.conformance.opinions import judge
+from netlab.conformance.disagreements import judge
 from netlab.objects import decode, read
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject

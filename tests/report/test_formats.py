@@ -22,7 +22,7 @@ from netlab.report.features import Features
 from netlab.report.formats import Format, Page
 from netlab.report.groups import ReachabilityGroups
 from netlab.report.listings import Listed
-from netlab.report.modes import Modes
+from netlab.report.mode_table import Modes
 from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport

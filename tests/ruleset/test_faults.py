@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from torn import verdicts
+from mid_change import verdicts
 
 from netlab.cluster.types import Network
 from netlab.objects.topology import TopologyPolicy

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise, permutations
 
 import pytest
-from torn import verdicts
+from mid_change import verdicts
 
 from netlab.objects.policies import Peer
 from netlab.objects.topology import TopologyPolicy

@@ -5,7 +5,7 @@ from itertools import pairwise, permutations
 from histories import NODES, histories
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torn import verdicts
+from mid_change import verdicts
 
 from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet

@@ -57,11 +57,11 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 def _of_scenarios(objects: Objects) -> Iterator[Problem]:
     if not objects.scenarios:
         return
-    from netlab.scenario import rehearse
+    from netlab.scenario import dry_run
 
     for scenario in objects.scenarios:
         try:
-            rehearse(scenario)
+            dry_run(scenario)
         except InputError as error:
             yield from error.problems
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, options, questions, rendering
+from netlab.cli import flow_arguments, inputs, options, rendering
 from netlab.report.explanations import Explanations
 
 
@@ -38,7 +38,7 @@ def explain_command(
     from netlab.policy.explain import explain
 
     cluster = inputs.read_cluster(files, strict, lab, ignore)
-    flows = questions.one_pair(cluster, source, destination, namespace, family=family)
+    flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
     sources = [one.source for many in (cluster.pods, cluster.policies, cluster.unread) for one in many]
     found = (explain(cluster, flow) for flow in flows)
     rendering.render(Explanations(found, {source.file for source in sources}))

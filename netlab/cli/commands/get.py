@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from netlab.cli import kinds, options, rendering, terminal
+from netlab.cli import kind_names, options, rendering, terminal
 from netlab.errors import DamagedRecord, NetlabError, UsageError
 from netlab.report.listings import Depth, Item, Listed, Listing
 
@@ -17,7 +17,7 @@ class _Listed(click.Argument):
     """The argument whose help names the kinds that are listed."""
 
     def make_metavar(self, *context: click.Context) -> str:
-        return "|".join(kinds.names_of(kind)[0] for kind in kinds.listed())
+        return "|".join(kind_names.names_of(kind)[0] for kind in kind_names.listed())
 
 
 @click.command("get")
@@ -32,11 +32,11 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
 
     A NAME may be given with its namespace, as shop/web.
     """
-    wanted = kinds.kind_of(kind, *kinds.listed())
-    plural = kinds.names_of(wanted)[0]
+    wanted = kind_names.kind_of(kind, *kind_names.listed())
+    plural = kind_names.names_of(wanted)[0]
 
     def listing(depth: Depth) -> Listing:
-        found = _labs(names, depth) if wanted == kinds.LAB else _objects(wanted, lab)
+        found = _labs(names, depth) if wanted == kind_names.LAB else _objects(wanted, lab)
         return replace(found, items=_chosen(wanted, found, names, namespace))
 
     rendering.render(Listed(wanted.lower(), plural, listing), output)
@@ -44,7 +44,7 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
 
 def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | None) -> list[Item]:
     """Return the items that are named, else those of the namespace, else all; raises UsageError for one not there."""
-    if not kinds.is_namespaced(kind):
+    if not kind_names.is_namespaced(kind):
         namespace = None
     if not names:
         return [item for item in listing.items if namespace in (None, item.namespace)]
@@ -52,7 +52,7 @@ def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | 
     chosen = []
     for name in names:
         where, slash, bare = name.rpartition("/")
-        place = where if slash else (namespace or "default") if kinds.is_namespaced(kind) else ""
+        place = where if slash else (namespace or "default") if kind_names.is_namespaced(kind) else ""
         full = f"{place}/{bare}"
         found = known.get(full) or known.get(listing.first.get(full, ""))
         if found is None:

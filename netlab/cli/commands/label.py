@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, kinds, options, terminal
-from netlab.cli.changes import print_changes
+from netlab.cli import inputs, kind_names, options, terminal
+from netlab.cli.change_summary import print_changes
 from netlab.errors import UsageError
 
 
@@ -31,7 +31,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     from netlab.objects.scenarios import LabelChange
 
     changed = parse_labels(labels)
-    of_namespace = kinds.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name
+    of_namespace = kind_names.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name
     running = Lab.open(lab)
     if of_namespace:
         if changed.get(NAMESPACE_LABEL, name) != name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from netlab.cli import options, rendering, terminal
-from netlab.report.modes import Modes
+from netlab.report.mode_table import Modes
 
 
 @click.command("modes")

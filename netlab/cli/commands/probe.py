@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import options, questions, rendering, terminal
+from netlab.cli import flow_arguments, options, rendering, terminal
 from netlab.errors import UsageError
 from netlab.report.reachability import Reachability
 
@@ -44,13 +44,13 @@ def probe_command(
     if len(pair) not in (0, 2):
         raise UsageError("name a source and a destination, or neither for every pair")
     for service in ports:
-        questions.parse_service(service)
+        flow_arguments.parse_port(service)
     running = Lab.open(lab)
 
     def ask(cluster: Cluster) -> Iterable[Flow]:
         if pair:
-            return questions.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
-        return questions.every_pair(cluster, ports, family, nodes, self_pairs)
+            return flow_arguments.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
+        return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs)
 
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, options, questions, rendering
+from netlab.cli import flow_arguments, inputs, options, rendering
 from netlab.report.expected import Expected
 
 
@@ -39,7 +39,7 @@ def reach_command(
     same verdicts to and from everything are one line, named by the labels that they share.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore)
-    asked = questions.asked(cluster, ports, family, nodes, self_pairs)
+    asked = flow_arguments.asked(cluster, ports, family, nodes, self_pairs)
     if grouped:
         from netlab.policy.groups import groups
         from netlab.report.groups import ReachabilityGroups

@@ -14,7 +14,7 @@ from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
     from netlab.scenario import ScenarioResult
-    from netlab.scenario.rehearse import Rehearsal
+    from netlab.scenario.dry_run import DryRun
 
 
 @click.command("test")
@@ -54,18 +54,18 @@ def test_command(
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Rehearsal]:
+def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[DryRun]:
     """Return the scenarios of files and directories, each known to work out; raises InputError, UsageError."""
+    from netlab.scenario.dry_run import dry_run
     from netlab.scenario.files import scenarios_of
-    from netlab.scenario.rehearse import rehearsed
 
     found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
     problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
-    ready: list[Rehearsal] = []
+    ready: list[DryRun] = []
     for scenario in found:
         try:
-            ready.append(rehearsed(scenario))
+            ready.append(dry_run(scenario))
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
@@ -79,7 +79,7 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     return ready
 
 
-def _run(scenarios: Iterable[Rehearsal], *, in_words: bool) -> list[ScenarioResult]:
+def _run(scenarios: Iterable[DryRun], *, in_words: bool) -> list[ScenarioResult]:
     from netlab.report.scenarios import lines_of
     from netlab.scenario.run import run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from netlab.cli import options, questions, rendering
+from netlab.cli import flow_arguments, options, rendering
 from netlab.errors import UsageError
 from netlab.report.traces import Traces
 
@@ -26,7 +26,7 @@ def trace_command(source: str, destination: str, lab: str, namespace: str, famil
     from netlab.lab.lab import Lab
 
     running = Lab.open(lab)
-    flows = questions.one_pair(running.cluster, source, destination, namespace, family=family)
+    flows = flow_arguments.one_pair(running.cluster, source, destination, namespace, family=family)
     if not flows:
         raise UsageError(f"{source} and {destination}: no address to ask")
     traces = [running.trace(flow) for flow in flows]

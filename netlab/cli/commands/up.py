@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, options
-from netlab.cli.changes import print_changes
+from netlab.cli.change_summary import print_changes
 
 
 @click.command("up")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, questions, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.report.reachability import Reachability
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def verify_command(
     compared, but counted as unknown.
     """
     for service in ports:
-        questions.parse_service(service)
+        flow_arguments.parse_port(service)
     with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:
             inputs.warn_unread(cluster)
         inputs.print_unenforced(cluster)
-        ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
+        ask = partial(flow_arguments.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
         result = Reachability(name, rows, "verify")
         rendering.render(result, output)

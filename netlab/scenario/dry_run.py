@@ -1,4 +1,4 @@
-"""A scenario carried out without a lab: everything that is wrong with it shows before anything is built."""
+"""The dry run of a scenario: its steps without a lab. It finds all errors before a lab is built."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from netlab.scenario.pairs import flows_of, unknown_names
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """A scenario all of whose steps are known to work out.
+class DryRun:
+    """A scenario without an error in any step.
 
-    Its lab is built from ``objects``, which ``cluster`` was made of, and has at most as many pods as ``pods`` says.
+    Its lab is built from ``objects`` and ``cluster``. ``pods`` is the largest number of pods that the lab has at any
+    step.
     """
 
     scenario: Scenario
@@ -28,29 +29,24 @@ class Rehearsal:
     pods: int
 
 
-def rehearse(scenario: Scenario) -> Objects:
-    """Return the objects that the scenario's lab is built from, once all its steps are known to work out.
+def dry_run(scenario: Scenario) -> DryRun:
+    """Carry out all steps of a scenario without a lab.
 
     Raises:
-      InputError: with every problem: objects that do not fit together after a step, steps that change what is not
-        there, expectations that name what does not exist or that are about no pair.
+      InputError: with every problem: objects that do not fit together after a step, steps that change a missing object,
+        expectations that name a missing endpoint or match no pair.
     """
-    return rehearsed(scenario).objects
-
-
-def rehearsed(scenario: Scenario) -> Rehearsal:
-    """Return the scenario with what its lab begins as; raises as ``rehearse`` does."""
     lab = _State(scenario.resources)
     found = lab.work_out(read=scenario.read_until(-1))
     objects, cluster = lab.objects, lab.cluster
     found += _problems(scenario, lab)
     if found:
         raise InputError(in_order(found, (scenario.source.file,)))
-    return Rehearsal(scenario, objects, cluster, lab.most)
+    return DryRun(scenario, objects, cluster, lab.most)
 
 
 def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
-    """Yield every error of the steps; what an earlier one hides is left out."""
+    """Yield every error of the steps, but none that an earlier error may have caused."""
     for index, step in enumerate(scenario.steps):
         read = scenario.read_until(index)
         if step.apply or not read:
@@ -72,13 +68,14 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
                     yield _problem(scenario, ref.path, error)
         if step.delete:
             yield from lab.work_out(read=read)
-        yield from _wrong_expectations(scenario, step, lab)
+        yield from _expectation_problems(scenario, step, lab)
 
 
 class _State:
-    """What the lab would be; ``whole`` says that nothing of it is wrong, ``doubts`` what is not known of it.
+    """The state of the lab after the steps so far.
 
-    ``most`` is the number of pods when there were most.
+    ``whole`` is false while the state has an error. ``doubts`` names the facts that are unknown because of errors.
+    ``most`` is the largest number of pods so far.
     """
 
     objects: Objects
@@ -91,7 +88,10 @@ class _State:
         self.documents = documents
 
     def work_out(self, *, read: bool) -> list[Problem]:
-        """Make objects and cluster anew and return the errors; ``read`` says that all documents are there."""
+        """Update objects and cluster from the documents, and return the errors.
+
+        ``read`` says that all documents of the step could be read.
+        """
         found = examine_documents(self.documents)
         problems = [problem for problem in found.problems if problem.severity == "error"]
         self.doubts = found.doubts if read else EVERYTHING
@@ -109,18 +109,18 @@ class _State:
         return problems
 
     def may_have(self, name: str) -> bool:
-        """Say whether what a name means may be there once what is wrong is mended."""
+        """Say whether the endpoint of a name may exist once the errors are fixed."""
         if name.startswith("host:"):
             return "hosts" in self.doubts
         return "nodes" in self.doubts or ("pods" in self.doubts and not name.startswith("node:"))
 
 
 def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
-    """Say whether an expectation leaves the protocol open: it states none, and no port that would be TCP's."""
+    """Say whether an expectation asks for ports of every protocol: it states neither a port nor a protocol."""
     return expectation.port is None and f"{expectation.path}.protocol" not in scenario.source.lines
 
 
-def _wrong_expectations(scenario: Scenario, step: Step, lab: _State) -> Iterator[Problem]:
+def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterator[Problem]:
     for expectation in step.expect:
         if expectation.oracle or expectation.path in scenario.wrong:
             continue
@@ -130,11 +130,11 @@ def _wrong_expectations(scenario: Scenario, step: Step, lab: _State) -> Iterator
             if f"{expectation.path}.{field}" not in scenario.wrong and not lab.may_have(name)
         ]
         if not unknown and lab.whole and scenario.sound([expectation]):
-            unknown = list(_about_nothing(scenario, expectation, lab.cluster))
+            unknown = list(_without_pairs(scenario, expectation, lab.cluster))
         yield from (_problem(scenario, expectation.path, error) for error in unknown)
 
 
-def _about_nothing(scenario: Scenario, expectation: Expectation, cluster: Cluster) -> Iterator[UsageError]:
+def _without_pairs(scenario: Scenario, expectation: Expectation, cluster: Cluster) -> Iterator[UsageError]:
     try:
         flows_of(cluster, expectation, any_protocol=any_protocol(scenario, expectation))
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""What is wrong with a scenario shows before anything is built."""
+"""The dry run finds all errors of a scenario before a lab is built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from netlab.errors import InputError
 from netlab.objects.scenarios import Scenario
-from netlab.scenario import rehearse
+from netlab.scenario import dry_run
 
 Write = Callable[[str], Scenario]
 
@@ -16,13 +16,13 @@ Write = Callable[[str], Scenario]
 def problems(found: Scenario) -> list[str]:
     """Return what is wrong as ``LINE: field: message``, without the file and the object."""
     with pytest.raises(InputError) as error:
-        rehearse(found)
+        dry_run(found)
     return [f"{p.line}: {p.path}: {p.message}" for p in error.value.problems]
 
 
-def test_a_scenario_that_works_out_gives_the_objects_to_build(scenario: Write) -> None:
-    """Those of its resources: steps change them later."""
-    objects = rehearse(
+def test_a_correct_scenario_returns_the_objects_of_its_lab(scenario: Write) -> None:
+    """They are those of its resources; the steps change them later."""
+    checked = dry_run(
         scenario(
             """\
   - apply: [deny.yaml]
@@ -31,12 +31,12 @@ def test_a_scenario_that_works_out_gives_the_objects_to_build(scenario: Write) -
         )
     )
 
-    assert ["web", "db"] == [pod.meta.name for pod in objects.pods]
-    assert () == objects.policies
+    assert ["web", "db"] == [pod.meta.name for pod in checked.objects.pods]
+    assert () == checked.objects.policies
 
 
-def test_every_expectation_about_nothing_is_found(scenario: Write) -> None:
-    """All of them at once, each at its line."""
+def test_every_expectation_that_matches_no_pair_is_an_error(scenario: Write) -> None:
+    """All are reported at once, each with its line."""
     found = scenario(
         """\
   - expect:
@@ -53,16 +53,16 @@ def test_every_expectation_about_nothing_is_found(scenario: Write) -> None:
 
 
 def test_expectations_are_about_the_objects_after_the_steps_so_far(scenario: Write) -> None:
-    """A pod that a step brings can be named from then on, and not before."""
+    """An expectation may name a pod of its own or an earlier step, and no pod of a later one."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: late, namespace: shop}}"
     late = "{from: shop/web, to: shop/late, verdict: allow}"
 
-    assert rehearse(scenario(f"  - apply: [{pod}]\n    expect: [{late}]\n")).pods
+    assert dry_run(scenario(f"  - apply: [{pod}]\n    expect: [{late}]\n")).pods
     assert 1 == len(problems(scenario(f"  - expect: [{late}]\n  - apply: [{pod}]\n")))
 
 
-def test_a_pod_that_was_deleted_is_no_more(scenario: Write) -> None:
-    """``delete`` counts as well."""
+def test_a_later_expectation_cannot_name_a_deleted_pod(scenario: Write) -> None:
+    """``delete`` comes before ``expect`` in a step."""
     found = scenario(
         """\
   - delete: [{kind: Pod, namespace: shop, name: db}]
@@ -73,8 +73,8 @@ def test_a_pod_that_was_deleted_is_no_more(scenario: Write) -> None:
     assert ["8: spec.steps[0].expect[0]: no pod or workload 'shop/db'; did you mean shop/web?"] == (problems(found))
 
 
-def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write) -> None:
-    """An unknown node in a step that comes later is known before the first."""
+def test_objects_that_do_not_fit_together_after_a_step_are_an_error(scenario: Write) -> None:
+    """An unknown node in the last step is reported with the errors of the first."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
     node = "{apiVersion: v1, kind: Node, metadata: {name: earth}}"
     found = scenario(
@@ -90,8 +90,8 @@ def test_objects_that_do_not_fit_together_after_a_step_are_found(scenario: Write
     assert "moon" in second
 
 
-def test_every_step_is_rehearsed_whatever_is_wrong_before(scenario: Write) -> None:
-    """A pod that cannot be placed is there to be named, and what is not there is found in every step."""
+def test_every_step_is_checked_after_an_error_too(scenario: Write) -> None:
+    """A later step may name a pod that cannot be placed. A missing endpoint is an error in every step."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
     node = "{apiVersion: v1, kind: Node, metadata: {name: earth}}"
     found = scenario(
@@ -110,8 +110,8 @@ def test_every_step_is_rehearsed_whatever_is_wrong_before(scenario: Write) -> No
     ] == [": ".join(problem.split(": ")[:2]) for problem in problems(found)]
 
 
-def test_labels_of_a_pod_that_is_not_there_are_found(scenario: Write) -> None:
-    """Judged at the step: what one step brings the next can label, what it deleted no other can."""
+def test_labels_of_a_missing_pod_are_an_error(scenario: Write) -> None:
+    """A step may label a pod of an earlier step, but none that an earlier step deleted."""
     found = scenario(
         """\
   - label: [{pod: a/b, labels: {a: b}}]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, kinds, options
-from netlab.cli.changes import print_changes
+from netlab.cli import inputs, kind_names, options
+from netlab.cli.change_summary import print_changes
 from netlab.errors import InputError, NetlabError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:
         raise UsageError("write KIND NAME..., or KIND/NAME for each")
     refs = []
     for word, name in pairs:
-        kind = kinds.kind_of(word, *kinds.deletable())
+        kind = kind_names.kind_of(word, *kind_names.deletable())
         where, slash, bare = name.rpartition("/")
-        refs.append(ObjectRef(kind, bare, (where if slash else namespace) if kinds.is_namespaced(kind) else ""))
+        refs.append(ObjectRef(kind, bare, (where if slash else namespace) if kind_names.is_namespaced(kind) else ""))
     return refs

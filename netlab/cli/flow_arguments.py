@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netlab.cluster.flows import Flow, Questions
     from netlab.objects.types import Address
 
-Service = tuple[str, int | None]
+ProtocolPort = tuple[str, int | None]
 PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
 # A reference, then a port; the reference of a node or a host has a colon of its own.
@@ -26,10 +26,10 @@ class Target:
     """A destination as it was typed; ``service`` None means the ports that it declares."""
 
     name: str
-    service: Service | None = None
+    service: ProtocolPort | None = None
 
 
-def parse_service(text: str) -> Service:
+def parse_port(text: str) -> ProtocolPort:
     """Return the protocol and port of ``80``, ``53/UDP`` or ``ICMP``; raises UsageError."""
     number, slash, protocol = text.partition("/")
     protocol = protocol.upper() if slash else "TCP"
@@ -52,7 +52,7 @@ def parse_target(text: str) -> Target:
         rest = bracketed["rest"]
         if rest and rest[0] not in ":/":
             raise UsageError(f"{text!r}: after the bracket comes a port, as in [fd00::1]:80")
-        return Target(bracketed["name"], parse_service(rest.removeprefix(":")) if rest else None)
+        return Target(bracketed["name"], parse_port(rest.removeprefix(":")) if rest else None)
     name, slash, protocol = text.rpartition("/")
     if slash and protocol == "ICMP" and ":" not in name.removeprefix("node:").removeprefix("host:"):
         return Target(name, ("ICMP", None))
@@ -61,7 +61,7 @@ def parse_target(text: str) -> Target:
     if with_port := _WITH_PORT.fullmatch(text):
         if text.startswith(("node:", "host:")) and with_port["name"] in ("node", "host"):
             return Target(text)
-        return Target(with_port["name"], parse_service(with_port["rest"]))
+        return Target(with_port["name"], parse_port(with_port["rest"]))
     return Target(text)
 
 
@@ -98,7 +98,7 @@ def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: boo
     """Return what the options ask of every pair; raises UsageError."""
     from netlab.cluster.flows import Questions
 
-    services = tuple(dict.fromkeys(map(parse_service, ports)))
+    services = tuple(dict.fromkeys(map(parse_port, ports)))
     return Questions(services, families_of(cluster, family), nodes, self_pairs)
 
 
@@ -120,7 +120,7 @@ def one_pair(
     parsed = parse_target(target)
     if parsed.service and ports:
         raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
-    services = [parsed.service] if parsed.service else list(dict.fromkeys(map(parse_service, ports)))
+    services = [parsed.service] if parsed.service else list(dict.fromkeys(map(parse_port, ports)))
     from_end = find(cluster, source, namespace)
     to_end = find_destination(cluster, parsed.name, namespace, from_end)
     asked = _address_of(parsed.name)
@@ -134,7 +134,7 @@ def _flows(
     source: Endpoint,
     destination: Endpoint | Address,
     asked: Address | None,
-    services: Sequence[Service],
+    services: Sequence[ProtocolPort],
     families: Sequence[int],
 ) -> Iterator[Flow]:
     from netlab.cluster.flows import Flow, ports_of

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from netlab import modes
-from netlab.conformance.words import document, pod
+from netlab.conformance.shorthand import document, pod
 from netlab.objects.types import Document
 
 NAMESPACES = ("x", "y", "z")
@@ -46,7 +46,7 @@ def _pod(ref: str, labels: str, ports: tuple[str, ...], node: str) -> Document:
     return pod(ref, labels, ADDRESSES[ref], ports, node)
 
 
-def world(
+def base_cluster(
     pods: Mapping[str, str] | None = None,
     namespaces: Mapping[str, str] | None = None,
     ports: Mapping[str, tuple[str, ...]] | None = None,

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 from builders import cluster, pod, topology
 
-from netlab.cli.questions import Service, Target, every_pair, one_pair, parse_service, parse_target
+from netlab.cli.flow_arguments import ProtocolPort, Target, every_pair, one_pair, parse_port, parse_target
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
 
@@ -58,16 +58,16 @@ def test_targets_that_are_none(text: str) -> None:
     ("text", "service"),
     [("80", ("TCP", 80)), ("53/UDP", ("UDP", 53)), ("ICMP", ("ICMP", None)), ("icmp", ("ICMP", None))],
 )
-def test_services(text: str, service: Service) -> None:
+def test_services(text: str, service: ProtocolPort) -> None:
     """TCP where nothing else is said."""
 
-    assert service == parse_service(text)
+    assert service == parse_port(text)
 
 
 def test_icmp_has_no_ports() -> None:
     """A port of it would mean nothing."""
     with pytest.raises(UsageError, match="ICMP has no ports"):
-        parse_service("80/ICMP")
+        parse_port("80/ICMP")
 
 
 @pytest.fixture(scope="module")

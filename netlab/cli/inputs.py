@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.cli import terminal
+from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import Problem, UsageError, together
 
@@ -190,7 +190,13 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
 
 
 def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = ()) -> Cluster:
-    """Return the cluster of files, or without files that of the running lab; print warnings."""
+    """Return the cluster of files, or without files that of the running lab; print warnings.
+
+    Raises:
+      InputError: with every problem of the files.
+      UsageError: when both files and a lab are named, or no lab is running.
+    """
+    options.check_one_input(files)
     if not files:
         from netlab.lab.lab import Lab
 

@@ -14,7 +14,7 @@ from netlab.errors import UsageError
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @click.option("--node", metavar="NAME", help="Only this node's.  [default: every node's]")
 @options.verbose
 def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, node: str | None) -> None:

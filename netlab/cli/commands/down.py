@@ -22,9 +22,13 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     """
     from netlab.lab import removal
 
+    if options.lab_is_typed():
+        if name:
+            raise UsageError("name the lab once: as LAB or with --lab")
+        name = lab
     if everything:
         if name:
-            raise UsageError("name a lab or say --all, not both")
+            raise UsageError("name a lab or give --all, not both")
         for removed, left in removal.remove_all():
             _tell(removed, left)
         return
@@ -49,4 +53,4 @@ def _only(running: list[str]) -> str:
         return running[0]
     if "default" in running:
         return "default"
-    raise UsageError(f"several labs are running, name one or say --all: {', '.join(running)}")
+    raise UsageError(f"several labs are running, name one or give --all: {', '.join(running)}")

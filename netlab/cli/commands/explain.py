@@ -16,7 +16,7 @@ from netlab.report.explanations import Explanations
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @options.namespace
 @options.family
 @options.verbose

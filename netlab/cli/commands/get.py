@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from netlab.cli import kind_names, options, rendering, terminal
-from netlab.errors import DamagedRecord, NetlabError, UsageError
+from netlab.errors import DamagedRecord, HostError, KernelError, NetlabError, UsageError
 from netlab.report.listings import Depth, Item, Listed, Listing
 
 
@@ -23,7 +23,7 @@ class _Listed(click.Argument):
 @click.command("get")
 @click.argument("kind", cls=_Listed)
 @click.argument("names", metavar="[NAME...]", nargs=-1)
-@options.lab
+@options.lab_to_get
 @click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")
 @options.output(Listed)
 @options.verbose
@@ -34,6 +34,11 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     """
     wanted = kind_names.kind_of(kind, *kind_names.listed())
     plural = kind_names.names_of(wanted)[0]
+
+    if wanted == kind_names.LAB and options.lab_is_typed():
+        if names:
+            raise UsageError("name labs or give --lab, not both")
+        names = (lab,)
 
     def listing(depth: Depth) -> Listing:
         found = _labs(names, depth) if wanted == kind_names.LAB else _objects(wanted, lab)
@@ -111,14 +116,19 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
 
 
 def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:
-    """Return a lab's phase, what is wrong with it, its ranges and its drift."""
+    """Return a lab's phase, a warning, its ranges and its drift; "" where there is none or it is unknown."""
     from netlab.cli.listing import ranges
     from netlab.lab.lab import Lab
 
+    spec: dict[str, Any] = {}
     try:
-        running = Lab.open(name)
-        return "Ready", "", ranges(running.cluster), str(len(running.drift())) if drift else ""
+        with Lab.open(name) as running:
+            spec = ranges(running.cluster)
+            return "Ready", "", spec, str(len(running.drift())) if drift else ""
     except DamagedRecord as error:
         return "Damaged", str(error), {}, ""
+    except (HostError, KernelError) as error:
+        # The record is good: a change takes long, or the rules and links cannot be read.
+        return ("Ready", f"lab {name}: {error}", spec, "") if spec else ("Changing", "", {}, "")
     except NetlabError:
         return "HalfBuilt", "", {}, ""

@@ -14,7 +14,7 @@ from netlab.report.expected import Expected
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @options.pairs
 @click.option(
     "--group", "grouped", is_flag=True, help="By groups of pods that behave alike; -o wide lists who reaches each."

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @options.pairs
 @options.output(Reachability)
 @options.yes
@@ -46,8 +46,9 @@ def verify_command(
     inconclusive. If a policy that netlab does not read could change a pair, the pair is not
     compared, but counted as unknown.
     """
-    for service in ports:
-        flow_arguments.parse_port(service)
+    options.check_one_input(files)
+    for port in ports:
+        flow_arguments.parse_port(port)
     with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:

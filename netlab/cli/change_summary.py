@@ -1,4 +1,4 @@
-"""What a command changed, as kubectl prints it: a line for each object, and a summary on standard error."""
+"""The changes of a command, as kubectl prints them: a line for each object, and a summary on standard error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_changes(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]) -> None:
-    """Print a line for every object, then how much changed in the kernel and how long it took to be in force."""
+    """Print a line for each object, then the number of changes in the kernel and the time until they were in force."""
     lines = list(objects)
     terminal.emit(f"{name} {verb}" for name, verb in lines)
     if not changes and all(verb == "unchanged" for _, verb in lines):

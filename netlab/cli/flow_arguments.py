@@ -1,4 +1,4 @@
-"""What is asked: ``SRC DST:PORT[/PROTO]`` and ``--port PORT/PROTO`` as flows."""
+"""Arguments ``SRC DST:PORT[/PROTO]`` and options ``--port PORT/PROTO`` as flows."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from netlab.objects.types import Address
 
 ProtocolPort = tuple[str, int | None]
+"""A protocol and its port; None for ICMP."""
+
 PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
-# A reference, then a port; the reference of a node or a host has a colon of its own.
+# A reference, then a port. The reference of a node or host has a colon too.
 _WITH_PORT = re.compile(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A destination as it was typed; ``service`` None means the ports that it declares."""
+    """A destination of the command line; ``port`` None stands for the ports that it declares."""
 
     name: str
-    service: ProtocolPort | None = None
+    port: ProtocolPort | None = None
 
 
 def parse_port(text: str) -> ProtocolPort:
@@ -47,7 +49,7 @@ def parse_port(text: str) -> ProtocolPort:
 
 
 def parse_target(text: str) -> Target:
-    """Return the destination and service of ``DST[:PORT[/PROTO]]`` or ``DST/ICMP``; raises UsageError."""
+    """Return the destination and port of ``DST[:PORT[/PROTO]]`` or ``DST/ICMP``; raises UsageError."""
     if bracketed := _BRACKETED.fullmatch(text):
         rest = bracketed["rest"]
         if rest and rest[0] not in ":/":
@@ -72,7 +74,7 @@ def _address_of(text: str) -> Address | None:
 
 
 def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
-    """Return the IP families to ask in; raises UsageError for one that the lab does not have."""
+    """Return the IP families of ``--family``; raises UsageError for one that the lab does not have."""
     if family is None:
         return cluster.families
     if int(family) not in cluster.families:
@@ -82,7 +84,7 @@ def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The flows of every pair, made as they are asked for; ``len`` counts them without making them, for progress."""
+    """The flows of every pair, made one by one; ``len`` counts them without making them, for progress."""
 
     cluster: Cluster
     questions: Questions
@@ -94,57 +96,58 @@ class Pairs:
         return self.questions.count(self.cluster)
 
 
-def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
-    """Return what the options ask of every pair; raises UsageError."""
+def questions_of(
+    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool
+) -> Questions:
+    """Return the questions of the options; raises UsageError."""
     from netlab.cluster.flows import Questions
 
-    services = tuple(dict.fromkeys(map(parse_port, ports)))
-    return Questions(services, families_of(cluster, family), nodes, self_pairs)
+    return Questions(tuple(dict.fromkeys(map(parse_port, ports))), families_of(cluster, family), nodes, self_pairs)
 
 
 def every_pair(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Pairs:
-    """Return the flows of every pair, as the options say; raises UsageError at once."""
-    return Pairs(cluster, asked(cluster, ports, family, nodes, self_pairs))
+    """Return the flows of every pair for the options; raises UsageError before the first flow."""
+    return Pairs(cluster, questions_of(cluster, ports, family, nodes, self_pairs))
 
 
 def one_pair(
     cluster: Cluster, source: str, target: str, namespace: str, ports: Sequence[str] = (), family: str | None = None
 ) -> list[Flow]:
-    """Return the flows of one pair: the port that its target names, else ``ports``, else those that are declared.
+    """Return the flows of one pair: the port of the target, else ``ports``, else the ports that the target declares.
 
     Raises:
-      UsageError: when a name does not exist, or both the target and ``ports`` name ports.
+      UsageError: when a name does not exist, or both the target and ``ports`` have a port.
     """
     from netlab.cluster.find import find, find_destination
 
     parsed = parse_target(target)
-    if parsed.service and ports:
+    if parsed.port and ports:
         raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
-    services = [parsed.service] if parsed.service else list(dict.fromkeys(map(parse_port, ports)))
+    chosen = [parsed.port] if parsed.port else list(dict.fromkeys(map(parse_port, ports)))
     from_end = find(cluster, source, namespace)
     to_end = find_destination(cluster, parsed.name, namespace, from_end)
-    asked = _address_of(parsed.name)
-    if asked is not None and family is not None and asked.version != int(family):
-        raise UsageError(f"{target!r} is an IPv{asked.version} address, but --family is {family}: leave it out")
+    literal = _address_of(parsed.name)
+    if literal is not None and family is not None and literal.version != int(family):
+        raise UsageError(f"{target!r} is an IPv{literal.version} address, but --family is {family}: leave it out")
     families = families_of(cluster, family)
-    return list(_flows(from_end, to_end, asked, services, families))
+    return list(_flows(from_end, to_end, literal, chosen, families))
 
 
 def _flows(
     source: Endpoint,
     destination: Endpoint | Address,
-    asked: Address | None,
-    services: Sequence[ProtocolPort],
+    literal: Address | None,
+    ports: Sequence[ProtocolPort],
     families: Sequence[int],
 ) -> Iterator[Flow]:
     from netlab.cluster.flows import Flow, ports_of
     from netlab.cluster.types import Endpoint, address_of
 
     if not isinstance(destination, Endpoint):
-        for protocol, port in services or [("TCP", 80)]:
+        for protocol, port in ports or [("TCP", 80)]:
             yield Flow(source, None, destination.version, protocol, port, destination)
         return
-    for family in [asked.version] if asked is not None else families:
-        address = asked or address_of(destination, family)
-        for protocol, port in services or ports_of(destination):
+    for family in [literal.version] if literal is not None else families:
+        address = literal or address_of(destination, family)
+        for protocol, port in ports or ports_of(destination):
             yield Flow(source, destination, family, protocol, port, address)

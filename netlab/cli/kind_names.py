@@ -1,4 +1,4 @@
-"""The names that a command line has for kinds: kubectl's plurals and short forms, and ``labs`` for what runs."""
+"""The names of kinds on the command line: kubectl's plurals and short forms, and ``labs``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from netlab.objects.kind import Kind
 
 LAB = "Lab"
-"""What ``netlab get labs`` lists: no API kind, as nothing of it is read."""
+"""The kind of ``netlab get labs``. It is not an API kind: no input has one."""
 
 
 def names_of(kind: str) -> tuple[str, ...]:
-    """Return what a command line may call a kind, the plural first; none where it cannot name the kind."""
+    """Return the names of a kind on the command line, the plural first; () if it has none."""
     if kind == LAB:
         return ("labs", "lab")
     known = _get(kind)
@@ -34,20 +34,20 @@ def listed() -> tuple[str, ...]:
 
 
 def is_namespaced(kind: str) -> bool:
-    """Say whether objects of a kind are in namespaces."""
+    """Say whether a kind is namespaced."""
     known = _get(kind)
     return known is not None and known.namespaced
 
 
 def _get(name: str) -> Kind | None:
-    # To read the registry takes longer than to print a command's help.
+    # To import the registry takes longer than to print a command's help.
     from netlab.objects.kind import get
 
     return get(name)
 
 
 def kind_of(name: str, *among: str, plural: bool = True) -> str:
-    """Return the kind that a name means, of those given or of all; raises UsageError with their names."""
+    """Return the kind with a name, among the given or all kinds; raises UsageError with their names."""
     kinds = among or (LAB, *deletable())
     for kind in kinds:
         if name.lower() in names_of(kind):

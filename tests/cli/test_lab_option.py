@@ -40,8 +40,8 @@ def test_a_lab_of_the_environment_may_stand_beside_files(netlab: Call) -> None:
     ("arguments", "message"),
     [
         (("down", "one", "--lab", "two"), "name the lab once: as LAB or with --lab"),
-        (("down", "--all", "--lab", "two"), "name a lab or give --all, not both"),
-        (("get", "labs", "one", "--lab", "two"), "name labs or give --lab, not both"),
+        (("down", "--all", "--lab", "two"), "name a lab or say --all, not both"),
+        (("get", "labs", "one", "--lab", "two"), "name labs or say --lab, not both"),
     ],
 )
 def test_lab_beside_another_name_of_labs_is_a_usage_error(

@@ -121,7 +121,7 @@ def test_a_name_of_no_kind_is_a_mistake(netlab: Call, files: tuple[str, str]) ->
 
 def test_a_foreign_service_keeps_no_service_out(netlab: Call, tmp_path: Path) -> None:
     """What is applied are the objects that netlab reads, whatever else has their kind's name."""
-    from netlab.cli.commands.apply import _given
+    from netlab.cli.commands.apply import _documents_of
 
     file = tmp_path / "s.yaml"
     file.write_text(
@@ -129,7 +129,7 @@ def test_a_foreign_service_keeps_no_service_out(netlab: Call, tmp_path: Path) ->
         "{apiVersion: v1, kind: Service, metadata: {name: own}, spec: {ports: [{port: 80}]}}\n"
     )
 
-    assert ["own"] == [document.data["metadata"]["name"] for document in _given([str(file)], False, [])]
+    assert ["own"] == [document.data["metadata"]["name"] for document in _documents_of([str(file)], False, [])]
 
 
 @pytest.mark.kernel

@@ -1,4 +1,4 @@
-"""``netlab apply`` and ``netlab delete``: objects come to, and go from, the running lab."""
+"""``netlab apply`` and ``netlab delete``: add, replace and remove objects of the running lab."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @options.yes
 @options.verbose
 def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> None:
-    """Add objects to the running lab, or replace those of the same name: all of them or none.
+    """Add objects to the running lab, or replace those of the same name: all or none.
 
-    They are in force when it returns.
+    The change is in force when the command returns.
     """
     from netlab.lab.lab import Lab
     from netlab.lab.outcome import label_of
@@ -37,15 +37,15 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     try:
         running = Lab.open(lab)
     except NetlabError as error:
-        # What is wrong with the input shows first.
+        # Report errors of the input before this one.
         missing = error
     found = inputs.examined(files, strict, ignore, ignored_by(running.documents) if running else ())
     if found.wrong:
-        raise InputError(found.problems_and(_misfits(found, running)))
+        raise InputError(found.problems_and(_errors_in_lab(found, running)))
     if running is None:
         raise missing or UsageError("no lab is running")
     documents = _documents(found, files)
-    more = _pods_of(found, len(running.cluster.nodes))
+    more = _most_pods(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
     changes = running.apply(documents)
     inputs.print_unenforced(running.cluster)
@@ -64,23 +64,23 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
 def delete_command(
     names: Sequence[str], files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, namespace: str
 ) -> None:
-    """Remove objects from the running lab, those of files or those that are named: all of them or none.
+    """Remove objects from the running lab, by files or by names: all or none.
 
-    A Namespace goes with everything in it. The objects are out of force when it returns.
+    Everything in a Namespace goes with it. The change is in force when the command returns.
     """
     from netlab.lab.lab import Lab
 
     if bool(names) == bool(files):
-        raise UsageError("say which objects: with -f FILE, or KIND NAME")
-    refs = _refs_of(_given(files, strict, ignore)) if files else _refs(names, namespace)
+        raise UsageError("name the objects: with -f FILE, or by KIND NAME")
+    refs = _refs_of(_documents_of(files, strict, ignore)) if files else _refs(names, namespace)
     running = Lab.open(lab)
     changes = running.delete(refs)
     inputs.print_unenforced(running.cluster)
     print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])
 
 
-def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Document]:
-    """Return the documents of files that netlab reads, valid each on its own; raises InputError, UsageError."""
+def _documents_of(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Document]:
+    """Return the documents of files that netlab reads, each valid by itself; raises InputError, UsageError."""
     found = inputs.examined(files, strict, ignore)
     if found.wrong:
         raise InputError(found.problems)
@@ -88,7 +88,7 @@ def _given(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> list[Do
 
 
 def _documents(found: Input, files: Sequence[str]) -> list[Document]:
-    """Return the documents that netlab reads; print warnings and what it does not read."""
+    """Return the documents that netlab reads; print warnings and the kinds that it skips."""
     from netlab.objects.kept import kept
 
     inputs.warn(found.problems, files)
@@ -96,14 +96,14 @@ def _documents(found: Input, files: Sequence[str]) -> list[Document]:
     return kept(found.objects.documents)
 
 
-def _pods_of(found: Input, nodes: int) -> int:
-    """Return how many pods the objects stand for at most."""
+def _most_pods(found: Input, nodes: int) -> int:
+    """Return the largest number of pods that the objects can make."""
     workloads = found.objects.workloads
     return len(found.objects.pods) + sum(nodes if w.replicas is None else w.replicas for w in workloads)
 
 
-def _misfits(found: Input, running: Lab | None) -> list[Problem]:
-    """Return what in wrong input would not fit into the running lab either; nothing where none is known."""
+def _errors_in_lab(found: Input, running: Lab | None) -> list[Problem]:
+    """Return the errors that an input with errors would also cause in the running lab; without a lab, none."""
     from netlab.cluster import Placement, outline
     from netlab.objects import apply, examine_documents
 
@@ -121,14 +121,14 @@ def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:
 
     keys = dict.fromkeys(key_of(document) for document in documents if document.kind != IGNORED_KIND)
     if any(key.kind == TOPOLOGY.name for key in keys):
-        raise UsageError("the Topology is the lab itself, which goes with: netlab down")
-    # A namespace takes what is in it along, so it goes last.
+        raise UsageError("the Topology is the lab itself; remove it with: netlab down")
+    # To delete a namespace deletes the objects in it, so it comes last.
     ordered = sorted(keys, key=lambda key: key.kind == "Namespace")
     return [ObjectRef(key.kind, key.name, key.namespace, api_version=key.api_version) for key in ordered]
 
 
 def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:
-    """Return what ``KIND NAME...`` or ``KIND/NAME...`` names."""
+    """Return the objects that ``KIND NAME...`` or ``KIND/NAME...`` names; raises UsageError."""
     from netlab.objects.scenarios import ObjectRef
 
     pairs = [name.split("/", 1) for name in names]
@@ -139,8 +139,10 @@ def _refs(names: Sequence[str], namespace: str) -> list[ObjectRef]:
     elif any(len(pair) == 1 for pair in pairs):
         raise UsageError("write KIND NAME..., or KIND/NAME for each")
     refs = []
-    for word, name in pairs:
-        kind = kind_names.kind_of(word, *kind_names.deletable())
-        where, slash, bare = name.rpartition("/")
-        refs.append(ObjectRef(kind, bare, (where if slash else namespace) if kind_names.is_namespaced(kind) else ""))
+    for kind_name, name in pairs:
+        kind = kind_names.kind_of(kind_name, *kind_names.deletable())
+        own_namespace, slash, bare = name.rpartition("/")
+        refs.append(
+            ObjectRef(kind, bare, (own_namespace if slash else namespace) if kind_names.is_namespaced(kind) else "")
+        )
     return refs

@@ -1,4 +1,4 @@
-"""``netlab explain``: why one pair is allowed or denied."""
+"""``netlab explain``: print why one pair is allowed or denied."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def explain_command(
 ) -> None:
     """Print the verdict of one pair, and the policy, rule and line that decided on each side.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
-    pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD stands for its
+    first pod. Without a port, netlab explains every port that DST declares; DST/ICMP explains ICMP.
     """
     from netlab.policy.explain import explain
 

@@ -1,4 +1,4 @@
-"""``netlab get``: what runs."""
+"""``netlab get``: list labs and their objects."""
 
 from __future__ import annotations
 
@@ -13,31 +13,34 @@ from netlab.errors import DamagedRecord, HostError, KernelError, NetlabError, Us
 from netlab.report.listings import Depth, Item, Listed, Listing
 
 
-class _Listed(click.Argument):
-    """The argument whose help names the kinds that are listed."""
+class _KindArgument(click.Argument):
+    """The argument KIND; its help names the kinds that ``get`` lists."""
 
     def make_metavar(self, *context: click.Context) -> str:
         return "|".join(kind_names.names_of(kind)[0] for kind in kind_names.listed())
 
 
 @click.command("get")
-@click.argument("kind", cls=_Listed)
+@click.argument("kind", cls=_KindArgument)
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.lab_to_get
-@click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")
+@click.option(
+    "-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="List objects of this namespace only."
+)
 @options.output(Listed)
 @options.verbose
 def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None, output: str) -> None:
-    """Show what runs; -o wide for addresses, interfaces and network namespaces, -o json for Kubernetes objects.
+    """List labs and their objects.
 
-    A NAME may be given with its namespace, as shop/web.
+    -o wide adds addresses, interfaces, network namespaces and drift; -o json prints Kubernetes objects. A NAME may have
+    its namespace, as in shop/web.
     """
     wanted = kind_names.kind_of(kind, *kind_names.listed())
     plural = kind_names.names_of(wanted)[0]
 
     if wanted == kind_names.LAB and options.lab_is_typed():
         if names:
-            raise UsageError("name labs or give --lab, not both")
+            raise UsageError("name labs or say --lab, not both")
         names = (lab,)
 
     def listing(depth: Depth) -> Listing:
@@ -48,7 +51,7 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
 
 
 def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | None) -> list[Item]:
-    """Return the items that are named, else those of the namespace, else all; raises UsageError for one not there."""
+    """Return the named items, else those of the namespace, else all; raises UsageError for a missing item."""
     if not kind_names.is_namespaced(kind):
         namespace = None
     if not names:
@@ -56,8 +59,8 @@ def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | 
     known = {f"{item.namespace}/{item.name}": item for item in listing.items}
     chosen = []
     for name in names:
-        where, slash, bare = name.rpartition("/")
-        place = where if slash else (namespace or "default") if kind_names.is_namespaced(kind) else ""
+        own_namespace, slash, bare = name.rpartition("/")
+        place = own_namespace if slash else (namespace or "default") if kind_names.is_namespaced(kind) else ""
         full = f"{place}/{bare}"
         found = known.get(full) or known.get(listing.first.get(full, ""))
         if found is None:
@@ -75,7 +78,7 @@ def _objects(kind: str, lab: str) -> Listing:
 
 
 def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
-    """List those labs, else all."""
+    """List the chosen labs, else all."""
     from netlab.lab.opening import overview
     from netlab.lab.removal import names as names_of_labs
     from netlab.report.listings import Item, Listing
@@ -85,7 +88,7 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
     for name in names_of_labs():
         if chosen and name not in chosen:
             continue
-        # A lab that cannot be opened is listed all the same: it has to be known to be removed.
+        # A lab that cannot be opened is listed too, as users have to know its name to remove it.
         found = overview(name)
         if found is None:
             continue  # removed in the meantime

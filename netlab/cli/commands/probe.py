@@ -1,4 +1,4 @@
-"""``netlab probe``: what packets say."""
+"""``netlab probe``: send packets and print verdicts."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def probe_command(
     self_pairs: bool,
     output: str,
 ) -> None:
-    """Send packets in the running lab and report verdicts: of one pair, or without arguments of every pair.
+    """Send packets in the running lab and print the verdicts: of one pair, or without arguments of every pair.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port it asks every port
-    that DST declares; DST/ICMP sends an echo request. Exit code 1 means that some verdict is inconclusive.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab probes every
+    port that DST declares; DST/ICMP sends an echo request. Exit code 1 means that a verdict is inconclusive.
     """
     from netlab.lab.lab import Lab
     from netlab.report.rows import endpoints_of, row_of
 
     if len(pair) not in (0, 2):
         raise UsageError("name a source and a destination, or neither for every pair")
-    for service in ports:
-        flow_arguments.parse_port(service)
+    for port in ports:
+        flow_arguments.parse_port(port)
     running = Lab.open(lab)
 
     def ask(cluster: Cluster) -> Iterable[Flow]:

@@ -1,4 +1,4 @@
-"""``netlab trace``: the way of one real packet, rule by rule."""
+"""``netlab trace``: follow one real packet, rule by rule."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from netlab.report.traces import Traces
 def trace_command(source: str, destination: str, lab: str, namespace: str, family: str | None, output: str) -> None:
     """Send one packet in the running lab and print the nftables rules and elements that decided.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port it traces one packet
-    to every port that DST declares. Exit code 1 means that the packet and ``netlab explain`` do not agree.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab traces one
+    packet to every port that DST declares. Exit code 1 means that packet and `netlab explain` disagree.
     """
     from netlab.lab.lab import Lab
 

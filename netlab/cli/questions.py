@@ -11,7 +11,7 @@ from netlab.errors import UsageError
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster, Endpoint
-    from netlab.cluster.flows import Flow, Questions
+    from netlab.cluster.flows import Flow, FlowSelection
     from netlab.objects.types import Address
 
 Service = tuple[str, int | None]
@@ -85,7 +85,7 @@ class Pairs:
     """The flows of every pair, made as they are asked for; ``len`` counts them without making them, for progress."""
 
     cluster: Cluster
-    questions: Questions
+    questions: FlowSelection
 
     def __iter__(self) -> Iterator[Flow]:
         return self.questions.flows(self.cluster)
@@ -94,12 +94,12 @@ class Pairs:
         return self.questions.count(self.cluster)
 
 
-def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Questions:
+def asked(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> FlowSelection:
     """Return what the options ask of every pair; raises UsageError."""
-    from netlab.cluster.flows import Questions
+    from netlab.cluster.flows import FlowSelection
 
     services = tuple(dict.fromkeys(map(parse_service, ports)))
-    return Questions(services, families_of(cluster, family), nodes, self_pairs)
+    return FlowSelection(services, families_of(cluster, family), nodes, self_pairs)
 
 
 def every_pair(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Pairs:
@@ -137,7 +137,7 @@ def _flows(
     services: Sequence[Service],
     families: Sequence[int],
 ) -> Iterator[Flow]:
-    from netlab.cluster.flows import Flow, ports_of
+    from netlab.cluster.flows import Flow, declared_ports
     from netlab.cluster.types import Endpoint, address_of
 
     if not isinstance(destination, Endpoint):
@@ -146,5 +146,5 @@ def _flows(
         return
     for family in [asked.version] if asked is not None else families:
         address = asked or address_of(destination, family)
-        for protocol, port in services or ports_of(destination):
+        for protocol, port in services or declared_ports(destination):
             yield Flow(source, destination, family, protocol, port, address)

@@ -1,9 +1,9 @@
 """What users write: documents with lines, objects with defaults, and every problem at once."""
 
 from netlab.objects.all_objects import Objects
-from netlab.objects.changes import apply, delete, relabel
+from netlab.objects.document_changes import apply, delete, relabel
 from netlab.objects.documents import from_record, read, to_record
-from netlab.objects.examine import Input, examine, examine_documents
+from netlab.objects.input import Input, input_of, read_input
 from netlab.objects.load import counting, decode, load
 from netlab.objects.types import Document
 
@@ -15,11 +15,11 @@ __all__ = [
     "counting",
     "decode",
     "delete",
-    "examine",
-    "examine_documents",
     "from_record",
+    "input_of",
     "load",
     "read",
+    "read_input",
     "relabel",
     "to_record",
 ]

@@ -10,12 +10,12 @@ from functools import partial
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, UsageError, in_order
-from netlab.objects import changes, near
+from netlab.objects import document_changes, similar_names
 from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PROBLEMS
 from netlab.objects.documents import Reader
 from netlab.objects.fields import invalid, quoted, unsupported
-from netlab.objects.generated import named
+from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, Kind, get, namespaced_types, written
 from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
@@ -58,7 +58,7 @@ def decode(
     is what scenarios may read.
     """
     access = access or Access()
-    given = tuple(named(documents))
+    given = tuple(with_generated_names(documents))
     ignored = _ignored(given)
     problems = _retired(given)
     skipped: Counter[str] = Counter()
@@ -161,7 +161,7 @@ def _decoder(document: Document, access: Access | None) -> _Decoder | None:
         return partial(known.decode, access=access or Access()) if known.reads_files else known.decode
     if group == "netlab" or (known is not None and "." not in group):
         return _misnamed
-    if near.own_group(version) and _meant(document.kind, version):
+    if similar_names.own_group(version) and _meant(document.kind, version):
         return _misspelt
     # Most inputs have no kind that netlab does not read.
     from netlab.objects.unread_kinds import is_policy, unread_policy
@@ -201,9 +201,9 @@ def _skipped_as(key: Key) -> str:
 
 def _meant(kind: str, version: str) -> str | None:
     """Return the kind that a misspelt one means: another case or number of it, or close to it and in its version."""
-    close = near.close_to(kind)
+    close = similar_names.close_to(kind)
     known = get(close) if close is not None else None
-    return near.misspelt(kind) or (close if known is not None and known.api_version == version else None)
+    return similar_names.misspelt(kind) or (close if known is not None and known.api_version == version else None)
 
 
 def _misspelt(document: Document) -> tuple[None, list[Problem]]:
@@ -215,7 +215,7 @@ def _misspelt(document: Document) -> tuple[None, list[Problem]]:
 
 def _perhaps_read(document: Document) -> list[Problem]:
     """Return warnings of a kind that is passed by: it is close to one that netlab reads, or hides another object."""
-    close = near.close_to(document.kind) if near.own_group(_version(document)) else None
+    close = similar_names.close_to(document.kind) if similar_names.own_group(_version(document)) else None
     # Two objects without a line of `---` between them are one, of which the first counts as little as for kubectl.
     twice = any(path == "kind" for path, _ in document.duplicates)
     if close is None and not twice:
@@ -307,7 +307,7 @@ def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
     for index, step in enumerate(found.steps):
         wrong = decode([*ignored, *step.apply], strict=strict)[1]
         problems += wrong
-        documents = changes.apply(documents, step.apply)
+        documents = document_changes.apply(documents, step.apply)
         named = named and found.read_until(index) and not _hide_names(wrong)
         if not named:
             continue
@@ -318,12 +318,12 @@ def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:
             if change.kind == "pod":
                 continue  # which pods there are only the cluster knows: netlab.scenario.rehearse asks it
             try:
-                documents = changes.relabel(documents, change, lambda ref: None)
+                documents = document_changes.relabel(documents, change, lambda ref: None)
             except UsageError as error:
                 problems.append(_missing(found, name, change.path, error))
         for ref in found.sound(step.delete):
             try:
-                documents = changes.delete(documents, [ref])
+                documents = document_changes.delete(documents, [ref])
             except UsageError as error:
                 problems.append(_missing(found, name, ref.path, error))
     return problems

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from netlab.cluster import Cluster, Placement, follow, outline
+from netlab.cluster import Cluster, Placement, resolve_change, try_resolve
 from netlab.cluster.find import pod_of
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
-from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
-from netlab.objects.examine import EVERYTHING
-from netlab.objects.kind import Doubt
+from netlab.objects import Document, Objects, apply, delete, input_of, relabel
+from netlab.objects.input import ALL_FACTS
+from netlab.objects.kind import Fact
 from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.scenario.pairs import flows_of, unknown_names
 
@@ -60,7 +60,7 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
             try:
                 lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
             except UsageError as error:
-                if "pods" not in lab.doubts:
+                if "pods" not in lab.unknown:
                     yield _problem(scenario, change.path, error)
         if step.label:
             yield from lab.work_out(read=read)
@@ -68,7 +68,7 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
             try:
                 lab.documents = delete(lab.documents, [ref])
             except UsageError as error:
-                if "pods" not in lab.doubts:
+                if "pods" not in lab.unknown:
                     yield _problem(scenario, ref.path, error)
         if step.delete:
             yield from lab.work_out(read=read)
@@ -76,14 +76,14 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
 
 
 class _State:
-    """What the lab would be; ``whole`` says that nothing of it is wrong, ``doubts`` what is not known of it.
+    """What the lab would be; ``whole`` says that nothing of it is wrong, ``unknown`` what is not known of it.
 
     ``most`` is the number of pods when there were most.
     """
 
     objects: Objects
     cluster: Cluster
-    doubts: frozenset[Doubt] = frozenset()
+    unknown: frozenset[Fact] = frozenset()
     whole = False
     most = 0
 
@@ -92,16 +92,18 @@ class _State:
 
     def work_out(self, *, read: bool) -> list[Problem]:
         """Make objects and cluster anew and return the errors; ``read`` says that all documents are there."""
-        found = examine_documents(self.documents)
+        found = input_of(self.documents)
         problems = [problem for problem in found.problems if problem.severity == "error"]
-        self.doubts = found.doubts if read else EVERYTHING
-        after = follow(self.cluster, self.objects, found.objects) if self.whole and read and not problems else None
+        self.unknown = found.unknown if read else ALL_FACTS
+        after = (
+            resolve_change(self.cluster, self.objects, found.objects) if self.whole and read and not problems else None
+        )
         if after is not None:
             self.cluster = after
         else:
             pods = self.cluster.pods if self.most else ()
             keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in pods}
-            self.cluster, more = outline(found.objects, keep, self.doubts)
+            self.cluster, more = try_resolve(found.objects, keep, self.unknown)
             problems = [*more, *problems]
         self.objects = found.objects
         self.most = max(self.most, len(self.cluster.pods))
@@ -111,8 +113,8 @@ class _State:
     def may_have(self, name: str) -> bool:
         """Say whether what a name means may be there once what is wrong is mended."""
         if name.startswith("host:"):
-            return "hosts" in self.doubts
-        return "nodes" in self.doubts or ("pods" in self.doubts and not name.startswith("node:"))
+            return "hosts" in self.unknown
+        return "nodes" in self.unknown or ("pods" in self.unknown and not name.startswith("node:"))
 
 
 def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:

@@ -27,15 +27,15 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
     """
-    from netlab.cluster import outline
-    from netlab.objects import examine
+    from netlab.cluster import try_resolve
+    from netlab.objects import read_input
     from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict, ignore=ignore)
+    found = read_input(files, strict=strict, ignore=ignore)
     objects = found.objects
-    cluster, more = outline(objects, doubts=found.doubts, warn=True)
+    cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
     whole = not (found.wrong or any(problem.severity == "error" for problem in more))
     # What a policy does depends on all the others, so of half of them nothing can be said.
     if whole:

@@ -328,7 +328,7 @@ KIND = Kind(
     Topology,
     topology,
     namespaced=False,
-    doubts=(
+    unknown_if_wrong=(
         (r"metadata\b.*|spec\.policy\b.*", ()),
         (r"spec\.hosts\b.*", ("hosts",)),
         (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),

@@ -65,7 +65,7 @@ def _noted(value: Any) -> Any:
     return [_noted(item) for item in value] if isinstance(value, list) else value
 
 
-def kept(documents: Iterable[Document]) -> list[Document]:
+def reduced(documents: Iterable[Document]) -> list[Document]:
     """Return the documents of a lab, each with the fields and lines only that decoding it reads.
 
     Documents that netlab does not read, or that are ignored, are left out, and so are Scenarios, which are no part of a
@@ -79,7 +79,7 @@ def kept(documents: Iterable[Document]) -> list[Document]:
     return [document if one is True else one for document, one in pairs if one is not None]
 
 
-def mark(document: Document) -> Document:
+def mark_reduced(document: Document) -> Document:
     """Return a document which is known to have no field too many."""
     document.memo[_KEPT] = True
     return document
@@ -103,7 +103,7 @@ def _prepare(documents: list[Document]) -> None:
 def _reduced(document: Document, twin: Document) -> Document:
     lines = {"": document.source.line()}
     data = _read_of(twin.data, "", lines[""], document.source, lines)
-    found = mark(Document(data, Source(document.source.file, lines)))
+    found = mark_reduced(Document(data, Source(document.source.file, lines)))
     if "object" in document.memo:
         found.memo["object"] = document.memo["object"]
     return found

@@ -1,10 +1,11 @@
 """What users write: documents with lines, objects with defaults, and every problem at once."""
 
 from netlab.objects.all_objects import Objects
+from netlab.objects.decoders import without_skipped
 from netlab.objects.document_changes import apply, delete, relabel
 from netlab.objects.documents import from_record, read, to_record
 from netlab.objects.input import Input, input_of, read_input
-from netlab.objects.load import counting, decode, load
+from netlab.objects.load import decode, load
 from netlab.objects.types import Document
 
 __all__ = [
@@ -12,7 +13,6 @@ __all__ = [
     "Input",
     "Objects",
     "apply",
-    "counting",
     "decode",
     "delete",
     "from_record",
@@ -22,4 +22,5 @@ __all__ = [
     "read_input",
     "relabel",
     "to_record",
+    "without_skipped",
 ]

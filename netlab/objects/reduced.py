@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from netlab.objects.decoders import without_skipped
 from netlab.objects.kind import get
-from netlab.objects.load import counting, decode
+from netlab.objects.load import decode
 from netlab.objects.meta import is_read_annotation
 from netlab.objects.types import Document, Source
 
@@ -71,7 +72,7 @@ def reduced(documents: Iterable[Document]) -> list[Document]:
     Documents that netlab does not read, or that are ignored, are left out, and so are Scenarios, which are no part of a
     lab.
     """
-    given = counting(documents)
+    given = without_skipped(documents)
     new = [document for document in given if _KEPT not in document.memo]
     for start in range(0, len(new), _AT_ONCE):
         _prepare(new[start : start + _AT_ONCE])

@@ -56,7 +56,7 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
         if step.apply or not read:
             lab.documents = apply(lab.documents, step.apply)
             yield from lab.work_out(read=read)
-        for change in scenario.sound(step.label):
+        for change in scenario.without_errors(step.label):
             try:
                 lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
             except UsageError as error:
@@ -64,7 +64,7 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
                     yield _problem(scenario, change.path, error)
         if step.label:
             yield from lab.work_out(read=read)
-        for ref in scenario.sound(step.delete):
+        for ref in scenario.without_errors(step.delete):
             try:
                 lab.documents = delete(lab.documents, [ref])
             except UsageError as error:
@@ -131,7 +131,7 @@ def _wrong_expectations(scenario: Scenario, step: Step, lab: _State) -> Iterator
             for field, name, message in unknown_names(lab.cluster, expectation)
             if f"{expectation.path}.{field}" not in scenario.wrong and not lab.may_have(name)
         ]
-        if not unknown and lab.whole and scenario.sound([expectation]):
+        if not unknown and lab.whole and scenario.without_errors([expectation]):
             unknown = list(_about_nothing(scenario, expectation, lab.cluster))
         yield from (_problem(scenario, expectation.path, error) for error in unknown)
 

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks import manifests
-from netlab.cluster import Cluster, follow, resolve
+from netlab.cluster import Cluster, resolve, resolve_change
 from netlab.cluster.flows import Flow, every_pair
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
@@ -64,7 +64,7 @@ class _State:
         """Edit the documents and follow; return the seconds until every node's transaction was there."""
         began = time.perf_counter()
         objects, problems = decode(edit(self.objects.documents, turn))
-        cluster = follow(self.cluster, self.objects, objects)
+        cluster = resolve_change(self.cluster, self.objects, objects)
         assert not problems
         assert cluster is not None
         rulesets = self.compiler.compile(cluster)

@@ -188,15 +188,15 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
 
     Paths are relative to the test's file.
     """
-    from netlab.cluster import settle
+    from netlab.cluster import resolve_input
     from netlab.lab.lab import temporary
-    from netlab.objects import examine
+    from netlab.objects import read_input
 
     with contextlib.ExitStack() as stack:
 
         def build(*files: str) -> Lab:
-            found = examine([str(request.path.parent / file) for file in files])
-            cluster, _ = settle(found)
+            found = read_input([str(request.path.parent / file) for file in files])
+            cluster, _ = resolve_input(found)
             own: AbstractContextManager[Lab] = temporary(found.objects, cluster=cluster)
             return stack.enter_context(own)
 

@@ -10,7 +10,7 @@ from typing import Any
 from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import Questions
+from netlab.cluster.flows import FlowSelection
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.unread import Subject
 
@@ -117,6 +117,6 @@ def _peer(dice: Random) -> Any:
     )
 
 
-def some_questions(dice: Random) -> Questions:
+def some_questions(dice: Random) -> FlowSelection:
     families = dice.choice(((), (), (4,)))
-    return Questions(dice.choice(_ASKED), families, nodes=dice.random() < 0.5, self_pairs=dice.random() < 0.4)
+    return FlowSelection(dice.choice(_ASKED), families, nodes=dice.random() < 0.5, self_pairs=dice.random() < 0.4)

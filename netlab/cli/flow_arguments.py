@@ -11,7 +11,7 @@ from netlab.errors import UsageError
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster, Endpoint
-    from netlab.cluster.flows import Flow, Questions
+    from netlab.cluster.flows import Flow, FlowSelection
     from netlab.objects.types import Address
 
 ProtocolPort = tuple[str, int | None]
@@ -87,27 +87,27 @@ class Pairs:
     """The flows of every pair, made one by one; ``len`` counts them without making them, for progress."""
 
     cluster: Cluster
-    questions: Questions
+    selection: FlowSelection
 
     def __iter__(self) -> Iterator[Flow]:
-        return self.questions.flows(self.cluster)
+        return self.selection.flows(self.cluster)
 
     def __len__(self) -> int:
-        return self.questions.count(self.cluster)
+        return self.selection.count(self.cluster)
 
 
-def questions_of(
+def selection_of(
     cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool
-) -> Questions:
-    """Return the questions of the options; raises UsageError."""
-    from netlab.cluster.flows import Questions
+) -> FlowSelection:
+    """Return the selection of flows that the options make; raises UsageError."""
+    from netlab.cluster.flows import FlowSelection
 
-    return Questions(tuple(dict.fromkeys(map(parse_port, ports))), families_of(cluster, family), nodes, self_pairs)
+    return FlowSelection(tuple(dict.fromkeys(map(parse_port, ports))), families_of(cluster, family), nodes, self_pairs)
 
 
 def every_pair(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Pairs:
     """Return the flows of every pair for the options; raises UsageError before the first flow."""
-    return Pairs(cluster, questions_of(cluster, ports, family, nodes, self_pairs))
+    return Pairs(cluster, selection_of(cluster, ports, family, nodes, self_pairs))
 
 
 def one_pair(
@@ -140,7 +140,7 @@ def _flows(
     ports: Sequence[ProtocolPort],
     families: Sequence[int],
 ) -> Iterator[Flow]:
-    from netlab.cluster.flows import Flow, ports_of
+    from netlab.cluster.flows import Flow, declared_ports
     from netlab.cluster.types import Endpoint, address_of
 
     if not isinstance(destination, Endpoint):
@@ -149,5 +149,5 @@ def _flows(
         return
     for family in [literal.version] if literal is not None else families:
         address = literal or address_of(destination, family)
-        for protocol, port in ports or ports_of(destination):
+        for protocol, port in ports or declared_ports(destination):
             yield Flow(source, destination, family, protocol, port, address)

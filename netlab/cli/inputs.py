@@ -147,11 +147,11 @@ def examined(files: Sequence[str], strict: bool, ignore: Sequence[str], ignored:
 
     ``ignored`` has the kinds that the running lab ignores.
     """
-    from netlab.objects import examine
+    from netlab.objects import read_input
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict, ignore=(*ignore, *ignored))
+    found = read_input(files, strict=strict, ignore=(*ignore, *ignored))
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
@@ -176,12 +176,12 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
       InputError: with every problem of the files.
       UsageError: when there are no files.
     """
-    from netlab.cluster import settle
+    from netlab.cluster import resolve_input
     from netlab.policy import misplaced, warnings
 
     found = examined(files, strict, ignore)
     objects = found.objects
-    cluster, made = settle(found)
+    cluster, made = resolve_input(found)
     print_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file

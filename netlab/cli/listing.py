@@ -9,9 +9,9 @@ from netlab.cluster import Cluster, Node, Pod
 from netlab.dataplane import names
 from netlab.errors import UsageError
 from netlab.objects import Document, types
+from netlab.objects.decoders import object_of
 from netlab.objects.kind import Kind, get
 from netlab.objects.kinds.networkpolicy import API_VERSION
-from netlab.objects.load import object_of
 from netlab.objects.meta import Key, key_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy import isolating

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved, within
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.shares import Fixed, reserved, shares, within
 from netlab.cluster.types import Placement
 from netlab.errors import Problem
 from netlab.objects.topology import Topology, TopologyNetwork
@@ -18,12 +18,15 @@ Prefixes = Mapping[str, Mapping[str, tuple[Prefix, ...]]]
 
 
 def node_prefixes(
-    topology: Topology, nodes: Sequence[NodeDraft], pods: Mapping[str, Fixed], machines: Collection[Address] = ()
+    topology: Topology,
+    nodes: Sequence[NodeDraft],
+    pods: Mapping[str, NodeByAddress],
+    machines: Collection[Address] = (),
 ) -> tuple[dict[str, dict[str, tuple[Prefix, ...]]], list[Problem]]:
     """Return the prefixes of every node by network name, for each node's name.
 
     Where nodes have no ranges of their own that is the whole podCIDR, else a share. No share holds an address that
-    exported ``pods`` of another node state, as far as there are enough shares, or one that a machine has.
+    exported ``pods`` of another node state, as far as there are enough node_cidrs, or one that a machine has.
     """
     problems = _bad_overrides(topology, nodes)
     prefixes: dict[str, dict[str, tuple[Prefix, ...]]] = {node.name: {} for node in nodes}
@@ -35,7 +38,7 @@ def node_prefixes(
                 given: dict[str, Prefix] | None = {n.name: cidr for n in nodes}
             else:
                 around = stated if network.traits.transport.single_routes else own
-                given = shares(cidr, nodes, around) or shares(cidr, nodes, own)
+                given = node_cidrs(cidr, nodes, around) or node_cidrs(cidr, nodes, own)
             if given is None:
                 message = f"{cidr} is too small for {len(nodes)} nodes"
                 problems.append(topology_problem(topology, f"{network.path}.podCIDRs", message))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from bisect import bisect_left
 
-from netlab.cluster.nobody import no_machines, own_gateway
 from netlab.cluster.types import Cluster, Endpoint
+from netlab.cluster.unowned import own_gateway, special_purpose
 from netlab.errors import UsageError
 from netlab.objects.addresses import plain_address
 from netlab.objects.types import Address
@@ -51,7 +51,7 @@ def find_destination(
     if address is None:
         return find(cluster, ref, namespace)
     owner = cluster.by_address.get(address) or (own_gateway(cluster, source, address) if source else None)
-    if owner is None and (why := no_machines(address)):
+    if owner is None and (why := special_purpose(address)):
         raise UsageError(why)
     return owner or address
 

@@ -35,14 +35,14 @@ class Flow(NamedTuple):
         return self.destination.ref if self.destination is not None else str(self.address)
 
 
-def ports_of(destination: Endpoint) -> list[tuple[str, int | None]]:
+def declared_ports(destination: Endpoint) -> list[tuple[str, int | None]]:
     """Return the declared (protocol, port) of an endpoint in order, TCP 80 where it declares none."""
     declared = [(p.protocol, p.port) for p in destination.ports] if isinstance(destination, Pod) else []
     return list(dict.fromkeys(declared)) or [("TCP", 80)]
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class FlowSelection:
     """What is asked of a cluster: which endpoints, services and families.
 
     ``ports`` replaces each destination's own; ``families`` narrows those of the lab. ``nodes`` adds the nodes,
@@ -54,17 +54,17 @@ class Questions:
     nodes: bool = False
     self_pairs: bool = False
 
-    def everyone(self, cluster: Cluster) -> list[Endpoint]:
-        """Return the endpoints that are asked from and to, in order."""
+    def endpoints(self, cluster: Cluster) -> list[Endpoint]:
+        """Return the endpoints that are sources and destinations, in order."""
         return [*cluster.pods, *cluster.hosts, *(cluster.nodes if self.nodes else ())]
 
-    def wanted(self, cluster: Cluster) -> list[int]:
+    def families_in(self, cluster: Cluster) -> list[int]:
         """Return the families that are asked."""
         return [family for family in cluster.families if not self.families or family in self.families]
 
-    def services(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
+    def ports_for(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
         """Return the (protocol, port) that are asked of a destination."""
-        return self.ports or ports_of(destination)
+        return self.ports or declared_ports(destination)
 
     def flows(self, cluster: Cluster) -> Iterator[Flow]:
         """Yield the flow of every pair, service and family, in a stable order.
@@ -72,11 +72,11 @@ class Questions:
         A pair of which one side has no address of a family (mode none, or another family) is asked in the lab's
         families all the same: its answer is deny.
         """
-        everyone = self.everyone(cluster)
+        everyone = self.endpoints(cluster)
         asked = [
-            (destination, family, address_of(destination, family), self.services(destination))
+            (destination, family, address_of(destination, family), self.ports_for(destination))
             for destination in everyone
-            for family in self.wanted(cluster)
+            for family in self.families_in(cluster)
             if askable(destination, family)
         ]
         for source in everyone:
@@ -92,11 +92,11 @@ class Questions:
     def count(self, cluster: Cluster) -> int:
         """Return how many flows there are: everybody asks everybody else, but hosts one another."""
         total = 0
-        for family in self.wanted(cluster):
-            inside = [one for one in self.everyone(cluster) if not isinstance(one, Host)]
+        for family in self.families_in(cluster):
+            inside = [one for one in self.endpoints(cluster) if not isinstance(one, Host)]
             outside = [host for host in cluster.hosts if askable(host, family)]
-            of_inside = sum(len(self.services(destination)) for destination in inside)
-            of_outside = sum(len(self.services(destination)) for destination in outside)
+            of_inside = sum(len(self.ports_for(destination)) for destination in inside)
+            of_outside = sum(len(self.ports_for(destination)) for destination in outside)
             total += len(inside) * (of_inside + of_outside) + len(outside) * of_inside
             total -= 0 if self.self_pairs else of_inside
         return total
@@ -120,5 +120,5 @@ def every_pair(
     nodes: bool = False,
     self_pairs: bool = False,
 ) -> Iterator[Flow]:
-    """Yield the flow of every pair, port and family; the arguments are those of ``Questions``."""
-    return Questions(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)
+    """Yield the flow of every pair, port and family; the arguments are those of ``FlowSelection``."""
+    return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)

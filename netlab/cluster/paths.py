@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netlab.cluster.nobody import nobody
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+from netlab.cluster.unowned import why_unowned
 from netlab.objects.types import Address
 
 
@@ -73,7 +73,7 @@ def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Pat
     if address_of(source, address.version) is None:
         return Path(False, f"{source.ref} has no IPv{address.version} address")
     enforced = isinstance(source, Pod) and source.traits.attachment.enforced
-    return Path(False, nobody(cluster, address), egress_enforced=enforced)
+    return Path(False, why_unowned(cluster, address), egress_enforced=enforced)
 
 
 def node_of(endpoint: Endpoint) -> str | None:

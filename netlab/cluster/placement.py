@@ -32,7 +32,7 @@ def place(
     placed: dict[str, str] = {}
     problems: list[Problem] = []
 
-    def settle(pod: PodDraft, node: str) -> None:
+    def assign(pod: PodDraft, node: str) -> None:
         placed[pod.ref] = node
         load[node] += 1
         claims.add(node, pod)
@@ -44,7 +44,7 @@ def place(
             continue
         problem = _misfit(pod, by_name)
         if problem is None:
-            settle(pod, pod.spec.node_name)
+            assign(pod, pod.spec.node_name)
         else:
             problems.append(problem)
 
@@ -52,7 +52,7 @@ def place(
     for pod in rest:
         before = keep.get(pod.ref)
         if before is not None and before.node in admitting.of(pod) and claims.free(before.node, pod):
-            settle(pod, before.node)
+            assign(pod, before.node)
         else:
             new.append(pod)
 
@@ -60,7 +60,7 @@ def place(
         admissible = admitting.of(pod)
         if admissible:
             free = [name for name in admissible if claims.free(name, pod)] if pod.publishes else ()
-            settle(pod, min(free or admissible, key=load.__getitem__))
+            assign(pod, min(free or admissible, key=load.__getitem__))
         else:
             message = f"no node has the labels {_pairs(pod.spec.node_selector)}"
             problems.append(pod.problem(f"{pod.spec_path}.nodeSelector", message))

@@ -1,6 +1,6 @@
 """Pods before they have a node: bare Pods as written, and the pods that workloads stand for.
 
-Their names are those of ``objects.podnames``, their labels those of ``objects.controllers`` too.
+Their names are those of ``objects.pod_names``, their labels those of ``objects.controllers`` too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlab.objects import controllers
 from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PODS
 from netlab.objects.kind import template_of
-from netlab.objects.podnames import Owners, made_pods
+from netlab.objects.pod_names import Owners, pod_names
 from netlab.objects.types import Address, Meta, PodSpec, Source, Workload
 
 FINISHED = ("Succeeded", "Failed")
@@ -74,7 +74,7 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
     drafts: dict[str, PodDraft] = {}
     finished: dict[str, PodDraft] = {}
     problems: list[Problem] = []
-    made = (d for made in made_pods(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
+    made = (d for made in pod_names(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
     for count, draft in enumerate(chain(_bare(objects, owners), made)):
         if count == MOST_PODS:
             # The objects before it may be as much to blame, but one line says enough.

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from netlab import modes
+from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.shares import Fixed, reserved, shares
 from netlab.errors import Problem
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address, Prefix
@@ -44,11 +44,11 @@ class Stated:
     ``load`` is the number of pods by network and node, ``nodes`` the addresses of nodes.
     """
 
-    pods: Mapping[str, Fixed]
+    pods: Mapping[str, NodeByAddress]
     load: Mapping[str, Counter[str]]
     nodes: frozenset[Address]
 
-    def fixed(self, network: str) -> Fixed:
+    def fixed(self, network: str) -> NodeByAddress:
         """Return the node of each address of a network that the input states, "" for a machine's own."""
         return {**self.pods.get(network, {}), **dict.fromkeys(self.nodes, "")}
 
@@ -117,12 +117,12 @@ def _pod_cidrs(
         addresses = {a: node for a, node in pods.items() if a.version == family}
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
-        def fits(cidr: Prefix, own: Fixed) -> bool:
+        def fits(cidr: Prefix, own: NodeByAddress) -> bool:
             if not transport.single_routes and any(a in cidr and int(a) in reserved(cidr) for a in own):
                 return False
             if not transport.node_ranges:
                 return _roomy(cidr, load.total())
-            parts = shares(cidr, nodes, own if transport.single_routes else {})
+            parts = node_cidrs(cidr, nodes, own if transport.single_routes else {})
             return parts is not None and all(_roomy(part, load[node]) for node, part in parts.items())
 
         best = None
@@ -143,7 +143,7 @@ def _roomy(cidr: Prefix, pods: int) -> bool:
     return cidr.num_addresses >= max(16, pods + 3)
 
 
-def _ranges_in_use(cidrs: Sequence[Prefix], addresses: Fixed) -> list[Prefix]:
+def _ranges_in_use(cidrs: Sequence[Prefix], addresses: NodeByAddress) -> list[Prefix]:
     """Return the nodes' podCIDRs where pods have addresses of them; some CNIs never look at them."""
     used = not addresses or any(address in cidr for cidr in cidrs for address in addresses)
     return [*cidrs] if used else []
@@ -161,7 +161,7 @@ def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: Stated, fam
             return False
         beside = [(n, c) for n, c in networks if c.overlaps(cidr)]
         return not {cidr.network_address, cidr.broadcast_address} & own.keys() and all(
-            shares(c, nodes, {**known.pods.get(n.name, {}), **own}) is not None for n, c in beside
+            node_cidrs(c, nodes, {**known.pods.get(n.name, {}), **own}) is not None for n, c in beside
         )
 
     for group in _groups(own, family):

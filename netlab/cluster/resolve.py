@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
-from netlab.cluster.moved import moved
+from netlab.cluster.moved_addresses import moved_address_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import guessed, idle, place
 from netlab.cluster.pods import PodDraft, pod_drafts
@@ -17,8 +17,8 @@ from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.examine import Input
-from netlab.objects.kind import Doubt, namespaced_types
+from netlab.objects.input import Input
+from netlab.objects.kind import Fact, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.topology import Topology, TopologyNetwork
@@ -37,34 +37,34 @@ def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cl
       InputError: with every problem at once, when the objects do not fit together: nodes, networks or addresses that
         are not there, do not suffice or clash.
     """
-    cluster, problems = outline(objects, keep)
+    cluster, problems = try_resolve(objects, keep)
     if problems:
         raise InputError(problems)
     return cluster
 
 
-def settle(found: Input) -> tuple[Cluster, list[Problem]]:
+def resolve_input(found: Input) -> tuple[Cluster, list[Problem]]:
     """Return the cluster that the objects of an input describe, and warnings of what netlab had to make of them.
 
     Raises:
       InputError: with every problem at once, those that were found before included.
     """
-    cluster, problems = outline(found.objects, doubts=found.doubts, warn=True)
+    cluster, problems = try_resolve(found.objects, unknown=found.unknown, warn=True)
     if found.wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(found.problems_and(problems))
     return cluster, problems
 
 
-def outline(
+def try_resolve(
     objects: Objects,
     keep: Mapping[str, Placement] | None = None,
-    doubts: Collection[Doubt] = (),
+    unknown: Collection[Fact] = (),
     *,
     warn: bool = False,
 ) -> tuple[Cluster, list[Problem]]:
     """Return the cluster that the objects describe, and what in them does not fit together.
 
-    Where anything does not fit, the cluster is good for the names in it only. ``doubts`` says what is not known:
+    Where anything does not fit, the cluster is good for the names in it only. ``unknown`` says what is not known:
     nothing is said about that, and about what depends on it. With ``warn`` and where all fits there are warnings of
     what netlab had to choose for the input: labels of nodes, addresses, ports.
     """
@@ -83,19 +83,19 @@ def outline(
     prefixes, more = node_prefixes(topology, nodes, known.pods, machines)
     of_nodes += more
     attached, unattached = attach(topology, drafts)
-    wired = not {"nodes", "networks", "addresses"} & {*doubts}
+    wired = not {"nodes", "networks", "addresses"} & {*unknown}
     problems = [*(of_nodes if wired else ()), *unnamed]
-    problems += unplaced if "nodes" not in doubts else []
-    problems += unattached if "networks" not in doubts else []
+    problems += unplaced if "nodes" not in unknown else []
+    problems += unattached if "networks" not in unknown else []
 
     node_of = placed
-    if "nodes" in doubts or ("places" in doubts and len(nodes) > 1):
+    if "nodes" in unknown or ("places" in unknown and len(nodes) > 1):
         node_of = {d.ref: d.spec.node_name for d in drafts if d.spec.node_name}
     published, unpublished = unpublishable(drafts, node_of, attached, made_up)
-    problems += published if "networks" not in doubts else []
+    problems += published if "networks" not in unknown else []
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
     pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
-    problems += more if wired and "places" not in doubts else []
+    problems += more if wired and "places" not in unknown else []
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
@@ -127,12 +127,12 @@ def outline(
         policy=topology.policy,
         unread=objects.unread,
     )
-    if warn and not problems and not doubts:
+    if warn and not problems and not unknown:
         problems += [
             *guessed(drafts, nodes, placed),
             *unpublished_warning(drafts, unpublished),
             *idle(cluster, objects.workloads),
-            *moved(drafts, nodes, pod_ips, underlay, cluster.policies),
+            *moved_address_warnings(drafts, nodes, pod_ips, underlay, cluster.policies),
         ]
     # The pods of one template share its problems: each is told once.
     return cluster, list(dict.fromkeys(problems))

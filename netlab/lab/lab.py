@@ -29,8 +29,8 @@ from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
-from netlab.objects.kept import kept
 from netlab.objects.names import LabName
+from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Lab:
         """
         name = name and LabName(name)
         cluster = cluster or resolve(objects)
-        objects = replace(objects, documents=tuple(kept(objects.documents)))
+        objects = replace(objects, documents=tuple(reduced(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
         machine = machine or this_host()
         records = Records(machine)

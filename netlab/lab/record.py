@@ -23,7 +23,7 @@ from netlab.kernel.machine import RECORD, Machine, Turns, Unsafe
 from netlab.lab import owned, waiting
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
-from netlab.objects.kept import kept, mark
+from netlab.objects.reduced import mark_reduced, reduced
 
 _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
@@ -143,7 +143,7 @@ class Records:
             "ready": record.ready,
             "namespaces": list(record.namespaces),
             "placement": {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in record.placement.items()},
-            "documents": to_record(kept(record.documents)),
+            "documents": to_record(reduced(record.documents)),
         }
         try:
             owned.write(self.store, record.lab, boot, record.namespaces)
@@ -221,7 +221,7 @@ def _record(lab: str, data: dict[str, Any]) -> Record:
         ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
         for ref, (node, addresses) in data["placement"].items()
     }
-    documents = tuple(mark(document) for document in from_record(_typed(list, data["documents"])))
+    documents = tuple(mark_reduced(document) for document in from_record(_typed(list, data["documents"])))
     for document in documents:
         _typed(dict, document.data)
         _typed(str, document.source.file)

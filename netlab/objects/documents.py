@@ -13,13 +13,13 @@ from typing import IO, Any
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import folders, lines
+from netlab.objects import lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.files import SUFFIXES, UnreadableError, below, is_inside, standard_input, text_of
 from netlab.objects.json_text import JSONText
 from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
-from netlab.objects.near import looks_like_object
+from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
 from netlab.objects.yaml_text import YAMLText
 
@@ -155,10 +155,10 @@ class Reader:
         except UnreadableError as error:
             return [], [Problem(name, error.line, "", "", str(error))]
         found = self._parse(text, name)
-        if found.broken and folders.TEMPLATE in text:
+        if found.broken and skipped_files.TEMPLATE in text:
             message = f"{found.broken.message}; it looks like a template: read what `helm template` prints"
             found.broken = replace(found.broken, message=message)
-        if folders.is_kustomization(path, found.documents):
+        if skipped_files.is_kustomization(path, found.documents):
             return [], [Problem(name, 0, "", "", "no object, but how to make some: read what `kustomize build` prints")]
         problems = found.all_problems()
         if not found.documents and not problems:
@@ -181,16 +181,16 @@ class Reader:
     def _folder(self, path: str) -> tuple[list[Document], list[Problem]]:
         """Return the documents below a directory; files of other purposes are skipped, with a warning."""
         folder = below(path)
-        told = folders.Told(path)
-        told.links += folder.links
+        skipped = skipped_files.SkippedFiles(path)
+        skipped.links += folder.links
         self.files += folder.files
         found: list[Document] = []
         problems = folder.problems
         if not folder.files and not problems:
             problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
         # What a kustomization names as patches shows only when it is read.
-        for file in sorted(folder.files, key=lambda file: not folders.is_kustomization(file)):
-            if file in told.patches:
+        for file in sorted(folder.files, key=lambda file: not skipped_files.is_kustomization(file)):
+            if file in skipped.patches:
                 continue
             try:
                 text = self._text(file, pipes=False)
@@ -198,16 +198,16 @@ class Reader:
                 problems.append(Problem(file, error.line, "", "", str(error)))
                 continue
             read = self._parse(text, file)
-            if folders.is_kustomization(file, read.documents):
-                told.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
-            elif folders.is_template(file, text, broken=read.broken is not None):
-                told.templates.append(file)
+            if skipped_files.is_kustomization(file, read.documents):
+                skipped.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
+            elif skipped_files.is_template(file, text, broken=read.broken is not None):
+                skipped.templates.append(file)
             elif _without_object(read, file, text):
-                told.others.append(file)
+                skipped.others.append(file)
             else:
                 found += read.documents
                 problems += read.all_problems()
-        return found, [*problems, *told.problems(strict=self.strict)]
+        return found, [*problems, *skipped.problems(strict=self.strict)]
 
 
 def _without_object(read: _Text, file: str, text: str) -> bool:
@@ -215,7 +215,7 @@ def _without_object(read: _Text, file: str, text: str) -> bool:
     if read.objects:
         return False
     if read.broken:
-        return file.endswith(".json") and folders.is_commented(text)
+        return file.endswith(".json") and skipped_files.is_commented(text)
     return not any(looks_like_object(data) for data in read.bare)
 
 

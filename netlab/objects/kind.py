@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 NETLAB_VERSION = "netlab/v1alpha1"
 
-Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
+Fact = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
 """A part of a lab that may be unknown: the names of nodes, networks, hosts or pods; addresses; or the pods' nodes."""
 
-Doubts = tuple[tuple[str, tuple[Doubt, ...]], ...]
+FactsByField = tuple[tuple[str, tuple[Fact, ...]], ...]
 """Expressions for the paths of fields, and what is not known while such a field is wrong. The first match counts."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -93,7 +93,7 @@ class Kind(NamedTuple):
     of_lab: bool = True
     reads_files: bool = False
     template: Template | None = None
-    doubts: Doubts = ()
+    unknown_if_wrong: FactsByField = ()
     usable: Callable[[Any, list[str]], Any] = lambda one, wrong: None
     shape: _Shape | None = None
 

@@ -9,7 +9,7 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget
 from netlab.objects.lines import Lines
-from netlab.objects.near import close_name, list_kinds
+from netlab.objects.similar_names import close_name, list_kinds
 from netlab.objects.types import Document, Source
 
 

@@ -83,7 +83,7 @@ class Scenario:
     source: Source = field(default_factory=Source, compare=False)
     wrong: tuple[str, ...] = ()
 
-    def sound(self, items: Iterable[_Item]) -> tuple[_Item, ...]:
+    def without_errors(self, items: Iterable[_Item]) -> tuple[_Item, ...]:
         """Return the items of a step that have no error."""
         return tuple(item for item in items if not any(path.startswith(item.path) for path in self.wrong))
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from netlab.objects.kind import Doubts
+from netlab.objects.kind import FactsByField
 from netlab.objects.types import Meta, PodSpec
 
 _T = TypeVar("_T")
@@ -18,7 +18,7 @@ COUNTS = (
 )
 """The fields below ``spec`` that say how many pods a workload has and what they are called, as an expression."""
 
-POD_DOUBTS: Doubts = (
+POD_FACTS: FactsByField = (
     (rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}))?)?", ("pods", "places")),
     (r".*", ("places",)),
 )

@@ -81,7 +81,7 @@ def workload_kind(
         plural=f"{name.lower()}s",
         short=short,
         template=template,
-        doubts=usable.POD_DOUBTS,
+        unknown_if_wrong=usable.POD_FACTS,
         usable=_usable,
         shape=shape,
     )

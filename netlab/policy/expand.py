@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from netlab.cluster.flows import Flow, Questions, askable, asks
+from netlab.cluster.flows import Flow, FlowSelection, askable, asks
 from netlab.cluster.paths import Path
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
@@ -69,11 +69,11 @@ class _Kind(NamedTuple):
 
 
 class Expansion:
-    """All pairs that are asked of a cluster, in the order of ``Questions.flows``."""
+    """All pairs that are asked of a cluster, in the order of ``FlowSelection.flows``."""
 
-    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+    def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         self._cluster = cluster
-        self._everyone = questions.everyone(cluster)
+        self._everyone = questions.endpoints(cluster)
         self._parts = Parts(cluster, questions)
         self.self_pairs = questions.self_pairs
         self._kinds: list[_Kind] = []
@@ -119,16 +119,16 @@ class Expansion:
         decision = evaluate(self._cluster, Flow(source, *question[:5]))
         return Answer(decision.verdict, decision.reason, decision.endpoints)
 
-    def _questions(self, questions: Questions) -> list[Question]:
+    def _questions(self, questions: FlowSelection) -> list[Question]:
         found: list[Question] = []
         kinds, ingress, could = Numbers(), Numbers(), Numbers()
         for destination in self._everyone:
             of = self._parts.kind_of[id(destination)]
-            for family in questions.wanted(self._cluster):
+            for family in questions.families_in(self._cluster):
                 if not askable(destination, family):
                     continue
                 address = address_of(destination, family)
-                for protocol, port in questions.services(destination):
+                for protocol, port in questions.ports_for(destination):
                     service = (family, protocol, port)
                     number = kinds.of((of, service))
                     if number == len(self._kinds):

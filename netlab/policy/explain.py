@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.nobody import no_owner
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.cluster.unowned import no_owner
 from netlab.errors import printable
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address

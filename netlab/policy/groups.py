@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from netlab.cluster.flows import Flow, Questions, askable
+from netlab.cluster.flows import Flow, FlowSelection, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.evaluate import evaluate
@@ -161,7 +161,7 @@ class Groups:
         return {f: sum(1 << g.number for g in self.groups if askable(g.members[0], f)) for f in (4, 6)}
 
 
-def groups(cluster: Cluster, questions: Questions) -> Groups:
+def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
     """Return the groups of all endpoints that are asked, in the order of their first members, and their verdicts."""
     kinds = Kinds(cluster, questions)
     asked = [_services(cluster, questions, members[0]) for members in kinds.members]
@@ -175,9 +175,9 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
     classes: dict[Hashable, list[int]] = {}
     for kind, (endpoint, *_) in enumerate(kinds.members):
         twins = tuple(table.twins[kind] for of_verdict in tables.values() for table in of_verdict.values())
-        families = tuple(askable(endpoint, family) for family in questions.wanted(cluster))
+        families = tuple(askable(endpoint, family) for family in questions.families_in(cluster))
         classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
-    place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
+    place = {id(endpoint): at for at, endpoint in enumerate(questions.endpoints(cluster))}
     found = []
     for number, of in enumerate(classes.values()):
         alike = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
@@ -191,9 +191,9 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
     return Groups(cluster, tuple(found), having)
 
 
-def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[AskedPort, ...]:
-    families = [family for family in questions.wanted(cluster) if askable(destination, family)]
-    return tuple((family, *service) for family in families for service in questions.services(destination))
+def _services(cluster: Cluster, questions: FlowSelection, destination: Endpoint) -> tuple[AskedPort, ...]:
+    families = [family for family in questions.families_in(cluster) if askable(destination, family)]
+    return tuple((family, *service) for family in families for service in questions.ports_for(destination))
 
 
 def _with_itself(cluster: Cluster, endpoint: Endpoint, service: AskedPort) -> Expected:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable
 
-from netlab.cluster.flows import Questions
+from netlab.cluster.flows import FlowSelection
 from netlab.cluster.paths import node_of
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
@@ -27,14 +27,14 @@ class Kinds:
     endpoint; ``split`` sorts the kinds by one of them.
     """
 
-    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+    def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         reads = [tier.reads(cluster) for tier in with_policies(cluster)]
         self._labels_read = _labels_read(reads, cluster.unread)
         self._boundaries = {family: _boundaries(reads, family) for family in (4, 6)}
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
-        for endpoint in questions.everyone(cluster):
+        for endpoint in questions.endpoints(cluster):
             found.setdefault(self._all(endpoint), []).append(endpoint)
         self.members: list[tuple[Endpoint, ...]] = [tuple(endpoints) for endpoints in found.values()]
 
@@ -88,16 +88,16 @@ class Kinds:
         )
 
 
-def _backends(cluster: Cluster, questions: Questions) -> frozenset[str]:
+def _backends(cluster: Cluster, questions: FlowSelection) -> frozenset[str]:
     """Return what the destinations that are asked stand for, where they are not themselves."""
     found: set[str] = set()
-    families = questions.wanted(cluster)
-    for destination in questions.everyone(cluster):
+    families = questions.families_in(cluster)
+    for destination in questions.endpoints(cluster):
         if isinstance(destination, Pod) and not destination.host_network:
             continue
         for family in families:
             address = address_of(destination, family)
-            for protocol, port in questions.services(destination):
+            for protocol, port in questions.ports_for(destination):
                 target = stands_for(cluster, destination, address, protocol, port)
                 if target is not None:
                     found.update(backend.name for backend in target.backends)

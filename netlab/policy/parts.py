@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from netlab.cluster.flows import Flow, Questions
+from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.types import Direction
@@ -59,7 +59,7 @@ class Parts:
     ``kind_of`` numbers endpoints that nothing can tell apart, by identity, and ``ways`` are the ways by number.
     """
 
-    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+    def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         self._cluster = cluster
         kinds = Kinds(cluster, questions)
         self._members = kinds.members

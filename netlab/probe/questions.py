@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.nobody import gateway_words, nobody
 from netlab.cluster.translate import Backend, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.cluster.unowned import gateway_hint, why_unowned
 from netlab.dataplane import names
 from netlab.objects.types import Address
 from netlab.probe.decode import Observation
@@ -153,8 +153,8 @@ class QuestionMaker:
             return self._ask_backends(flow, source, endpoint, translated, asked)
         if endpoint is None and flow.address is not None:
             # Some node has a gateway's address, so without a packet nothing is known of it.
-            verdict: Measured = "inconclusive" if gateway_words(self._cluster, flow.address) else "deny"
-            return Unsent(verdict, f"{NOT_SENT}: {nobody(self._cluster, flow.address)}")
+            verdict: Measured = "inconclusive" if gateway_hint(self._cluster, flow.address) else "deny"
+            return Unsent(verdict, f"{NOT_SENT}: {why_unowned(self._cluster, flow.address)}")
         if endpoint is None:
             raise ValueError("a flow needs a destination or an address")
         destination = self.end(endpoint, flow.family, flow.address)
@@ -187,7 +187,7 @@ class QuestionMaker:
 
     def _backend(self, backend: Backend, family: int) -> End | Unsent:
         if backend.endpoint is None:
-            return Unsent("deny", f"{NOT_SENT}: {nobody(self._cluster, backend.address)}")
+            return Unsent("deny", f"{NOT_SENT}: {why_unowned(self._cluster, backend.address)}")
         return self.end(backend.endpoint, family, backend.address)
 
     def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Unsent:

@@ -12,7 +12,7 @@ from netlab.report.rows import Row, endpoints_of, row_of
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.cluster.flows import Questions
+    from netlab.cluster.flows import FlowSelection
 
 # Fewer pairs are evaluated one by one, which takes less time than finding what is alike.
 _FEW = 4_000
@@ -23,7 +23,7 @@ _WIDE = 2_000
 class Expected(Reachability):
     """What the evaluator says of all pairs of a cluster that are asked."""
 
-    def __init__(self, cluster: Cluster, asked: Questions) -> None:
+    def __init__(self, cluster: Cluster, asked: FlowSelection) -> None:
         super().__init__(cluster.name, (), "reach")
         self._cluster = cluster
         self._asked = asked
@@ -39,7 +39,7 @@ class Expected(Reachability):
         from netlab.policy.groups import groups
         from netlab.report.table_of_groups import truth_table
 
-        everyone = self._asked.everyone(self._cluster)
+        everyone = self._asked.endpoints(self._cluster)
         if len(everyone) > _WIDE:
             page.say(f"a table of {len(everyone):,} columns: --group prints pods that behave alike as one")
         found = groups(self._cluster, self._asked)

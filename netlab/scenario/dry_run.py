@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from netlab.cluster import Cluster, Placement, follow, outline
+from netlab.cluster import Cluster, Placement, resolve_change, try_resolve
 from netlab.cluster.find import pod_of
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
-from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
-from netlab.objects.examine import EVERYTHING
-from netlab.objects.kind import Doubt
+from netlab.objects import Document, Objects, apply, delete, input_of, relabel
+from netlab.objects.input import ALL_FACTS
+from netlab.objects.kind import Fact
 from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.scenario.pairs import flows_of, unknown_names
 
@@ -52,19 +52,19 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
         if step.apply or not read:
             lab.documents = apply(lab.documents, step.apply)
             yield from lab.work_out(read=read)
-        for change in scenario.sound(step.label):
+        for change in scenario.without_errors(step.label):
             try:
                 lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
             except UsageError as error:
-                if "pods" not in lab.doubts:
+                if "pods" not in lab.unknown:
                     yield _problem(scenario, change.path, error)
         if step.label:
             yield from lab.work_out(read=read)
-        for ref in scenario.sound(step.delete):
+        for ref in scenario.without_errors(step.delete):
             try:
                 lab.documents = delete(lab.documents, [ref])
             except UsageError as error:
-                if "pods" not in lab.doubts:
+                if "pods" not in lab.unknown:
                     yield _problem(scenario, ref.path, error)
         if step.delete:
             yield from lab.work_out(read=read)
@@ -74,13 +74,13 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
 class _State:
     """The state of the lab after the steps so far.
 
-    ``whole`` is false while the state has an error. ``doubts`` names the facts that are unknown because of errors.
+    ``whole`` is false while the state has an error. ``unknown`` names the facts that are unknown because of errors.
     ``most`` is the largest number of pods so far.
     """
 
     objects: Objects
     cluster: Cluster
-    doubts: frozenset[Doubt] = frozenset()
+    unknown: frozenset[Fact] = frozenset()
     whole = False
     most = 0
 
@@ -92,16 +92,18 @@ class _State:
 
         ``read`` says that all documents of the step could be read.
         """
-        found = examine_documents(self.documents)
+        found = input_of(self.documents)
         problems = [problem for problem in found.problems if problem.severity == "error"]
-        self.doubts = found.doubts if read else EVERYTHING
-        after = follow(self.cluster, self.objects, found.objects) if self.whole and read and not problems else None
+        self.unknown = found.unknown if read else ALL_FACTS
+        after = (
+            resolve_change(self.cluster, self.objects, found.objects) if self.whole and read and not problems else None
+        )
         if after is not None:
             self.cluster = after
         else:
             pods = self.cluster.pods if self.most else ()
             keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in pods}
-            self.cluster, more = outline(found.objects, keep, self.doubts)
+            self.cluster, more = try_resolve(found.objects, keep, self.unknown)
             problems = [*more, *problems]
         self.objects = found.objects
         self.most = max(self.most, len(self.cluster.pods))
@@ -111,8 +113,8 @@ class _State:
     def may_have(self, name: str) -> bool:
         """Say whether the endpoint of a name may exist once the errors are fixed."""
         if name.startswith("host:"):
-            return "hosts" in self.doubts
-        return "nodes" in self.doubts or ("pods" in self.doubts and not name.startswith("node:"))
+            return "hosts" in self.unknown
+        return "nodes" in self.unknown or ("pods" in self.unknown and not name.startswith("node:"))
 
 
 def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
@@ -129,7 +131,7 @@ def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterat
             for field, name, message in unknown_names(lab.cluster, expectation)
             if f"{expectation.path}.{field}" not in scenario.wrong and not lab.may_have(name)
         ]
-        if not unknown and lab.whole and scenario.sound([expectation]):
+        if not unknown and lab.whole and scenario.without_errors([expectation]):
             unknown = list(_without_pairs(scenario, expectation, lab.cluster))
         yield from (_problem(scenario, expectation.path, error) for error in unknown)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from netlab.cluster.find import find, find_destination, literal
-from netlab.cluster.flows import Flow, ports_of
+from netlab.cluster.flows import Flow, declared_ports
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.errors import UsageError
 from netlab.objects.scenarios import Expectation
@@ -108,4 +108,4 @@ def _services(destination: Endpoint, asked: Expectation, any_protocol: bool) -> 
         return [("ICMP", None)]
     if asked.port is not None:
         return [(asked.protocol, asked.port)]
-    return [service for service in ports_of(destination) if any_protocol or service[0] == asked.protocol]
+    return [service for service in declared_ports(destination) if any_protocol or service[0] == asked.protocol]

@@ -53,7 +53,7 @@ def test_every_error_is_lines_and_a_code(
 
 def test_verbose_shows_where_an_error_comes_from(netlab: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """``-v`` adds the traceback, to the command that has it and to no later one."""
-    monkeypatch.setattr("netlab.objects.examine", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("netlab.objects.read_input", lambda *_, **__: 1 / 0)
     detailed, plain = netlab("reach", "-f", "x", "-v"), netlab("reach", "-f", "x")
 
     assert (70, 70) == (detailed.exit_code, plain.exit_code)

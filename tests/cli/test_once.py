@@ -17,13 +17,13 @@ SHOP = ("-f", "examples/shop")
 COUNTER = """\
 import json, sys
 from collections import Counter
-from netlab.cluster.follow import follow
-from netlab.cluster.resolve import outline
+from netlab.cluster import resolve_change, try_resolve
 from netlab.objects.files import text_of
 from netlab.ruleset import Compiler
 from netlab.cli import main
 
-names = {outline.__code__: "resolve", follow.__code__: "follow", Compiler.compile.__code__: "compile"}
+counted = {"resolve": try_resolve, "resolve_change": resolve_change, "compile": Compiler.compile}
+names = {function.__code__: name for name, function in counted.items()}
 calls, files = Counter(), Counter()
 
 def count(frame, event, argument):
@@ -38,7 +38,7 @@ try:
     main()
 finally:
     sys.setprofile(None)
-    json.dump([max(files.values(), default=0), *map(calls.__getitem__, ("resolve", "follow", "compile"))], sys.stderr)
+    json.dump([max(files.values(), default=0), *map(calls.__getitem__, counted)], sys.stderr)
 """
 
 

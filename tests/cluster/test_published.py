@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 from builders import cluster, objects, pod, source, topology, workload
 
-from netlab.cluster import outline
+from netlab.cluster import try_resolve
 from netlab.cluster.published import behind, published
 from netlab.errors import InputError
 from netlab.objects.types import ContainerPort
@@ -62,7 +62,7 @@ def test_replicas_of_one_port_need_as_many_stated_nodes():
 
 def test_made_up_nodes_leave_a_port_unpublished():
     """How many there are is netlab's choice: the first pod has the port, and one warning tells of the rest."""
-    of, problems = outline(
+    of, problems = try_resolve(
         objects(
             workload("Deployment", "x/web", 3, ports=["80:80", "8443:443"], source=source(3)),
             pod("x/zz", ports=["8443:443"]),

@@ -17,7 +17,7 @@ from builders import cluster, flow, pod, policy, rule, topology
 from builders import peer as peer_of
 
 from netlab.cluster import Cluster, translate
-from netlab.cluster.flows import Flow, Questions
+from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.translate import Backend, Target, Translation
 from netlab.cluster.types import Endpoint, Node, address_of
 from netlab.conformance import judges
@@ -71,7 +71,7 @@ def lab(*extra: object, mode: str = "overlay") -> Cluster:
 CLOSED_ON_B = policy("x/p", "app=web", ingress=[rule(peer_of("app=client"))])
 """Selectors mean no masqueraded source: a node always reaches its own pod, and another node's is then closed."""
 
-ASKED = Questions((("TCP", 30080), ("TCP", 80)), nodes=True, self_pairs=True)
+ASKED = FlowSelection((("TCP", 30080), ("TCP", 80)), nodes=True, self_pairs=True)
 
 
 def to_address(of: Cluster, source: str) -> Flow:
@@ -151,7 +151,7 @@ def test_groups_and_rows_are_the_evaluators(mode: str) -> None:
         f', "summary": {json.dumps(counted.data())}}}'
     )
     assert str(counted) == str(tally)
-    assert list(TruthTable(wanted).lines(80)) == list(truth_table(found, ASKED.everyone(of)).lines(80))
+    assert list(TruthTable(wanted).lines(80)) == list(truth_table(found, ASKED.endpoints(of)).lines(80))
     if mode == "overlay":
         assert counted["some"] > 0
         assert f"{counted['some']} some" in summary(found)

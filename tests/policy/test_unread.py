@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, selector, topology, unread, verdict
 
-from netlab.cluster import follow
+from netlab.cluster import resolve_change
 from netlab.cluster.flows import every_pair
 from netlab.conformance.cases import Cell, Stage
 from netlab.conformance.disagreements import judge
@@ -249,10 +249,10 @@ def test_a_change_is_followed(tmp_path: Any) -> None:
     documents = read([str(file)])[0]
     without, with_it = decode(documents[:2])[0], decode(documents)[0]
     before = cluster(*without.pods)
-    after = follow(before, without, with_it)
+    after = resolve_change(before, without, with_it)
 
     assert after is not None
     assert "unknown" == verdict(after, "x/a", "x/b")
-    again = follow(after, with_it, without)
+    again = resolve_change(after, with_it, without)
     assert again is not None
     assert "allow" == verdict(again, "x/a", "x/b")

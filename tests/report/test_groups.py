@@ -11,7 +11,7 @@ import pytest
 import yaml
 from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread, workload
 
-from netlab.cluster.flows import Questions, every_pair
+from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.objects.unread import Subject
 from netlab.policy import evaluate
 from netlab.policy.groups import Groups, groups
@@ -27,7 +27,7 @@ def document(of: Groups, output: str) -> Iterator[str]:
 
 
 def found(*things: Any, **asked: Any) -> Groups:
-    return groups(cluster(*things), Questions(**asked))
+    return groups(cluster(*things), FlowSelection(**asked))
 
 
 def names(of: Groups) -> list[str]:

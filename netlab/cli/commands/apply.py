@@ -89,11 +89,11 @@ def _documents_of(files: Sequence[str], strict: bool, ignore: Sequence[str]) -> 
 
 def _documents(found: Input, files: Sequence[str]) -> list[Document]:
     """Return the documents that netlab reads; print warnings and the kinds that it skips."""
-    from netlab.objects.kept import kept
+    from netlab.objects.reduced import reduced
 
     inputs.warn(found.problems, files)
     inputs.print_skipped(found.objects.skipped)
-    return kept(found.objects.documents)
+    return reduced(found.objects.documents)
 
 
 def _most_pods(found: Input, nodes: int) -> int:
@@ -104,14 +104,14 @@ def _most_pods(found: Input, nodes: int) -> int:
 
 def _errors_in_lab(found: Input, running: Lab | None) -> list[Problem]:
     """Return the errors that an input with errors would also cause in the running lab; without a lab, none."""
-    from netlab.cluster import Placement, outline
-    from netlab.objects import apply, examine_documents
+    from netlab.cluster import Placement, try_resolve
+    from netlab.objects import apply, input_of
 
     if running is None:
         return []
-    merged = examine_documents(apply(running.documents, found.objects.documents))
+    merged = input_of(apply(running.documents, found.objects.documents))
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}
-    return outline(merged.objects, keep, found.doubts | merged.doubts)[1]
+    return try_resolve(merged.objects, keep, found.unknown | merged.unknown)[1]
 
 
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:

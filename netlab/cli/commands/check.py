@@ -27,15 +27,15 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     netlab refuses errors (exit code 2). A warning is about legal input that is probably not intended.
     """
-    from netlab.cluster import outline
-    from netlab.objects import examine
+    from netlab.cluster import try_resolve
+    from netlab.objects import read_input
     from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict, ignore=ignore)
+    found = read_input(files, strict=strict, ignore=ignore)
     objects = found.objects
-    cluster, more = outline(objects, doubts=found.doubts, warn=True)
+    cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
     whole = not (found.wrong or any(problem.severity == "error" for problem in more))
     # Warnings about a policy depend on all other policies, so they need an input without errors.
     if whole:

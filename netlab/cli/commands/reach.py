@@ -42,11 +42,11 @@ def reach_command(
     with the same verdicts to and from all others are one line; shared labels name it.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore)
-    questions = flow_arguments.questions_of(cluster, ports, family, nodes, self_pairs)
+    selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs)
     if grouped:
         from netlab.policy.groups import groups
         from netlab.report.groups import ReachabilityGroups
 
-        rendering.render(ReachabilityGroups(groups(cluster, questions)), output)
+        rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
-        rendering.render(Expected(cluster, questions), output)
+        rendering.render(Expected(cluster, selection), output)

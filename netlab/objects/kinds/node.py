@@ -68,7 +68,7 @@ KIND = Kind(
     short=("no",),
     namespaced=False,
     columns=(),
-    doubts=(
+    unknown_if_wrong=(
         (r"(spec\.podCIDRs?|status)\b.*", ("addresses",)),
         (r".*", ("nodes", "addresses", "places")),
     ),

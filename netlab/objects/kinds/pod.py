@@ -78,7 +78,7 @@ KIND = Kind(
     plural="pods",
     short=("po",),
     columns=(),
-    doubts=usable.POD_DOUBTS,
+    unknown_if_wrong=usable.POD_FACTS,
     usable=_usable,
     shape=_Root,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netlab.errors import Problem
-from netlab.objects.changes import POD_LABELS
+from netlab.objects.document_changes import POD_LABELS
 from netlab.objects.field_types import Root
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import CHANGES, changed_labels

@@ -14,7 +14,7 @@ from netlab.objects.documents import Reader
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
 from netlab.objects.files import home_of, is_inside, outside
-from netlab.objects.generated import named
+from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import unpack, within
@@ -119,7 +119,7 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     problems = root.report.problems
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
     description = _Spec.description.read(spec)
-    return Scenario(meta, description, tuple(named(resources)), steps, document.source, wrong), problems
+    return Scenario(meta, description, tuple(with_generated_names(resources)), steps, document.source, wrong), problems
 
 
 def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
@@ -165,7 +165,7 @@ def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Ste
         fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
     return Step(
         _Step.name.read(fields, f"step {index + 1}"),
-        tuple(named(_applied(fields, document, reader))),
+        tuple(with_generated_names(_applied(fields, document, reader))),
         tuple(_label_change(item) for item in _Step.label.read(fields)),
         tuple(_object_ref(item) for item in _Step.delete.read(fields)),
         expect,

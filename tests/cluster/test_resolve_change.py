@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netlab.cluster import Cluster, Placement, follow, resolve
+from netlab.cluster import Cluster, Placement, resolve, resolve_change
 from netlab.errors import InputError
 from netlab.objects import Objects, decode
 from netlab.objects.types import Document, Source
@@ -202,12 +202,12 @@ def test_it_is_what_resolving_everything_says(shape: Data, first: Any, steps: An
             wanted = resolve(now, placements(cluster) if cluster else None)
         except InputError:
             # A running lab stays as it is then.
-            assert cluster is None or follow(cluster, objects, now) is None
+            assert cluster is None or resolve_change(cluster, objects, now) is None
             documents = before
             continue
         assert wanted == resolve(now, placements(wanted))
         if cluster is not None:
-            assert follow(cluster, objects, now) in (None, wanted)
+            assert resolve_change(cluster, objects, now) in (None, wanted)
         cluster, objects = wanted, now
 
 
@@ -241,7 +241,7 @@ def test_small_changes_need_no_resolving(change: list[Data]) -> None:
     new, _ = decode(documents.values())
     cluster = resolve(old)
 
-    assert resolve(new, placements(cluster)) == follow(cluster, old, new) != cluster
+    assert resolve(new, placements(cluster)) == resolve_change(cluster, old, new) != cluster
 
 
 def test_a_pod_that_has_finished_still_has_its_name() -> None:
@@ -251,7 +251,7 @@ def test_a_pod_that_has_finished_still_has_its_name() -> None:
     over = pod("d-0", {"app": "a"}, status={"phase": "Succeeded"})
     new, _ = decode([*old.documents, Document(over, Source("f"))])
 
-    assert follow(resolve(old), old, new) is None
+    assert resolve_change(resolve(old), old, new) is None
 
 
 @pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
@@ -263,5 +263,5 @@ def test_workloads_that_share_a_name_are_resolved_whole(kind: str) -> None:
     old, _ = decode(alone)
     new, _ = decode([*alone, Document(one, Source("f"))])
 
-    assert follow(resolve(old), old, new) is None
-    assert follow(resolve(new), new, old) is None
+    assert resolve_change(resolve(old), old, new) is None
+    assert resolve_change(resolve(new), new, old) is None

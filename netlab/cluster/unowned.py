@@ -28,7 +28,7 @@ def own_gateway(cluster: Cluster, source: Endpoint, address: Address) -> Node | 
     return None
 
 
-def gateway_words(cluster: Cluster, address: Address) -> str:
+def gateway_hint(cluster: Cluster, address: Address) -> str:
     """Return what to ask instead of an address that is a gateway, "" where it is none."""
     for node in cluster.nodes:
         for network, gateway in _gateways(cluster, node):
@@ -39,12 +39,12 @@ def gateway_words(cluster: Cluster, address: Address) -> str:
     return ""
 
 
-def nobody(cluster: Cluster, address: Address) -> str:
+def why_unowned(cluster: Cluster, address: Address) -> str:
     """Return in words who has an address that no endpoint has."""
     service = next((s for s in cluster.services if s.cluster_ip == str(address)), None)
     if service is not None:
         return f"{address} is the ClusterIP of Service {service.meta.key}, which netlab does not emulate: ask its pods"
-    return gateway_words(cluster, address) or no_owner(address)
+    return gateway_hint(cluster, address) or no_owner(address)
 
 
 def no_owner(address: Address) -> str:
@@ -52,7 +52,7 @@ def no_owner(address: Address) -> str:
     return f"no machine of the lab has {address}"
 
 
-def no_machines(address: Address) -> str:
+def special_purpose(address: Address) -> str:
     """Return why an address cannot be that of another machine, "" where it can."""
     kinds = {
         "a loopback address": address.is_loopback,

@@ -1,7 +1,7 @@
 """Read input that may have errors, and keep the part that is correct, so that all problems show at once.
 
 A pod with errors keeps its correct fields. An error may hide other facts, such as the names of the nodes. These facts
-are doubts: netlab reports no problem about them, as the input may be correct once the error is gone.
+are unknown: netlab reports no problem about them, as the input may be correct once the error is gone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import IO, Any, get_args
 from netlab.errors import Problem, in_order
 from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
-from netlab.objects.kind import Doubt, Kind, get
+from netlab.objects.kind import Fact, Kind, get
 from netlab.objects.load import decode
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document
 from netlab.objects.unread import ignored_kinds
 
-EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
+ALL_FACTS: frozenset[Fact] = frozenset(get_args(Fact))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Input:
 
     objects: Objects
     problems: tuple[Problem, ...]
-    doubts: frozenset[Doubt] = frozenset()
+    unknown: frozenset[Fact] = frozenset()
     files: tuple[str, ...] = ()
 
     @property
@@ -42,20 +42,20 @@ class Input:
         return in_order((*self.problems, *more), self.files)
 
 
-def examine(
+def read_input(
     paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None, ignore: Sequence[str] = ()
 ) -> Input:
     """Read and decode files, directories and ``-``, with errors or without; ``ignore`` is as for ``load``."""
     kinds = ignored_kinds(ignore)
     reader = Reader(strict, stdin=stdin)
     documents, unread = reader.read(paths)
-    found = examine_documents([*kinds, *documents], strict=strict)
+    found = input_of([*kinds, *documents], strict=strict)
     files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))
-    return Input(found.objects, problems, EVERYTHING if _errors(unread) else found.doubts, files)
+    return Input(found.objects, problems, ALL_FACTS if _errors(unread) else found.unknown, files)
 
 
-def examine_documents(documents: Iterable[Document], *, strict: bool = False) -> Input:
+def input_of(documents: Iterable[Document], *, strict: bool = False) -> Input:
     """Decode documents, with errors or without."""
     objects, problems = decode(documents, strict=strict)
     given = objects.documents
@@ -63,14 +63,14 @@ def examine_documents(documents: Iterable[Document], *, strict: bool = False) ->
         return Input(objects, tuple(problems))
     paths = [(d, [p.path for p in _own(d) if p.severity == "error"]) for d in given]
     broken = {id(d.memo["object"][1]): (get(d.kind), wrong) for d, wrong in paths if wrong}
-    doubts = {doubt for d, wrong in paths for path in wrong for doubt in _doubts(d, path)}
+    unknown = {fact for d, wrong in paths for path in wrong for fact in _hidden_by(d, path)}
     if sum(d.kind == "Topology" and isinstance(d.memo["object"][1], Topology) for d in given) > 1:
-        doubts |= EVERYTHING
+        unknown |= ALL_FACTS
     usable = {
         kind: [_usable(one, *broken.get(id(one), (None, []))) for one in of] for kind, of in objects.found.items()
     }
     left = {kind: tuple(one for one in of if one is not None) for kind, of in usable.items()}
-    return Input(replace(objects, found=left, pod_labels={}), tuple(problems), frozenset(doubts))
+    return Input(replace(objects, found=left, pod_labels={}), tuple(problems), frozenset(unknown))
 
 
 def _usable(one: Any, kind: Kind | None, wrong: list[str]) -> Any:
@@ -83,12 +83,12 @@ def _own(document: Document) -> Sequence[Problem]:
     return document.memo["object"][2] or ()
 
 
-def _doubts(document: Document, path: str) -> Iterable[Doubt]:
+def _hidden_by(document: Document, path: str) -> Iterable[Fact]:
     kind = get(document.kind)
     if kind is None:
         # A kind of netlab's own that does not exist may have been meant to be the Topology.
-        return EVERYTHING if str(document.data.get("apiVersion", "")).startswith("netlab/") else ()
-    return next((doubts for fields, doubts in kind.doubts if re.fullmatch(fields, path)), ())
+        return ALL_FACTS if str(document.data.get("apiVersion", "")).startswith("netlab/") else ()
+    return next((unknown for fields, unknown in kind.unknown_if_wrong if re.fullmatch(fields, path)), ())
 
 
 def _errors(problems: Iterable[Problem]) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from builders import cluster, node, objects, peer, pod, policy, rule, source, topology
 
-from netlab.cluster import outline
+from netlab.cluster import try_resolve
 
 
 def told(*things: object) -> list[str]:
-    _, problems = outline(objects(*things), warn=True)
+    _, problems = try_resolve(objects(*things), warn=True)
     assert {"warning"} >= {p.severity for p in problems}
     return [str(p) for p in problems]
 

@@ -39,7 +39,7 @@ class Owners:
         return f"{chain[-1].kind} {chain[-1].meta.key}" if chain else ""
 
 
-def made_pods(
+def pod_names(
     objects: Objects, owners: Owners, nodes_of: Callable[[Workload], Sequence[str]]
 ) -> Iterator[tuple[Workload, str, Sequence[str]]]:
     """Yield every workload that makes pods, what their names begin with, and what they end with after a hyphen.

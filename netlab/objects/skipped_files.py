@@ -65,7 +65,7 @@ def _patches(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 @dataclass(slots=True)
-class Told:
+class SkippedFiles:
     """The files below a directory that are skipped, and why."""
 
     path: str

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from netlab.objects import Document, decode, from_record, read, to_record
-from netlab.objects.changes import NETLAB_VERSION, POD_LABELS  # type: ignore[attr-defined]
+from netlab.objects.document_changes import NETLAB_VERSION, POD_LABELS  # type: ignore[attr-defined]
 from netlab.objects.documents import parse
-from netlab.objects.kept import kept
 from netlab.objects.kind import every
 from netlab.objects.meta import IGNORED_KIND
+from netlab.objects.reduced import reduced
 from netlab.objects.types import Source
 
 REPOSITORY = Path(__file__).parents[2]
@@ -151,7 +151,7 @@ def documents_of(text: str) -> list[Document]:
 
 def through_a_record(documents: list[Document]) -> list[Document]:
     """Return what is read back of documents that were written to a record."""
-    return from_record(json.loads(json.dumps(to_record(kept(documents)))))
+    return from_record(json.loads(json.dumps(to_record(reduced(documents)))))
 
 
 def decoded(document: Document) -> Any:
@@ -192,7 +192,7 @@ def test_what_is_kept_is_read_as_the_same_object(kind: str) -> None:
 def test_nothing_is_kept_that_is_not_read(kind: str) -> None:
     """No value of env, no argument, no volume, no annotation of others, no status message."""
     assert SECRET in CORPUS[kind] or kind in (POD_LABELS, IGNORED_KIND)
-    assert SECRET not in json.dumps(to_record(kept(documents_of(CORPUS[kind]))))
+    assert SECRET not in json.dumps(to_record(reduced(documents_of(CORPUS[kind]))))
 
 
 def test_what_netlab_itself_is_tested_with_is_read_as_the_same_objects() -> None:
@@ -256,7 +256,7 @@ def test_documents_that_netlab_does_not_read_are_left_out() -> None:
         "{apiVersion: v1, kind: Service, metadata: {name: s}}\n"
     )
 
-    assert [("v1", "Service")] == [(d.data["apiVersion"], d.kind) for d in kept(documents_of(text))]
+    assert [("v1", "Service")] == [(d.data["apiVersion"], d.kind) for d in reduced(documents_of(text))]
 
 
 def test_duplicates_are_not_kept() -> None:
@@ -264,23 +264,23 @@ def test_duplicates_are_not_kept() -> None:
     (document,) = documents_of("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {a: 1, a: 2}\n")
 
     assert document.duplicates
-    assert () == kept([document])[0].duplicates
+    assert () == reduced([document])[0].duplicates
 
 
 def test_what_stays_is_the_same() -> None:
     """A change costs what it touches: nothing that was kept before is read or reduced once more."""
     documents = documents_of(CORPUS["Pod"])
     objects, _ = decode(documents)
-    once = kept(documents)
+    once = reduced(documents)
 
-    assert [id(d) for d in once] == [id(d) for d in kept(documents)] == [id(d) for d in kept(once)]
+    assert [id(d) for d in once] == [id(d) for d in reduced(documents)] == [id(d) for d in reduced(once)]
     assert objects.pods[0] is decode(once)[0].pods[0]
 
 
 def test_what_is_read_back_from_a_record_is_not_reduced_again() -> None:
     """Its documents have no field too many."""
-    from netlab.objects.kept import mark
+    from netlab.objects.reduced import mark_reduced
 
-    back = [mark(document) for document in through_a_record(documents_of(CORPUS["Pod"]))]
+    back = [mark_reduced(document) for document in through_a_record(documents_of(CORPUS["Pod"]))]
 
-    assert [id(d) for d in back] == [id(d) for d in kept(back)]
+    assert [id(d) for d in back] == [id(d) for d in reduced(back)]

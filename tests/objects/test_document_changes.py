@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from netlab.cluster import outline, resolve
+from netlab.cluster import resolve, try_resolve
 from netlab.cluster.find import pod_of
 from netlab.errors import UsageError
 from netlab.objects import Document, apply, decode, delete
@@ -47,7 +47,7 @@ def documents(text: str = LAB) -> list[Document]:
 
 def relabel(before: list[Document], change: LabelChange) -> list[Document]:
     """Change labels in a lab of the documents."""
-    cluster, _ = outline(decode(before)[0])
+    cluster, _ = try_resolve(decode(before)[0])
     return relabel_documents(before, change, lambda ref: pod_of(cluster, ref))
 
 
@@ -207,7 +207,7 @@ DAEMONS = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec:
 def test_the_pods_that_labels_change_on_are_those_that_there_are(nodes: str, spec: str, pods: list[str]) -> None:
     """On whatever nodes a DaemonSet has them; there is one placement, the cluster's."""
     before = documents(f"{nodes}\n---\n{DAEMONS % spec}" if nodes else DAEMONS % spec)
-    cluster, _ = outline(decode(before)[0])
+    cluster, _ = try_resolve(decode(before)[0])
 
     assert pods == [pod.name for pod in cluster.pods if pod.workload]
     for pod in pods:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import UsageError
-from netlab.objects.generated import named
+from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, get
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
 from netlab.objects.scenarios import LabelChange, ObjectRef
@@ -23,8 +23,8 @@ def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Do
 
     What states only a generateName is the object of the name that it makes: the same change twice is no second object.
     """
-    merged = {key_of(d): d for d in named(documents)}
-    merged.update((key_of(d), d) for d in named(changes))
+    merged = {key_of(d): d for d in with_generated_names(documents)}
+    merged.update((key_of(d), d) for d in with_generated_names(changes))
     return list(merged.values())
 
 

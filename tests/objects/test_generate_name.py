@@ -10,7 +10,7 @@ import pytest
 from netlab.errors import Problem
 from netlab.objects import Document, Objects, apply, decode, load
 from netlab.objects.documents import parse
-from netlab.objects.generated import named
+from netlab.objects.generate_name import with_generated_names
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 
@@ -53,15 +53,15 @@ def test_the_names_do_not_depend_on_other_objects() -> None:
     )
     mine = documents(JOB % "x", JOB % "x")
 
-    assert ["import-0", "import-1"] == [d.data["metadata"]["name"] for d in named(mine)]
-    assert ["import-0", "import-2"] == [d.data["metadata"]["name"] for d in named([*others, *mine])[4:]]
+    assert ["import-0", "import-1"] == [d.data["metadata"]["name"] for d in with_generated_names(mine)]
+    assert ["import-0", "import-2"] == [d.data["metadata"]["name"] for d in with_generated_names([*others, *mine])[4:]]
 
 
 def test_prefixes_that_make_the_same_name() -> None:
     """Each object has a name of its own."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {generateName: %s}}"
     texts = [pod % prefix for prefix in ("a-1", *["a-"] * 12)]
-    names = [d.data["metadata"]["name"] for d in named(documents(*texts))]
+    names = [d.data["metadata"]["name"] for d in with_generated_names(documents(*texts))]
 
     assert len(texts) == len({*names})
 
@@ -78,7 +78,7 @@ def test_no_prefix_is_no_name(read_text: Read, prefix: str) -> None:
 
 def test_a_prefix_is_cut_as_the_api_server_cuts_it() -> None:
     """So that letters fit behind it."""
-    (found,) = named(documents("{apiVersion: v1, kind: Pod, metadata: {generateName: %s}}" % ("a" * 80)))
+    (found,) = with_generated_names(documents("{apiVersion: v1, kind: Pod, metadata: {generateName: %s}}" % ("a" * 80)))
 
     assert f"{'a' * 58}0" == found.data["metadata"]["name"]
 
@@ -87,14 +87,16 @@ def test_a_name_that_is_written_stays() -> None:
     """An exported pod has both."""
     given = documents("{apiVersion: v1, kind: Pod, metadata: {generateName: web-, name: web-x7k2p}}")
 
-    assert given == named(given)
+    assert given == with_generated_names(given)
 
 
 def test_the_same_objects_make_the_same_names_again() -> None:
     """The documents too are the same values, so that nothing is read twice."""
     given = documents(JOB % "x", JOB % "x")
 
-    assert all(one is other for one, other in zip(named(given), named(given), strict=True))
+    assert all(
+        one is other for one, other in zip(with_generated_names(given), with_generated_names(given), strict=True)
+    )
 
 
 def test_applying_an_object_twice_makes_one() -> None:

@@ -17,7 +17,7 @@ from netlab.objects.types import Document
 _LONGEST = 58
 
 
-def named(documents: Iterable[Document]) -> list[Document]:
+def with_generated_names(documents: Iterable[Document]) -> list[Document]:
     """Return the documents, those without a name and with a ``generateName`` with the name that it makes."""
     found = list(documents)
     nameless = [(place, prefix) for place, one in enumerate(found) if (prefix := _prefix(one))]

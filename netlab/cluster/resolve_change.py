@@ -23,7 +23,7 @@ from netlab.objects.topology import Topology
 _T = TypeVar("_T")
 
 
-def follow(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
+def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
     """Return what ``resolve`` makes of ``new`` when the pods of ``cluster`` stay where they are.
 
     ``cluster`` is what was made of ``old``. None means that only ``resolve`` can say: when nodes or networks change,

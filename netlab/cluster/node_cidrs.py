@@ -10,10 +10,10 @@ from itertools import islice
 from netlab.cluster.nodes import NodeDraft
 from netlab.objects.types import Address, Prefix
 
-SHARE = {4: 24, 6: 64}
+NODE_CIDR_MASK_SIZE = {4: 24, 6: 64}
 """The prefix length that a node takes of a podCIDR where it fits, by IP family."""
 
-Fixed = Mapping[Address, str]
+NodeByAddress = Mapping[Address, str]
 """Addresses that the input states, each with the node of its pod; "" where it is a machine's own."""
 
 # How many times shares may be halved to keep addresses.
@@ -26,7 +26,7 @@ def reserved(prefix: Prefix) -> frozenset[int]:
     return frozenset({first, first + 1, int(prefix.broadcast_address)})
 
 
-def shares(cidr: Prefix, nodes: Sequence[NodeDraft], fixed: Fixed) -> dict[str, Prefix] | None:
+def node_cidrs(cidr: Prefix, nodes: Sequence[NodeDraft], fixed: NodeByAddress) -> dict[str, Prefix] | None:
     """Return every node's part of a podCIDR such that no stated address is in that of another node.
 
     A Node object's podCIDR comes first; then the part with most of a node's own addresses; the others take the first
@@ -42,7 +42,7 @@ def shares(cidr: Prefix, nodes: Sequence[NodeDraft], fixed: Fixed) -> dict[str, 
         if within(own, cidr) and _unspoiled(own, n.name, inside, order)
     }
     rest = [n.name for n in nodes if n.name not in stated]
-    first = max(SHARE[cidr.version], cidr.prefixlen)
+    first = max(NODE_CIDR_MASK_SIZE[cidr.version], cidr.prefixlen)
     tried = 0
     # A node has two addresses of its own in its share.
     for length in range(first, cidr.max_prefixlen):

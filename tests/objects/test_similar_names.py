@@ -9,7 +9,7 @@ import pytest
 from netlab.errors import Problem
 from netlab.objects import Objects
 from netlab.objects.kind import every
-from netlab.objects.near import close_to, misspelt
+from netlab.objects.similar_names import close_to, misspelt
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 

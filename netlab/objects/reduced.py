@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from netlab.objects.decoders import without_skipped
 from netlab.objects.kind import get
-from netlab.objects.load import counting, decode
+from netlab.objects.load import decode
 from netlab.objects.meta import is_read_annotation
 from netlab.objects.types import Document, Source
 
@@ -65,13 +66,13 @@ def _noted(value: Any) -> Any:
     return [_noted(item) for item in value] if isinstance(value, list) else value
 
 
-def kept(documents: Iterable[Document]) -> list[Document]:
+def reduced(documents: Iterable[Document]) -> list[Document]:
     """Return the documents of a lab, each with the fields and lines only that decoding it reads.
 
     Documents that netlab does not read, or that are ignored, are left out, and so are Scenarios, which are no part of a
     lab.
     """
-    given = counting(documents)
+    given = without_skipped(documents)
     new = [document for document in given if _KEPT not in document.memo]
     for start in range(0, len(new), _AT_ONCE):
         _prepare(new[start : start + _AT_ONCE])
@@ -79,7 +80,7 @@ def kept(documents: Iterable[Document]) -> list[Document]:
     return [document if one is True else one for document, one in pairs if one is not None]
 
 
-def mark(document: Document) -> Document:
+def mark_reduced(document: Document) -> Document:
     """Return a document which is known to have no field too many."""
     document.memo[_KEPT] = True
     return document
@@ -103,7 +104,7 @@ def _prepare(documents: list[Document]) -> None:
 def _reduced(document: Document, twin: Document) -> Document:
     lines = {"": document.source.line()}
     data = _read_of(twin.data, "", lines[""], document.source, lines)
-    found = mark(Document(data, Source(document.source.file, lines)))
+    found = mark_reduced(Document(data, Source(document.source.file, lines)))
     if "object" in document.memo:
         found.memo["object"] = document.memo["object"]
     return found

@@ -24,7 +24,7 @@ class Move:
     at: Problem
 
 
-def moved(
+def moved_address_warnings(
     drafts: Iterable[PodDraft],
     nodes: Iterable[NodeDraft],
     pod_ips: Mapping[str, tuple[Address, ...]],

@@ -13,6 +13,11 @@ Certain = Literal["allow", "deny"]
 Expected = Literal["allow", "deny", "some", "unknown"]
 Measured = Literal["allow", "deny", "some", "inconclusive"]
 Verdict = Expected | Measured
+Action = Literal["allow", "deny", "pass"]
+"""What a rule of a policy does with what it matches; ``pass`` leaves the decision to the next tier.
+
+``allow`` is ``Allow`` of AdminNetworkPolicy and ``Accept`` of ClusterNetworkPolicy.
+"""
 
 EXPECTED: tuple[Expected, ...] = get_args(Expected)
 MEASURED: tuple[Measured, ...] = get_args(Measured)

@@ -1,4 +1,4 @@
-"""A packet whose look-ups a change of the ruleset comes between."""
+"""A packet, and a change of the ruleset between two of its look-ups."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from netlab.testing.nft_text import SetText
 from netlab.testing.tracer import Packet, Tracer
 
 
-class Changing(Mapping[str, SetText]):
-    """The sets of one ruleset for the first so many look-ups, then those of another."""
+class SwitchingSets(Mapping[str, SetText]):
+    """The sets of one ruleset for the first ``first`` look-ups, then those of another."""
 
     def __init__(self, old: Mapping[str, SetText], new: Mapping[str, SetText], first: int) -> None:
         self.old, self.new, self.left = old, new, first
@@ -27,14 +27,14 @@ class Changing(Mapping[str, SetText]):
         return len(self.new)
 
 
-def verdicts(before: Ruleset | str, after: Ruleset | str, packet: Packet) -> list[str]:
+def verdicts_during_change(before: Ruleset | str, after: Ruleset | str, packet: Packet) -> list[str]:
     """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
     tracer, new = Tracer(before), Tracer(after).tables.sets
     old = tracer.tables
     found: list[str] = []
     left = -1
     while left < 0:
-        sets = Changing(old.sets, new, len(found))
+        sets = SwitchingSets(old.sets, new, len(found))
         tracer.tables = replace(old, sets=sets)  # type: ignore[arg-type]
         found.append(tracer.verdict(packet).verdict)
         left = sets.left

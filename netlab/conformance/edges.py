@@ -1,6 +1,6 @@
 """Edge cases of NetworkPolicy, each with its answer: what implementations differ in, from the specification or not.
 
-Where Kubernetes leaves the answer open it is netlab's (``netlab.policy.mismatch``); ``UNJUDGED`` has what netlab
+Where Kubernetes leaves the answer open it is netlab's (``netlab.policy.matching``); ``UNJUDGED`` has what netlab
 cannot put to the test, and why.
 """
 

@@ -15,10 +15,10 @@ from netlab.cluster.paths import Path
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
-from netlab.policy.decision import Decision, decided, left_open
+from netlab.policy.decision import Decision, decided_reason, unknown_reason
 from netlab.policy.evaluate import evaluate
 from netlab.policy.parts import Ingress, Numbers, Part, Parts
-from netlab.policy.tiers import read_in_words
+from netlab.policy.tiers import evaluated_text
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Certain, Expected
 
@@ -216,6 +216,6 @@ class Expansion:
             ]
             certain = [side for side, text in zip(sides, opened, strict=True) if not text]
             if any(opened) and all(side.verdict == "allow" for side in certain):
-                return Answer("unknown", left_open(filter(None, opened), settled, read_in_words(self._cluster)))
+                return Answer("unknown", unknown_reason(filter(None, opened), settled, evaluated_text(self._cluster)))
         allowing = [side.text for side in sides if side.text and side.verdict == "allow"]
-        return Answer(settled, decided(way, denied, allowing))
+        return Answer(settled, decided_reason(way, denied, allowing))

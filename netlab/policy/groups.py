@@ -15,9 +15,9 @@ from functools import cached_property
 from netlab.cluster.flows import Flow, FlowSelection, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.policy.bitsets import members, transpose
+from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
-from netlab.policy.kinds import Kinds
-from netlab.policy.sets import Sets
+from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import EXPECTED, Expected
 
@@ -163,7 +163,7 @@ class Groups:
 
 def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
     """Return the groups of all endpoints that are asked, in the order of their first members, and their verdicts."""
-    kinds = Kinds(cluster, questions)
+    kinds = EndpointKinds(cluster, questions)
     asked = [_services(cluster, questions, members[0]) for members in kinds.members]
     alone = [
         tuple(_with_itself(cluster, example, service) for service in services)
@@ -171,7 +171,7 @@ def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
         else ()
         for (example, *_), services in zip(kinds.members, asked, strict=True)
     ]
-    tables = _tables(Sets(cluster, kinds), kinds, asked)
+    tables = _tables(SetEvaluator(cluster, kinds), kinds, asked)
     classes: dict[Hashable, list[int]] = {}
     for kind, (endpoint, *_) in enumerate(kinds.members):
         twins = tuple(table.twins[kind] for of_verdict in tables.values() for table in of_verdict.values())
@@ -208,7 +208,7 @@ class _Table:
     ``twins`` has a name for every kind; kinds have the same one when any two members of them may change places.
     """
 
-    def __init__(self, kinds: Kinds, columns: Sequence[int]) -> None:
+    def __init__(self, kinds: EndpointKinds, columns: Sequence[int]) -> None:
         self._columns = columns
         # What nobody may open has nothing to say about rows; leaving it out halves the work of most clusters.
         self._open = [kind for kind, column in enumerate(columns) if column]
@@ -251,7 +251,9 @@ class _Table:
         return found
 
 
-def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[AskedPort]]) -> dict[Expected, dict[AskedPort, _Table]]:
+def _tables(
+    sets: SetEvaluator, kinds: EndpointKinds, asked: Sequence[Sequence[AskedPort]]
+) -> dict[Expected, dict[AskedPort, _Table]]:
     """Return for each verdict but deny and each service the table of who has it; where it is allow, of all services.
 
     Two kinds may change places where they may in all tables.

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from netlab.cluster.types import Endpoint
 from netlab.policy.expand import Answer, Expansion, Line, Question
-from netlab.policy.marks import DESTINATION, SOURCE
+from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.report.rows import Row, Tally, endpoints_of
 
 _BEFORE_SOURCE = '{"source": "'

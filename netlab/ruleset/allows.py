@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Protocol
+from netlab.ruleset.address_space import AddressSpace
 from netlab.ruleset.classes import PolicyClass
-from netlab.ruleset.peers import PolicyWords, RuleWords, Signature
-from netlab.ruleset.views import View
+from netlab.ruleset.peers import PolicyPeers, RulePeers, Signature
 
 EVERY_PORT = (0, 65535)
 
@@ -33,7 +33,9 @@ class Allow:
         return self.protocol is not None and self.first != self.last
 
 
-def allows(policy_class: PolicyClass, policies: Mapping[str, PolicyWords], seen: View) -> dict[Allow, tuple[str, ...]]:
+def allows(
+    policy_class: PolicyClass, policies: Mapping[str, PolicyPeers], seen: AddressSpace
+) -> dict[Allow, tuple[str, ...]]:
     """Return everything a class allows, with the keys of the policies that do; ranges of ports never overlap.
 
     ``policies`` has the class's policies by key; only identities that the node can meet are considered.
@@ -46,7 +48,7 @@ def allows(policy_class: PolicyClass, policies: Mapping[str, PolicyWords], seen:
     return _without_overlap({allow: tuple(keys) for allow, keys in found.items()})
 
 
-def allows_of(rule: RuleWords, policy_class: PolicyClass, seen: View) -> Iterator[Allow]:
+def allows_of(rule: RulePeers, policy_class: PolicyClass, seen: AddressSpace) -> Iterator[Allow]:
     """Yield what a rule of a class allows, on a node that can meet what is ``seen``; some of it may come twice."""
     peers: dict[Signature | None, None] = {None: None}
     if rule.peers:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from netlab.cluster.types import Pod
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import ContainerPort, Direction, Protocol
-from netlab.ruleset.change import Change
+from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
 from netlab.ruleset.peers import Rules, label_keys, labels_read
@@ -37,15 +37,15 @@ class PolicyClass:
         return next((number for n, p, number in self.ports if (n, p) == (name, protocol)), None)
 
 
-Found = Mapping[Direction, PolicyClass | str]
+PodClasses = Mapping[Direction, PolicyClass | str]
 """What a pod is, by direction: its class, or the policy that opens it to everything, so that it needs none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reclassified:
+class ClassChanges:
     """What a change did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
 
-    pods: Mapping[str, tuple[Found, Found]]
+    pods: Mapping[str, tuple[PodClasses, PodClasses]]
     renumbered: bool
 
 
@@ -57,7 +57,7 @@ class Classes:
     """
 
     def __init__(self) -> None:
-        self.of: dict[str, Found] = {}
+        self.of: dict[str, PodClasses] = {}
         self.users: dict[str, dict[PolicyClass, None]] = {}
         self._pods: dict[str, dict[str, Pod]] = {}
         self._policies: dict[str, dict[str, NetworkPolicy]] = {}
@@ -69,38 +69,38 @@ class Classes:
         """Return the number of a class that some pod has."""
         return self._numbering[str(policy_class)]
 
-    def change(self, change: Change) -> Reclassified:
+    def update(self, change: ClusterChange) -> ClassChanges:
         """Follow a change."""
-        for policy in change.policies.gone:
+        for policy in change.policies.removed:
             del self._policies[policy.meta.namespace][policy.meta.key]
-        for policy in change.policies.come:
+        for policy in change.policies.added:
             self._policies.setdefault(policy.meta.namespace, {})[policy.meta.key] = policy
             self._keys |= label_keys([policy.pod_selector])
-        for pod in change.pods.gone:
+        for pod in change.pods.removed:
             self._pods.get(pod.namespace, {}).pop(pod.ref, None)
         dirty = {
             pod.ref: pod
-            for policy in (*change.policies.gone, *change.policies.come)
+            for policy in (*change.policies.removed, *change.policies.added)
             for pod in self._pods.get(policy.meta.namespace, {}).values()
         }
-        for pod in change.pods.come:
+        for pod in change.pods.added:
             if pod.traits.attachment.enforced:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
                 dirty[pod.ref] = pod
-        after: dict[str, Found] = {pod.ref: {} for pod in change.pods.gone}
+        after: dict[str, PodClasses] = {pod.ref: {} for pod in change.pods.removed}
         after |= self._found(dirty.values())
         moved = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
         for ref, (_, now) in moved.items():
             self.of[ref] = now
             if not now:
                 del self.of[ref]
-        return Reclassified(moved, self._count(moved.values()))
+        return ClassChanges(moved, self._count(moved.values()))
 
-    def _found(self, pods: Iterable[Pod]) -> dict[str, Found]:
+    def _found(self, pods: Iterable[Pod]) -> dict[str, PodClasses]:
         """Return what pods are; those whose labels no selector tells apart are looked at once."""
         policies: dict[str, list[NetworkPolicy]] = {}
-        alike: dict[object, Found] = {}
-        found: dict[str, Found] = {}
+        alike: dict[object, PodClasses] = {}
+        found: dict[str, PodClasses] = {}
         for pod in pods:
             group = (pod.namespace, labels_read(pod.labels, self._keys), pod.ports)
             if group not in alike:
@@ -110,7 +110,7 @@ class Classes:
             found[pod.ref] = alike[group]
         return found
 
-    def _count(self, moved: Iterable[tuple[Found, Found]]) -> bool:
+    def _count(self, moved: Iterable[tuple[PodClasses, PodClasses]]) -> bool:
         """Count who is in which class and number those that are new; say whether one that stays moved."""
         touched: dict[PolicyClass, None] = {}
         for old, now in moved:
@@ -128,7 +128,7 @@ class Classes:
             del self._uses[policy_class]
             for key in policy_class.policies:
                 del self.users[key][policy_class]
-        return self._numbering.change(map(str, gone), map(str, come))
+        return self._numbering.update(map(str, gone), map(str, come))
 
     def _known(self, policy_class: PolicyClass) -> bool:
         return policy_class in self.users.get(policy_class.policies[0], {})

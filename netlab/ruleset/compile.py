@@ -9,11 +9,11 @@ from itertools import chain
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.ruleset import fragments
-from netlab.ruleset.change import Change, change_between
+from netlab.ruleset.cluster_change import ClusterChange, cluster_change
+from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Elements
-from netlab.ruleset.fragment import Entry, Follower, Fragment, Layout, Port, PortOf, Stores
+from netlab.ruleset.fragment import ElementUpdater, Entry, Fragment, Layout, Port, PortOf, Stores
 from netlab.ruleset.nftables import Ruleset, Since
-from netlab.ruleset.sets import Sets
 from netlab.ruleset.tables import Table, assembled
 
 
@@ -48,9 +48,9 @@ class Compiler:
         layout = Layout.of(cluster, self._port_of)
         # Until all of it is done there is nothing to go on from.
         work, self._work = self._work if self._work is not None and self._work.layout == layout else None, None
-        if work is None or not work.follow(cluster):
+        if work is None or not work.update(cluster):
             work = _Work(layout, fragments.FRAGMENTS)
-            work.follow(cluster)
+            work.update(cluster)
         self._work = work
         return work.rulesets()
 
@@ -62,7 +62,7 @@ class _Work:
         self.layout = layout
         self._fragments = tuple(parts)
         self._cluster: Cluster | None = None
-        self._stores = Stores(Sets(shared=True), {node.name: Sets() for node in layout.nodes})
+        self._stores = Stores(ElementStore(shared=True), {node.name: ElementStore() for node in layout.nodes})
         for fragment in self._fragments:
             for entry in fragment.everywhere(layout) if fragment.everywhere else ():
                 self._stores.everywhere.put(*entry)
@@ -70,18 +70,18 @@ class _Work:
                 for entry in fragment.of_node(layout, node) if fragment.of_node else ():
                     self._stores.nodes[node.name].put(*entry)
         self._of_pod = [fragment.of_pod for fragment in self._fragments if fragment.of_pod is not None]
-        self._followers: list[Follower] = [
-            fragment.follower(layout, self._stores) for fragment in self._fragments if fragment.follower is not None
+        self._updaters: list[ElementUpdater] = [
+            fragment.updater(layout, self._stores) for fragment in self._fragments if fragment.updater is not None
         ]
         self._tables: dict[tuple[Hashable, ...], tuple[Table, ...]] = {}
         self._given: dict[str, Ruleset] = {}
 
-    def follow(self, cluster: Cluster) -> bool:
+    def update(self, cluster: Cluster) -> bool:
         """Go on to a cluster of the same layout; False where all has to be done anew."""
-        first, change = self._cluster is None, change_between(self._cluster, cluster)
+        first, change = self._cluster is None, cluster_change(self._cluster, cluster)
         self._cluster = cluster
         self._follow_pods(change)
-        return all(follower.follow(change) or first for follower in self._followers)
+        return all(updater.update(change) or first for updater in self._updaters)
 
     def rulesets(self) -> dict[str, Ruleset]:
         """Return every node's ruleset; of a node for which nothing changed, the same one as before."""
@@ -115,23 +115,23 @@ class _Work:
         return self._tables[variants]
 
     def _notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
-        if len(self._followers) == 1:
-            return self._followers[0].notes(node)
+        if len(self._updaters) == 1:
+            return self._updaters[0].notes(node)
         notes: dict[str, tuple[str, ...]] = {}
-        for follower in self._followers:
-            for name, lines in follower.notes(node).items():
+        for updater in self._updaters:
+            for name, lines in updater.notes(node).items():
                 notes[name] = (*notes.get(name, ()), *lines)
         return notes
 
-    def _follow_pods(self, change: Change) -> None:
-        """Exchange the elements that each pod has by itself."""
-        gone, come = ({pod.ref: pod for pod in pods} for pods in (change.pods.gone, change.pods.come))
+    def _follow_pods(self, change: ClusterChange) -> None:
+        """ItemChanges the elements that each pod has by itself."""
+        gone, come = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
         for ref in dict.fromkeys(chain(gone, come)):
             (old, left), (new, entered) = self._entries(gone.get(ref)), self._entries(come.get(ref))
             if old == new and left == entered:
                 continue
             for entry in left:
-                self._stores.nodes[old].take(entry.set, entry.key)
+                self._stores.nodes[old].remove(entry.set, entry.key)
             for entry in entered:
                 self._stores.nodes[new].put(*entry)
 

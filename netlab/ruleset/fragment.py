@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
 from netlab.objects.topology import TopologyPolicy
-from netlab.ruleset.change import Change
+from netlab.ruleset.cluster_change import ClusterChange
+from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Element, Key
-from netlab.ruleset.sets import Sets
 from netlab.ruleset.tables import Hook, Parts, TableName
 
 _ABOUT = (
@@ -94,14 +94,14 @@ class Entry(NamedTuple):
 class Stores:
     """Where the elements of a lab's rulesets are: those that every node has, and those of each node by its name."""
 
-    everywhere: Sets
-    nodes: Mapping[str, Sets]
+    everywhere: ElementStore
+    nodes: Mapping[str, ElementStore]
 
 
-class Follower(Protocol):
+class ElementUpdater(Protocol):
     """Keeps the elements of a fragment that depend on more than one pod."""
 
-    def follow(self, change: Change) -> bool:
+    def update(self, change: ClusterChange) -> bool:
         """Put and take elements so that they are those of ``change.after``; False where all has to be done anew.
 
         The first change is from nothing. Elements are a function of the cluster alone, whatever was before; comments
@@ -127,7 +127,7 @@ class Fragment:
     names of all sets that have an element on any node. ``declare`` returns the sets and chains of a variant.
 
     Elements come from four functions, each of which may be missing: ``everywhere`` (the same on every node),
-    ``of_node``, ``of_pod`` (on the pod's node; asked again only for pods that change), and ``follower``, which makes
+    ``of_node``, ``of_pod`` (on the pod's node; asked again only for pods that change), and ``updater``, which makes
     the one that follows the whole cluster from change to change.
     """
 
@@ -138,7 +138,7 @@ class Fragment:
     everywhere: Callable[[Layout], Iterable[Entry]] | None = None
     of_node: Callable[[Layout, Node], Iterable[Entry]] | None = None
     of_pod: Callable[[Layout, Pod], Iterable[Entry]] | None = None
-    follower: Callable[[Layout, Stores], Follower] | None = None
+    updater: Callable[[Layout, Stores], ElementUpdater] | None = None
 
 
 def ip(family: int) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
-from netlab.ruleset.change import Change, Exchange
+from netlab.ruleset.cluster_change import ClusterChange, ItemChanges
 from netlab.ruleset.numbers import MARK_BITS, Numbering
-from netlab.ruleset.peers import NamedPort, PodPeer, Rules, Signature, Vocabulary, Word, labels_read
+from netlab.ruleset.peers import NamedPort, PeerIndex, PeerKey, PodPeer, Rules, Signature, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
@@ -26,7 +26,7 @@ Signatures = dict[Address, Signature]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class IdentityChanges:
     """What a change did to identities: by reference, the signatures that an endpoint had and has.
 
     Pods and (where selectors mean them) nodes have references, and ipBlocks have their texts: they carry the signatures
@@ -47,7 +47,7 @@ class Identities:
     """
 
     def __init__(self, families: Iterable[int], *, blocks_mean_pods: bool, host_pods_are_meant: bool) -> None:
-        self.vocabulary = Vocabulary()
+        self.peer_index = PeerIndex()
         self.of: dict[str, Signatures] = {}
         self.ranges: dict[int, tuple[Range, ...]] = dict.fromkeys(families, ())
         self._blocks_mean_pods = blocks_mean_pods
@@ -63,24 +63,26 @@ class Identities:
         """Return the mark of a signature that some address has."""
         return self._numbering[self._texts[signature]]
 
-    def change(self, change: Change, more: Exchange[Rules] | None = None) -> Moved:
+    def update(self, change: ClusterChange, more: ItemChanges[Rules] | None = None) -> IdentityChanges:
         """Follow a change; ``more`` are the policies of tiers that go and come with it."""
-        more = more or Exchange()
-        dead, new = self.vocabulary.change((*change.policies.gone, *more.gone), (*change.policies.come, *more.come))
-        scopes = self._scopes.change(change.namespaces, self.vocabulary, dead, new)
+        more = more or ItemChanges()
+        dead, new = self.peer_index.update(
+            (*change.policies.removed, *more.removed), (*change.policies.added, *more.added)
+        )
+        scopes = self._scopes.update(change.namespaces, self.peer_index, dead, new)
         dirty = {pod.ref: pod for pod in self._affected(scopes, dead, new)}
         blocks = self._repartition(dead, new, dirty)
-        self.vocabulary.forget(dead)
-        for pod in change.pods.gone:
+        self.peer_index.forget(dead)
+        for pod in change.pods.removed:
             (self._host_pods if pod.host_network else self._pods.get(pod.namespace, {})).pop(pod.ref, None)
             dirty.pop(pod.ref, None)
-        for pod in change.pods.come:
+        for pod in change.pods.added:
             if pod.host_network:
                 self._host_pods[pod.ref] = pod
             elif pod.selectable:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
                 dirty[pod.ref] = pod
-        after: dict[str, Signatures] = {pod.ref: {} for pod in change.pods.gone if pod.ref in self.of}
+        after: dict[str, Signatures] = {pod.ref: {} for pod in change.pods.removed if pod.ref in self.of}
         after |= self._signatures(dirty.values())
         if self._host_pods_are_meant:
             after |= self._nodes(change.after)
@@ -89,9 +91,9 @@ class Identities:
             self.of[ref] = now
             if not now:
                 del self.of[ref]
-        return Moved(endpoints, blocks, self._count(endpoints, blocks))
+        return IdentityChanges(endpoints, blocks, self._count(endpoints, blocks))
 
-    def _affected(self, scopes: Mapping[str, _Scope], dead: Sequence[Word], new: Sequence[Word]) -> Iterator[Pod]:
+    def _affected(self, scopes: Mapping[str, _Scope], dead: Sequence[PeerKey], new: Sequence[PeerKey]) -> Iterator[Pod]:
         """Yield the pods that peers and named ports which come or go may mean."""
         for namespace, changed in scopes.items():
             for pod in self._pods.get(namespace, {}).values():
@@ -103,10 +105,10 @@ class Identities:
                 yield from (pod for pod in pods.values() if any(port.name in names for port in pod.ports))
 
     def _repartition(
-        self, dead: Sequence[Word], new: Sequence[Word], dirty: dict[str, Pod]
+        self, dead: Sequence[PeerKey], new: Sequence[PeerKey], dirty: dict[str, Pod]
     ) -> dict[str, tuple[tuple[Signature, ...], tuple[Signature, ...]]]:
         """Divide the address space anew where ipBlocks come or go, and add the pods that they cover to the dirty."""
-        known = self.vocabulary.blocks
+        known = self.peer_index.blocks
         changed = [known[word] for word in (*dead, *new) if isinstance(word, str) and word in known]
         if not changed:
             return {}
@@ -123,10 +125,10 @@ class Identities:
     def _signatures(self, pods: Iterable[Pod]) -> dict[str, Signatures]:
         """Return the signatures of pods; those whose labels no selector tells apart are matched once."""
         matched: dict[object, Signature] = {}
-        ports = self.vocabulary.ports
+        ports = self.peer_index.ports
         found: dict[str, Signatures] = {}
         for pod in pods:
-            alike = (pod.namespace, labels_read(pod.labels, self.vocabulary.keys))
+            alike = (pod.namespace, labels_read(pod.labels, self.peer_index.keys))
             if alike not in matched:
                 matched[alike] = self._scopes.matching(pod)
             meant = matched[alike]
@@ -169,7 +171,7 @@ class Identities:
             del self._uses[signature]
         come = {s: "\n".join(sorted(map(str, s))) for s in touched if self._uses[s] and s not in self._texts}
         self._texts |= come
-        return self._numbering.change(gone.values(), come.values())
+        return self._numbering.update(gone.values(), come.values())
 
 
 def named_port(ports: tuple[ContainerPort, ...], name: str, protocol: Protocol) -> int | None:
@@ -207,19 +209,19 @@ class _Scopes:
         self._wide: dict[LabelSelector, dict[str, PodPeer]] = {}
         self._local: dict[str, dict[str, PodPeer]] = {}
 
-    def change(
+    def update(
         self,
         namespaces: Mapping[str, Mapping[str, str] | None],
-        vocabulary: Vocabulary,
-        dead: Sequence[Word],
-        new: Sequence[Word],
+        peer_index: PeerIndex,
+        dead: Sequence[PeerKey],
+        new: Sequence[PeerKey],
     ) -> dict[str, _Scope]:
         """Follow a change of namespaces (None: it is gone) and peers; return what changed by namespace."""
         changed: dict[str, _Scope] = {}
         for words, come in ((dead, False), (new, True)):
             groups: dict[LabelSelector | str, dict[str, PodPeer]] = {}
             for word in words:
-                if isinstance(word, str) and (peer := vocabulary.pods.get(word)) is not None:
+                if isinstance(word, str) and (peer := peer_index.pods.get(word)) is not None:
                     group = peer.namespace if peer.namespaces is None else peer.namespaces
                     groups.setdefault(group, {})[word] = peer
             for group, peers in groups.items():

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from weakref import ref
 
 from netlab.ruleset.comments import plain
+from netlab.ruleset.element_store import Touched
 from netlab.ruleset.elements import Elements, Set
-from netlab.ruleset.sets import Touched
 from netlab.ruleset.tables import Table, chain_lines, replacement
 
 

@@ -44,7 +44,7 @@ class Numbering:
     def __getitem__(self, text: str) -> int:
         return self._given[text]
 
-    def change(self, gone: Iterable[str], come: Iterable[str]) -> bool:
+    def update(self, gone: Iterable[str], come: Iterable[str]) -> bool:
         """Remove and add texts; say whether one that stays has another number now."""
         for text in gone:
             self._taken.discard(self._given.pop(text))

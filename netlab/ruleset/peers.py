@@ -1,4 +1,4 @@
-"""The peers that policies name, as texts that say what they match: the vocabulary of which identities are made."""
+"""The peers that policies name, as texts that say what they match: the peer_index of which identities are made."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PodPeer:
         return self.namespace == namespace if self.namespaces is None else self.namespaces.matches(labels)
 
 
-Word = str | tuple[str, Protocol]
+PeerKey = str | tuple[str, Protocol]
 """What policies use: a peer by its text, or a named port of egress rules by name and protocol."""
 
 
@@ -70,7 +70,7 @@ class Rules(Protocol_):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleWords:
+class RulePeers:
     """A rule with its peers as texts; none of them means every peer."""
 
     peers: tuple[str, ...]
@@ -78,17 +78,17 @@ class RuleWords:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyWords:
+class PolicyPeers:
     """A policy's rules that count, by direction."""
 
-    ingress: tuple[RuleWords, ...]
-    egress: tuple[RuleWords, ...]
+    ingress: tuple[RulePeers, ...]
+    egress: tuple[RulePeers, ...]
 
-    def rules(self, direction: Direction) -> tuple[RuleWords, ...]:
+    def rules(self, direction: Direction) -> tuple[RulePeers, ...]:
         return self.ingress if direction == "ingress" else self.egress
 
 
-class Vocabulary:
+class PeerIndex:
     """Every distinct peer, and every named port of egress rules, that the policies use; equal peers are one.
 
     ``users`` has the keys of the policies that use a word, ``policies`` every policy's rules in these words.
@@ -98,8 +98,8 @@ class Vocabulary:
     def __init__(self) -> None:
         self.pods: dict[str, PodPeer] = {}
         self.blocks: dict[str, IPBlock] = {}
-        self.users: dict[Word, dict[str, None]] = {}
-        self.policies: dict[str, PolicyWords] = {}
+        self.users: dict[PeerKey, dict[str, None]] = {}
+        self.policies: dict[str, PolicyPeers] = {}
         self.keys: set[str] = set()
 
     @property
@@ -107,9 +107,9 @@ class Vocabulary:
         """The named ports of egress rules."""
         return [word for word in self.users if isinstance(word, tuple)]
 
-    def change(self, gone: Iterable[Rules], come: Iterable[Rules]) -> tuple[list[Word], list[Word]]:
+    def update(self, gone: Iterable[Rules], come: Iterable[Rules]) -> tuple[list[PeerKey], list[PeerKey]]:
         """Take policies out and in; return the words that nobody uses any more, and those that are new."""
-        before: dict[Word, bool] = {}
+        before: dict[PeerKey, bool] = {}
         for policy in gone:
             words = self.policies.pop(policy.meta.key)
             for word in _words(words):
@@ -125,22 +125,22 @@ class Vocabulary:
             del self.users[word]
         return dead, [word for word, there in before.items() if not there]
 
-    def forget(self, words: Iterable[Word]) -> None:
+    def forget(self, words: Iterable[PeerKey]) -> None:
         """Let go of what the words of peers that nobody uses any more stood for."""
         for word in words:
             if isinstance(word, str):
                 self.pods.pop(word, None)
                 self.blocks.pop(word, None)
 
-    def _read(self, policy: Rules) -> PolicyWords:
-        def rules(direction: Direction) -> tuple[RuleWords, ...]:
+    def _read(self, policy: Rules) -> PolicyPeers:
+        def rules(direction: Direction) -> tuple[RulePeers, ...]:
             namespace = policy.meta.namespace
             return tuple(
-                RuleWords(tuple(self._learn(peer, namespace) for peer in rule.peers), rule.ports)
+                RulePeers(tuple(self._learn(peer, namespace) for peer in rule.peers), rule.ports)
                 for rule in policy.rules(direction)
             )
 
-        return PolicyWords(rules("ingress"), rules("egress"))
+        return PolicyPeers(rules("ingress"), rules("egress"))
 
     def _learn(self, peer: Peer, namespace: str) -> str:
         text = peer_text(peer, namespace)
@@ -152,7 +152,7 @@ class Vocabulary:
         return text
 
 
-def _words(policy: PolicyWords) -> Iterator[Word]:
+def _words(policy: PolicyPeers) -> Iterator[PeerKey]:
     for rule in (*policy.ingress, *policy.egress):
         yield from rule.peers
     for rule in policy.egress:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, Place
-from netlab.ruleset.side import Side, opener, target
+from netlab.ruleset.side import Side, destination_expression, source_expression
 from netlab.ruleset.tables import Chain, Hook
 from netlab.ruleset.tier_chains import tier_chains
 from netlab.ruleset.tiers import Tier
@@ -111,8 +111,8 @@ def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[
     A map without the address ends its rule, so "set ... map ... jump" reads "if isolated, then check".
     """
     sides: tuple[str, ...] = (
-        *(f"meta priority set {opener(f, settings)} map @eg{f} jump egress_class" for f in families),
-        *(f"meta priority set {target(f, settings)} map @in{f} jump ingress_class" for f in families),
+        *(f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families),
+        *(f"meta priority set {destination_expression(f, settings)} map @in{f} jump ingress_class" for f in families),
     )
     if tiers:
         sides = ("jump eg_tiers", "jump in_tiers")
@@ -145,7 +145,7 @@ def _own_node(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence
     hooks = [Hook("filter", "input", "filter")]
     if settings.established == "reevaluate":
         hooks.append(Hook("filter", "output", "filter"))
-    side = [f"meta priority set {opener(f, settings)} map @eg{f} jump egress_class" for f in families]
+    side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
     rules = (
         *_neighbours(families),
         *_passing(families, settings),

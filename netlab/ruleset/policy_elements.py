@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping
 from netlab.cluster.types import Pod
 from netlab.objects.types import Direction
 from netlab.ruleset import tiers
+from netlab.ruleset.address_space import AddressSpace
 from netlab.ruleset.allows import Allow, allows
-from netlab.ruleset.change import Change, Exchange
-from netlab.ruleset.classes import Classes, Found, PolicyClass
+from netlab.ruleset.classes import Classes, PodClasses, PolicyClass
+from netlab.ruleset.cluster_change import ClusterChange, ItemChanges
 from netlab.ruleset.comments import listing, sentence
+from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Element, Key, Span
 from netlab.ruleset.fragment import Layout, Stores
 from netlab.ruleset.identities import Identities, Signatures
 from netlab.ruleset.peers import Member, NamedPort, Rules, Signature
 from netlab.ruleset.ranges import range_part
-from netlab.ruleset.sets import Sets
 from netlab.ruleset.tier_elements import TierElements
 from netlab.ruleset.tiers import TierPolicy
-from netlab.ruleset.views import View
 
 WAYS: tuple[tuple[Direction, str, str], ...] = (("ingress", "in", "from"), ("egress", "eg", "to"))
 """Each direction with the prefix of its sets, and the word for its peers in comments."""
@@ -30,8 +30,8 @@ _Elements = dict[str, dict[Key, Element]]
 class _Met:
     """What nodes that can meet the same addresses have in common: all of them, where every network joins nodes."""
 
-    def __init__(self, sets: Sets) -> None:
-        self.view = View()
+    def __init__(self, sets: ElementStore) -> None:
+        self.view = AddressSpace()
         self.sets = sets
         self.changed: set[Member] = set()
 
@@ -40,7 +40,7 @@ class _Met:
         self.changed |= self.view.move(name, old.values(), new.values())
         for address, signature in old.items():
             if signature and not new.get(address):
-                self.sets.take(f"id{address.version}", (address,))
+                self.sets.remove(f"id{address.version}", (address,))
         for address, signature in new.items():
             if signature and old.get(address) != signature:
                 element = Element((identities.number(signature),), listing([name]))
@@ -50,7 +50,7 @@ class _Met:
 class _Node:
     """What a node holds for its own pods: which of them are in which class, and what those allow."""
 
-    def __init__(self, met: _Met, sets: Sets) -> None:
+    def __init__(self, met: _Met, sets: ElementStore) -> None:
         self.met = met
         self.sets = sets
         self.members: dict[PolicyClass, dict[str, None]] = {}
@@ -81,7 +81,7 @@ class _Node:
             del self.members[found]
             self.dirty.add(found)
         for a in pod.addresses:
-            self.sets.take(f"{way}{a.version}", (a,))
+            self.sets.remove(f"{way}{a.version}", (a,))
 
     def notes(self) -> dict[str, tuple[str, ...]]:
         """Say of the pods that policies select without isolating them why they are in no class."""
@@ -97,7 +97,7 @@ class _Node:
 
 
 class PolicyElements:
-    """The identities, classes and allows of a lab's nodes; a ``Follower``."""
+    """The identities, classes and allows of a lab's nodes; a ``ElementUpdater``."""
 
     def __init__(self, layout: Layout, stores: Stores) -> None:
         self._identities = Identities(
@@ -117,14 +117,14 @@ class PolicyElements:
         self._tiers = [TierElements(tier, of_nodes) for tier in tiers.TIERS]
         self._mets = list({id(node.met): node.met for node in self._nodes.values()}.values())
 
-    def follow(self, change: Change) -> bool:
+    def update(self, change: ClusterChange) -> bool:
         """Follow a change; False where a number that stays in use would have to change."""
         first = change.before is None
-        identities = self._identities.change(change, self._tier_policies(change))
-        classes = self._classes.change(change)
+        identities = self._identities.update(change, self._tier_policies(change))
+        classes = self._classes.update(change)
         if (identities.renumbered or classes.renumbered) and not first:
             return False
-        gone, come = ({pod.ref: pod for pod in pods} for pods in (change.pods.gone, change.pods.come))
+        gone, come = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
         # Dicts and not sets, whose order differs from run to run: comments name pods in the order in which they come.
         moved = [ref for ref in gone | come if _place(gone.get(ref)) != _place(come.get(ref))]
         touched = dict.fromkeys((*moved, *identities.endpoints, *classes.pods))
@@ -148,14 +148,14 @@ class PolicyElements:
             self._classify(old[ref], new[ref], *classes.pods.get(ref, (found, found)))
         self._allow(change)
         for tier in self._tiers:
-            words, of = self._identities.vocabulary.policies, self._classes.of
-            tier.follow(change.after, words, self._identities.number, of)
+            words, of = self._identities.peer_index.policies, self._classes.of
+            tier.update(change.after, words, self._identities.number, of)
         return True
 
-    def _tier_policies(self, change: Change) -> Exchange[Rules]:
+    def _tier_policies(self, change: ClusterChange) -> ItemChanges[Rules]:
         """Return the policies of all tiers that go and come."""
-        found = [change.of(tier.tier.policies, _key) for tier in self._tiers]
-        return Exchange([p for one in found for p in one.gone], [p for one in found for p in one.come])
+        found = [change.items(tier.tier.policies, _key) for tier in self._tiers]
+        return ItemChanges([p for one in found for p in one.removed], [p for one in found for p in one.added])
 
     def notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
         """Say which pods of a node are in no class although a policy selects them, and why."""
@@ -186,7 +186,7 @@ class PolicyElements:
             }
             self._everywhere.replace(f"cidr{family}", elements)
 
-    def _classify(self, old: Pod | None, new: Pod | None, was: Found, now: Found) -> None:
+    def _classify(self, old: Pod | None, new: Pod | None, was: PodClasses, now: PodClasses) -> None:
         stays = _place(old) == _place(new)
         for direction, way, _ in WAYS:
             before, after = was.get(direction), now.get(direction)
@@ -198,13 +198,13 @@ class PolicyElements:
                 number = 0 if isinstance(after, str) else self._classes.number(after)
                 self._nodes[new.node].join(new, direction, way, after, number)
 
-    def _allow(self, change: Change) -> None:
+    def _allow(self, change: ClusterChange) -> None:
         """What classes allow, where a policy of theirs changed, or what its peers mean on a node."""
-        rewritten = self._users(p.meta.key for p in (*change.policies.gone, *change.policies.come))
+        rewritten = self._users(p.meta.key for p in (*change.policies.removed, *change.policies.added))
         meanings: dict[int, set[PolicyClass]] = {}
         for met in self._mets:
             words = {(m.name, m.protocol) if isinstance(m, NamedPort) else m for m in met.changed}
-            users = self._identities.vocabulary.users
+            users = self._identities.peer_index.users
             meanings[id(met)] = rewritten | self._users(key for word in words for key in users.get(word, ()))
             met.changed.clear()
         memo: dict[tuple[int, PolicyClass], dict[Allow, tuple[str, ...]]] = {}
@@ -215,11 +215,11 @@ class PolicyElements:
                 if policy_class in node.members:
                     key = id(met), policy_class
                     if key not in memo:
-                        memo[key] = allows(policy_class, self._identities.vocabulary.policies, met.view)
+                        memo[key] = allows(policy_class, self._identities.peer_index.policies, met.view)
                     allowed = self._allowed(policy_class, memo[key], tuple(node.members[policy_class]), met.view)
                 before = node.allowed.pop(policy_class, {})
                 for name in before | allowed:
-                    node.sets.exchange(name, before.get(name, {}), allowed.get(name, {}))
+                    node.sets.update(name, before.get(name, {}), allowed.get(name, {}))
                 if allowed:
                     node.allowed[policy_class] = allowed
             node.dirty.clear()
@@ -228,7 +228,11 @@ class PolicyElements:
         return {policy_class for key in policies for policy_class in self._classes.users.get(key, ())}
 
     def _allowed(
-        self, policy_class: PolicyClass, found: Mapping[Allow, tuple[str, ...]], pods: tuple[str, ...], view: View
+        self,
+        policy_class: PolicyClass,
+        found: Mapping[Allow, tuple[str, ...]],
+        pods: tuple[str, ...],
+        view: AddressSpace,
     ) -> _Elements:
         """Return a class's allows as elements."""
         way, word = next((way, word) for direction, way, word in WAYS if direction == policy_class.direction)

@@ -42,7 +42,7 @@ class Side:
     @property
     def identity(self) -> list[str]:
         """The rules that look up the peer's identity."""
-        peer = opener if self.way == "in" else target
+        peer = source_expression if self.way == "in" else destination_expression
         rules = [f"{self.mark} set 0x0"]
         for f in self.families:
             rules += [
@@ -53,14 +53,14 @@ class Side:
 
     def own(self, family: int) -> str:
         """Return the address of the pod whose side this is."""
-        return (target if self.way == "in" else opener)(family, self.settings)
+        return (destination_expression if self.way == "in" else source_expression)(family, self.settings)
 
 
-def opener(family: int, settings: TopologyPolicy) -> str:
+def source_expression(family: int, settings: TopologyPolicy) -> str:
     """Return the machine that opened the connection: a reply counts as what it answers, where it is judged."""
     return f"ct original {ip(family)} saddr" if settings.established == "reevaluate" else f"{ip(family)} saddr"
 
 
-def target(family: int, settings: TopologyPolicy) -> str:
+def destination_expression(family: int, settings: TopologyPolicy) -> str:
     """Return the machine that the connection goes to: after DNAT, the one that replies come from."""
     return f"ct reply {ip(family)} saddr" if settings.established == "reevaluate" else f"{ip(family)} daddr"

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Protocol
+from netlab.ruleset.address_space import AddressSpace
 from netlab.ruleset.allows import EVERY_PORT, Allow, allows_of
-from netlab.ruleset.classes import DIRECTIONS, Found, PolicyClass, class_of
+from netlab.ruleset.classes import DIRECTIONS, PodClasses, PolicyClass, class_of
 from netlab.ruleset.comments import sentence
+from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Element, Key, Span
 from netlab.ruleset.numbers import CLASS_BITS, numbers
-from netlab.ruleset.peers import PolicyWords, Signature
-from netlab.ruleset.sets import Sets
+from netlab.ruleset.peers import PolicyPeers, Signature
 from netlab.ruleset.tiers import VERDICTS, Tier, TierPolicy, Verdict
-from netlab.ruleset.views import View
 
 WAY = {"ingress": ("in", "from"), "egress": ("eg", "to")}
 
@@ -25,17 +25,17 @@ _Spans = list[tuple[int, int]]
 class TierElements:
     """The elements of one tier on every node."""
 
-    def __init__(self, tier: Tier, nodes: Mapping[str, tuple[Sets, View]]) -> None:
+    def __init__(self, tier: Tier, nodes: Mapping[str, tuple[ElementStore, AddressSpace]]) -> None:
         self.tier = tier
         self._nodes = nodes
         self._filled = False
 
-    def follow(
+    def update(
         self,
         cluster: Cluster,
-        words: Mapping[str, PolicyWords],
+        words: Mapping[str, PolicyPeers],
         number: Callable[[Signature], int],
-        isolated: Mapping[str, Found],
+        isolated: Mapping[str, PodClasses],
     ) -> None:
         """Replace the elements by those of a cluster.
 
@@ -67,7 +67,7 @@ class TierElements:
         return [f"{self.tier.name}_{way}{kind}" for way, _ in WAY.values() for kind in kinds]
 
     def _classes(
-        self, policies: Sequence[TierPolicy], pod: Pod, cluster: Cluster, isolated: Found
+        self, policies: Sequence[TierPolicy], pod: Pod, cluster: Cluster, isolated: PodClasses
     ) -> Iterator[PolicyClass]:
         if not pod.traits.attachment.enforced:
             return
@@ -94,7 +94,7 @@ class TierElements:
         verdict: Verdict,
         policy: str,
         number: Callable[[Signature], int],
-        view: View,
+        view: AddressSpace,
     ) -> None:
         assert allow.peer is not None
         way, word = WAY[found.direction]
@@ -108,7 +108,7 @@ class TierElements:
 
 
 def judged(
-    found: PolicyClass, policies: Mapping[str, TierPolicy], words: Mapping[str, PolicyWords], view: View
+    found: PolicyClass, policies: Mapping[str, TierPolicy], words: Mapping[str, PolicyPeers], view: AddressSpace
 ) -> Iterator[tuple[Allow, Verdict, str]]:
     """Yield what a class judges, with the verdict of the first rule that matches, and its policy's key.
 

@@ -194,7 +194,7 @@ def test_the_reason_names_side_policy_and_line() -> None:
     one, other = (unread(f"x/{name}", subject("app=b", denies="ingress")) for name in "uv")
     decision = decide(cluster(*PODS, one, other), "x/a", "x/b")
 
-    assert ("unknown", "allow") == (decision.verdict, decision.settled)
+    assert ("unknown", "allow") == (decision.verdict, decision.verdict_without_unread)
     assert (
         "FooNetworkPolicy x/u (foo.yaml:7) and 1 more, which netlab does not read, could deny it on ingress of x/b;"
         " NetworkPolicy alone allows it"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise, permutations
 
 import pytest
-from mid_change import verdicts
+from mid_change import verdicts_during_change
 
 from netlab.objects.policies import Peer
 from netlab.objects.topology import TopologyPolicy
@@ -246,7 +246,7 @@ def test_tiers_follow_a_history(build, known, seed):
         if before.tables != after.tables:
             continue
         for source, destination in list(permutations(PODS.values(), 2))[::3]:
-            last, *torn, first = verdicts(before, after, Packet(source, destination, "TCP", 80))
+            last, *torn, first = verdicts_during_change(before, after, Packet(source, destination, "TCP", 80))
             if first == last == "accept":
                 assert {"accept"} >= {*torn}
 

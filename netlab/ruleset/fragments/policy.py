@@ -25,4 +25,4 @@ def _declare(layout: Layout, names: Hashable) -> Parts:
     )
 
 
-FRAGMENT = Fragment("policy", NETLAB, _declare, _variant, follower=PolicyElements)
+FRAGMENT = Fragment("policy", NETLAB, _declare, _variant, updater=PolicyElements)

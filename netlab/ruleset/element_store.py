@@ -1,4 +1,4 @@
-"""Sets that change while what was read of them stays: the elements behind rulesets that are made step by step."""
+"""Elements of sets that change while what was read stays: the source of rulesets that are compiled step by step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Touched = Mapping[str, Mapping[Key, None]]
 """The keys that may differ from what was read before, by set."""
 
 
-class Sets:
+class ElementStore:
     """Elements by set and key. ``read`` gives them out; a set that is changed afterwards is another one.
 
     ``shared``: several rulesets have them, so their text is worth keeping.
@@ -26,22 +26,22 @@ class Sets:
         self._edit(name)[key] = element
         self._touched[name][key] = None
 
-    def take(self, name: str, key: Key) -> None:
+    def remove(self, name: str, key: Key) -> None:
         """Remove an element."""
         self._edit(name).pop(key, None)
         self._touched[name][key] = None
 
-    def exchange(self, name: str, old: Mapping[Key, Element], new: Mapping[Key, Element]) -> None:
+    def update(self, name: str, old: Mapping[Key, Element], new: Mapping[Key, Element]) -> None:
         """Take some elements of a set out and put others in; nothing is touched where they are equal."""
         if old != new:
             for key in old:
-                self.take(name, key)
+                self.remove(name, key)
             for key, element in new.items():
                 self.put(name, key, element)
 
     def replace(self, name: str, elements: Mapping[Key, Element]) -> None:
         """Give a set other elements, in their order."""
-        self.exchange(name, self._sets.get(name, {}), elements)
+        self.update(name, self._sets.get(name, {}), elements)
 
     def filled(self) -> list[str]:
         """Return the names of the sets that have an element."""

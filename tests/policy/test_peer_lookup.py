@@ -16,9 +16,9 @@ from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy import evaluate
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
-from netlab.policy.mismatch import matching_peer
+from netlab.policy.matching import matching_peer
+from netlab.policy.peer_lookup import MANY_PEERS, peer_lookup
 from netlab.policy.tiers import networkpolicy_sets
-from netlab.policy.wide import WIDE, wide_peers
 from netlab.verdicts import EXPECTED
 
 _ADDRESSES = ("10.244.0.2", "10.244.1.7", "10.9.9.9", "192.0.2.10", "fd00:10:244::2", "::1", "100.64.0.1")
@@ -41,14 +41,14 @@ def test_what_is_looked_up_is_what_the_plain_reading_says(seed: int) -> None:
                     continue
                 asked = [(one, address) for one in everyone for address in one.addresses]
                 asked += [(one, ip_address(text)) for one in (None, *everyone[:2]) for text in _ADDRESSES]
-                found = [wide_peers(of, p, wide).first(one, address) for one, address in asked]
+                found = [peer_lookup(of, p, wide).first(one, address) for one, address in asked]
                 assert [matching_peer(of, p, wide, one, address) for one, address in asked] == found
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_sets_of_what_is_looked_up_are_the_plain_ones(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule taken for one of many peers, in groups; none, by the evaluator."""
-    monkeypatch.setattr(networkpolicy_sets, "WIDE", 1)
+    monkeypatch.setattr(networkpolicy_sets, "MANY_PEERS", 1)
     for number in range(12):
         dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
         of, asked = some_cluster(dice), some_questions(dice)
@@ -59,7 +59,7 @@ def test_sets_of_what_is_looked_up_are_the_plain_ones(seed: int, monkeypatch: py
 
 
 def lab_of_many(last: str) -> Cluster:
-    blocks = [peer(cidr=f"172.16.{i}.0/24") for i in range(WIDE)]
+    blocks = [peer(cidr=f"172.16.{i}.0/24") for i in range(MANY_PEERS)]
     return cluster(
         topology(),
         *(pod(f"x/{name}", f"app={name}") for name in "ab"),

@@ -23,7 +23,7 @@ from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address
 from netlab.policy.problems import some
 
-EVERYBODY = -1
+ANY_PEER = -1
 _MOST_PEERS = 5
 
 
@@ -32,26 +32,28 @@ def matching_peer(
 ) -> int | None:
     """Match ``from`` or ``to``: peers OR, and none at all means everybody.
 
-    Returns the number of the first item that matches, ``EVERYBODY`` where the rule lists none, None where none matches.
+    Returns the number of the first item that matches, ``ANY_PEER`` where the rule lists none, None where none matches.
     ``other`` is the far end, None when it is no endpoint of the lab; ``address`` is its address as the pod that the
     policy selects sees it.
     """
     if not rule.peers:
-        return EVERYBODY
+        return ANY_PEER
     for number, peer in enumerate(rule.peers):
-        if not peer_mismatch(cluster, policy, peer, other, address):
+        if not peer_mismatch_text(cluster, policy, peer, other, address):
             return number
     return None
 
 
-def peers_missed(cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address) -> str:
+def peers_mismatch_text(
+    cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
+) -> str:
     """Return why no item of ``from`` or ``to`` matches, by item; "" where one does."""
     if matching_peer(cluster, policy, rule, other, address) is not None:
         return ""
     field = field_of(rule)
     alike: dict[str, list[str]] = {}
     for number, peer in enumerate(rule.peers):
-        why = _missed(cluster, policy, peer, other, address)
+        why = _full_mismatch_text(cluster, policy, peer, other, address)
         alike.setdefault(why, []).append(f"{field}[{number}]")
     told = [f"{some(items)}: {why}" for why, items in alike.items()]
     more = f"; {len(told) - _MOST_PEERS} more reasons" if len(told) > _MOST_PEERS else ""
@@ -63,14 +65,16 @@ def field_of(rule: Rule) -> str:
     return "to" if rule.path.startswith("spec.egress") else "from"
 
 
-def _missed(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address) -> str:
+def _full_mismatch_text(
+    cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
+) -> str:
     """Return all that keeps an item of ``from`` or ``to`` from matching, and how much else of it would match."""
-    why = peer_mismatch(cluster, policy, peer, other, address)
+    why = peer_mismatch_text(cluster, policy, peer, other, address)
     if peer.ip_block is not None or not isinstance(other, Pod) or not other.selectable:
         return why
     labels = cluster.namespaces[other.namespace]
-    of_space = [] if peer.namespace_selector is None else selector_mismatches(peer.namespace_selector, labels)
-    of_pod = [] if peer.pod_selector is None else selector_mismatches(peer.pod_selector, other.labels)
+    of_space = [] if peer.namespace_selector is None else selector_mismatch_texts(peer.namespace_selector, labels)
+    of_pod = [] if peer.pod_selector is None else selector_mismatch_texts(peer.pod_selector, other.labels)
     if peer.namespace_selector is None and other.namespace != policy.meta.namespace:
         parts = [f"namespace {policy.meta.namespace}, found {other.namespace}"]
     else:
@@ -85,7 +89,7 @@ def _size(selector: LabelSelector | None) -> int:
     return 0 if selector is None else len(selector.match_labels) + len(selector.match_expressions)
 
 
-def ports_mismatch(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:
+def ports_mismatch_text(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:
     """Match ``ports``: items OR, and none at all means every port of every protocol, ICMP included."""
     if not rule.ports:
         return ""
@@ -118,8 +122,10 @@ def container_port(destination: Endpoint | None, name: str, protocol: str) -> in
     return next((p.port for p in destination.ports if p.name == name and p.protocol == protocol), None)
 
 
-def peer_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address) -> str:
-    """Match one item of ``from`` or ``to``; the arguments are those of ``peers_mismatch``."""
+def peer_mismatch_text(
+    cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
+) -> str:
+    """Match one item of ``from`` or ``to``; the arguments are those of ``peers_mismatch_text``."""
     if peer.ip_block is not None:
         if cluster.policy.ip_block_pods == "ignore" and isinstance(other, Pod) and other.selectable:
             return (
@@ -128,14 +134,14 @@ def peer_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: En
         return "" if peer.ip_block.contains(address) else f"{_block_text(peer.ip_block)}, found {address}"
     node = node_of(other) if other is not None and cluster.policy.host_network_peers == "match" else None
     if node is not None:
-        if any(not _selectors_mismatch(cluster, policy, peer, pod) for pod in _hosted(cluster).get(node, ())):
+        if any(not _selectors_mismatch_text(cluster, policy, peer, pod) for pod in _hosted(cluster).get(node, ())):
             return ""
         return f"selectors mean pods, and no host-network pod of {node} matches"
     if not isinstance(other, Pod):
         return f"selectors mean pods, {_kind_text(other, address)}"
     if not other.selectable:
         return f"selectors never mean host-network pods such as {other.ref}"
-    return _selectors_mismatch(cluster, policy, peer, other)
+    return _selectors_mismatch_text(cluster, policy, peer, other)
 
 
 def _hosted(cluster: Cluster) -> Mapping[str, Sequence[Pod]]:
@@ -149,23 +155,23 @@ def _hosted(cluster: Cluster) -> Mapping[str, Sequence[Pod]]:
     return found
 
 
-def _selectors_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
-    why = namespace_mismatch(cluster, policy, peer, other.namespace)
+def _selectors_mismatch_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
+    why = namespace_mismatch_text(cluster, policy, peer, other.namespace)
     if why:
         return why
     if peer.pod_selector is not None:
-        why = selector_mismatch(peer.pod_selector, other.labels)
+        why = selector_mismatch_text(peer.pod_selector, other.labels)
         if why:
             return f"pod label {why}"
     return ""
 
 
-def namespace_mismatch(cluster: Cluster, policy: NetworkPolicy, peer: Peer, namespace: str) -> str:
+def namespace_mismatch_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer, namespace: str) -> str:
     """Match the namespace that a peer's selectors mean: the policy's own, unless there is a namespaceSelector."""
     own = policy.meta.namespace
     if peer.namespace_selector is None:
         return "" if namespace == own else f"namespace {own}, found {namespace}"
-    why = selector_mismatch(peer.namespace_selector, cluster.namespaces[namespace])
+    why = selector_mismatch_text(peer.namespace_selector, cluster.namespaces[namespace])
     return _of_namespace(cluster, namespace, why) if why else ""
 
 
@@ -174,7 +180,7 @@ def _of_namespace(cluster: Cluster, namespace: str, why: str) -> str:
     return f"namespace label {why}{f' (namespace {namespace} is not in the input)' if unsure else ''}"
 
 
-def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str:
+def selector_mismatch_text(selector: LabelSelector, labels: Mapping[str, str]) -> str:
     """Return the first requirement that labels do not satisfy and what they have instead; "" when they match."""
     for key, value in selector.match_labels:
         if labels.get(key) != value:
@@ -185,11 +191,11 @@ def selector_mismatch(selector: LabelSelector, labels: Mapping[str, str]) -> str
     return ""
 
 
-def selector_mismatches(selector: LabelSelector, labels: Mapping[str, str]) -> list[str]:
-    """Return every requirement that labels do not satisfy, in the words of ``selector_mismatch``."""
+def selector_mismatch_texts(selector: LabelSelector, labels: Mapping[str, str]) -> list[str]:
+    """Return every requirement that labels do not satisfy, in the words of ``selector_mismatch_text``."""
     one = [LabelSelector((label,)) for label in selector.match_labels]
     one += [LabelSelector((), (requirement,)) for requirement in selector.match_expressions]
-    return [why for each in one if (why := selector_mismatch(each, labels))]
+    return [why for each in one if (why := selector_mismatch_text(each, labels))]
 
 
 def _found(labels: Mapping[str, str], key: str) -> str:

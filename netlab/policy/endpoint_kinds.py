@@ -14,13 +14,13 @@ from netlab.cluster.paths import node_of
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.unread import UnreadPolicy
-from netlab.policy.tiers import with_policies
+from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.tier import Reads
 
 Aspect = Callable[[Endpoint], Hashable]
 
 
-class Kinds:
+class EndpointKinds:
     """The kinds of all endpoints that are asked, numbered: ``members[i]`` are the endpoints of kind i.
 
     The aspects ``wired``, ``named``, ``placed`` and ``served`` return what one part of the evaluator sees of an
@@ -28,7 +28,7 @@ class Kinds:
     """
 
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
-        reads = [tier.reads(cluster) for tier in with_policies(cluster)]
+        reads = [tier.reads(cluster) for tier in tiers_in_use(cluster)]
         self._labels_read = _labels_read(reads, cluster.unread)
         self._boundaries = {family: _boundaries(reads, family) for family in (4, 6)}
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)

@@ -15,18 +15,18 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange(Generic[_T]):
+class ItemChanges(Generic[_T]):
     """What goes and what comes; one that changed does both, as its old and its new value."""
 
-    gone: Sequence[_T] = ()
-    come: Sequence[_T] = ()
+    removed: Sequence[_T] = ()
+    added: Sequence[_T] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.gone or self.come)
+        return bool(self.removed or self.added)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ClusterChange:
     """The pods, policies and namespaces (by name, with their new labels or None) that differ between two clusters.
 
     ``before`` is None where there was no cluster.
@@ -34,36 +34,36 @@ class Change:
 
     before: Cluster | None
     after: Cluster
-    pods: Exchange[Pod]
-    policies: Exchange[NetworkPolicy]
+    pods: ItemChanges[Pod]
+    policies: ItemChanges[NetworkPolicy]
     namespaces: Mapping[str, Mapping[str, str] | None]
 
-    def of(self, sequence: Callable[[Cluster], Sequence[_T]], key: Callable[[_T], str]) -> Exchange[_T]:
+    def items(self, sequence: Callable[[Cluster], Sequence[_T]], key: Callable[[_T], str]) -> ItemChanges[_T]:
         """Return what goes and comes of any other sequence of the clusters, whose items have a key each."""
-        return _exchange(sequence(self.before) if self.before else (), sequence(self.after), key)
+        return _item_changes(sequence(self.before) if self.before else (), sequence(self.after), key)
 
 
-def change_between(old: Cluster | None, new: Cluster) -> Change:
+def cluster_change(old: Cluster | None, new: Cluster) -> ClusterChange:
     """Return what differs; everything where there was no cluster. What is the same object is not looked at."""
     before = old.namespaces if old else {}
     changed: dict[str, Mapping[str, str] | None] = {name: None for name in before if name not in new.namespaces}
     changed |= {name: labels for name, labels in new.namespaces.items() if before.get(name) != labels}
-    return Change(
+    return ClusterChange(
         old,
         new,
-        _exchange(old.pods if old else (), new.pods, lambda pod: pod.ref),
-        _exchange(old.policies if old else (), new.policies, lambda policy: policy.meta.key),
+        _item_changes(old.pods if old else (), new.pods, lambda pod: pod.ref),
+        _item_changes(old.policies if old else (), new.policies, lambda policy: policy.meta.key),
         changed,
     )
 
 
-def _exchange(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> Exchange[_T]:
+def _item_changes(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> ItemChanges[_T]:
     old, new = _trimmed(old, new)
     gone = {key(one): one for one in _others(old, new)}
     come = {key(one): one for one in _others(new, old)}
     for name in [name for name, one in come.items() if gone.get(name) == one]:
         del gone[name], come[name]
-    return Exchange(tuple(gone.values()), tuple(come.values()))
+    return ItemChanges(tuple(gone.values()), tuple(come.values()))
 
 
 def _trimmed(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequence[_T]]:

@@ -15,9 +15,9 @@ from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
+from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate, way_of
-from netlab.policy.kinds import Kinds
-from netlab.policy.tiers import with_policies
+from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing
 from netlab.verdicts import EXPECTED, Certain
@@ -44,7 +44,7 @@ class _Ways:
     unread: int = 0
 
 
-class Sets:
+class SetEvaluator:
     """Answers for the kinds of a cluster.
 
     ``kinds[i]`` are the endpoints of kind i, and ``all`` is the set of all kinds. For the tiers there are examples of
@@ -52,13 +52,13 @@ class Sets:
     addresses, ``pods`` by namespace for labels, ``others`` for what is no pod. ``served`` numbers what ports can see.
     """
 
-    def __init__(self, cluster: Cluster, kinds: Kinds) -> None:
+    def __init__(self, cluster: Cluster, kinds: EndpointKinds) -> None:
         self.cluster = cluster
         self.kinds = kinds.members
         self.all = (1 << len(kinds.members)) - 1
         self._wires = kinds.split(kinds.wired)
-        self._wire_of = numbers([found for _, found in self._wires])
-        self.served = numbers([found for _, found in kinds.split(kinds.served)])
+        self._wire_of = part_numbers([found for _, found in self._wires])
+        self.served = part_numbers([found for _, found in kinds.split(kinds.served)])
         self.places = {
             family: kinds.split(lambda endpoint, family=family: kinds.placed(endpoint, family))  # type: ignore[misc]
             for family in (4, 6)
@@ -71,7 +71,7 @@ class Sets:
             elif example.addresses:
                 self.others.append((example, found))
         self._known_ways: dict[tuple[int, int, bool], _Ways] = {}
-        self.tiers = {tier.name: tier.over_sets(self) for tier in with_policies(cluster)}
+        self.tiers = {tier.name: tier.over_sets(self) for tier in tiers_in_use(cluster)}
         self._known_changing: dict[tuple[Certain, str, bool], int] = {}
 
     def sources(self, kind: int, service: AskedPort) -> Sources:
@@ -129,7 +129,7 @@ class Sets:
         family, protocol, port = service
         found = dict.fromkeys(EXPECTED, 0)
         for number, sources in enumerate(self.kinds):
-            pair = two(sources, self.kinds[kind], family)
+            pair = example_pair(sources, self.kinds[kind], family)
             if pair is None:
                 continue
             flow = Flow(*pair, family, protocol, port, address_of(pair[1], family))
@@ -141,7 +141,7 @@ class Sets:
         if key not in self._known_ways:
             connected = egress = ingress = unread = 0
             for sources, found in self._wires:
-                pair = two(sources, self._wires[wire][0], family)
+                pair = example_pair(sources, self._wires[wire][0], family)
                 if pair is None:
                     continue
                 way = way_of(self.cluster, Flow(*pair, family, protocol, None, address_of(pair[1], family)))
@@ -164,7 +164,9 @@ class Sets:
         return allowed | left
 
 
-def two(sources: Sequence[Endpoint], destinations: Sequence[Endpoint], family: int) -> tuple[Endpoint, Endpoint] | None:
+def example_pair(
+    sources: Sequence[Endpoint], destinations: Sequence[Endpoint], family: int
+) -> tuple[Endpoint, Endpoint] | None:
     """Return a source and another endpoint as destination; None where no such pair is asked."""
     source, destination = sources[0], destinations[0]
     if source is destination:
@@ -176,6 +178,6 @@ def two(sources: Sequence[Endpoint], destinations: Sequence[Endpoint], family: i
     return source, destination
 
 
-def numbers(parts: Sequence[int]) -> dict[int, int]:
+def part_numbers(parts: Sequence[int]) -> dict[int, int]:
     """Return the number of the part that each kind is in."""
     return {kind: number for number, found in enumerate(parts) for kind in members(found)}

@@ -12,7 +12,7 @@ from netlab.cluster import Cluster
 from netlab.objects.types import Namespace
 from netlab.policy import warnings
 from netlab.policy.explain import explain
-from netlab.policy.unstated import caveats
+from netlab.policy.unknown_labels import caveats
 
 WEB = pod("shop/web", "app=web", ports=["80"])
 ETL = pod("data/etl", "app=etl")

@@ -16,9 +16,9 @@ from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
 from netlab.policy.decision import Decision, Side, named, where
-from netlab.policy.mismatch import peer_mismatch, ports_mismatch
+from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import namespaces_meant, pods_by_namespace
+from netlab.policy.scope import namespaces_matched, pods_by_namespace
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _FEW = 5
@@ -75,11 +75,15 @@ def _keys(selector: LabelSelector) -> dict[str, None]:
 # --- warnings -------------------------------------------------------------------------------------------------------
 
 
-def of_namespaces(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+def unknown_namespace_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn once of a policy that asks for labels of namespaces which are not in the input."""
     if not cluster.undeclared:
         return
-    asking = [(path, one) for path, one in _peers(policy) if one.namespace_selector and namespaces_asked(cluster, one)]
+    asking = [
+        (path, one)
+        for path, one in _peers(policy)
+        if one.namespace_selector and namespaces_with_unknown_labels(cluster, one)
+    ]
     if asking:
         # Policies repeat one another's peers, and each may mean all namespaces that there are.
         known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.told", {})
@@ -90,7 +94,7 @@ def of_namespaces(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
 
 
 def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
-    found = [namespaces_asked(cluster, peer) for peer in peers]
+    found = [namespaces_with_unknown_labels(cluster, peer) for peer in peers]
     names = sorted({name for one in found for name in one})
     keys = list(dict.fromkeys(key for one in found for asked in one.values() for key in asked))
     several = len(names) > 1
@@ -104,9 +108,9 @@ def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
     )
 
 
-def namespaces_asked(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
+def namespaces_with_unknown_labels(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
     """Return the namespaces with pods that a peer may mean or not, each with the keys that it asks for in vain."""
-    known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unstated", {})
+    known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unknown_labels", {})
     found = known.get(peer)
     if found is None:
         pods = pods_by_namespace(cluster)
@@ -119,14 +123,14 @@ def namespaces_asked(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]
     return found
 
 
-def of_controllers(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+def unknown_controller_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of every selector that asks for the value of a label which a controller sets and which is not known."""
     selectors: list[tuple[str, LabelSelector | None, Peer | None]] = [("spec.podSelector", policy.pod_selector, None)]
     selectors += [(f"{path}.podSelector", peer.pod_selector, peer) for path, peer in _peers(policy)]
     for path, selector, peer in selectors:
         if selector is None or not _values_asked(selector):
             continue
-        spaces = (policy.meta.namespace,) if peer is None else namespaces_meant(cluster, policy, peer)
+        spaces = (policy.meta.namespace,) if peer is None else namespaces_matched(cluster, policy, peer)
         pods = pods_by_namespace(cluster)
         open_to = {
             pod.ref: keys
@@ -190,11 +194,11 @@ def _of_rules(cluster: Cluster, decision: Decision, side: Side) -> Iterator[tupl
         return
     for policy in side.isolating:
         for rule in policy.rules(side.direction):
-            if ports_mismatch(rule, flow.destination, flow.protocol, flow.port):
+            if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
                 continue
             whys = {peer: why for peer in rule.peers if (why := _of_peer(cluster, policy, peer, other))}
             sure = [peer for peer in rule.peers if peer not in whys]
-            if whys and all(peer_mismatch(cluster, policy, peer, other, address) for peer in sure):
+            if whys and all(peer_mismatch_text(cluster, policy, peer, other, address) for peer in sure):
                 why = next(iter(whys.values()))
                 yield id(rule), f"whether {named(policy)} {rule.path}{where(policy, rule)} means {why}"
 
@@ -209,7 +213,7 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) ->
             " is taken to have no such label"
         )
     keys = unknown_of_pod(peer.pod_selector, other)
-    if not keys or other.namespace not in namespaces_meant(cluster, policy, peer):
+    if not keys or other.namespace not in namespaces_matched(cluster, policy, peer):
         return ""
     return f"{other.ref}: {_not_stated(keys)}"
 

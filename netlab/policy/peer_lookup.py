@@ -1,6 +1,6 @@
 """The peers of rules that have many: what could match is looked up, and only that is asked of the plain reading.
 
-``mismatch.matching_peer`` is the definition. It asks peer by peer, 16 ms a pair where there are 7,000.
+``matching.matching_peer`` is the definition. It asks peer by peer, 16 ms a pair where there are 7,000.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, Rule
 from netlab.objects.types import Address
-from netlab.policy import mismatch
+from netlab.policy import matching
 
-WIDE = 32
+MANY_PEERS = 32
 """Rules with as many peers are looked up; with fewer, asking each is as fast."""
 
 _Key = tuple[str, str, str]
@@ -21,7 +21,7 @@ _Key = tuple[str, str, str]
 _ANY: _Key = ("", "", "")
 
 
-class WidePeers:
+class PeerLookup:
     """The peers of one rule, by address and by label."""
 
     def __init__(self, cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> None:
@@ -77,7 +77,7 @@ class WidePeers:
             (
                 number
                 for number in sorted(candidates)
-                if not mismatch.peer_mismatch(self._cluster, self._policy, peers[number], other, address)
+                if not matching.peer_mismatch_text(self._cluster, self._policy, peers[number], other, address)
             ),
             None,
         )
@@ -118,16 +118,16 @@ def first_peer(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
 ) -> int | None:
     """Return what ``matching_peer`` returns, by a look-up where there are many peers."""
-    if len(rule.peers) < WIDE:
-        return mismatch.matching_peer(cluster, policy, rule, other, address)
-    return wide_peers(cluster, policy, rule).first(other, address)
+    if len(rule.peers) < MANY_PEERS:
+        return matching.matching_peer(cluster, policy, rule, other, address)
+    return peer_lookup(cluster, policy, rule).first(other, address)
 
 
-def wide_peers(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> WidePeers:
+def peer_lookup(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> PeerLookup:
     """Return the peers of a rule of a cluster's policies, sorted once."""
-    known: dict[tuple[str, int], WidePeers] = cluster.memo.setdefault("policy.wide", {})
+    known: dict[tuple[str, int], PeerLookup] = cluster.memo.setdefault("policy.peer_lookup", {})
     key = (policy.meta.namespace, id(rule))
     found = known.get(key)
     if found is None:
-        found = known[key] = WidePeers(cluster, policy, rule)
+        found = known[key] = PeerLookup(cluster, policy, rule)
     return found

@@ -12,7 +12,7 @@ from netlab.objects.types import Protocol
 from netlab.ruleset.peers import Member, NamedPort, Signature
 
 
-class View:
+class AddressSpace:
     """The identities that a node can meet, by what they carry.
 
     ``carriers`` has, for every peer or named port, the identities that carry it. ``names`` has, for comments, the

@@ -30,14 +30,14 @@ class _Block:
 _Tables = dict[str, dict[str, _Block]]
 
 
-class Rules:
+class FakeRuleset:
     """The tables of one network namespace. Two are equal where they have the same tables, comments aside."""
 
     def __init__(self) -> None:
         self.tables: _Tables = {}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rules) and self.tables == other.tables
+        return isinstance(other, FakeRuleset) and self.tables == other.tables
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -5,7 +5,7 @@ from itertools import pairwise, permutations
 from histories import NODES, histories
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mid_change import verdicts
+from mid_change import verdicts_during_change
 
 from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet
@@ -24,6 +24,8 @@ def test_what_is_allowed_before_and_after_a_change_is_never_denied(build, data):
             if before[node].tables != after[node].tables or before[node].elements == after[node].elements:
                 continue
             for source, destination in permutations([p.addresses[0] for p in stay], 2):
-                last, *torn, first = verdicts(before[node], after[node], Packet(source, destination, "TCP", 80))
+                last, *torn, first = verdicts_during_change(
+                    before[node], after[node], Packet(source, destination, "TCP", 80)
+                )
                 if first == last == "accept":
                     assert {"accept"} >= {*torn}

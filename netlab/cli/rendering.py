@@ -37,7 +37,7 @@ def exit_as(tally: Tally, output: str) -> None:
 
     Pairs with the expected verdict unknown do not change the exit code; their number is printed on standard error.
     """
-    if tally.asked == "verify" and tally["unknown"]:
+    if tally.command == "verify" and tally["unknown"]:
         pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"
         terminal.say(f"{pairs} not compared: a policy that netlab does not read could change the verdict")
     if tally.as_expected:

@@ -1,4 +1,4 @@
-"""What reaches what in each network mode, as a result."""
+"""The table of modes: what reaches what in each network mode, as a result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORDS = {"allow": "yes", "deny": "no", "inconclusive": "?"}
 
 
 class Measured(Protocol):
-    """What a cell has for one IP family."""
+    """The measured verdict of a cell in one IP family."""
 
     @property
     def family(self) -> int: ...
@@ -23,7 +23,7 @@ class Measured(Protocol):
 
 
 class Modes:
-    """The measured cells of the table of modes; ``modes`` and ``titles`` name its rows and columns."""
+    """The measured cells of the table; ``modes`` and ``titles`` name its rows and columns."""
 
     def __init__(self, cells: Sequence[Cell], modes: Sequence[str], titles: Sequence[str]) -> None:
         self.cells = cells
@@ -49,7 +49,7 @@ class Modes:
 
 
 def cell_text(families: Sequence[Measured]) -> str:
-    """Return "yes", "no" or "?"; where the families differ, each with its own; "-" where nothing was asked."""
+    """Return "yes", "no" or "?", for each family if they differ; "-" if nothing was measured."""
     words = [_WORDS[f.verdict] for f in families]
     if len(set(words)) > 1:
         return ", ".join(f"IPv{f.family} {word}" for f, word in zip(families, words, strict=True))

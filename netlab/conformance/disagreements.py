@@ -1,4 +1,4 @@
-"""What every judge says of a stage, and where opinions differ."""
+"""The verdicts of judges on a stage, and the cells on which they disagree."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netlab.conformance.judges import Judge, cluster_of, flow_of
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One cell on which a judge is not of the case's opinion, or judges are not of one.
+    """One cell on which a judge disagrees with the case, or two judges disagree.
 
-    ``cell`` is None where reading the objects is what went wrong. ``expected`` is None where the case states nothing;
-    ``verdicts`` has what each judge said.
+    ``cell`` is None if reading the objects was wrong. ``expected`` is None if the case states no verdict. ``verdicts``
+    has the verdict of each judge.
     """
 
     stage: str
@@ -23,24 +23,24 @@ class Disagreement:
     verdicts: Mapping[str, str]
 
     def __str__(self) -> str:
-        said = ", ".join(f"{name} {verdict}" for name, verdict in self.verdicts.items())
+        verdicts = ", ".join(f"{name} {verdict}" for name, verdict in self.verdicts.items())
         stated = f"expected {self.expected}: " if self.expected else ""
-        return f"{self.stage}: {self.cell or 'reading'}: {stated}{said}"
+        return f"{self.stage}: {self.cell or 'reading'}: {stated}{verdicts}"
 
 
-def judge(stage: Stage, panel: Mapping[str, Judge]) -> Iterator[Disagreement]:
-    """Yield the cells of a stage on which a judge and the table, or two judges, are not of one opinion.
+def disagreements(stage: Stage, judges: Mapping[str, Judge]) -> Iterator[Disagreement]:
+    """Yield the cells of a stage on which a judge and the table, or two judges, disagree.
 
     Raises:
       InputError: when the stage's documents do not make a cluster.
-      KeyError: when a cell names what is not in it.
+      KeyError: when a cell names a missing endpoint.
     """
     cluster = cluster_of(stage.documents)
     flows = [flow_of(cluster, cell) for cell in stage.table]
-    said = {name: ask(stage.documents, cluster, flows) for name, ask in panel.items()}
+    by_judge = {name: judge(stage.documents, cluster, flows) for name, judge in judges.items()}
     for index, (cell, expected) in enumerate(stage.table.items()):
-        verdicts = {name: answers[index] for name, answers in said.items()}
-        # What the evaluator does not know, because of policies that it does not read, is no opinion.
-        opinions = {*verdicts.values(), *([expected] if expected else [])} - {"unknown"}
-        if len(opinions) > 1 or "inconclusive" in opinions:
+        verdicts = {name: answers[index] for name, answers in by_judge.items()}
+        # The evaluator says "unknown" if an unread policy could decide: this agrees with any verdict.
+        distinct = {*verdicts.values(), *([expected] if expected else [])} - {"unknown"}
+        if len(distinct) > 1 or "inconclusive" in distinct:
             yield Disagreement(stage.name, cell, expected, verdicts)

@@ -1,4 +1,4 @@
-"""Edge cases about what changes, and about pods that are there and yet are not."""
+"""Edge cases about changes, and about finished, terminating and host-network pods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONLY_Y = "* > x/a, ! y/* > x/a"
 
 
 def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield the cases whose stages follow one another in a running cluster of these pods."""
+    """Yield the cases whose stages change a running cluster of these pods."""
     base = base_cluster(members=pods, mode=mode)
 
     def case(name: str, *states: tuple[tuple[Document, ...], str], ends: tuple[str, ...] = (*pods, HOST)) -> Case:
@@ -71,14 +71,14 @@ def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]
 def _host_network(base: tuple[Document, ...]) -> tuple[tuple[Document, ...], str]:
     spec = {"hostNetwork": True, "nodeName": "node-1", "containers": [{"name": "c"}]}
     everything = policy_text("x/p", "{policyTypes: [Ingress, Egress], egress: [{to: [{podSelector: {}}]}]}")
-    # Pods of its own node are always open to it, and it to them.
+    # The pod and the other pods of its node reach each other always.
     return (*base, document("Pod", "x/h", spec), everything), "* > x/*, x/* > *, ! x/* > x/h, ! y/* > x/h, " + (
         "! z/* > x/h, ! x/h > *"
     )
 
 
 def _finished(base: tuple[Document, ...]) -> tuple[tuple[Document, ...], str]:
-    """A finished pod of label pod=b has the address that x/c got after it."""
+    """A finished pod with label pod=b has the address that x/c got after it."""
     status = {"phase": "Succeeded", "podIPs": [{"ip": ADDRESSES["x/c"]}]}
     finished = document("Pod", "x/done", {"containers": [{"name": "c"}]}, labels="pod=b", status=status)
     return (*base, finished, FROM_B), ONLY_B

@@ -1,4 +1,4 @@
-"""Objects in a few words, as plain documents: what a cluster would be given, so that reading them is tested too.
+"""Shorthand for objects, as plain documents: cases test the reading of documents too.
 
 Selectors are written as kubectl writes them: ``"app=web,tier notin (a,b),!old"``; "" selects everything. Ports are
 ``"80"``, ``"80/UDP"``, ``"80-90/TCP"``, ``"http"``, ``"/SCTP"`` (every port of a protocol) or "" (an empty item).
@@ -22,8 +22,8 @@ _KEY = re.compile(r"!?[^\s!()]+")
 _PORT = re.compile(r"(?P<port>[^/-][^/]*)?(?:/(?P<protocol>\w+))?")
 
 
-def written(text: str) -> tuple[Document, ...]:
-    """Return the documents of a YAML text; raises ValueError where it is none."""
+def parse_yaml(text: str) -> tuple[Document, ...]:
+    """Return the documents of a YAML text; raises ValueError for invalid YAML."""
     documents, problems = parse(text, _FILE)
     if problems:
         raise ValueError("; ".join(map(str, problems)))
@@ -31,7 +31,7 @@ def written(text: str) -> tuple[Document, ...]:
 
 
 def document(kind: str, ref: str, spec: Data | None = None, *, labels: str = "", **more: Any) -> Document:
-    """Return an object of a kind by its ``NAMESPACE/NAME``."""
+    """Return an object of a kind with a ``NAMESPACE/NAME``; ``labels`` is as for ``pairs``."""
     namespace, _, name = ref.rpartition("/")
     metadata: Data = {"name": name, **({"namespace": namespace} if namespace else {})}
     if labels:
@@ -51,9 +51,9 @@ def policy(
     egress: Sequence[Data] | None = None,
     types: Sequence[str] | None = None,
 ) -> Document:
-    """Return a NetworkPolicy; ``types`` defaults to the directions that have a list of rules, be it empty."""
+    """Return a NetworkPolicy; ``types`` defaults to the directions with a list of rules, also an empty one."""
     rules = {"ingress": ingress, "egress": egress}
-    spec: Data = {"podSelector": selects(selector)}
+    spec: Data = {"podSelector": selector_of(selector)}
     spec["policyTypes"] = (
         [d.capitalize() for d, given in rules.items() if given is not None] if types is None else types
     )
@@ -61,20 +61,20 @@ def policy(
 
 
 def policy_text(ref: str, spec: str) -> Document:
-    """Return a NetworkPolicy whose spec is a YAML text: for what differs between absent, null and empty."""
-    (found,) = written(f"{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {spec}}}")
+    """Return a NetworkPolicy with a spec in YAML, which tells absent, null and empty fields apart."""
+    (found,) = parse_yaml(f"{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {spec}}}")
     return document("NetworkPolicy", ref, found.data["spec"])
 
 
 def pod(ref: str, labels: str, address: str, ports: Sequence[str] = (), node: str = "") -> Document:
-    """Return a Pod that keeps an address; ``ports`` are ``NAME=NUMBER/PROTOCOL``, the name may be left out.
+    """Return a Pod with an address; ``ports`` are ``[NAME=]NUMBER/PROTOCOL``.
 
-    Every port is a container's of its own: within one a name may stand once only.
+    Each port has a container of its own, as names of ports are unique in a container.
     """
     containers: list[Data] = []
     for index, text in enumerate(ports):
-        name, _, service = text.rpartition("=")
-        number, _, protocol = service.partition("/")
+        name, _, port = text.rpartition("=")
+        number, _, protocol = port.partition("/")
         found = {"containerPort": int(number), "protocol": protocol} | ({"name": name} if name else {})
         containers.append({"name": f"c{index}", "ports": [found]})
     spec: Data = {"containers": containers or [{"name": "c0"}], **({"nodeName": node} if node else {})}
@@ -82,28 +82,28 @@ def pod(ref: str, labels: str, address: str, ports: Sequence[str] = (), node: st
 
 
 def rule(direction: str, peers: Sequence[Data] = (), ports: Sequence[str] = ()) -> Data:
-    """Return a rule; no peers and no ports are left out."""
+    """Return a rule; empty peers and ports are left out."""
     where = "from" if direction == "ingress" else "to"
     found: Data = {where: list(peers)} if peers else {}
     return found | ({"ports": [port(text) for text in ports]} if ports else {})
 
 
 def peer(pods: str | None = None, ns: str | None = None) -> Data:
-    """Return a peer by selectors; None leaves one out."""
+    """Return a peer with selectors; None leaves a selector out."""
     found = {"podSelector": pods, "namespaceSelector": ns}
-    return {name: selects(text) for name, text in found.items() if text is not None}
+    return {name: selector_of(text) for name, text in found.items() if text is not None}
 
 
 def block(cidr: str, *but: str) -> Data:
-    """Return a peer that is an ipBlock."""
+    """Return a peer with an ipBlock; ``but`` are its exceptions."""
     return {"ipBlock": {"cidr": cidr, **({"except": list(but)} if but else {})}}
 
 
 def port(text: str) -> Data:
-    """Return an item of ``ports``; what the text leaves out is left out."""
+    """Return an item of ``ports``; parts that the text lacks are left out."""
     match = _PORT.fullmatch(text)
     if match is None:
-        raise ValueError(f"no port: {text!r}")
+        raise ValueError(f"not a port: {text!r}")
     found: Data = {"protocol": match["protocol"]} if match["protocol"] else {}
     number = match["port"] or ""
     first, dash, last = number.partition("-")
@@ -117,8 +117,8 @@ def pairs(text: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in text.split(",") if part)
 
 
-def selects(text: str) -> Data:
-    """Return the selector that kubectl would read; raises ValueError where the text is none."""
+def selector_of(text: str) -> Data:
+    """Return the selector of kubectl's text form; raises ValueError for another text."""
     labels: Data = {}
     expressions: list[Mapping[str, Any]] = []
     for part in re.split(r",(?![^(]*\))", text) if text else []:
@@ -128,7 +128,7 @@ def selects(text: str) -> Data:
         elif "=" in part:
             labels |= pairs(part)
         elif not _KEY.fullmatch(part):
-            raise ValueError(f"no selector: {text!r}")
+            raise ValueError(f"not a selector: {text!r}")
         else:
             operator = "DoesNotExist" if part.startswith("!") else "Exists"
             expressions.append({"key": part.lstrip("!"), "operator": operator})

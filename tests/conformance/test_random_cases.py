@@ -1,4 +1,4 @@
-"""Random cases: the same for the same seed, judged alike, and reduced to little where they are not."""
+"""Random cases: one seed gives the same cases, judges agree on them, and disagreements are reduced."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from netlab.scenario.files import scenarios_of
 
 
 def blind_to_udp(documents: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
-    """A judge that is wrong about one thing: it allows whatever is UDP."""
+    """A faulty judge: it allows all UDP."""
     right = evaluator(documents, cluster, flows)
-    return ["allow" if flow.protocol == "UDP" else said for flow, said in zip(flows, right, strict=True)]
+    return ["allow" if flow.protocol == "UDP" else verdict for flow, verdict in zip(flows, right, strict=True)]
 
 
 def test_judges_agree_on_random_cases() -> None:
-    """Evaluator and ruleset read the same out of whatever is thrown together."""
+    """Evaluator and tracer give equal verdicts."""
     with judges(("evaluator", "tracer")) as panel:
         results = list(run(random_cases.cases(60, seed=11), panel))
 
@@ -36,7 +36,7 @@ def test_judges_agree_on_random_cases() -> None:
 
 @pytest.mark.kernel
 def test_packets_agree_on_random_cases() -> None:
-    """Packets do too."""
+    """Packets give the verdicts of the evaluator."""
     with judges(("evaluator", "packets")) as panel:
         results = list(run(random_cases.cases(6, seed=12), panel))
 

@@ -10,7 +10,7 @@ from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, 
 from netlab.cluster import resolve_change
 from netlab.cluster.flows import every_pair
 from netlab.conformance.cases import Cell, Stage
-from netlab.conformance.disagreements import judge
+from netlab.conformance.disagreements import disagreements
 from netlab.objects import decode, read
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject
@@ -235,8 +235,8 @@ def test_what_is_unknown_is_no_opinion_in_conformance(tmp_path: Any) -> None:
     stage = Stage("s", tuple(read([str(file)])[0]), {Cell("x/a", "x/b", "TCP", 80, 4): None})
     says = {"unknown": lambda *_: ["unknown"], "allow": lambda *_: ["allow"], "deny": lambda *_: ["deny"]}
 
-    assert [] == list(judge(stage, {"evaluator": says["unknown"], "packets": says["allow"]}))
-    assert 1 == len(list(judge(stage, {"evaluator": says["unknown"], "p": says["allow"], "t": says["deny"]})))
+    assert [] == list(disagreements(stage, {"evaluator": says["unknown"], "packets": says["allow"]}))
+    assert 1 == len(list(disagreements(stage, {"evaluator": says["unknown"], "p": says["allow"], "t": says["deny"]})))
 
 
 def test_a_change_is_followed(tmp_path: Any) -> None:

@@ -103,7 +103,7 @@ def test_a_new_result_is_printed_in_all_formats_of_its_views(tmp_path: Path) -> 
     assert "kind: Marbles\nmarbles:\n- red\n- blue\n" == call(show, ["-o", "yaml", "--junit", str(file)]).stdout
     assert '<testsuites name="marbles" tests="2" failures="1" errors="0" skipped="0" time="0.000">' in file.read_text()
     assert "'bogus' is not one of 'table', 'json', 'yaml'." in call(show, ["-o", "bogus"]).stderr
-    assert "Also write JUnit XML there." in call(show, ["--help"]).stdout
+    assert "Also write JUnit XML to this file." in call(show, ["--help"]).stdout
 
 
 def test_a_new_format_is_a_choice_of_every_command_whose_result_has_its_view(

@@ -1,16 +1,16 @@
-"""Scenario files as tests, and a fixture that builds labs.
+"""The pytest plugin: it collects scenario files as tests, and has a fixture that builds labs.
 
-``pytest --netlab`` collects every YAML file below its arguments that holds a Scenario; the ini option
-``netlab_scenarios`` (globs relative to the root directory) does so without the option::
+``pytest --netlab`` collects every YAML file below its arguments that holds a Scenario. The ini option
+``netlab_scenarios`` collects files by globs, relative to the root directory::
 
     [tool.pytest.ini_options]
     netlab_scenarios = ["scenarios/*.yaml"]
 
-A scenario may name files of its repository, or without one of its folder and below; ``--netlab-allow-outside`` and the
-ini option ``netlab_allow_outside`` let it name any.
+A scenario may name files of its repository; without a repository, those below its folder. ``--netlab-allow-outside``
+and the ini option ``netlab_allow_outside`` allow any file.
 
-A scenario is a collector, each of its steps a test. The plugin is loaded in every run of pytest, so everything heavy
-is imported where it is used.
+A scenario is a collector; each of its steps is a test. pytest loads the plugin in every run, so slow imports are inside
+functions.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
-    """Collect a YAML file that speaks of a Scenario, where that was asked for."""
-    if file_path.suffix not in _SUFFIXES or not _asked_for(file_path, parent.config):
+    """Collect a YAML file that may hold a Scenario, if an option selects it."""
+    if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config):
         return None
     from netlab.scenario.files import may_hold_scenario
 
     return ScenarioFile.from_parent(parent, path=file_path) if may_hold_scenario(file_path) else None
 
 
-def _asked_for(path: Path, config: pytest.Config) -> bool:
+def _is_selected(path: Path, config: pytest.Config) -> bool:
     if config.getoption("--netlab"):
         return True
     if _GLOBBED not in config.stash:
@@ -65,7 +65,7 @@ def _asked_for(path: Path, config: pytest.Config) -> bool:
 
 
 class ScenarioFile(pytest.File):
-    """A file with scenarios; whatever is wrong with one of them is an error of the collection."""
+    """A file with scenarios. Errors of its scenarios are errors of the collection."""
 
     def collect(self) -> Iterator[ScenarioCollector]:
         from netlab.errors import InputError, in_order
@@ -88,7 +88,7 @@ class ScenarioFile(pytest.File):
 
 
 class ScenarioCollector(pytest.Collector):
-    """One scenario: its lab is built before the first of its steps and removed after the last."""
+    """One scenario. Its lab is built before its first step and removed after its last."""
 
     def __init__(self, *, checked: DryRun, **more: Any) -> None:
         super().__init__(**more)
@@ -121,7 +121,7 @@ class ScenarioCollector(pytest.Collector):
         self._stack.close()
 
     def carry_out(self, number: int) -> tuple[Failure, ...]:
-        """Carry out a step, after the changes of those before it that were deselected or run by another worker."""
+        """Carry out a step. First make the changes of earlier steps that did not run in this process."""
         if self._runner is None:
             raise RuntimeError("the scenario's lab is not built")
         for step in self.scenario.steps[self._done : number]:
@@ -131,7 +131,7 @@ class ScenarioCollector(pytest.Collector):
 
 
 class WrongVerdictError(Exception):
-    """A step's expectations that were not met."""
+    """The wrong verdicts of a step."""
 
     def __init__(self, failures: Iterable[Failure]) -> None:
         self.failures = tuple(failures)
@@ -161,7 +161,7 @@ class StepItem(pytest.Item):
             raise WrongVerdictError(failures)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show wrong verdicts line by line, and what netlab refused without a traceback."""
+        """Return wrong verdicts and errors of netlab as lines, without a traceback."""
         from netlab.errors import NetlabError, printable
 
         if isinstance(excinfo.value, WrongVerdictError):

@@ -1,4 +1,4 @@
-"""Scenarios: steps and expectations, each scenario in a lab of its own (``netlab.scenario.run``)."""
+"""Scenarios: steps and expectations. Each scenario runs in a lab of its own (``netlab.scenario.run``)."""
 
 from netlab.scenario.dry_run import DryRun, dry_run
 from netlab.scenario.results import Failure, ScenarioResult, StepResult

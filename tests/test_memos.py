@@ -83,21 +83,21 @@ def _is_empty(value: ast.expr | None) -> bool:
     return (isinstance(value, ast.Dict) and not value.keys) or (isinstance(value, ast.List) and not value.elts)
 
 
-def test_everything_that_is_kept_is_known() -> None:
+def test_every_cache_is_listed() -> None:
     """A new cache has a line here: why it is harmless; or tests/memos.py clears it."""
 
     assert {*KEPT} == {*kept()}
 
 
-def test_what_is_cleared_is_what_is_said_to_be() -> None:
-    """The table and the fixture name the same."""
+def test_the_listed_caches_are_cleared() -> None:
+    """Table and fixture have the same entries."""
 
     assert {place for place, why in KEPT.items() if why is _CLEARED} == {*memos.CLEARED}
 
 
 @pytest.mark.parametrize("place", memos.CLEARED, ids="/".join)
 def test_a_memo_is_cleared(place: tuple[str, str]) -> None:
-    """Whatever a test left there is gone."""
+    """The memo is empty afterwards."""
     leave, left = memos.CLEARED[place].leave, memos.CLEARED[place].left
     leave()
     assert left()

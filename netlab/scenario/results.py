@@ -11,7 +11,7 @@ from netlab.cluster.flows import Flow
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A flow with another verdict than expected; ``measured`` may be ``inconclusive``. ``line`` is the expectation's."""
+    """A flow with a wrong verdict; ``measured`` may be ``inconclusive``. ``line`` is the expectation's."""
 
     flow: Flow
     expected: str

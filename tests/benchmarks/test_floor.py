@@ -1,4 +1,4 @@
-"""The floor of bring-up makes what netlab makes, and takes it away again."""
+"""The floor of bring-up makes the objects that netlab makes, and removes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked, as users type it."""
+"""Endpoints and ports, as users type them."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ def test_targets(text: str, target: Target) -> None:
 @pytest.mark.parametrize(
     "text", ["shop/db:", "shop/db:0", "shop/db:65536", "shop/db:-1", "shop/db:8\u0660", "[fd00::1]80"]
 )
-def test_targets_that_are_none(text: str) -> None:
-    """What is no port is an error, and never part of a name."""
+def test_invalid_targets(text: str) -> None:
+    """An invalid port is an error, and not a part of the name."""
     with pytest.raises(UsageError, match="port"):
         parse_target(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "service"),
+    ("text", "port"),
     [("80", ("TCP", 80)), ("53/UDP", ("UDP", 53)), ("ICMP", ("ICMP", None)), ("icmp", ("ICMP", None))],
 )
-def test_services(text: str, service: ProtocolPort) -> None:
-    """TCP where nothing else is said."""
+def test_ports_with_protocols(text: str, port: ProtocolPort) -> None:
+    """The default protocol is TCP."""
 
-    assert service == parse_port(text)
+    assert port == parse_port(text)
 
 
 def test_icmp_has_no_ports() -> None:
-    """A port of it would mean nothing."""
+    """ICMP with a port is an error."""
     with pytest.raises(UsageError, match="ICMP has no ports"):
         parse_port("80/ICMP")
 
@@ -80,7 +80,7 @@ def lab() -> Cluster:
 
 
 def test_a_pair_is_asked_in_every_family_on_every_declared_port(lab: Cluster) -> None:
-    """Unless the target, or an option, says otherwise."""
+    """The target or an option narrows them."""
     flows = one_pair(lab, "a", "b", "x")
 
     assert [(4, "TCP", 80), (4, "UDP", 53), (6, "TCP", 80), (6, "UDP", 53)] == [
@@ -91,7 +91,7 @@ def test_a_pair_is_asked_in_every_family_on_every_declared_port(lab: Cluster) ->
 
 
 def test_an_address_is_asked_in_its_own_family(lab: Cluster) -> None:
-    """Whoever has it, and even if nobody does."""
+    """Also an address that no endpoint has."""
     (known,) = one_pair(lab, "x/a", "192.0.2.1:80", "default")
     (unknown,) = one_pair(lab, "x/a", "[2001:db8::9]:80", "default")
 
@@ -101,7 +101,7 @@ def test_an_address_is_asked_in_its_own_family(lab: Cluster) -> None:
 
 
 def test_a_port_is_named_once(lab: Cluster) -> None:
-    """Two answers to one question are a mistake."""
+    """A port in the target and ``--port`` together are an error."""
     with pytest.raises(UsageError, match="names a port, and so does --port"):
         one_pair(lab, "x/a", "x/b:80", "x", ["443"])
 
@@ -110,7 +110,7 @@ def test_a_port_is_named_once(lab: Cluster) -> None:
     ("target", "family"), [("[fd00:10:244::2]:80", "4"), ("10.244.0.2:80", "6"), ("2001:db8::9", "4")]
 )
 def test_an_address_is_of_one_family(target: str, family: str) -> None:
-    """``--family`` does not leave it out, and is not passed over either."""
+    """Another ``--family`` is an error; the address is not left out."""
     lab = cluster(topology(cidrs=("10.244.0.0/16", "fd00:10:244::/56")), pod("x/a"), pod("x/b"))
     with pytest.raises(UsageError, match="address, but --family is"):
         one_pair(lab, "x/a", target, "x", family=family)
@@ -123,7 +123,7 @@ def test_an_address_is_of_one_family(target: str, family: str) -> None:
 def test_pairs_are_counted_without_being_made(
     ports: tuple[str, ...], family: str | None, nodes: bool, self_pairs: bool
 ) -> None:
-    """Exactly as many as there are, in a lab with every kind of end: of one family, of both, of none."""
+    """The count is exact, in a lab with endpoints of one family, of both and of none."""
     lab = cluster(
         topology(
             ["n1", "n2"],
@@ -140,7 +140,7 @@ def test_pairs_are_counted_without_being_made(
     assert len(list(pairs)) == len(pairs)
 
 
-def test_an_address_with_a_zone_is_none(lab: Cluster) -> None:
-    """It would get into a rule as it was typed."""
+def test_an_address_with_a_zone_is_invalid(lab: Cluster) -> None:
+    """It would be text in a rule."""
     with pytest.raises(UsageError):
         one_pair(lab, "shop/web", "2001:db8::1%}\n flush ruleset", "default")

@@ -1,4 +1,4 @@
-"""Input is read once, resolved once and compiled once on the way of a command, and only as far as the command needs."""
+"""A command reads, resolves and compiles its input at most once, and only as far as it needs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def counts(*arguments: object) -> list[int]:
     ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
 )
 def test_a_command_without_a_kernel(arguments: tuple[str, ...], expected: list[int]) -> None:
-    """Files, resolve, follow, compile."""
+    """The counts are those of files, resolve, resolve_change and compile."""
 
     assert expected == counts(*arguments)
 
@@ -89,7 +89,7 @@ def test_a_command_without_a_kernel(arguments: tuple[str, ...], expected: list[i
     ids=lambda value: value[0] if isinstance(value[0], str) else "",
 )
 def test_a_command_with_a_lab_of_its_own(arguments: tuple[str, ...], expected: list[int]) -> None:
-    """What was resolved to check the input is what the lab is built from."""
+    """The lab is built from the cluster of the check."""
 
     assert expected == counts(*arguments)
 

@@ -351,14 +351,14 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
 def test_a_fault_is_found(
     monkeypatch: pytest.MonkeyPatch, judge: JudgeName, where: Any, name: str, fault: Fault
 ) -> None:
-    """Some case has another verdict than it states."""
+    """A case disagrees with its stated verdict."""
     monkeypatch.setattr(where, name, fault(getattr(where, name)))
 
     assert first_found((judge,)) is not None
 
 
 def test_a_fault_of_reading_leaves_nothing_behind() -> None:
-    """The documents that other tests read too keep what they were read as."""
+    """Documents that other tests share are unchanged."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networkpolicy, "_policy_types", types_ingress_only(networkpolicy._policy_types))
         assert first_found(("evaluator",)) is not None
@@ -367,14 +367,14 @@ def test_a_fault_of_reading_leaves_nothing_behind() -> None:
 
 
 def test_without_a_fault_nothing_is_found() -> None:
-    """What finds the faults is the faults, not the cases."""
+    """Without a fault the cases agree, so a disagreement comes from the fault."""
 
     assert first_found(("evaluator", "tracer")) is None
 
 
 @pytest.mark.kernel
-def test_packets_find_what_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy that changes but is not brought to the kernel: every ruleset is right, and packets are not."""
+def test_packets_find_a_fault_that_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed policy is not loaded into the kernel: rulesets are right, and packets disagree."""
     monkeypatch.setattr("netlab.lab.changes.differences", lambda old, new: {})
     changing = [case for case in selected() if case.name.startswith(("edge/76", "edge/77"))]
 

@@ -87,7 +87,7 @@ def test_networks_of_a_lab_do_not_reach_one_another(pair: tuple[str, str]) -> No
 
 
 def test_random_clusters_have_the_ways_that_paths_say() -> None:
-    """Whatever goes together: modes, families, networks, host-network pods, outside hosts."""
+    """Random modes, families, networks, host-network pods and outside hosts."""
     found = {seed: [*disagreements(some_cluster(Random(seed)))] for seed in range(60)}  # noqa: S311
 
     assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
@@ -204,8 +204,8 @@ def test_a_wrong_item_is_named_by_what_it_does(
     assert any(message in line for line in found), found
 
 
-def test_a_way_too_much_is_found() -> None:
-    """Routes to the pods of other nodes and from outside, where the mode is said to have none."""
+def test_an_extra_way_is_found() -> None:
+    """Routes to pods of other nodes and from outside, in a mode without them."""
     of = lab("routed", [V4])
     said = replace(
         of,

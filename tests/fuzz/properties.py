@@ -1,4 +1,4 @@
-"""What holds for any input, however wrong it is: a documented exit code, one line for each problem, and no surprise."""
+"""Properties of every input, also of wrong ones: a documented exit code, and one line for each problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows and tables made from what is alike are those of the evaluator, asked pair by pair: random clusters."""
+"""Rows and tables from equivalent endpoints equal those of the evaluator, pair by pair, in random clusters."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def test_rows_and_tables_are_the_evaluators(seed: int) -> None:
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
 def test_rows_and_tables_of_the_random_cases_of_conformance(mode: str) -> None:
-    """The clusters that evaluator, ruleset and packets are played against one another with, at each of their stages."""
+    """The clusters of the conformance suite, at each of their stages."""
     for case in random_cases.cases(25, 11, mode):
         for stage in case.stages:
             asked = FlowSelection((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True, self_pairs=True)
             assert_the_same(cluster_of(stage.documents), asked)
 
 
-def test_names_that_json_and_marks_could_take_for_something_else() -> None:
-    """A policy that is called as a pod, a file whose name has quotes, backslashes and what marks look like."""
+def test_names_with_characters_of_json_and_placeholders() -> None:
+    """A policy with a pod's name; a file name with quotes, backslashes and placeholders."""
     of = cluster(
         topology(),
         *(pod(f"x/{name}", f"app={name}") for name in "abcd"),
@@ -72,7 +72,7 @@ def test_names_that_json_and_marks_could_take_for_something_else() -> None:
     assert_the_same(of, FlowSelection(self_pairs=True))
 
 
-def test_what_one_source_or_nobody_asks() -> None:
+def test_one_source_or_none() -> None:
     """A lab without pods, one pod, and hosts that do not ask one another."""
     for pods in ([], [pod("x/a")]):
         for hosts in ({}, {"h": ["192.0.2.1"], "i": ["192.0.2.2"]}):

@@ -1,4 +1,4 @@
-"""What netlab keeps in its modules between two calls, and how a test's trace is cleared from it."""
+"""The caches and variables of netlab's modules, and how to clear them after a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netlab.lab import waiting
 
 
 class Memo(NamedTuple):
-    """How to leave something in a memo, to ask whether something is left there, and to clear it."""
+    """Functions that fill a memo, say whether it is filled, and clear it."""
 
     leave: Callable[[], object]
     left: Callable[[], object]

@@ -1,4 +1,4 @@
-"""What netlab keeps between two calls: nothing that one test leaves behind is seen by another."""
+"""The caches and variables of netlab's modules: no test sees what another one left there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEEPING = {"cache", "lru_cache", "derived"}
 
 _PURE = "a function of its arguments alone"
 _REGISTRY = "emptied when a kind comes or goes; tests take theirs out again"
-_LOCK = "a lock of this process, let go of by the fixtures that take it"
+_LOCK = "a lock of this process; the fixtures that take it release it"
 _CLEARED = "tests/memos.py clears it after each test"
 
 # Every module-level cache and variable that changes, and why it carries nothing from test to test.

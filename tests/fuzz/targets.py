@@ -14,7 +14,7 @@ from . import properties, strategies
 
 @dataclass(frozen=True)
 class Target:
-    """What is drawn, the property that it has to keep, and how a drawn value is written to a file of the corpus."""
+    """A strategy, the property of its values, and how a value is written to and read from the corpus."""
 
     strategy: st.SearchStrategy[Any]
     holds: Callable[[Any], None]

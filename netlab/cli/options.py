@@ -80,7 +80,9 @@ def check_one_input(files: Sequence[str]) -> None:
 
 lab = lab_option("The running lab.  [default: the only one, or the one named default]")
 lab_without_files = lab_option("Without -f, the running lab.  [default: the only one, or the one named default]")
-lab_to_get = lab_option("The running lab; with `labs`, list this lab only.  [default: as for other commands; all labs]")
+lab_to_get = lab_option(
+    "The running lab; by default the only one, or the one named default. `get labs` lists all labs, or only this one."
+)
 namespace = click.option(
     "-n",
     "--namespace",

@@ -10,9 +10,9 @@ from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.scenarios import Scenario
-from netlab.objects.unread import ignored_kinds
 
 
 def scenarios_of(
@@ -24,7 +24,7 @@ def scenarios_of(
     scenario names must be in its repository (or else below its folder) unless ``allow_outside``. ``ignore`` is as for
     ``objects.load``.
     """
-    kinds = ignored_kinds(ignore)
+    kinds = ignored_documents(ignore)
     found: list[Scenario] = []
     problems: list[Problem] = []
     reader = Reader(strict)

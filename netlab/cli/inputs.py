@@ -158,8 +158,8 @@ def examined(files: Sequence[str], strict: bool, ignore: Sequence[str], ignored:
 
 def warn_unused(ignore: Sequence[str], found: Input) -> None:
     """Print a warning for each kind of ``--ignore`` of which the input has no object."""
+    from netlab.objects.ignored import ignored
     from netlab.objects.meta import key_of
-    from netlab.objects.unread import ignored
 
     if not ignore:
         return
@@ -212,7 +212,7 @@ def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequ
 
 def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:
     """Return a cluster without the policies of ignored kinds; raises UsageError for an unknown kind."""
-    from netlab.objects.unread import ignored
+    from netlab.objects.ignored import ignored
 
     named = ignored(ignore)
     left = tuple(one for one in cluster.unread if not any(kind.means(one.kind, one.group) for kind in named))

@@ -1,4 +1,4 @@
-"""Objects resolved: pods from workloads, placement, addresses. The same input always gives the same cluster."""
+"""Objects to a cluster: pods of workloads, their nodes, their addresses. The same input gives the same cluster."""
 
 from netlab.cluster.resolve import resolve, resolve_input, try_resolve
 from netlab.cluster.resolve_change import resolve_change

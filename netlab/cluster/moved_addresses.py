@@ -1,4 +1,4 @@
-"""Exported addresses that the lab could not keep: a warning of the pods' and one of the nodes', with the ipBlocks."""
+"""Warnings about exported addresses that the lab cannot keep: one for all pods, and one for all nodes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ _MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One address that is not kept: whose it was, and the one that stands in for it, None where there is none."""
+class _MovedAddress:
+    """An address of the cluster that its owner does not have in the lab; ``new`` is the lab's address, or None.
+
+    ``at`` is the place of the warning.
+    """
 
     owner: str
     old: Address
@@ -31,28 +34,31 @@ def moved_address_warnings(
     underlay: Mapping[str, tuple[Address, ...]],
     policies: Sequence[NetworkPolicy],
 ) -> list[Problem]:
-    """Return the warnings: none where every pod of ``pod_ips`` and every node has the addresses that it states."""
+    """Return a warning if a pod of ``pod_ips`` has not the addresses that it states, and one if a node has not.
+
+    A warning names the ipBlocks that match only one of the two addresses.
+    """
     of_pods = [
-        Move(f"pod {d.ref}", a, _instead(a, pod_ips[d.ref]), d.problem("status.podIPs", ""))
+        _MovedAddress(f"pod {d.ref}", a, _replacement(a, pod_ips[d.ref]), d.problem("status.podIPs", ""))
         for d in drafts
         if d.addresses and d.ref in pod_ips
         for a in d.addresses
         if a not in pod_ips[d.ref]
     ]
     of_nodes = [
-        Move(f"node {n.name}", a, new, n.problem("status.addresses", ""))
+        _MovedAddress(f"node {n.name}", a, new, n.problem("status.addresses", ""))
         for n in nodes
         for new in underlay[n.name]
         if (a := n.first(new.version)) is not None and new not in (*n.addresses, *n.seen)
     ]
-    return [_told(moves, policies) for moves in (of_pods, of_nodes) if moves]
+    return [_warning(moves, policies) for moves in (of_pods, of_nodes) if moves]
 
 
-def _instead(old: Address, own: Iterable[Address]) -> Address | None:
+def _replacement(old: Address, own: Iterable[Address]) -> Address | None:
     return next((a for a in own if a.version == old.version), None)
 
 
-def _told(moves: Sequence[Move], policies: Sequence[NetworkPolicy]) -> Problem:
+def _warning(moves: Sequence[_MovedAddress], policies: Sequence[NetworkPolicy]) -> Problem:
     first = moves[0]
     text = _listed([_change(move) for move in moves])
     if blocks := [*_blocks(moves, policies)]:
@@ -63,7 +69,7 @@ def _told(moves: Sequence[Move], policies: Sequence[NetworkPolicy]) -> Problem:
     return replace(first.at, message=text, severity="warning", rule="address-moved")
 
 
-def _change(move: Move) -> str:
+def _change(move: _MovedAddress) -> str:
     return (
         f"{move.owner} has {move.old} on the cluster and {move.new or f'no IPv{move.old.version} address'} in the lab"
     )
@@ -74,8 +80,8 @@ def _listed(items: Sequence[str]) -> str:
     return ", ".join(items[:_MOST]) + more
 
 
-def _blocks(moves: Sequence[Move], policies: Sequence[NetworkPolicy]) -> Iterator[str]:
-    """Yield every ipBlock that holds an old address and not the new one, or the other way round."""
+def _blocks(moves: Sequence[_MovedAddress], policies: Sequence[NetworkPolicy]) -> Iterator[str]:
+    """Yield every ipBlock that matches either the old or the new address of a pod or node, but not both."""
     for policy in policies:
         for direction, field in (("ingress", "from"), ("egress", "to")):
             for rule in policy.rules("ingress" if direction == "ingress" else "egress"):

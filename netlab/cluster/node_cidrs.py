@@ -1,4 +1,4 @@
-"""Each node's part of a podCIDR: around what the input states. Pure."""
+"""The podCIDR of each node: a part of the network's podCIDR, around the addresses that the input states."""
 
 from __future__ import annotations
 
@@ -11,58 +11,56 @@ from netlab.cluster.nodes import NodeDraft
 from netlab.objects.types import Address, Prefix
 
 NODE_CIDR_MASK_SIZE = {4: 24, 6: 64}
-"""The prefix length that a node takes of a podCIDR where it fits, by IP family."""
+"""The usual prefix length of a node's podCIDR by IP family, as of kube-controller-manager's --node-cidr-mask-size."""
 
 NodeByAddress = Mapping[Address, str]
-"""Addresses that the input states, each with the node of its pod; "" where it is a machine's own."""
+"""Addresses that the input states: a pod's with the pod's node, a machine's own with ""."""
 
-# How many times shares may be halved to keep addresses.
-_NARROWER = 4
+# By how many bits a node's podCIDR may be narrower, so that pods keep their exported addresses.
+_MOST_NARROWED = 4
 
 
 def reserved(prefix: Prefix) -> frozenset[int]:
-    """Return the addresses of a node's prefix that no pod has, as numbers: its first two and its last."""
+    """Return the addresses of a node's prefix that no pod gets, as numbers: network, gateway and broadcast."""
     first = int(prefix.network_address)
     return frozenset({first, first + 1, int(prefix.broadcast_address)})
 
 
 def node_cidrs(cidr: Prefix, nodes: Sequence[NodeDraft], fixed: NodeByAddress) -> dict[str, Prefix] | None:
-    """Return every node's part of a podCIDR such that no stated address is in that of another node.
+    """Return the part of a podCIDR that each node gets; no part holds a stated address of another node.
 
-    A Node object's podCIDR comes first; then the part with most of a node's own addresses; the others take the first
-    parts without any, in node order: a /24 (IPv6: /64), or an equal share where that does not fit. None means that
-    there are too few parts.
+    A node gets the podCIDR of its Node object if there is one, else the part with most of its own stated addresses,
+    else the first part without any, in node order. A part is a /24 (IPv6: /64), or less if these do not suffice. None
+    means that there are too few parts.
     """
     inside = {int(a): node for a, node in fixed.items() if a in cidr}
     order = sorted(inside)
     stated = {
-        n.name: own
-        for n in nodes
-        for own in n.pod_cidrs
-        if within(own, cidr) and _unspoiled(own, n.name, inside, order)
+        n.name: own for n in nodes for own in n.pod_cidrs if within(own, cidr) and _only_own(own, n.name, inside, order)
     }
     rest = [n.name for n in nodes if n.name not in stated]
     first = max(NODE_CIDR_MASK_SIZE[cidr.version], cidr.prefixlen)
     tried = 0
-    # A node has two addresses of its own in its share.
+    # A part holds at least two addresses, the network's and the gateway's.
     for length in range(first, cidr.max_prefixlen):
         given = _of_length(cidr, length, rest, list(stated.values()), inside)
         if given is not None:
             return {n.name: (stated | given)[n.name] for n in nodes}
-        # How far shares may shrink to keep addresses is counted from where they would fit without.
+        # Count only from the length at which the parts suffice if no address is kept.
         if inside and _of_length(cidr, length, rest, list(stated.values()), {}) is not None:
             tried += 1
-            if tried > _NARROWER:
+            if tried > _MOST_NARROWED:
                 return None
     return None
 
 
 def within(inner: Prefix, outer: Prefix) -> bool:
+    """Say whether a prefix is inside another; not if their IP families differ."""
     return inner.version == outer.version and inner.prefixlen >= outer.prefixlen and inner.network_address in outer
 
 
-def _unspoiled(own: Prefix, node: str, inside: Mapping[int, str], order: Sequence[int]) -> bool:
-    """Say whether a node's prefix holds stated addresses of that node's pods only, and none that no pod can have."""
+def _only_own(own: Prefix, node: str, inside: Mapping[int, str], order: Sequence[int]) -> bool:
+    """Say whether all stated addresses in a node's prefix are of that node's pods, and none is reserved."""
     edges = reserved(own)
     first = bisect_left(order, int(own.network_address))
     last = bisect_right(order, int(own.broadcast_address))
@@ -72,6 +70,10 @@ def _unspoiled(own: Prefix, node: str, inside: Mapping[int, str], order: Sequenc
 def _of_length(
     cidr: Prefix, length: int, rest: Sequence[str], stated: Sequence[Prefix], inside: Mapping[int, str]
 ) -> dict[str, Prefix] | None:
+    """Return the part of each node of ``rest`` at one prefix length, None if there are too few parts.
+
+    ``stated`` are the prefixes of the other nodes, ``inside`` the stated addresses as numbers.
+    """
     if not rest:
         return {}
     width = cidr.max_prefixlen - length
@@ -107,7 +109,7 @@ def _part(cidr: Prefix, part: int, length: int) -> Prefix:
 
 
 def _free(cidr: Prefix, length: int, used: Sequence[Prefix], taken: Collection[int]) -> Iterator[Prefix]:
-    """Yield the parts of a prefix that have a length, overlap none of the used prefixes and are not taken, in order."""
+    """Yield, in order, the parts of a prefix that overlap no used prefix and are not taken."""
     width = cidr.max_prefixlen - length
     size = 1 << width
     at = int(cidr.network_address)
@@ -116,5 +118,5 @@ def _free(cidr: Prefix, length: int, used: Sequence[Prefix], taken: Collection[i
         hit = next((u for u in used if u.overlaps(part)), None)
         if hit is None and at >> width not in taken:
             yield part
-        # A used prefix may hold 2**64 parts: step over it at once.
+        # A used prefix may hold 2**64 parts, so step over it at once.
         at = max(at + size, int(hit.broadcast_address) + 1 if hit else 0)

@@ -1,4 +1,4 @@
-"""The next cluster, from one that is known and a small change: what ``resolve`` would say, without asking all of it."""
+"""Resolve a change of objects: the next cluster from the last one, without resolving all objects again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.resolve import attach, by_key, by_namespace, made, namespaces, undeclared
+from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
@@ -24,25 +24,25 @@ _T = TypeVar("_T")
 
 
 def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
-    """Return what ``resolve`` makes of ``new`` when the pods of ``cluster`` stay where they are.
+    """Return the cluster that ``resolve`` makes of ``new`` if the pods of ``cluster`` keep their places.
 
-    ``cluster`` is what was made of ``old``. None means that only ``resolve`` can say: when nodes or networks change,
-    when pods that come or go publish ports, state addresses, name nodes that nothing states or are owned by others,
-    when workloads share a name, and when anything is wrong.
+    ``cluster`` is that of ``old``. None means that the caller must call ``resolve``: nodes or networks change; a pod
+    that is added or removed publishes ports, states addresses, has an owner, or names a node that the input does not
+    state; workloads share a name; or there is an error.
     """
     if old.topology != new.topology or old.nodes != new.nodes:
         return None
-    gone = Objects(pods=_others(old.pods, new.pods), workloads=_others(old.workloads, new.workloads))
-    come = Objects(
-        pods=_others(new.pods, old.pods),
-        workloads=_others(new.workloads, old.workloads),
+    removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
+    added = Objects(
+        pods=_without(new.pods, old.pods),
+        workloads=_without(new.workloads, old.workloads),
         pod_labels=new.pod_labels,
     )
-    if gone.pods or gone.workloads or come.pods or come.workloads:
-        moved = _exchange(cluster, gone, come, new)
-        if moved is None:
+    if removed.pods or removed.workloads or added.pods or added.workloads:
+        changed = _replace_pods(cluster, removed, added, new)
+        if changed is None:
             return None
-        cluster = moved
+        cluster = changed
     relabelled = _relabelled(cluster, old, new)
     if relabelled is None:
         return None
@@ -59,37 +59,40 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     )
 
 
-def _exchange(cluster: Cluster, gone: Objects, come: Objects, new: Objects) -> Cluster | None:
-    """Take the pods of what went out of the cluster, and put those of what came in; what changed did both."""
-    if _owned(gone) or _owned(come) or ((gone.workloads or come.workloads) and _owned(new)):
+def _replace_pods(cluster: Cluster, removed: Objects, added: Objects, new: Objects) -> Cluster | None:
+    """Return the cluster without the pods of removed objects and with those of added ones; None as above.
+
+    An object that changed is both removed and added.
+    """
+    if _any_owned(removed) or _any_owned(added) or ((removed.workloads or added.workloads) and _any_owned(new)):
         return None
-    if cluster.renamed or _share_a_name(come, new) or _shapes(gone, new) or _shapes(come, new):
+    if cluster.renamed or _share_a_name(added, new) or _may_decide_nodes(removed, new) or _may_decide_nodes(added, new):
         return None
-    topology, nodes = _as_made(cluster, new)
-    out, over, _ = pod_drafts(gone, nodes)
-    drafts, finished, problems = pod_drafts(come, nodes)
-    if problems or any(draft.publishes or draft.renamed for draft in (*out, *drafts)):
+    topology, nodes = _topology_and_nodes(cluster, new)
+    old_drafts, old_finished, _ = pod_drafts(removed, nodes)
+    drafts, finished, problems = pod_drafts(added, nodes)
+    if problems or any(draft.publishes or draft.renamed for draft in (*old_drafts, *drafts)):
         return None
     pods = list(cluster.pods)
     before: dict[str, Pod] = {}
-    for draft in out:
+    for draft in old_drafts:
         index = _index(pods, draft.meta.namespace, draft.meta.name)
         if index is None:
             return None
         before[draft.ref] = pods.pop(index)
-    over_now = {*cluster.finished} - {*over}
+    still_finished = {*cluster.finished} - {*old_finished}
     named = [*finished, *(draft.ref for draft in drafts)]
-    if any(_index(pods, *ref.split("/")) is not None or ref in over_now for ref in named):
+    if any(_index(pods, *ref.split("/")) is not None or ref in still_finished for ref in named):
         return None
-    added = _settle(cluster, topology, nodes, drafts, before, pods)
-    if added is None:
+    new_pods = _new_pods(cluster, topology, nodes, drafts, before, pods)
+    if new_pods is None:
         return None
-    for pod in added:
+    for pod in new_pods:
         pods.insert(bisect_left(pods, by_key(pod), key=by_key), pod)
-    return replace(cluster, pods=tuple(pods), finished=tuple(sorted({*over_now, *finished})))
+    return replace(cluster, pods=tuple(pods), finished=tuple(sorted({*still_finished, *finished})))
 
 
-def _settle(
+def _new_pods(
     cluster: Cluster,
     topology: Topology,
     nodes: Sequence[NodeDraft],
@@ -97,7 +100,10 @@ def _settle(
     before: Mapping[str, Pod],
     others: Collection[Pod],
 ) -> list[Pod] | None:
-    """Give new pods their nodes and addresses beside the others; those that were there before keep them."""
+    """Return the pods of drafts, with nodes and addresses; None if some do not fit.
+
+    Pods in ``before`` keep their node and addresses. ``others`` are the pods that do not change.
+    """
     keep = {ref: Placement(pod.node, pod.addresses) for ref, pod in before.items()}
     node_of, unplaced = place(drafts, nodes, keep, Counter(map(attrgetter("node"), others)))
     attached, unattached = attach(topology, list(drafts))
@@ -115,11 +121,11 @@ def _settle(
     pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, machines, taken)
     if unserved:
         return None
-    return [made(draft, node_of[draft.ref], attached, pod_ips, underlay) for draft in drafts]
+    return [pod_from(draft, node_of[draft.ref], attached, pod_ips, underlay) for draft in drafts]
 
 
 def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...] | None:
-    """Return the cluster's pods, with the labels that were changed on single pods of workloads."""
+    """Return the cluster's pods, with changed labels of single pods of workloads; None as above."""
     changed = [
         ref
         for ref in dict.fromkeys((*old.pod_labels, *new.pod_labels))
@@ -127,7 +133,7 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
     ]
     if not changed:
         return cluster.pods
-    if _owned(new):
+    if _any_owned(new):
         return None
     pods = list(cluster.pods)
     for ref in changed:
@@ -143,28 +149,28 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
     return tuple(pods)
 
 
-def _share_a_name(come: Objects, new: Objects) -> bool:
-    """Say whether another workload has the name of one that came: then the names of their pods depend on both."""
-    names = {(w.meta.namespace, w.meta.name) for w in come.workloads}
+def _share_a_name(added: Objects, new: Objects) -> bool:
+    """Say whether another workload has the name of an added one. The names of their pods then depend on both."""
+    names = {(w.meta.namespace, w.meta.name) for w in added.workloads}
     alike = [w for w in new.workloads if (w.meta.namespace, w.meta.name) in names] if names else []
     return len(alike) > len(names)
 
 
-def _owned(of: Objects) -> bool:
-    """Say whether something made one of the objects: then who makes which pods is a question to all of them."""
+def _any_owned(of: Objects) -> bool:
+    """Say whether an object has an owner. Which workload makes which pods then depends on all objects."""
     return any(pod.meta.owner for pod in of.pods) or any(workload.meta.owner for workload in of.workloads)
 
 
-def _shapes(of: Objects, new: Objects) -> bool:
-    """Say whether one of the objects may decide which nodes there are, or with which ranges and addresses."""
+def _may_decide_nodes(of: Objects, new: Objects) -> bool:
+    """Say whether nodes, ranges or addresses of the cluster may depend on one of the objects."""
     if any(pod.addresses or pod.host_addresses for pod in of.pods):
         return True
     named = any(p.spec.node_name for p in of.pods) or any(w.template.node_name for w in of.workloads)
     return named and not states_nodes(new)
 
 
-def _as_made(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]:
-    """Return the Topology and the nodes that the cluster was made from, with what nobody wrote as it was chosen."""
+def _topology_and_nodes(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]:
+    """Return the Topology with the defaults that ``resolve`` chose for the cluster, and its nodes."""
     topology = new.topology or Topology()
     networks = tuple(
         replace(written, mode=own.mode, pod_cidrs=own.pod_cidrs)
@@ -172,21 +178,23 @@ def _as_made(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]
     )
     topology = replace(topology, networks=networks, underlay_cidrs=cluster.underlay_cidrs)
     if states_nodes(new):
-        # Who states the pods' nodes and addresses is not asked again: nothing of it changes.
+        # Pods are left out: addresses that they state for nodes do not change here.
         return topology, node_drafts(Objects(nodes=new.nodes, topology=new.topology))
     return topology, [NodeDraft(node.name, node.labels, made_up=True) for node in cluster.nodes]
 
 
 def _index(pods: Sequence[Pod], namespace: str, name: str) -> int | None:
-    """Return where a pod stands among sorted ones, None where it does not."""
+    """Return the index of a pod among sorted pods, None if it is not there."""
     index = bisect_left(pods, (namespace, name), key=by_key)
     return index if index < len(pods) and by_key(pods[index]) == (namespace, name) else None
 
 
 def _same(these: Sequence[object], those: Sequence[object]) -> bool:
+    """Say whether two sequences hold the same objects, by identity."""
     return len(these) == len(those) and all(map(is_, these, those))
 
 
-def _others(these: Iterable[_T], those: Iterable[_T]) -> tuple[_T, ...]:
+def _without(these: Iterable[_T], those: Iterable[_T]) -> tuple[_T, ...]:
+    """Return the objects of the first collection that are not (by identity) in the second."""
     known = set(map(id, those))
     return tuple(one for one in these if id(one) not in known)

@@ -1,7 +1,7 @@
-"""Addresses that no endpoint of the cluster has: gateways, which are their nodes, and what there is to say of the rest.
+"""Addresses that no endpoint of the cluster has: gateways, ClusterIPs, special-purpose addresses, and the others.
 
-A node's gateway is its own address in its pods' prefix, the first (``netlab.dataplane.names.gateway_of``). A bridge
-network's prefix repeats on every node, so who it is depends on who asks.
+A gateway is a node's address in the prefix of its pods, the first one (``netlab.dataplane.names.gateway_of``). The
+prefix of a bridge network is the same on every node, so the node that has a gateway's address depends on the source.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from ipaddress import IPv4Address
 from netlab.cluster.types import Cluster, Endpoint, Host, Network, Node, Pod
 from netlab.objects.types import Address
 
-_EVERYBODY = IPv4Address("255.255.255.255")
+_BROADCAST = IPv4Address("255.255.255.255")
 
 
 def own_gateway(cluster: Cluster, source: Endpoint, address: Address) -> Node | None:
-    """Return the source's own node where the address is its gateway there, None else."""
+    """Return the source's own node if the address is the source's gateway, else None."""
     if isinstance(source, Host):
         return None
     node = cluster.node(source.node) if isinstance(source, Pod) else source
-    # Who lives in the node's namespace has all its addresses; another pod knows those of its network.
+    # A node, and a host-network pod, has the addresses of all networks; another pod has the gateway of its network.
     own = source.network if isinstance(source, Pod) and not source.host_network else None
     for network, gateway in _gateways(cluster, node):
         if gateway == address and own in (None, network.name):
@@ -29,7 +29,7 @@ def own_gateway(cluster: Cluster, source: Endpoint, address: Address) -> Node | 
 
 
 def gateway_hint(cluster: Cluster, address: Address) -> str:
-    """Return what to ask instead of an address that is a gateway, "" where it is none."""
+    """Return which endpoint to name instead of an address that is a gateway, "" for any other address."""
     for node in cluster.nodes:
         for network, gateway in _gateways(cluster, node):
             if gateway == address and not network.traits.transport.node_ranges:
@@ -40,7 +40,7 @@ def gateway_hint(cluster: Cluster, address: Address) -> str:
 
 
 def why_unowned(cluster: Cluster, address: Address) -> str:
-    """Return in words who has an address that no endpoint has."""
+    """Return why no endpoint has an address: it is a ClusterIP or a gateway, or the lab does not have it."""
     service = next((s for s in cluster.services if s.cluster_ip == str(address)), None)
     if service is not None:
         return f"{address} is the ClusterIP of Service {service.meta.key}, which netlab does not emulate: ask its pods"
@@ -48,24 +48,24 @@ def why_unowned(cluster: Cluster, address: Address) -> str:
 
 
 def no_owner(address: Address) -> str:
-    """Return that no machine has an address, which a host of the Topology could have."""
+    """Return the message that no machine of the lab has an address."""
     return f"no machine of the lab has {address}"
 
 
 def special_purpose(address: Address) -> str:
-    """Return why an address cannot be that of another machine, "" where it can."""
-    kinds = {
+    """Return why an address names no other machine (loopback, multicast, link-local, …), "" if it can name one."""
+    purposes = {
         "a loopback address": address.is_loopback,
         "a multicast address": address.is_multicast,
         "the unspecified address": address.is_unspecified,
-        "the broadcast address": address == _EVERYBODY,
+        "the broadcast address": address == _BROADCAST,
         "a link-local address": address.is_link_local,
     }
-    return next((f"{address} is {kind}: it names no other machine" for kind, is_one in kinds.items() if is_one), "")
+    return next((f"{address} is {what}: it names no other machine" for what, is_so in purposes.items() if is_so), "")
 
 
 def _gateways(cluster: Cluster, node: Node) -> Iterator[tuple[Network, Address]]:
-    """Yield a node's own addresses in the prefixes of its networks, where they are gateways of pods."""
+    """Yield the networks whose pods have the node as their gateway, each with the gateway's address."""
     for network in cluster.networks:
         if network.traits.attachment.node_gateway:
             for prefix in node.pod_cidrs.get(network.name, ()):

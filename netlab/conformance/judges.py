@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
-from netlab.cluster.translate import Through, translate
+from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance.cases import Cell
 from netlab.dataplane.names import mac_of, port_name
@@ -72,7 +72,7 @@ def tracer() -> Judge:
 def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
     translated = translate(cluster, flow)
     if translated is not None:
-        return joined(_traced_through(cluster, tracers, flow, way) for way in translated.ways)
+        return joined(_traced_through(cluster, tracers, flow, way) for way in translated.flows)
     source, destination = flow.source, flow.destination
     if destination is None or flow.address is None:
         raise ValueError(f"no endpoint of the lab has {flow.target}")
@@ -89,7 +89,7 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
 
 
 def _traced_through(
-    cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, through: Through
+    cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, through: BackendFlow
 ) -> Literal["allow", "deny"]:
     """Judge a flow to one backend of its destination, on each side's node before or after the translation."""
     way, own, end = through.path, address_of(flow.source, flow.family), through.backend.endpoint

@@ -95,7 +95,7 @@ def _owned(cluster: Cluster, flow: Flow) -> Flow:
 def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
     """Return the nodes whose rulesets the packet may meet, the source's first."""
     translated = translate(cluster, flow)
-    behind = () if translated is None else (translated.node, *(way.backend.endpoint for way in translated.ways))
+    behind = () if translated is None else (translated.node, *(way.backend.endpoint for way in translated.flows))
     ends: list[Endpoint | None] = [flow.source, flow.destination, *behind]
     found = [e.node if isinstance(e, Pod) else e.name for e in ends if isinstance(e, Pod | Node)]
     return list(dict.fromkeys(found))
@@ -109,8 +109,8 @@ def _match(cluster: Cluster, flow: Flow) -> Match | None:
     sources = [own, *_addresses(cluster.nodes, flow.family)]
     destinations, ports = [flow.address], [flow.port or 0]
     if (translated := translate(cluster, flow)) is not None:
-        destinations += [way.backend.address for way in translated.ways]
-        ports += [way.backend.port or 0 for way in translated.ways]
+        destinations += [way.backend.address for way in translated.flows]
+        ports += [way.backend.port or 0 for way in translated.flows]
     return Match(flow.protocol, sources, list(dict.fromkeys(destinations)), list(dict.fromkeys(ports)))
 
 

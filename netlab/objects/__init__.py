@@ -1,4 +1,4 @@
-"""What users write: documents with lines, objects with defaults, and every problem at once."""
+"""The input of users: documents with line numbers, objects with defaults, and all problems at once."""
 
 from netlab.objects.all_objects import Objects
 from netlab.objects.decoders import without_skipped

@@ -10,11 +10,12 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects import similar_names
 from netlab.objects.fields import invalid, quoted, unsupported
+from netlab.objects.ignored import IgnoredKind
 from netlab.objects.kind import NETLAB_VERSION, Kind, get, written
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
 from netlab.objects.types import Document
-from netlab.objects.unread import IgnoredKind, UnreadPolicy
+from netlab.objects.unread import UnreadPolicy
 
 _Decoder = Callable[[Document], tuple[Any, list[Problem]]]
 

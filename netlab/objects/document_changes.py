@@ -1,4 +1,4 @@
-"""Changes to a set of documents: what ``apply``, ``delete`` and ``label`` make of a running lab's input."""
+"""Changes of a lab's documents: what the commands ``apply``, ``delete`` and ``label`` do to them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from netlab.objects.types import Document, Source
 
 POD_LABELS = "PodLabels"
 PodOf = Callable[[str], tuple[str, str] | None]
-"""Returns the pod that ``NAMESPACE/NAME`` means, a workload's first one too, as ``NAMESPACE/POD`` and the
-``KIND NAMESPACE/NAME`` of its workload ("" without one); None where there is none."""
+"""Takes ``NAMESPACE/NAME`` of a pod or a workload. Returns that pod, or the workload's first pod, as ``NAMESPACE/POD``,
+and its workload as ``KIND NAMESPACE/NAME`` ("" without one); None if there is no such pod."""
 
 
 def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Document]:
-    """Return the documents with each change in the place of the object that it replaces, or at the end.
+    """Return the documents; each change replaces the document of the same object, or is added at the end.
 
-    What states only a generateName is the object of the name that it makes: the same change twice is no second object.
+    An object with a generateName gets its name first, so the same change twice is one object.
     """
     merged = {key_of(d): d for d in with_generated_names(documents)}
     merged.update((key_of(d), d) for d in with_generated_names(changes))
@@ -29,38 +29,38 @@ def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Do
 
 
 def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Document]:
-    """Return the documents without those that are named; a Namespace goes with everything in it.
+    """Return the documents without those of the given objects.
 
-    Labels that were changed on a workload's pods go with the workload.
+    A Namespace is removed with all objects in it, a workload with the changed labels of its pods.
 
     Raises:
-      UsageError: naming every object that is not there.
+      UsageError: if an object does not exist. It has a message for each.
     """
     left = list(documents)
     missing = []
     for ref in refs:
-        gone = [d for d in left if _names(ref, key_of(d))]
-        if not gone:
-            missing.append(f"{ref.kind} {_place(ref)} does not exist")
+        removed = [d for d in left if _matches(ref, key_of(d))]
+        if not removed:
+            missing.append(f"{ref.kind} {_full_name(ref)} does not exist")
             continue
-        orphans = {key for d in gone for key in _relabelled(left, d)}
-        dropped = {id(d) for d in gone}
+        orphans = {key for d in removed for key in _pod_labels_of(left, d)}
+        dropped = {id(d) for d in removed}
         left = [d for d in left if id(d) not in dropped and key_of(d) not in orphans]
     if missing:
         raise UsageError(*missing)
     return left
 
 
-def _place(ref: ObjectRef) -> str:
+def _full_name(ref: ObjectRef) -> str:
     return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
 
 
-def _names(ref: ObjectRef, key: Key) -> bool:
+def _matches(ref: ObjectRef, key: Key) -> bool:
     if ref.kind == "Namespace":
         return key.namespace == ref.name or (key.kind == "Namespace" and key.name == ref.name)
     if key.kind != ref.kind or key.name != ref.name:
         return False
-    # Policies of other APIs are kept beside those of Kubernetes' own, and may have the same kind and name.
+    # A policy of another API may have the kind and name of a NetworkPolicy.
     known = get(ref.kind)
     version = ref.api_version or (known.api_version if known is not None else "")
     if version not in ("", key.api_version):
@@ -71,9 +71,9 @@ def _names(ref: ObjectRef, key: Key) -> bool:
 def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -> list[Document]:
     """Return the documents with labels set or removed on one pod or namespace.
 
-    Which pods there are is asked of ``pod_of``, as only the cluster knows. A workload's pod has no document of its own:
-    its labels are kept in one of kind PodLabels, which ``decode`` reads and which its workload owns. A namespace that
-    is used but not declared gets a Namespace.
+    ``pod_of`` finds pods, which are known to the cluster only. A pod of a workload has no document, so its labels are
+    stored in a document of kind PodLabels, which the workload owns. A namespace that is used and not declared gets a
+    Namespace.
 
     Raises:
       UsageError: if the pod or the namespace does not exist.
@@ -86,10 +86,10 @@ def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -
     index = {key_of(document): place for place, document in enumerate(found)}
     workload = ""
     if Key("v1", "Pod", namespace, name) not in index:
-        meant = pod_of(f"{namespace}/{name}")
-        if meant is None:
+        found_pod = pod_of(f"{namespace}/{name}")
+        if found_pod is None:
             raise UsageError(f"pod {namespace}/{name} does not exist")
-        name, workload = meant[0].partition("/")[2], meant[1]
+        name, workload = found_pod[0].partition("/")[2], found_pod[1]
     own = index.get(Key("v1", "Pod", namespace, name))
     if own is not None:
         found[own] = _labelled(found[own], change.labels)
@@ -127,9 +127,9 @@ def _labelled(document: Document, changes: Mapping[str, str | None]) -> Document
     return Document({**document.data, "metadata": metadata}, document.source, document.duplicates)
 
 
-def _relabelled(documents: Sequence[Document], gone: Document) -> set[Key]:
-    """Return the keys of the PodLabels of a workload's pods."""
-    key = key_of(gone)
+def _pod_labels_of(documents: Sequence[Document], workload: Document) -> set[Key]:
+    """Return the keys of the PodLabels documents that a removed workload owns."""
+    key = key_of(workload)
     return {
         key_of(d)
         for d in documents

@@ -1,7 +1,7 @@
-"""Names for objects that state only ``metadata.generateName``, as ``kubectl create`` lets a cluster name them.
+"""Names for objects with a ``metadata.generateName`` and no name. An API server appends random letters.
 
-The first object of a prefix is ``PREFIX0``, the next ``PREFIX1``, in the order of the input, where no other object of
-the kind has the name. So the same input gives the same names, and what other objects there are makes no difference.
+The first object of a prefix is ``PREFIX0``, the next ``PREFIX1``, in the order of the input, without names that other
+objects of the kind have. So the same input gives the same names.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 from netlab.objects.meta import Key, key_of
 from netlab.objects.types import Document
 
-# The API server cuts a prefix so that its five letters fit (maxGeneratedNameLength of apiserver/pkg/storage/names).
+# The API server cuts longer prefixes (maxGeneratedNameLength of apiserver/pkg/storage/names).
 _LONGEST = 58
 
 
 def with_generated_names(documents: Iterable[Document]) -> list[Document]:
-    """Return the documents, those without a name and with a ``generateName`` with the name that it makes."""
+    """Return the documents; one with a ``generateName`` and no name gets a name."""
     found = list(documents)
     nameless = [(place, prefix) for place, one in enumerate(found) if (prefix := _prefix(one))]
     if not nameless:
@@ -47,7 +47,7 @@ def _prefix(document: Document) -> str:
 
 
 def _with_name(document: Document, name: str) -> Document:
-    """Return the document with a name; the same value each time, so that it is decoded once."""
+    """Return the document with a name; the same document each time, so that it is decoded once."""
     known: Document | None = document.memo.get("named")
     if known is None or key_of(known).name != name:
         metadata: dict[str, Any] = {**document.data["metadata"], "name": name}

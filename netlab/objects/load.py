@@ -22,6 +22,7 @@ from netlab.objects.decoders import (
 )
 from netlab.objects.documents import Reader
 from netlab.objects.generate_name import with_generated_names
+from netlab.objects.ignored import IgnoredKind, ignored_documents
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
@@ -31,7 +32,7 @@ from netlab.objects.scenario_check import check_scenario
 from netlab.objects.scenarios import Scenario
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
-from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kinds
+from netlab.objects.unread import UnreadPolicy
 
 
 def load(
@@ -48,7 +49,7 @@ def load(
     """
     reader = Reader(strict, stdin=stdin)
     documents, unreadable = reader.read(paths)
-    objects, problems = decode([*ignored_kinds(ignore), *documents], strict=strict)
+    objects, problems = decode([*ignored_documents(ignore), *documents], strict=strict)
     problems = in_order((*unreadable, *problems), reader.files)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)

@@ -1,8 +1,8 @@
-"""The names of the pods that workloads stand for.
+"""The names of the pods that workloads make.
 
-They are ``NAME-0`` to ``NAME-(N-1)``, and ``NAME-NODE`` for a DaemonSet. On a cluster only a StatefulSet's pods are
-named so; the others end with random letters, and so never have another pod's name. Where ``NAME-0`` is another pod's
-already, they have the kind in their names: ``NAME-job-0``.
+They are ``NAME-0`` to ``NAME-(N-1)``, or ``NAME-NODE`` for a DaemonSet. On a cluster only pods of StatefulSets have
+such names; other names end with random letters and never clash. If another pod has the name ``NAME-0``, the kind is
+added: ``NAME-job-0``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from netlab.objects.types import Meta, Workload
 
 
 class Owners:
-    """Which workload made which object, of those that are there."""
+    """The workloads that own the objects of an input."""
 
     def __init__(self, objects: Objects) -> None:
         self._workloads = {(w.meta.namespace, f"{w.kind} {w.meta.name}"): w for w in objects.workloads}
         self._exported = {id(w) for pod in objects.pods for w in self._chain(pod.meta)}
 
     def _chain(self, meta: Meta) -> list[Workload]:
-        """Return the workloads that an object comes from, nearest first."""
+        """Return the workload that owns an object, then the owner of that workload, and so on."""
         found: list[Workload] = []
         while (owner := self._workloads.get((meta.namespace, meta.owner))) is not None and owner not in found:
             found.append(owner)
@@ -31,10 +31,11 @@ class Owners:
         return found
 
     def makes_pods(self, workload: Workload) -> bool:
+        """Say whether netlab makes the workload's pods: not if it has an owner or pods in the input."""
         return id(workload) not in self._exported and not self._chain(workload.meta)
 
     def workload_of(self, meta: Meta) -> str:
-        """Return ``KIND NAMESPACE/NAME`` of the workload that users wrote to have the pod, "" for none."""
+        """Return ``KIND NAMESPACE/NAME`` of the topmost workload that owns an object, "" if none does."""
         chain = self._chain(meta)
         return f"{chain[-1].kind} {chain[-1].meta.key}" if chain else ""
 
@@ -42,9 +43,10 @@ class Owners:
 def pod_names(
     objects: Objects, owners: Owners, nodes_of: Callable[[Workload], Sequence[str]]
 ) -> Iterator[tuple[Workload, str, Sequence[str]]]:
-    """Yield every workload that makes pods, what their names begin with, and what they end with after a hyphen.
+    """Yield every workload that makes pods, with the two parts of their names: ``STEM`` and the list of ``END``.
 
-    The order of the objects makes no difference. ``nodes_of`` says on which nodes a DaemonSet's pods run.
+    The names are ``STEM-END``. They do not depend on the order of the objects. ``nodes_of`` returns the nodes of a
+    DaemonSet's pods.
     """
     taken = {(pod.meta.namespace, pod.meta.name) for pod in objects.pods}
     stems: set[tuple[str, str]] = set()
@@ -52,7 +54,7 @@ def pod_names(
         where, ends = workload.meta.namespace, _ends(workload, nodes_of)
         for stem in _candidates(workload):
             names = [(where, f"{stem}-{end}") for end in ends]
-            # How many pods another workload of the name has just now makes no difference to what these are called.
+            # Compare stems too, so that the names do not depend on the number of pods of the other workload.
             free = (where, stem) not in stems or workload.replicas is None
             if template_of(workload.kind).stable_names or (free and taken.isdisjoint(names)):
                 break
@@ -77,5 +79,5 @@ def _candidates(workload: Workload) -> Iterator[str]:
     kind = f"{name}-{workload.kind.lower()}"
     yield name
     yield kind
-    # As many as there are names that clash, so the last one is always free.
+    # Endless, so one is always free.
     yield from (f"{kind}-{number}" for number in count(2))

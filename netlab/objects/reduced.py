@@ -1,8 +1,8 @@
-"""What of a document a running lab keeps: the fields that netlab reads, and nothing else of it.
+"""Documents reduced to the fields that netlab reads, for the record of a lab.
 
 Manifests hold secrets: data of Secrets, values of ``env``, arguments of programs, whole manifests in the annotation
-``kubectl.kubernetes.io/last-applied-configuration``. None of it may reach a lab's record. Which fields are read is not
-written down a second time: a document is decoded once more, as a mapping that notes what is asked of it.
+``kubectl.kubernetes.io/last-applied-configuration``. None may be in a lab's record. To find the fields that netlab
+reads, a document is decoded once more as a mapping that records which fields are read. So there is no second list.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from netlab.objects.load import decode
 from netlab.objects.meta import is_read_annotation
 from netlab.objects.types import Document, Source
 
-_KEPT = "kept"
+_REDUCED = "reduced"
 _ABSENT: Any = object()
-# What is noted of documents is garbage at once, and cheap to collect while it is little.
-_AT_ONCE = 200
+# How many documents are decoded at a time. The recording mappings are garbage afterwards, and cheap to collect if few.
+_BATCH = 200
 
 
-class _Noted(dict[str, Any]):
-    """A mapping that notes which of its fields are read, in ``found``; to list the names alone reads nothing."""
+class _Recording(dict[str, Any]):
+    """A mapping that records its fields that are read in ``found``. Iteration over the names reads no field."""
 
     __slots__ = ("found",)
 
@@ -37,7 +37,7 @@ class _Noted(dict[str, Any]):
             value = super().get(name, _ABSENT)
             if value is _ABSENT:
                 return default
-            found[name] = value if isinstance(value, str) else _noted(value)
+            found[name] = value if isinstance(value, str) else _recording(value)
         return found[name]
 
     def __getitem__(self, name: str) -> Any:
@@ -56,63 +56,63 @@ class _Noted(dict[str, Any]):
         return [self[name] for name in self]
 
     def __iter__(self) -> Iterator[str]:
-        # Without a method of its own, `{**data}` would copy the mapping past the methods above.
+        # Without this method, `{**data}` would copy the mapping without calling the methods above.
         return super().__iter__()
 
 
-def _noted(value: Any) -> Any:
+def _recording(value: Any) -> Any:
     if isinstance(value, dict):
-        return _Noted(value)
-    return [_noted(item) for item in value] if isinstance(value, list) else value
+        return _Recording(value)
+    return [_recording(item) for item in value] if isinstance(value, list) else value
 
 
 def reduced(documents: Iterable[Document]) -> list[Document]:
-    """Return the documents of a lab, each with the fields and lines only that decoding it reads.
+    """Return the documents of a lab, each with only the fields, and their lines, that decoding reads.
 
-    Documents that netlab does not read, or that are ignored, are left out, and so are Scenarios, which are no part of a
-    lab.
+    Documents that netlab does not read, or that the user ignores, are left out. So are Scenarios, which are not part of
+    a lab.
     """
     given = without_skipped(documents)
-    new = [document for document in given if _KEPT not in document.memo]
-    for start in range(0, len(new), _AT_ONCE):
-        _prepare(new[start : start + _AT_ONCE])
-    pairs = ((document, document.memo[_KEPT]) for document in given)
+    new = [document for document in given if _REDUCED not in document.memo]
+    for start in range(0, len(new), _BATCH):
+        _reduce_batch(new[start : start + _BATCH])
+    pairs = ((document, document.memo[_REDUCED]) for document in given)
     return [document if one is True else one for document, one in pairs if one is not None]
 
 
 def mark_reduced(document: Document) -> Document:
-    """Return a document which is known to have no field too many."""
-    document.memo[_KEPT] = True
+    """Mark a document as reduced, as one from a lab's record is; return it."""
+    document.memo[_REDUCED] = True
     return document
 
 
-def _prepare(documents: list[Document]) -> None:
-    noted = [
-        (document, Document(_Noted(document.data), document.source))
+def _reduce_batch(documents: list[Document]) -> None:
+    copies = [
+        (document, Document(_Recording(document.data), document.source))
         for document in documents
         if (kind := get(document.kind)) is None or kind.of_lab
     ]
-    decode(twin for _, twin in noted)
+    decode(copy for _, copy in copies)
     for document in documents:
-        document.memo[_KEPT] = None
-    for document, twin in noted:
-        _, one, _ = twin.memo["object"]
+        document.memo[_REDUCED] = None
+    for document, copy in copies:
+        _, one, _ = copy.memo["object"]
         if one is not None:
-            document.memo[_KEPT] = _reduced(document, twin)
+            document.memo[_REDUCED] = _reduced_to(document, copy)
 
 
-def _reduced(document: Document, twin: Document) -> Document:
+def _reduced_to(document: Document, copy: Document) -> Document:
     lines = {"": document.source.line()}
-    data = _read_of(twin.data, "", lines[""], document.source, lines)
+    data = _read_part(copy.data, "", lines[""], document.source, lines)
     found = mark_reduced(Document(data, Source(document.source.file, lines)))
     if "object" in document.memo:
         found.memo["object"] = document.memo["object"]
     return found
 
 
-def _read_of(value: Any, path: str, line: int, source: Source, lines: dict[str, int]) -> Any:
-    """Return what was read of a value; its lines are added where they are not those of the field that it is in."""
-    if isinstance(value, _Noted):
+def _read_part(value: Any, path: str, line: int, source: Source, lines: dict[str, int]) -> Any:
+    """Return the part of a value that was read, and add the lines of its fields that differ from their parent's."""
+    if isinstance(value, _Recording):
         found = {}
         annotations = path.endswith("metadata.annotations") or path == "metadata.annotations"
         for name in value:
@@ -129,4 +129,4 @@ def _child(value: Any, path: str, line: int, source: Source, lines: dict[str, in
     own = source.line(path)
     if own != line:
         lines[path] = own
-    return _read_of(value, path, own, source, lines)
+    return _read_part(value, path, own, source, lines)

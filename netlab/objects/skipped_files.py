@@ -1,4 +1,4 @@
-"""What else lies in a directory of manifests: files of other tools, Helm templates, what kustomize reads."""
+"""Files in a directory of manifests that hold no objects: settings of other tools, Helm templates, kustomizations."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ TEMPLATE = "{{"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
 _KUSTOMIZE = "kustomize.config.k8s.io/"
 _NAMED = 5
-# What does not end (a text, a comment) reaches to the end: a second search from each of its marks would take for ever.
+# An unterminated string or comment matches to the end of the text. Else each of its quotes would start a new search,
+# in quadratic time.
 _COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
 _TRAILING = re.compile(r",(\s*[}\]])")
 
 
 def is_commented(text: str) -> bool:
-    """Say whether a text is JSON but for comments and trailing commas, as settings of many tools are; never an object.
+    """Say whether a text is JSON with comments or trailing commas, as in the settings of many tools.
 
-    kubectl reads no such text, so what has an object's fields is not taken for one.
+    A text with ``apiVersion`` or ``kind`` is not: it may be an object with an error, as kubectl reads no comments.
     """
     if "apiVersion" in text or "kind" in text:
         return False
@@ -36,7 +37,7 @@ def is_commented(text: str) -> bool:
 
 
 def is_template(file: str, text: str, *, broken: bool) -> bool:
-    """Say whether a file is a template: it has ``{{``, and is no YAML or one of a chart's templates."""
+    """Say whether a file is a Helm template: it has ``{{``, and it is not YAML or is in a chart's ``templates``."""
     return TEMPLATE in text and (broken or _of_chart(file))
 
 
@@ -48,14 +49,14 @@ def _of_chart(file: str) -> bool:
 
 
 def is_kustomization(file: str, documents: Sequence[Document] = ()) -> bool:
-    """Say whether a file tells kustomize what to do."""
+    """Say whether a file is a kustomization, by its name or by the API group of its documents."""
     if os.path.basename(file) in _KUSTOMIZATIONS:
         return True
     return bool(documents) and all(str(d.data.get("apiVersion")).startswith(_KUSTOMIZE) for d in documents)
 
 
 def _patches(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the files that a kustomization names as patches: parts of objects that look like objects."""
+    """Yield the files that a kustomization names as patches. They look like objects, but are parts of objects."""
     for name in ("patches", "patchesJson6902", "patchesStrategicMerge"):
         items = data.get(name)
         for item in items if isinstance(items, list) else ():
@@ -66,7 +67,7 @@ def _patches(data: Mapping[str, Any]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class SkippedFiles:
-    """The files below a directory that are skipped, and why."""
+    """The files below a directory that are skipped, by reason."""
 
     path: str
     others: list[str] = field(default_factory=list)
@@ -76,14 +77,14 @@ class SkippedFiles:
     links: list[str] = field(default_factory=list)
 
     def kustomization(self, file: str, contents: Iterable[Mapping[str, Any]]) -> None:
-        """Note a kustomization and the files that are its patches."""
+        """Add a kustomization, and the files that it names as patches."""
         self.kustomizations.append(file)
         folder = os.path.dirname(file)
         for data in contents:
             self.patches.update((os.path.normpath(os.path.join(folder, name)), None) for name in _patches(data))
 
     def problems(self, *, strict: bool) -> list[Problem]:
-        """Return a line for each reason; with ``strict`` an error for each file that is skipped."""
+        """Return a warning for each reason, or with ``strict`` an error for each file."""
         no_object = "file that holds no Kubernetes object", "files that hold no Kubernetes object"
         reasons = (
             (self.others, *no_object, "", ""),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
-from netlab.cluster.translate import Target, Through, View
+from netlab.cluster.translate import BackendFlow, JudgedFlow, Target
 from netlab.cluster.types import Endpoint, Node, Pod
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
@@ -202,7 +202,7 @@ class Decision(NamedTuple):
     path: Path
     egress: Side | None = None
     ingress: Side | None = None
-    through: Through | None = None
+    through: BackendFlow | None = None
     unknown: tuple[UnknownSide, ...] = ()
     target: Target | None = None
     backends: tuple[Decision, ...] = ()
@@ -225,15 +225,15 @@ class Decision(NamedTuple):
         """The sides that have a say, the source's first."""
         return tuple(side for side in (self.egress, self.ingress) if side is not None)
 
-    def view(self, side: Side) -> View:
+    def view(self, side: Side) -> JudgedFlow:
         """Return what a side sees of the flow."""
         egress = side.direction == "egress"
         through = self.through
         if through is not None and (seen := through.egress if egress else through.ingress) is not None:
             return seen
         if egress:
-            return View(far_end(self.flow), self.flow.address, self.flow)
-        return View(self.flow.source, self.path.seen_as, self.flow)
+            return JudgedFlow(far_end(self.flow), self.flow.address, self.flow)
+        return JudgedFlow(self.flow.source, self.path.seen_as, self.flow)
 
     def asked(self, side: Side) -> str:
         """Return whom and what a rule of a side would have to match, in words: ``shop/web on 80/TCP``."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address
-from netlab.cluster.translate import Through, Translated, View, translate
+from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, far_end
@@ -63,16 +63,16 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
 def _by_backends(cluster: Cluster, flow: Flow, translated: Translated) -> Decision:
     """Judge a flow by each backend of its destination, and all of them together."""
     target = translated.target
-    if not translated.ways:
+    if not translated.flows:
         return Decision(flow, "deny", Path(False, translated.reason), target=target)
-    decisions = tuple(_through(cluster, flow, way) for way in translated.ways)
+    decisions = tuple(_through(cluster, flow, way) for way in translated.flows)
     if len(decisions) == 1:
         return decisions[0]
     verdict = joined(decision.verdict for decision in decisions)
     return Decision(flow, verdict, decisions[0].path, target=target, backends=decisions)
 
 
-def _through(cluster: Cluster, flow: Flow, through: Through) -> Decision:
+def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
     """Judge a flow by one of the backends of its destination."""
     way, pod = through.path, through.backend.endpoint
     egress = ingress = None
@@ -184,7 +184,7 @@ def _side(
     return Side(direction, subject, (*rulings, ALLOWED), "allow")
 
 
-def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: View) -> Side | None:
+def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: JudgedFlow) -> Side | None:
     """Judge one side of a translated flow by what it sees."""
     if view.address is None:
         return None

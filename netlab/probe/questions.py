@@ -149,7 +149,7 @@ class QuestionMaker:
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
         translated = translate(self._cluster, flow._replace(destination=endpoint))
-        if translated is not None and translated.ways:
+        if translated is not None and translated.flows:
             return self._ask_backends(flow, source, endpoint, translated, asked)
         if endpoint is None and flow.address is not None:
             # Some node has a gateway's address, so without a packet nothing is known of it.
@@ -173,7 +173,7 @@ class QuestionMaker:
             front = found
         elif flow.address is not None:
             address = WireAddress.of(flow.address)
-        backends = [way.backend for way in translated.ways]
+        backends = [way.backend for way in translated.flows]
         ends = [self._backend(backend, flow.family) for backend in backends]
         answers: list[tuple[Backend, Question | Unsent]] = []
         for backend, end in zip(backends, ends, strict=True):

@@ -10,9 +10,9 @@ from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.scenarios import Scenario
-from netlab.objects.unread import ignored_kinds
 
 
 def scenarios_of(
@@ -26,7 +26,7 @@ def scenarios_of(
       ignore: as for ``objects.load``.
       allow_outside: whether scenarios may name files outside of their repository (or else their folder).
     """
-    kinds = ignored_kinds(ignore)
+    kinds = ignored_documents(ignore)
     found: list[Scenario] = []
     problems: list[Problem] = []
     reader = Reader(strict)

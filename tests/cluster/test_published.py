@@ -9,7 +9,7 @@ import pytest
 from builders import cluster, objects, pod, source, topology, workload
 
 from netlab.cluster import try_resolve
-from netlab.cluster.published import behind, published
+from netlab.cluster.published import published, published_at
 from netlab.errors import InputError
 from netlab.objects.types import ContainerPort
 
@@ -116,7 +116,7 @@ def test_a_host_ip_has_no_zone():
 
 
 def test_an_address_of_its_own_comes_before_every_address():
-    """Which pod is behind a port depends on the address that was asked, on the node and on the protocol."""
+    """Which pod is published_at a port depends on the address that was asked, on the node and on the protocol."""
     made = cluster(
         topology(["a", "b"]),
         pod("x/a", node="a", ports=["100.64.0.1:8080:80"]),
@@ -124,7 +124,7 @@ def test_an_address_of_its_own_comes_before_every_address():
     )
 
     def found(node, address, protocol="TCP", port=8080):
-        one = behind(made, node, ip_address(address), protocol, port)
+        one = published_at(made, node, ip_address(address), protocol, port)
         return one and one.pod.ref
 
     assert "x/a" == found("a", "100.64.0.1")

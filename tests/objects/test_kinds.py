@@ -19,6 +19,7 @@ from netlab.objects.all_objects import Objects
 from netlab.objects.declared import Shape
 from netlab.objects.documents import parse
 from netlab.objects.field_types import Part, Root, Text
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.kind import Column, Kind, Template, every, get, register, unregister
 from netlab.objects.meta import METADATA, key_of, object_meta, open_document
 from netlab.objects.reduced import reduced
@@ -26,7 +27,6 @@ from netlab.objects.scenarios import ObjectRef
 from netlab.objects.similar_names import close_to
 from netlab.objects.topology import Topology
 from netlab.objects.types import Meta, Pod, PodSpec, Service, Source
-from netlab.objects.unread import ignored_kinds
 from netlab.objects.workloads import as_stated, workload_kind
 
 SOURCES = Path(netlab.__file__).parent
@@ -206,7 +206,7 @@ def test_a_new_kind_is_deleted_by_its_name() -> None:
 def test_a_new_kind_cannot_be_ignored() -> None:
     """What netlab reads counts."""
     with pytest.raises(UsageError, match="netlab reads this kind"):
-        ignored_kinds(["Toy"])
+        ignored_documents(["Toy"])
 
 
 @pytest.mark.usefixtures("toys")

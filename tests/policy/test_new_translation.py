@@ -86,8 +86,8 @@ def test_the_backends_and_the_source_that_each_hop_sees() -> None:
     own, node = of.by_ref["x/client"].addresses[0], of.by_ref["node:a"].addresses[0]
 
     assert found.node is of.by_ref["node:a"]
-    assert [("x/web-a", 8080), ("x/web-b", 8080)] == [(way.backend.name, way.backend.port) for way in found.ways]
-    assert [(own, own, node), (own, node, node)] == [tuple(way.seen) for way in found.ways]
+    assert [("x/web-a", 8080), ("x/web-b", 8080)] == [(way.backend.name, way.backend.port) for way in found.flows]
+    assert [(own, own, node), (own, node, node)] == [tuple(way.seen) for way in found.flows]
 
 
 def test_a_source_translates_on_its_own_node() -> None:
@@ -99,7 +99,7 @@ def test_a_source_translates_on_its_own_node() -> None:
     outside = evaluate(of, to_address(of, "host:client"))
 
     assert of.by_ref["node:a"] is found.node
-    assert {(own, own, own)} == {tuple(way.seen) for way in found.ways}
+    assert {(own, own, own)} == {tuple(way.seen) for way in found.flows}
     assert "deny" == outside.verdict
     assert "10.96.0.7 means something on nodes only, and host:client is outside of them" in outside.reason
 

@@ -31,7 +31,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     """
     from netlab.lab.lab import Lab
     from netlab.lab.outcome import label_of
-    from netlab.objects.unread import ignored_by
+    from netlab.objects.ignored import ignored_names
 
     running, missing = None, None
     try:
@@ -39,7 +39,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     except NetlabError as error:
         # Report errors of the input before this one.
         missing = error
-    found = inputs.examined(files, strict, ignore, ignored_by(running.documents) if running else ())
+    found = inputs.examined(files, strict, ignore, ignored_names(running.documents) if running else ())
     if found.wrong:
         raise InputError(found.problems_and(_errors_in_lab(found, running)))
     if running is None:

@@ -1,4 +1,4 @@
-"""Scenario: what ``netlab test`` runs. The files that it names are read here; what they hold is checked by ``load``."""
+"""Scenario: what ``netlab test`` runs. Its decoder reads the files that it names; ``load`` checks their objects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from netlab.objects.files import home_of, is_inside, outside
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
-from netlab.objects.lists import unpack, within
+from netlab.objects.lists import object_at, unpack
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
 from netlab.objects.types import Document
-from netlab.objects.usable import as_it_is
+from netlab.objects.usable import whole
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -92,16 +92,16 @@ class _Root(Root, strict=True):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What scenarios may read: within one budget, and ``anywhere`` or only what is in the home of their own file."""
+    """The files that scenarios may read: ``anywhere``, or only in their repository or folder; and the budget."""
 
     anywhere: bool = False
     budget: Budget = field(default_factory=Budget)
 
 
 def scenario(document: Document, access: Access | None = None) -> tuple[Scenario, list[Problem]]:
-    """Decode a Scenario and read the files that it names, relative to its own.
+    """Decode a Scenario, and read the files that it names, relative to its own file.
 
-    A file must be in the repository that the scenario is in, or else below the scenario's own folder.
+    Unless ``access`` allows more, a file must be in the scenario's repository, or without one, in its folder.
     """
     given = access or Access()
     reader = Reader(home="" if given.anywhere else home_of(document.source.file), budget=given.budget)
@@ -123,7 +123,7 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
 
 
 def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
-    """Return the documents of a file (or directory) that a scenario names; a scenario among them is an error."""
+    """Return the documents of a file or directory that a scenario names; report a scenario among them."""
     report = root.report
     file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
     if not name:
@@ -132,7 +132,7 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
     if "\0" in file:
         report.error(path, invalid(name, "no name of a file"))
         return []
-    # What is said of a file outside must not depend on what is there.
+    # The message about a path outside must not depend on what is at the path.
     if reader.home and not is_inside(file, reader.home):
         report.error(path, f"{quoted(name)} {outside(reader.home)}")
         return []
@@ -174,7 +174,7 @@ def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Ste
 
 
 def _applied(fields: Fields, document: Document, reader: Reader) -> list[Document]:
-    """Return the documents of ``apply``: of files, or objects written inline."""
+    """Return the documents of ``apply``: those of files, and inline objects."""
     items = _Step.apply.read(fields)
     if items is None:
         return []
@@ -187,7 +187,7 @@ def _applied(fields: Fields, document: Document, reader: Reader) -> list[Documen
         if isinstance(item, str):
             found += _read(fields, document, path, item, reader)
         elif isinstance(item, dict):
-            documents, problems = unpack(within(document, path))
+            documents, problems = unpack(object_at(document, path))
             fields.report.problems.extend(problems)
             found += _without_scenarios(fields, document, path, documents)
         else:
@@ -256,6 +256,6 @@ KIND = Kind(
     namespaced=False,
     of_lab=False,
     reads_files=True,
-    usable=as_it_is,
+    usable=whole,
     shape=_Root,
 )

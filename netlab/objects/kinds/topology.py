@@ -37,11 +37,11 @@ from netlab.objects.topology_checks import (
     fits_pods,
 )
 from netlab.objects.types import Document, Prefix
-from netlab.objects.usable import as_it_is
+from netlab.objects.usable import whole
 
 _DEFAULT = Topology()
 LOOPBACK_ONLY = modes.NONE.name
-"""The value of a pod's network annotation that names no network: the pod has a loopback interface only."""
+"""The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
 
 
 class _Metadata(WrittenByServer, strict=True):
@@ -220,7 +220,7 @@ def _network(fields: Fields, index: int, written: WrittenAddresses) -> TopologyN
 
 
 def _cidrs(fields: Fields, field: Texts) -> list[tuple[str, Prefix]]:
-    """Decode a list of CIDRs that has at most one per IP family."""
+    """Decode a list of CIDRs, at most one per IP family, each with its path."""
     texts = field.read(fields)
     cidrs = prefixes(fields, texts)
     for path, text in texts:
@@ -280,6 +280,6 @@ KIND = Kind(
         (r"spec\.networks\b.*", ("networks", "addresses")),
         (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
     ),
-    usable=as_it_is,
+    usable=whole,
     shape=_Root,
 )

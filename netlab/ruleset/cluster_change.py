@@ -1,4 +1,4 @@
-"""What two clusters differ by, as far as rulesets depend on it."""
+"""The difference of two clusters, as far as rulesets depend on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class ItemChanges(Generic[_T]):
-    """What goes and what comes; one that changed does both, as its old and its new value."""
+    """The items that were removed and added; a changed item is in both, with its old and its new value."""
 
     removed: Sequence[_T] = ()
     added: Sequence[_T] = ()
@@ -27,9 +27,9 @@ class ItemChanges(Generic[_T]):
 
 @dataclass(frozen=True, slots=True)
 class ClusterChange:
-    """The pods, policies and namespaces (by name, with their new labels or None) that differ between two clusters.
+    """The pods, policies and namespaces that differ between two clusters.
 
-    ``before`` is None where there was no cluster.
+    ``before`` is None for the first cluster. ``namespaces`` has the new labels by name, None for a removed namespace.
     """
 
     before: Cluster | None
@@ -39,12 +39,15 @@ class ClusterChange:
     namespaces: Mapping[str, Mapping[str, str] | None]
 
     def items(self, sequence: Callable[[Cluster], Sequence[_T]], key: Callable[[_T], str]) -> ItemChanges[_T]:
-        """Return what goes and comes of any other sequence of the clusters, whose items have a key each."""
+        """Return the changes of any other sequence of the clusters; ``key`` returns an item's unique name."""
         return _item_changes(sequence(self.before) if self.before else (), sequence(self.after), key)
 
 
 def cluster_change(old: Cluster | None, new: Cluster) -> ClusterChange:
-    """Return what differs; everything where there was no cluster. What is the same object is not looked at."""
+    """Return the difference of two clusters; without an old cluster everything is added.
+
+    Items that are the same object in both clusters are not compared.
+    """
     before = old.namespaces if old else {}
     changed: dict[str, Mapping[str, str] | None] = {name: None for name in before if name not in new.namespaces}
     changed |= {name: labels for name, labels in new.namespaces.items() if before.get(name) != labels}
@@ -59,15 +62,15 @@ def cluster_change(old: Cluster | None, new: Cluster) -> ClusterChange:
 
 def _item_changes(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> ItemChanges[_T]:
     old, new = _trimmed(old, new)
-    gone = {key(one): one for one in _others(old, new)}
-    come = {key(one): one for one in _others(new, old)}
-    for name in [name for name, one in come.items() if gone.get(name) == one]:
-        del gone[name], come[name]
-    return ItemChanges(tuple(gone.values()), tuple(come.values()))
+    removed = {key(one): one for one in _only_in(old, new)}
+    added = {key(one): one for one in _only_in(new, old)}
+    for name in [name for name, one in added.items() if removed.get(name) == one]:
+        del removed[name], added[name]
+    return ItemChanges(tuple(removed.values()), tuple(added.values()))
 
 
 def _trimmed(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequence[_T]]:
-    """Return two sequences without what both begin and end with: of ten thousand pods nearly all are the same."""
+    """Return two sequences without their common beginning and end. Most changes leave nearly all pods as they are."""
     if old is new:
         return (), ()
     least = min(len(old), len(new))
@@ -77,6 +80,7 @@ def _trimmed(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequen
     return old[first : len(old) - last], new[first : len(new) - last]
 
 
-def _others(these: Iterable[_T], those: Iterable[_T]) -> list[_T]:
+def _only_in(these: Iterable[_T], those: Iterable[_T]) -> list[_T]:
+    """Return the objects of one sequence that are not in the other, by identity."""
     known = set(map(id, those))
     return [one for one in these if id(one) not in known]

@@ -1,4 +1,4 @@
-"""From a cluster to the nftables ruleset of each of its nodes, at once or step by step."""
+"""Compiles a cluster into the nftables ruleset of each node, at once or from cluster to cluster."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from netlab.ruleset.tables import Table, assembled
 
 
 def compile_rulesets(cluster: Cluster, ports: Mapping[str, Port] | None = None) -> dict[str, Ruleset]:
-    """Return the ruleset of every node by its name; the same cluster always gives the same.
+    """Return the ruleset of every node by its name, a function of the arguments alone.
 
-    ``ports`` has the node's end of every pod's link by the pod's reference, for the anti-spoof tables; None
-    leaves those tables out.
+    ``ports`` has, by the pod's reference, the node's end of every pod's link, for the anti-spoof tables. Without
+    ``ports`` there are no such tables.
 
     Raises:
-      KeyError: if ``ports`` lacks a pod that is guarded.
+      KeyError: if ``ports`` lacks a pod whose attachment needs anti-spoofing.
     """
     return Compiler(None if ports is None else lambda pod: ports[pod.ref]).compile(cluster)
 
 
 class Compiler:
-    """Compiles clusters one after the other, of each only what it does not share with the one before.
+    """Compiles clusters one after the other, and of each only the difference to the one before.
 
-    ``port_of`` returns the node's end of a pod's link, for the anti-spoof tables; without it those are left out.
+    ``port_of`` returns the node's end of a pod's link, for the anti-spoof tables. Without it there are no such tables.
     """
 
     def __init__(self, port_of: PortOf | None = None) -> None:
@@ -42,11 +42,11 @@ class Compiler:
     def compile(self, cluster: Cluster) -> dict[str, Ruleset]:
         """Return the ruleset of every node by its name.
 
-        Keys and values follow from the cluster alone. The comment of an element that was there before may still name
-        what it meant when it came, as the kernel's does.
+        Keys and values depend on the cluster alone. The comment of an element may be older: it names the pods and
+        policies of the time when the element was added, as the comment in the kernel does.
         """
         layout = Layout.of(cluster, self._port_of)
-        # Until all of it is done there is nothing to go on from.
+        # After an error the work is half done, so the next call starts anew.
         work, self._work = self._work if self._work is not None and self._work.layout == layout else None, None
         if work is None or not work.update(cluster):
             work = _Work(layout, fragments.FRAGMENTS)
@@ -56,7 +56,7 @@ class Compiler:
 
 
 class _Work:
-    """All that was derived from a cluster, for the next one to go on from."""
+    """Everything that was compiled from the last cluster, as the start for the next one."""
 
     def __init__(self, layout: Layout, parts: Sequence[Fragment]) -> None:
         self.layout = layout
@@ -77,14 +77,14 @@ class _Work:
         self._given: dict[str, Ruleset] = {}
 
     def update(self, cluster: Cluster) -> bool:
-        """Go on to a cluster of the same layout; False where all has to be done anew."""
+        """Take the next cluster, of the same layout; return False if everything must be compiled anew."""
         first, change = self._cluster is None, cluster_change(self._cluster, cluster)
         self._cluster = cluster
-        self._follow_pods(change)
+        self._update_pods(change)
         return all(updater.update(change) or first for updater in self._updaters)
 
     def rulesets(self) -> dict[str, Ruleset]:
-        """Return every node's ruleset; of a node for which nothing changed, the same one as before."""
+        """Return the ruleset of every node by its name; a node without changes has the same object as before."""
         filled: set[str] = set()
         for of in (self._stores.everywhere, *self._stores.nodes.values()):
             filled.update(of.filled())
@@ -123,17 +123,17 @@ class _Work:
                 notes[name] = (*notes.get(name, ()), *lines)
         return notes
 
-    def _follow_pods(self, change: ClusterChange) -> None:
-        """ItemChanges the elements that each pod has by itself."""
-        gone, come = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
-        for ref in dict.fromkeys(chain(gone, come)):
-            (old, left), (new, entered) = self._entries(gone.get(ref)), self._entries(come.get(ref))
-            if old == new and left == entered:
+    def _update_pods(self, change: ClusterChange) -> None:
+        """Replace the elements that fragments make for each pod alone (``of_pod``)."""
+        removed, added = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
+        for ref in dict.fromkeys(chain(removed, added)):
+            (old_node, old), (new_node, new) = self._entries(removed.get(ref)), self._entries(added.get(ref))
+            if old_node == new_node and old == new:
                 continue
-            for entry in left:
-                self._stores.nodes[old].remove(entry.set, entry.key)
-            for entry in entered:
-                self._stores.nodes[new].put(*entry)
+            for entry in old:
+                self._stores.nodes[old_node].remove(entry.set, entry.key)
+            for entry in new:
+                self._stores.nodes[new_node].put(*entry)
 
     def _entries(self, pod: Pod | None) -> tuple[str, list[Entry]]:
         if pod is None:

@@ -1,4 +1,4 @@
-"""Elements of sets that change while what was read stays: the source of rulesets that are compiled step by step."""
+"""The elements of sets while a compiler goes from cluster to cluster; rulesets that were returned do not change."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from netlab.ruleset.elements import Element, Elements, Key
 
 Touched = Mapping[str, Mapping[Key, None]]
-"""The keys that may differ from what was read before, by set."""
+"""By set, the keys that may differ from the last ``read``."""
 
 
 class ElementStore:
-    """Elements by set and key. ``read`` gives them out; a set that is changed afterwards is another one.
+    """Elements by set and key. A change after ``read`` copies the set first.
 
-    ``shared``: several rulesets have them, so their text is worth keeping.
+    ``shared``: several rulesets have these elements, so their text is kept.
     """
 
     def __init__(self, *, shared: bool = False) -> None:
@@ -22,17 +22,17 @@ class ElementStore:
         self._shared = shared
 
     def put(self, name: str, key: Key, element: Element) -> None:
-        """Add an element, or give a key another one."""
+        """Add or replace an element of a set."""
         self._edit(name)[key] = element
         self._touched[name][key] = None
 
     def remove(self, name: str, key: Key) -> None:
-        """Remove an element."""
+        """Remove an element of a set."""
         self._edit(name).pop(key, None)
         self._touched[name][key] = None
 
     def update(self, name: str, old: Mapping[Key, Element], new: Mapping[Key, Element]) -> None:
-        """Take some elements of a set out and put others in; nothing is touched where they are equal."""
+        """Remove the old elements from a set and add the new ones; equal mappings touch nothing."""
         if old != new:
             for key in old:
                 self.remove(name, key)
@@ -40,7 +40,7 @@ class ElementStore:
                 self.put(name, key, element)
 
     def replace(self, name: str, elements: Mapping[Key, Element]) -> None:
-        """Give a set other elements, in their order."""
+        """Replace all elements of a set; the order counts."""
         self.update(name, self._sets.get(name, {}), elements)
 
     def filled(self) -> list[str]:
@@ -48,7 +48,7 @@ class ElementStore:
         return [name for name, elements in self._sets.items() if elements]
 
     def read(self) -> tuple[dict[str, Elements], Touched]:
-        """Return the elements of all sets, and what was touched since this was called; what it returned stays."""
+        """Return the elements of all sets, and the keys that were touched since the last call."""
         touched, self._touched = self._touched, {}
         return dict(self._sets), touched
 

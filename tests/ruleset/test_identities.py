@@ -9,7 +9,7 @@ from netlab.ruleset.identities import Identities
 
 def identify(cluster):
     """The identities of a cluster, from nothing."""
-    found = Identities(cluster.families, blocks_mean_pods=True, host_pods_are_meant=False)
+    found = Identities(cluster.families, blocks_match_pods=True, host_pods_are_peers=False)
     found.update(cluster_change(None, cluster))
     return found
 

@@ -1,4 +1,4 @@
-"""The fragments that rulesets are made of: a file for each, and its line in ``FRAGMENTS``."""
+"""The fragments of rulesets: each has a file here and a line in ``FRAGMENTS``."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ FRAGMENTS: tuple[Fragment, ...] = (
     antispoof.ROUTED,
     tunnels.FRAGMENT,
 )
-"""In the order in which tables, sets and chains stand in the text, and rules that have one place in a chain."""
+"""All fragments, in the order of their tables, sets and chains in the text, and of rules with one place in a chain."""

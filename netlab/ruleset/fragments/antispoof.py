@@ -1,11 +1,11 @@
-"""Anti-spoof: a pod sends only from its own addresses, as policy is keyed on addresses.
+"""Anti-spoofing: a pod sends only from its own addresses, as policy looks packets up by address.
 
-There is one fragment for each kind of link. ``BRIDGED`` is for pods on a bridge. They get from other pods only what is
-sent to their own addresses, too: broadcasts, multicast and link-local addresses name no pod, so the policy table has
-nothing to look up in them; between pods they carry ARP and neighbour discovery alone. The bridge family has neither
-conntrack nor ``meta`` of the bridge on every kernel, and this needs neither. It stands before br_netfilter's hook
-(NF_BR_PRI_BRNF, 0), so that nothing forged reaches the policy table. ``ROUTED`` is for pods whose link ends at the node
-itself, before anything reads what they send.
+``BRIDGED`` is for pods on a bridge. A bridged pod also receives only packets to its own addresses: policy cannot look
+up broadcast, multicast and link-local destinations, so between pods they carry ARP and neighbour discovery only. Some
+kernels have no conntrack and no ``meta`` fields in the bridge family, so the rules use neither. They run before
+br_netfilter (NF_BR_PRI_BRNF, 0), so that no forged packet reaches the policy table.
+
+``ROUTED`` is for pods whose link ends at the node itself. It runs before DNAT and policy.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from netlab.ruleset.elements import Element, Set
 from netlab.ruleset.fragment import Entry, Fragment, Layout, Port
 from netlab.ruleset.tables import Chain, Hook, Parts, TableName
 
-# What a machine that is no router says about itself and its neighbours (RFC 4861, RFC 3810).
-_SAID = "nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report"
+# The messages that a machine sends that is no router (RFC 4861, RFC 3810).
+_HOST_MESSAGES = "nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report"
 
 _BRIDGE = TableName(
     "bridge",
     "netlab",
-    ("A pod on a bridge sends only from its own addresses; other ports are none of this table's business.",),
+    ("A pod on a bridge sends only from its own addresses. This table accepts packets of all other ports.",),
 )
 _INET = TableName(
     "inet",
     "netlab_routed",
-    ("A routed pod sends only from its own addresses; other ports are none of this table's business.",),
+    ("A routed pod sends only from its own addresses. This table accepts packets of all other ports.",),
 )
 
-_ABOUT_PORTS = "the node's ends of its {}pods' links"
-_ABOUT_OWN = "what each of them may send from"
-_ABOUT_OWN6 = "and in IPv6, with what neighbour discovery sends from"
+_ABOUT_PORTS = "the node's ends of the links of its {}pods"
+_ABOUT_OWN = "the IPv4 addresses that each pod may send from"
+_ABOUT_OWN6 = "the IPv6 addresses that each pod may send from, with those of neighbour discovery"
 
 
 def _own(name: str) -> tuple[Set, Set]:
@@ -51,25 +51,25 @@ _BRIDGED = Parts(
     (
         Set("pod_ports", ("ifname",), about=_ABOUT_PORTS.format("")),
         *_own("own"),
-        Set("targets6", ("iifname", "@th,64,128"), about="what a neighbour advertisement of each may be about"),
+        Set("targets6", ("iifname", "@th,64,128"), about="the addresses that each pod may advertise"),
     ),
     (
         Chain(
             "prerouting",
             (
                 "iifname != @pod_ports accept",
-                "# br_netfilter passes tagged frames by, and a receiver takes one of VLAN 0 as if it had no tag",
+                "# br_netfilter skips tagged frames, and receivers take a frame of VLAN 0 as untagged",
                 "ether type != { ip, ip6, arp } counter drop",
                 "iifname . ether saddr . ip saddr @own4 accept",
                 "iifname . ether saddr . arp saddr ip @own4 iifname . arp saddr ether . arp saddr ip @own4 accept",
                 "icmpv6 type { nd-router-advert, nd-redirect } counter drop",
                 "icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @targets6 counter drop",
                 "iifname . ether saddr . ip6 saddr @own6 ip6 saddr != { ::, fe80::/10 } accept",
-                f"iifname . ether saddr . ip6 saddr @own6 icmpv6 type {{ {_SAID} }} accept",
+                f"iifname . ether saddr . ip6 saddr @own6 icmpv6 type {{ {_HOST_MESSAGES} }} accept",
                 "counter drop",
             ),
             Hook("filter", "prerouting", -300),
-            "after the two addresses of a frame and those inside of its ARP nothing is left that a pod has to send",
+            "a pod may send frames from its own MAC and IP addresses, and ARP with its own addresses inside",
         ),
         Chain(
             "forward",
@@ -82,8 +82,7 @@ _BRIDGED = Parts(
                 "drop",
             ),
             Hook("filter", "forward", -300),
-            "from one port to another: what names neither an address of the receiver nor a neighbour is none of its"
-            " business",
+            "a pod receives frames to its own addresses, ARP and neighbour discovery",
         ),
     ),
 )
@@ -100,19 +99,19 @@ _ROUTED = Parts(
                 "counter drop",
             ),
             Hook("filter", "prerouting", "raw"),
-            "its ARP goes no further than its own link, whose node end asks nobody",
+            "ARP of a routed pod ends at the node's end of its link, so it needs no rule",
         ),
     ),
 )
 
 
-def _wired(layout: Layout, _: AbstractSet[str]) -> Hashable:
+def _bridged_variant(layout: Layout, _: AbstractSet[str]) -> Hashable:
     return None if layout.port_of is None else ()
 
 
-def _routes(layout: Layout, filled: AbstractSet[str]) -> Hashable:
+def _routed_variant(layout: Layout, filled: AbstractSet[str]) -> Hashable:
     attachments = [network.traits.attachment for network in layout.networks]
-    return _wired(layout, filled) if any(a.guarded and not a.bridged for a in attachments) else None
+    return _bridged_variant(layout, filled) if any(a.guarded and not a.bridged for a in attachments) else None
 
 
 def _bridged_of(layout: Layout, pod: Pod) -> Iterator[Entry]:
@@ -151,5 +150,5 @@ def _link_local(mac: str) -> IPv6Address:
     return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
 
 
-BRIDGED = Fragment("guard of bridged pods", _BRIDGE, lambda _, __: _BRIDGED, _wired, of_pod=_bridged_of)
-ROUTED = Fragment("guard of routed pods", _INET, lambda _, __: _ROUTED, _routes, of_pod=_routed_of)
+BRIDGED = Fragment("anti-spoofing, bridged", _BRIDGE, lambda _, __: _BRIDGED, _bridged_variant, of_pod=_bridged_of)
+ROUTED = Fragment("anti-spoofing, routed", _INET, lambda _, __: _ROUTED, _routed_variant, of_pod=_routed_of)

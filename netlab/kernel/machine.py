@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,20 @@ from netlab.objects.types import Address
 if TYPE_CHECKING:
     from netlab.kernel.caller import User as User
 
-__all__ = ["KERNELS", "LIST", "RECORD", "Event", "Lock", "Machine", "Match", "Store", "Turns", "Unsafe", "this_host"]
+__all__ = [
+    "KERNELS",
+    "LIST",
+    "RECORD",
+    "Event",
+    "Inside",
+    "Lock",
+    "Machine",
+    "Match",
+    "Store",
+    "Turns",
+    "Unsafe",
+    "this_host",
+]
 
 # The kernels of this host, by the names that ``netlab up --kernel`` takes: the module and class of each.
 KERNELS: Mapping[str, str] = {
@@ -30,6 +43,9 @@ KERNELS: Mapping[str, str] = {
     "pyroute2": "netlab.kernel.plain:PyRoute2",
 }
 DEFAULT = "fast"
+
+# ``Namespaces.inside`` of a machine.
+Inside = Callable[[str], AbstractContextManager[None]]
 
 
 class Namespaces(Protocol):

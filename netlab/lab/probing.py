@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, address_of
-from netlab.dataplane import names
 from netlab.lab import waiting
 from netlab.lab.record import Stamp
 from netlab.probe import Measurement, Run
@@ -53,11 +52,8 @@ def probe(
                         rest, total = iter(asked), _length(asked)
                     elif lab.cluster is not before and done:
                         waiting.say(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
-                    # What probes opens its sockets by itself: only where the machine has namespaces to open them in.
-                    with lab.machine.inside(names.underlay_namespace(lab.name)):
-                        pass
                     left = chain(again, rest)
-                    began, run = now, Run(lab.cluster, lab.name)
+                    began, run = now, Run(lab.cluster, lab.name, lab.machine.inside)
                     blocks = run.blocks(left if lab.cluster is before else _moved(left, lab.cluster), told)
                 block = next(blocks, None)
             if block is None:

@@ -79,7 +79,7 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine
                 families = list(dict.fromkeys(table.family for table in rulesets[node].tables))
                 space = names.node_namespace(cluster.name, node)
                 monitors[node] = stack.enter_context(machine.monitor(space, match, families))
-        measurement = next(measure(cluster, [flow]))
+        measurement = next(measure(cluster, [flow], inside=machine.inside))
         for node, monitor in monitors.items():
             steps += read(node, rulesets[node], monitor.events())
     return Trace(measurement, tuple(steps), evaluate(cluster, flow))

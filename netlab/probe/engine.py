@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
-from netlab.kernel import raw_sockets
+from netlab.kernel import netns, raw_sockets
 from netlab.kernel.child import Child
+from netlab.kernel.machine import Inside
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.verdicts import Measurement
 from netlab.probe.worker import Block, Worker
@@ -34,11 +35,13 @@ def measure(
     *,
     lab: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    inside: Inside = netns.inside,
 ) -> Iterator[Measurement]:
     """Yield what packets say about each flow, in order; the cluster must be running as lab ``lab`` (its own name).
 
     ``progress`` is called with how many flows are measured and how many there are, 0 when that is not known. The
-    calling thread enters network namespaces, and is back in its own before anything is yielded. Many flows are measured
+    calling thread enters network namespaces by ``inside`` (``Machine.inside``), and is back in its own before anything
+    is yielded. Many flows are measured
     a block at a time in processes forked for it, where the caller has no other threads; else by the calling thread.
 
     Raises:
@@ -53,7 +56,7 @@ def measure(
         if progress is not None:
             progress(done + more, total)
 
-    with Run(cluster, lab or cluster.name) as run:
+    with Run(cluster, lab or cluster.name, inside) as run:
         for block in run.blocks(iter(flows), report):
             report(len(block.flows))
             done += len(block.flows)
@@ -71,10 +74,11 @@ class _Work(NamedTuple):
 class Run:
     """The workers, added neighbours and children of one call of ``measure``; a context manager."""
 
-    def __init__(self, cluster: Cluster, lab: str) -> None:
+    def __init__(self, cluster: Cluster, lab: str, inside: Inside) -> None:
         self._cluster = cluster
         self._lab = lab
-        self._neighbours = Neighbours(cluster, lab)
+        self._inside = inside
+        self._neighbours = Neighbours(cluster, lab, inside)
         self._workers: list[Worker] = []
         self._free: deque[Worker] = deque()
         self._under_way: deque[_Work] = deque()
@@ -131,7 +135,9 @@ class Run:
 
     def _open(self, workers: int) -> None:
         first = int.from_bytes(os.urandom(4))
-        self._workers = [Worker(n, first, self._cluster, self._lab, self._neighbours) for n in range(workers)]
+        self._workers = [
+            Worker(number, first, self._cluster, self._lab, self._neighbours, self._inside) for number in range(workers)
+        ]
         self._free.extend(self._workers)
 
     def _measured(self, flows: Sequence[Flow], advance: Callable[[int], None]) -> Block:

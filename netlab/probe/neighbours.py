@@ -22,6 +22,7 @@ from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
 from netlab.kernel import neighbours, rtnl
+from netlab.kernel.machine import Inside
 from netlab.kernel.neighbours import Key
 from netlab.kernel.state import Neighbour
 from netlab.objects.types import Prefix
@@ -45,7 +46,8 @@ class _OnLink(NamedTuple):
 class Neighbours:
     """The entries that one run adds; ``failures`` has, by namespace, why the kernel refused one there."""
 
-    def __init__(self, cluster: Cluster, lab: str) -> None:
+    def __init__(self, cluster: Cluster, lab: str, inside: Inside) -> None:
+        self._inside = inside
         self._cluster = cluster
         self._lab = lab
         self._nodes = {node.name: node for node in cluster.nodes}
@@ -193,7 +195,10 @@ class Neighbours:
         }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
-        refused = neighbours.change(namespace, entries, delete=delete)
+        with self._inside(namespace):
+            table = neighbours.Table()
+        with contextlib.closing(table):
+            refused = table.change(entries, delete=delete)
         if refused and not delete:
             self.failures[namespace] = refused
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netlab.cluster.types import Cluster
+from netlab.kernel.machine import Inside
 from netlab.probe import ports
 from netlab.probe.filters import WINDOW
 from netlab.probe.questions import QuestionMaker
@@ -30,11 +31,12 @@ class Idents:
 class Shared:
     """What all attempts of a worker share."""
 
-    def __init__(self, cluster: Cluster, lab: str, first_ident: int) -> None:
+    def __init__(self, cluster: Cluster, lab: str, first_ident: int, inside: Inside) -> None:
         self.cluster = cluster
+        self.inside = inside
         self.idents = Idents(first_ident)
         self.ports = ports.of_run()
-        self.sockets = Sockets(self.idents.first, self.ports)
+        self.sockets = Sockets(self.idents.first, self.ports, inside)
         self.questions = QuestionMaker(cluster, lab, self.sockets)
         self._templates: dict[tuple[str, int], Template] = {}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 from netlab.errors import HostError
-from netlab.kernel import netns
+from netlab.kernel.machine import Inside
 from netlab.kernel.raw_sockets import Receiver, Sender, Waiter, raise_file_limit
 from netlab.probe import filters
 from netlab.probe.decode import Observation, decode, decode6
@@ -51,7 +51,8 @@ class NamespaceSockets:
 class Sockets:
     """The sockets of all namespaces of a run, read together."""
 
-    def __init__(self, first_ident: int, ports: range) -> None:
+    def __init__(self, first_ident: int, ports: range, inside: Inside) -> None:
+        self._inside = inside
         self._first_ident = first_ident
         self._ports = ports
         self._by_name: dict[str, NamespaceSockets] = {}
@@ -88,19 +89,18 @@ class Sockets:
         for kind in product(self._protocols, self._families):
             if kind not in self._programs:
                 self._programs[kind] = filters.program(kind[0], self._first_ident, self._ports, kind[1])
-        with netns.at_home():
-            for sockets in self._by_name.values():
-                if len(sockets.receivers) == len(self._programs):
-                    continue
-                netns.enter(sockets.namespace)
+        for sockets in self._by_name.values():
+            if len(sockets.receivers) == len(self._programs):
+                continue
+            with self._inside(sockets.namespace):
                 try:
                     opened = sockets.open(self._programs)
                 except OSError as error:
                     raise _refused(error, sockets.namespace) from error
-                for kind, receiver in opened.items():
-                    self._receivers[receiver.fileno()] = sockets, receiver
-                    self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
-                    self._waiter.add(receiver)
+            for kind, receiver in opened.items():
+                self._receivers[receiver.fileno()] = sockets, receiver
+                self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
+                self._waiter.add(receiver)
 
     def receive(self, seconds: float) -> Iterator[tuple[NamespaceSockets, Observation]]:
         """Wait up to ``seconds`` for a packet, then yield what is there until nothing is left."""

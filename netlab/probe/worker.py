@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
 from netlab.kernel import drops, interfaces, processor
+from netlab.kernel.machine import Inside
 from netlab.probe import announcements, ports
 from netlab.probe.attempt import Attempt
 from netlab.probe.filters import WINDOW
@@ -46,9 +47,11 @@ class Worker:
     ``number`` counts the workers of a run. ``first_ident`` is the run's: each worker has ids of its own after it.
     """
 
-    def __init__(self, number: int, first_ident: int, cluster: Cluster, lab: str, neighbours: Neighbours) -> None:
+    def __init__(
+        self, number: int, first_ident: int, cluster: Cluster, lab: str, neighbours: Neighbours, inside: Inside
+    ) -> None:
         self._number = number
-        self._shared = Shared(cluster, lab, first_ident + number * WINDOW)
+        self._shared = Shared(cluster, lab, first_ident + number * WINDOW, inside)
         self._neighbours = neighbours
         self._counters = drops.Counters()
         self._nodes = [self._shared.questions.namespace(node) for node in cluster.nodes]
@@ -81,7 +84,8 @@ class Worker:
             return answer
         known = self._unsent.get(answer)
         if known is None:
-            found = ", ".join(map(str, interfaces.addresses(answer.namespace, answer.family)))
+            with self._shared.inside(answer.namespace):
+                found = ", ".join(map(str, interfaces.addresses(answer.family)))
             known = answer
             if found:
                 reason = f"{answer.reason}, but its network namespace has {found}"
@@ -91,7 +95,8 @@ class Worker:
 
     def _place(self, questions: Sequence[Question]) -> None:
         for node in self._nodes:
-            self._counters.watch(node)
+            with self._shared.inside(node):
+                self._counters.watch(node)
         announced = announcements.due(self._shared, questions, self._announced, time.monotonic())
         self._shared.sockets.open({q.protocol for q in questions}, {q.source.family for q in questions})
         # An answer from behind a published port may come straight from the pod, so those two are a pair as well.

@@ -36,6 +36,7 @@ from netlab.report.reachability import Reachability
 from netlab.report.rows import Row, Tally, endpoints_of, row_of
 from netlab.report.table_of_groups import truth_table
 from netlab.report.truth_table import TruthTable
+from netlab.testing import FakeKernel
 from netlab.testing.tracer import Tracer  # noqa: F401  what the judge asks
 
 VIRTUAL = ip_address("10.96.0.7")
@@ -207,7 +208,7 @@ def test_the_judge_without_a_kernel_follows_it() -> None:
 def test_probes_ask_each_backend() -> None:
     """The packet goes to the address that is asked, and each backend has to take one of its own."""
     of = lab()
-    sockets = Sockets(0, range(5000, 5004))
+    sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
     maker = QuestionMaker(of, "some-lab", sockets)
     asked: dict[object, Question] = {}
     try:

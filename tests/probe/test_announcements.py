@@ -35,7 +35,7 @@ def test_nothing_is_flooded_to_those_who_are_not_asked(lab):
 def test_each_end_is_announced_once_in_a_while(lab):
     """Each end and each node, one packet each, and again only when a bridge is about to forget."""
     running = lab(topology(["n1", "n2"]), *THREE)
-    shared = Shared(running.cluster, running.cluster.name, 0)
+    shared = Shared(running.cluster, running.cluster.name, 0, running.kernel.inside)
     asked: dict = {}  # type: ignore[type-arg]
     for one in every_pair(running.cluster):
         shared.questions.question(one, asked)

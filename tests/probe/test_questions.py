@@ -7,6 +7,7 @@ from builders import cluster, flow, pod, topology
 
 from netlab.probe.questions import Question, QuestionMaker, Unsent
 from netlab.probe.sockets import Sockets
+from netlab.testing import FakeKernel
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def made():
         pod("x/h2", host=True),
         pod("x/alone", network="none"),
     )
-    sockets = Sockets(0, range(5000, 5004))
+    sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
     yield built, QuestionMaker(built, "some-lab", sockets)
     sockets.close()
 

@@ -27,6 +27,7 @@ KEPT = {
     ("conformance/world.py", "_pod"): _CLEARED,
     ("conformance/world.py", "topology"): _CLEARED,
     ("kernel/lock.py", "_taken"): _LOCK,
+    ("kernel/netns.py", "_nsfs"): "the same for the whole run of a kernel",
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,
     ("lab/waiting.py", "_say"): _CLEARED,

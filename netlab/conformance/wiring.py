@@ -21,7 +21,7 @@ def disagreements(cluster: Cluster, namespaces: Mapping[str, Namespace] | None =
       cluster: the cluster; its policies have no say.
       namespaces: what is there, if it is not ``wanted(cluster)``.
     """
-    graph = Graph(wanted(cluster).namespaces if namespaces is None else namespaces)
+    graph = Graph(wanted(cluster) if namespaces is None else namespaces)
     for source, destination in product(cluster.by_ref.values(), repeat=2):
         for family in (4, 6):
             for wrong in _judge(cluster, graph, source, destination, family):

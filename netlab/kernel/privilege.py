@@ -25,9 +25,9 @@ from netlab.kernel.lock import Lock
 from netlab.objects.names import is_lab
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
-# pid_namespaces(7): the keeper's arguments; -I -S starts in 10 ms and keeps 8 MB.
-# Each one fails only when another command of the user ends at that very moment.
+# An attempt fails only where another command of the user, the last one, removes the directory at that very moment.
 _TRIES = 1000
+# The keeper's program. With -I -S Python starts in 10 ms and takes 8 MB.
 _PAUSE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
 _NAMESPACES = (("user", libc.CLONE_NEWUSER), ("mnt", libc.CLONE_NEWNS), ("net", libc.CLONE_NEWNET))
 

@@ -131,7 +131,7 @@ def _ours(machine: Machine, now: Now) -> dict[str, Namespace]:
     states: list[Mapping[str, Namespace]] = [now.state.namespaces]
     if not now.record.ready:
         earlier = Records(machine).earlier(now.record.lab)
-        states += [wanted(described(one)[1]).namespaces for one in earlier]
+        states += [wanted(described(one)[1]) for one in earlier]
     return {name: Namespace(name, frozenset()) for name in now.record.namespaces} | union(states)
 
 

@@ -188,7 +188,7 @@ class Neighbours:
 
     @cached_property
     def _wired(self) -> dict[str, frozenset[Key]]:
-        spaces = wanted(replace(self._cluster, name=self._lab)).namespaces
+        spaces = wanted(replace(self._cluster, name=self._lab))
         return {
             name: frozenset((i.dev, i.address.packed) for i in space.items if isinstance(i, Neighbour))
             for name, space in spaces.items()

@@ -72,7 +72,7 @@ def lab() -> Iterator[Callable[..., RunningLab]]:
     def build(*things: Any, nft: Mapping[str, str] | None = None) -> RunningLab:
         running = replace(cluster(*things), name=f"probe-{os.getpid():x}-{next(_numbers)}")
         plan = wanted(running)
-        steps = difference({}, plan.namespaces)
+        steps = difference({}, plan)
         made.extend(steps.create)
         kernel.create(steps.create)
         kernel.apply(steps.changes)

@@ -277,7 +277,7 @@ def test_a_machine_without_packets_refuses_a_measurement():
     """Probing enters no namespace of this host for a lab that runs in memory."""
     built = cluster(pod("x/a"), pod("x/b"))
     machine = FakeKernel()
-    machine.create(list(wanted(replace(built, name="in-memory")).namespaces))
+    machine.create(list(wanted(replace(built, name="in-memory"))))
 
     with pytest.raises(HostError, match="sends no packets"):
         list(measure(built, every_pair(built), lab="in-memory", inside=machine.inside))

@@ -30,7 +30,7 @@ KEPT = {
     ("kernel/netns.py", "_nsfs"): "the same for the whole run of a kernel",
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,
-    ("lab/waiting.py", "_say"): _CLEARED,
+    ("lab/notices.py", "_print"): _CLEARED,
     ("objects/kind.py", "_CACHES"): _REGISTRY,
     ("objects/kind.py", "_KINDS"): _REGISTRY,
     ("objects/kind.py", "deletable"): _REGISTRY,

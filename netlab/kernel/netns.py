@@ -122,7 +122,7 @@ def any_left() -> bool:
 
 
 @contextlib.contextmanager
-def at_home() -> Iterator[None]:
+def returning() -> Iterator[None]:
     """Bring the thread back to the network namespace that it is in now, whatever the block does."""
     home = os.open(_SELF, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -152,7 +152,7 @@ def inside(name: str) -> Iterator[None]:
     Raises:
       NotFound: when no namespace is pinned under the name.
     """
-    with at_home():
+    with returning():
         enter(name)
         yield
 
@@ -179,7 +179,7 @@ def enter(name: str) -> None:
 
 
 def create(name: str) -> None:
-    """Make a namespace, pin it under the name and leave the calling thread inside (call within ``at_home``).
+    """Make a namespace, pin it under the name and leave the calling thread inside (call within ``returning``).
 
     Raises:
       AlreadyExists: when something is there under the name.

@@ -103,7 +103,7 @@ def enter(*, start: bool = True) -> bool:
         where = None
         with contextlib.suppress(FileNotFoundError):
             try:
-                with signals.held():
+                with signals.deferred():
                     where = directory()
                 lock = Lock(where / "lock")
                 keeper = _kept(where, lock, start=start)
@@ -186,7 +186,7 @@ def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
             lock.release()
             lock.acquire()
             if _running(where) is None:
-                with signals.held():
+                with signals.deferred():
                     _end_orphans(where)
                     if not start:
                         _remove(where, lock)
@@ -202,7 +202,7 @@ def leave() -> None:
     global _users
     if _users is not None:
         lock, _users = _users, None
-        with signals.held():
+        with signals.deferred():
             _let_go(lock.path.parent, lock)
 
 
@@ -237,7 +237,7 @@ def _has_labs(keeper: int) -> bool:
 
 def _end(keeper: int) -> None:
     """End a keeper, and first every program in its user namespace or in one within."""
-    processes.end(processes.Owned(user=os.stat(f"/proc/{keeper}/ns/user").st_ino))
+    processes.end(processes.ProcessFilter(user=os.stat(f"/proc/{keeper}/ns/user").st_ino))
     with contextlib.suppress(ProcessLookupError):
         os.kill(keeper, signal.SIGKILL)
 
@@ -246,7 +246,7 @@ def _end_orphans(where: Path) -> None:
     """End what runs on in the namespaces of a keeper that was killed: its mounts tell."""
     noted = _noted(where)
     if noted is not None:
-        processes.end(processes.Owned(mounts=frozenset({_mark(*noted)})))
+        processes.end(processes.ProcessFilter(mounts=frozenset({_mark(*noted)})))
 
 
 def _remove(where: Path, lock: Lock) -> None:

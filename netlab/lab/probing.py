@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, address_of
-from netlab.lab import waiting
+from netlab.lab import notices
 from netlab.lab.record import Stamp
 from netlab.probe import Measurement, Run
 
@@ -51,7 +51,7 @@ def probe(
                         before, again, asked = lab.cluster, [], anew(lab.cluster)
                         rest, total = iter(asked), _length(asked)
                     elif lab.cluster is not before and done:
-                        waiting.say(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
+                        notices.notice(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
                     left = chain(again, rest)
                     began, run = now, Run(lab.cluster, lab.name, lab.machine.inside)
                     blocks = run.blocks(left if lab.cluster is before else _moved(left, lab.cluster), told)

@@ -79,7 +79,7 @@ def lab() -> Iterator[Callable[..., RunningLab]]:
         own = nft if nft is not None else {node: rules.text() for node, rules in rulesets(running).items()}
         for node, text in own.items():
             kernel.nft(names.node_namespace(running.name, node), text)
-        kernel.settle(steps.create)
+        kernel.wait_until_ready(steps.create)
         return RunningLab(running, kernel)
 
     yield build

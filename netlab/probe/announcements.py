@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.probe import control, schedule
-from netlab.probe.questions import End, Question
+from netlab.probe.probes import End, Probe
 from netlab.probe.shared import Shared
 
 # Well before a bridge forgets (net/bridge, ageing_time), the length of a block included.
 AGAIN = 100.0
 
 
-def due(
-    shared: Shared, questions: Iterable[Question], announced: dict[End, float], now: float
-) -> list[tuple[End, End]]:
-    """Return the pairs (end, its peer) that are to be announced: each end of a question, and each node.
+def due(shared: Shared, probes: Iterable[Probe], announced: dict[End, float], now: float) -> list[tuple[End, End]]:
+    """Return the pairs (end, its peer) that are to be announced: each end of a probe, and each node.
 
     ``announced`` is when each end was announced last, in seconds; those of a short while before ``now`` are left out.
     """
-    ends = dict.fromkeys(end for q in questions for end in (q.source, q.destination, q.target))
+    ends = dict.fromkeys(end for probe in probes for end in (probe.source, probe.destination, probe.target))
     nodes = _nodes(shared, {end.family for end in ends})
     silent = [end for end in dict.fromkeys((*ends, *nodes)) if now - announced.get(end, -AGAIN) >= AGAIN]
     announced.update(dict.fromkeys(silent, now))
@@ -42,5 +40,5 @@ def send(shared: Shared, pairs: Sequence[tuple[End, End]]) -> None:
 
 
 def _nodes(shared: Shared, families: Iterable[int]) -> Iterator[End]:
-    found = (shared.questions.end(node, family) for family in families for node in shared.cluster.nodes)
+    found = (shared.probes.end(node, family) for family in families for node in shared.cluster.nodes)
     return (end for end in found if isinstance(end, End))

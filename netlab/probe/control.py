@@ -5,7 +5,7 @@ destination, and a lab's rules let it through in every case. It is a packet of I
 experiments), of which NetworkPolicy says nothing. Where it arrives, the path forwards, so the probe was denied.
 
 A control follows within its probe's burst, some milliseconds later, wherever the probe was not answered. So a matrix
-that is mostly allowed costs one packet for each question, one that is mostly denied two, and no denied probe waits.
+that is mostly allowed costs one packet for each probe, one that is mostly denied two, and no denied probe waits.
 
 Where the wiring has no way between two ends, the control does not arrive either, and only the plan of the wiring can
 say that it was not lost. The plan is asked for nothing else. A control that arrives all the same counts as any other,
@@ -19,7 +19,7 @@ from itertools import islice
 
 from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.probe.questions import End, Question
+from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
 from netlab.probe.shared import Shared
 from netlab.probe.sockets import NamespaceSockets
@@ -58,7 +58,7 @@ def peer(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | None:
 def peer_end(shared: Shared, end: End) -> End | None:
     """Return the peer of an end, as an end."""
     other = peer(shared.cluster, end.endpoint, end.family)
-    found = None if other is None else shared.questions.end(other, end.family)
+    found = None if other is None else shared.probes.end(other, end.family)
     return found if isinstance(found, End) else None
 
 
@@ -77,34 +77,34 @@ class Controls:
         """Whether a control is waited for."""
         return bool(self._missing)
 
-    def follow(self, burst: Iterable[Question]) -> None:
+    def follow(self, burst: Iterable[Probe]) -> None:
         """Send one control for each pair of the burst that has a probe which was not answered."""
-        pairs: dict[tuple[int, ...], list[Question]] = {}
-        for question in burst:
-            seen = question.evidence
+        pairs: dict[tuple[int, ...], list[Probe]] = {}
+        for probe in burst:
+            seen = probe.evidence
             if not (seen.arrived and seen.answered):
-                ends = (id(question.source), id(question.destination), id(question.front))
-                pairs.setdefault(ends, []).append(question)
-        for questions in pairs.values():
-            source, target = questions[0].source, questions[0].target
+                ends = (id(probe.source), id(probe.destination), id(probe.front))
+                pairs.setdefault(ends, []).append(probe)
+        for probes in pairs.values():
+            source, target = probes[0].source, probes[0].target
             way = path(self._shared.cluster, source.endpoint, target.endpoint, source.family)
-            if questions[0].front is None:
-                self._send(source, target, [q.evidence for q in questions], awaited=way.connected)
+            if probes[0].front is None:
+                self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
             else:
-                self._follow_by_hops(questions, awaited=way.connected)
-            for question in questions:
-                if not (way.connected or question.evidence.arrived or question.evidence.refused):
-                    question.evidence.no_path = way.reason
+                self._follow_by_hops(probes, awaited=way.connected)
+            for probe in probes:
+                if not (way.connected or probe.evidence.arrived or probe.evidence.refused):
+                    probe.evidence.no_path = way.reason
 
-    def _follow_by_hops(self, questions: Sequence[Question], *, awaited: bool) -> None:
+    def _follow_by_hops(self, probes: Sequence[Probe], *, awaited: bool) -> None:
         """Send controls to the node that publishes a port, and from there to the pod, as no control is translated."""
-        for question in questions:
-            question.hop_evidence = tuple(Evidence(control=a.sockets is b.sockets) for a, b in question.hops)
-            for (one, other), seen in zip(question.hops, question.hop_evidence, strict=True):
+        for probe in probes:
+            probe.hop_evidence = tuple(Evidence(control=a.sockets is b.sockets) for a, b in probe.hops)
+            for (one, other), seen in zip(probe.hops, probe.hop_evidence, strict=True):
                 if not seen.control:
                     self._send(one, other, [seen], awaited=awaited)
 
-    def prove_ends(self, questions: Iterable[Question]) -> Iterator[None]:
+    def prove_ends(self, probes: Iterable[Probe]) -> Iterator[None]:
         """Send controls between each end and its peer, from the source and to the destination, some at a time.
 
         After each part it yields, so that what arrived is read. ``judge_ends`` then says what was found.
@@ -112,8 +112,8 @@ class Controls:
         self._outward: dict[End, Evidence] = {}
         self._inward: dict[End, Evidence] = {}
         pairs: list[tuple[End, End, Evidence]] = []
-        for question in questions:
-            for end, proofs in ((question.source, self._outward), (question.destination, self._inward)):
+        for probe in probes:
+            for end, proofs in ((probe.source, self._outward), (probe.destination, self._inward)):
                 if end in proofs:
                     continue
                 proof = proofs[end] = Evidence()
@@ -127,11 +127,11 @@ class Controls:
                 self._send(source, destination, [proof])
             yield
 
-    def judge_ends(self, questions: Iterable[Question]) -> None:
-        """Say of each question whether both its ends proved to carry traffic."""
-        for question in questions:
-            both = self._outward[question.source], self._inward[question.destination]
-            question.evidence.ends_alive = all(proof.control for proof in both)
+    def judge_ends(self, probes: Iterable[Probe]) -> None:
+        """Say of each probe whether both its ends proved to carry traffic."""
+        for probe in probes:
+            both = self._outward[probe.source], self._inward[probe.destination]
+            probe.evidence.ends_alive = all(proof.control for proof in both)
 
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Take note of a control that arrived in a namespace."""

@@ -26,7 +26,7 @@ from netlab.kernel.machine import Inside
 from netlab.kernel.neighbours import Key
 from netlab.kernel.state import Neighbour
 from netlab.objects.types import Prefix
-from netlab.probe.questions import End
+from netlab.probe.probes import End
 
 # A run that adds more than this deletes its entries after every block: 64k of them are some 30 MB of kernel memory.
 KEEP = 1 << 16

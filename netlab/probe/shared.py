@@ -1,4 +1,4 @@
-"""What all attempts of a worker share: sockets, ids, source ports, packet templates, and the ends of questions."""
+"""What all attempts of a worker share: sockets, ids, source ports, packet templates, and the ends of probes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netlab.cluster.types import Cluster
 from netlab.kernel.machine import Inside
 from netlab.probe import ports
 from netlab.probe.filters import WINDOW
-from netlab.probe.questions import QuestionMaker
+from netlab.probe.probes import ProbeMaker
 from netlab.probe.sockets import Sockets
 from netlab.probe.templates import Template
 
@@ -37,7 +37,7 @@ class Shared:
         self.idents = Idents(first_ident)
         self.ports = ports.of_run()
         self.sockets = Sockets(self.idents.first, self.ports, inside)
-        self.questions = QuestionMaker(cluster, lab, self.sockets)
+        self.probes = ProbeMaker(cluster, lab, self.sockets)
         self._templates: dict[tuple[str, int], Template] = {}
 
     def template(self, kind: str, family: int) -> Template:

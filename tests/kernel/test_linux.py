@@ -138,9 +138,9 @@ def test_hundreds_of_requests_go_in_one_call(spaces, kernel):
     assert addresses == found
 
 
-def test_settle_names_the_link_that_never_carries_traffic(spaces, kernel, monkeypatch):
+def test_waiting_for_links_names_the_one_that_never_carries_traffic(spaces, kernel, monkeypatch):
     """A port whose other end is down is told, not waited for for ever."""
-    monkeypatch.setattr("netlab.kernel.linux._SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr("netlab.kernel.linux._READY_SECONDS", 0.05)
     left, right = spaces("left", "right")
     kernel.apply(
         _add(

@@ -38,7 +38,7 @@ def test_each_end_is_announced_once_in_a_while(lab):
     shared = Shared(running.cluster, running.cluster.name, 0, running.kernel.inside)
     asked: dict = {}  # type: ignore[type-arg]
     for one in every_pair(running.cluster):
-        shared.questions.question(one, asked)
+        shared.probes.probe_of(one, asked)
     announced: dict = {}  # type: ignore[type-arg]
     told = [
         sorted(end.endpoint.ref for end, _ in announcements.due(shared, asked.values(), announced, now))

@@ -193,7 +193,7 @@ def _an_arrival_counts_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         attempt.Attempt,
         "_arrived",
-        lambda self, question, sockets, seen: right(self, question, question.destination.sockets, seen),
+        lambda self, probe, sockets, seen: right(self, probe, probe.destination.sockets, seen),
     )
 
 

@@ -13,7 +13,7 @@ from netlab.dataplane import names
 from netlab.objects.topology import TopologyPolicy
 from netlab.policy import evaluate
 from netlab.probe import Measurement, measure
-from netlab.probe.questions import QuestionMaker, Unsent
+from netlab.probe.probes import ProbeMaker, Unsent
 from netlab.probe.sockets import Sockets
 from netlab.testing import FakeKernel
 
@@ -78,6 +78,6 @@ def test_another_gateway_is_not_denied_unasked(mode, address, words):
     sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
     asked: Flow = flow(of, "host:h", address)
 
-    assert Unsent("inconclusive", f"not sent: {words}") == QuestionMaker(of, "some-lab", sockets).question(asked, {})
+    assert Unsent("inconclusive", f"not sent: {words}") == ProbeMaker(of, "some-lab", sockets).probe_of(asked, {})
     assert words == evaluate(of, asked).reason
     sockets.close()

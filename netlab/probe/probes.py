@@ -1,4 +1,4 @@
-"""Flows as questions: from where to where each packet is sent, and the flows for which none can be sent."""
+"""Flows as probes: from where to where each packet is sent, and the flows for which none can be sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netlab.verdicts import Measured, joined
 
 @dataclass(slots=True, eq=False)
 class End:
-    """One end of a question: an endpoint with one of its addresses, and the sockets of its namespace.
+    """One end of a probe: an endpoint with one of its addresses, and the sockets of its namespace.
 
     There is one for each endpoint and address of a run. ``place`` counts the different addresses of namespaces from
     zero: ends of one place (two pods in their node's namespace) send and receive the same packets.
@@ -34,7 +34,7 @@ class End:
 
 
 @dataclass(slots=True, eq=False)
-class Question:
+class Probe:
     """One packet to send, its evidence so far and, in the end, its verdict.
 
     If the destination that is asked stands for others, ``destination`` is one of its backends, which must take the
@@ -43,7 +43,7 @@ class Question:
     packet is sent to if no machine has that address. Each attempt leaves another ``evidence``. ``seen`` is the probe's
     arrival; ``replied`` says that netlab replied for a program.
 
-    Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
+    Flows that would send the same packet (from two pods that share their node's namespace, say) share a probe.
     """
 
     source: End
@@ -96,7 +96,7 @@ class Unsent:
 class Backends:
     """A flow to a destination that stands for several backends: what is asked of each, by the backend's name."""
 
-    answers: tuple[tuple[Backend, Question | Unsent], ...]
+    answers: tuple[tuple[Backend, Probe | Unsent], ...]
 
     @property
     def verdict(self) -> Measured:
@@ -116,15 +116,15 @@ class Backends:
         )
 
 
-def _once(question: Question, asked: dict[object, Question]) -> Question:
-    """Return the question among ``asked`` that sends the same packet for the same backend, else add this one."""
-    address = question.address.packed if question.address is not None else question.target.place
-    backend = question.destination.place if question.others else None
-    return asked.setdefault((question.source.place, address, backend, question.protocol, question.port), question)
+def _once(probe: Probe, asked: dict[object, Probe]) -> Probe:
+    """Return the probe among ``asked`` that sends the same packet for the same backend, else add this one."""
+    address = probe.address.packed if probe.address is not None else probe.target.place
+    backend = probe.destination.place if probe.others else None
+    return asked.setdefault((probe.source.place, address, backend, probe.protocol, probe.port), probe)
 
 
-class QuestionMaker:
-    """Makes questions of flows; flows that would send the same packet share one."""
+class ProbeMaker:
+    """Makes probes of flows; flows that would send the same packet share one."""
 
     def __init__(self, cluster: Cluster, lab: str, sockets: Sockets) -> None:
         self._cluster = cluster
@@ -135,8 +135,8 @@ class QuestionMaker:
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
 
-    def question(self, flow: Flow, asked: dict[object, Question]) -> Question | Unsent | Backends:
-        """Return the flow's question, which is one of ``asked`` where that sends the same packet; or why none is sent.
+    def probe_of(self, flow: Flow, asked: dict[object, Probe]) -> Probe | Unsent | Backends:
+        """Return the flow's probe, which is one of ``asked`` where that sends the same packet; or why none is sent.
 
         A destination that stands for several backends is asked for each of them. One that stands for none is asked as
         itself. No packet is sent to an address that no endpoint of the lab has and no node translates: it would leave
@@ -160,11 +160,11 @@ class QuestionMaker:
         destination = self.end(endpoint, flow.family, flow.address)
         if isinstance(destination, Unsent):
             return destination
-        return _once(Question(source, destination, flow.protocol, flow.port or 0), asked)
+        return _once(Probe(source, destination, flow.protocol, flow.port or 0), asked)
 
     def _ask_backends(
-        self, flow: Flow, source: End, asked_of: Endpoint | None, translated: Translated, asked: dict[object, Question]
-    ) -> Question | Unsent | Backends:
+        self, flow: Flow, source: End, asked_of: Endpoint | None, translated: Translated, asked: dict[object, Probe]
+    ) -> Probe | Unsent | Backends:
         front, address = None, None
         if asked_of is not None:
             found = self.end(asked_of, flow.family, flow.address)
@@ -175,14 +175,14 @@ class QuestionMaker:
             address = WireAddress.of(flow.address)
         backends = [way.backend for way in translated.ways]
         ends = [self._backend(backend, flow.family) for backend in backends]
-        answers: list[tuple[Backend, Question | Unsent]] = []
+        answers: list[tuple[Backend, Probe | Unsent]] = []
         for backend, end in zip(backends, ends, strict=True):
             if isinstance(end, Unsent):
                 answers.append((backend, end))
                 continue
             others = tuple(other for other in ends if isinstance(other, End) and other is not end)
-            question = Question(source, end, flow.protocol, flow.port or 0, front, address, others)
-            answers.append((backend, _once(question, asked)))
+            probe = Probe(source, end, flow.protocol, flow.port or 0, front, address, others)
+            answers.append((backend, _once(probe, asked)))
         return answers[0][1] if len(answers) == 1 else Backends(tuple(answers))
 
     def _backend(self, backend: Backend, family: int) -> End | Unsent:

@@ -1,4 +1,4 @@
-"""One attempt at a set of probes: probes out in bursts, controls after those that were not answered, answers in."""
+"""One attempt: send probes in bursts, read the answers, and send controls after probes without an answer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from netlab.probe.sockets import NamespaceSockets
 from netlab.probe.templates import WireAddress
 from netlab.probe.verdicts import Evidence
 
-# How long each attempt waits for what is still missing after its last burst, in seconds. On a healthy path nothing is
-# missing; a path that a user made slow (netem) may need the last.
+# Seconds that each attempt waits for missing packets after its last burst. On a healthy path none is missing. A path
+# that a user made slow with netem may need the last value.
 WAITS = (0.1, 0.3, 1.0)
-# Between bursts a late control is waited for, in all no longer than the second number: lost ones must not add up.
+# Seconds to wait for a late control after each burst, and in all. The limit keeps lost controls from adding up.
 _PAUSE, _PAUSES = 0.002, 0.05
 _GRACE = 0.002
 _REPLIES = {"UDP": "UDP reply", "SCTP": "SCTP reply"}
@@ -34,7 +34,7 @@ _REFUSALS = {
 
 
 class Attempt:
-    """The ``number``-th attempt (from 0) at some probes; ``run`` leaves a new ``evidence`` in each."""
+    """Attempt ``number`` (from 0) at some probes; ``run`` gives each a new ``evidence``."""
 
     def __init__(self, shared: Shared, number: int) -> None:
         self._shared = shared
@@ -46,7 +46,7 @@ class Attempt:
         self._pauses = _PAUSES
 
     def run(self, probes: Sequence[Probe], sent: Callable[[int], None]) -> None:
-        """Send every probe's probe and collect its evidence; ``sent`` is called with how many went out."""
+        """Send every probe and collect its evidence; call ``sent`` with the number of probes of each burst."""
         pairs = [(probe.source.sockets.index, probe.destination.sockets.index) for probe in probes]
         order = schedule.interleaved(pairs, len(self._shared.sockets))
         for positions in schedule.bursts(pairs, order):
@@ -54,7 +54,7 @@ class Attempt:
             for probe in burst:
                 self._send(probe)
             self._receive()
-            self._answer_for_silent()
+            self._reply_for_programs()
             self._controls.follow(burst)
             self._receive()
             self._pause()
@@ -62,7 +62,7 @@ class Attempt:
         self._prove_ends([probe for probe in probes if probe.evidence.no_path])
         began = time.monotonic()
         self._wait(WAITS[self._number])
-        # A path that took long for a control may take as long for a probe that something (netem) put behind it.
+        # Where a control was late, a probe that netem put behind it may be as late.
         self._receive(_GRACE)
         if (took := time.monotonic() - began) > 2 * _GRACE:
             self._receive(took)
@@ -91,7 +91,7 @@ class Attempt:
             evidence.trouble = f"the probe could not be sent: {os.strerror(failed)}"
 
     def _prove_ends(self, probes: Sequence[Probe]) -> None:
-        """Where the wiring has no way, find out whether both ends of each probe carry traffic."""
+        """Find out whether both ends of each probe carry traffic, where no path is wired between them."""
         if not probes:
             return
         for _ in self._controls.prove_ends(probes):
@@ -100,8 +100,8 @@ class Attempt:
         self._wait(WAITS[self._number])
         self._controls.judge_ends(probes)
 
-    def _answer_for_silent(self) -> None:
-        """Reply, from the destination, to probes that a program there took and left unanswered."""
+    def _reply_for_programs(self) -> None:
+        """Reply from the destination to probes that arrived and that no program there answered."""
         for probe in list(self._unanswered.values()):
             seen, kind = probe.seen, _REPLIES.get(probe.protocol)
             if kind is None or seen is None or probe.replied:
@@ -120,18 +120,18 @@ class Attempt:
             self._observe(sockets, seen)
 
     def _wait(self, seconds: float) -> None:
-        """Receive until no control and no answer is missing, for at most so long."""
+        """Receive until no control and no answer is missing, for at most ``seconds``."""
         deadline = time.monotonic() + seconds
-        self._answer_for_silent()
+        self._reply_for_programs()
         while self._controls.missing or self._unanswered:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
             self._receive(left)
-            self._answer_for_silent()
+            self._reply_for_programs()
 
     def _pause(self) -> None:
-        """Give late controls a moment before the next burst, so that the host's queues stay short."""
+        """Wait a moment for late controls before the next burst, so that the host's queues stay short."""
         if self._controls.missing and self._pauses > 0:
             began = time.monotonic()
             self._wait(_PAUSE)
@@ -151,14 +151,14 @@ class Attempt:
         elif seen.kind == "arrival":
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
-            if seen.kind == "answer" or _says_closed(probe, seen):
+            if seen.kind == "answer" or _is_closed_port(probe, seen):
                 self._answered(probe, seen.words)
             else:
                 probe.evidence.rejected = f"{seen.words} from {written(seen.peer)}"
 
     def _arrived(self, probe: Probe, sockets: NamespaceSockets, seen: Observation) -> None:
         if probe.protocol == "UDP" and sockets is probe.source.sockets and seen.peer_port == probe.port:
-            # A program that echoes: the probe's own payload, sent back from the port that was asked.
+            # A program echoes the probe's payload from the port that was probed.
             self._answered(probe, "UDP reply")
         elif sockets is probe.destination.sockets:
             probe.evidence.arrived = True
@@ -177,7 +177,7 @@ class Attempt:
         self._unanswered.pop(probe.ident, None)
 
 
-def _says_closed(probe: Probe, error: Observation) -> bool:
-    """Say whether an ICMP error is what the destination itself answers for a UDP port that no program holds."""
+def _is_closed_port(probe: Probe, error: Observation) -> bool:
+    """Return whether an ICMP error is the destination's own answer for a closed UDP port."""
     closed = probe.protocol == "UDP" and error.words in PORT_UNREACHABLE
     return closed and error.peer == probe.sent_to.packed

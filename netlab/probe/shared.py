@@ -24,7 +24,7 @@ class Idents:
         return (self.first + used % WINDOW) & 0xFFFFFFFF
 
     def skip(self, number: int) -> None:
-        """Leave out so many ids."""
+        """Leave out ``number`` ids."""
         self._used += number
 
 

@@ -1,6 +1,6 @@
-"""One of the places where blocks of flows are probed, with sockets, ids, source ports and a processor of its own.
+"""A worker probes blocks of flows with sockets, ids, source ports and a processor of its own.
 
-Workers share nothing by which packets could be confused, so several may probe at the same time.
+So no worker takes a packet of another worker for its own, and several may probe at the same time.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.shared import Shared
 from netlab.probe.verdicts import Measurement, verdict
 
-# More ids than a probe uses: in each attempt a probe, two controls, and two that prove its ends.
+# A probe uses fewer ids: in each attempt the packet, two controls, and two controls that prove its ends.
 _IDS = 5 * ports.ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Flows that are measured together, what each asks, and each different probe once."""
+    """Flows that are measured together, the probe of each flow, and all different probes."""
 
     flows: Sequence[Flow]
-    answers: Sequence[Probe | Unsent | Backends]
+    by_flow: Sequence[Probe | Unsent | Backends]
     probes: Sequence[Probe]
 
     def measurements(self) -> Iterator[Measurement]:
         """Yield the measurement of each flow, in order; every probe must have its verdict."""
-        for flow, answer in zip(self.flows, self.answers, strict=True):
-            backends = answer.measurements() if isinstance(answer, Backends) else ()
-            yield Measurement(flow, answer.verdict, answer.reason, backends)
+        for flow, probe in zip(self.flows, self.by_flow, strict=True):
+            backends = probe.measurements() if isinstance(probe, Backends) else ()
+            yield Measurement(flow, probe.verdict, probe.reason, backends)
 
 
 class Worker:
-    """Where blocks are probed, one at a time: ``prepare`` a block, then ``measure`` it, here or in a child.
+    """Probes one block at a time: ``prepare`` it here, then ``measure`` it here, or ``measured`` it in a child.
 
-    ``number`` counts the workers of a run. ``first_ident`` is the run's: each worker has ids of its own after it.
+    Args:
+      number: the worker's number in its run, from zero.
+      first_ident: the first id of the run. Each worker has ``WINDOW`` ids after it.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Worker:
         self._shared = Shared(cluster, lab, first_ident + number * WINDOW, inside)
         self._neighbours = neighbours
         self._counters = drops.Counters()
-        self._nodes = [self._shared.probes.namespace(node) for node in cluster.nodes]
+        self._unwatched = [self._shared.probes.namespace(node) for node in cluster.nodes]
         self._announced: dict[End, float] = {}
         self._unsent: dict[Unsent, Unsent] = {}
 
@@ -63,56 +65,56 @@ class Worker:
         self._counters.close()
 
     def prepare(self, flows: Sequence[Flow]) -> Block:
-        """Return the flows as probes; sockets are open, neighbours added and ends announced."""
-        asked: dict[object, Probe] = {}
-        made = [self._shared.probes.probe_of(flow, asked) for flow in flows]
-        answers = [one if isinstance(one, Probe) else self._confirmed(one) for one in made]
-        probes = list(asked.values())
+        """Return the flows with their probes; open sockets, add neighbours and announce the ends."""
+        known: dict[object, Probe] = {}
+        made = [self._shared.probes.probe_of(flow, known) for flow in flows]
+        by_flow = [one if isinstance(one, Probe) else self._confirmed(one) for one in made]
+        probes = list(known.values())
         if probes:
-            self._place(probes)
-        return Block(flows, answers, probes)
+            self._prepare_ends(probes)
+        return Block(flows, by_flow, probes)
 
-    def _confirmed(self, answer: Unsent | Backends) -> Unsent | Backends:
-        """Return an answer as it is where the kernel confirms that the end has no address, else as inconclusive."""
-        if isinstance(answer, Backends):
-            ends = ((b, one if isinstance(one, Probe) else self._confirmed_end(one)) for b, one in answer.answers)
-            return Backends(tuple(ends))
-        return self._confirmed_end(answer)
+    def _confirmed(self, unsent: Unsent | Backends) -> Unsent | Backends:
+        """Return the value where the kernel confirms that the end has no address, else an inconclusive one."""
+        if isinstance(unsent, Backends):
+            probes = ((b, one if isinstance(one, Probe) else self._confirmed_end(one)) for b, one in unsent.probes)
+            return Backends(tuple(probes))
+        return self._confirmed_end(unsent)
 
-    def _confirmed_end(self, answer: Unsent) -> Unsent:
-        if not answer.namespace:
-            return answer
-        known = self._unsent.get(answer)
+    def _confirmed_end(self, unsent: Unsent) -> Unsent:
+        if not unsent.namespace:
+            return unsent
+        known = self._unsent.get(unsent)
         if known is None:
-            with self._shared.inside(answer.namespace):
-                found = ", ".join(map(str, interfaces.addresses(answer.family)))
-            known = answer
+            with self._shared.inside(unsent.namespace):
+                found = ", ".join(map(str, interfaces.addresses(unsent.family)))
+            known = unsent
             if found:
-                reason = f"{answer.reason}, but its network namespace has {found}"
-                known = replace(answer, verdict="inconclusive", reason=reason)
-            self._unsent[answer] = known
+                reason = f"{unsent.reason}, but its network namespace has {found}"
+                known = replace(unsent, verdict="inconclusive", reason=reason)
+            self._unsent[unsent] = known
         return known
 
-    def _place(self, probes: Sequence[Probe]) -> None:
-        for node in self._nodes:
-            with self._shared.inside(node):
-                self._counters.watch(node)
+    def _prepare_ends(self, probes: Sequence[Probe]) -> None:
+        while self._unwatched:
+            with self._shared.inside(self._unwatched[-1]):
+                self._counters.watch(self._unwatched.pop())
         announced = announcements.due(self._shared, probes, self._announced, time.monotonic())
         self._shared.sockets.open({probe.protocol for probe in probes}, {probe.source.family for probe in probes})
-        # An answer from behind a published port may come straight from the pod, so those two are a pair as well.
+        # The pod behind a published port may answer the source directly, so these two are a pair as well.
         ways = dict.fromkeys((probe.source, probe.destination) for probe in probes)
         hops = (hop for probe in probes if probe.front is not None for hop in probe.hops)
         self._neighbours.add(dict.fromkeys((*announced, *ways, *hops)))
         announcements.send(self._shared, announced)
 
     def measure(self, block: Block, advance: Callable[[int], None]) -> None:
-        """Give every probe its verdict; ``advance`` is called with how many flows are about measured."""
+        """Give every probe its verdict; call ``advance`` with the approximate number of measured flows."""
         if block.probes:
             with processor.pinned():
                 self._measure(block.probes, len(block.flows) - len(block.probes), advance)
 
     def measured(self, block: Block) -> bytes:
-        """Measure a block in a child, on the worker's own processor, and return the argument of ``take``."""
+        """Measure a block on the worker's own processor; return the verdicts for ``take``. It runs in a child."""
         with processor.pinned(self._number):
             self._measure(block.probes, 0, lambda done: None)
         known: dict[tuple[str, str], int] = {}
@@ -126,11 +128,11 @@ class Worker:
             probe.verdict, probe.reason = known[code]
 
     def skip(self, block: Block) -> None:
-        """Leave out the ids that a child uses for a block, so that no later packet has one of them."""
+        """Skip the ids that a child uses for a block, so that no later packet has one of them."""
         self._shared.idents.skip(_IDS * len(block.probes))
 
     def _measure(self, probes: Sequence[Probe], done: int, advance: Callable[[int], None]) -> None:
-        """Give every probe its verdict: one attempt each, and two more for what is inconclusive."""
+        """Give every probe its verdict: by one attempt, and by two more where the verdict is inconclusive."""
         waiting = list(probes)
         for number in range(ports.ATTEMPTS):
             self._shared.sockets.overflowed()
@@ -155,7 +157,7 @@ class Worker:
             probe.verdict, probe.reason = verdict(seen)
 
     def _trouble(self, probe: Probe, overflowed: set[int]) -> str:
-        """Say why a packet of a probe may have been lost, "" when none was."""
+        """Return why a packet of a probe may have been lost, "" where nothing was lost."""
         seen = probe.evidence
         for sockets in (probe.destination.sockets, probe.source.sockets):
             if sockets.index in overflowed:

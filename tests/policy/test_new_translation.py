@@ -219,7 +219,7 @@ def test_probes_ask_each_backend() -> None:
         sockets.close()
     assert isinstance(by_node, Backends)
     assert isinstance(by_address, Backends)
-    questions = [question for _, question in (*by_node.answers, *by_address.answers)]
+    questions = [question for _, question in (*by_node.probes, *by_address.probes)]
     assert all(isinstance(question, Probe) for question in questions)
 
     assert 4 == len(asked)

@@ -42,7 +42,7 @@ def test_each_end_is_announced_once_in_a_while(lab):
     announced: dict = {}  # type: ignore[type-arg]
     told = [
         sorted(end.endpoint.ref for end, _ in announcements.due(shared, asked.values(), announced, now))
-        for now in (0.0, announcements.AGAIN - 1, announcements.AGAIN)
+        for now in (0.0, announcements.REPEAT_SECONDS - 1, announcements.REPEAT_SECONDS)
     ]
     shared.sockets.close()
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from netlab.cli import failures
 from netlab.conformance import base_cluster
 from netlab.kernel import nft
-from netlab.lab import waiting
+from netlab.lab import notices
 
 
 class Memo(NamedTuple):
@@ -41,8 +41,8 @@ CLEARED: dict[tuple[str, str], Memo] = {
     ("conformance/base_cluster.py", "topology"): _of_cache(base_cluster.topology),
     # Where nft was found: tests change PATH, and pretend to be another user.
     ("kernel/nft.py", "program"): Memo(_find_nft, lambda: nft.program.cache_info().currsize, nft.program.cache_clear),
-    ("lab/waiting.py", "_say"): Memo(
-        lambda: waiting.say_by(print), lambda: waiting._say, lambda: setattr(waiting, "_say", None)
+    ("lab/notices.py", "_print"): Memo(
+        lambda: notices.print_with(print), lambda: notices._print, lambda: setattr(notices, "_print", None)
     ),
 }
 

@@ -15,7 +15,7 @@ import click
 
 from netlab.cli import terminal
 from netlab.cli.failures import failure_code
-from netlab.lab import waiting
+from netlab.lab import notices
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate objects; print every problem."),
@@ -81,7 +81,7 @@ class Commands(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         terminal.prepare()
-        waiting.say_by(terminal.say)
+        notices.print_with(terminal.say)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()

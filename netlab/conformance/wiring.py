@@ -21,7 +21,7 @@ def disagreements(cluster: Cluster, namespaces: Mapping[str, Namespace] | None =
       cluster: the cluster; its policies do not matter.
       namespaces: the state to judge; by default ``wanted(cluster)``.
     """
-    graph = Graph(wanted(cluster).namespaces if namespaces is None else namespaces)
+    graph = Graph(wanted(cluster) if namespaces is None else namespaces)
     for source, destination in product(cluster.by_ref.values(), repeat=2):
         for family in (4, 6):
             for wrong in _judge(cluster, graph, source, destination, family):

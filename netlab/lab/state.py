@@ -66,7 +66,7 @@ class State:
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
         """What should exist."""
-        return wanted(self.cluster).namespaces
+        return wanted(self.cluster)
 
     def wired_as(self, other: State) -> bool:
         """Say whether both have the same machines with the same addresses: then their namespaces are the same."""

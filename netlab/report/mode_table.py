@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from netlab.report.formats import Page
 
 if TYPE_CHECKING:
-    from netlab.lab.modes import Cell
+    from netlab.lab.mode_table import Cell
 
 _WORDS = {"allow": "yes", "deny": "no", "inconclusive": "?"}
 

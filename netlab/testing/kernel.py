@@ -154,7 +154,7 @@ class FakeKernel:
     def uninterrupted(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def settle(self, names: Sequence[str]) -> None:
+    def wait_until_ready(self, names: Sequence[str]) -> None:
         for name in names:
             self._space(name)
 

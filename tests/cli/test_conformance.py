@@ -82,8 +82,8 @@ def test_an_exported_stage_has_the_objects_to_apply(netlab: Call, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "no truth table: ValueError(\"kind is None, not 'ConformanceTable'\")"),
-        ("[", "no truth table: JSONDecodeError"),
+        ("{}", "not a truth table: ValueError(\"kind is None, not 'ConformanceTable'\")"),
+        ("[", "not a truth table: JSONDecodeError"),
         ('{"kind": "ConformanceTable", "cases": [{"case": "a", "stage": "b", "rows": []}]}', "no such case: a / b"),
     ],
 )

@@ -55,7 +55,7 @@ MAY_IMPORT = {
     ("compile", "-f", "scenarios/manifests/three-pods.yaml"): READING | {"ruleset", "dataplane", "kernel"},
 }
 # Single modules of rooms that are not loaded as a whole.
-ONLY = {"lab": {"netlab.lab", "netlab.lab.waiting"}}
+ONLY = {"lab": {"netlab.lab", "netlab.lab.notices"}}
 LIST = """
 import json, sys
 before = set(sys.modules)

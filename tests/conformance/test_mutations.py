@@ -375,7 +375,7 @@ def test_without_a_fault_nothing_is_found() -> None:
 @pytest.mark.kernel
 def test_packets_find_a_fault_that_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed policy is not loaded into the kernel: rulesets are right, and packets disagree."""
-    monkeypatch.setattr("netlab.lab.changes.differences", lambda old, new: {})
+    monkeypatch.setattr("netlab.lab.convergence.differences", lambda old, new: {})
     changing = [case for case in selected() if case.name.startswith(("edge/76", "edge/77"))]
 
     assert first_found(("tracer",), changing) is None

@@ -28,7 +28,7 @@ from netlab.policy.expand import Expansion
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.reachability import reachability
-from netlab.probe.questions import Backends, Question, QuestionMaker, Unsent
+from netlab.probe.probes import Backends, Probe, ProbeMaker, Unsent
 from netlab.probe.sockets import Sockets
 from netlab.report import expanded, formats
 from netlab.report.groups import lists, summary
@@ -36,6 +36,7 @@ from netlab.report.reachability import Reachability
 from netlab.report.rows import Row, Tally, endpoints_of, row_of
 from netlab.report.table_of_groups import truth_table
 from netlab.report.truth_table import TruthTable
+from netlab.testing import FakeKernel
 from netlab.testing.tracer import Tracer  # noqa: F401  what the judge asks
 
 VIRTUAL = ip_address("10.96.0.7")
@@ -207,19 +208,19 @@ def test_the_judge_without_a_kernel_follows_it() -> None:
 def test_probes_ask_each_backend() -> None:
     """The packet goes to the address that is asked, and each backend has to take one of its own."""
     of = lab()
-    sockets = Sockets(0, range(5000, 5004))
-    maker = QuestionMaker(of, "some-lab", sockets)
-    asked: dict[object, Question] = {}
+    sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
+    maker = ProbeMaker(of, "some-lab", sockets)
+    asked: dict[object, Probe] = {}
     try:
-        by_node = maker.question(flow(of, "x/client", "node:a", "30080/TCP"), asked)
-        by_address = maker.question(to_address(of, "x/client"), asked)
-        again = maker.question(to_address(of, "x/client"), asked)
+        by_node = maker.probe_of(flow(of, "x/client", "node:a", "30080/TCP"), asked)
+        by_address = maker.probe_of(to_address(of, "x/client"), asked)
+        again = maker.probe_of(to_address(of, "x/client"), asked)
     finally:
         sockets.close()
     assert isinstance(by_node, Backends)
     assert isinstance(by_address, Backends)
-    questions = [question for _, question in (*by_node.answers, *by_address.answers)]
-    assert all(isinstance(question, Question) for question in questions)
+    questions = [question for _, question in (*by_node.probes, *by_address.probes)]
+    assert all(isinstance(question, Probe) for question in questions)
 
     assert 4 == len(asked)
     assert again == by_address
@@ -231,7 +232,7 @@ def test_probes_ask_each_backend() -> None:
     ] == [
         (q.destination.endpoint.ref, q.sent_to.text, [other.endpoint.ref for other in q.others])
         for q in questions
-        if isinstance(q, Question)
+        if isinstance(q, Probe)
     ]
 
 

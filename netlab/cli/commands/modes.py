@@ -17,7 +17,7 @@ def modes_command(output: str) -> None:
     A cell is yes or no for both IP families, or for each if they differ. Exit code 1 means that a cell differs from the
     documentation.
     """
-    from netlab.lab.modes import COLUMNS, MODES, survey
+    from netlab.lab.mode_table import COLUMNS, MODES, survey
 
     cells = list(survey())
     rendering.render(Modes(cells, MODES, [title for title, *_ in COLUMNS]), output)

@@ -22,7 +22,7 @@ _BOOT = re.compile(r"([0-9a-f-]{36})?")
 
 
 @dataclass(frozen=True)
-class Owned:
+class NamespaceList:
     """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file tells them."""
 
     names: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ def write(store: Store, lab: str, boot: str, names: Iterable[str]) -> None:
     store.write(file, data)
 
 
-def read(store: Store, lab: str) -> Owned:
+def read(store: Store, lab: str) -> NamespaceList:
     """Return what a lab's folder says of its namespaces, whatever of it is damaged: by the list, else the record.
 
     What another user could have written does not count, nor does a name that does not begin as the lab's names do.
@@ -54,8 +54,8 @@ def read(store: Store, lab: str) -> Owned:
         with contextlib.suppress(OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError):
             boot, names = source(store, lab)
             start = prefix(lab)
-            return Owned(tuple(n for n in names if n.startswith(start) and "/" not in n), boot, known=True)
-    return Owned()
+            return NamespaceList(tuple(n for n in names if n.startswith(start) and "/" not in n), boot, known=True)
+    return NamespaceList()
 
 
 def _from_list(store: Store, lab: str) -> tuple[str, list[str]]:

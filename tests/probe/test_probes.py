@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from builders import cluster, flow, pod, topology
 
-from netlab.probe.questions import Question, QuestionMaker, Unsent
+from netlab.probe.probes import Probe, ProbeMaker, Unsent
 from netlab.probe.sockets import Sockets
+from netlab.testing import FakeKernel
 
 
 @pytest.fixture
@@ -18,8 +19,8 @@ def made():
         pod("x/h2", host=True),
         pod("x/alone", network="none"),
     )
-    sockets = Sockets(0, range(5000, 5004))
-    yield built, QuestionMaker(built, "some-lab", sockets)
+    sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
+    yield built, ProbeMaker(built, "some-lab", sockets)
     sockets.close()
 
 
@@ -27,9 +28,9 @@ def test_flows_with_the_same_packet_share_a_question(made):
     """Two pods in their node's namespace send the same to the same."""
     built, maker = made
     asked = {}  # type: ignore[var-annotated]
-    questions = [maker.question(flow(built, source, "x/a"), asked) for source in ("x/h1", "x/h2", "node:n1")]
+    probes = [maker.probe_of(flow(built, source, "x/a"), asked) for source in ("x/h1", "x/h2", "node:n1")]
 
-    assert 1 == len({id(q) for q in questions})
+    assert 1 == len({id(probe) for probe in probes})
     assert 1 == len(asked)
 
 
@@ -45,7 +46,7 @@ def test_flows_that_differ_have_their_own(made):
         ("192.0.2.11", "80/TCP"),
         ("192.0.2.10", "80/TCP"),
     ]:
-        assert isinstance(maker.question(flow(built, "x/a", destination, service), asked), Question)
+        assert isinstance(maker.probe_of(flow(built, "x/a", destination, service), asked), Probe)
 
     assert 5 == len(asked)
 
@@ -63,7 +64,7 @@ def test_what_no_packet_can_be_sent_for_is_denied_at_once(made, source, destinat
     """There is no address to send from or to, or no machine has it."""
     built, maker = made
 
-    answer = maker.question(flow(built, source, destination), {})
+    answer = maker.probe_of(flow(built, source, destination), {})
     assert isinstance(answer, Unsent)
     assert ("deny", reason) == (answer.verdict, answer.reason)
 

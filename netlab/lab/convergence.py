@@ -17,22 +17,22 @@ from netlab.dataplane.wanted import wanted
 from netlab.errors import NetlabError
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
+from netlab.lab.carry_out import carry_out, check_free, found
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record import Record, Records
 from netlab.lab.removal import remove_everything
 from netlab.lab.state import State, described, placement
-from netlab.lab.steps import carry_out, check_free, found
 from netlab.ruleset import Transaction, differences, replacing
 
 
-class Now(NamedTuple):
+class Current(NamedTuple):
     """What a lab is: its record, and what follows from it."""
 
     record: Record
     state: State
 
 
-def build(machine: Machine, state: State, started: float) -> tuple[Now, Changes]:
+def build(machine: Machine, state: State, started: float) -> tuple[Current, Changes]:
     """Build a lab whose lock the caller holds; where that fails it is removed again. ``started`` is when it began."""
     records, name = Records(machine), state.cluster.name
     record = _record_of(machine, state, ready=False)
@@ -51,10 +51,10 @@ def build(machine: Machine, state: State, started: float) -> tuple[Now, Changes]
         raise
     objects = compare((), state.objects.documents)
     elapsed = time.monotonic() - started
-    return Now(record, state), Changes(objects, tuple(step.lines()), replaced=len(state.rulesets), seconds=elapsed)
+    return Current(record, state), Changes(objects, tuple(step.lines()), replaced=len(state.rulesets), seconds=elapsed)
 
 
-def converge(machine: Machine, now: Now, state: State, started: float, *, read: bool) -> tuple[Now, Changes]:
+def converge(machine: Machine, now: Current, state: State, started: float, *, read: bool) -> tuple[Current, Changes]:
     """Bring a lab whose lock the caller holds to another state; on failure back to what it was.
 
     With ``read`` the difference is to what the machine has, and what fails is left for ``up`` and ``down``. Without it
@@ -92,7 +92,7 @@ def converge(machine: Machine, now: Now, state: State, started: float, *, read: 
         records.save(new)
         if rewired:
             records.forget(new.lab)
-    return Now(new, state), Changes(
+    return Current(new, state), Changes(
         compare(old.documents, documents),
         tuple(step.lines()),
         sum(transaction.elements for transaction in transactions.values()),
@@ -101,7 +101,7 @@ def converge(machine: Machine, now: Now, state: State, started: float, *, read: 
     )
 
 
-def _undo(machine: Machine, now: Now, failed: State) -> None:
+def _undo(machine: Machine, now: Current, failed: State) -> None:
     """Undo a change that failed in the middle; what cannot be undone is left for ``up`` and ``down``.
 
     The reason why it cannot be undone is not raised, as the reason why the change failed is.
@@ -116,7 +116,7 @@ def _undo(machine: Machine, now: Now, failed: State) -> None:
         records.forget(old.lab)
 
 
-def _to_repair(machine: Machine, now: Now, state: State) -> Difference:
+def _to_repair(machine: Machine, now: Current, state: State) -> Difference:
     """Return what leads from all that may be there of a lab to a state."""
     ours = _ours(machine, now)
     have = found(machine, ours)
@@ -126,12 +126,12 @@ def _to_repair(machine: Machine, now: Now, state: State) -> Difference:
     return difference(have, state.namespaces, ours)
 
 
-def _ours(machine: Machine, now: Now) -> dict[str, Namespace]:
+def _ours(machine: Machine, now: Current) -> dict[str, Namespace]:
     """Return all that may be there of a lab: what it is, and what it was before changes that broke off."""
     states: list[Mapping[str, Namespace]] = [now.state.namespaces]
     if not now.record.ready:
         earlier = Records(machine).earlier(now.record.lab)
-        states += [wanted(described(one)[1]).namespaces for one in earlier]
+        states += [wanted(described(one)[1]) for one in earlier]
     return {name: Namespace(name, frozenset()) for name in now.record.namespaces} | union(states)
 
 

@@ -28,7 +28,7 @@ def carry_out(machine: Machine, cluster: Cluster, step: Difference, scripts: Map
     machine.apply([c for c in step.changes if c.verb == "add"])
     machine.remove(step.remove)
     touched = {c.namespace for c in step.changes if c.verb == "add"}
-    machine.settle(sorted(touched & _switches(cluster)))
+    machine.wait_until_ready(sorted(touched & _switches(cluster)))
 
 
 @contextlib.contextmanager

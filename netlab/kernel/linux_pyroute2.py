@@ -36,7 +36,7 @@ from netlab.kernel.state import (
 )
 from netlab.objects.types import Prefix
 
-_SETTLE_SECONDS, _PAUSE = 5.0, 0.01
+_READY_SECONDS, _PAUSE = 5.0, 0.01
 # What is gone already need not be deleted.
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 _LOOPBACK, _UP, _ONLINK, _MAIN, _KERNEL, _STATIC, _UNICAST = 772, 0x1, 0x4, 254, 2, 4, 1
@@ -67,13 +67,13 @@ _MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru"}
 class _Space:
     """An open namespace.
 
-    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix, ``strays`` the
-    settings of each link that were read and differ from its namespace's.
+    ``routeless`` are the addresses without the route that the kernel makes of their prefix, when they were last read.
+    ``overrides`` are the settings of each link that differed from its namespace's then.
     """
 
     ip: IPRoute
-    torn: set[InterfaceAddress] = field(default_factory=set)
-    strays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    routeless: set[InterfaceAddress] = field(default_factory=set)
+    overrides: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class PyRoute2(Host):
@@ -101,17 +101,19 @@ class PyRoute2(Host):
         routes = [r for r in ip.get_routes(table=_MAIN) if r["type"] == _UNICAST and r.get("oif") is not None]
         made = {(_prefix(route), names[route.get("oif")]) for route in routes if route["proto"] == _KERNEL}
         addresses = read_addresses(ip, names)
-        space.torn = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in made}
-        items: list[Item] = [address for address in addresses if address not in space.torn]
-        if not space.torn:
+        space.routeless = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in made}
+        items: list[Item] = [address for address in addresses if address not in space.routeless]
+        if not space.routeless:
             # An address without the route of its prefix is set anew, and takes along what depends on it.
             items += [_read_route(route, names) for route in routes if route["proto"] != _KERNEL]
             items += read_neighbours(ip, names)
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
-            space.strays = {device: self._strays(device, values) for device in names.values()}
+            space.overrides = {device: self._overrides(device, values) for device in names.values()}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
-        items += [replace(one, strays=space.strays[one.name]) for one in (_read_link(link, names) for link in links)]
+        items += [
+            replace(one, overrides=space.overrides[one.name]) for one in (_read_link(link, names) for link in links)
+        ]
         return Namespace(name, frozenset(items))
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -138,8 +140,8 @@ class PyRoute2(Host):
         if failures:
             raise failures[0]
 
-    def settle(self, names: Sequence[str]) -> None:
-        deadline = time.monotonic() + _SETTLE_SECONDS
+    def wait_until_ready(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
         for name in names:
             while waiting := [m.get("ifname") for m in self._space(name).ip.get_links() if not _is_ready(m)]:
                 if time.monotonic() > deadline:
@@ -165,9 +167,9 @@ class PyRoute2(Host):
             raise NetlinkError(errno.ENODEV)
         return int(found[0])
 
-    def _strays(self, device: str, values: Mapping[str, str | None]) -> tuple[str, ...]:
+    def _overrides(self, device: str, values: Mapping[str, str | None]) -> tuple[str, ...]:
         own = {path: self._settings.read(path.format(device)) for path in sysctl.COPIED.values()}
-        return sysctl.strays(own, values)
+        return sysctl.overrides(own, values)
 
     def _set_up(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
         """Make a link, or bring one that is there to what it should be, and raise it."""
@@ -185,7 +187,7 @@ class PyRoute2(Host):
         if link.master:
             space.ip.brport("set", index=index, mode=int(link.hairpin))
         with netns.inside(name):
-            for path in space.strays.pop(link.name, ()):
+            for path in space.overrides.pop(link.name, ()):
                 self._settings.write(path.format(link.name), self._settings.read(path.format("all")) or "0")
 
     def _make(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
@@ -226,8 +228,8 @@ class PyRoute2(Host):
         ip, index = space.ip, self._index(name, _device(item))
         match item:
             case InterfaceAddress():
-                if item in space.torn:
-                    space.torn.discard(item)
+                if item in space.routeless:
+                    space.routeless.discard(item)
                     ip.addr("del", index=index, **_of_address(item))
                 # An IPv6 address skips duplicate address detection.
                 flags = {"flags": _NO_DAD | _PERMANENT} if item.interface.version == 6 else {}

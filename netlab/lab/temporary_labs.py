@@ -9,14 +9,14 @@ from netlab.lab.record import Records
 
 
 @contextlib.contextmanager
-def owned(records: Records, name: str) -> Iterator[None]:
+def hold_owner_lock(records: Records, name: str) -> Iterator[None]:
     """Mark the lab of that name, which is not made yet, as this process's own for the block.
 
     The mark is a lock: the kernel drops it with the process, however that ends.
     """
     records.machine.enter()
     records.prepare()
-    guard = records.store.owner(name)
+    guard = records.store.owner_lock(name)
     guard.acquire()
     try:
         yield
@@ -26,8 +26,8 @@ def owned(records: Records, name: str) -> Iterator[None]:
 
 def sweep(records: Records, remove: Callable[[str], object]) -> None:
     """Remove the temporary labs whose processes are gone."""
-    for name in records.store.owned():
-        guard = records.store.owner(name)
+    for name in records.store.labs_with_owner():
+        guard = records.store.owner_lock(name)
         with contextlib.suppress(FileNotFoundError):
             if not guard.acquire(wait=False):
                 guard.release()

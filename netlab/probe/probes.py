@@ -1,4 +1,4 @@
-"""Flows as questions: from where to where each packet is sent, and the flows for which none can be sent."""
+"""The packets that flows ask for: from which end to which end each is sent, or why none can be sent."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from netlab.verdicts import Measured, joined
 
 @dataclass(slots=True, eq=False)
 class End:
-    """One end of a question: an endpoint with one of its addresses, and the sockets of its namespace.
+    """One end of a probe: an endpoint with one of its addresses, and the sockets of its namespace.
 
-    There is one for each endpoint and address of a run. ``place`` counts the different addresses of namespaces from
-    zero: ends of one place (two pods in their node's namespace) send and receive the same packets.
+    A run has one End for each endpoint and address. ``place`` numbers the pairs of namespace and address from zero.
+    Ends with the same place (two pods in their node's namespace) send and receive the same packets.
     """
 
     endpoint: Endpoint
@@ -34,16 +34,20 @@ class End:
 
 
 @dataclass(slots=True, eq=False)
-class Question:
+class Probe:
     """One packet to send, its evidence so far and, in the end, its verdict.
 
-    If the destination that is asked stands for others, ``destination`` is one of its backends, which must take the
-    packet, and ``others`` are the rest. ``front`` is the node that translates, if that node is asked; ``hop_evidence``
-    is then what was seen of the controls from the source to the node and on to the backend. ``address`` is what the
-    packet is sent to if no machine has that address. Each attempt leaves another ``evidence``. ``seen`` is the probe's
-    arrival; ``replied`` says that netlab replied for a program.
+    Flows that would send the same packet share a probe, as flows from two pods in their node's namespace do.
 
-    Flows that would send the same packet (from two pods that share their node's namespace, say) share a question.
+    Attributes:
+      destination: the end that must receive the packet. It is a backend where the flow's destination is translated.
+      front: the node to which the packet is sent and which translates; None where the packet is not sent to a node.
+      address: the address to which the packet is sent, where no machine has it.
+      others: the other backends of the same destination.
+      seen: the packet as it arrived.
+      replied: whether netlab replied in place of a program that did not.
+      evidence: what the last attempt saw.
+      hop_evidence: what was seen of the controls from the source to ``front`` and from there to the backend.
     """
 
     source: End
@@ -73,7 +77,7 @@ class Question:
 
     @property
     def hops(self) -> tuple[tuple[End, End], ...]:
-        """The pairs of ends between which packets must pass: source and destination, or by the node that translates."""
+        """The pairs of ends between which packets must pass: source and destination, or both with ``front``."""
         if self.front is None:
             return ((self.source, self.destination),)
         return (self.source, self.front), (self.front, self.destination)
@@ -83,7 +87,7 @@ class Question:
 class Unsent:
     """A flow for which no packet can be sent.
 
-    Where an end has no address of the flow's ``family``, ``namespace`` is that of the end: its kernel can confirm it.
+    ``namespace`` is that of an end without an address of the ``family``, so that its kernel can confirm it; else "".
     """
 
     verdict: Measured
@@ -94,53 +98,55 @@ class Unsent:
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """A flow to a destination that stands for several backends: what is asked of each, by the backend's name."""
+    """A flow to a destination with several backends, and the probe of each."""
 
-    answers: tuple[tuple[Backend, Question | Unsent], ...]
+    probes: tuple[tuple[Backend, Probe | Unsent], ...]
 
     @property
     def verdict(self) -> Measured:
         """The verdict of all backends."""
-        return joined(answer.verdict for _, answer in self.answers)
+        return joined(probe.verdict for _, probe in self.probes)
 
     @property
     def reason(self) -> str:
         """What became of each backend's packet."""
-        return "; ".join(f"{backend.name}: {answer.verdict}: {answer.reason}" for backend, answer in self.answers)
+        return "; ".join(f"{backend.name}: {probe.verdict}: {probe.reason}" for backend, probe in self.probes)
 
     def measurements(self) -> tuple[BackendMeasurement, ...]:
         """Return what became of each backend's packet, as values."""
         return tuple(
-            BackendMeasurement(one.endpoint.ref if one.endpoint else "", one.address, one.port, answer.verdict)
-            for one, answer in self.answers
+            BackendMeasurement(one.endpoint.ref if one.endpoint else "", one.address, one.port, probe.verdict)
+            for one, probe in self.probes
         )
 
 
-def _once(question: Question, asked: dict[object, Question]) -> Question:
-    """Return the question among ``asked`` that sends the same packet for the same backend, else add this one."""
-    address = question.address.packed if question.address is not None else question.target.place
-    backend = question.destination.place if question.others else None
-    return asked.setdefault((question.source.place, address, backend, question.protocol, question.port), question)
+def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
+    """Return the known probe that sends the same packet for the same backend, or make this one known."""
+    address = probe.address.packed if probe.address is not None else probe.target.place
+    backend = probe.destination.place if probe.others else None
+    return known.setdefault((probe.source.place, address, backend, probe.protocol, probe.port), probe)
 
 
-class QuestionMaker:
-    """Makes questions of flows; flows that would send the same packet share one."""
+class ProbeMaker:
+    """Makes the probes of flows."""
 
     def __init__(self, cluster: Cluster, lab: str, sockets: Sockets) -> None:
         self._cluster = cluster
         self._lab = lab
         self._sockets = sockets
-        # By identity, as endpoints hold dictionaries; ``_seen`` keeps each alive, so that no other gets its identity.
+        # By id(), as endpoints hold dictionaries and cannot be hashed. ``_seen`` keeps each alive, so that no other has
+        # its id.
         self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
 
-    def question(self, flow: Flow, asked: dict[object, Question]) -> Question | Unsent | Backends:
-        """Return the flow's question, which is one of ``asked`` where that sends the same packet; or why none is sent.
+    def probe_of(self, flow: Flow, known: dict[object, Probe]) -> Probe | Unsent | Backends:
+        """Return the flow's probe (a known one where that sends the same packet), or why no packet can be sent.
 
-        A destination that stands for several backends is asked for each of them. One that stands for none is asked as
-        itself. No packet is sent to an address that no endpoint of the lab has and no node translates: it would leave
-        on whatever route there is.
+        A destination with several backends has a probe for each. A destination without backends is probed itself. No
+        packet is sent to an address that no endpoint has and no node translates, as any route could match it.
+
+        ``known`` are the probes so far; a new one is added.
         """
         source = self.end(flow.source, flow.family)
         if isinstance(source, Unsent):
@@ -150,9 +156,9 @@ class QuestionMaker:
             endpoint = self._cluster.by_address.get(flow.address)
         translated = translate(self._cluster, flow._replace(destination=endpoint))
         if translated is not None and translated.flows:
-            return self._ask_backends(flow, source, endpoint, translated, asked)
+            return self._probe_backends(flow, source, endpoint, translated, known)
         if endpoint is None and flow.address is not None:
-            # Some node has a gateway's address, so without a packet nothing is known of it.
+            # A node has each gateway's address, but the flow does not say which node. So the verdict is unknown.
             verdict: Measured = "inconclusive" if gateway_hint(self._cluster, flow.address) else "deny"
             return Unsent(verdict, f"{NOT_SENT}: {why_unowned(self._cluster, flow.address)}")
         if endpoint is None:
@@ -160,14 +166,14 @@ class QuestionMaker:
         destination = self.end(endpoint, flow.family, flow.address)
         if isinstance(destination, Unsent):
             return destination
-        return _once(Question(source, destination, flow.protocol, flow.port or 0), asked)
+        return _once(Probe(source, destination, flow.protocol, flow.port or 0), known)
 
-    def _ask_backends(
-        self, flow: Flow, source: End, asked_of: Endpoint | None, translated: Translated, asked: dict[object, Question]
-    ) -> Question | Unsent | Backends:
+    def _probe_backends(
+        self, flow: Flow, source: End, endpoint: Endpoint | None, translated: Translated, known: dict[object, Probe]
+    ) -> Probe | Unsent | Backends:
         front, address = None, None
-        if asked_of is not None:
-            found = self.end(asked_of, flow.family, flow.address)
+        if endpoint is not None:
+            found = self.end(endpoint, flow.family, flow.address)
             if isinstance(found, Unsent):
                 return found
             front = found
@@ -175,15 +181,15 @@ class QuestionMaker:
             address = WireAddress.of(flow.address)
         backends = [way.backend for way in translated.flows]
         ends = [self._backend(backend, flow.family) for backend in backends]
-        answers: list[tuple[Backend, Question | Unsent]] = []
+        probes: list[tuple[Backend, Probe | Unsent]] = []
         for backend, end in zip(backends, ends, strict=True):
             if isinstance(end, Unsent):
-                answers.append((backend, end))
+                probes.append((backend, end))
                 continue
             others = tuple(other for other in ends if isinstance(other, End) and other is not end)
-            question = Question(source, end, flow.protocol, flow.port or 0, front, address, others)
-            answers.append((backend, _once(question, asked)))
-        return answers[0][1] if len(answers) == 1 else Backends(tuple(answers))
+            probe = Probe(source, end, flow.protocol, flow.port or 0, front, address, others)
+            probes.append((backend, _once(probe, known)))
+        return probes[0][1] if len(probes) == 1 else Backends(tuple(probes))
 
     def _backend(self, backend: Backend, family: int) -> End | Unsent:
         if backend.endpoint is None:
@@ -191,7 +197,7 @@ class QuestionMaker:
         return self.end(backend.endpoint, family, backend.address)
 
     def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Unsent:
-        """Return the endpoint with the address, by default its (first) one of the family; or why it has none."""
+        """Return the end of an endpoint with an address, by default its first one of the family; or why it has none."""
         known = self._ends.get((id(endpoint), family))
         if known is None:
             self._seen.append(endpoint)

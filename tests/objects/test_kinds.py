@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import netlab
-from netlab.cli import kinds as names
+from netlab.cli import kind_names as names
 from netlab.cli import listing
 from netlab.cluster import resolve
 from netlab.errors import Problem, UsageError

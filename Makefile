@@ -26,7 +26,7 @@ test-vm:  ## scenarios, kernel tests and link kinds on Debian's own kernel, in a
 # The least percentage that passes; of a part: make coverage COVERAGE_FLOOR=0 PYTEST_ARGS='-n 2 tests/policy'
 COVERAGE_FLOOR ?=
 
-coverage:  ## which lines of netlab no test runs, in any process that tests start; as root
+coverage:  ## list the lines of netlab that no test runs; as root
 	@scripts/run dev coverage erase
 	@scripts/run dev coverage run -m pytest $(PYTEST_ARGS)
 	@scripts/run dev coverage combine --quiet
@@ -35,7 +35,7 @@ coverage:  ## which lines of netlab no test runs, in any process that tests star
 # What to play: make test-crash CRASH_ARGS='--rootless --errors'
 CRASH_ARGS ?=
 
-test-crash:  ## cut commands short at every system call, and look at what is left; as root, some minutes
+test-crash:  ## interrupt commands at every system call, and check what is left; as root, some minutes
 	@scripts/run dev python tests/crash/rounds.py $(CRASH_ARGS)
 
 # How long to fuzz: make fuzz FUZZ_SECONDS=3600
@@ -51,17 +51,17 @@ lint:  ## ruff and mypy
 
 check: lint test  ## lint and test
 
-bench:  ## what the main operations cost on this machine
+bench:  ## measure the main operations on this machine
 	@scripts/run dev python -m benchmarks
 
 # Which revision to compare with, and which benchmarks: make bench-compare BASE=v0.1.0 BENCH=bringup
 BASE ?= HEAD
 BENCH ?=
 
-bench-compare:  ## the working tree against BASE=rev, paired in one run
+bench-compare:  ## compare the working tree with BASE=rev, in paired rounds
 	@scripts/run dev python -m benchmarks.compare $(BASE) $(BENCH)
 
-race:  ## 200 rounds of commands that look at a lab beside commands that change it; as root, an hour
+race:  ## 200 rounds of commands that read a lab beside commands that change it; as root, an hour
 	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -o faulthandler_timeout=0 tests/lab/test_beside_changes.py
 
 dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere
@@ -70,7 +70,7 @@ dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere
 lock:  ## pin the dependencies of pyproject.toml in requirements/
 	@scripts/lock
 
-setup:  ## what demo does first: system packages, virtual environment; prints where it is
+setup:  ## install system packages and make the virtual environment; print where it is
 	@scripts/setup
 
 clean:  ## remove the virtual environment and what Python left

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME…] [-o json]``: all benchmarks, or those that are named, one after the other."""
+"""``python -m benchmarks [NAME…] [-o json]``: run all or the named benchmarks, one after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from benchmarks import machine, private, tables
 from benchmarks.figures import Options, Result
 
-# Name, module, and whether it needs a kernel to itself: root's privilege to make namespaces.
+# By name: the module, and whether it makes network namespaces, which needs root.
 BENCHMARKS = {
     "startup": ("benchmarks.startup", False),
     "scenario": ("benchmarks.scenario", True),
@@ -26,7 +26,7 @@ BENCHMARKS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; 2 for a name that is none, 3 when root's privilege is missing for all of them."""
+    """Run the named benchmarks; return 2 for an unknown name, 3 if all need root and this is not root."""
     options = _parser().parse_args(arguments)
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(names: Sequence[str], options: Options, told: bool) -> list[Result]:
+def _run(names: Sequence[str], options: Options, show: bool) -> list[Result]:
     if os.geteuid() == 0:
         private.enter()
     results = []
@@ -61,7 +61,7 @@ def _run(names: Sequence[str], options: Options, told: bool) -> list[Result]:
         began = time.perf_counter()
         result = replace(module.run(options), seconds=time.perf_counter() - began)
         results.append(result)
-        if told:
+        if show:
             print(tables.text(result), flush=True)
     return results
 

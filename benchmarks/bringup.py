@@ -1,4 +1,4 @@
-"""Bring-up and removal of labs in bridge mode: the cost of a pod, and whether it grows with their number."""
+"""Bring-up and removal of labs in bridge mode: the time per pod, and whether it grows with the number of pods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netlab.objects import Objects
 
 ABOUT = "a lab in bridge mode made and removed, per pod, beside the same objects made with hand-packed netlink"
 
-# Pods, nodes, rounds; the peers are measured with the first of them only, as they are slow and flat.
+# Pods, nodes, rounds. Peers are measured with the first size only: they are slow, and their time per pod is constant.
 SIZES = ((50, 4, 5), (200, 4, 5), (1000, 10, 3))
 _UP, _KERNEL, _DOWN = "netlab up", "netlab up, its kernel calls", "netlab down"
 _FLOOR_UP, _FLOOR_DOWN, _AFTER = "floor up", "floor down", "the kernel frees a lab, after down"
@@ -25,7 +25,7 @@ _OURS = frozenset({_UP, _KERNEL, _DOWN, _AFTER, _FLOOR_UP, _FLOOR_DOWN})
 
 
 class Stopwatch:
-    """A kernel that does as the real one; ``seconds`` is how long at least one call of it was under way."""
+    """The real kernel with a clock; ``seconds`` is the time during which at least one of its calls ran."""
 
     def __init__(self, kernel: Machine) -> None:
         self._kernel = kernel

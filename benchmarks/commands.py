@@ -1,4 +1,4 @@
-"""netlab as a shell starts it: a process of its own, from start to exit."""
+"""Commands of netlab as processes of their own, from start to exit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from benchmarks.turns import timed
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The tree that these benchmarks stand in: its scenarios and examples are their input."""
+"""The root of the repository; its scenarios and examples are the input."""
 
 NOTHING = ("python -c pass", ("-c", "pass"))
-"""The floor of every command: a Python that starts and ends."""
+"""The floor of every command: Python starts and ends."""
 
 
 def python(*arguments: str) -> Callable[[], float]:
-    """Return a contestant: this Python with the arguments; raises CalledProcessError when it fails."""
+    """Return a contestant that runs this Python with arguments; it raises CalledProcessError if that fails."""
     command = [sys.executable, *arguments]
     return timed(lambda: subprocess.run(command, check=True, capture_output=True))

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.compare BASE [NAME…]``: the working tree against another revision, paired and in turns.
+"""``python -m benchmarks.compare BASE [NAME…]``: compare the working tree with another revision, in paired rounds.
 
 Both are measured by the benchmarks of the working tree, with the same inputs; only the package ``netlab`` differs. The
 other revision is unpacked into a directory of its own, so that nothing in the repository changes.
@@ -30,7 +30,7 @@ Figures = dict[tuple[str, str, str], float]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a ratio for every figure; 2 when the revision or a benchmark is unknown or fails, with its own words."""
+    """Print a ratio for every figure; return 2 if the revision or a benchmark is unknown or fails."""
     options = _parser().parse_args(arguments)
     names = options.names or list(_DEFAULT)
     unknown = [name for name in names if name not in BENCHMARKS]
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def unpack(revision: str, target: Path) -> None:
-    """Write the package as a revision has it below ``target``; raises CalledProcessError for an unknown revision."""
+    """Write a revision's package below ``target``; raises CalledProcessError for an unknown revision."""
     command = ["git", "-C", str(ROOT), "archive", "--format=tar", revision, "netlab"]
     done = subprocess.run(command, check=True, capture_output=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
@@ -59,7 +59,7 @@ def unpack(revision: str, target: Path) -> None:
 
 
 def table(revision: str, base: Sequence[Figures], head: Sequence[Figures]) -> str:
-    """Return the medians of both sides and of the ratios of their pairs, for every figure that both have."""
+    """Return the medians of both sides and of the ratios of their rounds, for every figure that both have."""
     rows = []
     for key in base[0]:
         pairs = [(b[key], h[key]) for b, h in zip(base, head, strict=True) if key in b and key in h]
@@ -90,7 +90,7 @@ def _measure(places: Mapping[str, Path], names: Sequence[str], rounds: int) -> d
         for side in ("base", "head") if number % 2 == 0 else ("head", "base"):
             sys.stderr.write(f"round {number + 1} of {rounds}: {side}\n")
             command = [sys.executable, "-m", "benchmarks", *names, "--bare", "--rounds", "1", "-o", "json"]
-            # Without the safe path Python would find the netlab of the directory that it is started in.
+            # Without the safe path Python would import the netlab of the current directory.
             environment = {**os.environ, "PYTHONPATH": str(places[side]), "PYTHONSAFEPATH": "1"}
             done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
             found[side].append(figures(json.loads(done.stdout)))
@@ -98,7 +98,7 @@ def _measure(places: Mapping[str, Path], names: Sequence[str], rounds: int) -> d
 
 
 def _place(directory: Path, tree: Path) -> Path:
-    """Return a directory that holds one tree's netlab and the working tree's benchmarks, and nothing else."""
+    """Return a directory with one tree's netlab and the working tree's benchmarks only."""
     place = Path(tempfile.mkdtemp(dir=directory))
     (place / "netlab").symlink_to(tree / "netlab")
     (place / "benchmarks").symlink_to(ROOT / "benchmarks")

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks import manifests
-from netlab.cluster import Cluster, follow, resolve
+from netlab.cluster import Cluster, resolve, resolve_change
 from netlab.cluster.flows import Flow, every_pair
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
 
 @dataclass
 class _State:
-    """What a lab knows, and what it does with a change but for the kernel and the record."""
+    """The state of a lab without kernel and record; ``change`` follows an edit as a lab does."""
 
     objects: Objects
     cluster: Cluster
@@ -61,10 +61,10 @@ class _State:
     rulesets: Mapping[str, Ruleset]
 
     def change(self, edit: _Edit, turn: int) -> float:
-        """Edit the documents and follow; return the seconds until every node's transaction was there."""
+        """Edit the documents and follow the change; return the seconds until every node has its transaction."""
         began = time.perf_counter()
         objects, problems = decode(edit(self.objects.documents, turn))
-        cluster = follow(self.cluster, self.objects, objects)
+        cluster = resolve_change(self.cluster, self.objects, objects)
         assert not problems
         assert cluster is not None
         rulesets = self.compiler.compile(cluster)
@@ -99,7 +99,7 @@ _EDITS: dict[str, _Edit] = {
 
 
 def written(file: Path, replicas: int, namespaces: int, policies: int, nodes: int) -> Path:
-    """Return the file with the input, written the first time; JSON is YAML too."""
+    """Return the file with the input; write it the first time. JSON is YAML too."""
     if not file.exists():
         documents: list[dict[str, Any]] = [manifests.topology("bench", nodes)]
         documents += manifests.shops(namespaces, replicas, policies)
@@ -108,7 +108,7 @@ def written(file: Path, replicas: int, namespaces: int, policies: int, nodes: in
 
 
 def _flows(cluster: Cluster) -> list[Flow]:
-    """Return every pair, or a sample by chance where they are more than a million."""
+    """Return every pair; of more than a million pairs a random sample."""
     pairs = len(cluster.pods) * (len(cluster.pods) - 1)
     if pairs <= _MOST:
         return list(every_pair(cluster))
@@ -118,7 +118,7 @@ def _flows(cluster: Cluster) -> list[Flow]:
 
 
 def peak() -> float:
-    """Return the most memory that was resident, in MB; getrusage(2) would tell that of the process that forked."""
+    """Return the largest resident memory in MB; getrusage(2) would return that of the parent before exec."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
 

@@ -28,7 +28,7 @@ _TARGETS = {
 
 
 def run(options: Options) -> Result:
-    """Measure every size in processes of their own, as memory is a process's."""
+    """Measure each size in a process of its own, as memory is measured per process."""
     rows: list[Row] = []
     ratios: list[Ratio] = []
     with tempfile.TemporaryDirectory() as directory:

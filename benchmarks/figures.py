@@ -1,4 +1,4 @@
-"""What a benchmark finds out, as values: rows of measured rounds, and ratios between rows."""
+"""The results of benchmarks as values: rows of measured rounds, and ratios between rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Options:
 class Row:
     """One thing measured: ``values`` has one figure for each round, in ``unit``.
 
-    Rows with one ``case`` did the same work; ``what`` says who did it, or which part of it.
+    Rows with one ``case`` did the same work; ``what`` names the contestant or the part of the work.
     """
 
     case: str
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times the lower figure the upper one is; ``target`` is what it is hoped to be, in words."""
+    """The ratio of two figures; ``target`` is the value that it should have, as text."""
 
     what: str
     value: float
@@ -43,7 +43,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that one benchmark found; ``notes`` say what could not be measured, and why."""
+    """The result of one benchmark; ``notes`` say what could not be measured, and why."""
 
     name: str
     about: str
@@ -54,18 +54,18 @@ class Result:
 
 
 def ratio(what: str, upper: Row, lower: Row, target: str = "") -> Ratio:
-    """Return the median of the ratios round by round, so that what slowed a whole round down cancels out."""
+    """Return the median of the ratios of rounds, so that a slow round of both sides cancels out."""
     rounds = [a / b for a, b in zip(upper.values, lower.values, strict=True) if b]
     return Ratio(what, median(rounds) if rounds else float("nan"), target)
 
 
 def rows_of(case: str, unit: str, found: Mapping[str, Sequence[float]], scale: float = 1.0) -> list[Row]:
-    """Return a row for each entry of what ``turns`` found, its values multiplied by ``scale``."""
+    """Return a row for each entry of a result of ``turns``, with its values multiplied by ``scale``."""
     return [Row(case, what, unit, tuple(value * scale for value in values)) for what, values in found.items()]
 
 
 def against(rows: Iterable[Row], what: str, others: Iterable[str], target: Mapping[str, str]) -> list[Ratio]:
-    """Return the ratio of one row of a case to each of the others that were measured; ``target`` is by other."""
+    """Return the ratios of one row of a case to the others that were measured; ``target`` is by name of the other."""
     by_name = {row.what: row for row in rows}
     upper = by_name.get(what)
     if upper is None:

@@ -12,7 +12,7 @@ from benchmarks import private, wire
 _PREFIX = IPv4Network("10.244.0.0/16")
 _UNDERLAY = IPv4Network("100.64.0.0/16")
 _DIRECTORY = Path("/run/floor")
-# What netlab sets in the namespace of a pod, and of a node besides.
+# The settings of netlab in a namespace of a pod or node, and further ones of a node.
 POD = (("ipv6/conf/all/disable_ipv6", "1"), ("ipv4/icmp_ratemask", "0"))
 _NODE = (
     ("ipv4/conf/all/rp_filter", "0"),
@@ -26,7 +26,7 @@ _NODE = (
 
 
 class Floor:
-    """As many pods and nodes as netlab would make: ``up`` makes them, ``down`` removes them."""
+    """Pods and nodes as netlab makes them; ``up`` makes them, ``down`` removes them."""
 
     def __init__(self, pods: int, nodes: int, directory: Path = _DIRECTORY) -> None:
         self._pods, self._nodes = pods, nodes
@@ -64,7 +64,7 @@ class Floor:
             )
 
     def down(self) -> None:
-        """Let go of everything; the kernel frees it soon after."""
+        """Unpin and close all namespaces; the kernel frees them soon after."""
         while self._open:
             fd, netlink = self._open.pop()
             os.close(fd)

@@ -1,4 +1,4 @@
-"""nftables rulesets for one and the same policy: netlab's, one of a chain per pod and policy, and next to none."""
+"""nftables rulesets for one policy: netlab's, one with a chain per pod and policy, and minimal ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netlab.ruleset import compile_rulesets
 _STATE = "ct state vmap { established : accept, related : accept, invalid : drop, untracked : accept }"
 
 NOTHING = ""
-"""No ruleset: a router that does nothing but forward."""
+"""No ruleset: the router only forwards."""
 
 TRACKED = f"""\
 table inet floor {{
@@ -21,11 +21,11 @@ table inet floor {{
 	}}
 }}
 """
-"""Connection tracking and a hook for address translation, which every stateful policy pays for, and no policy."""
+"""Connection tracking and a NAT hook, which every stateful policy needs, without policy."""
 
 
 def lookups(shop: Shop) -> str:
-    """Return one lookup by each address and no policy: the least that tells pods apart, however it is laid out."""
+    """Return a lookup of each address and no policy: the minimum for any layout that tells pods apart."""
     pods = [address for n in shop.namespaces for address in (*shop.clients(n), *shop.servers(n))]
     elements = ", ".join(f"{address} : {number:#x}" for number, address in enumerate(pods, start=1))
     return f"""\
@@ -45,7 +45,7 @@ table inet lookups {{
 
 
 def netlab(shop: Shop) -> str:
-    """Return what netlab loads for the cluster's node, less the table for bridge ports: there is no bridge here."""
+    """Return netlab's ruleset for the cluster's node, without the bridge table: the router has no bridge."""
     return compile_rulesets(shop.cluster())["node-0"].text()
 
 

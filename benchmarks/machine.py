@@ -1,4 +1,4 @@
-"""The machine that a figure belongs to."""
+"""The machine of a measurement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def describe() -> dict[str, object]:
-    """Return what figures depend on: processor, memory, kernel, Python, nft, and how busy the machine is now."""
+    """Return the facts on which figures depend: processor, memory, kernel, Python, nft, and the current load."""
     return {
         "processor": _field(Path("/proc/cpuinfo"), "model name"),
         "processors": os.cpu_count() or 1,
@@ -31,7 +31,7 @@ def line(machine: dict[str, object]) -> str:
 
 
 def program(name: str) -> str | None:
-    """Return the path of a program; sbin is looked into as well, which an ordinary PATH may leave out."""
+    """Return the path of a program, also in sbin, which an ordinary PATH may lack."""
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
 
 

@@ -1,4 +1,4 @@
-"""Inputs of any size: namespaces with clients and servers, and policies that let the first talk to the second."""
+"""Inputs of any size: namespaces with clients and servers, and policies that allow clients to reach servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PORT = 5432
 
 
 def objects(documents: list[dict[str, Any]]) -> Objects:
-    """Return the objects of documents that are known to be right."""
+    """Return the objects of valid documents."""
     found, problems = decode([Document(data, Source("benchmark")) for data in documents])
     assert not problems, problems
     return found
@@ -24,10 +24,10 @@ def topology(name: str, nodes: int) -> dict[str, Any]:
 
 
 def shops(namespaces: int, replicas: int, policies: int = 2) -> Iterator[dict[str, Any]]:
-    """Yield namespaces of two Deployments each, of so many pods each, isolated by so many policies each.
+    """Yield namespaces with two Deployments of ``replicas`` pods each, and ``policies`` policies.
 
-    The first policy isolates everything in its namespace; the second lets clients in to servers, on one port; the
-    others add clients of other namespaces, by their labels, on ports of their own.
+    The first policy isolates all pods of its namespace. The second allows its clients to reach its servers on one port.
+    Each further policy allows the clients of another namespace, by labels, on another port.
     """
     for i in range(namespaces):
         name = f"shop-{i}"

@@ -1,4 +1,4 @@
-"""Probing every pair: of the pods on one node, and of so many on ten that their rows must not be kept."""
+"""Probing every pair: of pods on one node, and of very many pods on ten nodes, whose rows must not be kept."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _CASES = (
     (200, False, "TCP", 3),
     (200, False, "UDP", 3),
 )
-# Pods on ten nodes, each probed once by the command as a shell runs it.
+# Pods on ten nodes; the command probes each lab once.
 _LARGE, _NODES = (200, 1000), 10
 _APPS = 10
 _NETLAB, _FLOOR = "netlab", "floor: raw sockets, a Python loop"
 
 
 def run(options: Options) -> Result:
-    """Measure a matrix that is mostly denied and one that is all allowed, beside as many packets sent and received."""
+    """Measure mostly denied and all allowed matrices, beside a loop that sends and receives as many packets."""
     rows: list[Row] = []
     ratios: list[Ratio] = []
     for pods, policies, protocol, rounds in _CASES:
@@ -86,7 +86,7 @@ def _measure(
 
 
 def _large() -> tuple[list[Row], list[Ratio]]:
-    """Measure ``netlab probe -o json`` of labs whose pairs are many: how fast, and in how much memory."""
+    """Measure the time and memory of ``netlab probe -o json`` in labs with many pairs."""
     rows: list[Row] = []
     ratios: list[Ratio] = []
     memory: list[float] = []
@@ -109,12 +109,12 @@ def _large() -> tuple[list[Row], list[Ratio]]:
 
 
 def _command(lab: str) -> tuple[float, float, dict[str, int]]:
-    """Return what probing a lab by the command took, seconds and megabytes, and the summary that it printed."""
+    """Run ``netlab probe``; return its seconds, its megabytes, and the summary that it printed."""
     with tempfile.TemporaryFile("w+") as printed:
         began = time.perf_counter()
         command = [sys.executable, "-m", "netlab", "probe", "--lab", lab, "-o", "json"]
         process = subprocess.Popen(command, stdout=printed)
-        # Of the process and its children the one that took most (getrusage(2)).
+        # The largest of the process and its children (getrusage(2)).
         _, _, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         printed.seek(0)
@@ -125,12 +125,12 @@ def _command(lab: str) -> tuple[float, float, dict[str, int]]:
 
 
 def _packets(flows: list[Flow], verdicts: Counter[str]) -> int:
-    """Return how many packets a run sends: a probe a pair, an answer where it arrives, else a control."""
+    """Return the number of packets of a run: a probe for each pair, and an answer or a control."""
     return 2 * (sum(verdicts.values()) or len(flows))
 
 
 def _documents(pods: int, policies: bool, nodes: int = 1, mode: str = "bridge") -> list[dict[str, Any]]:
-    """Ten Deployments; with policies, all is denied but what every second one lets in of the one before."""
+    """Return ten Deployments; with policies, only every second one accepts packets, from the one before it."""
     names = [f"app-{i}" for i in range(_APPS)]
     topology = manifests.topology("bench-matrix", nodes)
     topology["spec"]["networks"] = [{"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}]

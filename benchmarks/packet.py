@@ -1,4 +1,4 @@
-"""What policy costs a packet, for the first of a flow and for those that follow, by the number of pods."""
+"""The cost of policy per packet, for the first packet of a flow and for later ones, by the number of pods."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ABOUT = "a packet forwarded between two veths, UDP, under policy for 10 to 100,0
 
 # Pods, and policies that select each of them.
 _NETLAB = ((10, 1), (1000, 1), (10_000, 1), (100_000, 1), (1000, 10))
-# For 100,000 pods nft needs 40 seconds to load a chain for each, which would be most of the run.
+# nft needs 40 seconds to load a chain for each of 100,000 pods, most of the run.
 _CHAINS = ((10, 1), (1000, 1), (10_000, 1), (1000, 10))
-# What any layout pays that finds a pod by its address, however many there are.
+# The cost for any layout that finds a pod by its address.
 _LOOKUPS = ((10, 1), (100_000, 1))
 _NOTHING, _TRACKED, _FOUND = "floor: no ruleset", "floor: conntrack alone", "floor: each address looked up"
 _PACKETS, _FLOWS, _ROUNDS = 4000, 64, 15
@@ -27,7 +27,7 @@ _NEW, _BUSY, _ESTABLISHED = "first packets, all pods", "first packets, 64 pairs"
 
 
 def run(options: Options) -> Result:
-    """Load every ruleset into a router of its own, then push packets through all of them in turns."""
+    """Load each ruleset into a router of its own, then send packets through all of them in turns."""
     texts: dict[str, tuple[Shop, Callable[[Shop], str]]] = {
         _name("netlab", *size): (Shop(*size), layouts.netlab) for size in _NETLAB
     }
@@ -59,21 +59,21 @@ def _name(layout: str, pods: int, policies: int) -> str:
 
 
 def _first(shop: Shop, router: Router) -> float:
-    """Push packets of as many new flows, spread over all pods: memory that the last packet touched is seldom near."""
+    """Send the first packets of flows between all pods, so that caches seldom help."""
     router.forget()
     pairs = shop.pairs(_PACKETS, seed=1)
     return router.push([(a, b, 1024 + i, shop.port) for i, (a, b) in enumerate(pairs)])
 
 
 def _first_of_few(shop: Shop, router: Router) -> float:
-    """Push packets of as many new flows between a few pods: little of it is waiting for memory."""
+    """Send the first packets of flows between a few pods, so that caches help."""
     router.forget()
     pairs = shop.pairs(_FLOWS, seed=2) * (_PACKETS // _FLOWS)
     return router.push([(a, b, 1024 + i, shop.port) for i, (a, b) in enumerate(pairs)])
 
 
 def _following(shop: Shop, router: Router) -> float:
-    """Push packets of a few flows that were answered once."""
+    """Send packets of a few established flows."""
     router.forget()
     flows: list[Flow] = [(a, b, 1024 + i, shop.port) for i, (a, b) in enumerate(shop.pairs(_FLOWS, seed=2))]
     router.push(flows)
@@ -83,7 +83,7 @@ def _following(shop: Shop, router: Router) -> float:
 
 @contextmanager
 def _one_processor() -> Iterator[None]:
-    """Keep the process on one processor: what it sends is forwarded there too, before the call returns."""
+    """Keep the process on one processor, which also forwards its packets before the call returns."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     try:
@@ -93,7 +93,7 @@ def _one_processor() -> Iterator[None]:
 
 
 def _ratios(rows: list[Row]) -> Iterator[Ratio]:
-    """Compare whole packets, and what policy adds to tracking alone, with those of ten pods."""
+    """Yield the ratios to ten pods, and the time that policy adds to connection tracking."""
     found = {(row.case, row.what): row for row in rows}
     for case in (_NEW, _BUSY, _ESTABLISHED):
         tracked, small = found.get((case, _TRACKED)), found[case, _name("netlab", *_NETLAB[0])]

@@ -1,4 +1,4 @@
-"""Bring-up as others do it: ``ip -batch``, pyroute2 as its documentation shows it, the CNI reference plugins, mininet.
+"""Bring-up by other tools: ``ip -batch``, pyroute2 as in its documentation, the CNI reference plugins, mininet.
 
 Each makes a bridge and, for every pod, a namespace with a veth, an address, a default route and loopback up; no
 neighbours and no settings, so each does less than netlab and its floor.
@@ -31,7 +31,7 @@ class Peer(Protocol):
 
 
 class IpBatch:
-    """``ip -batch`` for namespaces and links, and one more in every pod, as ``ip`` cannot change namespace midway."""
+    """``ip -batch`` for namespaces and links, and one in each pod: ``ip`` cannot change its namespace in a batch."""
 
     def __init__(self, pods: int) -> None:
         self._ip = machine.program("ip") or "ip"
@@ -128,7 +128,7 @@ class Cni:
 
 
 class Mininet:
-    """Mininet's own ``mn``: one Linux bridge and so many hosts; it removes what it made before it returns."""
+    """Mininet's own ``mn``: one Linux bridge and its hosts; it removes them before it returns."""
 
     def __init__(self, pods: int) -> None:
         self._pods = pods
@@ -138,11 +138,11 @@ class Mininet:
         subprocess.run([machine.program("mn") or "mn", *topology, "--test", "none"], check=True, capture_output=True)
 
     def down(self) -> None:
-        """Nothing is left to remove."""
+        """Do nothing: ``mn`` has removed everything."""
 
 
 def found() -> tuple[dict[str, Callable[[int], Peer]], list[str]]:
-    """Return, by name, what makes each peer for a number of pods, and a word on each that is absent or fails."""
+    """Return the peers of this host by name, and a message about each that is missing or fails."""
     plugins = _plugins()
     known: dict[str, tuple[bool, Callable[[int], Peer]]] = {
         "ip -batch": (machine.program("ip") is not None, IpBatch),
@@ -151,27 +151,27 @@ def found() -> tuple[dict[str, Callable[[int], Peer]], list[str]]:
         "mininet (up and down)": (machine.program("mn") is not None, Mininet),
     }
     usable: dict[str, Callable[[int], Peer]] = {}
-    words = []
+    notes = []
     for name, (present, make) in known.items():
         failure = _failure(make) if present else "not on this host"
         if failure:
-            words.append(f"{name}: {failure}")
+            notes.append(f"{name}: {failure}")
         else:
             usable[name] = make
-    return usable, words
+    return usable, notes
 
 
 def _failure(make: Callable[[int], Peer]) -> str:
-    """Let a peer make two pods; return why it cannot ("" when it can): a program that is there may lack another."""
-    # The links of the one before are there until the kernel has freed its namespaces.
+    """Let a peer make two pods; return its error, "" for none: an installed program may lack another one."""
+    # The links of the previous peer exist until the kernel has freed its namespaces.
     private.drain()
     peer = make(2)
     try:
         peer.up()
         peer.down()
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout or b"").strip()
-        lines = (said.decode() if isinstance(said, bytes) else said).splitlines()
+        output = (error.stderr or error.stdout or b"").strip()
+        lines = (output.decode() if isinstance(output, bytes) else output).splitlines()
         return f"does not run on this host: {' '.join(line.strip() for line in lines[-3:])}"
     return ""
 

@@ -1,4 +1,4 @@
-"""Clusters as values, as large as wanted: what it costs to enforce policy does not ask where pods came from."""
+"""Clusters of any size as values, for benchmarks of the ruleset."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from netlab.objects.types import Direction, Meta
 
 PORT = 5000
 PER_NAMESPACE = 10
-# Clients and servers have halves of their own, so that a router can tell by a prefix where a packet goes.
+# Clients and servers have halves of the network, so that two routes are enough for a router.
 NETWORK = IPv4Network("10.0.0.0/8")
 CLIENTS, SERVERS = NETWORK.subnets(new_prefix=9)
 
 
 @dataclass(frozen=True)
 class Shop:
-    """A cluster on one node, of namespaces of ten pods: five clients and five servers, isolated by ``policies`` each.
+    """A cluster on one node. A namespace has five clients and five servers; ``policies`` policies isolate each pod.
 
-    The policies on a server let the clients of its namespace in, each on a UDP port of its own, and those on a client
-    let it out in the same way; ``port`` is the last policy's.
+    Each policy of a server allows ingress from the clients of its namespace on one UDP port. Each policy of a client
+    allows egress to the servers in the same way. ``port`` is that of the last policy.
     """
 
     pods: int
@@ -44,7 +44,7 @@ class Shop:
         return [SERVERS[2 + namespace * 5 + i] for i in range(5)]
 
     def pairs(self, count: int, seed: int) -> list[tuple[IPv4Address, IPv4Address]]:
-        """Return so many pairs of a client and a server that it may reach, spread over all namespaces."""
+        """Return ``count`` random pairs of a client and a server that it may reach, from all namespaces."""
         chance = random.Random(seed)  # noqa: S311  a sample, not a secret
         chosen = [chance.choice(self.namespaces) for _ in range(count)]
         return [(chance.choice(self.clients(n)), chance.choice(self.servers(n))) for n in chosen]

@@ -1,7 +1,7 @@
-"""A place of the benchmarks' own: network namespaces that end with the process, and a /run that nobody else sees.
+"""Private namespaces of the benchmarks: network namespaces that end with the process, and a /run of its own.
 
-The process leaves the host's network and mount namespaces before it measures, and an empty file system takes the place
-of /run. So no lab on this host is touched, none is in the way, and nothing is left however the process ends.
+The process leaves the host's network and mount namespaces before it measures, and mounts an empty file system on /run.
+So it touches no lab of this host, no lab disturbs it, and nothing remains when the process ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks import wire
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE, _MNT_DETACH = 0x1000, 0x4000, 1 << 18, 2
 _OWN = "/proc/thread-self/ns/net"
-# An index that nothing which is measured has: links that are about to vanish keep theirs until they do.
+# An index that no measured link has: a link keeps its index until the kernel has freed it.
 _SENTINEL, _INDEX = "sentinel", 1 << 20
 _DRAIN_SECONDS = 120
 
@@ -57,7 +57,7 @@ def join(fd: int) -> None:
 
 @contextlib.contextmanager
 def back_home() -> Iterator[None]:
-    """Bring the thread back to the network namespace that it is in now."""
+    """Return the thread to its current network namespace after the block."""
     home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield
@@ -72,11 +72,11 @@ def setting(name: str, value: str) -> None:
 
 
 def drain() -> float:
-    """Return when the kernel has freed every network namespace that was let go; the result is the seconds it took.
+    """Wait until the kernel has freed every closed network namespace; return the seconds.
 
-    It frees them in batches, one after the other (cleanup_net, net/core/net_namespace.c), and holds locks meanwhile
-    that make a new lab ten times slower. A sentinel namespace is let go and its link seen to vanish: every namespace
-    let go before it is then in its batch or an earlier one. The second sentinel's batch begins when that one is done.
+    The kernel frees them in batches, one after the other (cleanup_net, net/core/net_namespace.c). Its locks make a new
+    lab ten times slower meanwhile. This closes a sentinel namespace and waits until its link is gone: namespaces that
+    were closed before are then in its batch or an earlier one. The batch of a second sentinel begins when that is done.
     """
     began = time.perf_counter()
     for _ in range(2):
@@ -88,7 +88,7 @@ def drain() -> float:
         os.close(there)
         while _SENTINEL in (name for _, name in socket.if_nameindex()):
             if time.perf_counter() - began > _DRAIN_SECONDS:
-                raise TimeoutError("the kernel has not freed the network namespaces that were let go")
+                raise TimeoutError("the kernel has not freed the closed network namespaces")
             time.sleep(0.002)
     return time.perf_counter() - began
 

@@ -1,4 +1,4 @@
-"""One ``netlab reach`` in a process of its own, its output thrown away: run by ``reaching``."""
+"""One ``netlab reach`` in a process of its own, without its output; ``reaching`` runs it."""
 
 from __future__ import annotations
 

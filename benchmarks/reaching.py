@@ -1,4 +1,4 @@
-"""What can talk to what at size, without a kernel: 1,000 pods pair by pair, 10,000 by groups that behave alike."""
+"""``netlab reach`` at size: 1,000 pods pair by pair, 10,000 by groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMESPACES, _POLICIES, _ROUNDS = 500, 10, 3
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One command: pods of each of a namespace's two Deployments, nodes, options, and the most seconds it may take."""
+    """One command: pods of each of a namespace's two Deployments, nodes, options, and the largest seconds allowed."""
 
     name: str
     replicas: int
@@ -35,8 +35,8 @@ class _Case:
         return pods * (pods - 1)
 
 
-# On one node everybody has a way to everybody, so policies decide each pair. Bridge networks of ten nodes are ten
-# worlds: no two of 20 pods in a namespace behave alike, and there are as many groups as pods.
+# On one node all pods are connected, so policies decide each pair. The bridge networks of ten nodes are not connected:
+# the 20 pods of a namespace all have different verdicts, and there are as many groups as pods.
 _CASES = (
     _Case("reach, 1,000 pods", 1, 1, (), 10),
     _Case("reach -o json, 1,000 pods", 1, 1, ("-o", "json"), 0),
@@ -46,7 +46,7 @@ _CASES = (
 
 
 def run(options: Options) -> Result:
-    """Measure every command in processes of their own, as memory is a process's; reading the input is in it."""
+    """Measure each command in a process of its own, as memory is measured per process; it reads the input too."""
     memory: dict[str, list[float]] = {case.name: [] for case in _CASES}
     with tempfile.TemporaryDirectory() as directory:
         contestants = {case.name: partial(_once, case, Path(directory), memory[case.name]) for case in _CASES}

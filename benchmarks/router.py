@@ -1,4 +1,4 @@
-"""A router between two veths in namespaces of its own, and packets pushed through it one by one."""
+"""A router between two veths, in namespaces of its own; packets are sent through it one by one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netlab.kernel.rtnl import read_links
 
 _GATEWAYS = bytes((169, 254, 1, 1)), bytes((169, 254, 2, 1))
 _OUT, _IN = b"\x0a\x5d\0\0\0\1", b"\x0a\x5d\0\0\0\2"
-# The receiver's interface has another MAC: its kernel drops at once what the router sends there.
+# The receiver's interface has another MAC, so its kernel drops the router's packets at once.
 _NOBODY = b"\x0a\x5d\0\0\0\3"
 _NETLINK_NETFILTER, _CT_DELETE = 12, (1 << 8) | 2
 
@@ -113,7 +113,7 @@ class Router:
         return time.perf_counter() - began
 
     def _arrived(self) -> int:
-        """Return how many packets reached the servers' end."""
+        """Return the number of packets that reached the servers' end."""
         with private.back_home():
             private.join(self._ends[1])
             with open("/proc/thread-self/net/dev") as file:
@@ -122,7 +122,7 @@ class Router:
 
 
 def _settle() -> None:
-    """Return when the links of this namespace carry traffic: until its link watch ran, the kernel drops it silently."""
+    """Wait until the links of this namespace carry traffic: the kernel drops it until its link watch has run."""
     with contextlib.closing(Netlink()) as netlink:
         for _ in range(5000):
             if all(found.ready for found in read_links(netlink) if found.link.up):

@@ -1,4 +1,4 @@
-"""The smallest scenario from shell to shell: start, build, probe, verify, remove."""
+"""The smallest scenario as a command: start, build, probe, verify, remove."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Pair:
             os.close(fd)
 
     def exchange(self, packets: int) -> float:
-        """Send so many packets, receive every one, and return the seconds; raises TimeoutError when one is lost."""
+        """Send ``count`` packets, receive each, and return the seconds; raises TimeoutError if one is lost."""
         packet = bytearray(struct.pack("!BBHHHBBH4s4sQ", 0x45, 0, 28, 0, 0, 64, _PROTOCOL, 0, _A, _B, 0))
         target = (socket.inet_ntoa(_B), 0)
         began = time.perf_counter()
@@ -58,7 +58,7 @@ class Pair:
                 struct.pack_into("!Q", packet, 20, number)
                 self._sender.sendto(packet, target)
             received += self._drain(len(burst))
-        # On a busy machine the kernel's own thread (ksoftirqd) delivers the last of them, when it gets a processor.
+        # On a busy machine the kernel's thread ksoftirqd delivers the last packets, when it gets a processor.
         while received < packets and select.select([self._receiver], [], [], _PATIENCE)[0]:
             received += self._drain(packets - received)
         if received != packets:

@@ -1,4 +1,4 @@
-"""Commands that do next to nothing: what is left is the start."""
+"""The start of commands that do almost nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TARGETS = {_HELP: "< 0.15", _CHECK: "< 0.3"}
 
 
 def run(options: Options) -> Result:
-    """Measure both commands beside an empty Python and the libraries that they cannot do without."""
+    """Measure both commands beside an empty Python and the libraries that they need."""
     contestants = {_HELP: python("-m", "netlab", "--help"), _CHECK: python("-m", "netlab", "check", "-f", str(_FILE))}
     if not options.bare:
         contestants[NOTHING[0]] = python(*NOTHING[1])

@@ -11,7 +11,7 @@ from benchmarks.figures import Ratio, Result, Row
 
 
 def text(result: Result) -> str:
-    """Return a result as it is printed: its rows, its ratios, what could not be measured."""
+    """Return a result as text: its rows, its ratios, its notes."""
     lines = [f"{result.name}: {result.about} ({result.seconds:.0f} s)", ""]
     rows = [
         (r.case, r.what, number(r.median), number(min(r.values)), number(max(r.values)), str(len(r.values)), r.unit)
@@ -52,7 +52,7 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Return a figure with three digits that count, and thousands apart."""
+    """Return a figure with three significant digits and commas between thousands."""
     if value == 0 or not math.isfinite(value):
         return f"{value:.0f}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))

@@ -1,4 +1,4 @@
-"""Rounds that take turns, so that a noisy minute meets every contestant and not one of them."""
+"""Rounds in turns, so that noise of the machine affects every contestant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rtnetlink requests packed by hand, with no more than the floor needs: nothing here is netlab's.
+"""rtnetlink requests packed by hand, only those that the floor needs; they share no code with netlab.
 
 Numbers are those of linux/rtnetlink.h, if_link.h, if_addr.h and neighbour.h.
 """
@@ -30,7 +30,7 @@ def _link(index: int, up: bool) -> bytes:
 
 
 def bridge(name: str, index: int, mac: bytes) -> tuple[int, bytes]:
-    """A bridge that is up, forwards at once and speaks no spanning tree."""
+    """Return the request for a bridge that is up, forwards at once and has no spanning tree."""
     options = attribute(1, number(0)) + attribute(5, number(0)) + attribute(23, b"\0")
     info = attribute(1, b"bridge\0") + attribute(2, options)
     return _NEWLINK, _link(index, True) + attribute(3, name.encode() + b"\0") + attribute(1, mac) + attribute(18, info)
@@ -68,7 +68,7 @@ def neighbour(index: int, packed: bytes, mac: bytes) -> tuple[int, bytes]:
 
 
 class Socket:
-    """A netlink socket of the namespace that the thread is in when it is made."""
+    """A netlink socket of the thread's current network namespace."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)

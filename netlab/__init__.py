@@ -1,6 +1,6 @@
 """Kubernetes networking on one Linux host: labs of network namespaces, policies as nftables, verdicts by packets.
 
-What is public is here; each name is imported when it is first used, so that ``import netlab`` costs nothing::
+The public names are here. Each is imported at its first use, so that ``import netlab`` is fast::
 
     objects, warnings = netlab.load(["manifests/"])
     cluster = netlab.resolve(objects)                           # no kernel needed

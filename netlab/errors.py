@@ -1,10 +1,10 @@
-"""Everything that netlab raises on purpose, as one tree.
+"""The exceptions that netlab raises on purpose.
 
 * NetlabError
-  + InputError            what the user wrote is wrong; exit 2; carries every problem at once
-  + UsageError            what the user asked for does not exist or does not fit; exit 2
-    - DamagedRecord       a lab cannot be used, as its record cannot be; says how to remove it
-  + HostError             this host cannot do it; exit 3; carries the way out
+  + InputError            the input has errors; exit 2; carries all problems
+  + UsageError            a name or option of the user does not exist or does not fit; exit 2
+    - DamagedRecord       the record of a lab cannot be used; says how to remove the lab
+  + HostError             this host cannot do it; exit 3; says what to do
   + KernelError           the kernel or nft refused an operation; exit 3; has .errno and .operation
     - AlreadyExists
     - NotFound
@@ -36,10 +36,10 @@ __all__ = [
 
 
 def printable(text: str) -> str:
-    """Return a text as one line of printable characters: all others are escaped, as Python escapes them.
+    """Return a text with every character that is not printable escaped, as Python escapes it.
 
-    Others are line breaks, control characters, the marks that turn the direction of text, invisible characters, and
-    the bytes of a file's name that are not UTF-8.
+    These are line breaks, control characters, marks of text direction, invisible characters, and the bytes of a file
+    name that are not UTF-8. The result is one line.
     """
     if text.isprintable():
         return text
@@ -48,12 +48,12 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong (or, as a warning, surely not meant) in what the user wrote.
+    """One error in the input, or one warning about correct input that is probably a mistake.
 
-    Prints as one line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``; parts that are not known are left
-    out. The fields are as they were written, the line is ``printable``.
-    ``rule`` names the check that found a warning, and stays as it is from version to version. Warnings of one check
-    with the same ``together`` are told in one line where there is little room; "" is told alone.
+    ``str()`` is one printable line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``, without the parts
+    that are empty (``line``: 0). The attributes are not escaped. ``rule`` is the name of the check that found a
+    warning; it does not change between versions. A command that prints few lines prints warnings with the same
+    ``rule`` and ``together`` as one line; "" stands for a line of its own.
     """
 
     file: str
@@ -71,16 +71,16 @@ class Problem:
 
 
 def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Problem]:
-    """Return problems once each: by file, those of ``files`` first and in their order, then by line."""
-    once = list(dict.fromkeys(problems))
-    place = {file: at for at, file in enumerate(dict.fromkeys((*files, *(p.file for p in once))))}
-    return sorted(once, key=lambda p: (place[p.file], p.line))
+    """Return the problems without duplicates, by file and then by line; the files of ``files`` come first, in order."""
+    unique = list(dict.fromkeys(problems))
+    place = {file: at for at, file in enumerate(dict.fromkeys((*files, *(p.file for p in unique))))}
+    return sorted(unique, key=lambda p: (place[p.file], p.line))
 
 
 def together(problems: Iterable[Problem], apart: Callable[[Problem], bool] | None = None) -> Iterator[Problem]:
-    """Yield problems, those that are told together as the first of them with the number of the others.
+    """Yield problems; of those with the same ``rule`` and ``together`` the first, with the number of the others.
 
-    ``apart`` says which are told one by one all the same.
+    Problems for which ``apart`` returns true are yielded one by one.
     """
     found: dict[tuple[str, ...], list[Problem]] = {}
     for number, one in enumerate(problems):
@@ -98,7 +98,7 @@ _WAYS_OUT = {
 
 
 def way_out(number: int | None) -> str:
-    """Say what to do where the kernel refuses for a limit, by its error number; "" where nothing is known."""
+    """Return what to do about an error number of the kernel that means a limit, "" for other error numbers."""
     return _WAYS_OUT.get(number or 0, "")
 
 
@@ -109,7 +109,7 @@ class NetlabError(Exception):
 
 
 class InputError(NetlabError):
-    """What the user wrote is wrong; nothing was built."""
+    """The input has errors; nothing was built. ``problems`` has all of them."""
 
     exit_code = 2
 
@@ -119,7 +119,7 @@ class InputError(NetlabError):
 
 
 class UsageError(NetlabError):
-    """What the user asked for does not exist or does not fit what runs; each message is a line of its own."""
+    """A name or option of the user does not exist, or does not fit what runs. Each message is one line."""
 
     exit_code = 2
 
@@ -131,7 +131,7 @@ class UsageError(NetlabError):
 
 
 class DamagedRecord(UsageError):
-    """A lab's record cannot be used, so neither can the lab."""
+    """The record of a lab cannot be used, so the lab can only be removed."""
 
     def __init__(self, lab: str, why: str) -> None:
         self.lab = lab
@@ -140,7 +140,7 @@ class DamagedRecord(UsageError):
 
 
 class HostError(NetlabError):
-    """This host cannot do what was asked: a privilege, a kernel feature or a program is missing."""
+    """This host lacks a privilege, a kernel feature or a program; ``fix`` says what to do."""
 
     exit_code = 3
 

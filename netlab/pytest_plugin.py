@@ -1,16 +1,16 @@
-"""Scenario files as tests, and a fixture that builds labs.
+"""The pytest plugin: it collects scenario files as tests, and has a fixture that builds labs.
 
-``pytest --netlab`` collects every YAML file below its arguments that holds a Scenario; the ini option
-``netlab_scenarios`` (globs relative to the root directory) does so without the option::
+``pytest --netlab`` collects every YAML file below its arguments that holds a Scenario. The ini option
+``netlab_scenarios`` collects files by globs, relative to the root directory::
 
     [tool.pytest.ini_options]
     netlab_scenarios = ["scenarios/*.yaml"]
 
-A scenario may name files of its repository, or without one of its folder and below; ``--netlab-allow-outside`` and the
-ini option ``netlab_allow_outside`` let it name any.
+A scenario may name files of its repository; without a repository, those below its folder. ``--netlab-allow-outside``
+and the ini option ``netlab_allow_outside`` allow any file.
 
-A scenario is a collector, each of its steps a test. The plugin is loaded in every run of pytest, so everything heavy
-is imported where it is used.
+A scenario is a collector; each of its steps is a test. pytest loads the plugin in every run, so slow imports are inside
+functions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
     from netlab.objects.scenarios import Step
-    from netlab.scenario.rehearse import Rehearsal
+    from netlab.scenario.dry_run import DryRun
     from netlab.scenario.results import Failure
     from netlab.scenario.run import StepRunner
 
@@ -47,15 +47,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
-    """Collect a YAML file that speaks of a Scenario, where that was asked for."""
-    if file_path.suffix not in _SUFFIXES or not _asked_for(file_path, parent.config):
+    """Collect a YAML file that may hold a Scenario, if an option selects it."""
+    if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config):
         return None
     from netlab.scenario.files import may_hold_scenario
 
     return ScenarioFile.from_parent(parent, path=file_path) if may_hold_scenario(file_path) else None
 
 
-def _asked_for(path: Path, config: pytest.Config) -> bool:
+def _is_selected(path: Path, config: pytest.Config) -> bool:
     if config.getoption("--netlab"):
         return True
     if _GLOBBED not in config.stash:
@@ -65,12 +65,12 @@ def _asked_for(path: Path, config: pytest.Config) -> bool:
 
 
 class ScenarioFile(pytest.File):
-    """A file with scenarios; whatever is wrong with one of them is an error of the collection."""
+    """A file with scenarios. Errors of its scenarios are errors of the collection."""
 
     def collect(self) -> Iterator[ScenarioCollector]:
         from netlab.errors import InputError, in_order
+        from netlab.scenario.dry_run import dry_run
         from netlab.scenario.files import scenarios_of
-        from netlab.scenario.rehearse import rehearsed
 
         outside = self.config.getoption("--netlab-allow-outside") or self.config.getini("netlab_allow_outside")
         scenarios, problems = scenarios_of([str(self.path)], allow_outside=bool(outside))
@@ -78,22 +78,22 @@ class ScenarioFile(pytest.File):
         ready = []
         for scenario in scenarios:
             try:
-                ready.append(rehearsed(scenario))
+                ready.append(dry_run(scenario))
             except InputError as error:
                 errors += error.problems
         if errors:
             raise self.CollectError("\n".join(map(str, in_order(errors, [str(self.path)]))))
         for one in ready:
-            yield ScenarioCollector.from_parent(self, name=one.scenario.meta.name, rehearsal=one)
+            yield ScenarioCollector.from_parent(self, name=one.scenario.meta.name, checked=one)
 
 
 class ScenarioCollector(pytest.Collector):
-    """One scenario: its lab is built before the first of its steps and removed after the last."""
+    """One scenario. Its lab is built before its first step and removed after its last."""
 
-    def __init__(self, *, rehearsal: Rehearsal, **more: Any) -> None:
+    def __init__(self, *, checked: DryRun, **more: Any) -> None:
         super().__init__(**more)
-        self.scenario = rehearsal.scenario
-        self._rehearsal = rehearsal
+        self.scenario = checked.scenario
+        self._checked = checked
         self._stack = contextlib.ExitStack()
         self._runner: StepRunner | None = None
         self._done = 0
@@ -112,7 +112,7 @@ class ScenarioCollector(pytest.Collector):
         from netlab.lab.lab import temporary
         from netlab.scenario.run import StepRunner
 
-        found = self._rehearsal
+        found = self._checked
         lab = self._stack.enter_context(temporary(found.objects, cluster=found.cluster))
         self._runner, self._done = StepRunner(self.scenario, lab), 0
 
@@ -121,7 +121,7 @@ class ScenarioCollector(pytest.Collector):
         self._stack.close()
 
     def carry_out(self, number: int) -> tuple[Failure, ...]:
-        """Carry out a step, after the changes of those before it that were deselected or run by another worker."""
+        """Carry out a step. First make the changes of earlier steps that did not run in this process."""
         if self._runner is None:
             raise RuntimeError("the scenario's lab is not built")
         for step in self.scenario.steps[self._done : number]:
@@ -131,7 +131,7 @@ class ScenarioCollector(pytest.Collector):
 
 
 class WrongVerdictError(Exception):
-    """A step's expectations that were not met."""
+    """The wrong verdicts of a step."""
 
     def __init__(self, failures: Iterable[Failure]) -> None:
         self.failures = tuple(failures)
@@ -161,7 +161,7 @@ class StepItem(pytest.Item):
             raise WrongVerdictError(failures)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show wrong verdicts line by line, and what netlab refused without a traceback."""
+        """Return wrong verdicts and errors of netlab as lines, without a traceback."""
         from netlab.errors import NetlabError, printable
 
         if isinstance(excinfo.value, WrongVerdictError):
@@ -188,15 +188,15 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
 
     Paths are relative to the test's file.
     """
-    from netlab.cluster import settle
+    from netlab.cluster import resolve_input
     from netlab.lab.lab import temporary
-    from netlab.objects import examine
+    from netlab.objects import read_input
 
     with contextlib.ExitStack() as stack:
 
         def build(*files: str) -> Lab:
-            found = examine([str(request.path.parent / file) for file in files])
-            cluster, _ = settle(found)
+            found = read_input([str(request.path.parent / file) for file in files])
+            cluster, _ = resolve_input(found)
             own: AbstractContextManager[Lab] = temporary(found.objects, cluster=cluster)
             return stack.enter_context(own)
 

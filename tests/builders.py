@@ -1,6 +1,6 @@
 """Terse constructors of objects and clusters, so that a test shows only what it is about.
 
-Selectors are written as kubectl writes them: ``"app=web,tier notin (a,b),!old"``; "" selects everything. Ports are
+Selectors are written as kubectl writes them: ``"app=web,tier notin (a,b),!old"``; "" selector_of everything. Ports are
 ``"80"``, ``"80/UDP"``, ``"80-90/TCP"``, ``"http"`` or ``"/SCTP"`` (every port of a protocol).
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
-from netlab.conformance.words import pairs, selects
+from netlab.conformance.shorthand import pairs, selector_of
 from netlab.objects.all_objects import Objects
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
@@ -32,7 +32,7 @@ def labels(text: str) -> dict[str, str]:
 
 def selector(text: str) -> LabelSelector:
     """Return the selector that kubectl would read."""
-    written = selects(text)
+    written = selector_of(text)
     equal = tuple(sorted(written.get("matchLabels", {}).items()))
     items = written.get("matchExpressions", ())
     return LabelSelector(

@@ -20,14 +20,14 @@ from host_records import record
 from netlab.cli import cli
 from netlab.kernel.linux import Linux
 
-# A shell without job control starts what runs in the background with interrupts ignored, and programs inherit that.
+# A shell without job control starts background programs with interrupts ignored, and their children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A busy machine makes a test slow, and no test fails for that.
+# A busy machine makes tests slow, so no test has a deadline.
 hypothesis.settings.register_profile("netlab", deadline=None)
 hypothesis.settings.load_profile("netlab")
 
@@ -47,26 +47,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if reason := kernel_marks.elsewhere(item):
         pytest.skip(reason)
     if reason := kernel_marks.missing(item):
-        # As root in CI nothing may be missing: a test that is passed by there proves nothing.
+        # As root in CI nothing may be missing: a skipped test proves nothing.
         (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(reason)
 
 
 @pytest.fixture(autouse=True)
 def _no_memos() -> Iterator[None]:
-    """What netlab keeps in its modules goes with the test that left it there."""
+    """Clear the caches of netlab's modules after each test."""
     yield
     memos.clear()
 
 
 @pytest.fixture
 def unique() -> Callable[[str], str]:
-    """Names that no other test, and no other run on this host, uses: short enough for a lab."""
+    """Make names that no other test, and no other run on this host, uses; short enough for a lab."""
     return lambda word="t": f"{word[:16]}-{os.getpid():x}-{next(_numbers)}"  # type: ignore[misc]
 
 
 @pytest.fixture
 def kernel() -> Iterator[Linux]:
-    """The real kernel, let go of afterwards."""
+    """The real kernel; closed afterwards."""
     linux = Linux()
     yield linux
     linux.close()
@@ -74,7 +74,7 @@ def kernel() -> Iterator[Linux]:
 
 @pytest.fixture
 def spaces(unique: Callable[[str], str], kernel: Linux) -> Iterator[Callable[..., list[str]]]:
-    """Make network namespaces of the test's own on the real kernel; they are gone afterwards."""
+    """Make network namespaces on the real kernel; remove them after the test."""
     made: list[str] = []
     record.prepare()
 
@@ -116,7 +116,7 @@ def program() -> Program:
 
 @pytest.fixture(scope="module")
 def shared_lab(program: Program) -> Iterator[str]:
-    """The shop of the examples, for tests that leave it as it is."""
+    """A lab of the example shop, for tests that do not change it."""
     name = f"cli-{os.getpid():x}-shared"
     try:
         done = program("up", "-f", "examples/shop", "--lab", name)
@@ -128,7 +128,7 @@ def shared_lab(program: Program) -> Iterator[str]:
 
 @pytest.fixture
 def lab(program: Program, unique: Callable[[str], str]) -> Iterator[str]:
-    """The shop of the examples, running under a name of its own; gone afterwards."""
+    """A lab of the example shop with a name of its own; removed after the test."""
     name = unique("cli")
     try:
         done = program("up", "-f", "examples/shop", "--lab", name)

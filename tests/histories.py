@@ -1,4 +1,4 @@
-"""Clusters that become one another: pods, policies and namespaces come, change and go."""
+"""Sequences of clusters: pods, policies and namespaces are added, changed and removed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NODES = ("node-1", "node-2")
 
 
 def port_of(pod: Pod) -> Port:
-    """A link's end that is the pod's own."""
+    """Return the node's end of the pod's link."""
     return Port(f"veth-{pod.namespace}{pod.name}", f"02:00:00:00:00:{int(pod.name) + 8 * (pod.namespace == 'y'):02x}")
 
 
 def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
-    """A strategy of clusters, each made of parts that others of the same history are made of too."""
+    """Return a strategy of sequences of clusters that share pods, policies and labels."""
     peers = st.sampled_from(
         [
             b.pods(),

@@ -1,4 +1,4 @@
-"""What iproute2 says, as data: the text that it prints is written for people, and its versions differ in it."""
+"""The output of iproute2 as data: its text differs from version to version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What netlab keeps in its modules between two calls, and how a test's trace is cleared from it."""
+"""The caches and variables of netlab's modules, and how to clear them after a test."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from netlab.cli import failures
-from netlab.conformance import world
+from netlab.conformance import base_cluster
 from netlab.kernel import nft
-from netlab.lab import waiting
+from netlab.lab import notices
 
 
 class Memo(NamedTuple):
-    """How to leave something in a memo, to ask whether something is left there, and to clear it."""
+    """Functions that fill a memo, say whether it is filled, and clear it."""
 
     leave: Callable[[], object]
     left: Callable[[], object]
@@ -36,13 +36,13 @@ CLEARED: dict[tuple[str, str], Memo] = {
         lambda: failures.be_verbose(True), failures.verbose, lambda: failures.be_verbose(False)
     ),
     # Documents keep what was read out of them, and a test may change what reading means.
-    ("conformance/world.py", "_namespace"): _of_cache(world._namespace, "x", ""),
-    ("conformance/world.py", "_pod"): _of_cache(world._pod, "x/a", "", (), ""),
-    ("conformance/world.py", "topology"): _of_cache(world.topology),
+    ("conformance/base_cluster.py", "_namespace"): _of_cache(base_cluster._namespace, "x", ""),
+    ("conformance/base_cluster.py", "_pod"): _of_cache(base_cluster._pod, "x/a", "", (), ""),
+    ("conformance/base_cluster.py", "topology"): _of_cache(base_cluster.topology),
     # Where nft was found: tests change PATH, and pretend to be another user.
     ("kernel/nft.py", "program"): Memo(_find_nft, lambda: nft.program.cache_info().currsize, nft.program.cache_clear),
-    ("lab/waiting.py", "_say"): Memo(
-        lambda: waiting.say_by(print), lambda: waiting._say, lambda: setattr(waiting, "_say", None)
+    ("lab/notices.py", "_print"): Memo(
+        lambda: notices.print_with(print), lambda: notices._print, lambda: setattr(notices, "_print", None)
     ),
 }
 

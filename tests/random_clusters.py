@@ -1,4 +1,4 @@
-"""Random clusters of few endpoints that differ in much and are alike in much, and what to ask of them."""
+"""Random clusters of few endpoints, and random selections of flows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import Questions
+from netlab.cluster.flows import FlowSelection
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.unread import Subject
 
@@ -33,90 +33,90 @@ _SERVED = ((), (), ("web=80",), ("web=81",), ("dns=53/UDP", "web=80"), ("8080:80
 _ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)), (("TCP", 8080), ("TCP", 9090)))
 
 
-def some_cluster(dice: Random) -> Cluster:
-    """Return a cluster of few pods in which as much as possible differs, and as much is alike."""
-    both = dice.random() < 0.4
-    names = ("main", "other")[: dice.choice((1, 1, 2))]
+def some_cluster(rng: Random) -> Cluster:
+    """Return a random cluster of few pods; many properties of pods differ, and many are equal."""
+    both = rng.random() < 0.4
+    names = ("main", "other")[: rng.choice((1, 1, 2))]
     networks = {
-        name: (dice.choice(_MODES), f"10.{244 + i}.0.0/16", *([f"fd00:10:{244 + i}::/56"] if both else []))
+        name: (rng.choice(_MODES), f"10.{244 + i}.0.0/16", *([f"fd00:10:{244 + i}::/56"] if both else []))
         for i, name in enumerate(names)
     }
-    nodes = [f"node-{i}" for i in range(dice.choice((1, 2, 2, 3)))]
+    nodes = [f"node-{i}" for i in range(rng.choice((1, 2, 2, 3)))]
     addresses = ([["192.0.2.10"], ["192.0.2.11"], ["192.0.2.10", "2001:db8::1"], ["2001:db8::2"]])[: 4 if both else 2]
-    hosts = {f"h{i}": own for i, own in enumerate(dice.sample(addresses, dice.randint(0, 2)))}
+    hosts = {f"h{i}": own for i, own in enumerate(rng.sample(addresses, rng.randint(0, 2)))}
     hosts = {name: own for name, own in hosts.items() if name == "h0" or not {*own} & {*hosts["h0"]}}
     settings = TopologyPolicy(
-        icmp=dice.choice(("rules-without-ports", "allow")),
-        ip_block_pods=dice.choice(("match", "match", "ignore")),
-        own_node=dice.choice(("allow", "enforce")),
-        host_network_peers=dice.choice(("ignore", "match")),
+        icmp=rng.choice(("rules-without-ports", "allow")),
+        ip_block_pods=rng.choice(("match", "match", "ignore")),
+        own_node=rng.choice(("allow", "enforce")),
+        host_network_peers=rng.choice(("ignore", "match")),
     )
-    spaces = [namespace(ns, dice.choice(("", "team=1", "team=2"))) for ns in "xyz"]
-    policies = [_policy(dice, f"{dice.choice('xyz')}/p{i}") for i in range(dice.randint(0, 5))]
-    others = [_unread(dice, f"x/u{i}") for i in range(dice.choice((0, 0, 1, 2, 3)))]
+    spaces = [namespace(ns, rng.choice(("", "team=1", "team=2"))) for ns in "xyz"]
+    policies = [_policy(rng, f"{rng.choice('xyz')}/p{i}") for i in range(rng.randint(0, 5))]
+    others = [_unread(rng, f"x/u{i}") for i in range(rng.choice((0, 0, 1, 2, 3)))]
     return cluster(
         replace(topology(nodes, networks, hosts), policy=settings),
         *spaces,
-        *_pods(dice, networks, nodes),
+        *_pods(rng, networks, nodes),
         *policies,
         *others,
     )
 
 
-def _unread(dice: Random, ref: str) -> Any:
+def _unread(rng: Random, ref: str) -> Any:
     subjects = [
         Subject(
-            dice.choice(("", "x", "y")),
-            selector(dice.choice(_SPACES)),
-            selector(dice.choice(_PEERS)),
-            nodes=dice.random() < 0.2,
-            denies=frozenset(dice.sample(("ingress", "egress"), dice.randint(0, 2))),
-            allows=frozenset(dice.sample(("ingress", "egress"), dice.randint(0, 2))),
+            rng.choice(("", "x", "y")),
+            selector(rng.choice(_SPACES)),
+            selector(rng.choice(_PEERS)),
+            nodes=rng.random() < 0.2,
+            denies=frozenset(rng.sample(("ingress", "egress"), rng.randint(0, 2))),
+            allows=frozenset(rng.sample(("ingress", "egress"), rng.randint(0, 2))),
         )
-        for _ in range(dice.randint(1, 2))
+        for _ in range(rng.randint(1, 2))
     ]
-    return unread(ref, *subjects, protocols=dice.choice(("", "", "TCP")), outside=dice.random() < 0.2)
+    return unread(ref, *subjects, protocols=rng.choice(("", "", "TCP")), outside=rng.random() < 0.2)
 
 
-def _pods(dice: Random, networks: Mapping[str, tuple[str, ...]], nodes: list[str]) -> Iterator[Any]:
+def _pods(rng: Random, networks: Mapping[str, tuple[str, ...]], nodes: list[str]) -> Iterator[Any]:
     published = False
     for ns in "xyz":
-        for name in "abcde"[: dice.randint(1, 4)]:
-            kind = dice.randrange(10)
-            network = "none" if kind == 1 else dice.choice([*networks])
-            serves = dice.choice(_SERVED)
+        for name in "abcde"[: rng.randint(1, 4)]:
+            kind = rng.randrange(10)
+            network = "none" if kind == 1 else rng.choice([*networks])
+            serves = rng.choice(_SERVED)
             if any(":" in port for port in serves) and (kind < 2 or networks[network][0] == "macvlan" or published):
                 serves = ("web=80",)
             published = published or any(":" in port for port in serves)
             of = {"host": True} if kind == 0 else {"network": network}
-            yield pod(f"{ns}/{name}", dice.choice(_LABELS), ports=serves, node=dice.choice(nodes), **of)
+            yield pod(f"{ns}/{name}", rng.choice(_LABELS), ports=serves, node=rng.choice(nodes), **of)
 
 
-def _policy(dice: Random, ref: str) -> Any:
+def _policy(rng: Random, ref: str) -> Any:
     rules = {
-        direction: [_rule(dice) for _ in range(dice.randint(0, 2))] if dice.random() < 0.7 else None
+        direction: [_rule(rng) for _ in range(rng.randint(0, 2))] if rng.random() < 0.7 else None
         for direction in ("ingress", "egress")
     }
-    return policy(ref, dice.choice(_PEERS), ingress=rules["ingress"], egress=rules["egress"])
+    return policy(ref, rng.choice(_PEERS), ingress=rules["ingress"], egress=rules["egress"])
 
 
-def _rule(dice: Random) -> Any:
-    peers = [_peer(dice) for _ in range(dice.choice((0, 1, 1, 2)))]
-    return rule(*peers, ports=dice.sample(_PORTS, dice.choice((0, 0, 1, 2))))
+def _rule(rng: Random) -> Any:
+    peers = [_peer(rng) for _ in range(rng.choice((0, 1, 1, 2)))]
+    return rule(*peers, ports=rng.sample(_PORTS, rng.choice((0, 0, 1, 2))))
 
 
-def _peer(dice: Random) -> Any:
-    kind = dice.randrange(4)
+def _peer(rng: Random) -> Any:
+    kind = rng.randrange(4)
     if kind == 0:
-        block = dice.choice((*_BLOCKS, *_BLOCKS_6))
+        block = rng.choice((*_BLOCKS, *_BLOCKS_6))
         holes = {"0.0.0.0/0": ["10.244.0.0/30"], "::/0": ["fd00:10:244::/126"]}.get(block, [])
-        return peer(cidr=block, but=holes if dice.random() < 0.5 else [])
+        return peer(cidr=block, but=holes if rng.random() < 0.5 else [])
     return peer(
-        dice.choice(_PEERS) if kind != 1 else None,
-        dice.choice(_SPACES) if kind != 2 else None,
+        rng.choice(_PEERS) if kind != 1 else None,
+        rng.choice(_SPACES) if kind != 2 else None,
     )
 
 
-def some_questions(dice: Random) -> Questions:
-    families = dice.choice(((), (), (4,)))
-    return Questions(dice.choice(_ASKED), families, nodes=dice.random() < 0.5, self_pairs=dice.random() < 0.4)
+def some_questions(rng: Random) -> FlowSelection:
+    families = rng.choice(((), (), (4,)))
+    return FlowSelection(rng.choice(_ASKED), families, nodes=rng.random() < 0.5, self_pairs=rng.random() < 0.4)

@@ -1,4 +1,4 @@
-"""What netlab keeps between two calls: nothing that one test leaves behind is seen by another."""
+"""The caches and variables of netlab's modules: no test sees what another one left there."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ _KEEPING = {"cache", "lru_cache", "derived"}
 
 _PURE = "a function of its arguments alone"
 _REGISTRY = "emptied when a kind comes or goes; tests take theirs out again"
-_LOCK = "a lock of this process, let go of by the fixtures that take it"
+_LOCK = "a lock of this process; the fixtures that take it release it"
 _CLEARED = "tests/memos.py clears it after each test"
 
 # Every module-level cache and variable that changes, and why it carries nothing from test to test.
 KEPT = {
     ("cli/__init__.py", "_code"): "set by main() only, which ends the process",
     ("cli/failures.py", "_verbose"): _CLEARED,
-    ("conformance/world.py", "_namespace"): _CLEARED,
-    ("conformance/world.py", "_pod"): _CLEARED,
-    ("conformance/world.py", "topology"): _CLEARED,
+    ("conformance/base_cluster.py", "_namespace"): _CLEARED,
+    ("conformance/base_cluster.py", "_pod"): _CLEARED,
+    ("conformance/base_cluster.py", "topology"): _CLEARED,
     ("kernel/lock.py", "_taken"): _LOCK,
+    ("kernel/netns.py", "_nsfs"): "the same for the whole run of a kernel",
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,
-    ("lab/waiting.py", "_say"): _CLEARED,
+    ("lab/notices.py", "_print"): _CLEARED,
     ("objects/kind.py", "_CACHES"): _REGISTRY,
     ("objects/kind.py", "_KINDS"): _REGISTRY,
     ("objects/kind.py", "deletable"): _REGISTRY,
@@ -42,11 +43,11 @@ KEPT = {
     ("objects/names.py", "label_key"): _PURE,
     ("objects/names.py", "label_value"): _PURE,
     ("objects/names.py", "port_name"): _PURE,
-    ("objects/near.py", "_groups"): _REGISTRY,
-    ("objects/near.py", "_names"): _REGISTRY,
-    ("objects/near.py", "close_to"): _REGISTRY,
-    ("objects/near.py", "list_kinds"): _REGISTRY,
-    ("objects/near.py", "misspelt"): _REGISTRY,
+    ("objects/similar_names.py", "_groups"): _REGISTRY,
+    ("objects/similar_names.py", "_names"): _REGISTRY,
+    ("objects/similar_names.py", "close_to"): _REGISTRY,
+    ("objects/similar_names.py", "list_kinds"): _REGISTRY,
+    ("objects/similar_names.py", "misspelt"): _REGISTRY,
     ("objects/scalars.py", "resolve"): _PURE,
     ("probe/crc32c.py", "_table"): _PURE,
     ("probe/ports.py", "_last"): "a counter: no two runs of a process have the same source ports",
@@ -83,21 +84,21 @@ def _is_empty(value: ast.expr | None) -> bool:
     return (isinstance(value, ast.Dict) and not value.keys) or (isinstance(value, ast.List) and not value.elts)
 
 
-def test_everything_that_is_kept_is_known() -> None:
+def test_every_cache_is_listed() -> None:
     """A new cache has a line here: why it is harmless; or tests/memos.py clears it."""
 
     assert {*KEPT} == {*kept()}
 
 
-def test_what_is_cleared_is_what_is_said_to_be() -> None:
-    """The table and the fixture name the same."""
+def test_the_listed_caches_are_cleared() -> None:
+    """Table and fixture have the same entries."""
 
     assert {place for place, why in KEPT.items() if why is _CLEARED} == {*memos.CLEARED}
 
 
 @pytest.mark.parametrize("place", memos.CLEARED, ids="/".join)
 def test_a_memo_is_cleared(place: tuple[str, str]) -> None:
-    """Whatever a test left there is gone."""
+    """The memo is empty afterwards."""
     leave, left = memos.CLEARED[place].leave, memos.CLEARED[place].left
     leave()
     assert left()

@@ -19,14 +19,14 @@ def test_all_names_are_sorted_and_there() -> None:
 
 
 def test_import_is_lazy() -> None:
-    """The names cost nothing until they are used."""
+    """A name is imported at its first use."""
     script = "import sys, netlab; print([m for m in sys.modules if m.startswith('netlab')])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
 
     assert "['netlab']\n" == done.stdout
 
 
-def test_a_name_that_is_none() -> None:
-    """As for any module."""
+def test_an_unknown_name() -> None:
+    """It is an AttributeError."""
     with pytest.raises(AttributeError, match="module 'netlab' has no attribute 'nothing'"):
         netlab.nothing  # noqa: B018

@@ -101,13 +101,13 @@ def test_every_step_is_a_test(run: Pytest) -> None:
 
 @pytest.mark.kernel
 def test_a_step_on_its_own_has_the_changes_of_those_before_it(run: Pytest) -> None:
-    """Deselected steps are carried out all the same, as another worker's are."""
+    """The changes of deselected steps, and of steps of other workers, are made."""
 
     assert ["PASSED lesson.yaml::lesson::closed"] == outcomes(run("--netlab", "-k", "closed"))
 
 
-def test_files_are_collected_only_where_that_is_asked_for(run: Pytest, tmp_path: Path) -> None:
-    """By the option, or by globs in the configuration; manifests beside them never."""
+def test_files_are_collected_only_if_selected(run: Pytest, tmp_path: Path) -> None:
+    """An option or globs select them; manifests are not collected."""
     (tmp_path / "other.yaml").write_text(SCENARIO.replace("lesson", "other"))
     nothing = run()
     (tmp_path / "pytest.ini").write_text("[pytest]\nnetlab_scenarios = oth*.yaml\n")
@@ -116,7 +116,7 @@ def test_files_are_collected_only_where_that_is_asked_for(run: Pytest, tmp_path:
     assert {"other.yaml"} == {line.split()[1].split("::")[0] for line in outcomes(run())}
 
 
-def test_a_scenario_that_cannot_work_out_is_an_error_of_collection(run: Pytest, tmp_path: Path) -> None:
+def test_a_scenario_with_errors_is_an_error_of_collection(run: Pytest, tmp_path: Path) -> None:
     """With the line of what is wrong."""
     (tmp_path / "lesson.yaml").write_text(SCENARIO.replace("to: x/b, verdict: deny", "to: x/c, verdict: deny"))
     lines = run("--netlab")
@@ -126,20 +126,20 @@ def test_a_scenario_that_cannot_work_out_is_an_error_of_collection(run: Pytest, 
 
 
 @pytest.mark.parametrize("allowed", ["--netlab-allow-outside", "netlab_allow_outside = true", ""])
-def test_a_scenario_names_files_outside_only_where_that_is_allowed(run: Pytest, tmp_path: Path, allowed: str) -> None:
+def test_a_scenario_names_files_outside_only_if_allowed(run: Pytest, tmp_path: Path, allowed: str) -> None:
     """By the option or the ini file."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "lesson.yaml").write_text(SCENARIO.replace("[pods.yaml]", "[../pods.yaml]"))
     if "=" in allowed:
         (tmp_path / "pytest.ini").write_text(f"[pytest]\n{allowed}\n")
-    told = run("--netlab", "--collect-only", "deep/lesson.yaml", *([allowed] if allowed.startswith("-") else []))
+    printed = run("--netlab", "--collect-only", "deep/lesson.yaml", *([allowed] if allowed.startswith("-") else []))
 
-    assert (not allowed) == any("is outside of" in line for line in told)
+    assert (not allowed) == any("is outside of" in line for line in printed)
 
 
 @pytest.mark.kernel
 def test_the_lab_fixture_builds_labs_from_files_beside_the_test(run: Pytest, tmp_path: Path) -> None:
-    """A lab for the time of the test."""
+    """The lab is removed after the test."""
     (tmp_path / "test_it.py").write_text(TEST)
 
     assert ["PASSED test_it.py::test_lab"] == outcomes(run())

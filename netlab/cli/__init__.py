@@ -1,4 +1,4 @@
-"""The command line: one small file per command family in ``netlab.cli.commands``, loaded when it is called."""
+"""The command line: one module for each command family in ``netlab.cli.commands``, imported when it is called."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _code: str | int | None = None
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     global _code
-    # The first that is registered runs last.
+    # Handlers of atexit run in reverse order: this one runs last.
     atexit.register(_leave)
     try:
         streams.prepare()
         _run()
     except KeyboardInterrupt:
-        # click begins a new line too: the terminal stands behind its ^C.
+        # The terminal has printed ^C, so begin a new line, as click does.
         sys.stderr.write("\ninterrupted\n")
         _code = _INTERRUPTED
     except SystemExit as ended:
@@ -37,14 +37,14 @@ def main() -> None:
 
 
 def _run() -> None:
-    # What takes long to import is imported in here: a command may be interrupted from its first moment on.
+    # Slow imports are in here, so that main() handles an interrupt during them.
     import gc
     import signal
     import threading
 
-    # Where a shell starts something in the background, interrupts are ignored and stay so.
-    mine = threading.current_thread() is threading.main_thread()
-    early = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # A shell without job control starts background commands with SIGINT ignored: leave it ignored.
+    main_thread = threading.current_thread() is threading.main_thread()
+    early = main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if early:
         signal.signal(signal.SIGINT, _interrupted)
     from netlab.cli.failures import ignore_interrupts, prepare_signals
@@ -52,8 +52,8 @@ def _run() -> None:
 
     if early:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A command makes many small values that live until its end, and is over before cycles matter: with the default
-    # threshold the collector took a fifth of the time to bring up 1,000 pods.
+    # A command makes many small values that live until its end, and it ends before cycles matter. With the default
+    # threshold the collector took a fifth of the time of `up` with 1,000 pods.
     gc.set_threshold(300_000, 50, 100)
     prepare_signals()
     try:
@@ -63,9 +63,9 @@ def _run() -> None:
 
 
 def _interrupted(number: int, frame: object) -> None:
-    """End at once: there is nothing to clean up before the first import is done.
+    """End at once: before the imports are done there is nothing to clean up.
 
-    An exception would be lost where it meets one of importlib's own callbacks: Python prints it and goes on.
+    importlib's callbacks would lose an exception: Python prints it and goes on.
     """
     sys.stderr.write("\ninterrupted\n")
     sys.stderr.flush()
@@ -73,10 +73,10 @@ def _interrupted(number: int, frame: object) -> None:
 
 
 def _leave() -> None:
-    """End an interrupted process by its exit code.
+    """End an interrupted process with its exit code.
 
-    ``python -m`` ends by the signal, whatever the code, when an interrupt came inside exec(), as which every dataclass
-    is made (run_eval_code_obj, Python/pythonrun.c, takes it for one that is not handled).
+    ``python -m`` ends by the signal, whatever the code, if an interrupt came inside exec(), which makes every
+    dataclass: run_eval_code_obj (Python/pythonrun.c) takes it for an interrupt that was not handled.
     """
     if _code == _INTERRUPTED:
         for stream in (sys.stdout, sys.stderr):

@@ -1,7 +1,8 @@
-"""Every way in which a command can end badly, as one line and an exit code.
+"""The errors of commands: each is one line and an exit code.
 
-docs/reference.md lists the exit codes. 70 is EX_SOFTWARE of sysexits.h, 141 is 128 + SIGPIPE, as of other programs in a
-pipe, 143 and 129 are those of their signals. Where standard output takes no more, as on a full disk, the code is 3.
+docs/reference.md lists the exit codes. 70 is EX_SOFTWARE of sysexits.h. 141 is 128 + SIGPIPE, the code of other
+programs in a pipe; 143 and 129 follow from SIGTERM and SIGHUP. If standard output cannot be written (a full disk), the
+code is 3.
 """
 
 from __future__ import annotations
@@ -25,29 +26,29 @@ _verbose = False
 
 
 def be_verbose(wanted: bool) -> None:
-    """Show tracebacks and all warnings from now on, or no longer: what ``-v`` asks for."""
+    """Show tracebacks and all warnings from now on, or stop it: the effect of ``-v``."""
     global _verbose
     _verbose = wanted
 
 
 def verbose() -> bool:
-    """Say whether detail was asked for."""
+    """Say whether ``-v`` was given."""
     return _verbose
 
 
 def prepare_signals() -> None:
-    """Let SIGTERM and SIGHUP end a command as an interrupt does, so that it cleans up first."""
+    """Let SIGTERM and SIGHUP raise SystemExit, so that a command cleans up before it ends."""
     try:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, _end)
     except ValueError:
-        # Only a process's first thread may set handlers; a program that calls this from another has its own.
+        # Only the main thread may set handlers. A program that runs commands in another thread has its own handlers.
         return
 
 
 def ignore_interrupts() -> None:
-    """Let nothing interrupt what Python does at its end: the command is over, and its exit code stands."""
+    """Ignore signals while Python ends: the command is over, and its exit code is known."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _ignore_ends()
@@ -60,13 +61,13 @@ def _ignore_ends() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    # Once is enough: a session that ends sends both, and what cleans up is not to be cut short.
+    # A session that ends sends both signals. The second must not interrupt the clean-up.
     _ignore_ends()
     raise SystemExit(128 + number)
 
 
 def failure_code(error: BaseException) -> int:
-    """Print what went wrong on standard error, and return the exit code for it."""
+    """Print an error on standard error, and return its exit code."""
     global _verbose
     detailed, _verbose = _verbose, False
     if isinstance(error, SystemExit):
@@ -75,26 +76,26 @@ def failure_code(error: BaseException) -> int:
         terminal.say("interrupted")
         return INTERRUPTED
     if isinstance(error, click.ClickException):
-        _tell_usage(error)
+        _print_usage(error)
         return 2
     if isinstance(error, BrokenPipeError):
-        streams.settle()
+        streams.discard_if_unwritable()
         return BROKEN_PIPE
     if detailed:
-        # Indented, as a message may have lines that look like another's.
+        # The indent tells these lines from messages.
         for line in "".join(traceback.format_exception(error)).splitlines():
             terminal.say(f"  {line}")
     if isinstance(error, InputError):
-        from netlab.cli.inputs import print_wrong
+        from netlab.cli.inputs import print_errors
 
-        print_wrong(error.problems)
+        print_errors(error.problems)
         return error.exit_code
     if isinstance(error, NetlabError):
         for message in error.args if isinstance(error, UsageError) else [error]:
             terminal.say(f"Error: {message}")
         return error.exit_code
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
-        streams.settle()
+        streams.discard_if_unwritable()
         where = f": {error.filename}" if error.filename else ""
         fix = way_out(error.errno)
         terminal.say(f"Error: {error.strerror}{where}{f'; {fix}' if fix else ''}")
@@ -104,8 +105,8 @@ def failure_code(error: BaseException) -> int:
     return INTERNAL
 
 
-def _tell_usage(error: click.ClickException) -> None:
-    """Say what click's own ``show`` says: its message may hold whatever was typed."""
+def _print_usage(error: click.ClickException) -> None:
+    """Print the text of click's ``show``, escaped, as it may hold arguments of the command line."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None:
         for line in context.get_usage().splitlines():

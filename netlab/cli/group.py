@@ -1,6 +1,6 @@
-"""The group of all commands, which imports a command's module only when the command is called.
+"""The group of all commands. It imports a command's module when the command is called.
 
-``netlab --help`` has to be instant, so the short help of every command is here and nothing else of it.
+The short help of each command is here, so that ``netlab --help`` imports no command.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import click
 
 from netlab.cli import terminal
 from netlab.cli.failures import failure_code
-from netlab.lab import waiting
+from netlab.lab import notices
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate objects; print every problem."),
@@ -23,11 +23,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Print the verdict of one pair, and the policy, rule and line that decided."),
     "compile": ("compile", "Print the nftables ruleset that each node gets."),
     "up": ("up", "Build the lab, or bring a running one to exactly this input."),
-    "apply": ("change", "Add or replace objects in the running lab."),
-    "delete": ("change", "Remove objects from the running lab."),
+    "apply": ("apply", "Add or replace objects in the running lab."),
+    "delete": ("apply", "Remove objects from the running lab."),
     "label": ("label", "Change labels of a pod or a namespace in the running lab."),
-    "get": ("get", "Show what runs: labs, nodes, pods, services, networkpolicies."),
-    "probe": ("probe", "Send packets and report verdicts."),
+    "get": ("get", "List labs, or the nodes, pods, services and networkpolicies of one."),
+    "probe": ("probe", "Send packets and print verdicts."),
     "trace": ("trace", "Send one packet and print the rules and elements that decided."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
     "test": ("test", "Run scenarios, each in a lab of its own."),
@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class Commands(click.Group):
-    """A group whose commands are in modules of their own; it is also where every error becomes an exit code."""
+    """A group whose commands are in modules of their own. Its ``main`` turns every error into an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -81,7 +81,7 @@ class Commands(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         terminal.prepare()
-        waiting.say_by(terminal.say)
+        notices.print_with(terminal.say)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()
@@ -96,7 +96,7 @@ class Commands(click.Group):
 
 @contextlib.contextmanager
 def _pipes() -> Iterator[None]:
-    """End by its own exit code where a reader went away: click would by 1, which means that a verdict differs."""
+    """Exit with 141 if the reader of standard output is gone; click would exit with 1, as if a verdict differed."""
     try:
         yield
     except BrokenPipeError as error:

@@ -1,4 +1,4 @@
-"""What a command works on: objects from ``-f``, or a running lab. Warnings about them go to standard error."""
+"""The input of a command: objects from ``-f``, or a running lab. Warnings about it go to standard error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.cli import terminal
+from netlab.cli import options, terminal
 from netlab.cli.failures import verbose
 from netlab.errors import Problem, UsageError, together
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.objects import Input, Objects
 
-# How many warnings, and how many kinds of objects in a line, commands other than ``check`` print.
+# The most warnings, and the most kinds in a line, that commands other than ``check`` print.
 _FEW = 3
 _NETWORK_POLICY = ("NetworkPolicy", "networking.k8s.io")
 _TWICE = "defined-twice"
-# Kinds that ``check`` names.
+# The most kinds that ``check`` names.
 _KINDS = 50
-# Where one of these stands, a verdict may be another one than on the cluster.
-_DECIDING = frozenset(
+# With one of these warnings, a verdict may differ from the cluster's.
+_CHANGES_VERDICTS = frozenset(
     {
         "unread-policy",
         "unknown-namespace-labels",
@@ -34,8 +34,8 @@ _DECIDING = frozenset(
         "links-not-followed",
     }
 )
-# Kinds that make pods, or doors to them. Policies are named too, and kinds of others with a name that netlab reads.
-_NAMED = frozenset(
+# Kinds that make pods or lead to them. Policies are named too, and kinds of other APIs with the name of a known kind.
+_NAMED_KINDS = frozenset(
     {
         *("CloneSet", "DeploymentConfig", "Rollout", "VirtualMachine", "VirtualMachineInstance"),
         *("Endpoints", "EndpointSlice", "Gateway", "Ingress", "Route", "VirtualService"),
@@ -45,17 +45,17 @@ _NAMED = frozenset(
 
 
 def warn(problems: Iterable[Problem], files: Sequence[str] = ()) -> None:
-    """Print warnings beside the output of a command; with ``-v`` all of them.
+    """Print warnings on standard error; with ``-v`` all of them.
 
-    More than a few are counted, as ``check`` lists them. Those that could change a verdict are always printed, all of
-    one kind in one line.
+    If there are more than a few, it prints their number; ``check`` lists them. It always prints those that could change
+    a verdict, one line for each rule.
     """
     found = list(dict.fromkeys(problems))
     if verbose():
         print_problems(found)
         return
-    deciding = [one for one in found if one.rule in _DECIDING]
-    others = [one for one in found if one.rule not in _DECIDING]
+    deciding = [one for one in found if one.rule in _CHANGES_VERDICTS]
+    others = [one for one in found if one.rule not in _CHANGES_VERDICTS]
     if len(others) > _FEW:
         terminal.say(f"{len(others)} warnings: {_check(files)} lists them")
         others = []
@@ -72,9 +72,9 @@ def _check(files: Sequence[str]) -> str:
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
-    """Print problems on standard error. Of very many errors or warnings the first are printed and the others counted.
+    """Print problems on standard error, the first ``MOST_PRINTED`` errors and warnings; the others are counted.
 
-    Objects that two files define are one line a pair of files, unless ``-v`` asks for each.
+    Objects that two files define are one line for each pair of files; with ``-v`` one line for each object.
     """
     from netlab.objects.bounds import MOST_PRINTED
 
@@ -88,22 +88,22 @@ def print_problems(problems: Iterable[Problem]) -> None:
             terminal.say(f"and {number - MOST_PRINTED} more {severity}s")
 
 
-def print_wrong(problems: Iterable[Problem]) -> None:
-    """Print every error, and the warnings as ``warn`` does."""
+def print_errors(problems: Iterable[Problem]) -> None:
+    """Print every error; print warnings as ``warn`` does."""
     found = list(problems)
     print_problems(one for one in found if one.severity == "error")
     warn(one for one in found if one.severity == "warning")
 
 
 def print_skipped(skipped: Mapping[str, int], *, whole: bool = False) -> None:
-    """Say in one line which kinds netlab did not read: ``whole``, or those that matter and how many more."""
+    """Print a line with the kinds that netlab skipped: all (``whole``), or those that matter and how many others."""
     if not skipped:
         return
     from netlab.objects.fields import cut
 
     number, kinds = sum(skipped.values()), sorted(skipped.items())
     if not whole and not verbose() and len(kinds) > _FEW:
-        kinds = [(kind, count) for kind, count in kinds if kind in _NAMED or "Policy" in kind or "." in kind]
+        kinds = [(kind, count) for kind, count in kinds if kind in _NAMED_KINDS or "Policy" in kind or "." in kind]
     named = ", ".join(f"{count} {cut(kind) or '(no kind)'}" for kind, count in kinds[:_KINDS])
     left = len(skipped) - len(kinds[:_KINDS])
     if left:
@@ -113,7 +113,7 @@ def print_skipped(skipped: Mapping[str, int], *, whole: bool = False) -> None:
 
 
 def warn_unread(cluster: Cluster) -> None:
-    """Say of a running lab which policies netlab does not read."""
+    """Print warnings about the policies of a running lab that netlab does not read."""
     if cluster.unread:
         from netlab.objects.unread import warning
 
@@ -121,14 +121,14 @@ def warn_unread(cluster: Cluster) -> None:
 
 
 def print_unenforced(cluster: Cluster) -> None:
-    """Say of every network that goes past its nodes that no policy is enforced there."""
+    """Print a line for each network on which no policy is enforced."""
     for network in cluster.networks:
         if not network.traits.attachment.enforced:
             terminal.say(f"network {network.name}: {network.mode}: policy is not enforced")
 
 
 def confirm(pods: int, yes: bool) -> None:
-    """Raise UsageError where a lab of so many pods was not asked for by ``--yes``."""
+    """Raise UsageError if a lab has many pods and ``--yes`` was not given."""
     from netlab.objects.bounds import MANY_PODS
 
     if pods > MANY_PODS and not yes:
@@ -136,30 +136,30 @@ def confirm(pods: int, yes: bool) -> None:
 
 
 def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return problems as ``--strict`` has them: a policy that netlab does not read is an error."""
+    """Return the problems of ``--strict``: a policy that netlab does not read is an error."""
     from netlab.objects.unread import RULE
 
     return tuple(replace(one, severity="error") if one.rule == RULE else one for one in problems)
 
 
 def examined(files: Sequence[str], strict: bool, ignore: Sequence[str], ignored: Sequence[str] = ()) -> Input:
-    """Return what is in files, right or wrong; raises UsageError where there are none.
+    """Return the objects of files with all problems; raises UsageError if there are no files.
 
-    ``ignored`` are kinds that the running lab ignores already.
+    ``ignored`` has the kinds that the running lab ignores.
     """
-    from netlab.objects import examine
+    from netlab.objects import read_input
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict, ignore=(*ignore, *ignored))
+    found = read_input(files, strict=strict, ignore=(*ignore, *ignored))
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
 
 def warn_unused(ignore: Sequence[str], found: Input) -> None:
-    """Say of every kind that is to be ignored that the input has no object of it, where it has none."""
+    """Print a warning for each kind of ``--ignore`` of which the input has no object."""
+    from netlab.objects.ignored import ignored
     from netlab.objects.meta import key_of
-    from netlab.objects.unread import ignored
 
     if not ignore:
         return
@@ -173,24 +173,31 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
     """Return the objects of files and the cluster that they describe; print warnings.
 
     Raises:
-      InputError: with every problem of the files, and UsageError where there are none.
+      InputError: with every problem of the files.
+      UsageError: when there are no files.
     """
-    from netlab.cluster import settle
+    from netlab.cluster import resolve_input
     from netlab.policy import misplaced, warnings
 
     found = examined(files, strict, ignore)
     objects = found.objects
-    cluster, made = settle(found)
+    cluster, made = resolve_input(found)
     print_skipped(objects.skipped)
     for scenario in objects.scenarios:
         name, file = scenario.meta.name, scenario.source.file
-        terminal.say(f"Warning: {file}: Scenario {name} is no part of a lab; run it with: netlab test {file}")
+        terminal.say(f"Warning: {file}: Scenario {name} is not part of a lab; run it with: netlab test {file}")
     warn(found.problems_and([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)]), files)
     return objects, cluster
 
 
 def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = ()) -> Cluster:
-    """Return the cluster of files, or without files that of the running lab; print warnings."""
+    """Return the cluster of files, or without files that of the running lab; print warnings.
+
+    Raises:
+      InputError: with every problem of the files.
+      UsageError: when both files and a lab are named, or no lab is running.
+    """
+    options.check_one_input(files)
     if not files:
         from netlab.lab.lab import Lab
 
@@ -204,8 +211,8 @@ def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequ
 
 
 def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:
-    """Return a cluster without the policies of kinds that are ignored; raises UsageError for a name of none."""
-    from netlab.objects.unread import ignored
+    """Return a cluster without the policies of ignored kinds; raises UsageError for an unknown kind."""
+    from netlab.objects.ignored import ignored
 
     named = ignored(ignore)
     left = tuple(one for one in cluster.unread if not any(kind.means(one.kind, one.group) for kind in named))

@@ -1,4 +1,4 @@
-"""What runs, as Kubernetes objects and as kubectl's tables: pure functions of a cluster and its documents."""
+"""Objects of a lab, as Kubernetes objects and as kubectl's tables: pure functions of a cluster and its documents."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from netlab.cluster import Cluster, Node, Pod
 from netlab.dataplane import names
 from netlab.errors import UsageError
 from netlab.objects import Document, types
+from netlab.objects.decoders import object_of
 from netlab.objects.kind import Kind, get
 from netlab.objects.kinds.networkpolicy import API_VERSION
-from netlab.objects.load import object_of
 from netlab.objects.meta import Key, key_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy import isolating
@@ -23,7 +23,7 @@ NetnsPath = Callable[[str], str]
 
 
 def ranges(cluster: Cluster) -> dict[str, Any]:
-    """Return a lab's networks and underlay as a Topology states them, those that netlab chose too."""
+    """Return a lab's networks and underlayCIDRs as in a Topology, also those that netlab chose."""
     networks = [{"name": n.name, "mode": n.mode, "podCIDRs": [*map(str, n.pod_cidrs)]} for n in cluster.networks]
     underlay = [str(cidr) for cidr in cluster.underlay_cidrs if cidr.version in cluster.families]
     return {"networks": networks, "underlayCIDRs": underlay}
@@ -109,7 +109,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
 
 
 def stored(kind: Kind, documents: Sequence[Document]) -> Listing:
-    """List the objects of a kind as the lab keeps them, with the columns that the kind states."""
+    """List the objects of a kind from the lab's record, with the columns of the kind."""
     rows = {}
     for document in documents:
         key = key_of(document)
@@ -132,7 +132,7 @@ def stored(kind: Kind, documents: Sequence[Document]) -> Listing:
 
 
 def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
-    """List NetworkPolicies as the lab keeps them, with the number of pods that each isolates."""
+    """List NetworkPolicies from the lab's record, with the number of pods that each isolates."""
     written = dict(_written(API_VERSION, "NetworkPolicy", documents))
 
     def items() -> Iterator[Item]:
@@ -165,7 +165,7 @@ def _written(
 
 
 def _as_kept(document: Document, key: Key) -> dict[str, Any]:
-    """Return a document's data with the namespace that it is in."""
+    """Return a document's data with its namespace."""
     metadata = {**document.data["metadata"], **({"namespace": key.namespace} if key.namespace else {})}
     return {**document.data, "metadata": metadata}
 
@@ -175,11 +175,11 @@ _RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document], NetnsPath], Listi
     types.Pod: lambda cluster, documents, netns_path: pods(cluster, netns_path),
     NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
 }
-"""The types of objects that are listed as the cluster has them, and not as they were written."""
+"""How to list objects that the cluster has in another form than the record."""
 
 
 def of_kind(name: str, cluster: Cluster, documents: Sequence[Document], netns_path: NetnsPath) -> Listing:
-    """List what of a kind a lab has; raises UsageError for a kind that is not listed."""
+    """List a lab's objects of a kind; raises UsageError for a kind that ``get`` does not list."""
     kind = get(name)
     if kind is None or kind.columns is None:
         raise UsageError(f"netlab lists no {name}")

@@ -1,13 +1,15 @@
-"""Options that several commands share, under one name and with one meaning."""
+"""Options that several commands share. Each has one name and one meaning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from netlab.cli.failures import be_verbose
+from netlab.errors import UsageError
 from netlab.report import formats
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -21,18 +23,18 @@ files = click.option(
     metavar="FILE|DIR|-",
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
-strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read, not skip them.")
+strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read; do not skip them.")
 yes = click.option("--yes", is_flag=True, help="Build a lab of more than 5,000 pods.")
 ignore = click.option(
     "--ignore",
     "ignore",
     multiple=True,
     metavar="KIND[.GROUP]",
-    help="Policies of this kind, which netlab does not read, do not count; repeatable.",
+    help="Leave out policies of this kind, which netlab does not read; repeatable.",
 )
 
 
-# The names of ``netlab.kernel.machine.KERNELS``, which takes longer to read than to print a command's help.
+# The names of ``netlab.kernel.machine.KERNELS``. To import that module takes longer than to print a command's help.
 KERNELS = ("fast", "pyroute2")
 kernel = click.option(
     "--kernel",
@@ -41,30 +43,46 @@ kernel = click.option(
     default=KERNELS[0],
     show_default=True,
     envvar="NETLAB_KERNEL",
-    help="What makes links: netlab's own netlink messages, or pyroute2, slower and the same.",
+    help="How links are made: by netlab's own netlink messages, or by pyroute2, which is slower.",
 )
 
 
 def lab_name(text: str) -> str:
-    """Return the name of a lab, of every option and argument that takes one; raises UsageError for what is none."""
+    """Return the name of a lab as an option or argument has it; raises UsageError for an invalid name."""
     from netlab.objects.names import LabName
 
     return LabName(text)
 
 
 def or_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str:
-    """Return "" for a lab that was not named: an empty name that was given is no lab's name."""
+    """Return "" where no lab was named; ``lab_name`` has refused an empty name."""
     return value or ""
 
 
 def lab_option(help_text: str) -> Callable[[_F], _F]:
-    """Return ``--lab``, with its help."""
+    """Return ``--lab`` with a help text."""
     return click.option(
         *("--lab", "lab"), metavar="NAME", envvar="NETLAB_LAB", type=lab_name, callback=or_empty, help=help_text
     )
 
 
-lab = lab_option("The running lab; by default the only one.")
+def lab_is_typed() -> bool:
+    """Say whether ``--lab`` is on the command line; NETLAB_LAB is a default and does not count."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source("lab") is ParameterSource.COMMANDLINE
+
+
+def check_one_input(files: Sequence[str]) -> None:
+    """Raise UsageError where a command line has both ``-f`` and ``--lab``: each names the objects to read."""
+    if files and lab_is_typed():
+        raise UsageError("-f reads files and --lab names a running lab: leave one out")
+
+
+lab = lab_option("The running lab.  [default: the only one, or the one named default]")
+lab_without_files = lab_option("Without -f, the running lab.  [default: the only one, or the one named default]")
+lab_to_get = lab_option(
+    "The running lab; by default the only one, or the one named default. `get labs` lists all labs, or only this one."
+)
 namespace = click.option(
     "-n",
     "--namespace",
@@ -72,23 +90,23 @@ namespace = click.option(
     envvar="NETLAB_NAMESPACE",
     default="default",
     show_default=True,
-    help="The namespace of names that are given without one.",
+    help="The namespace of names that have none.",
 )
 ports = click.option(
     "--port",
     "ports",
     multiple=True,
     metavar="PORT/PROTO",
-    help="Ask exactly this of every destination, as 80, 53/UDP or ICMP; repeatable. By default the declared"
-    " container ports, TCP 80 where there are none.",
+    help="Ask for this port of every destination: 80, 53/UDP or ICMP; repeatable. By default, ask for the"
+    " containerPorts that the destination declares, or TCP 80 where it declares none.",
 )
 family = click.option("--family", type=click.Choice(["4", "6"]), help="Only IPv4, or only IPv6.  [default: both]")
-nodes = click.option("--nodes", is_flag=True, help="Also ask from and to the nodes.")
-self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Also ask pairs of a pod with itself.")
+nodes = click.option("--nodes", is_flag=True, help="Add pairs with nodes.")
+self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Add pairs of a pod with itself.")
 
 
 class _Formats(click.Choice[str]):
-    """The formats that a class of results is printed in, as they are registered when the command is called."""
+    """The formats of a class of results, read when the command is called."""
 
     def __init__(self, result: type) -> None:
         self._result = result
@@ -107,16 +125,16 @@ def output(result: type) -> Callable[[_F], _F]:
         type=_Formats(result),
         default=formats.printed(result)[0],
         show_default=True,
-        help="How to print it.",
+        help="The format of the output.",
     )
 
 
 def reports(result: type) -> Callable[[_F], _F]:
-    """Return an option ``--FORMAT FILE`` for each format that a class of results is written to a file in."""
+    """Return an option ``--FORMAT FILE`` for each format of a class of results that is written to a file."""
 
     def add(command: _F) -> _F:
         for name in reversed(formats.filed(result)):
-            what = f"Also write {formats.FORMATS[name].file} there."
+            what = f"Also write {formats.FORMATS[name].file} to this file."
             file = click.Path(dir_okay=False)
             command = click.option(
                 f"--{name}", type=file, metavar="FILE", expose_value=False, callback=_report, help=what
@@ -132,7 +150,7 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
 
 
 def wanted_reports() -> list[tuple[str, str]]:
-    """Return the formats and files of the command's ``reports``; raises UsageError for what can be no file."""
+    """Return the formats and files of the command's ``reports``; raises UsageError for a path that is no file."""
     from netlab.kernel import output as kernel_output
 
     found: list[tuple[str, str]] = click.get_current_context().meta.get(_REPORTS, [])
@@ -151,7 +169,7 @@ verbose = click.option(
 
 
 def pairs(command: _F) -> _F:
-    """Add the options that say which pairs are asked."""
+    """Add the options that select pairs and ports."""
     for option in (self_pairs, nodes, family, ports):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""The page ``docs/commands.md``: every command with its arguments and options, as the command line itself states them.
+"""The page ``docs/commands.md``: every command with its arguments and options, generated from the commands.
 
 ``python -m netlab.cli.reference`` prints it.
 """
@@ -18,10 +18,10 @@ HEAD = """\
 # Commands
 
 `python -m netlab.cli.reference > docs/commands.md` writes this page from the commands themselves.
-[reference.md](reference.md) says what they read and print.
+[reference.md](reference.md) describes what they read and print.
 
-An option can also be set by an environment variable: `NETLAB_`, the command, `_` and the option's name, as in
-`NETLAB_REACH_OUTPUT=json`. `--lab` and `-n` are `NETLAB_LAB` and `NETLAB_NAMESPACE` for every command."""
+An environment variable sets the default of an option: `NETLAB_`, the command, `_` and the option's name, as in
+`NETLAB_REACH_OUTPUT=json`. For `--lab` and `-n` of all commands it is `NETLAB_LAB` and `NETLAB_NAMESPACE`."""
 _WIDTH = 120
 
 
@@ -39,7 +39,7 @@ def lines() -> Iterator[str]:
             yield f"{' '.join(paragraph.split())}\n"
         for parameter in command.get_params(context):
             record = parameter.get_help_record(context)
-            # An argument is explained in the text, and --help is the same everywhere.
+            # The text explains arguments, and --help is the same for all commands.
             if record is not None and record[1] and "--help" not in parameter.opts:
                 declared, meaning = record
                 yield f"- `{declared}`: {' '.join(meaning.split())}"

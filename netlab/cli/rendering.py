@@ -1,4 +1,4 @@
-"""Results in the formats that were asked for: on standard output, and in files."""
+"""Print results on standard output and write them to files, in a format of the registry."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def render(result: Any, output: str = "") -> None:
-    """Print a result in a format, by default in its first."""
+    """Print a result in a format; the default is the result's first format."""
     output = output or formats.printed(result)[0]
     show = terminal.emit if is_text(output) else terminal.data
     show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say)))
 
 
 def is_text(output: str) -> bool:
-    """Say whether people read a format: it says what standard error would have to say of the others."""
+    """Say whether a format is for people: its text has the summary, which other formats need on standard error."""
     return formats.FORMATS[output].text
 
 
@@ -33,11 +33,11 @@ def write(result: Any, files: Iterable[tuple[str, str]]) -> None:
 
 
 def exit_as(tally: Tally, output: str) -> None:
-    """End with exit code 1 unless all is as expected; where the format is no text, say on standard error what is not.
+    """Exit with code 1 if a verdict differs or is inconclusive; print the counts unless the format is for people.
 
-    Pairs with the expected verdict unknown are counted on standard error; they do not change the exit code.
+    Pairs with the expected verdict unknown do not change the exit code; their number is printed on standard error.
     """
-    if tally.asked == "verify" and tally["unknown"]:
+    if tally.command == "verify" and tally["unknown"]:
         pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"
         terminal.say(f"{pairs} not compared: a policy that netlab does not read could change the verdict")
     if tally.as_expected:

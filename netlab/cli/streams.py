@@ -1,8 +1,8 @@
-"""Standard input, output and error as a command may find them: closed, full, or with a reader that went away.
+"""Standard input, output and error, which may be closed, full, or without a reader.
 
-A closed one is /dev/null: the next file that is opened would have its number, and a lock or a socket would be written
-to. What standard error does not take is lost, and the exit code stands: it says what became of the command. What
-standard output does not take ends the command.
+A closed stream becomes /dev/null. Otherwise the next lock or socket that is opened would have its number, and output
+would be written to it. If standard error cannot be written, the text is lost and the exit code stays. If standard
+output cannot be written, the command ends with an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def prepare() -> None:
-    """Have all three; called before anything else is opened."""
+    """Open all three streams; call this before any other file is opened."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
@@ -23,7 +23,7 @@ def prepare() -> None:
             if opened != fd:
                 os.dup2(opened, fd)
                 os.close(opened)
-            # Programs that are started have it too.
+            # Programs that netlab starts inherit it.
             os.set_inheritable(fd, True)
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
@@ -42,8 +42,8 @@ def prepare() -> None:
     )
 
 
-def settle() -> None:
-    """Make standard output /dev/null where it takes no more: Python flushes it once more at its end."""
+def discard_if_unwritable() -> None:
+    """Make standard output /dev/null if it cannot be written: Python flushes it again when it ends."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -51,14 +51,14 @@ def settle() -> None:
 
 
 def _discard(fd: int) -> None:
-    """Let what is written to a descriptor go nowhere from now on."""
+    """Make a descriptor /dev/null."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, fd)
     os.close(null)
 
 
 class _Output(io.FileIO):
-    """Standard output, which errors name."""
+    """Standard output; its errors name it."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -68,7 +68,7 @@ class _Output(io.FileIO):
 
 
 class _Lenient(io.TextIOWrapper):
-    """A text stream whose writing never fails: after an error it is /dev/null."""
+    """A text stream whose writes never fail: after an error it is /dev/null."""
 
     def write(self, text: str, /) -> int:
         try:

@@ -1,7 +1,8 @@
-"""All that commands print goes through here: what is text is escaped, once; colour and progress on a terminal only.
+"""The output of commands. It escapes text once. Only a terminal gets colour and progress.
 
-``emit`` prints text on standard output and ``say`` on standard error, a line each: no name or file of a stranger moves
-the cursor, turns the direction of text or begins a line of its own. ``data`` prints formats that do their own escaping.
+``emit`` prints lines of text on standard output, ``say`` one line on standard error. Names and files of strangers
+cannot move the cursor, change the direction of text or begin a new line. ``data`` prints formats that do their own
+escaping.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import click
 
 from netlab.errors import printable
 
-# Where there is no terminal to ask, tables fit this; COLUMNS overrides it.
+# The width of tables without a terminal; COLUMNS overrides it.
 _WIDTH = 120
 _REFRESH = 0.1
 _BAR = 30
@@ -27,7 +28,7 @@ _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow
 
 
 def width() -> int:
-    """Return how wide a table may be."""
+    """Return the width of a table in characters."""
     return shutil.get_terminal_size((_WIDTH, 24)).columns
 
 
@@ -37,7 +38,7 @@ def coloured() -> bool:
 
 
 def paint(text: str, mark: str) -> str:
-    """Colour a text by the truth table's mark that it belongs to."""
+    """Return a text in the colour of a mark of the truth table."""
     if mark not in _COLOURS or not coloured():
         return text
     return click.style(text, fg=_COLOURS[mark], bold=True if mark == "!" else None)
@@ -55,7 +56,7 @@ _SEQUENCE = re.compile(f"({'|'.join(map(re.escape, _SEQUENCES))})")
 
 
 def prepare() -> None:
-    """Let no character be an error that the encoding of standard output or standard error does not have."""
+    """Escape characters that the encoding of standard output or standard error lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(OSError, ValueError):
@@ -63,7 +64,7 @@ def prepare() -> None:
 
 
 def _escaped(line: str) -> str:
-    """Return a line as it may be printed; colours are netlab's own where there are any."""
+    """Return a line with control characters escaped, but for the colours of ``paint``."""
     if line.isprintable():
         return line
     if not coloured():
@@ -77,12 +78,12 @@ def _escaped(line: str) -> str:
 
 
 def emit(lines: Iterable[str]) -> None:
-    """Print lines of text on standard output as they come."""
+    """Print lines of text on standard output, each as it is made."""
     data(map(_escaped, lines))
 
 
 def data(lines: Iterable[str]) -> None:
-    """Print lines of a format that does its own escaping (JSON, YAML, an nft file) on standard output as they come."""
+    """Print lines of a format that does its own escaping (JSON, YAML, nft), each as it is made."""
     write = sys.stdout.write
     for line in lines:
         _progress.clear()
@@ -99,8 +100,8 @@ def say(line: str) -> None:
 Progress = Callable[[int, int], None]
 
 
-class _Line:
-    """The line on standard error that shows progress; it makes way for whatever else is printed."""
+class _ProgressLine:
+    """The progress line on standard error; other output clears it first."""
 
     def __init__(self) -> None:
         self._shown = False
@@ -120,11 +121,11 @@ class _Line:
             sys.stderr.flush()
 
 
-_progress = _Line()
+_progress = _ProgressLine()
 
 
-def _far(done: int, total: int) -> str:
-    """Return how far something is: a bar and the numbers, or what is done where the total is not known."""
+def _bar(done: int, total: int) -> str:
+    """Return a bar with both numbers, or the number done if the total is unknown (0)."""
     if not total:
         return f"{done:,}"
     full = _BAR * done // total
@@ -133,14 +134,14 @@ def _far(done: int, total: int) -> str:
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Progress | None]:
-    """Show how far something is while the block runs, on a terminal's standard error; None elsewhere.
+    """Show progress on standard error during the block; yield None if standard error is not a terminal.
 
-    What is yielded takes the number done and the number of all, 0 where that is not known.
+    The yielded function takes the number done and the total, which is 0 if unknown.
     """
     if not sys.stderr.isatty():
         yield None
         return
     try:
-        yield lambda done, total: _progress.show(f"{what}: {_far(done, total)}")
+        yield lambda done, total: _progress.show(f"{what}: {_bar(done, total)}")
     finally:
         _progress.clear()

@@ -1,7 +1,7 @@
-"""Objects resolved: pods from workloads, placement, addresses. The same input always gives the same cluster."""
+"""Objects to a cluster: pods of workloads, their nodes, their addresses. The same input gives the same cluster."""
 
-from netlab.cluster.follow import follow
-from netlab.cluster.resolve import outline, resolve, settle
+from netlab.cluster.resolve import resolve, resolve_input, try_resolve
+from netlab.cluster.resolve_change import resolve_change
 from netlab.cluster.types import Cluster, Endpoint, Host, Network, Node, Placement, Pod
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "Node",
     "Placement",
     "Pod",
-    "follow",
-    "outline",
     "resolve",
-    "settle",
+    "resolve_change",
+    "resolve_input",
+    "try_resolve",
 ]

@@ -1,29 +1,33 @@
-"""Which prefixes every node has and which addresses every pod has. Pure: the same input always gives the same."""
+"""The pod prefixes of every node, and the addresses of every pod. The same input always gives the same result."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved, within
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.shares import Fixed, reserved, shares, within
 from netlab.cluster.types import Placement
 from netlab.errors import Problem
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address, Prefix
 
 Prefixes = Mapping[str, Mapping[str, tuple[Prefix, ...]]]
-"""The prefixes of every node by network name, for each node's name."""
+"""Prefixes by node name, then by network name."""
 
 
 def node_prefixes(
-    topology: Topology, nodes: Sequence[NodeDraft], pods: Mapping[str, Fixed], machines: Collection[Address] = ()
+    topology: Topology,
+    nodes: Sequence[NodeDraft],
+    pods: Mapping[str, NodeByAddress],
+    machines: Collection[Address] = (),
 ) -> tuple[dict[str, dict[str, tuple[Prefix, ...]]], list[Problem]]:
-    """Return the prefixes of every node by network name, for each node's name.
+    """Return the prefixes of every node (see ``Prefixes``), and the problems.
 
-    Where nodes have no ranges of their own that is the whole podCIDR, else a share. No share holds an address that
-    exported ``pods`` of another node state, as far as there are enough shares, or one that a machine has.
+    ``pods`` has, by network, the addresses that exported pods state. ``machines`` are the addresses of nodes. If the
+    network's transport has no ranges of nodes, a prefix is the whole podCIDR, else a part of it. A part holds no
+    address of a machine, and if there are enough parts, no address of a pod on another node.
     """
     problems = _bad_overrides(topology, nodes)
     prefixes: dict[str, dict[str, tuple[Prefix, ...]]] = {node.name: {} for node in nodes}
@@ -35,7 +39,7 @@ def node_prefixes(
                 given: dict[str, Prefix] | None = {n.name: cidr for n in nodes}
             else:
                 around = stated if network.traits.transport.single_routes else own
-                given = shares(cidr, nodes, around) or shares(cidr, nodes, own)
+                given = node_cidrs(cidr, nodes, around) or node_cidrs(cidr, nodes, own)
             if given is None:
                 message = f"{cidr} is too small for {len(nodes)} nodes"
                 problems.append(topology_problem(topology, f"{network.path}.podCIDRs", message))
@@ -46,9 +50,9 @@ def node_prefixes(
 
 
 def _bad_overrides(topology: Topology, nodes: Sequence[NodeDraft]) -> list[Problem]:
-    """Return the podCIDRs of Node objects that no network holds or that overlap, if any network has ranges of nodes.
+    """Report the podCIDRs of Node objects that no network holds or that overlap, if any network has ranges of nodes.
 
-    A range that nobody wrote is where the pods are, whatever podCIDRs the nodes have.
+    If the Topology has no podCIDRs, they follow the pods, and the podCIDRs of nodes may be elsewhere.
     """
     if not any(network.traits.transport.node_ranges for network in topology.networks):
         return []
@@ -79,18 +83,19 @@ def pod_addresses(
     machines: Collection[Address] = (),
     others: Mapping[tuple[str, int], Collection[int]] | None = None,
 ) -> tuple[dict[str, tuple[Address, ...]], list[Problem]]:
-    """Return every pod's addresses, one per IP family of its network; ``nodes`` has each pod's node.
+    """Return every pod's addresses, one per IP family of its network, and the problems.
 
-    Addresses that an exported pod states come first, then those that ``keep`` has, then the lowest free one of its
-    node's prefix. An address of a network names one pod, and none is one of the ``machines``'. ``others`` has, by
-    network and IP family, the addresses that pods have besides, as numbers.
+    A pod gets the address that its exported status states, else the one in ``keep``, else the lowest free one of its
+    node's prefix. No two pods of a network have the same address, and none has an address of ``machines``. ``nodes``
+    has each pod's node. ``others`` has the addresses of further pods as numbers, by network and IP family.
     """
     found: dict[str, dict[int, Address]] = {pod.ref: {} for pod, _ in pods}
     problems: list[Problem] = []
-    held = {n.name: _Held(n, prefixes, machines, others or {}) for n in {id(n): n for _, n in pods}.values()}
+    networks = {network.name: network for _, network in pods}
+    by_network = {name: _NetworkAddresses(n, prefixes, machines, others or {}) for name, n in networks.items()}
 
     for pod, network in pods:
-        of = held[network.name]
+        of = by_network[network.name]
         for address in pod.addresses:
             if address.version in found[pod.ref] or not of.may_have(nodes[pod.ref], address):
                 continue
@@ -104,30 +109,30 @@ def pod_addresses(
         before = keep.get(pod.ref)
         if before is None or before.node != nodes[pod.ref]:
             continue
-        of = held[network.name]
+        of = by_network[network.name]
         for address in before.addresses:
             if address.version not in found[pod.ref] and of.may_have(before.node, address) and not of.taken(address):
                 found[pod.ref][address.version] = of.take(address, pod.ref)
 
     for pod, network in pods:
-        for pool in held[network.name].pools(nodes[pod.ref]):
+        for pool in by_network[network.name].pools(nodes[pod.ref]):
             if pool.family in found[pod.ref]:
                 pool.served += 1
                 continue
             drawn = pool.draw()
             if drawn is not None:
-                found[pod.ref][pool.family] = held[network.name].take(drawn, pod.ref)
+                found[pod.ref][pool.family] = by_network[network.name].take(drawn, pod.ref)
 
-    for of in held.values():
-        for pool in of.drawn_from():
+    for of in by_network.values():
+        for pool in of.used_pools():
             if pool.unserved:
                 message = f"{pool.prefix} has no address left for {pool.unserved} of {pool.served + pool.unserved} pods"
                 problems.append(topology_problem(topology, f"{of.network.path}.podCIDRs", message))
     return {ref: tuple(a for _, a in sorted(of.items())) for ref, of in found.items()}, problems
 
 
-class _Held:
-    """The addresses of one network: which a pod of a node may have, and which are taken."""
+class _NetworkAddresses:
+    """The addresses of one network: which ones a pod of a node may have, and which ones are taken."""
 
     def __init__(
         self,
@@ -140,17 +145,17 @@ class _Held:
         self.owners: dict[Address, str] = {}
         self._prefixes = prefixes
         self._machines = frozenset(machines)
-        # Numbers, as the hash of an address costs ten times theirs.
+        # Addresses as numbers: the hash of an IPv4Address takes ten times as long as that of an int.
         self._numbers = {family: {*others.get((network.name, family), ())} for family in (4, 6)}
         self._pools: dict[Prefix, _Pool] = {}
         parts = {part for of in prefixes.values() for part in of.get(network.name, ())}
         self._parts = {f: sorted((int(p.network_address), p) for p in parts if p.version == f) for f in (4, 6)}
 
     def may_have(self, node: str, address: Address) -> bool:
-        """Say whether a pod of a node may have an address, taken or not.
+        """Say whether a pod of a node may have an address; the address may be taken.
 
-        On a link that pods share it is any but the edges of the podCIDR. Where routes lead to them it is of the node's
-        prefix, or of no node's.
+        If the transport has routes to single pods, the address is in the node's prefix, or in no node's prefix. Else
+        it is any address of the podCIDR. Reserved addresses are excluded.
         """
         cidr = next((c for c in self.network.pod_cidrs if address.version == c.version and address in c), None)
         if cidr is None or address in self._machines:
@@ -165,14 +170,14 @@ class _Held:
         return not (index >= 0 and address in parts[index][1])
 
     def pools(self, node: str) -> list[_Pool]:
-        """Return what a node's pods take new addresses from, one for each IP family."""
+        """Return the pools of new addresses for a node's pods, one for each IP family."""
         parts = self._prefixes[node].get(self.network.name, ())
         for part in parts:
             if part not in self._pools:
                 self._pools[part] = _Pool(part, self._numbers[part.version])
         return [self._pools[part] for part in parts]
 
-    def drawn_from(self) -> Iterable[_Pool]:
+    def used_pools(self) -> Iterable[_Pool]:
         return self._pools.values()
 
     def taken(self, address: Address) -> bool:
@@ -185,7 +190,7 @@ class _Held:
 
 
 class _Pool:
-    """The addresses of one prefix, less its first (the network), second (the gateway) and last (the broadcast)."""
+    """The free addresses of one prefix, without its network, gateway and broadcast address."""
 
     def __init__(self, prefix: Prefix, taken: Collection[int]) -> None:
         self.prefix = prefix
@@ -197,7 +202,7 @@ class _Pool:
         self._taken = taken
 
     def draw(self) -> Address | None:
-        """Return the lowest free address; count the pod as unserved when there is none."""
+        """Return the lowest free address; if there is none, return None and count one pod as unserved."""
         kind = type(self.prefix.network_address)
         while self._next <= self._last:
             number = self._next

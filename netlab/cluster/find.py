@@ -1,25 +1,25 @@
-"""Endpoints by the names that users give them: docs/reference.md, "Endpoints and pairs"."""
+"""Endpoints by name, as users write them: docs/reference.md, "Endpoints and pairs"."""
 
 from __future__ import annotations
 
 import difflib
 from bisect import bisect_left
 
-from netlab.cluster.nobody import no_machines, own_gateway
 from netlab.cluster.types import Cluster, Endpoint
+from netlab.cluster.unowned import own_gateway, special_purpose
 from netlab.errors import UsageError
 from netlab.objects.addresses import plain_address
 from netlab.objects.types import Address
 
 
 def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
-    """Return what a name means: ``NAMESPACE/POD``, ``POD``, ``NAMESPACE/WORKLOAD``, ``node:N`` or ``host:N``.
+    """Return the endpoint ``NAMESPACE/POD``, ``POD``, ``NAMESPACE/WORKLOAD``, ``node:N`` or ``host:N``.
 
-    A workload stands for its first pod, and a pod goes before a workload of the same name. ``namespace`` is where a
-    name is given without one.
+    A workload stands for its first pod. A pod has precedence over a workload of the same name. ``namespace`` is the
+    namespace of a name without one.
 
     Raises:
-      UsageError: when nothing has the name; it names what comes close.
+      UsageError: if no endpoint has the name. The message has similar names.
     """
     full = ref if "/" in ref or ref.startswith(("node:", "host:")) else f"{namespace}/{ref}"
     found = cluster.by_ref.get(full) or cluster.by_workload.get(full)
@@ -29,8 +29,8 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
 
 
 def pod_of(cluster: Cluster, ref: str) -> tuple[str, str] | None:
-    """Return the pod that ``NAMESPACE/NAME`` means, by its reference, and its workload; None where there is none."""
-    # Pods are sorted: to look one up costs less than an index of all.
+    """Return the reference and the workload of the pod ``NAMESPACE/NAME``, or of a workload's first pod, else None."""
+    # Pods are sorted, so one look-up needs no index of all pods.
     at = bisect_left(cluster.pods, tuple(ref.split("/")), key=lambda pod: (pod.namespace, pod.name))
     exact = cluster.pods[at] if at < len(cluster.pods) and cluster.pods[at].ref == ref else None
     found = exact or cluster.by_workload.get(ref)
@@ -40,24 +40,24 @@ def pod_of(cluster: Cluster, ref: str) -> tuple[str, str] | None:
 def find_destination(
     cluster: Cluster, ref: str, namespace: str = "default", source: Endpoint | None = None
 ) -> Endpoint | Address:
-    """Return what a destination's name means: as ``find``, or of an IP address its owner, else the address itself.
+    """Return the endpoint that ``find`` finds, or the endpoint that has an IP address, else the address itself.
 
-    To a ``source``, its gateway is its own node.
+    The gateway of ``source`` is the node of ``source``.
 
     Raises:
-      UsageError: when nothing has the name, or when it is an address that no other machine can have.
+      UsageError: if no endpoint has the name, or if no other machine can have the address.
     """
     address = literal(ref)
     if address is None:
         return find(cluster, ref, namespace)
     owner = cluster.by_address.get(address) or (own_gateway(cluster, source, address) if source else None)
-    if owner is None and (why := no_machines(address)):
+    if owner is None and (why := special_purpose(address)):
         raise UsageError(why)
     return owner or address
 
 
 def literal(text: str) -> Address | None:
-    """Return the IP address that a text is, in brackets or not, None where it is none."""
+    """Return the IP address in a text, with or without brackets, else None."""
     return plain_address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
 
 
@@ -75,7 +75,7 @@ def _missing(cluster: Cluster, ref: str) -> str:
 
 
 def _elsewhere(ref: str, known: list[str]) -> list[str]:
-    """Return what has the same name in another namespace."""
+    """Return the first three endpoints that have the same name in another namespace."""
     name = ref.rpartition("/")[2]
     return [other for other in known if other.rpartition("/")[2] == name][:3]
 

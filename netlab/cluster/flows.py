@@ -1,7 +1,7 @@
-"""Which questions there are: pairs of endpoints, and the ports that are asked of each destination.
+"""Flows: a source, a destination, an IP family, a protocol and a port; and which flows a command asks about.
 
-Every pair is each pod and outside host with each pod and outside host (docs/reference.md, "Endpoints and pairs"). Pairs
-of two hosts and of a pod with itself are left out; ``--nodes`` adds the nodes.
+By default these are all pairs of pods and outside hosts, without pairs of two hosts and pairs of a pod with itself.
+``--nodes`` adds the nodes (docs/reference.md, "Endpoints and pairs").
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from netlab.objects.types import Address
 class Flow(NamedTuple):
     """One question: may ``source`` open ``protocol``/``port`` on ``destination`` over an IP family?
 
-    ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the destination address that is
-    asked for, None when the destination has none of that family. ``destination`` None: the address belongs to no
-    endpoint of the lab.
+    ``family`` is 4 or 6. ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the
+    destination's address of the family, None if it has none. ``destination`` is None if no endpoint has the address.
     """
 
     source: Endpoint
@@ -31,22 +30,22 @@ class Flow(NamedTuple):
 
     @property
     def target(self) -> str:
-        """The destination as reports print it: its reference, or the bare address."""
+        """The destination as reports print it: its reference, or the address."""
         return self.destination.ref if self.destination is not None else str(self.address)
 
 
-def ports_of(destination: Endpoint) -> list[tuple[str, int | None]]:
-    """Return the declared (protocol, port) of an endpoint in order, TCP 80 where it declares none."""
+def declared_ports(destination: Endpoint) -> list[tuple[str, int | None]]:
+    """Return the (protocol, port) pairs that an endpoint declares, in order; TCP 80 if it declares none."""
     declared = [(p.protocol, p.port) for p in destination.ports] if isinstance(destination, Pod) else []
     return list(dict.fromkeys(declared)) or [("TCP", 80)]
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
-    """What is asked of a cluster: which endpoints, services and families.
+class FlowSelection:
+    """Which flows of a cluster a command asks about.
 
-    ``ports`` replaces each destination's own; ``families`` narrows those of the lab. ``nodes`` adds the nodes,
-    ``self_pairs`` the pairs of an endpoint with itself.
+    ``ports`` has (protocol, port) pairs and replaces the declared ports of every destination. ``families`` narrows the
+    families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself.
     """
 
     ports: tuple[tuple[str, int | None], ...] = ()
@@ -54,61 +53,60 @@ class Questions:
     nodes: bool = False
     self_pairs: bool = False
 
-    def everyone(self, cluster: Cluster) -> list[Endpoint]:
-        """Return the endpoints that are asked from and to, in order."""
+    def endpoints(self, cluster: Cluster) -> list[Endpoint]:
+        """Return the endpoints that are sources and destinations, in order."""
         return [*cluster.pods, *cluster.hosts, *(cluster.nodes if self.nodes else ())]
 
-    def wanted(self, cluster: Cluster) -> list[int]:
-        """Return the families that are asked."""
+    def families_in(self, cluster: Cluster) -> list[int]:
+        """Return the IP families, ascending."""
         return [family for family in cluster.families if not self.families or family in self.families]
 
-    def services(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
-        """Return the (protocol, port) that are asked of a destination."""
-        return self.ports or ports_of(destination)
+    def ports_for(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
+        """Return the (protocol, port) pairs of a destination."""
+        return self.ports or declared_ports(destination)
 
     def flows(self, cluster: Cluster) -> Iterator[Flow]:
-        """Yield the flow of every pair, service and family, in a stable order.
+        """Yield the flow of every pair, family and port, always in the same order.
 
-        A pair of which one side has no address of a family (mode none, or another family) is asked in the lab's
-        families all the same: its answer is deny.
+        A pod or node without an address of a family has flows of that family too. Their verdict is deny.
         """
-        everyone = self.everyone(cluster)
-        asked = [
-            (destination, family, address_of(destination, family), self.services(destination))
-            for destination in everyone
-            for family in self.wanted(cluster)
+        endpoints = self.endpoints(cluster)
+        destinations = [
+            (destination, family, address_of(destination, family), self.ports_for(destination))
+            for destination in endpoints
+            for family in self.families_in(cluster)
             if askable(destination, family)
         ]
-        for source in everyone:
+        for source in endpoints:
             outside = isinstance(source, Host)
-            for destination, family, address, services in asked:
+            for destination, family, address, ports in destinations:
                 if outside and not asks(source, destination, family):
                     continue
                 if source is destination and not self.self_pairs:
                     continue
-                for protocol, port in services:
+                for protocol, port in ports:
                     yield Flow(source, destination, family, protocol, port, address)
 
     def count(self, cluster: Cluster) -> int:
-        """Return how many flows there are: everybody asks everybody else, but hosts one another."""
+        """Return the number of flows."""
         total = 0
-        for family in self.wanted(cluster):
-            inside = [one for one in self.everyone(cluster) if not isinstance(one, Host)]
+        for family in self.families_in(cluster):
+            inside = [one for one in self.endpoints(cluster) if not isinstance(one, Host)]
             outside = [host for host in cluster.hosts if askable(host, family)]
-            of_inside = sum(len(self.services(destination)) for destination in inside)
-            of_outside = sum(len(self.services(destination)) for destination in outside)
+            of_inside = sum(len(self.ports_for(destination)) for destination in inside)
+            of_outside = sum(len(self.ports_for(destination)) for destination in outside)
             total += len(inside) * (of_inside + of_outside) + len(outside) * of_inside
             total -= 0 if self.self_pairs else of_inside
         return total
 
 
 def asks(source: Endpoint, destination: Endpoint, family: int) -> bool:
-    """Say whether a source asks a destination in a family: hosts do not ask one another."""
+    """Say whether there are flows from a source to a destination in a family: not between two outside hosts."""
     return not isinstance(source, Host) or (not isinstance(destination, Host) and askable(source, family))
 
 
 def askable(endpoint: Endpoint, family: int) -> bool:
-    """Say whether questions in a family make sense: outside hosts have the families that they state and no other."""
+    """Say whether an endpoint has flows of a family: an outside host only if it has an address of it."""
     return not isinstance(endpoint, Host) or address_of(endpoint, family) is not None
 
 
@@ -120,5 +118,5 @@ def every_pair(
     nodes: bool = False,
     self_pairs: bool = False,
 ) -> Iterator[Flow]:
-    """Yield the flow of every pair, port and family; the arguments are those of ``Questions``."""
-    return Questions(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)
+    """Yield the flow of every pair, port and family; the arguments are those of ``FlowSelection``."""
+    return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)

@@ -1,4 +1,4 @@
-"""Nodes: which there are, and with which addresses they are on the underlay."""
+"""The nodes of a cluster, and their addresses on the underlay."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, Prefix, Source
 
-# What every kubelet on Linux sets on its node (Kubernetes: "Well-Known Labels, Annotations and Taints").
+# Labels that every kubelet on Linux sets on its node (Kubernetes: "Well-Known Labels, Annotations and Taints").
 HOSTNAME_LABEL = "kubernetes.io/hostname"
 OS_LABEL = "kubernetes.io/os"
 ARCH_LABEL = "kubernetes.io/arch"
-# A kubelet still sets these beside the ones that they became.
-_FORMER = {"beta.kubernetes.io/os": OS_LABEL, "beta.kubernetes.io/arch": ARCH_LABEL}
-_SET = frozenset({HOSTNAME_LABEL, OS_LABEL, ARCH_LABEL, *_FORMER})
+# Deprecated labels that a kubelet still sets, with the labels that replaced them.
+_DEPRECATED = {"beta.kubernetes.io/os": OS_LABEL, "beta.kubernetes.io/arch": ARCH_LABEL}
+_SET_BY_KUBELET = frozenset({HOSTNAME_LABEL, OS_LABEL, ARCH_LABEL, *_DEPRECATED})
 
 
 @dataclass(frozen=True, slots=True)
 class NodeDraft:
-    """One node before it has addresses; ``pod_cidrs`` and ``addresses`` are what its Node object states.
+    """One node before it has addresses; ``pod_cidrs`` and ``addresses`` are those of its Node object.
 
-    ``seen`` are the addresses that exported pods state for it. ``made_up`` says that the input states no nodes: what
-    netlab does not know of this one is as a pod wants it.
+    ``seen`` are the node's addresses in the status of exported pods. ``made_up`` says that the input states no nodes;
+    netlab then assumes that the node has the labels that a nodeSelector asks for.
     """
 
     name: str
@@ -40,38 +40,39 @@ class NodeDraft:
         return all(self._label(key) == value for key, value in node_selector.items())
 
     def may_satisfy(self, node_selector: Mapping[str, str]) -> bool:
-        """Say whether the node has all labels of a selector, or is made up and lacks only those that nobody stated."""
+        """Say whether the node may have all labels of a selector; a made-up node may have any that no kubelet sets."""
         return all(
-            self._label(key) == value or (self.made_up and key not in _SET) for key, value in node_selector.items()
+            self._label(key) == value or (self.made_up and key not in _SET_BY_KUBELET)
+            for key, value in node_selector.items()
         )
 
     def _label(self, key: str) -> str | None:
-        return self.labels.get(key, self.labels.get(_FORMER.get(key, "")))
+        return self.labels.get(key, self.labels.get(_DEPRECATED.get(key, "")))
 
     def first(self, family: int) -> Address | None:
-        """Return the address of an IP family that the input states for the node, None where it states none."""
+        """Return the address of an IP family that the input states for the node, else None."""
         return next((a for a in (*self.addresses, *self.seen) if a.version == family), None)
 
     def problem(self, path: str, message: str) -> Problem:
-        """Return the problem of one of its Node object's fields, at the line of that field."""
+        """Return a problem of a field of the Node object, with the field's line."""
         return Problem(self.source.file, self.source.line(path), path, f"Node {self.name}", message)
 
 
 def topology_problem(topology: Topology, path: str, message: str) -> Problem:
-    """Return the problem of one of a Topology's fields, at the line of that field."""
+    """Return a problem of a field of the Topology, with the field's line."""
     source = topology.source
     return Problem(source.file, source.line(path), path, f"Topology {topology.name}", message)
 
 
 def states_nodes(objects: Objects) -> bool:
-    """Say whether the input states nodes: in the Topology or as Node objects."""
+    """Say whether the input states nodes, in the Topology or as Node objects."""
     return bool(objects.nodes or (objects.topology and objects.topology.nodes))
 
 
 def node_drafts(objects: Objects) -> list[NodeDraft]:
-    """Return the Topology's nodes in order, then those that only Node objects name.
+    """Return the Topology's nodes in order, then the other Node objects.
 
-    Where there is none, the nodeNames that pods state are the nodes, sorted; where there are none, ``node-1`` is.
+    Without any, the nodes are the nodeNames of pods and templates, sorted. Without those, the node is ``node-1``.
     """
     stated = states_nodes(objects)
     drafts = {n.name: NodeDraft(n.name, dict(n.labels)) for n in (objects.topology or Topology()).nodes}
@@ -99,7 +100,7 @@ def node_drafts(objects: Objects) -> list[NodeDraft]:
 
 
 def _seen(objects: Objects) -> Iterator[tuple[str, Address]]:
-    """Yield what exported pods state of nodes' addresses, as (node, address); a host-network pod has its node's."""
+    """Yield (node, address) from the status of exported pods; a host-network pod has its node's addresses."""
     for pod in objects.pods:
         for address in pod.host_addresses:
             yield pod.spec.node_name, address
@@ -112,10 +113,10 @@ def _seen(objects: Objects) -> Iterator[tuple[str, Address]]:
 def underlay_addresses(
     topology: Topology, nodes: Sequence[NodeDraft], avoid: Collection[Address] = ()
 ) -> tuple[dict[str, tuple[Address, ...]], list[Problem]]:
-    """Return every node's underlay addresses, one for each IP family of the lab's networks.
+    """Return every node's underlay addresses, one for each IP family of the lab's networks, and the problems.
 
-    They come in node order from the first underlay prefix of the family, past those that outside hosts have and those
-    to ``avoid``. A node keeps the address that the input states for it where that prefix holds it.
+    A node keeps the address that the input states for it if the family's underlay prefix holds it. The other nodes get
+    the free addresses of the prefix, in node order, without those of outside hosts and those to ``avoid``.
     """
     problems: list[Problem] = []
     owner: dict[Address, str] = {a: f"host {h.name}" for h in topology.hosts for a in h.addresses}

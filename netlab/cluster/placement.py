@@ -1,4 +1,4 @@
-"""Which node every pod runs on. A pure function: the same pods and nodes always give the same placement."""
+"""The node of every pod. The same pods and nodes always give the same placement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.published import Claims
+from netlab.cluster.published import HostPorts
 from netlab.cluster.types import Cluster, Placement
 from netlab.errors import Problem
 from netlab.objects.types import Workload
@@ -19,63 +19,63 @@ def place(
     keep: Mapping[str, Placement],
     others: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, str], list[Problem]]:
-    """Return the node of every pod by its reference; pods that fit on no node are left out, with a problem each.
+    """Return the node of every pod by its reference, and a problem for each pod that fits on no node.
 
-    Pods with a nodeName come first, then those that ``keep`` has on a node that still admits them, then the rest in
-    order, each to the admissible node with the fewest pods; the earlier node wins a tie. Nodes on which a hostPort of
-    the pod is taken come last. ``others`` counts the pods that are on the nodes besides.
+    A pod with a nodeName is on that node. A pod in ``keep`` stays on its node if the node still admits it. Every other
+    pod gets the node that admits it and has the fewest pods, and of equal ones the first. Nodes with a free hostPort
+    have precedence. ``others`` has the number of further pods by node.
     """
-    admitting = _Admitting(nodes)
-    claims = Claims()
+    admitting = _AdmittingNodes(nodes)
+    host_ports = HostPorts()
     by_name = {node.name: node for node in nodes}
     load = {**dict.fromkeys(by_name, 0), **(others or {})}
     placed: dict[str, str] = {}
     problems: list[Problem] = []
 
-    def settle(pod: PodDraft, node: str) -> None:
+    def assign(pod: PodDraft, node: str) -> None:
         placed[pod.ref] = node
         load[node] += 1
-        claims.add(node, pod)
+        host_ports.add(node, pod)
 
     rest: list[PodDraft] = []
     for pod in pods:
         if not pod.spec.node_name:
             rest.append(pod)
             continue
-        problem = _misfit(pod, by_name)
+        problem = _node_name_problem(pod, by_name)
         if problem is None:
-            settle(pod, pod.spec.node_name)
+            assign(pod, pod.spec.node_name)
         else:
             problems.append(problem)
 
     new: list[PodDraft] = []
     for pod in rest:
         before = keep.get(pod.ref)
-        if before is not None and before.node in admitting.of(pod) and claims.free(before.node, pod):
-            settle(pod, before.node)
+        if before is not None and before.node in admitting.of(pod) and host_ports.free(before.node, pod):
+            assign(pod, before.node)
         else:
             new.append(pod)
 
     for pod in new:
         admissible = admitting.of(pod)
         if admissible:
-            free = [name for name in admissible if claims.free(name, pod)] if pod.publishes else ()
-            settle(pod, min(free or admissible, key=load.__getitem__))
+            free = [name for name in admissible if host_ports.free(name, pod)] if pod.publishes else ()
+            assign(pod, min(free or admissible, key=load.__getitem__))
         else:
-            message = f"no node has the labels {_pairs(pod.spec.node_selector)}"
+            message = f"no node has the labels {_label_text(pod.spec.node_selector)}"
             problems.append(pod.problem(f"{pod.spec_path}.nodeSelector", message))
     return placed, problems
 
 
-class _Admitting:
-    """Which nodes admit a pod; pods of one selector share the answer."""
+class _AdmittingNodes:
+    """The nodes that admit a pod, by its nodeSelector."""
 
     def __init__(self, nodes: Sequence[NodeDraft]) -> None:
         self._nodes = nodes
         self._known: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
 
     def of(self, pod: PodDraft) -> Collection[str]:
-        """Return the nodes that have the labels; of made-up ones else those that may have them, else all."""
+        """Return the nodes that have the labels, else made-up nodes that may have them, else all made-up nodes."""
         selector = pod.spec.node_selector
         key = tuple(sorted(selector.items()))
         if key not in self._known:
@@ -88,10 +88,12 @@ class _Admitting:
         return self._known[key]
 
 
-def guessed(pods: Iterable[PodDraft], nodes: Sequence[NodeDraft], node_of: Mapping[str, str]) -> list[Problem]:
-    """Return one warning of the pods whose nodeSelector a made-up node is taken to satisfy, none where there are none.
+def made_up_label_warnings(
+    pods: Iterable[PodDraft], nodes: Sequence[NodeDraft], node_of: Mapping[str, str]
+) -> list[Problem]:
+    """Return one warning about all pods whose nodeSelector asks for labels that netlab assumes of made-up nodes.
 
-    A pod that was bound is where it is, whatever its selector says.
+    A pod that a cluster bound to a node is not among them: its node is a fact.
     """
     by_name = {node.name: node for node in nodes}
     found = {
@@ -107,14 +109,14 @@ def guessed(pods: Iterable[PodDraft], nodes: Sequence[NodeDraft], node_of: Mappi
     first = next(iter(found.values()))
     more = f"; so it is with {', '.join([*found][1:4])}" if len(found) > 1 else ""
     more += f" and {len(found) - 4} more" if len(found) > 4 else ""
-    labels = _pairs(first.spec.node_selector)
+    labels = _label_text(first.spec.node_selector)
     message = f"no node is stated, so the nodes that netlab makes are taken to have the labels {labels}{more}"
     problem = first.problem(f"{first.spec_path}.nodeSelector", message)
     return [replace(problem, severity="warning", rule="labels-of-made-up-nodes")]
 
 
-def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
-    """Return a warning for every DaemonSet that has no pods because no node has the labels that it selects."""
+def empty_daemonset_warnings(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
+    """Return a warning for every DaemonSet without pods, if no node has the labels that its nodeSelector asks for."""
     found: list[Problem] = []
     for one in workloads:
         selector = one.template.node_selector
@@ -122,24 +124,24 @@ def idle(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
             continue
         if not any(NodeDraft(node.name, node.labels).satisfies(selector) for node in cluster.nodes):
             path, name = f"{one.template_path}.spec.nodeSelector", f"{one.kind} {one.meta.key}"
-            message = f"no node has the labels {_pairs(selector)}: it has no pods"
+            message = f"no node has the labels {_label_text(selector)}: it has no pods"
             line = one.source.line(path)
             found.append(Problem(one.source.file, line, path, name, message, "warning", "daemonset-without-pods"))
     return found
 
 
-def _misfit(pod: PodDraft, nodes: Mapping[str, NodeDraft]) -> Problem | None:
-    """Return what keeps a pod from the node that it names, None when nothing does."""
+def _node_name_problem(pod: PodDraft, nodes: Mapping[str, NodeDraft]) -> Problem | None:
+    """Return why a pod cannot run on the node that its nodeName names, None if it can."""
     name, wanted = pod.spec.node_name, pod.spec.node_selector
     if name not in nodes:
         message = f"no node {name!r} in the lab, which has {', '.join(nodes)}"
         return pod.problem(f"{pod.spec_path}.nodeName", message)
     if not nodes[name].satisfies(wanted) and not nodes[name].made_up and not pod.bound:
-        # The scheduler is passed by, but the kubelet still refuses such a pod (reason NodeAffinity).
-        message = f"node {name!r}, which nodeName names, has not the labels {_pairs(wanted)}"
+        # A nodeName bypasses the scheduler, but the kubelet refuses such a pod (reason NodeAffinity).
+        message = f"node {name!r}, which nodeName names, has not the labels {_label_text(wanted)}"
         return pod.problem(f"{pod.spec_path}.nodeSelector", message)
     return None
 
 
-def _pairs(labels: Mapping[str, str]) -> str:
+def _label_text(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

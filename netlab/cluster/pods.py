@@ -1,6 +1,6 @@
-"""Pods before they have a node: bare Pods as written, and the pods that workloads stand for.
+"""Pods before they have a node: Pods of the input, and the pods that workloads make.
 
-Their names are those of ``objects.podnames``, their labels those of ``objects.controllers`` too.
+``objects.pod_names`` has the names, ``objects.controllers`` the labels that controllers add.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlab.objects import controllers
 from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PODS
 from netlab.objects.kind import template_of
-from netlab.objects.podnames import Owners, made_pods
+from netlab.objects.pod_names import Owners, pod_names
 from netlab.objects.types import Address, Meta, PodSpec, Source, Workload
 
 FINISHED = ("Succeeded", "Failed")
@@ -26,10 +26,9 @@ FINISHED = ("Succeeded", "Failed")
 class PodDraft:
     """One pod before placement.
 
-    ``object`` and the two paths say where it was written, for errors: ``KIND NAMESPACE/NAME``, its metadata and its
-    pod spec. ``order`` sorts pods as users count them: by namespace, then owner, then ordinal. ``phase`` and
-    ``addresses`` are those that an exported pod states. ``renamed`` says that its workload's name is not what its own
-    begins with.
+    ``object`` (``KIND NAMESPACE/NAME``), ``meta_path`` and ``spec_path`` are its place in the input, for messages.
+    ``order`` sorts pods by namespace, then owner, then ordinal. ``phase`` and ``addresses`` are those of an exported
+    pod. ``renamed`` says that the pod's name does not begin with its workload's name.
     """
 
     meta: Meta
@@ -50,34 +49,34 @@ class PodDraft:
 
     @property
     def bound(self) -> bool:
-        """Whether a cluster placed it: the node of a pod that has a status is a fact, and its selector no question."""
+        """Whether a cluster bound it to its node: it has a nodeName and a status. Its nodeSelector does not count."""
         return bool(self.spec.node_name and (self.phase or self.addresses))
 
     @property
     def publishes(self) -> bool:
-        """Whether it publishes a port of its own on its node."""
+        """Whether it publishes a port on its node."""
         return not self.spec.host_network and any(port.host_port for port in self.spec.ports)
 
     def problem(self, path: str, message: str) -> Problem:
-        """Return the problem of one of its fields, at the line of that field."""
+        """Return a problem of one of its fields, with the field's line."""
         return Problem(self.source.file, self.source.line(path), path, self.object, message)
 
 
 def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDraft], dict[str, str], list[Problem]]:
-    """Return every pod that runs, the workload of each that has finished by its reference, and wrong names.
+    """Return the pods that run, the workloads of finished pods by pod reference, and the problems.
 
-    What a cluster exported holds a Deployment, its ReplicaSet and their Pods: the pods are counted once, as exported.
-    A workload makes pods only where neither a workload that made it nor a pod that it made is among the objects.
-    Label changes of ``Objects.pod_labels`` are applied; those for pods that do not exist have no effect.
+    An export of a cluster holds a Deployment, its ReplicaSet and their Pods. Each pod counts once, as exported: a
+    workload makes no pods if its owner, or a pod that it made, is among the objects. Changes in ``Objects.pod_labels``
+    are applied. A change for a pod that does not exist has no effect.
     """
     owners = Owners(objects)
     drafts: dict[str, PodDraft] = {}
     finished: dict[str, PodDraft] = {}
     problems: list[Problem] = []
-    made = (d for made in made_pods(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
+    made = (d for made in pod_names(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
     for count, draft in enumerate(chain(_bare(objects, owners), made)):
         if count == MOST_PODS:
-            # The objects before it may be as much to blame, but one line says enough.
+            # One problem is enough, though earlier objects have too many pods as well.
             path = "spec.replicas" if draft.workload else ""
             problems.append(draft.problem(path, f"too many pods: a lab has at most {MOST_PODS:,} in all"))
             break
@@ -110,16 +109,16 @@ def _bare(objects: Objects, owners: Owners) -> Iterator[PodDraft]:
 
 
 def _nodes_of(nodes: Sequence[NodeDraft], daemons: Workload) -> list[str]:
-    """Return the nodes that a DaemonSet's pods run on.
+    """Return the nodes that a DaemonSet has pods on.
 
-    A template's nodeName is kept as it is, so that one which does not fit is found by placement like any other.
+    A nodeName in the template is returned even if there is no such node. Placement reports it.
     """
     pinned = daemons.template.node_name
     return [pinned] if pinned else [n.name for n in nodes if n.may_satisfy(daemons.template.node_selector)]
 
 
 def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator[PodDraft]:
-    """Yield the pods of a workload; ``stem`` and ``ends`` are what their names begin and end with."""
+    """Yield the pods of a workload, named ``STEM-END`` for each of ``ends``."""
     owner, template = workload.meta, workload.template_meta
     shared = replace(template, namespace=owner.namespace, labels=controllers.shared_labels(workload))
     base = PodDraft(
@@ -137,12 +136,13 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
     on_nodes = workload.replicas is None
     for place, end in enumerate(ends):
         name = f"{stem}-{end}"
-        meta = replace(shared, name=name) if alike else _told_apart(shared, workload, name)
+        meta = replace(shared, name=name) if alike else _with_own_labels(shared, workload, name)
         spec = replace(workload.template, node_name=end) if on_nodes else workload.template
         yield replace(base, meta=meta, spec=spec, order=(owner.namespace, owner.name, 0 if on_nodes else place, end))
 
 
-def _told_apart(shared: Meta, workload: Workload, name: str) -> Meta:
+def _with_own_labels(shared: Meta, workload: Workload, name: str) -> Meta:
+    """Return the metadata of one pod, with the labels and annotations that its siblings do not have."""
     labels = {**shared.labels, **controllers.own_labels(workload, name)}
     return replace(
         shared,

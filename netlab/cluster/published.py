@@ -1,8 +1,8 @@
-"""Published ports: what ``hostPort`` of a container makes of a port of its pod's node.
+"""Published ports: the ``hostPort`` of a container makes a port of the node lead to the pod.
 
-Source: the Kubernetes API reference (ContainerPort: ``hostPort``, ``hostIP``) and the CNI ``portmap`` plugin, which
-most container runtimes leave it to: a new connection to any of the node's addresses (with ``hostIP``: to that one) goes
-on to the pod's.
+Source: the Kubernetes API reference (ContainerPort: ``hostPort``, ``hostIP``), and the CNI ``portmap`` plugin, which
+most container runtimes use. A new connection to any address of the node (with ``hostIP``: to that address) is
+translated to the pod's address and port.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from netlab.objects.addresses import plain_address
 from netlab.objects.topology import TopologyNetwork
 from netlab.objects.types import Address, ContainerPort
 
-_ANY = ("", "0.0.0.0", "::")  # noqa: S104  hostIP's way of saying every address
+_ANY = ("", "0.0.0.0", "::")  # noqa: S104  values of hostIP that stand for every address
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One port of a pod that is published on its node; ``host_ip`` None is each of the node's addresses."""
+    """One port of a pod that is published on its node; ``host_ip`` None stands for all addresses of the node."""
 
     pod: Pod
     port: ContainerPort
@@ -43,8 +43,10 @@ def published_by(pod: Pod) -> Iterator[Published]:
         yield from (Published(pod, port, _host_ip(port)) for port in pod.ports if port.host_port)
 
 
-def behind(cluster: Cluster, node: str, address: Address | None, protocol: str, port: int | None) -> Published | None:
-    """Return what a node does with a connection to one of its addresses, None where it keeps it for itself."""
+def published_at(
+    cluster: Cluster, node: str, address: Address | None, protocol: str, port: int | None
+) -> Published | None:
+    """Return what is published at an address and port of a node, None if nothing is."""
     if port is None or address is None:
         return None
     found = [
@@ -65,57 +67,57 @@ def _by_port(cluster: Cluster) -> dict[tuple[str, str, int], list[Published]]:
     return known
 
 
-class Claims:
-    """Which ports of which nodes are taken by the pods that publish them."""
+class HostPorts:
+    """The published ports of each node, with the pods that have them."""
 
     def __init__(self) -> None:
         self._taken: dict[tuple[str, str, int], list[tuple[Address | None, str]]] = {}
 
     def add(self, node: str, pod: PodDraft) -> None:
-        """Take a node's ports for a pod; its first claim on a port counts."""
-        for port in _claimed(pod):
+        """Take a node's ports for a pod."""
+        for port in _valid_host_ports(pod):
             self.take(node, port, pod.ref)
 
     def take(self, node: str, port: ContainerPort, ref: str) -> str:
-        """Take one port of a node; return the pod that has it already, "" where there is none."""
+        """Take one port of a node for a pod; if another pod has it, return that pod, else ""."""
         owner = self.owner(node, port)
         if not owner:
             self._taken.setdefault((node, port.protocol, port.host_port), []).append((_host_ip(port), ref))
         return owner
 
     def owner(self, node: str, port: ContainerPort) -> str:
-        """Return the pod that has a port of a node, "" where it is free."""
+        """Return the pod that has a port of a node, "" if the port is free."""
         own = _host_ip(port)
         taken = self._taken.get((node, port.protocol, port.host_port), ())
         return next((ref for ip, ref in taken if ip is None or own is None or ip == own), "")
 
     def free(self, node: str, pod: PodDraft) -> bool:
-        """Say whether a node has all the ports that a pod publishes."""
-        return not any(self.owner(node, port) for port in _claimed(pod))
+        """Say whether all ports that a pod publishes are free on a node."""
+        return not any(self.owner(node, port) for port in _valid_host_ports(pod))
 
 
-def _claimed(pod: PodDraft) -> Iterator[ContainerPort]:
-    """Yield the ports that a pod publishes, but those whose hostIP is no address."""
+def _valid_host_ports(pod: PodDraft) -> Iterator[ContainerPort]:
+    """Yield the ports that a pod publishes, without those whose hostIP is not an address."""
     for port in () if pod.spec.host_network else pod.spec.ports:
         if port.host_port and (port.host_ip in _ANY or _host_ip(port) is not None):
             yield port
 
 
-def unpublishable(
+def check_host_ports(
     drafts: Sequence[PodDraft],
     node_of: Mapping[str, str],
     attached: Mapping[str, TopologyNetwork | None],
     made_up: bool = False,
 ) -> tuple[list[Problem], dict[str, list[ContainerPort]]]:
-    """Return what is wrong with the ports that pods publish, and the ports that stay unpublished, by pod.
+    """Return the problems of published ports, and the ports that stay unpublished, by pod.
 
-    Wrong are two pods on one port, and a pod that its node cannot reach. On ``made_up`` nodes, which are as many as
-    netlab chose, the second pod on a port is not wrong: its port stays unpublished. Of pods whose node or network is
-    not known, only what does not depend on it is said.
+    It is an error if two pods of a node publish one port, and if a node cannot reach the pod. On ``made_up`` nodes,
+    whose number netlab chose, a second pod on a port is no error: its port stays unpublished. A pod that is not in
+    ``node_of`` or ``attached`` has an unknown node or network, and checks that need these are left out.
     """
     problems: list[Problem] = []
     unpublished: dict[str, list[ContainerPort]] = {}
-    claims = Claims()
+    host_ports = HostPorts()
     for draft in drafts:
         if draft.spec.host_network:
             continue
@@ -135,7 +137,7 @@ def unpublishable(
             node = node_of.get(draft.ref)
             if node is None:
                 continue
-            owner = claims.take(node, port, draft.ref)
+            owner = host_ports.take(node, port, draft.ref)
             if owner and made_up:
                 unpublished.setdefault(draft.ref, []).append(port)
             elif owner:
@@ -147,8 +149,8 @@ def unpublishable(
     return problems, unpublished
 
 
-def without(draft: PodDraft, ports: Sequence[ContainerPort]) -> PodDraft:
-    """Return a pod that does not publish some of its ports."""
+def without_host_ports(draft: PodDraft, ports: Sequence[ContainerPort]) -> PodDraft:
+    """Return a pod that does not publish the given ports."""
     left = tuple(replace(port, host_port=0) if port in ports else port for port in draft.spec.ports)
     return replace(draft, spec=replace(draft.spec, ports=left))
 
@@ -156,7 +158,7 @@ def without(draft: PodDraft, ports: Sequence[ContainerPort]) -> PodDraft:
 def unpublished_warning(
     drafts: Iterable[PodDraft], unpublished: Mapping[str, Sequence[ContainerPort]]
 ) -> list[Problem]:
-    """Return one warning of the ports that stay unpublished, none where there are none."""
+    """Return one warning about all ports that stay unpublished, none if there are none."""
     left = [draft for draft in drafts if draft.ref in unpublished]
     if not left:
         return []

@@ -1,6 +1,7 @@
-"""The modes and ranges that nobody wrote: they follow what the input shows and yield to what it states.
+"""Defaults of a Topology: the mode and podCIDRs of the first network, and the underlay's ranges.
 
-Pure: the same objects always give the same ranges, whatever runs already.
+They hold the addresses of exported pods and nodes, and avoid the ranges that the input states. They depend on the
+objects only: the same objects give the same ranges, whatever a lab runs.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from netlab import modes
+from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.shares import Fixed, reserved, shares
 from netlab.errors import Problem
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address, Prefix
@@ -21,7 +22,7 @@ from netlab.objects.types import Address, Prefix
 NETWORK_ANNOTATION = "netlab/network"
 
 _V4, _V6 = IPv4Network, IPv6Network
-# The first that is free is taken. Those behind the first are where clusters and clouds seldom are.
+# Candidates in order; the first free one is used. The later ones are ranges that clusters and clouds seldom use.
 POD_DEFAULTS: dict[int, tuple[Prefix, ...]] = {
     4: tuple(map(_V4, ("10.244.0.0/16", "10.245.0.0/16", "172.30.0.0/16", "192.168.0.0/16", "198.19.0.0/16"))),
     6: tuple(map(_V6, ("fd00:10:244::/56", "fd00:10:245::/56", "fdff:10:244::/56", "2001:db8:10:200::/56"))),
@@ -30,40 +31,40 @@ UNDERLAY_DEFAULTS: dict[int, tuple[Prefix, ...]] = {
     4: tuple(map(_V4, ("100.64.0.0/16", "100.127.0.0/16", "172.31.0.0/16", "10.255.0.0/16", "198.18.0.0/16"))),
     6: tuple(map(_V6, ("fd00:100:64::/64", "fd00:100:127::/64", "fdff:100:64::/64", "2001:db8:100:64::/64"))),
 }
-# How long a range is that follows addresses, where they do not want a wider one.
+# The usual prefix length of a range that is made around exported addresses, by IP family.
 _PODS_LENGTH = {4: 16, 6: 56}
 _UNDERLAY_LENGTH = {4: 24, 6: 64}
-# No wider range is made: beyond, addresses have nothing to do with one another.
+# The widest range that is made. Addresses that need a wider one are unrelated.
 _WIDEST = {4: 8, 6: 32}
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """What the input states besides a Topology's own ranges: exported pods' addresses by network, with their nodes.
+class StatedAddresses:
+    """The addresses that exported objects state: those of ``pods`` by network, with their nodes, and of ``nodes``.
 
-    ``load`` is the number of pods by network and node, ``nodes`` the addresses of nodes.
+    ``load`` has the number of pods by network and node.
     """
 
-    pods: Mapping[str, Fixed]
+    pods: Mapping[str, NodeByAddress]
     load: Mapping[str, Counter[str]]
     nodes: frozenset[Address]
 
-    def fixed(self, network: str) -> Fixed:
-        """Return the node of each address of a network that the input states, "" for a machine's own."""
+    def by_node(self, network: str) -> NodeByAddress:
+        """Return the stated addresses of a network, and of nodes, each with the pod's node, "" for a node's address."""
         return {**self.pods.get(network, {}), **dict.fromkeys(self.nodes, "")}
 
 
 def network_of(topology: Topology, draft: PodDraft) -> str:
-    """Return the name of the network that a pod asks for, "" where it uses its node's namespace."""
+    """Return the name of a pod's network, as annotated or the first one; "" for a host-network pod."""
     if draft.spec.host_network:
         return ""
     return draft.meta.annotations.get(NETWORK_ANNOTATION, topology.networks[0].name)
 
 
-def stated(
+def stated_addresses(
     topology: Topology, nodes: Sequence[NodeDraft], drafts: Iterable[PodDraft], node_of: Mapping[str, str]
-) -> Stated:
-    """Return the addresses that exported pods and nodes state and that a machine can have."""
+) -> StatedAddresses:
+    """Return the addresses of exported pods and nodes, without those that no machine can have."""
     pods: dict[str, dict[Address, str]] = {}
     load: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for draft in drafts:
@@ -75,11 +76,13 @@ def stated(
                 if _usable(address):
                     of.setdefault(address, node_of[draft.ref])
     own = (node.first(family) for node in nodes for family in (4, 6))
-    return Stated(pods, load, frozenset(a for a in own if a is not None and _usable(a)))
+    return StatedAddresses(pods, load, frozenset(a for a in own if a is not None and _usable(a)))
 
 
-def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tuple[Topology, list[Problem]]:
-    """Return the Topology with everything that nobody wrote filled in, and what cannot be."""
+def with_defaults(
+    topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses
+) -> tuple[Topology, list[Problem]]:
+    """Return the Topology with all defaults filled in, and a problem for each that has no free range."""
     problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
     networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
@@ -101,8 +104,9 @@ def fitted(topology: Topology, nodes: Sequence[NodeDraft], known: Stated) -> tup
 
 
 def _pod_cidrs(
-    topology: Topology, network: TopologyNetwork, nodes: Sequence[NodeDraft], known: Stated
+    topology: Topology, network: TopologyNetwork, nodes: Sequence[NodeDraft], known: StatedAddresses
 ) -> tuple[Prefix, ...]:
+    """Return the default podCIDRs of a network, one per IP family that pods or nodes have; none if no range is free."""
     pods = known.pods.get(network.name, {})
     written = [cidr for other in topology.networks[1:] for cidr in other.pod_cidrs]
     written += [] if "underlayCIDRs" in topology.unwritten else topology.underlay_cidrs
@@ -117,21 +121,21 @@ def _pod_cidrs(
         addresses = {a: node for a, node in pods.items() if a.version == family}
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
-        def fits(cidr: Prefix, own: Fixed) -> bool:
+        def fits(cidr: Prefix, own: NodeByAddress) -> bool:
             if not transport.single_routes and any(a in cidr and int(a) in reserved(cidr) for a in own):
                 return False
             if not transport.node_ranges:
                 return _roomy(cidr, load.total())
-            parts = shares(cidr, nodes, own if transport.single_routes else {})
+            parts = node_cidrs(cidr, nodes, own if transport.single_routes else {})
             return parts is not None and all(_roomy(part, load[node]) for node, part in parts.items())
 
         best = None
         for group in [*_groups(addresses, family)] or [[]]:
             wanted = [*map(_single, group), *(c for c in held if len(group) == len(addresses))]
             candidates = [*_around(wanted, _PODS_LENGTH[family], family)]
-            # Where pods have addresses of their nodes' network, as a cloud's may, the two share a range.
+            # In some clouds pods have addresses of the nodes' network. Then the podCIDR may hold nodes' addresses.
             for avoid in (written + machines, written) if transport.single_routes else (written + machines,):
-                own = {a: node for a, node in known.fixed(network.name).items() if a.version == family}
+                own = {a: node for a, node in known.by_node(network.name).items() if a.version == family}
                 best = best or next((c for c in candidates if _clear(c, avoid) and fits(c, own)), None)
         best = best or next((c for c in POD_DEFAULTS[family] if _clear(c, written + machines)), None)
         found += [best] if best is not None else []
@@ -139,17 +143,18 @@ def _pod_cidrs(
 
 
 def _roomy(cidr: Prefix, pods: int) -> bool:
-    """Say whether a prefix has addresses for its pods, and for some that come later."""
+    """Say whether a prefix has enough addresses for a number of pods: network, gateway, broadcast; at least 16."""
     return cidr.num_addresses >= max(16, pods + 3)
 
 
-def _ranges_in_use(cidrs: Sequence[Prefix], addresses: Fixed) -> list[Prefix]:
-    """Return the nodes' podCIDRs where pods have addresses of them; some CNIs never look at them."""
+def _ranges_in_use(cidrs: Sequence[Prefix], addresses: NodeByAddress) -> list[Prefix]:
+    """Return the nodes' podCIDRs, none if no pod has an address of them, as some CNIs do not use them."""
     used = not addresses or any(address in cidr for cidr in cidrs for address in addresses)
     return [*cidrs] if used else []
 
 
-def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: Stated, family: int) -> Prefix | None:
+def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses, family: int) -> Prefix | None:
+    """Return the default underlay range of an IP family, None if no range is free."""
     networks = [(n, c) for n in topology.networks for c in n.pod_cidrs if c.version == family]
     pods = [cidr for _, cidr in networks]
     exported = {a for of in known.pods.values() for a in of}
@@ -161,7 +166,7 @@ def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: Stated, fam
             return False
         beside = [(n, c) for n, c in networks if c.overlaps(cidr)]
         return not {cidr.network_address, cidr.broadcast_address} & own.keys() and all(
-            shares(c, nodes, {**known.pods.get(n.name, {}), **own}) is not None for n, c in beside
+            node_cidrs(c, nodes, {**known.pods.get(n.name, {}), **own}) is not None for n, c in beside
         )
 
     for group in _groups(own, family):
@@ -176,7 +181,7 @@ def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: Stated, fam
 
 
 def _groups(addresses: Iterable[Address], family: int) -> Iterator[list[Address]]:
-    """Yield all addresses, then those of the range that most of them are in: where not all can be kept, most are."""
+    """Yield all addresses, then those in the range that holds most of them, to be kept if not all can be."""
     everything = sorted(addresses)
     if not everything:
         return
@@ -188,7 +193,7 @@ def _groups(addresses: Iterable[Address], family: int) -> Iterator[list[Address]
 
 
 def _around(wanted: Sequence[Prefix], length: int, family: int) -> Iterator[Prefix]:
-    """Yield prefixes that hold all that is wanted: one of the usual length, narrower ones, then wider ones."""
+    """Yield prefixes that hold all wanted ones: first one of the usual length, then narrower, then wider ones."""
     if not wanted:
         return
     low = min(int(p.network_address) for p in wanted)
@@ -202,6 +207,7 @@ def _around(wanted: Sequence[Prefix], length: int, family: int) -> Iterator[Pref
 
 
 def _clear(cidr: Prefix, others: Iterable[Prefix]) -> bool:
+    """Say whether a prefix overlaps none of the others."""
     return not any(cidr.version == other.version and cidr.overlaps(other) for other in others)
 
 

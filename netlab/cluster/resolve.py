@@ -1,4 +1,4 @@
-"""Objects to cluster: the one place where everything about a lab is decided."""
+"""Objects to cluster: nodes, pods, placement, ranges and addresses are decided here."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
-from netlab.cluster.moved import moved
+from netlab.cluster.moved_addresses import moved_address_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
-from netlab.cluster.placement import guessed, idle, place
+from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.published import unpublishable, unpublished_warning, without
-from netlab.cluster.ranges import NETWORK_ANNOTATION, fitted, network_of, stated
+from netlab.cluster.published import check_host_ports, unpublished_warning, without_host_ports
+from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.core import NAMESPACE_LABEL
-from netlab.objects.examine import Input
-from netlab.objects.kind import Doubt, namespaced_types
+from netlab.objects.input import Input
+from netlab.objects.kind import Fact, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.topology import Topology, TopologyNetwork
@@ -28,45 +28,45 @@ _Named = TypeVar("_Named", NetworkPolicy, Service)
 
 
 def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cluster:
-    """Return the cluster that the objects describe; the same objects (and ``keep``) always give the same one.
+    """Return the cluster that the objects describe; the same objects and ``keep`` give the same cluster.
 
-    ``keep`` maps the references of pods that run already to where they do: they stay there, with their addresses,
-    as long as the objects still allow it.
+    ``keep`` has the node and addresses of pods that run, by reference (``NAMESPACE/POD``). These pods keep them if the
+    objects still allow it.
 
     Raises:
-      InputError: with every problem at once, when the objects do not fit together: nodes, networks or addresses that
-        are not there, do not suffice or clash.
+      InputError: if the objects do not fit together: a node, network or address is missing, used twice, or there are
+        too few. It carries all problems.
     """
-    cluster, problems = outline(objects, keep)
+    cluster, problems = try_resolve(objects, keep)
     if problems:
         raise InputError(problems)
     return cluster
 
 
-def settle(found: Input) -> tuple[Cluster, list[Problem]]:
-    """Return the cluster that the objects of an input describe, and warnings of what netlab had to make of them.
+def resolve_input(found: Input) -> tuple[Cluster, list[Problem]]:
+    """Return the cluster that the objects of an input describe, and warnings about what netlab assumed.
 
     Raises:
-      InputError: with every problem at once, those that were found before included.
+      InputError: if reading or resolving found an error. It carries all problems of both.
     """
-    cluster, problems = outline(found.objects, doubts=found.doubts, warn=True)
+    cluster, problems = try_resolve(found.objects, unknown=found.unknown, warn=True)
     if found.wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(found.problems_and(problems))
     return cluster, problems
 
 
-def outline(
+def try_resolve(
     objects: Objects,
     keep: Mapping[str, Placement] | None = None,
-    doubts: Collection[Doubt] = (),
+    unknown: Collection[Fact] = (),
     *,
     warn: bool = False,
 ) -> tuple[Cluster, list[Problem]]:
-    """Return the cluster that the objects describe, and what in them does not fit together.
+    """Return the cluster that the objects describe, and the problems of objects that do not fit together.
 
-    Where anything does not fit, the cluster is good for the names in it only. ``doubts`` says what is not known:
-    nothing is said about that, and about what depends on it. With ``warn`` and where all fits there are warnings of
-    what netlab had to choose for the input: labels of nodes, addresses, ports.
+    If there is a problem, only the names in the cluster are right. Facts in ``unknown`` depend on fields with errors:
+    no problem is reported that could vanish when these are fixed. If there is no problem, ``warn`` adds warnings about
+    what netlab assumed: labels of nodes, addresses, ports.
     """
     keep = keep or {}
     nodes = node_drafts(objects)
@@ -74,8 +74,8 @@ def outline(
     drafts, finished, unnamed = pod_drafts(objects, nodes)
     placed, unplaced = place(drafts, nodes, keep)
     written = objects.topology or Topology()
-    known = stated(written, nodes, drafts, placed)
-    topology, of_nodes = fitted(written, nodes, known)
+    known = stated_addresses(written, nodes, drafts, placed)
+    topology, of_nodes = with_defaults(written, nodes, known)
     exported = {a for of in known.pods.values() for a in of}
     underlay, more = underlay_addresses(topology, nodes, exported)
     of_nodes += more
@@ -83,19 +83,19 @@ def outline(
     prefixes, more = node_prefixes(topology, nodes, known.pods, machines)
     of_nodes += more
     attached, unattached = attach(topology, drafts)
-    wired = not {"nodes", "networks", "addresses"} & {*doubts}
+    wired = not {"nodes", "networks", "addresses"} & {*unknown}
     problems = [*(of_nodes if wired else ()), *unnamed]
-    problems += unplaced if "nodes" not in doubts else []
-    problems += unattached if "networks" not in doubts else []
+    problems += unplaced if "nodes" not in unknown else []
+    problems += unattached if "networks" not in unknown else []
 
     node_of = placed
-    if "nodes" in doubts or ("places" in doubts and len(nodes) > 1):
+    if "nodes" in unknown or ("places" in unknown and len(nodes) > 1):
         node_of = {d.ref: d.spec.node_name for d in drafts if d.spec.node_name}
-    published, unpublished = unpublishable(drafts, node_of, attached, made_up)
-    problems += published if "networks" not in doubts else []
+    published, unpublished = check_host_ports(drafts, node_of, attached, made_up)
+    problems += published if "networks" not in unknown else []
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
     pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
-    problems += more if wired and "places" not in doubts else []
+    problems += more if wired and "places" not in unknown else []
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
@@ -105,8 +105,8 @@ def outline(
         pods=tuple(
             sorted(
                 (
-                    made(
-                        without(d, unpublished[d.ref]) if d.ref in unpublished else d,
+                    pod_from(
+                        without_host_ports(d, unpublished[d.ref]) if d.ref in unpublished else d,
                         placed.get(d.ref, nodes[0].name),
                         attached,
                         pod_ips,
@@ -127,21 +127,21 @@ def outline(
         policy=topology.policy,
         unread=objects.unread,
     )
-    if warn and not problems and not doubts:
+    if warn and not problems and not unknown:
         problems += [
-            *guessed(drafts, nodes, placed),
+            *made_up_label_warnings(drafts, nodes, placed),
             *unpublished_warning(drafts, unpublished),
-            *idle(cluster, objects.workloads),
-            *moved(drafts, nodes, pod_ips, underlay, cluster.policies),
+            *empty_daemonset_warnings(cluster, objects.workloads),
+            *moved_address_warnings(drafts, nodes, pod_ips, underlay, cluster.policies),
         ]
-    # The pods of one template share its problems: each is told once.
+    # All pods of a template have its problems, and each problem is reported once.
     return cluster, list(dict.fromkeys(problems))
 
 
 def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork | None], list[Problem]]:
-    """Return the network of every pod by its reference, None for a pod on none; those of an unknown one are left out.
+    """Return the network of every pod by its reference, None for loopback only; and the problems.
 
-    Pods in their node's namespace are left out too.
+    Host-network pods, and pods of an unknown network, are left out.
     """
     networks = {network.name: network for network in topology.networks}
     attached: dict[str, TopologyNetwork | None] = {}
@@ -160,14 +160,14 @@ def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, Topolo
     return attached, problems
 
 
-def made(
+def pod_from(
     draft: PodDraft,
     node: str,
     attached: Mapping[str, TopologyNetwork | None],
     pod_ips: Mapping[str, tuple[Address, ...]],
     underlay: Mapping[str, tuple[Address, ...]],
 ) -> Pod:
-    """Return the pod that a draft has become, once its node, network and addresses are known."""
+    """Return the pod of a draft, its node, its network and its addresses."""
     network = attached.get(draft.ref)
     attachment = modes.HOST.name if draft.spec.host_network else network.mode if network else modes.NONE.name
     return Pod(
@@ -186,7 +186,7 @@ def made(
 
 
 def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
-    """Return the labels of every namespace that is declared or used; each has the label that every namespace gets."""
+    """Return the labels of every namespace that is declared or used, with ``kubernetes.io/metadata.name``."""
     kinds = namespaced_types()
     labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in objects.of(kind)}
     labels |= {n.meta.name: n.meta.labels for n in objects.namespaces}
@@ -194,12 +194,12 @@ def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
 
 
 def undeclared(objects: Objects) -> frozenset[str]:
-    """Return the namespaces that are used and not in the input."""
+    """Return the namespaces that objects use and the input does not declare."""
     return frozenset(namespace.meta.name for namespace in objects.namespaces if not namespace.declared)
 
 
 def by_namespace(objects: Iterable[_Named]) -> tuple[_Named, ...]:
-    """Return NetworkPolicies or Services in order."""
+    """Return NetworkPolicies or Services by namespace, then name."""
     return tuple(sorted(objects, key=lambda one: (one.meta.namespace, one.meta.name)))
 
 

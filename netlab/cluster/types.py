@@ -1,6 +1,6 @@
-"""The cluster that the objects describe, with everything decided: pods, their nodes, their addresses.
+"""The cluster as a value: its networks, nodes, hosts, pods and policies, with nodes and addresses assigned.
 
-A value: it knows no kernel. ``netlab.cluster.resolve`` makes one; the same input always makes the same one.
+``netlab.cluster.resolve`` makes it from objects.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One pod network: its mode and at most one prefix per IP family; ``traits`` are what the mode means."""
+    """One pod network: its mode, and at most one prefix per IP family; ``traits`` are those of the mode."""
 
     name: str
     mode: str
@@ -35,10 +35,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node: its addresses on the underlay and, per network name, the prefixes that its pods' addresses come from.
+    """One node: its addresses on the underlay, and the prefixes of its pods' addresses by network name.
 
-    Where nodes have no ranges of their own, a node's prefix is the network's whole podCIDR: it repeats on every node.
-    Where routes lead to single pods, a pod whose address a cluster gave may have one that is of no node's prefix.
+    If the transport has no ranges of nodes, the prefix is the network's whole podCIDR, the same on every node. If it
+    has routes to single pods, an exported pod may have an address that is in no node's prefix.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Node:
         object.__setattr__(self, "ref", f"node:{self.name}")
 
     def holds(self, network: str, address: Address) -> bool:
-        """Say whether an address is of the node's prefixes of a network."""
+        """Say whether an address is in one of the node's prefixes of a network."""
         return any(address.version == p.version and address in p for p in self.pod_cidrs[network])
 
 
@@ -69,12 +69,12 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod that takes part in the lab.
+    """One pod of the lab.
 
-    ``addresses`` has at most one per family: the pod's own; its node's in host mode; none in mode none.
-    ``attachment`` is the name of its mode: that of its network, host or none; ``traits`` are what the mode means.
-    ``network`` is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, or "" for a bare Pod. ``ref`` is
-    what reports call it; like those of nodes and hosts it is kept, as it is asked for several times a pair.
+    ``addresses`` has at most one per IP family: the pod's own, or in host mode its node's; mode none has none.
+    ``attachment`` is the name of its mode: the network's, host or none. ``traits`` are those of the mode. ``network``
+    is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, "" for a pod without one. ``ref`` is the name
+    in reports; it is a field, as it is used several times a pair.
     """
 
     namespace: str
@@ -97,22 +97,22 @@ class Pod:
 
     @property
     def selectable(self) -> bool:
-        """Whether a selector, a policy's or a peer's, can mean this pod: host-network pods are never meant."""
+        """Whether selectors of policies and peers can match the pod: not a host-network pod, nor one in mode none."""
         return self.traits.attachment.on_network
 
     @property
     def host_network(self) -> bool:
-        """Whether the pod lives in its node's network namespace."""
+        """Whether the pod is in its node's network namespace."""
         return self.traits.attachment.host_network
 
     @property
     def loopback_only(self) -> bool:
-        """Whether the pod has a loopback interface only, and so no way to anybody."""
+        """Whether the pod has a loopback interface only, and so reaches no other endpoint."""
         return self.traits.attachment.loopback_only
 
 
 def _rank(pod: Pod) -> tuple[int, int]:
-    """Return how early a pod comes among those of the workloads of one name; of equal ones the names decide."""
+    """Return the sort key for the first pod of the workloads of one name: by kind, then by ordinal."""
     template = template_of(pod.workload.split(" ", 1)[0])
     ordinal = pod.name.rpartition("-")[2] if template.stable_names else ""
     return template.rank, int(ordinal) if ordinal.isdecimal() else 0
@@ -122,7 +122,7 @@ Endpoint = Pod | Node | Host
 
 
 def address_of(endpoint: Endpoint, family: int) -> Address | None:
-    """Return the endpoint's address of an IP family (4 or 6), None when it has none."""
+    """Return the endpoint's address of an IP family (4 or 6), None if it has none."""
     for address in endpoint.addresses:
         if address.version == family:
             return address
@@ -131,7 +131,7 @@ def address_of(endpoint: Endpoint, family: int) -> Address | None:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a pod runs already: its node and its addresses. What ``resolve`` takes to keep a running lab as it is."""
+    """The node and the addresses of a pod that runs; ``resolve`` takes them to keep a running lab as it is."""
 
     node: str
     addresses: tuple[Address, ...] = ()
@@ -139,11 +139,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name).
+    """Everything that a lab is made from. Tuples are sorted by name (pods by namespace, then name).
 
-    ``renamed`` are the workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``. ``undeclared``
-    are the namespaces that are used and not in the input: which labels they have besides their name is not known.
-    ``unread`` are the policies that netlab does not read: nothing enforces them, but verdicts depend on them.
+    - ``finished``: references of pods that have finished; ``finished_workloads``: ``NAMESPACE/NAME`` of workloads.
+    - ``renamed``: workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``.
+    - ``undeclared``: namespaces that objects use and the input does not declare. Their other labels are unknown.
+    - ``unread``: policies that netlab does not read. It does not enforce them, but verdicts may depend on them.
     """
 
     name: str
@@ -165,18 +166,18 @@ class Cluster:
     @cached_property
     def by_ref(self) -> Mapping[str, Endpoint]:
         """Every endpoint by its reference: ``NAMESPACE/POD``, ``node:NAME``, ``host:NAME``."""
-        everyone: tuple[Endpoint, ...] = (*self.pods, *self.nodes, *self.hosts)
-        return {e.ref: e for e in everyone}
+        endpoints: tuple[Endpoint, ...] = (*self.pods, *self.nodes, *self.hosts)
+        return {e.ref: e for e in endpoints}
 
     @cached_property
     def by_address(self) -> Mapping[Address, Endpoint]:
-        """Every endpoint by its address; a node's address means the node, not its host-network pods."""
-        everyone: tuple[Endpoint, ...] = (*self.pods, *self.hosts, *self.nodes)
-        return {a: e for e in everyone for a in e.addresses}
+        """Every endpoint by its address; a node's address is the node's, not that of its host-network pods."""
+        endpoints: tuple[Endpoint, ...] = (*self.pods, *self.hosts, *self.nodes)
+        return {a: e for e in endpoints for a in e.addresses}
 
     @cached_property
     def memo(self) -> dict[str, Any]:
-        """Scratch space for the rooms above: what they derived from this value, kept as long as the value lives."""
+        """A cache for functions of the cluster, by ``ROOM.NAME``; it lives as long as the cluster."""
         return {}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Cases as values: what is in force stage by stage, and the verdict of every cell that is asked."""
+"""Cases as values: the objects of each stage, and the expected verdict of every cell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["allow", "deny"]
 
 
 class Cell(NamedTuple):
-    """One question: references of both ends, and what is asked; ``port`` is None for ICMP."""
+    """One flow of a case: the references of both ends, protocol, port and family; ``port`` is None for ICMP."""
 
     source: str
     destination: str
@@ -22,17 +22,17 @@ class Cell(NamedTuple):
     family: int = 4
 
     def __str__(self) -> str:
-        service = self.protocol if self.port is None else f"{self.port}/{self.protocol}"
-        return f"{self.source} -> {self.destination} {service} IPv{self.family}"
+        port = self.protocol if self.port is None else f"{self.port}/{self.protocol}"
+        return f"{self.source} -> {self.destination} {port} IPv{self.family}"
 
 
 Table = Mapping[Cell, "Verdict | None"]
-"""The verdict of every cell that is asked; None where nobody states it and the judges need only agree."""
+"""The expected verdict of each cell; None if the case states none, and the judges only have to agree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A whole state of a cluster and the verdicts in it; from stage to stage a running lab is changed."""
+    """One state of a cluster and the verdicts in it. A running lab is changed from stage to stage."""
 
     name: str
     documents: tuple[Document, ...]
@@ -41,9 +41,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case; ``feature`` is what summaries count by.
+    """One case; summaries count cases by ``feature``.
 
-    ``refusal`` is part of the error with which the reader must refuse the documents of its only stage.
+    A case with ``refusal`` has one stage, and its documents must be refused with an error that contains this text.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
-    """An edge case that no judge of netlab can answer yet, and why."""
+    """An edge case that no judge can answer yet, and why."""
 
     name: str
     why: str
 
 
-def service(text: str) -> tuple[str, int | None]:
-    """Return protocol and port of ``80``, ``80/UDP`` or ``ICMP``."""
+def parse_port(text: str) -> tuple[str, int | None]:
+    """Return the protocol and port of ``80``, ``80/UDP`` or ``ICMP``."""
     if text == "ICMP":
         return "ICMP", None
     number, _, protocol = text.partition("/")
@@ -69,15 +69,15 @@ def service(text: str) -> tuple[str, int | None]:
 
 
 def table(ends: Sequence[str], denied: Mapping[str, str]) -> dict[Cell, Verdict | None]:
-    """Return a table in which everything is allowed but the cells that are listed.
+    """Return a table in which all cells are allowed but those that ``denied`` lists.
 
-    ``denied`` has, for each service that is asked, patterns ``SOURCE > DESTINATION`` with globs, separated by commas;
-    ``!`` before one makes it allowed after all, and the last that matches wins. Pairs of an end with itself, and
-    those whose source is no pod, are asked only where a pattern names them in full.
+    ``denied`` has for each port patterns ``SOURCE > DESTINATION`` with globs, separated by commas. ``!`` before a
+    pattern allows its cells again; the last matching pattern counts. Pairs of an end with itself, and pairs whose
+    source is not a pod, are asked only if a pattern without globs names them.
     """
     found: dict[Cell, Verdict | None] = {}
     for text, patterns in denied.items():
-        protocol, port = service(text)
+        protocol, port = parse_port(text)
         for source, destination in _pairs(ends):
             found[Cell(source, destination, protocol, port)] = "allow"
         for pattern in filter(None, patterns.split(", ")):
@@ -96,5 +96,5 @@ def _pairs(ends: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def chosen(cases: Iterable[Case], globs: Sequence[str]) -> Iterator[Case]:
-    """Yield the cases whose name matches one of the globs, all where there are none."""
+    """Yield the cases whose name matches one of the globs; all if there are no globs."""
     return (case for case in cases if not globs or any(fnmatchcase(case.name, glob) for glob in globs))

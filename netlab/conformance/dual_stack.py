@@ -1,8 +1,9 @@
-"""Cases told again in two IP families: every address and every block gets an IPv6 twin, every verdict holds twice.
+"""Cases in two IP families: each address and block gets an IPv6 twin, and each verdict holds for both families.
 
-The twins keep what lies within what. The pod network 10.244.A.B is fd00:10:244:A::B, its prefixes accordingly; every
-other IPv4 address stands in the last 32 bits of 2001:db8::/96; 0.0.0.0/0 is ::/0. What that cannot say (a block across
-the border of 10.0.0.0/8, a case that speaks of IPv6 itself) is asked in IPv4 only, in the same dual-stack lab.
+If a block contains an address, its twin contains the address's twin. The twin of 10.244.A.B is fd00:10:244:A::B, and
+prefixes follow. Any other IPv4 address is the last 32 bits of 2001:db8::/96. The twin of 0.0.0.0/0 is ::/0. A block
+across the border of 10.0.0.0/8 has no twin. Cases with such a block, or with IPv6, are asked in IPv4 only, in a
+dual-stack lab.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ class NoTwinError(ValueError):
 
 
 def dual_stack(case: Case) -> Case:
-    """Return the case in two families; one that the reader has to refuse stays as it is."""
+    """Return the case in two families; a case with ``refusal`` is unchanged."""
     if case.refusal:
         return case
     return replace(case, stages=tuple(_stage(stage) for stage in case.stages))
 
 
 def documents(written: Sequence[Document]) -> tuple[Document, ...]:
-    """Return a cluster's documents with a second family, its policies as they are."""
+    """Return a cluster's documents with a second family; policies are unchanged."""
     return tuple(d if d.kind == "NetworkPolicy" else replace(d, data=_object(d.data)) for d in written)
 
 
@@ -47,7 +48,7 @@ def _stage(stage: Stage) -> Stage:
 
 
 def _cells(table: Mapping[Cell, Verdict | None]) -> Iterator[tuple[Cell, Verdict | None]]:
-    """Yield the IPv6 twin of every cell; a node's own addresses are outside of the scheme."""
+    """Yield the IPv6 twin of every cell; nodes have no twin addresses."""
     for cell, verdict in table.items():
         if not any(end.startswith("node:") for end in (cell.source, cell.destination)):
             yield cell._replace(family=6), verdict
@@ -67,7 +68,7 @@ def prefix(text: str) -> IPv6Network:
     if found.prefixlen == 0:
         return IPv6Network("::/0")
     if found.subnet_of(_PODS):
-        # Up to /24 the length counts bits of A, behind it bits of B.
+        # Bits 17 to 24 of the prefix are A, the bits after them B.
         length = found.prefixlen + (40 if found.prefixlen <= 24 else 96)
         return IPv6Network((int(address(found.network_address)), length))
     if found == _TEN:
@@ -78,7 +79,7 @@ def prefix(text: str) -> IPv6Network:
 
 
 def _object(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Topology or a Pod with its second address; other objects have none."""
+    """Return a Topology or a Pod with its second addresses; other objects are unchanged."""
     if data["kind"] == "Topology":
         spec = dict(data["spec"])
         spec["networks"] = [
@@ -96,7 +97,7 @@ def _object(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _policy(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a policy in which every ipBlock has its twin beside it."""
+    """Return a policy with the twin of each ipBlock beside it."""
     spec = dict(data.get("spec") or {})
     for direction, where in (("ingress", "from"), ("egress", "to")):
         if isinstance(rules := spec.get(direction), list):

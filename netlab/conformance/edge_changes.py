@@ -1,4 +1,4 @@
-"""Edge cases about what changes, and about pods that are there and yet are not."""
+"""Edge cases about changes, and about finished, terminating and host-network pods."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, HOST, base_cluster
 from netlab.conformance.cases import Case, Stage, table
-from netlab.conformance.words import document, peer, policy, policy_text, rule
-from netlab.conformance.world import ADDRESSES, HOST, world
+from netlab.conformance.shorthand import document, peer, policy, policy_text, rule
 from netlab.objects.types import Document
 
 DENY = policy("x/p", "pod=a", ingress=[])
@@ -23,8 +23,8 @@ ONLY_Y = "* > x/a, ! y/* > x/a"
 
 
 def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield the cases whose stages follow one another in a running cluster of these pods."""
-    base = world(members=pods, mode=mode)
+    """Yield the cases whose stages change a running cluster of these pods."""
+    base = base_cluster(members=pods, mode=mode)
 
     def case(name: str, *states: tuple[tuple[Document, ...], str], ends: tuple[str, ...] = (*pods, HOST)) -> Case:
         stages = (
@@ -33,7 +33,7 @@ def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]
         return Case(f"edge/{name}", "edge", tuple(stages))
 
     def labelled(pod: str = "", labels: str = "", ns: str = "", space: str = "") -> tuple[Document, ...]:
-        return world({pod: labels} if pod else {}, {ns: space} if ns else {}, members=pods, mode=mode)
+        return base_cluster({pod: labels} if pod else {}, {ns: space} if ns else {}, members=pods, mode=mode)
 
     yield case("76 a policy is deleted", ((*base, DENY), "* > x/a"), (base, ""))
     yield case("77 a policy turns from allow to deny", ((*base, OPEN), ""), ((*base, DENY), "* > x/a"))
@@ -57,7 +57,7 @@ def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]
         ((*base, TO_TIER), ""),
     )
     without_y = tuple(ref for ref in pods if not ref.startswith("y/"))
-    gone = tuple(d for d in world(members=without_y, mode=mode) if d.data["metadata"]["name"] != "y")
+    gone = tuple(d for d in base_cluster(members=without_y, mode=mode) if d.data["metadata"]["name"] != "y")
     yield case("80 a namespace is deleted", ((*gone, FROM_Y), "* > x/a"), ends=(*without_y, HOST))
     yield case("80 a namespace comes back", ((*base, FROM_Y), ONLY_Y))
     yield case("81 a policy selects in its own namespace only", ((*base, policy("y/p", "", ingress=[])), "* > y/*"))
@@ -71,14 +71,14 @@ def changes(pods: tuple[str, ...], mode: str = modes.ONE_NODE) -> Iterator[Case]
 def _host_network(base: tuple[Document, ...]) -> tuple[tuple[Document, ...], str]:
     spec = {"hostNetwork": True, "nodeName": "node-1", "containers": [{"name": "c"}]}
     everything = policy_text("x/p", "{policyTypes: [Ingress, Egress], egress: [{to: [{podSelector: {}}]}]}")
-    # Pods of its own node are always open to it, and it to them.
+    # The pod and the other pods of its node reach each other always.
     return (*base, document("Pod", "x/h", spec), everything), "* > x/*, x/* > *, ! x/* > x/h, ! y/* > x/h, " + (
         "! z/* > x/h, ! x/h > *"
     )
 
 
 def _finished(base: tuple[Document, ...]) -> tuple[tuple[Document, ...], str]:
-    """A finished pod of label pod=b has the address that x/c got after it."""
+    """A finished pod with label pod=b has the address that x/c got after it."""
     status = {"phase": "Succeeded", "podIPs": [{"ip": ADDRESSES["x/c"]}]}
     finished = document("Pod", "x/done", {"containers": [{"name": "c"}]}, labels="pod=b", status=status)
     return (*base, finished, FROM_B), ONLY_B

@@ -1,7 +1,7 @@
-"""Edge cases of NetworkPolicy, each with its answer: what implementations differ in, from the specification or not.
+"""Edge cases of NetworkPolicy with their verdicts: cases in which implementations differ.
 
-Where Kubernetes leaves the answer open it is netlab's (``netlab.policy.mismatch``); ``UNJUDGED`` has what netlab
-cannot put to the test, and why.
+If Kubernetes leaves a verdict open, it is netlab's (``netlab.policy.matching``); ``UNJUDGED`` has the
+cases that netlab cannot test, and why.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlab import modes
+from netlab.conformance.base_cluster import HOST, base_cluster
 from netlab.conformance.cases import Case, Stage, Unjudged, table
 from netlab.conformance.edge_changes import changes
-from netlab.conformance.words import policy_text
-from netlab.conformance.world import HOST, world
+from netlab.conformance.shorthand import policy_text
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
 ENDS = (*PODS, HOST)
@@ -27,10 +27,10 @@ TIERS = {"x/b": "pod=b,tier=db", "x/c": "pod=c"}
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Policies of namespace x as specs in YAML, and the denied cells of every service that is asked.
+    """An edge case: specs in YAML of policies in namespace x, and the denied cells of every asked port.
 
-    ``specs`` are in force one at a time where ``alone`` says so: they mean the same. ``labels`` and ``ports`` are
-    those of pods that differ from the usual.
+    With ``alone`` each of ``specs`` is in force by itself, as all have the same meaning. ``labels`` and ``ports`` are
+    for pods that differ from the base cluster.
     """
 
     number: int
@@ -44,17 +44,17 @@ class Edge:
 
 
 def _from(peers: str, more: str = "") -> str:
-    """A policy on x/a that lets peers in."""
+    """Return a policy on x/a that allows ingress from peers."""
     return f"{{{A}, ingress: [{{from: [{peers}]{more}}}]}}"
 
 
 def _in(ports: str) -> str:
-    """A policy on x/a that lets everybody in on some ports."""
+    """Return a policy on x/a that allows ingress on ports from all."""
     return f"{{{A}, ingress: [{{ports: [{ports}]}}]}}"
 
 
 def _to(peers: str, more: str = "") -> str:
-    """A policy on x/a that lets it out to peers."""
+    """Return a policy on x/a that allows egress to peers."""
     return f"{{{A}, policyTypes: [Egress], egress: [{{to: [{peers}]{more}}}]}}"
 
 
@@ -468,7 +468,7 @@ UNJUDGED = tuple(Unjudged(f"edge/{number:02} {name}", why) for number, name, why
 def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield every edge case that can be judged."""
     for edge in EDGES:
-        base = world(edge.labels, ports=edge.ports, members=PODS, mode=mode)
+        base = base_cluster(edge.labels, ports=edge.ports, members=PODS, mode=mode)
         policies = [policy_text(f"x/p{i}", spec) for i, spec in enumerate(edge.specs)]
         states = [(p,) for p in policies] if edge.alone else [tuple(policies)]
         found = table(ENDS, edge.denied)

@@ -1,4 +1,4 @@
-"""Three judges of one question: the evaluator, the ruleset walked without a kernel, and packets."""
+"""The three judges of a flow: the evaluator, the tracer of the ruleset, and packets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
-from netlab.cluster.translate import Through, translate
+from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance.cases import Cell
 from netlab.dataplane.names import mac_of, port_name
@@ -31,11 +31,11 @@ NAMES: tuple[JudgeName, ...] = ("evaluator", "tracer", "packets")
 
 
 Judge = Callable[[Sequence[Document], Cluster, Sequence[Flow]], list[str]]
-"""Says the verdict of every flow, in order, in the state of a cluster that documents describe."""
+"""Returns the verdict of each flow, in order, in the cluster that the documents describe."""
 
 
 def cluster_of(documents: Sequence[Document]) -> Cluster:
-    """Return the cluster that documents describe; raises InputError with every error in them."""
+    """Return the cluster that documents describe; raises InputError with all their errors."""
     objects, problems = decode(documents)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
@@ -43,21 +43,22 @@ def cluster_of(documents: Sequence[Document]) -> Cluster:
 
 
 def flow_of(cluster: Cluster, cell: Cell) -> Flow:
-    """Return the flow that a cell asks for; raises KeyError where an end does not exist."""
+    """Return the flow of a cell; raises KeyError for an end that does not exist."""
     source, destination = cluster.by_ref[cell.source], cluster.by_ref[cell.destination]
     return Flow(source, destination, cell.family, cell.protocol, cell.port, address_of(destination, cell.family))
 
 
 def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
-    """Ask the plain reading of the specification."""
+    """Judge by the plain reading of the specification."""
     return [evaluate(cluster, flow).verdict for flow in flows]
 
 
 def tracer() -> Judge:
-    """Return the judge that walks each node's ruleset text: the source's judges egress, the destination's ingress.
+    """Return the judge that traces a packet through the ruleset text of each node.
 
-    The text is the one that a lab applies. Whether packets have a way at all is the wiring's matter, and taken from the
-    table of modes. One compiler goes from case to case, as a lab's does from change to change.
+    The source's node judges egress, the destination's node ingress. The text is the one that a lab applies. Whether
+    the wiring connects two ends comes from ``cluster.paths``. One compiler compiles all cases, as a lab's compiler
+    follows its changes.
     """
     compiler = new_compiler()
 
@@ -71,10 +72,10 @@ def tracer() -> Judge:
 def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
     translated = translate(cluster, flow)
     if translated is not None:
-        return joined(_traced_through(cluster, tracers, flow, way) for way in translated.ways)
+        return joined(_traced_through(cluster, tracers, flow, way) for way in translated.flows)
     source, destination = flow.source, flow.destination
     if destination is None or flow.address is None:
-        raise ValueError(f"nothing of the lab at {flow.target}")
+        raise ValueError(f"no endpoint of the lab has {flow.target}")
     way = path(cluster, source, destination, flow.family)
     own = address_of(source, flow.family)
     if not way.connected or own is None or way.seen_as is None:
@@ -88,9 +89,9 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
 
 
 def _traced_through(
-    cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, through: Through
+    cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, through: BackendFlow
 ) -> Literal["allow", "deny"]:
-    """Follow a flow by one backend of its destination, as each side's node has it: translated, or as it was asked."""
+    """Judge a flow to one backend of its destination, on each side's node before or after the translation."""
     way, own, end = through.path, address_of(flow.source, flow.family), through.backend.endpoint
     if not way.connected or own is None or way.seen_as is None:
         return "deny"
@@ -99,14 +100,14 @@ def _traced_through(
         crossed.append((flow.source.node, own, through.egress.flow))
     if through.ingress is not None and isinstance(end, Pod):
         crossed.append((end.node, way.seen_as, through.ingress.flow))
-    said = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
-    return "deny" if "deny" in said else "allow"
+    verdicts = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
+    return "deny" if "deny" in verdicts else "allow"
 
 
 def _crossing(
     cluster: Cluster, tracers: Mapping[str, Tracer], crossed: Mapping[str, Address], flow: Flow
 ) -> Literal["allow", "deny"]:
-    """Send a flow's packet through the rulesets of nodes, each with the source address that it has there."""
+    """Trace a flow's packet through the rulesets of nodes, with the source address that each node sees."""
     source, destination = flow.source, flow.destination
     if flow.address is None:
         return "deny"
@@ -121,7 +122,7 @@ def _crossing(
 
 
 def _link(pod: Pod) -> Link | None:
-    """Return the node's end of a pod's link, which the anti-spoof tables ask for."""
+    """Return the node's end of a pod's link, which the anti-spoof tables match."""
     if not pod.traits.attachment.node_link:
         return None
     return Link(port_name(pod), mac_of(pod.addresses[0]), "a bridge" if pod.traits.attachment.bridged else "")
@@ -129,9 +130,9 @@ def _link(pod: Pod) -> Link | None:
 
 @contextlib.contextmanager
 def packets(documents: Sequence[Document]) -> Iterator[Judge]:
-    """Yield the judge that sends packets, in a lab that is built from documents and gone after the block.
+    """Yield the judge that sends packets, in a lab that is built from documents and removed after the block.
 
-    The lab stands from case to case: the judge brings it from what it has to what a case needs.
+    One lab serves all cases: the judge changes its objects to those of a case.
 
     Raises:
       HostError, KernelError: when this host cannot run a lab.
@@ -144,7 +145,7 @@ def packets(documents: Sequence[Document]) -> Iterator[Judge]:
         def judge(wanted: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
             change(lab, wanted)
             if lab.cluster.pods != cluster.pods:
-                raise ValueError("the lab's pods are not what the case has")
+                raise ValueError("the lab's pods are not those of the case")
             here = lab.cluster.by_ref
             asked = [Flow(here[f.source.ref], here[f.target], f.family, f.protocol, f.port, f.address) for f in flows]
             return [measurement.verdict for measurement in lab.probe(asked)]
@@ -153,7 +154,7 @@ def packets(documents: Sequence[Document]) -> Iterator[Judge]:
 
 
 def change(lab: Lab, wanted: Sequence[Document]) -> None:
-    """Bring a running lab's objects to those that are wanted: what is gone is deleted, what differs is applied."""
+    """Change a running lab's objects to the wanted ones: delete the others, apply those that differ."""
     have = {key_of(d): d for d in lab.documents}
     want = {key_of(d): d for d in wanted}
     gone = sorted((key for key in have if key not in want), key=lambda key: key.kind == "Namespace")

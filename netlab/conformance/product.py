@@ -1,7 +1,7 @@
-"""A systematic product: every target with every peer and port, in both directions, stacked and changed over time.
+"""A product of cases: every target with every peer and port, in both directions, stacked and changed.
 
-Every value of a dimension states by enumeration what it means in ``netlab.conformance.world``; the verdict of a cell
-follows from these lists by set operations alone, with no selector, prefix or port ever being evaluated.
+Each value of a dimension lists the pods and ports of ``netlab.conformance.base_cluster`` that it matches. Verdicts
+follow from these lists by set operations. No selector, prefix or port range is evaluated.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, HOST, HOST_ADDRESS, base_cluster
 from netlab.conformance.cases import Case, Cell, Stage, Verdict
-from netlab.conformance.words import Data, block, peer, policy, rule
-from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
+from netlab.conformance.shorthand import Data, block, peer, policy, rule
 from netlab.objects.types import Document
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
-EVERYONE = (*PODS, HOST)
-SERVICES = (("TCP", 80), ("TCP", 81), ("TCP", 82), ("UDP", 80), ("UDP", 81), ("SCTP", 80), ("ICMP", None))
+ENDPOINTS = (*PODS, HOST)
+PORTS_ASKED = (("TCP", 80), ("TCP", 81), ("TCP", 82), ("UDP", 80), ("UDP", 81), ("SCTP", 80), ("ICMP", None))
 DIRECTIONS = ("ingress", "egress")
 
 # The names of container ports, with another number on x/b and y/a than elsewhere; z/a has the name for UDP only.
@@ -27,7 +27,7 @@ _SERVED = {ref: (f"web={number}/TCP", "dns=80/UDP") for ref, number in WEB.items
 _LABELS = {"x/c": "pod=c,tier=", "y/b": "pod=b,tier=db"}
 _A, _B = ADDRESSES["x/a"], ADDRESSES["x/b"]
 
-Service = tuple[str, int | None]
+ProtocolPort = tuple[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """Peers of a rule (none: everybody), and the ends that they match."""
+    """Peers of a rule (none: all ends), and the ends that they match."""
 
     name: str
     peers: tuple[Data, ...]
@@ -49,14 +49,14 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Items of ``ports`` (none: everything), and what they match: services of every end, or of single ends."""
+    """Items of ``ports`` (none: all), and what they match: ports of every end, or of single ends."""
 
     items: tuple[str, ...]
-    services: frozenset[Service]
-    of_end: frozenset[tuple[str, Service]] = frozenset()
+    matched: frozenset[ProtocolPort]
+    of_end: frozenset[tuple[str, ProtocolPort]] = frozenset()
 
-    def match(self, destination: str, service: Service) -> bool:
-        return service in self.services or (destination, service) in self.of_end
+    def match(self, destination: str, port: ProtocolPort) -> bool:
+        return port in self.matched or (destination, port) in self.of_end
 
 
 def _of(text: str) -> frozenset[str]:
@@ -70,7 +70,7 @@ TARGETS = (
     Target("tier", _of("x/c")),
     Target("pod=nobody", frozenset()),
 )
-_ALL = frozenset(EVERYONE)
+_ALL = frozenset(ENDPOINTS)
 PEERS = (
     Peers("anyone", (), _ALL),
     Peers("pods of the namespace", (peer(""),), _of("x/a x/b x/c")),
@@ -97,7 +97,7 @@ PEERS = (
 _TCP, _UDP = frozenset({("TCP", 80), ("TCP", 81), ("TCP", 82)}), frozenset({("UDP", 80), ("UDP", 81)})
 _NAMED = frozenset((ref, ("TCP", number)) for ref, number in WEB.items())
 PORTS = (
-    Ports((), frozenset(SERVICES)),
+    Ports((), frozenset(PORTS_ASKED)),
     Ports(("80",), frozenset({("TCP", 80)})),
     Ports(("80/UDP",), frozenset({("UDP", 80)})),
     Ports(("80/SCTP",), frozenset({("SCTP", 80)})),
@@ -116,7 +116,7 @@ PORTS = (
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One policy of one rule: what it isolates and what it lets through; no peers at all (None) is no rule."""
+    """A policy with one rule: the pods that it isolates and the traffic that it allows; peers None: it has no rule."""
 
     direction: str
     target: Target
@@ -124,7 +124,7 @@ class Grant:
     ports: Ports = PORTS[0]
 
     def document(self, name: str) -> Document:
-        """Return the policy that says so."""
+        """Return the policy as a document."""
         rules = [] if self.peers is None else [rule(self.direction, self.peers.peers, self.ports.items)]
         if self.direction == "ingress":
             return policy(f"x/{name}", self.target.selector, ingress=rules)
@@ -133,8 +133,8 @@ class Grant:
     def isolates(self, end: str, direction: str) -> bool:
         return direction == self.direction and end in self.target.pods
 
-    def lets(self, other: str, destination: str, service: Service) -> bool:
-        return self.peers is not None and other in self.peers.ends and self.ports.match(destination, service)
+    def allows(self, other: str, destination: str, port: ProtocolPort) -> bool:
+        return self.peers is not None and other in self.peers.ends and self.ports.match(destination, port)
 
     def __str__(self) -> str:
         if self.peers is None:
@@ -143,33 +143,33 @@ class Grant:
         return f"{self.direction} of {self.target.selector or 'all'}: {self.peers.name}, {ports}"
 
 
-def verdict(grants: Iterable[Grant], source: str, destination: str, service: Service) -> Verdict:
-    """Say by membership alone what policies do with a cell: each side that is isolated needs one that lets it."""
+def verdict(grants: Iterable[Grant], source: str, destination: str, port: ProtocolPort) -> Verdict:
+    """Return the verdict of a cell by set membership: each isolated side needs a policy that allows the other end."""
     policies = list(grants)
     for end, other, direction in ((source, destination, "egress"), (destination, source, "ingress")):
         isolating = [grant for grant in policies if grant.isolates(end, direction)]
-        if isolating and not any(grant.lets(other, destination, service) for grant in isolating):
+        if isolating and not any(grant.allows(other, destination, port) for grant in isolating):
             return "deny"
     return "allow"
 
 
 def stage(name: str, grants: Sequence[Grant], mode: str = modes.ONE_NODE) -> Stage:
-    """Return a state with these policies, and the verdict of every pair and service in it."""
-    base = world(_LABELS, ports=_SERVED, members=PODS, mode=mode)
-    # A way in from outside to a pod's address is the wiring's matter.
-    sources = EVERYONE if modes.of(mode).transport.outside_routes else PODS
+    """Return the stage with these policies, and the verdict of every pair and port in it."""
+    base = base_cluster(_LABELS, ports=_SERVED, members=PODS, mode=mode)
+    # Only some modes route packets from outside to the pods' addresses.
+    sources = ENDPOINTS if modes.of(mode).transport.outside_routes else PODS
     documents = (*base, *(grant.document(f"p{i}") for i, grant in enumerate(grants)))
     found = {
-        Cell(source, destination, *service): verdict(grants, source, destination, service)
-        for source, destination in product(sources, EVERYONE)
+        Cell(source, destination, *port): verdict(grants, source, destination, port)
+        for source, destination in product(sources, ENDPOINTS)
         if source != destination
-        for service in SERVICES
+        for port in PORTS_ASKED
     }
     return Stage(name, documents, found)
 
 
 def single(mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield the cases of one policy: every target with every peer, and every peer with every port."""
+    """Yield the cases with one policy: every target with every peer, and every peer with every port."""
     for direction in DIRECTIONS:
         for target, peers in product(TARGETS, PEERS):
             yield _case("product/peers", [Grant(direction, target, peers, PORTS[1])], mode)
@@ -183,7 +183,7 @@ def _case(feature: str, grants: Sequence[Grant], mode: str) -> Case:
     return Case(f"{feature}: {name}", feature, (stage("in force", grants, mode),))
 
 
-# What is stacked, and changed into one another: each a policy on its own.
+# The policies of the cases that stack two, or change one into another.
 BLOCKS = (
     Grant("ingress", TARGETS[0], None),
     Grant("ingress", TARGETS[1], PEERS[2], PORTS[1]),
@@ -197,12 +197,12 @@ BLOCKS = (
 
 
 def stacked(mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield the cases of two policies, in both orders."""
+    """Yield the cases with two policies, in both orders."""
     return (_case("product/stacking", pair, mode) for pair in permutations(BLOCKS, 2))
 
 
 def changed(mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield the cases in which policies come, change into others and go."""
+    """Yield the cases in which policies are added, replaced and deleted."""
     for first, second in permutations(BLOCKS, 2):
         stages = (
             stage("one", [first], mode),

@@ -1,4 +1,4 @@
-"""Random clusters and policies: what nobody thought of, asked of every judge. The same seed gives the same cases."""
+"""Random clusters and policies, for every judge. The same seed gives the same cases."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from itertools import product
 from random import Random
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, HOST, HOST_ADDRESS, base_cluster
 from netlab.conformance.cases import Case, Cell, Stage
-from netlab.conformance.words import Data, block, peer, policy, rule
-from netlab.conformance.world import ADDRESSES, HOST, HOST_ADDRESS, world
+from netlab.conformance.shorthand import Data, block, peer, policy, rule
 from netlab.objects.types import Document
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
@@ -40,58 +40,59 @@ _EXCEPTS = {
 }
 _PORTS = ("web", "dns", "80", "81", "53", "80-81", "81-65535", "1-80", "")
 _SERVED = ((), ("web=80/TCP",), ("web=81/TCP", "dns=53/UDP"), ("dns=80/UDP", "web=82/TCP", "web=80/TCP"), ("80/SCTP",))
-_SERVICES = (
+_PORTS_ASKED = (
     *(("TCP", 80), ("TCP", 81), ("TCP", 82), ("TCP", 53), ("UDP", 53), ("UDP", 80)),
     *(("SCTP", 80), ("SCTP", 81), ("ICMP", None)),
 )
+# The number of ports that a case asks.
 _ASKED = 4
 
 
 def cases(count: int, seed: int, mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield ``count`` cases that state no verdicts; each depends on the seed and its own number alone."""
+    """Yield ``count`` cases without expected verdicts; each depends on the seed and its own number only."""
     for number in range(count):
         yield Case(f"random/{seed}-{number}", "random", (_stage(Random(f"{seed}-{number}"), mode),))  # noqa: S311
 
 
-def _stage(dice: Random, mode: str) -> Stage:
-    base = world(
-        {ref: dice.choice(_LABELS) for ref in PODS},
-        {ns: dice.choice(_SPACES) for ns in "xyz"},
-        {ref: dice.choice(_SERVED) for ref in PODS},
+def _stage(rng: Random, mode: str) -> Stage:
+    base = base_cluster(
+        {ref: rng.choice(_LABELS) for ref in PODS},
+        {ns: rng.choice(_SPACES) for ns in "xyz"},
+        {ref: rng.choice(_SERVED) for ref in PODS},
         members=PODS,
         mode=mode,
     )
-    policies = tuple(_policy(dice, f"{dice.choice('xyz')}/p{i}") for i in range(dice.randint(1, 5)))
-    asked = dice.sample(_SERVICES, _ASKED)
+    policies = tuple(_policy(rng, f"{rng.choice('xyz')}/p{i}") for i in range(rng.randint(1, 5)))
+    asked = rng.sample(_PORTS_ASKED, _ASKED)
     pairs = [*product(PODS, (*PODS, HOST)), *(("node:node-1", ref) for ref in PODS)]
-    cells = [Cell(source, destination, *service) for source, destination in pairs for service in asked]
+    cells = [Cell(source, destination, *port) for source, destination in pairs for port in asked]
     return Stage("in force", (*base, *policies), dict.fromkeys(cells))
 
 
-def _policy(dice: Random, ref: str) -> Document:
-    rules = {d: [_rule(dice, d) for _ in range(dice.randint(0, 2))] for d in ("ingress", "egress")}
-    types = dice.choice((None, ["Ingress"], ["Egress"], ["Ingress", "Egress"], ["Egress", "Ingress"], []))
-    return policy(ref, dice.choice(_SELECTORS), ingress=rules["ingress"], egress=rules["egress"], types=types)
+def _policy(rng: Random, ref: str) -> Document:
+    rules = {d: [_rule(rng, d) for _ in range(rng.randint(0, 2))] for d in ("ingress", "egress")}
+    types = rng.choice((None, ["Ingress"], ["Egress"], ["Ingress", "Egress"], ["Egress", "Ingress"], []))
+    return policy(ref, rng.choice(_SELECTORS), ingress=rules["ingress"], egress=rules["egress"], types=types)
 
 
-def _rule(dice: Random, direction: str) -> Data:
-    peers = [_peer(dice) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
-    ports = [_port(dice) for _ in range(dice.choice((0, 0, 1, 1, 2)))]
+def _rule(rng: Random, direction: str) -> Data:
+    peers = [_peer(rng) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+    ports = [_port(rng) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
     return rule(direction, peers, ports)
 
 
-def _peer(dice: Random) -> Data:
-    kind = dice.randrange(5)
+def _peer(rng: Random) -> Data:
+    kind = rng.randrange(5)
     if kind == 0:
-        return block(dice.choice(_SINGLE))
+        return block(rng.choice(_SINGLE))
     if kind == 1:
-        network = dice.choice(_NETWORKS)
+        network = rng.choice(_NETWORKS)
         holes = _EXCEPTS.get(network, ())
-        return block(network, *dice.sample(holes, min(len(holes), dice.randint(0, 2))))
-    pods = dice.choice(_SELECTORS) if kind in (2, 4) else None
-    return peer(pods, dice.choice(_SPACE_SELECTORS) if kind in (3, 4) else None)
+        return block(network, *rng.sample(holes, min(len(holes), rng.randint(0, 2))))
+    pods = rng.choice(_SELECTORS) if kind in (2, 4) else None
+    return peer(pods, rng.choice(_SPACE_SELECTORS) if kind in (3, 4) else None)
 
 
-def _port(dice: Random) -> str:
-    protocol = dice.choice(("", "", "/TCP", "/UDP", "/SCTP"))
-    return f"{dice.choice(_PORTS)}{protocol}"
+def _port(rng: Random) -> str:
+    protocol = rng.choice(("", "", "/TCP", "/UDP", "/SCTP"))
+    return f"{rng.choice(_PORTS)}{protocol}"

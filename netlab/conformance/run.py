@@ -1,4 +1,4 @@
-"""Cases before judges, one process or several."""
+"""Run cases before judges, in one process or several."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from typing import Any
 
 from netlab import modes
 from netlab.conformance import edges, product, random_cases, upstream
+from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, chosen
+from netlab.conformance.disagreements import Disagreement, disagreements
 from netlab.conformance.dual_stack import documents, dual_stack
 from netlab.conformance.judges import Judge, JudgeName, cluster_of, evaluator, packets, tracer
-from netlab.conformance.opinions import Disagreement, judge
 from netlab.conformance.shrink import scenario, shrink
 from netlab.conformance.workers import Workers
-from netlab.conformance.world import world
 from netlab.errors import InputError
 
-# Cases that a process takes at a time: enough for what starting it costs, few enough to end together.
-_SHARE = 8
+# The number of cases that a process takes at a time: many, so that taking is cheap; few, so that all end together.
+_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which cases are run, and by whom; the same selection gives the same cases.
+    """The cases and judges of a run; the same selection gives the same cases.
 
-    ``globs`` narrow the names; ``random`` cases of a ``seed`` are added whatever the globs, unless one of them begins
-    with ``random/``; ``mode`` is that of the pod network; ``dual_stack`` asks everything in both IP families.
+    Args:
+      globs: which names to run; none means all.
+      random: how many random cases of ``seed`` to add. Only globs that begin with ``random/`` narrow them.
+      mode: the mode of the pod network.
+      dual_stack: whether to ask in both IP families.
     """
 
     globs: tuple[str, ...] = ()
@@ -51,9 +54,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What became of one case: how many cells were asked of every judge, and what was not as it should be.
+    """The result of one case: the number of its cells, and the disagreements.
 
-    ``scenario`` reproduces the first disagreement of a random case, on the smallest cluster that has it.
+    ``scenario`` reproduces the first disagreement of a random case on the smallest cluster that has it.
     """
 
     name: str
@@ -70,7 +73,7 @@ class CaseResult:
 
 @contextlib.contextmanager
 def judges(names: Sequence[JudgeName], mode: str = modes.ONE_NODE, *, dual: bool = False) -> Iterator[dict[str, Judge]]:
-    """Yield the judges by name; where packets are among them a lab stands for the time of the block.
+    """Yield the judges by name; with packets among them, a lab runs during the block.
 
     Raises:
       HostError, KernelError: when this host cannot run a lab.
@@ -78,39 +81,39 @@ def judges(names: Sequence[JudgeName], mode: str = modes.ONE_NODE, *, dual: bool
     known: dict[str, Judge] = {"evaluator": evaluator, "tracer": tracer()}
     with contextlib.ExitStack() as stack:
         if "packets" in names:
-            base = world(mode=mode)
+            base = base_cluster(mode=mode)
             known["packets"] = stack.enter_context(packets(documents(base) if dual else base))
         yield {name: known[name] for name in names}
 
 
-def run(cases: Iterable[Case], panel: Mapping[str, Judge]) -> Iterator[CaseResult]:
-    """Judge cases one after the other; a disagreement of a random case is shrunk."""
+def run(cases: Iterable[Case], judges_by_name: Mapping[str, Judge]) -> Iterator[CaseResult]:
+    """Judge cases one after the other; shrink the disagreement of a random case."""
     for case in cases:
         started = time.monotonic()
-        found = tuple(_refused(case) if case.refusal else _judged(case, panel))
-        smallest = _reproduction(case, found, panel) if case.feature == "random" and found else None
+        found = tuple(_refused(case) if case.refusal else _judged(case, judges_by_name))
+        smallest = _reproduction(case, found, judges_by_name) if case.feature == "random" and found else None
         cells = sum(len(stage.table) for stage in case.stages)
         yield CaseResult(case.name, case.feature, cells, found, time.monotonic() - started, smallest)
 
 
 def run_selection(
-    selection: Selection, jobs: int = 1, tell: Callable[[str], None] = lambda line: None
+    selection: Selection, jobs: int = 1, warn: Callable[[str], None] = lambda line: None
 ) -> Iterator[CaseResult]:
-    """Judge a selection in ``jobs`` processes, each with a lab of its own; results come in no certain order.
+    """Judge a selection in ``jobs`` processes, each with a lab of its own; the order of results is not defined.
 
-    ``tell`` is told in a line of each process that died; what it was about is judged again.
+    ``warn`` is called with a line for each process that died; another process judges its case again.
 
     Raises:
-      HostError, KernelError: when this host cannot run a lab, or processes die of a case.
+      HostError, KernelError: when this host cannot run a lab, or two processes die at one case.
     """
     if jobs == 1:
-        with judges(selection.judges, selection.mode, dual=selection.dual_stack) as panel:
-            yield from run(selection.cases(), panel)
+        with judges(selection.judges, selection.mode, dual=selection.dual_stack) as judges_by_name:
+            yield from run(selection.cases(), judges_by_name)
         return
 
-    def died(how: str, share: int, judged: int) -> None:
-        case = next(islice(selection.cases(), share * _SHARE + judged, None), None)
-        tell(f"a worker {how} at {case.name if case else 'its end'}; another one goes on from there")
+    def died(how: str, batch: int, judged: int) -> None:
+        case = next(islice(selection.cases(), batch * _BATCH + judged, None), None)
+        warn(f"a worker {how} at {case.name if case else 'its end'}; another one goes on from there")
 
     workers = Workers(partial(_judging, selection), jobs)
     try:
@@ -120,35 +123,35 @@ def run_selection(
         if workers.died and "packets" in selection.judges:
             from netlab.lab.lab import Lab
 
-            # To list labs is to clear away those whose process is gone.
+            # Listing labs removes those whose process is gone.
             Lab.names()
 
 
 @contextlib.contextmanager
 def _judging(selection: Selection) -> Iterator[Callable[[int, int], Iterator[CaseResult] | None]]:
-    """Yield what judges a share of the cases: of the number that is asked for, but for some first ones."""
-    shares = enumerate(_shares(selection.cases()))
-    with judges(selection.judges, selection.mode, dual=selection.dual_stack) as panel:
+    """Yield a function that judges the batch with a number, from its case ``first`` on."""
+    batches = enumerate(_batches(selection.cases()))
+    with judges(selection.judges, selection.mode, dual=selection.dual_stack) as judges_by_name:
 
-        def judge(number: int, but: int) -> Iterator[CaseResult] | None:
-            share = next((cases for place, cases in shares if place == number), None)
-            return None if share is None else run(share[but:], panel)
+        def judge(number: int, first: int) -> Iterator[CaseResult] | None:
+            batch = next((cases for place, cases in batches if place == number), None)
+            return None if batch is None else run(batch[first:], judges_by_name)
 
         yield judge
 
 
-def _shares(cases: Iterator[Case]) -> Iterator[list[Case]]:
-    while share := list(islice(cases, _SHARE)):
-        yield share
+def _batches(cases: Iterator[Case]) -> Iterator[list[Case]]:
+    while batch := list(islice(cases, _BATCH)):
+        yield batch
 
 
-def _judged(case: Case, panel: Mapping[str, Judge]) -> Iterator[Disagreement]:
+def _judged(case: Case, judges_by_name: Mapping[str, Judge]) -> Iterator[Disagreement]:
     for stage in case.stages:
-        yield from judge(stage, panel)
+        yield from disagreements(stage, judges_by_name)
 
 
 def _refused(case: Case) -> Iterator[Disagreement]:
-    """Yield a disagreement unless the reader refuses the documents with the words that the case has."""
+    """Yield a disagreement unless the documents are refused with the text of the case."""
     (stage,) = case.stages
     try:
         cluster_of(stage.documents)
@@ -160,12 +163,14 @@ def _refused(case: Case) -> Iterator[Disagreement]:
     yield Disagreement(stage.name, None, case.refusal, {"reader": answer})
 
 
-def _reproduction(case: Case, found: Sequence[Disagreement], panel: Mapping[str, Judge]) -> dict[str, Any] | None:
-    """Return the scenario of the first disagreement; None where it does not show again."""
+def _reproduction(
+    case: Case, found: Sequence[Disagreement], judges_by_name: Mapping[str, Judge]
+) -> dict[str, Any] | None:
+    """Return the scenario of the first disagreement; None if it cannot be reproduced."""
     cell = found[0].cell
     if cell is None:
         return None
     stage = next(stage for stage in case.stages if stage.name == found[0].stage)
     with contextlib.suppress(ValueError):
-        return scenario(case.name.replace("/", "-"), *shrink(stage, cell, panel))
+        return scenario(case.name.replace("/", "-"), *shrink(stage, cell, judges_by_name))
     return None

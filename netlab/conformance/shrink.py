@@ -1,7 +1,7 @@
-"""From a disagreement to the smallest cluster that still has it, as a scenario that reproduces it.
+"""Reduce a disagreement to the smallest cluster that has it, as a scenario that reproduces it.
 
-Whatever is an item of a list or an optional field is left out, one after the other, as long as the disagreement stays;
-what the reader then refuses is put back.
+Objects, items of lists and optional fields are left out one by one, as long as the disagreement remains and the reader
+accepts the rest.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from netlab.conformance.cases import Cell, Stage
+from netlab.conformance.disagreements import Disagreement, disagreements
 from netlab.conformance.judges import Judge
-from netlab.conformance.opinions import Disagreement, judge
 from netlab.errors import InputError, UsageError
 from netlab.objects.kind import deletable
 from netlab.objects.types import Document
@@ -21,14 +21,14 @@ from netlab.objects.types import Document
 _NEEDED = frozenset({"apiVersion", "kind", "name", "namespace"})
 
 
-def shrink(stage: Stage, cell: Cell, panel: Mapping[str, Judge], tries: int = 2_000) -> tuple[Stage, Disagreement]:
+def shrink(stage: Stage, cell: Cell, judges: Mapping[str, Judge], tries: int = 2_000) -> tuple[Stage, Disagreement]:
     """Return the smallest stage found with a disagreement on the cell, and that disagreement.
 
     Raises:
-      ValueError: if there is none to begin with.
+      ValueError: if the judges agree on the cell.
     """
     small = replace(stage, table={cell: stage.table[cell]})
-    wrong = _disagreement(small, panel)
+    wrong = _disagreement(small, judges)
     if wrong is None:
         raise ValueError(f"the judges agree on {cell}")
     left = tries
@@ -39,23 +39,23 @@ def shrink(stage: Stage, cell: Cell, panel: Mapping[str, Judge], tries: int = 2_
             if left == 0:
                 return small, wrong
             left -= 1
-            found = _disagreement(replace(small, documents=documents), panel)
+            found = _disagreement(replace(small, documents=documents), judges)
             if found is not None:
                 small, wrong, progress = replace(small, documents=documents), found, True
                 break
     return small, wrong
 
 
-def _disagreement(stage: Stage, panel: Mapping[str, Judge]) -> Disagreement | None:
+def _disagreement(stage: Stage, judges: Mapping[str, Judge]) -> Disagreement | None:
     try:
-        return next(judge(stage, panel), None)
+        return next(disagreements(stage, judges), None)
     except (InputError, UsageError, KeyError):
         return None
 
 
 def _smaller(documents: tuple[Document, ...]) -> Iterator[tuple[Document, ...]]:
-    """Yield what is left when one thing is left out, the largest things first."""
-    # What is in a namespace comes before it.
+    """Yield the documents without one object, then without one field or item."""
+    # The objects in a namespace come before it.
     kinds = [kind.name for kind in reversed(deletable())]
     for kind in kinds:
         for index, document in enumerate(documents):
@@ -69,13 +69,13 @@ def _smaller(documents: tuple[Document, ...]) -> Iterator[tuple[Document, ...]]:
 
 
 def _without_one(data: Any) -> Iterator[Any]:
-    """Yield every copy of plain data that lacks one item or one field, outer ones first."""
+    """Yield each copy of plain data without one item or field, outer ones first."""
     for path in _paths(data):
         copy = deepcopy(data)
-        at = copy
-        for step in path[:-1]:
-            at = at[step]
-        del at[path[-1]]
+        parent = copy
+        for key in path[:-1]:
+            parent = parent[key]
+        del parent[path[-1]]
         yield copy
 
 
@@ -94,15 +94,15 @@ def _paths(data: Any) -> list[tuple[Any, ...]]:
 
 
 def scenario(name: str, stage: Stage, wrong: Disagreement) -> dict[str, Any]:
-    """Return a Scenario, as plain data, that builds the stage and states the verdict that is in question.
+    """Return a Scenario, as plain data, that builds the stage and expects the verdict of the cell.
 
-    Where no verdict is stated it is the evaluator's, else the first judge's.
+    The verdict is the one that the case states, else the evaluator's, else the first judge's.
 
     Raises:
-      ValueError: if the disagreement is not about a cell.
+      ValueError: if the disagreement has no cell.
     """
     if wrong.cell is None:
-        raise ValueError("nothing to ask")
+        raise ValueError("a disagreement about reading has no cell")
     cell = wrong.cell
     verdict = wrong.expected or wrong.verdicts.get("evaluator") or next(iter(wrong.verdicts.values()))
     asked: dict[str, Any] = {"from": cell.source, "to": cell.destination, "protocol": cell.protocol}

@@ -1,10 +1,10 @@
-"""Truth tables as JSON: what the suite expects, to be filled in with what somebody else's CNI does, and compared.
+"""Truth tables as JSON: the expected verdicts of the suite, to which users add the verdicts of another CNI.
 
 One object ``{"apiVersion": "netlab/v1alpha1", "kind": "ConformanceTable", "cases": [...]}``. An item of ``cases`` is
-one stage of a case: ``case`` and ``stage`` name it, ``objects`` are the Kubernetes objects that are in force, and
-``rows`` are those of a Reachability: ``source``, ``destination``, ``family``, ``protocol``, ``port`` (null for ICMP)
-and ``expected``. Whoever measured adds ``measured`` (``allow``, ``deny`` or ``inconclusive``) to each row. Only the
-names, the five fields that say what a row is about, and ``measured`` are read back; ``objects`` may be left out.
+one stage of a case: ``case`` and ``stage`` name it, ``objects`` has its Kubernetes objects, and ``rows`` are those of a
+Reachability: ``source``, ``destination``, ``family``, ``protocol``, ``port`` (null for ICMP) and ``expected``. Users
+add ``measured`` (``allow``, ``deny`` or ``inconclusive``) to each row. netlab reads the names, the first five fields of
+a row and ``measured``; it ignores ``objects``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netlab.conformance.cases import Case, Cell, Stage
+from netlab.conformance.disagreements import Disagreement
 from netlab.conformance.judges import cluster_of, evaluator, flow_of
-from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import CaseResult
 from netlab.errors import UsageError
 
@@ -23,11 +23,11 @@ KIND = "ConformanceTable"
 _MEASURED = ("allow", "deny", "inconclusive")
 
 Measured = Mapping[tuple[str, str], Mapping[Cell, str]]
-"""What was measured of every cell, by the names of case and stage."""
+"""The measured verdicts of cells, by the names of case and stage."""
 
 
 def export(cases: Iterable[Case]) -> Iterator[str]:
-    """Yield the lines of the table of cases; what a case does not state is the evaluator's verdict."""
+    """Yield the lines of the table of cases; if a case states no verdict, the evaluator's is in the table."""
     head = {"apiVersion": "netlab/v1alpha1", "kind": KIND}
     yield json.dumps(head)[:-1] + ', "cases": ['
     comma = ""
@@ -39,22 +39,22 @@ def export(cases: Iterable[Case]) -> Iterator[str]:
 
 
 def _item(case: Case, stage: Stage) -> dict[str, Any]:
-    said = list(stage.table.values())
-    if None in said:
+    stated = list(stage.table.values())
+    if None in stated:
         cluster = cluster_of(stage.documents)
         found = evaluator(stage.documents, cluster, [flow_of(cluster, cell) for cell in stage.table])
     else:
-        found = [str(verdict) for verdict in said]
+        found = [str(verdict) for verdict in stated]
     rows = [cell._asdict() | {"expected": verdict} for cell, verdict in zip(stage.table, found, strict=True)]
     objects = [dict(document.data) for document in stage.documents if document.kind != "Topology"]
     return {"case": case.name, "stage": stage.name, "objects": objects, "rows": rows}
 
 
 def read(file: str) -> dict[tuple[str, str], dict[Cell, str]]:
-    """Return what a file says was measured; rows without ``measured`` are left out.
+    """Return the measured verdicts of a file; rows without ``measured`` are left out.
 
     Raises:
-      UsageError: when the file cannot be read or is no such table.
+      UsageError: when the file cannot be read or is not a table.
     """
     try:
         with open(file, encoding="utf-8") as text:
@@ -68,7 +68,7 @@ def read(file: str) -> dict[tuple[str, str], dict[Cell, str]]:
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file}: no truth table: {error!r}") from error
+        raise UsageError(f"{file}: not a truth table: {error!r}") from error
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:
@@ -82,10 +82,10 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 
 def against(cases: Iterable[Case], measured: Measured) -> Iterator[CaseResult]:
-    """Hold a table that somebody measured against the cases; a case of which nothing was measured is left out.
+    """Compare measured verdicts with the cases; a case without measured verdicts is left out.
 
     Raises:
-      UsageError: after all cases, when the table has stages that no case has.
+      UsageError: after all cases, when the table has a stage that no case has.
     """
     left = set(measured)
     for case in cases:

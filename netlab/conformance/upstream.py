@@ -1,6 +1,6 @@
 """The cases of Kubernetes' own conformance suite for NetworkPolicy (test/e2e/network/netpol), as data.
 
-Pairs of a pod with itself are not asked: implementations differ on them, and the suite ignores them.
+Pairs of a pod with itself are not asked: the suite ignores them, as implementations differ.
 """
 
 from __future__ import annotations
@@ -8,32 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from netlab import modes
+from netlab.conformance.base_cluster import ADDRESSES, PODS, base_cluster
 from netlab.conformance.cases import Case, Stage, table
-from netlab.conformance.words import Data, block, peer, policy, policy_text, rule
-from netlab.conformance.world import ADDRESSES, PODS, world
+from netlab.conformance.shorthand import Data, block, peer, policy, policy_text, rule
 from netlab.objects.types import Document
 
 B = ADDRESSES["x/b"]
 
 State = tuple[Sequence[Document], Mapping[str, str]]
-"""Policies that are in force, and the denied cells of every service that is asked (see ``cases.table``)."""
+"""The policies of a stage, and the denied cells of every asked port (see ``cases.table``)."""
 
 
 Rules = Sequence[Data] | None
 
 
 def on(name: str, selector: str = "", ingress: Rules = None, egress: Rules = None) -> Document:
-    """Return a policy, in namespace x where the name has none."""
+    """Return a policy; its namespace is x if the name has none."""
     return policy(name if "/" in name else f"x/{name}", selector, ingress=ingress, egress=egress)
 
 
 def to_a(*peers: Data, ports: Sequence[str] = (), name: str = "p") -> Document:
-    """Return an ingress policy on x/a of one rule."""
+    """Return an ingress policy on x/a with one rule."""
     return on(name, "pod=a", ingress=[rule("ingress", peers, ports)])
 
 
 def from_a(*peers: Data, ports: Sequence[str] = ()) -> Document:
-    """Return an egress policy on x/a of one rule."""
+    """Return an egress policy on x/a with one rule."""
     return on("p", "pod=a", egress=[rule("egress", peers, ports)])
 
 
@@ -159,12 +159,12 @@ REFUSED = {
     "endPort with a named port": ("{port: web, endPort: 90}", "may not be specified when `port` is non-numeric"),
     "endPort below port": ("{port: 90, endPort: 80}", "must be greater than or equal to `port`"),
 }
-"""What the suite's API context expects to be refused: an item of ``ports``, and part of the error."""
+"""Items of ``ports`` that the API server must refuse, each with a part of the error."""
 
 
 def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield every case of the suite, in its order but for those that change labels."""
-    base = world(mode=mode)
+    """Yield every case of the suite; the cases that change labels come last."""
+    base = base_cluster(mode=mode)
     for name, states in STATES.items():
         stages = [
             Stage(f"state {i}", (*base, *given), table(PODS, false)) for i, (given, false) in enumerate(states, start=1)
@@ -175,7 +175,7 @@ def cases(mode: str = modes.ONE_NODE) -> Iterator[Case]:
             f"upstream/{name}",
             "upstream",
             tuple(
-                Stage(f"labels {i}", (*world(pods, spaces, mode=mode), given), table(PODS, {"80": false}))
+                Stage(f"labels {i}", (*base_cluster(pods, spaces, mode=mode), given), table(PODS, {"80": false}))
                 for i, (pods, spaces, false) in enumerate(labels, start=1)
             ),
         )

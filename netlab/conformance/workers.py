@@ -1,7 +1,7 @@
-"""Workers: processes that judge cases beside one another, each with a lab of its own, and end with their parent.
+"""Workers: processes that judge cases in parallel, each with a lab of its own, and end with their parent.
 
-A worker is given a share of the cases at a time and tells of every case when it is judged, so that nothing that was
-judged is lost, however the run ends. The share of a worker that dies goes to another one.
+A worker gets a batch of cases at a time and sends the result of each case at once, so no result is lost when the run
+ends early. If a worker dies, another one judges the rest of its batch.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from typing import Any, NoReturn
 from netlab.errors import HostError, KernelError, NetlabError
 from netlab.kernel import libc, privilege
 
-# From being asked to end until being killed: enough to remove a lab, and short for who waits for an interrupt.
-_GRACE = 0.5
-_LAST_GRACE = 30.0
+# Seconds between SIGTERM and SIGKILL after an interrupt, and at the normal end. A worker removes its lab in them.
+_INTERRUPT_GRACE = 0.5
+_END_GRACE = 30.0
 _PAUSE = 0.005
 
 Judge = Callable[[int, int], "Iterator[Any] | None"]
-"""Yields the results of a share but for so many of its first cases; None where there is no such share.
+"""Takes the number of a batch and of its first case to judge; yields results, or returns None after the last batch.
 
-The numbers of the shares that it is asked for only grow.
+The numbers of batches only grow from call to call.
 """
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A worker and what it is about: a share, and how many of its cases are judged."""
+    """A worker with the number of its batch and the number of judged cases in it."""
 
     pid: int
     connection: Connection
-    share: int = 0
+    batch: int = 0
     judged: int = 0
 
 
 class Workers:
-    """Up to ``jobs`` processes, each in a context of its own; a context manager that leaves none of them."""
+    """Up to ``jobs`` processes, each in a context of its own; a context manager that ends all of them."""
 
     def __init__(self, context: Callable[[], AbstractContextManager[Judge]], jobs: int) -> None:
         self._context = context
         self._jobs = jobs
         self._working: dict[Connection, _Worker] = {}
         self._leaving: list[int] = []
-        # Whether one ended without leaving its context.
+        # Whether a worker ended without leaving its context.
         self.died = False
 
     def __enter__(self) -> Workers:
@@ -62,8 +62,8 @@ class Workers:
             for pid in self._pids():
                 os.kill(pid, signal.SIGTERM)
         for connection in list(self._working):
-            self._dismiss(connection)
-        deadline = time.monotonic() + (_GRACE if kind is not None else _LAST_GRACE)
+            self._release(connection)
+        deadline = time.monotonic() + (_INTERRUPT_GRACE if kind is not None else _END_GRACE)
         while self._leaving and time.monotonic() < deadline:
             self._leaving = [pid for pid in self._leaving if os.waitpid(pid, os.WNOHANG) == (0, 0)]
             time.sleep(_PAUSE if self._leaving else 0)
@@ -72,15 +72,16 @@ class Workers:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def results(self, tell: Callable[[str, int, int], None]) -> Iterator[Any]:
-        """Yield the results of all shares, in no certain order.
+    def results(self, on_death: Callable[[str, int, int], None]) -> Iterator[Any]:
+        """Yield the results of all batches; their order is not defined.
 
-        Of a worker that dies ``tell`` is told how, the share, and how many of its cases were judged; another worker
-        goes on from there.
+        ``on_death`` is called when a worker dies, with the cause, the batch, and the number of judged cases in it.
+        Another worker judges the rest.
 
         Raises:
-          HostError: what a worker could not do.
+          HostError: when a worker raises an error of netlab.
           KernelError: when a second worker dies at the same case.
+          RuntimeError: when a worker raises another error.
         """
         numbers, over = count(), False
         lost: set[tuple[int, int]] = set()
@@ -93,8 +94,8 @@ class Workers:
                 try:
                     kind, what = connection.recv()
                 except (EOFError, OSError):
-                    how, place = self._bury(worker), (worker.share, worker.judged)
-                    tell(how, *place)
+                    how, place = self._reap(worker), (worker.batch, worker.judged)
+                    on_death(how, *place)
                     if place in lost:
                         raise KernelError("a worker", 0, f"{how}, as did another one at the same case") from None
                     lost.add(place)
@@ -107,40 +108,40 @@ class Workers:
                     raise HostError(what)
                 elif kind == "broken":
                     raise RuntimeError(what)
-                elif over := over or kind == "no such share":
-                    self._dismiss(connection)
+                elif over := over or kind == "no such batch":
+                    self._release(connection)
                 else:
-                    self._order(worker, next(numbers), 0)
+                    self._assign(worker, next(numbers), 0)
 
     def _pids(self) -> list[int]:
         return [*self._leaving, *(worker.pid for worker in self._working.values())]
 
-    def _start(self, share: int, judged: int) -> None:
+    def _start(self, batch: int, judged: int) -> None:
         here, there = Pipe()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            # A connection that another worker holds too would not end with this process.
+            # A copy of a connection in this process would keep it open after the parent ends.
             for connection in (here, *self._working):
                 connection.close()
-            _be_worker(self._context, there, parent)
+            _run_worker(self._context, there, parent)
         there.close()
         worker = self._working[here] = _Worker(pid, here)
-        self._order(worker, share, judged)
+        self._assign(worker, batch, judged)
 
-    def _order(self, worker: _Worker, share: int, judged: int) -> None:
-        worker.share, worker.judged = share, judged
-        # That it has died shows when it is listened to.
+    def _assign(self, worker: _Worker, batch: int, judged: int) -> None:
+        worker.batch, worker.judged = batch, judged
+        # If the worker is dead, the next recv() fails.
         with contextlib.suppress(OSError):
-            worker.connection.send((share, judged))
+            worker.connection.send((batch, judged))
 
-    def _dismiss(self, connection: Connection) -> None:
-        """Let a worker leave its context and end: it reads on, and there is nothing more."""
+    def _release(self, connection: Connection) -> None:
+        """Close a worker's connection, so that it leaves its context and ends."""
         connection.close()
         self._leaving.append(self._working.pop(connection).pid)
 
-    def _bury(self, worker: _Worker) -> str:
-        """Return how a worker ended."""
+    def _reap(self, worker: _Worker) -> str:
+        """Wait for a dead worker, and return the cause of its death."""
         self.died = True
         self._working.pop(worker.connection).connection.close()
         _, status = os.waitpid(worker.pid, 0)
@@ -148,11 +149,11 @@ class Workers:
         return f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
 
 
-def _be_worker(context: Callable[[], AbstractContextManager[Judge]], connection: Connection, parent: int) -> NoReturn:
-    """Judge what is ordered until nothing is, or until the parent is no more, and end."""
+def _run_worker(context: Callable[[], AbstractContextManager[Judge]], connection: Connection, parent: int) -> NoReturn:
+    """Judge batches until the parent closes the connection or ends; then end."""
     status = 1
     try:
-        # An interrupt of the terminal comes to all of its processes; a worker ends when its parent says so.
+        # A terminal interrupts all its processes. A worker ends when its parent ends it.
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _leave)
@@ -166,7 +167,7 @@ def _be_worker(context: Callable[[], AbstractContextManager[Judge]], connection:
             connection.send(("broken", f"{type(error).__name__}: {error}"))
         status = 0
     except OSError:
-        # The parent is no more: there is no one to tell.
+        # The parent is gone, so no process reads the error.
         pass
     finally:
         with contextlib.suppress(BaseException):
@@ -176,13 +177,13 @@ def _be_worker(context: Callable[[], AbstractContextManager[Judge]], connection:
 
 def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Connection) -> None:
     with contextlib.suppress(EOFError, ConnectionError), context() as judge:
-        # Again, as the kernel forgets it where a process gains privilege in a user namespace of its own.
+        # Set it again: the kernel clears it when a process gains privilege in a new user namespace.
         libc.end_with_parent(signal.SIGTERM)
         while True:
-            share, judged = connection.recv()
-            results = judge(share, judged)
+            batch, judged = connection.recv()
+            results = judge(batch, judged)
             if results is None:
-                connection.send(("no such share", None))
+                connection.send(("no such batch", None))
                 continue
             for result in results:
                 connection.send(("result", result))
@@ -190,6 +191,6 @@ def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Conn
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave the context, once: what cleans up is not interrupted."""
+    """Leave the context. A second signal does not interrupt the clean-up."""
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)

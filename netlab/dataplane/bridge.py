@@ -29,7 +29,6 @@ def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
                 continue
             inside = names.pod_namespace(cluster.name, pod)
             port, pod_mac = names.port_name(pod), names.mac_of(pod.addresses[0])
-            build.ports[pod.ref] = (port, pod_mac)
             # What a pod sends to its own published port comes back to it by the same port of the bridge.
             hairpin = any(p.host_port for p in pod.ports)
             build.veth(

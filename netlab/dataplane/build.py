@@ -50,7 +50,6 @@ class Build:
     def __init__(self, lab: str, families: Sequence[int]) -> None:
         self.lab = lab
         self.families = tuple(families)
-        self.ports: dict[str, tuple[str, str]] = {}
         self._items: dict[str, set[Item]] = defaultdict(set)
 
     def add(self, namespace: str, *items: Item) -> None:

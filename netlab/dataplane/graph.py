@@ -68,7 +68,7 @@ class Graph:
     """The namespaces of a lab, asked where a packet gets to.
 
     Args:
-      namespaces: every namespace of the lab by name, as in ``Wanted.namespaces``.
+      namespaces: every namespace of the lab by name, as ``wanted`` returns them.
     """
 
     def __init__(self, namespaces: Mapping[str, Namespace]) -> None:

@@ -44,10 +44,10 @@ def difference(
     mine = have if ours is None else ours
     create = tuple(sorted(want.keys() - have.keys()))
     remove = tuple(sorted((mine.keys() & have.keys()) - want.keys()))
-    torn: dict[str, set[str]] = defaultdict(set)
+    remade: dict[str, set[str]] = defaultdict(set)
     links = _links(want)
-    for space, link in _torn(_links(have), _links(mine), links):
-        torn[space].add(link)
+    for space, link in _remade(_links(have), _links(mine), links):
+        remade[space].add(link)
     # A veth goes when its namespace does, but later; the end that stays is deleted now.
     ends: dict[str, set[str]] = defaultdict(set)
     for name in remove:
@@ -61,7 +61,7 @@ def difference(
         had = have[name].items if name in have else frozenset()
         wanted = want[name].items
         owned = mine[name].items if name in mine else frozenset()
-        lost = torn.get(name, set())
+        lost = remade.get(name, set())
         names_of_wanted_links = {i.name for i in wanted if isinstance(i, Link)}
         unwanted = {i for i in (owned & had) - wanted if not isinstance(i, Sysctl)}
         gone = {i for i in unwanted if isinstance(i, Link) and i.name not in names_of_wanted_links}
@@ -107,15 +107,15 @@ def union(states: Sequence[Mapping[str, Namespace]]) -> dict[str, Namespace]:
 _Links = Mapping[tuple[str, str], Link]
 
 
-def _torn(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
+def _remade(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
     """Return the links to make again, as (namespace, link): both ends of a veth, and what stands on them."""
-    torn: set[tuple[str, str]] = set()
+    remade: set[tuple[str, str]] = set()
     for at, link in want.items():
         found = have.get(at)
         missing = found is None and link.peer is not None
         if missing or (found is not None and _is_another(found, mine.get(at, found), link)):
-            torn |= {at} if link.peer is None else {at, link.peer}
-    return torn | {at for at, link in want.items() if link.parent in torn}
+            remade |= {at} if link.peer is None else {at, link.peer}
+    return remade | {at for at, link in want.items() if link.parent in remade}
 
 
 def _is_another(found: Link, made: Link, link: Link) -> bool:

@@ -29,7 +29,6 @@ def _attach(cluster: Cluster, node: Node, pod: Pod, build: Build, mtu: int) -> N
     place = names.node_namespace(cluster.name, node.name)
     inside = names.pod_namespace(cluster.name, pod)
     port, port_mac, pod_mac = names.port_name(pod), names.port_mac(pod.ref), names.mac_of(pod.addresses[0])
-    build.ports[pod.ref] = (port, pod_mac)
     build.veth(
         place,
         Link(port, "veth", mac=port_mac, mtu=mtu),

@@ -8,7 +8,6 @@ all share (nodes, outside hosts, the underlay that joins them) is in this module
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_interface
 
 from netlab.cluster.published import published
@@ -37,16 +36,12 @@ TRANSPORTS: Mapping[str, Join] = {
 _UNDERLAY_BRIDGE = "underlay"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Every namespace of a lab by name; ``ports`` tells the host-side interface of every pod that has one."""
+def wanted(cluster: Cluster) -> dict[str, Namespace]:
+    """Return the network namespaces of a lab by name, with all that they should hold but rulesets.
 
-    namespaces: Mapping[str, Namespace]
-    ports: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-
-def wanted(cluster: Cluster) -> Wanted:
-    """Return what should exist for the cluster, its rulesets aside; raises UsageError for names that cannot be."""
+    Raises:
+      UsageError: for a lab whose namespaces cannot have their names.
+    """
     names.check(cluster)
     build = Build(cluster.name, cluster.families)
     _underlay(cluster, build)
@@ -61,7 +56,7 @@ def wanted(cluster: Cluster) -> Wanted:
         # What a node sends to a published port of its own 127.0.0.1 leaves by a link, and its answer comes in by it.
         local = Sysctl("ipv4/conf/all/route_localnet", str(int(node.name in publishing)))
         build.add(names.node_namespace(cluster.name, node.name), local)
-    return Wanted(build.namespaces(), build.ports)
+    return build.namespaces()
 
 
 def _underlay(cluster: Cluster, build: Build) -> None:

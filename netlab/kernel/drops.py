@@ -6,8 +6,6 @@ import contextlib
 import os
 from collections.abc import Sequence
 
-from netlab.kernel import netns
-
 # /proc/net is that of the process's first thread; this one follows the thread that entered a namespace.
 _PROC = "/proc/thread-self/net"
 _ROOM = 1 << 16
@@ -24,10 +22,9 @@ class Counters:
         self._tables: dict[str, int] = {}
 
     def watch(self, namespace: str) -> None:
-        """Read the connection table's statistics of a namespace from now on."""
+        """Read the connection table's statistics of a namespace from now on; the calling thread is inside."""
         if namespace not in self._tables:
-            with netns.inside(namespace):
-                self._tables[namespace] = _opened(f"{_PROC}/stat/nf_conntrack")
+            self._tables[namespace] = _opened(f"{_PROC}/stat/nf_conntrack")
 
     def read(self) -> dict[str, int]:
         """Return the counts, each by a sentence that says what happened if it grows."""

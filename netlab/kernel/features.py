@@ -121,7 +121,7 @@ def features() -> Iterator[Feature]:
         for name in ("veth", "bridge", "IPv6", "br_netfilter", "packet sockets", *(trial.name for trial in _RULESETS)):
             yield Feature(name, "not tried", "no network namespace to try it in")
         return
-    with netns.at_home():
+    with netns.returning():
         libc.unshare(libc.CLONE_NEWNET)
         found = [*_links(), _ipv6(), _br_netfilter(), _packet_sockets(), *map(_ruleset, _RULESETS)]
     yield from found
@@ -132,7 +132,7 @@ def _privilege() -> Feature:
     as_root = privilege.privileged()
     try:
         privilege.enter()
-        with netns.at_home():
+        with netns.returning():
             libc.unshare(libc.CLONE_NEWNET)
     except HostError as error:
         return Feature("network namespaces", "missing", error.what, error.fix)

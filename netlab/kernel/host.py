@@ -27,7 +27,7 @@ class Host:
     # --- namespaces ---------------------------------------------------------------------------------------------
 
     def create(self, names: Sequence[str]) -> None:
-        with netns.at_home():
+        with netns.returning():
             for name in names:
                 netns.create(name)
                 self._made(name)
@@ -87,7 +87,7 @@ class Host:
 
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
-        return processes.end(processes.Owned(set(inodes.values()), frozenset(inodes))) if inodes else 0
+        return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
 
     # --- privilege ----------------------------------------------------------------------------------------------
 
@@ -101,4 +101,4 @@ class Host:
         return privilege.boot_id()
 
     def uninterrupted(self) -> AbstractContextManager[None]:
-        return signals.held()
+        return signals.deferred()

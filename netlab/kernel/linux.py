@@ -28,7 +28,7 @@ from netlab.kernel.state import (
     has_prefix,
 )
 
-_SETTLE_SECONDS = 5.0
+_READY_SECONDS = 5.0
 # Where modules of tunnels are loaded, the kernel puts links into each new namespace (tunl0, gre0, gretap0, erspan0,
 # sit0, ip6tnl0, ip_vti0, ...), with indexes from 2 on. A request for an index that is taken fails with EEXIST.
 _FIRST_INDEX = 32
@@ -44,15 +44,15 @@ _ETHERNET_MTU = 1500
 class _Handle:
     """An open namespace: its netlink socket, its file descriptor, and the indexes of its links by name.
 
-    ``torn`` are the addresses that were read without the route that the kernel makes of their prefix, ``strays`` the
-    settings of each link that were read and differ from its namespace's.
+    ``routeless`` are the addresses without the route that the kernel makes of their prefix, when they were last read.
+    ``overrides`` are the settings of each link that differed from its namespace's then.
     """
 
     netlink: Netlink
     fd: int
     indexes: dict[str, int] = field(default_factory=lambda: {"lo": 1})
-    torn: set[InterfaceAddress] = field(default_factory=set)
-    strays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    routeless: set[InterfaceAddress] = field(default_factory=set)
+    overrides: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def next_index(self, first: int = _FIRST_INDEX, taken: Collection[int] = ()) -> int:
         """Return a free index from ``first`` on that is none of those ``taken`` elsewhere."""
@@ -94,19 +94,19 @@ class Linux(Host):
         items: list[Item] = []
         routes, connected = rtnl.read_routes(netlink, names)
         addresses = rtnl.read_addresses(netlink, names)
-        torn = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in connected}
-        self._handle(name).torn = torn
-        items += [address for address in addresses if address not in torn]
+        routeless = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in connected}
+        self._handle(name).routeless = routeless
+        items += [address for address in addresses if address not in routeless]
         # An address without the route of its prefix has to be set anew, and takes along what depends on it: routes, and
         # with a device's last address the neighbours on it.
-        items += [] if torn else routes
-        items += [] if torn else rtnl.read_neighbours(netlink, names)
+        items += [] if routeless else routes
+        items += [] if routeless else rtnl.read_neighbours(netlink, names)
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
-        strays = {link.link.name: sysctl.strays(link.settings(), values) for link in links}
-        self._handle(name).strays = strays
-        items += [replace(link.link, strays=strays[link.link.name]) for link in links]
+        overrides = {link.link.name: sysctl.overrides(link.settings(), values) for link in links}
+        self._handle(name).overrides = overrides
+        items += [replace(link.link, overrides=overrides[link.link.name]) for link in links]
         return Namespace(name, frozenset(items))
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -139,8 +139,8 @@ class Linux(Host):
         if failures:
             raise failures[0]
 
-    def settle(self, names: Sequence[str]) -> None:
-        deadline = time.monotonic() + _SETTLE_SECONDS
+    def wait_until_ready(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
         for name in names:
             pause = 0.0005
             while True:
@@ -275,8 +275,8 @@ class Linux(Host):
         return failures
 
     def _follow(self, name: str, changes: Sequence[Change]) -> None:
-        """Give the settings of links that strayed the values that their namespace has."""
-        known = self._handle(name).strays
+        """Give the settings of links that overridden the values that their namespace has."""
+        known = self._handle(name).overrides
         if not any(known.values()):
             return
         links = [c.item.name for c in changes if c.verb == "add" and isinstance(c.item, Link)]
@@ -290,9 +290,9 @@ class Linux(Host):
         handle = self._handle(name)
         with self._run(name, failures, ignore=(errno.EADDRNOTAVAIL,)) as messages:
             messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in raised]
-            again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.torn]
+            again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.routeless]
             messages += [_message(item, handle.indexes[item.dev], delete=True) for item in again]
-            handle.torn.difference_update(again)
+            handle.routeless.difference_update(again)
             for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
                 for item in sorted((i for i in items if isinstance(i, kind)), key=_route_order):
                     messages.append(_message(item, handle.indexes[_device(item)]))

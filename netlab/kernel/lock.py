@@ -86,7 +86,7 @@ def _this_thread() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
 
 
-class Turns(Lock):
+class FairLock(Lock):
     """A lock of which who takes it exclusively waits for those who share it now, and for none who comes later.
 
     flock(2) alone gives it to a stream of short shared holders for good. So whoever comes passes a gate first: a second

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 
 from netlab.errors import UsageError
 from netlab.kernel.files import Unsafe
-from netlab.kernel.lock import Lock, Turns
+from netlab.kernel.lock import FairLock, Lock
 from netlab.kernel.state import Change, Namespace
 from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
@@ -22,14 +22,30 @@ from netlab.objects.types import Address
 if TYPE_CHECKING:
     from netlab.kernel.caller import User as User
 
-__all__ = ["KERNELS", "LIST", "RECORD", "Event", "Lock", "Machine", "Match", "Store", "Turns", "Unsafe", "this_host"]
+__all__ = [
+    "KERNELS",
+    "LIST",
+    "RECORD",
+    "Event",
+    "FairLock",
+    "Inside",
+    "Lock",
+    "Machine",
+    "Match",
+    "Store",
+    "Unsafe",
+    "this_host",
+]
 
 # The kernels of this host, by the names that ``netlab up --kernel`` takes: the module and class of each.
 KERNELS: Mapping[str, str] = {
     "fast": "netlab.kernel.linux:Linux",
-    "pyroute2": "netlab.kernel.plain:PyRoute2",
+    "pyroute2": "netlab.kernel.linux_pyroute2:PyRoute2",
 }
 DEFAULT = "fast"
+
+# ``Namespaces.inside`` of a machine.
+Inside = Callable[[str], AbstractContextManager[None]]
 
 
 class Namespaces(Protocol):
@@ -74,7 +90,7 @@ class Links(Protocol):
           KernelError: for the first change that the kernel refuses, when all others were tried.
         """
 
-    def settle(self, names: Sequence[str]) -> None:
+    def wait_until_ready(self, names: Sequence[str]) -> None:
         """Return when every link of the namespaces carries traffic; raises KernelError after five seconds."""
 
 

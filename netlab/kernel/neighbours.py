@@ -11,7 +11,6 @@ import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from netlab.kernel import netns
 from netlab.kernel import rtnl_numbers as n
 from netlab.kernel.netlink import Message, Netlink, attribute
 
@@ -28,23 +27,26 @@ def entry(address: bytes, mac: bytes) -> bytes:
     return attribute(n.NDA_DST, address) + attribute(n.NDA_LLADDR, mac)
 
 
-def change(namespace: str, entries: Mapping[Key, bytes], *, delete: bool = False) -> str:
-    """Add (or delete) entries in a network namespace; return why the kernel refused one, "" where it refused none.
+class Table:
+    """The neighbour table of the network namespace in which the calling thread opens it; usable from any."""
 
-    Entries of devices that are not there are left out.
+    def __init__(self) -> None:
+        self._netlink = Netlink()
+        self._indexes = {name: index for index, name in socket.if_nameindex()}
 
-    Raises:
-      NotFound: when the namespace is not there.
-      KernelError: when netlink fails.
-    """
-    with netns.inside(namespace):
-        netlink = Netlink()
-        indexes = {name: index for index, name in socket.if_nameindex()}
-    try:
-        refused = netlink.transact(requests(entries, indexes, delete=delete))
-    finally:
-        netlink.close()
-    return str(refused[0][1]) if refused else ""
+    def change(self, entries: Mapping[Key, bytes], *, delete: bool = False) -> str:
+        """Add (or delete) entries; return why the kernel refused one, "" where it refused none.
+
+        Entries of devices that are not there are left out.
+
+        Raises:
+          KernelError: when netlink fails.
+        """
+        refused = self._netlink.transact(requests(entries, self._indexes, delete=delete))
+        return str(refused[0][1]) if refused else ""
+
+    def close(self) -> None:
+        self._netlink.close()
 
 
 def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete: bool = False) -> list[Message]:

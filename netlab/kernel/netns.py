@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import sys
 import time
@@ -38,9 +39,18 @@ def is_name(text: str) -> bool:
 
 def path(name: str) -> Path:
     """Return where the namespace of that name is pinned; raises UsageError for what is no namespace's name."""
+    return Path(_pin(name))
+
+
+def _pin(name: str) -> str:
+    # Joining a Path takes longer than the system call that follows.
     if not is_name(name):
         raise UsageError(f"{name!r} is not the name of a network namespace")
-    return DIRECTORY / name
+    return f"{DIRECTORY}/{name}"
+
+
+def _note(name: str) -> str:
+    return f"{NOTES}/{name}"
 
 
 def exists(name: str) -> bool:
@@ -58,12 +68,17 @@ def _pinned(name: str) -> int | None:
     """Return the inode number of whatever is mounted under the name, None when nothing is."""
     try:
         # A link may lead to any namespace, the host's own among them.
-        status = os.lstat(path(name))
-        directory = os.stat(DIRECTORY)
+        status = os.lstat(_pin(name))
     except OSError:
         return None
-    # A pinned namespace is a file of nsfs; a file that waits for its mount is on the directory's own device.
-    return status.st_ino if status.st_dev != directory.st_dev else None
+    # A file that waits for its mount is on the device of its directory.
+    return status.st_ino if status.st_dev == _nsfs() else None
+
+
+@functools.cache
+def _nsfs() -> int:
+    """Return the device of nsfs, the file system of all namespaces: the kernel mounts it once (fs/nsfs.c)."""
+    return os.stat(_SELF).st_dev
 
 
 def claim(name: str, number: int) -> None:
@@ -72,26 +87,27 @@ def claim(name: str, number: int) -> None:
     Raises:
       OSError: when that cannot be written.
     """
-    note = NOTES / name
+    note = _note(name)
     for _ in range(_TRIES):
         try:
             os.symlink(str(number), note)
             return
         except FileExistsError:
             # A command that was killed before it pinned the namespace left it.
-            note.unlink(missing_ok=True)
+            _unclaim(name)
         except FileNotFoundError:
             make_private(NOTES)
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(note))
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), note)
 
 
 def _unclaim(name: str) -> None:
-    (NOTES / name).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_note(name))
 
 
 def _noted(name: str) -> int | None:
     try:
-        return int(os.readlink(NOTES / name))
+        return int(os.readlink(_note(name)))
     except (OSError, ValueError):
         return None
 
@@ -106,7 +122,7 @@ def any_left() -> bool:
 
 
 @contextlib.contextmanager
-def at_home() -> Iterator[None]:
+def returning() -> Iterator[None]:
     """Bring the thread back to the network namespace that it is in now, whatever the block does."""
     home = os.open(_SELF, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -136,7 +152,7 @@ def inside(name: str) -> Iterator[None]:
     Raises:
       NotFound: when no namespace is pinned under the name.
     """
-    with at_home():
+    with returning():
         enter(name)
         yield
 
@@ -149,7 +165,7 @@ def enter(name: str) -> None:
     """
     what = f"network namespace {name}"
     try:
-        fd = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(_pin(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise NotFound(what, errno.ENOENT, "a link is in its place") from error
@@ -163,14 +179,14 @@ def enter(name: str) -> None:
 
 
 def create(name: str) -> None:
-    """Make a namespace, pin it under the name and leave the calling thread inside (call within ``at_home``).
+    """Make a namespace, pin it under the name and leave the calling thread inside (call within ``returning``).
 
     Raises:
       AlreadyExists: when something is there under the name.
       HostError: when the caller has no privilege for it, or the place has no room.
       KernelError: when the kernel gives no more namespaces or mounts.
     """
-    target = path(name)
+    target = _pin(name)
     if os.path.lexists(target):
         raise KernelError.of(f"network namespace {name}", errno.EEXIST)
     libc.unshare(libc.CLONE_NEWNET)
@@ -184,7 +200,7 @@ def create(name: str) -> None:
             raise KernelError.of(f"network namespace {name}", errno.EEXIST) from error
         raise HostError(f"cannot write {target}: {error.strerror}") from error
     # What fails or is interrupted from here on is found by its note.
-    libc.mount(_SELF, str(target), flags=libc.MS_BIND)
+    libc.mount(_SELF, target, flags=libc.MS_BIND)
 
 
 def remove(name: str) -> bool:
@@ -195,15 +211,19 @@ def remove(name: str) -> bool:
     Raises:
       OSError: when the file cannot be removed.
     """
-    target = path(name)
+    target = _pin(name)
     noted, found = _noted(name), _pinned(name)
     if noted is None or (found is not None and found != noted):
         return False
     if found is not None:
         with contextlib.suppress(KernelError):
-            libc.umount(str(target), libc.MNT_DETACH | libc.UMOUNT_NOFOLLOW)
-    there = os.path.lexists(target)
-    target.unlink(missing_ok=True)
+            libc.umount(target, libc.MNT_DETACH | libc.UMOUNT_NOFOLLOW)
+    try:
+        os.unlink(target)
+    except FileNotFoundError:
+        there = False
+    else:
+        there = True
     _unclaim(name)
     return there
 

@@ -172,7 +172,7 @@ def holds(namespace: str, script: str) -> bool:
     nft's listing is compared with its own listing of the script's outcome in a scratch namespace: nothing here has to
     follow nft's ways of printing, which differ between versions.
     """
-    with netns.at_home():
+    with netns.returning():
         libc.unshare(libc.CLONE_NEWNET)
         here(script)
         expected = _comparable(_listing())

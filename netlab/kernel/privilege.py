@@ -25,9 +25,9 @@ from netlab.kernel.lock import Lock
 from netlab.objects.names import is_lab
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
-# pid_namespaces(7): the keeper's arguments; -I -S starts in 10 ms and keeps 8 MB.
-# Each one fails only when another command of the user ends at that very moment.
+# An attempt fails only where another command of the user, the last one, removes the directory at that very moment.
 _TRIES = 1000
+# The keeper's program. With -I -S Python starts in 10 ms and takes 8 MB.
 _PAUSE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
 _NAMESPACES = (("user", libc.CLONE_NEWUSER), ("mnt", libc.CLONE_NEWNS), ("net", libc.CLONE_NEWNET))
 
@@ -103,7 +103,7 @@ def enter(*, start: bool = True) -> bool:
         where = None
         with contextlib.suppress(FileNotFoundError):
             try:
-                with signals.held():
+                with signals.deferred():
                     where = directory()
                 lock = Lock(where / "lock")
                 keeper = _kept(where, lock, start=start)
@@ -186,7 +186,7 @@ def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
             lock.release()
             lock.acquire()
             if _running(where) is None:
-                with signals.held():
+                with signals.deferred():
                     _end_orphans(where)
                     if not start:
                         _remove(where, lock)
@@ -202,7 +202,7 @@ def leave() -> None:
     global _users
     if _users is not None:
         lock, _users = _users, None
-        with signals.held():
+        with signals.deferred():
             _let_go(lock.path.parent, lock)
 
 
@@ -237,7 +237,7 @@ def _has_labs(keeper: int) -> bool:
 
 def _end(keeper: int) -> None:
     """End a keeper, and first every program in its user namespace or in one within."""
-    processes.end(processes.Owned(user=os.stat(f"/proc/{keeper}/ns/user").st_ino))
+    processes.end(processes.ProcessFilter(user=os.stat(f"/proc/{keeper}/ns/user").st_ino))
     with contextlib.suppress(ProcessLookupError):
         os.kill(keeper, signal.SIGKILL)
 
@@ -246,7 +246,7 @@ def _end_orphans(where: Path) -> None:
     """End what runs on in the namespaces of a keeper that was killed: its mounts tell."""
     noted = _noted(where)
     if noted is not None:
-        processes.end(processes.Owned(mounts=frozenset({_mark(*noted)})))
+        processes.end(processes.ProcessFilter(mounts=frozenset({_mark(*noted)})))
 
 
 def _remove(where: Path, lock: Lock) -> None:

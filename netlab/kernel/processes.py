@@ -25,7 +25,7 @@ _DEPTH = 33
 
 
 @dataclass(frozen=True)
-class Owned:
+class ProcessFilter:
     """What tells the processes to end, by inode number or name; the caller is never one of them.
 
     ``networks``: those in one of these network namespaces. Of what ``execute`` started, known by a UTS namespace other
@@ -38,7 +38,7 @@ class Owned:
     user: int = 0
     _marked: dict[str, bool] = field(default_factory=dict, compare=False)
 
-    def has(self, pid: int) -> bool:
+    def matches(self, pid: int) -> bool:
         """Say whether a process is one of them."""
         if pid == os.getpid():
             return False
@@ -79,14 +79,14 @@ def _is_within(pid: int, user: int) -> bool:
     return False
 
 
-def end(owned: Owned) -> int:
+def end(of: ProcessFilter) -> int:
     """End the processes: asked by SIGTERM, ended by SIGKILL a second later, as is what they start meanwhile.
 
     Return how many there were.
     """
     ended = 0
     for attempt in range(_ROUNDS):
-        victims = list(_opened(owned))
+        victims = list(_opened(of))
         if not victims:
             break
         try:
@@ -98,10 +98,10 @@ def end(owned: Owned) -> int:
     return ended
 
 
-def _opened(owned: Owned) -> Iterator[int]:
+def _opened(of: ProcessFilter) -> Iterator[int]:
     """Yield a descriptor of every one of the processes, and of what they started."""
     pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
-    found = {pid for pid in pids if owned.has(pid)}
+    found = {pid for pid in pids if of.matches(pid)}
     if not found:
         return
     parents = {pid: _parent(pid) for pid in pids}
@@ -112,7 +112,7 @@ def _opened(owned: Owned) -> Iterator[int]:
             with contextlib.suppress(ProcessLookupError):
                 fd = os.pidfd_open(pid)
                 # Meanwhile the id may have passed to another process; the descriptor names only one.
-                if owned.has(pid) if pid in found else _parent(pid) == parents[pid]:
+                if of.matches(pid) if pid in found else _parent(pid) == parents[pid]:
                     yield fd
                 else:
                     os.close(fd)

@@ -233,7 +233,7 @@ class ReadLink:
     families: bytes = b""
 
     def settings(self) -> dict[str, str]:
-        """Return the link's own settings by the paths that ``state.Link.strays`` has."""
+        """Return the link's own settings by the paths that ``state.Link.overrides`` has."""
         found: dict[str, str] = {}
         for family, body in attributes(self.families):
             number, places = _SETTINGS.get(family, (0, {}))

@@ -11,7 +11,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Hold back what asks the process to end while a block runs; it comes when the block is left."""
     if threading.current_thread() is not threading.main_thread():
         yield

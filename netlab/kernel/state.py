@@ -20,13 +20,16 @@ LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
 class Link:
     """A link.
 
-    ``mac`` "" is a MAC that the kernel chooses, ``master`` "" is none. ``peer`` is the other end of a veth as
-    (namespace, name), known on the wanted side only; the veth is created from the end with ``owner``. ``parent`` of a
-    vxlan or macvlan is the link that it stands on, as (namespace, name): a macvlan may be in another namespace than its
-    parent. ``options`` are those of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``,
-    ``local``). A bridge's port with ``hairpin`` sends frames back out of the port they came by. ``strays`` are settings
-    of the link that differ from those of its namespace, by their paths in both (``ipv4/conf/{}/forwarding``): none is
-    wanted, and they are read where a link was damaged.
+    Args:
+      mac: "" is a MAC that the kernel chooses.
+      master: the bridge whose port the link is; "" is none.
+      peer: the other end of a veth as (namespace, name). Wanted links have it; links that were read do not.
+      owner: whether the veth is created from this end.
+      parent: the link below a vxlan or macvlan as (namespace, name). A macvlan's parent may be in another namespace.
+      options: the options of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``).
+      hairpin: whether the bridge sends frames back out of the port by which they came.
+      overrides: the link's own settings that differ from those of its namespace, by their paths in both
+        (``ipv4/conf/{}/forwarding``). A wanted link has none.
     """
 
     name: str
@@ -40,7 +43,7 @@ class Link:
     options: Mapping[str, int | str] = field(default_factory=dict, compare=False)
     up: bool = True
     hairpin: bool = False
-    strays: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [f"link {self.name} type {self.kind}"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from netlab.errors import HostError, KernelError
 from netlab.kernel import netns
 from netlab.kernel.files import check_private, make_private, read_private, write_private
-from netlab.kernel.lock import Lock, Turns
+from netlab.kernel.lock import FairLock, Lock
 from netlab.objects.names import LabName, is_lab
 
 RECORD, LIST = "record.json", "namespaces"
@@ -81,17 +81,17 @@ class Store:
 
     # --- locks --------------------------------------------------------------------------------------------------
 
-    def lock(self, lab: str) -> Turns:
+    def lock(self, lab: str) -> FairLock:
         """Return the lock under which a lab is changed and read."""
         file = self.directory / f"{LabName(lab)}.lock"
         self.prepare()
-        return Turns(file)
+        return FairLock(file)
 
-    def owner(self, lab: str) -> Lock:
+    def owner_lock(self, lab: str) -> Lock:
         """Return the lock that the process of a temporary lab holds until it ends."""
         return Lock(self.directory / f"{LabName(lab)}.owner")
 
-    def owned(self) -> list[str]:
+    def labs_with_owner(self) -> list[str]:
         """Return the names of the labs that have an owner's lock, held or not."""
         return [file.stem for file in self.directory.glob("*.owner") if is_lab(file.stem)]
 

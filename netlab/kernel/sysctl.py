@@ -26,7 +26,7 @@ COPIED = {
 }
 
 
-def strays(own: Mapping[str, str | None], values: Mapping[str, str | None]) -> tuple[str, ...]:
+def overrides(own: Mapping[str, str | None], values: Mapping[str, str | None]) -> tuple[str, ...]:
     """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
     return tuple(path for name, path in COPIED.items() if name in values and own.get(path) not in (None, values[name]))
 

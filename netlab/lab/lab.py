@@ -17,20 +17,21 @@ from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
 from netlab.kernel.machine import Machine, this_host
-from netlab.lab import changes, removal, steps
-from netlab.lab.changes import Now
+from netlab.lab import convergence, removal
+from netlab.lab.carry_out import drift
 from netlab.lab.choose import only_one
+from netlab.lab.convergence import Current
 from netlab.lab.opening import check_whole, recorded
 from netlab.lab.outcome import Changes
-from netlab.lab.owners import owned
 from netlab.lab.record import Record, Records, Stamp
 from netlab.lab.state import State
+from netlab.lab.temporary_labs import hold_owner_lock
 from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
 from netlab.objects import relabel as relabel_documents
-from netlab.objects.kept import kept
 from netlab.objects.names import LabName
+from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Lab:
     """
 
     def __init__(self, record: Record, state: State, machine: Machine, made: Changes | None = None) -> None:
-        self._now = Now(record, state)
+        self._now = Current(record, state)
         # None: what the record says now is not known to be this.
         self._stamp: Stamp | None = None
         self._machine = machine
@@ -120,7 +121,7 @@ class Lab:
         """
         name = name and LabName(name)
         cluster = cluster or resolve(objects)
-        objects = replace(objects, documents=tuple(kept(objects.documents)))
+        objects = replace(objects, documents=tuple(reduced(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
         machine = machine or this_host()
         records = Records(machine)
@@ -132,10 +133,10 @@ class Lab:
             try:
                 state = State.of(objects, cluster)
                 if old is None:
-                    now, made = changes.build(machine, state, started)
+                    now, made = convergence.build(machine, state, started)
                 else:
-                    before = Now(old, State.of_record(old))
-                    now, made = changes.converge(machine, before, state, started, read=True)
+                    before = Current(old, State.of_record(old))
+                    now, made = convergence.converge(machine, before, state, started, read=True)
             except BaseException:
                 machine.close()
                 raise
@@ -213,7 +214,7 @@ class Lab:
         with self.held():
             started = time.monotonic()
             state = self._now.state.after(edit(self.documents))
-            self._now, self.changes = changes.converge(self._machine, self._now, state, started, read=False)
+            self._now, self.changes = convergence.converge(self._machine, self._now, state, started, read=False)
             self._stamp = self._records.stamp(self.name)
             return self.changes
 
@@ -236,7 +237,7 @@ class Lab:
                 raise UsageError(f"lab {self.name} is gone")
             check_whole(record)
             if record != known:
-                self._now = Now(record, State.of_record(record))
+                self._now = Current(record, State.of_record(record))
             self._stamp = stamp
             yield stamp
 
@@ -248,7 +249,7 @@ class Lab:
         """
         # A process that reads a namespace is inside it for a moment, and ``down`` ends whatever is inside.
         with self.held(shared=True):
-            return steps.drift(self._machine, self._now.state)
+            return drift(self._machine, self._now.state)
 
     # --- using --------------------------------------------------------------------------------------------------
 
@@ -339,7 +340,7 @@ def temporary(objects: Objects, machine: Machine | None = None, cluster: Cluster
     name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
     machine = machine or this_host()
     records = Records(machine)
-    with owned(records, name):
+    with hold_owner_lock(records, name):
         try:
             with Lab.up(objects, name=name, machine=machine, cluster=cluster) as lab:
                 yield lab

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netlab.objects import Document
-from netlab.objects.changes import POD_LABELS
+from netlab.objects.document_changes import POD_LABELS
 from netlab.objects.meta import IGNORED_KIND, key_of
 
 Verb = Literal["created", "configured", "unchanged", "deleted"]

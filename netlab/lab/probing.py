@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, address_of
-from netlab.dataplane import names
-from netlab.lab import waiting
+from netlab.lab import notices
 from netlab.lab.record import Stamp
 from netlab.probe import Measurement, Run
 
@@ -52,12 +51,9 @@ def probe(
                         before, again, asked = lab.cluster, [], anew(lab.cluster)
                         rest, total = iter(asked), _length(asked)
                     elif lab.cluster is not before and done:
-                        waiting.say(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
-                    # What probes opens its sockets by itself: only where the machine has namespaces to open them in.
-                    with lab.machine.inside(names.underlay_namespace(lab.name)):
-                        pass
+                        notices.notice(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
                     left = chain(again, rest)
-                    began, run = now, Run(lab.cluster, lab.name)
+                    began, run = now, Run(lab.cluster, lab.name, lab.machine.inside)
                     blocks = run.blocks(left if lab.cluster is before else _moved(left, lab.cluster), told)
                 block = next(blocks, None)
             if block is None:

@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
 from netlab.errors import DamagedRecord, HostError
-from netlab.kernel.machine import RECORD, Machine, Turns, Unsafe
-from netlab.lab import owned, waiting
+from netlab.kernel.machine import RECORD, FairLock, Machine, Unsafe
+from netlab.lab import namespace_list, notices
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
-from netlab.objects.kept import kept, mark
+from netlab.objects.reduced import mark_reduced, reduced
 
 _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
@@ -112,7 +112,7 @@ class Records:
 
     def _read(self, lab: str, file: Path) -> Record:
         try:
-            return _record(lab, json.loads(self.store.read(file, owned.MOST_OF_RECORD)))
+            return _record(lab, json.loads(self.store.read(file, namespace_list.MOST_OF_RECORD)))
         except FileNotFoundError:
             raise
         except Unsafe as error:
@@ -127,9 +127,9 @@ class Records:
         boot = self.namespaces_of(lab).boot
         return boot not in ("", self.machine.boot_id())
 
-    def namespaces_of(self, lab: str) -> owned.Owned:
+    def namespaces_of(self, lab: str) -> namespace_list.NamespaceList:
         """Return the namespaces that are a lab's, whatever is wrong with its record."""
-        return owned.read(self.store, lab)
+        return namespace_list.read(self.store, lab)
 
     # --- writing ------------------------------------------------------------------------------------------------
 
@@ -143,10 +143,10 @@ class Records:
             "ready": record.ready,
             "namespaces": list(record.namespaces),
             "placement": {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in record.placement.items()},
-            "documents": to_record(kept(record.documents)),
+            "documents": to_record(reduced(record.documents)),
         }
         try:
-            owned.write(self.store, record.lab, boot, record.namespaces)
+            namespace_list.write(self.store, record.lab, boot, record.namespaces)
             self.store.write(target, json.dumps(data, separators=(",", ":")).encode())
         except OSError as error:
             if not target.exists():
@@ -181,7 +181,7 @@ class Records:
 
     # --- locks --------------------------------------------------------------------------------------------------
 
-    def lock(self, lab: str) -> Turns:
+    def lock(self, lab: str) -> FairLock:
         """Return the lock under which a lab is changed and read."""
         return self.store.lock(lab)
 
@@ -199,7 +199,7 @@ class Records:
         if not shared:
             guard.release_leftovers()
         try:
-            if not guard.acquire(shared=shared, limit=limit, waiting=lambda: waiting.tell(lab)):
+            if not guard.acquire(shared=shared, limit=limit, waiting=lambda: notices.notice_waiting(lab)):
                 raise HostError(
                     f"another command is changing lab {lab} for {patience:g} s already", "try again when it is done"
                 )
@@ -221,7 +221,7 @@ def _record(lab: str, data: dict[str, Any]) -> Record:
         ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
         for ref, (node, addresses) in data["placement"].items()
     }
-    documents = tuple(mark(document) for document in from_record(_typed(list, data["documents"])))
+    documents = tuple(mark_reduced(document) for document in from_record(_typed(list, data["documents"])))
     for document in documents:
         _typed(dict, document.data)
         _typed(str, document.source.file)

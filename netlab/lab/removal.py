@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine, this_host
-from netlab.lab import owned, owners
+from netlab.lab import namespace_list, temporary_labs
 from netlab.lab.record import Records
 from netlab.objects.names import LabName
 
@@ -68,7 +68,7 @@ def sweep(records: Records) -> None:
             with contextlib.suppress(NetlabError), records.locked(name):
                 if records.stale(name):
                     records.remove(name)
-    owners.sweep(records, lambda name: _remove_locked(records, name))
+    temporary_labs.sweep(records, lambda name: _remove_locked(records, name))
 
 
 def _remove_locked(records: Records, name: str) -> list[str]:
@@ -87,4 +87,4 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
         if not records.stale(name):
             records.machine.remove(spaces.names)
         records.remove(name)
-    return [] if spaces.known else records.machine.pinned(owned.prefix(name))
+    return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from netlab.cluster import Cluster, Placement, follow, resolve
+from netlab.cluster import Cluster, Placement, resolve, resolve_change
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import DamagedRecord, InputError
@@ -14,7 +14,7 @@ from netlab.kernel.state import Namespace
 from netlab.lab.record import Record
 from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
-from netlab.objects.kept import kept
+from netlab.objects.reduced import reduced
 from netlab.ruleset import Compiler, Ruleset
 
 
@@ -66,7 +66,7 @@ class State:
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
         """What should exist."""
-        return wanted(self.cluster).namespaces
+        return wanted(self.cluster)
 
     def wired_as(self, other: State) -> bool:
         """Say whether both have the same machines with the same addresses: then their namespaces are the same."""
@@ -74,10 +74,10 @@ class State:
 
     def after(self, documents: Sequence[Document]) -> State:
         """Return the state with other documents, in which the pods of this one stay; raises InputError."""
-        objects = _decoded(kept(documents))
+        objects = _decoded(reduced(documents))
         # The compiler goes on from what it compiled last.
         _ = self.rulesets
-        cluster = follow(self.cluster, self.objects, objects)
+        cluster = resolve_change(self.cluster, self.objects, objects)
         if cluster is None:
             cluster = replace(resolve(objects, placement(self.cluster)), name=self.cluster.name)
         return State.of(objects, cluster, self.compiler)

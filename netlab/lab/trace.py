@@ -32,7 +32,7 @@ _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
 
     ``chain`` is nft's family, table and chain; ``set``, ``key`` and ``comment`` are of the element that a lookup found,
@@ -56,7 +56,7 @@ class Trace:
     """
 
     measurement: Measurement
-    steps: tuple[Step, ...]
+    steps: tuple[TraceStep, ...]
     decision: Decision
 
     @property
@@ -71,7 +71,7 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine
       HostError, KernelError: where the kernel or nft cannot trace, or no packet can be sent.
     """
     flow = _owned(cluster, flow)
-    steps: list[Step] = []
+    steps: list[TraceStep] = []
     with contextlib.ExitStack() as stack:
         monitors: dict[str, Monitor] = {}
         if (match := _match(cluster, flow)) is not None:
@@ -79,7 +79,7 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine
                 families = list(dict.fromkeys(table.family for table in rulesets[node].tables))
                 space = names.node_namespace(cluster.name, node)
                 monitors[node] = stack.enter_context(machine.monitor(space, match, families))
-        measurement = next(measure(cluster, [flow]))
+        measurement = next(measure(cluster, [flow], inside=machine.inside))
         for node, monitor in monitors.items():
             steps += read(node, rulesets[node], monitor.events())
     return Trace(measurement, tuple(steps), evaluate(cluster, flow))
@@ -95,7 +95,7 @@ def _owned(cluster: Cluster, flow: Flow) -> Flow:
 def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
     """Return the nodes whose rulesets the packet may meet, the source's first."""
     translated = translate(cluster, flow)
-    behind = () if translated is None else (translated.node, *(way.backend.endpoint for way in translated.ways))
+    behind = () if translated is None else (translated.node, *(way.backend.endpoint for way in translated.flows))
     ends: list[Endpoint | None] = [flow.source, flow.destination, *behind]
     found = [e.node if isinstance(e, Pod) else e.name for e in ends if isinstance(e, Pod | Node)]
     return list(dict.fromkeys(found))
@@ -109,8 +109,8 @@ def _match(cluster: Cluster, flow: Flow) -> Match | None:
     sources = [own, *_addresses(cluster.nodes, flow.family)]
     destinations, ports = [flow.address], [flow.port or 0]
     if (translated := translate(cluster, flow)) is not None:
-        destinations += [way.backend.address for way in translated.ways]
-        ports += [way.backend.port or 0 for way in translated.ways]
+        destinations += [way.backend.address for way in translated.flows]
+        ports += [way.backend.port or 0 for way in translated.flows]
     return Match(flow.protocol, sources, list(dict.fromkeys(destinations)), list(dict.fromkeys(ports)))
 
 
@@ -130,14 +130,14 @@ class _Packet:
     isolated: tuple[str, str, str] = ("", "", "")
 
 
-def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[Step]:
+def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[TraceStep]:
     """Return the steps that a node's events tell, in order.
 
     A bridge that has not learned a port yet floods, and the anti-spoof table drops every copy but the receiver's:
     such copies are no part of the way.
     """
     packets: dict[str, _Packet] = {}
-    steps: list[Step] = []
+    steps: list[TraceStep] = []
     delivered = any((e.family, e.chain, e.verdict) == ("bridge", "forward", "accept") for e in events)
     for event in events:
         packet = packets.setdefault(event.id, _Packet())
@@ -150,7 +150,7 @@ def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[Step]:
         entry = packet.isolated if event.chain.startswith("deny_") else packet.found
         chain = f"{event.family} {event.table} {event.chain}"
         rule = _COUNTED.sub("counter", event.text)
-        steps.append(Step(node, chain, rule or "policy", event.verdict, *entry))
+        steps.append(TraceStep(node, chain, rule or "policy", event.verdict, *entry))
     return steps
 
 

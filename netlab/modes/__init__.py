@@ -1,6 +1,6 @@
-"""The network modes, by name: a mode is one value of traits, and each has a file of its own here.
+"""The network modes, by name. A mode is one value, in a file of its own, and has the traits of the mode.
 
-This package imports nothing of netlab, so that every room can ask it.
+This package imports nothing of netlab, so every room can import it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ MODES: dict[str, Mode] = {
 
 HOST = host.MODE
 NONE = none.MODE
-"""The modes of pods that are on no network of a Topology."""
+"""The modes of host-network pods, and of pods with a loopback interface only: they are on no pod network."""
 
 ONE_NODE = bridge.MODE.name
-"""The mode of a network for which a Topology writes none, in a lab of one node."""
+"""The default mode of a network in a lab of one node."""
 
 SEVERAL_NODES = overlay.MODE.name
-"""That in a lab of two nodes or more, as the pods of a Kubernetes cluster reach one another across nodes."""
+"""The default mode in a lab of several nodes, as pods of a Kubernetes cluster reach one another across nodes."""
 
 
 def of(name: str) -> Mode:
-    """Return the mode that a name stands for.
+    """Return the mode of a name.
 
     Raises:
-      KeyError: where there is none of that name.
+      KeyError: if there is no mode of that name.
     """
     return MODES[name]
 

@@ -1,10 +1,10 @@
-"""The ways to attach a pod. ``netlab.dataplane.wanted.ATTACHMENTS`` has the wiring of each."""
+"""The attachments of pods. ``netlab.dataplane.wanted.ATTACHMENTS`` has the wiring of each."""
 
 from __future__ import annotations
 
 from netlab.modes.traits import Attachment
 
-# As Docker's bridge driver and the CNI ``bridge`` plugin do it: a veth pair whose other end is a port of a bridge.
+# A veth pair whose other end is a port of a bridge, as with Docker's bridge driver and the CNI ``bridge`` plugin.
 BRIDGE = Attachment(
     "bridge",
     on_network=True,
@@ -16,10 +16,10 @@ BRIDGE = Attachment(
     guarded=True,
 )
 
-# As Calico does it: a veth pair whose other end is the node's, a route of its own and a link-local gateway.
+# A veth pair whose other end is in the node, a route for each pod and a link-local gateway, as with Calico.
 VETH = Attachment("routed veth", on_network=True, node_link=True, enforced=True, published=True, guarded=True)
 
-# As the CNI and Docker ``macvlan`` plugins do it: a child of the node's interface. No hook of the node sees it.
+# A macvlan child of the node's interface, as with the CNI and Docker plugins. Packets pass no hook of the node.
 MACVLAN = Attachment("macvlan", on_network=True, on_underlay=True)
 
 # ``spec.hostNetwork: true``: the node's own network namespace.

@@ -1,4 +1,4 @@
-"""Bridge mode: a bridge on each node, and nothing between nodes, as in Docker."""
+"""Bridge mode: a bridge on each node, and no links between nodes, as in Docker."""
 
 from __future__ import annotations
 

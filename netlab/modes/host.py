@@ -1,4 +1,4 @@
-"""Host mode: the pod lives in its node's network namespace (``spec.hostNetwork: true``) and is on no pod network."""
+"""Host mode: the pod is in its node's network namespace (``spec.hostNetwork: true``) and is on no pod network."""
 
 from __future__ import annotations
 

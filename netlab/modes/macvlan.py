@@ -1,4 +1,4 @@
-"""Macvlan mode: pods on the underlay itself, past their nodes."""
+"""Macvlan mode: pods are on the underlay, and their packets bypass the node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overlay mode: a bridge on each node, and VXLAN between nodes, as flannel has it."""
+"""Overlay mode: a bridge on each node, and VXLAN between nodes, as with flannel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routed mode: a route for each pod on its node, and plain routes between nodes, as Calico without encapsulation."""
+"""Routed mode: a route for each pod on its node, and plain routes between nodes, as with unencapsulated Calico."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The traits that modes are made of: how a pod is attached, and how nodes carry packets between pods.
+"""The traits of modes: how a pod is attached to its node, and how packets get from node to node.
 
-Everything else in netlab asks for a trait, never for a name. Each trait says one fact in the terms of Kubernetes and
-Linux.
+Code outside of ``netlab.modes`` reads a trait, and never compares a mode's name.
 """
 
 from __future__ import annotations
@@ -13,18 +12,16 @@ from dataclasses import dataclass
 class Attachment:
     """How a pod is joined to the node that it runs on.
 
-    ``on_network``: the pod has an interface on a pod network. ``host_network``: it lives in its node's network
-    namespace (``spec.hostNetwork``). A pod that is neither has a loopback interface only.
-
-    ``bridged``: the node's end of the pod's link is a port of a Linux bridge, so pods of a node share a link.
-    ``on_underlay``: the pod's interface stands on the node's interface on the underlay. Packets go past the node, and
-    node and pod do not reach one another. ``node_link``: the node has an interface of its own for each pod.
-
-    ``node_gateway``: the pod's gateway is the first address of its range, and its node has that address.
-
-    ``enforced``: the pod's packets pass a hook of the node, where policy is enforced. ``published``: the node can
-    publish ports of the pod (``hostPort``), by DNAT. ``guarded``: the node drops what the pod sends from an address or
-    a MAC that is not its own.
+    - ``on_network``: the pod has an interface on a pod network.
+    - ``host_network``: the pod is in its node's network namespace (``spec.hostNetwork``).
+    - ``bridged``: the node's end of the pod's link is a port of a Linux bridge. Pods of a node share a link.
+    - ``on_underlay``: the pod's interface is a child of the node's underlay interface. Packets bypass the node, and
+      node and pod do not reach one another.
+    - ``node_link``: the node has an interface for each pod.
+    - ``node_gateway``: the pod's gateway is the first address of its range, and its node has that address.
+    - ``enforced``: the pod's packets pass a netfilter hook of the node, which enforces policy.
+    - ``published``: the node can publish ports of the pod (``hostPort``), by DNAT.
+    - ``guarded``: the node drops packets of the pod with a source address or MAC that is not the pod's.
     """
 
     name: str
@@ -40,7 +37,7 @@ class Attachment:
 
     @property
     def loopback_only(self) -> bool:
-        """Whether the pod has a loopback interface only."""
+        """Whether the pod has a loopback interface only: it is neither on a network nor in its node's namespace."""
         return not (self.on_network or self.host_network)
 
 
@@ -48,11 +45,12 @@ class Attachment:
 class Transport:
     """How packets get from one node to the pods of another.
 
-    ``joins_nodes``: the pods of all nodes, and the nodes, reach one another; else each node's network is its own.
-    ``node_ranges``: each node has a range of the podCIDR of its own; else the whole podCIDR repeats on every node.
-    ``single_routes``: a pod may have an address of no node's range, as one more route leads to it.
-    ``outside_routes``: outside hosts have routes to the addresses of pods. ``on_underlay``: the underlay itself carries
-    the frames of pods. ``tunnel``: nodes carry packets in VXLAN, which is to be taken from nodes only.
+    - ``joins_nodes``: the pods of all nodes, and the nodes, reach one another. Else each node's network is separate.
+    - ``node_ranges``: each node has its own part of the podCIDRs. Else the whole podCIDR is on every node.
+    - ``single_routes``: a pod may have an address in no node's range, as nodes have a route to that address.
+    - ``outside_routes``: outside hosts have routes to the addresses of pods.
+    - ``on_underlay``: the underlay carries the frames of pods.
+    - ``tunnel``: nodes send packets in VXLAN, and accept VXLAN from nodes only.
     """
 
     name: str
@@ -68,12 +66,11 @@ class Transport:
 class Mode:
     """One network mode: an attachment and a transport under the name that users write.
 
-    ``masqueraded``: what a pod sends to a machine that is no pod leaves with its node's address, the pod's own node
-    aside.
+    ``masqueraded``: packets of a pod to other nodes and to outside hosts leave with its node's address as source.
 
     Raises:
-      ValueError: where the two do not fit: pods are on the underlay by both or by neither of them, a node cannot
-        masquerade what goes past it, and an outside host answers a pod's own address only where it has a route.
+      ValueError: if attachment and transport do not fit. Both or neither are on the underlay. A node cannot masquerade
+        packets that bypass it. Without masquerade, outside hosts need routes to pods to answer.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Addresses and CIDRs as the API server's legacy parser reads them (k8s.io/utils/net, ParseIPSloppy).
 
-It takes leading zeros as decimal, masks host bits, and treats an IPv4-mapped IPv6 address as the IPv4 address.
+The parser accepts leading zeros as decimal, masks host bits, and reads an IPv4-mapped IPv6 address as IPv4.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LENGTH = re.compile(r"[0-9]+")
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address that a text means, None where it is none."""
+    """Return the address of a text, None if it is not one."""
     address = _literal(text)
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
@@ -34,7 +34,7 @@ def _literal(text: str) -> Address | None:
 
 
 def plain_address(text: str) -> Address | None:
-    """Return the address that a text is in the usual form, None where it is none; no zone, which may be any text."""
+    """Return the address of a text in the usual form, None if it is not one, or has an IPv6 zone (``%eth0``)."""
     try:
         return None if "%" in text else ip_address(text)
     except ValueError:
@@ -42,12 +42,12 @@ def plain_address(text: str) -> Address | None:
 
 
 def prefix_length(text: str) -> int:
-    """Return the number behind the slash of a valid CIDR as it is written."""
+    """Return the number after the slash of a valid CIDR, as written."""
     return int(text.rpartition("/")[2])
 
 
 def parse_cidr(text: str) -> Prefix | None:
-    """Return the prefix that a text means, host bits masked, None where it is none."""
+    """Return the prefix of a text, with host bits masked, None if it is not one."""
     literal, slash, length = text.partition("/")
     address = _literal(literal)
     if address is None or not slash or not _LENGTH.fullmatch(length) or int(length) > address.max_prefixlen:
@@ -61,11 +61,11 @@ def parse_cidr(text: str) -> Prefix | None:
 
 
 UNUSUAL_CIDR = "unusual-cidr"
-"""The rule of the warnings about a CIDR."""
+"""The rule name of warnings about a CIDR (``Problem.rule``)."""
 
 
 def cidr_warnings(text: str) -> list[str]:
-    """Return the API server's warnings about a valid CIDR that is written in an unusual way."""
+    """Return the API server's warnings about a valid CIDR: host bits, leading zeros, IPv4-mapped IPv6."""
     prefix, address = parse_cidr(text), parse_address(text.partition("/")[0])
     if prefix is None or address is None:
         return []

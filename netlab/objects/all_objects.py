@@ -1,4 +1,4 @@
-"""All that was read, as one value: the objects by their type, and what netlab does not read."""
+"""All objects of an input as one value, by type, and the policies and kinds that netlab does not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Object = TypeVar("_Object")
 
 
 class _Of(Generic[_Object]):
-    """A property of Objects: those of one type."""
+    """A property of Objects that returns the objects of one type."""
 
     def __init__(self, kind: type[_Object]) -> None:
         self.kind = kind
@@ -29,13 +29,13 @@ class _Of(Generic[_Object]):
 
 @dataclass(frozen=True, slots=True, init=False)
 class Objects:
-    """Everything that was read, decoded and valid on its own; ``skipped`` counts the kinds that netlab does not read.
+    """The decoded objects of an input.
 
-    ``found`` has the objects by their type; ``of`` returns those of one, and the properties are short for it.
-    ``unread`` are policies of others, of kinds that it does not read either, but that may decide about traffic.
-
-    ``documents`` are the inputs in order, as written; a lab keeps what it reads of them. ``pod_labels`` are labels that
-    were changed on single pods of workloads, by ``NAMESPACE/POD``; None removes one.
+    - ``found``: the objects by type. ``of`` returns those of one type; the properties are short for it.
+    - ``skipped``: the number of objects that netlab does not read, by kind.
+    - ``documents``: the documents in order, as written.
+    - ``pod_labels``: changed labels of single pods of workloads, by ``NAMESPACE/POD``; the value None removes a label.
+    - ``unread``: policies of APIs that netlab does not read. They may decide about traffic.
     """
 
     found: Mapping[type, tuple[Any, ...]]
@@ -53,7 +53,7 @@ class Objects:
         unread: Iterable[UnreadPolicy] = (),
         **named: Any,
     ) -> None:
-        """Take objects by their type, or those of one type by a property's name; AttributeError for another name."""
+        """Take objects by type (``found``) or by property name (``pods=…``); raise AttributeError for another name."""
         of = {kind: tuple(some) for kind, some in (found or {}).items()}
         if "topology" in named:
             of[Topology] = tuple(one for one in (named.pop("topology"),) if one is not None)
@@ -65,7 +65,7 @@ class Objects:
         object.__setattr__(self, "unread", tuple(unread))
 
     def of(self, kind: type[_Object]) -> tuple[_Object, ...]:
-        """Return the objects of a type, in the order of the input; every workload is a ``Workload``."""
+        """Return the objects of a type in the order of the input. All kinds of workloads have the type ``Workload``."""
         return self.found.get(kind, ())
 
     namespaces = _Of(Namespace)
@@ -78,4 +78,5 @@ class Objects:
 
     @property
     def topology(self) -> Topology | None:
+        """The Topology, None if the input has none."""
         return next(iter(self.of(Topology)), None)

@@ -1,4 +1,4 @@
-"""What the kinds of core/v1 share: protocols, addresses and CIDRs."""
+"""Parts that kinds of core/v1 share: protocols, addresses and CIDRs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from netlab.objects.addresses import ADDRESS_RULE, CIDR_RULE, parse_address, par
 from netlab.objects.fields import Fields, invalid
 from netlab.objects.types import Address, Prefix, Protocol
 
-# In the order in which the API server names them for containers and Services; a NetworkPolicy has its own.
+# In the order of the API server's messages about containers and Services; NetworkPolicy has another order.
 PROTOCOLS: tuple[Protocol, ...] = ("SCTP", "TCP", "UDP")
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 def prefixes(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Prefix]]:
-    """Return the CIDRs of a list of (path, text), each with its path; those that are none are reported."""
+    """Return (path, prefix) for each (path, text) that is a CIDR, and report the others."""
     found = []
     for path, text in written:
         prefix = parse_cidr(text)
@@ -26,7 +26,7 @@ def prefixes(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[s
 
 
 def addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
-    """Return the addresses of a list of (path, text), each with its path; those that are none are reported."""
+    """Return (path, address) for each (path, text) that is an address, and report the others."""
     found = []
     for path, text in written:
         address = parse_address(text)

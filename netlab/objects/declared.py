@@ -1,9 +1,9 @@
-"""Fields as data: what each field of an object is called, which type and default it has, and what it means.
+"""Fields as data: the name, type, default and description of each field of an object.
 
 A ``Shape`` declares the fields of one mapping, as attributes of a class. Decoders read a field by its declaration
-(``Host.addresses.read(mapping)``), so a name, a type, a default and a bound are written once. The check for unknown
-fields, the JSON Schema (``objects.schema``) and the documentation's tables (``objects.reference``) follow from it.
-``objects.field_types`` has the types. Rules between fields are in the decoder, beside the declarations.
+(``Host.addresses.read(fields)``), so a name, a type, a default and a bound are written once. The check for unknown
+fields, the JSON Schema (``objects.schema``) and the tables of the documentation (``objects.reference``) follow from the
+declarations. ``objects.field_types`` has the types. Rules between fields are in the decoder.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _T = TypeVar("_T")
 Schema = dict[str, Any]
 
 
-# What it does not need is not made: each method of a dataclass costs every command's start.
+# Without eq and repr: each generated method of a dataclass slows the start of every command.
 @dataclass(eq=False, repr=False)
 class Field(Generic[_T]):
     """One field: its name in the API and a description of one line.
 
-    ``required`` says that an object without the field, or with an empty one, is wrong. The decoder reports that, as the
-    message and the conditions differ.
+    ``required``: an object without the field, or with an empty one, has an error. The decoder reports it, as messages
+    and conditions differ.
     """
 
     name: str
@@ -41,19 +41,19 @@ class Field(Generic[_T]):
         fields.error(self.name, message)
 
     def has(self, fields: Fields) -> bool:
-        """Say whether the field is written, and not null."""
+        """Say whether the field is present and not null."""
         return fields.data.get(self.name) is not None
 
     def null(self, fields: Fields) -> bool:
-        """Say whether the field is written and null: what a template makes of a value that is not set."""
+        """Say whether the field is present and null, as a template prints a value that is not set."""
         return self.name in fields.data and fields.data[self.name] is None
 
     def missing(self, fields: Fields) -> bool:
-        """Say whether the field is absent, null or the empty string, which the API server takes for the same."""
+        """Say whether the field is absent, null or the empty string: the API server treats these alike."""
         return fields.data.get(self.name) in (None, "")
 
     def empty(self, fields: Fields) -> bool:
-        """Say whether the field is absent, or has nothing in it."""
+        """Say whether the field is absent or has an empty value."""
         return not fields.data.get(self.name)
 
     def schema(self) -> Schema:
@@ -61,19 +61,19 @@ class Field(Generic[_T]):
         return {}
 
     def shown_default(self) -> str:
-        """Return the default as the documentation shows it, "" for none."""
+        """Return the default for the documentation, "" for none."""
         return ""
 
     def inner(self) -> tuple[str, type[Shape]] | None:
-        """Return the shape of the mapping that the field holds, or of those in its list, and what their paths add."""
+        """Return the path suffix ("" or "[]") and the shape of the mappings that the field holds, else None."""
         return None
 
 
 class Shape:
     """The fields of one mapping, declared as attributes of a subclass, whose docstring describes it in one line.
 
-    ``strict`` makes every other field an error. ``any_of`` lists sets of fields of which one has to be there. Both are
-    arguments of the class statement. A field of the same name in a subclass takes the place of an earlier one.
+    ``strict`` and ``any_of`` are arguments of the class statement. ``strict``: every other field is an error.
+    ``any_of``: all fields of at least one of these sets are required. A subclass may declare a field of its base anew.
     """
 
     strict: ClassVar[bool] = False
@@ -91,7 +91,7 @@ class Shape:
 
     @classmethod
     def only(cls, written: Fields) -> None:
-        """Report every field of a strict shape that is not declared, with the one that was probably meant."""
+        """Report every field that a strict shape does not declare, with a similar declared name."""
         if not cls.strict:
             return
         for name in written.data:
@@ -114,7 +114,7 @@ class Shape:
 
     @classmethod
     def walk(cls, path: str = "") -> Iterator[tuple[str, type[Shape]]]:
-        """Yield every shape that the mapping has, itself first, with its path (``spec.nodes[]``)."""
+        """Yield this shape and those of all mappings inside, each with its path (``spec.nodes[]``)."""
         yield path, cls
         for name, one in cls.fields.items():
             if (inner := one.inner()) is not None:

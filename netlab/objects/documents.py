@@ -1,4 +1,4 @@
-"""Files, directories and standard input as documents with line numbers."""
+"""Files, directories and standard input to documents with line numbers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import IO, Any
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import folders, lines
+from netlab.objects import lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.files import SUFFIXES, UnreadableError, below, is_inside, standard_input, text_of
 from netlab.objects.json_text import JSONText
 from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
-from netlab.objects.near import looks_like_object
+from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
 from netlab.objects.yaml_text import YAMLText
 
@@ -32,9 +32,9 @@ _BRACE = re.compile(r"\s*\{")
 
 @dataclass(slots=True)
 class _Text:
-    """What was found in a text: ``objects`` counts documents with kind and apiVersion, ``bare`` are those without.
+    """The content of a text: ``objects`` is the number of documents with kind and apiVersion, ``bare`` has the others.
 
-    ``broken`` is the syntax error that ended it.
+    ``broken`` is the syntax error at which reading ended.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -48,10 +48,9 @@ class _Text:
 
 
 def parse(text: str, file: str, budget: Budget | None = None) -> tuple[list[Document], list[Problem]]:
-    """Return the documents of a text, Lists unpacked, and what is wrong with it; documents before a syntax error stay.
+    """Return the documents of a text, with Lists unpacked, and the problems. Documents before a syntax error count.
 
-    JSON is read as such where the text begins with a brace and is JSON; everything else is YAML, of which flow
-    mappings begin with a brace as well.
+    A text that begins with a brace is JSON, or if that fails, YAML with a flow mapping. Other texts are YAML.
     """
     try:
         found = _parsed(text, file, budget or Budget())
@@ -75,7 +74,7 @@ def _parsed(text: str, file: str, budget: Budget) -> _Text:
     try:
         _collect(YAMLText(text, budget), file, found, budget)
     except yaml.MarkedYAMLError as error:
-        # The end of a text without a last newline is the line after its last, to libyaml.
+        # For an error at the end of a text without a final newline, libyaml reports one line too many.
         line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 0
         message = ", ".join(part for part in (error.context, error.problem) if part)
         found.broken = Problem(file, line, "", "", f"not YAML: {message}")
@@ -86,7 +85,7 @@ def _parsed(text: str, file: str, budget: Budget) -> _Text:
 
 
 def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget) -> None:
-    """Add the documents of a text as they are read, so that those before a syntax error are kept."""
+    """Add the documents of a text one by one, so that those before a syntax error are kept."""
     for value in text.values():
         if value is None:
             continue
@@ -110,10 +109,10 @@ def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget)
 
 @dataclass(slots=True)
 class Reader:
-    """Reads what is named, within one budget; what is read for one input shares a reader.
+    """Reads all files of one input, within one budget.
 
-    With ``strict``, files of a directory that hold no object are errors. ``home`` is the folder that everything must
-    be in, "" for anywhere; then pipes are refused too.
+    ``strict``: files of a directory without an object are errors. ``home``: the folder that all files must be in, ""
+    for any; with a home, pipes are refused. ``files`` has the names of all files that were read, for messages.
     """
 
     strict: bool = False
@@ -124,10 +123,9 @@ class Reader:
     _spent: bool = False
 
     def read(self, paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-        """Read every document of files, of directories (recursively, in sorted order) and, for ``-``, of stdin.
+        """Return the documents of files, of directories (recursively, sorted) and for ``-`` of stdin; and the problems.
 
-        Never raises for what the user wrote: what cannot be read, is not YAML or holds no object is in the problems,
-        and what could be read is returned all the same. ``files`` has the names under which problems name them.
+        A file that cannot be read, is not YAML or holds no object is a problem. The other documents are returned.
         """
         found: list[Document] = []
         problems: list[Problem] = []
@@ -155,10 +153,10 @@ class Reader:
         except UnreadableError as error:
             return [], [Problem(name, error.line, "", "", str(error))]
         found = self._parse(text, name)
-        if found.broken and folders.TEMPLATE in text:
+        if found.broken and skipped_files.TEMPLATE in text:
             message = f"{found.broken.message}; it looks like a template: read what `helm template` prints"
             found.broken = replace(found.broken, message=message)
-        if folders.is_kustomization(path, found.documents):
+        if skipped_files.is_kustomization(path, found.documents):
             return [], [Problem(name, 0, "", "", "no object, but how to make some: read what `kustomize build` prints")]
         problems = found.all_problems()
         if not found.documents and not problems:
@@ -171,7 +169,7 @@ class Reader:
         return text_of(path, self.budget, pipes=pipes, home=self.home)
 
     def _parse(self, text: str, name: str) -> _Text:
-        # What is read holds the text, and YAML's reader its bytes, until it is through.
+        # While a text is parsed, the text and the bytes of libyaml's reader are in memory.
         size = 2 * sys.getsizeof(text)
         self.budget.spend(size)
         found = _parsed(text, name, self.budget)
@@ -179,18 +177,18 @@ class Reader:
         return found
 
     def _folder(self, path: str) -> tuple[list[Document], list[Problem]]:
-        """Return the documents below a directory; files of other purposes are skipped, with a warning."""
+        """Return the documents below a directory, and the problems. Files of other tools are skipped with a warning."""
         folder = below(path)
-        told = folders.Told(path)
-        told.links += folder.links
+        skipped = skipped_files.SkippedFiles(path)
+        skipped.links += folder.links
         self.files += folder.files
         found: list[Document] = []
         problems = folder.problems
         if not folder.files and not problems:
             problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
-        # What a kustomization names as patches shows only when it is read.
-        for file in sorted(folder.files, key=lambda file: not folders.is_kustomization(file)):
-            if file in told.patches:
+        # Kustomizations first, as they name the files that are patches.
+        for file in sorted(folder.files, key=lambda file: not skipped_files.is_kustomization(file)):
+            if file in skipped.patches:
                 continue
             try:
                 text = self._text(file, pipes=False)
@@ -198,31 +196,31 @@ class Reader:
                 problems.append(Problem(file, error.line, "", "", str(error)))
                 continue
             read = self._parse(text, file)
-            if folders.is_kustomization(file, read.documents):
-                told.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
-            elif folders.is_template(file, text, broken=read.broken is not None):
-                told.templates.append(file)
+            if skipped_files.is_kustomization(file, read.documents):
+                skipped.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
+            elif skipped_files.is_template(file, text, broken=read.broken is not None):
+                skipped.templates.append(file)
             elif _without_object(read, file, text):
-                told.others.append(file)
+                skipped.others.append(file)
             else:
                 found += read.documents
                 problems += read.all_problems()
-        return found, [*problems, *told.problems(strict=self.strict)]
+        return found, [*problems, *skipped.problems(strict=self.strict)]
 
 
 def _without_object(read: _Text, file: str, text: str) -> bool:
-    """Say whether a file of a directory is there for something else than to hold objects."""
+    """Say whether a file of a directory has another purpose than to hold objects."""
     if read.objects:
         return False
     if read.broken:
-        return file.endswith(".json") and folders.is_commented(text)
+        return file.endswith(".json") and skipped_files.is_commented(text)
     return not any(looks_like_object(data) for data in read.bare)
 
 
 def read(
     paths: Sequence[str], stdin: IO[Any] | None = None, *, strict: bool = False
 ) -> tuple[list[Document], list[Problem]]:
-    """Read every document of files, directories and ``-``, as ``Reader.read`` does."""
+    """Return the documents of files, directories and ``-``, and the problems, as ``Reader.read`` does."""
     return Reader(strict, stdin=stdin).read(paths)
 
 
@@ -230,7 +228,7 @@ def read(
 
 
 def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
-    """Return documents as JSON can carry them, with file and lines."""
+    """Return documents as JSON values, with file and lines."""
     return [
         {
             "file": d.source.file,
@@ -243,7 +241,7 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
 
 
 def from_record(record: Iterable[Mapping[str, Any]]) -> list[Document]:
-    """Return the documents that ``to_record`` was given."""
+    """Return the documents from the result of ``to_record``."""
     return [
         Document(
             r["data"],

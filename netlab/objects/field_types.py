@@ -1,7 +1,7 @@
-"""The types of declared fields: how each is read, and what its JSON Schema is.
+"""The types of declared fields: how each is read, and its JSON Schema.
 
-A null means an absent field, as in the Kubernetes API. A reader returns the default where a field is absent, null or
-wrong, and reports what is wrong in the API server's words.
+A null stands for an absent field, as in the Kubernetes API. ``read`` returns the default if a field is absent, null or
+invalid, and reports an invalid value in the API server's words.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ ADDRESS = r"^[0-9A-Fa-f:.]+$"
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Unread(Field[None]):
-    """A field that may be there, and that netlab neither checks nor reads."""
+    """A field that is allowed, and that netlab neither checks nor reads."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Raw(Field[Any]):
-    """A field whose type its decoder checks: the value as it is written, and a schema that says so."""
+    """A field whose type the decoder checks; ``type`` returns its JSON Schema."""
 
     type: Callable[[], Schema]
 
     def read(self, fields: Fields) -> Any:
+        """Return the value as it is written."""
         return fields.data.get(self.name)
 
     def schema(self) -> Schema:
@@ -40,14 +41,14 @@ class Raw(Field[Any]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Text(Field[str]):
-    """A string. ``check`` returns what is wrong with one that is not empty; ``values`` are for the decoder to check."""
+    """A string. ``check`` returns the messages about a non-empty string. The decoder checks ``values``."""
 
     default: str = ""
     check: Callable[[str], Sequence[str]] | None = None
     values: _Values[str] = ()
 
     def read(self, fields: Fields, default: str | None = None) -> str:
-        """Return the string; ``default`` is that of one place where the declaration has none."""
+        """Return the string; ``default`` replaces the declared default."""
         value = fields.data.get(self.name)
         if not isinstance(value, str):
             if value is not None:
@@ -69,7 +70,7 @@ class Text(Field[str]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Choice(Field[_T]):
-    """A string that is one of a few."""
+    """A string that is one of ``values``."""
 
     values: _Values[_T]
     default: _T
@@ -94,7 +95,7 @@ class Choice(Field[_T]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Whole(Field[int | None]):
-    """An integer, within bounds (both included) where it has them; other limits are for the decoder to check."""
+    """An integer between ``low`` and ``high``, both included, if these are given. The decoder checks other limits."""
 
     low: int | None = None
     high: int | None = None
@@ -123,7 +124,7 @@ class Whole(Field[int | None]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Flag(Field[bool]):
-    """A boolean, false where it is absent."""
+    """A boolean; false is the default."""
 
     def read(self, fields: Fields) -> bool:
         return bool(fields.typed(self.name, bool, "a boolean"))
@@ -137,7 +138,7 @@ class Flag(Field[bool]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Texts(Field[list[tuple[str, str]]]):
-    """A list of strings; ``pattern`` is an expression that all that are right match, ``most`` how many there may be."""
+    """A list of strings. ``pattern`` is a regular expression for valid ones, ``most`` the largest number of them."""
 
     pattern: str = ""
     values: Sequence[str] = ()
@@ -169,12 +170,12 @@ class Texts(Field[list[tuple[str, str]]]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class TextMap(Field[dict[str, str]]):
-    """A mapping of strings to strings. ``check`` reports what is wrong with it at the field of the name."""
+    """A mapping of strings to strings. ``check`` takes fields, the field's name and the mapping, and reports errors."""
 
     check: Callable[[Fields, str, dict[str, str]], None] | None = None
 
     def read(self, fields: Fields) -> dict[str, str]:
-        """Return the strings by their keys; a null value is the empty string."""
+        """Return the mapping; a null value is the empty string."""
         values = fields.typed(self.name, dict, "a mapping")
         if not values:
             return {}
@@ -199,11 +200,11 @@ class Part(Field[Fields]):
     shape: type[Shape]
 
     def read(self, fields: Fields) -> Fields:
-        """Return the mapping, an empty one where there is none."""
+        """Return the mapping, an empty one if the field is absent."""
         return fields.part(self.name)
 
     def find(self, fields: Fields) -> Fields | None:
-        """Return the mapping, None where there is none."""
+        """Return the mapping, None if the field is absent."""
         value = fields.typed(self.name, dict, "a mapping")
         return None if value is None else Fields(fields.report, value, fields.at(self.name))
 
@@ -243,14 +244,14 @@ class Parts(Field[list[Fields]]):
 
 
 class Root(Shape):
-    """An object: its version, its kind and what is common to all objects."""
+    """The fields that all objects have: apiVersion and kind."""
 
     api_version = Raw("apiVersion", "The version of the API.", type=lambda: {"type": "string"}, required=True)
     kind = Raw("kind", "The kind of the object.", type=lambda: {"type": "string"}, required=True)
 
 
 def int_or_text(low: int, high: int) -> Callable[[], Schema]:
-    """Return the type of a number of a range or a name, for ``Raw``."""
+    """Return a function for ``Raw.type``: the schema of a number between two bounds, or a name."""
     return lambda: {"type": ["integer", "string", "null"], "minimum": low, "maximum": high}
 
 

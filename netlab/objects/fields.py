@@ -1,6 +1,7 @@
-"""A cursor over the fields of one object, which knows the path and line of each and collects what is wrong.
+"""The fields of one object as decoders read them, with their paths, and the report that collects problems.
 
-Wording follows the API server (k8s.io/apimachinery, ``field.Error``): strings are quoted, numbers and booleans bare.
+Messages have the form of the API server's (k8s.io/apimachinery, ``field.Error``): strings are quoted, numbers and
+booleans are not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=s
 
 
 def quoted(value: object) -> str:
-    """Return a value as messages show it; what is long is cut, and costs no more than what is shown."""
+    """Return a value as JSON for a message, cut if it is long. A long value takes no more time than a short one."""
     if isinstance(value, str):
         text = json.dumps(value[: _LONGEST + 1], ensure_ascii=False)
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
@@ -35,7 +36,7 @@ def quoted(value: object) -> str:
 
 
 def cut(text: str) -> str:
-    """Return a text without the end, if it is too long to read."""
+    """Return a text, cut if it is too long to read."""
     return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST - 3]}..."
 
 
@@ -61,7 +62,7 @@ def duplicate(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Collects the problems of one object, each with its line; of errors and of warnings the first ones."""
+    """Collects the problems of one object with their lines: the first 100 errors and the first 100 warnings."""
 
     source: Source
     object: str
@@ -69,11 +70,11 @@ class Report:
     _counts: dict[str, int] = field(default_factory=dict)
 
     def error(self, path: str, message: str, *, at: str | None = None) -> None:
-        """Add an error; ``at`` names the field whose line counts where that is not ``path`` itself."""
+        """Add an error of the field at ``path``; ``at`` is the path of another field whose line is reported."""
         self.add("error", path, message, at)
 
     def warn(self, path: str, message: str, rule: str) -> None:
-        """Add a warning; ``rule`` is the check that found it."""
+        """Add a warning of the field at ``path``; ``rule`` is the name of the check."""
         self.add("warning", path, message, rule=rule)
 
     def add(
@@ -85,7 +86,7 @@ class Report:
         *,
         rule: str = "",
     ) -> None:
-        """Add a problem; ``at`` is its line, or the field whose line counts where that is not ``path`` itself."""
+        """Add a problem of the field at ``path``; ``at`` is another line, or the path of the field that has it."""
         count = self._counts[severity] = self._counts.get(severity, 0) + 1
         if count > MOST_OF_AN_OBJECT + 1:
             return
@@ -96,12 +97,12 @@ class Report:
 
     @property
     def full(self) -> bool:
-        """Whether further errors are dropped."""
+        """Whether further errors are not added."""
         return self._counts.get("error", 0) > MOST_OF_AN_OBJECT
 
 
 class Fields:
-    """One mapping of an object, as it is written; declared fields (``objects.declared``) read from it."""
+    """One mapping of an object, as written, with its path. Declared fields (``objects.declared``) read from it."""
 
     __slots__ = ("data", "path", "report")
 
@@ -115,14 +116,18 @@ class Fields:
         return f"{self.path}.{name}" if self.path else name
 
     def error(self, name: str, message: str) -> None:
+        """Report an error of one of the mapping's fields."""
         self.report.error(self.at(name), message)
 
     def part(self, name: str) -> Fields:
-        """Return the mapping under a field, an empty one where there is none."""
+        """Return the mapping in a field, an empty one if the field is absent."""
         return Fields(self.report, self.typed(name, dict, "a mapping") or {}, self.at(name))
 
     def typed(self, name: str, kind: type[_T], what: str) -> _T | None:
-        """Return the value of a field, None where it is absent, null or, which is reported, of another type."""
+        """Return the value of a field, None if it is absent or null; report another type and return None.
+
+        ``what`` is the type in messages: ``a string``.
+        """
         value = self.data.get(name)
         if value is None:
             return None
@@ -133,7 +138,7 @@ class Fields:
 
 
 def mistyped(value: object, what: str) -> str:
-    """Return the message about a value of another type."""
+    """Return the message that a value must be of another type (``what``), with a hint about YAML."""
     hint = ""
     if what == "a string" and isinstance(value, bool):
         hint = "; put it in quotes (without them y, n, yes, no, on and off are booleans in YAML)"
@@ -143,7 +148,7 @@ def mistyped(value: object, what: str) -> str:
 
 
 def duplicates(report: Report, document: Document, *, strict: bool) -> None:
-    """Report every field that is written twice: an error of kinds with strict decoding, a warning of others."""
+    """Report every field that is written twice: an error if ``strict``, else a warning."""
     message = "duplicate field" if strict else "duplicate field: the last one counts"
     for path, line in document.duplicates:
         report.add("error" if strict else "warning", path, message, line, rule="duplicate-field")

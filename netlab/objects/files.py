@@ -1,4 +1,4 @@
-"""Reading what users name: regular files and pipes only, folders without links, nothing beyond the bounds."""
+"""Reading files that users name: regular files and pipes only, folders without links, within the limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netlab.errors import Problem
 from netlab.objects.bounds import MOST_ENTRIES, Budget, TooLargeError
 
 SUFFIXES = (".yaml", ".yml", ".json")
-# No hang on a pipe that nothing writes to, no terminal that becomes the process's own.
+# O_NONBLOCK: a pipe without a writer does not block. O_NOCTTY: a terminal does not become the controlling one.
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CHUNK = 1 << 20
 _KINDS = {
@@ -24,7 +24,7 @@ _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
-# That of UTF-32 begins with that of UTF-16.
+# UTF-32 before UTF-16, whose byte order mark is the beginning of the other one.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -36,7 +36,7 @@ _INNER_MARK = re.compile("^\ufeff+", re.MULTILINE)
 
 
 class UnreadableError(Exception):
-    """A file cannot be read; ``line`` is where (0: all of it)."""
+    """A file cannot be read; ``line`` is the line of the error, 0 if it is none of a line."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         self.line = line
@@ -47,7 +47,7 @@ class UnreadableError(Exception):
 
 
 def home_of(file: str) -> str:
-    """Return the folder that what a file names must be in: its repository, without one the folder of the file."""
+    """Return the folder that files named in a file must be in: the file's repository, or else the file's folder."""
     folder = parent = os.path.realpath(os.path.dirname(file) or ".")
     while not os.path.lexists(os.path.join(parent, ".git")):
         if parent == os.path.dirname(parent):
@@ -57,7 +57,7 @@ def home_of(file: str) -> str:
 
 
 def is_inside(path: str, home: str) -> bool:
-    """Say whether a path, links followed, is in a folder; it need not exist."""
+    """Say whether a path is in a folder, after links are resolved. The path need not exist."""
     return os.path.commonpath((os.path.realpath(path), home)) == home
 
 
@@ -65,11 +65,11 @@ def is_inside(path: str, home: str) -> bool:
 
 
 def text_of(path: str, budget: Budget, *, pipes: bool = True, home: str = "") -> str:
-    """Return the text of a file; ``home`` is the folder that it must be in, ``pipes`` says that it may be one.
+    """Return the text of a file. ``home`` is the folder that it must be in, "" for any; ``pipes`` allows pipes.
 
     Raises:
-      UnreadableError: when it cannot be read, is no file or outside of ``home``, or is no text.
-      TooLargeError: when it is beyond the budget.
+      UnreadableError: if it cannot be read, is no regular file, is outside of ``home``, or is no text.
+      TooLargeError: if it exceeds the budget.
     """
     if home and not is_inside(path, home):
         raise UnreadableError(outside(home))
@@ -83,12 +83,12 @@ def text_of(path: str, budget: Budget, *, pipes: bool = True, home: str = "") ->
 
 
 def outside(home: str) -> str:
-    """Return what is said of every path outside of a folder, whatever is there."""
+    """Return the message about a path outside of a folder. It does not depend on what is at the path."""
     return f"is outside of {home}; a scenario reads nothing there unless it is run with --allow-outside"
 
 
 def _content(path: str, budget: Budget, pipes: bool, flags: int) -> bytes:
-    # To open some devices is to use them, so what a path is shows first.
+    # Check the type before open: to open some devices has an effect.
     _check_kind(os.stat(path), pipes)
     opened = os.open(path, _OPEN | flags)
     try:
@@ -115,7 +115,7 @@ def _check_kind(status: os.stat_result, pipes: bool) -> None:
 
 
 def _all_of(file: IO[bytes], budget: Budget) -> bytes:
-    """Return what comes until the end; raises TooLargeError as soon as it is too much."""
+    """Return all bytes of a pipe; raise TooLargeError as soon as there are too many."""
     budget.take_file(0)
     parts = []
     while part := file.read(_CHUNK):
@@ -125,7 +125,11 @@ def _all_of(file: IO[bytes], budget: Budget) -> bytes:
 
 
 def standard_input(stdin: IO[Any] | None, budget: Budget) -> str:
-    """Return the text of standard input; raises as ``text_of`` does."""
+    """Return the text of standard input.
+
+    Raises:
+      UnreadableError, TooLargeError: as ``text_of`` does.
+    """
     try:
         source = stdin or sys.stdin.buffer
         if isinstance(source.read(0), str):
@@ -138,10 +142,12 @@ def standard_input(stdin: IO[Any] | None, budget: Budget) -> str:
 
 
 def decoded(content: bytes) -> str:
-    """Return the text of bytes: UTF-8, or what their byte order mark says; marks at the begin of a line are left out.
+    """Return the text of bytes in UTF-8, or in the encoding of their byte order mark.
+
+    Byte order marks at the beginning of lines are removed: concatenated files have them.
 
     Raises:
-      UnreadableError: when they are none, with the line.
+      UnreadableError: if the bytes are not in that encoding. It has the line.
     """
     mark, encoding = next((m for m in _MARKS if content.startswith(m[0])), (b"", "utf-8"))
     if not mark and _looks_wide(content):
@@ -160,7 +166,7 @@ _UNMARKED = "UTF-16 without a byte order mark: save it as UTF-8 (PowerShell: Out
 
 
 def _looks_wide(content: bytes) -> bool:
-    """Say whether ASCII stands in two bytes a character."""
+    """Say whether the bytes look like ASCII characters in UTF-16."""
     return len(content) > 3 and (content[0] == 0) != (content[1] == 0) and (content[2] == 0) != (content[3] == 0)
 
 
@@ -169,7 +175,7 @@ def _looks_wide(content: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The files below a folder in sorted order, links to other folders, and what could not be entered."""
+    """The files below a folder, sorted; links to folders; and a problem for each folder that cannot be read."""
 
     files: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
@@ -177,15 +183,15 @@ class Folder:
 
 
 def below(path: str) -> Folder:
-    """Return what is below a folder; names that begin with a dot are left out, links to folders are not followed.
+    """Return the files below a folder. Names that begin with a dot are left out. Links to folders are not followed.
 
     Raises:
-      TooLargeError: when it has too many entries.
+      TooLargeError: if there are too many entries.
     """
     found = Folder()
-    waiting, seen = [path], 0
-    while waiting:
-        parent = waiting.pop()
+    folders, seen = [path], 0
+    while folders:
+        parent = folders.pop()
         try:
             with os.scandir(parent) as entries:
                 for entry in entries:
@@ -193,7 +199,7 @@ def below(path: str) -> Folder:
                     if seen > MOST_ENTRIES:
                         raise TooLargeError(f"too much to read: more than {MOST_ENTRIES} files and folders in it")
                     if not entry.name.startswith("."):
-                        _sort(entry, found, waiting)
+                        _add_entry(entry, found, folders)
         except OSError as error:
             message = f"this folder cannot be read: {error.strerror or error}"
             found.problems.append(Problem(parent, 0, "", "", message))
@@ -202,10 +208,10 @@ def below(path: str) -> Folder:
     return found
 
 
-def _sort(entry: os.DirEntry[str], found: Folder, waiting: list[str]) -> None:
+def _add_entry(entry: os.DirEntry[str], found: Folder, folders: list[str]) -> None:
     name = os.path.normpath(entry.path)
     if entry.is_dir(follow_symlinks=False):
-        waiting.append(name)
+        folders.append(name)
     elif entry.is_dir():
         found.links.append(name)
     elif entry.name.endswith(SUFFIXES):

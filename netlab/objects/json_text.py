@@ -1,4 +1,4 @@
-"""JSON with line numbers: the standard library's parsers tell only where an error is."""
+"""A JSON parser that has the line of every field. The standard library's parser has lines of errors only."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from netlab.objects.scalars import DIGITS, number
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-# So many different keys are kept to have each once.
+# The largest number of distinct keys that are cached.
 _NAMES = 5_000
 _WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 
 class JSONText:
-    """Reads the JSON values that stand one after another in a text.
+    """Reads the JSON values of a text, one after another.
 
-    After each value ``lines`` has the lines of its fields, and knows those that stood twice.
+    After each value, ``lines`` has the lines of its fields, and the fields that are written twice.
     """
 
     def __init__(self, text: str, budget: Budget) -> None:
@@ -33,7 +33,7 @@ class JSONText:
         self._line = 1
         self._names: dict[str, str] = {}
         self._table = Table()
-        # Where the lines of what is below the value just read are.
+        # The block in the table of the value just read, 0 if it has no fields or items.
         self._block = 0
         self.lines = Lines(self._table, 0)
 
@@ -41,8 +41,8 @@ class JSONText:
         """Yield each value in turn.
 
         Raises:
-          JSONDecodeError: where the text is not JSON; ``lineno`` says where.
-          TooLargeError: when it takes more memory than the budget has.
+          JSONDecodeError: if the text is not JSON; ``lineno`` is the line.
+          TooLargeError: if it takes more memory than the budget has.
         """
         while self._peek():
             line = self._line_here()
@@ -85,21 +85,21 @@ class JSONText:
     def _string(self) -> str:
         text, self._position = scanstring(self._text, self._position + 1, True)
         if not text.isascii():
-            # Half a surrogate pair is no character and could not be printed; Go makes it U+FFFD as well.
+            # Half a surrogate pair cannot be printed. Go also replaces it with U+FFFD.
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if len(text) > FIELD:
             self._budget.spend(4 * len(text))
         return str(text)
 
     def _name(self) -> str:
-        """Return a key, the same string for the same text: most inputs have few."""
+        """Return a key; equal keys are the same string object, which saves memory."""
         name = self._string()
         if len(self._names) > _NAMES:
             self._names.clear()
         return self._names.setdefault(name, name)
 
     def _more(self, closing: str) -> bool:
-        """Step over the comma before the next item, or over the closing bracket."""
+        """Read a comma or the closing bracket; return whether it was a comma."""
         found = self._peek()
         if found not in (",", closing) or not found:
             raise self._error(f"Expecting ',' or '{closing}'")

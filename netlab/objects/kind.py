@@ -1,7 +1,7 @@
-"""What netlab knows of an API kind, as one value, and the registry of all of them.
+"""An API kind as one value, and the registry of all kinds.
 
-A kind is one file in ``objects/kinds``, which has its value as ``KIND``, and one line in ``objects/kinds/__init__.py``.
-Whatever depends on the kind of an object asks its value here; no other module has a list of kinds.
+A kind is one file in ``objects/kinds`` with its value ``KIND``, and one line in ``objects/kinds/__init__.py``. Code
+that depends on an object's kind reads this value. No other module has a list of kinds.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 NETLAB_VERSION = "netlab/v1alpha1"
 
-Doubt = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
-"""A part of a lab that may be unknown: the names of nodes, networks, hosts or pods; addresses; or the pods' nodes."""
+Fact = Literal["nodes", "networks", "hosts", "addresses", "pods", "places"]
+"""A fact about a lab: the names of its nodes, networks, hosts or pods; its addresses; or the nodes of its pods."""
 
-Doubts = tuple[tuple[str, tuple[Doubt, ...]], ...]
-"""Expressions for the paths of fields, and what is not known while such a field is wrong. The first match counts."""
+FactsByField = tuple[tuple[str, tuple[Fact, ...]], ...]
+"""Pairs of a regular expression for field paths, and the facts that are unknown if such a field has an error.
+
+The first expression that matches counts.
+"""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -48,13 +51,16 @@ def _no_check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
 
 
 class Template(NamedTuple):
-    """How a kind makes pods of a template.
+    """How a kind makes pods from a template.
 
-    ``replicas`` returns how many, of the object's ``spec`` and of the ``spec`` that holds the template, which stands at
-    ``path``; None is one on every node. ``labels`` are those that all pods have: the template's, and what the
-    controller sets. Of two workloads of one name, the kind of the lower ``rank`` is meant by that name and names its
-    pods by it. Pods with ``stable_names`` are called NAME-ORDINAL on a cluster too. ``job`` says that the pods belong
-    to a Job; ``check`` reports labels of the template that the API server then refuses.
+    - ``rank``: of two workloads of one name, the kind with the lower rank is found by that name and names its pods so.
+    - ``replicas``: takes the object's ``spec`` and the spec that holds the template; returns the number of pods, None
+      for one on every node.
+    - ``path``: the path of the spec that holds the template.
+    - ``labels``: returns the labels that all pods have: the template's, and those that the controller adds.
+    - ``stable_names``: the pods have the names NAME-ORDINAL on a cluster too.
+    - ``job``: the pods belong to a Job.
+    - ``check``: reports labels of the template that the API server refuses.
     """
 
     rank: int
@@ -69,15 +75,16 @@ class Template(NamedTuple):
 class Kind(NamedTuple):
     """One kind that netlab reads.
 
-    ``decode`` takes a Document and returns an object of ``type`` (None where it cannot) and the problems; with
-    ``reads_files`` it takes what it may read as its second argument.
-    ``api_version`` is the version in which the kind is served now. In the ``retired`` ones Kubernetes served it once;
-    they mean the same.
-    ``plural`` and ``short`` are kubectl's names. A kind without a plural cannot be named by a command or deleted.
-    ``columns`` are those that ``netlab get`` prints after namespace and name; None: it does not list the kind.
-    ``written`` says that users write it; if not, netlab itself does. ``of_lab`` says that a lab consists of it.
-    ``shape`` declares the fields; None: they are read without a declaration, and there is no schema.
-    ``usable`` returns the part of an object that can be used when the fields at some paths are wrong; None: nothing.
+    - ``api_version``: the version in which Kubernetes serves the kind; ``retired``: versions that it no longer serves,
+      and that netlab reads in the same way.
+    - ``decode``: takes a Document; returns an object of ``type``, or None, and the problems. With ``reads_files`` it
+      also takes the argument ``access``.
+    - ``plural`` and ``short``: kubectl's names. Commands cannot name or delete a kind without a plural.
+    - ``columns``: the columns of ``netlab get`` after namespace and name; None: ``get`` does not list the kind.
+    - ``written``: users write the kind; else netlab does. ``of_lab``: a lab's record holds its objects.
+    - ``unknown_if_wrong``: the facts that are unknown if a field has an error.
+    - ``usable``: takes an object and the paths of fields with errors; returns the part that can be used, or None.
+    - ``shape``: declares the fields; None: there is no declaration and no schema.
     """
 
     name: str
@@ -93,7 +100,7 @@ class Kind(NamedTuple):
     of_lab: bool = True
     reads_files: bool = False
     template: Template | None = None
-    doubts: Doubts = ()
+    unknown_if_wrong: FactsByField = ()
     usable: Callable[[Any, list[str]], Any] = lambda one, wrong: None
     shape: _Shape | None = None
 
@@ -104,7 +111,7 @@ class Kind(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a command line may call the kind, in lower case, the plural first."""
+        """The names of the kind on a command line, in lower case, the plural first."""
         return (self.plural, self.name.lower(), *self.short) if self.plural else ()
 
 
@@ -113,14 +120,14 @@ _CACHES: list[Callable[[], None]] = []
 
 
 def derived(make: _F) -> _F:
-    """Decorate a function of what is registered: its results are kept until a kind comes or goes."""
-    kept = lru_cache(maxsize=1024)(make)
-    _CACHES.append(kept.cache_clear)
-    return kept  # type: ignore[return-value]
+    """Decorate a function of the registered kinds: its results are cached until a kind is added or removed."""
+    cached = lru_cache(maxsize=1024)(make)
+    _CACHES.append(cached.cache_clear)
+    return cached  # type: ignore[return-value]
 
 
 def register(kind: Kind) -> None:
-    """Add a kind to those that netlab reads; raises ValueError where there is one of that name."""
+    """Add a kind; raise ValueError if there is one of that name."""
     _fill()
     if kind.name in _KINDS:
         raise ValueError(f"kind {kind.name} is registered already")
@@ -129,14 +136,14 @@ def register(kind: Kind) -> None:
 
 
 def unregister(name: str) -> None:
-    """Take a kind out of those that netlab reads; raises KeyError where there is none of that name."""
+    """Remove a kind; raise KeyError if there is none of that name."""
     _fill()
     del _KINDS[name]
     _changed()
 
 
 def get(name: str) -> Kind | None:
-    """Return the kind of a name, None for one that netlab does not read."""
+    """Return the kind of a name, None if netlab reads none of that name."""
     if not _KINDS:
         _fill()
     return _KINDS.get(name)
@@ -163,12 +170,12 @@ def deletable() -> tuple[Kind, ...]:
 
 @derived
 def namespaced_types() -> tuple[type[Any], ...]:
-    """Return the types of objects that users write into a namespace, each once."""
+    """Return the types of the kinds that users write and that have namespaces, each once."""
     return tuple(dict.fromkeys(kind.type for kind in every() if kind.written and kind.namespaced))
 
 
 def template_of(name: str) -> Template:
-    """Return how a workload kind makes pods; of a kind that makes none, as one that adds nothing to the template."""
+    """Return how a workload kind makes pods; for another kind, a Template that adds no labels."""
     kind = get(name)
     return (kind.template if kind is not None else None) or _PLAIN
 
@@ -177,7 +184,7 @@ _PLAIN = Template(1_000, lambda own, spec: 1)
 
 
 def _fill() -> None:
-    # The files of kinds import this module and what stands between, so they come when the first kind is asked for.
+    # Late, as the modules of kinds import this module.
     import_module("netlab.objects.kinds")
 
 

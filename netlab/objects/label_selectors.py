@@ -1,4 +1,4 @@
-"""Decoding labels and selectors of labels (metav1.LabelSelector) with the API server's checks."""
+"""Decoding of labels and label selectors (metav1.LabelSelector), with the API server's checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlab.objects.selectors import LabelSelector, Operator, Requirement
 
 
 def check_labels(fields: Fields, name: str, labels: dict[str, str]) -> None:
-    """Check the keys and values of labels; the path is the mapping's, as the API server's is, the line the label's."""
+    """Report invalid keys and values of labels, at the mapping's path, as the API server does, and the label's line."""
     path = fields.at(name)
     for key, value in labels.items():
         for message in names.label_key(key):
@@ -69,7 +69,7 @@ class Selector(Shape, strict=True):
 
 
 def label_selector(fields: Fields) -> LabelSelector:
-    """Return the selector, without the parts that are wrong."""
+    """Decode a label selector. Invalid parts are reported."""
     Selector.only(fields)
     labels = Selector.match_labels.read(fields)
     expressions = [_requirement(item) for item in Selector.match_expressions.read(fields)]

@@ -1,6 +1,6 @@
-"""The lines of fields, in memory that grows with the number of fields and not with the length of their paths.
+"""The lines of fields. Memory grows with the number of fields, and not with the length of their paths.
 
-A text has one table. Its rows are fields and items; those of one mapping or list stand side by side, in a block.
+A text has one table. A row is a field or an item. The rows of one mapping or list are consecutive: a block.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 _ITEM = re.compile(r"\[([0-9]+)\](?:\.|(?=\[)|$)")
 _END_OF_KEY = re.compile(r"[.\[]")
-# A key that has more dots or brackets than this, and fields below it, has no lines of its own.
+# A path is cut at most at this many dots or brackets to find a key that contains them.
 _CUTS = 50
 
 
 class Table:
-    """The rows of one text: a name (None for an item), a line, and where the block below begins (0: there is none).
+    """The rows of one text: a name (None for an item), a line, and the block of the value's own rows (0: none).
 
-    The row before a block holds the number of its rows, and the first row of all that is below; its name is "" for a
-    mapping's, None for a list's. Blocks stand behind those that are below them.
+    The row before a block is its header: the number of its rows, the first row of all blocks inside, and the name ""
+    for a mapping or None for a list. The blocks inside come before the block.
     """
 
     __slots__ = ("_below", "_lines", "_names", "repeated")
@@ -36,9 +36,10 @@ class Table:
         return len(self._lines)
 
     def add_mapping(self, first: int, lines: Mapping[str, int], below: Mapping[str, int]) -> int:
-        """Add the fields of a mapping, with the blocks of those that have one; return their block, 0 for none.
+        """Add the fields of a mapping; return their block, 0 if there are none.
 
-        ``first`` is how many rows there were when it began.
+        ``first`` is the number of rows before the first block inside. ``lines`` has the line of each field, ``below``
+        the block of each field that has one.
         """
         if not lines:
             return 0
@@ -50,7 +51,7 @@ class Table:
         return block
 
     def add_list(self, first: int, lines: array[int], below: array[int]) -> int:
-        """Add the items of a list, with the block (or 0) of each; return their block, 0 for none."""
+        """Add the items of a list, each with its line and its block (or 0); return their block, 0 if there are none."""
         if not lines:
             return 0
         self._names.append(None)
@@ -66,14 +67,14 @@ class Table:
         return len(self._lines)
 
     def part(self, block: int) -> tuple[int, list[str | None], list[int], list[int]]:
-        """Return a block and all rows below it, numbered anew: what ``of`` makes a table of."""
+        """Return a block and all rows inside, renumbered: the block, and the arguments of ``of``."""
         first, end = self._below[block - 1], block + self._lines[block - 1]
         below = [at and at - first for at in self._below[first:end]]
         return block - first, self._names[first:end], self._lines[first:end].tolist(), below
 
     @classmethod
     def of(cls, names: list[str | None], lines: Iterable[int], below: Iterable[int]) -> Table:
-        """Return a table of rows."""
+        """Return the table of rows that ``part`` returned."""
         table = cls()
         table._names, table._lines, table._below = names, array("I", lines), array("I", below)
         return table
@@ -85,11 +86,11 @@ class Table:
         return range(block, block + self._lines[block - 1])
 
     def row(self, at: int) -> tuple[str | None, int, int]:
-        """Return a row's name, its line and the block below it."""
+        """Return a row's name, its line and its block."""
         return self._names[at], self._lines[at], self._below[at]
 
     def find(self, block: int, rest: str) -> int | None:
-        """Return the row that a path leads to from a block, None where it leads nowhere."""
+        """Return the row at a path from a block, None if there is none."""
         if self.is_list(block):
             match = _ITEM.match(rest)
             if match is None or len(match[1]) > 9 or int(match[1]) >= self._lines[block - 1]:
@@ -97,7 +98,7 @@ class Table:
             return self._below_or(block + int(match[1]), rest[match.end() :])
         if (at := self._named(block, rest)) is not None:
             return at
-        # A dot in a path may end a key or be part of it.
+        # A dot in a path either ends a key or is part of the key.
         for cut in islice(_END_OF_KEY.finditer(rest), _CUTS):
             at = self._named(block, rest[: cut.start()])
             if at is not None and self._below[at]:
@@ -119,7 +120,7 @@ class Table:
 
 
 class Lines(Mapping[str, int]):
-    """The lines of an object's fields by path (``spec.ingress[0].from[1]``); "" is the object itself."""
+    """The lines of an object's fields by path (``spec.ingress[0].from[1]``); the path "" is the object."""
 
     __slots__ = ("_block", "_line", "_table")
 
@@ -130,7 +131,7 @@ class Lines(Mapping[str, int]):
 
     @classmethod
     def of_one(cls, line: int) -> Lines:
-        """Return the lines of an object that stands in one line as far as is known."""
+        """Return the lines of an object if only one line is known."""
         return cls(Table(), line)
 
     def __getitem__(self, path: str) -> int:
@@ -149,7 +150,7 @@ class Lines(Mapping[str, int]):
         return 1 + sum(1 for _ in self._walk(self._block, ""))
 
     def _walk(self, block: int, path: str) -> Iterator[tuple[str, int]]:
-        """Yield the path and the row of every field below."""
+        """Yield the path and the row of every field of a block, and of the blocks inside."""
         if not block:
             return
         for index, at in enumerate(self._table.rows(block)):
@@ -159,7 +160,7 @@ class Lines(Mapping[str, int]):
             yield from self._walk(below, child)
 
     def inside(self, path: str) -> Lines:
-        """Return the lines of what stands at a path; without lines of its own it has that of the nearest parent."""
+        """Return the lines of the value at a path; if it has none, those of the object."""
         at = self._table.find(self._block, path) if self._block else None
         if at is None:
             return Lines(self._table, self._line)
@@ -167,7 +168,7 @@ class Lines(Mapping[str, int]):
         return Lines(self._table, line, below)
 
     def items_of(self, name: str) -> Iterator[Lines]:
-        """Yield the lines of each item of a list, none where it has none of its own."""
+        """Yield the lines of each item of a list; nothing if the list has no lines."""
         at = self._table.find(self._block, name) if self._block else None
         block = 0 if at is None else self._table.row(at)[2]
         if block and self._table.is_list(block):
@@ -176,7 +177,7 @@ class Lines(Mapping[str, int]):
                 yield Lines(self._table, line, below)
 
     def duplicates(self, most: int) -> tuple[tuple[str, int], ...]:
-        """Return the first fields that are written twice, each with the line of the later one."""
+        """Return the first fields that are written twice, each with the line of the second one."""
         repeated = self._table.repeated
         if not repeated or not self._block:
             return ()
@@ -192,12 +193,12 @@ class Lines(Mapping[str, int]):
         yield from ((prefix + name, line) for name, line in self._table.repeated.get(block, ()))
 
     def to_record(self) -> Any:
-        """Return the lines as JSON can carry them: the object's, or with fields below it a list with its rows too."""
+        """Return the lines as a JSON value: the object's line, or a list of that line and the rows."""
         return [self._line, *self._table.part(self._block)] if self._block else self._line
 
 
 def from_record(record: Any) -> Mapping[str, int]:
-    """Return the lines that ``Lines.to_record`` was given; a mapping of paths to lines is taken as it is."""
+    """Return the lines from the result of ``Lines.to_record``; a mapping of paths to lines is returned as it is."""
     if isinstance(record, Mapping):
         return record
     if isinstance(record, int):

@@ -1,4 +1,4 @@
-"""Objects that stand inside other documents: the items of a List, and objects written inline."""
+"""Objects inside of documents: the items of a List, and objects that a scenario has inline."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget
 from netlab.objects.lines import Lines
-from netlab.objects.near import close_name, list_kinds
+from netlab.objects.similar_names import close_name, list_kinds
 from netlab.objects.types import Document, Source
 
 
 def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Document], list[Problem]]:
-    """Return the objects that a document holds: itself, or the items of a List; and what is wrong with them as such.
+    """Return the document itself, or the items of a List, and the problems of these.
 
-    Items of a typed list (PodList) that name neither kind nor version have them from the list. A list from which the
-    server left something out is warned of.
+    Items of a typed list (PodList) without kind and apiVersion get them from the list. A list that the server cut off
+    gets a warning.
 
     Raises:
-      TooLargeError: when there are more objects than the budget has memory for.
+      TooLargeError: if there are more objects than the budget has memory for.
     """
     data, source = document.data, document.source
     kind, items = data.get("kind"), data.get("items")
@@ -55,11 +55,11 @@ def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Docum
 
 
 def _is_list(kind: str, data: dict[str, Any] | Any) -> bool:
-    """Say whether a kind that ends like a list's is one: a known list's, or one that has objects for items."""
+    """Say whether a kind whose name ends with List is a list: its name is known, or its items are objects."""
     if kind in list_kinds():
         return True
     items = data.get("items", ())
-    # An object of another API may end so too, and have items of its own: an AllowList of texts.
+    # A kind of another API may end with List too, with items that are no objects: an AllowList of strings.
     return items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))
 
 
@@ -69,7 +69,7 @@ def _hint(data: Any, name: str) -> str:
 
 
 def _cut_off(document: Document) -> list[Problem]:
-    """Return the warning that a server left out a part of a list."""
+    """Return a warning if the server left out a part of a list (its metadata says so)."""
     metadata, source = document.data.get("metadata"), document.source
     if not isinstance(metadata, dict):
         return []
@@ -87,13 +87,13 @@ def _items(document: Document) -> Iterator[tuple[Any, Lines]]:
     """Yield every item of a List with its lines."""
     items, lines = document.data["items"] or [], document.source.lines
     own = list(lines.items_of("items")) if isinstance(lines, Lines) else []
-    # Items that an alias repeats have no lines of their own: the list's line is the nearest.
+    # If an alias repeats the list, its items have no lines. Use the list's line.
     nearest = Lines.of_one(document.source.line("items"))
     return ((item, own[at] if len(own) == len(items) else nearest) for at, item in enumerate(items))
 
 
-def within(document: Document, path: str) -> Document:
-    """Return the object that stands inside a document at a path, with lines of its own."""
+def object_at(document: Document, path: str) -> Document:
+    """Return the object at a path in a document, as a document with its lines."""
     value: Any = document.data
     for part in re.split(r"[.\[]", path.replace("]", "")):
         value = value[int(part)] if isinstance(value, list) else value[part]

@@ -1,4 +1,4 @@
-"""Decoding the part of ``metadata`` that netlab reads, with the API server's checks of it."""
+"""Decoding of the fields of ``metadata`` that netlab reads, with the API server's checks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ STRICT_CLUSTER_METADATA = Part("metadata", _ABOUT, shape=StrictClusterMeta, requ
 
 
 class Key(NamedTuple):
-    """What makes two documents the same object; a version that is retired is that in which the kind is served now."""
+    """The identity of an object. A retired version is replaced by the version in which the kind is served now."""
 
     api_version: str
     kind: str
@@ -95,7 +95,7 @@ class Key(NamedTuple):
 
 
 def key_of(document: Document) -> Key:
-    """Return a document's key, before anything in it was checked; what is missing or mistyped is empty."""
+    """Return a document's key without checking the document; a part that is missing or mistyped is ""."""
     key: Key | None = document.memo.get("key")
     if key is None:
         key = document.memo["key"] = _key_of(document)
@@ -117,14 +117,14 @@ def _key_of(document: Document) -> Key:
 def _namespaced(name: str, known: kinds.Kind | None) -> bool:
     if known is not None:
         return known.namespaced
-    # Most inputs have no kind that netlab does not read.
+    # Imported here, as most inputs have only kinds that netlab reads.
     from netlab.objects.unread_kinds import is_cluster_wide
 
     return not is_cluster_wide(name)
 
 
 def open_document(document: Document, *, strict: bool = False) -> Fields:
-    """Return the cursor at an object's root; duplicate fields are reported at once, a strict kind's as errors."""
+    """Return the fields of an object; report duplicate fields, as errors if the kind is strict."""
     report = Report(document.source, str(key_of(document)), [])
     duplicates(report, document, strict=strict)
     return Fields(report, document.data)
@@ -133,11 +133,11 @@ def open_document(document: Document, *, strict: bool = False) -> Fields:
 def object_meta(
     root: Fields, check_name: Callable[[str], tuple[str, ...]] = names.dns_subdomain, metadata: Part = METADATA
 ) -> Meta:
-    """Decode ``metadata`` of an object, which ``metadata`` declares; ``check_name`` is the rule for its name."""
+    """Decode the metadata of an object. ``metadata`` is its declaration, ``check_name`` the rule for the name."""
     fields = metadata.read(root)
     metadata.shape.only(fields)
     name, prefix = _ObjectMeta.name.read(fields), _ObjectMeta.generate_name.read(fields)
-    # The API server judges a prefix as a name, with a letter for the hyphen that it mostly ends with.
+    # The API server checks a prefix as a name, with a letter instead of a hyphen at its end.
     unfit = check_name(f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix) if prefix else ()
     for message in unfit:
         _ObjectMeta.generate_name.error(fields, invalid(prefix, message))
@@ -155,7 +155,7 @@ def object_meta(
 
 
 def _controller(fields: Fields) -> str:
-    """Return ``KIND NAME`` of the one owner that is the object's controller, "" when it has none."""
+    """Return ``KIND NAME`` of the owner that is the object's controller, "" if it has none."""
     for owner in _ObjectMeta.owners.read(fields):
         if _Owner.controller.read(owner):
             return f"{_Owner.kind.read(owner)} {_Owner.name.read(owner)}"
@@ -163,14 +163,14 @@ def _controller(fields: Fields) -> str:
 
 
 def is_read_annotation(key: str) -> bool:
-    """Say whether netlab reads an annotation: its own only; those of others hold whole manifests, with passwords."""
+    """Say whether netlab reads an annotation: only its own. Annotations of other tools may hold secrets."""
     return key.startswith("netlab/")
 
 
 def read_annotations(fields: Fields) -> dict[str, str]:
-    """Decode ``annotations`` of a ``metadata``: all are checked, and those that netlab reads are returned.
+    """Check all annotations of ``metadata``, and return those that netlab reads.
 
-    Keys are checked without regard to case, as in Kubernetes.
+    As in Kubernetes, the check of a key ignores case.
     """
     found = TemplateMeta.annotations.read(fields)
     path = TemplateMeta.annotations.at(fields)

@@ -1,7 +1,7 @@
-"""What the API server accepts as a name, and its words for what it does not accept.
+"""Rules for names, with the messages of the API server.
 
-Source: k8s.io/apimachinery, pkg/util/validation. Every check returns its messages, none where the value is fine.
-``LabName`` is the one type of the names that netlab itself makes files and namespaces of.
+Source: k8s.io/apimachinery, pkg/util/validation. Every check returns messages, none if the value is valid. ``LabName``
+is the type of names that become parts of file names and of network namespaces.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME_RULE = (
 
 
 def _too_long(value: str, most: int) -> bool:
-    # An argument of the command line that is not UTF-8 holds surrogates.
+    # A command line argument that is not UTF-8 has surrogates.
     return len(value) > most or len(value.encode(errors="surrogatepass")) > most
 
 
@@ -38,7 +38,7 @@ def _length(most: int) -> str:
 
 
 def _rule(text: str, regex: str, *examples: str) -> str:
-    # The double space between examples is the API server's own.
+    # The API server has the same two spaces between examples.
     shown = " or ".join(f"'{e}', " for e in examples)
     return f"{text} (e.g. {shown}regex used for validation is '{regex}')"
 
@@ -118,7 +118,7 @@ def label_key(value: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65536)
 def label_value(value: str) -> tuple[str, ...]:
-    """Check a label's value; the empty string is one."""
+    """Check a label's value; the empty string is valid."""
     found = [_length(63)] if _too_long(value, 63) else []
     if not _is_value(value):
         text = f"a valid label must be an empty string or {_NAME_RULE.removeprefix('must ')}"
@@ -145,12 +145,12 @@ _SHOWN = 80
 
 
 class LabName(str):
-    """The name of a lab: a DNS label of at most 63 characters, whoever gives it.
+    """The name of a lab: a DNS label of at most 63 characters.
 
-    It begins the names of files and network namespaces that netlab makes and removes as root.
+    Names of files and network namespaces that netlab makes and removes as root begin with it.
 
     Raises:
-      UsageError: when the text is anything else.
+      UsageError: if the text is not such a label.
     """
 
     __slots__ = ()

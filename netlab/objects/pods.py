@@ -1,4 +1,4 @@
-"""What Pods and the pod templates of workloads share: the part of a spec that the network depends on."""
+"""The pod spec of Pods and of pod templates: the fields that the network depends on."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def pod_spec(fields: Fields) -> PodSpec:
     node_name = PodSpecShape.node_name.read(fields)
     node_selector = PodSpecShape.node_selector.read(fields)
     host_network = PodSpecShape.host_network.read(fields)
-    # A restartable init container is a sidecar: it runs, and listens, beside the containers for the pod's whole life.
+    # An init container with restartPolicy Always is a sidecar: it runs as long as the pod, so its ports count.
     inits = PodSpecShape.init_containers.read(fields)
     sidecars = [c for c in inits if _InitContainer.restart_policy.read(c) == "Always"]
     ports: list[ContainerPort] = []

@@ -1,4 +1,4 @@
-"""NetworkPolicy, as a value after the API server's defaulting: its rules, their peers and ports."""
+"""NetworkPolicy as a value, with the API server's defaults: its rules, their peers and ports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netlab.objects.types import Address, Direction, Meta, Prefix, Protocol, Sou
 
 @dataclass(frozen=True, slots=True)
 class IPBlock:
-    """``ipBlock``: addresses in ``cidr`` that are in none of ``excepts``; host bits are already masked."""
+    """``ipBlock``: the addresses in ``cidr`` that are in none of ``excepts``. Host bits are masked."""
 
     cidr: Prefix
     excepts: tuple[Prefix, ...] = ()
@@ -24,9 +24,9 @@ class IPBlock:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One item of ``from`` or ``to``: either ``ip_block`` alone, or one or both selectors (which AND).
+    """One item of ``from`` or ``to``: an ``ip_block``, or one or both selectors, which are ANDed.
 
-    ``namespace_selector`` None means the policy's own namespace; ``pod_selector`` None means every pod.
+    ``namespace_selector`` None selects the policy's namespace, ``pod_selector`` None every pod.
     """
 
     pod_selector: LabelSelector | None = None
@@ -36,7 +36,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class PolicyPort:
-    """One item of ``ports`` after defaulting: ``port`` None is every port, a string is a container port's name."""
+    """One item of ``ports`` with defaults. ``port`` None stands for every port; a string is a container port's name."""
 
     protocol: Protocol = "TCP"
     port: int | str | None = None
@@ -47,7 +47,7 @@ class PolicyPort:
 class Rule:
     """One ingress or egress rule; empty ``peers`` match every peer, empty ``ports`` every port and protocol.
 
-    ``path`` is the rule's field path (``spec.ingress[0]``), ``line`` where it stands.
+    ``path`` is the rule's field path (``spec.ingress[0]``), ``line`` its line.
     """
 
     peers: tuple[Peer, ...] = ()
@@ -58,10 +58,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """A NetworkPolicy after the API server's defaulting; ``policy_types`` holds the directions in which it isolates.
+    """A NetworkPolicy with the API server's defaults; ``policy_types`` has the directions in which it isolates pods.
 
-    Rules of a direction that is not in ``policy_types`` are kept (a warning names them) but have no effect: use
-    ``rules(direction)``, which leaves them out.
+    ``ingress`` and ``egress`` may have rules of a direction that is not in ``policy_types``. These have no effect, so
+    use ``rules(direction)``.
     """
 
     meta: Meta
@@ -72,10 +72,11 @@ class NetworkPolicy:
     source: Source = field(default_factory=Source, compare=False)
 
     def isolates(self, direction: Direction) -> bool:
+        """Say whether the policy isolates its pods in a direction."""
         return direction in self.policy_types
 
     def rules(self, direction: Direction) -> tuple[Rule, ...]:
-        """Return the rules that count in a direction; none where the policy does not isolate in it."""
+        """Return the rules of a direction, none if the policy does not isolate pods in it."""
         if direction not in self.policy_types:
             return ()
         return self.ingress if direction == "ingress" else self.egress

@@ -1,4 +1,4 @@
-"""The reference of netlab's own kinds, ``docs/fields.md``, made of their declared fields.
+"""The page ``docs/fields.md``: the fields of netlab's own kinds, made from their declarations.
 
 ``python -m netlab.objects.reference`` writes it.
 """

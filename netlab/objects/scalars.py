@@ -1,8 +1,8 @@
-"""What a plain YAML scalar means to kubectl (sigs.k8s.io/yaml, YAML 1.1 by way of go-yaml v2).
+"""The value of a plain YAML scalar, as kubectl reads it (sigs.k8s.io/yaml: YAML 1.1 with go-yaml v2).
 
-Checked against ``kubectl annotate --local -o json``: ``yes`` and ``on`` are true, ``010`` is eight, ``1_000`` a
-thousand, ``08`` (no octal) is eight as well; timestamps and sexagesimals stay strings. A float without a fraction is
-an integer, as it is once go-yaml has written it as JSON. ``y`` and ``n`` are booleans, in lower and upper case.
+Checked with ``kubectl annotate --local -o json``: ``yes``, ``on`` and ``y`` are true, ``010`` is 8, ``1_000`` is 1000,
+``08`` (not octal) is 8. Timestamps and sexagesimal numbers are strings. A float without a fraction is an integer, as
+go-yaml writes it as JSON without one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WORDS: dict[str, Scalar] = {
 }
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?(?:(0[xX])[0-9a-fA-F]+|(0[bB])[01]+|(0[oO]?)[0-7]+|0|[1-9][0-9]*)")
-# No float has more digits before its point, and Python's int() reads no more than 4,300.
+# More digits than the largest float has. Python's int() refuses more than 4,300.
 DIGITS = 310
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
@@ -44,21 +44,21 @@ def resolve(text: str) -> Scalar:
         base, skip = (16, 2) if hexadecimal else (2, 2) if binary else (8, len(octal)) if octal else (10, 0)
         value = int(digits[skip:], base)
         return -value if plain[0] == "-" else value
-    # Underscores may stand between digits only; a sign or a point before one makes it a word.
+    # Underscores are allowed between digits only: `_1` and `._1` are strings.
     if _FLOAT.fullmatch(plain) and not text.startswith(("._", "_")):
         return number(float(plain), text)
     return text
 
 
 def number(value: float, text: str) -> Scalar:
-    """Return a float as JSON would carry it: an integer where it is one, the text where it is too large."""
+    """Return a float as JSON has it: an integer if it has no fraction, the text if it is infinite."""
     if math.isinf(value):
         return text
     return int(value) if value.is_integer() else value
 
 
 def key_text(key: Scalar) -> str | None:
-    """Return a mapping key as the string that kubectl makes of it, None for a key that it refuses."""
+    """Return the string that kubectl makes of a mapping key, None if it refuses the key."""
     if isinstance(key, str):
         return key
     if isinstance(key, bool):

@@ -1,4 +1,4 @@
-"""Scenario, as a value: its steps, what they change and what they expect."""
+"""Scenario as a value: its steps, the changes that they make and the verdicts that they expect."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Verdict = Literal["allow", "deny"]
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One line of a step's ``expect``; ``oracle`` compares every pair with the evaluator and ignores the rest.
+    """One item of a step's ``expect``; with ``oracle`` every pair is compared with the evaluator.
 
-    ``source`` and ``destination`` are as written (globs allowed). ``port`` None is every declared port of the
-    destination. ``line`` is where it stands.
+    ``source`` and ``destination`` are as written, globs included. ``port`` None stands for every declared port of the
+    destination. ``family`` None stands for both.
     """
 
     source: str = ""
@@ -33,7 +33,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class LabelChange:
-    """Labels to set (or, with None, to remove) on one pod (``NAMESPACE/NAME``) or one namespace."""
+    """Labels to set on one pod (``NAMESPACE/NAME``) or one namespace; the value None removes a label."""
 
     kind: Literal["pod", "namespace"]
     name: str
@@ -43,7 +43,7 @@ class LabelChange:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object: what ``delete`` takes. ``api_version`` "" means the kind of that name that netlab reads."""
+    """A reference to one object to delete. ``api_version`` "" stands for that of the kind that netlab reads."""
 
     kind: str
     name: str
@@ -65,15 +65,15 @@ class Step:
 
 
 _Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation)
-_OF_NO_OBJECT = re.compile(r"(metadata|spec\.description)\b")
+_NOT_OF_THE_LAB = re.compile(r"(metadata|spec\.description)\b")
 _OF_A_STEP = re.compile(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What ``netlab test`` runs; ``resources`` are the documents of the files that it names, read already.
+    """A Scenario; ``resources`` has the documents of the files that it names.
 
-    ``wrong`` are the paths of its fields that are not right, "" for what was wrong with a file that it names.
+    ``wrong`` has the paths of its fields with errors, "" for an error in a file that it names.
     """
 
     meta: Meta
@@ -83,14 +83,14 @@ class Scenario:
     source: Source = field(default_factory=Source, compare=False)
     wrong: tuple[str, ...] = ()
 
-    def sound(self, items: Iterable[_Item]) -> tuple[_Item, ...]:
-        """Return the items of a step that have no error."""
+    def without_errors(self, items: Iterable[_Item]) -> tuple[_Item, ...]:
+        """Return the items of a step that have no errors."""
         return tuple(item for item in items if not any(path.startswith(item.path) for path in self.wrong))
 
     def read_until(self, index: int) -> bool:
-        """Say whether everything was read that the lab consists of after a step, by its number."""
+        """Say whether all objects of the lab after the step of an index could be read; -1 is before the first step."""
         for path in self.wrong:
             step = _OF_A_STEP.match(path)
-            if not (_OF_NO_OBJECT.match(path) or (step and (step["item"] or int(step["step"]) > index))):
+            if not (_NOT_OF_THE_LAB.match(path) or (step and (step["item"] or int(step["step"]) > index))):
                 return False
         return True

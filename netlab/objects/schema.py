@@ -1,7 +1,7 @@
-"""The JSON Schemas (draft 2020-12) of the kinds that netlab reads, made of their declared fields.
+"""The JSON Schemas (draft 2020-12) of the kinds that netlab reads, made from their declarations.
 
-Of Kubernetes' kinds a schema has the fields that netlab reads, and allows others. ``netlab/schemas`` has them as files,
-which ``python -m netlab.objects.schema`` writes.
+The schema of a kind of Kubernetes has the fields that netlab reads, and allows others. ``python -m
+netlab.objects.schema`` writes the files in ``netlab/schemas``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 
 
 def schema_of_all(kinds: Iterable[Kind]) -> dict[str, Any]:
-    """Return the schema of objects of any of some kinds; objects of other kinds fit it too."""
+    """Return one schema for the objects of several kinds; objects of other kinds are valid too."""
     rules = [
         {"if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]}, "then": _object(kind)}
         for kind in kinds

@@ -1,4 +1,4 @@
-"""Label selectors: what they are and what they match (metav1.LabelSelector)."""
+"""Label selectors as values, and what they match (metav1.LabelSelector)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether the labels satisfy it; a missing key satisfies NotIn and DoesNotExist."""
+        """Say whether the labels satisfy it. A missing key satisfies NotIn and DoesNotExist."""
         match self.operator:
             case "In":
                 return labels.get(self.key) in self.values if self.key in labels else False
@@ -43,9 +43,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """A conjunction of ``match_labels`` (sorted pairs) and ``match_expressions``; empty matches everything.
+    """``match_labels`` (sorted pairs) and ``match_expressions``, which are ANDed; an empty selector matches everything.
 
-    ``str()`` is kubectl's selector syntax, ``<all>`` for the empty selector.
+    ``str()`` has kubectl's syntax of selectors, ``<all>`` for the empty one.
     """
 
     match_labels: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""Topology, as a value: a lab's networks, nodes and outside hosts, and its choices in what Kubernetes leaves open."""
+"""Topology as a value: a lab's networks, nodes, outside hosts, and settings of policy that Kubernetes leaves open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netlab.objects.types import Address, Prefix, Source
 class TopologyNetwork:
     """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family.
 
-    ``unwritten`` names the fields that are not written (``mode``, ``podCIDRs``): the input may change their defaults.
+    ``unwritten`` has the fields that the input leaves out (``mode``, ``podCIDRs``). ``resolve`` chooses their values.
     """
 
     name: str = "default"
@@ -26,7 +26,7 @@ class TopologyNetwork:
 
     @property
     def traits(self) -> modes.Mode:
-        """What its mode means."""
+        """The traits of its mode."""
         return modes.of(self.mode)
 
 
@@ -58,29 +58,29 @@ Established = Literal["keep", "reevaluate"]
 
 @dataclass(frozen=True, slots=True)
 class TopologyPolicy:
-    """What policies do where Kubernetes leaves it to the implementation: ``spec.policy`` of a Topology.
+    """Behaviour of policies that Kubernetes leaves to the implementation: ``spec.policy`` of a Topology.
 
-    ``icmp`` (``icmp``): ``rules-without-ports`` lets ICMP through by rules that list no ports and by those only, as a
-    rule without ports means every protocol; ``allow`` lets all ICMP pass, whatever the policies say.
+    ``icmp`` (``icmp``): with ``rules-without-ports``, ICMP is allowed by rules without ports only, as such a rule
+    allows every protocol; with ``allow``, all ICMP is allowed.
 
-    ``deny`` (``deny``): ``drop`` discards what is not allowed; ``reject`` answers it with ICMP "administratively
-    prohibited", so that clients fail at once. Both are the verdict deny.
+    ``deny`` (``deny``): ``drop`` drops denied packets; ``reject`` answers them with ICMP "administratively
+    prohibited", so that clients fail at once. The verdict is deny in both cases.
 
-    ``ip_block_pods`` (``ipBlockPods``): ``match`` reads an ipBlock by addresses alone, those of pods too; ``ignore``
-    has it mean addresses that are no pod's, so that only selectors let pods in.
+    ``ip_block_pods`` (``ipBlockPods``): with ``match``, an ipBlock matches all addresses in it, those of pods too; with
+    ``ignore``, it does not match addresses of pods, so that only selectors do.
 
-    ``own_node`` (``ownNode``): ``allow`` leaves what a pod sends to its own node alone, as the documentation's first
-    section has it; ``enforce`` puts it under the pod's egress, as its section on isolation has it, which exempts
-    ingress only. What the node sends to its own pods passes either way.
+    ``own_node`` (``ownNode``): with ``allow``, a pod may always send to its own node, as the first section of the
+    documentation says; with ``enforce``, the pod's egress policy applies, as its section on isolation says, which
+    exempts ingress only. A node may always send to its own pods.
 
-    ``host_network_peers`` (``hostNetworkPeers``): ``ignore`` has selectors of peers mean no host-network pod;
-    ``match`` has them mean it by its node's addresses, and so everything of that node, which has the same ones.
-    Policies never select a host-network pod as their subject.
+    ``host_network_peers`` (``hostNetworkPeers``): with ``ignore``, selectors of peers match no host-network pods; with
+    ``match``, they match them by their node's addresses, and so all of that node. No policy selects a host-network pod
+    as its subject.
 
-    ``established`` (``established``): ``keep`` lets a connection that was once allowed live on when policies change;
-    ``reevaluate`` judges every packet, replies too, by the policies in force, so that a connection that they no longer
-    allow is cut in the moment of the change, and flows again when they do. It costs each packet the lookups that
-    otherwise only the first one pays.
+    ``established`` (``established``): with ``keep``, an allowed connection stays open when policies change; with
+    ``reevaluate``, the policies in force judge every packet, replies too. A connection that they no longer allow stops
+    at the change, and continues when they allow it again. Each packet then takes the look-ups that with ``keep`` only
+    the first one takes.
     """
 
     icmp: Icmp = "rules-without-ports"
@@ -93,9 +93,9 @@ class TopologyPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A lab's shape; every field has its default when the user wrote none.
+    """A lab's networks, nodes and hosts; fields that the input leaves out have their defaults.
 
-    ``unwritten`` names the fields that are not written (``underlayCIDRs``): the input may change their defaults.
+    ``unwritten`` has the fields that the input leaves out (``underlayCIDRs``). ``resolve`` chooses their values.
     """
 
     name: str = "default"

@@ -1,9 +1,10 @@
-"""What users write, as values: one frozen class per kind, with defaults applied and the lines that it came from.
+"""Objects as values: one frozen class per kind, with defaults, and with the lines of the input.
 
-``policies`` has NetworkPolicy, ``topology`` and ``scenarios`` have netlab's own kinds, ``all_objects`` what was read.
+``policies`` has NetworkPolicy, ``topology`` and ``scenarios`` have netlab's own kinds. ``all_objects`` has the value
+that holds all objects.
 
-Shapes follow the Kubernetes API reference (core/v1, apps/v1, batch/v1, networking.k8s.io/v1); names are those of the
-API in snake case. Only the fields that netlab reads are here.
+Source: the Kubernetes API reference (core/v1, apps/v1, batch/v1, networking.k8s.io/v1). Names are those of the API in
+snake case. The classes have the fields that netlab reads.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ Protocol = Literal["TCP", "UDP", "SCTP"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an object stands: the file as the user named it, and the line of every field that was written.
+    """The place of an object: its file, as the user named it, and the line of every written field.
 
-    ``lines`` maps a field path relative to the object (``spec.ingress[0].from[1]``) to its line; "" is the object.
+    ``lines`` maps a field path (``spec.ingress[0].from[1]``) to its line. The path "" is the object.
     """
 
     file: str = "<input>"
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def line(self, path: str = "") -> int:
-        """Return the line of a field, or of the nearest parent that was written; 0 when nothing is known."""
+        """Return the line of a field, or of the nearest field above it that has one; 0 if none has."""
         while path:
             if path in self.lines:
                 return self.lines[path]
@@ -41,9 +42,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The part of ``metadata`` that netlab reads; ``namespace`` is "" for kinds that have none.
+    """The fields of ``metadata`` that netlab reads; ``namespace`` is "" for kinds that have none.
 
-    ``owner`` is ``KIND NAME`` of the controller that made the object, "" when nothing did: exported pods have one.
+    ``owner`` is ``KIND NAME`` of the controller that made the object, as in an export of a cluster, else "".
     """
 
     name: str
@@ -54,17 +55,17 @@ class Meta:
 
     @property
     def key(self) -> str:
-        """``NAMESPACE/NAME``, or the bare name for kinds without a namespace."""
+        """``NAMESPACE/NAME``, or the name alone for kinds without namespaces."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object as it was written: the plain data, after ``kind: List`` was unpacked, and where it stands.
+    """One object as plain data, and its place. A ``kind: List`` is unpacked into the documents of its items.
 
-    ``duplicates`` lists the fields that were written twice, with the line of the later one, which ``data`` holds.
-    ``data`` is shared by whatever an alias repeats: treat it as immutable. ``memo`` keeps what was read out of it, so
-    that an object which stays as it is while others change is read once.
+    ``data`` must not be changed: YAML aliases share parts of it. ``duplicates`` has the fields that are written twice,
+    each with the line of the second value, which is in ``data``. ``memo`` caches what is derived from the document, so
+    that an object is decoded once while others change.
     """
 
     data: Mapping[str, Any]
@@ -82,7 +83,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class ContainerPort:
-    """One container port of a pod; ``name`` is "" when it has none, ``host_port`` 0 when it is not published."""
+    """One container port of a pod; ``name`` is "" if it has none, ``host_port`` 0 if it is not published."""
 
     port: int
     protocol: Protocol = "TCP"
@@ -94,7 +95,7 @@ class ContainerPort:
 
 @dataclass(frozen=True, slots=True)
 class PodSpec:
-    """The part of a pod's spec that the network depends on; ``ports`` are those of all its containers in order."""
+    """The fields of a pod's spec that the network depends on; ``ports`` are those of all containers, in order."""
 
     node_name: str = ""
     node_selector: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class PodSpec:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A Pod as written; an exported one's status states ``phase``, ``addresses`` and its node's ``host_addresses``."""
+    """A Pod; ``phase``, ``addresses`` and ``host_addresses`` (the node's) are from the status of an exported one."""
 
     meta: Meta
     spec: PodSpec
@@ -118,10 +119,11 @@ class Pod:
 class Workload:
     """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or the like: ``replicas`` pods of one template.
 
-    ``replicas`` is None for a DaemonSet, which has one pod on every node that its selector admits.
-    ``template_path`` is where the pod template stands in the object (``spec.template``). ``first`` is the number of the
-    first pod (``ordinals.start``). Pods of an ``indexed`` Job get a number; those of a Job with a
-    ``manual_selector`` get none of the labels by which other Jobs know their pods.
+    - ``replicas``: None for a DaemonSet, which has one pod on every node that its nodeSelector admits.
+    - ``template_path``: the path of the pod template in the object.
+    - ``first``: the ordinal of the first pod (``ordinals.start``).
+    - ``indexed``: the pods of a Job have a completion index.
+    - ``manual_selector``: the Job controller does not add its labels to the pods.
     """
 
     kind: str
@@ -138,9 +140,9 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A Namespace; its labels always hold ``kubernetes.io/metadata.name``.
+    """A Namespace. Its labels always include ``kubernetes.io/metadata.name``.
 
-    One that is used and not ``declared`` has other labels too on a cluster, which are not known.
+    Objects use a namespace that is not ``declared``. On a cluster it may have other labels, which are unknown.
     """
 
     meta: Meta
@@ -150,7 +152,7 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A Kubernetes Node: labels and podCIDRs for the Topology's node of that name, or a node of its own."""
+    """A Kubernetes Node: a node of the lab, or labels, podCIDRs and addresses of the Topology's node of its name."""
 
     meta: Meta
     pod_cidrs: tuple[Prefix, ...] = ()
@@ -160,7 +162,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service; ``target_port`` is a number, a container port's name, or 0 for ``port`` itself."""
+    """One port of a Service; ``target_port`` is a number, a container port's name, or 0 for the same as ``port``."""
 
     port: int
     target_port: int | str = 0
@@ -170,7 +172,7 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A Service, as far as netlab reads it."""
+    """The fields of a Service that netlab reads."""
 
     meta: Meta
     selector: Mapping[str, str] = field(default_factory=dict)

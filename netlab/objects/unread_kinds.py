@@ -1,8 +1,8 @@
-"""How far netlab reads the policy kinds of others: a table of kinds, and a reader for each shape of them.
+"""Policies of other APIs: a table of kinds, and a reader for each form of policy.
 
-A reader says which pods a policy could select and what it could do. It never guesses towards less: it leaves out what
-it cannot read of a selector. A policy that it cannot read at all could select everything in its namespace (or the
-cluster) and do anything. Policies are not validated: their own API does that.
+A reader returns the pods that a policy may select, and what it may do. It leaves out parts of a selector that it cannot
+read, so the result is never too small. A policy that it cannot read may select everything in its namespace (or the
+cluster), and may do anything. Policies are not validated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TCP = frozenset(("TCP",))
 
 
 class _Policy(NamedTuple):
-    """A policy as it was written: its namespace ("" for a policy of the whole cluster) and its fields."""
+    """A policy as written: its namespace ("" for a policy of the whole cluster), its kind and its fields."""
 
     namespace: str
     kind: str
@@ -44,7 +44,7 @@ class _Policy(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What a reader has to say of a policy; the fields are those of ``UnreadPolicy``."""
+    """The result of a reader; the fields are those of ``UnreadPolicy``."""
 
     subjects: tuple[Subject, ...]
     protocols: frozenset[str] = frozenset()
@@ -55,43 +55,43 @@ _Reader = Callable[[_Policy], _Reading]
 
 
 class _Known(NamedTuple):
-    """A kind of the table: what reads its policies, and whether they are in namespaces."""
+    """A kind of the table: the reader of its policies, and whether they are in namespaces."""
 
     read: _Reader
     namespaced: bool = True
 
 
 def is_policy(kind: str, group: str) -> bool:
-    """Say whether an object of a kind that netlab does not read may decide about traffic."""
+    """Say whether objects of a kind that netlab does not read may decide about traffic."""
     if (kind, group) in _KINDS:
         return True
     if kind == "NetworkPolicy":
         return not _kubernetes_own(group)
     staged = group.endswith("projectcalico.org") and kind.startswith("Staged")
-    # An API server knows no kind in another case, so that is a mistake: it is not passed by either.
+    # An API server refuses a kind in another case. It is a policy with an error, and not skipped either.
     bare = kind.strip().lower()
     return (bare.endswith("networkpolicy") and not staged) or bare == "authorizationpolicy"
 
 
 def is_cluster_wide(kind: str) -> bool:
-    """Say whether a kind that netlab does not read has no namespaces, by its name alone."""
+    """Say whether the table has a kind of the name whose objects are in no namespace."""
     return kind in _CLUSTER_WIDE
 
 
 def _kubernetes_own(group: str) -> bool:
-    """Say whether a group of a NetworkPolicy is Kubernetes' own, today's, an old or a misspelt one."""
+    """Say whether the API group of a NetworkPolicy is one of Kubernetes: current, retired or misspelt."""
     if "." not in group or group.endswith((".k8s.io", "kubernetes.io")):
         return True
     return group not in _GROUPS and SequenceMatcher(None, group, "networking.k8s.io").ratio() > 0.89
 
 
 def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
-    """Return what can be read of a policy of another API, and the warning that says so."""
+    """Decode a policy of another API as far as possible; return it and the warning that netlab does not read it."""
     key = key_of(document)
     group = key.api_version.rpartition("/")[0]
     metadata = mapping(document.data.get("metadata"))
     known = _KINDS.get((key.kind, group))
-    # Whether a kind that is not in the table has namespaces shows only where an object states one.
+    # A kind that is not in the table has namespaces if the object states one.
     stated = isinstance(metadata.get("namespace"), str) and metadata["namespace"]
     namespace = key.namespace if known is not None or stated else ""
     policy = _Policy(namespace, key.kind, document.data)
@@ -109,10 +109,10 @@ def _unknown(policy: _Policy) -> _Reading:
 
 
 def _cilium(policy: _Policy) -> _Reading:
-    """Cilium: rules of several policies are a union with those of NetworkPolicy, and deny rules come before both.
+    """Cilium: the rules of all policies and of NetworkPolicy are a union; deny rules have precedence.
 
-    Source: Cilium documentation, "Layer 3 Policies", "Deny Policies" and the API's ``enableDefaultDeny``: a direction
-    is isolated that has rules, unless the field says otherwise.
+    Source: Cilium documentation, "Layer 3 Policies", "Deny Policies" and the API's ``enableDefaultDeny``. A direction
+    with rules is isolated unless the field says otherwise.
     """
     rules = [rule for rule in (policy.data.get("spec"), *items(policy.data.get("specs"))) if isinstance(rule, dict)]
     if not rules:
@@ -126,7 +126,7 @@ def _cilium_rule(policy: _Policy, rule: Mapping[str, Any]) -> Iterator[Subject]:
     isolated |= {d for d in _DIRECTIONS if rule.get(d) and default.get(d) is not False}
     denied = {d for d in _DIRECTIONS if rule.get(f"{d}Deny")}
     allows = frozenset(d for d in _DIRECTIONS if rule.get(d))
-    # Which directions a rule without any isolates depends on Cilium's version.
+    # The directions that a rule without directions isolates depend on Cilium's version.
     denies = frozenset(isolated | denied) or (_BOTH if not allows else frozenset())
     own = replace(policy.everything, denies=denies, allows=allows)
     if "endpointSelector" in rule or "nodeSelector" not in rule:
@@ -136,10 +136,10 @@ def _cilium_rule(policy: _Policy, rule: Mapping[str, Any]) -> Iterator[Subject]:
 
 
 def _calico(policy: _Policy) -> _Reading:
-    """Calico: policies in their order, NetworkPolicy at order 1000 of the tier ``default`` among them.
+    """Calico: policies have an order; NetworkPolicy has the order 1000 in the tier ``default``.
 
-    Source: Calico documentation, "Network policy" and "Global network policy". A GlobalNetworkPolicy selects host
-    endpoints too unless it has a namespaceSelector, and with ``applyOnForward`` what a host passes on to its pods.
+    Source: Calico documentation, "Network policy" and "Global network policy". A GlobalNetworkPolicy without a
+    namespaceSelector selects host endpoints too, and with ``applyOnForward`` applies to traffic that a host forwards.
     """
     spec = policy.spec
     allows = frozenset(d for d in _DIRECTIONS if any(_may_allow(rule) for rule in items(spec.get(d))))
@@ -170,9 +170,9 @@ def _may_allow(rule: object) -> bool:
 
 
 def _antrea(policy: _Policy) -> _Reading:
-    """Antrea: tiers before NetworkPolicy, and the tier ``baseline`` after it; only rules decide, nothing isolates.
+    """Antrea: tiers before NetworkPolicy, and the tier ``baseline`` after it. Policies do not isolate pods.
 
-    Source: Antrea documentation, "Antrea-native policies". ``appliedTo`` stands in the spec or in each rule.
+    Source: Antrea documentation, "Antrea-native policies". ``appliedTo`` is in the spec or in each rule.
     """
     spec = policy.spec
     late = str(spec.get("tier")).lower() == "baseline"
@@ -204,7 +204,7 @@ def _antrea_subject(effect: Subject, applied: object) -> Subject:
 
 
 def _tiers(policy: _Policy) -> _Reading:
-    """The cluster-wide policies of the Kubernetes network policy API: Admin before NetworkPolicy, Baseline after it."""
+    """Cluster-wide policies of Kubernetes' network policy API: tier Admin before NetworkPolicy, Baseline after it."""
     spec = policy.spec
     baseline = policy.kind == "BaselineAdminNetworkPolicy" or spec.get("tier") == "Baseline"
     actions = {d: {str(mapping(rule).get("action")) for rule in items(spec.get(d))} - {"Pass"} for d in _DIRECTIONS}
@@ -223,7 +223,7 @@ def _tiers(policy: _Policy) -> _Reading:
 
 
 def _isolating(policy: _Policy, *, opens: bool) -> _Reading:
-    """What has the shape of a NetworkPolicy."""
+    """Policies with the fields of NetworkPolicy. ``opens``: their rules may allow what NetworkPolicy denies."""
     spec = policy.spec
     types = frozenset(d for d in _DIRECTIONS if d.capitalize() in items(spec.get("policyTypes")))
     types = types or (_BOTH if spec.get("egress") else _INGRESS)
@@ -233,7 +233,7 @@ def _isolating(policy: _Policy, *, opens: bool) -> _Reading:
 
 
 def _multi(policy: _Policy) -> _Reading:
-    """MultiNetworkPolicy: NetworkPolicy for the other networks of a pod."""
+    """MultiNetworkPolicy: NetworkPolicy for the secondary networks of a pod."""
     return _isolating(policy, opens=False)
 
 
@@ -242,15 +242,15 @@ def _application(policy: _Policy) -> _Reading:
 
 
 def _egress_firewall(policy: _Policy) -> _Reading:
-    """OVN-Kubernetes and OpenShift: what the pods of a namespace may reach outside of the cluster."""
+    """OVN-Kubernetes and OpenShift: destinations outside of the cluster that the pods of a namespace may reach."""
     return _Reading((replace(policy.everything, denies=_EGRESS),), outside=True)
 
 
 def _istio(policy: _Policy) -> _Reading:
-    """Istio's AuthorizationPolicy: what the proxies of the destination let through, TCP only.
+    """Istio's AuthorizationPolicy: the proxy of the destination enforces it, for TCP only.
 
-    In Istio's root namespace, ``istio-system`` where nothing else is configured, it is about every namespace. AUDIT
-    denies nothing. What it targets by ``targetRefs`` are Services and gateways.
+    In Istio's root namespace (by default ``istio-system``) it applies to every namespace. AUDIT denies nothing.
+    ``targetRefs`` name Services and gateways.
     """
     spec = policy.spec
     if spec.get("action") == "AUDIT":
@@ -260,25 +260,25 @@ def _istio(policy: _Policy) -> _Reading:
 
 
 def _istio_peers(policy: _Policy) -> _Reading:
-    """Istio's PeerAuthentication: STRICT takes no plain TCP from pods without a proxy."""
+    """Istio's PeerAuthentication: STRICT refuses plain TCP, as from pods without a proxy."""
     ports = mapping(policy.spec.get("portLevelMtls"))
     modes = {mapping(one).get("mode") for one in (policy.spec.get("mtls"), *ports.values())}
     return _istio(policy) if "STRICT" in modes else _Reading(())
 
 
 def _security_groups(policy: _Policy) -> _Reading:
-    """Amazon EKS's SecurityGroupPolicy: pods that get security groups of their own, which are not in the cluster."""
+    """Amazon EKS's SecurityGroupPolicy: pods have security groups, which are outside of the cluster."""
     own = replace(policy.everything, denies=_BOTH)
     return _Reading((_selected(own, EVERY, labels(policy.spec.get("podSelector"))),))
 
 
 def _host_endpoint(policy: _Policy) -> _Reading:
-    """Calico's HostEndpoint: an interface of a node, which denies what no policy lets through."""
+    """Calico's HostEndpoint: an interface of a node, which denies traffic that no policy allows."""
     return _Reading((replace(policy.everything, nodes=True, denies=_BOTH),))
 
 
 def _linkerd_server(policy: _Policy) -> _Reading:
-    """Linkerd's Server: a port of pods that is closed to all but those that authorizations name, unless it says so."""
+    """Linkerd's Server: a port of pods that only authorized clients may use, unless ``accessPolicy`` allows all."""
     spec = policy.spec
     if spec.get("accessPolicy") in ("all-unauthenticated", "audit"):
         return _Reading(())

@@ -1,7 +1,7 @@
-"""Selectors of policies that netlab does not read, as far as they ask for plain labels.
+"""Selectors in policies of other APIs, as far as they are plain labels.
 
-Each function returns what a selector asks of namespaces and what it asks of pods. What it cannot read it leaves out, so
-that the selector means more, never less.
+Each function returns a selector of namespaces and one of pods. It leaves out parts that it cannot read, so the result
+matches more, never less.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from netlab.objects.core import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector, Operator, Requirement
 
 Selectors = tuple[LabelSelector, LabelSelector]
-"""What is asked of the labels of namespaces, and of those of pods."""
+"""A selector of namespaces, and one of pods."""
 
 EVERY = LabelSelector()
 _Of = Literal["namespaces", "pods", ""]
-_Whose = Callable[[str], tuple[_Of, str]]
-"""Says of a selector's key whose label it means, "" for nothing that netlab knows, and the label's key."""
+_OwnerOf = Callable[[str], tuple[_Of, str]]
+"""Takes a key of a selector. Returns the objects that have the label ("" if unknown), and the label's key."""
 
 
-def label_selector(selector: object, whose: _Whose = lambda key: ("pods", key)) -> Selectors:
+def label_selector(selector: object, owner_of: _OwnerOf = lambda key: ("pods", key)) -> Selectors:
     """Read a Kubernetes label selector."""
     fields = mapping(selector)
     wanted = [
@@ -37,16 +37,16 @@ def label_selector(selector: object, whose: _Whose = lambda key: ("pods", key)) 
             continue
         if (operator in ("In", "NotIn") and values) or (operator in ("Exists", "DoesNotExist") and not values):
             wanted.append((key, Requirement("", cast(Operator, operator), tuple(sorted({*values})))))
-    return _sorted_by(wanted, whose)
+    return _sorted_by(wanted, owner_of)
 
 
 def labels(selector: object) -> LabelSelector:
-    """Read a Kubernetes label selector of one kind of object."""
+    """Read a Kubernetes label selector of pods only, or of namespaces only."""
     return label_selector(selector)[1]
 
 
 def cilium_selector(selector: object) -> Selectors:
-    """Read a Cilium selector, whose keys may begin with the source of the label."""
+    """Read a Cilium selector. Its keys may begin with the source of the label (``k8s:``)."""
     return label_selector(selector, _cilium_key)
 
 
@@ -72,9 +72,9 @@ _OPERATORS: dict[str, Operator] = {"==": "In", "in": "In", "!=": "NotIn", "not i
 
 
 def calico_selector(text: object, *, of_namespaces: bool = False) -> Selectors:
-    """Read the parts of a Calico selector that are joined by ``&&`` and ask for plain labels.
+    """Read the terms of a Calico selector that are joined by ``&&`` and are plain labels.
 
-    Anything else in it (``||``, ``!``, brackets) makes it a selector of everything.
+    A selector with other syntax (``||``, ``!``, brackets) is read as one that matches everything.
     """
     written = text.strip() if isinstance(text, str) else ""
     wanted: list[tuple[str, Requirement]] = []
@@ -103,10 +103,10 @@ def _calico_namespace_key(key: str) -> tuple[_Of, str]:
     return "namespaces", NAMESPACE_LABEL if key == "projectcalico.org/name" else key
 
 
-def _sorted_by(wanted: Iterable[tuple[str, Requirement]], whose: _Whose) -> Selectors:
+def _sorted_by(wanted: Iterable[tuple[str, Requirement]], owner_of: _OwnerOf) -> Selectors:
     found: dict[_Of, list[Requirement]] = {"namespaces": [], "pods": [], "": []}
     for written, requirement in wanted:
-        of, key = whose(written)
+        of, key = owner_of(written)
         found[of].append(replace(requirement, key=key))
     return LabelSelector((), tuple(found["namespaces"])), LabelSelector((), tuple(found["pods"]))
 

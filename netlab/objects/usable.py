@@ -1,4 +1,4 @@
-"""The part of an object that can be used when some of its fields are wrong, and what of a lab is not known then."""
+"""The part of an object that can be used if some of its fields have errors, and the facts that are unknown then."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from netlab.objects.kind import Doubts
+from netlab.objects.kind import FactsByField
 from netlab.objects.types import Meta, PodSpec
 
 _T = TypeVar("_T")
@@ -16,37 +16,37 @@ COUNTS = (
     r"replicas|ordinals(\.start)?|suspend|jobTemplate(\.spec)?"
     r"|(jobTemplate\.spec\.)?(parallelism|completions|completionMode|suspend)"
 )
-"""The fields below ``spec`` that say how many pods a workload has and what they are called, as an expression."""
+"""A regular expression for the fields in ``spec`` that set the number and the names of a workload's pods."""
 
-POD_DOUBTS: Doubts = (
+POD_FACTS: FactsByField = (
     (rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}))?)?", ("pods", "places")),
     (r".*", ("places",)),
 )
-"""What is not known while a field of a Pod or of a workload is wrong."""
+"""The facts that are unknown if a field of a Pod or of a workload has an error."""
 
 
-def as_it_is(one: _T, wrong: Collection[str]) -> _T:
-    """Return the object: all that was read of it can be used."""
+def whole(one: _T, wrong: Collection[str]) -> _T:
+    """Return the whole object, for kinds whose valid fields can all be used."""
     return one
 
 
 def pod_meta(meta: Meta, path: str, spec: str, wrong: Collection[str]) -> Meta:
-    """Return the usable metadata of a pod; its network means nothing while hostNetwork is wrong."""
-    unsure = touched(f"{path}.annotations", wrong) or touched(f"{spec}.hostNetwork", wrong)
-    return replace(meta, labels={}, annotations={} if unsure else meta.annotations)
+    """Return the usable metadata of a pod. The network annotation cannot be used if hostNetwork has an error."""
+    unknown = affected(f"{path}.annotations", wrong) or affected(f"{spec}.hostNetwork", wrong)
+    return replace(meta, labels={}, annotations={} if unknown else meta.annotations)
 
 
 def pod_spec(spec: PodSpec, path: str, wrong: Collection[str]) -> PodSpec:
-    """Return the usable part of the spec of a pod."""
+    """Return the usable part of a pod's spec."""
     fields = ("hostNetwork", "containers", "initContainers")
     return PodSpec(
-        "" if touched(f"{path}.nodeName", wrong) else spec.node_name,
-        {} if touched(f"{path}.nodeSelector", wrong) else spec.node_selector,
+        "" if affected(f"{path}.nodeName", wrong) else spec.node_name,
+        {} if affected(f"{path}.nodeSelector", wrong) else spec.node_selector,
         spec.host_network,
-        () if any(touched(f"{path}.{field}", wrong) for field in fields) else spec.ports,
+        () if any(affected(f"{path}.{field}", wrong) for field in fields) else spec.ports,
     )
 
 
-def touched(path: str, wrong: Iterable[str]) -> bool:
-    """Say whether a field is wrong, or one inside it or above it."""
+def affected(path: str, wrong: Iterable[str]) -> bool:
+    """Say whether a field, a field inside it or a field above it is in ``wrong``."""
     return any(re.match(re.escape(path) + r"(?![^.\[])", one) or f"{path}.".startswith(f"{one}.") for one in wrong)

@@ -1,4 +1,4 @@
-"""What workload kinds share: how many pods, of which template."""
+"""Parts that all workload kinds share: the number of pods, and the pod template."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def workload_kind(
         plural=f"{name.lower()}s",
         short=short,
         template=template,
-        doubts=usable.POD_DOUBTS,
+        unknown_if_wrong=usable.POD_FACTS,
         usable=_usable,
         shape=shape,
     )
@@ -117,14 +117,14 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
 
 
 def as_stated(own: Fields, spec: Fields) -> int:
-    """Return how many pods a workload has that states ``replicas``."""
+    """Return the number of pods of a workload with ``replicas``."""
     return _bounded(spec, Replicated.replicas, _count(spec, Replicated.replicas))
 
 
 def of_job(own: Fields, spec: Fields) -> int:
-    """Return how many pods of a Job run at a time: its parallelism, and no more than it still has to complete.
+    """Return the number of pods of a Job: its parallelism, and at most its completions.
 
-    Source: ``manageJob`` of pkg/controller/job, for a Job of which no pod has ended yet.
+    Source: ``manageJob`` of pkg/controller/job, for a Job without finished pods.
     """
     parallelism = _count(spec, JobSpec.parallelism)
     completions = _count(spec, JobSpec.completions)

@@ -1,6 +1,6 @@
-"""YAML with line numbers, by PyYAML's events (libyaml's where it is there): they cost a third of its nodes.
+"""A YAML parser that has the line of every field, made of PyYAML's events, which take a third of the time of its nodes.
 
-What a scalar means is kubectl's, see ``netlab.objects.scalars``.
+``netlab.objects.scalars`` has the meaning of scalars, which is kubectl's.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import key_text, resolve
 
-# A PyYAML without libyaml has the same events, ten times slower.
+# Without libyaml PyYAML has the same events, and takes ten times as long.
 _Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
-# go-yaml refuses documents that are almost all aliases; any bound that no manifest comes near will do.
+# go-yaml refuses documents that consist mostly of aliases. No manifest comes near this limit.
 MAX_ALIASED = 100_000
 _TAG = "tag:yaml.org,2002:"
 
 
 class YAMLText:
-    """Builds the plain values of a YAML text; ``lines`` are those of the document just read."""
+    """Reads the documents of a YAML text as plain values; ``lines`` has the lines of the document just read."""
 
     def __init__(self, text: str, budget: Budget) -> None:
         self._next: Callable[[], Any] = _Parser(text).get_event
@@ -32,7 +32,7 @@ class YAMLText:
         self._anchors: dict[str, Any] = {}
         self._aliased = 0
         self._table = Table()
-        # Where the lines of what is below the value just read are.
+        # The block in the table of the value just read, 0 if it has no fields or items.
         self._block = 0
         self.lines = Lines(self._table, 0)
 
@@ -40,8 +40,8 @@ class YAMLText:
         """Yield the value of each document in turn.
 
         Raises:
-          yaml.YAMLError: where the text is not YAML.
-          TooLargeError: when it takes more memory than the budget has.
+          yaml.YAMLError: if the text is not YAML.
+          TooLargeError: if it takes more memory than the budget has.
         """
         while not isinstance(event := self._next(), yaml.StreamEndEvent):
             if isinstance(event, yaml.DocumentStartEvent):
@@ -130,12 +130,12 @@ class YAMLText:
         self._aliased += size
         if self._aliased > MAX_ALIASED or depth + height > MAX_DEPTH:
             raise _error("document contains excessive aliasing", event)
-        # A lab's record writes an alias out.
+        # In a lab's record the value is written in place of the alias.
         self._budget.spend(size * FIELD)
         return value
 
     def _merge(self, data: dict[str, Any], merged: Any, event: Any) -> None:
-        """Merge as go-yaml v2 does, in the order of writing: over keys before it, under keys after it."""
+        """Merge (``<<``) as go-yaml v2 does: merged keys replace earlier keys, and later keys replace them."""
         several = merged if isinstance(merged, list) else [merged]
         if not all(isinstance(m, dict) for m in several):
             raise _error("map merge requires map or sequence of maps as the value", event)
@@ -144,9 +144,9 @@ class YAMLText:
 
 
 def _measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Return how large a value is, counting shared parts as often as they are reached, and how deep it is.
+    """Return the size and the depth of a value; parts that are shared count each time.
 
-    A field is one, and so are so many characters of a string as a field may have without counting for more.
+    A field counts 1, and each ``FIELD`` characters of a string count 1 more.
     """
     if not isinstance(value, (dict, list)):
         return 1 + (len(value) // FIELD if isinstance(value, str) else 0), 0
@@ -162,7 +162,7 @@ _TAGGED: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool, "nul
 
 
 def _tagged(event: Any) -> Any:
-    """Return the value of a scalar that is quoted or has a tag; tags that JSON has no type for mean a string."""
+    """Return the value of a scalar that is quoted or has a tag; a tag without a JSON type makes it a string."""
     kind = (event.tag or "").removeprefix(_TAG)
     if kind not in _TAGGED:
         return event.value

@@ -10,7 +10,7 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import Direction
-from netlab.policy.mismatch import selector_mismatches
+from netlab.policy.matching import selector_mismatch_texts
 from netlab.policy.problems import some, warning
 from netlab.policy.scope import pods_by_namespace, pods_selected
 
@@ -27,7 +27,7 @@ def almost_selects(selector: LabelSelector, labels: Mapping[str, str]) -> str:
     if missed is None:
         return ""
     several = len(selector.match_labels) + len(selector.match_expressions) > 1
-    return selector_mismatches(selector, labels)[0] if several or _alike(missed, labels) else ""
+    return selector_mismatch_texts(selector, labels)[0] if several or _alike(missed, labels) else ""
 
 
 def almost_selecting(cluster: Cluster, pod: Pod, direction: Direction) -> Iterator[tuple[NetworkPolicy, str]]:
@@ -48,7 +48,7 @@ def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
     return ""
 
 
-def of_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of pods that no policy selects in a direction, and that a policy selects but for a label that they lack.
 
     A label with another value is likely meant, where it is not a misspelt one.
@@ -66,7 +66,7 @@ def of_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
             missed = _one_short(policy.pod_selector, have)
             if missed is None or not (_lacks(missed, have) or _alike(missed, have)):
                 continue
-            why = selector_mismatches(policy.pod_selector, have)[0]
+            why = selector_mismatch_texts(policy.pod_selector, have)[0]
             found.setdefault(why, {}).update(dict.fromkeys(pod.ref for pod in pods))
             if direction not in directions.setdefault(why, []):
                 directions[why].append(direction)

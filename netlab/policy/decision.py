@@ -8,21 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
-from netlab.cluster.translate import Target, Through, View
+from netlab.cluster.translate import BackendFlow, JudgedFlow, Target
 from netlab.cluster.types import Endpoint, Node, Pod
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
-from netlab.policy.mismatch import EVERYBODY, field_of
+from netlab.policy.matching import ANY_PEER, field_of
 from netlab.policy.problems import some
-from netlab.verdicts import Certain, Expected
-
-Action = Literal["allow", "deny", "pass"]
-"""What a tier says: ``pass`` leaves the side to the next tier."""
+from netlab.verdicts import Action, Certain, Expected
 
 NETWORK_POLICY, DEFAULT = "NetworkPolicy", "default"
 """The names of the tiers that each cluster has."""
@@ -35,17 +32,17 @@ _FEW = 10
 class Match:
     """A rule that allows a flow, the policy that it belongs to, and the number of the first of its peers that matches.
 
-    ``peer`` is ``EVERYBODY`` where the rule lists none.
+    ``peer`` is ``ANY_PEER`` where the rule lists none.
     """
 
     policy: NetworkPolicy
     rule: Rule
-    peer: int = EVERYBODY
+    peer: int = ANY_PEER
 
     @cached_property
     def place(self) -> str:
         """The path and line of what matches: of the item of ``from`` or ``to``, else of the rule."""
-        if self.peer == EVERYBODY:
+        if self.peer == ANY_PEER:
             return f"{self.rule.path}{where(self.policy, self.rule)}"
         path = f"{self.rule.path}.{field_of(self.rule)}[{self.peer}]"
         line = self.policy.source.line(path) or self.rule.line
@@ -75,18 +72,18 @@ class Ruling(NamedTuple):
     """What a tier says on one side. ``by`` names the rule that settled it, ``priority`` is that of its policy."""
 
     tier: str
-    verdict: Action
-    by: str = ""
+    action: Action
+    rule: str = ""
     priority: int | None = None
 
     @property
     def allowed_by(self) -> str:
         """What allows, in words; "" where no rule does."""
-        return f"{self.by}{self._rank}" if self.by else ""
+        return f"{self.rule}{self._rank}" if self.rule else ""
 
     def denial(self, asked: str) -> str:
         """Return that the rule denies what is asked, in words."""
-        return f"{self.by}{self._rank} denies {asked}"
+        return f"{self.rule}{self._rank} denies {asked}"
 
     @property
     def _rank(self) -> str:
@@ -113,7 +110,7 @@ class PolicyRuling(NamedTuple):
         """NetworkPolicies have none."""
 
     @property
-    def verdict(self) -> Action:
+    def action(self) -> Action:
         """``pass`` where no policy isolates the pod."""
         if self.allowing:
             return "allow"
@@ -169,10 +166,10 @@ class Side(NamedTuple):
         text = self.rulings[-1].allowed_by
         if text or len(self.rulings) == 1:
             return text
-        return by_default(" and ".join(one.tier for one in self.rulings[:-1]))
+        return default_text(" and ".join(one.tier for one in self.rulings[:-1]))
 
 
-class Open(NamedTuple):
+class UnknownSide(NamedTuple):
     """One side whose verdict is not known, and the policies that could change it, which netlab does not read.
 
     ``settled`` is what the policies that netlab reads say on this side; ``read`` names those in words.
@@ -180,13 +177,13 @@ class Open(NamedTuple):
 
     direction: Direction
     subject: Endpoint
-    settled: Certain
+    verdict_without_unread: Certain
     policies: tuple[UnreadPolicy, ...]
-    read: str = "NetworkPolicy alone"
+    evaluated: str = "NetworkPolicy alone"
 
     def __str__(self) -> str:
         more = f" and {len(self.policies) - 1} more" if len(self.policies) > 1 else ""
-        could = "deny" if self.settled == "allow" else "allow"
+        could = "deny" if self.verdict_without_unread == "allow" else "allow"
         policies = f"{self.policies[0]}{more}, which netlab does not read,"
         return f"{policies} could {could} it on {self.direction} of {self.subject.ref}"
 
@@ -205,8 +202,8 @@ class Decision(NamedTuple):
     path: Path
     egress: Side | None = None
     ingress: Side | None = None
-    through: Through | None = None
-    unknown: tuple[Open, ...] = ()
+    through: BackendFlow | None = None
+    unknown: tuple[UnknownSide, ...] = ()
     target: Target | None = None
     backends: tuple[Decision, ...] = ()
 
@@ -218,7 +215,7 @@ class Decision(NamedTuple):
         return self.backends or ((self,) if self.through is not None else ())
 
     @property
-    def settled(self) -> Certain:
+    def verdict_without_unread(self) -> Certain:
         """The verdict by the wiring and NetworkPolicy alone."""
         allowed = self.path.connected and all(side.verdict == "allow" for side in self.sides)
         return "allow" if allowed else "deny"
@@ -228,15 +225,15 @@ class Decision(NamedTuple):
         """The sides that have a say, the source's first."""
         return tuple(side for side in (self.egress, self.ingress) if side is not None)
 
-    def view(self, side: Side) -> View:
+    def view(self, side: Side) -> JudgedFlow:
         """Return what a side sees of the flow."""
         egress = side.direction == "egress"
         through = self.through
         if through is not None and (seen := through.egress if egress else through.ingress) is not None:
             return seen
         if egress:
-            return View(far_end(self.flow), self.flow.address, self.flow)
-        return View(self.flow.source, self.path.seen_as, self.flow)
+            return JudgedFlow(far_end(self.flow), self.flow.address, self.flow)
+        return JudgedFlow(self.flow.source, self.path.seen_as, self.flow)
 
     def asked(self, side: Side) -> str:
         """Return whom and what a rule of a side would have to match, in words: ``shop/web on 80/TCP``."""
@@ -256,16 +253,16 @@ class Decision(NamedTuple):
         if self.backends:
             return self._of_backends()
         if self.unknown:
-            return left_open(map(str, self.unknown), self.settled, self.unknown[0].read)
-        return self.settled_reason
+            return unknown_reason(map(str, self.unknown), self.verdict_without_unread, self.unknown[0].evaluated)
+        return self.reason_without_unread
 
     @property
-    def settled_reason(self) -> str:
+    def reason_without_unread(self) -> str:
         """One line that names what of the wiring and NetworkPolicy decided."""
         sides = self.sides
         denied = [denial(side, self.asked(side)) for side in sides if side.verdict == "deny"]
         allowing = [] if denied else [text for side in sides if (text := side.allowed_by)]
-        return decided(self.path, denied, allowing)
+        return decided_reason(self.path, denied, allowing)
 
     def _of_backends(self) -> str:
         """Say which backends have which verdict, and why: once for all that have the same reason."""
@@ -286,7 +283,7 @@ def far_end(flow: Flow) -> Endpoint | None:
     return None if isinstance(end, Node) and flow.address not in end.addresses else end
 
 
-def decided(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
+def decided_reason(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
     """Return what decided: the way, what is said of the sides that deny, or the rules that allow."""
     if not way.connected:
         return way.reason
@@ -297,7 +294,7 @@ def decided(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
     return way.exempt or "no policy selects either side"
 
 
-def left_open(sides: Iterable[str], settled: str, read: str) -> str:
+def unknown_reason(sides: Iterable[str], settled: str, read: str) -> str:
     """Return what keeps a verdict from being known: what is said of the sides that are open."""
     verb = "allows" if settled == "allow" else "denies"
     return f"{'; '.join(sides)}; {read} {verb} it"
@@ -336,7 +333,7 @@ def denial(side: Side, asked: str) -> str:
     return f"{side.direction} of {side.subject.ref}: {side.ruling.denial(asked)}"
 
 
-def by_default(tiers: str) -> str:
+def default_text(tiers: str) -> str:
     """Return that tiers leave a side to the default, in words; "" where none has a say."""
     return f"default, as no rule of {tiers} settles it" if tiers else ""
 

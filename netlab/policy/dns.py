@@ -13,12 +13,12 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Service
-from netlab.policy.mismatch import container_port, peer_mismatch, port_matches
+from netlab.policy.matching import container_port, peer_mismatch_text, port_matches
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import pods_meant, pods_selected
+from netlab.policy.scope import pods_matched, pods_selected
 from netlab.policy.service_ports import pods_of, target
 from netlab.policy.tiers.networkpolicy import isolating
-from netlab.policy.unstated import may_mean
+from netlab.policy.unknown_labels import may_mean
 
 _PORT = 53
 _OF_DNS = frozenset({_PORT, 5353, "dns", "dns-tcp"})
@@ -41,7 +41,7 @@ class Dns(NamedTuple):
     everyone: frozenset[int]
 
 
-def cuts(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn once for each pod that cannot ask DNS, at the first policy that isolates it for egress."""
     if not policy.isolates("egress"):
         return
@@ -116,7 +116,7 @@ def _opened_to(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns) ->
 
 def _reaches(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
     """Say whether a peer means a pod, or would with labels that the input does not state."""
-    if any(not peer_mismatch(cluster, policy, peer, pod, address) for address in pod.addresses):
+    if any(not peer_mismatch_text(cluster, policy, peer, pod, address) for address in pod.addresses):
         return True
     return may_mean(cluster, policy, peer, pod)
 
@@ -132,7 +132,7 @@ def _opened_anywhere(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> Ite
 def _may_mean_some(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
     """Say whether a rule means what is in the lab, or may mean what is not: addresses, and pods of other namespaces."""
     return not rule.peers or any(
-        peer.ip_block is not None or peer.namespace_selector is not None or bool(pods_meant(cluster, policy, peer))
+        peer.ip_block is not None or peer.namespace_selector is not None or bool(pods_matched(cluster, policy, peer))
         for peer in rule.peers
     )
 

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address
-from netlab.cluster.translate import Through, Translated, View, translate
+from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction
-from netlab.policy.decision import Decision, Miss, Open, PolicyRuling, Ruling, Side, far_end
-from netlab.policy.tiers import networkpolicy, read_in_words, with_policies
+from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, far_end
+from netlab.policy.tiers import evaluated_text, networkpolicy, tiers_in_use
 from netlab.policy.tiers.default import ALLOWED
 from netlab.policy.tiers.tier import Judge
 from netlab.policy.unread import changing
@@ -63,16 +63,16 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
 def _by_backends(cluster: Cluster, flow: Flow, translated: Translated) -> Decision:
     """Judge a flow by each backend of its destination, and all of them together."""
     target = translated.target
-    if not translated.ways:
+    if not translated.flows:
         return Decision(flow, "deny", Path(False, translated.reason), target=target)
-    decisions = tuple(_through(cluster, flow, way) for way in translated.ways)
+    decisions = tuple(_through(cluster, flow, way) for way in translated.flows)
     if len(decisions) == 1:
         return decisions[0]
     verdict = joined(decision.verdict for decision in decisions)
     return Decision(flow, verdict, decisions[0].path, target=target, backends=decisions)
 
 
-def _through(cluster: Cluster, flow: Flow, through: Through) -> Decision:
+def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
     """Judge a flow by one of the backends of its destination."""
     way, pod = through.path, through.backend.endpoint
     egress = ingress = None
@@ -81,7 +81,7 @@ def _through(cluster: Cluster, flow: Flow, through: Through) -> Decision:
     if through.ingress is not None and isinstance(pod, Pod):
         ingress = _side_of(cluster, "ingress", pod, through.ingress)
     decision = Decision(flow, "deny", way, egress, ingress, through, target=through.target)
-    decision = decision._replace(verdict=decision.settled)
+    decision = decision._replace(verdict=decision.verdict_without_unread)
     return _with_unread(cluster, decision) if cluster.unread else decision
 
 
@@ -100,7 +100,7 @@ def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
         ("egress", decision.egress, flow.source),
         ("ingress", decision.ingress, end),
     ]
-    found: list[Open] = []
+    found: list[UnknownSide] = []
     for direction, side, subject in ends:
         settled = "allow" if side is None else side.verdict
         policies = changing(cluster, direction, subject, settled, flow.protocol, inside=inside)
@@ -108,7 +108,7 @@ def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
         if through is not None and direction == "ingress" and settled == "allow" and flow.destination is not None:
             policies += changing(cluster, direction, flow.destination, settled, flow.protocol, inside=inside)
         if policies:
-            found.append(Open(direction, subject, settled, policies, read_in_words(cluster)))
+            found.append(UnknownSide(direction, subject, settled, policies, evaluated_text(cluster)))
         elif settled == "deny":
             return decision
     return decision._replace(verdict="unknown", unknown=tuple(found)) if found else decision
@@ -158,8 +158,8 @@ class _Start(NamedTuple):
 
 
 def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
-    selecting = [tier for tier in with_policies(cluster) if tier.selecting(cluster, direction, pod)]
-    judges = tuple(tier.judging(cluster, direction, pod) for tier in selecting)
+    selecting = [tier for tier in tiers_in_use(cluster) if tier.selecting(cluster, direction, pod)]
+    judges = tuple(tier.judge_for(cluster, direction, pod) for tier in selecting)
     return _Start(judges, Side(direction, pod, (ALLOWED,), "allow"))
 
 
@@ -178,13 +178,13 @@ def _side(
     for judge in start.judges:
         ruling = judge(other, address, flow)
         rulings = (*rulings, ruling)
-        verdict = ruling.verdict
+        verdict = ruling.action
         if verdict != "pass":
             return Side(direction, subject, rulings, verdict)
     return Side(direction, subject, (*rulings, ALLOWED), "allow")
 
 
-def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: View) -> Side | None:
+def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: JudgedFlow) -> Side | None:
     """Judge one side of a translated flow by what it sees."""
     if view.address is None:
         return None

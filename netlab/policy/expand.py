@@ -10,15 +10,15 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from netlab.cluster.flows import Flow, Questions, askable, asks
+from netlab.cluster.flows import Flow, FlowSelection, askable, asks
 from netlab.cluster.paths import Path
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
-from netlab.policy.decision import Decision, decided, left_open
+from netlab.policy.decision import Decision, decided_reason, unknown_reason
 from netlab.policy.evaluate import evaluate
 from netlab.policy.parts import Ingress, Numbers, Part, Parts
-from netlab.policy.tiers import read_in_words
+from netlab.policy.tiers import evaluated_text
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Certain, Expected
 
@@ -69,11 +69,11 @@ class _Kind(NamedTuple):
 
 
 class Expansion:
-    """All pairs that are asked of a cluster, in the order of ``Questions.flows``."""
+    """All pairs that are asked of a cluster, in the order of ``FlowSelection.flows``."""
 
-    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+    def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         self._cluster = cluster
-        self._everyone = questions.everyone(cluster)
+        self._everyone = questions.endpoints(cluster)
         self._parts = Parts(cluster, questions)
         self.self_pairs = questions.self_pairs
         self._kinds: list[_Kind] = []
@@ -119,16 +119,16 @@ class Expansion:
         decision = evaluate(self._cluster, Flow(source, *question[:5]))
         return Answer(decision.verdict, decision.reason, decision.endpoints)
 
-    def _questions(self, questions: Questions) -> list[Question]:
+    def _questions(self, questions: FlowSelection) -> list[Question]:
         found: list[Question] = []
         kinds, ingress, could = Numbers(), Numbers(), Numbers()
         for destination in self._everyone:
             of = self._parts.kind_of[id(destination)]
-            for family in questions.wanted(self._cluster):
+            for family in questions.families_in(self._cluster):
                 if not askable(destination, family):
                     continue
                 address = address_of(destination, family)
-                for protocol, port in questions.services(destination):
+                for protocol, port in questions.ports_for(destination):
                     service = (family, protocol, port)
                     number = kinds.of((of, service))
                     if number == len(self._kinds):
@@ -216,6 +216,6 @@ class Expansion:
             ]
             certain = [side for side, text in zip(sides, opened, strict=True) if not text]
             if any(opened) and all(side.verdict == "allow" for side in certain):
-                return Answer("unknown", left_open(filter(None, opened), settled, read_in_words(self._cluster)))
+                return Answer("unknown", unknown_reason(filter(None, opened), settled, evaluated_text(self._cluster)))
         allowing = [side.text for side in sides if side.text and side.verdict == "allow"]
-        return Answer(settled, decided(way, denied, allowing))
+        return Answer(settled, decided_reason(way, denied, allowing))

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.nobody import no_owner
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.cluster.unowned import no_owner
 from netlab.errors import printable
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
 from netlab.policy import tiers
-from netlab.policy.decision import Decision, Open, Side, labels_text, service, service_text
+from netlab.policy.decision import Decision, Side, UnknownSide, labels_text, service, service_text
 from netlab.policy.evaluate import evaluate
 from netlab.policy.tiers import NETWORK_POLICY, only_network_policy
-from netlab.policy.tiers.networkpolicy_words import unselected
-from netlab.policy.unstated import caveats
+from netlab.policy.tiers.networkpolicy_text import unselected
+from netlab.policy.unknown_labels import caveats
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +109,24 @@ def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
         return Section(title, tuple(NETWORK_POLICY.lines(cluster, decision, side, side.ruling)))
     lines: list[str] = []
     settled = False
-    for tier in tiers.with_policies(cluster):
+    for tier in tiers.tiers_in_use(cluster):
         ruling = by_tier.get(tier.name)
         if ruling is None:
             lines.append(f"{tier.name}: {'not asked' if settled else f'selects nothing for {side.direction}'}")
             continue
         rank = "" if ruling.priority is None else f", priority {ruling.priority}"
-        settled = ruling.verdict != "pass"
-        lines.append(f"{tier.name}: {ruling.verdict}{rank}")
+        settled = ruling.action != "pass"
+        lines.append(f"{tier.name}: {ruling.action}{rank}")
         lines += [f"  {line}" for line in tier.lines(cluster, decision, side, ruling)]
     if not settled:
         lines.append("default: allow")
     return Section(title, tuple(lines))
 
 
-def _open(one: Open) -> Section:
+def _open(one: UnknownSide) -> Section:
     """The policies that netlab does not read and that could change what the section of their side says."""
     title = f"{one.direction.capitalize()} of {one.subject.ref}, by policies that netlab does not read: unknown"
-    could = "deny" if one.settled == "allow" else "allow"
+    could = "deny" if one.verdict_without_unread == "allow" else "allow"
     return Section(title, tuple(f"{policy} could {could} it" for policy in one.policies))
 
 
@@ -136,10 +136,8 @@ def _otherwise(decision: Decision) -> Section:
         return _otherwise_of_backends(decision)
     if decision.verdict == "unknown":
         ignore = " ".join(dict.fromkeys(policy.option for one in decision.unknown for policy in one.policies))
-        told = (
-            f"leave these policies out with {ignore}; the verdict is then {decision.settled}: {decision.settled_reason}"
-        )
-        return Section("To be known", (told,))
+        then = f"{decision.verdict_without_unread}: {decision.reason_without_unread}"
+        return Section("To be known", (f"leave these policies out with {ignore}; the verdict is then {then}",))
     if decision.verdict == "deny":
         if not decision.path.connected:
             told = "No NetworkPolicy can allow it: there is no path for packets."
@@ -148,12 +146,12 @@ def _otherwise(decision: Decision) -> Section:
                 told += " To send packets there, add a host with this address to spec.hosts of the Topology."
             return Section("To be allowed", (told,))
         denying = [side for side in decision.sides if side.verdict == "deny"]
-        lines = [line for side in denying for line in tiers.named(side.ruling.tier).to_allow(decision, side)]
+        lines = [line for side in denying for line in tiers.tier_of(side.ruling.tier).to_allow(decision, side)]
         return Section("To be allowed, on both sides" if len(denying) == 2 else "To be allowed", tuple(lines))
     if not decision.sides:
         why = decision.path.exempt or "neither end is a pod that a policy could select"
         return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
-    lines = [line for side in decision.sides for line in tiers.named(side.ruling.tier).to_deny(decision, side)]
+    lines = [line for side in decision.sides for line in tiers.tier_of(side.ruling.tier).to_deny(decision, side)]
     return Section("To be denied, one of these" if len(lines) == 2 else "To be denied", tuple(lines))
 
 

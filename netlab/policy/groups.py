@@ -12,12 +12,12 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from netlab.cluster.flows import Flow, Questions, askable
+from netlab.cluster.flows import Flow, FlowSelection, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.policy.bitsets import members, transpose
+from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
-from netlab.policy.kinds import Kinds
-from netlab.policy.sets import Sets
+from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import EXPECTED, Expected
 
@@ -161,9 +161,9 @@ class Groups:
         return {f: sum(1 << g.number for g in self.groups if askable(g.members[0], f)) for f in (4, 6)}
 
 
-def groups(cluster: Cluster, questions: Questions) -> Groups:
+def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
     """Return the groups of all endpoints that are asked, in the order of their first members, and their verdicts."""
-    kinds = Kinds(cluster, questions)
+    kinds = EndpointKinds(cluster, questions)
     asked = [_services(cluster, questions, members[0]) for members in kinds.members]
     alone = [
         tuple(_with_itself(cluster, example, service) for service in services)
@@ -171,13 +171,13 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
         else ()
         for (example, *_), services in zip(kinds.members, asked, strict=True)
     ]
-    tables = _tables(Sets(cluster, kinds), kinds, asked)
+    tables = _tables(SetEvaluator(cluster, kinds), kinds, asked)
     classes: dict[Hashable, list[int]] = {}
     for kind, (endpoint, *_) in enumerate(kinds.members):
         twins = tuple(table.twins[kind] for of_verdict in tables.values() for table in of_verdict.values())
-        families = tuple(askable(endpoint, family) for family in questions.wanted(cluster))
+        families = tuple(askable(endpoint, family) for family in questions.families_in(cluster))
         classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
-    place = {id(endpoint): at for at, endpoint in enumerate(questions.everyone(cluster))}
+    place = {id(endpoint): at for at, endpoint in enumerate(questions.endpoints(cluster))}
     found = []
     for number, of in enumerate(classes.values()):
         alike = sorted((member for kind in of for member in kinds.members[kind]), key=lambda m: place[id(m)])
@@ -191,9 +191,9 @@ def groups(cluster: Cluster, questions: Questions) -> Groups:
     return Groups(cluster, tuple(found), having)
 
 
-def _services(cluster: Cluster, questions: Questions, destination: Endpoint) -> tuple[AskedPort, ...]:
-    families = [family for family in questions.wanted(cluster) if askable(destination, family)]
-    return tuple((family, *service) for family in families for service in questions.services(destination))
+def _services(cluster: Cluster, questions: FlowSelection, destination: Endpoint) -> tuple[AskedPort, ...]:
+    families = [family for family in questions.families_in(cluster) if askable(destination, family)]
+    return tuple((family, *service) for family in families for service in questions.ports_for(destination))
 
 
 def _with_itself(cluster: Cluster, endpoint: Endpoint, service: AskedPort) -> Expected:
@@ -208,7 +208,7 @@ class _Table:
     ``twins`` has a name for every kind; kinds have the same one when any two members of them may change places.
     """
 
-    def __init__(self, kinds: Kinds, columns: Sequence[int]) -> None:
+    def __init__(self, kinds: EndpointKinds, columns: Sequence[int]) -> None:
         self._columns = columns
         # What nobody may open has nothing to say about rows; leaving it out halves the work of most clusters.
         self._open = [kind for kind, column in enumerate(columns) if column]
@@ -251,7 +251,9 @@ class _Table:
         return found
 
 
-def _tables(sets: Sets, kinds: Kinds, asked: Sequence[Sequence[AskedPort]]) -> dict[Expected, dict[AskedPort, _Table]]:
+def _tables(
+    sets: SetEvaluator, kinds: EndpointKinds, asked: Sequence[Sequence[AskedPort]]
+) -> dict[Expected, dict[AskedPort, _Table]]:
     """Return for each verdict but deny and each service the table of who has it; where it is allow, of all services.
 
     Two kinds may change places where they may in all tables.

@@ -10,7 +10,7 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Workload
 from netlab.policy.problems import warning
-from netlab.policy.scope import namespaces_meant, pods_by_namespace
+from netlab.policy.scope import namespaces_matched, pods_by_namespace
 
 _Label = tuple[str, str]
 
@@ -50,7 +50,7 @@ def _of_policy(cluster: Cluster, policy: NetworkPolicy, known: dict[_Label, dict
             for number, peer in enumerate(rule.peers):
                 if peer.pod_selector is not None:
                     path = f"{rule.path}.{field}[{number}].podSelector"
-                    spaces = namespaces_meant(cluster, policy, peer)
+                    spaces = namespaces_matched(cluster, policy, peer)
                     yield from _of_selector(policy, path, peer.pod_selector, spaces, known)
 
 

@@ -11,17 +11,17 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from netlab.cluster.flows import Flow, Questions
+from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import Open, by_default
+from netlab.policy.decision import UnknownSide, default_text
+from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import way_of
-from netlab.policy.kinds import Kinds
-from netlab.policy.marks import DESTINATION, SOURCE
-from netlab.policy.sets import Sets, numbers
-from netlab.policy.tiers import with_policies
+from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.set_evaluator import SetEvaluator, part_numbers
+from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing, selecting
 from netlab.verdicts import Certain
@@ -59,19 +59,19 @@ class Parts:
     ``kind_of`` numbers endpoints that nothing can tell apart, by identity, and ``ways`` are the ways by number.
     """
 
-    def __init__(self, cluster: Cluster, questions: Questions) -> None:
+    def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         self._cluster = cluster
-        kinds = Kinds(cluster, questions)
+        kinds = EndpointKinds(cluster, questions)
         self._members = kinds.members
-        self._sets = Sets(cluster, kinds)
+        self._sets = SetEvaluator(cluster, kinds)
         self.kind_of = {id(one): number for number, alike in enumerate(kinds.members) for one in alike}
         wires = kinds.split(kinds.wired)
         self._wires = [examples[0] for examples, _ in wires]
-        self._wire_of = numbers([found for _, found in wires])
+        self._wire_of = part_numbers([found for _, found in wires])
         views = kinds.split(lambda one: (kinds.named(one), kinds.placed(one, 4), kinds.placed(one, 6)))
         self._views = len(views)
-        self._view_of = numbers([found for _, found in views])
-        self._served_of = numbers([found for _, found in kinds.split(kinds.served)])
+        self._view_of = part_numbers([found for _, found in views])
+        self._served_of = part_numbers([found for _, found in kinds.split(kinds.served)])
         self.free = Part(0, "allow")
         self._parts: dict[tuple[Certain, str], Part] = {("allow", ""): self.free}
         self.ways: list[Path] = []
@@ -115,7 +115,7 @@ class Parts:
         """Return the policies of all tiers that have a say on the side of an endpoint, by identity."""
         if not isinstance(endpoint, Pod):
             return ()
-        tiers = with_policies(self._cluster)
+        tiers = tiers_in_use(self._cluster)
         return tuple(id(policy) for tier in tiers for policy in tier.selecting(self._cluster, direction, endpoint))
 
     def ingress(self, destination: Endpoint, service: AskedPort) -> Ingress:
@@ -124,7 +124,7 @@ class Parts:
         served = self._served_of[self.kind_of[id(destination)]]
         key = (policies, served, service) if policies else ((), 0, service)
         if key not in self._known_ingress:
-            rest, said = self._said("ingress", destination, service, self._sets.all)
+            rest, said = self._reasons("ingress", destination, service, self._sets.all)
             parts = [rest]
             of = [0] * self._views
             for part, found in said:
@@ -143,7 +143,7 @@ class Parts:
             return ()
         found = [self.free] * size
         for service, number_of in asked.items():
-            rest, said = self._said("egress", source, service, sum(1 << kind for kind in number_of))
+            rest, said = self._reasons("egress", source, service, sum(1 << kind for kind in number_of))
             for number in number_of.values():
                 found[number] = rest
             for part, kinds in said:
@@ -151,7 +151,7 @@ class Parts:
                     found[number_of[kind]] = part
         return found
 
-    def _said(
+    def _reasons(
         self, direction: Direction, subject: Endpoint, service: AskedPort, others: int
     ) -> tuple[Part, list[tuple[Part, int]]]:
         """Return what the tiers say on a side to each of some kinds, and apart from it what is said to the rest."""
@@ -159,16 +159,16 @@ class Parts:
             return self.free, []
         said: list[tuple[Part, int]] = []
         left, passed = others, ""
-        for tier in with_policies(self._cluster):
+        for tier in tiers_in_use(self._cluster):
             if not tier.selecting(self._cluster, direction, subject):
                 continue
-            for verdict, text, kinds in self._sets.tiers[tier.name].said(direction, subject, service, left):
+            for verdict, text, kinds in self._sets.tiers[tier.name].reasons(direction, subject, service, left):
                 if verdict != "pass" and kinds:
                     said.append((self._part("deny" if verdict == "deny" else "allow", text), kinds))
                     left &= ~kinds
             passed = f"{passed} and {tier.name}" if passed else tier.name
         if left or not said:
-            return self._part("allow", by_default(passed)), said
+            return self._part("allow", default_text(passed)), said
         return said[-1][0], said[:-1]
 
     def opened(self, direction: Direction, end: Endpoint, settled: Certain, protocol: str, *, inside: bool) -> str:
@@ -177,7 +177,7 @@ class Parts:
         if key not in self._known_opened:
             policies = changing(self._cluster, direction, end, settled, protocol, inside=inside)
             subject = _called(end, SOURCE if direction == "egress" else DESTINATION)
-            self._known_opened[key] = str(Open(direction, subject, settled, policies)) if policies else ""
+            self._known_opened[key] = str(UnknownSide(direction, subject, settled, policies)) if policies else ""
         return self._known_opened[key]
 
     def _part(self, verdict: Certain, text: str) -> Part:

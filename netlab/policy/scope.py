@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
-from netlab.policy.mismatch import namespace_mismatch
+from netlab.policy.matching import namespace_mismatch_text
 
 _MOST_OF_A_LABEL = 20
 
@@ -23,7 +23,7 @@ def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
     return known
 
 
-def namespaces_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[str, ...]:
+def namespaces_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[str, ...]:
     """Return the namespaces that a peer of selectors means, in the cluster's order."""
     if peer.namespace_selector is None:
         return (policy.meta.namespace,)
@@ -31,7 +31,9 @@ def namespaces_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tup
     found = known.get(peer.namespace_selector)
     if found is None:
         found = known[peer.namespace_selector] = tuple(
-            namespace for namespace in cluster.namespaces if not namespace_mismatch(cluster, policy, peer, namespace)
+            namespace
+            for namespace in cluster.namespaces
+            if not namespace_mismatch_text(cluster, policy, peer, namespace)
         )
     return found
 
@@ -49,7 +51,7 @@ def pods_selected(cluster: Cluster, policy: NetworkPolicy) -> tuple[Pod, ...]:
     return found
 
 
-def pods_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
+def pods_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
     """Return the pods that a peer's selectors match, host-network pods among them."""
     # Policies repeat one another's peers; "every namespace" is asked of every pod once and not for each policy.
     known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})
@@ -59,7 +61,7 @@ def pods_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod
         pods = pods_by_namespace(cluster)
         found = known[key] = tuple(
             pod
-            for namespace in namespaces_meant(cluster, policy, peer)
+            for namespace in namespaces_matched(cluster, policy, peer)
             for pod in pods.get(namespace, ())
             if peer.pod_selector is None or peer.pod_selector.matches(pod.labels)
         )

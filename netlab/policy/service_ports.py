@@ -12,9 +12,9 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Service, ServicePort
-from netlab.policy.mismatch import container_port, port_matches
+from netlab.policy.matching import container_port, port_matches
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import namespaces_meant, pods_by_namespace, pods_meant, pods_selected
+from netlab.policy.scope import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
 
 _Key = tuple[int | str | None, str]
 """A Service's port or its name, and a protocol."""
@@ -45,7 +45,7 @@ def target(port: ServicePort, pod: Pod) -> int | None:
     return port.target_port or port.port
 
 
-def of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+def service_ports_in_rules(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of rules that list a Service's port where the pods that they mean listen on another one."""
     known = _ports(cluster)
     if not known:
@@ -108,9 +108,9 @@ def _behind_ingress(cluster: Cluster, policy: NetworkPolicy, item: PolicyPort, s
 def _behind_egress(
     cluster: Cluster, policy: NetworkPolicy, peers: Sequence[Peer], item: PolicyPort, spaces: _Asked
 ) -> Iterator[_Meant]:
-    if any(_declares(pod, item) for peer in peers for pod in pods_meant(cluster, policy, peer) if pod.selectable):
+    if any(_declares(pod, item) for peer in peers for pod in pods_matched(cluster, policy, peer) if pod.selectable):
         return
-    meant = {peer: set(namespaces_meant(cluster, policy, peer)) & spaces.keys() for peer in peers}
+    meant = {peer: set(namespaces_matched(cluster, policy, peer)) & spaces.keys() for peer in peers}
     for name in sorted(set().union(*meant.values())):
         here = [peer for peer, names in meant.items() if name in names]
         for service, port in spaces[name]:

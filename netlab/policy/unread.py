@@ -14,7 +14,7 @@ from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.verdicts import Certain
 
 
-class Could(NamedTuple):
+class UnreadSelection(NamedTuple):
     """One of the selections of an unread policy that means an endpoint."""
 
     policy: UnreadPolicy
@@ -40,31 +40,31 @@ def changing(
     return tuple(could.values())
 
 
-def selecting(cluster: Cluster, endpoint: Endpoint) -> Sequence[Could]:
+def selecting(cluster: Cluster, endpoint: Endpoint) -> Sequence[UnreadSelection]:
     """Return all that unread policies could do to an endpoint."""
-    known: dict[int, Sequence[Could]] = cluster.memo.setdefault("policy.unread", {})
+    known: dict[int, Sequence[UnreadSelection]] = cluster.memo.setdefault("policy.unread", {})
     found = known.get(id(endpoint))
     if found is None:
         if isinstance(endpoint, Pod) and endpoint.selectable:
             here = _of_namespace(cluster, endpoint.namespace)
             found = [one for one in here if one.subject.pods.matches(endpoint.labels)]
         elif node_of(endpoint) is not None:
-            found = [Could(p, s) for p in cluster.unread for s in p.subjects if s.nodes]
+            found = [UnreadSelection(p, s) for p in cluster.unread for s in p.subjects if s.nodes]
         else:
             found = ()
         known[id(endpoint)] = found
     return found
 
 
-def _of_namespace(cluster: Cluster, namespace: str) -> Sequence[Could]:
+def _of_namespace(cluster: Cluster, namespace: str) -> Sequence[UnreadSelection]:
     """Return what could select pods of a namespace."""
-    known: dict[str, list[Could]] | None = cluster.memo.get("policy.unread.namespaces")
+    known: dict[str, list[UnreadSelection]] | None = cluster.memo.get("policy.unread.namespaces")
     if known is None:
         known = cluster.memo["policy.unread.namespaces"] = {}
         for policy in cluster.unread:
             for subject in policy.subjects:
                 for name in () if subject.nodes else _namespaces(cluster, subject):
-                    known.setdefault(name, []).append(Could(policy, subject))
+                    known.setdefault(name, []).append(UnreadSelection(policy, subject))
     return known.get(namespace, ())
 
 

@@ -12,11 +12,11 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
-from netlab.policy import almost, dns, service_ports, unstated
-from netlab.policy.mismatch import container_port, field_of
+from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy.matching import container_port, field_of
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import namespaces_meant, pods_by_namespace, pods_elsewhere, pods_meant, pods_selected
-from netlab.policy.tiers import with_policies
+from netlab.policy.scope import namespaces_matched, pods_by_namespace, pods_elsewhere, pods_matched, pods_selected
+from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
@@ -35,7 +35,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
-    for tier in with_policies(cluster):
+    for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     return found
 
@@ -65,7 +65,7 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
                     message = "matches no address: its excepts are all of its cidr"
                     yield warning(policy, f"{path}.ipBlock", message, "block-matches-nothing")
                 continue
-            meant = pods_meant(cluster, policy, peer)
+            meant = pods_matched(cluster, policy, peer)
             if not meant:
                 message = _nothing_meant(cluster, policy, rule, peer)
                 if message:
@@ -79,10 +79,10 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
 def _nothing_meant(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Peer) -> str:
     """Return which part of a peer matches nothing; "" where that is not known, or where the input lacks DNS."""
     if peer.namespace_selector is not None and (
-        unstated.namespaces_asked(cluster, peer) or dns.only_dns(cluster, rule)
+        unknown_labels.namespaces_with_unknown_labels(cluster, peer) or dns.only_dns(cluster, rule)
     ):
         return ""
-    spaces = namespaces_meant(cluster, policy, peer)
+    spaces = namespaces_matched(cluster, policy, peer)
     if not spaces:
         return f"matches no pod of the lab: no namespace of the input has {peer.namespace_selector}"
     if peer.pod_selector is None:
@@ -93,7 +93,7 @@ def _nothing_meant(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
     return message
 
 
-def _names_that_nobody_has(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+def _unknown_port_names(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     for direction, rule in _rules(policy):
         named = [(i, port) for i, port in enumerate(rule.ports) if isinstance(port.port, str)]
         if not named:
@@ -119,7 +119,7 @@ def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> tuple[
         return tuple(pod for pod in cluster.pods if pod.selectable)
     blocks = [peer.ip_block for peer in rule.peers if peer.ip_block and cluster.policy.ip_block_pods == "match"]
     inside = [pod for pod in cluster.pods if blocks and any(b.contains(a) for b in blocks for a in pod.addresses)]
-    selected = [pod for peer in rule.peers if peer.ip_block is None for pod in pods_meant(cluster, policy, peer)]
+    selected = [pod for peer in rule.peers if peer.ip_block is None for pod in pods_matched(cluster, policy, peer)]
     return tuple(pod for pod in (*selected, *inside) if pod.selectable)
 
 
@@ -176,13 +176,13 @@ def _rules(policy: NetworkPolicy) -> Iterator[tuple[Direction, Rule]]:
 
 _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _selects_nothing,
-    almost.of_pods,
+    almost.almost_selected_pods,
     _peers_that_match_nothing,
-    _names_that_nobody_has,
-    service_ports.of_services,
-    dns.cuts,
+    _unknown_port_names,
+    service_ports.service_ports_in_rules,
+    dns.pods_without_dns,
     _shadowed,
     _unenforced,
-    unstated.of_namespaces,
-    unstated.of_controllers,
+    unknown_labels.unknown_namespace_labels,
+    unknown_labels.unknown_controller_labels,
 )

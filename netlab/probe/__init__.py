@@ -1,4 +1,4 @@
-"""Packets sent between the endpoints of a running lab, and what became of them."""
+"""Sends packets between the endpoints of a running lab, and says which arrive."""
 
 from netlab.probe.engine import Run, measure
 from netlab.probe.verdicts import Measurement

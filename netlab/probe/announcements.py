@@ -1,8 +1,8 @@
-"""One packet from each end that will be asked, so that bridges know its port before the first probe.
+"""One packet from each end of a probe, so that bridges learn its port before the first probe.
 
-A bridge floods what is addressed to a MAC that it has not learned, and it learns from senders only; a pod to which all
-is denied never answers. With 200 pods on a node each flooded probe was 200 copies, each of which ran through the rules:
-a third of a matrix's time. A bridge forgets after 300 s, so the packets are repeated.
+A bridge floods a frame to a MAC that it has not learned, and it learns from senders only. A pod that every policy
+denies never answers. With 200 pods on a node each flooded probe made 200 copies, and each copy ran through the rules:
+a third of a matrix's time. A bridge forgets a MAC after 300 s, so the packets are repeated.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.probe import control, schedule
-from netlab.probe.questions import End, Question
+from netlab.probe.probes import End, Probe
 from netlab.probe.shared import Shared
 
-# Well before a bridge forgets (net/bridge, ageing_time), the length of a block included.
-AGAIN = 100.0
+# Seconds. A bridge forgets after 300 (net/bridge, ageing_time); a block takes less than the rest.
+REPEAT_SECONDS = 100.0
 
 
-def due(
-    shared: Shared, questions: Iterable[Question], announced: dict[End, float], now: float
-) -> list[tuple[End, End]]:
-    """Return the pairs (end, its peer) that are to be announced: each end of a question, and each node.
+def due(shared: Shared, probes: Iterable[Probe], announced: dict[End, float], now: float) -> list[tuple[End, End]]:
+    """Return the pairs (end, its partner) to announce: each end of a probe and each node, if it is due again.
 
-    ``announced`` is when each end was announced last, in seconds; those of a short while before ``now`` are left out.
+    ``announced`` has the time, in seconds, at which each end was announced last; it is brought up to ``now``.
     """
-    ends = dict.fromkeys(end for q in questions for end in (q.source, q.destination, q.target))
+    ends = dict.fromkeys(end for probe in probes for end in (probe.source, probe.destination, probe.target))
     nodes = _nodes(shared, {end.family for end in ends})
-    silent = [end for end in dict.fromkeys((*ends, *nodes)) if now - announced.get(end, -AGAIN) >= AGAIN]
+    silent = [
+        end for end in dict.fromkeys((*ends, *nodes)) if now - announced.get(end, -REPEAT_SECONDS) >= REPEAT_SECONDS
+    ]
     announced.update(dict.fromkeys(silent, now))
-    pairs = ((end, control.peer_end(shared, end)) for end in silent)
+    pairs = ((end, control.partner_end(shared, end)) for end in silent)
     return [(end, other) for end, other in pairs if other is not None]
 
 
 def send(shared: Shared, pairs: Sequence[tuple[End, End]]) -> None:
-    """Send the announcements; none is waited for, and nothing follows from one that is lost."""
+    """Send the announcements; a lost one costs time only."""
     for start in range(0, len(pairs), schedule.PER_RECEIVER):
         for source, destination in pairs[start : start + schedule.PER_RECEIVER]:
             control.send(shared, source, destination)
@@ -42,5 +42,5 @@ def send(shared: Shared, pairs: Sequence[tuple[End, End]]) -> None:
 
 
 def _nodes(shared: Shared, families: Iterable[int]) -> Iterator[End]:
-    found = (shared.questions.end(node, family) for family in families for node in shared.cluster.nodes)
+    found = (shared.probes.end(node, family) for family in families for node in shared.cluster.nodes)
     return (end for end in found if isinstance(end, End))

@@ -1,4 +1,4 @@
-"""One attempt at a set of questions: probes out in bursts, controls after those that were not answered, answers in."""
+"""One attempt: send probes in bursts, read the answers, and send controls after probes without an answer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ipaddress import ip_address
 from netlab.probe import ports, schedule
 from netlab.probe.control import Controls
 from netlab.probe.decode import PORT_UNREACHABLE, Observation, written
-from netlab.probe.questions import Question
+from netlab.probe.probes import Probe
 from netlab.probe.shared import Shared
 from netlab.probe.sockets import NamespaceSockets
 from netlab.probe.templates import WireAddress
 from netlab.probe.verdicts import Evidence
 
-# How long each attempt waits for what is still missing after its last burst, in seconds. On a healthy path nothing is
-# missing; a path that a user made slow (netem) may need the last.
+# Seconds that each attempt waits for missing packets after its last burst. On a healthy path none is missing. A path
+# that a user made slow with netem may need the last value.
 WAITS = (0.1, 0.3, 1.0)
-# Between bursts a late control is waited for, in all no longer than the second number: lost ones must not add up.
+# Seconds to wait for a late control after each burst, and in all. The limit keeps lost controls from adding up.
 _PAUSE, _PAUSES = 0.002, 0.05
 _GRACE = 0.002
 _REPLIES = {"UDP": "UDP reply", "SCTP": "SCTP reply"}
@@ -34,83 +34,83 @@ _REFUSALS = {
 
 
 class Attempt:
-    """The ``number``-th attempt (from 0) at some questions; ``run`` leaves a new ``evidence`` in each."""
+    """Attempt ``number`` (from 0) at some probes; ``run`` gives each a new ``evidence``."""
 
     def __init__(self, shared: Shared, number: int) -> None:
         self._shared = shared
         self._number = number
         self._controls = Controls(shared)
-        self._by_ident: dict[int, Question] = {}
-        self._by_ports: dict[tuple[int, bytes, int, int], Question] = {}
-        self._unanswered: dict[int, Question] = {}
+        self._by_ident: dict[int, Probe] = {}
+        self._by_ports: dict[tuple[int, bytes, int, int], Probe] = {}
+        self._unanswered: dict[int, Probe] = {}
         self._pauses = _PAUSES
 
-    def run(self, questions: Sequence[Question], sent: Callable[[int], None]) -> None:
-        """Send every question's probe and collect its evidence; ``sent`` is called with how many went out."""
-        pairs = [(q.source.sockets.index, q.destination.sockets.index) for q in questions]
+    def run(self, probes: Sequence[Probe], sent: Callable[[int], None]) -> None:
+        """Send every probe and collect its evidence; call ``sent`` with the number of probes of each burst."""
+        pairs = [(probe.source.sockets.index, probe.destination.sockets.index) for probe in probes]
         order = schedule.interleaved(pairs, len(self._shared.sockets))
         for positions in schedule.bursts(pairs, order):
-            burst = [questions[position] for position in positions]
-            for question in burst:
-                self._send(question)
+            burst = [probes[position] for position in positions]
+            for probe in burst:
+                self._send(probe)
             self._receive()
-            self._answer_for_silent()
+            self._reply_for_programs()
             self._controls.follow(burst)
             self._receive()
             self._pause()
             sent(len(burst))
-        self._prove_ends([q for q in questions if q.evidence.no_path])
+        self._prove_ends([probe for probe in probes if probe.evidence.no_path])
         began = time.monotonic()
         self._wait(WAITS[self._number])
-        # A path that took long for a control may take as long for a probe that something (netem) put behind it.
+        # Where a control was late, a probe that netem put behind it may be as late.
         self._receive(_GRACE)
         if (took := time.monotonic() - began) > 2 * _GRACE:
             self._receive(took)
-        for question in questions:
-            if question.hop_evidence:
-                question.evidence.control = all(hop.control for hop in question.hop_evidence)
+        for probe in probes:
+            if probe.hop_evidence:
+                probe.evidence.control = all(hop.control for hop in probe.hop_evidence)
 
     # --- out ----------------------------------------------------------------------------------------------------
 
-    def _send(self, question: Question) -> None:
-        shared, source, target = self._shared, question.source, question.sent_to
-        evidence = question.evidence = Evidence()
-        ident = question.ident = shared.idents()
-        question.replied, question.hop_evidence = False, ()
-        source_port = ports.of_attempt(shared.ports, self._number, question.port)
-        self._by_ident[ident] = question
-        if question.protocol == "UDP":
-            key = (source.sockets.index, target.packed, question.port, source_port)
-            self._by_ports[key] = question
-        template = shared.template(question.protocol, source.family)
-        packet = template.pack(source.wire, target, source_port, question.port, ident)
+    def _send(self, probe: Probe) -> None:
+        shared, source, target = self._shared, probe.source, probe.sent_to
+        evidence = probe.evidence = Evidence()
+        ident = probe.ident = shared.idents()
+        probe.replied, probe.hop_evidence = False, ()
+        source_port = ports.of_attempt(shared.ports, self._number, probe.port)
+        self._by_ident[ident] = probe
+        if probe.protocol == "UDP":
+            key = (source.sockets.index, target.packed, probe.port, source_port)
+            self._by_ports[key] = probe
+        template = shared.template(probe.protocol, source.family)
+        packet = template.pack(source.wire, target, source_port, probe.port, ident)
         failed = source.sockets.senders[source.family].send(packet, target.text)
         if failed in _REFUSALS:
             evidence.refused = f"{_REFUSALS[failed]} ({os.strerror(failed)})"
         elif failed:
             evidence.trouble = f"the probe could not be sent: {os.strerror(failed)}"
 
-    def _prove_ends(self, questions: Sequence[Question]) -> None:
-        """Where the wiring has no way, find out whether both ends of each question carry traffic."""
-        if not questions:
+    def _prove_ends(self, probes: Sequence[Probe]) -> None:
+        """Find out whether both ends of each probe carry traffic, where no path is wired between them."""
+        if not probes:
             return
-        for _ in self._controls.prove_ends(questions):
+        for _ in self._controls.prove_ends(probes):
             self._receive()
             self._pause()
         self._wait(WAITS[self._number])
-        self._controls.judge_ends(questions)
+        self._controls.judge_ends(probes)
 
-    def _answer_for_silent(self) -> None:
-        """Reply, from the destination, to probes that a program there took and left unanswered."""
-        for question in list(self._unanswered.values()):
-            seen, kind = question.seen, _REPLIES.get(question.protocol)
-            if kind is None or seen is None or question.replied:
+    def _reply_for_programs(self) -> None:
+        """Reply from the destination to probes that arrived and that no program there answered."""
+        for probe in list(self._unanswered.values()):
+            seen, kind = probe.seen, _REPLIES.get(probe.protocol)
+            if kind is None or seen is None or probe.replied:
                 continue
-            question.replied = True
+            probe.replied = True
             back = WireAddress.of(ip_address(seen.peer))
-            here = question.destination
+            here = probe.destination
             template = self._shared.template(kind, here.family)
-            packet = template.pack(here.wire, back, seen.port, seen.peer_port, question.ident)
+            packet = template.pack(here.wire, back, seen.port, seen.peer_port, probe.ident)
             here.sockets.senders[here.family].send(packet, back.text)
 
     # --- in -----------------------------------------------------------------------------------------------------
@@ -120,18 +120,18 @@ class Attempt:
             self._observe(sockets, seen)
 
     def _wait(self, seconds: float) -> None:
-        """Receive until no control and no answer is missing, for at most so long."""
+        """Receive until no control and no answer is missing, for at most ``seconds``."""
         deadline = time.monotonic() + seconds
-        self._answer_for_silent()
+        self._reply_for_programs()
         while self._controls.missing or self._unanswered:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
             self._receive(left)
-            self._answer_for_silent()
+            self._reply_for_programs()
 
     def _pause(self) -> None:
-        """Give late controls a moment before the next burst, so that the host's queues stay short."""
+        """Wait a moment for late controls before the next burst, so that the host's queues stay short."""
         if self._controls.missing and self._pauses > 0:
             began = time.monotonic()
             self._wait(_PAUSE)
@@ -140,44 +140,44 @@ class Attempt:
     def _observe(self, sockets: NamespaceSockets, seen: Observation) -> None:
         if seen.kind == "port":
             key = (sockets.index, seen.peer, seen.peer_port, seen.port)
-            question = self._by_ports.get(key)
-            if question is not None:
-                self._answered(question, seen.words)
+            probe = self._by_ports.get(key)
+            if probe is not None:
+                self._answered(probe, seen.words)
             return
-        question = self._by_ident.get(seen.ident)
-        if question is None:
+        probe = self._by_ident.get(seen.ident)
+        if probe is None:
             if seen.kind == "arrival":
                 self._controls.arrived(seen.ident, sockets)
         elif seen.kind == "arrival":
-            self._arrived(question, sockets, seen)
-        elif sockets is question.source.sockets:
-            if seen.kind == "answer" or _says_closed(question, seen):
-                self._answered(question, seen.words)
+            self._arrived(probe, sockets, seen)
+        elif sockets is probe.source.sockets:
+            if seen.kind == "answer" or _is_closed_port(probe, seen):
+                self._answered(probe, seen.words)
             else:
-                question.evidence.rejected = f"{seen.words} from {written(seen.peer)}"
+                probe.evidence.rejected = f"{seen.words} from {written(seen.peer)}"
 
-    def _arrived(self, question: Question, sockets: NamespaceSockets, seen: Observation) -> None:
-        if question.protocol == "UDP" and sockets is question.source.sockets and seen.peer_port == question.port:
-            # A program that echoes: the probe's own payload, sent back from the port that was asked.
-            self._answered(question, "UDP reply")
-        elif sockets is question.destination.sockets:
-            question.evidence.arrived = True
-            question.seen = seen
-            if not question.evidence.answered:
-                self._unanswered[question.ident] = question
+    def _arrived(self, probe: Probe, sockets: NamespaceSockets, seen: Observation) -> None:
+        if probe.protocol == "UDP" and sockets is probe.source.sockets and seen.peer_port == probe.port:
+            # A program echoes the probe's payload from the port that was probed.
+            self._answered(probe, "UDP reply")
+        elif sockets is probe.destination.sockets:
+            probe.evidence.arrived = True
+            probe.seen = seen
+            if not probe.evidence.answered:
+                self._unanswered[probe.ident] = probe
         else:
-            took = next((other for other in question.others if other.sockets is sockets), None)
+            took = next((other for other in probe.others if other.sockets is sockets), None)
             if took is not None:
-                question.evidence.elsewhere = took.endpoint.ref
+                probe.evidence.elsewhere = took.endpoint.ref
 
-    def _answered(self, question: Question, words: str) -> None:
-        if question.replied:
+    def _answered(self, probe: Probe, words: str) -> None:
+        if probe.replied:
             words = "a reply in the name of a silent program"
-        question.evidence.answered = question.evidence.answered or words
-        self._unanswered.pop(question.ident, None)
+        probe.evidence.answered = probe.evidence.answered or words
+        self._unanswered.pop(probe.ident, None)
 
 
-def _says_closed(question: Question, error: Observation) -> bool:
-    """Say whether an ICMP error is what the destination itself answers for a UDP port that no program holds."""
-    closed = question.protocol == "UDP" and error.words in PORT_UNREACHABLE
-    return closed and error.peer == question.sent_to.packed
+def _is_closed_port(probe: Probe, error: Observation) -> bool:
+    """Return whether an ICMP error is the destination's own answer for a closed UDP port."""
+    closed = probe.protocol == "UDP" and error.words in PORT_UNREACHABLE
+    return closed and error.peer == probe.sent_to.packed

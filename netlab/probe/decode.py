@@ -1,7 +1,7 @@
-"""What a received packet says about a probe.
+"""Reads received packets: what each says about a probe.
 
-Packets come from raw sockets and are cut after ``filters.SNAPSHOT`` bytes. Those of IPv4 have their IP header, those of
-IPv6 do not. ``start`` is where the IP header ends, ``peer`` the address that the packet came from, in bytes.
+Packets come from raw sockets, cut after ``filters.SNAPSHOT`` bytes, with an IPv4 header and without an IPv6 header.
+In all functions ``start`` is the offset behind the IP header, and ``peer`` the packed address of the sender.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["arrival", "answer", "port", "error"]
 
 
 class Observation(NamedTuple):
-    """One packet, read: the probe's id, the peer's address and port, the port here, and the words for a report."""
+    """One packet: the probe's id, the sender's address and port, the local port, and words for a report."""
 
     kind: Kind
     ident: int
@@ -145,7 +145,7 @@ _DECODERS6: Mapping[str, Decoder] = {**DECODERS, "ICMP": icmp6}
 
 
 def decode(protocol: str, packet: bytes) -> Observation | None:
-    """Return what a packet of the protocol's raw IPv4 socket says; None when no probe is meant, or it is cut short."""
+    """Return what a packet of the protocol's raw IPv4 socket says; None where it is about no probe, or cut short."""
     try:
         return DECODERS[protocol](packet, (packet[0] & 15) * 4, packet[12:16])
     except (IndexError, struct.error):
@@ -153,7 +153,7 @@ def decode(protocol: str, packet: bytes) -> Observation | None:
 
 
 def decode6(protocol: str, packet: bytes, peer: bytes) -> Observation | None:
-    """Return what a packet of the protocol's raw IPv6 socket says, which came from the packed address ``peer``."""
+    """Return what a packet of the protocol's raw IPv6 socket says; None where it is about no probe, or cut short."""
     try:
         return _DECODERS6[protocol](packet, 0, peer)
     except (IndexError, struct.error):
@@ -163,7 +163,7 @@ def decode6(protocol: str, packet: bytes, peer: bytes) -> Observation | None:
 def _quoted_ident(packet: bytes, protocol: int, body: int) -> int | None:
     """Return the id of the probe that an ICMP error quotes; ``body`` is where the quoted IP header ends.
 
-    Linux quotes up to 576 bytes (IPv6: 1,232), RFC 792 asks for eight only.
+    Linux quotes up to 576 bytes (IPv6: 1,232); RFC 792 requires eight bytes only.
     """
     if protocol in _IDENT_OFFSETS:
         return int(_U32.unpack_from(packet, body + _IDENT_OFFSETS[protocol])[0])

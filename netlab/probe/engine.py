@@ -12,17 +12,18 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
-from netlab.kernel import raw_sockets
+from netlab.kernel import netns, raw_sockets
 from netlab.kernel.child import Child
+from netlab.kernel.machine import Inside
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.verdicts import Measurement
 from netlab.probe.worker import Block, Worker
 
-# Flows that are measured together. A few blocks are in memory at once: a run of any length streams.
+# Flows that are measured together. Only a few blocks are in memory at once, so a run may have any length.
 BLOCK = 5_000
-# Blocks that are probed at once. This process prepares and reports as fast as two others probe; more would wait for it.
+# Blocks that are probed at once. This process prepares and reports as fast as two others probe, so more would wait.
 WORKERS = 2
-# A run whose first block is smaller is over before another process would be of use.
+# A run with a smaller first block ends before a second process saves time.
 _WORTH_FORKING = 2_000
 # Per endpoint and family: a receiver for each of TCP, UDP, SCTP, ICMP and the control, and a sender.
 _SOCKETS = 6
@@ -34,12 +35,19 @@ def measure(
     *,
     lab: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    inside: Inside = netns.inside,
 ) -> Iterator[Measurement]:
-    """Yield what packets say about each flow, in order; the cluster must be running as lab ``lab`` (its own name).
+    """Yield the measurement of each flow, in order; the cluster must be running.
 
-    ``progress`` is called with how many flows are measured and how many there are, 0 when that is not known. The
-    calling thread enters network namespaces, and is back in its own before anything is yielded. Many flows are measured
-    a block at a time in processes forked for it, where the caller has no other threads; else by the calling thread.
+    Many flows are measured in forked processes, a block at a time, where the caller has no other threads. Else the
+    calling thread enters network namespaces; it is back in its own before anything is yielded.
+
+    Args:
+      cluster: the cluster of the running lab.
+      flows: the flows to measure.
+      lab: the name under which the cluster runs, by default its own.
+      progress: called with the number of measured flows and of all flows (0 where it is not known).
+      inside: how namespaces are entered, ``Machine.inside``; by default those of this host.
 
     Raises:
       NotFound: when a namespace of the lab is not there.
@@ -53,7 +61,7 @@ def measure(
         if progress is not None:
             progress(done + more, total)
 
-    with Run(cluster, lab or cluster.name) as run:
+    with Run(cluster, lab or cluster.name, inside) as run:
         for block in run.blocks(iter(flows), report):
             report(len(block.flows))
             done += len(block.flows)
@@ -69,16 +77,17 @@ class _Work(NamedTuple):
 
 
 class Run:
-    """The workers, added neighbours and children of one call of ``measure``; a context manager."""
+    """One run: its workers, the neighbours that it added, and its children. A context manager."""
 
-    def __init__(self, cluster: Cluster, lab: str) -> None:
+    def __init__(self, cluster: Cluster, lab: str, inside: Inside) -> None:
         self._cluster = cluster
         self._lab = lab
-        self._neighbours = Neighbours(cluster, lab)
+        self._inside = inside
+        self._neighbours = Neighbours(cluster, lab, inside)
         self._workers: list[Worker] = []
         self._free: deque[Worker] = deque()
         self._under_way: deque[_Work] = deque()
-        # What was taken from the flows and is not in a block that was yielded, in order.
+        # The flows that were taken and are in no yielded block, in order.
         self._taken: deque[Sequence[Flow]] = deque()
 
     def __enter__(self) -> Run:
@@ -102,9 +111,9 @@ class Run:
         return [flow for part in self._taken for flow in part]
 
     def blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
-        """Yield the flows, in order, in blocks that are measured.
+        """Yield the flows, in order, in measured blocks.
 
-        ``advance`` is called with how many flows of the next block are about measured.
+        ``advance`` is called with the approximate number of measured flows of the next block.
         """
         for block in self._blocks(flows, advance):
             self._taken.popleft()
@@ -131,7 +140,9 @@ class Run:
 
     def _open(self, workers: int) -> None:
         first = int.from_bytes(os.urandom(4))
-        self._workers = [Worker(n, first, self._cluster, self._lab, self._neighbours) for n in range(workers)]
+        self._workers = [
+            Worker(number, first, self._cluster, self._lab, self._neighbours, self._inside) for number in range(workers)
+        ]
         self._free.extend(self._workers)
 
     def _measured(self, flows: Sequence[Flow], advance: Callable[[int], None]) -> Block:
@@ -144,7 +155,7 @@ class Run:
         return block
 
     def _beside(self, flows: Sequence[Flow]) -> Iterator[Block]:
-        """Start to measure a block in a child; yield those before it that are done by then."""
+        """Start to measure a block in a child; yield earlier blocks that are done."""
         ready = [] if self._free else [self._finish()]
         if self._neighbours.many:
             # The blocks that are being probed still need their neighbours.
@@ -157,7 +168,7 @@ class Run:
         yield from ready
 
     def _finish(self) -> Block:
-        """Wait for the oldest child, and return its block, measured."""
+        """Wait for the oldest child and return its measured block."""
         worker, block, child = self._under_way[0]
         worker.take(block, child.result())
         self._under_way.popleft()
@@ -166,7 +177,7 @@ class Run:
 
 
 def may_fork(cluster: Cluster) -> bool:
-    """Say whether children may probe: this process has one thread, two processors and files enough for all workers."""
-    everyone = len(cluster.pods) + len(cluster.hosts) + len(cluster.nodes)
-    files = WORKERS * _SOCKETS * everyone * len(cluster.families)
+    """Return whether children may probe: it takes one thread, two processors, and files for all workers."""
+    endpoints = len(cluster.pods) + len(cluster.hosts) + len(cluster.nodes)
+    files = WORKERS * _SOCKETS * endpoints * len(cluster.families)
     return raw_sockets.may_open(files) and threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1

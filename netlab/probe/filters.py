@@ -1,8 +1,8 @@
 """Which packets a raw socket takes: the probes of one run and their answers, as classic BPF programs.
 
-The filter of a raw IPv4 socket sees a packet from its IP header on (net/ipv4/raw.c, raw_rcv), that of a raw IPv6 socket
-what follows the IP headers (net/ipv6/raw.c, rawv6_rcv). Each program puts the length of the IP header that it sees into
-X, and reads what follows.
+The filter of a raw IPv4 socket sees a packet with its IP header (net/ipv4/raw.c, raw_rcv). The filter of a raw IPv6
+socket sees the packet without IP headers (net/ipv6/raw.c, rawv6_rcv). Each program puts the length of the IP header
+that it sees into X.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC
 
 # Ids of one run lie in [first, first + WINDOW), modulo 2**32.
 WINDOW = 1 << 26
-# A probe, or an ICMP error with the probe that it quotes, is shorter.
+# Bytes. A probe is shorter, and so is an ICMP error with the probe that it quotes.
 SNAPSHOT = 256
 
 # ICMP types: echo request, echo reply, and unreachable, time exceeded, parameter problem (RFC 792, RFC 4443).
@@ -86,7 +86,7 @@ def _tcp(first: int) -> list[Instruction]:
 
 
 def _udp(first: int, ports: range) -> list[Instruction]:
-    """Anything that is sent to a probe's source port, and everything with a probe's payload."""
+    """A datagram to a source port of the run, or with a probe's payload."""
     return [
         Instruction(LD_HALF, 2),
         Instruction(SUB, ports.start),
@@ -96,9 +96,9 @@ def _udp(first: int, ports: range) -> list[Instruction]:
 
 
 def _icmp(first: int, ports: range, family: int) -> list[Instruction]:
-    """Echo requests and replies with a probe's payload, and errors, of those that quote ports only about a probe's.
+    """Echo requests and replies with a probe's payload, and errors. An error about a port must quote a port of the run.
 
-    A closed UDP port answers with an error: runs beside one another would read one another's.
+    A closed UDP port answers with an error, so a run would read the errors of other runs.
     """
     request, reply, errors = _ICMP_TYPES[family]
     protocol, body = _QUOTED[family]

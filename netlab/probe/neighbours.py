@@ -1,11 +1,12 @@
-"""Permanent neighbour entries between the ends that are about to be probed, so that no probe waits for ARP.
+"""Permanent neighbour entries between the ends of probes, so that no probe waits for ARP or neighbour discovery.
 
-The kernel's neighbour table is one for all network namespaces and holds 1,024 entries that are not permanent
-(net.ipv4.neigh.default.gc_thresh3, writable in the host's namespace only): probing all pairs of 100 pods would overflow
-it, for the host too. A MAC is a function of its machine's first address, so a permanent entry for that one says what
-ARP would, whichever machine has the address later: these entries stay. Those for other addresses (of a dual-stack pod
-the IPv6 one) may be another pod's tomorrow, and are deleted at the end of the run. Where the wiring has no machine of
-that MAC, the frame is sent all the same and no machine takes it.
+All network namespaces share one kernel table, which holds 1,024 entries that are not permanent
+(net.ipv4.neigh.default.gc_thresh3, writable in the host's namespace only). Probing all pairs of 100 pods would overflow
+it, for the host too.
+
+A MAC follows from its machine's first address. So an entry for a first address stays right, whichever machine has the
+address later, and it stays. An entry for another address (the IPv6 address of a dual-stack pod) may be wrong later, and
+is deleted at the end of the run. Where no machine has the MAC, the frame is sent and no machine receives it.
 """
 
 from __future__ import annotations
@@ -22,20 +23,21 @@ from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
 from netlab.kernel import neighbours, rtnl
+from netlab.kernel.machine import Inside
 from netlab.kernel.neighbours import Key
 from netlab.kernel.state import Neighbour
 from netlab.objects.types import Prefix
-from netlab.probe.questions import End
+from netlab.probe.probes import End
 
-# A run that adds more than this deletes its entries after every block: 64k of them are some 30 MB of kernel memory.
+# A run with more entries deletes them after every block: 65,536 entries take some 30 MB of kernel memory.
 KEEP = 1 << 16
 
-# By device and address what a request says of an entry.
+# By device and address: the attributes of a request.
 Entries = dict[Key, bytes]
 
 
 class _OnLink(NamedTuple):
-    """Where a namespace has a pod network on its link: the device, and the network's prefixes there."""
+    """A pod network that a namespace reaches without a router: by which device, and the network's prefixes there."""
 
     namespace: str
     device: str
@@ -45,7 +47,8 @@ class _OnLink(NamedTuple):
 class Neighbours:
     """The entries that one run adds; ``failures`` has, by namespace, why the kernel refused one there."""
 
-    def __init__(self, cluster: Cluster, lab: str) -> None:
+    def __init__(self, cluster: Cluster, lab: str, inside: Inside) -> None:
+        self._inside = inside
         self._cluster = cluster
         self._lab = lab
         self._nodes = {node.name: node for node in cluster.nodes}
@@ -54,18 +57,18 @@ class Neighbours:
         # Addresses that are not the first one of their machine.
         self._other_addresses: set[bytes] = set()
         self._new: dict[str, Entries] = {}
-        # What all of a site need to reach an end: asked for every pair, decided once for each site and end.
+        # Pods of one network on one node need the same entry for an end. It is decided once for each such site and end.
         self._sites: dict[End, object] = {}
         self._needs: dict[tuple[object, End], tuple[Key, bytes] | None] = {}
         self.failures: dict[str, str] = {}
 
     def add(self, pairs: Iterable[tuple[End, End]]) -> None:
-        """Add what the packets from the first end of each pair to the second, and their answers, need."""
+        """Add the entries that packets between the ends of each pair need, in both directions."""
         self._new = defaultdict(dict)
         for source, destination in pairs:
             if source.sockets is not destination.sockets:
-                self._want(source, destination)
-                self._want(destination, source)
+                self._note(source, destination)
+                self._note(destination, source)
         for namespace, entries in self._new.items():
             self._apply(namespace, entries)
             self._added[namespace].update(entries)
@@ -76,22 +79,22 @@ class Neighbours:
         return sum(map(len, self._added.values())) > KEEP
 
     def remove(self) -> None:
-        """Delete this run's entries; no packet that needs them may be on its way."""
+        """Delete this run's entries; no probe may be under way."""
         for namespace, entries in self._added.items():
             self._delete(namespace, entries)
         self._added.clear()
         self._needs.clear()
 
     def close(self) -> None:
-        """Delete the entries that may be wrong when the lab has changed; a namespace that is gone has none."""
+        """Delete the entries that may be wrong after a change of the lab."""
         for namespace, entries in self._added.items():
             with contextlib.suppress(NotFound):
                 others = {key: packed for key, packed in entries.items() if key[1] in self._other_addresses}
                 self._delete(namespace, others)
         self._added.clear()
 
-    def _want(self, here: End, there: End) -> None:
-        """Want the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
+    def _note(self, here: End, there: End) -> None:
+        """Note the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
         site = self._sites.get(here)
         if site is None:
             site = self._sites[here] = self._site(here)
@@ -104,7 +107,7 @@ class Neighbours:
             self._entry(here.sockets.namespace, *need)
 
     def _site(self, end: End) -> object:
-        """Return what the pods of one network on one node share: they reach others in the same way."""
+        """Return a key that the pods of one network on one node share, as they reach others in the same way."""
         pod = end.endpoint
         return (pod.node, pod.network) if isinstance(pod, Pod) and pod.selectable else end
 
@@ -113,9 +116,9 @@ class Neighbours:
             self._new[namespace][key] = packed
 
     def _decide(self, here: End, there: End) -> tuple[Key, bytes] | None:
-        """Return the entry that a pod at the site of ``here`` needs in its own namespace, None where it needs none.
+        """Return the entry that each pod at the site of ``here`` needs in its own namespace, None where it needs none.
 
-        What is needed elsewhere, on the node or the underlay, is wanted at once: it serves the whole site.
+        An entry of another namespace, of the node or the underlay, is noted at once: it serves the whole site.
         """
         pod, machine = there.endpoint, self._machine(here.endpoint)
         if _on_underlay(here.endpoint) or _on_underlay(pod):
@@ -124,8 +127,8 @@ class Neighbours:
         if not isinstance(pod, Pod) or pod.host_network:
             other = self._machine(pod)
             if other is not machine:
-                self._want_underlay(machine, other)
-                self._want_underlay(other, machine)
+                self._note_underlay(machine, other)
+                self._note_underlay(other, machine)
             return None
         link = self._on_link(here.endpoint, machine, pod.network)
         if link is None or (link.device != names.POD_DEVICE and pod.node == machine.name):
@@ -136,18 +139,18 @@ class Neighbours:
         return self._placed(here, link.namespace, key, self._packed(pod, there.wire.packed))
 
     def _placed(self, here: End, namespace: str, key: Key, packed: bytes) -> tuple[Key, bytes] | None:
-        """Return an entry of the namespace of ``here``, and want at once one of another namespace."""
+        """Return the entry if it is of the namespace of ``here``; else note it."""
         if namespace == here.sockets.namespace:
             return key, packed
         self._entry(namespace, key, packed)
         return None
 
     def _on_link(self, here: Endpoint, machine: Node | Host, network: str) -> _OnLink | None:
-        """Return the device of an endpoint that has a pod network on its link, None where it has none."""
+        """Return how an endpoint reaches a pod network without a router, None where it does not."""
         if isinstance(machine, Host):
             return None
         if not self._cluster.network(network).traits.attachment.bridged:
-            return None  # the wiring joins such a pod with its node, and with no other machine, on its link
+            return None  # such a pod has a link to its node only
         prefixes = machine.pod_cidrs.get(network, ())
         if isinstance(here, Pod) and not here.host_network:
             namespace, device = names.pod_namespace(self._lab, here), names.POD_DEVICE
@@ -156,7 +159,7 @@ class Neighbours:
         return _OnLink(names.node_namespace(self._lab, machine.name), bridge, prefixes)
 
     def _underlay_device(self, endpoint: Endpoint) -> tuple[str, str]:
-        """Return the namespace and device by which an endpoint's packets come onto the underlay."""
+        """Return the namespace and device by which an endpoint's packets enter the underlay."""
         if _on_underlay(endpoint):
             return names.endpoint_namespace(self._lab, endpoint), names.POD_DEVICE
         return names.endpoint_namespace(self._lab, self._machine(endpoint)), names.UNDERLAY_DEVICE
@@ -165,7 +168,7 @@ class Neighbours:
         return self._nodes[endpoint.node] if isinstance(endpoint, Pod) else endpoint
 
     def _packed(self, endpoint: Endpoint, address: bytes) -> bytes:
-        """Return an entry's attributes: an address, and the MAC of the endpoint's interface, that of its first one."""
+        """Return an entry's attributes: an address, and the MAC that follows from the endpoint's first address."""
         if address != endpoint.addresses[0].packed:
             self._other_addresses.add(address)
         mac = self._macs.get(id(endpoint))
@@ -173,27 +176,30 @@ class Neighbours:
             mac = self._macs[id(endpoint)] = rtnl.mac_bytes(names.mac_of(endpoint.addresses[0]))
         return neighbours.entry(address, mac)
 
-    def _want_underlay(self, machine: Node | Host, other: Node | Host) -> None:
+    def _note_underlay(self, machine: Node | Host, other: Node | Host) -> None:
         namespace = names.endpoint_namespace(self._lab, machine)
         for address in other.addresses:
             self._entry(namespace, (names.UNDERLAY_DEVICE, address.packed), self._packed(other, address.packed))
 
     def _delete(self, namespace: str, entries: Entries) -> None:
-        """Delete entries, but those of the wiring."""
+        """Delete entries, except those of the wiring."""
         own = self._wired.get(namespace, frozenset())
         if taken := {key: packed for key, packed in entries.items() if key not in own}:
             self._apply(namespace, taken, delete=True)
 
     @cached_property
     def _wired(self) -> dict[str, frozenset[Key]]:
-        spaces = wanted(replace(self._cluster, name=self._lab)).namespaces
+        spaces = wanted(replace(self._cluster, name=self._lab))
         return {
             name: frozenset((i.dev, i.address.packed) for i in space.items if isinstance(i, Neighbour))
             for name, space in spaces.items()
         }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
-        refused = neighbours.change(namespace, entries, delete=delete)
+        with self._inside(namespace):
+            table = neighbours.Table()
+        with contextlib.closing(table):
+            refused = table.change(entries, delete=delete)
         if refused and not delete:
             self.failures[namespace] = refused
 

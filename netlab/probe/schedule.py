@@ -1,4 +1,4 @@
-"""The order in which probes are sent: few at a time to any one receiver, so that the buffer of no socket fills."""
+"""The order of probes: few at a time to each receiver, so that no socket's buffer fills."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ PER_RECEIVER = 32
 
 
 def interleaved(pairs: Sequence[tuple[int, int]], places: int) -> list[int]:
-    """Return the positions of the pairs (origin, target), round by round: in round r place i sends to place i + r.
+    """Return the positions of the pairs (origin, target), sorted by rounds: in round r place i sends to place i + r.
 
-    Places are counted from zero. Equal pairs stay together and in order.
+    Places are numbered from zero. Equal pairs stay together and in order.
     """
     rounds = [((target - origin) % places, origin) for origin, target in pairs]
     return sorted(range(len(pairs)), key=rounds.__getitem__)
 
 
 def bursts(pairs: Sequence[tuple[int, int]], order: Sequence[int]) -> Iterator[list[int]]:
-    """Cut the order into bursts of at most BURST pairs, PER_RECEIVER of them from, and to, any one place."""
+    """Cut the order into bursts of at most BURST pairs, with at most PER_RECEIVER from or to any place."""
     burst: list[int] = []
     origins: dict[int, int] = {}
     targets: dict[int, int] = {}

@@ -1,11 +1,12 @@
-"""What all attempts of a worker share: sockets, ids, source ports, packet templates, and the ends of questions."""
+"""What all attempts of a worker share: sockets, ids, source ports, packet templates, and the ends of probes."""
 
 from __future__ import annotations
 
 from netlab.cluster.types import Cluster
+from netlab.kernel.machine import Inside
 from netlab.probe import ports
 from netlab.probe.filters import WINDOW
-from netlab.probe.questions import QuestionMaker
+from netlab.probe.probes import ProbeMaker
 from netlab.probe.sockets import Sockets
 from netlab.probe.templates import Template
 
@@ -23,19 +24,20 @@ class Idents:
         return (self.first + used % WINDOW) & 0xFFFFFFFF
 
     def skip(self, number: int) -> None:
-        """Leave out so many ids."""
+        """Leave out ``number`` ids."""
         self._used += number
 
 
 class Shared:
     """What all attempts of a worker share."""
 
-    def __init__(self, cluster: Cluster, lab: str, first_ident: int) -> None:
+    def __init__(self, cluster: Cluster, lab: str, first_ident: int, inside: Inside) -> None:
         self.cluster = cluster
+        self.inside = inside
         self.idents = Idents(first_ident)
         self.ports = ports.of_run()
-        self.sockets = Sockets(self.idents.first, self.ports)
-        self.questions = QuestionMaker(cluster, lab, self.sockets)
+        self.sockets = Sockets(self.idents.first, self.ports, inside)
+        self.probes = ProbeMaker(cluster, lab, self.sockets)
         self._templates: dict[tuple[str, int], Template] = {}
 
     def template(self, kind: str, family: int) -> Template:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 from netlab.errors import HostError
-from netlab.kernel import netns
+from netlab.kernel.machine import Inside
 from netlab.kernel.raw_sockets import Receiver, Sender, Waiter, raise_file_limit
 from netlab.probe import filters
 from netlab.probe.decode import Observation, decode, decode6
@@ -20,7 +20,7 @@ Kind = tuple[str, int]
 
 
 class NamespaceSockets:
-    """The sockets of one namespace; ``index`` counts the namespaces of a run from zero."""
+    """The sockets of one namespace; ``index`` numbers the namespaces of a run from zero."""
 
     def __init__(self, index: int, namespace: str) -> None:
         self.index = index
@@ -30,7 +30,7 @@ class NamespaceSockets:
         self.senders: dict[int, Sender] = {}
 
     def open(self, programs: Mapping[Kind, bytes]) -> dict[Kind, Receiver]:
-        """Open what is missing, in the thread's namespace: senders, and a receiver for each kind that has a filter."""
+        """Open the missing senders and receivers in the calling thread's namespace; return the new receivers."""
         opened = {}
         for kind, program in programs.items():
             protocol, family = kind
@@ -51,7 +51,8 @@ class NamespaceSockets:
 class Sockets:
     """The sockets of all namespaces of a run, read together."""
 
-    def __init__(self, first_ident: int, ports: range) -> None:
+    def __init__(self, first_ident: int, ports: range, inside: Inside) -> None:
+        self._inside = inside
         self._first_ident = first_ident
         self._ports = ports
         self._by_name: dict[str, NamespaceSockets] = {}
@@ -75,9 +76,7 @@ class Sockets:
         return known
 
     def open(self, protocols: Iterable[str] = (), families: Iterable[int] = ()) -> None:
-        """Open in every namespace the sockets for these protocols, ICMP, the control, and those of earlier calls.
-
-        Each is opened for these families and those of earlier calls.
+        """Open sockets in every namespace: for these protocols and families, earlier ones, ICMP and the control.
 
         Raises:
           NotFound: when a namespace is not there.
@@ -88,23 +87,22 @@ class Sockets:
         for kind in product(self._protocols, self._families):
             if kind not in self._programs:
                 self._programs[kind] = filters.program(kind[0], self._first_ident, self._ports, kind[1])
-        with netns.at_home():
-            for sockets in self._by_name.values():
-                if len(sockets.receivers) == len(self._programs):
-                    continue
-                netns.enter(sockets.namespace)
+        for sockets in self._by_name.values():
+            if len(sockets.receivers) == len(self._programs):
+                continue
+            with self._inside(sockets.namespace):
                 try:
                     opened = sockets.open(self._programs)
                 except OSError as error:
                     raise _refused(error, sockets.namespace) from error
-                for kind, receiver in opened.items():
-                    self._receivers[receiver.fileno()] = sockets, receiver
-                    self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
-                    self._waiter.add(receiver)
+            for kind, receiver in opened.items():
+                self._receivers[receiver.fileno()] = sockets, receiver
+                self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
+                self._waiter.add(receiver)
 
     def receive(self, seconds: float) -> Iterator[tuple[NamespaceSockets, Observation]]:
-        """Wait up to ``seconds`` for a packet, then yield what is there until nothing is left."""
-        # One packet of each ready socket at a time: asking an emptied socket again would cost more than epoll does.
+        """Wait up to ``seconds`` for a packet, then yield packets until none is left."""
+        # One packet of each ready socket at a time: reading an empty socket costs more than epoll.
         while ready := self._waiter.ready(seconds):
             seconds = 0
             for file_number, _ in ready:
@@ -127,7 +125,7 @@ class Sockets:
 
 
 def _reader(receiver: Receiver, protocol: str, family: int) -> Callable[[], Observation | None]:
-    """Return what reads one packet of a receiver, and says what it means for a probe; it raises OSError without one."""
+    """Return a function that reads one packet of a receiver as an Observation; it raises OSError without a packet."""
     if family == 4:
         read = receiver.read
         return lambda: decode(protocol, read())

@@ -1,11 +1,11 @@
-"""Probe packets: Scapy built one template for each kind (``netlab.probe.packets``), the hot path patches its bytes.
+"""Probe packets. Scapy built a template for each kind (``netlab.probe.packets``); sending a probe patches its bytes.
 
-Patching a template takes about a microsecond. It is a whole IP packet with zeros where addresses, ports and the id go.
-The checksum that Scapy computed over it is the constant part of every checksum: in one's complement arithmetic (RFC
-1071) the patched fields are added to it, wherever they stand, as 2**16 is 1 modulo 0xFFFF.
+Patching takes about a microsecond. A template is a whole IP packet with zeros for addresses, ports and the id. Scapy's
+checksum of the template is the constant part of every checksum. In one's complement arithmetic (RFC 1071) the patched
+fields are added to it, at any offset, as 2**16 is 1 modulo 0xFFFF.
 
-Every probe carries a 32-bit id: the sequence number of TCP, the initiate tag of SCTP, and after ``MAGIC`` the payload
-of the others. ``netlab.probe.control`` says what the control is.
+Every probe carries a 32-bit id: as the sequence number of TCP, as the initiate tag of SCTP, else in the payload after
+``MAGIC``. ``netlab.probe.control`` describes the control.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CRC = struct.Struct("<I")
 
 
 class WireAddress(NamedTuple):
-    """An address as the hot path needs it: its bytes, what it adds to a checksum, and its text."""
+    """An address as a packet needs it: its bytes, what it adds to a checksum, and its text."""
 
     packed: bytes
     total: int
@@ -41,7 +41,7 @@ class WireAddress(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """Where in a packet the patched fields stand; None where a kind has no such field."""
+    """The offsets of the patched fields in a packet; None where a kind has no such field."""
 
     ident: int
     checksum: int | None = None
@@ -50,7 +50,7 @@ class _Layout(NamedTuple):
     pseudo_header: bool = True
 
     def after(self, more: int) -> _Layout:
-        """Return the layout behind an IP header that is so many bytes longer; ICMPv6 has the pseudo header too."""
+        """Return the layout behind an IP header that is ``more`` bytes longer, with a pseudo header, as ICMPv6 has."""
 
         def shifted(at: int | None) -> int | None:
             return None if at is None else at + more
@@ -59,7 +59,7 @@ class _Layout(NamedTuple):
 
 
 class _Header(NamedTuple):
-    """Where in an IP header the addresses stand, and where it ends."""
+    """The place of the addresses in an IP header, and its length."""
 
     addresses: slice
     length: int
@@ -74,7 +74,7 @@ _LAYOUTS = {
     ("ICMP", 4): _Layout(ident=32, checksum=22, source_port=24, pseudo_header=False),
     ("SCTP", 4): _Layout(ident=36, source_port=20, port=22),
     (CONTROL, 4): _Layout(ident=24),
-    # netlab's reply where a silent program holds the port.
+    # netlab's reply in place of a program that holds the port and does not reply.
     ("UDP reply", 4): _Layout(ident=32, checksum=26, source_port=20, port=22),
     ("SCTP reply", 4): _Layout(ident=24, source_port=20, port=22),
 }
@@ -88,7 +88,7 @@ def number(protocol: str, family: int) -> int:
 
 
 class Template:
-    """One kind of packet, patched in place: what ``pack`` returns is good until its next call."""
+    """One kind of packet, patched in place: the packet that ``pack`` returns is valid until its next call."""
 
     def __init__(self, kind: str, family: int) -> None:
         self._packet = bytearray.fromhex("".join(PACKETS[kind, family]))
@@ -99,9 +99,9 @@ class Template:
         self._constant = 0 if checksum is None else 0xFFFF - _U16.unpack_from(self._packet, checksum)[0]
 
     def pack(self, source: WireAddress, destination: WireAddress, source_port: int, port: int, ident: int) -> bytearray:
-        """Return the packet; for ICMP ``source_port`` is the echo identifier and ``port`` has no place.
+        """Return the packet; for ICMP ``source_port`` is the echo identifier and ``port`` is not used.
 
-        The kernel fills in the IPv4 identification and header checksum of what a raw socket sends (raw(7)).
+        The kernel fills in the IPv4 identification and header checksum (raw(7)).
         """
         packet, layout, header = self._packet, self._layout, self._header
         packet[header.addresses] = source.packed + destination.packed
@@ -116,7 +116,7 @@ class Template:
         if layout.checksum is not None:
             if layout.pseudo_header:
                 total += source.total + destination.total
-            # A sum that is not zero never folds to zero; and a UDP checksum of zero means none, so it is sent as ones.
+            # A sum that is not zero never folds to zero. A UDP checksum of zero means "none", so zero is sent as ones.
             value = 0xFFFF - (total % 0xFFFF or 0xFFFF)
             _U16.pack_into(packet, layout.checksum, value or 0xFFFF)
         elif self._sctp:

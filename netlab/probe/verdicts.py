@@ -1,9 +1,9 @@
-"""From what was seen of a probe to a verdict. Pure: a table of evidence, read from top to bottom.
+"""The verdict that follows from what was seen of a probe: a pure function, a table read from top to bottom.
 
-For a ``deny`` a packet was sent, and a control on its path arrived, but for two classes, whose reasons begin with their
-names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has the address, or the
-source's own kernel refuses it. NO_PATH: neither the probe nor its control arrived, no way is wired between the two
-ends, and controls between each end and its peer did arrive.
+A ``deny`` means that a packet was sent and that a control arrived on its path. Two classes are exceptions, and their
+reasons begin with their names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has
+the address, or the source's own kernel refuses it. NO_PATH: neither the probe nor its control arrived, no path is wired
+between the two ends, and controls between each end and its partner arrived.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netlab.verdicts import Measured
 
 @dataclass(frozen=True, slots=True)
 class BackendMeasurement:
-    """What packets say about one of the backends of a flow's destination; ``pod`` is "" where no machine has it."""
+    """The measurement of one backend of a flow's destination; ``pod`` is "" where no machine has the address."""
 
     pod: str
     address: Address
@@ -30,7 +30,7 @@ NOT_SENT, NO_PATH = "not sent", "no path"
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What packets say about a flow, and why; ``backends`` where its destination stands for several."""
+    """What packets say about a flow, and why; ``backends`` has those of a destination with several."""
 
     flow: Flow
     verdict: Measured
@@ -39,19 +39,24 @@ class Measurement:
 
     @property
     def without_control(self) -> bool:
-        """Whether the verdict is of a class in which no control can arrive on the flow's own path."""
+        """Whether no control can arrive on the flow's own path."""
         return self.reason.startswith((f"{NOT_SENT}:", f"{NO_PATH}:"))
 
 
 @dataclass(slots=True)
 class Evidence:
-    """What was seen of one probe, and of the control that was sent after it on the same path.
+    """What was seen of one probe, and of the control that followed it on the same path.
 
-    ``refused``: the source's own kernel would not send it, and why. ``arrived``: the destination's kernel took it in
-    for local delivery. ``answered``: what came back to the source from the destination's port. ``rejected``: what came
-    back from elsewhere. ``elsewhere``: another backend of the destination took it. ``control``: the control arrived.
-    ``no_path``: why the wiring has no way for the pair; ``ends_alive``: controls between each end and its peer arrived.
-    ``trouble``: why something may have been lost.
+    Attributes:
+      refused: why the source's own kernel did not send the probe.
+      arrived: whether the destination's kernel delivered it locally.
+      answered: what came back to the source from the destination's port.
+      rejected: what came back from elsewhere.
+      elsewhere: the other backend of the destination that received it.
+      control: whether the control arrived.
+      no_path: why no path is wired for the pair.
+      ends_alive: whether controls between each end and its partner arrived.
+      trouble: why a packet may have been lost.
     """
 
     refused: str = ""
@@ -66,7 +71,7 @@ class Evidence:
 
 
 def verdict(seen: Evidence) -> tuple[Measured, str]:
-    """Return the verdict and its reason; what is missing counts only where nothing can have been lost."""
+    """Return the verdict and its reason; a missing packet counts only where no packet can have been lost."""
     if seen.refused:
         return "deny", f"{NOT_SENT}: {seen.refused}"
     if seen.arrived and seen.answered:

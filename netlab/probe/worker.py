@@ -1,6 +1,6 @@
-"""One of the places where blocks of flows are probed, with sockets, ids, source ports and a processor of its own.
+"""A worker probes blocks of flows with sockets, ids, source ports and a processor of its own.
 
-Workers share nothing by which packets could be confused, so several may probe at the same time.
+So no worker takes a packet of another worker for its own, and several may probe at the same time.
 """
 
 from __future__ import annotations
@@ -13,45 +13,50 @@ from dataclasses import dataclass, replace
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
 from netlab.kernel import drops, interfaces, processor
+from netlab.kernel.machine import Inside
 from netlab.probe import announcements, ports
 from netlab.probe.attempt import Attempt
 from netlab.probe.filters import WINDOW
 from netlab.probe.neighbours import Neighbours
-from netlab.probe.questions import Backends, End, Question, Unsent
+from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.shared import Shared
 from netlab.probe.verdicts import Measurement, verdict
 
-# More ids than a question uses: in each attempt a probe, two controls, and two that prove its ends.
+# A probe uses fewer ids: in each attempt the packet, two controls, and two controls that prove its ends.
 _IDS = 5 * ports.ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Flows that are measured together, what each asks, and each different question once."""
+    """Flows that are measured together, the probe of each flow, and all different probes."""
 
     flows: Sequence[Flow]
-    answers: Sequence[Question | Unsent | Backends]
-    questions: Sequence[Question]
+    by_flow: Sequence[Probe | Unsent | Backends]
+    probes: Sequence[Probe]
 
     def measurements(self) -> Iterator[Measurement]:
-        """Yield the measurement of each flow, in order; every question must have its verdict."""
-        for flow, answer in zip(self.flows, self.answers, strict=True):
-            backends = answer.measurements() if isinstance(answer, Backends) else ()
-            yield Measurement(flow, answer.verdict, answer.reason, backends)
+        """Yield the measurement of each flow, in order; every probe must have its verdict."""
+        for flow, probe in zip(self.flows, self.by_flow, strict=True):
+            backends = probe.measurements() if isinstance(probe, Backends) else ()
+            yield Measurement(flow, probe.verdict, probe.reason, backends)
 
 
 class Worker:
-    """Where blocks are probed, one at a time: ``prepare`` a block, then ``measure`` it, here or in a child.
+    """Probes one block at a time: ``prepare`` it here, then ``measure`` it here, or ``measured`` it in a child.
 
-    ``number`` counts the workers of a run. ``first_ident`` is the run's: each worker has ids of its own after it.
+    Args:
+      number: the worker's number in its run, from zero.
+      first_ident: the first id of the run. Each worker has ``WINDOW`` ids after it.
     """
 
-    def __init__(self, number: int, first_ident: int, cluster: Cluster, lab: str, neighbours: Neighbours) -> None:
+    def __init__(
+        self, number: int, first_ident: int, cluster: Cluster, lab: str, neighbours: Neighbours, inside: Inside
+    ) -> None:
         self._number = number
-        self._shared = Shared(cluster, lab, first_ident + number * WINDOW)
+        self._shared = Shared(cluster, lab, first_ident + number * WINDOW, inside)
         self._neighbours = neighbours
         self._counters = drops.Counters()
-        self._nodes = [self._shared.questions.namespace(node) for node in cluster.nodes]
+        self._unwatched = [self._shared.probes.namespace(node) for node in cluster.nodes]
         self._announced: dict[End, float] = {}
         self._unsent: dict[Unsent, Unsent] = {}
 
@@ -60,73 +65,75 @@ class Worker:
         self._counters.close()
 
     def prepare(self, flows: Sequence[Flow]) -> Block:
-        """Return the flows as questions; sockets are open, neighbours added and ends announced."""
-        asked: dict[object, Question] = {}
-        made = [self._shared.questions.question(flow, asked) for flow in flows]
-        answers = [one if isinstance(one, Question) else self._confirmed(one) for one in made]
-        questions = list(asked.values())
-        if questions:
-            self._place(questions)
-        return Block(flows, answers, questions)
+        """Return the flows with their probes; open sockets, add neighbours and announce the ends."""
+        known: dict[object, Probe] = {}
+        made = [self._shared.probes.probe_of(flow, known) for flow in flows]
+        by_flow = [one if isinstance(one, Probe) else self._confirmed(one) for one in made]
+        probes = list(known.values())
+        if probes:
+            self._prepare_ends(probes)
+        return Block(flows, by_flow, probes)
 
-    def _confirmed(self, answer: Unsent | Backends) -> Unsent | Backends:
-        """Return an answer as it is where the kernel confirms that the end has no address, else as inconclusive."""
-        if isinstance(answer, Backends):
-            ends = ((b, one if isinstance(one, Question) else self._confirmed_end(one)) for b, one in answer.answers)
-            return Backends(tuple(ends))
-        return self._confirmed_end(answer)
+    def _confirmed(self, unsent: Unsent | Backends) -> Unsent | Backends:
+        """Return the value where the kernel confirms that the end has no address, else an inconclusive one."""
+        if isinstance(unsent, Backends):
+            probes = ((b, one if isinstance(one, Probe) else self._confirmed_end(one)) for b, one in unsent.probes)
+            return Backends(tuple(probes))
+        return self._confirmed_end(unsent)
 
-    def _confirmed_end(self, answer: Unsent) -> Unsent:
-        if not answer.namespace:
-            return answer
-        known = self._unsent.get(answer)
+    def _confirmed_end(self, unsent: Unsent) -> Unsent:
+        if not unsent.namespace:
+            return unsent
+        known = self._unsent.get(unsent)
         if known is None:
-            found = ", ".join(map(str, interfaces.addresses(answer.namespace, answer.family)))
-            known = answer
+            with self._shared.inside(unsent.namespace):
+                found = ", ".join(map(str, interfaces.addresses(unsent.family)))
+            known = unsent
             if found:
-                reason = f"{answer.reason}, but its network namespace has {found}"
-                known = replace(answer, verdict="inconclusive", reason=reason)
-            self._unsent[answer] = known
+                reason = f"{unsent.reason}, but its network namespace has {found}"
+                known = replace(unsent, verdict="inconclusive", reason=reason)
+            self._unsent[unsent] = known
         return known
 
-    def _place(self, questions: Sequence[Question]) -> None:
-        for node in self._nodes:
-            self._counters.watch(node)
-        announced = announcements.due(self._shared, questions, self._announced, time.monotonic())
-        self._shared.sockets.open({q.protocol for q in questions}, {q.source.family for q in questions})
-        # An answer from behind a published port may come straight from the pod, so those two are a pair as well.
-        ways = dict.fromkeys((q.source, q.destination) for q in questions)
-        hops = (hop for q in questions if q.front is not None for hop in q.hops)
+    def _prepare_ends(self, probes: Sequence[Probe]) -> None:
+        while self._unwatched:
+            with self._shared.inside(self._unwatched[-1]):
+                self._counters.watch(self._unwatched.pop())
+        announced = announcements.due(self._shared, probes, self._announced, time.monotonic())
+        self._shared.sockets.open({probe.protocol for probe in probes}, {probe.source.family for probe in probes})
+        # The pod behind a published port may answer the source directly, so these two are a pair as well.
+        ways = dict.fromkeys((probe.source, probe.destination) for probe in probes)
+        hops = (hop for probe in probes if probe.front is not None for hop in probe.hops)
         self._neighbours.add(dict.fromkeys((*announced, *ways, *hops)))
         announcements.send(self._shared, announced)
 
     def measure(self, block: Block, advance: Callable[[int], None]) -> None:
-        """Give every question its verdict; ``advance`` is called with how many flows are about measured."""
-        if block.questions:
+        """Give every probe its verdict; call ``advance`` with the approximate number of measured flows."""
+        if block.probes:
             with processor.pinned():
-                self._measure(block.questions, len(block.flows) - len(block.questions), advance)
+                self._measure(block.probes, len(block.flows) - len(block.probes), advance)
 
     def measured(self, block: Block) -> bytes:
-        """Measure a block in a child, on the worker's own processor, and return the argument of ``take``."""
+        """Measure a block on the worker's own processor; return the verdicts for ``take``. It runs in a child."""
         with processor.pinned(self._number):
-            self._measure(block.questions, 0, lambda done: None)
+            self._measure(block.probes, 0, lambda done: None)
         known: dict[tuple[str, str], int] = {}
-        codes = [known.setdefault((q.verdict, q.reason), len(known)) for q in block.questions]
+        codes = [known.setdefault((probe.verdict, probe.reason), len(known)) for probe in block.probes]
         return json.dumps([list(known), codes]).encode()
 
     def take(self, block: Block, measured: bytes) -> None:
-        """Give the block's questions the verdicts that a child found."""
+        """Give the block's probes the verdicts that a child found."""
         known, codes = json.loads(measured)
-        for question, code in zip(block.questions, codes, strict=True):
-            question.verdict, question.reason = known[code]
+        for probe, code in zip(block.probes, codes, strict=True):
+            probe.verdict, probe.reason = known[code]
 
     def skip(self, block: Block) -> None:
-        """Leave out the ids that a child uses for a block, so that no later packet has one of them."""
-        self._shared.idents.skip(_IDS * len(block.questions))
+        """Skip the ids that a child uses for a block, so that no later packet has one of them."""
+        self._shared.idents.skip(_IDS * len(block.probes))
 
-    def _measure(self, questions: Sequence[Question], done: int, advance: Callable[[int], None]) -> None:
-        """Give every question its verdict: one attempt each, and two more for what is inconclusive."""
-        waiting = list(questions)
+    def _measure(self, probes: Sequence[Probe], done: int, advance: Callable[[int], None]) -> None:
+        """Give every probe its verdict: by one attempt, and by two more where the verdict is inconclusive."""
+        waiting = list(probes)
         for number in range(ports.ATTEMPTS):
             self._shared.sockets.overflowed()
             before = self._counters.read()
@@ -138,24 +145,24 @@ class Worker:
 
             Attempt(self._shared, number).run(waiting, sent)
             self._judge(waiting, ", ".join(drops.grown(before, self._counters.read())))
-            waiting = [q for q in waiting if q.verdict == "inconclusive"]
+            waiting = [probe for probe in waiting if probe.verdict == "inconclusive"]
             if not waiting:
                 return
 
-    def _judge(self, questions: Iterable[Question], trouble: str) -> None:
+    def _judge(self, probes: Iterable[Probe], trouble: str) -> None:
         overflowed = self._shared.sockets.overflowed()
-        for question in questions:
-            seen = question.evidence
-            seen.trouble = seen.trouble or trouble or self._trouble(question, overflowed)
-            question.verdict, question.reason = verdict(seen)
+        for probe in probes:
+            seen = probe.evidence
+            seen.trouble = seen.trouble or trouble or self._trouble(probe, overflowed)
+            probe.verdict, probe.reason = verdict(seen)
 
-    def _trouble(self, question: Question, overflowed: set[int]) -> str:
-        """Say why a packet of a question may have been lost, "" when none was."""
-        seen = question.evidence
-        for sockets in (question.destination.sockets, question.source.sockets):
+    def _trouble(self, probe: Probe, overflowed: set[int]) -> str:
+        """Return why a packet of a probe may have been lost, "" where nothing was lost."""
+        seen = probe.evidence
+        for sockets in (probe.destination.sockets, probe.source.sockets):
             if sockets.index in overflowed:
                 return f"a receive buffer in {sockets.namespace} overflowed"
-        start = question.source.sockets.namespace
+        start = probe.source.sockets.namespace
         refused = self._neighbours.failures.get(start)
         if refused and not (seen.arrived or seen.control or seen.no_path):
             return f"neighbours in {start} could not be added: {refused}"

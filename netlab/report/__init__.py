@@ -1,4 +1,4 @@
-"""Verdicts and problems as tables, JSON, YAML and JUnit: pure functions of rows."""
+"""Results of commands, and the formats that print them: tables, JSON, YAML, JUnit."""
 
 from netlab.report.rows import Row, Tally, row_of
 

@@ -1,4 +1,4 @@
-"""Tables as kubectl prints them: an upper-case header, left-aligned columns three blanks apart, no borders."""
+"""Tables in kubectl's style: an upper-case header, left-aligned columns with three blanks between, no borders."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from netlab.errors import printable
-from netlab.report.rows import Asked, Row
+from netlab.report.rows import Command, Row
 
 GAP = "   "
-# Rows that are laid out together.
+# The number of rows that are laid out together.
 _BLOCK = 10_000
 
 
@@ -19,9 +19,9 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
 
 
 def _lines(table: Sequence[Sequence[str]], widths: list[int]) -> Iterator[str]:
-    """Yield the lines of a part of a table; ``widths`` are those of the parts before, and are widened."""
+    """Yield the lines of a part of a table; ``widths`` are those of the parts before, and grow in place."""
     filled = [[cell or "<none>" for cell in row] for row in table]
-    # Escaped here where the terminal would do it too late: columns are as wide as what is printed.
+    # Escape before the widths are computed: an escaped name is longer.
     if not "".join(map("".join, filled)).isprintable():
         filled = [[*map(printable, row)] for row in filled]
     widths[:] = [max(width, *map(len, column)) for width, column in zip(widths, zip(*filled, strict=True), strict=True)]
@@ -29,13 +29,13 @@ def _lines(table: Sequence[Sequence[str]], widths: list[int]) -> Iterator[str]:
         yield GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def wide(rows: Iterable[Row], asked: Asked) -> Iterator[str]:
-    """Yield a line for every row with its reason; answers that are not asked have no column.
+def wide(rows: Iterable[Row], command: Command) -> Iterator[str]:
+    """Yield a line for each row with its reason, with the columns of a command's verdicts.
 
-    Rows are printed a block at a time, as there may be a million: columns are as wide as what was printed before needs.
+    There may be a million rows, so they are printed in blocks. A column is as wide as its cells so far.
     """
     header = ["SOURCE", "DESTINATION", "FAMILY", "PORT"]
-    header += {"reach": ["EXPECTED"], "probe": ["MEASURED"], "verify": ["EXPECTED", "MEASURED"]}[asked]
+    header += {"reach": ["EXPECTED"], "probe": ["MEASURED"], "verify": ["EXPECTED", "MEASURED"]}[command]
     widths = [0] * (len(header) + 1)
     table = [[*header, "REASON"]]
     cells = (_cells(row) for row in rows)
@@ -46,4 +46,4 @@ def wide(rows: Iterable[Row], asked: Asked) -> Iterator[str]:
 
 def _cells(row: Row) -> list[str]:
     answers = [answer for answer in (row.expected, row.measured) if answer is not None]
-    return [row.source, row.destination, f"IPv{row.family}", row.service, *answers, row.reason]
+    return [row.source, row.destination, f"IPv{row.family}", row.port_text, *answers, row.reason]

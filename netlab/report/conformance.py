@@ -1,4 +1,4 @@
-"""What became of the conformance suite, as a result."""
+"""The results of the conformance suite."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from netlab.conformance.cases import Unjudged
     from netlab.conformance.run import CaseResult
 
-# A case that is wrong is often wrong in many cells; the first ones tell what it is about.
+# A failed case often has many wrong cells. The first ones are enough to find the fault.
 _FIRST = 5
 
 
 @dataclass(slots=True)
 class Count:
-    """How many cases and cells there were, and how many of the cases failed."""
+    """The numbers of cases, cells and failed cases."""
 
     cases: int = 0
     cells: int = 0
@@ -34,7 +34,7 @@ class Count:
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of all results and by feature; ``judges`` names those that were asked."""
+    """Counts of all results, and by feature; ``judges`` names the judges of the run."""
 
     judges: Sequence[str]
     total: Count = field(default_factory=Count)
@@ -54,7 +54,7 @@ class Summary:
 
 
 def failure_lines(result: CaseResult) -> Iterator[str]:
-    """Yield a failed case in lines."""
+    """Yield the first disagreements of a failed case as lines."""
     for wrong in result.disagreements[:_FIRST]:
         yield f"{result.name}: {wrong}"
     if len(result.disagreements) > _FIRST:
@@ -62,9 +62,9 @@ def failure_lines(result: CaseResult) -> Iterator[str]:
 
 
 class ConformanceReport:
-    """The counts of all cases; ``unjudged`` are those that no judge is asked about.
+    """The counts of all cases; ``unjudged`` are the cases that no judge can answer.
 
-    ``broken_off`` says that not all cases were judged. ``results`` are needed for suites only.
+    ``broken_off`` says that the run ended before the last case. Only ``suites`` needs ``results``.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ConformanceReport:
         self._results = results
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield the table by feature and the line of totals."""
+        """Yield a table by feature, and a line of totals."""
         from netlab.report.columns import columns
 
         summary = self.summary
@@ -91,7 +91,7 @@ class ConformanceReport:
         yield str(summary)
 
     def document(self) -> dict[str, Any]:
-        """Return the ConformanceReport document; it has ``brokenOff`` where not all cases were judged."""
+        """Return the ConformanceReport document; it has ``brokenOff`` if the run ended before the last case."""
         summary = self.summary
         return {
             "apiVersion": API_VERSION,
@@ -105,7 +105,7 @@ class ConformanceReport:
         }
 
     def suites(self) -> Suites:
-        """Return a suite each feature and a case each case; a disagreement is a failure."""
+        """Return a suite for each feature with its cases; a disagreement is a failure."""
         by_feature: dict[str, list[CaseResult]] = {}
         for result in self._results:
             by_feature.setdefault(result.feature, []).append(result)
@@ -117,7 +117,7 @@ class ConformanceReport:
 
 
 def _wrong(result: CaseResult) -> tuple[str, str] | None:
-    """Return the disagreements of a case in a line and in whole, None where there are none."""
+    """Return the disagreements of a case, as one line and as whole text; None if there are none."""
     if result.passed:
         return None
     return f"{len(result.disagreements)} disagreements", "\n".join(map(str, result.disagreements))

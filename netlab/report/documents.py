@@ -1,4 +1,4 @@
-"""What programs read of a result: a value of dictionaries, lists and scalars, or one whose lists are streamed."""
+"""The document of a result, for programs: plain data, or a document whose lists are streamed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ API_VERSION = "netlab/v1alpha1"
 
 
 class Items(NamedTuple):
-    """A list that is too long to keep: ``values`` makes its items one by one.
+    """A list that is too long to keep in memory: ``values`` makes its items one by one.
 
-    Where the same items are JSON already, ``texts`` makes them, one or several in a text with a comma between.
+    ``texts``, if it is there, makes the same items as JSON text; a text has one item, or several with commas between.
     """
 
     values: Callable[[], Iterator[Any]]
@@ -19,7 +19,7 @@ class Items(NamedTuple):
 
 
 class Streamed(NamedTuple):
-    """A document in parts, in their order: its first fields, its lists by name, and what is known after them."""
+    """A document in parts, in order: first fields, lists by name, and the fields that are known after them."""
 
     head: dict[str, Any]
     lists: Mapping[str, Items]

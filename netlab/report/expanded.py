@@ -1,4 +1,4 @@
-"""The rows of every pair from lines that alike sources share (``policy.expand``), and the same rows as JSON text."""
+"""The rows of every pair from lines that equivalent sources share (``policy.expand``), also as JSON text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from weakref import WeakKeyDictionary
 
 from netlab.cluster.types import Endpoint
 from netlab.policy.expand import Answer, Expansion, Line, Question
-from netlab.policy.marks import DESTINATION, SOURCE
+from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.report.rows import Row, Tally, endpoints_of
 
 _BEFORE_SOURCE = '{"source": "'
 _AFTER_REASON = '"}'
-# JSON escapes what is no printable ASCII, so these are in no text but as marks.
+# JSON escapes control characters, so these are in a text only as placeholders.
 _SOURCE, _DESTINATION = "\0", "\1"
 
 
@@ -53,7 +53,7 @@ class _Texts:
 def json_rows(expansion: Expansion, tally: Tally) -> Iterator[str]:
     """Yield the rows of every pair as JSON, those of a source in one text, and count them.
 
-    The text of alike sources differs by their names only: it is made once, and the name put in.
+    The texts of equivalent sources differ in the source's name only: one text is made, and each name is inserted.
     """
     kept: WeakKeyDictionary[Line, _Texts] = WeakKeyDictionary()
     writer = _Writer()
@@ -119,7 +119,7 @@ class _Writer:
         return made
 
     def escaped(self, name: str) -> str:
-        """Return a name as it is within JSON's quotes."""
+        """Return a name escaped for a JSON string, without the quotes."""
         found = self._names.get(name)
         if found is None:
             found = self._names[name] = json.dumps(name)[1:-1]

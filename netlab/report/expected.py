@@ -1,4 +1,4 @@
-"""The evaluator's verdict for every pair, as a result: made in the way that takes least for what is printed."""
+"""The evaluator's verdict for every pair, as a result. It computes only what the format prints."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from netlab.report.rows import Row, endpoints_of, row_of
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.cluster.flows import Questions
+    from netlab.cluster.flows import FlowSelection
 
-# Fewer pairs are evaluated one by one, which takes less time than finding what is alike.
+# Up to this number of pairs, evaluating each takes less time than finding equivalent endpoints.
 _FEW = 4_000
-# A table of more destinations is tens of megabytes.
+# A table with more destinations has tens of megabytes.
 _WIDE = 2_000
 
 
 class Expected(Reachability):
-    """What the evaluator says of all pairs of a cluster that are asked."""
+    """The expected verdicts of selected pairs of a cluster."""
 
-    def __init__(self, cluster: Cluster, asked: Questions) -> None:
+    def __init__(self, cluster: Cluster, asked: FlowSelection) -> None:
         super().__init__(cluster.name, (), "reach")
         self._cluster = cluster
         self._asked = asked
         self._few = asked.count(cluster) <= _FEW
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield the truth table and the counts; of many pairs they are those of groups that behave alike."""
+        """Yield the truth table and the counts; for many pairs they come from groups of equivalent endpoints."""
         if self._few:
-            # A truth table has no room for reasons, and they are a quarter of the work.
+            # A truth table has no reasons, and they are a quarter of the work.
             self._rows = self._one_by_one(reasons=False)
             yield from super().table(page)
             return
         from netlab.policy.groups import groups
         from netlab.report.table_of_groups import truth_table
 
-        everyone = self._asked.everyone(self._cluster)
+        everyone = self._asked.endpoints(self._cluster)
         if len(everyone) > _WIDE:
             page.say(f"a table of {len(everyone):,} columns: --group prints pods that behave alike as one")
         found = groups(self._cluster, self._asked)

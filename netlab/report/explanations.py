@@ -1,4 +1,4 @@
-"""Why pairs are allowed or denied, as a result."""
+"""Explanations of verdicts, as a result."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Explanations:
-    """Explanations of flows; ``files`` are those that they may name."""
+    """Explanations of flows; ``files`` are the files that they may name."""
 
     def __init__(self, found: Iterable[Explanation], files: Iterable[str] = ()) -> None:
         self.found = found
         self._files = files
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield the sections of each, with names of files as short as they may be."""
+        """Yield the sections of each explanation, with short names of files."""
         return iter(shortened(list(self._lines()), self._files))
 
     def _lines(self) -> Iterator[str]:

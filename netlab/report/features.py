@@ -1,4 +1,4 @@
-"""What a host can do, as a result."""
+"""The features of a host, as a result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Features:
-    """What was tried on a host, and what became of it."""
+    """The features that were tested, with the outcome of each test."""
 
     def __init__(self, found: Sequence[Feature]) -> None:
         self.found = found

@@ -1,4 +1,4 @@
-"""What to call a group: the shortest words that are true of all its members and of nobody else."""
+"""Names of groups: the fewest labels that all its members have and no other pod has."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from netlab.cluster.types import Cluster, Pod
     from netlab.policy.groups import Group
 
-# A few are named; of more the first ones and how many there are.
+# The most members that are named; then the number of others follows.
 FEW = 3
-# More words than this are no description any more.
+# The most labels in a name.
 _WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class GroupName:
-    """A group in words: ``where`` are its namespaces ("" for nodes and hosts) and ``what`` its members in them.
+    """The name of a group: ``where`` is its namespaces ("" for nodes and hosts), ``what`` its members in them.
 
-    ``namespace`` is the only one that it has pods in, else "". ``size`` is how many they are, "" for one. Where no
-    words mean its members only, ``what`` names them, or says how many of how many they are.
+    ``namespace`` is the namespace of its pods, "" if there are several. ``size`` is the number of members, "" for one.
+    If no labels select exactly its members, ``what`` names them, or has their number among those with equal labels.
     """
 
     where: str
@@ -36,19 +36,19 @@ class GroupName:
     namespace: str = ""
 
     def __str__(self) -> str:
-        """Return the name as it stands alone: ``shop app=web``, ``shop/*``, ``shop/web-0``."""
+        """Return the name with its namespace: ``shop app=web``, ``shop/*``, ``shop/web-0``."""
         if self.what == "*" or (self.namespace and not self.size):
             return f"{self.where}/{self.what}"
         return f"{self.where} {self.what}".strip()
 
     @property
     def counted(self) -> str:
-        """The name and how many it means: ``shop app=web (2 pods)``; of one endpoint, the name alone."""
+        """The name with the number of members: ``shop app=web (2 pods)``; for one endpoint, the name alone."""
         return f"{self} ({self.size})" if self.size else str(self)
 
     @property
     def inside(self) -> str:
-        """The name as it is said within its namespace: ``app=web (2 pods)``."""
+        """The name without its namespace: ``app=web (2 pods)``."""
         what = "all" if self.what == "*" else self.what
         return f"{what} ({self.size})" if self.size else what
 
@@ -96,7 +96,7 @@ class GroupNames:
         return f"namespaces {kind}" if kind else f"{len(spaces)} namespaces ({', '.join(spaces[:FEW])}, …)"
 
     def _what(self, pods: Sequence[Pod], spaces: Sequence[str]) -> str | None:
-        """Return the fewest words that mean these pods in their namespaces, labels before others; None for none."""
+        """Return the fewest words that select exactly these pods in their namespaces, labels first; None if none do."""
         wanted = self._set_of(pods)
         inside = self._pods_in(spaces)
         if wanted == inside:
@@ -109,7 +109,7 @@ class GroupNames:
         return None
 
     def _by_name(self, pods: Sequence[Pod], spaces: Sequence[str]) -> str:
-        """Return who it is, all but whom, or how many of how many with the same words."""
+        """Return the names of the pods, or of the few others, or the number of pods among those with equal labels."""
 
         def called(of: Sequence[Pod]) -> str:
             return _some([pod.name if len(spaces) == 1 else pod.ref for pod in of])
@@ -125,12 +125,12 @@ class GroupNames:
         return f"{len(pods)} of {of} {','.join(words) or 'pods'}: {called(pods)}"
 
     def _common(self, pods: Sequence[Pod]) -> list[str]:
-        """Return the words that all pods share: the labels, short ones first, then how they are attached."""
+        """Return the words that all pods share: labels, short ones first, then attachment and node."""
         shared = reduce(and_, ({*self._words_of(pod)} for pod in pods))
         return sorted(shared, key=lambda word: ("=" not in word, len(word), word))
 
     def _words_of(self, pod: Pod) -> list[str]:
-        # A pod that its controller names in a label is named by its name.
+        # A label that holds the pod's own name describes no group.
         words = [f"{key}={value}" for key, value in known_labels(pod.labels).items() if key != POD_NAME]
         if not pod.selectable:
             words.append("hostNetwork" if pod.host_network else "without network")
@@ -148,13 +148,13 @@ class GroupNames:
 
 
 def _by_label(cluster: Cluster, pods_of: Mapping[str, int]) -> dict[int, str]:
-    """Return, for the pods that a namespace label means, that label; of several that mean the same, the shortest."""
-    meant: dict[str, int] = {}
+    """Return the namespace label that selects each set of pods; the shortest if several do."""
+    selected: dict[str, int] = {}
     for space, pods in pods_of.items():
         for key, value in cluster.namespaces[space].items():
             word = f"{key}={value}"
-            meant[word] = meant.get(word, 0) | pods
-    return {pods: word for word, pods in sorted(meant.items(), key=lambda item: (-len(item[0]), item[0]))}
+            selected[word] = selected.get(word, 0) | pods
+    return {pods: word for word, pods in sorted(selected.items(), key=lambda item: (-len(item[0]), item[0]))}
 
 
 def _some(names: Sequence[str]) -> str:

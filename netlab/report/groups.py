@@ -1,4 +1,4 @@
-"""Groups of pods that behave alike, for people and for programs: their members, and what can talk to what.
+"""Groups of equivalent endpoints as a result: their members, and which groups reach which.
 
 The document (``-o json``, ``-o yaml``) is::
 
@@ -10,10 +10,10 @@ The document (``-o json``, ``-o yaml``) is::
      "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15, "some": 0,
                  "unknown": 0}}
 
-``labels`` are those that all members share. A row is the verdict of every pair of a member of ``source`` and another
-endpoint that is a member of one of ``destinations``: all that are asked and have that verdict, the source's own group
-among them where its members have it with one another. ``pairs`` counts the pairs that it stands for. With ``--self``, a
-row that has ``"self": true`` is about each member with itself. So rows expand to those of a Reachability document.
+``labels`` are those that all members share. A row has one verdict: that of every pair of a member of ``source`` and
+another endpoint in one of ``destinations``. ``destinations`` has all groups with this verdict, also the source's own if
+its members have it with one another. ``pairs`` counts the pairs of the row. With ``--self``, a row with ``"self":
+true`` is about each member with itself. So the rows expand to those of a Reachability document.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     from netlab.policy.groups import Group, Groups
     from netlab.policy.tiers.tier import AskedPort
 
-# Entries of one list; of more it says how many there are.
+# The most entries of a list; then the number of others follows.
 _MOST = 6
 _WORDS: dict[Expected, str] = {"some": "some backends", "unknown": "unknown"}
 
 
 class ReachabilityGroups:
-    """Groups of endpoints that no verdict tells apart, as a result."""
+    """Groups of endpoints with equal verdicts, as a result."""
 
     def __init__(self, found: Groups) -> None:
         self.found = found
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield a truth table of groups where it fits the page, else a list for each group; then the counts."""
+        """Yield a truth table of groups if it fits the page, else a list for each group; then the counts."""
         yield from table(self.found, page.width, page.paint)
         yield summary(self.found)
 
@@ -58,7 +58,7 @@ class ReachabilityGroups:
         yield summary(self.found)
 
     def document(self) -> Streamed:
-        """Return the ReachabilityGroups document; its rows are made one by one and none is kept."""
+        """Return the ReachabilityGroups document; its rows are made one by one."""
         found = self.found
         names = GroupNames(found.cluster)
         head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
@@ -110,7 +110,7 @@ def _summary(found: Groups) -> dict[str, int]:
 
 
 def summary(found: Groups) -> str:
-    """Return the counts in a line."""
+    """Return the counts as a line."""
     of = _summary(found)
     ends = " and ".join(part for part in (_kinds(found, "Pod"), _kinds(found, "Host"), _kinds(found, "Node")) if part)
     counts = f"{of['pairs']} pair{'' if of['pairs'] == 1 else 's'}: {of['allow']} allow, {of['deny']} deny"
@@ -124,9 +124,9 @@ def _kinds(found: Groups, kind: str) -> str:
 
 
 def table(found: Groups, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
-    """Yield a truth table of groups by groups where it fits the width, else the lists of every group.
+    """Yield a truth table of groups by groups if it fits the width, else the lists of every group.
 
-    Groups that read the same in several namespaces are listed once.
+    Groups with equal text in several namespaces are listed once.
     """
     namer = GroupNames(found.cluster)
     names = [namer.name(group) for group in found.groups]
@@ -139,7 +139,7 @@ def table(found: Groups, width: int, paint: Paint = lambda text, mark: text) -> 
 
 def _as_rows(found: Groups, names: Sequence[GroupName]) -> Iterator[Row]:
     for answer in found.answers():
-        # Of a pod with itself there is a mark where there is no other pod in its group.
+        # The pair of a pod with itself has a mark only if its group has no other pod.
         if not answer.alone or answer.pairs == 1:
             source, destination = names[answer.source.number], names[answer.destination.number]
             family, protocol, port = answer.service
@@ -147,11 +147,11 @@ def _as_rows(found: Groups, names: Sequence[GroupName]) -> Iterator[Row]:
 
 
 def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
-    """Yield for every group what reaches it and what it reaches; ``fold`` lists what reads the same only once."""
-    words = _Words(found)
+    """Yield for every group what reaches it and what it reaches; ``fold`` lists equal text once."""
+    writer = _Writer(found)
     blocks: dict[Any, tuple[_Block, list[str]]] = {}
     for group in found.groups:
-        block = words.block(group)
+        block = writer.block(group)
         same = (block.name.inside, block.asked, block.lines) if fold and block.name.namespace else group.number
         blocks.setdefault(same, (block, []))[1].append(block.name.namespace)
     for block, (_, *more) in blocks.values():
@@ -163,7 +163,7 @@ def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One group in words: its name, what is asked of it, and the lines below."""
+    """One group as text: its name, its ports, and the lines below."""
 
     name: GroupName
     asked: str
@@ -172,15 +172,15 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One service of one group: the groups at the other end, and of them those that have each verdict but deny."""
+    """One port of one group: the groups at the other end, and those among them with each verdict but deny."""
 
     service: AskedPort
     asked: int
     having: Mapping[Expected, int]
 
 
-class _Words:
-    """Says of each group what reaches it and what it reaches, in few words."""
+class _Writer:
+    """Writes for each group what reaches it and what it reaches."""
 
     def __init__(self, found: Groups) -> None:
         self._found = found
@@ -198,7 +198,7 @@ class _Words:
                 self._spaces[space] = self._spaces.get(space, 0) | 1 << group.number
 
     def block(self, group: Group) -> _Block:
-        """Return a group in words."""
+        """Return a group as text."""
         found, own = self._found, group.number
         into = [
             _Asked(s, found.sources(group, s), {v: of[s][own] for v, of in found.having.items()})
@@ -214,46 +214,49 @@ class _Words:
         )
 
     def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
-        """Yield the groups that are allowed everything, those that are allowed a part, and those of other verdicts."""
-        told: list[str] = []
+        """Yield the groups that may use all ports, those that may use some, and those with other verdicts."""
+        texts: list[str] = []
         for verdict in self._found.having:
             having = [(one.service, one.asked, one.having[verdict]) for one in asked]
             if verdict == "allow":
-                told += self._parts(group, having)
+                texts += self._parts(group, having)
             elif any(groups for _, _, groups in having):
-                told += [f"{_WORDS[verdict]}: {text}" for text in self._parts(group, having)]
-        for number, text in enumerate(told or ["nobody"]):
+                texts += [f"{_WORDS[verdict]}: {text}" for text in self._parts(group, having)]
+        for number, text in enumerate(texts or ["nobody"]):
             yield f"  {word if not number else '':<4}  {text}"
 
     def _parts(self, group: Group, asked: Sequence[tuple[AskedPort, int, int]]) -> list[str]:
-        """Name the groups that hold all services, then those that hold some; items are service, asked and holding."""
-        everybody = reduce(or_, (of for _, of, _ in asked), 0)
-        complete = reduce(and_, (holds | ~of for _, of, holds in asked), everybody)
-        parts: dict[tuple[AskedPort, ...], int] = {(): everybody & ~complete}
-        for service, _, holds in asked:
+        """Name the groups with the verdict on all ports, then those with it on some.
+
+        An item of ``asked`` is a port, the set of groups that are asked, and the set of groups with the verdict.
+        """
+        every_group = reduce(or_, (of for _, of, _ in asked), 0)
+        complete = reduce(and_, (having | ~of for _, of, having in asked), every_group)
+        parts: dict[tuple[AskedPort, ...], int] = {(): every_group & ~complete}
+        for service, _, having in asked:
             for services, found in list(parts.items()):
-                if found & holds:
-                    parts[*services, service] = found & holds
-                    parts[services] = found & ~holds
-        texts = [self._list(group, complete, everybody)] if complete else []
+                if found & having:
+                    parts[*services, service] = found & having
+                    parts[services] = found & ~having
+        texts = [self._list(group, complete, every_group)] if complete else []
         texts += [
-            f"{self._services(services)}: {self._list(group, found, everybody)}"
+            f"{self._services(services)}: {self._list(group, found, every_group)}"
             for services, found in parts.items()
             if services and found
         ]
         return texts
 
-    def _list(self, group: Group, found: int, everybody: int) -> str:
-        """Name a set of groups as one of them would: all, or all but some, or some."""
-        if found == everybody:
+    def _list(self, group: Group, found: int, every_group: int) -> str:
+        """Name a set of groups from the view of one group: all, all but some, or some."""
+        if found == every_group:
             return "everybody"
-        rest = everybody & ~found
+        rest = every_group & ~found
         if found.bit_count() > rest.bit_count():
             return f"everybody but {self._some(group, rest)}"
         return self._some(group, found)
 
     def _some(self, group: Group, found: int) -> str:
-        """Name a set of groups: itself, whole namespaces, then what is left, by what several namespaces have."""
+        """Name a set of groups: the group itself, whole namespaces, then the others by name over several namespaces."""
         own = self._names[group.number].namespace
         items = ["one another"] if found >> group.number & 1 else []
         left = found & ~(1 << group.number)
@@ -275,7 +278,7 @@ class _Words:
         return ", ".join(items) if more <= 1 else f"{', '.join(items[:_MOST])} and {more} more"
 
     def _of_namespaces(self, inside: str, numbers: Sequence[int], own: str) -> str:
-        """Name groups that are called the same in their namespaces."""
+        """Name groups that have one name in several namespaces."""
         if len(numbers) == 1:
             return self._names[numbers[0]].counted
         others = [number for number in self._called[inside] if self._names[number].namespace != own]

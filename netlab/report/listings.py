@@ -1,4 +1,4 @@
-"""Objects that run, as a result: kubectl's tables and a list of Kubernetes objects."""
+"""Objects of labs, as a result: kubectl's tables, and a List of Kubernetes objects."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Literal
 from netlab.report.formats import Page
 
 Depth = Literal["cells", "objects", "drift"]
-"""How much is looked up: what the cells need, or the objects as well, or also what differs in the kernel."""
+"""How much to look up: the cells of the narrow table, also the objects, or also the drift of the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object that is listed: as Kubernetes has it, and its cells; the ``wide`` ones come last."""
+    """One listed object: as Kubernetes data, and as cells; the ``wide`` cells come last."""
 
     namespace: str
     name: str
@@ -25,9 +25,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The items of one kind with their table's header; the first column is NAMESPACE where kinds have one.
+    """The items of one kind with the header of their table; a namespaced kind has the first column NAMESPACE.
 
-    ``first`` has the ``NAMESPACE/NAME`` of the items that other such names stand for: of workloads, the first pod's.
+    ``first`` maps the ``NAMESPACE/NAME`` of a workload to that of its first pod.
     """
 
     header: tuple[str, ...]
@@ -37,7 +37,7 @@ class Listing:
 
 
 class Listed:
-    """The objects of one kind; ``listing`` looks up as much as a view needs. ``kind`` and ``plural`` are its names."""
+    """The objects of one kind; ``listing`` looks up what a view needs. ``kind`` and ``plural`` are its names."""
 
     def __init__(self, kind: str, plural: str, listing: Callable[[Depth], Listing]) -> None:
         self._kind = kind
@@ -45,7 +45,7 @@ class Listed:
         self._listing = listing
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield a table as kubectl's; where nothing is listed, say so beside it."""
+        """Yield kubectl's table; if it is empty, print a message on standard error."""
         found = self._listing("cells")
         return self._columns(page, found.header, [item.cells for item in found.items])
 
@@ -56,7 +56,7 @@ class Listed:
         return self._columns(page, header, [(*item.cells, *item.wide) for item in found.items])
 
     def names(self) -> Iterator[str]:
-        """Yield ``KIND/NAMESPACE/NAME`` of each."""
+        """Yield ``KIND/NAMESPACE/NAME`` of each object."""
         for item in self._listing("cells").items:
             yield "/".join(part for part in (self._kind, item.namespace, item.name) if part)
 

@@ -1,4 +1,4 @@
-"""Names of files as ``explain`` prints them: without the folder that all of them are in, where that is shorter."""
+"""Short names of files for ``explain``: without the folder that all files are in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 
 def shortened(lines: Sequence[str], files: Iterable[str]) -> list[str]:
-    """Return lines with ``(FILE:LINE)`` in them relative to the folder of all ``files``, and one that names the folder.
+    """Return lines with each ``(FILE:LINE)`` relative to the common folder of ``files``, and a line with the folder.
 
-    They stay as they are where that is not shorter, or where a short name is that of another file here.
+    Return the lines unchanged if that is not shorter, or if a short name is the name of another file here.
     """
     folder = _common_folder(files)
     before = f"({folder}/"
@@ -21,21 +21,21 @@ def shortened(lines: Sequence[str], files: Iterable[str]) -> list[str]:
 
 
 def _common_folder(files: Iterable[str]) -> str:
-    """Return the folder, "" where there is none that is longer than nothing or a short name means two files."""
-    # What was read from standard input is in no folder and has a name of its own.
+    """Return the common folder; "" if there is none, or if a short name would be ambiguous."""
+    # Standard input is in no folder.
     paths = {file for file in files if file and not file.startswith(("<", "-"))}
     try:
         folder = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
     except ValueError:
         return ""
-    # The text before a name has to be the folder as it was written.
+    # Each path has to begin with the folder as text: commonpath normalizes.
     if folder in ("", "/") or not all(path.startswith(f"{folder}/") for path in paths):
         return ""
     return "" if any(_is_another(path.removeprefix(f"{folder}/"), path) for path in paths) else folder
 
 
 def _is_another(short: str, path: str) -> bool:
-    """Say whether a short name is that of a file here which is not the one that is meant."""
+    """Say whether a short name is the name of another file here."""
     try:
         return os.path.exists(short) and not os.path.samefile(short, path)
     except OSError:

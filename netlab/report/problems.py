@@ -1,4 +1,4 @@
-"""Everything that is wrong with an input, as a result."""
+"""The problems of an input, as a result."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Problems:
-    """The problems of an input, warnings among them; ``summary`` is what the table says of it in a line."""
+    """The errors and warnings of an input; ``summary`` is the line that the table prints."""
 
     def __init__(self, found: Sequence[Problem], summary: str = "") -> None:
         self.found = found
         self.summary = summary
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield the summary: the problems are lines on standard error."""
+        """Yield the summary; the problems themselves go to standard error."""
         yield self.summary
 
     def document(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Verdicts of pairs as a result: what ``reach``, ``probe`` and ``verify`` print."""
+"""The verdicts of pairs as a result of ``reach``, ``probe`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator
 
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
-from netlab.report.rows import Asked, Row, Tally
+from netlab.report.rows import Command, Row, Tally
 
 
 class Reachability:
-    """The rows of a lab. They are counted in ``tally`` as they are printed, once, and none is kept.
+    """The rows of a lab. They can be printed once: ``tally`` counts each as it is printed, and none is kept.
 
-    With ``listed`` the table is one of rows, as the wide one is: for a few pairs that were named.
+    ``listed`` makes the table a list of rows, as the wide table is. It is for a few named pairs.
     """
 
-    def __init__(self, lab: str, rows: Iterable[Row], asked: Asked, *, listed: bool = False) -> None:
+    def __init__(self, lab: str, rows: Iterable[Row], command: Command, *, listed: bool = False) -> None:
         self.lab = lab
-        self.tally = Tally(asked)
+        self.tally = Tally(command)
         self._rows = rows
         self._listed = listed
 
@@ -35,7 +35,7 @@ class Reachability:
         """Yield a line for each row with its reason, and the counts."""
         from netlab.report.columns import wide
 
-        yield from wide(self.tally.count(self.rows()), self.tally.asked)
+        yield from wide(self.tally.count(self.rows()), self.tally.command)
         yield str(self.tally)
 
     def document(self) -> Streamed:
@@ -48,5 +48,5 @@ class Reachability:
         return self._rows
 
     def items(self) -> Items:
-        """Return the rows as the document has them."""
+        """Return the rows of the document."""
         return Items(lambda: (row.data() for row in self.tally.count(self.rows())))

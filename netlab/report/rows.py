@@ -1,4 +1,4 @@
-"""One question with its answers, as every report prints it, and how many of each answer there were."""
+"""The rows of reports: a flow with its verdicts; and the tally, which counts rows by outcome."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from netlab.policy.decision import Decision
     from netlab.probe import Measurement
 
-Asked = Literal["reach", "probe", "verify"]
-"""Which answers there are: expected ones, measured ones, or both to be compared."""
+Command = Literal["reach", "probe", "verify"]
+"""The command of a report: ``reach`` has expected verdicts, ``probe`` measured ones, ``verify`` both."""
 
 Outcome = Literal["allow", "deny", "some", "unknown", "agree", "differ", "inconclusive"]
 
 
 class EndpointRow(NamedTuple):
-    """One backend of a destination that stands for others; ``pod`` is "" for an address that no machine has."""
+    """One backend of a destination with backends; ``pod`` is "" for an address that no machine has."""
 
     pod: str
     address: str
@@ -26,16 +26,16 @@ class EndpointRow(NamedTuple):
     measured: str | None = None
 
     def data(self) -> dict[str, Any]:
-        """Return the backend as JSON has it; answers that nobody asked for are left out."""
+        """Return the backend as data for JSON, without the verdicts that the command does not have."""
         return {key: value for key, value in self._asdict().items() if value is not None or key == "port"}
 
 
 class Row(NamedTuple):
-    """One question and its answers; ``expected`` or ``measured`` is None where it is not asked.
+    """A flow with its verdicts; ``expected`` or ``measured`` is None if the command does not have it.
 
-    ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or a bare address; ``port`` is None for
-    ICMP. ``measured`` may be ``inconclusive`` and ``expected`` may be ``unknown``; ``reason`` then says why. Both are
-    ``some`` where the backends that the destination stands for, which are ``endpoints``, differ.
+    ``source`` and ``destination`` are references (``shop/web``, ``node:a``) or an address; ``port`` is None for ICMP.
+    ``measured`` may be ``inconclusive`` and ``expected`` may be ``unknown``; ``reason`` then says why. A verdict is
+    ``some`` if the verdicts of the destination's backends, ``endpoints``, differ.
     """
 
     source: str
@@ -49,22 +49,22 @@ class Row(NamedTuple):
     endpoints: tuple[EndpointRow, ...] = ()
 
     @property
-    def service(self) -> str:
-        """What is asked of the destination: ``80/TCP``, or ``ICMP``."""
+    def port_text(self) -> str:
+        """The port and protocol as text: ``80/TCP``, or ``ICMP``."""
         return self.protocol if self.port is None else f"{self.port}/{self.protocol}"
 
     @property
     def verdict(self) -> str:
-        """The measured verdict where there is one, else the expected one."""
+        """The measured verdict if there is one, else the expected one."""
         return self.measured or self.expected or "inconclusive"
 
     @property
     def outcome(self) -> Outcome:
-        """What the row adds to a summary: whether its answers agree, or the only answer that it has."""
+        """What a summary counts: whether both verdicts agree, or the only verdict."""
         return outcome_of(self.expected, self.measured)
 
     def data(self) -> dict[str, Any]:
-        """Return the row as JSON has it; answers that are not asked are left out."""
+        """Return the row as data for JSON, without the verdicts that the command does not have."""
         return {
             "source": self.source,
             "destination": self.destination,
@@ -78,17 +78,17 @@ class Row(NamedTuple):
         }
 
 
-_ALONE: dict[str, Outcome] = {"allow": "allow", "some": "some"}
+_ONLY_VERDICT: dict[str, Outcome] = {"allow": "allow", "some": "some"}
 
 
 def outcome_of(expected: str | None, measured: str | None) -> Outcome:
-    """Return whether two answers agree, or the only one that there is; what is unknown neither agrees nor differs."""
+    """Return whether two verdicts agree, or the only one. An unknown one neither agrees nor differs."""
     if expected == "unknown":
         return "unknown"
     if measured == "inconclusive" or (measured is None and expected is None):
         return "inconclusive"
     if measured is None or expected is None:
-        return _ALONE.get(measured or expected or "", "deny")
+        return _ONLY_VERDICT.get(measured or expected or "", "deny")
     return "agree" if expected == measured else "differ"
 
 
@@ -105,7 +105,7 @@ def row_of(
 
 
 def endpoints_of(expected: Iterable[Decision] = (), measured: Measurement | None = None) -> tuple[EndpointRow, ...]:
-    """Return a row for each backend: ``expected`` are the decisions that are listed (``Decision.endpoints``)."""
+    """Return a row for each backend; ``expected`` has the decisions of ``Decision.endpoints``."""
     found: dict[tuple[str, str, int | None], EndpointRow] = {}
     for one in expected:
         if one.through is not None:
@@ -120,33 +120,33 @@ def endpoints_of(expected: Iterable[Decision] = (), measured: Measurement | None
 
 
 class Tally:
-    """Counts rows by outcome as they pass."""
+    """Counts rows by outcome."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
-        # By answers. There are few, so outcomes are counted when they are needed.
-        self._answers: dict[tuple[str | None, str | None], int] = {}
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        # Counts by pair of verdicts. There are few, so outcomes are computed when they are read.
+        self._by_verdicts: dict[tuple[str | None, str | None], int] = {}
 
     def count(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the rows, counting each."""
-        answers = self._answers
+        """Yield the rows, and count each."""
+        counts = self._by_verdicts
         for row in rows:
             key = (row.expected, row.measured)
-            answers[key] = answers.get(key, 0) + 1
+            counts[key] = counts.get(key, 0) + 1
             yield row
 
     def add(self, expected: str, number: int) -> None:
-        """Count rows that have only an expected answer, and all the same."""
+        """Count ``number`` rows with this expected verdict and no measured one."""
         key = (expected, None)
-        self._answers[key] = self._answers.get(key, 0) + number
+        self._by_verdicts[key] = self._by_verdicts.get(key, 0) + number
 
     @property
     def pairs(self) -> int:
-        """How many rows there were."""
-        return sum(self._answers.values())
+        """The number of rows."""
+        return sum(self._by_verdicts.values())
 
     def __getitem__(self, outcome: Outcome) -> int:
-        return sum(count for answers, count in self._answers.items() if outcome_of(*answers) == outcome)
+        return sum(count for verdicts, count in self._by_verdicts.items() if outcome_of(*verdicts) == outcome)
 
     @property
     def as_expected(self) -> bool:
@@ -154,22 +154,22 @@ class Tally:
         return not (self["differ"] or self["inconclusive"])
 
     def data(self) -> dict[str, int]:
-        """Return the summary as JSON has it; where nothing is compared, with the number of each verdict."""
+        """Return the summary as data for JSON; commands that do not compare add the number of each verdict."""
         compared: dict[str, int] = {"pairs": self.pairs, **{o: self[o] for o in ("agree", "differ", "inconclusive")}}
-        if self.asked != "probe":
+        if self.command != "probe":
             compared["unknown"] = self["unknown"]
-        if self.asked == "verify":
+        if self.command == "verify":
             return compared
         some = {"some": self["some"]} if self["some"] else {}
         return {**compared, "allow": self["allow"], "deny": self["deny"], **some}
 
     def __str__(self) -> str:
-        outcomes: dict[Asked, tuple[Outcome, ...]] = {
+        outcomes: dict[Command, tuple[Outcome, ...]] = {
             "reach": ("allow", "deny"),
             "probe": ("allow", "deny", "inconclusive"),
             "verify": ("agree", "differ", "inconclusive"),
         }
-        names = list(outcomes[self.asked])
+        names = list(outcomes[self.command])
         if self["some"]:
             names.append("some")
         if self["unknown"]:

@@ -1,4 +1,4 @@
-"""What became of scenarios, as a result and in words."""
+"""The results of scenarios, as a result and as lines of text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def row(failure: Failure) -> Row:
-    """Return the row of an expectation that was not met."""
+    """Return the row of a failure."""
     return row_of(failure.flow, failure.expected, failure.measured, failure.reason)
 
 
 class TestReport:
-    """The results of scenarios; the table is the last line of a run: a scenario is printed as soon as it is over."""
+    """The results of scenarios. The table is the last line only: ``lines_of`` prints each scenario when it ends."""
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # pytest must not collect it
 
     def __init__(self, results: Sequence[ScenarioResult]) -> None:
         self.results = results
@@ -30,7 +30,7 @@ class TestReport:
         yield summary_line(self.results)
 
     def document(self) -> dict[str, Any]:
-        """Return the TestReport document; ``error`` is there where a scenario could not be carried out."""
+        """Return the TestReport document; a scenario has ``error`` if it could not be carried out."""
         return {
             "kind": "TestReport",
             "scenarios": [
@@ -57,7 +57,7 @@ class TestReport:
         }
 
     def suites(self) -> Suites:
-        """Return a suite each scenario and a case each step; steps that were never reached are skipped."""
+        """Return a suite for each scenario and a case for each step; steps after an error are skipped."""
         return Suites("netlab", [_suite(result) for result in self.results])
 
 
@@ -72,7 +72,7 @@ def _suite(result: ScenarioResult) -> Suite:
 
 
 def _wrong(step: StepResult) -> tuple[str, str] | None:
-    """Return the failures of a step in a line and in whole, None where there are none."""
+    """Return the failures of a step, as one line and as whole text; None if there are none."""
     if not step.failures:
         return None
     lines = [failure_line(failure) for failure in step.failures]
@@ -80,10 +80,10 @@ def _wrong(step: StepResult) -> tuple[str, str] | None:
 
 
 def failure_line(failure: Failure) -> str:
-    """Return a failure in one line, with its place."""
+    """Return a failure as one line, with file and line."""
     of = row(failure)
     return (
-        f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.service} IPv{of.family}:"
+        f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.port_text} IPv{of.family}:"
         f" expected {of.expected}, measured {of.measured}: {of.reason}"
     )
 
@@ -104,9 +104,9 @@ def _summary(results: Sequence[ScenarioResult]) -> dict[str, Any]:
 
 
 def lines_of(result: ScenarioResult, *, every_step: bool = False) -> Iterator[str]:
-    """Yield one line for a scenario, one for each pair that is not as expected, and if asked one for each step.
+    """Yield a line for a scenario and one for each wrong verdict; with ``every_step`` also one for each step.
 
-    A step says how many pairs were not compared because their verdict is not known.
+    A step with pairs that were not compared has a line with their number.
     """
     steps = f"{len(result.steps)} step{'' if len(result.steps) == 1 else 's'}"
     yield f"{result.name}: {result.outcome} ({steps}, {result.seconds:.2f} s)"
@@ -121,7 +121,7 @@ def lines_of(result: ScenarioResult, *, every_step: bool = False) -> Iterator[st
             of = row(f)
             family = f" over IPv{of.family}" if of.family == 6 else ""
             yield (
-                f"  {f.file}:{f.line}: step {step.name!r}: {of.source} -> {of.destination} {of.service}{family}:"
+                f"  {f.file}:{f.line}: step {step.name!r}: {of.source} -> {of.destination} {of.port_text}{family}:"
                 f" expected {of.expected}, measured {of.measured}: {of.reason}"
             )
     if result.error:

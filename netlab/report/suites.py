@@ -1,4 +1,4 @@
-"""What became of cases, suite by suite: what CI systems read."""
+"""The results of test cases in suites, as CI systems read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """One case. A ``failure`` or an ``error`` is a line and the whole text; ``skipped`` says why it was not tried."""
+    """One test case. ``failure`` and ``error`` are a line and the whole text; ``skipped`` says why it did not run."""
 
     name: str
     seconds: float = 0.0
@@ -18,7 +18,7 @@ class Case(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """The cases of one subject, how long they took, and when the first began."""
+    """Test cases of one subject, their duration in seconds, and the time when the first began."""
 
     name: str
     cases: Sequence[Case]
@@ -27,7 +27,7 @@ class Suite(NamedTuple):
 
 
 class Suites(NamedTuple):
-    """All suites; ``totals`` names the counts that are summed over them, ``timed`` says that seconds are."""
+    """All suites; ``totals`` names the counts to sum over them, ``timed`` says whether to sum seconds."""
 
     name: str
     suites: Sequence[Suite]

@@ -1,4 +1,4 @@
-"""The truth table of every pair from groups that behave alike: sources of a group share a line but for themselves."""
+"""The truth table of every pair, from groups of equivalent endpoints: all sources of a group have one line."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from netlab.policy.tiers.tier import AskedPort
 from netlab.report.truth_table import Cell, TruthTable
 from netlab.verdicts import EXPECTED, Expected
 
-# Bits for a verdict of a service: 0 where it is not asked.
+# The bits of a verdict for one port: 0 if the port is not asked.
 _BITS = len(EXPECTED).bit_length()
 
 
-def truth_table(found: Groups, everyone: Sequence[Endpoint]) -> TruthTable:
-    """Return the table of all pairs that were asked for; ``everyone`` are the endpoints in order."""
+def truth_table(found: Groups, endpoints: Sequence[Endpoint]) -> TruthTable:
+    """Return the table of all selected pairs; ``endpoints`` is in the order of the table."""
     group_of = {id(member): group for group in found.groups for member in group.members}
-    asked = [one for one in everyone if group_of[id(one)].services]
+    asked = [one for one in endpoints if group_of[id(one)].services]
     table = TruthTable(destinations=(one.ref for one in asked))
     cells = _Cells(found, table)
     columns = [group_of[id(one)].number for one in asked]
@@ -50,8 +50,8 @@ class _Cells:
         self._known: dict[tuple[int, int], int] = {}
 
     def to_groups(self, source: Group) -> list[int]:
-        """Return the numbers of the cells from a group to each."""
-        # So many bits for each service: the number of its verdict from 1, or 0.
+        """Return the numbers of the cells from a group to each group."""
+        # ``_BITS`` bits for each port: the number of its verdict from 1, or 0.
         codes = [0] * len(self._found.groups)
         for service, place in self._place.items():
             for verdict, groups in self._found.verdicts(source, service):

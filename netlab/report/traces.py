@@ -1,4 +1,4 @@
-"""The way of packets, rule by rule, as a result."""
+"""Traces of packets, rule by rule, as a result."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _AGREE = {True: "both agree", False: "they do not agree", None: "nothing to comp
 
 
 class Traces:
-    """Packets that were traced in a lab."""
+    """The traces of packets in a lab."""
 
     def __init__(self, lab: str, traces: Sequence[Trace]) -> None:
         self.lab = lab
         self.traces = traces
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield for each packet the rules that it met, and what became of it."""
+        """Yield for each packet the rules that matched it, and its verdict."""
         from netlab.policy.decision import service
         from netlab.report.columns import columns
 

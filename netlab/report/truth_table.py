@@ -1,6 +1,6 @@
-"""The truth table: sources by destinations, one mark a pair, and below it what a mark cannot say.
+"""The truth table: sources by destinations with a mark for each pair, and details of some pairs below it.
 
-Columns have names where they fit the width, else numbers; a table that is too wide even so is cut into blocks.
+Columns have names if they fit the width, else numbers. A table that is still too wide is cut into blocks.
 """
 
 from __future__ import annotations
@@ -25,38 +25,41 @@ MEANING = {
     NOT_ASKED: "not asked",
 }
 _MARKS = {"allow": ALLOW, "deny": DENY, "some": SOME, "unknown": UNKNOWN}
+# The most pairs with details for each mark.
 _MOST = 50
-# The gaps between columns: names stand left, numbers right.
+# The gaps between columns: names are left-aligned, numbers right-aligned.
 _BY_NAME, _BY_NUMBER = "  ", " "
 
-Service = tuple[int, str, int | None]
+AskedPort = tuple[int, str, int | None]
+"""An IP family, a protocol, and its port; None for ICMP."""
+
 Paint = Callable[[str, str], str]
-"""Colours a text by the mark that it belongs to."""
+"""Returns a text in the colour of a mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of a pair: its services by verdict, and the mark of what needs words."""
+    """The outcome of a pair: its ports by verdict, and the mark of an outcome that needs details."""
 
-    allowed: tuple[Service, ...] = ()
-    denied: tuple[Service, ...] = ()
-    some: tuple[Service, ...] = ()
-    unknown: tuple[Service, ...] = ()
+    allowed: tuple[AskedPort, ...] = ()
+    denied: tuple[AskedPort, ...] = ()
+    some: tuple[AskedPort, ...] = ()
+    unknown: tuple[AskedPort, ...] = ()
     flag: str = ""
 
     def after(self, row: Row) -> Cell:
-        """Return the cell with one more row in it."""
+        """Return the cell with one more row."""
         if row.outcome in ("differ", "inconclusive"):
             differs = self.flag == DIFFER or row.outcome == "differ"
             return replace(self, flag=DIFFER if differs else INCONCLUSIVE)
-        service = row.family, row.protocol, row.port
+        port = row.family, row.protocol, row.port
         if row.outcome == "unknown":
-            return replace(self, unknown=(*self.unknown, service))
+            return replace(self, unknown=(*self.unknown, port))
         if row.verdict == "some":
-            return replace(self, some=(*self.some, service))
+            return replace(self, some=(*self.some, port))
         if row.verdict == "allow":
-            return replace(self, allowed=(*self.allowed, service))
-        return replace(self, denied=(*self.denied, service))
+            return replace(self, allowed=(*self.allowed, port))
+        return replace(self, denied=(*self.denied, port))
 
     @property
     def mark(self) -> str:
@@ -67,14 +70,14 @@ class Cell:
         return _MARKS[self.parts[0][0]] if self.parts else NOT_ASKED
 
     @property
-    def parts(self) -> list[tuple[str, tuple[Service, ...]]]:
-        """The verdicts that there are with their services."""
+    def parts(self) -> list[tuple[str, tuple[AskedPort, ...]]]:
+        """The verdicts of the pair with their ports."""
         found = [("allow", self.allowed), ("deny", self.denied), ("some", self.some), ("unknown", self.unknown)]
-        return [(verdict, services) for verdict, services in found if services]
+        return [(verdict, ports) for verdict, ports in found if ports]
 
 
 class _Cells:
-    """The different cells by number, from 0 for a pair that is not asked: few, however many pairs there are."""
+    """The different cells by number; 0 is a pair that is not asked. They are few, however many pairs there are."""
 
     def __init__(self) -> None:
         self.known = [Cell()]
@@ -89,7 +92,7 @@ class _Cells:
         return found
 
     def after(self, number: int, row: Row) -> tuple[int, bool]:
-        """Return the number of the cell that another becomes with one more row, and whether the row needs words."""
+        """Return the number of a cell with one more row, and whether the row needs details."""
         key = (number, row.family, row.protocol, row.port, row.expected, row.measured)
         found = self._after.get(key)
         if found is None:
@@ -99,9 +102,9 @@ class _Cells:
 
 
 class TruthTable:
-    """Collects rows; ``lines`` prints them. A pair costs four bytes; rows are kept for pairs that need words.
+    """Collects rows; ``lines`` prints them. A pair takes four bytes; rows are kept for pairs that need details.
 
-    Where many sources have the same cells, ``number`` and ``fill`` take cells instead of rows.
+    If many sources have equal cells, ``number`` and ``fill`` add cells instead of rows.
     """
 
     def __init__(self, rows: Iterable[Row] = (), destinations: Iterable[str] = ()) -> None:
@@ -120,8 +123,8 @@ class TruthTable:
                 cells = self._grid[row.source] = array("I")
             if column >= len(cells):
                 cells.extend([0] * (len(self._columns) - len(cells)))
-            cells[column], needs_words = self._cells.after(cells[column], row)
-            if needs_words:
+            cells[column], needs_details = self._cells.after(cells[column], row)
+            if needs_details:
                 pair = row.source, row.destination
                 if pair not in self._flagged and flagged[row.outcome] < _MOST:
                     flagged[row.outcome] += 1
@@ -132,8 +135,8 @@ class TruthTable:
             cells.extend([0] * (len(self._columns) - len(cells)))
 
     def number(self, cell: Cell) -> int:
-        """Return the number by which ``fill`` knows a cell; that of a pair that is not asked is 0."""
-        self._families.update(family for _, services in cell.parts for family, _, _ in services)
+        """Return the number of a cell for ``fill``; 0 is a pair that is not asked."""
+        self._families.update(family for _, ports in cell.parts for family, _, _ in ports)
         return self._cells.number(cell)
 
     def fill(self, source: str, cells: array[int]) -> None:
@@ -145,7 +148,7 @@ class TruthTable:
         return [cell.mark for cell in self._cells.known]
 
     def lines(self, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
-        """Yield the table, the meaning of its marks, and in words what is partial, inconclusive or different."""
+        """Yield the table, the meaning of its marks, and details of partial, inconclusive and different pairs."""
         if not self._grid:
             return
         painted = {mark: paint(mark, mark) for mark in MEANING}
@@ -154,11 +157,11 @@ class TruthTable:
         yield "   ".join(f"{painted[mark]} {meaning}" for mark, meaning in MEANING.items() if mark in used)
         for mark in (PARTIAL, INCONCLUSIVE, DIFFER):
             if mark in used:
-                yield from self._in_words(mark, painted[mark])
+                yield from self._details(mark, painted[mark])
 
     @property
     def _destinations(self) -> list[str]:
-        """The destinations as columns: in the order of the sources, then what is no source."""
+        """The destinations as columns: in the order of the sources, then those that are not sources."""
         both = [name for name in self._grid if name in self._columns]
         return both + [name for name in self._columns if name not in self._grid]
 
@@ -208,7 +211,7 @@ class TruthTable:
                 line.append(pad + mark if gap == _BY_NUMBER else mark + pad)
             yield gap.join(line).rstrip()
 
-    def _in_words(self, mark: str, painted: str) -> Iterator[str]:
+    def _details(self, mark: str, painted: str) -> Iterator[str]:
         destinations = self._destinations
         marked = {number for number, of in enumerate(self._mark_of) if of == mark}
         those = {source: cells for source, cells in self._grid.items() if not marked.isdisjoint(cells)}
@@ -223,19 +226,19 @@ class TruthTable:
             head = f"{painted} {source} -> {destination}"
             if mark == PARTIAL:
                 parts = self._cell(source, destination).parts
-                yield f"{head}: {'; '.join(f'{verdict} {self._services(services)}' for verdict, services in parts)}"
+                yield f"{head}: {'; '.join(f'{verdict} {self._ports_text(ports)}' for verdict, ports in parts)}"
                 continue
             for row in self._flagged[source, destination]:
-                service = self._services([(row.family, row.protocol, row.port)])
-                yield f"{head} {service}: {_answers(row)}: {row.reason}"
+                port = self._ports_text([(row.family, row.protocol, row.port)])
+                yield f"{head} {port}: {_verdicts(row)}: {row.reason}"
         more = sum(sum(map(marked.__contains__, cells)) for cells in those.values()) - printed
         if more:
             yield f"{painted} and {more} more pairs; -o wide lists every row"
 
-    def _services(self, services: Iterable[Service]) -> str:
+    def _ports_text(self, ports: Iterable[AskedPort]) -> str:
         return ", ".join(
             (protocol if port is None else f"{port}/{protocol}") + (f" over IPv{family}" if self._both else "")
-            for family, protocol, port in services
+            for family, protocol, port in ports
         )
 
     @property
@@ -243,7 +246,7 @@ class TruthTable:
         return len(self._families) > 1
 
 
-def _answers(row: Row) -> str:
+def _verdicts(row: Row) -> str:
     if row.expected is None:
         return row.verdict
     return f"expected {row.expected}, measured {row.measured}"

@@ -1,6 +1,6 @@
 """Plain data as YAML text, in the block style that kubectl prints.
 
-Written here because the only thing that output needs is this small, safe subset, which can also be streamed.
+Output needs a small, safe subset of YAML only, and streams it. Libraries write a whole document at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-# What cannot be taken for anything but a string by any YAML reader; everything else is quoted as in JSON.
+# Every YAML reader takes these for strings. All other strings are quoted as in JSON.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 
@@ -39,9 +39,9 @@ def _entry(head: str, item: Any, depth: int) -> Iterator[str]:
 
 
 def scalar(value: Any) -> str:
-    """Return a scalar (or an empty collection) on one line; JSON's strings are YAML's double-quoted ones."""
+    """Return a scalar (or an empty collection) on one line; a JSON string is a double-quoted YAML string."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     text = json.dumps(value, ensure_ascii=False)
-    # JSON would escape what is outside the basic plane as two surrogates, which YAML reads as two characters.
+    # JSON escapes characters beyond the basic plane as two surrogates, which YAML reads as two characters.
     return text if text.isprintable() else "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)

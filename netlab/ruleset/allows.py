@@ -1,4 +1,4 @@
-"""Allows: what the policies of a class let in or out, as pairs of an identity and ports."""
+"""Allows: what the policies of a class allow, as pairs of an identity and ports."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Protocol
+from netlab.ruleset.address_space import AddressSpace
 from netlab.ruleset.classes import PolicyClass
-from netlab.ruleset.peers import PolicyWords, RuleWords, Signature
-from netlab.ruleset.views import View
+from netlab.ruleset.peers import PolicyPeers, RulePeers, Signature
 
 EVERY_PORT = (0, 65535)
 
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """One thing that a class allows: ports ``first`` to ``last`` of a protocol with one identity.
+    """Ports ``first`` to ``last`` (both included) of a protocol, to or from one identity.
 
-    ``peer`` None is every address; ``protocol`` None is every protocol, those without ports included.
+    ``peer`` None is every address. ``protocol`` None is every protocol, also those without ports.
     """
 
     peer: Signature | None
@@ -29,28 +29,30 @@ class Allow:
 
     @property
     def is_range(self) -> bool:
-        """Whether it is more than one port of a protocol."""
+        """Whether these are several ports of a protocol."""
         return self.protocol is not None and self.first != self.last
 
 
-def allows(policy_class: PolicyClass, policies: Mapping[str, PolicyWords], seen: View) -> dict[Allow, tuple[str, ...]]:
-    """Return everything a class allows, with the keys of the policies that do; ranges of ports never overlap.
+def allows(
+    policy_class: PolicyClass, policies: Mapping[str, PolicyPeers], space: AddressSpace
+) -> dict[Allow, tuple[str, ...]]:
+    """Return what a class allows, each with the keys of the policies that allow it. Ranges of ports do not overlap.
 
-    ``policies`` has the class's policies by key; only identities that the node can meet are considered.
+    ``policies`` has the policies of the class by key. ``space`` has the identities that the node can meet.
     """
     found: defaultdict[Allow, dict[str, None]] = defaultdict(dict)
     for key in policy_class.policies:
         for rule in policies[key].rules(policy_class.direction):
-            for allow in allows_of(rule, policy_class, seen):
+            for allow in allows_of(rule, policy_class, space):
                 found[allow][key] = None
     return _without_overlap({allow: tuple(keys) for allow, keys in found.items()})
 
 
-def allows_of(rule: RuleWords, policy_class: PolicyClass, seen: View) -> Iterator[Allow]:
-    """Yield what a rule of a class allows, on a node that can meet what is ``seen``; some of it may come twice."""
+def allows_of(rule: RulePeers, policy_class: PolicyClass, space: AddressSpace) -> Iterator[Allow]:
+    """Yield what a rule of a class allows on a node of an address space; some of it may come twice."""
     peers: dict[Signature | None, None] = {None: None}
     if rule.peers:
-        peers = dict.fromkeys(signature for text in rule.peers for signature in seen.carriers.get(text, ()))
+        peers = dict.fromkeys(signature for text in rule.peers for signature in space.identities.get(text, ()))
     if not rule.ports:
         yield from (Allow(peer) for peer in peers)
     for port in rule.ports:
@@ -62,9 +64,9 @@ def allows_of(rule: RuleWords, policy_class: PolicyClass, seen: View) -> Iterato
             if number is not None:
                 yield from (Allow(peer, port.protocol, number, number) for peer in peers)
         else:
-            # The name is the destination's, so it means nothing for an address that is not a pod's, even in an
-            # ipBlock or with no peers at all.
-            for number, signature in seen.resolved(port.port, port.protocol):
+            # The destination pod defines the name. An address that is not a pod's has no named ports, even if an
+            # ipBlock covers it or the rule has no peers.
+            for number, signature in space.resolved(port.port, port.protocol):
                 if signature in peers or not rule.peers:
                     yield Allow(signature, port.protocol, number, number)
 
@@ -76,7 +78,7 @@ def _numbers(port: PolicyPort) -> tuple[int, int]:
 
 
 def _without_overlap(found: Mapping[Allow, tuple[str, ...]]) -> dict[Allow, tuple[str, ...]]:
-    """Join the ranges of one peer and protocol that overlap or touch: the kernel refuses overlaps in a set."""
+    """Join the ranges of one peer and protocol that overlap or touch, as the kernel refuses overlaps in a set."""
     joined = {allow: keys for allow, keys in found.items() if not allow.is_range}
     for ranges in _alike(allow for allow in found if allow.is_range):
         ranges.sort(key=lambda a: a.first)

@@ -1,7 +1,7 @@
-"""Classes: what a pod is to the policies that select it. Pods that the same policies isolate share one.
+"""Classes: pods that the same policies isolate have one class, in each direction.
 
-One class per direction. Where ingress rules name ports, the numbers that the names stand for on the pod are part of
-its class; a name that the pod does not define stands for nothing.
+If ingress rules name ports, the class also has the numbers that the pod's containers give these names. A name that the
+pod does not define has no number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from netlab.cluster.types import Pod
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import ContainerPort, Direction, Protocol
-from netlab.ruleset.change import Change
+from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
 from netlab.ruleset.peers import Rules, label_keys, labels_read
@@ -23,7 +23,7 @@ DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 @dataclass(frozen=True, slots=True)
 class PolicyClass:
-    """The policies, by key, that isolate a pod in a direction, and its (name, protocol, number) of named ports."""
+    """The keys of the policies that isolate a pod in a direction, and its named ports (name, protocol, number)."""
 
     direction: Direction
     policies: tuple[str, ...]
@@ -33,31 +33,31 @@ class PolicyClass:
         return " ".join([self.direction, *self.policies, *(f"{n}/{p}={number}" for n, p, number in self.ports)])
 
     def number_of(self, name: str, protocol: Protocol) -> int | None:
-        """Return what an ingress rule's named port stands for on the pods of this class."""
+        """Return the number of an ingress rule's named port on the pods of this class; None if they have none."""
         return next((number for n, p, number in self.ports if (n, p) == (name, protocol)), None)
 
 
-Found = Mapping[Direction, PolicyClass | str]
-"""What a pod is, by direction: its class, or the policy that opens it to everything, so that it needs none."""
+PodClasses = Mapping[Direction, PolicyClass | str]
+"""By direction: the class of a pod, or the key of the policy that allows it everything, so that it needs no class."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reclassified:
-    """What a change did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
+class ClassChanges:
+    """The classes of pods before and after a change; ``renumbered``: a class that stays has another number now."""
 
-    pods: Mapping[str, tuple[Found, Found]]
+    pods: Mapping[str, tuple[PodClasses, PodClasses]]
     renumbered: bool
 
 
 class Classes:
-    """The classes of a cluster's pods, kept up to date change by change.
+    """The classes of a cluster's pods; ``update`` takes each change of the cluster.
 
-    ``of`` has, by reference, every pod that policies select and whose policy the node enforces. ``users`` has the
-    classes of every policy, by key.
+    ``of`` has, by reference, the pods that policies isolate and whose node enforces policies on them. ``users`` has
+    the classes of every policy by its key.
     """
 
     def __init__(self) -> None:
-        self.of: dict[str, Found] = {}
+        self.of: dict[str, PodClasses] = {}
         self.users: dict[str, dict[PolicyClass, None]] = {}
         self._pods: dict[str, dict[str, Pod]] = {}
         self._policies: dict[str, dict[str, NetworkPolicy]] = {}
@@ -69,38 +69,38 @@ class Classes:
         """Return the number of a class that some pod has."""
         return self._numbering[str(policy_class)]
 
-    def change(self, change: Change) -> Reclassified:
-        """Follow a change."""
-        for policy in change.policies.gone:
+    def update(self, change: ClusterChange) -> ClassChanges:
+        """Take a change of the cluster."""
+        for policy in change.policies.removed:
             del self._policies[policy.meta.namespace][policy.meta.key]
-        for policy in change.policies.come:
+        for policy in change.policies.added:
             self._policies.setdefault(policy.meta.namespace, {})[policy.meta.key] = policy
             self._keys |= label_keys([policy.pod_selector])
-        for pod in change.pods.gone:
+        for pod in change.pods.removed:
             self._pods.get(pod.namespace, {}).pop(pod.ref, None)
-        dirty = {
+        affected = {
             pod.ref: pod
-            for policy in (*change.policies.gone, *change.policies.come)
+            for policy in (*change.policies.removed, *change.policies.added)
             for pod in self._pods.get(policy.meta.namespace, {}).values()
         }
-        for pod in change.pods.come:
+        for pod in change.pods.added:
             if pod.traits.attachment.enforced:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
-                dirty[pod.ref] = pod
-        after: dict[str, Found] = {pod.ref: {} for pod in change.pods.gone}
-        after |= self._found(dirty.values())
-        moved = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
-        for ref, (_, now) in moved.items():
+                affected[pod.ref] = pod
+        after: dict[str, PodClasses] = {pod.ref: {} for pod in change.pods.removed}
+        after |= self._classify(affected.values())
+        changed = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
+        for ref, (_, now) in changed.items():
             self.of[ref] = now
             if not now:
                 del self.of[ref]
-        return Reclassified(moved, self._count(moved.values()))
+        return ClassChanges(changed, self._count(changed.values()))
 
-    def _found(self, pods: Iterable[Pod]) -> dict[str, Found]:
-        """Return what pods are; those whose labels no selector tells apart are looked at once."""
+    def _classify(self, pods: Iterable[Pod]) -> dict[str, PodClasses]:
+        """Return the classes of pods. Pods with the same labels, as far as selectors read them, are classified once."""
         policies: dict[str, list[NetworkPolicy]] = {}
-        alike: dict[object, Found] = {}
-        found: dict[str, Found] = {}
+        alike: dict[object, PodClasses] = {}
+        found: dict[str, PodClasses] = {}
         for pod in pods:
             group = (pod.namespace, labels_read(pod.labels, self._keys), pod.ports)
             if group not in alike:
@@ -110,32 +110,32 @@ class Classes:
             found[pod.ref] = alike[group]
         return found
 
-    def _count(self, moved: Iterable[tuple[Found, Found]]) -> bool:
-        """Count who is in which class and number those that are new; say whether one that stays moved."""
+    def _count(self, changed: Iterable[tuple[PodClasses, PodClasses]]) -> bool:
+        """Count the pods of classes and number new classes; say whether a class that stays has another number."""
         touched: dict[PolicyClass, None] = {}
-        for old, now in moved:
-            for found, count in ((old, -1), (now, 1)):
-                for one in found.values():
+        for old, now in changed:
+            for classes, count in ((old, -1), (now, 1)):
+                for one in classes.values():
                     if isinstance(one, PolicyClass):
                         self._uses[one] += count
                         touched[one] = None
-        come = [c for c in touched if self._uses[c] and not self._known(c)]
-        gone = [c for c in touched if not self._uses[c] and self._known(c)]
-        for policy_class in come:
+        added = [c for c in touched if self._uses[c] and not self._known(c)]
+        removed = [c for c in touched if not self._uses[c] and self._known(c)]
+        for policy_class in added:
             for key in policy_class.policies:
                 self.users.setdefault(key, {})[policy_class] = None
-        for policy_class in gone:
+        for policy_class in removed:
             del self._uses[policy_class]
             for key in policy_class.policies:
                 del self.users[key][policy_class]
-        return self._numbering.change(map(str, gone), map(str, come))
+        return self._numbering.update(map(str, removed), map(str, added))
 
     def _known(self, policy_class: PolicyClass) -> bool:
         return policy_class in self.users.get(policy_class.policies[0], {})
 
 
 def _classes(policies: list[NetworkPolicy], pod: Pod) -> dict[Direction, PolicyClass | str]:
-    """Return the pod's class per direction in which it is isolated, or the policy that opens it."""
+    """Return, by direction in which policies isolate the pod, its class or the key of the policy that opens it."""
     selecting = [p for p in policies if p.pod_selector.matches(pod.labels)]
     found: dict[Direction, PolicyClass | str] = {}
     for direction in DIRECTIONS:
@@ -149,12 +149,12 @@ def _classes(policies: list[NetworkPolicy], pod: Pod) -> dict[Direction, PolicyC
 
 
 def _opens(policy: NetworkPolicy, direction: Direction) -> bool:
-    """Say whether the policy has a rule with neither peers nor ports, which allows everything (API reference)."""
+    """Say whether a policy has a rule without peers and ports, which allows everything (API reference)."""
     return any(not rule.peers and not rule.ports for rule in policy.rules(direction))
 
 
 def class_of(direction: Direction, policies: Sequence[Rules], ports: tuple[ContainerPort, ...]) -> PolicyClass:
-    """Return the class of a pod with some ports that some policies isolate in a direction."""
+    """Return the class of a pod that some policies isolate in a direction; ``ports`` are its container ports."""
     keys = tuple(p.meta.key for p in policies)
     if direction == "egress":
         return PolicyClass(direction, keys)

@@ -1,4 +1,4 @@
-"""Comments in rulesets: the names behind the numbers, cut to what nft takes and without what would end them."""
+"""Comments in rulesets: the names of pods and policies for the numbers, as short and as plain as nft requires."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 LIMIT = 128
 """Bytes in an element's comment: NFTNL_UDATA_COMMENT_MAXLEN in libnftnl's udata.h."""
 
-_SHARES = (LIMIT, 60, 38)
-"""How long each part of a sentence may be, tried in order until the whole fits: three parts and their words at 38."""
+_PART_LIMITS = (LIMIT, 60, 38)
+"""Limits for each part of a sentence, in bytes, tried in order until the sentence fits. Three parts fit at 38."""
 
 
 def plain(text: str) -> str:
-    """Return a text that ends no comment and no quoted string of an nft file, whatever is in it.
+    """Return a text with "?" for each character that could end a comment or a quoted string of an nft file.
 
-    Names that were read from files have no such characters, but objects that a program made itself may have them; nft
-    knows no way of writing a quote within quotes.
+    Names in files have no such characters, as decoding refuses them. Objects that a program makes may have them, and
+    nft has no escape for a quote within quotes.
     """
     if text.isascii() and text.isprintable() and '"' not in text:
         return text
@@ -23,7 +23,7 @@ def plain(text: str) -> str:
 
 
 def listing(names: Sequence[str], limit: int = LIMIT) -> str:
-    """Return as many of the names as fit into ``limit`` bytes, and how many more there are: ``a, b and 3 more``."""
+    """Return as many names as fit into ``limit`` bytes, and the number of the others: ``a, b and 3 more``."""
     fitting = ""
     for count in range(1, len(names) + 1):
         rest = len(names) - count
@@ -41,8 +41,8 @@ def listing(names: Sequence[str], limit: int = LIMIT) -> str:
 def sentence(first: Sequence[str], *more: tuple[str, Sequence[str]]) -> str:
     """Join listings by words into one comment: ``sentence(["a"], ("from", ["b"]))`` is ``a from b``."""
     text = ""
-    for share in _SHARES:
-        text = listing(first, share) + "".join(f" {word} {listing(names, share)}" for word, names in more)
+    for limit in _PART_LIMITS:
+        text = listing(first, limit) + "".join(f" {word} {listing(names, limit)}" for word, names in more)
         if len(text) <= LIMIT:
             break
     return text[:LIMIT]

@@ -1,4 +1,4 @@
-"""From a cluster to the nftables ruleset of each of its nodes, at once or step by step."""
+"""Compiles a cluster into the nftables ruleset of each node, at once or from cluster to cluster."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from itertools import chain
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.ruleset import fragments
-from netlab.ruleset.change import Change, change_between
+from netlab.ruleset.cluster_change import ClusterChange, cluster_change
+from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Elements
-from netlab.ruleset.fragment import Entry, Follower, Fragment, Layout, Port, PortOf, Stores
+from netlab.ruleset.fragment import ElementUpdater, Entry, Fragment, Layout, Port, PortOf, Stores
 from netlab.ruleset.nftables import Ruleset, Since
-from netlab.ruleset.sets import Sets
 from netlab.ruleset.tables import Table, assembled
 
 
 def compile_rulesets(cluster: Cluster, ports: Mapping[str, Port] | None = None) -> dict[str, Ruleset]:
-    """Return the ruleset of every node by its name; the same cluster always gives the same.
+    """Return the ruleset of every node by its name, a function of the arguments alone.
 
-    ``ports`` has the node's end of every pod's link by the pod's reference, for the anti-spoof tables; None
-    leaves those tables out.
+    ``ports`` has, by the pod's reference, the node's end of every pod's link, for the anti-spoof tables. Without
+    ``ports`` there are no such tables.
 
     Raises:
-      KeyError: if ``ports`` lacks a pod that is guarded.
+      KeyError: if ``ports`` lacks a pod whose attachment needs anti-spoofing.
     """
     return Compiler(None if ports is None else lambda pod: ports[pod.ref]).compile(cluster)
 
 
 class Compiler:
-    """Compiles clusters one after the other, of each only what it does not share with the one before.
+    """Compiles clusters one after the other, and of each only the difference to the one before.
 
-    ``port_of`` returns the node's end of a pod's link, for the anti-spoof tables; without it those are left out.
+    ``port_of`` returns the node's end of a pod's link, for the anti-spoof tables. Without it there are no such tables.
     """
 
     def __init__(self, port_of: PortOf | None = None) -> None:
@@ -42,27 +42,27 @@ class Compiler:
     def compile(self, cluster: Cluster) -> dict[str, Ruleset]:
         """Return the ruleset of every node by its name.
 
-        Keys and values follow from the cluster alone. The comment of an element that was there before may still name
-        what it meant when it came, as the kernel's does.
+        Keys and values depend on the cluster alone. The comment of an element may be older: it names the pods and
+        policies of the time when the element was added, as the comment in the kernel does.
         """
         layout = Layout.of(cluster, self._port_of)
-        # Until all of it is done there is nothing to go on from.
+        # After an error the work is half done, so the next call starts anew.
         work, self._work = self._work if self._work is not None and self._work.layout == layout else None, None
-        if work is None or not work.follow(cluster):
+        if work is None or not work.update(cluster):
             work = _Work(layout, fragments.FRAGMENTS)
-            work.follow(cluster)
+            work.update(cluster)
         self._work = work
         return work.rulesets()
 
 
 class _Work:
-    """All that was derived from a cluster, for the next one to go on from."""
+    """Everything that was compiled from the last cluster, as the start for the next one."""
 
     def __init__(self, layout: Layout, parts: Sequence[Fragment]) -> None:
         self.layout = layout
         self._fragments = tuple(parts)
         self._cluster: Cluster | None = None
-        self._stores = Stores(Sets(shared=True), {node.name: Sets() for node in layout.nodes})
+        self._stores = Stores(ElementStore(shared=True), {node.name: ElementStore() for node in layout.nodes})
         for fragment in self._fragments:
             for entry in fragment.everywhere(layout) if fragment.everywhere else ():
                 self._stores.everywhere.put(*entry)
@@ -70,21 +70,21 @@ class _Work:
                 for entry in fragment.of_node(layout, node) if fragment.of_node else ():
                     self._stores.nodes[node.name].put(*entry)
         self._of_pod = [fragment.of_pod for fragment in self._fragments if fragment.of_pod is not None]
-        self._followers: list[Follower] = [
-            fragment.follower(layout, self._stores) for fragment in self._fragments if fragment.follower is not None
+        self._updaters: list[ElementUpdater] = [
+            fragment.updater(layout, self._stores) for fragment in self._fragments if fragment.updater is not None
         ]
         self._tables: dict[tuple[Hashable, ...], tuple[Table, ...]] = {}
         self._given: dict[str, Ruleset] = {}
 
-    def follow(self, cluster: Cluster) -> bool:
-        """Go on to a cluster of the same layout; False where all has to be done anew."""
-        first, change = self._cluster is None, change_between(self._cluster, cluster)
+    def update(self, cluster: Cluster) -> bool:
+        """Take the next cluster, of the same layout; return False if everything must be compiled anew."""
+        first, change = self._cluster is None, cluster_change(self._cluster, cluster)
         self._cluster = cluster
-        self._follow_pods(change)
-        return all(follower.follow(change) or first for follower in self._followers)
+        self._update_pods(change)
+        return all(updater.update(change) or first for updater in self._updaters)
 
     def rulesets(self) -> dict[str, Ruleset]:
-        """Return every node's ruleset; of a node for which nothing changed, the same one as before."""
+        """Return the ruleset of every node by its name; a node without changes has the same object as before."""
         filled: set[str] = set()
         for of in (self._stores.everywhere, *self._stores.nodes.values()):
             filled.update(of.filled())
@@ -115,25 +115,25 @@ class _Work:
         return self._tables[variants]
 
     def _notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
-        if len(self._followers) == 1:
-            return self._followers[0].notes(node)
+        if len(self._updaters) == 1:
+            return self._updaters[0].notes(node)
         notes: dict[str, tuple[str, ...]] = {}
-        for follower in self._followers:
-            for name, lines in follower.notes(node).items():
+        for updater in self._updaters:
+            for name, lines in updater.notes(node).items():
                 notes[name] = (*notes.get(name, ()), *lines)
         return notes
 
-    def _follow_pods(self, change: Change) -> None:
-        """Exchange the elements that each pod has by itself."""
-        gone, come = ({pod.ref: pod for pod in pods} for pods in (change.pods.gone, change.pods.come))
-        for ref in dict.fromkeys(chain(gone, come)):
-            (old, left), (new, entered) = self._entries(gone.get(ref)), self._entries(come.get(ref))
-            if old == new and left == entered:
+    def _update_pods(self, change: ClusterChange) -> None:
+        """Replace the elements that fragments make for each pod alone (``of_pod``)."""
+        removed, added = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
+        for ref in dict.fromkeys(chain(removed, added)):
+            (old_node, old), (new_node, new) = self._entries(removed.get(ref)), self._entries(added.get(ref))
+            if old_node == new_node and old == new:
                 continue
-            for entry in left:
-                self._stores.nodes[old].take(entry.set, entry.key)
-            for entry in entered:
-                self._stores.nodes[new].put(*entry)
+            for entry in old:
+                self._stores.nodes[old_node].remove(entry.set, entry.key)
+            for entry in new:
+                self._stores.nodes[new_node].put(*entry)
 
     def _entries(self, pod: Pod | None) -> tuple[str, list[Entry]]:
         if pod is None:

@@ -1,4 +1,4 @@
-"""The step from one ruleset to another as one nft transaction that touches only the elements that differ."""
+"""The change from one ruleset to another: one nft transaction that touches only the elements that differ."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Transaction(NamedTuple):
-    """One step of a node's ruleset: the nft file ("" where nothing differs), and what it does.
+    """The change of a node's ruleset: the nft file, or "" without a difference.
 
-    ``elements`` come, go or change their value; ``whole`` says that the file is all of the new ruleset.
+    ``elements`` counts the elements that are added, deleted or get another value. ``whole``: the file is the whole new
+    ruleset.
     """
 
     text: str = ""
@@ -28,12 +29,12 @@ _NOTHING: Mapping[Key, Element] = {}
 
 
 def titles() -> list[str]:
-    """Return all tables that netlab may have made in a node, whichever of them its modes need now."""
+    """Return the titles of all tables that netlab may have made in a node, in whatever mode."""
     return list(dict.fromkeys(fragment.table.title for fragment in fragments.FRAGMENTS))
 
 
 def replacing(new: Ruleset) -> str:
-    """Return the text of a ruleset for a node of which it is not known what tables of netlab's it has."""
+    """Return the nft file that replaces whatever tables of netlab a node has by a ruleset."""
     kept = {table.title for table in new.tables}
     return _without(title for title in titles() if title not in kept) + new.text()
 
@@ -43,16 +44,16 @@ def _without(names: Iterable[str]) -> str:
 
 
 def differences(old: Mapping[str, Ruleset], new: Mapping[str, Ruleset]) -> dict[str, Transaction]:
-    """Return the difference of every node's ruleset that is in both."""
+    """Return the transaction of every node that has an old and a new ruleset."""
     return {node: difference(old[node], ruleset) for node, ruleset in new.items() if node in old}
 
 
 def difference(old: Ruleset, new: Ruleset) -> Transaction:
-    """Return the step that takes a node from ``old`` to ``new`` in one transaction.
+    """Return the transaction that changes a node's ruleset from ``old`` to ``new``.
 
-    Elements that are gone are deleted, new ones added, and one whose value changed is both, as a map's value cannot be
-    set in place; an interval set that differs is written anew. A comment that alone differs is left as it is. Where
-    the tables themselves differ, the text is that of ``new`` whole, and tables that it does not have are deleted.
+    An element with another value is deleted and added, as nft cannot change the value of a map's element. An interval
+    set that differs is flushed and filled. A difference of comments alone changes nothing. If the tables differ, the
+    file has all of ``new`` and deletes the tables that ``new`` does not have.
     """
     if old is new:
         return Transaction()
@@ -62,11 +63,11 @@ def difference(old: Ruleset, new: Ruleset) -> Transaction:
     touched = new.since.keys if new.since is not None and new.since.before() is old else None
     for name in {**before, **after} if touched is None else touched:
         ours, theirs = old.elements.get(name, _NOTHING), new.elements.get(name, _NOTHING)
-        gone = _unlike(ours, theirs, ours if touched is None else touched[name])
-        come = _unlike(theirs, ours, theirs if touched is None else touched[name])
-        elements += len({*gone, *come})
-        if name in after and (gone or come):
-            lines += _lines(*after[name], theirs, gone, come)
+        deleted = _unlike(ours, theirs, ours if touched is None else touched[name])
+        added = _unlike(theirs, ours, theirs if touched is None else touched[name])
+        elements += len({*deleted, *added})
+        if name in after and (deleted or added):
+            lines += _lines(*after[name], theirs, deleted, added)
     if old.tables == new.tables:
         return Transaction("".join(f"{line}\n" for line in lines), elements)
     kept = {table.title for table in new.tables}
@@ -75,27 +76,27 @@ def difference(old: Ruleset, new: Ruleset) -> Transaction:
 
 
 def _lines(
-    table: Table, declared: Set, after: Mapping[Key, Element], gone: list[Key], come: list[Key]
+    table: Table, declared: Set, after: Mapping[Key, Element], deleted: list[Key], added: list[Key]
 ) -> Iterator[str]:
     if declared.interval:
-        # nft 1.0.6 reads the set first and then trips over deletes beside adds: "interval overlaps with an existing
-        # one" for a range up to 255.255.255.255 in place of that one address, ENOENT for a lone port among ranges.
-        # It pays for the whole set either way.
+        # nft 1.0.6 reads an interval set before it changes it, and then fails on deletes beside adds: "interval
+        # overlaps with an existing one" if a range up to 255.255.255.255 replaces that address, ENOENT for a single
+        # port among ranges. As nft reads the whole set anyway, a flush costs no more.
         yield f"flush {declared.kind} {table.title} {declared.name}"
-        gone, come = [], list(after)
-    if gone:
+        deleted, added = [], list(after)
+    if deleted:
         write = writer(declared.key)
         yield f"delete element {table.title} {declared.name} {{"
-        yield ",\n".join(f"\t{write(key)}" for key in gone)
+        yield ",\n".join(f"\t{write(key)}" for key in deleted)
         yield "}"
-    if come:
+    if added:
         yield f"add element {table.title} {declared.name} {{"
-        yield ",\n".join(f"\t{text}" for _, text in declared.written(after, come))
+        yield ",\n".join(f"\t{text}" for _, text in declared.written(after, added))
         yield "}"
 
 
 def _unlike(these: Mapping[Key, Element], those: Mapping[Key, Element], keys: Iterable[Key]) -> list[Key]:
-    """Return those of the keys that ``these`` have and ``those`` lack or have another value for, in order."""
+    """Return the keys that ``these`` have and for which ``those`` have no element or another value, in order."""
     return [
         key
         for key in keys

@@ -1,4 +1,4 @@
-"""What fills the sets of an nftables ruleset: elements, whose keys are values until they are written as text."""
+"""The sets of an nftables ruleset and their elements. Keys are Python values until they are written as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netlab.ruleset.comments import LIMIT, plain
 
 
 class Span(NamedTuple):
-    """The numbers, or the addresses, from ``first`` to ``last``, both included."""
+    """The numbers or addresses from ``first`` to ``last``, both included."""
 
     first: int | Address
     last: int | Address
@@ -25,19 +25,19 @@ Part = int | str | Address | Prefix | Span
 """One field of a key: a number (port, mark, classid), a word (protocol, interface, MAC), an address or a range."""
 
 Key = tuple[Part, ...]
-"""The fields of a key, or of what a map holds at a key, in the order of the types that the set declares."""
+"""The fields of a key, or of a map's value, in the order of the types that the set declares."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """What stands at one key of a set (``value`` is empty) or of a map; ``comment`` says what the key means."""
+    """The element of a set (``value`` is empty) or map at one key; ``comment`` names the pods and policies."""
 
     value: Key = ()
     comment: str = ""
 
 
 class Elements(dict[Key, Element]):
-    """The elements of a set by key. It is not changed once it was given out, so its text may be kept in ``text``."""
+    """The elements of a set by key. It does not change after ``ElementStore.read``, so ``text`` can keep its text."""
 
     __slots__ = ("shared", "text")
 
@@ -54,7 +54,7 @@ _WRITTEN = {
     # nft 1.0.6 has no name for the target of a neighbour advertisement, so the address is its number.
     "@th,64,128": "%#034x",
 }
-"""How a field is written, by its type: all others as Python writes them, but for classids."""
+"""By type: the format of a field. Other types use Python's ``str``; ``writer`` formats classids."""
 
 
 @lru_cache
@@ -62,7 +62,7 @@ def writer(types: tuple[str, ...]) -> Callable[[Key], str]:
     """Return the function that writes a key of these types as nft reads it: ``5cb0:b8ac . tcp . 5432``.
 
     Raises:
-      ValueError: for a classid that is not the first field: one pattern for each key is what makes writing fast.
+      ValueError: if a classid is not the first field. So one ``%`` format writes the rest of a key, which is fast.
     """
     first, *rest = types or ("",)
     if "classid" in rest:
@@ -76,9 +76,10 @@ def writer(types: tuple[str, ...]) -> Callable[[Key], str]:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set, or a map where ``value`` has types. ``key`` and ``value`` are the nft types of their fields.
+    """A set, or a map if ``value`` has types. ``key`` and ``value`` are the nft types of their fields.
 
-    A field without a type of its own is named by the expression that reads it (``@th,64,128``); then all of them are.
+    A field without a type of its own has the expression that reads it in place of a type (``@th,64,128``). Then all
+    fields have expressions, as nft's ``typeof`` requires.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Set:
 
     @property
     def kind(self) -> str:
-        """``map`` or ``set``: the word that declares it."""
+        """The keyword that declares it: ``map`` or ``set``."""
         return "map" if self.value else "set"
 
     @property
@@ -99,7 +100,7 @@ class Set:
         return f"{word} {' . '.join(self.key)}" + (f" : {' . '.join(self.value)}" if self.value else "")
 
     def written(self, elements: Mapping[Key, Element], keys: Iterable[Key] | None = None) -> Iterator[tuple[Key, str]]:
-        """Yield elements (those of ``keys``, or all) with their text: ``10.9.0.2 comment "shop/web" : 0x00000101``."""
+        """Yield elements with their text, ``10.9.0.2 comment "shop/web" : 0x00000101``: those of ``keys``, or all."""
         write, value = writer(self.key), writer(self.value)
         for key in elements if keys is None else keys:
             element = elements[key]

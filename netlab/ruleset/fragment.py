@@ -1,6 +1,6 @@
-"""Fragments: what a ruleset is made of. Each is one value with its sets, its chains and the elements of its sets.
+"""Fragments: the parts of rulesets. A fragment is one value with sets, chains and the elements of its sets.
 
-The compiler knows no fragment by name. ``netlab/ruleset/fragments`` has one file for each, and the list of them.
+``netlab/ruleset/fragments`` has a file for each fragment, and the list of all. The compiler names no fragment.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from typing import NamedTuple, Protocol
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
 from netlab.objects.topology import TopologyPolicy
-from netlab.ruleset.change import Change
+from netlab.ruleset.cluster_change import ClusterChange
+from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Element, Key
-from netlab.ruleset.sets import Sets
 from netlab.ruleset.tables import Hook, Parts, TableName
 
 _ABOUT = (
-    "An address has an identity: a mark that says which peers of the policies it matches. A pod of this node has a",
-    "class for each direction in which policies isolate it: a classid that says which ones. A new connection passes",
-    "where the pod's class allows the peer's identity on the port; replies and related errors pass with theirs.",
-    "A pod's packets to itself stay in its own namespace, the node's to its own pods go by output: neither comes here.",
+    "An address has an identity: a mark for the peers of policies that match it. A pod of this node has a class for",
+    "each direction in which policies isolate it: a classid for these policies. A new connection passes if the pod's",
+    "class allows the peer's identity on the port. Replies and related errors pass with their connection. A pod's",
+    "packets to itself stay in its namespace, and a node's packets to its pods use output: chain forward sees neither.",
 )
 
 NETLAB = TableName("inet", "netlab", _ABOUT)
-"""The table of policy and of all address translation."""
+"""The table of policy and of address translation."""
 
 FORWARD = Hook("filter", "forward", "filter")
-"""The hook of chain ``forward`` in ``NETLAB``: after DNAT and before SNAT; bridged packets enter by br_netfilter."""
+"""The hook of chain ``forward`` in ``NETLAB``: after DNAT and before SNAT. br_netfilter brings bridged packets here."""
 
 POSTROUTING = Hook("nat", "postrouting", "srcnat")
 """The hook of chain ``masquerade_pods`` in ``NETLAB``."""
 
 
 class Place(IntEnum):
-    """Where rules stand in chain ``forward``; a fragment may take any number between.
+    """Places of rules in chain ``forward``; a fragment may use any number between them.
 
-    What stands before ``STATE`` sees every packet of a connection, what stands after it only what opens one (where
-    ``established`` is ``reevaluate``: all).
+    Rules before ``STATE`` see every packet of a connection. Rules after it see only the packet that opens a connection,
+    or every packet if ``established`` is ``reevaluate``.
     """
 
     APART = 100
@@ -51,7 +51,7 @@ class Place(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """The node's end of a pod's link: its interface name there, and the pod's MAC address."""
+    """The node's end of a pod's link: the interface name on the node, and the pod's MAC address."""
 
     ifname: str
     mac: str
@@ -62,9 +62,10 @@ PortOf = Callable[[Pod], Port]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a lab's clusters share from change to change; where a field differs, all is compiled anew.
+    """The parts of a cluster that stay the same while it changes; if one differs, everything is compiled anew.
 
-    ``port_of`` returns the node's end of a pod's link, None where links are not known.
+    ``families`` are IP families (4, 6). ``port_of`` returns the node's end of a pod's link; it is None if links are not
+    known.
     """
 
     lab: str
@@ -76,7 +77,7 @@ class Layout:
 
     @classmethod
     def of(cls, cluster: Cluster, port_of: PortOf | None) -> Layout:
-        """Return the layout of a cluster. One without networks has the tables of IPv4."""
+        """Return the layout of a cluster. Without networks the family is IPv4."""
         return cls(
             cluster.name, cluster.networks, cluster.nodes, tuple(cluster.families) or (4,), cluster.policy, port_of
         )
@@ -92,30 +93,30 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where the elements of a lab's rulesets are: those that every node has, and those of each node by its name."""
+    """The elements of a lab's rulesets: those of every node, and those of each node by its name."""
 
-    everywhere: Sets
-    nodes: Mapping[str, Sets]
+    everywhere: ElementStore
+    nodes: Mapping[str, ElementStore]
 
 
-class Follower(Protocol):
-    """Keeps the elements of a fragment that depend on more than one pod."""
+class ElementUpdater(Protocol):
+    """Updates the elements of a fragment that depend on more than one pod."""
 
-    def follow(self, change: Change) -> bool:
-        """Put and take elements so that they are those of ``change.after``; False where all has to be done anew.
+    def update(self, change: ClusterChange) -> bool:
+        """Put and remove elements so that they are those of ``change.after``.
 
-        The first change is from nothing. Elements are a function of the cluster alone, whatever was before; comments
-        may be older.
+        Return False if everything must be compiled anew. The first change has no cluster before it. Elements are a
+        function of the cluster alone; only their comments may be older.
         """
         ...
 
     def notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
-        """Return lines for readers of a node's text on what is deliberately not in a set, by its name."""
+        """Return, by set, comment lines for a node's text about pods that have no element."""
         ...
 
 
 def always(_: Layout, __: Set[str]) -> Hashable:
-    """Declare the fragment in every lab."""
+    """Return the one variant of a fragment that every lab has."""
     return ()
 
 
@@ -123,12 +124,12 @@ def always(_: Layout, __: Set[str]) -> Hashable:
 class Fragment:
     """One part of the rulesets of a lab's nodes.
 
-    ``variant`` says which of its forms a fragment has in a lab, None where it has no part in it. It is asked with the
-    names of all sets that have an element on any node. ``declare`` returns the sets and chains of a variant.
+    ``variant`` takes the layout and the names of all sets that have an element on any node. It returns the variant that
+    the lab has, or None if the lab does not have the fragment. ``declare`` returns the sets and chains of a variant.
 
-    Elements come from four functions, each of which may be missing: ``everywhere`` (the same on every node),
-    ``of_node``, ``of_pod`` (on the pod's node; asked again only for pods that change), and ``follower``, which makes
-    the one that follows the whole cluster from change to change.
+    Four optional functions return elements: ``everywhere`` those of every node, ``of_node`` those of one node,
+    ``of_pod`` those of a pod on its node (called again only if the pod changes). ``updater`` returns an
+    ``ElementUpdater``, which takes each change of the cluster.
     """
 
     name: str
@@ -138,9 +139,9 @@ class Fragment:
     everywhere: Callable[[Layout], Iterable[Entry]] | None = None
     of_node: Callable[[Layout, Node], Iterable[Entry]] | None = None
     of_pod: Callable[[Layout, Pod], Iterable[Entry]] | None = None
-    follower: Callable[[Layout, Stores], Follower] | None = None
+    updater: Callable[[Layout, Stores], ElementUpdater] | None = None
 
 
 def ip(family: int) -> str:
-    """Return nft's word for the header of an IP family."""
+    """Return nft's keyword for an IP family: ``ip`` or ``ip6``."""
     return "ip" if family == 4 else "ip6"

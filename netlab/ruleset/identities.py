@@ -1,8 +1,8 @@
-"""Identities: what an address is to the policies. Addresses that the same peers match share one.
+"""Identities: addresses that the same peers match have one identity.
 
-Pods: the peers that select them, the ipBlocks that cover the address (an ipBlock matches pod addresses too: the
-Kubernetes e2e cases "allow egress access to server in CIDR block" and following) and the numbers behind the named
-ports that egress rules use. All other addresses: the ipBlocks that cover them.
+A pod's address has the peers that select the pod, the ipBlocks that cover the address, and the numbers of the named
+ports that egress rules use. An ipBlock matches pod addresses too: see the Kubernetes e2e test "should allow egress
+access to server in CIDR block" and those that follow it. Any other address has the ipBlocks that cover it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ from dataclasses import dataclass
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
-from netlab.ruleset.change import Change, Exchange
+from netlab.ruleset.cluster_change import ClusterChange, ItemChanges
 from netlab.ruleset.numbers import MARK_BITS, Numbering
-from netlab.ruleset.peers import NamedPort, PodPeer, Rules, Signature, Vocabulary, Word, labels_read
+from netlab.ruleset.peers import NamedPort, PeerIndex, PeerKey, PodPeer, Rules, Signature, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
-"""Where ipBlocks do not mean pods every pod has an identity, lest its address be looked up among the ipBlocks'."""
+"""Every pod has this member if ipBlocks do not match pods.
+
+Without it a pod that no peer matches has no identity, and the chains look its address up among those of ipBlocks.
+"""
 
 Signatures = dict[Address, Signature]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """What a change did to identities: by reference, the signatures that an endpoint had and has.
+class IdentityChanges:
+    """The identities before and after a change.
 
-    Pods and (where selectors mean them) nodes have references, and ipBlocks have their texts: they carry the signatures
-    of the ranges that they cover. ``renumbered`` says that some signature which stays has another number now.
+    ``endpoints`` has the signatures of pods by reference; of nodes too, if selectors match nodes. ``blocks`` has, by
+    the text of an ipBlock, the signatures of the ranges that it covers. ``renumbered``: a signature that stays has
+    another number now.
     """
 
     endpoints: Mapping[str, tuple[Signatures, Signatures]]
@@ -39,19 +43,19 @@ class Moved:
 
 
 class Identities:
-    """The identities of a cluster, the same on every node, kept up to date change by change.
+    """The identities of a cluster, which are the same on every node; ``update`` takes each change of the cluster.
 
-    ``of`` has the signature of every address of the pods that selectors can mean, by reference; and those of the nodes
-    that they mean by their host-network pods, where they do. ``ranges`` is, per family, the partition of the address
-    space by the ipBlocks in use. The empty signature, which no rule can mean, has no number.
+    ``of`` has, by reference, the signature of every address of the pods that selectors can match. It has nodes too if
+    ``host_pods_are_peers``: a node then has the peers that match its host-network pods. ``ranges`` has, by IP family,
+    the partition of all addresses by the ipBlocks in use. The empty signature has no number, as no rule refers to it.
     """
 
-    def __init__(self, families: Iterable[int], *, blocks_mean_pods: bool, host_pods_are_meant: bool) -> None:
-        self.vocabulary = Vocabulary()
+    def __init__(self, families: Iterable[int], *, blocks_match_pods: bool, host_pods_are_peers: bool) -> None:
+        self.peer_index = PeerIndex()
         self.of: dict[str, Signatures] = {}
         self.ranges: dict[int, tuple[Range, ...]] = dict.fromkeys(families, ())
-        self._blocks_mean_pods = blocks_mean_pods
-        self._host_pods_are_meant = host_pods_are_meant
+        self._blocks_match_pods = blocks_match_pods
+        self._host_pods_are_peers = host_pods_are_peers
         self._scopes = _Scopes()
         self._pods: dict[str, dict[str, Pod]] = {}
         self._host_pods: dict[str, Pod] = {}
@@ -60,96 +64,100 @@ class Identities:
         self._numbering = Numbering(MARK_BITS)
 
     def number(self, signature: Signature) -> int:
-        """Return the mark of a signature that some address has."""
+        """Return the number of a signature that some address has; it is the packet's mark."""
         return self._numbering[self._texts[signature]]
 
-    def change(self, change: Change, more: Exchange[Rules] | None = None) -> Moved:
-        """Follow a change; ``more`` are the policies of tiers that go and come with it."""
-        more = more or Exchange()
-        dead, new = self.vocabulary.change((*change.policies.gone, *more.gone), (*change.policies.come, *more.come))
-        scopes = self._scopes.change(change.namespaces, self.vocabulary, dead, new)
-        dirty = {pod.ref: pod for pod in self._affected(scopes, dead, new)}
-        blocks = self._repartition(dead, new, dirty)
-        self.vocabulary.forget(dead)
-        for pod in change.pods.gone:
+    def update(self, change: ClusterChange, more: ItemChanges[Rules] | None = None) -> IdentityChanges:
+        """Take a change of the cluster; ``more`` are the changed policies of the tiers beside NetworkPolicy."""
+        more = more or ItemChanges()
+        unused, new = self.peer_index.update(
+            (*change.policies.removed, *more.removed), (*change.policies.added, *more.added)
+        )
+        scopes = self._scopes.update(change.namespaces, self.peer_index, unused, new)
+        affected = {pod.ref: pod for pod in self._affected(scopes, unused, new)}
+        blocks = self._repartition(unused, new, affected)
+        self.peer_index.forget(unused)
+        for pod in change.pods.removed:
             (self._host_pods if pod.host_network else self._pods.get(pod.namespace, {})).pop(pod.ref, None)
-            dirty.pop(pod.ref, None)
-        for pod in change.pods.come:
+            affected.pop(pod.ref, None)
+        for pod in change.pods.added:
             if pod.host_network:
                 self._host_pods[pod.ref] = pod
             elif pod.selectable:
                 self._pods.setdefault(pod.namespace, {})[pod.ref] = pod
-                dirty[pod.ref] = pod
-        after: dict[str, Signatures] = {pod.ref: {} for pod in change.pods.gone if pod.ref in self.of}
-        after |= self._signatures(dirty.values())
-        if self._host_pods_are_meant:
+                affected[pod.ref] = pod
+        after: dict[str, Signatures] = {pod.ref: {} for pod in change.pods.removed if pod.ref in self.of}
+        after |= self._signatures(affected.values())
+        if self._host_pods_are_peers:
             after |= self._nodes(change.after)
         endpoints = {ref: (self.of.get(ref, {}), now) for ref, now in after.items() if self.of.get(ref, {}) != now}
         for ref, (_, now) in endpoints.items():
             self.of[ref] = now
             if not now:
                 del self.of[ref]
-        return Moved(endpoints, blocks, self._count(endpoints, blocks))
+        return IdentityChanges(endpoints, blocks, self._count(endpoints, blocks))
 
-    def _affected(self, scopes: Mapping[str, _Scope], dead: Sequence[Word], new: Sequence[Word]) -> Iterator[Pod]:
-        """Yield the pods that peers and named ports which come or go may mean."""
+    def _affected(
+        self, scopes: Mapping[str, _ScopeChange], unused: Sequence[PeerKey], new: Sequence[PeerKey]
+    ) -> Iterator[Pod]:
+        """Yield the pods whose peers or named ports may change."""
         for namespace, changed in scopes.items():
             for pod in self._pods.get(namespace, {}).values():
                 if changed.whole or any(p.pods is None or p.pods.matches(pod.labels) for p in changed.peers):
                     yield pod
-        names = {word[0] for word in (*dead, *new) if isinstance(word, tuple)}
+        names = {key[0] for key in (*unused, *new) if isinstance(key, tuple)}
         if names:
             for pods in self._pods.values():
                 yield from (pod for pod in pods.values() if any(port.name in names for port in pod.ports))
 
     def _repartition(
-        self, dead: Sequence[Word], new: Sequence[Word], dirty: dict[str, Pod]
+        self, unused: Sequence[PeerKey], new: Sequence[PeerKey], affected: dict[str, Pod]
     ) -> dict[str, tuple[tuple[Signature, ...], tuple[Signature, ...]]]:
-        """Divide the address space anew where ipBlocks come or go, and add the pods that they cover to the dirty."""
-        known = self.vocabulary.blocks
-        changed = [known[word] for word in (*dead, *new) if isinstance(word, str) and word in known]
+        """Update ``ranges`` if ipBlocks change; add the pods that these ipBlocks cover to ``affected``."""
+        known = self.peer_index.blocks
+        changed = [known[key] for key in (*unused, *new) if isinstance(key, str) and key in known]
         if not changed:
             return {}
-        before = _carried(self.ranges)
-        used = {text: block for text, block in known.items() if text not in dead}
+        before = _signatures_by_block(self.ranges)
+        used = {text: block for text, block in known.items() if text not in unused}
         self.ranges = {family: partition(used, family) for family in self.ranges}
-        after = _carried(self.ranges)
-        if self._blocks_mean_pods:
+        after = _signatures_by_block(self.ranges)
+        if self._blocks_match_pods:
             for pods in self._pods.values():
-                dirty |= {r: p for r, p in pods.items() if any(b.contains(a) for b in changed for a in p.addresses)}
+                affected |= {r: p for r, p in pods.items() if any(b.contains(a) for b in changed for a in p.addresses)}
         texts = {**before, **after}
         return {t: (before.get(t, ()), after.get(t, ())) for t in texts if before.get(t) != after.get(t)}
 
     def _signatures(self, pods: Iterable[Pod]) -> dict[str, Signatures]:
-        """Return the signatures of pods; those whose labels no selector tells apart are matched once."""
+        """Return the signatures of pods. Pods with the same labels, as far as selectors read them, are matched once."""
         matched: dict[object, Signature] = {}
-        ports = self.vocabulary.ports
+        ports = self.peer_index.ports
         found: dict[str, Signatures] = {}
         for pod in pods:
-            alike = (pod.namespace, labels_read(pod.labels, self.vocabulary.keys))
+            alike = (pod.namespace, labels_read(pod.labels, self.peer_index.keys))
             if alike not in matched:
                 matched[alike] = self._scopes.matching(pod)
-            meant = matched[alike]
+            peers = matched[alike]
             if ports:
-                meant |= {
+                peers |= {
                     NamedPort(name, protocol, number)
                     for name, protocol in ports
                     if (number := named_port(pod.ports, name, protocol)) is not None
                 }
             found[pod.ref] = {
-                a: meant | (blocks_at(self.ranges.get(a.version, ()), a) if self._blocks_mean_pods else _A_POD)
+                a: peers | (blocks_at(self.ranges.get(a.version, ()), a) if self._blocks_match_pods else _A_POD)
                 for a in pod.addresses
             }
         return found
 
     def _nodes(self, cluster: Cluster) -> dict[str, Signatures]:
-        """Return the signatures of the nodes that have host-network pods, and none of those that have none any more."""
+        """Return the signatures of the nodes with host-network pods; nodes that lost their last one have none."""
         found: dict[str, Signatures] = {node.ref: {} for node in cluster.nodes if node.ref in self.of}
         for pod in self._host_pods.values():
-            meant = self._scopes.matching(pod)
+            peers = self._scopes.matching(pod)
             signatures = found.setdefault(cluster.node(pod.node).ref, {})
             for a in pod.addresses:
-                signatures[a] = signatures.get(a, blocks_at(self.ranges.get(a.version, ()), a)) | meant
+                signatures[a] = signatures.get(a, blocks_at(self.ranges.get(a.version, ()), a)) | peers
         return found
 
     def _count(
@@ -157,30 +165,30 @@ class Identities:
         endpoints: Mapping[str, tuple[Signatures, Signatures]],
         blocks: Mapping[str, tuple[tuple[Signature, ...], tuple[Signature, ...]]],
     ) -> bool:
-        """Count who carries which signature and number those that are new; say whether one that stays moved."""
+        """Count the uses of signatures and number new ones; say whether a signature that stays has another number."""
         touched: dict[Signature, None] = {}
         for old, now in (*((o.values(), n.values()) for o, n in endpoints.values()), *blocks.values()):
             self._uses.subtract(old)
             self._uses.update(now)
             touched |= dict.fromkeys((*old, *now))
         touched.pop(Signature(), None)
-        gone = {s: self._texts.pop(s) for s in touched if not self._uses[s] and s in self._texts}
-        for signature in gone:
+        removed = {s: self._texts.pop(s) for s in touched if not self._uses[s] and s in self._texts}
+        for signature in removed:
             del self._uses[signature]
-        come = {s: "\n".join(sorted(map(str, s))) for s in touched if self._uses[s] and s not in self._texts}
-        self._texts |= come
-        return self._numbering.change(gone.values(), come.values())
+        added = {s: "\n".join(sorted(map(str, s))) for s in touched if self._uses[s] and s not in self._texts}
+        self._texts |= added
+        return self._numbering.update(removed.values(), added.values())
 
 
 def named_port(ports: tuple[ContainerPort, ...], name: str, protocol: Protocol) -> int | None:
-    """Return the number of the first container port with this name and protocol, None when there is none."""
+    """Return the number of the first container port with this name and protocol; None without such a port."""
     return next((p.port for p in ports if p.name == name and p.protocol == protocol), None)
 
 
-def _carried(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, tuple[Signature, ...]]:
-    """Return, by the text of every ipBlock, the signatures of the ranges that it covers, all in order.
+def _signatures_by_block(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, tuple[Signature, ...]]:
+    """Return, by the text of every ipBlock, the signatures of the ranges that it covers.
 
-    The order of a set differs from run to run, and comments name ipBlocks in the order in which they come.
+    Both are ordered: comments list ipBlocks in this order, and the order of a set differs from run to run.
     """
     found: dict[str, dict[Signature, None]] = {}
     for signature in dict.fromkeys(Signature(r.blocks) for of in ranges.values() for r in of):
@@ -190,45 +198,45 @@ def _carried(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, tuple[Signatu
 
 
 @dataclass(slots=True)
-class _Scope:
-    """What changed of a namespace's scope: all of it, or the peers that came and went."""
+class _ScopeChange:
+    """The change of the peers whose scope a namespace is in: all of them (``whole``), or some."""
 
     whole: bool
     peers: list[PodPeer]
 
 
 class _Scopes:
-    """The peers whose scope a namespace is in: by its labels, or as the policy's own."""
+    """The peers by namespace: a peer's scope is the namespaces with some labels, or the policy's own namespace."""
 
     def __init__(self) -> None:
         self._labels: dict[str, Mapping[str, str]] = {}
         self._peers: dict[str, dict[str, PodPeer]] = {}
-        # Peers by what they say of namespaces (a selector, or the policy's own): each of these is asked once.
-        self._wide: dict[LabelSelector, dict[str, PodPeer]] = {}
-        self._local: dict[str, dict[str, PodPeer]] = {}
+        # Peers by namespaceSelector, or by the policy's namespace: each selector is matched once.
+        self._by_selector: dict[LabelSelector, dict[str, PodPeer]] = {}
+        self._by_namespace: dict[str, dict[str, PodPeer]] = {}
 
-    def change(
+    def update(
         self,
         namespaces: Mapping[str, Mapping[str, str] | None],
-        vocabulary: Vocabulary,
-        dead: Sequence[Word],
-        new: Sequence[Word],
-    ) -> dict[str, _Scope]:
-        """Follow a change of namespaces (None: it is gone) and peers; return what changed by namespace."""
-        changed: dict[str, _Scope] = {}
-        for words, come in ((dead, False), (new, True)):
+        peer_index: PeerIndex,
+        unused: Sequence[PeerKey],
+        new: Sequence[PeerKey],
+    ) -> dict[str, _ScopeChange]:
+        """Take a change of namespaces (by name, the labels; None if removed) and peers; return the change of each."""
+        changed: dict[str, _ScopeChange] = {}
+        for keys, added in ((unused, False), (new, True)):
             groups: dict[LabelSelector | str, dict[str, PodPeer]] = {}
-            for word in words:
-                if isinstance(word, str) and (peer := vocabulary.pods.get(word)) is not None:
+            for key in keys:
+                if isinstance(key, str) and (peer := peer_index.pods.get(key)) is not None:
                     group = peer.namespace if peer.namespaces is None else peer.namespaces
-                    groups.setdefault(group, {})[word] = peer
+                    groups.setdefault(group, {})[key] = peer
             for group, peers in groups.items():
-                self._note(group, peers, come=come)
+                self._update_group(group, peers, added=added)
                 for name in self._within(next(iter(peers.values()))):
-                    changed.setdefault(name, _Scope(False, [])).peers.extend(peers.values())
-                    _put(self._peers.setdefault(name, {}), peers, come=come)
+                    changed.setdefault(name, _ScopeChange(False, [])).peers.extend(peers.values())
+                    _update(self._peers.setdefault(name, {}), peers, added=added)
         for name, labels in namespaces.items():
-            changed[name] = _Scope(True, [])
+            changed[name] = _ScopeChange(True, [])
             self._peers.pop(name, None)
             self._labels.pop(name, None)
             if labels is not None:
@@ -237,34 +245,34 @@ class _Scopes:
         return changed
 
     def matching(self, pod: Pod) -> Signature:
-        """Return the texts of the peers that mean a pod by its namespace and labels."""
+        """Return the texts of the peers that match a pod by its namespace and labels."""
         scope = self._peers.get(pod.namespace, {})
         return Signature(t for t, peer in scope.items() if peer.pods is None or peer.pods.matches(pod.labels))
 
-    def _note(self, group: LabelSelector | str, peers: dict[str, PodPeer], *, come: bool) -> None:
+    def _update_group(self, group: LabelSelector | str, peers: dict[str, PodPeer], *, added: bool) -> None:
         if isinstance(group, str):
-            _put(self._local.setdefault(group, {}), peers, come=come)
+            _update(self._by_namespace.setdefault(group, {}), peers, added=added)
             return
-        kept = self._wide.setdefault(group, {})
-        _put(kept, peers, come=come)
+        kept = self._by_selector.setdefault(group, {})
+        _update(kept, peers, added=added)
         if not kept:
-            del self._wide[group]
+            del self._by_selector[group]
 
     def _within(self, peer: PodPeer) -> list[str]:
-        """Return the namespaces that a peer's scope holds."""
+        """Return the namespaces in a peer's scope."""
         candidates = self._labels if peer.namespaces is not None else {peer.namespace} & self._labels.keys()
         return [name for name in candidates if peer.admits(name, self._labels[name])]
 
     def _scope(self, name: str, labels: Mapping[str, str]) -> dict[str, PodPeer]:
-        found = dict(self._local.get(name, {}))
-        for peers in self._wide.values():
+        found = dict(self._by_namespace.get(name, {}))
+        for peers in self._by_selector.values():
             if next(iter(peers.values())).admits(name, labels):
                 found |= peers
         return found
 
 
-def _put(kept: dict[str, PodPeer], peers: Mapping[str, PodPeer], *, come: bool) -> None:
-    if come:
+def _update(kept: dict[str, PodPeer], peers: Mapping[str, PodPeer], *, added: bool) -> None:
+    if added:
         kept |= peers
     else:
         for text in peers:

@@ -1,4 +1,4 @@
-"""Finds the element that a packet's fields look up, where a kernel prints the fields as text."""
+"""Finds the element that a packet matched, from the fields that the kernel prints when it traces the packet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlab.ruleset.elements import Element, Key, Part, Set, Span, writer
 
 
 class Found(NamedTuple):
-    """An element, with its key and the value at it as nft writes them."""
+    """An element: its key and value as nft writes them, and its comment."""
 
     key: str
     value: str
@@ -19,16 +19,16 @@ class Found(NamedTuple):
 
 
 def find(declared: Set, elements: Mapping[Key, Element], fields: Sequence[str]) -> Found | None:
-    """Return the element at a key whose fields nft printed; of an interval set the one that holds the key."""
+    """Return the element at a key that nft printed; in an interval set, the element that contains it. None if none."""
     try:
         key = tuple(_read(kind, text) for kind, text in zip(declared.key, fields, strict=True))
     except ValueError:
         return None
     if key not in elements:
-        holding = (one for one in elements if declared.interval and all(map(_holds, one, key)))
-        if (held := next(holding, None)) is None:
+        containing = (one for one in elements if declared.interval and all(map(_contains, one, key)))
+        if (container := next(containing, None)) is None:
             return None
-        key = held
+        key = container
     element = elements[key]
     return Found(
         writer(declared.key)(key), writer(declared.value)(element.value) if element.value else "", element.comment
@@ -48,12 +48,12 @@ def _read(kind: str, text: str) -> Part:
             return text.strip('"')
 
 
-def _holds(part: Part, field: Part) -> bool:
-    """Say whether a part of an interval's key (a prefix, a span, a single value) holds a field."""
+def _contains(part: Part, field: Part) -> bool:
+    """Say whether a part of an interval's key (a prefix, a span, a single value) contains a field."""
     if isinstance(part, IPv4Network | IPv6Network):
         return field in part
     if isinstance(part, Span):
-        with contextlib.suppress(TypeError):  # addresses of two families have no order
+        with contextlib.suppress(TypeError):  # Python does not order addresses of two families.
             return bool(part.first <= field <= part.last)  # type: ignore[operator]
         return False
     return part == field

@@ -1,7 +1,7 @@
-"""A node's nftables ruleset: tables whose text is constant, the elements of their sets, and the file that says it all.
+"""A node's nftables ruleset: tables with constant text, the elements of their sets, and the nft file of both.
 
-Written for nft 1.0.6 and later (nftables.org, man page nft(8)): a table is replaced by adding, deleting and defining
-it in one file, as ``destroy`` came with 1.0.8.
+The text needs nft 1.0.6 (nft(8)). ``destroy`` came with 1.0.8, so the file replaces a table by adding, deleting and
+defining it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from weakref import ref
 
 from netlab.ruleset.comments import plain
+from netlab.ruleset.element_store import Touched
 from netlab.ruleset.elements import Elements, Set
-from netlab.ruleset.sets import Touched
 from netlab.ruleset.tables import Table, chain_lines, replacement
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """How a ruleset came from the one before it, as long as that is kept: no other keys differ than these, by set."""
+    """The ruleset before, while it exists, and the keys that may differ from it, by set."""
 
     before: ref[Ruleset]
     keys: Touched
@@ -26,10 +26,11 @@ class Since:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Ruleset:
-    """Everything nftables holds in one node: ``tables`` is the static part, ``elements`` what fills its sets.
+    """The nftables ruleset of one node.
 
-    ``elements`` maps the name of a set, unique over the tables, to its elements by key. ``notes`` has, by set, lines
-    for readers on what is deliberately not in it. ``since`` spares comparing all of it with the one before.
+    ``tables`` is the static part. ``elements`` has the elements of each set by the set's name, which is unique over all
+    tables. ``notes`` has, by set, comment lines about pods that have no element. ``since`` makes the difference to the
+    ruleset before cheap.
     """
 
     lab: str
@@ -45,12 +46,12 @@ class Ruleset:
         return {s.name: (table, s) for table in self.tables for s in table.sets}
 
     def text(self) -> str:
-        """Return the nft file that makes a node's tables exactly these, whatever they were, in one transaction."""
+        """Return the nft file that replaces a node's tables by these in one transaction."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        whose = plain(f"node {self.node} in lab {self.lab}")
-        yield f"# nftables ruleset of {whose}, made by netlab from its NetworkPolicies."
+        node = plain(f"node {self.node} in lab {self.lab}")
+        yield f"# nftables ruleset of {node}, made by netlab from its NetworkPolicies."
         for table in self.tables:
             yield ""
             yield from (f"# {line}" for line in table.of.about)
@@ -80,7 +81,7 @@ class Ruleset:
 
 
 def _text(declared: Set, elements: Elements) -> str:
-    """Return the lines of a set's elements; those that several nodes have are written once."""
+    """Return the lines of a set's elements. Elements that several nodes share keep their text."""
     if elements.text is not None:
         return elements.text
     text = ",\n".join([f"\t\t\t{line}" for line in _readable(declared, elements)])
@@ -90,7 +91,7 @@ def _text(declared: Set, elements: Elements) -> str:
 
 
 def _readable(declared: Set, elements: Elements) -> list[str]:
-    """Order ranges of addresses as they are, all else by whom it means: the order of hashes tells readers nothing."""
+    """Return the elements in an order for readers: ranges by address, all others by comment, as keys are hashes."""
     written = declared.written(elements)
     if declared.interval and len(declared.key) == 1:
         return [text for _, text in written]

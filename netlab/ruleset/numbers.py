@@ -1,4 +1,4 @@
-"""Numbers for identities and classes: hashes of what they mean, so that they stay put when other things change."""
+"""Numbers for identities and classes: hashes of their texts, so they do not change when others come or go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 MARK_BITS = 31
-"""Identities are marks without the top bit, so that they read as positive numbers everywhere."""
+"""Identities are marks without the top bit, so programs that read marks as signed numbers show them as positive."""
 
 CLASS_BITS = 32
 """Classes are whole classids, ``MAJOR:MINOR``."""
@@ -16,10 +16,10 @@ _NO_NUMBER = frozenset({0, 0xFFFFFFFF})
 
 
 def numbers(texts: Iterable[str], bits: int) -> dict[str, int]:
-    """Give every distinct text a number of at most ``bits`` bits, the same one in every set of texts.
+    """Return a number of at most ``bits`` bits for every distinct text.
 
-    Only where two texts of one set hash alike does the later of them, in sorted order, take another number, which
-    depends on the set. 0 and 0xffffffff are never given.
+    The number depends on the text alone, with one exception: if two texts have the same hash, the later one in sorted
+    order takes another number, which depends on all texts. 0 and 0xffffffff are never used.
     """
     given: dict[str, int] = {}
     taken: set[int] = set(_NO_NUMBER)
@@ -33,7 +33,7 @@ def numbers(texts: Iterable[str], bits: int) -> dict[str, int]:
 
 
 class Numbering:
-    """The numbers of a set of texts that comes and goes: at any time those that ``numbers`` gives the whole set."""
+    """The numbers of a changing set of texts: always those that ``numbers`` returns for the whole set."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
@@ -44,21 +44,21 @@ class Numbering:
     def __getitem__(self, text: str) -> int:
         return self._given[text]
 
-    def change(self, gone: Iterable[str], come: Iterable[str]) -> bool:
-        """Remove and add texts; say whether one that stays has another number now."""
-        for text in gone:
+    def update(self, removed: Iterable[str], added: Iterable[str]) -> bool:
+        """Remove and add texts; say whether a text that stays has another number now."""
+        for text in removed:
             self._taken.discard(self._given.pop(text))
-        fresh = {text: _hash(text, 0, self._bits) for text in come}
+        fresh = {text: _hash(text, 0, self._bits) for text in added}
         self._clash = self._clash or len({*fresh.values()} | self._taken) < len(fresh) + len(self._taken)
         if not self._clash:
             self._given.update(fresh)
             self._taken.update(fresh.values())
             return False
-        # Who gets the number that two texts hash to depends on all of them.
+        # Two texts have one hash, so the numbers depend on all texts.
         given = numbers([*self._given, *fresh], self._bits)
-        moved = any(given[text] != number for text, number in self._given.items())
+        renumbered = any(given[text] != number for text, number in self._given.items())
         self._given, self._taken = given, {*_NO_NUMBER, *given.values()}
-        return moved
+        return renumbered
 
 
 def _hash(text: str, salt: int, bits: int) -> int:

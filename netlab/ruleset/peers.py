@@ -1,4 +1,4 @@
-"""The peers that policies name, as texts that say what they match: the vocabulary of which identities are made."""
+"""The peers of policies as texts, and an index of them. Identities are made of these texts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from netlab.objects.types import Direction, Meta, Protocol
 
 
 class NamedPort(NamedTuple):
-    """A container port's name with the number it stands for on some pod: what egress rules by name look for.
+    """A named container port of some pod, with its number.
 
-    A pod carries it as if it were a peer that matches the pod, because the number belongs to the destination.
+    The signature of a destination pod holds the named ports that egress rules use, as the number is the pod's own.
     """
 
     name: str
@@ -28,28 +28,28 @@ class NamedPort(NamedTuple):
 
 Member = str | NamedPort
 Signature = frozenset[Member]
-"""What an address is to the policies: the texts of the peers that match it, and the named ports it carries."""
+"""The texts of the peers that match an address, and the named ports of its pod. Equal signatures are one identity."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodPeer:
-    """A peer by selectors; ``namespace`` is its policy's, and counts where ``namespaces`` is None."""
+    """A peer with selectors. ``namespace`` is the policy's namespace; it applies if ``namespaces`` is None."""
 
     namespace: str
     namespaces: LabelSelector | None
     pods: LabelSelector | None
 
     def admits(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Say whether pods of a namespace with these labels are in its scope."""
+        """Say whether the peer's namespaces include a namespace with these labels."""
         return self.namespace == namespace if self.namespaces is None else self.namespaces.matches(labels)
 
 
-Word = str | tuple[str, Protocol]
-"""What policies use: a peer by its text, or a named port of egress rules by name and protocol."""
+PeerKey = str | tuple[str, Protocol]
+"""A peer by its text, or a named port of an egress rule by name and protocol."""
 
 
 class Rule(Protocol_):
-    """A rule as far as identities depend on it."""
+    """The part of a rule that identities depend on."""
 
     @property
     def peers(self) -> tuple[Peer, ...]: ...
@@ -59,7 +59,7 @@ class Rule(Protocol_):
 
 
 class Rules(Protocol_):
-    """A policy as far as identities depend on it: a NetworkPolicy, or a policy of a tier."""
+    """The part of a policy that identities depend on: of a NetworkPolicy, or of a policy of another tier."""
 
     @property
     def meta(self) -> Meta: ...
@@ -70,79 +70,83 @@ class Rules(Protocol_):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleWords:
-    """A rule with its peers as texts; none of them means every peer."""
+class RulePeers:
+    """A rule with its peers as texts; no peers means every address."""
 
     peers: tuple[str, ...]
     ports: tuple[PolicyPort, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyWords:
-    """A policy's rules that count, by direction."""
+class PolicyPeers:
+    """The rules of a policy by direction, with their peers as texts."""
 
-    ingress: tuple[RuleWords, ...]
-    egress: tuple[RuleWords, ...]
+    ingress: tuple[RulePeers, ...]
+    egress: tuple[RulePeers, ...]
 
-    def rules(self, direction: Direction) -> tuple[RuleWords, ...]:
+    def rules(self, direction: Direction) -> tuple[RulePeers, ...]:
         return self.ingress if direction == "ingress" else self.egress
 
 
-class Vocabulary:
+class PeerIndex:
     """Every distinct peer, and every named port of egress rules, that the policies use; equal peers are one.
 
-    ``users`` has the keys of the policies that use a word, ``policies`` every policy's rules in these words.
-    ``keys`` holds the keys of all labels that the peers read, and maybe some that they read once.
+    ``users`` has, for each ``PeerKey``, the keys of the policies that use it. ``policies`` has the rules of every
+    policy, with their peers as texts. ``keys`` has the keys of all labels that the peers read; it may have keys that
+    only removed peers read.
     """
 
     def __init__(self) -> None:
         self.pods: dict[str, PodPeer] = {}
         self.blocks: dict[str, IPBlock] = {}
-        self.users: dict[Word, dict[str, None]] = {}
-        self.policies: dict[str, PolicyWords] = {}
+        self.users: dict[PeerKey, dict[str, None]] = {}
+        self.policies: dict[str, PolicyPeers] = {}
         self.keys: set[str] = set()
 
     @property
     def ports(self) -> list[tuple[str, Protocol]]:
         """The named ports of egress rules."""
-        return [word for word in self.users if isinstance(word, tuple)]
+        return [key for key in self.users if isinstance(key, tuple)]
 
-    def change(self, gone: Iterable[Rules], come: Iterable[Rules]) -> tuple[list[Word], list[Word]]:
-        """Take policies out and in; return the words that nobody uses any more, and those that are new."""
-        before: dict[Word, bool] = {}
-        for policy in gone:
-            words = self.policies.pop(policy.meta.key)
-            for word in _words(words):
-                before.setdefault(word, True)
-                self.users[word].pop(policy.meta.key, None)
-        for policy in come:
-            self.policies[policy.meta.key] = words = self._read(policy)
-            for word in _words(words):
-                before.setdefault(word, word in self.users)
-                self.users.setdefault(word, {})[policy.meta.key] = None
-        dead = [word for word, there in before.items() if there and not self.users[word]]
-        for word in dead:
-            del self.users[word]
-        return dead, [word for word, there in before.items() if not there]
+    def update(self, removed: Iterable[Rules], added: Iterable[Rules]) -> tuple[list[PeerKey], list[PeerKey]]:
+        """Remove and add policies; return the keys that no policy uses any more, and the new ones.
 
-    def forget(self, words: Iterable[Word]) -> None:
-        """Let go of what the words of peers that nobody uses any more stood for."""
-        for word in words:
-            if isinstance(word, str):
-                self.pods.pop(word, None)
-                self.blocks.pop(word, None)
+        ``pods`` and ``blocks`` keep the unused peers until ``forget``.
+        """
+        before: dict[PeerKey, bool] = {}
+        for policy in removed:
+            peers = self.policies.pop(policy.meta.key)
+            for key in _peer_keys(peers):
+                before.setdefault(key, True)
+                self.users[key].pop(policy.meta.key, None)
+        for policy in added:
+            self.policies[policy.meta.key] = peers = self._read(policy)
+            for key in _peer_keys(peers):
+                before.setdefault(key, key in self.users)
+                self.users.setdefault(key, {})[policy.meta.key] = None
+        unused = [key for key, known in before.items() if known and not self.users[key]]
+        for key in unused:
+            del self.users[key]
+        return unused, [key for key, known in before.items() if not known]
 
-    def _read(self, policy: Rules) -> PolicyWords:
-        def rules(direction: Direction) -> tuple[RuleWords, ...]:
+    def forget(self, unused: Iterable[PeerKey]) -> None:
+        """Remove the peers that ``update`` returned as unused."""
+        for key in unused:
+            if isinstance(key, str):
+                self.pods.pop(key, None)
+                self.blocks.pop(key, None)
+
+    def _read(self, policy: Rules) -> PolicyPeers:
+        def rules(direction: Direction) -> tuple[RulePeers, ...]:
             namespace = policy.meta.namespace
             return tuple(
-                RuleWords(tuple(self._learn(peer, namespace) for peer in rule.peers), rule.ports)
+                RulePeers(tuple(self._add(peer, namespace) for peer in rule.peers), rule.ports)
                 for rule in policy.rules(direction)
             )
 
-        return PolicyWords(rules("ingress"), rules("egress"))
+        return PolicyPeers(rules("ingress"), rules("egress"))
 
-    def _learn(self, peer: Peer, namespace: str) -> str:
+    def _add(self, peer: Peer, namespace: str) -> str:
         text = peer_text(peer, namespace)
         if peer.ip_block is not None:
             self.blocks[text] = peer.ip_block
@@ -152,7 +156,7 @@ class Vocabulary:
         return text
 
 
-def _words(policy: PolicyWords) -> Iterator[Word]:
+def _peer_keys(policy: PolicyPeers) -> Iterator[PeerKey]:
     for rule in (*policy.ingress, *policy.egress):
         yield from rule.peers
     for rule in policy.egress:
@@ -160,7 +164,10 @@ def _words(policy: PolicyWords) -> Iterator[Word]:
 
 
 def peer_text(peer: Peer, namespace: str) -> str:
-    """Return a text that two peers share exactly if they are written alike; ``namespace`` is the policy's."""
+    """Return the text of a peer; peers with the same fields, and only they, have the same text.
+
+    ``namespace`` is the policy's namespace, for a peer without a namespaceSelector.
+    """
     if peer.ip_block is not None:
         excepts = ", ".join(sorted({str(e) for e in peer.ip_block.excepts}))
         return f"{peer.ip_block.cidr} except {excepts}" if excepts else str(peer.ip_block.cidr)
@@ -179,8 +186,8 @@ def label_keys(selectors: Iterable[LabelSelector | None]) -> frozenset[str]:
 
 
 def labels_read(labels: Mapping[str, str], keys: Set[str]) -> tuple[tuple[str, str], ...]:
-    """Return the labels that matter: pods that agree in them are alike to every selector that reads these keys.
+    """Return the labels that selectors with these keys read; a selector cannot tell pods apart that agree in them.
 
-    Most labels (a pod's own name, a template's hash) no selector reads, so there are few such groups of many pods.
+    No selector reads most labels (a pod's name, a template's hash), so many pods agree.
     """
     return tuple(sorted((key, value) for key, value in labels.items() if key in keys))

@@ -1,4 +1,4 @@
-"""The partition of an address space that ipBlocks induce: disjoint ranges, each with the blocks that match it."""
+"""The partition of all addresses by ipBlocks: disjoint ranges, each with the blocks that match it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netlab.ruleset.elements import Span
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Addresses ``first`` to ``last``, inclusive, as integers; ``blocks`` names every ipBlock that matches them."""
+    """Addresses ``first`` to ``last`` (both included) as integers; ``blocks`` has the name of each matching ipBlock."""
 
     first: int
     last: int
@@ -23,9 +23,9 @@ class Range:
 
 
 def partition(blocks: Mapping[str, IPBlock], family: int) -> tuple[Range, ...]:
-    """Return the ranges of an IP family that at least one of the blocks matches: ascending, disjoint, maximal.
+    """Return the ranges of an IP family that some block matches: ascending, disjoint and as few as possible.
 
-    Neighbours with the same blocks are one range, as an interval set refuses overlaps and costs by the element.
+    An interval set refuses overlaps, and each element costs time.
     """
     enter: defaultdict[int, set[str]] = defaultdict(set)
     leave: defaultdict[int, set[str]] = defaultdict(set)
@@ -47,7 +47,7 @@ def partition(blocks: Mapping[str, IPBlock], family: int) -> tuple[Range, ...]:
 
 
 def blocks_at(ranges: tuple[Range, ...], address: Address) -> frozenset[str]:
-    """Return the names of the blocks that match an address, by bisection of its family's partition."""
+    """Return the names of the blocks that match an address; ``ranges`` is the partition of its family."""
     number = int(address)
     index = bisect_right(ranges, number, key=lambda r: r.first) - 1
     if index < 0 or ranges[index].last < number:
@@ -56,7 +56,7 @@ def blocks_at(ranges: tuple[Range, ...], address: Address) -> frozenset[str]:
 
 
 def range_part(found: Range, family: int) -> Address | Prefix | Span:
-    """Return a range as nft lists it: an address, a prefix where it is one, else a span."""
+    """Return a range as nft lists it: an address, a prefix if the range is one, else a span."""
     address = IPv4Address if family == 4 else IPv6Address
     network = IPv4Network if family == 4 else IPv6Network
     size = found.last - found.first + 1
@@ -68,7 +68,7 @@ def range_part(found: Range, family: int) -> Address | Prefix | Span:
 
 
 def _spans(block: IPBlock) -> Iterator[tuple[int, int]]:
-    """Yield the block's disjoint spans: its cidr less its excepts, which may overlap one another."""
+    """Yield the disjoint spans of a block: its cidr without its excepts, which may overlap."""
     cursor, end = int(block.cidr.network_address), int(block.cidr.broadcast_address)
     holes: list[IPv4Network | IPv6Network] = [
         *collapse_addresses([e for e in block.excepts if isinstance(e, IPv4Network) and block.cidr.version == 4]),
@@ -86,7 +86,7 @@ def _spans(block: IPBlock) -> Iterator[tuple[int, int]]:
 
 
 def _joined(ranges: list[Range]) -> Iterator[Range]:
-    """Yield the ranges with touching neighbours of the same blocks made one."""
+    """Yield the ranges, with adjacent ranges of the same blocks joined."""
     current: Range | None = None
     for found in ranges:
         if current and current.last + 1 == found.first and current.blocks == found.blocks:

@@ -1,4 +1,4 @@
-"""One side of a connection as rules see it: the sender's egress or the receiver's ingress."""
+"""nft expressions for one side of a connection: the egress of the source pod or the ingress of the destination pod."""
 
 from __future__ import annotations
 
@@ -20,29 +20,32 @@ class Side:
 
     @property
     def every_packet(self) -> bool:
-        """Whether every packet of a connection is judged, and not only the one that opens it."""
+        """Whether policy applies to every packet of a connection, not only to the first one."""
         return self.settings.established == "reevaluate"
 
     @property
     def mark(self) -> str:
-        """The register that holds the peer's identity.
+        """The expression that holds the peer's identity: the connection's mark, or the packet's.
 
-        It is the connection's, but where every packet is judged: two of one connection may be in here at once, on
-        different processors, so each has its own.
+        Two packets of one connection may be here at once, on different processors. If policy applies to every packet,
+        each packet needs a mark of its own.
         """
         return "meta mark" if self.every_packet else "ct mark"
 
     @property
-    def ports(self) -> list[tuple[str, str]]:
-        """Which port is looked up, each with what has to match first: a reply comes from its connection's port."""
+    def port_expressions(self) -> list[tuple[str, str]]:
+        """The ports to look up, each with the expression that must match first.
+
+        The source port of a reply is the port that the connection was opened to.
+        """
         if self.every_packet:
             return [("ct direction original ", "dport"), ("ct direction reply ", "sport")]
         return [("", "dport")]
 
     @property
-    def identity(self) -> list[str]:
+    def identity_rules(self) -> list[str]:
         """The rules that look up the peer's identity."""
-        peer = opener if self.way == "in" else target
+        peer = source_expression if self.way == "in" else destination_expression
         rules = [f"{self.mark} set 0x0"]
         for f in self.families:
             rules += [
@@ -51,16 +54,16 @@ class Side:
             ]
         return rules
 
-    def own(self, family: int) -> str:
-        """Return the address of the pod whose side this is."""
-        return (target if self.way == "in" else opener)(family, self.settings)
+    def own_address(self, family: int) -> str:
+        """Return the expression for the address of the side's pod."""
+        return (destination_expression if self.way == "in" else source_expression)(family, self.settings)
 
 
-def opener(family: int, settings: TopologyPolicy) -> str:
-    """Return the machine that opened the connection: a reply counts as what it answers, where it is judged."""
+def source_expression(family: int, settings: TopologyPolicy) -> str:
+    """Return the expression for the address that opened the connection; for a reply it is the same address."""
     return f"ct original {ip(family)} saddr" if settings.established == "reevaluate" else f"{ip(family)} saddr"
 
 
-def target(family: int, settings: TopologyPolicy) -> str:
-    """Return the machine that the connection goes to: after DNAT, the one that replies come from."""
+def destination_expression(family: int, settings: TopologyPolicy) -> str:
+    """Return the expression for the address that the connection goes to after DNAT, which is the source of replies."""
     return f"ct reply {ip(family)} saddr" if settings.established == "reevaluate" else f"{ip(family)} daddr"

@@ -1,4 +1,4 @@
-"""The static part of a ruleset as values: tables, their sets, and their chains of rules."""
+"""The static part of a ruleset as values: tables with sets and chains of rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netlab.ruleset.elements import Set
 
 
 class TableName(NamedTuple):
-    """A table: its family, its name there, and what it is for, in lines."""
+    """A table: its family, its name, and comment lines about its purpose."""
 
     family: str
     name: str
@@ -18,12 +18,12 @@ class TableName(NamedTuple):
 
     @property
     def title(self) -> str:
-        """How nft commands name it: ``inet netlab``."""
+        """The family and name, as nft commands need them: ``inet netlab``."""
         return f"{self.family} {self.name}"
 
 
 class Hook(NamedTuple):
-    """Where packets enter a base chain: nft's chain type, the hook, and the priority among the chains of that hook."""
+    """The hook of a base chain: nft's chain type, the hook, and the priority among the chains of the hook."""
 
     type: Literal["filter", "nat"]
     hook: Literal["prerouting", "input", "forward", "output", "postrouting"]
@@ -35,9 +35,9 @@ class Hook(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain, or the part of it that one fragment has; ``hook`` makes it a base chain.
+    """A chain, or one fragment's part of it; a base chain has a ``hook``.
 
-    Fragments that name one chain of a table share it: their rules stand in the order of ``place``, and those of one
+    Fragments that declare the same chain of a table share it. Its rules are in the order of ``place``, and within one
     place in the order of the fragments. A rule that begins with ``#`` is a comment.
     """
 
@@ -49,7 +49,7 @@ class Chain:
 
 
 class Parts(NamedTuple):
-    """What a fragment declares in its table: sets and chains."""
+    """The sets and chains that a fragment declares in its table."""
 
     sets: Sequence[Set] = ()
     chains: Sequence[Chain] = ()
@@ -57,7 +57,7 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: the sets whose elements change, and its chains, which never change."""
+    """One table: its sets, whose elements change, and its chains, which do not."""
 
     of: TableName
     sets: tuple[Set, ...]
@@ -65,21 +65,21 @@ class Table:
 
     @property
     def family(self) -> str:
-        """Nft's family: ``inet`` or ``bridge``."""
+        """The family in nft: ``inet`` or ``bridge``."""
         return self.of.family
 
     @property
     def title(self) -> str:
-        """How nft commands name it: ``inet netlab``."""
+        """The family and name, as nft commands need them: ``inet netlab``."""
         return self.of.title
 
 
 def assembled(declared: Iterable[tuple[TableName, Parts]]) -> tuple[Table, ...]:
-    """Return the tables that fragments declare parts of, each with the sets and chains of all of them.
+    """Return the tables of all declared parts.
 
     Raises:
-      ValueError: where two fragments name one set, or hook one chain differently. Names of sets are unique over all
-        tables.
+      ValueError: if two parts declare the same set (names of sets are unique over all tables), or give one chain
+        different hooks.
     """
     tables: dict[TableName, tuple[list[Set], dict[str, list[Chain]]]] = {}
     names: set[str] = set()
@@ -100,7 +100,7 @@ def assembled(declared: Iterable[tuple[TableName, Parts]]) -> tuple[Table, ...]:
 def _joined(parts: Sequence[Chain]) -> Chain:
     hooks = {part.hook for part in parts}
     if len(hooks) > 1:
-        raise ValueError(f"chain {parts[0].name} is hooked in two ways")
+        raise ValueError(f"chain {parts[0].name} has two hooks")
     rules = tuple(rule for part in sorted(parts, key=lambda part: part.place) for rule in part.rules)
     about = next((part.about for part in parts if part.about), "")
     return Chain(parts[0].name, rules, parts[0].hook, about)
@@ -118,5 +118,5 @@ def chain_lines(chain: Chain) -> Iterator[str]:
 
 
 def replacement(title: str) -> tuple[str, str]:
-    """Return the lines that remove a table whether or not it is there."""
+    """Return the lines that remove a table if it exists: ``delete`` alone would fail if it does not."""
     return f"table {title}", f"delete table {title}"

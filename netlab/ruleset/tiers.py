@@ -1,39 +1,39 @@
-"""Tiers: policies before and after NetworkPolicy whose rules accept, deny or pass, in an order of precedence.
+"""Tiers: policies beside NetworkPolicy whose rules allow, deny or pass, as the ruleset compiles them.
 
-A tier is one value and one line in ``TIERS``. The first rule of a tier that matches a connection decides in the tier:
-``accept`` and ``deny`` for good, ``pass`` leaves it to the tiers that follow, as does no rule at all. NetworkPolicy is
-between those ``before`` and the others; where it isolates a pod in a direction it decides, so no later tier is asked.
+A tier is one value and one line in ``TIERS``. The first rule of a tier that matches a connection decides: ``allow`` and
+``deny`` are final, ``pass`` leaves the connection to the next tier, and so does a tier without a matching rule.
+NetworkPolicy has its own code (``policy_chains``). A pod that a NetworkPolicy isolates in a direction is decided there,
+so no later tier sees it.
 
-Where a lab has no policy of any tier, its rulesets are those of NetworkPolicy alone. Where it has, each tier with
-policies costs an isolated side one map lookup for its class and at most three for the peer. A tier's elements are
-compiled anew at each change.
+The evaluator has the same tiers in ``netlab.policy.tiers``; ``tests/policy/test_tiers_agree.py`` compares both lists.
+
+A lab without policies of tiers has the ruleset of NetworkPolicy alone. Each tier with policies costs a selected side
+one map lookup for the class and at most three for the peer. Each change compiles all elements of a tier anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.types import Direction, Meta
+from netlab.verdicts import Action
 
-Verdict = Literal["accept", "deny", "pass"]
-
-VERDICTS: dict[Verdict, int] = {"accept": 1, "deny": 2, "pass": 3}
-"""Each verdict as the number that a map of a tier holds."""
+ACTION_NUMBERS: dict[Action, int] = {"allow": 1, "deny": 2, "pass": 3}
+"""The number that a tier's maps hold for each action."""
 
 
 @dataclass(frozen=True, slots=True)
 class TierRule:
-    """A rule: what becomes of connections with some peers on some ports; no ports are every port and protocol.
+    """A rule: the action for connections with some peers on some ports. Without ports it means every port and protocol.
 
     Raises:
-      ValueError: where it has no peers.
+      ValueError: if there are no peers.
     """
 
-    verdict: Verdict
+    action: Action
     peers: tuple[Peer, ...]
     ports: tuple[PolicyPort, ...] = ()
 
@@ -44,9 +44,10 @@ class TierRule:
 
 @dataclass(frozen=True, slots=True)
 class TierPolicy:
-    """A policy of a tier. ``meta.key`` is unique among the policies of all tiers and among NetworkPolicies.
+    """A policy of a tier.
 
-    ``subject`` selects pods by namespace and labels; peers that select pods have a ``namespace_selector``.
+    ``meta.key`` is unique among the policies of all tiers and NetworkPolicies. ``subject`` selects pods by namespace
+    and labels. A peer that selects pods has a ``namespace_selector``. The first matching rule of a direction decides.
     """
 
     meta: Meta
@@ -55,11 +56,11 @@ class TierPolicy:
     egress: tuple[TierRule, ...] = ()
 
     def rules(self, direction: Direction) -> tuple[TierRule, ...]:
-        """Return the rules of a direction, in order of precedence."""
+        """Return the rules of a direction, in their order."""
         return self.ingress if direction == "ingress" else self.egress
 
     def selects(self, pod: Pod, cluster: Cluster) -> bool:
-        """Say whether the policy is about a pod."""
+        """Say whether the policy selects a pod."""
         namespaces, pods = self.subject.namespace_selector, self.subject.pod_selector
         return (namespaces is None or namespaces.matches(cluster.namespaces[pod.namespace])) and (
             pods is None or pods.matches(pod.labels)
@@ -68,12 +69,21 @@ class TierPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One tier: ``name`` is the prefix of its sets and chains, ``policies`` are those of a cluster by precedence."""
+    """One tier.
+
+    ``name`` is the tier's name in ``netlab.policy.tiers``. ``before_network_policy``: the tier stands before
+    NetworkPolicy, else after it. ``policies`` returns the policies of a cluster by priority, the first to match first.
+    """
 
     name: str
-    before: bool
+    before_network_policy: bool
     policies: Callable[[Cluster], Sequence[TierPolicy]]
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of the tier's sets and chains."""
+        return self.name.lower()
 
 
 TIERS: tuple[Tier, ...] = ()
-"""In the order in which they are asked."""
+"""All tiers beside NetworkPolicy, in the order in which they decide."""

@@ -1,6 +1,6 @@
-"""Scenarios: steps and expectations, each scenario in a lab of its own (``netlab.scenario.run``)."""
+"""Scenarios: steps and expectations. Each scenario runs in a lab of its own (``netlab.scenario.run``)."""
 
-from netlab.scenario.rehearse import Rehearsal, rehearse
+from netlab.scenario.dry_run import DryRun, dry_run
 from netlab.scenario.results import Failure, ScenarioResult, StepResult
 
-__all__ = ["Failure", "Rehearsal", "ScenarioResult", "StepResult", "rehearse"]
+__all__ = ["DryRun", "Failure", "ScenarioResult", "StepResult", "dry_run"]

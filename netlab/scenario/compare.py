@@ -1,4 +1,4 @@
-"""Measured against expected, in one line that helps to see which of the two is wrong."""
+"""The reason of a comparison: one line that helps to see which verdict is wrong."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def reason_of(decision: Decision, measurement: Measurement) -> str:
-    """Return why a verdict is as it is: what decided where both agree, else what was seen and what should have been.
+    """Return the reason of a row: the decision if both verdicts agree, else the observation and the decision.
 
-    Where both agree but no control could arrive on the flow's path, that is said too.
+    If both agree on a ``deny`` without a control that arrived, the reason says so.
     """
     if measurement.verdict == "inconclusive":
         return measurement.reason

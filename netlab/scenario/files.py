@@ -10,21 +10,23 @@ from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.scenarios import Scenario
-from netlab.objects.unread import ignored_kinds
 
 
 def scenarios_of(
     paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = (), allow_outside: bool = False
 ) -> tuple[list[Scenario], list[Problem]]:
-    """Return the scenarios of files and directories, in order, and every problem and warning of theirs.
+    """Return the scenarios of files and directories, in order, with all their problems and warnings.
 
-    Of a directory only files that speak of a Scenario are read: manifests beside them are no scenarios. What a
-    scenario names must be in its repository (or else below its folder) unless ``allow_outside``. ``ignore`` is as for
-    ``objects.load``.
+    Args:
+      paths: files and directories. In a directory, only files that contain the word Scenario are read.
+      strict: whether kinds that netlab does not read are errors.
+      ignore: as for ``objects.load``.
+      allow_outside: whether scenarios may name files outside of their repository (or else their folder).
     """
-    kinds = ignored_kinds(ignore)
+    kinds = ignored_documents(ignore)
     found: list[Scenario] = []
     problems: list[Problem] = []
     reader = Reader(strict)
@@ -41,7 +43,7 @@ def scenarios_of(
 
 
 def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[str]:
-    """Yield the files that paths mean; what of a directory cannot be read is added to the problems."""
+    """Yield the files of paths; problems of a directory are added to ``problems``."""
     for path in paths:
         if not os.path.isdir(path):
             yield path
@@ -56,7 +58,7 @@ def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[str]:
 
 
 def may_hold_scenario(file: str | os.PathLike[str]) -> bool:
-    """Say whether a file speaks of a Scenario at all: cheap, and never wrong about one that does."""
+    """Say whether a file may hold a Scenario: it contains the word, or it cannot be read."""
     try:
         return "Scenario" in text_of(os.fspath(file), Budget(), pipes=False)
     except (UnreadableError, TooLargeError):
@@ -64,5 +66,5 @@ def may_hold_scenario(file: str | os.PathLike[str]) -> bool:
 
 
 def _is_file(file: str | os.PathLike[str]) -> bool:
-    """Say whether a path is a file, or nothing: a pipe or a device beside scenarios is none of them."""
+    """Say whether a path is a regular file or missing; pipes and devices are not scenarios."""
     return os.path.isfile(file) or not os.path.exists(file)

@@ -1,4 +1,4 @@
-"""Which flows an expectation asks for: names and globs over the endpoints of a cluster."""
+"""The flows of an expectation: its names and globs over the endpoints of a cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from netlab.cluster.find import find, find_destination, literal
-from netlab.cluster.flows import Flow, ports_of
+from netlab.cluster.flows import Flow, declared_ports
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.errors import UsageError
 from netlab.objects.scenarios import Expectation
@@ -17,19 +17,19 @@ _GLOB = frozenset("*?[")
 
 
 def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool = False) -> list[Flow]:
-    """Return the flows that an expectation is about, in a stable order.
+    """Return the flows of an expectation, in a stable order.
 
-    Without a port they are the destination's declared ports, of every protocol with ``any_protocol``. A pair of an
-    endpoint with itself, or of two outside hosts, is asked only where both are named and no glob.
+    Without a port they go to the ports that the destination declares, with ``any_protocol`` those of every protocol. A
+    glob never matches a pair of an endpoint with itself or of two outside hosts.
 
     Raises:
-      UsageError: when a name does not exist or the expectation is about no pair at all.
+      UsageError: when a name does not exist or the expectation matches no pair.
     """
     sources = _matching(cluster, expectation.source)
     named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
     flows: list[Flow] = []
     for source in sources:
-        for destination in _meant(cluster, expectation.destination, source):
+        for destination in _destinations(cluster, expectation.destination, source):
             if named or not _left_out(source, destination):
                 flows += _of_pair(cluster, source, destination, expectation, any_protocol)
     if not flows:
@@ -40,17 +40,17 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
 
 
 def unknown_names(cluster: Cluster, expectation: Expectation) -> Iterator[tuple[str, str, str]]:
-    """Yield the names of an expectation that mean nothing: its field (``from``, ``to``), the name and what is wrong."""
+    """Yield the unknown names of an expectation: the field (``from`` or ``to``), the name and the message."""
     source, destination = expectation.source, expectation.destination
-    for field, name, look in (("from", source, _matching), ("to", destination, _meant)):
+    for field, name, look in (("from", source, _matching), ("to", destination, _destinations)):
         try:
             look(cluster, name)
         except UsageError as error:
             yield field, name, str(error)
 
 
-def _meant(cluster: Cluster, name: str, source: Endpoint | None = None) -> Sequence[Endpoint | Address]:
-    """Return what a destination means to a source: as ``_matching``, or an address."""
+def _destinations(cluster: Cluster, name: str, source: Endpoint | None = None) -> Sequence[Endpoint | Address]:
+    """Return the endpoints or the address of a destination, as a source sees it."""
     return _matching(cluster, name) if _is_glob(name) else [find_destination(cluster, name, source=source)]
 
 
@@ -63,7 +63,7 @@ def _is_glob(pattern: str) -> bool:
 
 
 def _matching(cluster: Cluster, pattern: str) -> list[Endpoint]:
-    """Return what a name means, or every endpoint of a glob: namespace and name are matched each on its own."""
+    """Return the endpoints of a name or glob; a glob matches namespace and name separately."""
     if not _is_glob(pattern):
         return [find(cluster, pattern)]
     for prefix, group in (("node:", cluster.nodes), ("host:", cluster.hosts)):
@@ -94,18 +94,20 @@ def _of_pair(
         Flow(source, destination, family, protocol, port, address or address_of(destination, family))
         for family in (cluster.families if address is None else (address.version,))
         if asked.family in (None, family) and _has(source, family) and _has(destination, family)
-        for protocol, port in _services(destination, asked, any_protocol)
+        for protocol, port in _ports(destination, asked, any_protocol)
     ]
 
 
 def _has(endpoint: Endpoint, family: int) -> bool:
-    """Say whether a family makes sense for an endpoint: outside hosts have those of their addresses only."""
+    """Say whether to ask an endpoint in a family: an outside host has the families of its addresses only."""
     return not isinstance(endpoint, Host) or address_of(endpoint, family) is not None
 
 
-def _services(destination: Endpoint, asked: Expectation, any_protocol: bool) -> list[tuple[str, int | None]]:
+def _ports(destination: Endpoint, asked: Expectation, any_protocol: bool) -> list[tuple[str, int | None]]:
     if asked.protocol == "ICMP":
         return [("ICMP", None)]
     if asked.port is not None:
         return [(asked.protocol, asked.port)]
-    return [service for service in ports_of(destination) if any_protocol or service[0] == asked.protocol]
+    return [
+        (protocol, port) for protocol, port in declared_ports(destination) if any_protocol or protocol == asked.protocol
+    ]

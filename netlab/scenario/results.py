@@ -1,4 +1,4 @@
-"""What became of a scenario: values only."""
+"""The results of scenarios, as values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlab.cluster.flows import Flow
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One pair that is not as expected; ``measured`` may be ``inconclusive``. ``line`` is the expectation's."""
+    """A flow with a wrong verdict; ``measured`` may be ``inconclusive``. ``line`` is the expectation's."""
 
     flow: Flow
     expected: str
@@ -23,9 +23,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step that was carried out: ``expectations`` counts the lines of its ``expect``, ``pairs`` what they asked.
+    """The result of one step: ``expectations`` counts the items of its ``expect``, ``pairs`` their flows.
 
-    ``unknown`` counts the pairs that were compared with nothing, as their expected verdict is not known.
+    ``unknown`` counts the flows with the expected verdict unknown, which were not compared.
     """
 
     name: str
@@ -38,9 +38,9 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """One scenario that was run; ``planned`` names all its steps, ``steps`` has those that were carried out.
+    """The result of one scenario; ``planned`` names all its steps, ``steps`` has those that were carried out.
 
-    ``error`` says why the rest was not, ``exit_code`` is that of the error.
+    ``error`` is the error that ended the scenario, ``exit_code`` its exit code.
     """
 
     name: str

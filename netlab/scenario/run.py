@@ -1,4 +1,4 @@
-"""Running a scenario: a lab of its own, then step by step what changes and what is expected."""
+"""Run a scenario: build a lab of its own, then carry out and check each step."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from netlab.objects.scenarios import Scenario, Step
 from netlab.policy import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.compare import reason_of
+from netlab.scenario.dry_run import DryRun, any_protocol, dry_run
 from netlab.scenario.pairs import flows_of
-from netlab.scenario.rehearse import Rehearsal, any_protocol, rehearsed
 from netlab.scenario.results import Failure, ScenarioResult, StepResult
 
 Make = Callable[[Objects], AbstractContextManager[Lab]]
-"""Makes a lab for the time of a block."""
+"""Builds a lab, which the end of the block removes."""
 
 _Key = tuple[str, str, int, str, int | None]
 
@@ -33,7 +33,7 @@ class StepRunner:
         self._lab = lab
 
     def change(self, step: Step) -> None:
-        """Make the changes of a step, without asking anything."""
+        """Make the changes of a step, and send no packet."""
         if step.apply:
             self._lab.apply(step.apply)
         if step.label:
@@ -42,7 +42,7 @@ class StepRunner:
             self._lab.delete(step.delete)
 
     def step(self, step: Step) -> StepResult:
-        """Make the changes of a step, then measure what it expects.
+        """Make the changes of a step, then measure the pairs of its expectations.
 
         Raises:
           NetlabError: when the lab cannot be changed or probed.
@@ -57,7 +57,7 @@ class StepRunner:
         return StepResult(step.name, len(step.expect), len(asked), failures, seconds, unknown)
 
     def _asked(self, step: Step) -> Iterator[tuple[Flow, str | None, int]]:
-        """Yield every flow with the verdict that is expected (None: the evaluator's), and the line that says so."""
+        """Yield every flow with its expected verdict (None: the evaluator's) and the line of the expectation."""
         cluster = self._lab.cluster
         for expectation in step.expect:
             if expectation.oracle:
@@ -67,17 +67,17 @@ class StepRunner:
             yield from ((flow, expectation.verdict, expectation.line) for flow in flows)
 
     def _measure(self, flows: list[Flow]) -> dict[_Key, Measurement]:
-        """Ask every flow once, whatever number of expectations it is in."""
+        """Measure each flow once, also one that several expectations have."""
         once = {_key(flow): flow for flow in flows}
         return {_key(m.flow): m for m in self._lab.probe(once.values())}
 
     def _failures(
         self, asked: list[tuple[Flow, str | None, int]], measured: dict[_Key, Measurement]
     ) -> Iterator[Failure]:
-        """Yield what is not as expected, and with it what nothing certain is expected of."""
+        """Yield each flow with another verdict than expected, also where the expected verdict is unknown."""
         for flow, verdict, line in asked:
             measurement = measured[_key(flow)]
-            # The evaluator is asked only where it is the judge or has something to tell.
+            # A stated verdict that was measured needs no reason from the evaluator.
             if verdict == measurement.verdict:
                 continue
             decision = evaluate(self._lab.cluster, flow)
@@ -92,24 +92,28 @@ def _key(flow: Flow) -> _Key:
 
 
 def run(
-    scenario: Scenario | Rehearsal, make: Make | None = None, on_step: Callable[[StepResult], None] | None = None
+    scenario: Scenario | DryRun, make: Make | None = None, on_step: Callable[[StepResult], None] | None = None
 ) -> ScenarioResult:
     """Run a scenario in a lab of its own, which is gone afterwards.
 
-    A step that is not as expected does not keep the next from being carried out. What this host or the kernel
-    refuses is in the result's ``error``. ``make`` builds the lab, by default ``netlab.lab.temporary``; ``on_step`` is
-    called with the result of every step. A scenario that was rehearsed already is not rehearsed again.
+    The next step runs also after a step with a wrong verdict. An error of this host or the kernel ends the scenario
+    and is the result's ``error``.
+
+    Args:
+      scenario: the scenario, or its dry run, which is then not repeated.
+      make: builds the lab; by default ``netlab.lab.temporary``.
+      on_step: is called with the result of each step.
 
     Raises:
-      InputError: before anything is built, when the scenario cannot work out (see ``rehearse``).
+      InputError: when the dry run finds an error; no lab is built.
     """
-    rehearsal = scenario if isinstance(scenario, Rehearsal) else rehearsed(scenario)
-    scenario, objects = rehearsal.scenario, rehearsal.objects
+    checked = scenario if isinstance(scenario, DryRun) else dry_run(scenario)
+    scenario, objects = checked.scenario, checked.objects
     began, started = datetime.now(UTC), time.monotonic()
     results: list[StepResult] = []
     error, code = "", 0
     try:
-        with make(objects) if make else temporary(objects, cluster=rehearsal.cluster) as lab:
+        with make(objects) if make else temporary(objects, cluster=checked.cluster) as lab:
             runner = StepRunner(scenario, lab)
             for step in scenario.steps:
                 results.append(runner.step(step))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel.machine import Match, Monitor, Store
 from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
-from netlab.testing.rules import Rules
+from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
     from netlab.kernel.machine import User
@@ -50,7 +50,7 @@ class FakeKernel:
         self.spaces: dict[str, set[Item]] = {}
         self.rulesets: dict[str, list[str]] = {}
         self.boot = "00000000-0000-0000-0000-000000000000"
-        self._rules: dict[str, Rules] = {}
+        self._rules: dict[str, FakeRuleset] = {}
         # The links that stand on a link.
         self._children: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         self._directory = directory
@@ -70,7 +70,7 @@ class FakeKernel:
                 raise KernelError.of(f"network namespace {name}", errno.EEXIST)
             self.spaces[name] = {_LOOPBACK}
             self.rulesets[name] = []
-            self._rules[name] = Rules()
+            self._rules[name] = FakeRuleset()
 
     def remove(self, names: Sequence[str]) -> None:
         for name in names:
@@ -127,7 +127,7 @@ class FakeKernel:
 
     def holds(self, name: str, script: str) -> bool:
         self._space(name)
-        wanted = Rules()
+        wanted = FakeRuleset()
         wanted.run(script, name)
         return self._rules[name] == wanted
 
@@ -154,7 +154,7 @@ class FakeKernel:
     def uninterrupted(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def settle(self, names: Sequence[str]) -> None:
+    def wait_until_ready(self, names: Sequence[str]) -> None:
         for name in names:
             self._space(name)
 

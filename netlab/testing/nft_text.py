@@ -38,7 +38,7 @@ class Hit:
     comment: str
 
 
-_Box = tuple[tuple[tuple[int, int], ...], Hit]
+_Ranges = tuple[tuple[tuple[int, int], ...], Hit]
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class SetText:
     value: tuple[str, ...] = ()
     interval: bool = False
     exact: dict[tuple[Number, ...], Hit] = field(default_factory=dict)
-    ranges: dict[tuple[Number, ...], list[_Box]] = field(default_factory=dict)
+    ranges: dict[tuple[Number, ...], list[_Ranges]] = field(default_factory=dict)
 
     def add(self, line: str) -> None:
         """Add an element as it is written; raises TraceError where the kernel would find it there already."""

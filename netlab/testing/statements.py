@@ -40,10 +40,10 @@ class Packet(Protocol):
         ...
 
 
-Action = Callable[[Packet, re.Match[str], list[str]], str | None]
+Handler = Callable[[Packet, re.Match[str], list[str]], str | None]
 """Returns ``continue``, a verdict, or None where the packet does not match."""
 
-Statement = tuple[Action, re.Match[str]]
+Statement = tuple[Handler, re.Match[str]]
 
 
 def _when(matches: bool) -> str | None:
@@ -147,7 +147,7 @@ _FRAME = r"ether [sd]addr|ether type|arp saddr ip|arp saddr ether|icmpv6 type|@t
 _FIELD = rf"(?:meta priority|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"
 _FIELDS = rf"{_FIELD}(?: \. {_FIELD})*"
 _VALUE = r"[\w.:/-]+"
-_KNOWN: tuple[tuple[re.Pattern[str], Action], ...] = tuple(
+_KNOWN: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
     (re.compile(pattern), action)
     for pattern, action in (
         (rf"{_REGISTER} set ({_FIELDS}) map @(\w+)", _set_from_map),

@@ -17,7 +17,7 @@ from netlab.ruleset import Ruleset
 from netlab.testing.nft_text import Hit, Number, SetText, Tables, TraceError, read
 from netlab.testing.statements import number_of, statements
 
-__all__ = ["Link", "Packet", "Step", "Trace", "TraceError", "Tracer"]
+__all__ = ["Link", "MatchedRule", "Packet", "Trace", "TraceError", "Tracer"]
 
 _PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPV6": 58, "SCTP": 132}
 _WITH_PORTS = (6, 17, 132)
@@ -62,7 +62,7 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MatchedRule:
     """One rule that took effect, and the comment of the elements that it found."""
 
     chain: str
@@ -80,7 +80,7 @@ class Trace:
     """
 
     verdict: Literal["accept", "drop"]
-    steps: tuple[Step, ...]
+    rules: tuple[MatchedRule, ...]
     destination: Address
     port: int | None
     masqueraded: bool
@@ -106,7 +106,7 @@ class Tracer:
         dropped = any(run.hook(family, hook) == "drop" for family, hook in run.hooks())
         return Trace(
             "drop" if dropped else "accept",
-            tuple(run.steps),
+            tuple(run.rules),
             run.destination,
             run.port,
             run.masqueraded,
@@ -127,7 +127,7 @@ class _Run:
         self.local = packet.for_node
         self.translated = self.masqueraded = False
         self.registers = {"meta priority": 0, "ct mark": 0, "meta mark": 0}
-        self.steps: list[Step] = []
+        self.rules: list[MatchedRule] = []
         self.family = ""
 
     def hooks(self) -> Iterator[tuple[str, str]]:
@@ -163,7 +163,7 @@ class _Run:
             outcome = self._rule(rule, comments)
             if outcome is None:
                 continue
-            self.steps.append(Step(name, rule, "; ".join(comments), table))
+            self.rules.append(MatchedRule(name, rule, "; ".join(comments), table))
             verb, _, target = outcome.partition(" ")
             if verb == "return":
                 return None

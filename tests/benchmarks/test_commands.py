@@ -8,7 +8,7 @@ from benchmarks.__main__ import BENCHMARKS, main
 
 
 def test_the_list_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each with a sentence on what it measures."""
+    """Each has a sentence about what it measures."""
     status = main(["--list"])
     lines = capsys.readouterr().out.splitlines()[1:]
 
@@ -16,8 +16,8 @@ def test_the_list_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> N
     assert list(BENCHMARKS) == [line.split()[0] for line in lines]
 
 
-def test_a_name_that_is_no_benchmark_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is measured then, and the message says what there is."""
+def test_an_unknown_benchmark_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is measured; the message lists the benchmarks."""
     status = main(["speed"])
 
     assert 2 == status

@@ -1,4 +1,4 @@
-"""Two revisions side by side."""
+"""The comparison of two revisions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def run(value: float) -> dict[tuple[str, str, str], float]:
 
 
 def test_the_ratio_is_of_pairs_measured_together() -> None:
-    """A minute in which both were slow does not show."""
+    """A time in which both were slow does not change the ratio."""
     expected = """\
 FIGURE                              V1     WORKING TREE   RATIO   OF THE PAIRS
 startup: start: netlab --help, ms   20.0   40.0           2.00    1.90 to 2.50
@@ -20,7 +20,7 @@ startup: start: netlab --help, ms   20.0   40.0           2.00    1.90 to 2.50
 
 
 def test_a_figure_that_one_revision_lacks_is_left_out() -> None:
-    """A benchmark of something new has nothing to be compared with."""
+    """A new figure has no counterpart."""
     other = {("startup", "start", "netlab check, ms"): 3.0}
 
     assert 1 == len(table("v1", [run(10)], [other]).splitlines())

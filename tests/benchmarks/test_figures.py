@@ -1,4 +1,4 @@
-"""Ratios are of rounds, not of medians, and stand where both sides were measured."""
+"""A ratio is the median of ratios of rounds, for rows that were both measured."""
 
 from __future__ import annotations
 

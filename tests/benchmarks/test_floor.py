@@ -1,4 +1,4 @@
-"""The floor of bring-up makes what netlab makes, and takes it away again."""
+"""The floor of bring-up makes the objects that netlab makes, and removes them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_nodes_forward_and_are_joined_by_an_underlay(inside: Inside, tmp_path: P
 def test_the_floor_writes_the_settings_that_netlab_writes() -> None:
     """No setting of a pod more, and none less: there are as many as pods, where a node's hardly count."""
     documents = [manifests.topology("floor", 1), *manifests.shops(1, 1)]
-    pod = wanted(resolve(manifests.objects(documents))).namespaces["netlab.floor.pod.shop-0.client-0"]
+    pod = wanted(resolve(manifests.objects(documents)))["netlab.floor.pod.shop-0.client-0"]
 
     assert set(POD) == {(item.name, item.value) for item in pod.items if isinstance(item, Sysctl)}
 

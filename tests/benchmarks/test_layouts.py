@@ -1,4 +1,4 @@
-"""The rulesets whose packets are timed enforce one and the same policy."""
+"""The rulesets of the packet benchmark enforce the same policy."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ mininet: not on this host
 
 
 def test_json_holds_every_single_round() -> None:
-    """Whoever reads the figures can do their own statistics; what is not a number is null."""
+    """Readers can do their own statistics; NaN is null."""
     found = json.loads(document({"processors": 2}, [RESULT]))
 
     assert {"processors": 2} == found["machine"]
@@ -60,5 +60,5 @@ def test_json_holds_every_single_round() -> None:
     ],
 )
 def test_three_digits_count(value: float, expected: str) -> None:
-    """A figure is printed as exactly as it deserves."""
+    """A figure is printed with three significant digits."""
     assert expected == number(value)

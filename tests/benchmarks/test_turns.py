@@ -21,7 +21,7 @@ def contestants(log: list[str]) -> dict[str, Callable[[], float]]:
 
 
 def test_every_round_begins_with_another() -> None:
-    """Nobody is always measured right after the same neighbour's noise."""
+    """No contestant always follows the same other one."""
     log: list[str] = []
     turns(contestants(log), rounds=3)
 
@@ -29,12 +29,12 @@ def test_every_round_begins_with_another() -> None:
 
 
 def test_figures_are_kept_by_contestant_and_in_order_of_rounds() -> None:
-    """A round is one position in everybody's list."""
+    """Figures of one round have the same position in each list."""
     assert {"a": [1.0, 6.0], "b": [2.0, 4.0], "c": [3.0, 5.0]} == turns(contestants([]), rounds=2)
 
 
 def test_warm_rounds_are_run_and_thrown_away() -> None:
-    """What is slow the first time does not count."""
+    """The slow first rounds do not count."""
     log: list[str] = []
     found = turns(contestants(log), rounds=1, warm=2)
 

@@ -25,7 +25,7 @@ def verdict(program: Program, lab: str, source: str, destination: str) -> str:
 
 
 def test_apply_and_delete_are_in_force_when_they_return(program: Program, lab: str) -> None:
-    """kubectl's words for what became of each object that was given."""
+    """Each given object has a line with kubectl's verb."""
     before = verdict(program, lab, "shop/api", "shop/db")
     applied = program("apply", "-f", "-", "--lab", lab, text=DENY_DB)
     again = program("apply", "-f", "-", "--lab", lab, text=DENY_DB)
@@ -40,7 +40,7 @@ def test_apply_and_delete_are_in_force_when_they_return(program: Program, lab: s
 
 
 def test_delete_by_name(program: Program, lab: str) -> None:
-    """``KIND NAME`` with ``-n``; what does not exist is an error, and nothing is deleted then."""
+    """``KIND NAME`` with ``-n``; if an object is missing, none is deleted."""
     wrong = program("delete", "netpol", "db", "nothing", "-n", "shop", "--lab", lab)
     closed = verdict(program, lab, "shop/web", "shop/db:5432")
     for policy in ("default-deny", "db", "web", "dns"):
@@ -52,7 +52,7 @@ def test_delete_by_name(program: Program, lab: str) -> None:
 
 
 def test_a_change_that_does_not_fit_is_refused_whole(program: Program, lab: str) -> None:
-    """All or nothing: the policy beside a pod that cannot be is not in force."""
+    """All or none: a policy beside an invalid pod does not come into force."""
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {netlab/network: moon}}\n"
     done = program("apply", "-f", "-", "--lab", lab, text=f"{DENY_DB}---\n{pod}")
 
@@ -73,7 +73,7 @@ def test_labels_move_a_pod_in_and_out_of_policies(program: Program, lab: str) ->
 
 
 def test_label_of_a_namespace(program: Program, lab: str) -> None:
-    """It shows in what the lab was made from."""
+    """The lab's record has the new label."""
     done = program("label", "namespace", "shop", "team=a", "--lab", lab)
     unknown = program("label", "namespace", "shoq", "team=a", "--lab", lab)
 
@@ -92,8 +92,8 @@ def test_get_labs_shows_the_ranges_that_netlab_chose(program: Program, lab: str)
     assert {"networks": networks, "underlayCIDRs": ["100.64.0.0/16"]} == item["spec"]
 
 
-def test_get_labs_tells_what_differs_in_the_kernel(program: Program, lab: str) -> None:
-    """A link that somebody took away is drift, and ``up`` brings it back."""
+def test_get_labs_shows_drift(program: Program, lab: str) -> None:
+    """A link that was deleted by hand is drift; ``up`` makes it again."""
     subprocess.run(
         ["ip", "-n", f"netlab.{lab}.pod.shop.db-0", "link", "set", "eth0", "down"], check=True, capture_output=True
     )
@@ -105,8 +105,8 @@ def test_get_labs_tells_what_differs_in_the_kernel(program: Program, lab: str) -
     assert int(drifted[4]) > 0 == int(repaired[4])
 
 
-def test_commands_without_files_are_about_the_running_lab(program: Program, lab: str) -> None:
-    """Labels that were changed count."""
+def test_commands_without_files_read_the_running_lab(program: Program, lab: str) -> None:
+    """They see changed labels."""
     program("label", "pod", "shop/api", "app-", "--lab", lab)
 
     assert program("explain", "shop/api", "shop/db", "--lab", lab).stdout.startswith(
@@ -114,8 +114,8 @@ def test_commands_without_files_are_about_the_running_lab(program: Program, lab:
     )
 
 
-def test_all_problems_of_what_is_applied_are_told_at_once(program: Program, shared_lab: str) -> None:
-    """What cannot be read, and what would not fit into the lab that runs."""
+def test_apply_reports_all_problems_at_once(program: Program, shared_lab: str) -> None:
+    """Errors of the files, and errors that they would cause in the running lab."""
     text = (
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {netlab/network: moon}}}\n---\n"
         "{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: shop}, spec: {nodeName: node-1}}\n---\n"
@@ -142,8 +142,8 @@ MIXED = """\
 """
 
 
-def test_nothing_is_told_of_objects_that_are_not_read(program: Program, unique: Callable[[str], str]) -> None:
-    """Neither by ``up`` nor by ``apply``; what of an object is not read changes nothing either."""
+def test_objects_that_are_not_read_have_no_line(program: Program, unique: Callable[[str], str]) -> None:
+    """``up`` and ``apply`` do not print them. Unread fields of an object do not change it."""
     name = unique("mixed")
     try:
         up = program("up", "-f", "-", "--lab", name, text=MIXED)

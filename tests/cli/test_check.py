@@ -1,4 +1,4 @@
-"""``netlab check``: every problem at once, one line each, with the right exit code."""
+"""``netlab check``: it prints every problem as a line, with the right exit code."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ NODE = "---\napiVersion: v1\nkind: Node\nmetadata: {name: here}\n"
 Call = Callable[..., Any]
 
 
-def test_fine_input_is_told_in_one_line(netlab: Call) -> None:
-    """What the lab would be, on standard output; nothing on standard error."""
+def test_valid_input_is_one_line(netlab: Call) -> None:
+    """Standard output has the counts of the lab; standard error is empty."""
     done = netlab("check", "-f", "examples/shop")
 
     assert (0, "") == (done.exit_code, done.stderr)
@@ -81,12 +81,12 @@ def test_broken_input(netlab: Call, tmp_path: Path, text: str, line: str) -> Non
     done = netlab("check", "-f", file)
 
     assert 2 == done.exit_code
-    assert any(told.startswith(f"{file}:{line}") for told in done.stderr.splitlines()), done.stderr
+    assert any(printed.startswith(f"{file}:{line}") for printed in done.stderr.splitlines()), done.stderr
     assert "Traceback" not in done.output
 
 
-def test_all_problems_of_all_files_are_told(netlab: Call, tmp_path: Path) -> None:
-    """Never the first only."""
+def test_all_problems_of_all_files_are_reported(netlab: Call, tmp_path: Path) -> None:
+    """Not only the first one."""
     (tmp_path / "a.yaml").write_text(f"{POLICY}  ingres: []\n  egres: []\n")
     (tmp_path / "b.json").write_text("{")
     done = netlab("check", "-f", tmp_path, "-f", tmp_path / "gone.yaml")
@@ -150,7 +150,7 @@ TWO_NODES = f"---\n{TOPOLOGY}  nodes: [{{name: a}}, {{name: b}}]\n"
         "a workload's own",
     ],
 )
-def test_what_does_not_fit_shows_beside_what_cannot_be_read(
+def test_errors_between_objects_show_beside_errors_in_fields(
     netlab: Call, tmp_path: Path, text: str, wrong: list[str]
 ) -> None:
     """An error in a field hides none of the problems that show when objects are seen together; all are by line."""
@@ -158,11 +158,11 @@ def test_what_does_not_fit_shows_beside_what_cannot_be_read(
     file.write_text(text)
     for command in ("check", "reach", "up", "verify"):
         done = netlab(command, "-f", file)
-        told = [line for line in done.stderr.splitlines() if not line.startswith("Warning: ")]
+        printed = [line for line in done.stderr.splitlines() if not line.startswith("Warning: ")]
 
         assert 2 == done.exit_code
-        assert len(wrong) == len(told), done.stderr
-        assert all(t.startswith(f"{file}:{w}") for w, t in zip(wrong, told, strict=True)), done.stderr
+        assert len(wrong) == len(printed), done.stderr
+        assert all(t.startswith(f"{file}:{w}") for w, t in zip(wrong, printed, strict=True)), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_what_does_not_fit_shows_beside_what_cannot_be_read(
         *("its host network", "its node"),
     ],
 )
-def test_what_cannot_be_read_makes_no_other_problems(netlab: Call, tmp_path: Path, text: str) -> None:
-    """What may be right once that is mended is not said to be wrong."""
+def test_an_error_in_a_field_causes_no_other_problems(netlab: Call, tmp_path: Path, text: str) -> None:
+    """No problem is reported that might vanish when the first one is fixed."""
     file = tmp_path / "x.yaml"
     file.write_text(text)
     done = netlab("check", "-f", file)
@@ -194,10 +194,10 @@ def test_what_cannot_be_read_makes_no_other_problems(netlab: Call, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)], ids=["", "strict"])
-def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
+def test_warnings_change_the_exit_code_only_with_strict(
     netlab: Call, tmp_path: Path, options: list[str], code: int
 ) -> None:
-    """What is legal but surely not meant is told either way."""
+    """They are printed with and without ``--strict``."""
     file = tmp_path / "x.yaml"
     file.write_text(f"{POD}---\n{POLICY.replace('app: web', 'app: wbe')}")
     done = netlab("check", "-f", file, *options)
@@ -209,7 +209,7 @@ def test_warnings_are_an_exit_code_only_where_that_is_asked_for(
     ] == (done.stderr.splitlines())
 
 
-def test_a_fact_is_warned_of_once(netlab: Call, tmp_path: Path) -> None:
+def test_one_fact_is_one_warning(netlab: Call, tmp_path: Path) -> None:
     """Rules without their policyType have no effect, and no second warning says so."""
     file = tmp_path / "x.yaml"
     file.write_text(f"{POD}---\n{POLICY}  policyTypes: [Egress]\n  egress: [{{}}]\n  ingress: [{{}}]\n")
@@ -222,7 +222,7 @@ def test_a_fact_is_warned_of_once(netlab: Call, tmp_path: Path) -> None:
 
 
 def test_a_daemon_set_without_nodes_is_a_warning(netlab: Call, tmp_path: Path) -> None:
-    """Nothing is wrong with it, but none of its pods would show that it is there."""
+    """It is legal, and has no pods."""
     file = tmp_path / "x.yaml"
     daemons = (
         "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: {0}}}\n"
@@ -257,7 +257,7 @@ def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str
 
 
 def test_one_kind_that_is_not_read_is_one_object(netlab: Call, tmp_path: Path) -> None:
-    """And not one objects."""
+    """The word is singular."""
     file = tmp_path / "x.yaml"
     file.write_text(f"{POD}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n")
 
@@ -277,8 +277,8 @@ def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:
     assert {"warning"} == {p["severity"] for p in document["problems"] if "defined twice" in p["message"]}
 
 
-def test_a_scenario_is_rehearsed(netlab: Call, tmp_path: Path) -> None:
-    """What it names and does not exist is a problem of the check."""
+def test_check_makes_a_dry_run_of_a_scenario(netlab: Call, tmp_path: Path) -> None:
+    """A name that does not exist is an error of ``check``."""
     (tmp_path / "pod.yaml").write_text(POD)
     file = tmp_path / "s.yaml"
     file.write_text(
@@ -291,7 +291,7 @@ def test_a_scenario_is_rehearsed(netlab: Call, tmp_path: Path) -> None:
     assert f"{file}:6: Scenario s: spec.steps[0].expect[0]: matches no pair: 'host:*' matches nothing" in done.stderr
 
 
-def test_a_scenario_is_rehearsed_beside_what_is_wrong_with_it(netlab: Call, tmp_path: Path) -> None:
+def test_the_dry_run_of_a_scenario_with_errors(netlab: Call, tmp_path: Path) -> None:
     """Names that do not exist show together with errors in fields, in the scenario's own and in what it loads."""
     (tmp_path / "pod.yaml").write_text(POD + BROKEN_POLICY)
     file = tmp_path / "s.yaml"
@@ -332,10 +332,10 @@ def test_a_scenario_is_rehearsed_beside_what_is_wrong_with_it(netlab: Call, tmp_
     ],
     ids=["a file", "an unknown field", "a name", "a change"],
 )
-def test_what_a_scenario_cannot_read_makes_no_other_problems(
+def test_an_error_in_a_scenario_causes_no_other_problems(
     netlab: Call, tmp_path: Path, resources: str, steps: str
 ) -> None:
-    """Who is named may be there once that is mended."""
+    """The named endpoint may exist when the error is fixed."""
     (tmp_path / "pod.yaml").write_text(POD)
     file = tmp_path / "s.yaml"
     file.write_text(
@@ -347,8 +347,8 @@ def test_what_a_scenario_cannot_read_makes_no_other_problems(
     assert (2, 1) == (done.exit_code, len(done.stderr.splitlines())), done.stderr
 
 
-def test_something_has_to_be_read(netlab: Call) -> None:
-    """No -f is a mistake, and not an empty lab."""
+def test_check_without_files_is_an_error(netlab: Call) -> None:
+    """Without -f there is an error, and no empty lab."""
     done = netlab("check")
 
     assert (2, "Error: nothing to read: name files with -f FILE\n") == (done.exit_code, done.stderr)

@@ -18,7 +18,7 @@ PAPER = ("--judges", "evaluator,tracer")
 
 
 def test_summary_by_feature(netlab: Call) -> None:
-    """Cases are chosen by name; the last line has the totals and who judged."""
+    """Names select cases; the last line has the totals and the judges."""
     done = netlab("conformance", *TWO, *PAPER)
 
     assert (0, "5 cases, 288 cells by evaluator, tracer: 5 agree, 0 differ") == (
@@ -30,7 +30,7 @@ def test_summary_by_feature(netlab: Call) -> None:
 
 @pytest.mark.kernel
 def test_packets_in_two_processes(program: Program) -> None:
-    """Packets are among the judges unless told otherwise; every process has a lab of its own."""
+    """Packets are a judge by default; each process has a lab of its own."""
     done = program("conformance", *TWO, "--random", "2", "--jobs", "2", "-o", "json")
     document = json.loads(done.stdout)
 
@@ -40,7 +40,7 @@ def test_packets_in_two_processes(program: Program) -> None:
 
 
 def test_junit(netlab: Call, tmp_path: Path) -> None:
-    """A test suite each feature, a test case each case."""
+    """Each feature is a test suite, each case a test case."""
     file = tmp_path / "junit.xml"
     netlab("conformance", *TWO, *PAPER, "--junit", file)
     suites = ET.parse(file).getroot()  # noqa: S314 - written by netlab just now
@@ -62,8 +62,8 @@ def exported(netlab: Call, tmp_path: Path, word: str) -> Path:
 
 
 @pytest.mark.parametrize(("word", "code", "differ"), [("", 0, 0), ("allow", 1, 1), ("inconclusive", 1, 2)])
-def test_against_a_table_of_somebody_else(netlab: Call, tmp_path: Path, word: str, code: int, differ: int) -> None:
-    """Only what was measured is compared; what is inconclusive is not as expected."""
+def test_against_measured_verdicts(netlab: Call, tmp_path: Path, word: str, code: int, differ: int) -> None:
+    """Rows without ``measured`` are left out; an inconclusive row is a disagreement."""
     done = netlab("conformance", "--against", exported(netlab, tmp_path, word))
 
     assert (code, f"2 cases, 216 cells by measured: {2 - differ} agree, {differ} differ") == (
@@ -82,12 +82,12 @@ def test_an_exported_stage_has_the_objects_to_apply(netlab: Call, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "no truth table: ValueError(\"kind is None, not 'ConformanceTable'\")"),
-        ("[", "no truth table: JSONDecodeError"),
+        ("{}", "not a truth table: ValueError(\"kind is None, not 'ConformanceTable'\")"),
+        ("[", "not a truth table: JSONDecodeError"),
         ('{"kind": "ConformanceTable", "cases": [{"case": "a", "stage": "b", "rows": []}]}', "no such case: a / b"),
     ],
 )
-def test_against_what_is_no_table(netlab: Call, tmp_path: Path, text: str, message: str) -> None:
+def test_against_a_file_that_is_not_a_table(netlab: Call, tmp_path: Path, text: str, message: str) -> None:
     """One line, exit code 2."""
     file = tmp_path / "table.json"
     file.write_text(text)
@@ -114,7 +114,7 @@ def test_mistakes(netlab: Call, arguments: list[str], message: str) -> None:
 
 
 def test_names(netlab: Call) -> None:
-    """What a glob can name."""
+    """``--list`` prints the names that globs match."""
     done = netlab("conformance", "upstream/allow*", "--list")
 
     assert "upstream/allow-all\n" == done.stdout

@@ -1,4 +1,4 @@
-"""``netlab doctor``: what this host can do, tried out."""
+"""``netlab doctor`` tests the features of this host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_host_that_runs_labs_has_everything_that_they_need(program: Program) -
 
 
 def test_the_table_has_a_line_for_each_check(program: Program) -> None:
-    """CHECK and STATUS first, what to do last."""
+    """The first columns are CHECK and STATUS, the last one is FIX."""
     lines = program("doctor").stdout.splitlines()
 
     assert ["CHECK", "STATUS", "DETAIL", "FIX"] == lines[0].split()
@@ -35,15 +35,15 @@ def test_the_table_has_a_line_for_each_check(program: Program) -> None:
 
 
 def test_the_host_is_as_it_was(program: Program) -> None:
-    """Links and rules of the trials are nowhere in the caller's namespace."""
+    """The caller's namespace gets no link and no rule."""
     links = Path("/proc/net/dev").read_text().count("\n")
     program("doctor")
 
     assert links == Path("/proc/net/dev").read_text().count("\n")
 
 
-def test_a_missing_program_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be tried without it says so."""
+def test_a_missing_program_has_a_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that need the program say so."""
 
     def missing() -> str:
         raise HostError("no nft program on this host", "install it: sudo apt-get install nftables")
@@ -59,7 +59,7 @@ def test_a_missing_program_is_told_with_the_way_to_get_it(monkeypatch: pytest.Mo
     assert "ok" == found["veth"].status
 
 
-def test_a_kernel_without_a_module_is_told_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_kernel_module_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """nft's own message is the detail."""
     broken = features._Trial("nft ct state", "nft_ct", "type filter hook forward priority filter; ct nonsense")
     monkeypatch.setattr(features, "_RULESETS", (broken,))

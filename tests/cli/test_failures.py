@@ -1,4 +1,4 @@
-"""How commands end badly: one line, and the exit code for it."""
+"""Errors of commands: one line and an exit code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WARNING = Problem("a.yaml", 4, "", "Pod n/p", "is odd", "warning")
 def test_every_error_is_lines_and_a_code(
     error: BaseException, code: int, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is said on standard output, and no traceback ever."""
+    """Standard output is empty, and there is no traceback."""
 
     assert code == failure_code(error)
     out, err = capsys.readouterr()
@@ -52,8 +52,8 @@ def test_every_error_is_lines_and_a_code(
 
 
 def test_verbose_shows_where_an_error_comes_from(netlab: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """``-v`` adds the traceback, to the command that has it and to no later one."""
-    monkeypatch.setattr("netlab.objects.examine", lambda *_, **__: 1 / 0)
+    """``-v`` adds the traceback to its own command, and to no later one."""
+    monkeypatch.setattr("netlab.objects.read_input", lambda *_, **__: 1 / 0)
     detailed, plain = netlab("reach", "-f", "x", "-v"), netlab("reach", "-f", "x")
 
     assert (70, 70) == (detailed.exit_code, plain.exit_code)
@@ -63,8 +63,8 @@ def test_verbose_shows_where_an_error_comes_from(netlab: Callable[..., Any], mon
     )
 
 
-def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
-    """``netlab reach | head`` says nothing about pipes."""
+def test_a_closed_pipe_ends_the_command_without_an_error() -> None:
+    """``netlab reach | head`` prints no error."""
     done = subprocess.run(
         ["/bin/sh", "-c", '("$0" -m netlab reach -f examples/shop -o json; echo $? >&2) | true', sys.executable],
         capture_output=True,

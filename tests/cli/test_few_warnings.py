@@ -1,4 +1,4 @@
-"""How much is said of warnings: all by ``check``, few lines by every other command."""
+"""Warnings: ``check`` prints all, every other command a few lines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "a file.yaml"
 
 
-def test_few_warnings_are_told_everywhere(netlab: Call, file: Path) -> None:
+def test_few_warnings_are_printed_by_every_command(netlab: Call, file: Path) -> None:
     """A line each."""
     file.write_text(PODS + policies(POLICY, 3))
 
@@ -56,7 +56,7 @@ def test_few_warnings_are_told_everywhere(netlab: Call, file: Path) -> None:
 
 @pytest.mark.parametrize("command", [["reach"], ["compile"], ["explain", "x/web", "x/db"]])
 def test_many_warnings_are_one_line(netlab: Call, file: Path, command: list[str]) -> None:
-    """Which is the command that lists them; ``check`` does, and so does ``-v``."""
+    """The line names the command that lists them; ``-v`` lists them too."""
     file.write_text(PODS + policies(POLICY, 23))
     listed = netlab("check", "-f", file.name).stderr
 
@@ -65,44 +65,44 @@ def test_many_warnings_are_one_line(netlab: Call, file: Path, command: list[str]
     assert listed == netlab(*command, "-f", file.name, "-v").stderr
 
 
-def test_what_verdicts_hang_on_is_told_in_any_case(netlab: Call, file: Path) -> None:
-    """All of one kind in one line, beside the number of the others."""
+def test_warnings_that_change_verdicts_are_always_printed(netlab: Call, file: Path) -> None:
+    """One line for each rule, and a line with the number of the others."""
     file.write_text(PODS + policies(POLICY, 4) + policies(UNSTATED, 9).replace("name: p", "name: u"))
-    told = netlab("reach", "-f", file.name).stderr.splitlines()
+    printed = netlab("reach", "-f", file.name).stderr.splitlines()
 
-    assert "4 warnings: netlab check -f 'a file.yaml' lists them" == told[0]
-    assert told[1].startswith("Warning: a file.yaml:32: NetworkPolicy x/u0 and 8 more: spec.ingress[0].from[0].")
-    assert 2 == len(told)
+    assert "4 warnings: netlab check -f 'a file.yaml' lists them" == printed[0]
+    assert printed[1].startswith("Warning: a file.yaml:32: NetworkPolicy x/u0 and 8 more: spec.ingress[0].from[0].")
+    assert 2 == len(printed)
 
 
-def test_errors_are_told_with_the_number_of_warnings(netlab: Call, file: Path) -> None:
-    """Wherever the input is wrong; ``check`` lists both."""
+def test_errors_come_with_the_number_of_warnings(netlab: Call, file: Path) -> None:
+    """``check`` lists both."""
     without_type = POLICY.replace("}}}", "}}, policyTypes: [Egress], ingress: [{}]}")
     file.write_text(f"{PODS}spec: {{nodeName: 5}}\n{policies(without_type, 5)}")
-    told = netlab("reach", "-f", file).stderr.splitlines()
+    printed = netlab("reach", "-f", file).stderr.splitlines()
 
     assert ["a file.yaml:8: Pod x/db: spec.nodeName: Invalid value: 5"] == [
-        line.removeprefix(f"{file.parent}/").split(": must")[0] for line in told[:-1]
+        line.removeprefix(f"{file.parent}/").split(": must")[0] for line in printed[:-1]
     ]
-    assert "5 warnings: netlab check -f FILE lists them" == told[-1]
+    assert "5 warnings: netlab check -f FILE lists them" == printed[-1]
     assert 5 == netlab("check", "-f", file).stderr.count("Warning: ")
 
 
 def test_a_policy_in_a_namespace_without_pods_is_one_warning(netlab: Call, file: Path) -> None:
-    """Whatever its rules say."""
+    """Its rules get no further warnings."""
     peers = "{podSelector: {matchLabels: {a: b}}}, {podSelector: {matchLabels: {c: d}}}"
     elsewhere = policies(POLICY, 1).replace("namespace: x", "namespace: other")
     file.write_text(PODS + elsewhere.replace("}}}", f"}}}}, egress: [{{to: [{peers}], ports: [{{port: web}}]}}]}}"))
-    told = netlab("check", "-f", file).stderr
+    printed = netlab("check", "-f", file).stderr
 
-    assert told.endswith(
+    assert printed.endswith(
         "metadata.namespace: namespace 'other' has no pods in the input, so the policy does nothing: "
         "add its workloads\n"
     )
-    assert 1 == told.count("Warning: ")
+    assert 1 == printed.count("Warning: ")
 
 
-def test_what_two_files_define_is_one_line_a_pair(netlab: Call, tmp_path: Path) -> None:
+def test_objects_of_two_files_are_one_line_a_pair_of_files(netlab: Call, tmp_path: Path) -> None:
     """``-v`` and JSON have every object."""
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.yaml").write_text(PODS)
@@ -123,7 +123,7 @@ def other(kind: str, version: str = "v1") -> str:
 
 
 def test_the_skipped_line_names_what_matters(netlab: Call, file: Path) -> None:
-    """Policies, doors, and kinds of others with a name that netlab reads; ``check`` names all."""
+    """Policies, Ingresses and the like, and kinds of other APIs with a known name; ``check`` names all."""
     kinds = [other(kind) for kind in ("Secret", "ConfigMap", "ServiceAccount", "Role")]
     file.write_text(PODS + "".join(kinds))
     few = netlab("reach", "-f", file).stderr
@@ -147,7 +147,7 @@ def test_the_skipped_line_names_what_matters(netlab: Call, file: Path) -> None:
 def test_explain_leaves_out_the_common_folder(
     netlab: Call, tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And says which one it is; not where a short name is another file's, and never of standard input."""
+    """It prints the folder. It keeps full names if a short one is ambiguous, and for standard input."""
     monkeypatch.chdir(tmp_path)
     if folder == "-":
         assert "(<stdin>:1)" in netlab("explain", "x/web", "x/db", "-f", "-", input=PODS).stdout

@@ -1,4 +1,4 @@
-"""Help, version and completion: at hand at once."""
+"""Help and suggestions come fast."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]), file=sys.stderr)
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["verify", "--help"], ["chekc"]], ids=" ".join)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    """A user who asks for help, or mistypes, has the answer at once."""
+    """Help and suggestions come at once."""
 
     assert set() == imported(*arguments)
 
@@ -55,7 +55,7 @@ MAY_IMPORT = {
     ("compile", "-f", "scenarios/manifests/three-pods.yaml"): READING | {"ruleset", "dataplane", "kernel"},
 }
 # Single modules of rooms that are not loaded as a whole.
-ONLY = {"lab": {"netlab.lab", "netlab.lab.waiting"}}
+ONLY = {"lab": {"netlab.lab", "netlab.lab.notices"}}
 LIST = """
 import json, sys
 before = set(sys.modules)
@@ -91,7 +91,7 @@ def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[s
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(netlab: Callable[..., Any], name: str) -> None:
-    """Its own page, with a sentence about it, and a line in the list of all."""
+    """It has a page, and a line in the list of commands."""
     page = netlab(name, "--help")
 
     assert 0 == page.exit_code
@@ -100,7 +100,7 @@ def test_every_command_has_help(netlab: Callable[..., Any], name: str) -> None:
 
 
 def test_a_mistyped_command_gets_a_suggestion(netlab: Callable[..., Any]) -> None:
-    """Exit code 2 and the name that comes close."""
+    """Exit code 2, and the closest name."""
     done = netlab("verfy")
 
     assert 2 == done.exit_code
@@ -108,7 +108,7 @@ def test_a_mistyped_command_gets_a_suggestion(netlab: Callable[..., Any]) -> Non
 
 
 def test_options_have_environment_variables(netlab: Callable[..., Any]) -> None:
-    """``NETLAB_COMMAND_OPTION`` is as good as the option."""
+    """``NETLAB_COMMAND_OPTION`` sets the option."""
     done = netlab("reach", "-f", "examples/shop", env={"NETLAB_REACH_OUTPUT": "json"})
 
     assert done.stdout.startswith('{"apiVersion": "netlab/v1alpha1"')

@@ -1,4 +1,4 @@
-"""No file, name or argument of a stranger moves the cursor, begins a line or turns the direction of text."""
+"""No file, name or argument of a stranger moves the cursor, begins a line or changes the direction of text."""
 
 from __future__ import annotations
 
@@ -176,10 +176,10 @@ def spoiled(data: Any, path: tuple[Any, ...], what: str, text: str) -> Any:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("command", ["check", "reach", "explain", "compile", "test"])
-def test_whatever_is_written_anywhere_in_an_object(
+def test_control_characters_in_any_field_are_escaped(
     netlab: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str
 ) -> None:
-    """Every value and every key of every kind: no control character comes out."""
+    """No control character of a value or key of any kind is printed."""
     if (command == "test") != (name == "scenario") and command != "check":
         return
     monkeypatch.chdir(tmp_path)
@@ -199,8 +199,8 @@ def test_whatever_is_written_anywhere_in_an_object(
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
 @pytest.mark.parametrize("character", CHARACTERS, ids=ascii)
-def test_data_has_values_as_they_were_written(netlab: Call, tmp_path: Path, character: str, output: str) -> None:
-    """Escaped by the format, and by nothing else."""
+def test_data_has_the_original_values(netlab: Call, tmp_path: Path, character: str, output: str) -> None:
+    """Only the format escapes them."""
     import yaml
 
     file = tmp_path / f"a{character}.json"
@@ -247,10 +247,10 @@ ARGUMENTS = (
 
 @pytest.mark.parametrize("detail", [(), ("-v",)], ids=["", "-v"])
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=[" ".join(map(ascii, a))[:40] for a in ARGUMENTS])
-def test_whatever_is_typed(
+def test_control_characters_in_arguments_are_escaped(
     netlab: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], detail: tuple[str, ...]
 ) -> None:
-    """Messages show arguments without their control characters; what is on one line stays on it."""
+    """Messages show arguments escaped, on one line."""
     monkeypatch.chdir(REPOSITORY)
     done = netlab(*arguments, *detail)
 
@@ -265,7 +265,7 @@ def _lines(done: Any, detail: tuple[str, ...]) -> list[str]:
 
 
 def test_files_and_arguments_that_are_not_utf_8(program: Call, tmp_path: Path) -> None:
-    """Their bytes are shown escaped, and kept in data; nothing crashes."""
+    """Their bytes are escaped in text and kept in data."""
     folder = os.fsencode(tmp_path) + b"/\xff\xfe"
     os.mkdir(folder)
     name = os.fsdecode(folder + b"/\xe9.yaml")
@@ -291,7 +291,7 @@ def test_files_and_arguments_that_are_not_utf_8(program: Call, tmp_path: Path) -
 
 
 def test_a_stream_that_cannot_encode_what_is_printed(program: Call, tmp_path: Path) -> None:
-    """An encoding without a character is no error of the command."""
+    """A character that the encoding lacks is escaped."""
     folder = tmp_path / "größe…"
     folder.mkdir()
     (folder / "a.yaml").write_text(json.dumps({**POD, "kind": "Strange"}))
@@ -304,7 +304,7 @@ def test_a_stream_that_cannot_encode_what_is_printed(program: Call, tmp_path: Pa
 
 @pytest.mark.kernel
 def test_a_lab_from_a_folder_of_any_name(program: Call, unique: Callable[[str], str], tmp_path: Path) -> None:
-    """Every command on it that prints text, from its first to its last."""
+    """Every command that prints text."""
     folder = tmp_path / HOSTILE
     folder.mkdir()
     file = folder / f"{HOSTILE}\udcff.json"
@@ -339,7 +339,7 @@ def test_a_lab_from_a_folder_of_any_name(program: Call, unique: Callable[[str], 
 
 @pytest.mark.kernel
 def test_a_scenario_with_steps_of_any_name(program: Call, tmp_path: Path) -> None:
-    """Its words, its JSON, YAML and JUnit XML."""
+    """Its text, JSON, YAML and JUnit XML."""
     import yaml
 
     file = tmp_path / f"{HOSTILE}.json"
@@ -356,8 +356,10 @@ def test_a_scenario_with_steps_of_any_name(program: Call, tmp_path: Path) -> Non
             assert [f"first{HOSTILE}", f"s{HOSTILE}"] == [step["name"] for step in found["scenarios"][0]["steps"]]
 
 
-def test_only_colours_of_netlabs_own_pass(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a terminal marks have colour, and a name that brings other sequences has none."""
+def test_only_netlabs_own_colours_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal marks have colour; other sequences in names are escaped."""
     monkeypatch.setattr(terminal, "coloured", lambda: True)
     mark = terminal.paint("X", "X")
     terminal.emit([f"{mark} name", f"{mark} na\x1b[2Jme\n{mark}"])
@@ -377,7 +379,7 @@ def test_columns_are_as_wide_as_what_is_printed() -> None:
 @given(st.text())
 @settings(max_examples=300)
 def test_a_printable_text_is_one_line_that_stays_as_it_is(text: str) -> None:
-    """Escaping twice is escaping once."""
+    """Escaping is idempotent."""
     once = printable(text)
 
     assert once.isprintable()
@@ -386,15 +388,15 @@ def test_a_printable_text_is_one_line_that_stays_as_it_is(text: str) -> None:
 
 
 def test_a_problem_prints_as_one_line() -> None:
-    """Its fields stay as they were written, for data."""
+    """Its fields are not escaped; JSON prints them."""
     problem = Problem("a\nb.yaml", 3, "spec.\x1b", "Pod\u202e x/a", "no \u2028 such")
 
     assert r"a\nb.yaml:3: Pod\u202e x/a: spec.\x1b: no \u2028 such" == str(problem)
     assert "a\nb.yaml" == problem.file
 
 
-def test_everything_is_printed_by_one_module() -> None:
-    """``netlab.cli.terminal`` alone: what goes past it is not escaped."""
+def test_only_one_module_prints() -> None:
+    """Only ``netlab.cli.terminal`` prints: it escapes text."""
     calls = []
     for file in sorted((REPOSITORY / "netlab").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):

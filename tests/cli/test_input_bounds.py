@@ -1,4 +1,4 @@
-"""What commands refuse of large or foreign input before anything is built."""
+"""Commands refuse input that is too large, or outside of a scenario's folder, before they build a lab."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_the_bound_is_that_of_the_documentation() -> None:
     assert 100_000 == MOST_PODS == vars(pods)["MOST_PODS"]
 
 
-def test_what_builds_nothing_needs_no_yes(netlab: Call, many: Path) -> None:
-    """As many pods as there are."""
+def test_commands_that_build_no_lab_need_no_yes(netlab: Call, many: Path) -> None:
+    """Commands that build no lab have no such bound."""
     done = netlab("check", "-f", many)
 
     assert (0, "") == (done.exit_code, done.stderr)
@@ -88,8 +88,8 @@ def test_pods_are_counted_over_the_whole_input(netlab: Call, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("resource", ["../outside.yaml", "../gone.yaml", "../outside", "/etc/passwd", "link.yaml"])
-def test_a_scenario_says_nothing_of_what_is_outside(netlab: Call, tmp_path: Path, resource: str) -> None:
-    """The same line whether it exists or not."""
+def test_a_scenario_does_not_reveal_files_outside(netlab: Call, tmp_path: Path, resource: str) -> None:
+    """The message is the same whether the file exists or not."""
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "outside.yaml").write_text("secret: [")
@@ -107,7 +107,7 @@ def test_a_scenario_says_nothing_of_what_is_outside(netlab: Call, tmp_path: Path
 
 
 def test_allow_outside_lets_a_scenario_read_anywhere(netlab: Call, tmp_path: Path) -> None:
-    """Then what is wrong there is told."""
+    """The errors of those files are reported."""
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "outside.yaml").write_text("secret: [")
@@ -120,7 +120,7 @@ def test_allow_outside_lets_a_scenario_read_anywhere(netlab: Call, tmp_path: Pat
 
 
 def test_beyond_a_thousand_problems_are_counted(netlab: Call, tmp_path: Path) -> None:
-    """Of errors and of warnings."""
+    """Errors and warnings are counted separately."""
     path = tmp_path / "x.yaml"
     path.write_text("---\n".join(f"apiVersion: v1\nkind: Pod\nmetadata: {{name: A{n}}}\n" for n in range(1200)))
     done = netlab("check", "-f", path)
@@ -132,7 +132,7 @@ def test_beyond_a_thousand_problems_are_counted(netlab: Call, tmp_path: Path) ->
 
 @pytest.mark.parametrize("kinds", [60])
 def test_a_line_names_few_kinds(netlab: Call, tmp_path: Path, kinds: int) -> None:
-    """However many are passed by."""
+    """The others are counted."""
     path = tmp_path / "x.yaml"
     path.write_text("---\n".join(f"apiVersion: x.example/v1\nkind: K{n}\n" for n in range(kinds)))
     done = netlab("check", "-f", path)

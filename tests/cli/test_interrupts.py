@@ -1,4 +1,4 @@
-"""An interrupt ends a command in one way at whatever moment it comes: one line, and exit code 130."""
+"""An interrupt at any moment ends a command with one line and exit code 130."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ sys.meta_path.insert(0, Interrupted())"""
 @pytest.mark.parametrize("module", ["netlab.cli.failures", "click", "netlab.cli.commands.check", "netlab.objects.load"])
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_interrupt_while_modules_are_imported(entry: str, module: str) -> None:
-    """There is nothing to clean up yet, and no traceback."""
+    """There is no traceback."""
     done = run(entry, interrupted_at(module))
 
     assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_an_interrupt_where_python_would_lose_it() -> None:
-    """importlib has callbacks of its own; what is raised in one is printed, and the command would go on."""
+def test_an_interrupt_inside_an_import_callback() -> None:
+    """Python prints an exception in a callback of importlib and goes on; the command must end."""
     hook = """
 import os, signal, sys, weakref
 
@@ -70,8 +70,8 @@ sys.meta_path.insert(0, Interrupted())"""
     assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_interrupts_that_are_ignored_stay_so() -> None:
-    """A job that a shell has put into the background is not what its user means by Ctrl-C."""
+def test_ignored_interrupts_stay_ignored() -> None:
+    """Ctrl-C is not for a job that the shell runs in the background."""
     ignored = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)"
     done = run("console script", ignored + interrupted_at("click"))
 
@@ -79,7 +79,7 @@ def test_interrupts_that_are_ignored_stay_so() -> None:
 
 
 def test_an_interrupt_while_a_dataclass_is_made(tmp_path: Path) -> None:
-    """Python takes one inside exec() for one that nobody handles, and ``python -m`` would end by the signal."""
+    """Python takes an interrupt inside exec() for unhandled, and ``python -m`` would end by the signal."""
     hook = """
 import sys
 
@@ -104,8 +104,8 @@ sys.meta_path.insert(0, Interrupted())"""
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_an_interrupt_after_the_last_word(entry: str) -> None:
-    """What the command did is done, and its exit code says so."""
+def test_an_interrupt_after_the_last_output(entry: str) -> None:
+    """The command is done, so its exit code stays."""
     undisturbed = run(entry, "import sys")
     done = run(entry, "import atexit, os, signal, sys\natexit.register(os.kill, os.getpid(), signal.SIGINT)")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.cli.commands.change import _refs
+from netlab.cli.commands.apply import _refs
 from netlab.cli.commands.label import parse_labels
-from netlab.cli.kinds import kind_of
+from netlab.cli.kind_names import kind_of
 from netlab.errors import UsageError
 from netlab.objects.scenarios import ObjectRef
 
@@ -29,7 +29,7 @@ def test_labels_are_set_and_removed() -> None:
         (["-"], "'-': name part must be non-empty"),
     ],
 )
-def test_labels_that_are_none(texts: list[str], message: str) -> None:
+def test_invalid_labels(texts: list[str], message: str) -> None:
     """The API server's rules for keys and values hold before anything is changed."""
     with pytest.raises(UsageError) as error:
         parse_labels(texts)
@@ -37,8 +37,8 @@ def test_labels_that_are_none(texts: list[str], message: str) -> None:
     assert message in str(error.value)
 
 
-def test_every_label_that_is_none_has_a_line() -> None:
-    """All of them at once."""
+def test_every_invalid_label_has_a_line() -> None:
+    """All are reported at once."""
     with pytest.raises(UsageError) as error:
         parse_labels(["a", "=b"])
 
@@ -56,8 +56,8 @@ def test_kinds_have_kubectls_names(name: str, kind: str) -> None:
     assert kind == kind_of(name)
 
 
-def test_a_kind_that_is_none() -> None:
-    """The error lists those that there are."""
+def test_an_unknown_kind() -> None:
+    """The error lists the known kinds."""
     with pytest.raises(UsageError, match="no kind 'secrets' here; it is one of pods, services"):
         kind_of("secrets", "Pod", "Service")
     with pytest.raises(UsageError, match="no kind 'secrets' here; it is one of pod, namespace"):
@@ -73,13 +73,13 @@ def test_a_kind_that_is_none() -> None:
     ],
 )
 def test_objects_to_delete(names: list[str], refs: list[ObjectRef]) -> None:
-    """``KIND NAME...`` or ``KIND/NAME...``, in the namespace that ``-n`` says."""
+    """``KIND NAME...`` or ``KIND/NAME...``, in the namespace of ``-n``."""
 
     assert refs == _refs(names, "shop")
 
 
 @pytest.mark.parametrize("names", [["netpol"], ["netpol/a", "b"], ["lab", "x"]])
-def test_objects_to_delete_that_are_none(names: list[str]) -> None:
-    """A kind alone, both ways of writing at once, and a lab, which is no object."""
+def test_invalid_objects_to_delete(names: list[str]) -> None:
+    """A kind alone, both notations at once, and a lab, which is not an object."""
     with pytest.raises(UsageError):
         _refs(names, "shop")

@@ -1,4 +1,4 @@
-"""Labs come and go on the real kernel, whatever happens in between."""
+"""Labs are built and removed on the real kernel, also after an error in between."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.kernel
-def test_up_tells_every_object_and_down_leaves_nothing(program: Program, unique: Callable[[str], str]) -> None:
-    """A lab runs on by itself in namespaces of its name; without it none of them is there."""
+def test_up_prints_every_object_and_down_leaves_nothing(program: Program, unique: Callable[[str], str]) -> None:
+    """A lab runs in namespaces of its name; ``down`` removes them all."""
     name = unique("updown")
     try:
         up = program("up", "-f", "examples/shop", "--lab", name)
@@ -57,8 +57,8 @@ def test_down_removes_a_lab_that_is_half_built(program: Program, unique: Callabl
 
 
 @pytest.mark.kernel
-def test_down_of_a_lab_that_is_not_there(program: Program, unique: Callable[[str], str]) -> None:
-    """Exit code 2, and the lab by name."""
+def test_down_of_a_missing_lab(program: Program, unique: Callable[[str], str]) -> None:
+    """Exit code 2; the message names the lab."""
     name = unique("none")
     done = program("down", name)
 
@@ -67,9 +67,11 @@ def test_down_of_a_lab_that_is_not_there(program: Program, unique: Callable[[str
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize(("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "")])
+@pytest.mark.parametrize(
+    ("number", "code", "printed"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "")]
+)
 def test_an_interrupted_verify_leaves_nothing(
-    unique: Callable[[str], str], tmp_path: Path, number: int, code: int, told: str
+    unique: Callable[[str], str], tmp_path: Path, number: int, code: int, printed: str
 ) -> None:
     """Its lab is removed before the command ends, whenever the signal comes."""
     name = unique("stop")
@@ -86,5 +88,5 @@ def test_an_interrupted_verify_leaves_nothing(
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
 
-    assert (code, told) == (process.returncode, said.strip())
+    assert (code, printed) == (process.returncode, said.strip())
     assert [] == list(netns.DIRECTORY.glob(f"netlab.{name}*"))

@@ -1,4 +1,4 @@
-"""What runs, as Kubernetes objects and as table cells."""
+"""Listed objects, as Kubernetes objects and as table cells."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_host_network_pod_has_its_nodes_address_and_namespace(lab: Cluster) ->
 
 
 def test_a_pod_without_a_network_has_no_address(lab: Cluster) -> None:
-    """``podIP`` is not there at all."""
+    """Its status has no ``podIP``."""
     status = objects(pods(lab))["sealed"]["status"]
 
     assert [] == status["podIPs"]
@@ -117,7 +117,7 @@ def test_a_pod_without_a_network_has_no_address(lab: Cluster) -> None:
 
 
 def test_the_interface_is_the_nodes_end(lab: Cluster) -> None:
-    """Only pods that have one have one."""
+    """Pods without a link have no interface."""
     ends = {item.name: item.wide[:2] for item in pods(lab).items}
 
     assert ("default (bridge)", "veth") == (ends["web"][0], ends["web"][1][:4])
@@ -145,8 +145,8 @@ def test_a_node_has_its_addresses_and_cidrs(lab: Cluster) -> None:
     assert {"zone": "a"}.items() <= item.object["metadata"]["labels"].items()
 
 
-def test_services_and_policies_are_as_they_were_written(lab: Cluster, documents: list[Document]) -> None:
-    """The object is the document's; the table has what a reader looks for."""
+def test_services_and_policies_are_the_documents(lab: Cluster, documents: list[Document]) -> None:
+    """The object is the document; the table has its main fields."""
     (service,) = listing.of_kind("Service", lab, documents, str).items
     (policy,) = listing.networkpolicies(lab, documents).items
 

@@ -1,4 +1,4 @@
-"""Input is read once, resolved once and compiled once on the way of a command, and only as far as the command needs."""
+"""A command reads, resolves and compiles its input at most once, and only as far as it needs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SHOP = ("-f", "examples/shop")
 COUNTER = """\
 import json, sys
 from collections import Counter
-from netlab.cluster.follow import follow
-from netlab.cluster.resolve import outline
+from netlab.cluster import resolve_change, try_resolve
 from netlab.objects.files import text_of
 from netlab.ruleset import Compiler
 from netlab.cli import main
 
-names = {outline.__code__: "resolve", follow.__code__: "follow", Compiler.compile.__code__: "compile"}
+counted = {"resolve": try_resolve, "resolve_change": resolve_change, "compile": Compiler.compile}
+names = {function.__code__: name for name, function in counted.items()}
 calls, files = Counter(), Counter()
 
 def count(frame, event, argument):
@@ -38,7 +38,7 @@ try:
     main()
 finally:
     sys.setprofile(None)
-    json.dump([max(files.values(), default=0), *map(calls.__getitem__, ("resolve", "follow", "compile"))], sys.stderr)
+    json.dump([max(files.values(), default=0), *map(calls.__getitem__, counted)], sys.stderr)
 """
 
 
@@ -73,7 +73,7 @@ def counts(*arguments: object) -> list[int]:
     ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
 )
 def test_a_command_without_a_kernel(arguments: tuple[str, ...], expected: list[int]) -> None:
-    """Files, resolve, follow, compile."""
+    """The counts are those of files, resolve, resolve_change and compile."""
 
     assert expected == counts(*arguments)
 
@@ -89,7 +89,7 @@ def test_a_command_without_a_kernel(arguments: tuple[str, ...], expected: list[i
     ids=lambda value: value[0] if isinstance(value[0], str) else "",
 )
 def test_a_command_with_a_lab_of_its_own(arguments: tuple[str, ...], expected: list[int]) -> None:
-    """What was resolved to check the input is what the lab is built from."""
+    """The lab is built from the cluster of the check."""
 
     assert expected == counts(*arguments)
 
@@ -102,5 +102,20 @@ def test_a_lab_is_built_from_what_was_resolved_to_check_it(
     name = unique("once")
     try:
         assert [1, 1, 0, 1] == counts("up", *SHOP, "--lab", name)
+    finally:
+        program("down", name)
+
+
+@pytest.mark.kernel
+def test_a_question_about_a_running_lab_resolves_once_and_compiles_nothing(
+    program: Callable[..., object], unique: Callable[[str], str]
+) -> None:
+    """No file is read but the record. Its objects are resolved, and no ruleset is needed."""
+    name = unique("asked")
+    pair = ("shop/web", "shop/db:5432")
+    try:
+        program("up", *SHOP, "--lab", name)
+        for asked in (("verify",), ("reach",), ("explain", *pair), ("probe", *pair)):
+            assert [0, 1, 0, 0] == counts(*asked, "--lab", name), asked
     finally:
         program("down", name)

@@ -47,7 +47,7 @@ shop/web-1      X               .           X          X           -
 
 @pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])
 @pytest.mark.parametrize("options", [(), ("--nodes", "--self", "--port", "80", "--port", "ICMP")])
-def test_many_pairs_are_printed_as_few_are(
+def test_many_pairs_are_printed_like_few(
     netlab: Call, monkeypatch: pytest.MonkeyPatch, output: str, options: tuple[str, ...]
 ) -> None:
     """Byte for byte, though they are not evaluated pair by pair."""
@@ -59,7 +59,7 @@ def test_many_pairs_are_printed_as_few_are(
 
 
 def test_a_very_wide_table_says_that_there_are_groups(netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On standard error, before it is printed; documents do not."""
+    """A line on standard error for a table; none for documents."""
     monkeypatch.setattr("netlab.report.expected._FEW", 0)
     monkeypatch.setattr("netlab.report.expected._WIDE", 4)
 
@@ -68,7 +68,7 @@ def test_a_very_wide_table_says_that_there_are_groups(netlab: Call, monkeypatch:
 
 
 def test_groups_are_lines_of_the_table(netlab: Call) -> None:
-    """``--group``: pods that behave alike are one line, with the label that they share and how many they are."""
+    """With ``--group``, equivalent pods are one line with their shared label and their number."""
     done = netlab("reach", "--group", *SHOP, env={"COLUMNS": "120"})
 
     assert 0 == done.exit_code
@@ -86,8 +86,8 @@ shop app=web (2 pods)  X               .           X          X
     )
 
 
-def test_groups_are_lists_where_no_table_fits_and_documents(netlab: Call) -> None:
-    """Who reaches a group and what it reaches, in words; ``-o json`` is for programs."""
+def test_groups_as_lists_and_documents(netlab: Call) -> None:
+    """Lists say what reaches a group and what it reaches; ``-o json`` is for programs."""
     narrow = netlab("reach", "--group", *SHOP, env={"COLUMNS": "20"}).stdout
 
     assert "shop/db-0, asked 5432/TCP\n  from  api-0 of its namespace\n  to    nobody\n" in narrow
@@ -101,7 +101,7 @@ def test_groups_are_lists_where_no_table_fits_and_documents(netlab: Call) -> Non
 
 @pytest.mark.parametrize(("output", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
 def test_documents_have_expected_verdicts_and_no_measured_ones(netlab: Call, output: str, load: Any) -> None:
-    """Nobody sent a packet."""
+    """``reach`` sends no packet."""
     document = load(netlab("reach", *SHOP, "-o", output).stdout)
 
     assert ("netlab/v1alpha1", "Reachability", "default") == tuple(
@@ -121,15 +121,15 @@ def test_documents_have_expected_verdicts_and_no_measured_ones(netlab: Call, out
     ids=["declared", "one", "several"],
 )
 def test_ports(netlab: Call, options: list[str], services: set[tuple[str, int | None]]) -> None:
-    """``--port`` replaces the declared ones, on every destination."""
+    """``--port`` replaces the declared ports of every destination."""
     found = rows(netlab("reach", *SHOP, "-o", "json", *options))
 
     assert services == {(row["protocol"], row["port"]) for row in found}
 
 
 @pytest.mark.parametrize(("options", "count"), [([], 20), (["--self"], 25), (["--nodes"], 30), (["--family", "4"], 20)])
-def test_which_pairs(netlab: Call, options: list[str], count: int) -> None:
-    """Every pod with every other; nodes, and pods with themselves, where that is asked for."""
+def test_the_pairs_of_the_options(netlab: Call, options: list[str], count: int) -> None:
+    """Every pod with every other; options add nodes, and pods with themselves."""
 
     assert count == len(rows(netlab("reach", *SHOP, "-o", "json", *options)))
 
@@ -152,7 +152,7 @@ def test_mistakes(netlab: Call, options: list[str], message: str) -> None:
 
 
 def test_explain_names_policy_rule_and_line(netlab: Call) -> None:
-    """Of both sides; a workload stands for its first pod, and its declared port is asked."""
+    """It does so for both sides. A workload stands for its first pod, with its declared port."""
     done = netlab("explain", "shop/api", "shop/db", *SHOP)
 
     assert 0 == done.exit_code
@@ -162,7 +162,7 @@ def test_explain_names_policy_rule_and_line(netlab: Call) -> None:
 
 
 def test_explain_takes_names_from_the_namespace(netlab: Call) -> None:
-    """``-n`` is for names without one."""
+    """``-n`` is the namespace of names without one."""
     done = netlab("explain", "web", "db/ICMP", "-n", "shop", *SHOP)
 
     assert done.stdout.startswith("shop/web-0 -> shop/db-0 ICMP, IPv4: deny\n")
@@ -176,8 +176,8 @@ def test_explain_takes_names_from_the_namespace(netlab: Call) -> None:
         (["shop/web"], "Usage: cli explain"),
     ],
 )
-def test_explain_of_what_is_not_there(netlab: Call, pair: list[str], message: str) -> None:
-    """Exit code 2 and a way on."""
+def test_explain_of_a_missing_endpoint(netlab: Call, pair: list[str], message: str) -> None:
+    """Exit code 2, and a suggestion."""
     done = netlab("explain", *pair, *SHOP)
 
     assert 2 == done.exit_code
@@ -194,8 +194,8 @@ def test_compile_prints_what_nft_reads(netlab: Call) -> None:
     assert both.endswith(one)
 
 
-def test_compile_of_a_node_that_is_not_there(netlab: Call) -> None:
-    """Exit code 2 and the nodes that there are."""
+def test_compile_of_a_missing_node(netlab: Call) -> None:
+    """Exit code 2, and the names of the nodes."""
     done = netlab("compile", *SHOP, "--node", "moon")
 
     assert (2, "Error: no node 'moon' (known: node-1)\n") == (done.exit_code, done.stderr)

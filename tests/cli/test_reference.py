@@ -1,4 +1,4 @@
-"""The reference says what the program does: its tables and examples are held against it."""
+"""The tables and examples of the reference agree with the program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netlab.objects import decode
 from netlab.objects.documents import parse
 from netlab.objects.kind import written
 from netlab.report import formats
-from netlab.scenario import rehearse
+from netlab.scenario import dry_run
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "reference.md").read_text()
@@ -36,7 +36,7 @@ def test_the_examples_are_valid() -> None:
     topology, scenario = (decode(parse(text, "reference.md")[0]) for text in EXAMPLES)
 
     assert ([], []) == (topology[1], scenario[1])
-    assert rehearse(scenario[0].scenarios[0]).topology is None
+    assert dry_run(scenario[0].scenarios[0]).objects.topology is None
 
 
 def settings() -> Iterator[tuple[str, str]]:
@@ -69,7 +69,7 @@ def test_a_setting_that_the_table_lacks_does_not_exist() -> None:
 
 
 def test_every_kind_that_is_read_is_named() -> None:
-    """What users write."""
+    """The reference names every kind that netlab reads."""
 
     assert [] == [kind.name for kind in written() if not re.search(rf"\b{kind.name}\b", TEXT)]
 
@@ -90,7 +90,7 @@ def test_every_format_is_named() -> None:
     ids=" ".join,
 )
 def test_a_document_has_the_fields_of_the_table(netlab: Callable[..., Result], arguments: tuple[str, ...], kind: str):
-    """Those that need no kernel; the others have tests of their own."""
+    """Commands that need a kernel have tests of their own."""
     document = json.loads(netlab(*arguments, "-f", "examples/shop", "-o", "json").stdout)
     row = next(line for line in TEXT.splitlines() if f"| `{kind}` |" in line)
 

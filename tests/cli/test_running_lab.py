@@ -1,4 +1,4 @@
-"""Commands that look at a running lab, on the real kernel, each in a process of its own as users run them."""
+"""Commands that read a running lab, on the real kernel, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def json_of(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 def test_up_again_changes_nothing_and_says_so(program: Program, shared_lab: str) -> None:
-    """The lab is exactly its input already."""
+    """The lab equals its input."""
     done = program("up", "-f", "examples/shop", "--lab", shared_lab)
 
     assert 0 == done.returncode
@@ -31,14 +31,14 @@ def test_up_again_changes_nothing_and_says_so(program: Program, shared_lab: str)
 
 
 def test_a_workload_stands_for_its_first_pod(program: Program, shared_lab: str) -> None:
-    """Where pods are listed by name, as everywhere."""
+    """``get`` takes the name of a workload."""
     done = program("get", "pods", "shop/web", "--lab", shared_lab, "-o", "name")
 
     assert "pod/shop/web-0\n" == done.stdout, done.stderr
 
 
 def test_get_pods_as_kubernetes_objects(program: Program, shared_lab: str) -> None:
-    """Node, addresses, and the path of the network namespace, which is there."""
+    """They have node, addresses, and the path of the network namespace."""
     document = json_of(program("get", "pods", "--lab", shared_lab, "-o", "json"))
     pods = {item["metadata"]["name"]: item for item in document["items"]}
     web = pods["web-0"]
@@ -66,7 +66,7 @@ def test_get_prints_kubectls_tables_and_names(program: Program, shared_lab: str)
 
 
 def test_groups_of_the_running_lab(program: Program, shared_lab: str) -> None:
-    """Without ``-f``, ``reach --group`` is about what runs."""
+    """Without ``-f``, ``reach --group`` reads the running lab."""
     document = json_of(program("reach", "--group", "--lab", shared_lab, "-o", "json"))
 
     assert ["other/stranger", "shop/api-0", "shop/db-0", "shop app=web"] == [
@@ -87,7 +87,7 @@ def test_probe_of_every_pair_is_what_reach_expects(program: Program, shared_lab:
 
 
 def test_rows_are_printed_before_the_last_probe_is_sent(program: Program, shared_lab: str) -> None:
-    """Who reads nothing holds a large matrix up; who interrupts it then finds the lab as it was, and no process."""
+    """A reader that stops reading stops the probes. After an interrupt the lab is unchanged, and no process remains."""
     ports = [f"--port={number}" for number in range(1000, 1500)]
     command = [sys.executable, "-m", "netlab", "probe", "--lab", shared_lab, "-o", "json", *ports]
     with subprocess.Popen(
@@ -97,19 +97,19 @@ def test_rows_are_printed_before_the_last_probe_is_sent(program: Program, shared
         head, row = process.stdout.readline(), process.stdout.readline()
         under_way = process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        _, printed = process.communicate(timeout=60)
 
     assert '"rows": [\n' == head[-10:]
     assert 1000 == json.loads(row.rstrip(",\n"))["port"]
     assert under_way
-    assert (130, "interrupted") == (process.returncode, told.strip())
+    assert (130, "interrupted") == (process.returncode, printed.strip())
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     assert 0 == program("verify", "--lab", shared_lab).returncode
 
 
-def test_probe_of_one_pair_tells_its_reason(program: Program, shared_lab: str) -> None:
-    """A line for each port, and ICMP where it is asked for."""
+def test_probe_of_one_pair_prints_the_reason(program: Program, shared_lab: str) -> None:
+    """There is a line for each port; the target may ask for ICMP."""
     done = program("probe", "shop/web", "shop/api/ICMP", "--lab", shared_lab)
 
     assert 0 == done.returncode
@@ -123,8 +123,8 @@ def test_exec_passes_the_exit_status_through(program: Program, shared_lab: str) 
     assert (7, "web-1\nhello") == (done.returncode, done.stdout)
 
 
-def test_exec_of_what_is_not_there(program: Program, shared_lab: str) -> None:
-    """A pod or a program that does not exist is exit code 2."""
+def test_exec_of_a_missing_pod_or_program(program: Program, shared_lab: str) -> None:
+    """A missing pod or program is exit code 2."""
     pod = program("exec", "shop/wbe", "--lab", shared_lab, "--", "true")
     command = program("exec", "shop/web", "--lab", shared_lab, "--", "no-such-program")
 
@@ -134,7 +134,7 @@ def test_exec_of_what_is_not_there(program: Program, shared_lab: str) -> None:
 
 
 def test_shell_names_the_pod(program: Program, shared_lab: str) -> None:
-    """In its prompt, where the shell takes that from the environment."""
+    """Its prompt has the pod's name, if the shell takes the prompt from the environment."""
     done = program("shell", "shop/web", "--lab", shared_lab, text="echo $PS1; exit 4\n", SHELL="/bin/sh")
 
     assert 4 == done.returncode

@@ -1,4 +1,4 @@
-"""``netlab test``: scenarios on the real kernel, and what is said of them."""
+"""``netlab test``: scenarios on the real kernel, and their reports."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.kernel
 def test_a_line_for_each_scenario_and_each_failure(program: Program, folder: Path) -> None:
-    """Exit code 1 as one of them fails; the failure's line is its expectation's."""
+    """One fails, so the exit code is 1. A failure has the line of its expectation."""
     done = program("test", folder)
     lines = done.stdout.splitlines()
 
@@ -61,7 +61,7 @@ def test_a_line_for_each_scenario_and_each_failure(program: Program, folder: Pat
 
 @pytest.mark.kernel
 def test_passing_scenarios_are_exit_code_0(program: Program, folder: Path) -> None:
-    """``-v`` tells every step."""
+    """``-v`` prints every step."""
     done = program("test", folder / "1-good.yaml", "-v")
 
     assert 0 == done.returncode
@@ -83,8 +83,8 @@ def test_the_reports_for_programs(program: Program, folder: Path) -> None:
     assert [0, 0, 1, 0] == [len(case.findall("failure")) for case in cases]
 
 
-def test_what_a_scenario_names_is_known_before_anything_is_built(program: Program, folder: Path) -> None:
-    """Exit code 2 with every problem of every scenario, and no scenario has run."""
+def test_errors_of_scenarios_show_before_a_lab_is_built(program: Program, folder: Path) -> None:
+    """Exit code 2 with every problem of every scenario; no scenario runs."""
     text = SCENARIO.replace("NAME", "worse").replace("VERDICT", "deny").replace("x/b", "x/c")
     (folder / "3-worse.yaml").write_text(text.replace("- {", '- {from: "y/*", to: x/a, verdict: deny}\n    - {'))
     done = program("test", folder)

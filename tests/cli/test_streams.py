@@ -1,4 +1,4 @@
-"""Streams that are closed, full or read by no one: documented exit codes, no traceback, nothing left behind."""
+"""Closed streams, full streams and streams without a reader: exit codes, no traceback, no lab left."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SIMPLE = [
     ("arguments", "code"), SIMPLE, ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else ""
 )
 def test_without_a_kernel(arguments: list[str], code: int) -> None:
-    """A closed stream is as /dev/null; a full output is 3, one without reader 141; standard error decides nothing."""
+    """A closed stream acts like /dev/null. Full output is exit code 3, output without a reader 141."""
     found = {redirection: start(arguments, redirection)[1:] for redirection in [*CLOSED, "2>/dev/full"]}
     found["2| "] = start(arguments, "2>&1 >/dev/null |")[1:]
     full, gone = start(arguments, ">/dev/full"), start(arguments, "|")
@@ -83,8 +83,8 @@ RUNNING = [
 
 
 @pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "|", "2>&1 >/dev/null |"])
-def test_beside_a_running_lab(shared_lab: str, redirection: str) -> None:
-    """As without a kernel."""
+def test_with_a_running_lab(shared_lab: str, redirection: str) -> None:
+    """The exit codes are those without a kernel."""
     speaks = {">/dev/full": (3, [FULL]), "|": (141, [])}
     for arguments, code in RUNNING:
         _, found, err = start([arguments[0], "--lab", shared_lab, *arguments[1:]], redirection)
@@ -106,8 +106,8 @@ OWN = [
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "|"])
-def test_labs_for_a_moment(redirection: str) -> None:
-    """None of them is left."""
+def test_with_temporary_labs(redirection: str) -> None:
+    """No lab remains."""
     codes = {">/dev/full": 3, "|": 141}
     for arguments in OWN:
         pid, code, err = start(arguments, redirection)
@@ -118,10 +118,10 @@ def test_labs_for_a_moment(redirection: str) -> None:
 
 
 @pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "|"])
-def test_changes_are_made_though_they_cannot_be_told(
+def test_changes_are_made_even_if_they_cannot_be_printed(
     program: Program, unique: Callable[[str], str], redirection: str
 ) -> None:
-    """The lab is what it should be, and down removes it."""
+    """The lab has the change, and ``down`` removes it."""
     name = unique("streams")
     code = {">/dev/full": 3, "|": 141}.get(redirection, 0)
     own = ["--lab", name]
@@ -147,7 +147,7 @@ def test_changes_are_made_though_they_cannot_be_told(
 
 
 def test_programs_have_all_three_streams(shared_lab: str, tmp_path: Path) -> None:
-    """What a program in a pod opens does not get the number of a stream that was closed."""
+    """A file that a program opens does not get the number of a closed stream."""
     file = tmp_path / "streams"
     script = (
         "import os, sys; open(sys.argv[1], 'w').write(' '.join(os.readlink(f'/proc/self/fd/{n}') for n in range(3)))"
@@ -164,7 +164,7 @@ def test_a_shell_with_no_input_ends(shared_lab: str) -> None:
     assert 0 == start(["shell", "--lab", shared_lab, "shop/web"], "<&-")[1]
 
 
-def test_objects_from_a_closed_input_are_none() -> None:
+def test_a_closed_input_is_an_error() -> None:
     """An error of the input."""
     _, code, err = start(["check", "-f", "-"], "<&-")
 

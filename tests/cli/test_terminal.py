@@ -38,7 +38,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
 
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)], ids=["", "NO_COLOR"])
 def test_marks_have_colour_on_a_terminal(environment: dict[str, str], coloured: bool) -> None:
-    """Unless NO_COLOR says that somebody does not want it (https://no-color.org)."""
+    """NO_COLOR switches it off (https://no-color.org)."""
     shown = on_a_terminal("reach", "-f", "examples/shop", **environment)
 
     assert coloured == ("\x1b[31mX\x1b[0m" in shown)
@@ -46,8 +46,8 @@ def test_marks_have_colour_on_a_terminal(environment: dict[str, str], coloured: 
 
 
 @pytest.mark.kernel
-def test_progress_makes_way_for_the_table() -> None:
-    """It is gone when the first line of the data comes."""
+def test_output_clears_the_progress_line() -> None:
+    """The first line of data clears it."""
     shown = on_a_terminal("verify", "-f", "examples/shop")
     before, _, _ = shown.partition("SOURCE ")
 
@@ -57,6 +57,6 @@ def test_progress_makes_way_for_the_table() -> None:
 
 
 def test_a_table_fits_the_terminal() -> None:
-    """Where names are too wide, columns have numbers."""
+    """If names are too wide, columns have numbers."""
 
     assert "SOURCE            1 2 3 4 5" in on_a_terminal("reach", "-f", "examples/shop", COLUMNS="40")

@@ -1,4 +1,4 @@
-"""``netlab trace`` on the real kernel: one packet, the rules that it met, and whose they are."""
+"""``netlab trace`` on the real kernel: one packet, the rules that matched it, and their policies."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_a_packet_that_ingress_denies_names_the_drop_and_the_policies(program: P
     assert last["comment"].startswith("shop/api-0 selected by shop/api")
 
 
-def test_the_table_for_people_says_both_opinions(program: Program, shared_lab: str) -> None:
-    """The way, the packet's verdict, the evaluator's, and whether they agree."""
+def test_the_table_has_both_verdicts(program: Program, shared_lab: str) -> None:
+    """The rules, the packet's verdict, the evaluator's verdict, and whether both agree."""
     lines = program("trace", "shop/db", "shop/api:8080", "--lab", shared_lab).stdout.splitlines()
 
     assert "shop/db-0 -> shop/api-0 8080/TCP, IPv4" == lines[0]
@@ -57,7 +57,7 @@ def test_the_table_for_people_says_both_opinions(program: Program, shared_lab: s
 
 
 def test_a_drift_from_the_policies_is_exit_code_1(program: Program, lab: str) -> None:
-    """A rule of somebody else's drops what the policies allow; the trace shows it."""
+    """A foreign rule drops what the policies allow; the trace shows the rule."""
     rule = "table inet alien { chain c { type filter hook forward priority 10; tcp dport 8080 drop; }; }"
     assert 0 == program("exec", "node:node-1", "--lab", lab, "--", "nft", rule).returncode
     done = program("trace", "shop/web", "shop/api:8080", "--lab", lab)

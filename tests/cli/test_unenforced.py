@@ -1,4 +1,4 @@
-"""That nothing enforces policy on a macvlan network is said aloud by whatever would enforce it."""
+"""Commands print a line for a macvlan network, as nothing enforces policy on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAID = "network default: macvlan: policy is not enforced"
 
 @pytest.mark.parametrize("command", ["compile", "reach"])
 def test_a_macvlan_network_is_named_without_a_kernel(netlab, command):
-    """On standard error; the data on standard output is as it always is."""
+    """A line on standard error names it; standard output is unchanged."""
     called = netlab(command, "-f", REPOSITORY / "topologies" / "macvlan.yaml")
 
     assert 0 == called.exit_code
@@ -21,14 +21,14 @@ def test_a_macvlan_network_is_named_without_a_kernel(netlab, command):
 
 
 def test_other_modes_say_nothing(netlab):
-    """There policies are enforced."""
+    """They enforce policies."""
     called = netlab("compile", "-f", REPOSITORY / "topologies" / "overlay.yaml")
 
     assert "" == called.stderr
 
 
 def test_verify_and_up_name_it_too(program, unique):
-    """Whatever builds or checks a lab."""
+    """Commands that build or check a lab."""
     name = unique("mute")
     topology = REPOSITORY / "topologies" / "macvlan.yaml"
     up = program("up", "-f", topology, "--lab", name)

@@ -1,4 +1,4 @@
-"""Policies that netlab does not read, from file to verdict: told, never passed by, ignored where the user says so."""
+"""Policies that netlab does not read, from file to verdict: a warning, an unknown verdict, and ``--ignore``."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def test_check_lists_every_one(netlab: Call, files: tuple[str, str], tmp_path: P
 
 
 @pytest.mark.parametrize("command", [["reach"], ["compile"], ["explain", "shop/web", "shop/db"]])
-def test_other_commands_tell_one_line_for_each_kind(
+def test_other_commands_print_one_line_for_each_kind(
     netlab: Call, files: tuple[str, str], tmp_path: Path, command: list[str]
 ) -> None:
-    """And with ``--strict`` they refuse."""
+    """With ``--strict`` it is an error."""
     one = netlab(*command, *files)
     (tmp_path / "all.yaml").write_text(f"{PODS}---\n{CILIUM}---\n{CILIUM.replace('l7', 'l8')}")
     two, strict = netlab(*command, *files), netlab(*command, "--strict", *files)
@@ -92,7 +92,7 @@ def test_reach_says_unknown(netlab: Call, files: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("command", ["check", "reach", "compile"])
 def test_ignored_kinds_are_as_if_absent(netlab: Call, files: tuple[str, str], command: str) -> None:
-    """But for the line that counts what was skipped; even ``--strict`` has nothing against them."""
+    """Only the line of skipped kinds counts them; ``--strict`` accepts them."""
     done = netlab(command, "--strict", *files, "--ignore", "CiliumNetworkPolicy.cilium.io")
     other = netlab(command, *files, "--ignore", "NetworkPolicy")
 
@@ -101,15 +101,15 @@ def test_ignored_kinds_are_as_if_absent(netlab: Call, files: tuple[str, str], co
     assert TOLD in other.stderr
 
 
-def test_explain_of_an_ignored_kind_is_what_networkpolicy_says(netlab: Call, files: tuple[str, str]) -> None:
-    """No word of it is left."""
+def test_explain_leaves_out_ignored_kinds(netlab: Call, files: tuple[str, str]) -> None:
+    """The text does not name the kind."""
     done = netlab("explain", "shop/web", "shop/db", *files, "--ignore", "CiliumNetworkPolicy")
 
     assert done.stdout.startswith("shop/web -> shop/db 80/TCP, IPv4: allow\n")
     assert "Cilium" not in done.stdout
 
 
-def test_a_name_of_no_kind_is_a_mistake(netlab: Call, files: tuple[str, str]) -> None:
+def test_an_unknown_kind_to_ignore_is_an_error(netlab: Call, files: tuple[str, str]) -> None:
     """Exit code 2, and how to write it."""
     done = netlab("reach", *files, "--ignore", "a/b")
 
@@ -119,9 +119,9 @@ def test_a_name_of_no_kind_is_a_mistake(netlab: Call, files: tuple[str, str]) ->
     )
 
 
-def test_a_foreign_service_keeps_no_service_out(netlab: Call, tmp_path: Path) -> None:
-    """What is applied are the objects that netlab reads, whatever else has their kind's name."""
-    from netlab.cli.commands.change import _given
+def test_a_foreign_service_is_no_service_of_the_lab(netlab: Call, tmp_path: Path) -> None:
+    """``apply`` takes objects of the kinds that netlab reads, and not those of other APIs with the same name."""
+    from netlab.cli.commands.apply import _documents_of
 
     file = tmp_path / "s.yaml"
     file.write_text(
@@ -129,11 +129,11 @@ def test_a_foreign_service_keeps_no_service_out(netlab: Call, tmp_path: Path) ->
         "{apiVersion: v1, kind: Service, metadata: {name: own}, spec: {ports: [{port: 80}]}}\n"
     )
 
-    assert ["own"] == [document.data["metadata"]["name"] for document in _given([str(file)], False, [])]
+    assert ["own"] == [document.data["metadata"]["name"] for document in _documents_of([str(file)], False, [])]
 
 
 @pytest.mark.kernel
-def test_verify_counts_what_it_cannot_compare(program: Program, tmp_path: Path) -> None:
+def test_verify_counts_pairs_that_it_cannot_compare(program: Program, tmp_path: Path) -> None:
     """Exit code 0 and a line on standard error; with the kind ignored everything is compared."""
     file = tmp_path / "all.yaml"
     file.write_text(f"{PODS}---\n{CILIUM}")
@@ -183,7 +183,7 @@ def test_a_running_lab_knows_its_unread_policies(program: Program, unique: Calla
     assert "" == after.stderr
 
 
-def test_a_running_lab_keeps_what_it_ignores(program: Program, unique: Callable[[str], str]) -> None:
+def test_a_running_lab_keeps_its_ignored_kinds(program: Program, unique: Callable[[str], str]) -> None:
     """Also for what is applied later; ``up`` without the option ends it."""
     lab = unique("ignore")
     try:
@@ -217,8 +217,8 @@ def test_an_ignored_kind_that_no_object_has_gets_a_warning(netlab: Call, files: 
     ] == [line for line in done.stderr.splitlines() if "--ignore" in line]
 
 
-def test_apply_warns_of_nothing_that_the_lab_ignores(program: Program, unique: Callable[[str], str]) -> None:
-    """What ``up --ignore`` said holds for the objects that come later."""
+def test_apply_does_not_warn_about_ignored_kinds(program: Program, unique: Callable[[str], str]) -> None:
+    """``up --ignore`` holds for later objects."""
     lab = unique("ignore")
     try:
         up = program("up", "-f", "-", "--lab", lab, "--ignore", "CiliumNetworkPolicy", text=f"{PODS}---\n{CILIUM}")

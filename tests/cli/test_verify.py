@@ -1,4 +1,4 @@
-"""``netlab verify -f``: a lab of its own, checked and gone."""
+"""``netlab verify -f`` builds a lab, checks it and removes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_verify_compares_every_pair_and_leaves_nothing(program: Program) -> None
 
 @pytest.mark.kernel
 def test_verify_prints_the_truth_table(program: Program) -> None:
-    """It is what packets say, with the counts below it."""
+    """It has the measured verdicts, and the counts below."""
     done = program("verify", "-f", "examples/shop")
 
     assert 0 == done.returncode
@@ -39,7 +39,7 @@ def test_verify_prints_the_truth_table(program: Program) -> None:
 
 
 def test_verify_of_the_running_lab(program: Program, shared_lab: str) -> None:
-    """Without files; ICMP is a port like any other."""
+    """``--port ICMP`` works as other ports do."""
     done = program("verify", "--lab", shared_lab, "--port", "ICMP", "--port", "53/UDP", "-o", "json")
 
     assert 0 == done.returncode
@@ -47,7 +47,7 @@ def test_verify_of_the_running_lab(program: Program, shared_lab: str) -> None:
 
 
 def test_a_lab_whose_packets_differ_is_exit_code_1(program: Program, lab: str) -> None:
-    """Somebody took the rules away behind netlab's back: the pairs that differ are named with both verdicts."""
+    """The rules were deleted by hand: pairs that differ are printed with both verdicts."""
     node = f"netlab.{lab}.node.node-1"
     subprocess.run(
         ["ip", "netns", "exec", node, "nft", "delete", "table", "inet", "netlab"], check=True, capture_output=True

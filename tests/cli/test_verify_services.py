@@ -30,7 +30,7 @@ ALLOWED["empty"] = {"79/TCP", "80/TCP", "90/TCP", "91/TCP"}
 
 
 @pytest.mark.kernel
-def test_packets_agree_with_rules_for_services(program: Program) -> None:
+def test_packets_agree_with_rules_for_protocols_and_ports(program: Program) -> None:
     """A rule lets through its own protocol and its own ports, both ends of a range included, and nothing else."""
     ports = [word for text in ASKED for word in ("--port", text)]
     rows = json.loads(program("verify", "-f", "-", *ports, "-o", "json", text=INPUT).stdout)["rows"]

@@ -10,7 +10,7 @@ from builders import cluster, pod, topology, workload
 
 from netlab.cluster import Cluster
 from netlab.cluster.find import find, find_destination
-from netlab.cluster.nobody import nobody
+from netlab.cluster.unowned import why_unowned
 from netlab.errors import UsageError
 from netlab.objects.types import Meta, Service
 
@@ -153,7 +153,7 @@ def test_a_cluster_ip_is_named() -> None:
     lab = cluster(pod("x/a"), service)
 
     assert "10.96.0.10 is the ClusterIP of Service x/db, which netlab does not emulate: ask its pods" == (
-        nobody(lab, ip_address("10.96.0.10"))
+        why_unowned(lab, ip_address("10.96.0.10"))
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from builders import cluster, pod, topology
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import every_pair, ports_of
+from netlab.cluster.flows import declared_ports, every_pair
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def test_self_pairs_on_demand(lab: Cluster) -> None:
 
 def test_declared_ports_once_each(lab: Cluster) -> None:
     """A pod is asked its declared ports, each once, in order."""
-    assert [("TCP", 80), ("UDP", 53)] == ports_of(lab.by_ref["x/a"])
+    assert [("TCP", 80), ("UDP", 53)] == declared_ports(lab.by_ref["x/a"])
 
 
 def test_no_declared_port_is_tcp_80(lab: Cluster) -> None:
     """Whoever declares no port is asked TCP 80."""
-    assert [("TCP", 80)] == ports_of(lab.by_ref["x/b"]) == ports_of(lab.by_ref["host:four"])
+    assert [("TCP", 80)] == declared_ports(lab.by_ref["x/b"]) == declared_ports(lab.by_ref["host:four"])
 
 
 def test_ports_replace_declared_ones(lab: Cluster) -> None:

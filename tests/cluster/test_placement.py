@@ -9,7 +9,7 @@ from builders import cluster, node, objects, pod, source, topology, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.cluster import Cluster, Placement, outline
+from netlab.cluster import Cluster, Placement, try_resolve
 from netlab.errors import InputError
 
 TWO = topology(["a", "b"])
@@ -102,7 +102,7 @@ SELECTORS = {
 @pytest.mark.parametrize(("selector", "told"), SELECTORS.items())
 def test_a_made_up_node_cannot_be_wrong(selector: str, told: bool) -> None:
     """Where the input states no node, a nodeSelector keeps no pod from running; one that had to be guessed is told."""
-    found, problems = outline(
+    found, problems = try_resolve(
         objects(
             workload("Deployment", "x/w", 2, on=selector),
             workload("Deployment", "x/v", 1, on=selector),

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 import pytest
 from builders import cluster, objects, pod, source, topology, workload
 
-from netlab.cluster import outline
-from netlab.cluster.published import behind, published
+from netlab.cluster import try_resolve
+from netlab.cluster.published import published, published_at
 from netlab.errors import InputError
 from netlab.objects.types import ContainerPort
 
@@ -62,7 +62,7 @@ def test_replicas_of_one_port_need_as_many_stated_nodes():
 
 def test_made_up_nodes_leave_a_port_unpublished():
     """How many there are is netlab's choice: the first pod has the port, and one warning tells of the rest."""
-    of, problems = outline(
+    of, problems = try_resolve(
         objects(
             workload("Deployment", "x/web", 3, ports=["80:80", "8443:443"], source=source(3)),
             pod("x/zz", ports=["8443:443"]),
@@ -116,7 +116,7 @@ def test_a_host_ip_has_no_zone():
 
 
 def test_an_address_of_its_own_comes_before_every_address():
-    """Which pod is behind a port depends on the address that was asked, on the node and on the protocol."""
+    """Which pod is published_at a port depends on the address that was asked, on the node and on the protocol."""
     made = cluster(
         topology(["a", "b"]),
         pod("x/a", node="a", ports=["100.64.0.1:8080:80"]),
@@ -124,7 +124,7 @@ def test_an_address_of_its_own_comes_before_every_address():
     )
 
     def found(node, address, protocol="TCP", port=8080):
-        one = behind(made, node, ip_address(address), protocol, port)
+        one = published_at(made, node, ip_address(address), protocol, port)
         return one and one.pod.ref
 
     assert "x/a" == found("a", "100.64.0.1")

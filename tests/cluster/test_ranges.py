@@ -10,7 +10,7 @@ from builders import cluster, node, objects, pod, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.cluster import Cluster, Placement, outline, resolve
+from netlab.cluster import Cluster, Placement, resolve, try_resolve
 from netlab.cluster.ranges import POD_DEFAULTS, UNDERLAY_DEFAULTS
 from netlab.errors import InputError
 from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
@@ -231,7 +231,7 @@ def test_whatever_is_exported_becomes_one_sound_lab(pods: Any, nodes: Any, mode:
         *(exported(f"x/p{i}", a, n if not nodes or n in nodes else "") for i, (a, n) in enumerate(pods)),
         workload("Deployment", "x/w", new),
     ]
-    found, problems = outline(objects(*things), warn=True)
+    found, problems = try_resolve(objects(*things), warn=True)
     wrong = [p for p in problems if p.severity == "error"]
     # What Node objects state may clash by itself.
     if wrong:

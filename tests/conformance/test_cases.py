@@ -1,14 +1,14 @@
-"""The cases of the suite before the judges that need no kernel, and a few of them before packets."""
+"""The cases before the judges without a kernel, and some of them before packets."""
 
 from __future__ import annotations
 
 import pytest
 
 from netlab.conformance import edges, product, upstream
+from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, Cell, Stage, table
 from netlab.conformance.run import CaseResult, judges, run
-from netlab.conformance.words import policy
-from netlab.conformance.world import world
+from netlab.conformance.shorthand import policy
 
 EDGES = list(edges.cases())
 UPSTREAM = list(upstream.cases())
@@ -17,44 +17,44 @@ WITHOUT_KERNEL = ("evaluator", "tracer")
 
 @pytest.fixture(scope="module")
 def whole() -> list[Case]:
-    """The whole product; to enumerate it takes a second."""
+    """The whole product; it takes a second to make."""
     return list(product.cases())
 
 
-def told(results: list[CaseResult]) -> list[str]:
+def lines_of(results: list[CaseResult]) -> list[str]:
     return [f"{result.name}: {wrong}" for result in results for wrong in result.disagreements]
 
 
 @pytest.mark.parametrize("case", [*UPSTREAM, *EDGES], ids=lambda case: case.name)
 def test_case(case: Case) -> None:
-    """Every cell is what Kubernetes' own suite, or the answer of the edge case, has, to evaluator and ruleset."""
+    """Evaluator and tracer agree with the verdicts of Kubernetes' own suite and of the edge cases."""
     with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
-        assert [] == told(list(run([case], panel)))
+        assert [] == lines_of(list(run([case], panel)))
 
 
-def test_the_product_by_samples(whole: list[Case]) -> None:
-    """Evaluator and ruleset say what the enumeration of every value says."""
+def test_samples_of_the_product(whole: list[Case]) -> None:
+    """Evaluator and tracer agree with the enumerated verdicts."""
     with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
-        assert [] == told(list(run(whole[::9], panel)))
+        assert [] == lines_of(list(run(whole[::9], panel)))
 
 
 @pytest.mark.kernel
-def test_packets_by_samples(whole: list[Case]) -> None:
-    """In one lab that is brought from case to case, packets say it too, whatever the protocol."""
+def test_packets_on_samples(whole: list[Case]) -> None:
+    """One lab is changed from case to case; packets of every protocol agree."""
     with judges(("packets",)) as panel:
-        assert [] == told(list(run([*UPSTREAM[::12], *EDGES[::9], *whole[::73]], panel)))
+        assert [] == lines_of(list(run([*UPSTREAM[::12], *EDGES[::9], *whole[::73]], panel)))
 
 
-def test_the_product_is_large_and_every_case_has_a_name_of_its_own(whole: list[Case]) -> None:
-    """A name is how a case is asked for."""
+def test_the_product_is_large_and_names_are_unique(whole: list[Case]) -> None:
+    """Users select cases by name."""
     names = [case.name for case in (*UPSTREAM, *EDGES, *whole)]
 
     assert 500 <= len(whole)
     assert len(names) == len(set(names))
 
 
-def test_every_service_and_verdict_is_in_the_product(whole: list[Case]) -> None:
-    """No cell is of one verdict in all cases: none is asked in vain."""
+def test_every_port_has_both_verdicts_in_the_product(whole: list[Case]) -> None:
+    """A cell with one verdict in all cases would prove nothing."""
     seen: dict[Cell, set[str | None]] = {}
     for case in whole:
         for cell, verdict in case.stages[0].table.items():
@@ -66,10 +66,10 @@ def test_every_service_and_verdict_is_in_the_product(whole: list[Case]) -> None:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("names", [("evaluator",), ("tracer",), ("packets",)])
-def test_a_wrong_case_is_told(names: tuple[str, ...]) -> None:
-    """No judge agrees with what is not so."""
+def test_a_wrong_case_is_a_disagreement(names: tuple[str, ...]) -> None:
+    """Every judge disagrees with a wrong table."""
     ends = ("x/a", "x/b")
-    documents = (*world(members=ends), policy("x/p", "pod=a", ingress=[]))
+    documents = (*base_cluster(members=ends), policy("x/p", "pod=a", ingress=[]))
     case = Case("wrong", "none", (Stage("s", documents, table(ends, {"80": "x/a > x/b"})),))
     with judges(names) as panel:  # type: ignore[arg-type]
         (result,) = run([case], panel)
@@ -79,15 +79,17 @@ def test_a_wrong_case_is_told(names: tuple[str, ...]) -> None:
     ]
 
 
-def test_a_case_that_must_be_refused_is_told_when_it_is_not() -> None:
-    """A reader that lets it pass is a disagreement of its own."""
-    case = Case("refused", "none", (Stage("s", world(), {}),), "no such words")
+def test_a_case_that_is_not_refused_is_a_disagreement() -> None:
+    """The documents of a case with ``refusal`` must be an error."""
+    case = Case("refused", "none", (Stage("s", base_cluster(), {}),), "no such words")
 
-    assert ["refused: s: reading: expected no such words: reader read without an error"] == told(list(run([case], {})))
+    assert ["refused: s: reading: expected no such words: reader read without an error"] == lines_of(
+        list(run([case], {}))
+    )
 
 
 def test_patterns_of_a_table() -> None:
-    """The last pattern that matches wins; pairs with oneself and from outside are asked where they are spelled out."""
+    """The last match counts. Pairs of an end with itself, or from outside, need a pattern without globs."""
     found = table(("x/a", "x/b", "host:out"), {"80/UDP": "* > x/a, ! x/b > x/a, host:out > x/a", "ICMP": "x/a > x/a"})
 
     assert {
@@ -100,8 +102,8 @@ def test_patterns_of_a_table() -> None:
     assert "deny" == found[Cell("x/a", "x/a", "ICMP", None)]
 
 
-def test_every_edge_case_is_answered_or_told() -> None:
-    """All 98 of them: what no judge can answer has the reason."""
+def test_every_edge_case_is_judged_or_has_a_reason() -> None:
+    """There are 98; a case that no judge can answer says why."""
     judged = {int(case.name[5:7]) for case in EDGES}
     unjudged = {int(one.name[5:7]) for one in edges.UNJUDGED}
 

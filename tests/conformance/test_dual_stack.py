@@ -1,4 +1,4 @@
-"""The IPv6 twins of the cases keep what lies within what, and judges agree on them."""
+"""IPv6 twins: a block's twin contains the twins of its addresses, and judges agree on the cases."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PODS = st.integers(0, 0xFFFF).map(lambda low: IPv4Address(0x0AF40000 | low))
 
 
 @given(PODS, PODS, st.integers(16, 32))
-def test_a_twin_holds_the_twins_of_what_the_prefix_holds(one: IPv4Address, other: IPv4Address, length: int) -> None:
-    """Inside the pod network, at every length, and never more or less."""
+def test_a_prefixs_twin_contains_the_twins_of_its_addresses(one: IPv4Address, other: IPv4Address, length: int) -> None:
+    """This holds for every length in the pod network, and for no other address."""
     found = IPv4Network((one, length), strict=False)
 
     assert (other in found) == (address(other) in prefix(str(found)))
@@ -35,19 +35,19 @@ def test_a_twin_holds_the_twins_of_what_the_prefix_holds(one: IPv4Address, other
     ],
 )
 def test_twins(written: str, twin: str) -> None:
-    """The pod network keeps its shape, everything else stands in the last 32 bits."""
+    """Other addresses are the last 32 bits of 2001:db8::/96."""
     assert twin == str(prefix(written))
 
 
 def test_a_block_across_the_border_has_no_twin() -> None:
-    """What would mean something else is not asked."""
+    """No IPv6 block has the same members."""
     with pytest.raises(NoTwinError):
         prefix("8.0.0.0/5")
 
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_judges_agree_in_both_families(mode: str) -> None:
-    """The upstream cases and some random ones, by the evaluator and by the ruleset's text."""
+    """Evaluator and tracer agree on the upstream cases and on some random ones."""
     selection = Selection(("upstream/*", "random/*"), random=8, mode=mode, dual_stack=True)
     with judges(selection.judges, mode, dual=True) as panel:
         results = list(run(selection.cases(), panel))
@@ -58,7 +58,7 @@ def test_judges_agree_in_both_families(mode: str) -> None:
 
 @pytest.mark.kernel
 def test_packets_agree_in_both_families() -> None:
-    """A few upstream cases in a real dual-stack lab."""
+    """Some upstream cases in a dual-stack lab."""
     selection = Selection(("upstream/*CIDR*",), ("evaluator", "tracer", "packets"), mode="overlay", dual_stack=True)
     with judges(selection.judges, "overlay", dual=True) as panel:
         results = list(run(selection.cases(), panel))

@@ -16,17 +16,17 @@ import pytest
 from netlab.cluster.types import Host, Pod
 from netlab.conformance import edges, product, upstream
 from netlab.conformance.cases import Case
+from netlab.conformance.disagreements import Disagreement
 from netlab.conformance.judges import JudgeName
-from netlab.conformance.opinions import Disagreement
 from netlab.conformance.run import judges, run
 from netlab.objects.kinds import networkpolicy
 from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.policy import mismatch
+from netlab.policy import matching
 from netlab.policy.decision import PolicyRuling
 from netlab.policy.tiers import networkpolicy as tier
-from netlab.ruleset import allows, change, classes, identities, peers, policy_elements, ranges, views
-from netlab.ruleset.change import Exchange
+from netlab.ruleset import address_space, allows, classes, cluster_change, identities, peers, policy_elements, ranges
+from netlab.ruleset.cluster_change import ItemChanges
 
 Fault = Callable[..., Any]
 """Takes what it replaces and returns what stands in for it."""
@@ -218,11 +218,11 @@ def policies_reach_into_other_namespaces(_: Fault) -> Fault:
 
 
 def every_policy_has_to_allow(_: Fault) -> Fault:
-    def verdict(self: PolicyRuling) -> str:
+    def action(self: PolicyRuling) -> str:
         allowing = {match.policy.meta.key for match in self.allowing}
         return "allow" if all(policy.meta.key in allowing for policy in self.isolating) else "deny"
 
-    return property(verdict)  # type: ignore[return-value]
+    return property(action)  # type: ignore[return-value]
 
 
 # --- the compiler -------------------------------------------------------------------------------------------------
@@ -287,9 +287,9 @@ def peers_mean_what_they_meant(right: Fault) -> Fault:
 def changed_policies_are_not_followed(right: Fault) -> Fault:
     def exchange(old: Any, new: Any, key: Any) -> Any:
         found = right(old, new, key)
-        both = {key(one) for one in found.gone} & {key(one) for one in found.come}
-        stay = [one for one in (*found.gone, *found.come) if isinstance(one, NetworkPolicy) and key(one) in both]
-        return Exchange(*(tuple(one for one in part if one not in stay) for part in (found.gone, found.come)))
+        both = {key(one) for one in found.removed} & {key(one) for one in found.added}
+        stay = [one for one in (*found.removed, *found.added) if isinstance(one, NetworkPolicy) and key(one) in both]
+        return ItemChanges(*(tuple(one for one in part if one not in stay) for part in (found.removed, found.added)))
 
     return exchange
 
@@ -316,32 +316,32 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("tracer", LabelSelector, "matches", expressions_are_ignored),
     ("evaluator", IPBlock, "contains", excepts_are_ignored),
     ("evaluator", tier, "first_peer", except_denies),
-    ("evaluator", mismatch, "port_matches", named_port_is_a_union),
-    ("evaluator", mismatch, "container_port", named_port_of_any_protocol),
-    ("evaluator", mismatch, "container_port", last_port_of_a_name),
-    ("evaluator", mismatch, "port_matches", udp_is_tcp),
-    ("evaluator", mismatch, "port_matches", range_excludes_its_end),
-    ("evaluator", tier, "ports_mismatch", icmp_passes_port_rules),
-    ("evaluator", mismatch, "peer_mismatch", pod_selector_in_every_namespace),
-    ("evaluator", mismatch, "peer_mismatch", namespace_selector_ignores_pod_selector),
-    ("evaluator", mismatch, "peer_mismatch", selectors_match_outsiders),
-    ("evaluator", mismatch, "peer_mismatch", ip_block_matches_no_pod),
+    ("evaluator", matching, "port_matches", named_port_is_a_union),
+    ("evaluator", matching, "container_port", named_port_of_any_protocol),
+    ("evaluator", matching, "container_port", last_port_of_a_name),
+    ("evaluator", matching, "port_matches", udp_is_tcp),
+    ("evaluator", matching, "port_matches", range_excludes_its_end),
+    ("evaluator", tier, "ports_mismatch_text", icmp_passes_port_rules),
+    ("evaluator", matching, "peer_mismatch_text", pod_selector_in_every_namespace),
+    ("evaluator", matching, "peer_mismatch_text", namespace_selector_ignores_pod_selector),
+    ("evaluator", matching, "peer_mismatch_text", selectors_match_outsiders),
+    ("evaluator", matching, "peer_mismatch_text", ip_block_matches_no_pod),
     ("evaluator", tier, "_selecting", egress_is_never_checked),
     ("evaluator", tier, "_policies_of", policies_reach_into_other_namespaces),
-    ("evaluator", PolicyRuling, "verdict", every_policy_has_to_allow),
+    ("evaluator", PolicyRuling, "action", every_policy_has_to_allow),
     ("tracer", allows, "_numbers", compiled_range_excludes_its_end),
     ("tracer", classes, "_opens", rules_open_without_a_direction_guard),
     ("tracer", policy_elements, "WAYS", directions_are_swapped),
     ("tracer", peers.PodPeer, "admits", every_namespace_is_in_scope),
     ("tracer", ranges, "_spans", excepts_have_no_holes),
     ("tracer", identities, "blocks_at", pods_are_in_no_block),
-    ("tracer", views.View, "resolved", resolved_names_are_a_union),
+    ("tracer", address_space.AddressSpace, "resolved", resolved_names_are_a_union),
     ("tracer", classes.PolicyClass, "number_of", ingress_names_are_anybodys),
     ("tracer", classes, "labels_read", pods_of_a_namespace_share_a_class),
     ("tracer", identities, "labels_read", pods_of_a_namespace_share_a_class),
     ("tracer", allows, "_without_overlap", ranges_lose_their_joint),
-    ("tracer", views.View, "move", peers_mean_what_they_meant),
-    ("tracer", change, "_exchange", changed_policies_are_not_followed),
+    ("tracer", address_space.AddressSpace, "move", peers_mean_what_they_meant),
+    ("tracer", cluster_change, "_item_changes", changed_policies_are_not_followed),
 ]
 
 
@@ -351,14 +351,14 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
 def test_a_fault_is_found(
     monkeypatch: pytest.MonkeyPatch, judge: JudgeName, where: Any, name: str, fault: Fault
 ) -> None:
-    """Some case has another verdict than it states."""
+    """A case disagrees with its stated verdict."""
     monkeypatch.setattr(where, name, fault(getattr(where, name)))
 
     assert first_found((judge,)) is not None
 
 
 def test_a_fault_of_reading_leaves_nothing_behind() -> None:
-    """The documents that other tests read too keep what they were read as."""
+    """Documents that other tests share are unchanged."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networkpolicy, "_policy_types", types_ingress_only(networkpolicy._policy_types))
         assert first_found(("evaluator",)) is not None
@@ -367,15 +367,15 @@ def test_a_fault_of_reading_leaves_nothing_behind() -> None:
 
 
 def test_without_a_fault_nothing_is_found() -> None:
-    """What finds the faults is the faults, not the cases."""
+    """Without a fault the cases agree, so a disagreement comes from the fault."""
 
     assert first_found(("evaluator", "tracer")) is None
 
 
 @pytest.mark.kernel
-def test_packets_find_what_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy that changes but is not brought to the kernel: every ruleset is right, and packets are not."""
-    monkeypatch.setattr("netlab.lab.changes.differences", lambda old, new: {})
+def test_packets_find_a_fault_that_no_text_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed policy is not loaded into the kernel: rulesets are right, and packets disagree."""
+    monkeypatch.setattr("netlab.lab.convergence.differences", lambda old, new: {})
     changing = [case for case in selected() if case.name.startswith(("edge/76", "edge/77"))]
 
     assert first_found(("tracer",), changing) is None

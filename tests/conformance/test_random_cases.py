@@ -1,4 +1,4 @@
-"""Random cases: the same for the same seed, judged alike, and reduced to little where they are not."""
+"""Random cases: one seed gives the same cases, judges agree on them, and disagreements are reduced."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from netlab.conformance.run import judges, run
 from netlab.conformance.shrink import shrink
 from netlab.objects import Document
 from netlab.report.yaml_text import lines
+from netlab.scenario.dry_run import dry_run
 from netlab.scenario.files import scenarios_of
-from netlab.scenario.rehearse import rehearse
 
 
 def blind_to_udp(documents: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
-    """A judge that is wrong about one thing: it allows whatever is UDP."""
+    """A faulty judge: it allows all UDP."""
     right = evaluator(documents, cluster, flows)
-    return ["allow" if flow.protocol == "UDP" else said for flow, said in zip(flows, right, strict=True)]
+    return ["allow" if flow.protocol == "UDP" else verdict for flow, verdict in zip(flows, right, strict=True)]
 
 
 def test_judges_agree_on_random_cases() -> None:
-    """Evaluator and ruleset read the same out of whatever is thrown together."""
+    """Evaluator and tracer give equal verdicts."""
     with judges(("evaluator", "tracer")) as panel:
         results = list(run(random_cases.cases(60, seed=11), panel))
 
@@ -36,7 +36,7 @@ def test_judges_agree_on_random_cases() -> None:
 
 @pytest.mark.kernel
 def test_packets_agree_on_random_cases() -> None:
-    """Packets do too."""
+    """Packets give the verdicts of the evaluator."""
     with judges(("evaluator", "packets")) as panel:
         results = list(run(random_cases.cases(6, seed=12), panel))
 
@@ -66,7 +66,7 @@ def test_a_disagreement_is_shrunk_to_one_rule_and_two_pods(tmp_path: Path) -> No
     assert 1 == kinds.count("NetworkPolicy")
     assert kinds.count("Pod") <= 2
     assert [] == [problem for problem in problems if problem.severity == "error"]
-    assert rehearse(scenario)
+    assert dry_run(scenario)
 
 
 def test_only_a_disagreement_can_be_shrunk() -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from netlab.cluster.types import address_of
 from netlab.conformance import random_cases
+from netlab.conformance.base_cluster import base_cluster, topology
 from netlab.conformance.cases import Cell, Stage, Verdict
+from netlab.conformance.disagreements import disagreements
 from netlab.conformance.judges import Judge, cluster_of, flow_of
-from netlab.conformance.opinions import judge
 from netlab.conformance.run import judges
-from netlab.conformance.words import block, document, peer, policy, rule
-from netlab.conformance.world import topology, world
+from netlab.conformance.shorthand import block, document, peer, policy, rule
 from netlab.lab.lab import temporary
 from netlab.objects import decode
 from netlab.objects.types import Document
@@ -45,7 +45,7 @@ USUAL: dict[Cell, Verdict] = {
     Cell("x/b", "node:node-1"): "allow",
     Cell("node:node-1", "x/a"): "allow",
 }
-"""The verdicts under every default; those of a value differ from them as it says."""
+"""The verdicts with all defaults; ``VALUES`` has the verdicts that differ."""
 
 VALUES: list[tuple[str, str, Mapping[Cell, str]]] = [
     ("icmp", "rules-without-ports", {}),
@@ -62,33 +62,33 @@ VALUES: list[tuple[str, str, Mapping[Cell, str]]] = [
 
 
 def chosen(settings: Mapping[str, str], mode: str) -> Document:
-    """The suite's topology with these settings."""
+    """Return the suite's topology with settings of ``spec.policy``."""
     usual = topology(mode)
     return replace(usual, data={**usual.data, "spec": {**usual.data["spec"], "policy": dict(settings)}})
 
 
 def renamed(document: Document, name: str) -> Document:
-    """The topology of a lab of its own."""
+    """Return the topology with another name."""
     return replace(document, data={**document.data, "metadata": {"name": name}})
 
 
 def stage(settings: Mapping[str, str], differs: Mapping[Cell, Verdict], mode: str = "bridge") -> Stage:
-    documents = (chosen(settings, mode), *world(members=MEMBERS, mode=mode)[1:], POLICY)
+    documents = (chosen(settings, mode), *base_cluster(members=MEMBERS, mode=mode)[1:], POLICY)
     return Stage(" ".join(f"{k}={v}" for k, v in settings.items()), documents, {**USUAL, **differs})
 
 
 @pytest.fixture(scope="module", params=["bridge", "overlay", "routed"])
 def packets(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, Judge]]]:
-    """A lab of one mode, which is brought from setting to setting while it runs."""
+    """A running lab of one mode; tests change its settings."""
     with judges(("packets",), request.param) as panel:
         yield request.param, panel
 
 
 @pytest.mark.parametrize(("name", "value", "differs"), VALUES, ids=lambda v: v if isinstance(v, str) else "")
 def test_evaluator_and_ruleset_follow_the_setting(name: str, value: str, differs: Mapping[Cell, Verdict]) -> None:
-    """What the value changes, and nothing else."""
+    """A value changes the verdicts of its row, and no others."""
     with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
-        assert [] == list(map(str, judge(stage({name: value}, differs), panel)))
+        assert [] == list(map(str, disagreements(stage({name: value}, differs), panel)))
 
 
 @pytest.mark.kernel
@@ -96,28 +96,28 @@ def test_evaluator_and_ruleset_follow_the_setting(name: str, value: str, differs
 def test_packets_follow_the_setting(
     packets: tuple[str, dict[str, Judge]], name: str, value: str, differs: Mapping[Cell, Verdict]
 ) -> None:
-    """In every mode that enforces policy, in a lab that had another value a moment ago."""
+    """In every mode that enforces policy, also after a change from another value."""
     mode, panel = packets
 
-    assert [] == list(map(str, judge(stage({name: value}, differs, mode), panel)))
+    assert [] == list(map(str, disagreements(stage({name: value}, differs, mode), panel)))
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(("value", "verdict"), [("ignore", "deny"), ("match", "allow")])
-def test_selectors_mean_host_network_pods_or_not(
+def test_selectors_match_host_network_pods_if_the_setting_says_so(
     packets: tuple[str, dict[str, Judge]], value: str, verdict: Verdict
 ) -> None:
-    """Where they do, by the node's address, so the node's own packets and those of its other pods there are meant too.
+    """They match the node's address, so they also match packets of the node and of its other host-network pods.
 
-    In bridge mode the node is the pod's own, whose way in is always open.
+    In bridge mode it is the pod's own node, which always reaches its pods.
     """
     mode, panel = packets
     node = "node-1" if mode == "bridge" else "node-2"
     usual = stage({"hostNetworkPeers": value, "ownNode": "enforce"}, {}, mode)
     hosted = [document("Pod", f"y/{n}", {"hostNetwork": True, "nodeName": node}, labels=f"pod={n}") for n in "hi"]
-    meant = peer("pod=h", "ns=y")
+    host_pod = peer("pod=h", "ns=y")
     opening = policy(
-        "x/h", "pod=a", ingress=[rule("ingress", [meant], ["80"])], egress=[rule("egress", [meant], ["80"])]
+        "x/h", "pod=a", ingress=[rule("ingress", [host_pod], ["80"])], egress=[rule("egress", [host_pod], ["80"])]
     )
     there: dict[Cell, Verdict] = {
         Cell("x/a", end, "TCP", port): verdict if port == 80 else "deny"
@@ -129,12 +129,12 @@ def test_selectors_mean_host_network_pods_or_not(
     }
     asked = Stage(usual.name, (*usual.documents, *hosted, opening), there | back | {Cell("y/a", "x/a"): "deny"})
     with judges(WITHOUT_KERNEL) as others:  # type: ignore[arg-type]
-        assert [] == list(map(str, judge(asked, others | panel)))
+        assert [] == list(map(str, disagreements(asked, others | panel)))
 
 
 @pytest.mark.parametrize("name", [*dict.fromkeys(name for name, _, _ in VALUES), "hostNetworkPeers"])
 def test_the_first_value_is_the_default(name: str) -> None:
-    """A Topology that says nothing is one that says every default."""
+    """A Topology without ``spec.policy`` has the first value of each setting."""
     default = next((value for known, value, _ in VALUES if known == name), "ignore")
     written, _ = decode([chosen({name: default}, "bridge")])
     unwritten, _ = decode([topology("bridge")])
@@ -157,7 +157,7 @@ OTHERWISE = {
 @pytest.mark.parametrize("settings", [*({name: value} for name, value in OTHERWISE.items()), OTHERWISE], ids=len)
 @pytest.mark.parametrize("mode", ["bridge", "overlay"])
 def test_random_policies_under_every_setting(settings: dict[str, str], mode: str) -> None:
-    """Evaluator and ruleset agree on clusters that nobody thought of, setting by setting and all at once."""
+    """Evaluator and tracer agree on random clusters, with each setting and with all at once."""
     cases = list(random_cases.cases(15, 7, mode))
     stages = [
         replace(s, documents=(chosen(settings, mode), *(d for d in s.documents if d.kind != "Topology")))
@@ -165,13 +165,13 @@ def test_random_policies_under_every_setting(settings: dict[str, str], mode: str
         for s in case.stages
     ]
     with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
-        assert [] == [str(wrong) for s in stages for wrong in judge(s, panel)]
+        assert [] == [str(wrong) for s in stages for wrong in disagreements(s, panel)]
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(("value", "words"), [("drop", "never arrived"), ("reject", "rejected on the way")])
-def test_who_is_denied_is_told_or_left_waiting(value: str, words: str) -> None:
-    """Dropped packets just never arrive; rejected ones are answered by the node, whatever their protocol."""
+def test_a_denied_packet_is_dropped_or_rejected(value: str, words: str) -> None:
+    """A dropped packet gets no answer. The node answers a rejected packet of any protocol."""
     documents = stage({"deny": value}, {}).documents
     objects, _ = decode([renamed(documents[0], value), *documents[1:]])
     cells = (Cell("y/a", "x/a"), Cell("y/a", "x/a", "UDP", 80), Cell("x/b", "x/a", "ICMP", None))
@@ -183,8 +183,8 @@ def test_who_is_denied_is_told_or_left_waiting(value: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "verdict"), [("keep", "accept"), ("reevaluate", "drop")])
-def test_the_ruleset_judges_connections_again_where_it_should(value: str, verdict: str) -> None:
-    """A packet of a connection that was allowed under other policies."""
+def test_the_ruleset_judges_connections_again_with_reevaluate(value: str, verdict: str) -> None:
+    """A packet of an established connection, which current policies deny."""
     cluster = cluster_of(stage({"established": value}, {}).documents)
     tracer = Tracer(compile_rulesets(cluster)["node-1"])
     source, destination = (address_of(cluster.by_ref[ref], 4) for ref in ("y/a", "x/a"))

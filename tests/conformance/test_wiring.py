@@ -87,7 +87,7 @@ def test_networks_of_a_lab_do_not_reach_one_another(pair: tuple[str, str]) -> No
 
 
 def test_random_clusters_have_the_ways_that_paths_say() -> None:
-    """Whatever goes together: modes, families, networks, host-network pods, outside hosts."""
+    """Random modes, families, networks, host-network pods and outside hosts."""
     found = {seed: [*disagreements(some_cluster(Random(seed)))] for seed in range(60)}  # noqa: S311
 
     assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
@@ -136,7 +136,7 @@ def spared(of: Cluster, place: str, item: Item) -> str:
 def test_every_item_that_is_missing_is_found(mode: str, cidrs: list[str]) -> None:
     """A route, an address, a link, a neighbour, a forwarding entry: some packet is lost, or it is known why none is."""
     of = lab(mode, cidrs)
-    spaces = wanted(of).namespaces
+    spaces = wanted(of)
     missed: list[str] = []
     vain: list[str] = []
     for place, space in spaces.items():
@@ -156,7 +156,7 @@ def test_every_item_that_is_missing_is_found(mode: str, cidrs: list[str]) -> Non
 def test_every_wrong_link_is_found(mode: str, cidrs: list[str]) -> None:
     """An MTU that is smaller than that of its neighbours, a master or a peer that is missing, a link that is down."""
     of = lab(mode, cidrs)
-    spaces = wanted(of).namespaces
+    spaces = wanted(of)
     missed = []
     for place, space in spaces.items():
         for link in (link for link in space.items if isinstance(link, Link) and link.kind != "loopback"):
@@ -197,22 +197,22 @@ def test_a_wrong_item_is_named_by_what_it_does(
 ) -> None:
     """A tunnel to the wrong node, a route to the wrong next hop, a setting that stops what a node does."""
     of = lab(mode, [cidr])
-    spaces = wanted(of).namespaces
+    spaces = wanted(of)
     (item,) = (item for item in spaces[place].items if str(item).startswith(right))
     found = [*disagreements(of, with_fault(spaces, place, item, replace(item, **wrong)))]
 
     assert any(message in line for line in found), found
 
 
-def test_a_way_too_much_is_found() -> None:
-    """Routes to the pods of other nodes and from outside, where the mode is said to have none."""
+def test_an_extra_way_is_found() -> None:
+    """Routes to pods of other nodes and from outside, in a mode without them."""
     of = lab("routed", [V4])
     said = replace(
         of,
         networks=tuple(replace(network, mode="bridge") for network in of.networks),
         pods=tuple(replace(pod, attachment="bridge") for pod in of.pods),
     )
-    found = [*disagreements(said, wanted(of).namespaces)]
+    found = [*disagreements(said, wanted(of))]
 
     assert any(line.startswith("x/a to x/c, IPv4: a way by") for line in found)
     assert any(line.startswith("host:client to x/a, IPv4: a way by") for line in found)

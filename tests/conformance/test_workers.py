@@ -1,4 +1,4 @@
-"""Processes that judge beside one another: nothing that was judged is lost, and no process stays."""
+"""Workers: no result is lost, and no process remains."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Judge = Callable[[int, int], "Iterator[int] | None"]
 
 
 def judging(act: Callable[[int], Any] = lambda case: None, folder: Path | None = None) -> Callable[[], Any]:
-    """Shares of four numbers each; ``act`` is what judging one does, and ``folder`` tells who left in order."""
+    """Judge batches of four numbers with ``act``; a worker that leaves its context makes a file in ``folder``."""
 
     @contextlib.contextmanager
     def context() -> Iterator[Judge]:
-        def judge(share: int, but: int) -> Iterator[int] | None:
-            return (act(case) or case for case in CASES[share][but:]) if share < len(CASES) else None
+        def judge(batch: int, first: int) -> Iterator[int] | None:
+            return (act(case) or case for case in CASES[batch][first:]) if batch < len(CASES) else None
 
         try:
             yield judge
@@ -46,18 +46,18 @@ def children() -> list[str]:
 
 
 def test_every_case_is_judged_once(tmp_path: Path) -> None:
-    """By as many processes as there are jobs, which leave in order."""
+    """Each of the ``jobs`` processes leaves its context."""
     before = children()
     with Workers(judging(folder=tmp_path), 3) as workers:
         found = list(workers.results(lambda *_: None))
 
-    assert sorted(case for share in CASES for case in share) == sorted(found)
+    assert sorted(case for batch in CASES for case in batch) == sorted(found)
     assert 3 == len(list(tmp_path.iterdir()))
     assert (before, False) == (children(), workers.died)
 
 
-def test_the_share_of_one_that_dies_goes_to_another(tmp_path: Path) -> None:
-    """What it had judged is not judged again."""
+def test_another_worker_judges_the_rest_of_a_dead_workers_batch(tmp_path: Path) -> None:
+    """Cases with a result are not judged again."""
     once = tmp_path / "died"
 
     def act(case: int) -> None:
@@ -66,18 +66,18 @@ def test_the_share_of_one_that_dies_goes_to_another(tmp_path: Path) -> None:
             time.sleep(0.1)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    told: list[tuple[str, int, int]] = []
+    deaths: list[tuple[str, int, int]] = []
     with Workers(judging(act), 2) as workers:
-        found = list(workers.results(lambda *what: told.append(what)))
+        found = list(workers.results(lambda *what: deaths.append(what)))
 
-    assert [("was killed by signal 9", 4, 2)] == told
-    assert sorted(case for share in CASES for case in share) == sorted(found)
+    assert [("was killed by signal 9", 4, 2)] == deaths
+    assert sorted(case for batch in CASES for case in batch) == sorted(found)
     assert workers.died
 
 
-def test_a_case_at_which_two_die_ends_the_run() -> None:
-    """It is named to who asked, and nobody is started for ever."""
-    before, told = children(), []
+def test_two_deaths_at_one_case_end_the_run() -> None:
+    """No third worker is started."""
+    before, deaths = children(), []
 
     def act(case: int) -> None:
         if case == 18:
@@ -87,9 +87,9 @@ def test_a_case_at_which_two_die_ends_the_run() -> None:
         pytest.raises(KernelError, match="a worker: was killed by signal 9, as did another one at the same case"),
         Workers(judging(act), 2) as workers,
     ):
-        list(workers.results(lambda *what: told.append(what)))
+        list(workers.results(lambda *what: deaths.append(what)))
 
-    assert 2 == len(told)
+    assert 2 == len(deaths)
     assert before == children()
 
 
@@ -97,8 +97,8 @@ def test_a_case_at_which_two_die_ends_the_run() -> None:
     ("error", "raised"),
     [(KernelError("x", 0, "refused"), HostError), (HostError("no", "way"), HostError), (KeyError("x"), RuntimeError)],
 )
-def test_what_a_worker_cannot_do_is_told_by_its_parent(error: Exception, raised: type[Exception]) -> None:
-    """In its words."""
+def test_the_parent_raises_the_error_of_a_worker(error: Exception, raised: type[Exception]) -> None:
+    """It has the same message."""
 
     def act(case: int) -> None:
         raise error
@@ -108,7 +108,7 @@ def test_what_a_worker_cannot_do_is_told_by_its_parent(error: Exception, raised:
 
 
 def test_an_error_of_the_reader_ends_the_workers(tmp_path: Path) -> None:
-    """They leave what they were doing in order, whatever it was."""
+    """Each leaves its context, also in the middle of a case."""
     before = children()
 
     def act(case: int) -> None:
@@ -132,7 +132,7 @@ def test_an_error_of_the_reader_ends_the_workers(tmp_path: Path) -> None:
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a long run in a session of its own; whatever is left of it is ended."""
+    """Start a long run in a session of its own; end its processes afterwards."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> subprocess.Popen[str]:
@@ -160,8 +160,8 @@ def labs_of(pids: list[int]) -> list[str]:
     return [lab for pid in pids for lab in record.labs() if lab.startswith(f"conformance-{pid:x}-")]
 
 
-def until_labs_stand(process: subprocess.Popen[str], jobs: int) -> list[int]:
-    """Wait until each process has its lab and some case may be judged; return the processes."""
+def wait_for_labs(process: subprocess.Popen[str], jobs: int) -> list[int]:
+    """Wait until each process has its lab; return the processes."""
     for _ in range(4000):
         pids = workers_of(process) if jobs > 1 else [process.pid]
         labs = labs_of(pids)
@@ -173,7 +173,7 @@ def until_labs_stand(process: subprocess.Popen[str], jobs: int) -> list[int]:
 
 
 def gone(pids: list[int]) -> bool:
-    """Wait for processes that are not this one's children to be gone."""
+    """Wait until processes that are not children of this one are gone."""
     for _ in range(500):
         if not any(Path(f"/proc/{pid}/ns/net").exists() and _alive(pid) for pid in pids):
             return True
@@ -193,12 +193,12 @@ def _alive(pid: int) -> bool:
     ("number", "group", "code"),
     [(signal.SIGINT, True, 130), (signal.SIGINT, False, 130), (signal.SIGTERM, False, 143), (signal.SIGHUP, True, 129)],
 )
-def test_a_signal_ends_the_run_with_what_was_judged(
+def test_a_signal_ends_the_run_with_the_results_so_far(
     run: Callable[..., subprocess.Popen[str]], jobs: int, number: int, group: bool, code: int
 ) -> None:
-    """The summary, two lines, the code; no process, no lab, no traceback."""
+    """It prints the summary and two lines, and leaves no process, lab or traceback."""
     process = run("--jobs", str(jobs))
-    pids = until_labs_stand(process, jobs)
+    pids = wait_for_labs(process, jobs)
     (os.killpg if group else os.kill)(process.pid, number)
     out, err = process.communicate(timeout=60)
     total = out.splitlines()[-1]
@@ -215,10 +215,10 @@ def test_a_signal_ends_the_run_with_what_was_judged(
 
 
 @pytest.mark.kernel
-def test_a_worker_that_is_killed_costs_no_case(run: Callable[..., subprocess.Popen[str]]) -> None:
-    """Its share goes to another one, its lab goes, and a line says so."""
+def test_no_case_is_lost_when_a_worker_is_killed(run: Callable[..., subprocess.Popen[str]]) -> None:
+    """A warning is printed, another worker goes on, and the lab is removed."""
     process = run("--jobs", "2", "upstream/*")
-    pids = until_labs_stand(process, 2)
+    pids = wait_for_labs(process, 2)
     os.kill(pids[0], signal.SIGKILL)
     out, err = process.communicate(timeout=100)
     undisturbed, _ = run("upstream/*", "--judges", "evaluator").communicate(timeout=60)
@@ -231,10 +231,10 @@ def test_a_worker_that_is_killed_costs_no_case(run: Callable[..., subprocess.Pop
 
 
 @pytest.mark.kernel
-def test_workers_end_with_a_parent_that_is_killed(run: Callable[..., subprocess.Popen[str]]) -> None:
-    """And take their labs along."""
+def test_workers_end_when_their_parent_is_killed(run: Callable[..., subprocess.Popen[str]]) -> None:
+    """They remove their labs."""
     process = run("--jobs", "2")
-    pids = until_labs_stand(process, 2)
+    pids = wait_for_labs(process, 2)
     process.kill()
     process.communicate(timeout=60)
 

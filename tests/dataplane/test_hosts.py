@@ -40,7 +40,7 @@ def test_a_host_with_several_addresses_is_as_it_was_wired(
 def test_a_host_has_one_route_to_the_underlay_from_its_first_address(lab: Callable[..., Lab]) -> None:
     """One per family: what leads to the same destination from another address would take its place."""
     running = lab(topology(["node-1"], hosts={"c": ADDRESSES["two of both families"]}))
-    items = wanted(running.cluster).namespaces[f"netlab.{running.name}.host.c"].items
+    items = wanted(running.cluster)[f"netlab.{running.name}.host.c"].items
     underlay = running.cluster.underlay_cidrs
     routes = sorted(str(i.source) for i in items if isinstance(i, Route) and i.prefix in underlay)
 

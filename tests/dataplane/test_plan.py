@@ -44,7 +44,7 @@ def read(kernel: FakeKernel, want: dict[str, Namespace]) -> dict[str, Namespace]
 
 def test_nothing_is_to_do_when_all_is_there() -> None:
     """A built state read back differs in nothing from the wanted one."""
-    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
 
     assert not difference(read(kernel, want), want, want)
@@ -52,7 +52,7 @@ def test_nothing_is_to_do_when_all_is_there() -> None:
 
 def test_one_pod_less_touches_only_that_pod() -> None:
     """The pod's namespace goes, its port and its neighbour on its node go; nothing else is named."""
-    before, after = dict(wanted(SHOP).namespaces), dict(wanted(SMALLER).namespaces)
+    before, after = dict(wanted(SHOP)), dict(wanted(SMALLER))
     step = difference(before, after)
 
     assert ((), ("netlab.default.pod.shop.db",)) == (step.create, step.remove)
@@ -65,7 +65,7 @@ def test_what_goes_with_a_link_or_a_namespace_is_not_deleted_by_itself(mode: str
     """A pod's port is deleted once, and nothing on it; nothing is deleted in a namespace that goes."""
     machines = topology(["node-1", "node-2"], mode=mode)
     pods = [pod(f"shop/p{i}", node="node-1", addresses=[f"10.244.0.{i + 10}"]) for i in range(5)]
-    before, after = (dict(wanted(cluster(machines, *some)).namespaces) for some in (pods, pods[:2]))
+    before, after = (dict(wanted(cluster(machines, *some))) for some in (pods, pods[:2]))
     step = difference(before, after)
     deleted = [(c.namespace, c.item) for c in step.changes if c.verb == "delete"]
     links = [(space, item.name) for space, item in deleted if isinstance(item, Link)]
@@ -78,7 +78,7 @@ def test_what_goes_with_a_link_or_a_namespace_is_not_deleted_by_itself(mode: str
 
 def test_one_pod_more_touches_only_that_pod() -> None:
     """Its namespace is made, and on its node its port and its neighbour."""
-    before, after = dict(wanted(SMALLER).namespaces), dict(wanted(SHOP).namespaces)
+    before, after = dict(wanted(SMALLER)), dict(wanted(SHOP))
     step = difference(before, after)
 
     assert ("netlab.default.pod.shop.db",) == step.create
@@ -88,7 +88,7 @@ def test_one_pod_more_touches_only_that_pod() -> None:
 
 def test_what_somebody_else_added_stays() -> None:
     """A route and a link that netlab did not put there are left alone."""
-    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     name = "netlab.default.pod.shop.web"
     theirs = (Link("dummy0", "veth"), Route(ip_network("198.51.100.0/24"), "eth0"))
@@ -99,7 +99,7 @@ def test_what_somebody_else_added_stays() -> None:
 
 def test_a_link_that_differs_is_set_in_place() -> None:
     """Another MTU is set on the link, which is not deleted; what hangs on it is stated again, should it have gone."""
-    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     name = "netlab.default.pod.shop.web"
     (eth0,) = [i for i in want[name].items if isinstance(i, Link) and i.name == "eth0"]
@@ -156,7 +156,7 @@ def test_a_tunnel_that_cannot_be_changed_is_made_again(other: dict[str, Any]) ->
 
 def test_half_a_veth_is_made_again_whole() -> None:
     """When one end is gone under its name, the other is deleted and both are made, with what they carry."""
-    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     name = "netlab.default.pod.shop.web"
     kernel.spaces[name] = {i for i in kernel.spaces[name] if getattr(i, "name", "") != "eth0"}
@@ -167,7 +167,7 @@ def test_half_a_veth_is_made_again_whole() -> None:
 
 def test_the_plan_prints_as_ip_arguments() -> None:
     """A reader who knows iproute2 can read it."""
-    lines = difference({}, dict(wanted(SHOP).namespaces)).lines()
+    lines = difference({}, dict(wanted(SHOP))).lines()
 
     assert "netns add netlab.default.pod.shop.web" in lines
     assert any(line.startswith("-n netlab.default.node.node-1 link add br-default type bridge") for line in lines)
@@ -178,7 +178,7 @@ def test_the_plan_prints_as_ip_arguments() -> None:
 @given(st.data())
 def test_any_damage_is_repaired_in_one_step(data: st.DataObject) -> None:
     """Whatever is taken out of a built state, the difference puts it back, and is then empty."""
-    kernel, want = FakeKernel(), dict(wanted(SHOP).namespaces)
+    kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     names = sorted(want)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -200,14 +200,14 @@ def test_any_damage_is_repaired_in_one_step(data: st.DataObject) -> None:
 @pytest.mark.parametrize("ref", ["node.node-1", "host.client"])
 def test_every_machine_has_a_route_to_every_outside_host(ref: str) -> None:
     """Outside hosts have whatever addresses they state; nodes and hosts reach them over the underlay."""
-    items = wanted(SHOP).namespaces[f"netlab.default.{ref}"].items
+    items = wanted(SHOP)[f"netlab.default.{ref}"].items
 
     assert Route(ip_network("203.0.113.5/32"), "underlay0") in items
 
 
 def test_a_pod_is_wired_as_the_bridge_plugin_wires_it() -> None:
     """eth0 with the address and the prefix, the bridge's address as gateway, the port on the bridge."""
-    spaces = wanted(SHOP).namespaces
+    spaces = wanted(SHOP)
     items = spaces["netlab.default.pod.shop.web"].items
     (address,) = [i.interface.ip for i in items if isinstance(i, InterfaceAddress)]
     (port,) = [

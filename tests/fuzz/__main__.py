@@ -1,6 +1,6 @@
-"""Draw inputs until the time is up, in a sandbox: ``python -m tests.fuzz --seconds 60``.
+"""Draw random inputs in a sandbox, for some seconds: ``python -m tests.fuzz --seconds 60``.
 
-Each input that breaks a property is made as small as it can be and written to ``tests/fuzz/corpus``. Then the exit
+Each input that breaks a property is reduced and written to ``tests/fuzz/corpus``. Then the exit
 status is 1. ``tests/fuzz/test_corpus.py`` runs the corpus with the other tests.
 """
 
@@ -30,13 +30,13 @@ _SEEDS = 1_000
 def main() -> int:
     """Run the targets in turn; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
-    parser.add_argument("--seconds", type=float, default=60, help="how long to go on (default: 60)")
+    parser.add_argument("--seconds", type=float, default=60, help="the duration (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each round takes the next (default: 0)")
     parser.add_argument("--target", choices=list(TARGETS), action="append", help="only this; repeatable")
     options = parser.parse_args()
     if not sandbox.inside():
         return _processes(options)
-    sandbox.close_doors()
+    sandbox.restrict()
     names = options.target or list(TARGETS)
     deadline = time.monotonic() + options.seconds
     drawn = dict.fromkeys(names, 0)
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _processes(options: argparse.Namespace) -> int:
-    """Run one process after the other, as each keeps what Python and hypothesis keep; return the worst exit status."""
+    """Run one process after the other, as the memory of each grows; return the worst exit status."""
     deadline = time.monotonic() + options.seconds
     targets = [word for name in options.target or () for word in ("--target", name)]
     status, number = 0, options.seed

@@ -1,4 +1,4 @@
-"""What holds for any input, however wrong it is: a documented exit code, one line for each problem, and no surprise."""
+"""Properties of every input, also of wrong ones: a documented exit code, and one line for each problem."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _PROBLEM = re.compile(r"(Warning: )?\S.*: .+|skipped .*|\d+ warnings?.*|Error: .
 
 
 class Hang(AssertionError):
-    """A command took longer than any input of this size may take."""
+    """A command took too long."""
 
 
 @contextmanager
 def soon() -> Iterator[None]:
-    """Raise Hang where the block takes more than 20 seconds of processor time: other programs may run too."""
+    """Raise Hang if the block takes more than 20 seconds of processor time, which other programs do not affect."""
 
     def late(number: int, frame: FrameType | None) -> None:
         raise Hang(f"no answer within {_SECONDS} seconds of processor time")
@@ -51,15 +51,15 @@ def soon() -> Iterator[None]:
 
 
 def call(*arguments: str, stdin: bytes = b"") -> Result:
-    """Run a command in this process, and hold what every command promises."""
-    # -v is for the rest of a process, and this one runs many commands.
+    """Run a command in this process, and check the properties of every command."""
+    # -v holds for the rest of a process, and this one runs many commands.
     failures._verbose = False
     with soon():
         result = CliRunner().invoke(cli, list(arguments), input=stdin)
-    told = f"{arguments}: exit {result.exit_code}\n{result.stderr[-2000:]}"
-    assert result.exit_code in _CODES, told
-    assert "-v" in arguments or "--verbose" in arguments or "Traceback" not in result.stderr, told
-    assert "internal error" not in result.stderr, told
+    details = f"{arguments}: exit {result.exit_code}\n{result.stderr[-2000:]}"
+    assert result.exit_code in _CODES, details
+    assert "-v" in arguments or "--verbose" in arguments or "Traceback" not in result.stderr, details
+    assert "internal error" not in result.stderr, details
     for text in (result.stdout, result.stderr):
         wild = {c for c in text if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs")}
         assert not wild, f"{arguments}: control characters {wild!r}"
@@ -67,7 +67,7 @@ def call(*arguments: str, stdin: bytes = b"") -> Result:
 
 
 def input_holds(content: bytes, suffix: str = ".yaml") -> None:
-    """Every command that reads objects agrees on whether an input is good; what is good has one meaning."""
+    """Commands that read objects agree on whether an input is valid; a valid input has one meaning."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder, f"input{suffix}"))
         Path(file).write_bytes(content)
@@ -139,7 +139,7 @@ def _meaning(objects: object) -> tuple[object, ...]:
 
 
 def name_holds(name: str) -> None:
-    """A lab's name that is no DNS label touches nothing, at whatever entry it comes in."""
+    """An invalid name of a lab touches nothing, in any command."""
     before = sorted(Path("/run").rglob("*"))
     valid = re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name) is not None
     for arguments in (
@@ -158,7 +158,7 @@ def name_holds(name: str) -> None:
 
 
 def record_holds(content: bytes) -> None:
-    """A damaged record of one lab stops no other command, and the lab can be removed."""
+    """A damaged record of one lab does not break other commands, and the lab can be removed."""
     where = Path("/run/netlab/fuzzed")
     where.mkdir(parents=True, mode=0o700, exist_ok=True)
     record = where / "record.json"

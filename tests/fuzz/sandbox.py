@@ -1,6 +1,6 @@
-"""A process in which a wrong answer does no harm: its own mounts, processes and network, and nothing writable but /run.
+"""A sandbox process: it has its own mounts, processes and network, and can write to /run and /tmp only.
 
-A fuzzed command may try to delete, mount or kill what it should not. Here it can reach only what is made for it.
+A faulty command may delete, mount or kill. Here it can reach the sandbox only.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def run(arguments: Sequence[str], findings: Path) -> int:
     return subprocess.run(command, check=False, env=environment).returncode
 
 
-def close_doors() -> None:
-    """Make every mount read-only but a new /run, a new /tmp and the folder of findings; bound the memory."""
+def restrict() -> None:
+    """Make every mount read-only, but for a new /run, a new /tmp and the folder of findings; limit the memory."""
     findings = os.environ["NETLAB_FUZZ_FINDINGS"]
     for command in (
         ["mount", "--bind", findings, findings],

@@ -1,4 +1,4 @@
-"""Hypothesis strategies of what people give to netlab: documents of every kind, valid but for some places in them."""
+"""Hypothesis strategies for input of users: documents of every kind with some invalid places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The targets of the fuzzer: a strategy and the property that holds for all that it draws."""
+"""The targets of the fuzzer: each is a strategy and a property of all that it draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import properties, strategies
 
 @dataclass(frozen=True)
 class Target:
-    """What is drawn, the property that it has to keep, and how a drawn value is written to a file of the corpus."""
+    """A strategy, the property of its values, and how a value is written to and read from the corpus."""
 
     strategy: st.SearchStrategy[Any]
     holds: Callable[[Any], None]
@@ -137,6 +137,6 @@ TARGETS: dict[str, Target] = {
         lambda b: ((d := json.loads(b))["arguments"], d["input"].encode("latin-1")),
     ),
 }
-"""Targets ``name``, ``record`` and ``flags`` may touch the host where netlab is wrong: they run in a sandbox only."""
+"""Targets ``name``, ``record`` and ``flags`` run in a sandbox only: a fault of netlab could change the host."""
 
 HARMLESS = ("input", "text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netlab.kernel import netns
 from netlab.kernel.drops import Counters, conntrack_drops, grown, softnet_drops
 
 CONNTRACK = """\
@@ -35,7 +36,8 @@ def test_counters_are_read_inside_the_namespace(spaces):
     """A new namespace has its own connection table, which dropped nothing."""
     (name,) = spaces("counted")
     counters = Counters()
-    counters.watch(name)
+    with netns.inside(name):
+        counters.watch(name)
     try:
         counts = counters.read()
     finally:

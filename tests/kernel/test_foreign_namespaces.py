@@ -29,7 +29,7 @@ def foreign() -> Iterator[Callable[[str], int]]:
         else:
             made.append(name)
             netns.path(name).touch()
-        with netns.at_home():
+        with netns.returning():
             if not source:
                 libc.unshare(libc.CLONE_NEWNET)
             libc.mount(source or "/proc/thread-self/ns/net", str(netns.path(name)), flags=libc.MS_BIND)
@@ -54,7 +54,7 @@ def test_a_namespace_without_a_note_is_not_netlabs(
     assert netns.remove(name) is False
     with pytest.raises(NotFound, match="is not netlab's"), netns.inside(name):
         pass
-    with pytest.raises(AlreadyExists), netns.at_home():
+    with pytest.raises(AlreadyExists), netns.returning():
         netns.create(name)
     assert number == os.stat(netns.path(name)).st_ino
 
@@ -63,7 +63,7 @@ def test_the_hosts_own_namespace_in_place_of_a_pods_is_no_target(
     unique: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``down`` and ``up`` end no process of the host's and leave the mount."""
-    ended: list[processes.Owned] = []
+    ended: list[processes.ProcessFilter] = []
     monkeypatch.setattr(processes, "end", ended.append)
     name = unique("host")
     lab = Lab.up(load(["examples/shop"])[0], name=name)

@@ -63,7 +63,7 @@ def test_iproute2_sees_the_same_things(spaces, kernel):
     """An independent reader agrees: ``ip`` lists the link, its master and its address."""
     left, right = spaces("left", "right")
     kernel.apply(_pair(left, right))
-    kernel.settle([left])
+    kernel.wait_until_ready([left])
     with netns.inside(left):
         links = columns(ip("link"), "ifname", "master", "operstate")
     with netns.inside(right):
@@ -138,9 +138,9 @@ def test_hundreds_of_requests_go_in_one_call(spaces, kernel):
     assert addresses == found
 
 
-def test_settle_names_the_link_that_never_carries_traffic(spaces, kernel, monkeypatch):
+def test_waiting_for_links_names_the_one_that_never_carries_traffic(spaces, kernel, monkeypatch):
     """A port whose other end is down is told, not waited for for ever."""
-    monkeypatch.setattr("netlab.kernel.linux._SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr("netlab.kernel.linux._READY_SECONDS", 0.05)
     left, right = spaces("left", "right")
     kernel.apply(
         _add(
@@ -151,7 +151,7 @@ def test_settle_names_the_link_that_never_carries_traffic(spaces, kernel, monkey
         + _add(right, Link("eth0", "veth", peer=(left, "port1"), up=False))
     )
     with pytest.raises(KernelError, match="port1"):
-        kernel.settle([left])
+        kernel.wait_until_ready([left])
 
 
 def test_the_ends_of_a_link_never_have_one_index(spaces, kernel):
@@ -226,9 +226,9 @@ def test_a_setting_of_a_link_that_strayed_is_read_and_brought_back(spaces, kerne
     with netns.inside(name):
         subprocess.run(["sysctl", "-qw", "net.ipv4.conf.br0.forwarding=0"], check=True)
     unasked = kernel.read(name).items
-    strayed = kernel.read(name, [wanted]).items
+    overridden = kernel.read(name, [wanted]).items
     kernel.apply(_add(name, bridge))
 
     assert bridge in unasked
-    assert replace(bridge, strays=("ipv4/conf/{}/forwarding",)) in strayed
+    assert replace(bridge, overrides=("ipv4/conf/{}/forwarding",)) in overridden
     assert bridge in kernel.read(name, [wanted]).items

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernel.lock import Lock, Turns
+from netlab.kernel.lock import FairLock, Lock
 
 
 def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path):
@@ -72,7 +72,7 @@ def test_a_lock_on_a_removed_file_is_taken_anew(tmp_path):
 
 def test_who_waits_to_change_goes_before_readers_that_come_later(tmp_path):
     """A stream of readers does not hold a writer up for good."""
-    reader, writer, late = (Turns(tmp_path / "l") for _ in range(3))
+    reader, writer, late = (FairLock(tmp_path / "l") for _ in range(3))
     reader.acquire(shared=True)
     waits = writer._try(False)
     refused = late.acquire(shared=True, wait=False)
@@ -90,7 +90,7 @@ def test_who_waits_to_change_goes_before_readers_that_come_later(tmp_path):
 
 def test_a_writer_that_gives_up_lets_readers_in(tmp_path):
     """Its place in the queue goes with it."""
-    reader, writer, late = (Turns(tmp_path / "l") for _ in range(3))
+    reader, writer, late = (FairLock(tmp_path / "l") for _ in range(3))
     reader.acquire(shared=True)
 
     assert not writer.acquire(limit=0.01)
@@ -101,13 +101,13 @@ def test_a_writer_that_gives_up_lets_readers_in(tmp_path):
 
 def test_turns_are_let_go_of_where_a_child_has_the_descriptor(tmp_path):
     """A process that probes may outlive the turn in which it was forked."""
-    lock = Turns(tmp_path / "l")
+    lock = FairLock(tmp_path / "l")
     lock.acquire(shared=True)
     child = os.fork()
     if child == 0:
         signal.pause()
     lock.release()
-    free = Turns(tmp_path / "l").acquire(wait=False)
+    free = FairLock(tmp_path / "l").acquire(wait=False)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
@@ -119,7 +119,7 @@ def test_a_long_wait_is_told_once(tmp_path, monkeypatch: pytest.MonkeyPatch):
     seconds = iter([0.0, 0.5, 1.5, 2.5, 3.5])
     monkeypatch.setattr("netlab.kernel.lock.time.monotonic", lambda: next(seconds))
     monkeypatch.setattr("netlab.kernel.lock.time.sleep", lambda _: None)
-    holder, waiter, told = Turns(tmp_path / "l"), Turns(tmp_path / "l"), []
+    holder, waiter, told = FairLock(tmp_path / "l"), FairLock(tmp_path / "l"), []
     monkeypatch.setattr(holder, "_fd", -1)
     assert holder._try(False)
     waiter.acquire(limit=3, waiting=lambda: told.append(1))
@@ -130,7 +130,7 @@ def test_a_long_wait_is_told_once(tmp_path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_thread_lets_go_of_what_it_left_taken(tmp_path: Path) -> None:
     """Another thread's lock stays."""
-    left, mine, others = (Turns(tmp_path / "l") for _ in range(3))
+    left, mine, others = (FairLock(tmp_path / "l") for _ in range(3))
     left.acquire(shared=True)
     mine.release_leftovers()
     free = mine.acquire(wait=False)

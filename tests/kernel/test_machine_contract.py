@@ -124,7 +124,7 @@ def test_what_was_added_is_read_back_as_the_same_values(machine: Machine, spaces
     left, right = spaces("left", "right")
     wanted = pair(left, right)
     build(machine, wanted)
-    machine.settle([left, right])
+    machine.wait_until_ready([left, right])
 
     assert set(wanted[left]) == held(machine, left, "ipv4/ip_forward")
     assert set(wanted[right]) == held(machine, right)

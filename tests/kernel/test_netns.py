@@ -39,7 +39,7 @@ def test_a_name_is_taken_once(spaces):
     """A second namespace of the same name is refused, and the first one stays."""
     (name,) = spaces("a")
     before = netns.inode(name)
-    with pytest.raises(AlreadyExists), netns.at_home():
+    with pytest.raises(AlreadyExists), netns.returning():
         netns.create(name)
 
     assert before == netns.inode(name)

@@ -19,7 +19,7 @@ def test_the_numbers_are_what_pyroute2_says():
 def test_what_brings_a_lab_up_does_not_import_pyroute2():
     """Its import takes longer than a small lab does; nor is it imported to probe."""
     code = (
-        "import sys, netlab.kernel.linux, netlab.probe, netlab.lab.lab, netlab.cli.commands.change\n"
+        "import sys, netlab.kernel.linux, netlab.probe, netlab.lab.lab, netlab.cli.commands.apply\n"
         "sys.exit(any(name.partition('.')[0] == 'pyroute2' for name in sys.modules))"
     )
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from host_records import record
 
-from netlab.conformance.words import document, pod, policy
+from netlab.conformance.shorthand import document, pod, policy
 from netlab.kernel import netns
 from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
@@ -311,8 +311,8 @@ def test_a_temporary_lab_of_a_killed_process_goes_with_the_next_command(program:
 import os, signal
 from netlab import temporary
 from netlab.objects import decode
-from netlab.conformance.world import world
-with temporary(decode(world())[0]) as lab:
+from netlab.conformance.base_cluster import base_cluster
+with temporary(decode(base_cluster())[0]) as lab:
     print(lab.name, flush=True)
     signal.pause()
 """

@@ -9,7 +9,7 @@ import pytest
 from host_records import record
 
 from netlab.cluster.flows import every_pair
-from netlab.conformance.words import document, pod
+from netlab.conformance.shorthand import document, pod
 from netlab.errors import AlreadyExists, HostError, UsageError
 from netlab.kernel import netns, nft
 from netlab.kernel.linux import Linux
@@ -76,7 +76,7 @@ def pinned(name: str) -> set[str]:
 
 
 MACHINES = {"node-1", "underlay"}
-STEPS = ["create", "apply", "nft", "remove", "settle"]
+STEPS = ["create", "apply", "nft", "remove", "wait_until_ready"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -100,7 +100,7 @@ def test_up_and_down_find_what_a_broken_shrinking_left(
 def test_up_removes_what_any_of_several_broken_changes_left(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each began where the one before it had broken off; in the nodes nothing of them is left either."""
     up(0, 1, 2)
-    for numbers, step in (((0, 3, 4), "settle"), ((0, 5), "create"), ((0, 6), "apply"), ((0, 5), "create")):
+    for numbers, step in (((0, 3, 4), "wait_until_ready"), ((0, 5), "create"), ((0, 6), "apply"), ((0, 5), "create")):
         break_at(monkeypatch, step)
         with pytest.raises(Broken):
             up(*numbers)
@@ -241,7 +241,7 @@ def test_what_is_in_the_way_of_a_name_stays_and_is_told(name: str, up: Up) -> No
         record.tidy()
 
 
-@pytest.mark.parametrize("step", ["create", "settle"])
+@pytest.mark.parametrize("step", ["create", "wait_until_ready"])
 def test_a_build_that_fails_leaves_no_file(name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Neither its record nor its lock, which nobody would take away while other labs run."""
     break_at(monkeypatch, step)
@@ -306,7 +306,7 @@ def test_why_a_change_failed_is_told_also_where_it_cannot_be_undone(
     def no_descriptor(*_: object) -> None:
         raise OSError(24, "Too many open files")
 
-    break_at(monkeypatch, "settle")
+    break_at(monkeypatch, "wait_until_ready")
     monkeypatch.setattr(Linux, "read", no_descriptor)
     with pytest.raises(Broken):
         lab.apply(pods(1))

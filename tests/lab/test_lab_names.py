@@ -174,7 +174,7 @@ def test_down_leaves_namespaces_that_a_record_may_not_name(lab: str, spaces: Cal
     """Neither they nor what runs in them is the lab's, whatever the record says."""
     (foreign,) = spaces("foreign")
     own = f"netlab.{lab}.pod.a.b"
-    with netns.at_home():
+    with netns.returning():
         netns.create(own)
     with netns.inside(foreign):
         process = subprocess.Popen(["sleep", "60"])

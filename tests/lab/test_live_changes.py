@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from netlab.cluster.types import Pod
-from netlab.conformance.words import block, document, peer, pod, policy, rule
+from netlab.conformance.shorthand import block, document, peer, pod, policy, rule
 from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.lab.lab import Lab

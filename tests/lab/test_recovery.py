@@ -107,7 +107,7 @@ Lab.up(load(["examples/shop"])[0], name="{name}")
 """
 
 
-@pytest.mark.parametrize("step", ["create", "nft", "apply", "settle"])
+@pytest.mark.parametrize("step", ["create", "nft", "apply", "wait_until_ready"])
 def test_a_kill_between_two_steps_leaves_what_down_removes(lab: str, program: Program, step: str) -> None:
     """Each step of the building is a moment at which a lab is half there; its record names all of it."""
     died = subprocess.run([sys.executable, "-c", _kill_at(step, lab)], cwd=REPOSITORY, check=False)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from netlab.cluster.flows import every_pair
-from netlab.conformance.words import document
+from netlab.conformance.shorthand import document
 from netlab.errors import KernelError
 from netlab.kernel import netns
 from netlab.kernel.linux import Linux
@@ -199,19 +199,19 @@ def test_no_table_of_the_new_mode_is_left_by_a_change_that_is_undone(
     up: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change that fails with its rules in force already goes back to those of before."""
-    settle, failed = Linux.settle, []  # type: ignore[var-annotated]
+    wait, failed = Linux.wait_until_ready, []  # type: ignore[var-annotated]
 
     def fails_once(kernel: Linux, names: Sequence[str]) -> None:
         if not failed:
             failed.append(names)
             fails()
-        settle(kernel, names)
+        wait(kernel, names)
 
     for new in ("routed", "overlay"):
         failed.clear()
         lab = up(topology("bridge"), *pods(FOUR))
         with monkeypatch.context() as patch:
-            patch.setattr(Linux, "settle", fails_once)
+            patch.setattr(Linux, "wait_until_ready", fails_once)
             with pytest.raises(KernelError):
                 lab.apply([topology(new)])
         assert [] == wrong(lab)

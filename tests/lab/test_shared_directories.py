@@ -17,9 +17,9 @@ import pytest
 from host_records import record
 
 from netlab.kernel import lock, netns
-from netlab.kernel.lock import Turns
+from netlab.kernel.lock import FairLock
+from netlab.lab import notices
 from netlab.lab import record as records
-from netlab.lab import waiting
 
 # Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
 AT_ONCE = """
@@ -98,14 +98,14 @@ def test_a_signal_while_a_lock_is_taken_lets_go_of_it(
     monkeypatch: pytest.MonkeyPatch, unique: Callable[[str], str]
 ) -> None:
     """The exception keeps the frame that took it, and what removes the lab on the way out takes it again."""
-    name, taken = unique("ended"), Turns._try
+    name, taken = unique("ended"), FairLock._try
 
-    def ended(lock: Turns, shared: bool) -> bool:
+    def ended(lock: FairLock, shared: bool) -> bool:
         assert taken(lock, shared)
         raise SystemExit(129)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Turns, "_try", ended)
+        patch.setattr(FairLock, "_try", ended)
         with pytest.raises(SystemExit) as kept, record.locked(name):
             pytest.fail("the lock is taken")
     again = record.lock(name)
@@ -130,7 +130,7 @@ def test_a_signal_at_any_instruction_leaves_no_lock_that_its_own_thread_waits_fo
         raise Waits(lab)
 
     name, files = unique("ended"), {records.__file__, contextlib.__file__, lock.__file__}
-    monkeypatch.setattr(waiting, "tell", waits)
+    monkeypatch.setattr(notices, "notice_waiting", waits)
     kept: list[KeyboardInterrupt] = []
 
     def interrupted(at: int) -> bool:

@@ -10,7 +10,7 @@ from builders import cluster, peer, pod, policy, rule, topology
 from netlab.cluster import Cluster
 from netlab.dataplane.rulesets import rulesets
 from netlab.kernel.nft_trace import Event
-from netlab.lab.trace import Step, read
+from netlab.lab.trace import TraceStep, read
 
 NODE = "node-1"
 
@@ -33,7 +33,7 @@ def shop() -> Cluster:
     )
 
 
-def told(shop: Cluster, source: str, port: int, *rules: tuple[str, str, str]) -> list[Step]:
+def told(shop: Cluster, source: str, port: int, *rules: tuple[str, str, str]) -> list[TraceStep]:
     """Return the steps of a packet to pod a that meets rules, each a chain, a text and a verdict."""
     to = shop.by_ref["x/a"].addresses[0]
     address = str(shop.by_ref[source].addresses[0])

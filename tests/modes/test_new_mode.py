@@ -68,7 +68,7 @@ def test_with_its_line_it_is_read(known: None) -> None:
 def test_it_is_wired(known: None) -> None:
     """Each node has a bridge with a range of its own and a route by the other node's address; there is no tunnel."""
     of = lab()
-    node = wanted(of).namespaces["netlab.default.node.n1"]
+    node = wanted(of)["netlab.default.node.n1"]
     (links, routes) = (sorted(map(str, node.of(kind))) for kind in (Link, Route))
 
     assert of.node("n1").pod_cidrs != of.node("n2").pod_cidrs

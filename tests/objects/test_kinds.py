@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 import netlab
-from netlab.cli import kinds as names
+from netlab.cli import kind_names as names
 from netlab.cli import listing
 from netlab.cluster import resolve
 from netlab.errors import Problem, UsageError
-from netlab.objects import Document, decode, delete, examine_documents, kinds
+from netlab.objects import Document, decode, delete, input_of, kinds
 from netlab.objects.all_objects import Objects
 from netlab.objects.declared import Shape
 from netlab.objects.documents import parse
 from netlab.objects.field_types import Part, Root, Text
-from netlab.objects.kept import kept
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.kind import Column, Kind, Template, every, get, register, unregister
 from netlab.objects.meta import METADATA, key_of, object_meta, open_document
-from netlab.objects.near import close_to
+from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import ObjectRef
+from netlab.objects.similar_names import close_to
 from netlab.objects.topology import Topology
 from netlab.objects.types import Meta, Pod, PodSpec, Service, Source
-from netlab.objects.unread import ignored_kinds
 from netlab.objects.workloads import as_stated, workload_kind
 
 SOURCES = Path(netlab.__file__).parent
@@ -167,7 +167,9 @@ def test_a_new_kind_is_listed() -> None:
 @pytest.mark.usefixtures("toys")
 def test_a_lab_keeps_of_a_new_kind_what_is_read() -> None:
     """Which fields these are is not said a second time."""
-    assert [{"colour": "blue"}, {"colour": "red"}] == [document.data["spec"] for document in kept(documents_of(TOYS))]
+    assert [{"colour": "blue"}, {"colour": "red"}] == [
+        document.data["spec"] for document in reduced(documents_of(TOYS))
+    ]
 
 
 @pytest.mark.usefixtures("toys")
@@ -204,13 +206,13 @@ def test_a_new_kind_is_deleted_by_its_name() -> None:
 def test_a_new_kind_cannot_be_ignored() -> None:
     """What netlab reads counts."""
     with pytest.raises(UsageError, match="netlab reads this kind"):
-        ignored_kinds(["Toy"])
+        ignored_documents(["Toy"])
 
 
 @pytest.mark.usefixtures("toys")
 def test_a_new_kind_with_errors_is_left_out() -> None:
     """Unless it says what of it can be relied on."""
-    found = examine_documents(documents_of(TOYS.replace("colour: blue", "colour: [1]")))
+    found = input_of(documents_of(TOYS.replace("colour: blue", "colour: [1]")))
 
     assert ["red"] == [one.colour for one in found.objects.of(Toy)]
     assert found.wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netlab.objects.documents import parse
-from netlab.objects.lists import within
+from netlab.objects.lists import object_at
 
 POD = "{apiVersion: v1, kind: Pod}"
 
@@ -59,7 +59,7 @@ def test_an_inline_object_has_lines_of_its_own() -> None:
     """Relative to where it stands; a longer index is another object."""
     items = "".join(f"  - {{apiVersion: v1, kind: K{n},\n     a: 1, a: 2}}\n" for n in range(11))
     (document,), _ = parse(f"apiVersion: v1\nkind: X\nspec:\n  apply:\n{items}", "x.yaml")
-    found = within(document, "spec.apply[1]")
+    found = object_at(document, "spec.apply[1]")
 
     assert "K1" == found.kind
     assert {"": 7, "apiVersion": 7, "kind": 7, "a": 8} == found.source.lines

@@ -12,9 +12,10 @@ from builders import selector
 
 from netlab.errors import UsageError, together
 from netlab.objects import Document, decode
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Source
-from netlab.objects.unread import Subject, UnreadPolicy, ignored_kinds, warning
+from netlab.objects.unread import Subject, UnreadPolicy, warning
 
 CILIUM = ("cilium.io/v2", "CiliumNetworkPolicy")
 CLUSTERWIDE = ("cilium.io/v2", "CiliumClusterwideNetworkPolicy")
@@ -375,7 +376,7 @@ def test_kinds_of_strangers_are_fit_for_a_terminal() -> None:
 def test_ignored_kinds_are_skipped(ignore: list[str], left: list[str], strict: bool) -> None:
     """By kind, or by kind and group; they are counted, never an error, and what netlab reads stays."""
     own = document(("networking.k8s.io/v1", "NetworkPolicy"), "{podSelector: {}}")
-    objects, problems = decode([own, document(CILIUM), document(OTHER), *ignored_kinds(ignore)], strict=strict)
+    objects, problems = decode([own, document(CILIUM), document(OTHER), *ignored_documents(ignore)], strict=strict)
 
     assert (left, 1) == ([policy.kind for policy in objects.unread], len(objects.policies))
     assert left == [problem.object.split()[0] for problem in problems]
@@ -395,7 +396,7 @@ def test_ignored_kinds_are_skipped(ignore: list[str], left: list[str], strict: b
 def test_what_cannot_be_ignored(name: str, message: str) -> None:
     """A name that is none, and what netlab reads."""
     with pytest.raises(UsageError, match=f"^--ignore .*{message}"):
-        ignored_kinds([name])
+        ignored_documents([name])
 
 
 def test_ignored_twice_is_ignored(read_text: Callable[[str], Any]) -> None:

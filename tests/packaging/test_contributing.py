@@ -1,4 +1,4 @@
-"""What the documents for contributors name is there."""
+"""Files and targets that the documents for contributors name exist."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_every_table_of_the_guide_for_contributors_is_where_it_says() -> None:
 
 def test_every_make_command_of_the_guide_for_contributors_exists() -> None:
     """What the guide tells to type is a target of the Makefile."""
-    told = set(re.findall(r"`make ([a-z-]+)", CONTRIBUTING))
+    named = set(re.findall(r"`make ([a-z-]+)", CONTRIBUTING))
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
 
-    assert told
-    assert set() == told - targets
+    assert named
+    assert set() == named - targets

@@ -33,8 +33,8 @@ def test_scenarios_are_numbered_without_a_gap() -> None:
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-def test_a_scenario_is_named_and_told_in_one_sentence(path: Path) -> None:
-    """A scenario has its file's name, and its description is one sentence that says what it teaches."""
+def test_a_scenario_has_a_name_and_one_sentence(path: Path) -> None:
+    """A scenario has its file's name. Its description is one sentence."""
     scenario = load(path)
 
     assert path.stem[3:] == scenario["metadata"]["name"]
@@ -53,7 +53,7 @@ def test_every_step_states_its_lesson_and_ends_with_the_oracle(path: Path) -> No
 
 
 def test_every_manifest_is_used_by_a_scenario() -> None:
-    """No manifest lies about but the namespaces that kubectl needs, and every file that a scenario names exists."""
+    """Every manifest is used, but for the namespaces that kubectl needs; every file that a scenario names exists."""
     used = set().union(*map(used_files, SCENARIOS))
 
     lessons = {path for path in MANIFESTS if path.name != "00-namespaces.yaml"}

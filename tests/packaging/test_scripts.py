@@ -44,17 +44,17 @@ def test_a_script_asks_for_no_more_than_a_posix_shell(script: Path) -> None:
 
 
 def test_every_make_command_of_the_readme_exists() -> None:
-    """What the README tells to type is a target of the Makefile."""
+    """Commands of the README are targets of the Makefile."""
     readme = (REPOSITORY / "README.md").read_text()
-    told = set(re.findall(r"(?:`|^)(?:sudo )?make ([a-z]+)", readme, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)(?:sudo )?make ([a-z]+)", readme, re.MULTILINE))
     targets = {name for name, _ in TARGET.findall((REPOSITORY / "Makefile").read_text())}
 
-    assert {"demo", "test"} <= told
-    assert set() == told - targets
+    assert {"demo", "test"} <= named
+    assert set() == named - targets
 
 
 def test_make_alone_lists_every_target_with_what_it_does() -> None:
-    """`make` without a target changes nothing and tells what there is."""
+    """`make` without a target lists the targets and changes nothing."""
     listed = run("make", "--no-print-directory", "-C", REPOSITORY).stdout
     targets = TARGET.findall((REPOSITORY / "Makefile").read_text())
 
@@ -62,7 +62,7 @@ def test_make_alone_lists_every_target_with_what_it_does() -> None:
     assert [] == [name for name, does in targets if not does]
 
 
-def test_setup_refuses_a_python_that_does_not_do() -> None:
+def test_setup_refuses_an_unsuitable_python() -> None:
     """An interpreter that the user named is used or refused, never replaced in silence."""
     refused = run(REPOSITORY / "scripts" / "setup", "runtime", PYTHON="/bin/false")
 
@@ -72,7 +72,7 @@ def test_setup_refuses_a_python_that_does_not_do() -> None:
 
 
 def test_setup_refuses_a_level_that_it_does_not_know() -> None:
-    """A slip of the fingers is a usage error, before anything is installed."""
+    """A misspelt level is a usage error; nothing is installed."""
     refused = run(REPOSITORY / "scripts" / "setup", "everything")
 
     assert (2, "usage: scripts/setup [runtime|dev|system]") == (refused.returncode, refused.stderr.strip())

@@ -1,4 +1,4 @@
-"""All files of the repository: none is bound to the place where it was written."""
+"""No file of the repository depends on the machine on which it was written."""
 
 from __future__ import annotations
 

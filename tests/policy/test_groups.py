@@ -10,7 +10,7 @@ from builders import cluster, peer, pod, policy, rule, topology
 from random_clusters import some_cluster, some_questions
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import Questions, every_pair
+from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.conformance import random_cases
 from netlab.conformance.judges import cluster_of
 from netlab.policy import evaluate
@@ -19,7 +19,7 @@ from netlab.policy.groups import Groups, groups
 Verdicts = dict[tuple[str, str, int, str, int | None], str]
 
 
-def pair_by_pair(of: Cluster, asked: Questions) -> Verdicts:
+def pair_by_pair(of: Cluster, asked: FlowSelection) -> Verdicts:
     flows = every_pair(of, asked.ports, asked.families, nodes=asked.nodes, self_pairs=asked.self_pairs)
     return {(f.source.ref, f.target, f.family, f.protocol, f.port): evaluate(of, f).verdict for f in flows}
 
@@ -52,7 +52,7 @@ def interchangeable(verdicts: Verdicts, one: str, other: str) -> bool:
     )
 
 
-def assert_exact(of: Cluster, asked: Questions) -> None:
+def assert_exact(of: Cluster, asked: FlowSelection) -> None:
     found = groups(of, asked)
     verdicts = pair_by_pair(of, asked)
 
@@ -77,14 +77,14 @@ def test_groups_are_what_the_evaluator_says_and_as_few_as_can_be(seed: int) -> N
 def test_groups_of_the_random_cases_of_conformance(mode: str) -> None:
     """The clusters that evaluator, ruleset and packets are played against one another with."""
     for case in random_cases.cases(40, 7, mode):
-        asked = Questions((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True)
+        asked = FlowSelection((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True)
         assert_exact(cluster_of(case.stages[0].documents), asked)
 
 
 def test_a_pod_that_publishes_a_port_is_like_no_other() -> None:
     """It reaches itself by its node's port, whatever its policies say; a pod that is the same otherwise does not."""
     of = cluster(topology(), pod("x/a", ports=["8080:80"]), pod("x/b", ports=["80"]), policy("x/p", ingress=[]))
-    asked = Questions((("TCP", 8080),), nodes=True)
+    asked = FlowSelection((("TCP", 8080),), nodes=True)
 
     assert_exact(of, asked)
     assert ["x/a", "x/b", "node:node-1"] == [group.members[0].ref for group in groups(of, asked).groups]
@@ -95,13 +95,13 @@ def test_members_of_a_group_share_one_answer_towards_one_another() -> None:
     of = cluster(
         *(pod(f"x/{name}", "app=a") for name in "abc"), policy("x/p", ingress=[rule(peer("app=a"), ports=["80"])])
     )
-    found = groups(of, Questions((("TCP", 80), ("TCP", 443))))
+    found = groups(of, FlowSelection((("TCP", 80), ("TCP", 443))))
 
     assert [("allow", 6), ("deny", 6)] == [(answer.verdict, answer.pairs) for answer in found.answers()]
 
 
 def test_nobody_to_ask_has_no_groups() -> None:
     """A lab without pods."""
-    found = groups(cluster(topology()), Questions())
+    found = groups(cluster(topology()), FlowSelection())
 
     assert ((), [], 0) == (found.groups, [*found.answers()], sum(found.tally().values()))

@@ -17,20 +17,21 @@ from builders import cluster, flow, peer, pod, policy, rule, selector, topology,
 from random_clusters import some_cluster, some_questions
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import Flow, Questions
+from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.types import Endpoint, Pod
 from netlab.errors import Problem
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.objects.unread import Subject
 from netlab.policy import evaluate, tiers, warnings
-from netlab.policy.decision import Action, Ruling
+from netlab.policy.decision import Ruling
 from netlab.policy.expand import Expansion
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.tiers.tier import Reads, Tier
 from netlab.report import expanded
 from netlab.report.rows import Tally, row_of
+from netlab.verdicts import Action
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,10 @@ RULES = [
     admin("e", 5, "allow", "", of="app=bad", direction="egress"),
 ]
 BASELINE = [admin("f", 1, "deny", "app in (web,bad)"), admin("g", 2, "deny", "app=db", direction="egress", port=81)]
-ASKED = Questions((("TCP", 80), ("TCP", 81), ("ICMP", None)), nodes=True, self_pairs=True)
+ASKED = FlowSelection((("TCP", 80), ("TCP", 81), ("ICMP", None)), nodes=True, self_pairs=True)
 
 
-def assert_alike(of: Cluster, asked: Questions) -> None:
+def assert_alike(of: Cluster, asked: FlowSelection) -> None:
     wanted = [row_of(one, (d := evaluate(of, one)).verdict, None, d.reason) for one in asked.flows(of)]
     found = {
         (source.ref, to.ref, *answer.service): answer.verdict

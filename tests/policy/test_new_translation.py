@@ -17,7 +17,7 @@ from builders import cluster, flow, pod, policy, rule, topology
 from builders import peer as peer_of
 
 from netlab.cluster import Cluster, translate
-from netlab.cluster.flows import Flow, Questions
+from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.translate import Backend, Target, Translation
 from netlab.cluster.types import Endpoint, Node, address_of
 from netlab.conformance import judges
@@ -28,7 +28,7 @@ from netlab.policy.expand import Expansion
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.reachability import reachability
-from netlab.probe.questions import Backends, Question, QuestionMaker, Unsent
+from netlab.probe.probes import Backends, Probe, ProbeMaker, Unsent
 from netlab.probe.sockets import Sockets
 from netlab.report import expanded, formats
 from netlab.report.groups import lists, summary
@@ -36,6 +36,7 @@ from netlab.report.reachability import Reachability
 from netlab.report.rows import Row, Tally, endpoints_of, row_of
 from netlab.report.table_of_groups import truth_table
 from netlab.report.truth_table import TruthTable
+from netlab.testing import FakeKernel
 from netlab.testing.tracer import Tracer  # noqa: F401  what the judge asks
 
 VIRTUAL = ip_address("10.96.0.7")
@@ -71,7 +72,7 @@ def lab(*extra: object, mode: str = "overlay") -> Cluster:
 CLOSED_ON_B = policy("x/p", "app=web", ingress=[rule(peer_of("app=client"))])
 """Selectors mean no masqueraded source: a node always reaches its own pod, and another node's is then closed."""
 
-ASKED = Questions((("TCP", 30080), ("TCP", 80)), nodes=True, self_pairs=True)
+ASKED = FlowSelection((("TCP", 30080), ("TCP", 80)), nodes=True, self_pairs=True)
 
 
 def to_address(of: Cluster, source: str) -> Flow:
@@ -86,8 +87,8 @@ def test_the_backends_and_the_source_that_each_hop_sees() -> None:
     own, node = of.by_ref["x/client"].addresses[0], of.by_ref["node:a"].addresses[0]
 
     assert found.node is of.by_ref["node:a"]
-    assert [("x/web-a", 8080), ("x/web-b", 8080)] == [(way.backend.name, way.backend.port) for way in found.ways]
-    assert [(own, own, node), (own, node, node)] == [tuple(way.seen) for way in found.ways]
+    assert [("x/web-a", 8080), ("x/web-b", 8080)] == [(way.backend.name, way.backend.port) for way in found.flows]
+    assert [(own, own, node), (own, node, node)] == [tuple(way.seen) for way in found.flows]
 
 
 def test_a_source_translates_on_its_own_node() -> None:
@@ -99,7 +100,7 @@ def test_a_source_translates_on_its_own_node() -> None:
     outside = evaluate(of, to_address(of, "host:client"))
 
     assert of.by_ref["node:a"] is found.node
-    assert {(own, own, own)} == {tuple(way.seen) for way in found.ways}
+    assert {(own, own, own)} == {tuple(way.seen) for way in found.flows}
     assert "deny" == outside.verdict
     assert "10.96.0.7 means something on nodes only, and host:client is outside of them" in outside.reason
 
@@ -151,7 +152,7 @@ def test_groups_and_rows_are_the_evaluators(mode: str) -> None:
         f', "summary": {json.dumps(counted.data())}}}'
     )
     assert str(counted) == str(tally)
-    assert list(TruthTable(wanted).lines(80)) == list(truth_table(found, ASKED.everyone(of)).lines(80))
+    assert list(TruthTable(wanted).lines(80)) == list(truth_table(found, ASKED.endpoints(of)).lines(80))
     if mode == "overlay":
         assert counted["some"] > 0
         assert f"{counted['some']} some" in summary(found)
@@ -207,19 +208,19 @@ def test_the_judge_without_a_kernel_follows_it() -> None:
 def test_probes_ask_each_backend() -> None:
     """The packet goes to the address that is asked, and each backend has to take one of its own."""
     of = lab()
-    sockets = Sockets(0, range(5000, 5004))
-    maker = QuestionMaker(of, "some-lab", sockets)
-    asked: dict[object, Question] = {}
+    sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
+    maker = ProbeMaker(of, "some-lab", sockets)
+    asked: dict[object, Probe] = {}
     try:
-        by_node = maker.question(flow(of, "x/client", "node:a", "30080/TCP"), asked)
-        by_address = maker.question(to_address(of, "x/client"), asked)
-        again = maker.question(to_address(of, "x/client"), asked)
+        by_node = maker.probe_of(flow(of, "x/client", "node:a", "30080/TCP"), asked)
+        by_address = maker.probe_of(to_address(of, "x/client"), asked)
+        again = maker.probe_of(to_address(of, "x/client"), asked)
     finally:
         sockets.close()
     assert isinstance(by_node, Backends)
     assert isinstance(by_address, Backends)
-    questions = [question for _, question in (*by_node.answers, *by_address.answers)]
-    assert all(isinstance(question, Question) for question in questions)
+    questions = [question for _, question in (*by_node.probes, *by_address.probes)]
+    assert all(isinstance(question, Probe) for question in questions)
 
     assert 4 == len(asked)
     assert again == by_address
@@ -231,7 +232,7 @@ def test_probes_ask_each_backend() -> None:
     ] == [
         (q.destination.endpoint.ref, q.sent_to.text, [other.endpoint.ref for other in q.others])
         for q in questions
-        if isinstance(q, Question)
+        if isinstance(q, Probe)
     ]
 
 

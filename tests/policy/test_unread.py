@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, selector, topology, unread, verdict
 
-from netlab.cluster import follow
+from netlab.cluster import resolve_change
 from netlab.cluster.flows import every_pair
 from netlab.conformance.cases import Cell, Stage
-from netlab.conformance.opinions import judge
+from netlab.conformance.disagreements import disagreements
 from netlab.objects import decode, read
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject
@@ -194,7 +194,7 @@ def test_the_reason_names_side_policy_and_line() -> None:
     one, other = (unread(f"x/{name}", subject("app=b", denies="ingress")) for name in "uv")
     decision = decide(cluster(*PODS, one, other), "x/a", "x/b")
 
-    assert ("unknown", "allow") == (decision.verdict, decision.settled)
+    assert ("unknown", "allow") == (decision.verdict, decision.verdict_without_unread)
     assert (
         "FooNetworkPolicy x/u (foo.yaml:7) and 1 more, which netlab does not read, could deny it on ingress of x/b;"
         " NetworkPolicy alone allows it"
@@ -235,8 +235,8 @@ def test_what_is_unknown_is_no_opinion_in_conformance(tmp_path: Any) -> None:
     stage = Stage("s", tuple(read([str(file)])[0]), {Cell("x/a", "x/b", "TCP", 80, 4): None})
     says = {"unknown": lambda *_: ["unknown"], "allow": lambda *_: ["allow"], "deny": lambda *_: ["deny"]}
 
-    assert [] == list(judge(stage, {"evaluator": says["unknown"], "packets": says["allow"]}))
-    assert 1 == len(list(judge(stage, {"evaluator": says["unknown"], "p": says["allow"], "t": says["deny"]})))
+    assert [] == list(disagreements(stage, {"evaluator": says["unknown"], "packets": says["allow"]}))
+    assert 1 == len(list(disagreements(stage, {"evaluator": says["unknown"], "p": says["allow"], "t": says["deny"]})))
 
 
 def test_a_change_is_followed(tmp_path: Any) -> None:
@@ -249,10 +249,10 @@ def test_a_change_is_followed(tmp_path: Any) -> None:
     documents = read([str(file)])[0]
     without, with_it = decode(documents[:2])[0], decode(documents)[0]
     before = cluster(*without.pods)
-    after = follow(before, without, with_it)
+    after = resolve_change(before, without, with_it)
 
     assert after is not None
     assert "unknown" == verdict(after, "x/a", "x/b")
-    again = follow(after, with_it, without)
+    again = resolve_change(after, with_it, without)
     assert again is not None
     assert "allow" == verdict(again, "x/a", "x/b")

@@ -72,14 +72,14 @@ def lab() -> Iterator[Callable[..., RunningLab]]:
     def build(*things: Any, nft: Mapping[str, str] | None = None) -> RunningLab:
         running = replace(cluster(*things), name=f"probe-{os.getpid():x}-{next(_numbers)}")
         plan = wanted(running)
-        steps = difference({}, plan.namespaces)
+        steps = difference({}, plan)
         made.extend(steps.create)
         kernel.create(steps.create)
         kernel.apply(steps.changes)
         own = nft if nft is not None else {node: rules.text() for node, rules in rulesets(running).items()}
         for node, text in own.items():
             kernel.nft(names.node_namespace(running.name, node), text)
-        kernel.settle(steps.create)
+        kernel.wait_until_ready(steps.create)
         return RunningLab(running, kernel)
 
     yield build

@@ -35,14 +35,14 @@ def test_nothing_is_flooded_to_those_who_are_not_asked(lab):
 def test_each_end_is_announced_once_in_a_while(lab):
     """Each end and each node, one packet each, and again only when a bridge is about to forget."""
     running = lab(topology(["n1", "n2"]), *THREE)
-    shared = Shared(running.cluster, running.cluster.name, 0)
+    shared = Shared(running.cluster, running.cluster.name, 0, running.kernel.inside)
     asked: dict = {}  # type: ignore[type-arg]
     for one in every_pair(running.cluster):
-        shared.questions.question(one, asked)
+        shared.probes.probe_of(one, asked)
     announced: dict = {}  # type: ignore[type-arg]
     told = [
         sorted(end.endpoint.ref for end, _ in announcements.due(shared, asked.values(), announced, now))
-        for now in (0.0, announcements.AGAIN - 1, announcements.AGAIN)
+        for now in (0.0, announcements.REPEAT_SECONDS - 1, announcements.REPEAT_SECONDS)
     ]
     shared.sockets.close()
 

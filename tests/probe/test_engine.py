@@ -14,10 +14,12 @@ from builders import cluster, flow, peer, pod, policy, rule, topology
 
 from netlab.cluster.flows import every_pair
 from netlab.dataplane.rulesets import rulesets
-from netlab.errors import NotFound
+from netlab.dataplane.wanted import wanted
+from netlab.errors import HostError, NotFound
 from netlab.kernel import netns, nft
 from netlab.policy.evaluate import evaluate
 from netlab.probe import measure
+from netlab.testing import FakeKernel
 
 COUNTER = "table ip t {\nchain c {\ntype filter hook prerouting priority -400;\nip daddr 192.0.2.77 counter\n}\n}"
 DENY_DB = policy("x/deny-db", "app=db", ingress=[])
@@ -269,6 +271,31 @@ def test_a_lab_that_is_not_there_is_named():
 
     with pytest.raises(NotFound, match=r"netlab\.absent"):
         list(measure(absent, every_pair(absent), lab="absent"))
+
+
+def test_a_machine_without_packets_refuses_a_measurement():
+    """Probing enters no namespace of this host for a lab that runs in memory."""
+    built = cluster(pod("x/a"), pod("x/b"))
+    machine = FakeKernel()
+    machine.create(list(wanted(replace(built, name="in-memory"))))
+
+    with pytest.raises(HostError, match="sends no packets"):
+        list(measure(built, every_pair(built), lab="in-memory", inside=machine.inside))
+
+
+def test_probing_enters_namespaces_by_the_machine_only(lab, monkeypatch):
+    """Sockets, neighbours, counters, and the look for an address that a pod should not have."""
+    running = lab(pod("x/a"), pod("x/b"))
+    asked = [flow(running.cluster, "x/a", "x/b"), flow(running.cluster, "x/a", "x/b", family=6)]
+    inside = netns.inside
+
+    def refuse(name):
+        raise AssertionError(f"{name} was entered past the machine")
+
+    monkeypatch.setattr(netns, "inside", refuse)
+    measured = list(measure(running.cluster, asked, inside=inside))
+
+    assert ["allow", "deny"] == [one.verdict for one in measured]
 
 
 def test_an_ipv6_flow_is_not_known(lab):

@@ -13,8 +13,9 @@ from netlab.dataplane import names
 from netlab.objects.topology import TopologyPolicy
 from netlab.policy import evaluate
 from netlab.probe import Measurement, measure
-from netlab.probe.questions import QuestionMaker, Unsent
+from netlab.probe.probes import ProbeMaker, Unsent
 from netlab.probe.sockets import Sockets
+from netlab.testing import FakeKernel
 
 CIDRS = ["10.244.0.0/16", "fd00:10:244::/56"]
 
@@ -74,9 +75,9 @@ def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
 def test_another_gateway_is_not_denied_unasked(mode, address, words):
     """A node has it, so nothing is known without a packet."""
     of = cluster(topology(["n1", "n2"], mode=mode, hosts={"h": ["192.0.2.1"]}), pod("x/a", node="n1"))
-    sockets = Sockets(0, range(5000, 5004))
+    sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
     asked: Flow = flow(of, "host:h", address)
 
-    assert Unsent("inconclusive", f"not sent: {words}") == QuestionMaker(of, "some-lab", sockets).question(asked, {})
+    assert Unsent("inconclusive", f"not sent: {words}") == ProbeMaker(of, "some-lab", sockets).probe_of(asked, {})
     assert words == evaluate(of, asked).reason
     sockets.close()

@@ -183,7 +183,7 @@ def test_workers_share_no_id_and_no_source_port(lab, monkeypatch):
     """A packet of one block is never taken for one of another, wherever ids wrap around."""
     monkeypatch.setattr(os, "urandom", lambda size: b"\xff" * size)
     running = a_few(lab)
-    run = engine.Run(running.cluster, running.cluster.name)
+    run = engine.Run(running.cluster, running.cluster.name, running.kernel.inside)
     run._open(2)
     with run:
         ids = [worker._shared.idents.first for worker in run._workers]

@@ -7,7 +7,7 @@ from netlab.report.columns import columns, wide
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    """Three blanks apart, no blanks at the end, and a cell that is empty says so."""
+    """Three blanks between columns, none at the end; an empty cell is ``<none>``."""
 
     assert ["NAME     NODE", "a        node-1", "longer   <none>"] == list(
         columns(["NAME", "NODE"], [["a", "node-1"], ["longer", ""]])
@@ -15,7 +15,7 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
 
 
 def test_wide_has_a_line_for_every_row_with_its_reason() -> None:
-    """Answers that nobody asked for have no column."""
+    """Verdicts that the command does not have have no column."""
     row = Row("x/a", "y/b", 6, "ICMP", None, expected="deny", reason="no way")
 
     assert [
@@ -24,8 +24,8 @@ def test_wide_has_a_line_for_every_row_with_its_reason() -> None:
     ] == list(wide([row], "reach"))
 
 
-def test_wide_rows_come_before_the_last_is_known(monkeypatch) -> None:
-    """A part at a time: columns widen where a later part needs it, and what is printed stays printed."""
+def test_wide_rows_are_printed_in_blocks(monkeypatch) -> None:
+    """Rows are printed in blocks. Columns get wider for a later block."""
     monkeypatch.setattr("netlab.report.columns._BLOCK", 2)
     asked = []
 

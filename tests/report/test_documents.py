@@ -55,7 +55,7 @@ def loaded(text: str, output: str) -> Any:
 @pytest.mark.parametrize("output", ["json", "yaml"])
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_reachability_is_the_document_of_the_reference(output: str, count: int) -> None:
-    """Rows and summary, whatever the number of rows; both formats say the same."""
+    """It has rows and summary for any number of rows; both formats have the same data."""
     text = "\n".join(formats.lines(Reachability("two-nodes", ROWS[:count], "verify"), output))
     summary = {"pairs": count, "agree": min(count, 1), "differ": 0, "inconclusive": max(count - 1, 0), "unknown": 0}
 
@@ -64,7 +64,7 @@ def test_reachability_is_the_document_of_the_reference(output: str, count: int) 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
 def test_rows_are_printed_while_they_come(output: str) -> None:
-    """The first rows are out before the last one is measured: nothing of a large lab is kept."""
+    """The first rows are printed before the last one is measured; no row is kept."""
     asked = 0
 
     def rows() -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Rows and tables made from what is alike are those of the evaluator, asked pair by pair: random clusters."""
+"""Rows and tables from equivalent endpoints equal those of the evaluator, pair by pair, in random clusters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builders import cluster, peer, pod, policy, rule, source, topology
 from random_clusters import some_cluster, some_questions
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import Questions
+from netlab.cluster.flows import FlowSelection
 from netlab.conformance import random_cases
 from netlab.conformance.judges import cluster_of
 from netlab.policy import evaluate
@@ -24,13 +24,13 @@ from netlab.report.table_of_groups import truth_table
 from netlab.report.truth_table import TruthTable
 
 
-def pair_by_pair(of: Cluster, asked: Questions) -> Iterator[Row]:
+def pair_by_pair(of: Cluster, asked: FlowSelection) -> Iterator[Row]:
     for flow in asked.flows(of):
         decision = evaluate(of, flow)
         yield row_of(flow, decision.verdict, reason=decision.reason)
 
 
-def assert_the_same(of: Cluster, asked: Questions) -> None:
+def assert_the_same(of: Cluster, asked: FlowSelection) -> None:
     wanted = list(pair_by_pair(of, asked))
     found = groups(of, asked)
 
@@ -40,7 +40,7 @@ def assert_the_same(of: Cluster, asked: Questions) -> None:
         quick._few = False
         assert "\n".join(formats.lines(plain, output)) == "\n".join(formats.lines(quick, output)), output
         assert str(plain.tally) == str(quick.tally)
-    assert list(TruthTable(wanted).lines(60)) == list(truth_table(found, asked.everyone(of)).lines(60))
+    assert list(TruthTable(wanted).lines(60)) == list(truth_table(found, asked.endpoints(of)).lines(60))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -53,15 +53,15 @@ def test_rows_and_tables_are_the_evaluators(seed: int) -> None:
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
 def test_rows_and_tables_of_the_random_cases_of_conformance(mode: str) -> None:
-    """The clusters that evaluator, ruleset and packets are played against one another with, at each of their stages."""
+    """The clusters of the conformance suite, at each of their stages."""
     for case in random_cases.cases(25, 11, mode):
         for stage in case.stages:
-            asked = Questions((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True, self_pairs=True)
+            asked = FlowSelection((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True, self_pairs=True)
             assert_the_same(cluster_of(stage.documents), asked)
 
 
-def test_names_that_json_and_marks_could_take_for_something_else() -> None:
-    """A policy that is called as a pod, a file whose name has quotes, backslashes and what marks look like."""
+def test_names_with_characters_of_json_and_placeholders() -> None:
+    """A policy with a pod's name; a file name with quotes, backslashes and placeholders."""
     of = cluster(
         topology(),
         *(pod(f"x/{name}", f"app={name}") for name in "abcd"),
@@ -69,12 +69,12 @@ def test_names_that_json_and_marks_could_take_for_something_else() -> None:
         policy("x/s", "app=b", egress=[rule(peer("app=c"))], source=source(4, "s")),
     )
 
-    assert_the_same(of, Questions(self_pairs=True))
+    assert_the_same(of, FlowSelection(self_pairs=True))
 
 
-def test_what_one_source_or_nobody_asks() -> None:
+def test_one_source_or_none() -> None:
     """A lab without pods, one pod, and hosts that do not ask one another."""
     for pods in ([], [pod("x/a")]):
         for hosts in ({}, {"h": ["192.0.2.1"], "i": ["192.0.2.2"]}):
             for self_pairs in (False, True):
-                assert_the_same(cluster(topology(hosts=hosts), *pods), Questions(self_pairs=self_pairs))
+                assert_the_same(cluster(topology(hosts=hosts), *pods), FlowSelection(self_pairs=self_pairs))

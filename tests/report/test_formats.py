@@ -1,4 +1,4 @@
-"""A format is one file and one line, and a result one value: each new one meets all that exist."""
+"""A format is one file and one line, a result is one class: a new one works with all that exist."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netlab.report.features import Features
 from netlab.report.formats import Format, Page
 from netlab.report.groups import ReachabilityGroups
 from netlab.report.listings import Listed
-from netlab.report.modes import Modes
+from netlab.report.mode_table import Modes
 from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
@@ -87,7 +87,7 @@ def test_a_result_has_the_formats_whose_view_it_has(
 
 
 def test_a_new_result_is_printed_in_all_formats_of_its_views(tmp_path: Path) -> None:
-    """Text is escaped, what programs read is as it is, and a file is written by the option of its format."""
+    """Text is escaped, data is not, and the option of a format writes its file."""
 
     @click.command()
     @options.output(Marbles)
@@ -103,7 +103,7 @@ def test_a_new_result_is_printed_in_all_formats_of_its_views(tmp_path: Path) -> 
     assert "kind: Marbles\nmarbles:\n- red\n- blue\n" == call(show, ["-o", "yaml", "--junit", str(file)]).stdout
     assert '<testsuites name="marbles" tests="2" failures="1" errors="0" skipped="0" time="0.000">' in file.read_text()
     assert "'bogus' is not one of 'table', 'json', 'yaml'." in call(show, ["-o", "bogus"]).stderr
-    assert "Also write JUnit XML there." in call(show, ["--help"]).stdout
+    assert "Also write JUnit XML to this file." in call(show, ["--help"]).stdout
 
 
 def test_a_new_format_is_a_choice_of_every_command_whose_result_has_its_view(
@@ -118,7 +118,7 @@ def test_a_new_format_is_a_choice_of_every_command_whose_result_has_its_view(
 
 
 def test_every_format_has_its_file() -> None:
-    """A format that is in the table can be printed."""
+    """Every format of the table can be printed."""
     for name, one in formats.FORMATS.items():
         list(formats.lines(_Everything(), name))
         assert one.view in dir(_Everything)
@@ -133,7 +133,7 @@ class _Everything(Marbles):
 
 
 def test_no_command_spells_out_a_format() -> None:
-    """What a format is called is in one table, and only there."""
+    """The names of formats are in one table only."""
     spelt = {*formats.FORMATS} - {"name"}  # an attribute of almost everything
     found = [
         f"{path.relative_to(CLI)}:{node.lineno}: {node.value}"

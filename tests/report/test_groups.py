@@ -1,4 +1,4 @@
-"""Groups in words: what they are called, and what is told of each."""
+"""Groups as text: their names and their lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread, workload
 
-from netlab.cluster.flows import Questions, every_pair
+from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.objects.unread import Subject
 from netlab.policy import evaluate
 from netlab.policy.groups import Groups, groups
@@ -27,7 +27,7 @@ def document(of: Groups, output: str) -> Iterator[str]:
 
 
 def found(*things: Any, **asked: Any) -> Groups:
-    return groups(cluster(*things), Questions(**asked))
+    return groups(cluster(*things), FlowSelection(**asked))
 
 
 def names(of: Groups) -> list[str]:
@@ -107,7 +107,7 @@ def names(of: Groups) -> list[str]:
     ],
 )
 def test_names(things: list[Any], expected: list[str]) -> None:
-    """The fewest words that mean all members and nobody else."""
+    """The fewest labels that select all members and no other pod."""
     assert sorted(expected) == sorted(names(found(*things)))
 
 
@@ -118,11 +118,11 @@ SHOPS = [
     *(policy(f"{ns}/db", "app=db", ingress=[rule(peer("app=web"))], egress=[]) for ns in ("a", "b", "c")),
     *(policy(f"{ns}/web", "app=web", ingress=[rule(ports=["80"])]) for ns in ("a", "b", "c")),
 ]
-"""Three namespaces alike: web is open to all on one of two ports, and may talk to its own database only."""
+"""Three equal namespaces: web is open to all on one of two ports, and reaches its own database only."""
 
 
 def test_a_table_has_a_line_for_every_group() -> None:
-    """Its own mark is that of one member towards another; ports that differ are told below."""
+    """The mark of a group with itself is that of one member with another; lines below name ports that differ."""
     things = [thing for thing in SHOPS if getattr(getattr(thing, "meta", None), "namespace", "a") == "a"]
 
     assert """\
@@ -151,8 +151,8 @@ host:out, asked 80/TCP
 """
 
 
-def test_what_reads_the_same_in_several_namespaces_is_listed_once() -> None:
-    """Where a table would be too wide; names are relative to the namespace, and ports are told where they differ."""
+def test_equal_text_in_several_namespaces_is_listed_once() -> None:
+    """If a table is too wide. Names are relative to the namespace, and ports are named if they differ."""
     of = found(*SHOPS)
 
     assert LISTS == "\n".join(table(of, 30))
@@ -168,7 +168,7 @@ def test_lists_that_are_not_folded_have_every_group() -> None:
 
 
 def test_long_lists_are_cut() -> None:
-    """Whole namespaces are named as such; of more than a few entries it says how many there are."""
+    """Whole namespaces have one entry; entries beyond the first few are counted."""
     quarrel = [f"q{n:02}" for n in range(1, 21)]
     things = [
         *(namespace(ns, "side=left") for ns in "ab"),
@@ -224,7 +224,7 @@ def test_the_document_expands_to_every_pair(asked: dict[str, Any]) -> None:
 
 
 def test_a_group_in_the_document() -> None:
-    """What its members have in common: namespaces, labels; and all their names."""
+    """It has shared namespaces and labels, and the names of all members."""
     data = json.loads("\n".join(document(found(*SHOPS, ports=(("TCP", 80),)), "json")))
 
     assert {
@@ -238,7 +238,7 @@ def test_a_group_in_the_document() -> None:
     } == data["groups"][1]
 
 
-def test_what_is_unknown_is_told_by_itself() -> None:
+def test_unknown_pairs_are_listed_separately() -> None:
     """In the lists, the table, the document and the summary."""
     open_ = unread("x/u", Subject("x", pods=selector("app=b"), denies=frozenset(["ingress"])))
     of = found(*(pod(f"x/{name}", f"app={name}", ports=["80", "81"]) for name in "ab"), open_)

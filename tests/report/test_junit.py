@@ -59,7 +59,7 @@ def test_a_wrong_verdict_is_a_failure() -> None:
 
 
 def test_a_lab_that_could_not_be_built_is_an_error() -> None:
-    """The first step that was not reached has the error, those after it are skipped."""
+    """The first step that did not run has the error; later steps are skipped."""
     found = suite(result(error="no nft program\non this host"))
     error = found.find("testcase[@name='one']/error")
 
@@ -70,7 +70,7 @@ def test_a_lab_that_could_not_be_built_is_an_error() -> None:
 
 
 def test_the_whole_counts_all_suites() -> None:
-    """A CI system reads the totals off the root."""
+    """The root element has the totals."""
     root = fromstring(junit([result(), result(StepResult("one", 1, 1, (FAILURE,)), planned=("one",))]))  # noqa: S314
 
     assert ["3", "1", "0", "2"] == counts(root)

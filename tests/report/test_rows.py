@@ -31,7 +31,7 @@ OUTCOMES = [
 
 @pytest.mark.parametrize(("expected", "measured", "outcome"), OUTCOMES)
 def test_outcome(expected: str | None, measured: str | None, outcome: str) -> None:
-    """Two answers agree or differ, one stands for itself, and what is not known never agrees."""
+    """Two verdicts agree or differ, one counts by itself, and an unknown one never agrees."""
 
     assert outcome == row(expected, measured).outcome
 
@@ -65,14 +65,14 @@ FAULTS: dict[str, tuple[Callable[[str | None, str | None], str], tuple[str | Non
 def test_a_wrong_comparison_is_found(
     fault: Callable[[str | None, str | None], str], finds: tuple[str | None, str | None]
 ) -> None:
-    """The answers that are named have another outcome."""
+    """The named verdicts have another outcome."""
 
     assert finds in {
         (expected, measured) for expected, measured, right in OUTCOMES if fault(expected, measured) != right
     }
 
 
-def test_answers_that_nobody_asked_for_are_left_out_of_the_data() -> None:
+def test_verdicts_that_the_command_lacks_are_left_out_of_the_data() -> None:
     """``reach`` has no ``measured``, ``probe`` no ``expected``; ICMP has a port that is null."""
 
     assert {
@@ -88,7 +88,7 @@ def test_answers_that_nobody_asked_for_are_left_out_of_the_data() -> None:
 
 
 def test_a_tally_counts_rows_as_they_pass() -> None:
-    """The summary of a comparison has five counts and nothing else."""
+    """The summary of a comparison has five counts."""
     tally = Tally("verify")
     rows = [row("allow", "allow"), row("deny", "deny"), row("deny", "allow"), row("deny", "inconclusive")]
 
@@ -98,8 +98,8 @@ def test_a_tally_counts_rows_as_they_pass() -> None:
 
 
 @pytest.mark.parametrize(("measured", "text"), [("allow", ", 0 inconclusive"), (None, "")])
-def test_what_is_unknown_is_counted_by_itself(measured: str | None, text: str) -> None:
-    """It neither agrees nor differs, whatever was measured, and changes nothing about the rest being as expected."""
+def test_unknown_pairs_are_counted_separately(measured: str | None, text: str) -> None:
+    """It neither agrees nor differs with any measured verdict, and does not change ``as_expected``."""
     tally = Tally("verify" if measured else "reach")
     rows = [row("unknown", measured), row("unknown", measured and "inconclusive"), row("allow", measured)]
     list(tally.count(rows))
@@ -121,7 +121,7 @@ def test_what_is_unknown_is_counted_by_itself(measured: str | None, text: str) -
     ids=["nothing", "agree", "expected only", "differ", "inconclusive"],
 )
 def test_only_differing_and_inconclusive_rows_are_not_as_expected(rows: list[Row], as_expected: bool) -> None:
-    """A verdict that nobody expected otherwise is fine, whatever it is."""
+    """Any verdict without an expected one is fine."""
     tally = Tally("verify")
     list(tally.count(rows))
 
@@ -129,7 +129,7 @@ def test_only_differing_and_inconclusive_rows_are_not_as_expected(rows: list[Row
 
 
 def test_a_tally_without_comparison_counts_verdicts() -> None:
-    """``reach`` and ``probe`` say how much is allowed."""
+    """``reach`` and ``probe`` count allowed and denied pairs."""
     tally = Tally("probe")
     list(tally.count([row(measured="allow"), row(measured="deny"), row(measured="deny")]))
 

@@ -1,4 +1,4 @@
-"""Scenarios' results as the TestReport document and in words."""
+"""Results of scenarios, as the TestReport document and as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BROKEN = ScenarioResult("broken", "b.yaml", ("one",), NOW, (), "no nft program",
 
 
 def test_the_report_is_the_reference() -> None:
-    """Scenarios with their steps, failures as rows with their place, an error where there is one, and a summary."""
+    """It has scenarios with steps, failures as rows with file and line, errors, and a summary."""
     report = TestReport([PASSED, FAILED, BROKEN]).document()
     good, bad, broken = report["scenarios"]
 
@@ -57,14 +57,14 @@ def test_the_report_is_the_reference() -> None:
 
 
 def test_a_scenario_is_one_line() -> None:
-    """What became of it, how many steps, how long."""
+    """It has the outcome, the number of steps, and the seconds."""
 
     assert ["good: passed (1 step, 0.50 s)"] == list(lines_of(PASSED))
     assert "  step 'one': 9 asked, 0 wrong (0.12 s)" in list(lines_of(PASSED, every_step=True))
 
 
-def test_a_step_says_how_many_pairs_were_compared_with_nothing() -> None:
-    """Those whose verdict is not known."""
+def test_a_step_counts_pairs_that_were_not_compared() -> None:
+    """Pairs with the expected verdict unknown."""
     result = ScenarioResult("some", "s.yaml", ("one",), NOW, (StepResult("one", 1, 6, unknown=2),))
 
     assert "  step 'one': 2 pairs not compared: a policy that netlab does not read could change the verdict" in list(
@@ -73,7 +73,7 @@ def test_a_step_says_how_many_pairs_were_compared_with_nothing() -> None:
 
 
 def test_every_failure_is_a_line_with_its_place() -> None:
-    """FILE:LINE is the expectation's, so that an editor goes there."""
+    """FILE:LINE is the expectation's, which editors open."""
 
     assert [
         "bad: failed (1 step, 0.25 s)",
@@ -83,6 +83,6 @@ def test_every_failure_is_a_line_with_its_place() -> None:
 
 
 def test_the_last_line_counts_scenarios() -> None:
-    """Failures and errors are kept apart."""
+    """It counts failures and errors separately."""
 
     assert "3 scenarios: 1 passed, 1 failed, 1 error" == summary_line([PASSED, FAILED, BROKEN])

@@ -30,7 +30,7 @@ def table(found: Iterable[Row], width: int = 120) -> str:
 
 
 def test_columns_have_names_where_they_fit() -> None:
-    """A source to a line, a destination to a column, in the same order, with the marks explained."""
+    """A line for each source, a column for each destination, in one order, and the meaning of the marks."""
 
     assert """\
 SOURCE         shop/web  shop/api  host:internet
@@ -67,8 +67,8 @@ def test_destinations_that_are_no_sources_are_named_below_their_numbers() -> Non
     assert "to 1 192.0.2.1, 2 192.0.2.2, 3 192.0.2.3" in table(found, width=30).splitlines()
 
 
-def test_a_pair_of_which_some_ports_are_open_is_told_below() -> None:
-    """``p`` says that ports differ, and a line which."""
+def test_a_pair_with_some_open_ports_has_a_line_below() -> None:
+    """``p`` means that ports differ; a line names them."""
     lines = table(rows(["shop/web shop/api 80"], ports=(80, 443), names=NAMES[:2])).splitlines()
 
     assert "shop/web  -         p" == lines[1]
@@ -83,8 +83,8 @@ def test_families_are_named_where_both_are_asked() -> None:
     assert "p shop/web -> shop/api: allow 80/TCP over IPv4; deny 80/TCP over IPv6" in table(found).splitlines()
 
 
-def test_what_differs_goes_before_what_is_inconclusive_before_verdicts() -> None:
-    """One wrong port marks its pair, and each row that is not as expected has its line with the reason."""
+def test_the_mark_for_differs_wins_over_inconclusive_and_verdicts() -> None:
+    """One wrong port marks its pair; each wrong row has a line with the reason."""
     found = [
         Row("a/a", "a/b", 4, "TCP", 80, "allow", "allow", "fine"),
         Row("a/a", "a/b", 4, "TCP", 81, "allow", "inconclusive", "control lost"),
@@ -104,7 +104,7 @@ a/b     ?    -
 
 
 def test_partial_pairs_beyond_fifty_are_counted() -> None:
-    """The words below the table stay readable; wide output has every row."""
+    """The lines below the table stay few; ``-o wide`` has every row."""
     names = tuple(f"n/{n}" for n in range(9))
     found = rows((f"{a} {b} 80" for a in names for b in names), ports=(80, 81), names=names)
 
@@ -112,7 +112,7 @@ def test_partial_pairs_beyond_fifty_are_counted() -> None:
 
 
 def test_pairs_that_differ_beyond_fifty_are_counted() -> None:
-    """Rows are kept for the pairs that are told and for no others; what comes first is told."""
+    """The first pairs have lines, and only their rows are kept."""
     names = [f"n/{n}" for n in range(9)]
     found = [Row(a, b, 4, "TCP", 80, "allow", "deny", "why") for a in names for b in names if a != b]
     lines = [line for line in table(found).splitlines() if line.startswith(("! n/", "! and"))]
@@ -124,7 +124,7 @@ def test_pairs_that_differ_beyond_fifty_are_counted() -> None:
 
 
 def test_a_pair_costs_a_few_bytes() -> None:
-    """Of a million pairs nobody keeps the rows: doubling the pairs adds some four bytes for each."""
+    """No row is kept: each further pair takes about four bytes."""
 
     def peak(sources: int) -> int:
         names = [f"n/{n}" for n in range(200)]
@@ -148,13 +148,13 @@ def test_colour_adds_nothing_to_the_width() -> None:
 
 
 def test_no_rows_no_table() -> None:
-    """A lab with a single pod has nothing to show."""
+    """A lab with a single pod has no pairs."""
 
     assert "" == table([])
 
 
 def test_unknown_has_a_mark_of_its_own() -> None:
-    """Whatever was measured; beside other verdicts of the pair the words name the ports."""
+    """For any measured verdict; if other ports of the pair have verdicts, a line names them."""
     found = [
         Row("x/a", "x/b", 4, "TCP", 80, "unknown", "allow"),
         Row("x/b", "x/a", 4, "TCP", 80, "unknown", "allow"),

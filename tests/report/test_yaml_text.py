@@ -1,4 +1,4 @@
-"""YAML that every reader reads as what was meant."""
+"""YAML that every reader reads back as the same data."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_any_data_reads_back_as_it_was(data: Any) -> None:
         ({}, "{}"),
     ],
 )
-def test_only_what_can_be_nothing_but_a_string_is_plain(value: Any, text: str) -> None:
-    """Words that YAML 1.1 takes for booleans, and what begins with a digit, are quoted."""
+def test_only_certain_strings_are_plain(value: Any, text: str) -> None:
+    """Booleans of YAML 1.1, and texts that begin with a digit, are quoted."""
 
     assert text == yaml_text.scalar(value)
 

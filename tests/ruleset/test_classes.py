@@ -2,14 +2,14 @@
 
 import pytest
 
-from netlab.ruleset.change import change_between
 from netlab.ruleset.classes import Classes
+from netlab.ruleset.cluster_change import cluster_change
 
 
 def classify(cluster):
     """What the pods of a cluster are, by reference and direction; from nothing."""
     found = Classes()
-    found.change(change_between(None, cluster))
+    found.update(cluster_change(None, cluster))
     return found
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from netlab.cluster import resolve
-from netlab.conformance.words import document
+from netlab.conformance.shorthand import document
 from netlab.objects import decode
 from netlab.ruleset import Port, Transaction, compile_rulesets, difference, differences, replacing
 from netlab.ruleset.difference import titles

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from torn import verdicts
+from mid_change import verdicts_during_change
 
 from netlab.cluster.types import Network
 from netlab.objects.topology import TopologyPolicy
@@ -353,5 +353,5 @@ def test_a_denial_without_the_second_look_up_is_found(build, texts):
     packet = CASES["bridge"]["identity port"]
     once = [faulty(text, "ingress_class", "goto in_again", "goto deny_in") for text in (texts["bridge"], after)]
 
-    assert {"accept"} == set(verdicts(texts["bridge"], after, packet))
-    assert "drop" in verdicts(*once, packet)  # type: ignore[call-arg]
+    assert {"accept"} == set(verdicts_during_change(texts["bridge"], after, packet))
+    assert "drop" in verdicts_during_change(*once, packet)  # type: ignore[call-arg]

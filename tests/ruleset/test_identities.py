@@ -3,14 +3,14 @@
 from ipaddress import ip_address
 
 from netlab.ruleset import compile_rulesets
-from netlab.ruleset.change import change_between
+from netlab.ruleset.cluster_change import cluster_change
 from netlab.ruleset.identities import Identities
 
 
 def identify(cluster):
     """The identities of a cluster, from nothing."""
-    found = Identities(cluster.families, blocks_mean_pods=True, host_pods_are_meant=False)
-    found.change(change_between(None, cluster))
+    found = Identities(cluster.families, blocks_match_pods=True, host_pods_are_peers=False)
+    found.update(cluster_change(None, cluster))
     return found
 
 

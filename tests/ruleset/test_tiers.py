@@ -1,4 +1,4 @@
-"""Tiers: a value and a line (``known``); the first rule that matches accepts, denies or passes on."""
+"""Tiers in rulesets: one value and one line (``known``) each; the first matching rule allows, denies or passes."""
 
 import random
 import re
@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise, permutations
 
 import pytest
-from torn import verdicts
+from mid_change import verdicts_during_change
 
 from netlab.objects.policies import Peer
 from netlab.objects.topology import TopologyPolicy
@@ -22,34 +22,34 @@ PROBES = [("TCP", 80), ("TCP", 81), ("TCP", 85), ("UDP", 80), ("ICMP", None)]
 
 @pytest.fixture
 def known(monkeypatch):
-    """The line of two tiers of the test's own: each has the policies that a cluster carries for it."""
+    """Add two tiers of this test to the list. Each takes its policies from the cluster's memo."""
     monkeypatch.setattr(
         tiers,
         "TIERS",
         (
-            Tier("first", True, lambda cluster: cluster.memo.get("first", ())),
-            Tier("last", False, lambda cluster: cluster.memo.get("last", ())),
+            Tier("Admin", True, lambda cluster: cluster.memo.get("Admin", ())),
+            Tier("Baseline", False, lambda cluster: cluster.memo.get("Baseline", ())),
         ),
     )
 
 
-def world(build, policies=(), first=(), last=(), **choices):
-    """Six pods in two namespaces, with NetworkPolicies and the policies of both tiers."""
+def world(build, policies=(), admin=(), baseline=(), **choices):
+    """Return a cluster of six pods in two namespaces, with NetworkPolicies and policies of both tiers."""
     members = [build.pod(ref, a, labels=f"app={ref[2:]}", ports="web=80/TCP") for ref, a in PODS.items()]
     found = build.cluster(members, list(policies))
     found = replace(found, policy=TopologyPolicy(**choices))
-    found.memo.update(first=tuple(first), last=tuple(last))
+    found.memo.update(Admin=tuple(admin), Baseline=tuple(baseline))
     return found
 
 
 def every(build, *words, namespace=()):
-    """Pods by labels in the namespaces that a selector means."""
+    """Return a peer of pods with some labels, in all namespaces or in those with some labels."""
     return Peer(namespace_selector=build.selector(*namespace), pod_selector=build.selector(*words))
 
 
 def judge(build, name, *rules, subject=None, egress=False):
-    """A policy of a tier with rules (verdict, peers, ports) of one direction."""
-    written = tuple(TierRule(verdict, tuple(peers), tuple(ports)) for verdict, peers, ports in rules)
+    """Return a policy of a tier with rules (action, peers, ports) of one direction."""
+    written = tuple(TierRule(action, tuple(peers), tuple(ports)) for action, peers, ports in rules)
     subject = subject or every(build)
     return TierPolicy(Meta(name), subject, () if egress else written, written if egress else ())
 
@@ -61,7 +61,7 @@ def passes(cluster, source, destination, protocol="TCP", port=80):
 
 
 def test_labs_without_policies_of_tiers_have_the_text_of_network_policy_alone(build, monkeypatch, known):
-    """Not one look-up more."""
+    """They have no lookup more."""
     policies = [build.policy("x/p", ingress=[build.rule(build.pods("app=q"), build.port(80))])]
     (with_tiers,) = compile_rulesets(world(build, policies)).values()
     monkeypatch.setattr(tiers, "TIERS", ())
@@ -71,13 +71,13 @@ def test_labs_without_policies_of_tiers_have_the_text_of_network_policy_alone(bu
 
 
 def test_a_tier_denies_what_network_policy_allows(build, known):
-    """And accepts what it denies, each for its peers and ports only."""
+    """A tier also allows what NetworkPolicy denies. Each rule applies to its own peers and ports only."""
     allows = build.policy("x/p", ingress=[build.rule(build.pods())])
     p, q = every(build, "app=p"), every(build, "app=q")
     cluster = world(
         build,
         [allows],
-        first=[judge(build, "a", ("accept", [every(build, namespace=("kubernetes.io/metadata.name=y",))], []),
+        admin=[judge(build, "a", ("allow", [every(build, namespace=("kubernetes.io/metadata.name=y",))], []),
                      ("deny", [q], [build.port(80)]), ("deny", [p], [build.port(90, "TCP", 99)]))],
     )  # fmt: skip
 
@@ -88,13 +88,13 @@ def test_a_tier_denies_what_network_policy_allows(build, known):
     assert not passes(cluster, "out", "x/p")
 
 
-def test_a_rule_that_passes_leaves_it_to_network_policy_and_then_to_the_last_tier(build, known):
-    """The last tier judges the pods that no NetworkPolicy isolates in the direction, those that it opens aside."""
+def test_pass_leaves_a_connection_to_network_policy_and_then_to_the_baseline_tier(build, known):
+    """The Baseline tier applies to pods that no NetworkPolicy isolates in the direction."""
     deny_all = judge(build, "z", ("deny", [every(build)], []))
-    first = [judge(build, "a", ("pass", [every(build, "app=q")], [build.port(80)]), ("deny", [every(build)], []))]
+    admin = [judge(build, "a", ("pass", [every(build, "app=q")], [build.port(80)]), ("deny", [every(build)], []))]
     opened = build.policy("x/p", "app=p", ingress=[build.rule()])
     closed = build.policy("x/q", "app=q", ingress=[])
-    cluster = world(build, [opened, closed], first, [deny_all])
+    cluster = world(build, [opened, closed], admin, [deny_all])
 
     assert passes(cluster, "y/q", "x/p")
     assert not passes(cluster, "y/q", "x/p", "TCP", 81)
@@ -104,18 +104,18 @@ def test_a_rule_that_passes_leaves_it_to_network_policy_and_then_to_the_last_tie
     assert passes(cluster, "out", "x/r")
 
 
-def test_egress_is_judged_too_and_acceptance_of_one_side_is_no_acceptance_of_the_other(build, known):
-    """A connection passes where both sides let it."""
-    out = judge(build, "a", ("accept", [every(build)], []), ("deny", [build.block("0.0.0.0/0")], []), egress=True)
-    cluster = world(build, [build.policy("x/p", "app=p", ingress=[], egress=[])], first=[out])
+def test_a_tier_that_allows_egress_does_not_allow_ingress(build, known):
+    """Both sides must allow a connection."""
+    out = judge(build, "a", ("allow", [every(build)], []), ("deny", [build.block("0.0.0.0/0")], []), egress=True)
+    cluster = world(build, [build.policy("x/p", "app=p", ingress=[], egress=[])], admin=[out])
 
     assert passes(cluster, "x/p", "y/q")
     assert not passes(cluster, "y/q", "x/p")
     assert not passes(cluster, "y/q", "out")
 
 
-def test_a_rule_of_a_tier_names_its_peers():
-    """No peers would be everybody in one API and nobody in another."""
+def test_a_rule_of_a_tier_needs_peers():
+    """Without peers a rule would match every peer in one API and no peer in another."""
     with pytest.raises(ValueError, match="peers"):
         TierRule("deny", ())
 
@@ -124,7 +124,7 @@ def test_a_rule_of_a_tier_names_its_peers():
 
 
 def drawn(build, seed):
-    """A world of policies of every tier, drawn by a seed."""
+    """Return a cluster with random policies of every tier; a seed always gives the same one."""
     draw = random.Random(seed)  # noqa: S311
     peers = [every(build), every(build, "app=p"), every(build, "app notin (p)"), build.block("192.0.2.0/24"),
              build.block("10.244.0.0/30", "10.244.0.2/32"),
@@ -136,7 +136,7 @@ def drawn(build, seed):
 
     def rules():
         return tuple(
-            TierRule(draw.choice(("accept", "deny", "pass")), tuple(some(peers, 2) or peers[:1]), tuple(some(ports, 2)))
+            TierRule(draw.choice(("allow", "deny", "pass")), tuple(some(peers, 2) or peers[:1]), tuple(some(ports, 2)))
             for _ in range(draw.randint(0, 4))
         )
 
@@ -154,11 +154,11 @@ def drawn(build, seed):
         )
         for n in range(draw.randint(0, 2))
     ]  # fmt: skip
-    return world(build, written, policies("first"), policies("last"))
+    return world(build, written, policies("admin"), policies("baseline"))
 
 
 def side_passes(cluster, direction, own, other, destination, protocol, port):
-    """Read one side of a connection tier by tier."""
+    """Evaluate one side of a connection, tier by tier; pods are looked up by address."""
     by_address = {str(pod.addresses[0]): pod for pod in cluster.pods}
     pod, peer, target = by_address.get(own), by_address.get(other), by_address.get(destination)
 
@@ -178,19 +178,19 @@ def side_passes(cluster, direction, own, other, destination, protocol, port):
             return item.protocol == protocol and target is not None and port == 80
         return item.protocol == protocol and item.port <= port <= (item.end_port or item.port)
 
-    def matches(rule, anybody):
-        return ((anybody and not rule.peers) or any(map(is_peer, rule.peers))) and (
+    def matches(rule, without_peers):
+        return ((without_peers and not rule.peers) or any(map(is_peer, rule.peers))) and (
             not rule.ports or any(map(is_port, rule.ports))
         )
 
     def decided(policies):
         rules = (rule for policy in policies if policy.selects(pod, cluster) for rule in policy.rules(direction))
-        found = next((rule.verdict for rule in rules if matches(rule, False)), "pass")
-        return None if found == "pass" else found == "accept"
+        found = next((rule.action for rule in rules if matches(rule, False)), "pass")
+        return None if found == "pass" else found == "allow"
 
     if pod is None:
         return True
-    if (found := decided(cluster.memo["first"])) is not None:
+    if (found := decided(cluster.memo["Admin"])) is not None:
         return found
     isolating = [
         p for p in cluster.policies
@@ -203,7 +203,7 @@ def side_passes(cluster, direction, own, other, destination, protocol, port):
             for policy in isolating
             for rule in policy.rules(direction)
         )
-    return (found := decided(cluster.memo["last"])) is None or found
+    return (found := decided(cluster.memo["Baseline"])) is None or found
 
 
 def in_own(rule, pod, peer):
@@ -211,8 +211,8 @@ def in_own(rule, pod, peer):
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_the_text_says_what_the_tiers_say(build, known, seed):
-    """Every pair and probe gets the verdict of a plain reading, tier by tier, rule by rule."""
+def test_the_ruleset_agrees_with_the_plain_reading_of_all_tiers(build, known, seed):
+    """For every pair, protocol and port of a random cluster."""
     cluster = drawn(build, seed)
     (ruleset,) = compile_rulesets(cluster).values()
     tracer = Tracer(ruleset)
@@ -231,8 +231,8 @@ def test_the_text_says_what_the_tiers_say(build, known, seed):
 
 
 @pytest.mark.parametrize("seed", range(0, 24, 4))
-def test_tiers_follow_a_history(build, known, seed):
-    """A compiler that saw other policies gives what one from nothing gives, and no change denies what both allow."""
+def test_a_compiled_history_equals_a_fresh_compile_of_each_cluster(build, known, seed):
+    """And no packet that two rulesets allow is denied while one replaces the other."""
     compiler = Compiler()
     clusters = [drawn(build, seed + n) for n in range(4)]
     compiled = [compiler.compile(cluster)["node-1"] for cluster in clusters]
@@ -246,14 +246,14 @@ def test_tiers_follow_a_history(build, known, seed):
         if before.tables != after.tables:
             continue
         for source, destination in list(permutations(PODS.values(), 2))[::3]:
-            last, *torn, first = verdicts(before, after, Packet(source, destination, "TCP", 80))
-            if first == last == "accept":
-                assert {"accept"} >= {*torn}
+            earliest, *between, latest = verdicts_during_change(before, after, Packet(source, destination, "TCP", 80))
+            if earliest == latest == "accept":
+                assert {"accept"} >= {*between}
 
 
 @pytest.mark.parametrize("established", ["keep", "reevaluate"])
-def test_the_kernel_takes_it(build, known, nft, established):
-    """The text loads, and a chain of differences ends where a fresh load does."""
+def test_the_kernel_loads_the_ruleset_and_its_changes(build, known, nft, established):
+    """A chain of differences gives the same tables as a fresh load of the last ruleset."""
     clusters = [replace(drawn(build, seed), policy=TopologyPolicy(established=established)) for seed in range(6)]
     for seed, cluster in enumerate(clusters):
         cluster.memo.update(drawn(build, seed).memo)
@@ -265,17 +265,17 @@ def test_the_kernel_takes_it(build, known, nft, established):
     )
 
 
-def test_no_rule_of_a_tier_is_there_for_nothing(build, known):
-    """Whatever rule of a tier's chains is taken out of the text, with its twin of the second time, a pair finds it."""
+def test_every_rule_of_a_tier_changes_some_verdict(build, known):
+    """Each rule of a tier's chains is removed, together with its copy for the second lookup."""
     packets = [Packet(*ends, *probe) for ends in permutations([*PODS.values(), OUTSIDE], 2) for probe in PROBES]
     worlds = []
-    # Of p no peer says anything, so its identity is none after that of q, which its egress looks up.
+    # No peer matches p, so its address has no identity: the mark must not keep that of q, which egress of p sets.
     p, q = every(build, "app=p"), every(build, "app=q")
     out, into = (
-        judge(build, "a", ("accept", [q], []), subject=p, egress=True),
+        judge(build, "a", ("allow", [q], []), subject=p, egress=True),
         judge(build, "b", ("deny", [q], []), subject=q),
     )
-    for cluster in [world(build, first=[out, into]), *(drawn(build, seed) for seed in range(60))]:
+    for cluster in [world(build, admin=[out, into]), *(drawn(build, seed) for seed in range(60))]:
         text = compile_rulesets(cluster)["node-1"].text()
         tracer = Tracer(text)
         worlds.append((text, [tracer.verdict(packet).verdict for packet in packets]))
@@ -284,7 +284,7 @@ def test_no_rule_of_a_tier_is_there_for_nothing(build, known):
         chain = ""
         for line in text.splitlines():
             chain = line.split()[1] if line.startswith("\tchain ") else "" if line == "\t}" else chain
-            if re.match(r"(first|last)_|(in|eg)_(tiers|after)", chain) and not line.startswith("\tchain "):
+            if re.match(r"(admin|baseline)_|(in|eg)_(tiers|after)", chain) and not line.startswith("\tchain "):
                 once = chain.removesuffix("_again")
                 twin = re.sub("goto (in|eg)_again", r"goto deny_\1", line).replace("_again", "")
                 rules.setdefault((once, twin), set()).add((chain, line))
@@ -302,10 +302,10 @@ def test_no_rule_of_a_tier_is_there_for_nothing(build, known):
                     return True
         return False
 
-    # A tier looks up the identity of the very peer that the tier before it did; only ingress after egress does not.
+    # The tier before looks up the identity of the same peer, so the reset has no effect. Ingress comes after egress.
     same = {
-        ("last_in_class", "\t\tct mark set 0x0"),
-        *((f"{t}_eg_class", "\t\tct mark set 0x0") for t in ("first", "last")),
+        ("baseline_in_class", "\t\tct mark set 0x0"),
+        *((f"{t}_eg_class", "\t\tct mark set 0x0") for t in ("admin", "baseline")),
     }
     unnoticed = [rule for rule, lines in rules.items() if rule not in same and not found(lines)]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from netlab.ruleset import compile_rulesets
-from netlab.testing.tracer import Packet, Step, TraceError, Tracer
+from netlab.testing.tracer import MatchedRule, Packet, TraceError, Tracer
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +23,20 @@ def test_trace_of_an_allowed_packet(text):
 
     assert "accept" == trace.verdict
     assert [
-        Step(
+        MatchedRule(
             "forward",
             "meta priority set ip daddr map @in4 jump ingress_class",
             "shop/db selected by shop/db",
         ),
-        Step("ingress_class", "ct mark set 0x0"),
-        Step("ingress_class", "ct mark set ip saddr map @id4", "shop/web"),
-        Step(
+        MatchedRule("ingress_class", "ct mark set 0x0"),
+        MatchedRule("ingress_class", "ct mark set ip saddr map @id4", "shop/web"),
+        MatchedRule(
             "ingress_class",
             "meta priority . ct mark . meta l4proto . th dport @in_l3l4 return",
             "shop/db from shop/web by shop/db",
         ),
-        Step("forward", "meta priority set none"),
-    ] == list(trace.steps)
+        MatchedRule("forward", "meta priority set none"),
+    ] == list(trace.rules)
 
 
 def test_trace_of_a_denied_packet(text):
@@ -44,7 +44,7 @@ def test_trace_of_a_denied_packet(text):
     trace = Tracer(text).verdict(Packet("10.244.0.9", "10.244.0.3", "TCP", 5432))
 
     assert "drop" == trace.verdict
-    assert Step("deny_in", "counter drop") == trace.steps[-1]
+    assert MatchedRule("deny_in", "counter drop") == trace.rules[-1]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from netlab.cluster import resolve
-from netlab.conformance.words import document
+from netlab.conformance.shorthand import document
 from netlab.dataplane.names import mac_of, port_name
 from netlab.dataplane.rulesets import rulesets
 from netlab.objects import decode, load

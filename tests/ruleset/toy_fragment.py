@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from collections.abc import Set as AbstractSet
 
 from netlab.cluster.types import Pod
-from netlab.ruleset.change import Change
+from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.elements import Element, Set
 from netlab.ruleset.fragment import FORWARD, NETLAB, Entry, Fragment, Layout, Place, Stores
 from netlab.ruleset.tables import Chain, Parts
@@ -47,12 +47,12 @@ class _Counting:
         self._closing: set[str] = set()
         self._stores = stores
 
-    def follow(self, change: Change) -> bool:
+    def update(self, change: ClusterChange) -> bool:
         before = len(self._closing)
-        self._closing -= {pod.ref for pod in change.pods.gone}
-        self._closing |= {pod.ref for pod in change.pods.come if "toy/closed" in pod.annotations}
+        self._closing -= {pod.ref for pod in change.pods.removed}
+        self._closing |= {pod.ref for pod in change.pods.added if "toy/closed" in pod.annotations}
         if before:
-            self._stores.everywhere.take("toy_count", ("sctp", before))
+            self._stores.everywhere.remove("toy_count", ("sctp", before))
         if self._closing:
             self._stores.everywhere.put("toy_count", ("sctp", len(self._closing)), Element())
         return True
@@ -61,4 +61,4 @@ class _Counting:
         return {"toy_count": ("a note of the toy",)} if self._closing else {}
 
 
-FRAGMENT = Fragment("toy", NETLAB, _declare, _variant, of_pod=_of_pod, follower=_Counting)
+FRAGMENT = Fragment("toy", NETLAB, _declare, _variant, of_pod=_of_pod, updater=_Counting)

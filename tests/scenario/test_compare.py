@@ -1,4 +1,4 @@
-"""The reason of a row says what decided, and that no control could arrive where that is so."""
+"""The reason of a row has the decision, and says if no control could arrive."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BUILT = cluster(pod("x/a"), pod("x/b"), pod("x/alone", network="none"))
         ),
     ],
 )
-def test_what_was_seen_is_kept_where_no_control_could_arrive(destination, verdict, seen, words):
+def test_the_observation_is_kept_if_no_control_could_arrive(destination, verdict, seen, words):
     asked = flow(BUILT, "x/a", destination)
 
     assert words == reason_of(evaluate(BUILT, asked), Measurement(asked, verdict, seen))

@@ -27,16 +27,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_of_a_directory_only_scenarios_count(folder: Path) -> None:
-    """Manifests beside them, broken ones included, are nobody's business."""
+def test_only_scenarios_of_a_directory_are_read(folder: Path) -> None:
+    """Manifests beside them are not read, also broken ones."""
     found, problems = scenarios_of([str(folder)])
 
     assert ["b", "a"] == [scenario.meta.name for scenario in found]
     assert [] == problems
 
 
-def test_a_file_that_is_named_has_to_hold_a_scenario(folder: Path) -> None:
-    """Somebody expected it to be run."""
+def test_a_named_file_must_hold_a_scenario(folder: Path) -> None:
+    """The user expects it to run."""
     found, problems = scenarios_of([str(folder / "pod.yaml"), str(folder / "b.yaml"), str(folder / "gone.yaml")])
 
     assert ["b"] == [scenario.meta.name for scenario in found]

@@ -1,4 +1,4 @@
-"""Scenarios that run: in labs of a fake that answers at will, and on the real kernel."""
+"""Scenarios run in fake labs with given verdicts, and on the real kernel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STEPS = """\
 
 
 class AnyAnswer(Lab):
-    """A lab without a kernel: packets say what the evaluator says, but for the pairs that it was told of."""
+    """A lab without a kernel: packets say what the evaluator says, but for the pairs that it was printed of."""
 
     def __init__(self, objects: Objects, answers: dict[str, tuple[str, str]], refuse: str = "") -> None:
         self._documents = objects.documents
@@ -194,11 +194,11 @@ def test_a_lab_that_cannot_be_built_is_an_error(scenario: Write) -> None:
 @pytest.mark.kernel
 def test_a_scenario_runs_on_the_kernel(scenario: Write) -> None:
     """In a lab of its own, of which nothing is left afterwards."""
-    told: list[str] = []
-    result = run(scenario(STEPS), on_step=lambda step: told.append(step.name))
+    printed: list[str] = []
+    result = run(scenario(STEPS), on_step=lambda step: printed.append(step.name))
 
     assert ("passed", "") == (result.outcome, result.error)
-    assert ["open", "closed", "open again"] == told
+    assert ["open", "closed", "open again"] == printed
     assert [] == [name for name in Lab.names() if f"-{os.getpid():x}-" in name]
 
 

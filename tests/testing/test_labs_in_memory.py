@@ -60,9 +60,9 @@ class Fragile(FakeKernel):
         self._step("nft")
         super().nft(name, script)
 
-    def settle(self, names: Sequence[str]) -> None:
-        self._step("settle")
-        super().settle(names)
+    def wait_until_ready(self, names: Sequence[str]) -> None:
+        self._step("wait_until_ready")
+        super().wait_until_ready(names)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_objects_are_applied_labelled_and_deleted(machine: Fragile) -> None:
     assert "web-0" not in spaces(machine)
 
 
-@pytest.mark.parametrize("step", ["create", "apply", "nft", "remove", "settle"])
+@pytest.mark.parametrize("step", ["create", "apply", "nft", "remove", "wait_until_ready"])
 def test_a_change_that_fails_in_the_middle_is_undone(machine: Fragile, step: str) -> None:
     """The kernel refuses one step of it: all is as before, and the record says so."""
     lab = up(machine, "examples/shop")
@@ -171,7 +171,7 @@ def test_a_change_that_fails_in_the_middle_is_undone(machine: Fragile, step: str
     assert [] == again.drift()
 
 
-@pytest.mark.parametrize("step", ["create", "apply", "nft", "remove", "settle"])
+@pytest.mark.parametrize("step", ["create", "apply", "nft", "remove", "wait_until_ready"])
 def test_up_recovers_a_lab_whose_change_broke_off(machine: Fragile, step: str) -> None:
     """The process ended in the middle, with nothing undone: other commands refuse the lab, ``up`` repairs it."""
     up(machine, "topologies/two-nodes.yaml", "examples/shop", "scenarios/manifests/three-pods.yaml")
@@ -188,7 +188,7 @@ def test_up_recovers_a_lab_whose_change_broke_off(machine: Fragile, step: str) -
     assert set(fresh.spaces) == set(machine.spaces)
 
 
-@pytest.mark.parametrize("step", ["create", "apply", "nft", "settle"])
+@pytest.mark.parametrize("step", ["create", "apply", "nft", "wait_until_ready"])
 def test_a_lab_that_cannot_be_built_is_gone(machine: Fragile, step: str) -> None:
     """Neither namespaces nor a record are left."""
     machine.fails = step
@@ -202,7 +202,7 @@ def test_a_lab_that_cannot_be_built_is_gone(machine: Fragile, step: str) -> None
 def test_down_removes_a_half_built_lab_and_one_of_another_boot_is_gone(machine: Fragile) -> None:
     """By the list of its namespaces; after a restart there are none."""
     up(machine, "examples/shop")
-    machine.fails, machine.error = "settle", Broken()
+    machine.fails, machine.error = "wait_until_ready", Broken()
     with pytest.raises(Broken):
         up(machine, "topologies/overlay.yaml", "examples/shop")
     left = removal.remove(NAME, machine)

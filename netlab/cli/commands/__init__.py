@@ -1,1 +1,1 @@
-"""One module per command family; each is imported when one of its commands is called."""
+"""One module for each command family, imported when one of its commands is called."""

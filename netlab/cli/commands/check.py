@@ -1,4 +1,4 @@
-"""``netlab check``: every problem of the input at once."""
+"""``netlab check``: print every problem of the input at once."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], output: str) -> None:
     """Read and validate the input; print every problem.
 
-    Errors are what netlab refuses (exit code 2); warnings are what is legal but surely not meant.
+    netlab refuses errors (exit code 2). A warning is about legal input that is probably not intended.
     """
-    from netlab.cluster import outline
-    from netlab.objects import examine
+    from netlab.cluster import try_resolve
+    from netlab.objects import read_input
     from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = examine(files, strict=strict, ignore=ignore)
+    found = read_input(files, strict=strict, ignore=ignore)
     objects = found.objects
-    cluster, more = outline(objects, doubts=found.doubts, warn=True)
+    cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
     whole = not (found.wrong or any(problem.severity == "error" for problem in more))
-    # What a policy does depends on all the others, so of half of them nothing can be said.
+    # Warnings about a policy depend on all other policies, so they need an input without errors.
     if whole:
         more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
-    problems = found.problems_and([*more, *_of_scenarios(objects)])
+    problems = found.problems_and([*more, *_scenario_errors(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if rendering.is_text(output):
         inputs.print_problems(problems)
@@ -54,14 +54,14 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         raise SystemExit(1)
 
 
-def _of_scenarios(objects: Objects) -> Iterator[Problem]:
+def _scenario_errors(objects: Objects) -> Iterator[Problem]:
     if not objects.scenarios:
         return
-    from netlab.scenario import rehearse
+    from netlab.scenario import dry_run
 
     for scenario in objects.scenarios:
         try:
-            rehearse(scenario)
+            dry_run(scenario)
         except InputError as error:
             yield from error.problems
 

@@ -1,4 +1,4 @@
-"""``netlab compile``: the nftables rulesets, without a kernel."""
+"""``netlab compile``: print the nftables rulesets, without a kernel."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from netlab.errors import UsageError
 @options.files
 @options.strict
 @options.ignore
-@options.lab
-@click.option("--node", metavar="NAME", help="Only this node's.  [default: every node's]")
+@options.lab_without_files
+@click.option("--node", metavar="NAME", help="Print the ruleset of this node only.  [default: all nodes]")
 @options.verbose
 def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, node: str | None) -> None:
     """Print the nftables ruleset that each node gets, as `nft -f` reads it.
 
-    Without -f it is about the running lab.
+    Without -f, the objects are those of the running lab.
     """
     from netlab.dataplane.rulesets import rulesets
 

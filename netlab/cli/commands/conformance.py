@@ -1,4 +1,4 @@
-"""``netlab conformance``: what NetworkPolicy means, proved case by case."""
+"""``netlab conformance``: compare evaluator, ruleset and packets on cases of NetworkPolicy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
 @click.command("conformance")
 @click.argument("globs", metavar="[NAME-GLOB]...", nargs=-1)
 @click.option(
-    "--judges", default=",".join(_JUDGES), show_default=True, callback=_judges, metavar="NAME,...", help="Who is asked."
+    "--judges", default=",".join(_JUDGES), show_default=True, callback=_judges, metavar="NAME,...", help="The judges."
 )
 @click.option("--random", type=click.IntRange(0), default=0, metavar="N", help="Add N random clusters and policies.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same random cases.")
@@ -42,17 +42,27 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     show_default=True,
     help="The mode of the pod network.",
 )
-@click.option("--dual-stack", is_flag=True, help="Ask everything in both IP families.")
+@click.option("--dual-stack", is_flag=True, help="Ask in both IP families.")
 @click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes, each with a lab of its own."
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="The number of processes; each has its own lab.",
 )
-@click.option("--list", "listed", is_flag=True, help="Only print the names of the cases.")
+@click.option("--list", "listed", is_flag=True, help="Print the names of the cases, and judge none.")
 @options.reports(ConformanceReport)
 @click.option(
-    "--export", type=click.Path(dir_okay=False), metavar="FILE", help="Only write the expected truth table there."
+    "--export",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the expected truth table to this file, and judge no case.",
 )
 @click.option(
-    "--against", type=click.Path(dir_okay=False), metavar="FILE", help="Compare with a table of measured verdicts."
+    "--against",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Compare the cases with this table of measured verdicts.",
 )
 @options.output(ConformanceReport)
 @options.verbose
@@ -69,16 +79,16 @@ def conformance_command(
     against: str | None,
     output: str,
 ) -> None:
-    """Judge cases of NetworkPolicy three ways: evaluator, ruleset walked by a tracer, and packets.
+    """Judge cases of NetworkPolicy in three ways: by the evaluator, by a tracer of the ruleset, and by packets.
 
-    A random case on which judges differ is reduced to the smallest cluster that shows it, and written as a scenario to
-    the current directory. Exit code 1 means that some verdict differs or is inconclusive. Without packets no privilege
-    is needed.
+    If judges differ on a random case, netlab reduces it to the smallest cluster on which they differ, and writes this
+    as a scenario to the current directory. Exit code 1 means that a verdict differs or is inconclusive. Only packets
+    need privilege.
 
-    To test another CNI, --export FILE, apply the objects of each stage there, add what you measure to its rows, and
-    hold the result --against the cases. The file is one JSON object of kind ConformanceTable; an item of its "cases"
-    has "case", "stage", "objects" and "rows", and a row "source", "destination", "family", "protocol", "port" (null
-    for ICMP), "expected", and once measured "measured": allow, deny or inconclusive.
+    To test another CNI: --export FILE, apply the objects of each stage there, add your measured verdicts to the rows,
+    and compare with --against FILE. The file is one JSON object of kind ConformanceTable. An item of its "cases" has
+    "case", "stage", "objects" and "rows". A row has "source", "destination", "family", "protocol", "port" (null for
+    ICMP) and "expected"; you add "measured": allow, deny or inconclusive.
     """
     from netlab.conformance.run import Selection
 
@@ -112,12 +122,12 @@ def _results(selection: Selection, jobs: int, against: str | None) -> Generator[
 def _report(
     results: Generator[CaseResult, None, None], judges: Sequence[str], reports: list[tuple[str, str]], output: str
 ) -> None:
-    """Print results as they come, then the summary; exit with 1 unless all is as expected."""
+    """Print each failed case as it comes, then the summary; exit with 1 if a case failed."""
     from netlab.conformance.edges import UNJUDGED
     from netlab.report.conformance import Summary, failure_lines
 
     summary, kept = Summary(judges), []
-    in_words = rendering.is_text(output)
+    for_people = rendering.is_text(output)
     ended: BaseException | None = None
     try:
         with contextlib.closing(results), terminal.progress("cases") as progress:
@@ -125,14 +135,14 @@ def _report(
                 summary.add(result)
                 if reports:
                     kept.append(result)
-                if not result.passed and in_words:
+                if not result.passed and for_people:
                     terminal.emit(failure_lines(result))
                 if result.scenario is not None:
                     _write(result)
                 if progress is not None:
                     progress(summary.total.cases, 0)
     except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
-        # What was judged until then is printed all the same.
+        # Print the results so far.
         ended = error
     report = ConformanceReport(summary, UNJUDGED, broken_off=ended is not None, results=kept)
     if ended is None or kept:
@@ -143,7 +153,7 @@ def _report(
         if summary.total.cases or not isinstance(ended, NetlabError):
             terminal.say(f"broken off after {summary.total.cases} cases")
         raise ended
-    if in_words and "edge" in summary.features:
+    if for_people and "edge" in summary.features:
         terminal.say(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}")
         for one in UNJUDGED if verbose() else ():
             terminal.say(f"  {one.name}: {one.why}")

@@ -1,4 +1,4 @@
-"""``netlab doctor``: what this host can do."""
+"""``netlab doctor``: test the features of this host."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from netlab.report.features import Features
 def doctor_command(output: str) -> None:
     """Say what this kernel and host can and cannot do, and what to install or load.
 
-    Everything is tried in a network namespace that is gone afterwards. Exit code 3 means that something that every
-    lab needs is missing.
+    netlab tries each feature in a temporary network namespace. Exit code 3 means that a feature is missing that every
+    lab needs.
     """
     from netlab.kernel.features import features
 

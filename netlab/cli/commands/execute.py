@@ -1,4 +1,4 @@
-"""``netlab exec`` and ``netlab shell``: a program inside a pod's network namespace."""
+"""``netlab exec`` and ``netlab shell``: run a program inside a pod's network namespace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _user = click.option(
     "user",
     metavar="USER|UID[:GID]",
     default="",
-    help="Whom the program runs as.  [default: under sudo who typed it, else as netlab runs]",
+    help="The user of the program.  [default: the user who typed sudo, else netlab's own]",
 )
 
 
@@ -29,15 +29,15 @@ _user = click.option(
 def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, user: str) -> None:
     """Run a program inside a pod's network namespace; its exit status is netlab's.
 
-    POD is NAMESPACE/POD, node:NAME or host:NAME. Files and processes are the host's, only the network is the pod's.
-    Under sudo the program runs as the user who typed it and without privilege; what needs root in the pod, as tcpdump
-    or ip do, needs --user root.
+    POD is NAMESPACE/POD, node:NAME or host:NAME. The program has the pod's network; files and processes are the host's.
+    Under sudo it runs as the user who typed sudo, without privilege. Programs that need root in the pod, such as
+    tcpdump or ip, need --user root.
     """
     from netlab.lab.lab import Lab
 
-    who = caller.named(user) if user else caller.caller()
+    run_as = caller.named(user) if user else caller.caller()
     running = Lab.open(lab)
-    running.execute(running.locate(pod, namespace), program, who)
+    running.execute(running.locate(pod, namespace), program, run_as)
 
 
 @click.command("shell")
@@ -49,16 +49,16 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
 def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     """Open a shell ($SHELL, else /bin/sh) inside a pod's network namespace.
 
-    Under sudo it is the shell of the user who typed it, without privilege; --user root has a root shell. POD is
-    NAMESPACE/POD, node:NAME or host:NAME. Where the shell takes its prompt from the environment it names the pod; the
-    hostname does in any case.
+    Under sudo it is the shell of the user who typed sudo, without privilege; --user root opens a root shell. POD is
+    NAMESPACE/POD, node:NAME or host:NAME. The hostname is the pod's name. The prompt names the pod too, if the shell
+    takes its prompt from the environment.
     """
     from netlab.lab.lab import Lab
 
-    who = caller.named(user) if user else caller.caller()
+    run_as = caller.named(user) if user else caller.caller()
     running = Lab.open(lab)
     place = running.locate(pod, namespace)
-    os.environ["PS1"] = f"{running.name} {place.ref} {'$' if who and who.uid else '#'} "
+    os.environ["PS1"] = f"{running.name} {place.ref} {'$' if run_as and run_as.uid else '#'} "
     os.environ["NETLAB_ENDPOINT"] = place.ref
-    own = who.shell if who else ""
-    running.execute(place, [own or os.environ.get("SHELL") or "/bin/sh"], who)
+    own = run_as.shell if run_as else ""
+    running.execute(place, [own or os.environ.get("SHELL") or "/bin/sh"], run_as)

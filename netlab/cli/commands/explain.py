@@ -1,4 +1,4 @@
-"""``netlab explain``: why one pair is allowed or denied."""
+"""``netlab explain``: print why one pair is allowed or denied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, options, questions, rendering
+from netlab.cli import flow_arguments, inputs, options, rendering
 from netlab.report.explanations import Explanations
 
 
@@ -16,7 +16,7 @@ from netlab.report.explanations import Explanations
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @options.namespace
 @options.family
 @options.verbose
@@ -32,13 +32,13 @@ def explain_command(
 ) -> None:
     """Print the verdict of one pair, and the policy, rule and line that decided on each side.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD is its first
-    pod. Without a port it is about every port that DST declares; DST/ICMP asks about ICMP.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD stands for its
+    first pod. Without a port, netlab explains every port that DST declares; DST/ICMP explains ICMP.
     """
     from netlab.policy.explain import explain
 
     cluster = inputs.read_cluster(files, strict, lab, ignore)
-    flows = questions.one_pair(cluster, source, destination, namespace, family=family)
+    flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
     sources = [one.source for many in (cluster.pods, cluster.policies, cluster.unread) for one in many]
     found = (explain(cluster, flow) for flow in flows)
     rendering.render(Explanations(found, {source.file for source in sources}))

@@ -1,4 +1,4 @@
-"""``netlab get``: what runs."""
+"""``netlab get``: list labs and their objects."""
 
 from __future__ import annotations
 
@@ -8,51 +8,59 @@ from typing import Any
 
 import click
 
-from netlab.cli import kinds, options, rendering, terminal
-from netlab.errors import DamagedRecord, NetlabError, UsageError
+from netlab.cli import kind_names, options, rendering, terminal
+from netlab.errors import DamagedRecord, HostError, KernelError, NetlabError, UsageError
 from netlab.report.listings import Depth, Item, Listed, Listing
 
 
-class _Listed(click.Argument):
-    """The argument whose help names the kinds that are listed."""
+class _KindArgument(click.Argument):
+    """The argument KIND; its help names the kinds that ``get`` lists."""
 
     def make_metavar(self, *context: click.Context) -> str:
-        return "|".join(kinds.names_of(kind)[0] for kind in kinds.listed())
+        return "|".join(kind_names.names_of(kind)[0] for kind in kind_names.listed())
 
 
 @click.command("get")
-@click.argument("kind", cls=_Listed)
+@click.argument("kind", cls=_KindArgument)
 @click.argument("names", metavar="[NAME...]", nargs=-1)
-@options.lab
-@click.option("-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="Only of this namespace.")
+@options.lab_to_get
+@click.option(
+    "-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="List objects of this namespace only."
+)
 @options.output(Listed)
 @options.verbose
 def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None, output: str) -> None:
-    """Show what runs; -o wide for addresses, interfaces and network namespaces, -o json for Kubernetes objects.
+    """List labs and their objects.
 
-    A NAME may be given with its namespace, as shop/web.
+    -o wide adds addresses, interfaces, network namespaces and drift; -o json prints Kubernetes objects. A NAME may have
+    its namespace, as in shop/web.
     """
-    wanted = kinds.kind_of(kind, *kinds.listed())
-    plural = kinds.names_of(wanted)[0]
+    wanted = kind_names.kind_of(kind, *kind_names.listed())
+    plural = kind_names.names_of(wanted)[0]
+
+    if wanted == kind_names.LAB and options.lab_is_typed():
+        if names:
+            raise UsageError("name labs or say --lab, not both")
+        names = (lab,)
 
     def listing(depth: Depth) -> Listing:
-        found = _labs(names, depth) if wanted == kinds.LAB else _objects(wanted, lab)
+        found = _labs(names, depth) if wanted == kind_names.LAB else _objects(wanted, lab)
         return replace(found, items=_chosen(wanted, found, names, namespace))
 
     rendering.render(Listed(wanted.lower(), plural, listing), output)
 
 
 def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | None) -> list[Item]:
-    """Return the items that are named, else those of the namespace, else all; raises UsageError for one not there."""
-    if not kinds.is_namespaced(kind):
+    """Return the named items, else those of the namespace, else all; raises UsageError for a missing item."""
+    if not kind_names.is_namespaced(kind):
         namespace = None
     if not names:
         return [item for item in listing.items if namespace in (None, item.namespace)]
     known = {f"{item.namespace}/{item.name}": item for item in listing.items}
     chosen = []
     for name in names:
-        where, slash, bare = name.rpartition("/")
-        place = where if slash else (namespace or "default") if kinds.is_namespaced(kind) else ""
+        own_namespace, slash, bare = name.rpartition("/")
+        place = own_namespace if slash else (namespace or "default") if kind_names.is_namespaced(kind) else ""
         full = f"{place}/{bare}"
         found = known.get(full) or known.get(listing.first.get(full, ""))
         if found is None:
@@ -70,7 +78,7 @@ def _objects(kind: str, lab: str) -> Listing:
 
 
 def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
-    """List those labs, else all."""
+    """List the chosen labs, else all."""
     from netlab.lab.opening import overview
     from netlab.lab.removal import names as names_of_labs
     from netlab.report.listings import Item, Listing
@@ -80,7 +88,7 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
     for name in names_of_labs():
         if chosen and name not in chosen:
             continue
-        # A lab that cannot be opened is listed all the same: it has to be known to be removed.
+        # A lab that cannot be opened is listed too, as users have to know its name to remove it.
         found = overview(name)
         if found is None:
             continue  # removed in the meantime
@@ -111,14 +119,19 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
 
 
 def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:
-    """Return a lab's phase, what is wrong with it, its ranges and its drift."""
+    """Return a lab's phase, a warning, its ranges and its drift; "" where there is none or it is unknown."""
     from netlab.cli.listing import ranges
     from netlab.lab.lab import Lab
 
+    spec: dict[str, Any] = {}
     try:
-        running = Lab.open(name)
-        return "Ready", "", ranges(running.cluster), str(len(running.drift())) if drift else ""
+        with Lab.open(name) as running:
+            spec = ranges(running.cluster)
+            return "Ready", "", spec, str(len(running.drift())) if drift else ""
     except DamagedRecord as error:
         return "Damaged", str(error), {}, ""
+    except (HostError, KernelError) as error:
+        # The record is good: a change takes long, or the rules and links cannot be read.
+        return ("Ready", f"lab {name}: {error}", spec, "") if spec else ("Changing", "", {}, "")
     except NetlabError:
         return "HalfBuilt", "", {}, ""

@@ -1,4 +1,4 @@
-"""``netlab label``: labels of one pod or one namespace."""
+"""``netlab label``: change labels of one pod or one namespace."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, kinds, options, terminal
-from netlab.cli.changes import print_changes
+from netlab.cli import inputs, kind_names, options, terminal
+from netlab.cli.change_summary import print_changes
 from netlab.errors import UsageError
 
 
@@ -21,7 +21,7 @@ from netlab.errors import UsageError
 def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespace: str) -> None:
     """Set labels of a pod (NAMESPACE/NAME) or a namespace in the running lab; KEY- removes one.
 
-    They are in force when it returns.
+    The change is in force when the command returns.
     """
     from netlab.cluster import Pod
     from netlab.lab.lab import Lab
@@ -31,7 +31,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     from netlab.objects.scenarios import LabelChange
 
     changed = parse_labels(labels)
-    of_namespace = kinds.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name
+    of_namespace = kind_names.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name
     running = Lab.open(lab)
     if of_namespace:
         if changed.get(NAMESPACE_LABEL, name) != name:
@@ -40,18 +40,18 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     else:
         pod = running.find(name, namespace)
         if not isinstance(pod, Pod):
-            raise UsageError(f"{name} is no pod")
+            raise UsageError(f"{name} is not a pod")
         change = LabelChange("pod", pod.ref, changed)
     changes = running.label([change])
     inputs.print_unenforced(running.cluster)
-    # As kubectl says it.
+    # kubectl's words.
     done = "unlabeled" if all(value is None for value in changed.values()) else "labeled"
     verb = "unchanged" if all(verb == "unchanged" for _, verb in changes.objects) else done
     print_changes(running.name, changes, [(f"{change.kind}/{change.name}", verb)])
 
 
 def parse_labels(texts: Sequence[str]) -> dict[str, str | None]:
-    """Return labels by key, None for one to remove; raises UsageError with everything that is wrong."""
+    """Return labels by key, None for one to remove; raises UsageError with every error."""
     from netlab.objects import names
 
     found: dict[str, str | None] = {}

@@ -1,11 +1,11 @@
-"""``netlab modes``: what reaches what in each network mode, by packets."""
+"""``netlab modes``: measure with packets what reaches what in each network mode."""
 
 from __future__ import annotations
 
 import click
 
 from netlab.cli import options, rendering, terminal
-from netlab.report.modes import Modes
+from netlab.report.mode_table import Modes
 
 
 @click.command("modes")
@@ -14,16 +14,16 @@ from netlab.report.modes import Modes
 def modes_command(output: str) -> None:
     """Show by packets what reaches what in each network mode, in a temporary lab per mode.
 
-    A cell says yes or no for both IP families, or for each where they differ. Exit code 1 means that a cell is not
-    what the documentation says.
+    A cell is yes or no for both IP families, or for each if they differ. Exit code 1 means that a cell differs from the
+    documentation.
     """
-    from netlab.lab.modes import COLUMNS, MODES, survey
+    from netlab.lab.mode_table import COLUMNS, MODES, survey
 
     cells = list(survey())
     rendering.render(Modes(cells, MODES, [title for title, *_ in COLUMNS]), output)
     for cell in cells:
         if cell.verdict != cell.expected:
-            said = f"{cell.mode}: {cell.column}, IPv{cell.family}: expected {cell.expected}, measured {cell.verdict}"
-            terminal.say(f"{said}: {cell.reason}")
+            pair = f"{cell.mode}: {cell.column}, IPv{cell.family}: expected {cell.expected}, measured {cell.verdict}"
+            terminal.say(f"{pair}: {cell.reason}")
     if any(cell.verdict != cell.expected for cell in cells):
         raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""``netlab probe``: what packets say."""
+"""``netlab probe``: send packets and print verdicts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import options, questions, rendering, terminal
+from netlab.cli import flow_arguments, options, rendering, terminal
 from netlab.errors import UsageError
 from netlab.report.reachability import Reachability
 
@@ -33,24 +33,24 @@ def probe_command(
     self_pairs: bool,
     output: str,
 ) -> None:
-    """Send packets in the running lab and report verdicts: of one pair, or without arguments of every pair.
+    """Send packets in the running lab and print the verdicts: of one pair, or without arguments of every pair.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port it asks every port
-    that DST declares; DST/ICMP sends an echo request. Exit code 1 means that some verdict is inconclusive.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab probes every
+    port that DST declares; DST/ICMP sends an echo request. Exit code 1 means that a verdict is inconclusive.
     """
     from netlab.lab.lab import Lab
     from netlab.report.rows import endpoints_of, row_of
 
     if len(pair) not in (0, 2):
         raise UsageError("name a source and a destination, or neither for every pair")
-    for service in ports:
-        questions.parse_service(service)
+    for port in ports:
+        flow_arguments.parse_port(port)
     running = Lab.open(lab)
 
     def ask(cluster: Cluster) -> Iterable[Flow]:
         if pair:
-            return questions.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
-        return questions.every_pair(cluster, ports, family, nodes, self_pairs)
+            return flow_arguments.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
+        return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs)
 
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:

@@ -1,4 +1,4 @@
-"""``netlab reach``: the evaluator's verdict for every pair."""
+"""``netlab reach``: print the evaluator's verdict for every pair."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netlab.cli import inputs, options, questions, rendering
+from netlab.cli import flow_arguments, inputs, options, rendering
 from netlab.report.expected import Expected
 
 
@@ -14,10 +14,13 @@ from netlab.report.expected import Expected
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @options.pairs
 @click.option(
-    "--group", "grouped", is_flag=True, help="By groups of pods that behave alike; -o wide lists who reaches each."
+    "--group",
+    "grouped",
+    is_flag=True,
+    help="Print groups of pods with equal verdicts; -o wide lists what reaches each group.",
 )
 @options.output(Expected)
 @options.verbose
@@ -35,15 +38,15 @@ def reach_command(
 ) -> None:
     """Print the expected verdict for every pair.
 
-    No packet is sent and no kernel is needed. Without -f it is about the running lab. With --group, pods that have the
-    same verdicts to and from everything are one line, named by the labels that they share.
+    netlab sends no packet and needs no kernel. Without -f, the objects are those of the running lab. With --group, pods
+    with the same verdicts to and from all others are one line; shared labels name it.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore)
-    asked = questions.asked(cluster, ports, family, nodes, self_pairs)
+    selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs)
     if grouped:
         from netlab.policy.groups import groups
         from netlab.report.groups import ReachabilityGroups
 
-        rendering.render(ReachabilityGroups(groups(cluster, asked)), output)
+        rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
-        rendering.render(Expected(cluster, asked), output)
+        rendering.render(Expected(cluster, selection), output)

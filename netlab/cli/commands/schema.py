@@ -1,4 +1,4 @@
-"""``netlab schema``: the JSON Schema of the kinds that netlab reads."""
+"""``netlab schema``: print the JSON Schema of the kinds that netlab reads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from netlab.cli import terminal
 @click.command("schema")
 @click.argument("kind", required=False, metavar="[KIND]")
 def schema_command(kind: str | None) -> None:
-    """Print the JSON Schema (draft 2020-12) of KIND, or one of all kinds that netlab reads.
+    """Print the JSON Schema (draft 2020-12) of KIND, or one schema for all kinds that netlab reads.
 
-    Of Kubernetes' kinds it has the fields that netlab reads, and allows others.
+    For a kind of Kubernetes it has the fields that netlab reads, and allows others.
     """
     from netlab.errors import UsageError
     from netlab.objects import schema
@@ -21,7 +21,7 @@ def schema_command(kind: str | None) -> None:
     if kind is None:
         found = schema.schema_of_all(kinds.values())
     else:
-        # Users call a kind as they do in the other commands: netpol, networkpolicies, NetworkPolicy.
+        # The names of a kind are those of other commands: netpol, networkpolicies, NetworkPolicy.
         names = {name: one for one in kinds.values() for name in (one.name.lower(), *one.names)}
         if kind.lower() not in names:
             raise UsageError(f"no schema of {kind!r}; it is one of {', '.join(one.name for one in kinds.values())}")

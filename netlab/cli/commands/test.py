@@ -1,4 +1,4 @@
-"""``netlab test``: scenarios, each in a lab of its own."""
+"""``netlab test``: run scenarios, each in a lab of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
     from netlab.scenario import ScenarioResult
-    from netlab.scenario.rehearse import Rehearsal
+    from netlab.scenario.dry_run import DryRun
 
 
 @click.command("test")
@@ -36,14 +36,14 @@ def test_command(
     strict: bool,
     ignore: Sequence[str],
 ) -> None:
-    """Run scenarios, each in a lab of its own which is gone afterwards.
+    """Run scenarios, each in a lab of its own, which netlab removes afterwards.
 
-    Of a directory only files with a Scenario count. Everything that is wrong with any of them shows before the first
-    lab is built.
+    In a directory, netlab reads the files with a Scenario. It reports the errors of all scenarios before it builds a
+    lab.
     """
     reports = options.wanted_reports()
     scenarios = _read(paths, strict, ignore, allow_outside, yes)
-    results = _run(scenarios, in_words=rendering.is_text(output))
+    results = _run(scenarios, for_people=rendering.is_text(output))
     report = TestReport(results)
     rendering.write(report, reports)
     rendering.render(report, output)
@@ -54,18 +54,18 @@ def test_command(
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[Rehearsal]:
-    """Return the scenarios of files and directories, each known to work out; raises InputError, UsageError."""
+def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[DryRun]:
+    """Return the dry runs of the scenarios in files and directories; raises InputError, UsageError."""
+    from netlab.scenario.dry_run import dry_run
     from netlab.scenario.files import scenarios_of
-    from netlab.scenario.rehearse import rehearsed
 
     found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
     problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
-    ready: list[Rehearsal] = []
+    ready: list[DryRun] = []
     for scenario in found:
         try:
-            ready.append(rehearsed(scenario))
+            ready.append(dry_run(scenario))
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
@@ -79,14 +79,14 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     return ready
 
 
-def _run(scenarios: Iterable[Rehearsal], *, in_words: bool) -> list[ScenarioResult]:
+def _run(scenarios: Iterable[DryRun], *, for_people: bool) -> list[ScenarioResult]:
     from netlab.report.scenarios import lines_of
     from netlab.scenario.run import run
 
     results = []
     for scenario in scenarios:
         results.append(run(scenario))
-        if in_words:
+        if for_people:
             terminal.emit(lines_of(results[-1], every_step=verbose()))
         elif results[-1].error:
             terminal.say(f"Error: {results[-1].name}: {results[-1].error}")

@@ -1,10 +1,10 @@
-"""``netlab trace``: the way of one real packet, rule by rule."""
+"""``netlab trace``: follow one real packet, rule by rule."""
 
 from __future__ import annotations
 
 import click
 
-from netlab.cli import options, questions, rendering
+from netlab.cli import flow_arguments, options, rendering
 from netlab.errors import UsageError
 from netlab.report.traces import Traces
 
@@ -20,13 +20,13 @@ from netlab.report.traces import Traces
 def trace_command(source: str, destination: str, lab: str, namespace: str, family: str | None, output: str) -> None:
     """Send one packet in the running lab and print the nftables rules and elements that decided.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port it traces one packet
-    to every port that DST declares. Exit code 1 means that the packet and ``netlab explain`` do not agree.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab traces one
+    packet to every port that DST declares. Exit code 1 means that packet and `netlab explain` disagree.
     """
     from netlab.lab.lab import Lab
 
     running = Lab.open(lab)
-    flows = questions.one_pair(running.cluster, source, destination, namespace, family=family)
+    flows = flow_arguments.one_pair(running.cluster, source, destination, namespace, family=family)
     if not flows:
         raise UsageError(f"{source} and {destination}: no address to ask")
     traces = [running.trace(flow) for flow in flows]

@@ -1,4 +1,4 @@
-"""``netlab up``: a lab that is exactly its input."""
+"""``netlab up``: build a lab, or bring a running one to its input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, options
-from netlab.cli.changes import print_changes
+from netlab.cli.change_summary import print_changes
 
 
 @click.command("up")
@@ -21,7 +21,7 @@ from netlab.cli.changes import print_changes
 def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool, kernel: str) -> None:
     """Build the lab, or bring a running one to exactly this input.
 
-    It returns when everything is in force, and the lab runs on by itself until `netlab down`.
+    The command returns when everything is in force. The lab runs by itself until `netlab down`.
     """
     from netlab.kernel.machine import this_host
     from netlab.lab.lab import Lab

@@ -1,4 +1,4 @@
-"""``netlab verify``: packets against the evaluator."""
+"""``netlab verify``: compare measured with expected verdicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, questions, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.report.reachability import Reachability
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.files
 @options.strict
 @options.ignore
-@options.lab
+@options.lab_without_files
 @options.pairs
 @options.output(Reachability)
 @options.yes
@@ -42,18 +42,19 @@ def verify_command(
 ) -> None:
     """Compare packets with the expected verdicts, for every pair of the running lab.
 
-    With -f it builds, checks and removes a lab of its own. Exit code 1 means that some verdict differs or is
-    inconclusive. If a policy that netlab does not read could change a pair, the pair is not
-    compared, but counted as unknown.
+    With -f, netlab builds a lab of its own, checks it and removes it. Exit code 1 means that a verdict differs or is
+    inconclusive. If a policy that netlab does not read could change a pair's verdict, netlab counts the pair as unknown
+    and does not compare it.
     """
-    for service in ports:
-        questions.parse_service(service)
+    options.check_one_input(files)
+    for port in ports:
+        flow_arguments.parse_port(port)
     with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:
             inputs.warn_unread(cluster)
         inputs.print_unenforced(cluster)
-        ask = partial(questions.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
+        ask = partial(flow_arguments.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
         result = Reachability(name, rows, "verify")
         rendering.render(result, output)
@@ -62,7 +63,7 @@ def verify_command(
 
 @contextlib.contextmanager
 def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> Iterator[tuple[str, Lab]]:
-    """Yield the lab to check and the name that users know it by."""
+    """Yield the lab to check, after the name that reports call it by."""
     from netlab.lab.lab import Lab, temporary
 
     if not files:
@@ -82,7 +83,7 @@ def _rows(running: Lab, measured: Iterable[Measurement], ignore: Sequence[str]) 
 
     of: Cluster | None = None
     for measurement in measured:
-        # The lab's cluster is the one in which this was measured, until the next is asked for.
+        # ``running.cluster`` is the state of this measurement until the next one is taken.
         if of is not running.cluster:
             of = running.cluster
             cluster = inputs.without(of, ignore)

@@ -5,7 +5,7 @@ Source: the Kubernetes API reference (ContainerPort) and the CNI ``portmap`` plu
 
 from __future__ import annotations
 
-from netlab.cluster.published import behind
+from netlab.cluster.published import published_at
 from netlab.cluster.translate.target import Backend, Target, Translation
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address
@@ -17,7 +17,7 @@ def _find(
     if destination is None or isinstance(destination, Host):
         return None
     node = destination.node if isinstance(destination, Pod) else destination.name
-    found = behind(cluster, node, address, protocol, port)
+    found = published_at(cluster, node, address, protocol, port)
     if found is None or address is None:
         return None
     own = address_of(found.pod, address.version)

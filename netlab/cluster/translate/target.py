@@ -1,4 +1,4 @@
-"""What a translated destination stands for, and what each hop of a flow to it sees: values only."""
+"""Values: what a translated destination stands for, and what each hop of a flow to it sees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netlab.objects.types import Address
 
 
 class Backend(NamedTuple):
-    """One address and port that a destination stands for; ``endpoint`` None: no machine of the lab has the address."""
+    """One address and port that a destination stands for; ``endpoint`` is None if no machine has the address."""
 
     endpoint: Endpoint | None
     address: Address
@@ -21,7 +21,7 @@ class Backend(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The backend as reports print it: its reference, or the bare address."""
+        """The backend as reports print it: its reference, or the address."""
         return self.endpoint.ref if self.endpoint is not None else str(self.address)
 
 
@@ -29,12 +29,11 @@ class Backend(NamedTuple):
 class Target:
     """What one destination (address, protocol, port) stands for. It is the same for every source.
 
-    ``backends`` are in order; where there is none, ``reason`` says why. ``node`` is the node that translates; None is
-    each source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP.
+    ``backends`` are in order; if there are none, ``reason`` says why. ``node`` is the node that translates; None stands
+    for the source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP.
 
-    ``masqueraded``: the node that translates puts its own address in the place of the source's, after it has judged
-    policy. ``exempt_itself``: a pod that reaches itself this way is subject to no policy. ``listed``: rows of reports
-    list the backends.
+    ``masqueraded``: the node that translates replaces the source address with its own, after policy. ``exempt_itself``:
+    no policy applies to a pod that reaches itself by the translation. ``listed``: reports list the backends.
     """
 
     backends: tuple[Backend, ...]
@@ -47,33 +46,33 @@ class Target:
 
 
 Find = Callable[[Cluster, Endpoint | None, Address | None, str, int | None], Target | None]
-"""Takes a destination, the address of it that is asked, a protocol and a port."""
+"""Takes a cluster, a destination, its address, a protocol and a port; returns None if it does not translate them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One reason for which nodes translate destinations. ``find`` returns None where it leaves a destination alone.
+    """One kind of translation, and the function that finds its target.
 
-    ``find`` is not asked about the addresses that a pod has for itself: nothing translates those.
+    ``find`` is not called with a pod's own address, as no node translates that.
     """
 
     name: str
     find: Find
 
 
-class View(NamedTuple):
-    """What one side sees of a flow: the other end, that end's address, and the flow as it is there."""
+class JudgedFlow(NamedTuple):
+    """A flow as the policy of one side sees it: the other end, the other end's address, and the flow at that hook."""
 
     other: Endpoint | None
     address: Address | None
     flow: Flow
 
 
-class Seen(NamedTuple):
-    """The source address that each hop sees: the policy of the source's pod, that of the destination's, and itself.
+class SeenSources(NamedTuple):
+    """The source address at the policy of the source pod, at the policy of the destination pod, and at the destination.
 
-    A hop is None where packets do not pass it. ``destination`` is also None where the source is the backend itself:
-    the kernel of the node then chooses one of the node's own addresses.
+    An address is None if packets do not pass that hop. ``destination`` is also None if the source is the backend: the
+    node's kernel then chooses one of the node's addresses.
     """
 
     source_policy: Address | None = None
@@ -81,28 +80,28 @@ class Seen(NamedTuple):
     destination: Address | None = None
 
 
-class Through(NamedTuple):
-    """A flow by one backend: its way, and what the policy of each side sees, None where that has no say."""
+class BackendFlow(NamedTuple):
+    """A flow to one backend: its path, and the flow that each side's policy judges, None if no policy judges it."""
 
     target: Target
     backend: Backend
     path: Path
-    egress: View | None = None
-    ingress: View | None = None
-    seen: Seen = Seen()
+    egress: JudgedFlow | None = None
+    ingress: JudgedFlow | None = None
+    seen: SeenSources = SeenSources()
 
 
 class Translated(NamedTuple):
-    """A flow to a destination that stands for others: the node that translates, and the flow by each backend.
+    """A flow to a translated destination: the node that translates, and the flow to each backend.
 
-    ``node`` is None where no node translates for this source; each way then says why.
+    ``node`` is None if no node translates for this source. Each path then says why.
     """
 
     target: Target
     node: Node | None
-    ways: tuple[Through, ...]
+    flows: tuple[BackendFlow, ...]
 
     @property
     def reason(self) -> str:
-        """Why there is no backend, "" where there is one."""
-        return "" if self.ways else self.target.reason
+        """Why there is no backend, "" if there is one."""
+        return "" if self.flows else self.target.reason

@@ -1,10 +1,10 @@
-"""The API kinds that netlab reads: a file each, which has the kind as ``KIND``, and a line each here."""
+"""The API kinds that netlab reads. Each has a file with its value ``KIND``, and a line here."""
 
 from importlib import import_module
 
 from netlab.objects.kind import register
 
-# In the order in which commands and messages name them.
+# In the order of commands and messages.
 _FILES = (
     "namespace",
     "node",

@@ -1,4 +1,4 @@
-"""CronJob: the pod of one Job, where its Jobs have any."""
+"""CronJob: it has the pod of one Job, none if its Jobs have none."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ class _JobTemplate(Shape):
 
 
 class _Spec(Shape):
-    """When Jobs are made, and of what."""
+    """The spec of a CronJob."""
 
     suspend = Flag("suspend", "Whether no Jobs are made for the time being.")
     job_template = Part("jobTemplate", "What the Jobs are made of.", shape=_JobTemplate)
 
 
 class _Root(Root):
-    """Jobs that are made again and again."""
+    """Jobs that are made at scheduled times."""
 
     metadata = METADATA
     spec = Part("spec", "The template of the Jobs.", shape=_Spec)
 
 
 def _replicas(own: Fields, spec: Fields) -> int:
-    # How many of its Jobs run at a time is a question of the hour: it is one pod, where a Job has any.
+    # The number of Jobs that run depends on the time of day. One pod stands for all.
     suspended = _Spec.suspend.read(own)
     return 0 if suspended else min(of_job(own, spec), 1)
 
 
 def _labels(workload: Workload) -> Mapping[str, str]:
-    # The Job's name ends with the minute for which it is scheduled.
+    # A Job's name ends with its scheduled time in minutes.
     return job_labels(workload, f"{workload.meta.name[:46]}-{made_up(workload, JOB_NAMES[0])}")
 
 
 def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
-    """Report a name of a Job: a CronJob is accepted with one, and then its Jobs are refused, as their names differ."""
+    """Warn of a Job's name in the labels: the API server accepts the CronJob, and then refuses its Jobs."""
     for key in JOB_NAMES:
         if key in labels:
             path = f"{TemplateMeta.labels.at(metadata)}.{key}"

@@ -1,4 +1,4 @@
-"""Deployment: its controller gives its ReplicaSets, and so their pods, a hash of the template."""
+"""Deployment: its controller adds a hash of the template to the labels of its ReplicaSets and their pods."""
 
 from __future__ import annotations
 

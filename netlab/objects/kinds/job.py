@@ -1,4 +1,4 @@
-"""Job: as many pods as run at a time, which have the Job's name as a label."""
+"""Job: it has as many pods as run at a time, with the Job's name as a label."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _labels(workload: Workload) -> Mapping[str, str]:
 
 
 def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
-    """Report a name that the API server refuses: the template of a Job may only state the Job's own."""
+    """Report a label of the template with the name of another Job, which the API server refuses."""
     for key in JOB_NAMES:
         if labels.get(key, meta.name) != meta.name:
             metadata.report.error(

@@ -1,4 +1,4 @@
-"""Namespace: its labels, which selectors ask for."""
+"""Namespace: its labels, which selectors match."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from netlab.objects.fields import quoted
 from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.types import Document, Meta, Namespace, Source
-from netlab.objects.usable import as_it_is
+from netlab.objects.usable import whole
 
 
 class _Root(Root):
-    """A namespace, which selectors know by its labels."""
+    """A namespace, which selectors match by its labels."""
 
     metadata = CLUSTER_METADATA
 
 
 def namespace(document: Document) -> tuple[Namespace, list[Problem]]:
-    """Decode a Namespace; as on a cluster it has the label with its name, whatever is written."""
+    """Decode a Namespace. As on a cluster, its label ``kubernetes.io/metadata.name`` is always its name."""
     root = open_document(document)
     meta = object_meta(root, names.dns_label, _Root.metadata)
     written = meta.labels.get(NAMESPACE_LABEL, meta.name)
@@ -35,7 +35,7 @@ def namespace(document: Document) -> tuple[Namespace, list[Problem]]:
 
 
 def undeclared_namespace(name: str, source: Source) -> Namespace:
-    """Return the namespace that an object uses and nothing declares; ``source`` is that object's."""
+    """Return a namespace that an object uses and the input does not declare; ``source`` is the object's."""
     where = Source(source.file, {"": source.line("metadata.namespace")})
     return Namespace(_named(Meta(name), {}), where, declared=False)
 
@@ -52,6 +52,6 @@ KIND = Kind(
     plural="namespaces",
     short=("ns",),
     namespaced=False,
-    usable=as_it_is,
+    usable=whole,
     shape=_Root,
 )

@@ -1,4 +1,4 @@
-"""NetworkPolicy: decoding, defaulting and validation as the API server does them.
+"""NetworkPolicy: decoding, defaults and validation as in the API server.
 
 Source: kubernetes pkg/apis/networking, ``v1/defaults.go`` and ``validation/validation.go``. Unknown and duplicate
 fields are errors. CIDRs follow the legacy rules (host bits are masked), with the API server's warnings.
@@ -91,12 +91,12 @@ class _Root(Root, strict=True):
 
     metadata = STRICT_METADATA
     spec = Part("spec", "The pods that the policy selects, and the rules.", shape=_Spec)
-    # An exported object of Kubernetes 1.24 to 1.27 has a status, which no longer means anything.
+    # Kubernetes 1.24 to 1.27 export a status. Later versions do not have it.
     status = Unread("status", "Not read.")
 
 
 def network_policy(document: Document) -> tuple[NetworkPolicy, list[Problem]]:
-    """Decode a NetworkPolicy of networking.k8s.io/v1; it means nothing where a problem is an error."""
+    """Decode a NetworkPolicy of networking.k8s.io/v1. The value must not be used if a problem is an error."""
     root = open_document(document, strict=True)
     report = root.report
     _Root.only(root)
@@ -204,7 +204,7 @@ def _selector(fields: Fields, everything: str) -> LabelSelector:
 
 
 def _warn_of_null(fields: Fields, field: Field[Any], meaning: str) -> None:
-    """Warn of a field that is written as null: as if it were absent, it means everything."""
+    """Warn of a field that is null: like an absent field it selects everything, which is seldom intended."""
     if field.null(fields):
         _warn_of(fields, field.at(fields), meaning)
 
@@ -248,7 +248,7 @@ def _except(fields: Fields, path: str, text: str, cidr: Prefix, cidr_text: str) 
     prefix = _cidr(fields, path, text)
     if prefix is None:
         return None
-    # The API server compares the lengths as written, of an IPv4-mapped prefix that is 96 more than of the IPv4 one.
+    # The API server compares the lengths as written. An IPv4-mapped prefix has 96 more than the IPv4 prefix.
     shorter = prefix.prefixlen <= cidr.prefixlen or prefix_length(text) <= prefix_length(cidr_text)
     if shorter or prefix.version != cidr.version or prefix.network_address not in cidr:
         fields.report.error(path, invalid(text, "must be a strict subset of `cidr`"))

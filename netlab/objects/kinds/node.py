@@ -9,7 +9,7 @@ from netlab.objects.field_types import CIDR, Part, Parts, Root, Text, Texts
 from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.types import Document, Node
-from netlab.objects.usable import as_it_is
+from netlab.objects.usable import whole
 
 
 class _Spec(Shape):
@@ -41,7 +41,7 @@ class _Root(Root):
 
 
 def node(document: Document) -> tuple[Node, list[Problem]]:
-    """Decode a Node: labels, podCIDRs (or podCIDR) and, of an exported one, its InternalIP addresses."""
+    """Decode a Node: its labels, its podCIDRs (or podCIDR) and the InternalIP addresses of its status."""
     root = open_document(document)
     meta = object_meta(root, metadata=_Root.metadata)
     spec = _Root.spec.read(root)
@@ -68,10 +68,10 @@ KIND = Kind(
     short=("no",),
     namespaced=False,
     columns=(),
-    doubts=(
+    unknown_if_wrong=(
         (r"(spec\.podCIDRs?|status)\b.*", ("addresses",)),
         (r".*", ("nodes", "addresses", "places")),
     ),
-    usable=as_it_is,
+    usable=whole,
     shape=_Root,
 )

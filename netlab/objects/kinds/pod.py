@@ -1,4 +1,4 @@
-"""Pod: one that users write, or that a cluster exported."""
+"""Pod: written by a user, or exported from a cluster."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Root(Root):
 
 
 def pod(document: Document) -> tuple[Pod, list[Problem]]:
-    """Decode a Pod; of an exported one's status the phase and the addresses, its node's too, count."""
+    """Decode a Pod, with the phase, the addresses and the node's addresses in its status."""
     root = open_document(document)
     meta = object_meta(root)
     status = _Root.status.read(root)
@@ -59,14 +59,14 @@ def pod(document: Document) -> tuple[Pod, list[Problem]]:
 
 
 def _written(status: Fields, several: Parts, single: Text) -> list[tuple[str, str]]:
-    """Return the addresses of a list, or the single one where the list is empty, each with its path."""
+    """Return the addresses of a list with their paths, or if it is empty, the address of the single field."""
     found = [(_Ip.ip.at(item), _Ip.ip.read(item)) for item in several.read(status)]
     return [item for item in found or [(single.at(status), single.read(status))] if item[1]]
 
 
 def _usable(pod: Pod, wrong: list[str]) -> Pod:
     meta = usable.pod_meta(pod.meta, "metadata", "spec", wrong)
-    stated = () if usable.touched("status", wrong) else pod.addresses
+    stated = () if usable.affected("status", wrong) else pod.addresses
     return replace(pod, meta=meta, spec=usable.pod_spec(pod.spec, "spec", wrong), addresses=stated)
 
 
@@ -78,7 +78,7 @@ KIND = Kind(
     plural="pods",
     short=("po",),
     columns=(),
-    doubts=usable.POD_DOUBTS,
+    unknown_if_wrong=usable.POD_FACTS,
     usable=_usable,
     shape=_Root,
 )

@@ -1,4 +1,4 @@
-"""PodLabels: netlab's own kind, in which a running lab keeps labels that were changed on a workload's pod."""
+"""PodLabels: netlab's own kind, which stores labels that ``netlab label`` changed on a pod of a workload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netlab.errors import Problem
-from netlab.objects.changes import POD_LABELS
+from netlab.objects.document_changes import POD_LABELS
 from netlab.objects.field_types import Root
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import CHANGES, changed_labels
@@ -16,7 +16,7 @@ from netlab.objects.types import Document, Meta
 
 @dataclass(frozen=True, slots=True)
 class PodLabels:
-    """Labels that were changed on one pod of a workload, whose template knows nothing of it; None removes one."""
+    """Changed labels of one pod of a workload; the value None removes a label."""
 
     meta: Meta
     labels: Mapping[str, str | None]
@@ -30,7 +30,7 @@ class _Root(Root, strict=True):
 
 
 def pod_labels(document: Document) -> tuple[PodLabels, list[Problem]]:
-    """Decode the kind in which a running lab keeps what ``netlab label pod`` changed."""
+    """Decode a PodLabels document."""
     root = open_document(document, strict=True)
     _Root.only(root)
     found = PodLabels(object_meta(root, metadata=_Root.metadata), changed_labels(root))

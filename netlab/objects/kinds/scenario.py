@@ -1,4 +1,4 @@
-"""Scenario: what ``netlab test`` runs. The files that it names are read here; what they hold is checked by ``load``."""
+"""Scenario: what ``netlab test`` runs. Its decoder reads the files that it names; ``load`` checks their objects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from netlab.objects.documents import Reader
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
 from netlab.objects.files import home_of, is_inside, outside
-from netlab.objects.generated import named
+from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
-from netlab.objects.lists import unpack, within
+from netlab.objects.lists import object_at, unpack
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
 from netlab.objects.types import Document
-from netlab.objects.usable import as_it_is
+from netlab.objects.usable import whole
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -92,16 +92,16 @@ class _Root(Root, strict=True):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What scenarios may read: within one budget, and ``anywhere`` or only what is in the home of their own file."""
+    """The files that scenarios may read: ``anywhere``, or only in their repository or folder; and the budget."""
 
     anywhere: bool = False
     budget: Budget = field(default_factory=Budget)
 
 
 def scenario(document: Document, access: Access | None = None) -> tuple[Scenario, list[Problem]]:
-    """Decode a Scenario and read the files that it names, relative to its own.
+    """Decode a Scenario, and read the files that it names, relative to its own file.
 
-    A file must be in the repository that the scenario is in, or else below the scenario's own folder.
+    Unless ``access`` allows more, a file must be in the scenario's repository, or without one, in its folder.
     """
     given = access or Access()
     reader = Reader(home="" if given.anywhere else home_of(document.source.file), budget=given.budget)
@@ -119,11 +119,11 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     problems = root.report.problems
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
     description = _Spec.description.read(spec)
-    return Scenario(meta, description, tuple(named(resources)), steps, document.source, wrong), problems
+    return Scenario(meta, description, tuple(with_generated_names(resources)), steps, document.source, wrong), problems
 
 
 def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
-    """Return the documents of a file (or directory) that a scenario names; a scenario among them is an error."""
+    """Return the documents of a file or directory that a scenario names; report a scenario among them."""
     report = root.report
     file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
     if not name:
@@ -132,7 +132,7 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
     if "\0" in file:
         report.error(path, invalid(name, "no name of a file"))
         return []
-    # What is said of a file outside must not depend on what is there.
+    # The message about a path outside must not depend on what is at the path.
     if reader.home and not is_inside(file, reader.home):
         report.error(path, f"{quoted(name)} {outside(reader.home)}")
         return []
@@ -165,7 +165,7 @@ def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Ste
         fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
     return Step(
         _Step.name.read(fields, f"step {index + 1}"),
-        tuple(named(_applied(fields, document, reader))),
+        tuple(with_generated_names(_applied(fields, document, reader))),
         tuple(_label_change(item) for item in _Step.label.read(fields)),
         tuple(_object_ref(item) for item in _Step.delete.read(fields)),
         expect,
@@ -174,7 +174,7 @@ def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Ste
 
 
 def _applied(fields: Fields, document: Document, reader: Reader) -> list[Document]:
-    """Return the documents of ``apply``: of files, or objects written inline."""
+    """Return the documents of ``apply``: those of files, and inline objects."""
     items = _Step.apply.read(fields)
     if items is None:
         return []
@@ -187,7 +187,7 @@ def _applied(fields: Fields, document: Document, reader: Reader) -> list[Documen
         if isinstance(item, str):
             found += _read(fields, document, path, item, reader)
         elif isinstance(item, dict):
-            documents, problems = unpack(within(document, path))
+            documents, problems = unpack(object_at(document, path))
             fields.report.problems.extend(problems)
             found += _without_scenarios(fields, document, path, documents)
         else:
@@ -256,6 +256,6 @@ KIND = Kind(
     namespaced=False,
     of_lab=False,
     reads_files=True,
-    usable=as_it_is,
+    usable=whole,
     shape=_Root,
 )

@@ -1,4 +1,4 @@
-"""Service, as far as netlab reads it."""
+"""Service: the fields that netlab reads."""
 
 from __future__ import annotations
 

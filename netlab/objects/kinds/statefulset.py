@@ -1,4 +1,4 @@
-"""StatefulSet: its pods have names of their own, which their labels have too."""
+"""StatefulSet: its pods have stable names, which are also in their labels."""
 
 from __future__ import annotations
 

@@ -1,11 +1,7 @@
-"""Topology: the lab's shape. Everything in it has a default; unknown and duplicate fields are errors."""
+"""Topology: a lab's networks, nodes and hosts. Every field has a default; unknown and duplicate fields are errors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
-from itertools import combinations
 from typing import get_args
 
 from netlab import modes
@@ -15,7 +11,7 @@ from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core import addresses, prefixes
 from netlab.objects.declared import Shape
 from netlab.objects.field_types import ADDRESS, CIDR, Choice, Part, Parts, Root, Text, Texts, Unread
-from netlab.objects.fields import Fields, duplicate, invalid, required
+from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import WrittenByServer, open_document
@@ -32,27 +28,20 @@ from netlab.objects.topology import (
     TopologyNode,
     TopologyPolicy,
 )
-from netlab.objects.types import Address, Document, Prefix
-from netlab.objects.usable import as_it_is
+from netlab.objects.topology_checks import (
+    WrittenAddresses,
+    check_host_addresses,
+    check_names,
+    check_pod_cidrs,
+    fits_hosts,
+    fits_pods,
+)
+from netlab.objects.types import Document, Prefix
+from netlab.objects.usable import whole
 
 _DEFAULT = Topology()
 LOOPBACK_ONLY = modes.NONE.name
-"""The value of a pod's network annotation that names no network: the pod has a loopback interface only."""
-_NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
-    IPv4Network("127.0.0.0/8"),
-    IPv4Network("224.0.0.0/3"),
-    IPv6Network("::/127"),
-    IPv6Network("fe80::/10"),
-    IPv6Network("ff00::/8"),
-)
-
-
-@dataclass(slots=True)
-class _Placed:
-    """Every valid CIDR and address with its path, for the checks across the whole Topology."""
-
-    pod_cidrs: list[tuple[str, str, Prefix]] = field(default_factory=list)
-    hosts: list[tuple[str, str, Address]] = field(default_factory=list)
+"""The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
 
 
 class _Metadata(WrittenByServer, strict=True):
@@ -168,29 +157,29 @@ class _Root(Root, strict=True):
 
 
 def topology(document: Document) -> tuple[Topology, list[Problem]]:
-    """Decode a Topology and check that its parts fit together."""
+    """Decode a Topology, and check the rules across its fields."""
     root = open_document(document, strict=True)
     _Root.only(root)
     spec = _Root.spec.read(root)
     _Spec.only(spec)
-    placed = _Placed()
-    networks = tuple(_network(item, index, placed) for index, item in enumerate(_Spec.networks.read(spec)))
+    written = WrittenAddresses()
+    networks = tuple(_network(item, index, written) for index, item in enumerate(_Spec.networks.read(spec)))
     underlay = tuple(cidr for _, cidr in _cidrs(spec, _Spec.underlay_cidrs))
     found = Topology(
         _lab_name(_Root.metadata.read(root)),
         networks or _DEFAULT.networks,
         tuple(_node(item, index) for index, item in enumerate(_Spec.nodes.read(spec))),
-        tuple(_host(item, placed) for item in _Spec.hosts.read(spec)),
+        tuple(_host(item, written) for item in _Spec.hosts.read(spec)),
         underlay or _DEFAULT.underlay_cidrs,
         document.source,
         _policy(_Spec.policy.read(spec)),
         frozenset() if underlay else _DEFAULT.unwritten,
     )
-    _unique_names(root, found.networks)
-    _unique_names(root, found.nodes)
-    _unique_names(root, found.hosts)
-    _check_cidrs(root, placed, underlay)
-    _check_hosts(root, placed)
+    check_names(root, found.networks)
+    check_names(root, found.nodes)
+    check_names(root, found.hosts)
+    check_pod_cidrs(root, written, underlay)
+    check_host_addresses(root, written)
     return found, root.report.problems
 
 
@@ -210,7 +199,7 @@ def _name(fields: Fields, field: Text, default: str = "") -> str:
     return name
 
 
-def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
+def _network(fields: Fields, index: int, written: WrittenAddresses) -> TopologyNetwork:
     _Network.only(fields)
     default = _DEFAULT.networks[0]
     name = _name(fields, _Network.name, "" if index else default.name)
@@ -220,9 +209,9 @@ def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
     cidrs = _cidrs(fields, _Network.pod_cidrs)
     if index and _Network.pod_cidrs.empty(fields):
         _Network.pod_cidrs.error(fields, required("only the first network has a default"))
-    placed.pod_cidrs += [(name, path, cidr) for path, cidr in cidrs]
+    written.pod_cidrs += [(name, path, cidr) for path, cidr in cidrs]
     for path, cidr in cidrs:
-        if any(_overlap(cidr, other) for other in _NOT_FOR_PODS):
+        if not fits_pods(cidr):
             fields.report.error(path, invalid(str(cidr), "must hold addresses that a pod can have"))
     mode = _Network.mode.read(fields)
     unwritten = frozenset(field.name for field in (_Network.mode, _Network.pod_cidrs) if field.empty(fields))
@@ -231,10 +220,10 @@ def _network(fields: Fields, index: int, placed: _Placed) -> TopologyNetwork:
 
 
 def _cidrs(fields: Fields, field: Texts) -> list[tuple[str, Prefix]]:
-    """Decode a list of CIDRs that has at most one per IP family."""
-    written = field.read(fields)
-    cidrs = prefixes(fields, written)
-    for path, text in written:
+    """Decode a list of CIDRs, at most one per IP family, each with its path."""
+    texts = field.read(fields)
+    cidrs = prefixes(fields, texts)
+    for path, text in texts:
         for warning in cidr_warnings(text):
             fields.report.warn(path, warning, UNUSUAL_CIDR)
     first: dict[int, Prefix] = {}
@@ -252,16 +241,16 @@ def _node(fields: Fields, index: int) -> TopologyNode:
     return TopologyNode(_name(fields, _Node.name, f"node-{index + 1}"), labels, fields.path)
 
 
-def _host(fields: Fields, placed: _Placed) -> TopologyHost:
+def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
     _Host.only(fields)
     name = _name(fields, _Host.name)
     found = addresses(fields, _Host.addresses.read(fields))
     if _Host.addresses.empty(fields):
         _Host.addresses.error(fields, required("a host has at least one address"))
     for path, address in found:
-        if _not_a_hosts(address):
+        if not fits_hosts(address):
             fields.report.error(path, invalid(str(address), "must be an address that a machine can have"))
-    placed.hosts += [(name, path, address) for path, address in found]
+    written.hosts += [(name, path, address) for path, address in found]
     return TopologyHost(name, tuple(address for _, address in found), fields.path)
 
 
@@ -277,58 +266,13 @@ def _policy(fields: Fields) -> TopologyPolicy:
     )
 
 
-def _not_a_hosts(address: Address) -> bool:
-    # 169.254.0.0/16 is fine: a cloud's metadata service is just what a policy may have to block.
-    return (
-        address.is_multicast
-        or address.is_loopback
-        or address.is_unspecified
-        or (address.is_reserved if address.version == 4 else address.is_link_local)
-    )
-
-
-def _unique_names(root: Fields, several: Sequence[TopologyNetwork | TopologyNode | TopologyHost]) -> None:
-    seen = set()
-    for one in several:
-        if one.name and one.name in seen:
-            root.report.error(f"{one.path}.name", duplicate(one.name))
-        seen.add(one.name)
-
-
-def _overlap(one: Prefix, other: Prefix) -> bool:
-    return one.version == other.version and one.overlaps(other)
-
-
-def _check_cidrs(root: Fields, placed: _Placed, underlay_cidrs: Sequence[Prefix]) -> None:
-    """Report podCIDRs that overlap those of another network or the underlay's."""
-    for (name, _, cidr), (other, path, later) in combinations(placed.pod_cidrs, 2):
-        if name != other and _overlap(cidr, later):
-            root.report.error(path, invalid(str(later), f'overlaps podCIDR {cidr} of network "{name}"'))
-    for _, path, cidr in placed.pod_cidrs:
-        for underlay in underlay_cidrs:
-            if _overlap(cidr, underlay):
-                root.report.error(path, invalid(str(cidr), f"overlaps underlay CIDR {underlay} (spec.underlayCIDRs)"))
-
-
-def _check_hosts(root: Fields, placed: _Placed) -> None:
-    """Report host addresses that stand twice or inside a podCIDR."""
-    owners: dict[Address, str] = {}
-    for host, path, address in placed.hosts:
-        if address in owners:
-            root.report.error(path, f'{duplicate(str(address))}: host "{owners[address]}" has it')
-        owners.setdefault(address, host)
-        for network, _, cidr in placed.pod_cidrs:
-            if address.version == cidr.version and address in cidr:
-                root.report.error(path, invalid(str(address), f'is inside podCIDR {cidr} of network "{network}"'))
-
-
 KIND = Kind(
     "Topology",
     NETLAB_VERSION,
     Topology,
     topology,
     namespaced=False,
-    doubts=(
+    unknown_if_wrong=(
         (r"metadata\b.*|spec\.policy\b.*", ()),
         (r"spec\.hosts\b.*", ("hosts",)),
         (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),
@@ -336,6 +280,6 @@ KIND = Kind(
         (r"spec\.networks\b.*", ("networks", "addresses")),
         (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
     ),
-    usable=as_it_is,
+    usable=whole,
     shape=_Root,
 )

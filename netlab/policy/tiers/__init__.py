@@ -7,17 +7,17 @@ own, and its place in ``TIERS``.
 from __future__ import annotations
 
 from netlab.cluster.types import Cluster
-from netlab.policy.tiers.default import Default
-from netlab.policy.tiers.networkpolicy import OfNetworkPolicy
+from netlab.policy.tiers.default import DefaultTier
+from netlab.policy.tiers.networkpolicy import NetworkPolicyTier
 from netlab.policy.tiers.tier import Tier
 
-NETWORK_POLICY = OfNetworkPolicy()
+NETWORK_POLICY = NetworkPolicyTier()
 
-TIERS: tuple[Tier, ...] = (NETWORK_POLICY, Default())
+TIERS: tuple[Tier, ...] = (NETWORK_POLICY, DefaultTier())
 """All tiers; the last one never passes."""
 
 
-def with_policies(cluster: Cluster) -> tuple[Tier, ...]:
+def tiers_in_use(cluster: Cluster) -> tuple[Tier, ...]:
     """Return the tiers that have policies in a cluster, in their order."""
     known: tuple[Tier, ...] | None = cluster.memo.get("policy.tiers")
     if known is None:
@@ -27,14 +27,14 @@ def with_policies(cluster: Cluster) -> tuple[Tier, ...]:
 
 def only_network_policy(cluster: Cluster) -> bool:
     """Say whether no tier but that of NetworkPolicy has policies in a cluster."""
-    return all(tier is NETWORK_POLICY for tier in with_policies(cluster))
+    return all(tier is NETWORK_POLICY for tier in tiers_in_use(cluster))
 
 
-def read_in_words(cluster: Cluster) -> str:
+def evaluated_text(cluster: Cluster) -> str:
     """Return in words what a verdict hangs on that policies which netlab does not read could change."""
     return "NetworkPolicy alone" if only_network_policy(cluster) else "what netlab reads"
 
 
-def named(name: str) -> Tier:
+def tier_of(name: str) -> Tier:
     """Return the tier of a name; raises KeyError where there is none."""
     return {tier.name: tier for tier in TIERS}[name]

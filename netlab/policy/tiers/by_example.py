@@ -9,47 +9,47 @@ from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.decision import PolicyRuling, Ruling, service_text
-from netlab.policy.marks import DESTINATION, SOURCE
-from netlab.policy.sets import Sets, two
-from netlab.policy.tiers.tier import AskedPort, Ruled, Said, Tier
+from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.set_evaluator import SetEvaluator, example_pair
+from netlab.policy.tiers.tier import AskedPort, KindsByAction, Tier, TierReason
 
 
 class ByExample:
     """The rulings of a tier; those of a pair of kinds are asked again for every port."""
 
-    def __init__(self, tier: Tier, sets: Sets) -> None:
+    def __init__(self, tier: Tier, sets: SetEvaluator) -> None:
         self._tier = tier
         self._sets = sets
 
-    def ingress(self, kind: int, asked: AskedPort) -> Ruled:
+    def ingress(self, kind: int, asked: AskedPort) -> KindsByAction:
         return self._ruled("ingress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
 
-    def egress(self, kind: int, asked: AskedPort) -> Ruled:
+    def egress(self, kind: int, asked: AskedPort) -> KindsByAction:
         return self._ruled("egress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
 
-    def said(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[Said]:
+    def reasons(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[TierReason]:
         here, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
         alike: dict[tuple[Ruling | PolicyRuling, str], int] = {}
         for other in members(others):
             ruling = self._judge(direction, subject, self._sets.kinds[other], asked)
-            if ruling is None or ruling.verdict == "pass":
+            if ruling is None or ruling.action == "pass":
                 continue
             denied = f"{direction} of {here}: {ruling.denial(f'{there} on {service_text(*asked[1:])}')}"
-            key = (ruling, ruling.allowed_by if ruling.verdict == "allow" else denied)
+            key = (ruling, ruling.allowed_by if ruling.action == "allow" else denied)
             alike[key] = alike.get(key, 0) | 1 << other
         for (ruling, text), kinds in alike.items():
-            yield Said(ruling.verdict, text, kinds)
+            yield TierReason(ruling.action, text, kinds)
 
-    def _ruled(self, direction: Direction, pairs: Iterator[tuple[int, int]], asked: AskedPort) -> Ruled:
+    def _ruled(self, direction: Direction, pairs: Iterator[tuple[int, int]], asked: AskedPort) -> KindsByAction:
         found = {"allow": 0, "deny": 0, "pass": 0}
         for source, destination in pairs:
-            ends = two(self._sets.kinds[source], self._sets.kinds[destination], asked[0])
+            ends = example_pair(self._sets.kinds[source], self._sets.kinds[destination], asked[0])
             if ends is None:
                 continue
             subject, other = ends if direction == "egress" else ends[::-1]
             ruling = self._judge(direction, subject, (other,), asked) if isinstance(subject, Pod) else None
-            found[ruling.verdict if ruling is not None else "pass"] |= 1 << source
-        return Ruled(found["allow"], found["deny"])
+            found[ruling.action if ruling is not None else "pass"] |= 1 << source
+        return KindsByAction(found["allow"], found["deny"])
 
     def _judge(
         self, direction: Direction, subject: Pod, others: Sequence[Endpoint], asked: AskedPort

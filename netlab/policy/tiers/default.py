@@ -18,7 +18,7 @@ from netlab.policy.tiers.tier import Reads, Tier
 ALLOWED = Ruling(DEFAULT, "allow")
 
 
-class Default(Tier):
+class DefaultTier(Tier):
     """Allows everything; it has no policies."""
 
     name = DEFAULT

@@ -14,15 +14,15 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
-from netlab.policy.mismatch import peers_missed, ports_mismatch
+from netlab.policy.matching import peers_mismatch_text, ports_mismatch_text
+from netlab.policy.peer_lookup import first_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
-from netlab.policy.wide import first_peer
 
 if TYPE_CHECKING:
-    from netlab.policy.sets import Sets
+    from netlab.policy.set_evaluator import SetEvaluator
 
 
-class OfNetworkPolicy(Tier):
+class NetworkPolicyTier(Tier):
     """Policies are additive: a pod that one isolates is allowed what some rule of them all allows, and no more."""
 
     name = NETWORK_POLICY
@@ -36,9 +36,9 @@ class OfNetworkPolicy(Tier):
     def judge(
         self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
     ) -> Ruling | PolicyRuling:
-        return self.judging(cluster, direction, subject)(other, address, flow)
+        return self.judge_for(cluster, direction, subject)(other, address, flow)
 
-    def judging(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
+    def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
         alone = PolicyRuling(isolating(cluster, subject, direction))
         rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
         # A name in an egress rule means another number on each destination; all else is the same for all of them.
@@ -49,7 +49,7 @@ class OfNetworkPolicy(Tier):
             asked = (flow.protocol, flow.port)
             matches = known.get(asked)
             if matches is None:
-                matches = [m for m in rules if not ports_mismatch(m.rule, flow.destination, *asked)]
+                matches = [m for m in rules if not ports_mismatch_text(m.rule, flow.destination, *asked)]
                 if same:
                     known[asked] = matches
             allowing = [
@@ -70,23 +70,23 @@ class OfNetworkPolicy(Tier):
             cluster.policy.host_network_peers == "match",
         )
 
-    def over_sets(self, sets: Sets) -> OverSets:
+    def over_sets(self, sets: SetEvaluator) -> OverSets:
         from netlab.policy.tiers.networkpolicy_sets import NetworkPolicySets
 
         return NetworkPolicySets(sets)
 
     def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
-        from netlab.policy.tiers.networkpolicy_words import lines
+        from netlab.policy.tiers.networkpolicy_text import lines
 
         return lines(cluster, decision, side)
 
     def to_allow(self, decision: Decision, side: Side) -> list[str]:
-        from netlab.policy.tiers.networkpolicy_words import to_allow
+        from netlab.policy.tiers.networkpolicy_text import to_allow
 
         return to_allow(decision, side)
 
     def to_deny(self, decision: Decision, side: Side) -> list[str]:
-        from netlab.policy.tiers.networkpolicy_words import to_deny
+        from netlab.policy.tiers.networkpolicy_text import to_deny
 
         return to_deny(decision, side)
 
@@ -139,8 +139,8 @@ def misses(
         if not rules:
             found.append(Miss(policy, None, f"has no {direction} rules"))
         for rule in rules:
-            why = peers_missed(cluster, policy, rule, other, address)
-            why = why or ports_mismatch(rule, flow.destination, flow.protocol, flow.port)
+            why = peers_mismatch_text(cluster, policy, rule, other, address)
+            why = why or ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port)
             if why:
                 found.append(Miss(policy, rule, why))
     return tuple(found)

@@ -1,8 +1,8 @@
-"""NetworkPolicy over sets: for one destination, all that may open a port on it at once.
+"""NetworkPolicy over sets of endpoints: one call finds every source that may open a port of one destination.
 
-The plain reading asks every rule about a pair. Here every rule is asked once about each distinct thing that it can see
-of an endpoint (``policy.kinds``), and verdicts are unions and intersections of what it answers. What a peer, a port or
-a selector means is asked of the same functions as there: only the order of the questions differs.
+The plain reading (``networkpolicy``) evaluates every rule for every pair. This module evaluates every rule once for
+each kind of endpoint that the rule can tell apart (``policy.endpoint_kinds``), and combines the results as sets. Both
+readings call the same functions for peers, ports and selectors.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Match, PolicyRuling, service_text
-from netlab.policy.marks import DESTINATION, SOURCE
-from netlab.policy.mismatch import EVERYBODY, peer_mismatch, ports_mismatch
-from netlab.policy.scope import namespaces_meant
-from netlab.policy.sets import Sets
+from netlab.policy.matching import ANY_PEER, peer_mismatch_text, ports_mismatch_text
+from netlab.policy.peer_lookup import MANY_PEERS, peer_lookup
+from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.scope import namespaces_matched
+from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.networkpolicy import isolating
-from netlab.policy.tiers.tier import AskedPort, Ruled, Said
-from netlab.policy.wide import WIDE, wide_peers
+from netlab.policy.tiers.tier import AskedPort, KindsByAction, TierReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +38,34 @@ class _Opening:
 class NetworkPolicySets:
     """The rulings of NetworkPolicy over the kinds of a cluster."""
 
-    def __init__(self, sets: Sets) -> None:
+    def __init__(self, sets: SetEvaluator) -> None:
         self._sets = sets
         self._cluster = sets.cluster
         self._known_peers: dict[tuple[int, str, Peer], int] = {}
-        self._known_wide: dict[tuple[int, str, int], int] = {}
-        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ruled] = {}
-        self._known_egress: dict[tuple[int, int, AskedPort], Ruled] = {}
+        self._known_lookups: dict[tuple[int, str, int], int] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], KindsByAction] = {}
+        self._known_egress: dict[tuple[int, int, AskedPort], KindsByAction] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
         self._known_ports: dict[tuple[int, int, AskedPort], bool] = {}
         self._last_matches: dict[int, tuple[tuple[Direction, tuple[int, ...]], Sequence[tuple[Match, int]]]] = {}
 
-    def ingress(self, kind: int, asked: AskedPort) -> Ruled:
+    def ingress(self, kind: int, asked: AskedPort) -> KindsByAction:
         destination = self._sets.kinds[kind][0]
         policies = isolating(self._cluster, destination, "ingress") if isinstance(destination, Pod) else ()
         if not policies:
-            return Ruled(0, 0)
+            return KindsByAction(0, 0)
         key = (tuple(map(id, policies)), self._sets.served[kind], asked)
         if key not in self._known_ingress:
             family, protocol, port = asked
             found = 0
             for policy in policies:
                 for rule in policy.rules("ingress"):
-                    if not ports_mismatch(rule, destination, protocol, port):
+                    if not ports_mismatch_text(rule, destination, protocol, port):
                         found |= self.peers(policy, rule, family)
-            self._known_ingress[key] = Ruled(found, self._sets.all & ~found)
+            self._known_ingress[key] = KindsByAction(found, self._sets.all & ~found)
         return self._known_ingress[key]
 
-    def egress(self, kind: int, asked: AskedPort) -> Ruled:
+    def egress(self, kind: int, asked: AskedPort) -> KindsByAction:
         family, protocol, port = asked
         openings, of_kind, free = self._openings(family)
         key = (of_kind[kind], self._sets.served[kind], asked)
@@ -74,9 +74,9 @@ class NetworkPolicySets:
             found = 0
             for number in members(of_kind[kind]):
                 opening = openings[number]
-                if not ports_mismatch(opening.rule, destination, protocol, port):
+                if not ports_mismatch_text(opening.rule, destination, protocol, port):
                     found |= opening.subjects
-            self._known_egress[key] = Ruled(found, self._sets.all & ~free & ~found)
+            self._known_egress[key] = KindsByAction(found, self._sets.all & ~free & ~found)
         return self._known_egress[key]
 
     def _openings(self, family: int) -> tuple[list[_Opening], list[int], int]:
@@ -109,11 +109,11 @@ class NetworkPolicySets:
         """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
         if not rule.peers:
             return self._sets.all
-        if len(rule.peers) >= WIDE:
-            return self._wide(policy, rule, family)
+        if len(rule.peers) >= MANY_PEERS:
+            return self._looked_up(policy, rule, family)
         return reduce(or_, (self._peer(policy, peer, family) for peer in rule.peers))
 
-    def said(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[Said]:
+    def reasons(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[TierReason]:
         policies = isolating(self._cluster, subject, direction)
         if not policies:
             return
@@ -121,15 +121,15 @@ class NetworkPolicySets:
         for match, kinds in self._matches(direction, policies, asked[0]):
             here = kinds & left
             if direction == "ingress":
-                here = 0 if ports_mismatch(match.rule, subject, *asked[1:]) else here
+                here = 0 if ports_mismatch_text(match.rule, subject, *asked[1:]) else here
             else:
                 here = sum(1 << kind for kind in members(here) if self._opens(match, kind, asked))
             if here:
-                yield Said("allow", str(match), here)
+                yield TierReason("allow", str(match), here)
                 left &= ~here
         own, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
         denied = PolicyRuling(policies).denial(f"{there} on {service_text(*asked[1:])}")
-        yield Said("deny", f"{direction} of {own}: {denied}", left)
+        yield TierReason("deny", f"{direction} of {own}: {denied}", left)
 
     def _matches(
         self, direction: Direction, policies: tuple[NetworkPolicy, ...], family: int
@@ -153,15 +153,15 @@ class NetworkPolicySets:
     def _opens(self, match: Match, kind: int, asked: AskedPort) -> bool:
         key = (id(match.rule), self._sets.served[kind], asked)
         if key not in self._known_ports:
-            self._known_ports[key] = not ports_mismatch(match.rule, self._sets.kinds[kind][0], *asked[1:])
+            self._known_ports[key] = not ports_mismatch_text(match.rule, self._sets.kinds[kind][0], *asked[1:])
         return self._known_ports[key]
 
     def first_peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
         """Yield the peers of a rule by number, each with the kinds that it matches and that none before it matches."""
         if not rule.peers:
-            yield EVERYBODY, self._sets.all
+            yield ANY_PEER, self._sets.all
             return
-        if len(rule.peers) >= WIDE:
+        if len(rule.peers) >= MANY_PEERS:
             yield from self._first_of_many(policy, rule, family)
             return
         seen = 0
@@ -172,7 +172,7 @@ class NetworkPolicySets:
                 yield number, found
 
     def _first_of_many(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
-        peers = wide_peers(self._cluster, policy, rule)
+        peers = peer_lookup(self._cluster, policy, rule)
         first: dict[int, int] = {}
 
         def note(number: int | None, alike: int) -> None:
@@ -191,11 +191,11 @@ class NetworkPolicySets:
             by_number[number] = by_number.get(number, 0) | 1 << kind
         yield from sorted(by_number.items())
 
-    def _wide(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+    def _looked_up(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
         """Return the kinds that many peers match: each distinct thing that they can see is looked up among them."""
         key = (family, policy.meta.namespace, id(rule))
-        if key not in self._known_wide:
-            peers = wide_peers(self._cluster, policy, rule)
+        if key not in self._known_lookups:
+            peers = peer_lookup(self._cluster, policy, rule)
             found = 0
             for (example, *_), alike in self._sets.places[family]:
                 address = address_of(example, family)
@@ -204,8 +204,8 @@ class NetworkPolicySets:
             for example, alike in chain(*self._sets.pods.values(), self._sets.others):
                 if peers.first_selector(example, address_of(example, family) or example.addresses[0]) is not None:
                     found |= alike
-            self._known_wide[key] = found
-        return self._known_wide[key]
+            self._known_lookups[key] = found
+        return self._known_lookups[key]
 
     def _peer(self, policy: NetworkPolicy, peer: Peer, family: int) -> int:
         own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
@@ -214,7 +214,7 @@ class NetworkPolicySets:
             found = 0
             for example, alike in self._candidates(policy, peer, family):
                 address = address_of(example, family) or example.addresses[0]
-                if not peer_mismatch(self._cluster, policy, peer, example, address):
+                if not peer_mismatch_text(self._cluster, policy, peer, example, address):
                     found |= alike
             self._known_peers[key] = found
         return self._known_peers[key]
@@ -227,5 +227,5 @@ class NetworkPolicySets:
                 for (example, *_), found in self._sets.places[family]
                 if address_of(example, family) is not None
             ]
-        spaces = namespaces_meant(self._cluster, policy, peer)
+        spaces = namespaces_matched(self._cluster, policy, peer)
         return [*(pod for space in spaces for pod in self._sets.pods.get(space, ())), *self._sets.others]

@@ -11,10 +11,11 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.errors import Problem
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction, Prefix
-from netlab.policy.decision import Action, Decision, PolicyRuling, Ruling, Side
+from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
+from netlab.verdicts import Action
 
 if TYPE_CHECKING:
-    from netlab.policy.sets import Sets
+    from netlab.policy.set_evaluator import SetEvaluator
 
 AskedPort = tuple[int, str, int | None]
 """IP family, protocol and port."""
@@ -31,17 +32,17 @@ class Reads(NamedTuple):
     nodes: bool = False
 
 
-class Ruled(NamedTuple):
+class KindsByAction(NamedTuple):
     """The kinds of endpoints that a tier allows and denies, as sets (``policy.bitsets``); on all others it passes."""
 
     allow: int
     deny: int
 
 
-class Said(NamedTuple):
+class TierReason(NamedTuple):
     """What a tier says to some kinds of endpoints, with the words of a reason."""
 
-    verdict: Action
+    action: Action
     text: str
     kinds: int
 
@@ -49,16 +50,16 @@ class Said(NamedTuple):
 class OverSets(Protocol):
     """A tier's rulings over sets of kinds: the fast reading."""
 
-    def ingress(self, kind: int, asked: AskedPort) -> Ruled:
+    def ingress(self, kind: int, asked: AskedPort) -> KindsByAction:
         """Return the kinds of sources that the ingress of a kind allows and denies."""
 
-    def egress(self, kind: int, asked: AskedPort) -> Ruled:
+    def egress(self, kind: int, asked: AskedPort) -> KindsByAction:
         """Return the kinds of sources whose egress allows and denies what goes to a kind."""
 
-    def said(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[Said]:
+    def reasons(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[TierReason]:
         """Yield what is said on the side of a subject to each of the kinds ``others``, each kind once at most.
 
-        Texts name the two endpoints by the marks of ``netlab.policy.marks``.
+        Texts name the two endpoints by the marks of ``netlab.policy.placeholders``.
         """
 
 
@@ -92,7 +93,7 @@ class Tier:
         """
         raise NotImplementedError
 
-    def judging(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
+    def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
         """Return what judges the flows of one subject: ``judge``, or the same in less time."""
         return partial(self.judge, cluster, direction, subject)
 
@@ -100,7 +101,7 @@ class Tier:
         """Return by what the tier's policies tell endpoints apart."""
         raise NotImplementedError
 
-    def over_sets(self, sets: Sets) -> OverSets:
+    def over_sets(self, sets: SetEvaluator) -> OverSets:
         """Return the tier's rulings over the kinds of a cluster."""
         from netlab.policy.tiers.by_example import ByExample
 
@@ -108,15 +109,15 @@ class Tier:
 
     def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
         """Explain a ruling in lines."""
-        if not isinstance(ruling, Ruling) or not ruling.by:
+        if not isinstance(ruling, Ruling) or not ruling.rule:
             return ["none of its rules settles it"]
-        verb = {"allow": "allows it", "deny": "denies it", "pass": "passes it on"}[ruling.verdict]
-        return [f"{ruling.by} {verb}"]
+        verb = {"allow": "allows it", "deny": "denies it", "pass": "passes it on"}[ruling.action]
+        return [f"{ruling.rule} {verb}"]
 
     def to_allow(self, decision: Decision, side: Side) -> list[str]:
         """Return what it would take to allow what the tier denies on a side."""
         ruling = side.ruling
-        return [f"change {ruling.by} of {self.name}" if isinstance(ruling, Ruling) else f"change {self.name}"]
+        return [f"change {ruling.rule} of {self.name}" if isinstance(ruling, Ruling) else f"change {self.name}"]
 
     def to_deny(self, decision: Decision, side: Side) -> list[str]:
         """Return what it would take to deny what the tier allows on a side."""

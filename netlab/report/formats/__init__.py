@@ -1,7 +1,7 @@
-"""The formats that results are printed in: one file each in this folder, and one line each in ``FORMATS``.
+"""The formats of results: each is one file in this folder and one line in ``FORMATS``.
 
-A result is a value with *views*: methods that return its content in some shape. A format prints one view. So a result
-has all the formats whose view it has, and neither knows the other. The files of the formats describe the views.
+A result has *views*: methods that return its content in some shape. A format prints one view. So a result has all
+formats whose view it has; formats and results do not name each other. The file of a format describes its view.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def _silent(line: str) -> None:
 
 
 class Page(NamedTuple):
-    """What text is printed on: ``width`` in characters, and two functions.
+    """The page that text is printed on: its ``width`` in characters, and two functions.
 
-    ``paint`` colours a text by the truth table's mark that it belongs to. ``say`` prints a line beside the output.
+    ``paint`` colours a text for a mark of the truth table. ``say`` prints a line beside the output.
     """
 
     width: int = 120
@@ -31,11 +31,11 @@ class Page(NamedTuple):
 
 
 class Format(NamedTuple):
-    """One format. ``view`` is the method of a result that it prints.
+    """One format. ``view`` names the method of a result that it prints.
 
-    ``text`` says that its lines are read by people: the terminal escapes them, and they say whether all is as expected.
-    A format with ``file`` is not printed but written to a file, by an option of its name; ``file`` is what the option's
-    help calls it. ``module`` has the function ``lines(result, page)``; by default it is the file of the format's name.
+    ``text`` says that it is for people: the terminal escapes its lines, and they include the summary. A format with
+    ``file`` is written to a file by an option of its name; ``file`` is its name in the option's help. ``module`` has
+    the function ``lines(result, page)``; by default it is the module of the format's name.
     """
 
     view: str
@@ -52,21 +52,21 @@ FORMATS: dict[str, Format] = {
     "name": Format("names", text=True),
     "junit": Format("suites", file="JUnit XML"),
 }
-"""All formats by name, in the order in which commands offer them."""
+"""All formats by name, in the order of ``-o``."""
 
 
 def printed(result: Any) -> tuple[str, ...]:
-    """Return the names of the formats that a result, or a class of results, is printed in; the first is the default."""
+    """Return the formats in which a result, or a class of results, is printed; the first is the default."""
     return tuple(name for name, one in FORMATS.items() if not one.file and hasattr(result, one.view))
 
 
 def filed(result: Any) -> tuple[str, ...]:
-    """Return the names of the formats that a result, or a class of results, is written to a file in."""
+    """Return the formats in which a result, or a class of results, is written to a file."""
     return tuple(name for name, one in FORMATS.items() if one.file and hasattr(result, one.view))
 
 
 def lines(result: Any, name: str, page: Page | None = None) -> Iterator[str]:
-    """Yield the lines of a result in a format; large results are printed as they are made, and not kept."""
+    """Yield the lines of a result in a format, one by one: a large result is never in memory as a whole."""
     module = import_module(FORMATS[name].module or f"{__name__}.{name}")
     found: Iterator[str] = module.lines(result, page or Page())
     return found

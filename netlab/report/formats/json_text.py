@@ -10,7 +10,7 @@ from netlab.report.formats import Page
 
 
 def lines(result: Documented, page: Page) -> Iterator[str]:
-    """Yield the document with indents, or one that is streamed with a line for each item."""
+    """Yield the document with indents; a streamed document has a line for each item."""
     found = result.document()
     if isinstance(found, Streamed):
         yield from _streamed(found)

@@ -1,7 +1,7 @@
 """JUnit XML, which CI systems read.
 
-The elements are those that JUnit's own schema has and CI systems agree on (pytest's ``xunit2``): testsuites,
-testsuite, testcase, failure, error, skipped.
+The elements are those of JUnit's schema on which CI systems agree (``xunit2`` of pytest): testsuites, testsuite,
+testcase, failure, error, skipped.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from netlab.report.formats import Page
 from netlab.report.suites import Case, Suite, Suites
 
-# What XML 1.0 has no way to write, not even escaped.
+# Characters that XML 1.0 cannot write, not even escaped.
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Judged(Protocol):
-    """A result that consists of cases which passed or not."""
+    """A result with test cases."""
 
     def suites(self) -> Suites: ...
 

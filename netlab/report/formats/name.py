@@ -1,4 +1,4 @@
-"""The names of objects as ``KIND/NAMESPACE/NAME``, a line each: what other commands take as arguments."""
+"""The names of objects as ``KIND/NAMESPACE/NAME``, one a line: arguments for other commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netlab.report.formats import Page
 
 
 class Named(Protocol):
-    """A result that consists of objects with names."""
+    """A result with named objects."""
 
     def names(self) -> Iterator[str]: ...
 

@@ -1,4 +1,4 @@
-"""The table that kubectl's users expect, or the sentences of what has no table."""
+"""A table in kubectl's style, or lines of text for a result without a table."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Tabular(Protocol):
 
 
 def lines(result: Tabular, page: Page) -> Iterator[str]:
-    """Yield the lines of the table, and what is to be said below it."""
+    """Yield the lines of the table and of the text below it."""
     return result.table(page)

@@ -1,4 +1,4 @@
-"""The table with more columns, or with a line for everything that the narrow one counts."""
+"""A table with more columns, or with a line for each item that the narrow table counts."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Wide(Protocol):
 
 
 def lines(result: Wide, page: Page) -> Iterator[str]:
-    """Yield the lines of the table, and what is to be said below it."""
+    """Yield the lines of the table and of the text below it."""
     return result.wide(page)

@@ -10,7 +10,7 @@ from netlab.report.formats import Page
 
 
 def lines(result: Documented, page: Page) -> Iterator[str]:
-    """Yield the document, one that is streamed item by item."""
+    """Yield the document; a streamed document item by item."""
     found = result.document()
     if not isinstance(found, Streamed):
         yield from text.lines(found)

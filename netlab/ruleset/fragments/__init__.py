@@ -1,9 +1,9 @@
-"""The fragments that rulesets are made of: a file for each, and its line in ``FRAGMENTS``."""
+"""The fragments of rulesets: each has a file here and a line in ``FRAGMENTS``."""
 
 from __future__ import annotations
 
 from netlab.ruleset.fragment import Fragment
-from netlab.ruleset.fragments import apartness, control, guard, masquerade, policy, publish, tunnels
+from netlab.ruleset.fragments import antispoof, apartness, control, masquerade, policy, publish, tunnels
 
 FRAGMENTS: tuple[Fragment, ...] = (
     policy.FRAGMENT,
@@ -11,8 +11,8 @@ FRAGMENTS: tuple[Fragment, ...] = (
     control.FRAGMENT,
     publish.FRAGMENT,
     masquerade.FRAGMENT,
-    guard.BRIDGED,
-    guard.ROUTED,
+    antispoof.BRIDGED,
+    antispoof.ROUTED,
     tunnels.FRAGMENT,
 )
-"""In the order in which tables, sets and chains stand in the text, and rules that have one place in a chain."""
+"""All fragments, in the order of their tables, sets and chains in the text, and of rules with one place in a chain."""

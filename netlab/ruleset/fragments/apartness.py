@@ -1,4 +1,4 @@
-"""The networks of one lab are kept apart: Docker's user-defined networks do not meet either."""
+"""Drops packets between the networks of a lab, as Docker does between user-defined networks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _variant(layout: Layout, _: Set[str]) -> Hashable:
 
 
 def _declare(layout: Layout, _: Hashable) -> Parts:
-    """Between two networks only what was sent to a published port passes; the control probe is never of that kind.
+    """Declare the chain that drops packets between two networks; packets to a published port pass.
 
-    An untracked packet has no ``ct status``, so its rule ends there and the next one drops it.
+    The control probe is not tracked, so it has no ``ct status``: the first rule does not match, the second drops it.
     """
-    about = "every two pod networks, as from and to: nothing goes from one to the other"
+    about = "pairs of pod networks, as source and destination: packets between them are dropped"
     pairs = [elements.Set(f"apart{f}", (f"ipv{f}_addr",) * 2, interval=True, about=about) for f in layout.families]
     rules = tuple(f"{ip(f)} saddr . {ip(f)} daddr @apart{f} jump apart" for f in layout.families)
-    about = "from one pod network to another; a published port is the node's, and open to both"
+    about = "from one pod network to another; published ports belong to the node and are open to both"
     return Parts(
         pairs,
         (

@@ -1,4 +1,4 @@
-"""The control probe is not tracked: it leaves no conntrack entry, and policy lets it pass as ``untracked``."""
+"""Turns conntrack off for the control probe: it leaves no conntrack entry, and policy accepts ``untracked`` packets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netlab.ruleset.fragment import NETLAB, Fragment, Layout
 from netlab.ruleset.tables import Chain, Hook, Parts
 
 CONTROL_PROTOCOL = 253
-"""The IP protocol of netlab's control probe: set aside for experiments (RFC 3692), in no NetworkPolicy's reach."""
+"""The IP protocol of the control probe: RFC 3692 reserves it for experiments, and NetworkPolicy does not cover it."""
 
 
 def _declare(_: Layout, __: Hashable) -> Parts:

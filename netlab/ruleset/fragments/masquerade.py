@@ -1,4 +1,4 @@
-"""What leaves the pod networks of a masqueraded mode for anywhere else does so with its node's address."""
+"""Masquerade: packets that leave the pod networks of a masqueraded mode get the address of their node."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from netlab.ruleset.fragment import NETLAB, POSTROUTING, Entry, Fragment, Layout
 from netlab.ruleset.tables import Chain, Parts
 
 UNDERLAY = "underlay0"
-"""The node's interface on the underlay: what leaves by it leaves the cluster's pod networks."""
+"""The node's interface on the underlay."""
 
 
 def _declare(layout: Layout, _: Hashable) -> Parts:
-    about = "pod networks that leave the cluster as their node"
+    about = "pod networks whose packets to other networks get their node's address"
     sets = [Set(f"masq{f}", (f"ipv{f}_addr",), interval=True, about=about) for f in layout.families]
     rules = (
         f'oifname "{UNDERLAY}" {ip(f)} saddr @masq{f} {ip(f)} daddr != @masq{f} masquerade' for f in layout.families
     )
-    about = "what leaves these networks for anywhere else does so as its node"
+    about = "packets from these networks to any other get their node's address"
     return Parts(sets, (Chain("masquerade_pods", tuple(rules), POSTROUTING, about),))
 
 
@@ -33,7 +33,7 @@ def _everywhere(layout: Layout) -> Iterator[Entry]:
 
 
 def _without(cidr: Prefix, addresses: Iterable[Address]) -> list[Prefix]:
-    """Return the parts of a prefix that hold none of some addresses: a cloud's nodes are in the range of its pods."""
+    """Return the parts of a prefix without some addresses: in clouds, nodes may have addresses of the pods' range."""
     parts = [cidr]
     for address in addresses:
         (hit,) = [part for part in parts if address in part]

@@ -1,6 +1,6 @@
-"""Published ports (``hostPort``): DNAT on the node, and masquerade where a pod meets itself that way.
+"""Published ports (``hostPort``): DNAT on the node, and masquerade for a pod that reaches itself by its published port.
 
-As the CNI ``portmap`` plugin's nftables backend does it, with maps in place of one rule per port.
+The CNI ``portmap`` plugin's nftables backend does the same with one rule per port; here maps replace the rules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netlab.ruleset.tables import Chain, Hook, Parts
 
 
 def _variant(_: Layout, filled: AbstractSet[str]) -> Hashable:
-    """Declare it where some pod of the lab publishes a port."""
+    """Return the one variant if some pod of the lab publishes a port."""
     return () if "self4" in filled or "self6" in filled else None
 
 
@@ -31,7 +31,7 @@ def _sets(families: Sequence[int]) -> Iterator[Set]:
         to = (address, "inet_service")
         yield Set(f"hostips{f}", (address, *port), to, about="ports published on one address")
         yield Set(f"hostports{f}", port, to, about="ports published on every address of the node")
-        yield Set(f"self{f}", (address, address), about="pods that publish ports, each with itself")
+        yield Set(f"self{f}", (address, address), about="pods that publish ports, each as source and destination")
 
 
 def _chains(families: Sequence[int]) -> Iterator[Chain]:
@@ -44,15 +44,16 @@ def _chains(families: Sequence[int]) -> Iterator[Chain]:
         ]
     itself = [f"{ip(f)} saddr . {ip(f)} daddr @self{f}" for f in families]
     yield Chain("forward", tuple(f"{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
-    yield Chain("published", tuple(translate), about="what was sent to a published port goes on to its pod")
+    yield Chain("published", tuple(translate), about="packets to a published port go on to its pod")
     yield Chain("publish_prerouting", local, Hook("nat", "prerouting", "dstnat"))
     yield Chain("publish_output", local, Hook("nat", "output", -100))
-    about = "the node routes 127.0.0.0/8 for its own sake, not for its neighbours'"
-    guard = ('iifname != "lo" ip daddr 127.0.0.0/8 drop',)
-    yield Chain("own_loopback", guard, Hook("filter", "prerouting", "raw"), about)
-    # These would otherwise be answered past the node: what a pod sends to itself, and what comes from the loopback.
-    answered = (*(f"{match} masquerade" for match in itself), "ip saddr 127.0.0.0/8 ct status dnat masquerade")
-    yield Chain("masquerade_pods", answered, POSTROUTING, place=100)
+    about = "route_localnet is on, so packets of other machines to 127.0.0.0/8 are dropped"
+    loopback = ('iifname != "lo" ip daddr 127.0.0.0/8 drop',)
+    yield Chain("own_loopback", loopback, Hook("filter", "prerouting", "raw"), about)
+    # Replies must pass the node, which reverses DNAT. Without masquerade a pod would answer itself directly, and could
+    # not answer the node's loopback address at all.
+    hairpin = (*(f"{match} masquerade" for match in itself), "ip saddr 127.0.0.0/8 ct status dnat masquerade")
+    yield Chain("masquerade_pods", hairpin, POSTROUTING, place=100)
 
 
 def _of_pod(_: Layout, pod: Pod) -> Iterator[Entry]:

@@ -1,10 +1,10 @@
-"""Only a node may speak VXLAN to a node: a pod that could would send inside of it from any address.
+"""Accepts VXLAN from nodes only: inside VXLAN a pod could send packets from any address.
 
-A VXLAN device takes whatever comes to its UDP port and asks neither who sent it nor what is inside. Calico drops what
-pods send to tunnel ports for the same reason (felix, rules/endpoints.go); flannel alone leaves it open.
+A VXLAN device accepts every packet to its UDP port, whatever its source and content. Calico drops packets from pods to
+tunnel ports for this reason (felix, rules/endpoints.go); flannel does not.
 
-Tunnels are not tracked, as Cilium has it too: each flow inside has an outer source port of its own, and so would have
-two connection entries more. Probing a million pairs filled the tables of ten nodes with them, 262,144 in each.
+Tunnels are not tracked, as in Cilium. Each flow inside a tunnel has its own outer source port, so tracking would add
+two conntrack entries per flow. A probe of a million pairs filled the tables of ten nodes, with 262,144 entries each.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from netlab.ruleset.fragment import Entry, Fragment, Layout, ip
 from netlab.ruleset.tables import Chain, Hook, Parts, TableName
 
 DSTPORT = 8472
-"""The UDP port that the Linux kernel takes by default, and flannel with it; the registered one (RFC 7348) is 4789."""
+"""The UDP port of VXLAN: the default of Linux and flannel. The registered port is 4789 (RFC 7348)."""
 
-_TABLE = TableName(
-    "inet", "netlab_tunnels", ("Tunnels are between nodes: what others send to their port goes nowhere.",)
-)
+_TABLE = TableName("inet", "netlab_tunnels", ("Tunnels join nodes: VXLAN from other machines is dropped.",))
 
 
 def _variant(layout: Layout, _: AbstractSet[str]) -> Hashable:
@@ -33,14 +31,14 @@ def _variant(layout: Layout, _: AbstractSet[str]) -> Hashable:
 def _declare(layout: Layout, _: Hashable) -> Parts:
     families = sorted({address.version for node in layout.nodes for address in node.addresses})
     tunnel = f"udp dport {DSTPORT}"
-    strangers = (f"{tunnel} fib daddr type local {ip(f)} saddr != @nodes{f} counter drop" for f in families)
+    others = (f"{tunnel} fib daddr type local {ip(f)} saddr != @nodes{f} counter drop" for f in families)
     own = tuple(f"{tunnel} {ip(f)} daddr @nodes{f} notrack" for f in families)
     onward = tuple(f"{tunnel} {ip(f)} daddr @nodes{f} counter drop" for f in families)
-    about = "a pod would be masqueraded, and come to the other node as its own"
+    about = "masquerade would give VXLAN of a pod the address of its node, which the other node accepts"
     return Parts(
-        [Set(f"nodes{f}", (f"ipv{f}_addr",), about="the nodes, between whom tunnels are") for f in families],
+        [Set(f"nodes{f}", (f"ipv{f}_addr",), about="the nodes, which tunnels join") for f in families],
         (
-            Chain("prerouting", (*strangers, *own), Hook("filter", "prerouting", "raw")),
+            Chain("prerouting", (*others, *own), Hook("filter", "prerouting", "raw")),
             Chain("output", own, Hook("filter", "output", "raw")),
             Chain("forward", onward, Hook("filter", "forward", "filter"), about),
         ),

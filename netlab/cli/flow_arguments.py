@@ -1,0 +1,153 @@
+"""Arguments ``SRC DST:PORT[/PROTO]`` and options ``--port PORT/PROTO`` as flows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster, Endpoint
+    from netlab.cluster.flows import Flow, FlowSelection
+    from netlab.objects.types import Address
+
+ProtocolPort = tuple[str, int | None]
+"""A protocol and its port; None for ICMP."""
+
+PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
+_BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
+# A reference, then a port. The reference of a node or host has a colon too.
+_WITH_PORT = re.compile(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A destination of the command line; ``port`` None stands for the ports that it declares."""
+
+    name: str
+    port: ProtocolPort | None = None
+
+
+def parse_port(text: str) -> ProtocolPort:
+    """Return the protocol and port of ``80``, ``53/UDP`` or ``ICMP``; raises UsageError."""
+    number, slash, protocol = text.partition("/")
+    protocol = protocol.upper() if slash else "TCP"
+    if not slash and number.upper() == "ICMP":
+        return "ICMP", None
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"{text!r}: no protocol {protocol!r}; it is one of {', '.join(PROTOCOLS)}")
+    if protocol == "ICMP":
+        if number:
+            raise UsageError(f"{text!r}: ICMP has no ports")
+        return "ICMP", None
+    if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= 65535):
+        raise UsageError(f"{text!r}: a port is a number from 1 to 65535, as in 80, 53/UDP or ICMP")
+    return protocol, int(number)
+
+
+def parse_target(text: str) -> Target:
+    """Return the destination and port of ``DST[:PORT[/PROTO]]`` or ``DST/ICMP``; raises UsageError."""
+    if bracketed := _BRACKETED.fullmatch(text):
+        rest = bracketed["rest"]
+        if rest and rest[0] not in ":/":
+            raise UsageError(f"{text!r}: after the bracket comes a port, as in [fd00::1]:80")
+        return Target(bracketed["name"], parse_port(rest.removeprefix(":")) if rest else None)
+    name, slash, protocol = text.rpartition("/")
+    if slash and protocol == "ICMP" and ":" not in name.removeprefix("node:").removeprefix("host:"):
+        return Target(name, ("ICMP", None))
+    if _address_of(text) is not None:
+        return Target(text)
+    if with_port := _WITH_PORT.fullmatch(text):
+        if text.startswith(("node:", "host:")) and with_port["name"] in ("node", "host"):
+            return Target(text)
+        return Target(with_port["name"], parse_port(with_port["rest"]))
+    return Target(text)
+
+
+def _address_of(text: str) -> Address | None:
+    from netlab.objects.addresses import plain_address
+
+    return plain_address(text)
+
+
+def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
+    """Return the IP families of ``--family``; raises UsageError for one that the lab does not have."""
+    if family is None:
+        return cluster.families
+    if int(family) not in cluster.families:
+        raise UsageError(f"lab {cluster.name} has no IPv{family} pod network")
+    return (int(family),)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The flows of every pair, made one by one; ``len`` counts them without making them, for progress."""
+
+    cluster: Cluster
+    selection: FlowSelection
+
+    def __iter__(self) -> Iterator[Flow]:
+        return self.selection.flows(self.cluster)
+
+    def __len__(self) -> int:
+        return self.selection.count(self.cluster)
+
+
+def selection_of(
+    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool
+) -> FlowSelection:
+    """Return the selection of flows that the options make; raises UsageError."""
+    from netlab.cluster.flows import FlowSelection
+
+    return FlowSelection(tuple(dict.fromkeys(map(parse_port, ports))), families_of(cluster, family), nodes, self_pairs)
+
+
+def every_pair(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Pairs:
+    """Return the flows of every pair for the options; raises UsageError before the first flow."""
+    return Pairs(cluster, selection_of(cluster, ports, family, nodes, self_pairs))
+
+
+def one_pair(
+    cluster: Cluster, source: str, target: str, namespace: str, ports: Sequence[str] = (), family: str | None = None
+) -> list[Flow]:
+    """Return the flows of one pair: the port of the target, else ``ports``, else the ports that the target declares.
+
+    Raises:
+      UsageError: when a name does not exist, or both the target and ``ports`` have a port.
+    """
+    from netlab.cluster.find import find, find_destination
+
+    parsed = parse_target(target)
+    if parsed.port and ports:
+        raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
+    chosen = [parsed.port] if parsed.port else list(dict.fromkeys(map(parse_port, ports)))
+    from_end = find(cluster, source, namespace)
+    to_end = find_destination(cluster, parsed.name, namespace, from_end)
+    literal = _address_of(parsed.name)
+    if literal is not None and family is not None and literal.version != int(family):
+        raise UsageError(f"{target!r} is an IPv{literal.version} address, but --family is {family}: leave it out")
+    families = families_of(cluster, family)
+    return list(_flows(from_end, to_end, literal, chosen, families))
+
+
+def _flows(
+    source: Endpoint,
+    destination: Endpoint | Address,
+    literal: Address | None,
+    ports: Sequence[ProtocolPort],
+    families: Sequence[int],
+) -> Iterator[Flow]:
+    from netlab.cluster.flows import Flow, declared_ports
+    from netlab.cluster.types import Endpoint, address_of
+
+    if not isinstance(destination, Endpoint):
+        for protocol, port in ports or [("TCP", 80)]:
+            yield Flow(source, None, destination.version, protocol, port, destination)
+        return
+    for family in [literal.version] if literal is not None else families:
+        address = literal or address_of(destination, family)
+        for protocol, port in ports or declared_ports(destination):
+            yield Flow(source, destination, family, protocol, port, address)

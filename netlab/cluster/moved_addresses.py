@@ -1,0 +1,93 @@
+"""Warnings about exported addresses that the lab cannot keep: one for all pods, and one for all nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from netlab.cluster.nodes import NodeDraft
+from netlab.cluster.pods import PodDraft
+from netlab.errors import Problem
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Address
+
+_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _MovedAddress:
+    """An address of the cluster that its owner does not have in the lab; ``new`` is the lab's address, or None.
+
+    ``at`` is the place of the warning.
+    """
+
+    owner: str
+    old: Address
+    new: Address | None
+    at: Problem
+
+
+def moved_address_warnings(
+    drafts: Iterable[PodDraft],
+    nodes: Iterable[NodeDraft],
+    pod_ips: Mapping[str, tuple[Address, ...]],
+    underlay: Mapping[str, tuple[Address, ...]],
+    policies: Sequence[NetworkPolicy],
+) -> list[Problem]:
+    """Return a warning if a pod of ``pod_ips`` has not the addresses that it states, and one if a node has not.
+
+    A warning names the ipBlocks that match only one of the two addresses.
+    """
+    of_pods = [
+        _MovedAddress(f"pod {d.ref}", a, _replacement(a, pod_ips[d.ref]), d.problem("status.podIPs", ""))
+        for d in drafts
+        if d.addresses and d.ref in pod_ips
+        for a in d.addresses
+        if a not in pod_ips[d.ref]
+    ]
+    of_nodes = [
+        _MovedAddress(f"node {n.name}", a, new, n.problem("status.addresses", ""))
+        for n in nodes
+        for new in underlay[n.name]
+        if (a := n.first(new.version)) is not None and new not in (*n.addresses, *n.seen)
+    ]
+    return [_warning(moves, policies) for moves in (of_pods, of_nodes) if moves]
+
+
+def _replacement(old: Address, own: Iterable[Address]) -> Address | None:
+    return next((a for a in own if a.version == old.version), None)
+
+
+def _warning(moves: Sequence[_MovedAddress], policies: Sequence[NetworkPolicy]) -> Problem:
+    first = moves[0]
+    text = _listed([_change(move) for move in moves])
+    if blocks := [*_blocks(moves, policies)]:
+        text += (
+            "; an ipBlock that holds only one of the two addresses can make verdicts differ from the cluster's:"
+            f" {_listed(blocks)}"
+        )
+    return replace(first.at, message=text, severity="warning", rule="address-moved")
+
+
+def _change(move: _MovedAddress) -> str:
+    return (
+        f"{move.owner} has {move.old} on the cluster and {move.new or f'no IPv{move.old.version} address'} in the lab"
+    )
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _MOST} more" if len(items) > _MOST else ""
+    return ", ".join(items[:_MOST]) + more
+
+
+def _blocks(moves: Sequence[_MovedAddress], policies: Sequence[NetworkPolicy]) -> Iterator[str]:
+    """Yield every ipBlock that matches either the old or the new address of a pod or node, but not both."""
+    for policy in policies:
+        for direction, field in (("ingress", "from"), ("egress", "to")):
+            for rule in policy.rules("ingress" if direction == "ingress" else "egress"):
+                for i, peer in enumerate(rule.peers):
+                    block = peer.ip_block
+                    if block is not None and any(
+                        block.contains(m.old) != (m.new is not None and block.contains(m.new)) for m in moves
+                    ):
+                        yield f"{block.cidr} in NetworkPolicy {policy.meta.key}, {rule.path}.{field}[{i}]"

@@ -1,0 +1,200 @@
+"""Resolve a change of objects: the next cluster from the last one, without resolving all objects again."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from operator import attrgetter, is_
+from typing import TypeVar
+
+from netlab.cluster.addresses import pod_addresses
+from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
+from netlab.cluster.placement import place
+from netlab.cluster.pods import PodDraft, pod_drafts
+from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
+from netlab.cluster.types import Cluster, Placement, Pod
+from netlab.objects.all_objects import Objects
+from netlab.objects.controllers import own_labels, shared_labels
+from netlab.objects.kind import namespaced_types
+from netlab.objects.topology import Topology
+
+_T = TypeVar("_T")
+
+
+def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
+    """Return the cluster that ``resolve`` makes of ``new`` if the pods of ``cluster`` keep their places.
+
+    ``cluster`` is that of ``old``. None means that the caller must call ``resolve``: nodes or networks change; a pod
+    that is added or removed publishes ports, states addresses, has an owner, or names a node that the input does not
+    state; workloads share a name; or there is an error.
+    """
+    if old.topology != new.topology or old.nodes != new.nodes:
+        return None
+    removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
+    added = Objects(
+        pods=_without(new.pods, old.pods),
+        workloads=_without(new.workloads, old.workloads),
+        pod_labels=new.pod_labels,
+    )
+    if removed.pods or removed.workloads or added.pods or added.workloads:
+        changed = _replace_pods(cluster, removed, added, new)
+        if changed is None:
+            return None
+        cluster = changed
+    relabelled = _relabelled(cluster, old, new)
+    if relabelled is None:
+        return None
+    named = _same(old.namespaces, new.namespaces)
+    same = named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())
+    return replace(
+        cluster,
+        pods=relabelled,
+        namespaces=cluster.namespaces if same else namespaces(new),
+        undeclared=cluster.undeclared if same else undeclared(new),
+        policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
+        services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
+        unread=new.unread,
+    )
+
+
+def _replace_pods(cluster: Cluster, removed: Objects, added: Objects, new: Objects) -> Cluster | None:
+    """Return the cluster without the pods of removed objects and with those of added ones; None as above.
+
+    An object that changed is both removed and added.
+    """
+    if _any_owned(removed) or _any_owned(added) or ((removed.workloads or added.workloads) and _any_owned(new)):
+        return None
+    if cluster.renamed or _share_a_name(added, new) or _may_decide_nodes(removed, new) or _may_decide_nodes(added, new):
+        return None
+    topology, nodes = _topology_and_nodes(cluster, new)
+    old_drafts, old_finished, _ = pod_drafts(removed, nodes)
+    drafts, finished, problems = pod_drafts(added, nodes)
+    if problems or any(draft.publishes or draft.renamed for draft in (*old_drafts, *drafts)):
+        return None
+    pods = list(cluster.pods)
+    before: dict[str, Pod] = {}
+    for draft in old_drafts:
+        index = _index(pods, draft.meta.namespace, draft.meta.name)
+        if index is None:
+            return None
+        before[draft.ref] = pods.pop(index)
+    still_finished = {*cluster.finished} - {*old_finished}
+    named = [*finished, *(draft.ref for draft in drafts)]
+    if any(_index(pods, *ref.split("/")) is not None or ref in still_finished for ref in named):
+        return None
+    new_pods = _new_pods(cluster, topology, nodes, drafts, before, pods)
+    if new_pods is None:
+        return None
+    for pod in new_pods:
+        pods.insert(bisect_left(pods, by_key(pod), key=by_key), pod)
+    return replace(cluster, pods=tuple(pods), finished=tuple(sorted({*still_finished, *finished})))
+
+
+def _new_pods(
+    cluster: Cluster,
+    topology: Topology,
+    nodes: Sequence[NodeDraft],
+    drafts: Sequence[PodDraft],
+    before: Mapping[str, Pod],
+    others: Collection[Pod],
+) -> list[Pod] | None:
+    """Return the pods of drafts, with nodes and addresses; None if some do not fit.
+
+    Pods in ``before`` keep their node and addresses. ``others`` are the pods that do not change.
+    """
+    keep = {ref: Placement(pod.node, pod.addresses) for ref, pod in before.items()}
+    node_of, unplaced = place(drafts, nodes, keep, Counter(map(attrgetter("node"), others)))
+    attached, unattached = attach(topology, list(drafts))
+    if unplaced or unattached:
+        return None
+    own = [(draft, network) for draft in drafts if (network := attached.get(draft.ref)) is not None]
+    taken = {
+        (network, family): {int(a) for p in others if p.network == network for a in p.addresses if a.version == family}
+        for network in {network.name for _, network in own}
+        for family in cluster.families
+    }
+    prefixes = {node.name: node.pod_cidrs for node in cluster.nodes}
+    underlay = {node.name: node.addresses for node in cluster.nodes}
+    machines = [address for of in underlay.values() for address in of]
+    pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, machines, taken)
+    if unserved:
+        return None
+    return [pod_from(draft, node_of[draft.ref], attached, pod_ips, underlay) for draft in drafts]
+
+
+def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...] | None:
+    """Return the cluster's pods, with changed labels of single pods of workloads; None as above."""
+    changed = [
+        ref
+        for ref in dict.fromkeys((*old.pod_labels, *new.pod_labels))
+        if old.pod_labels.get(ref) != new.pod_labels.get(ref)
+    ]
+    if not changed:
+        return cluster.pods
+    if _any_owned(new):
+        return None
+    pods = list(cluster.pods)
+    for ref in changed:
+        index = _index(pods, *ref.split("/"))
+        if index is None:
+            continue
+        workload = next((w for w in new.workloads if f"{w.kind} {w.meta.key}" == pods[index].workload), None)
+        if workload is None:
+            return None
+        own = {**shared_labels(workload), **own_labels(workload, pods[index].name)}
+        labels = {**own, **new.pod_labels.get(ref, {})}
+        pods[index] = replace(pods[index], labels={k: v for k, v in labels.items() if v is not None})
+    return tuple(pods)
+
+
+def _share_a_name(added: Objects, new: Objects) -> bool:
+    """Say whether another workload has the name of an added one. The names of their pods then depend on both."""
+    names = {(w.meta.namespace, w.meta.name) for w in added.workloads}
+    alike = [w for w in new.workloads if (w.meta.namespace, w.meta.name) in names] if names else []
+    return len(alike) > len(names)
+
+
+def _any_owned(of: Objects) -> bool:
+    """Say whether an object has an owner. Which workload makes which pods then depends on all objects."""
+    return any(pod.meta.owner for pod in of.pods) or any(workload.meta.owner for workload in of.workloads)
+
+
+def _may_decide_nodes(of: Objects, new: Objects) -> bool:
+    """Say whether nodes, ranges or addresses of the cluster may depend on one of the objects."""
+    if any(pod.addresses or pod.host_addresses for pod in of.pods):
+        return True
+    named = any(p.spec.node_name for p in of.pods) or any(w.template.node_name for w in of.workloads)
+    return named and not states_nodes(new)
+
+
+def _topology_and_nodes(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]:
+    """Return the Topology with the defaults that ``resolve`` chose for the cluster, and its nodes."""
+    topology = new.topology or Topology()
+    networks = tuple(
+        replace(written, mode=own.mode, pod_cidrs=own.pod_cidrs)
+        for written, own in zip(topology.networks, cluster.networks, strict=True)
+    )
+    topology = replace(topology, networks=networks, underlay_cidrs=cluster.underlay_cidrs)
+    if states_nodes(new):
+        # Pods are left out: addresses that they state for nodes do not change here.
+        return topology, node_drafts(Objects(nodes=new.nodes, topology=new.topology))
+    return topology, [NodeDraft(node.name, node.labels, made_up=True) for node in cluster.nodes]
+
+
+def _index(pods: Sequence[Pod], namespace: str, name: str) -> int | None:
+    """Return the index of a pod among sorted pods, None if it is not there."""
+    index = bisect_left(pods, (namespace, name), key=by_key)
+    return index if index < len(pods) and by_key(pods[index]) == (namespace, name) else None
+
+
+def _same(these: Sequence[object], those: Sequence[object]) -> bool:
+    """Say whether two sequences hold the same objects, by identity."""
+    return len(these) == len(those) and all(map(is_, these, those))
+
+
+def _without(these: Iterable[_T], those: Iterable[_T]) -> tuple[_T, ...]:
+    """Return the objects of the first collection that are not (by identity) in the second."""
+    known = set(map(id, those))
+    return tuple(one for one in these if id(one) not in known)

@@ -1,0 +1,96 @@
+"""The path of a flow to a backend by the node that translates, and what each hop sees.
+
+A node translates (DNAT) before policy, and masquerades after it. So ingress policy of the backend sees the translated
+destination. Egress policy of a pod is on the pod's own node. It sees the translated destination if that node
+translates, else the original one.
+"""
+
+from __future__ import annotations
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.paths import Path, node_of, path, path_to_address
+from netlab.cluster.translate.target import Backend, BackendFlow, JudgedFlow, SeenSources, Target
+from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+
+
+def translating_node(cluster: Cluster, source: Endpoint, target: Target) -> Node | None:
+    """Return the node that translates for a source, None if there is none, as an outside host has no node."""
+    if target.node is not None or isinstance(source, Host):
+        return target.node
+    return cluster.node(source.node) if isinstance(source, Pod) else source
+
+
+def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None, backend: Backend) -> BackendFlow:
+    """Return the flow to one backend of its destination; ``node`` is the node that translates."""
+    if node is None:
+        why = f"{flow.target} means something on nodes only, and {flow.source.ref} is outside of them"
+        return BackendFlow(target, backend, Path(False, why))
+    path_to = _path(cluster, flow, target, node, backend)
+    after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port)
+    own = address_of(flow.source, flow.family)
+    egress = ingress = None
+    if path_to.egress_enforced and isinstance(flow.source, Pod):
+        asked = after if flow.source.node == node.name else _to_node(flow, node)
+        if asked.address is not None:
+            egress = JudgedFlow(asked.destination, asked.address, asked)
+    if path_to.ingress_enforced and path_to.seen_as is not None:
+        ingress = JudgedFlow(_owner(cluster, flow.source, node, path_to), path_to.seen_as, after)
+    itself = backend.endpoint is not None and flow.source.ref == backend.endpoint.ref
+    masqueraded = address_of(node, flow.family) if target.masqueraded else path_to.seen_as
+    seen = SeenSources(own if egress else None, path_to.seen_as if ingress else None, None if itself else masqueraded)
+    return BackendFlow(target, backend, path_to, egress, ingress, seen)
+
+
+def _to_node(flow: Flow, node: Node) -> Flow:
+    """Return a flow whose destination is the node, also if it was a host-network pod of the node."""
+    return flow if flow.destination is None else flow._replace(destination=node)
+
+
+def _owner(cluster: Cluster, source: Endpoint, node: Node, path_to: Path) -> Endpoint:
+    """Return the endpoint that has the source address at the backend: after masquerade, a node."""
+    if path_to.seen_as in source.addresses:
+        return source
+    if path_to.seen_as in node.addresses:
+        return node
+    return cluster.node(source.node) if isinstance(source, Pod) else source
+
+
+def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Backend) -> Path:
+    source, family = flow.source, flow.family
+    first = path(cluster, source, node, family)
+    if not first.connected:
+        return first
+    end = backend.endpoint
+    if end is None:
+        return path_to_address(cluster, source, backend.address)
+    if source.ref == end.ref and target.exempt_itself:
+        return Path(True, seen_as=first.seen_as, exempt=f"{end.ref} always reaches itself")
+    near = isinstance(source, Pod) and source.node == node.name and not source.host_network
+    if isinstance(end, Pod) and node_of(end) is None and end.node == node.name:
+        return _to_own_pod(first, end, near)
+    # A node that is not the source's own masquerades what it forwards, so that replies come back to it.
+    masqueraded = target.masqueraded or not (near or first.local)
+    second = path(cluster, source if near else node, end, family)
+    if not second.connected:
+        return Path(False, second.reason)
+    return Path(
+        True,
+        seen_as=address_of(node, family) if masqueraded else second.seen_as,
+        egress_enforced=first.egress_enforced or second.egress_enforced,
+        ingress_enforced=second.ingress_enforced,
+        exempt=second.exempt if near or first.local else first.exempt,
+    )
+
+
+def _to_own_pod(first: Path, pod: Pod, near: bool) -> Path:
+    """Return the path by a node to one of its own pods; ``first`` is the path from the source to the node."""
+    if first.local:
+        why = f"{pod.ref} is always open to its own node"
+        return Path(True, seen_as=first.seen_as, node_to_own_pod=True, exempt=why)
+    return Path(
+        True,
+        seen_as=first.seen_as,
+        egress_enforced=first.egress_enforced or near,
+        ingress_enforced=True,
+        exempt="" if near else first.exempt,
+    )

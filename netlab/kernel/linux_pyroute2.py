@@ -1,0 +1,380 @@
+"""This host's links by pyroute2, one call for each: ``netlab.kernel.linux`` is held against it.
+
+``IPRoute`` is opened inside a namespace, and speaks to that one from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any, cast
+
+from pyroute2 import IPRoute, NetlinkError
+
+from netlab.errors import KernelError
+from netlab.kernel import netns, sysctl
+from netlab.kernel.host import Host
+from netlab.kernel.state import (
+    Change,
+    ForwardingEntry,
+    InterfaceAddress,
+    Item,
+    Link,
+    LinkKind,
+    Namespace,
+    Neighbour,
+    Route,
+    Sysctl,
+    has_prefix,
+)
+from netlab.objects.types import Prefix
+
+_READY_SECONDS, _PAUSE = 5.0, 0.01
+# What is gone already need not be deleted.
+_GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
+_LOOPBACK, _UP, _ONLINK, _MAIN, _KERNEL, _STATIC, _UNICAST = 772, 0x1, 0x4, 254, 2, 4, 1
+_LINK_SCOPE, _UNIVERSE = 253, 0
+_PERMANENT, _NOARP, _SELF, _NO_DAD = 0x80, 0x40, 0x02, 0x02
+_STATIC_ENTRY = {"state": _PERMANENT | _NOARP, "flags": _SELF}
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_FORWARDING = 3
+
+# The options of each kind by pyroute2's names, and of those that are read back by the attribute's name.
+_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "bridge": {"forward_delay": "br_forward_delay", "stp_state": "br_stp_state", "mcast_snooping": "br_mcast_snooping"},
+    "vxlan": {
+        "id": "vxlan_id",
+        "local": "vxlan_local",
+        "local6": "vxlan_local6",
+        "learning": "vxlan_learning",
+        "dstport": "vxlan_port",
+    },
+    "macvlan": {"mode": "macvlan_mode"},
+}
+# Those that are read back: a link of these kinds is made again where one differs.
+_FIXED = ("vxlan", "macvlan")
+_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru"}
+
+
+@dataclass
+class _Space:
+    """An open namespace.
+
+    ``routeless`` are the addresses without the route that the kernel makes of their prefix, when they were last read.
+    ``overrides`` are the settings of each link that differed from its namespace's then.
+    """
+
+    ip: IPRoute
+    routeless: set[InterfaceAddress] = field(default_factory=set)
+    overrides: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class PyRoute2(Host):
+    """The kernel of this host by pyroute2; two threads at once may only call ``nft``."""
+
+    def __init__(self) -> None:
+        self._spaces: dict[str, _Space] = {}
+        self._settings = sysctl.Tree()
+
+    def _forget(self, name: str) -> None:
+        space = self._spaces.pop(name, None)
+        if space is not None:
+            space.ip.close()
+
+    def close(self) -> None:
+        self._settings.close()
+        for name in list(self._spaces):
+            self._forget(name)
+
+    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+        space = self._space(name)
+        ip = space.ip
+        links = list(ip.get_links())
+        names = {link["index"]: link.get("ifname") for link in links}
+        routes = [r for r in ip.get_routes(table=_MAIN) if r["type"] == _UNICAST and r.get("oif") is not None]
+        made = {(_prefix(route), names[route.get("oif")]) for route in routes if route["proto"] == _KERNEL}
+        addresses = read_addresses(ip, names)
+        space.routeless = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in made}
+        items: list[Item] = [address for address in addresses if address not in space.routeless]
+        if not space.routeless:
+            # An address without the route of its prefix is set anew, and takes along what depends on it.
+            items += [_read_route(route, names) for route in routes if route["proto"] != _KERNEL]
+            items += read_neighbours(ip, names)
+        with netns.inside(name):
+            values = {setting: self._settings.read(setting) for setting in sysctls}
+            space.overrides = {device: self._overrides(device, values) for device in names.values()}
+        items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
+        items += [
+            replace(one, overrides=space.overrides[one.name]) for one in (_read_link(link, names) for link in links)
+        ]
+        return Namespace(name, frozenset(items))
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        failures: list[KernelError] = []
+        deletions = [(c.namespace, c.item) for c in changes if c.verb == "delete"]
+        additions = [(c.namespace, c.item) for c in changes if c.verb == "add"]
+        for name, item in sorted(deletions, key=lambda one: isinstance(one[1], Link)):
+            with _tried(failures, f"{name}: {item}", ignore=_GONE):
+                self._delete(name, item)
+        for name, item in additions:
+            if isinstance(item, Sysctl):
+                with netns.inside(name):
+                    self._settings.write(item.name, item.value)
+        links = {(name, item.name): item for name, item in additions if isinstance(item, Link)}
+        for (name, _), link in sorted(links.items(), key=lambda one: _link_order(one[1])):
+            with _tried(failures, f"{name}: link {link.name}"):
+                self._set_up(name, link, links)
+        for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
+            rest = [(name, item) for name, item in additions if isinstance(item, kind)]
+            # Routes through a gateway need the route to it.
+            for name, item in sorted(rest, key=lambda one: isinstance(one[1], Route) and one[1].via is not None):
+                with _tried(failures, f"{name}: {item}", ignore=(errno.EADDRNOTAVAIL,)):
+                    self._add(name, item)
+        if failures:
+            raise failures[0]
+
+    def wait_until_ready(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        for name in names:
+            while waiting := [m.get("ifname") for m in self._space(name).ip.get_links() if not _is_ready(m)]:
+                if time.monotonic() > deadline:
+                    raise KernelError(f"{name}: waiting for links", 0, f"{', '.join(waiting)} never carried traffic")
+                time.sleep(_PAUSE)
+
+    # --- one namespace ------------------------------------------------------------------------------------------
+
+    def _space(self, name: str) -> _Space:
+        """Return an open namespace; raises NotFound."""
+        if name not in self._spaces:
+            # A few descriptors for each of a thousand pods; the soft limit is 1,024 on most systems.
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            with netns.inside(name):
+                self._spaces[name] = _Space(IPRoute())
+        return self._spaces[name]
+
+    def _index(self, name: str, device: str) -> int:
+        """Return a link's index; raises NetlinkError where it is not there."""
+        found = self._space(name).ip.link_lookup(ifname=device)
+        if not found:
+            raise NetlinkError(errno.ENODEV)
+        return int(found[0])
+
+    def _overrides(self, device: str, values: Mapping[str, str | None]) -> tuple[str, ...]:
+        own = {path: self._settings.read(path.format(device)) for path in sysctl.COPIED.values()}
+        return sysctl.overrides(own, values)
+
+    def _set_up(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
+        """Make a link, or bring one that is there to what it should be, and raise it."""
+        space = self._space(name)
+        if not space.ip.link_lookup(ifname=link.name):
+            self._make(name, link, wanted)
+        index = self._index(name, link.name)
+        setting: dict[str, Any] = {"state": "up" if link.up else "down"}
+        if link.kind != "loopback":
+            setting |= {"mtu": link.mtu, "master": self._index(name, link.master) if link.master else 0}
+            # The kernel drops a link's neighbours for any MAC that it is given, the same one too.
+            if link.mac and space.ip.get_links(index)[0].get("address") != link.mac:
+                setting["address"] = link.mac
+        space.ip.link("set", index=index, **setting)
+        if link.master:
+            space.ip.brport("set", index=index, mode=int(link.hairpin))
+        with netns.inside(name):
+            for path in space.overrides.pop(link.name, ()):
+                self._settings.write(path.format(link.name), self._settings.read(path.format("all")) or "0")
+
+    def _make(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
+        what = _of_link(link) | {"kind": link.kind}
+        if link.kind == "bridge":
+            # It takes the least MTU of its ports unless it was given another one than it was made with.
+            del what["mtu"]
+        what |= {_OPTIONS[link.kind][option]: value for option, value in link.options.items()}
+        if link.kind == "macvlan":
+            what["macvlan_mode"] = _MODES[what["macvlan_mode"]]
+        if link.peer is not None:
+            space, _ = link.peer
+            with self._descriptor(space) as fd:
+                other = _of_link(wanted[link.peer]) | {"net_ns_fd": fd}
+                self._space(name).ip.link("add", **what, peer=other)
+        elif link.parent is not None:
+            # It is made where its parent is, and moves.
+            space, device = link.parent
+            with self._descriptor(name) as fd:
+                below = self._index(space, device)
+                what["vxlan_link" if link.kind == "vxlan" else "link"] = below
+                self._space(space).ip.link("add", **what, net_ns_fd=fd)
+        else:
+            self._space(name).ip.link("add", **what)
+
+    @contextlib.contextmanager
+    def _descriptor(self, name: str) -> Iterator[int]:
+        """Open a namespace for a request that names it."""
+        with netns.inside(name):
+            fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _add(self, name: str, item: Item) -> None:
+        space = self._space(name)
+        ip, index = space.ip, self._index(name, _device(item))
+        match item:
+            case InterfaceAddress():
+                if item in space.routeless:
+                    space.routeless.discard(item)
+                    ip.addr("del", index=index, **_of_address(item))
+                # An IPv6 address skips duplicate address detection.
+                flags = {"flags": _NO_DAD | _PERMANENT} if item.interface.version == 6 else {}
+                ip.addr("replace", index=index, **_of_address(item), **flags)
+            case Route():
+                ip.route("replace", oif=index, **_of_route(item))
+            case Neighbour():
+                ip.neigh("replace", ifindex=index, dst=str(item.address), lladdr=item.mac, state=_PERMANENT)
+            case ForwardingEntry():
+                ip.fdb("replace", ifindex=index, dst=str(item.dst), lladdr=item.mac, **_STATIC_ENTRY)
+
+    def _delete(self, name: str, item: Item) -> None:
+        ip, index = self._space(name).ip, self._index(name, _device(item))
+        match item:
+            case Link():
+                ip.link("del", index=index)
+            case InterfaceAddress():
+                ip.addr("del", index=index, **_of_address(item))
+            case Route():
+                ip.route("del", oif=index, **_of_route(item))
+            case Neighbour():
+                ip.neigh("del", ifindex=index, dst=str(item.address), lladdr=item.mac)
+            case ForwardingEntry():
+                ip.fdb("del", ifindex=index, dst=str(item.dst), lladdr=item.mac, **_STATIC_ENTRY)
+
+
+@contextlib.contextmanager
+def _tried(failures: list[KernelError], what: str, *, ignore: Sequence[int] = ()) -> Iterator[None]:
+    """Note what the kernel refuses in a block, as the next change is tried all the same."""
+    try:
+        yield
+    except NetlinkError as error:
+        if error.code not in ignore:
+            failures.append(KernelError.of(what, error.code))
+
+
+def _device(item: Item) -> str:
+    return item.name if isinstance(item, (Link, Sysctl)) else item.dev
+
+
+def _link_order(link: Link) -> tuple[bool, bool, bool]:
+    """Bridges come before their ports, a link before what stands on it, a veth's owner before its other end."""
+    return link.parent is not None, bool(link.master), link.kind == "veth" and not link.owner
+
+
+# --- values as pyroute2's arguments ---------------------------------------------------------------------------------
+
+
+def _of_link(link: Link) -> dict[str, Any]:
+    return {"ifname": link.name, "mtu": link.mtu} | ({"address": link.mac} if link.mac else {})
+
+
+def _of_address(item: InterfaceAddress) -> dict[str, Any]:
+    interface = item.interface
+    return {
+        "address": str(interface.ip),
+        "prefixlen": interface.network.prefixlen,
+        "family": _FAMILIES[interface.version],
+    }
+
+
+def _of_route(item: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {"dst": str(item.prefix), "family": _FAMILIES[item.prefix.version], "table": _MAIN}
+    found |= {"proto": _STATIC, "type": _UNICAST, "flags": _ONLINK if item.onlink else 0}
+    found["scope"] = _LINK_SCOPE if item.via is None and item.prefix.version == 4 else _UNIVERSE
+    found |= {"gateway": str(item.via)} if item.via is not None else {}
+    found |= {"prefsrc": str(item.source)} if item.source is not None else {}
+    return found
+
+
+# --- pyroute2's messages as values ----------------------------------------------------------------------------------
+
+
+def _read_link(message: Any, names: Mapping[int, str]) -> Link:
+    info = message.get("linkinfo")
+    loopback = message["ifi_type"] == _LOOPBACK
+    kind = "loopback" if loopback else (info.get("kind") or "") if info else ""
+    port = info.get("slave_data") if info else None
+    return Link(
+        name=message.get("ifname"),
+        kind=cast(LinkKind, kind),
+        mac="" if loopback else message.get("address") or "",
+        mtu=message.get("mtu"),
+        master=names.get(message.get("master") or 0, ""),
+        up=bool(message["flags"] & _UP),
+        hairpin=bool(port.get("mode")) if port and info.get("slave_kind") == "bridge" else False,
+        options=_read_options(kind, info.get("data")) if kind in _FIXED else {},
+    )
+
+
+def _is_ready(message: Any) -> bool:
+    """Say whether a link that is up carries traffic (a bridge port: that it forwards)."""
+    info = message.get("linkinfo")
+    kind, port = (info.get("kind"), info.get("slave_data")) if info else ("", None)
+    if not message["flags"] & _UP or kind == "bridge":
+        return True
+    state = message.get("operstate")
+    # A new veth is "unknown" until its carrier was looked at; other kinds stay unknown.
+    running = state == "UP" or (state == "UNKNOWN" and kind != "veth")
+    return running and (port is None or port.get("state") in (None, _FORWARDING))
+
+
+def _read_options(kind: str, data: Any) -> dict[str, int | str]:
+    found = {option: data.get(name) for option, name in _OPTIONS[kind].items()} if data else {}
+    if "mode" in found:
+        found["mode"] = next(number for number, mode in _MODES.items() if mode == found["mode"])
+    return {option: value for option, value in found.items() if value is not None}
+
+
+def read_addresses(ip: IPRoute, names: Mapping[int, str]) -> list[InterfaceAddress]:
+    """Return the addresses of a namespace, without the link-local and loopback ones that the kernel makes."""
+    found = []
+    for message in ip.get_addr():
+        interface = ip_interface(f"{message.get('local') or message.get('address')}/{message['prefixlen']}")
+        if not (interface.ip.is_loopback or (interface.version == 6 and interface.ip.is_link_local)):
+            found.append(InterfaceAddress(names[message["index"]], interface))
+    return found
+
+
+def _prefix(message: Any) -> Prefix:
+    nowhere = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104  the default route, no socket
+    return ip_network(f"{message.get('dst') or nowhere}/{message['dst_len']}")
+
+
+def _read_route(message: Any, names: Mapping[int, str]) -> Route:
+    via, source = message.get("gateway"), message.get("prefsrc")
+    return Route(
+        _prefix(message),
+        names[message.get("oif")],
+        ip_address(via) if via else None,
+        bool(message["flags"] & _ONLINK),
+        ip_address(source) if source else None,
+    )
+
+
+def read_neighbours(ip: IPRoute, names: Mapping[int, str]) -> list[Neighbour | ForwardingEntry]:
+    """Return the permanent neighbours and the static forwarding entries of VXLAN devices."""
+    neighbours = [
+        Neighbour(names[message["ifindex"]], ip_address(message.get("dst")), message.get("lladdr"))
+        for message in ip.get_neighbours()
+        if message["state"] & _PERMANENT and message.get("lladdr")
+    ]
+    entries = [
+        ForwardingEntry(names[message["ifindex"]], message.get("lladdr"), ip_address(message.get("dst")))
+        for message in ip.fdb("dump")
+        if message["state"] & _PERMANENT and message["flags"] & _SELF and message.get("dst")
+    ]
+    return [*neighbours, *entries]

@@ -1,0 +1,73 @@
+"""Which network namespaces are a lab's: a list of its own beside the record, so that a damaged record loses nothing.
+
+The list is written before a record that names more namespaces, and it has one form in all versions of netlab: the boot
+in the first line, then a name in each line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netlab.kernel.machine import LIST, RECORD, Store, Unsafe
+
+# Neither is ever near: a host carries some thousand pods, and their record has some hundred bytes for each.
+MOST_OF_LIST = 64 << 20
+MOST_OF_RECORD = 256 << 20
+# What does not begin with a boot is no list: by it a lab would seem to be of an earlier boot, and be cleared away.
+_BOOT = re.compile(r"([0-9a-f-]{36})?")
+
+
+@dataclass(frozen=True)
+class NamespaceList:
+    """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file tells them."""
+
+    names: tuple[str, ...] = ()
+    boot: str = ""
+    known: bool = False
+
+
+def prefix(lab: str) -> str:
+    """Return how the names of a lab's namespaces begin."""
+    return f"netlab.{lab}."
+
+
+def write(store: Store, lab: str, boot: str, names: Iterable[str]) -> None:
+    """Write a lab's list where it is not the same already; raises OSError, HostError."""
+    file = store.folder(lab) / LIST
+    data = "".join(f"{line}\n" for line in (boot, *names)).encode()
+    with contextlib.suppress(OSError, Unsafe):
+        if store.read(file, MOST_OF_LIST) == data:
+            return
+    store.write(file, data)
+
+
+def read(store: Store, lab: str) -> NamespaceList:
+    """Return what a lab's folder says of its namespaces, whatever of it is damaged: by the list, else the record.
+
+    What another user could have written does not count, nor does a name that does not begin as the lab's names do.
+    """
+    for source in (_from_list, _from_record):
+        with contextlib.suppress(OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError):
+            boot, names = source(store, lab)
+            start = prefix(lab)
+            return NamespaceList(tuple(n for n in names if n.startswith(start) and "/" not in n), boot, known=True)
+    return NamespaceList()
+
+
+def _from_list(store: Store, lab: str) -> tuple[str, list[str]]:
+    boot, *names = store.read(store.folder(lab) / LIST, MOST_OF_LIST).decode().splitlines()
+    if not _BOOT.fullmatch(boot):
+        raise ValueError("boot")
+    return boot, names
+
+
+def _from_record(store: Store, lab: str) -> tuple[str, list[str]]:
+    data = json.loads(store.read(store.folder(lab) / RECORD, MOST_OF_RECORD))
+    names = data["namespaces"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("namespaces")
+    return str(data.get("boot", "")), names

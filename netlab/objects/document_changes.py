@@ -1,0 +1,142 @@
+"""Changes of a lab's documents: what the commands ``apply``, ``delete`` and ``label`` do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from netlab.errors import UsageError
+from netlab.objects.generate_name import with_generated_names
+from netlab.objects.kind import NETLAB_VERSION, get
+from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
+from netlab.objects.scenarios import LabelChange, ObjectRef
+from netlab.objects.types import Document, Source
+
+POD_LABELS = "PodLabels"
+PodOf = Callable[[str], tuple[str, str] | None]
+"""Takes ``NAMESPACE/NAME`` of a pod or a workload. Returns that pod, or the workload's first pod, as ``NAMESPACE/POD``,
+and its workload as ``KIND NAMESPACE/NAME`` ("" without one); None if there is no such pod."""
+
+
+def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Document]:
+    """Return the documents; each change replaces the document of the same object, or is added at the end.
+
+    An object with a generateName gets its name first, so the same change twice is one object.
+    """
+    merged = {key_of(d): d for d in with_generated_names(documents)}
+    merged.update((key_of(d), d) for d in with_generated_names(changes))
+    return list(merged.values())
+
+
+def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Document]:
+    """Return the documents without those of the given objects.
+
+    A Namespace is removed with all objects in it, a workload with the changed labels of its pods.
+
+    Raises:
+      UsageError: if an object does not exist. It has a message for each.
+    """
+    left = list(documents)
+    missing = []
+    for ref in refs:
+        removed = [d for d in left if _matches(ref, key_of(d))]
+        if not removed:
+            missing.append(f"{ref.kind} {_full_name(ref)} does not exist")
+            continue
+        orphans = {key for d in removed for key in _pod_labels_of(left, d)}
+        dropped = {id(d) for d in removed}
+        left = [d for d in left if id(d) not in dropped and key_of(d) not in orphans]
+    if missing:
+        raise UsageError(*missing)
+    return left
+
+
+def _full_name(ref: ObjectRef) -> str:
+    return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+
+
+def _matches(ref: ObjectRef, key: Key) -> bool:
+    if ref.kind == "Namespace":
+        return key.namespace == ref.name or (key.kind == "Namespace" and key.name == ref.name)
+    if key.kind != ref.kind or key.name != ref.name:
+        return False
+    # A policy of another API may have the kind and name of a NetworkPolicy.
+    known = get(ref.kind)
+    version = ref.api_version or (known.api_version if known is not None else "")
+    if version not in ("", key.api_version):
+        return False
+    return not key.namespace or key.namespace == (ref.namespace or DEFAULT_NAMESPACE)
+
+
+def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -> list[Document]:
+    """Return the documents with labels set or removed on one pod or namespace.
+
+    ``pod_of`` finds pods, which are known to the cluster only. A pod of a workload has no document, so its labels are
+    stored in a document of kind PodLabels, which the workload owns. A namespace that is used and not declared gets a
+    Namespace.
+
+    Raises:
+      UsageError: if the pod or the namespace does not exist.
+    """
+    found = list(documents)
+    if change.kind == "namespace":
+        return _relabel_namespace(found, change)
+    namespace, _, name = change.name.rpartition("/")
+    namespace = namespace or DEFAULT_NAMESPACE
+    index = {key_of(document): place for place, document in enumerate(found)}
+    workload = ""
+    if Key("v1", "Pod", namespace, name) not in index:
+        found_pod = pod_of(f"{namespace}/{name}")
+        if found_pod is None:
+            raise UsageError(f"pod {namespace}/{name} does not exist")
+        name, workload = found_pod[0].partition("/")[2], found_pod[1]
+    own = index.get(Key("v1", "Pod", namespace, name))
+    if own is not None:
+        found[own] = _labelled(found[own], change.labels)
+        return found
+    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, name))
+    if before is None:
+        return [*found, _pod_labels(namespace, name, workload, change.labels)]
+    found[before] = _pod_labels(namespace, name, workload, {**found[before].data["labels"], **change.labels})
+    return found
+
+
+def _pod_labels(namespace: str, pod: str, workload: str, labels: Mapping[str, str | None]) -> Document:
+    kind, _, owner = workload.partition(" ")
+    owners = [{"kind": kind, "name": owner.partition("/")[2], "controller": True}]
+    metadata = {"namespace": namespace, "name": pod, "ownerReferences": owners}
+    data = {"apiVersion": NETLAB_VERSION, "kind": POD_LABELS, "metadata": metadata, "labels": dict(labels)}
+    return Document(data, Source("netlab label"))
+
+
+def _relabel_namespace(documents: list[Document], change: LabelChange) -> list[Document]:
+    for index, document in enumerate(documents):
+        if (key := key_of(document)).kind == "Namespace" and key.name == change.name:
+            documents[index] = _labelled(document, change.labels)
+            return documents
+    if not any(key_of(d).namespace == change.name for d in documents):
+        raise UsageError(f"namespace {change.name} does not exist")
+    data = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": change.name}}
+    return [*documents, _labelled(Document(data, Source("netlab label")), change.labels)]
+
+
+def _labelled(document: Document, changes: Mapping[str, str | None]) -> Document:
+    metadata: dict[str, Any] = dict(document.data["metadata"])
+    labels = {**(metadata.get("labels") or {}), **changes}
+    metadata["labels"] = {key: value for key, value in labels.items() if value is not None}
+    return Document({**document.data, "metadata": metadata}, document.source, document.duplicates)
+
+
+def _pod_labels_of(documents: Sequence[Document], workload: Document) -> set[Key]:
+    """Return the keys of the PodLabels documents that a removed workload owns."""
+    key = key_of(workload)
+    return {
+        key_of(d)
+        for d in documents
+        if d.kind == POD_LABELS
+        and key_of(d).namespace == key.namespace
+        and any(
+            (owner.get("kind"), owner.get("name")) == (key.kind, key.name)
+            for owner in d.data["metadata"].get("ownerReferences") or ()
+        )
+    }

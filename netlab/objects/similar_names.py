@@ -1,0 +1,77 @@
+"""Kinds and field names that are similar to those that netlab reads. To skip them could let more traffic through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from netlab.objects.kind import derived, written
+
+# The least ratio of difflib: "Deploymnet" is close to "Deployment", "AdminNetworkPolicy" is not to "NetworkPolicy".
+_CLOSE = 0.85
+_LONGEST = 60
+
+
+def _normal(name: str) -> str:
+    """Return a kind in lower case, without spaces around it and without a plural ending."""
+    lower = name.strip().lower()
+    if lower.endswith("ies"):
+        return f"{lower[:-3]}y"
+    return lower.removesuffix("s")
+
+
+@derived
+def _groups() -> tuple[str, ...]:
+    """Return ``GROUP/`` for each API group of the kinds that netlab reads, without the core group."""
+    return tuple({f"{kind.group}/" for kind in written() if kind.group})
+
+
+@derived
+def _names() -> Mapping[str, str]:
+    """Return the names of the kinds that netlab reads, and of their lists, by their normal form."""
+    of_lists = {_normal(name): name for name in list_kinds()}
+    return {_normal(kind.name): kind.name for kind in written()} | of_lists
+
+
+@derived
+def list_kinds() -> frozenset[str]:
+    """Return the kinds of lists: List, and KINDList of each kind."""
+    return frozenset(("List", *(f"{kind.name}List" for kind in written())))
+
+
+@derived
+def misspelt(kind: str) -> str | None:
+    """Return the kind with the same normal form, None if it is the same or there is none."""
+    if len(kind) > _LONGEST:
+        return None
+    correct = _names().get(_normal(kind))
+    return correct if correct != kind else None
+
+
+@derived
+def close_to(kind: str) -> str | None:
+    """Return the kind that netlab reads with the most similar name, None if none is similar."""
+    if len(kind) > _LONGEST:
+        return None
+    lower = {one.name.lower(): one.name for one in written()}
+    return next((lower[one] for one in get_close_matches(kind.lower(), lower, 1, _CLOSE)), None)
+
+
+def own_group(api_version: str) -> bool:
+    """Say whether an API version is of a group of Kubernetes or of netlab; case and spaces do not count."""
+    group = api_version.strip().lower().rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def close_name(data: Mapping[str, Any], name: str) -> str | None:
+    """Return the field of a mapping that has the name but for case and spaces, None if there is none."""
+    return next((key for key in data if len(key) < _LONGEST and key.strip().lower() == name.lower()), None)
+
+
+def looks_like_object(data: Mapping[str, Any]) -> bool:
+    """Say whether a mapping without kind or apiVersion is probably an object that netlab reads, with an error."""
+    kind, version = (data.get(close_name(data, name) or name) for name in ("kind", "apiVersion"))
+    if isinstance(kind, str) and len(kind) <= _LONGEST and _normal(kind) in _names():
+        return True
+    return isinstance(version, str) and version.strip().lower().startswith(_groups())

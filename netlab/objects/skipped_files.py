@@ -1,0 +1,118 @@
+"""Files in a directory of manifests that hold no objects: settings of other tools, Helm templates, kustomizations."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netlab.errors import Problem
+from netlab.objects.types import Document
+
+TEMPLATE = "{{"
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
+_KUSTOMIZE = "kustomize.config.k8s.io/"
+_NAMED = 5
+# An unterminated string or comment matches to the end of the text. Else each of its quotes would start a new search,
+# in quadratic time.
+_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
+_TRAILING = re.compile(r",(\s*[}\]])")
+
+
+def is_commented(text: str) -> bool:
+    """Say whether a text is JSON with comments or trailing commas, as in the settings of many tools.
+
+    A text with ``apiVersion`` or ``kind`` is not: it may be an object with an error, as kubectl reads no comments.
+    """
+    if "apiVersion" in text or "kind" in text:
+        return False
+    try:
+        json.loads(_TRAILING.sub(r"\1", _COMMENT.sub(r"\1", text)))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_template(file: str, text: str, *, broken: bool) -> bool:
+    """Say whether a file is a Helm template: it has ``{{``, and it is not YAML or is in a chart's ``templates``."""
+    return TEMPLATE in text and (broken or _of_chart(file))
+
+
+def _of_chart(file: str) -> bool:
+    parent, name = os.path.split(os.path.dirname(file))
+    while name and name != "templates":
+        parent, name = os.path.split(parent)
+    return bool(name) and os.path.isfile(os.path.join(parent, "Chart.yaml"))
+
+
+def is_kustomization(file: str, documents: Sequence[Document] = ()) -> bool:
+    """Say whether a file is a kustomization, by its name or by the API group of its documents."""
+    if os.path.basename(file) in _KUSTOMIZATIONS:
+        return True
+    return bool(documents) and all(str(d.data.get("apiVersion")).startswith(_KUSTOMIZE) for d in documents)
+
+
+def _patches(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the files that a kustomization names as patches. They look like objects, but are parts of objects."""
+    for name in ("patches", "patchesJson6902", "patchesStrategicMerge"):
+        items = data.get(name)
+        for item in items if isinstance(items, list) else ():
+            path = item.get("path") if isinstance(item, dict) else item
+            if isinstance(path, str) and "\n" not in path:
+                yield path
+
+
+@dataclass(slots=True)
+class SkippedFiles:
+    """The files below a directory that are skipped, by reason."""
+
+    path: str
+    others: list[str] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+    kustomizations: list[str] = field(default_factory=list)
+    patches: dict[str, None] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
+
+    def kustomization(self, file: str, contents: Iterable[Mapping[str, Any]]) -> None:
+        """Add a kustomization, and the files that it names as patches."""
+        self.kustomizations.append(file)
+        folder = os.path.dirname(file)
+        for data in contents:
+            self.patches.update((os.path.normpath(os.path.join(folder, name)), None) for name in _patches(data))
+
+    def problems(self, *, strict: bool) -> list[Problem]:
+        """Return a warning for each reason, or with ``strict`` an error for each file."""
+        no_object = "file that holds no Kubernetes object", "files that hold no Kubernetes object"
+        reasons = (
+            (self.others, *no_object, "", ""),
+            (self.templates, "Helm template", "Helm templates", "objects are not in the result", "helm template"),
+            (self.kustomizations, "kustomization", "kustomizations", "changes are not applied", "kustomize build"),
+        )
+        found: list[Problem] = []
+        for files, one, several, lost, command in reasons:
+            if strict:
+                found += [Problem(file, 0, "", "", f"a {one}{_advice('its', lost, command)}") for file in files]
+            elif files:
+                what, whose = (one, "its") if len(files) == 1 else (several, "their")
+                text = f"skipped {len(files)} {what}: {self._names(files)}{_advice(whose, lost, command)}"
+                found.append(Problem(self.path, 0, "", "", text, "warning", "passed-by"))
+        if self.links:
+            text = f"{_count(self.links, 'linked folder')} not followed: {self._names(self.links)}"
+            found.append(Problem(self.path, 0, "", "", text, "warning", "links-not-followed"))
+        return found
+
+    def _names(self, files: Sequence[str]) -> str:
+        names = [os.path.relpath(file, self.path) for file in files[:_NAMED]]
+        more = len(files) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _advice(whose: str, lost: str, command: str) -> str:
+    return f"; {whose} {lost}; give netlab the output of `{command}`" if lost else ""
+
+
+def _count(files: Sequence[str], what: str) -> str:
+    return f"{len(files)} {what}{'' if len(files) == 1 else 's'}"

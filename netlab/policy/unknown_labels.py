@@ -1,0 +1,227 @@
+"""Labels that a selector asks for and the input does not state: of namespaces not in the input, and of controllers.
+
+netlab takes such a namespace to have no labels but its name, and gives what controllers set a value that nothing else
+has. Where another value would change what a selector means, that is told: as warnings, and by ``explain``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.errors import Problem
+from netlab.objects.controllers import CHANGING, KEYS, is_known, may_be
+from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.policies import NetworkPolicy, Peer
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import Direction
+from netlab.policy.decision import Decision, Side, named, where
+from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
+from netlab.policy.problems import some, warning
+from netlab.policy.scope import namespaces_matched, pods_by_namespace
+
+_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
+_FEW = 5
+
+
+def unknown_of_namespace(cluster: Cluster, selector: LabelSelector | None, namespace: str) -> tuple[str, ...]:
+    """Return the keys of labels, not known of a namespace, on which it hangs whether a selector matches it."""
+    if selector is None or namespace not in cluster.undeclared:
+        return ()
+    keys = _keys(selector)
+    keys.pop(NAMESPACE_LABEL, None)
+    own = LabelSelector(
+        tuple((key, value) for key, value in selector.match_labels if key == NAMESPACE_LABEL),
+        tuple(one for one in selector.match_expressions if one.key == NAMESPACE_LABEL),
+    )
+    return tuple(keys) if own.matches(cluster.namespaces[namespace]) else ()
+
+
+def unknown_of_pod(selector: LabelSelector | None, pod: Pod) -> tuple[str, ...]:
+    """Return the keys of labels, with values not known of a pod, on which it hangs whether a selector matches it."""
+    if selector is None:
+        return ()
+    found: dict[str, None] = {}
+    for key, value in selector.match_labels:
+        have = pod.labels.get(key)
+        if have is None or is_known(key, have):
+            if have != value:
+                return ()
+        elif may_be(have, value):
+            found[key] = None
+        else:
+            return ()
+    for one in selector.match_expressions:
+        have = pod.labels.get(one.key, "")
+        asks = one.operator in ("In", "NotIn")
+        if asks and not is_known(one.key, have) and any(may_be(have, value) for value in one.values):
+            found[one.key] = None
+        elif not one.matches(pod.labels):
+            return ()
+    return tuple(found)
+
+
+def may_match(selector: LabelSelector | None, pod: Pod) -> bool:
+    """Say whether a selector matches a pod, or would with other values of the labels that are not known."""
+    return selector is None or selector.matches(pod.labels) or bool(unknown_of_pod(selector, pod))
+
+
+def _keys(selector: LabelSelector) -> dict[str, None]:
+    """Return the keys of the labels that a selector reads, in order, as a dict may be taken from."""
+    keys = [key for key, _ in selector.match_labels] + [one.key for one in selector.match_expressions]
+    return dict.fromkeys(keys)
+
+
+# --- warnings -------------------------------------------------------------------------------------------------------
+
+
+def unknown_namespace_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn once of a policy that asks for labels of namespaces which are not in the input."""
+    if not cluster.undeclared:
+        return
+    asking = [
+        (path, one)
+        for path, one in _peers(policy)
+        if one.namespace_selector and namespaces_with_unknown_labels(cluster, one)
+    ]
+    if asking:
+        # Policies repeat one another's peers, and each may mean all namespaces that there are.
+        known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.told", {})
+        peers = tuple(one for _, one in asking)
+        if peers not in known:
+            known[peers] = _told(cluster, peers)
+        yield warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels", "all")
+
+
+def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
+    found = [namespaces_with_unknown_labels(cluster, peer) for peer in peers]
+    names = sorted({name for one in found for name in one})
+    keys = list(dict.fromkeys(key for one in found for asked in one.values() for key in asked))
+    several = len(names) > 1
+    labels = f"label{'s' if len(keys) > 1 else ''} {', '.join(keys)}"
+    absent = f"namespaces {some(names)} are not" if several else f"namespace {names[0]} is not"
+    have, do = ("they have", "they do") if several else ("it has", "it does")
+    command = f"kubectl get namespaces {' '.join(names) if len(names) <= _FEW else ''}".rstrip()
+    return (
+        f"{absent} in the input, so netlab does not know whether {have} the {labels}; netlab assumes that {do} not; "
+        f"add the output of: {command} -o yaml"
+    )
+
+
+def namespaces_with_unknown_labels(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
+    """Return the namespaces with pods that a peer may mean or not, each with the keys that it asks for in vain."""
+    known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unknown_labels", {})
+    found = known.get(peer)
+    if found is None:
+        pods = pods_by_namespace(cluster)
+        found = known[peer] = {
+            name: keys
+            for name in sorted(cluster.undeclared)
+            if (keys := unknown_of_namespace(cluster, peer.namespace_selector, name))
+            and any(pod.selectable and may_match(peer.pod_selector, pod) for pod in pods.get(name, ()))
+        }
+    return found
+
+
+def unknown_controller_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn of every selector that asks for the value of a label which a controller sets and which is not known."""
+    selectors: list[tuple[str, LabelSelector | None, Peer | None]] = [("spec.podSelector", policy.pod_selector, None)]
+    selectors += [(f"{path}.podSelector", peer.pod_selector, peer) for path, peer in _peers(policy)]
+    for path, selector, peer in selectors:
+        if selector is None or not _values_asked(selector):
+            continue
+        spaces = (policy.meta.namespace,) if peer is None else namespaces_matched(cluster, policy, peer)
+        pods = pods_by_namespace(cluster)
+        open_to = {
+            pod.ref: keys
+            for name in spaces
+            for pod in pods.get(name, ())
+            if pod.selectable and (keys := unknown_of_pod(selector, pod))
+        }
+        for key in _values_asked(selector):
+            refs = [ref for ref, keys in open_to.items() if key in keys]
+            if refs:
+                message = f" to a value that no manifest has; the selector may match {some(refs)} or not"
+            elif key in CHANGING:
+                message = ", and the value changes with every change of the template or the object"
+            else:
+                continue
+            yield warning(policy, path, f"a controller sets {key}{message}", "unknown-controller-labels", "all")
+
+
+def _values_asked(selector: LabelSelector) -> list[str]:
+    """Return the keys of controllers' labels of which a selector asks for values, and not only whether they exist."""
+    keys = [key for key, _ in selector.match_labels]
+    keys += [one.key for one in selector.match_expressions if one.operator in ("In", "NotIn")]
+    return [key for key in dict.fromkeys(keys) if key in KEYS]
+
+
+def _peers(policy: NetworkPolicy) -> Iterator[tuple[str, Peer]]:
+    for direction in _DIRECTIONS:
+        for rule in policy.rules(direction):
+            for number, peer in enumerate(rule.peers):
+                yield f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{number}]", peer
+
+
+# --- explanations ---------------------------------------------------------------------------------------------------
+
+
+def caveats(cluster: Cluster, decision: Decision) -> list[str]:
+    """Return what a decision rests on that is not known, a line each; nothing where no other label would change it."""
+    found: list[str] = []
+    for side in decision.sides:
+        found += _of_subject(cluster, side)
+        unsure = dict(_of_rules(cluster, decision, side))
+        allowing = [id(match.rule) for match in side.allowing]
+        # A rule that allows whatever the labels are settles the side; where one allows, no other can take it back.
+        if all(rule in unsure for rule in allowing):
+            found += [unsure[rule] for rule in allowing or unsure]
+    return list(dict.fromkeys(found))
+
+
+def _of_subject(cluster: Cluster, side: Side) -> Iterator[str]:
+    for policy in cluster.policies:
+        if policy.meta.namespace == side.subject.namespace and policy.isolates(side.direction):
+            keys = unknown_of_pod(policy.pod_selector, side.subject)
+            if keys:
+                yield f"whether {named(policy)}{where(policy)} selects {side.subject.ref}: {_not_stated(keys)}"
+
+
+def _of_rules(cluster: Cluster, decision: Decision, side: Side) -> Iterator[tuple[int, str]]:
+    """Yield the rules of a side, by identity, that hang on what is not known, each with what that is."""
+    other, address, flow = decision.view(side)
+    if not isinstance(other, Pod) or not other.selectable or address is None:
+        return
+    for policy in side.isolating:
+        for rule in policy.rules(side.direction):
+            if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
+                continue
+            whys = {peer: why for peer in rule.peers if (why := _of_peer(cluster, policy, peer, other))}
+            sure = [peer for peer in rule.peers if peer not in whys]
+            if whys and all(peer_mismatch_text(cluster, policy, peer, other, address) for peer in sure):
+                why = next(iter(whys.values()))
+                yield id(rule), f"whether {named(policy)} {rule.path}{where(policy, rule)} means {why}"
+
+
+def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
+    if peer.ip_block is not None or not may_match(peer.pod_selector, other):
+        return ""
+    keys = unknown_of_namespace(cluster, peer.namespace_selector, other.namespace)
+    if keys:
+        return (
+            f"{other.ref}: it asks for {', '.join(keys)} of namespace {other.namespace}, which is not in the input and"
+            " is taken to have no such label"
+        )
+    keys = unknown_of_pod(peer.pod_selector, other)
+    if not keys or other.namespace not in namespaces_matched(cluster, policy, peer):
+        return ""
+    return f"{other.ref}: {_not_stated(keys)}"
+
+
+def may_mean(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> bool:
+    """Say whether it hangs on labels that are not known whether a peer means a pod."""
+    return bool(_of_peer(cluster, policy, peer, other))
+
+
+def _not_stated(keys: Sequence[str]) -> str:
+    return f"a controller sets {', '.join(keys)}, to a value that no manifest states"

@@ -1,0 +1,223 @@
+"""The packets that flows ask for: from which end to which end each is sent, or why none can be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.translate import Backend, Translated, translate
+from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.cluster.unowned import gateway_hint, why_unowned
+from netlab.dataplane import names
+from netlab.objects.types import Address
+from netlab.probe.decode import Observation
+from netlab.probe.sockets import NamespaceSockets, Sockets
+from netlab.probe.templates import WireAddress
+from netlab.probe.verdicts import NOT_SENT, BackendMeasurement, Evidence
+from netlab.verdicts import Measured, joined
+
+
+@dataclass(slots=True, eq=False)
+class End:
+    """One end of a probe: an endpoint with one of its addresses, and the sockets of its namespace.
+
+    A run has one End for each endpoint and address. ``place`` numbers the pairs of namespace and address from zero.
+    Ends with the same place (two pods in their node's namespace) send and receive the same packets.
+    """
+
+    endpoint: Endpoint
+    address: Address
+    wire: WireAddress
+    sockets: NamespaceSockets
+    family: int
+    place: int
+
+
+@dataclass(slots=True, eq=False)
+class Probe:
+    """One packet to send, its evidence so far and, in the end, its verdict.
+
+    Flows that would send the same packet share a probe, as flows from two pods in their node's namespace do.
+
+    Attributes:
+      destination: the end that must receive the packet. It is a backend where the flow's destination is translated.
+      front: the node to which the packet is sent and which translates; None where the packet is not sent to a node.
+      address: the address to which the packet is sent, where no machine has it.
+      others: the other backends of the same destination.
+      seen: the packet as it arrived.
+      replied: whether netlab replied in place of a program that did not.
+      evidence: what the last attempt saw.
+      hop_evidence: what was seen of the controls from the source to ``front`` and from there to the backend.
+    """
+
+    source: End
+    destination: End
+    protocol: str
+    port: int
+    front: End | None = None
+    address: WireAddress | None = None
+    others: tuple[End, ...] = ()
+    verdict: Measured = "inconclusive"
+    reason: str = ""
+    ident: int = 0
+    seen: Observation | None = None
+    replied: bool = False
+    hop_evidence: tuple[Evidence, ...] = ()
+    evidence: Evidence = field(init=False)
+
+    @property
+    def target(self) -> End:
+        """The end that the packet is addressed to."""
+        return self.front or self.destination
+
+    @property
+    def sent_to(self) -> WireAddress:
+        """The address that the packet is sent to."""
+        return self.address or self.target.wire
+
+    @property
+    def hops(self) -> tuple[tuple[End, End], ...]:
+        """The pairs of ends between which packets must pass: source and destination, or both with ``front``."""
+        if self.front is None:
+            return ((self.source, self.destination),)
+        return (self.source, self.front), (self.front, self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A flow for which no packet can be sent.
+
+    ``namespace`` is that of an end without an address of the ``family``, so that its kernel can confirm it; else "".
+    """
+
+    verdict: Measured
+    reason: str
+    namespace: str = ""
+    family: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """A flow to a destination with several backends, and the probe of each."""
+
+    probes: tuple[tuple[Backend, Probe | Unsent], ...]
+
+    @property
+    def verdict(self) -> Measured:
+        """The verdict of all backends."""
+        return joined(probe.verdict for _, probe in self.probes)
+
+    @property
+    def reason(self) -> str:
+        """What became of each backend's packet."""
+        return "; ".join(f"{backend.name}: {probe.verdict}: {probe.reason}" for backend, probe in self.probes)
+
+    def measurements(self) -> tuple[BackendMeasurement, ...]:
+        """Return what became of each backend's packet, as values."""
+        return tuple(
+            BackendMeasurement(one.endpoint.ref if one.endpoint else "", one.address, one.port, probe.verdict)
+            for one, probe in self.probes
+        )
+
+
+def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
+    """Return the known probe that sends the same packet for the same backend, or make this one known."""
+    address = probe.address.packed if probe.address is not None else probe.target.place
+    backend = probe.destination.place if probe.others else None
+    return known.setdefault((probe.source.place, address, backend, probe.protocol, probe.port), probe)
+
+
+class ProbeMaker:
+    """Makes the probes of flows."""
+
+    def __init__(self, cluster: Cluster, lab: str, sockets: Sockets) -> None:
+        self._cluster = cluster
+        self._lab = lab
+        self._sockets = sockets
+        # By id(), as endpoints hold dictionaries and cannot be hashed. ``_seen`` keeps each alive, so that no other has
+        # its id.
+        self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
+        self._seen: list[Endpoint] = []
+        self._places: dict[tuple[int, bytes], int] = {}
+
+    def probe_of(self, flow: Flow, known: dict[object, Probe]) -> Probe | Unsent | Backends:
+        """Return the flow's probe (a known one where that sends the same packet), or why no packet can be sent.
+
+        A destination with several backends has a probe for each. A destination without backends is probed itself. No
+        packet is sent to an address that no endpoint has and no node translates, as any route could match it.
+
+        ``known`` are the probes so far; a new one is added.
+        """
+        source = self.end(flow.source, flow.family)
+        if isinstance(source, Unsent):
+            return source
+        endpoint = flow.destination
+        if endpoint is None and flow.address is not None:
+            endpoint = self._cluster.by_address.get(flow.address)
+        translated = translate(self._cluster, flow._replace(destination=endpoint))
+        if translated is not None and translated.flows:
+            return self._probe_backends(flow, source, endpoint, translated, known)
+        if endpoint is None and flow.address is not None:
+            # A node has each gateway's address, but the flow does not say which node. So the verdict is unknown.
+            verdict: Measured = "inconclusive" if gateway_hint(self._cluster, flow.address) else "deny"
+            return Unsent(verdict, f"{NOT_SENT}: {why_unowned(self._cluster, flow.address)}")
+        if endpoint is None:
+            raise ValueError("a flow needs a destination or an address")
+        destination = self.end(endpoint, flow.family, flow.address)
+        if isinstance(destination, Unsent):
+            return destination
+        return _once(Probe(source, destination, flow.protocol, flow.port or 0), known)
+
+    def _probe_backends(
+        self, flow: Flow, source: End, endpoint: Endpoint | None, translated: Translated, known: dict[object, Probe]
+    ) -> Probe | Unsent | Backends:
+        front, address = None, None
+        if endpoint is not None:
+            found = self.end(endpoint, flow.family, flow.address)
+            if isinstance(found, Unsent):
+                return found
+            front = found
+        elif flow.address is not None:
+            address = WireAddress.of(flow.address)
+        backends = [way.backend for way in translated.flows]
+        ends = [self._backend(backend, flow.family) for backend in backends]
+        probes: list[tuple[Backend, Probe | Unsent]] = []
+        for backend, end in zip(backends, ends, strict=True):
+            if isinstance(end, Unsent):
+                probes.append((backend, end))
+                continue
+            others = tuple(other for other in ends if isinstance(other, End) and other is not end)
+            probe = Probe(source, end, flow.protocol, flow.port or 0, front, address, others)
+            probes.append((backend, _once(probe, known)))
+        return probes[0][1] if len(probes) == 1 else Backends(tuple(probes))
+
+    def _backend(self, backend: Backend, family: int) -> End | Unsent:
+        if backend.endpoint is None:
+            return Unsent("deny", f"{NOT_SENT}: {why_unowned(self._cluster, backend.address)}")
+        return self.end(backend.endpoint, family, backend.address)
+
+    def end(self, endpoint: Endpoint, family: int, address: Address | None = None) -> End | Unsent:
+        """Return the end of an endpoint with an address, by default its first one of the family; or why it has none."""
+        known = self._ends.get((id(endpoint), family))
+        if known is None:
+            self._seen.append(endpoint)
+            known = self._ends[id(endpoint), family] = self._resolved(endpoint, address_of(endpoint, family), family)
+        if isinstance(known, Unsent) or address is None or address is known.address or address == known.address:
+            return known
+        other = self._ends.get((id(endpoint), address.packed))
+        if other is None:
+            other = self._ends[id(endpoint), address.packed] = self._resolved(endpoint, address, family)
+        return other
+
+    def namespace(self, endpoint: Endpoint) -> str:
+        """Return the name of the endpoint's network namespace."""
+        return names.endpoint_namespace(self._lab, endpoint)
+
+    def _resolved(self, endpoint: Endpoint, address: Address | None, family: int) -> End | Unsent:
+        only_loopback = isinstance(endpoint, Pod) and endpoint.loopback_only
+        if only_loopback or address is None:
+            lacks = "a loopback interface only" if only_loopback else f"no IPv{family} address"
+            return Unsent("deny", f"{NOT_SENT}: {endpoint.ref} has {lacks}", self.namespace(endpoint), family)
+        sockets = self._sockets.of(self.namespace(endpoint))
+        place = self._places.setdefault((sockets.index, address.packed), len(self._places))
+        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place)

@@ -1,0 +1,86 @@
+"""The difference of two clusters, as far as rulesets depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import is_not
+from typing import Generic, TypeVar
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.objects.policies import NetworkPolicy
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChanges(Generic[_T]):
+    """The items that were removed and added; a changed item is in both, with its old and its new value."""
+
+    removed: Sequence[_T] = ()
+    added: Sequence[_T] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.removed or self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChange:
+    """The pods, policies and namespaces that differ between two clusters.
+
+    ``before`` is None for the first cluster. ``namespaces`` has the new labels by name, None for a removed namespace.
+    """
+
+    before: Cluster | None
+    after: Cluster
+    pods: ItemChanges[Pod]
+    policies: ItemChanges[NetworkPolicy]
+    namespaces: Mapping[str, Mapping[str, str] | None]
+
+    def items(self, sequence: Callable[[Cluster], Sequence[_T]], key: Callable[[_T], str]) -> ItemChanges[_T]:
+        """Return the changes of any other sequence of the clusters; ``key`` returns an item's unique name."""
+        return _item_changes(sequence(self.before) if self.before else (), sequence(self.after), key)
+
+
+def cluster_change(old: Cluster | None, new: Cluster) -> ClusterChange:
+    """Return the difference of two clusters; without an old cluster everything is added.
+
+    Items that are the same object in both clusters are not compared.
+    """
+    before = old.namespaces if old else {}
+    changed: dict[str, Mapping[str, str] | None] = {name: None for name in before if name not in new.namespaces}
+    changed |= {name: labels for name, labels in new.namespaces.items() if before.get(name) != labels}
+    return ClusterChange(
+        old,
+        new,
+        _item_changes(old.pods if old else (), new.pods, lambda pod: pod.ref),
+        _item_changes(old.policies if old else (), new.policies, lambda policy: policy.meta.key),
+        changed,
+    )
+
+
+def _item_changes(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> ItemChanges[_T]:
+    old, new = _trimmed(old, new)
+    removed = {key(one): one for one in _only_in(old, new)}
+    added = {key(one): one for one in _only_in(new, old)}
+    for name in [name for name, one in added.items() if removed.get(name) == one]:
+        del removed[name], added[name]
+    return ItemChanges(tuple(removed.values()), tuple(added.values()))
+
+
+def _trimmed(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequence[_T]]:
+    """Return two sequences without their common beginning and end. Most changes leave nearly all pods as they are."""
+    if old is new:
+        return (), ()
+    least = min(len(old), len(new))
+    first = next(compress(range(least), map(is_not, old, new)), least)
+    most = least - first
+    last = next(compress(range(most), map(is_not, reversed(old), reversed(new))), most)
+    return old[first : len(old) - last], new[first : len(new) - last]
+
+
+def _only_in(these: Iterable[_T], those: Iterable[_T]) -> list[_T]:
+    """Return the objects of one sequence that are not in the other, by identity."""
+    known = set(map(id, those))
+    return [one for one in these if id(one) not in known]

@@ -1,0 +1,148 @@
+"""The dry run of a scenario: its steps without a lab. It finds all errors before a lab is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netlab.cluster import Cluster, Placement, resolve_change, try_resolve
+from netlab.cluster.find import pod_of
+from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
+from netlab.objects import Document, Objects, apply, delete, input_of, relabel
+from netlab.objects.input import ALL_FACTS
+from netlab.objects.kind import Fact
+from netlab.objects.scenarios import Expectation, Scenario, Step
+from netlab.scenario.pairs import flows_of, unknown_names
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """A scenario without an error in any step.
+
+    Its lab is built from ``objects`` and ``cluster``. ``pods`` is the largest number of pods that the lab has at any
+    step.
+    """
+
+    scenario: Scenario
+    objects: Objects
+    cluster: Cluster
+    pods: int
+
+
+def dry_run(scenario: Scenario) -> DryRun:
+    """Carry out all steps of a scenario without a lab.
+
+    Raises:
+      InputError: with every problem: objects that do not fit together after a step, steps that change a missing object,
+        expectations that name a missing endpoint or match no pair.
+    """
+    lab = _State(scenario.resources)
+    found = lab.work_out(read=scenario.read_until(-1))
+    objects, cluster = lab.objects, lab.cluster
+    found += _problems(scenario, lab)
+    if found:
+        raise InputError(in_order(found, (scenario.source.file,)))
+    return DryRun(scenario, objects, cluster, lab.most)
+
+
+def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
+    """Yield every error of the steps, but none that an earlier error may have caused."""
+    for index, step in enumerate(scenario.steps):
+        read = scenario.read_until(index)
+        if step.apply or not read:
+            lab.documents = apply(lab.documents, step.apply)
+            yield from lab.work_out(read=read)
+        for change in scenario.without_errors(step.label):
+            try:
+                lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
+            except UsageError as error:
+                if "pods" not in lab.unknown:
+                    yield _problem(scenario, change.path, error)
+        if step.label:
+            yield from lab.work_out(read=read)
+        for ref in scenario.without_errors(step.delete):
+            try:
+                lab.documents = delete(lab.documents, [ref])
+            except UsageError as error:
+                if "pods" not in lab.unknown:
+                    yield _problem(scenario, ref.path, error)
+        if step.delete:
+            yield from lab.work_out(read=read)
+        yield from _expectation_problems(scenario, step, lab)
+
+
+class _State:
+    """The state of the lab after the steps so far.
+
+    ``whole`` is false while the state has an error. ``unknown`` names the facts that are unknown because of errors.
+    ``most`` is the largest number of pods so far.
+    """
+
+    objects: Objects
+    cluster: Cluster
+    unknown: frozenset[Fact] = frozenset()
+    whole = False
+    most = 0
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+
+    def work_out(self, *, read: bool) -> list[Problem]:
+        """Update objects and cluster from the documents, and return the errors.
+
+        ``read`` says that all documents of the step could be read.
+        """
+        found = input_of(self.documents)
+        problems = [problem for problem in found.problems if problem.severity == "error"]
+        self.unknown = found.unknown if read else ALL_FACTS
+        after = (
+            resolve_change(self.cluster, self.objects, found.objects) if self.whole and read and not problems else None
+        )
+        if after is not None:
+            self.cluster = after
+        else:
+            pods = self.cluster.pods if self.most else ()
+            keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in pods}
+            self.cluster, more = try_resolve(found.objects, keep, self.unknown)
+            problems = [*more, *problems]
+        self.objects = found.objects
+        self.most = max(self.most, len(self.cluster.pods))
+        self.whole = read and not problems
+        return problems
+
+    def may_have(self, name: str) -> bool:
+        """Say whether the endpoint of a name may exist once the errors are fixed."""
+        if name.startswith("host:"):
+            return "hosts" in self.unknown
+        return "nodes" in self.unknown or ("pods" in self.unknown and not name.startswith("node:"))
+
+
+def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
+    """Say whether an expectation asks for ports of every protocol: it states neither a port nor a protocol."""
+    return expectation.port is None and f"{expectation.path}.protocol" not in scenario.source.lines
+
+
+def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterator[Problem]:
+    for expectation in step.expect:
+        if expectation.oracle or expectation.path in scenario.wrong:
+            continue
+        unknown = [
+            UsageError(message)
+            for field, name, message in unknown_names(lab.cluster, expectation)
+            if f"{expectation.path}.{field}" not in scenario.wrong and not lab.may_have(name)
+        ]
+        if not unknown and lab.whole and scenario.without_errors([expectation]):
+            unknown = list(_without_pairs(scenario, expectation, lab.cluster))
+        yield from (_problem(scenario, expectation.path, error) for error in unknown)
+
+
+def _without_pairs(scenario: Scenario, expectation: Expectation, cluster: Cluster) -> Iterator[UsageError]:
+    try:
+        flows_of(cluster, expectation, any_protocol=any_protocol(scenario, expectation))
+    except UsageError as error:
+        yield error
+
+
+def _problem(scenario: Scenario, path: str, error: NetlabError) -> Problem:
+    source = scenario.source
+    return Problem(source.file, source.line(path), path, f"Scenario {scenario.meta.name}", str(error))

@@ -1,0 +1,286 @@
+"""A lab keeps of its documents what netlab reads, and nothing else of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netlab.objects import Document, decode, from_record, read, to_record
+from netlab.objects.document_changes import NETLAB_VERSION, POD_LABELS  # type: ignore[attr-defined]
+from netlab.objects.documents import parse
+from netlab.objects.kind import every
+from netlab.objects.meta import IGNORED_KIND
+from netlab.objects.reduced import reduced
+from netlab.objects.types import Source
+
+REPOSITORY = Path(__file__).parents[2]
+
+# Every field that may hold a secret has this in it.
+SECRET = "hunter2"  # noqa: S105  nobody's
+CONTAINER = f"""\
+      - name: c
+        image: registry/{SECRET}
+        command: [{SECRET}]
+        args: [--password={SECRET}]
+        env: [{{name: PASSWORD, value: {SECRET}}}]
+        envFrom: [{{secretRef: {{name: {SECRET}}}}}]
+        volumeMounts: [{{name: v, mountPath: /{SECRET}}}]
+        livenessProbe: {{exec: {{command: [{SECRET}]}}, httpGet: {{httpHeaders: [{{name: a, value: {SECRET}}}]}}}}
+        lifecycle: {{preStop: {{exec: {{command: [{SECRET}]}}}}}}
+        ports:
+        - {{name: http, containerPort: 80, protocol: TCP, hostPort: 8080}}
+"""
+META = f"""\
+  namespace: shop
+  uid: {SECRET}
+  labels: {{app: web}}
+  ownerReferences: [{{kind: ReplicaSet, name: web-1, controller: true, apiVersion: apps/v1, uid: {SECRET}}}]
+  managedFields: [{{manager: {SECRET}, fieldsV1: {{"f:{SECRET}": {{}}}}}}]
+  annotations:
+    netlab/network: default
+    kubectl.kubernetes.io/last-applied-configuration: '{{"password": "{SECRET}"}}'
+"""
+POD_SPEC = f"""\
+      nodeSelector: {{zone: a}}
+      hostNetwork: false
+      imagePullSecrets: [{{name: {SECRET}}}]
+      volumes: [{{name: v, configMap: {{name: {SECRET}}}}}]
+      initContainers:
+      - {{name: sidecar, restartPolicy: Always, env: [{{name: A, value: {SECRET}}}], ports: [{{containerPort: 90}}]}}
+      - {{name: init, args: [{SECRET}], ports: [{{containerPort: 91}}]}}
+      containers:
+{CONTAINER}"""
+
+
+def workload(version: str, kind: str, spec: str) -> str:
+    return f"apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {kind.lower()}\n{META}spec:\n{spec}"
+
+
+def template(indent: str = "  ") -> str:
+    metadata = "\n".join(f"    {line}" for line in META.splitlines())
+    text = f"  template:\n    metadata:\n{metadata}\n    spec:\n{POD_SPEC}"
+    return "".join(f"{indent}{line}\n" for line in text.splitlines())
+
+
+CORPUS = {
+    "Pod": f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n{META}spec:\n{POD_SPEC}"
+    f"status: {{phase: Running, podIPs: [{{ip: 10.244.0.9}}], podIP: 10.244.0.9, message: {SECRET}}}\n",
+    **{
+        kind: workload("apps/v1", kind, f"  replicas: 2\n{template('')}")
+        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+    },
+    "ReplicationController": workload(
+        "v1", "ReplicationController", f"  replicas: 2\n  selector: {{app: web}}\n{template('')}"
+    ),
+    "Job": workload("batch/v1", "Job", f"  parallelism: 2\n{template('')}"),
+    "CronJob": workload("batch/v1", "CronJob", f"  schedule: {SECRET}\n  jobTemplate:\n   spec:\n{template('  ')}"),
+    "Service": workload(
+        "v1",
+        "Service",
+        f"  selector: {{app: web}}\n  type: ClusterIP\n  clusterIP: 10.96.0.9\n  externalName: {SECRET}\n"
+        f"  ports: [{{name: http, port: 80, targetPort: http, protocol: TCP, appProtocol: {SECRET}}}]\n",
+    ),
+    "Namespace": f"""\
+apiVersion: v1
+kind: Namespace
+metadata: {{name: shop, labels: {{team: a}}, annotations: {{a/b: {SECRET}}}}}
+""",
+    "Node": f"""\
+apiVersion: v1
+kind: Node
+metadata: {{name: worker, labels: {{zone: a}}}}
+spec: {{podCIDRs: [10.244.0.0/24], podCIDR: 10.244.0.0/24, providerID: {SECRET}}}
+status:
+  addresses: [{{type: InternalIP, address: 10.1.0.1}}, {{type: Hostname, address: n}}]
+  nodeInfo: {{a: {SECRET}}}
+""",
+    "NetworkPolicy": f"""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: p
+{META}status: {{conditions: [{{message: {SECRET}}}]}}
+spec:
+  podSelector: {{matchLabels: {{app: web}}, matchExpressions: [{{key: a, operator: In, values: [b]}}]}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+  - from:
+    - podSelector: {{}}
+      namespaceSelector: {{matchLabels: {{team: a}}}}
+    - ipBlock: {{cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}
+    ports: [{{port: 80, endPort: 90, protocol: TCP}}, {{port: http}}]
+  - {{}}
+  egress: [{{to: [{{podSelector: {{matchExpressions: [{{key: x, operator: Exists}}]}}}}]}}]
+""",
+    "Topology": f"""\
+apiVersion: netlab/v1alpha1
+kind: Topology
+metadata: {{name: t, annotations: {{a/b: {SECRET}}}}}
+spec:
+  networks: [{{name: default, mode: routed, podCIDRs: [10.244.0.0/16]}}, {{name: blue, podCIDRs: [10.9.0.0/16]}}]
+  nodes: [{{name: worker, labels: {{zone: a}}}}]
+  hosts: [{{name: h, addresses: [192.0.2.1]}}]
+  underlayCIDRs: [100.70.0.0/16]
+  policy: {{icmp: allow, deny: reject, established: reevaluate}}
+""",
+    IGNORED_KIND: f"""\
+apiVersion: {NETLAB_VERSION}
+kind: {IGNORED_KIND}
+metadata: {{name: CiliumNetworkPolicy}}
+""",
+    POD_LABELS: f"""\
+apiVersion: {NETLAB_VERSION}
+kind: {POD_LABELS}
+metadata: {{name: p-0}}
+labels: {{a: b, c: null}}
+""",
+}
+
+
+def documents_of(text: str) -> list[Document]:
+    found, problems = parse(text, "x.yaml")
+    assert [] == problems
+    return found
+
+
+def through_a_record(documents: list[Document]) -> list[Document]:
+    """Return what is read back of documents that were written to a record."""
+    return from_record(json.loads(json.dumps(to_record(reduced(documents)))))
+
+
+def decoded(document: Document) -> Any:
+    """Return the object that a document is, and its errors."""
+    _, problems = decode([document])
+    return document.memo["object"][1], [p for p in problems if p.severity == "error"]
+
+
+def paths_in(data: Any, path: str = "") -> Iterator[str]:
+    if isinstance(data, dict):
+        for name, value in data.items():
+            child = f"{path}.{name}" if path else name
+            yield child
+            yield from paths_in(value, child)
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield f"{path}[{index}]"
+            yield from paths_in(value, f"{path}[{index}]")
+
+
+def test_the_corpus_has_every_kind() -> None:
+    """A kind that netlab learns to read needs an example here; a Scenario is no part of a lab."""
+    assert {kind.name for kind in every() if kind.of_lab} == set(CORPUS)
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_what_is_kept_is_read_as_the_same_object(kind: str) -> None:
+    """Also after it went through a record, and every field that is kept has the line that it had."""
+    (document,) = documents_of(CORPUS[kind])
+    (back,) = through_a_record([document])
+
+    assert (decoded(document)[0], []) == decoded(back)
+    assert document.source.line() == back.source.line()
+    assert [] == [p for p in paths_in(back.data) if document.source.line(p) != back.source.line(p)]
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_nothing_is_kept_that_is_not_read(kind: str) -> None:
+    """No value of env, no argument, no volume, no annotation of others, no status message."""
+    assert SECRET in CORPUS[kind] or kind in (POD_LABELS, IGNORED_KIND)
+    assert SECRET not in json.dumps(to_record(reduced(documents_of(CORPUS[kind]))))
+
+
+def test_what_netlab_itself_is_tested_with_is_read_as_the_same_objects() -> None:
+    """The examples, topologies and scenarios that come with netlab."""
+    documents, _ = read([str(REPOSITORY / folder) for folder in ("examples", "topologies", "scenarios")])
+    given = [d for d in documents if d.kind != "Scenario"]
+    back = through_a_record(documents)
+
+    assert len(given) == len(back) > 50
+    assert [decoded(d) for d in given] == [decoded(d) for d in back]
+
+
+def mutated(data: Any, rng: random.Random) -> Any:
+    """Return a copy of a document in which some values are gone, null, or of another type."""
+    data = copy.deepcopy(data)
+    for _ in range(rng.randint(1, 3)):
+        places = [
+            (parent, key)
+            for parent in containers_in(data)
+            for key in (parent if isinstance(parent, dict) else range(len(parent)))
+        ]
+        parent, key = rng.choice(places)
+        if key in ("apiVersion", "kind"):
+            continue
+        if rng.random() < 0.3:
+            del parent[key]
+        else:
+            parent[key] = rng.choice([None, "", {}, [], [None], "x", 0, 80, False, {"a": "b"}])
+    return data
+
+
+def containers_in(data: Any) -> Iterator[Any]:
+    if isinstance(data, (dict, list)):
+        yield data
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from containers_in(value)
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_also_odd_documents_are_read_as_the_same_object(kind: str) -> None:
+    """Where fields are missing, null or empty; those with errors never come into a lab."""
+    rng, right = random.Random(kind), 0  # noqa: S311  not for secrets
+    (plain,) = documents_of(CORPUS[kind])
+    for _ in range(300):
+        document = Document(mutated(plain.data, rng), Source("x.yaml"))
+        if decoded(document)[1]:
+            continue
+        right += 1
+        (back,) = through_a_record([document])
+
+        assert (decoded(document)[0], []) == decoded(back), document.data
+    assert right > 20
+
+
+def test_documents_that_netlab_does_not_read_are_left_out() -> None:
+    """Kinds that are skipped, among them those of others that have the name of a kind that is read; and Scenarios."""
+    text = (
+        "{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {password: aHVudGVyMg==}}\n---\n"
+        "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: s}}\n---\n"
+        "{apiVersion: netlab/v1alpha1, kind: Scenario, metadata: {name: s}, spec: {steps: []}}\n---\n"
+        "{apiVersion: v1, kind: Service, metadata: {name: s}}\n"
+    )
+
+    assert [("v1", "Service")] == [(d.data["apiVersion"], d.kind) for d in reduced(documents_of(text))]
+
+
+def test_duplicates_are_not_kept() -> None:
+    """They were told when the document was read, and their paths may be of fields that are not kept."""
+    (document,) = documents_of("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {a: 1, a: 2}\n")
+
+    assert document.duplicates
+    assert () == reduced([document])[0].duplicates
+
+
+def test_what_stays_is_the_same() -> None:
+    """A change costs what it touches: nothing that was kept before is read or reduced once more."""
+    documents = documents_of(CORPUS["Pod"])
+    objects, _ = decode(documents)
+    once = reduced(documents)
+
+    assert [id(d) for d in once] == [id(d) for d in reduced(documents)] == [id(d) for d in reduced(once)]
+    assert objects.pods[0] is decode(once)[0].pods[0]
+
+
+def test_what_is_read_back_from_a_record_is_not_reduced_again() -> None:
+    """Its documents have no field too many."""
+    from netlab.objects.reduced import mark_reduced
+
+    back = [mark_reduced(document) for document in through_a_record(documents_of(CORPUS["Pod"]))]
+
+    assert [id(d) for d in back] == [id(d) for d in reduced(back)]

@@ -187,7 +187,7 @@ def test_links_that_the_kernel_puts_into_each_new_namespace_are_in_no_way(spaces
         for number in range(8):
             ip("link", "add", f"found{number}", "type", "bridge", namespace=namespace)
     kernel.apply(_pair(left, right))
-    kernel.settle([left])
+    kernel.wait_until_ready([left])
 
     assert {"found0", "br0", "port1"} < {link["ifname"] for link in ip("link", "show", namespace=left)}
     assert {"found0", "eth0"} < {link["ifname"] for link in ip("link", "show", namespace=right)}

@@ -51,7 +51,7 @@ def test_check_warns_of_pods_that_lack_a_label() -> None:
 
     assert [
         "NetworkPolicy x/front: spec.podSelector: almost selects x/new0, x/new1, x/new2, x/new3, x/new4 and 2 more, "
-        "which no policy selects for ingress: tier=front, found no tier; if it is meant, add the label"
+        "which no policy selects for ingress: tier=front, found no tier; if it should, add the label"
     ] == told(FRONT, WEB, *pods)
 
 

@@ -150,8 +150,8 @@ MISSES = [
         "shop/db",
         "81/TCP",
         [
-            "spec.ingress[0]: from[0]: selectors mean pods, host:client is outside the cluster",
-            "spec.ingress[1]: from[0]: selectors mean pods, host:client is outside the cluster; "
+            "spec.ingress[0]: from[0]: selectors match pods only, host:client is outside the cluster",
+            "spec.ingress[1]: from[0]: selectors match pods only, host:client is outside the cluster; "
             "from[1]: ipBlock 192.0.2.1/32, found 192.0.2.10",
             "shop/deny-all: has no ingress rules",
         ],
@@ -162,8 +162,8 @@ MISSES = [
         "shop/db",
         "81/TCP",
         [
-            "spec.ingress[0]: from[0]: selectors never mean host-network pods such as shop/host",
-            "spec.ingress[1]: from[0]: selectors never mean host-network pods such as shop/host; "
+            "spec.ingress[0]: from[0]: selectors do not match host-network pods such as shop/host",
+            "spec.ingress[1]: from[0]: selectors do not match host-network pods such as shop/host; "
             "from[1]: ipBlock 192.0.2.1/32, found 100.64.0.2",
             "shop/deny-all: has no ingress rules",
         ],
@@ -191,8 +191,8 @@ def test_ends_of_one_address_are_told_apart() -> None:
     found = [whys(missed(of, source, "shop/db")["ingress"]) for source in ("node:n2", "shop/host")]
 
     assert [
-        ["spec.ingress[0]: from[0]: selectors mean pods, node:n2 is a node"],
-        ["spec.ingress[0]: from[0]: selectors never mean host-network pods such as shop/host"],
+        ["spec.ingress[0]: from[0]: selectors match pods only, node:n2 is a node"],
+        ["spec.ingress[0]: from[0]: selectors do not match host-network pods such as shop/host"],
     ] == found
 
 

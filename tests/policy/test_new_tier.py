@@ -141,7 +141,7 @@ def test_a_baseline_judges_only_pods_that_no_network_policy_isolates(with_tiers:
 
     assert "allow" == verdict(of, "x/web", "x/db")
     assert "deny" == verdict(of, "x/web", "x/free")
-    assert "default, as no rule of Baseline settles it" in evaluate(of, flow(of, "x/bad", "x/free")).reason
+    assert "default, as no rule of Baseline decides" in evaluate(of, flow(of, "x/bad", "x/free")).reason
 
 
 RULES = [
@@ -201,13 +201,13 @@ def test_explain_tells_tier_by_tier(with_tiers: Any) -> None:
         "Ingress of x/db: deny",
         "Admin: deny, priority 2",
         "  b denies it",
-        "NetworkPolicy: not asked",
-        "Baseline: not asked",
+        "NetworkPolicy: not reached",
+        "Baseline: not reached",
     ) == (denied.sections[2].title, *denied.sections[2].lines)
     assert ("change g of Baseline", "change b of Admin") == denied.otherwise.lines
     assert (
         "Admin: pass, priority 1",
-        "  a passes it on",
+        "  a passes it to the next tier",
         "NetworkPolicy: allow",
         "  NetworkPolicy x/p isolates it",
     ) == passed.sections[2].lines[:4]

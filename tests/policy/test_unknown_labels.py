@@ -109,8 +109,8 @@ def test_explain_says_what_a_verdict_rests_on(selector: str, service: str, verdi
 
     assert verdict == decide(of, "data/etl", "shop/web", service).verdict
     assert unsure == (
-        "Not known\n  whether NetworkPolicy shop/web spec.ingress[0] means data/etl: it asks for team of namespace "
-        "data, which is not in the input and is taken to have no such label" in text
+        "Not known\n  whether NetworkPolicy shop/web spec.ingress[0] matches data/etl: it reads team of namespace "
+        "data, which is not in the input; netlab assumes that it has no such label" in text
     )
     assert unsure == ("Not known" in text)
 
@@ -150,7 +150,8 @@ def test_a_selector_that_asks_for_a_hash(selector: str, path: str) -> None:
         "selector may match x/web-0, x/web-1 or not"
     ] == told(of)
     assert [
-        "whether NetworkPolicy x/p spec.ingress[0] means x/web-0: a controller sets pod-template-hash, to a value that "
+        "whether NetworkPolicy x/p spec.ingress[0] matches x/web-0: "
+        "a controller sets pod-template-hash, to a value that "
         "no manifest states"
     ] == caveats(of, decide(of, "x/web-0", "x/db"))
 

@@ -47,7 +47,7 @@ WARNED = [
     pytest.param(
         [policy("x/p", ingress=[rule(peer("app=web")), rule(peer("app=db"), peer("app=x"))])],
         "NetworkPolicy x/p: spec.ingress[1].from[1]: matches no pod of the lab: none of namespace x has app=x; "
-        "ops/x has, and takes a namespaceSelector in the same item",
+        "ops/x has, and needs a namespaceSelector in the same item",
         id="peer of another namespace without a namespaceSelector",
     ),
     pytest.param(
@@ -57,8 +57,8 @@ WARNED = [
     ),
     pytest.param(
         [policy("x/p", ingress=[rule(peer("app=host"))])],
-        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, which selectors never mean; "
-        "an ipBlock of their addresses does",
+        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, and selectors do not "
+        "apply to host-network pods; use an ipBlock",
         id="peer that is a host-network pod",
     ),
     pytest.param(
@@ -117,7 +117,8 @@ WARNED = [
     ),
     pytest.param(
         [topology(mode="macvlan"), policy("x/p", "app=web", ingress=[])],
-        "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: a macvlan network goes past the node",
+        "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: "
+        "packets of a macvlan network bypass the node's rules",
         id="nothing enforces",
     ),
     pytest.param(

@@ -1,4 +1,10 @@
-"""Random clusters of few endpoints that differ in much and are alike in much, and what to ask of them."""
+"""Random clusters with few endpoints, and random questions about them, for the evaluator and its fast versions.
+
+``netlab.conformance.random_cases`` has fewer settings, as packets and the tracer must answer it in seconds: fixed
+pods, one network, documents. These clusters vary all that the evaluator reads: several networks, modes, IP families,
+host-network pods, published ports, outside hosts, settings of the Topology, and policies that netlab does not read. A
+seed always gives the same cluster. ``histories`` has sequences of clusters.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +40,7 @@ _ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)
 
 
 def some_cluster(dice: Random) -> Cluster:
-    """Return a cluster of few pods in which as much as possible differs, and as much is alike."""
+    """Return a cluster of few pods; every property has few values, so pods often agree in some and differ in others."""
     both = dice.random() < 0.4
     names = ("main", "other")[: dice.choice((1, 1, 2))]
     networks = {
@@ -118,5 +124,6 @@ def _peer(dice: Random) -> Any:
 
 
 def some_questions(dice: Random) -> Questions:
+    """Return questions with random ports, IP families and options."""
     families = dice.choice(((), (), (4,)))
     return Questions(dice.choice(_ASKED), families, nodes=dice.random() < 0.5, self_pairs=dice.random() < 0.4)

@@ -24,8 +24,8 @@ _OTHERS = {
     ("dataplane/names.py", "host"): 2,  # an outside host
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("policy/explain.py", "none"): 1,  # no labels
-    ("ruleset/fragments/guard.py", "bridge"): 1,  # nft's family
-    ("ruleset/fragments/guard.py", "routed"): 2,  # a prefix of sets
+    ("ruleset/fragments/antispoof.py", "bridge"): 1,  # nft's family
+    ("ruleset/fragments/antispoof.py", "routed"): 2,  # a prefix of sets
     ("testing/tracer.py", "bridge"): 3,  # nft's family
     ("testing/statements.py", "none"): 1,  # a register's value
 }

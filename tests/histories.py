@@ -1,4 +1,10 @@
-"""Sequences of clusters: pods, policies and namespaces are added, changed and removed."""
+"""Random histories: sequences of clusters whose pods, policies and namespaces come, change and go.
+
+There are three random generators, for three purposes. This one draws with Hypothesis, which shrinks a failing
+history, and makes ``Cluster`` values directly, so that successive clusters share objects as a lab's do.
+``random_clusters`` makes single clusters for the evaluator. ``netlab.conformance.random_cases`` is part of netlab: it
+makes documents that every judge takes, packets too, and has a shrinker of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +20,12 @@ NODES = ("node-1", "node-2")
 
 
 def port_of(pod: Pod) -> Port:
-    """Return the node's end of the pod's link."""
+    """Return a link end that no other pod has."""
     return Port(f"veth-{pod.namespace}{pod.name}", f"02:00:00:00:00:{int(pod.name) + 8 * (pod.namespace == 'y'):02x}")
 
 
 def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
-    """Return a strategy of sequences of clusters that share pods, policies and labels."""
+    """Return a strategy for histories; the clusters of a history have many pods and policies in common."""
     peers = st.sampled_from(
         [
             b.pods(),
@@ -49,7 +55,7 @@ def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
         st.tuples(st.sampled_from("xy"), st.integers(1, 4)), st.tuples(labels, declared, st.sampled_from(NODES), kind)
     )
 
-    def world(mode, found, written, team):
+    def cluster(mode, found, written, team):
         return b.cluster(
             [
                 b.pod(
@@ -74,5 +80,5 @@ def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
 
     clusters = st.tuples(members, policies, st.sampled_from("12"))
     return st.sampled_from(["bridge", "overlay", "routed"]).flatmap(
-        lambda mode: st.lists(clusters.map(lambda parts: world(mode, *parts)), min_size=2, max_size=5)
+        lambda mode: st.lists(clusters.map(lambda parts: cluster(mode, *parts)), min_size=2, max_size=5)
     )

@@ -1,4 +1,4 @@
-"""A packet, and a change of the ruleset between two of its look-ups."""
+"""The verdicts on a packet while one ruleset replaces another: a change takes effect between two lookups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlab.testing.tracer import Packet, Tracer
 
 
 class SwitchingSets(Mapping[str, SetText]):
-    """The sets of one ruleset for the first ``first`` look-ups, then those of another."""
+    """The sets of the old ruleset for the first ``first`` lookups, then those of the new one."""
 
     def __init__(self, old: Mapping[str, SetText], new: Mapping[str, SetText], first: int) -> None:
         self.old, self.new, self.left = old, new, first
@@ -28,7 +28,7 @@ class SwitchingSets(Mapping[str, SetText]):
 
 
 def verdicts_during_change(before: Ruleset | str, after: Ruleset | str, packet: Packet) -> list[str]:
-    """A packet's verdict where the change comes before its first look-up, after each, and after its last."""
+    """Return the verdict if the change takes effect before the first lookup, after each one, and after the last."""
     tracer, new = Tracer(before), Tracer(after).tables.sets
     old = tracer.tables
     found: list[str] = []

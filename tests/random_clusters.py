@@ -1,4 +1,10 @@
-"""Random clusters of few endpoints, and random selections of flows."""
+"""Random clusters with few endpoints, and random questions about them, for the evaluator and its fast versions.
+
+``netlab.conformance.random_cases`` has fewer settings, as packets and the tracer must answer it in seconds: fixed
+pods, one network, documents. These clusters vary all that the evaluator reads: several networks, modes, IP families,
+host-network pods, published ports, outside hosts, settings of the Topology, and policies that netlab does not read. A
+seed always gives the same cluster. ``histories`` has sequences of clusters.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +40,7 @@ _ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)
 
 
 def some_cluster(rng: Random) -> Cluster:
-    """Return a random cluster of few pods; many properties of pods differ, and many are equal."""
+    """Return a cluster of few pods; every property has few values, so pods often agree in some and differ in others."""
     both = rng.random() < 0.4
     names = ("main", "other")[: rng.choice((1, 1, 2))]
     networks = {
@@ -118,5 +124,6 @@ def _peer(rng: Random) -> Any:
 
 
 def some_questions(rng: Random) -> FlowSelection:
+    """Return questions with random ports, IP families and options."""
     families = rng.choice(((), (), (4,)))
     return FlowSelection(rng.choice(_ASKED), families, nodes=rng.random() < 0.5, self_pairs=rng.random() < 0.4)

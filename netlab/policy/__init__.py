@@ -1,7 +1,7 @@
-"""What Kubernetes says: the evaluator, its reasons, and what the policies of a cluster amount to.
+"""The evaluator: the verdict that the Kubernetes documentation gives a flow, its reason, and warnings about policies.
 
-Not exported here is what few commands need (``explain``, ``groups``, ``reachability``), as importing takes longer than
-to judge a few pods.
+``explain``, ``groups`` and ``reachability`` are not imported here: few commands need them, and the imports take longer
+than the verdicts of a few pods.
 """
 
 from netlab.policy.decision import Decision, Match, Miss, Side

@@ -1,4 +1,4 @@
-"""Policies that almost select a pod which no policy selects: one label is missing or misspelt, as it seems."""
+"""Policies that almost select a pod that no policy selects: one label seems to be missing or misspelt."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _Labels = frozenset[tuple[str, str]]
 
 
 def almost_selects(selector: LabelSelector, labels: Mapping[str, str]) -> str:
-    """Return the one requirement of a selector that labels do not satisfy, while another one or its likeness holds.
+    """Return the mismatch of a selector and labels as text if exactly one requirement fails, else "".
 
-    "" where the labels satisfy all of them, or are not meant.
+    A selector with one requirement only counts if the labels have a similar key or value.
     """
-    missed = _one_short(selector, labels)
-    if missed is None:
+    failing = _only_failing(selector, labels)
+    if failing is None:
         return ""
     several = len(selector.match_labels) + len(selector.match_expressions) > 1
-    return selector_mismatch_texts(selector, labels)[0] if several or _alike(missed, labels) else ""
+    return selector_mismatch_texts(selector, labels)[0] if several or _similar(failing, labels) else ""
 
 
 def almost_selecting(cluster: Cluster, pod: Pod, direction: Direction) -> Iterator[tuple[NetworkPolicy, str]]:
-    """Yield the policies that isolate in a direction and almost select a pod, each with what keeps it from it."""
+    """Yield the policies of a direction that almost select a pod, each with the mismatch as text."""
     for policy in cluster.policies:
         if policy.meta.namespace == pod.namespace and pod.selectable and policy.isolates(direction):
             why = almost_selects(policy.pod_selector, pod.labels)
@@ -40,7 +40,7 @@ def almost_selecting(cluster: Cluster, pod: Pod, direction: Direction) -> Iterat
 
 
 def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
-    """Return the pod that a policy which selects none almost selects, and why it does not; "" where there is none."""
+    """Return, as text, a pod that a policy almost selects and the mismatch; "" if there is no such pod."""
     for labels, (pod, *_) in _by_labels(_selectable(cluster, policy.meta.namespace)).items():
         why = almost_selects(policy.pod_selector, dict(labels))
         if why:
@@ -49,9 +49,9 @@ def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
 
 
 def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn of pods that no policy selects in a direction, and that a policy selects but for a label that they lack.
+    """Warn of pods that no policy selects in a direction and that this policy almost selects.
 
-    A label with another value is likely meant, where it is not a misspelt one.
+    Only a missing label or a misspelt value counts; another value is likely intended.
     """
     size = len(policy.pod_selector.match_labels) + len(policy.pod_selector.match_expressions)
     if size < 2 or not pods_selected(cluster, policy):
@@ -63,8 +63,8 @@ def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Pr
             continue
         for labels, pods in _open(cluster, policy.meta.namespace, direction).items():
             have = dict(labels)
-            missed = _one_short(policy.pod_selector, have)
-            if missed is None or not (_lacks(missed, have) or _alike(missed, have)):
+            failing = _only_failing(policy.pod_selector, have)
+            if failing is None or not (_is_missing(failing, have) or _similar(failing, have)):
                 continue
             why = selector_mismatch_texts(policy.pod_selector, have)[0]
             found.setdefault(why, {}).update(dict.fromkeys(pod.ref for pod in pods))
@@ -72,8 +72,8 @@ def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Pr
                 directions[why].append(direction)
     for why, refs in found.items():
         ways = " or ".join(directions[why])
-        told = f"almost selects {some(list(refs))}, which no policy selects for {ways}: {why}"
-        yield warning(policy, "spec.podSelector", f"{told}; if it is meant, add the label", "almost-selects")
+        text = f"almost selects {some(list(refs))}, which no policy selects for {ways}: {why}"
+        yield warning(policy, "spec.podSelector", f"{text}; if it should, add the label", "almost-selects")
 
 
 def _selectable(cluster: Cluster, namespace: str) -> list[Pod]:
@@ -103,40 +103,40 @@ def _open(cluster: Cluster, namespace: str, direction: Direction) -> dict[_Label
     return known[namespace, direction]
 
 
-def _one_short(selector: LabelSelector, labels: Mapping[str, str]) -> Requirement | None:
-    """Return the only requirement that labels do not satisfy, None where they satisfy all or fail several."""
-    missed: Requirement | None = None
+def _only_failing(selector: LabelSelector, labels: Mapping[str, str]) -> Requirement | None:
+    """Return the requirement that labels do not satisfy; None if they satisfy all, or fail several."""
+    failing: Requirement | None = None
     for key, value in selector.match_labels:
         if labels.get(key) != value:
-            if missed is not None:
+            if failing is not None:
                 return None
-            missed = Requirement(key, "In", (value,))
+            failing = Requirement(key, "In", (value,))
     for one in selector.match_expressions:
         if not one.matches(labels):
-            if missed is not None:
+            if failing is not None:
                 return None
-            missed = one
-    return missed
+            failing = one
+    return failing
 
 
-def _lacks(missed: Requirement, labels: Mapping[str, str]) -> bool:
-    return missed.operator in ("In", "Exists") and missed.key not in labels
+def _is_missing(failing: Requirement, labels: Mapping[str, str]) -> bool:
+    return failing.operator in ("In", "Exists") and failing.key not in labels
 
 
-def _alike(missed: Requirement, labels: Mapping[str, str]) -> bool:
-    """Say whether labels have almost what a requirement asks for: the value misspelt, or under another key."""
-    if missed.operator != "In":
+def _similar(failing: Requirement, labels: Mapping[str, str]) -> bool:
+    """Say whether labels have the required value under a similar key, or a similar value under the key."""
+    if failing.operator != "In":
         return False
-    have = labels.get(missed.key)
+    have = labels.get(failing.key)
     if have is None:
-        return any(value in missed.values and key.endswith(f"/{missed.key}") for key, value in labels.items()) or any(
-            labels[key] in missed.values for key in get_close_matches(missed.key, labels, 3, 0.8)
+        return any(value in failing.values and key.endswith(f"/{failing.key}") for key, value in labels.items()) or any(
+            labels[key] in failing.values for key in get_close_matches(failing.key, labels, 3, 0.8)
         )
-    return any(_misspelt(have, value) for value in missed.values)
+    return any(_misspelt(have, value) for value in failing.values)
 
 
 def _misspelt(have: str, wanted: str) -> bool:
-    """Say whether two values look like one word; with other digits (web-1, web-2) they are two."""
+    """Say whether a value looks like a misspelt other one; values with other digits (web-1, web-2) do not."""
     if [c for c in have if c.isdigit()] != [c for c in wanted if c.isdigit()]:
         return False
     have, wanted = have.lower(), wanted.lower()

@@ -1,10 +1,10 @@
-"""Sets of small numbers as integers, bit i for number i: ten thousand members unite in one machine operation a word."""
+"""Sets of small numbers as integers, with bit i for number i: a union of two sets is one operation per machine word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Columns that are turned at a time: the text of a block of this width stays in the processor's cache.
+# Columns per block: the text of a block of this width fits into the processor's cache.
 _BLOCK = 512
 
 
@@ -20,10 +20,10 @@ def members(found: int) -> list[int]:
 
 
 def transpose(rows: Sequence[int], width: int) -> list[int]:
-    """Return, for every number below ``width``, the set of the rows that hold it.
+    """Return, for every number below ``width``, the set of the rows that have it.
 
-    A row's digits are written out and every column is read as a slice with a stride, because both run in C: 10,000 rows
-    of 10,000 take a second, where asking bit by bit takes ten.
+    Each row is written as binary digits, and each column is read as a slice with a stride. Both run in C: 10,000 rows
+    of 10,000 numbers take 1 s, and 10 s bit by bit.
     """
     if not rows:
         return [0] * width

@@ -1,6 +1,7 @@
-"""A verdict and what decided it, side by side: values only.
+"""Decisions: the verdict of a flow, and what decided on each side.
 
-What is made for every pair is a named tuple: it costs half of what a frozen dataclass does, which sets field by field.
+Values that exist for every pair are named tuples. A frozen dataclass takes twice as long to make, as it sets each field
+by a call.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from netlab.verdicts import Action, Certain, Expected
 NETWORK_POLICY, DEFAULT = "NetworkPolicy", "default"
 """The names of the tiers that each cluster has."""
 
-# Of more policies that select one pod, only as many are named: a reason is one line, and each pair has one.
+# A reason names at most so many policies, as each pair has a reason and it is one line.
 _FEW = 10
 
 
 @dataclass(frozen=True)
 class Match:
-    """A rule that allows a flow, the policy that it belongs to, and the number of the first of its peers that matches.
+    """A rule that allows a flow, its policy, and the number of its first matching peer.
 
-    ``peer`` is ``ANY_PEER`` where the rule lists none.
+    ``peer`` is ``ANY_PEER`` if the rule lists no peers.
     """
 
     policy: NetworkPolicy
@@ -41,7 +42,7 @@ class Match:
 
     @cached_property
     def place(self) -> str:
-        """The path and line of what matches: of the item of ``from`` or ``to``, else of the rule."""
+        """The path and line of the matching item of ``from`` or ``to``, or of the rule if it lists no peers."""
         if self.peer == ANY_PEER:
             return f"{self.rule.path}{where(self.policy, self.rule)}"
         path = f"{self.rule.path}.{field_of(self.rule)}[{self.peer}]"
@@ -58,9 +59,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A rule that does not allow a flow and what in it does not match: its peers, or else its ports.
+    """A rule that does not allow a flow, and the mismatch as text: of its peers, or else of its ports.
 
-    ``rule`` is None for a policy that isolates and has no rule at all in the direction.
+    ``rule`` is None for a policy that isolates and has no rule in the direction.
     """
 
     policy: NetworkPolicy
@@ -69,7 +70,7 @@ class Miss:
 
 
 class Ruling(NamedTuple):
-    """What a tier says on one side. ``by`` names the rule that settled it, ``priority`` is that of its policy."""
+    """The decision of a tier on one side: the action, the name of the rule that decided, its policy's priority."""
 
     tier: str
     action: Action
@@ -78,23 +79,23 @@ class Ruling(NamedTuple):
 
     @property
     def allowed_by(self) -> str:
-        """What allows, in words; "" where no rule does."""
-        return f"{self.rule}{self._rank}" if self.rule else ""
+        """The rule that allows, as text; "" if there is no rule."""
+        return f"{self.rule}{self._tier_text}" if self.rule else ""
 
     def denial(self, asked: str) -> str:
-        """Return that the rule denies what is asked, in words."""
-        return f"{self.rule}{self._rank} denies {asked}"
+        """Return, as text, that the rule denies ``asked``: the peer and port."""
+        return f"{self.rule}{self._tier_text} denies {asked}"
 
     @property
-    def _rank(self) -> str:
+    def _tier_text(self) -> str:
         return f" of {self.tier}" + ("" if self.priority is None else f", priority {self.priority},")
 
 
 class PolicyRuling(NamedTuple):
-    """What NetworkPolicy says on one side.
+    """The decision of the NetworkPolicy tier on one side.
 
-    ``isolating`` are the policies that select the pod in this direction, ``allowing`` every rule of theirs that
-    matches; ``misses`` (``policy.evaluate``) says why the others do not.
+    ``isolating`` are the policies that select the pod in this direction. ``allowing`` are all their rules that match;
+    ``misses`` (``policy.evaluate``) returns why the others do not.
     """
 
     isolating: tuple[NetworkPolicy, ...] = ()
@@ -107,30 +108,30 @@ class PolicyRuling(NamedTuple):
 
     @property
     def priority(self) -> None:
-        """NetworkPolicies have none."""
+        """None, as NetworkPolicies have no priority."""
 
     @property
     def action(self) -> Action:
-        """``pass`` where no policy isolates the pod."""
+        """``pass`` if no policy isolates the pod; else whether a rule allows."""
         if self.allowing:
             return "allow"
         return "deny" if self.isolating else "pass"
 
     @property
     def allowed_by(self) -> str:
-        """The first rule that allows, in words."""
+        """The first rule that allows, as text."""
         return str(self.allowing[0])
 
     def denial(self, asked: str) -> str:
-        """Return that the policies deny what is asked, in words."""
+        """Return, as text, that the policies deny ``asked``: the peer and port."""
         verb = "isolates" if len(self.isolating) == 1 else "isolate"
         return f"{named(*self.isolating)} {verb} it and no rule allows {asked}"
 
 
 class Side(NamedTuple):
-    """What the tiers say on one side: the egress of the source pod, or the ingress of the destination pod.
+    """The decision on one side: the egress of the source pod, or the ingress of the destination pod.
 
-    ``rulings`` are those of the tiers that have a say, in their order. The last one settles the side; the others pass.
+    ``rulings`` are those of the tiers that select the pod, in their order. All but the last pass; the last one decides.
     """
 
     direction: Direction
@@ -140,12 +141,12 @@ class Side(NamedTuple):
 
     @property
     def ruling(self) -> Ruling | PolicyRuling:
-        """The ruling that settles the side."""
+        """The ruling that decides."""
         return self.rulings[-1]
 
     @property
     def by_network_policy(self) -> PolicyRuling:
-        """What NetworkPolicy says; it is empty where no NetworkPolicy has a say, or a tier before it settles."""
+        """The ruling of NetworkPolicy; it is empty if no NetworkPolicy selects the pod, or a tier before it decides."""
         return next((ruling for ruling in self.rulings if isinstance(ruling, PolicyRuling)), _NO_POLICY)
 
     @property
@@ -160,7 +161,7 @@ class Side(NamedTuple):
 
     @property
     def allowed_by(self) -> str:
-        """What allows, in words; "" where no tier but the default has a say."""
+        """What allows, as text; "" if only the default applies."""
         if self.verdict == "deny":
             return ""
         text = self.rulings[-1].allowed_by
@@ -170,9 +171,9 @@ class Side(NamedTuple):
 
 
 class UnknownSide(NamedTuple):
-    """One side whose verdict is not known, and the policies that could change it, which netlab does not read.
+    """A side with an unknown verdict, and the policies that could change the verdict and that netlab does not read.
 
-    ``settled`` is what the policies that netlab reads say on this side; ``read`` names those in words.
+    ``verdict_without_unread`` is the side's verdict without them. ``evaluated`` names the policies that netlab reads.
     """
 
     direction: Direction
@@ -189,12 +190,12 @@ class UnknownSide(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The expected verdict of one flow. A side is None where the wiring passes no point that enforces its policies.
+    """The expected verdict of one flow. A side is None if no node on the path enforces its policies.
 
-    ``target`` is what the destination stands for, None where that is itself. ``through`` is the flow by the only
-    backend, or by the one that this decision is about. Of several backends each has a decision in ``backends``; the
-    sides are then theirs, and ``path`` is that of the first. ``unknown`` are the sides for which the verdict is not
-    known; there are some where it is ``unknown`` only.
+    ``target`` is what a node translates the destination to, None without translation. ``through`` is the flow to one
+    backend: the only one, or the one that this decision is about. If there are several backends, ``backends`` has a
+    decision for each, this decision has no sides, and ``path`` is that of the first backend. ``unknown`` are the sides
+    with an unknown verdict; it is empty unless ``verdict`` is ``unknown``.
     """
 
     flow: Flow
@@ -216,17 +217,17 @@ class Decision(NamedTuple):
 
     @property
     def verdict_without_unread(self) -> Certain:
-        """The verdict by the wiring and NetworkPolicy alone."""
+        """The verdict without the policies that netlab does not read."""
         allowed = self.path.connected and all(side.verdict == "allow" for side in self.sides)
         return "allow" if allowed else "deny"
 
     @property
     def sides(self) -> tuple[Side, ...]:
-        """The sides that have a say, the source's first."""
+        """The sides that are not None, the source's first."""
         return tuple(side for side in (self.egress, self.ingress) if side is not None)
 
     def view(self, side: Side) -> JudgedFlow:
-        """Return what a side sees of the flow."""
+        """Return the other end, its address and the flow as a side's policies see them."""
         egress = side.direction == "egress"
         through = self.through
         if through is not None and (seen := through.egress if egress else through.ingress) is not None:
@@ -236,7 +237,7 @@ class Decision(NamedTuple):
         return JudgedFlow(self.flow.source, self.path.seen_as, self.flow)
 
     def asked(self, side: Side) -> str:
-        """Return whom and what a rule of a side would have to match, in words: ``shop/web on 80/TCP``."""
+        """Return, as text, the peer and port that a rule of a side would have to match: ``shop/web on 80/TCP``."""
         view = self.view(side)
         if side.direction == "egress":
             other = view.flow.target
@@ -249,7 +250,7 @@ class Decision(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """One line that names what decided, or what keeps the verdict from being known."""
+        """One line: what decided, or why the verdict is unknown."""
         if self.backends:
             return self._of_backends()
         if self.unknown:
@@ -258,14 +259,14 @@ class Decision(NamedTuple):
 
     @property
     def reason_without_unread(self) -> str:
-        """One line that names what of the wiring and NetworkPolicy decided."""
+        """One line: what decided, without the policies that netlab does not read."""
         sides = self.sides
         denied = [denial(side, self.asked(side)) for side in sides if side.verdict == "deny"]
         allowing = [] if denied else [text for side in sides if (text := side.allowed_by)]
         return decided_reason(self.path, denied, allowing)
 
     def _of_backends(self) -> str:
-        """Say which backends have which verdict, and why: once for all that have the same reason."""
+        """Return each verdict with its backends and the reason; backends with one reason are listed together."""
         alike: dict[tuple[str, str], list[str]] = {}
         for one in self.backends:
             if one.through is not None:
@@ -278,13 +279,13 @@ class Decision(NamedTuple):
 
 
 def far_end(flow: Flow) -> Endpoint | None:
-    """Return what the egress side sees a flow go to: a node by its underlay addresses only, not by a gateway's."""
+    """Return the destination as egress policies see it; None for a node's gateway address, which is not the node's."""
     end = flow.destination
     return None if isinstance(end, Node) and flow.address not in end.addresses else end
 
 
 def decided_reason(way: Path, denied: Sequence[str], allowing: Sequence[str]) -> str:
-    """Return what decided: the way, what is said of the sides that deny, or the rules that allow."""
+    """Return the reason of a verdict: the path, the texts of the sides that deny, or the rules that allow."""
     if not way.connected:
         return way.reason
     if denied:
@@ -294,21 +295,21 @@ def decided_reason(way: Path, denied: Sequence[str], allowing: Sequence[str]) ->
     return way.exempt or "no policy selects either side"
 
 
-def unknown_reason(sides: Iterable[str], settled: str, read: str) -> str:
-    """Return what keeps a verdict from being known: what is said of the sides that are open."""
-    verb = "allows" if settled == "allow" else "denies"
-    return f"{'; '.join(sides)}; {read} {verb} it"
+def unknown_reason(sides: Iterable[str], verdict_without_unread: str, evaluated: str) -> str:
+    """Return the reason of an unknown verdict from the texts of its ``UnknownSide`` values."""
+    verb = "allows" if verdict_without_unread == "allow" else "denies"
+    return f"{'; '.join(sides)}; {evaluated} {verb} it"
 
 
 def named(*policies: NetworkPolicy) -> str:
-    """Name policies in running text: ``NetworkPolicies shop/db, shop/web`` and so on for the first few."""
+    """Return the kind and names of policies, ``NetworkPolicies shop/db, shop/web``, and the number of further ones."""
     kind = "NetworkPolicy" if len(policies) == 1 else "NetworkPolicies"
     more = f" and {len(policies) - _FEW} more" if len(policies) > _FEW else ""
     return f"{kind} {', '.join(policy.meta.key for policy in policies[:_FEW])}{more}"
 
 
 def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
-    """Return `` (FILE:LINE)`` of a policy or of one of its rules; "" when no line is known."""
+    """Return `` (FILE:LINE)`` of a policy or of one of its rules; "" if the line is not known."""
     line = (rule.line or policy.source.line(rule.path)) if rule else policy.source.line()
     return f" ({policy.source.file}:{line})" if line else ""
 
@@ -319,23 +320,23 @@ def labels_text(labels: Mapping[str, str]) -> str:
 
 
 def service(flow: Flow) -> str:
-    """Return what is asked of the destination: ``80/TCP``, or ``ICMP``."""
+    """Return the port and protocol of a flow: ``80/TCP``, or ``ICMP``."""
     return service_text(flow.protocol, flow.port)
 
 
 def service_text(protocol: str, port: int | None) -> str:
-    """Return a service as reports print it."""
+    """Return a port and protocol as reports print them."""
     return protocol if port is None else f"{port}/{protocol}"
 
 
 def denial(side: Side, asked: str) -> str:
-    """Return that a side denies what is asked of it, in words."""
+    """Return, as text, that a side denies ``asked``: the peer and port."""
     return f"{side.direction} of {side.subject.ref}: {side.ruling.denial(asked)}"
 
 
 def default_text(tiers: str) -> str:
-    """Return that tiers leave a side to the default, in words; "" where none has a say."""
-    return f"default, as no rule of {tiers} settles it" if tiers else ""
+    """Return, as text, that the tiers ``tiers`` pass a side to the default; "" without tiers."""
+    return f"default, as no rule of {tiers} decides" if tiers else ""
 
 
 _NO_POLICY = PolicyRuling()

@@ -1,7 +1,7 @@
-"""Pods that a policy keeps from asking DNS.
+"""Warns of pods that policies cut off from DNS.
 
-Which pods answer DNS is read from the input: those that a DNS Service selects, on the port that it leads to; else those
-that declare a UDP port named ``dns``. Where there are none, DNS is port 53 of whatever a rule may mean.
+The pods of a DNS Service answer DNS, on its target port. Without such a Service, the pods that declare a UDP port named
+``dns`` do. If the input has neither, a rule allows DNS if it allows port 53 to something that may exist.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from netlab.policy.problems import some, warning
 from netlab.policy.scope import pods_matched, pods_selected
 from netlab.policy.service_ports import pods_of, target
 from netlab.policy.tiers.networkpolicy import isolating
-from netlab.policy.unknown_labels import may_mean
+from netlab.policy.unknown_labels import may_match_by_unknown_labels
 
 _PORT = 53
-_OF_DNS = frozenset({_PORT, 5353, "dns", "dns-tcp"})
+_DNS_PORTS = frozenset({_PORT, 5353, "dns", "dns-tcp"})
 _FALLBACK = (("UDP", _PORT), ("TCP", _PORT))
-# What kubeadm, k3s, EKS, GKE and AKS, the CoreDNS chart and OpenShift call it; other charts put theirs before it.
+# The names of the Service in kubeadm, k3s, EKS, GKE and AKS, in the CoreDNS chart, and in OpenShift.
 _NAMES = ("kube-dns", "coredns", "dns-default")
 _SPACES = ("kube-system", "openshift-dns")
-# Replicas have the same labels, so a few of them stand for all.
+# Replicas have the same labels, so a few of them are enough.
 _MOST_PODS = 20
 
 _Ports = tuple[tuple[str, int], ...]
@@ -34,30 +34,30 @@ _Ports = tuple[tuple[str, int], ...]
 
 
 class Dns(NamedTuple):
-    """The pods that answer DNS: what to call them, a few of them with their ports, and the identities of all."""
+    """The pods that answer DNS: their name in messages, some of them with their ports, and the identities of all."""
 
     name: str
     pods: tuple[tuple[Pod, _Ports], ...]
-    everyone: frozenset[int]
+    all_pods: frozenset[int]
 
 
 def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn once for each pod that cannot ask DNS, at the first policy that isolates it for egress."""
+    """Warn once of each pod that cannot reach DNS, at the first policy that isolates it for egress."""
     if not policy.isolates("egress"):
         return
     dns = _dns(cluster)
-    cut: dict[_Ports, list[Pod]] = {}
+    cut_off: dict[_Ports, list[Pod]] = {}
     for pod in pods_selected(cluster, policy):
         policies = isolating(cluster, pod, "egress")
-        # A macvlan network goes past what enforces policies, and what answers DNS asks others.
+        # Nothing enforces policies on macvlan networks, and a DNS server asks servers outside the cluster.
         if not policies or policies[0] is not policy or not pod.traits.attachment.enforced:
             continue
-        if dns is not None and id(pod) in dns.everyone:
+        if dns is not None and id(pod) in dns.all_pods:
             continue
         missing = _missing(cluster, policies)
         if missing:
-            cut.setdefault(missing, []).append(pod)
-    for missing, pods in cut.items():
+            cut_off.setdefault(missing, []).append(pod)
+    for missing, pods in cut_off.items():
         ports = ", ".join(f"{port}/{protocol}" for protocol, port in missing)
         towards = f" to {dns.name}" if dns else ""
         message = (
@@ -68,14 +68,14 @@ def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
 
 
 def only_dns(cluster: Cluster, rule: Rule) -> bool:
-    """Say whether a rule is about DNS only, while the input does not have the pods that answer it."""
+    """Say whether a rule lists ports of DNS only, and the input has no pods that answer DNS."""
     listed = {item.port for item in rule.ports}
-    return bool(listed) and listed <= _OF_DNS and _dns(cluster) is None
+    return bool(listed) and listed <= _DNS_PORTS and _dns(cluster) is None
 
 
 def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
-    """Return the ports of DNS that no rule of the policies which isolate a pod opens."""
-    # Pods that the same policies isolate may ask the same.
+    """Return the ports of DNS that no rule of these policies allows."""
+    # Pods that the same policies isolate have the same result.
     known: dict[tuple[int, ...], _Ports] = cluster.memo.setdefault("policy.dns.missing", {})
     key = tuple(map(id, policies))
     found = known.get(key)
@@ -91,7 +91,7 @@ def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
 
 
 def _opened(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns | None) -> frozenset[str]:
-    """Return the protocols in which a rule lets DNS be asked."""
+    """Return the protocols in which a rule allows DNS."""
     known: dict[tuple[int, int], frozenset[str]] = cluster.memo.setdefault("policy.dns.opened", {})
     found = known.get((id(policy), id(rule)))
     if found is None:
@@ -103,7 +103,7 @@ def _opened(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns | None
 def _opened_to(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns) -> Iterator[str]:
     blocks = any(peer.ip_block is not None for peer in rule.peers)
     for protocol, _ in _FALLBACK:
-        # A block with port 53 is a resolver of another kind: a node's own, or one outside.
+        # An ipBlock with port 53 is another DNS server: on the node (NodeLocal DNSCache), or outside the cluster.
         if blocks and any(item.port == _PORT and item.protocol == protocol for item in rule.ports):
             yield protocol
     for pod, ports in dns.pods:
@@ -115,30 +115,30 @@ def _opened_to(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns) ->
 
 
 def _reaches(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
-    """Say whether a peer means a pod, or would with labels that the input does not state."""
+    """Say whether a peer matches a pod, or may match it by labels that are unknown."""
     if any(not peer_mismatch_text(cluster, policy, peer, pod, address) for address in pod.addresses):
         return True
-    return may_mean(cluster, policy, peer, pod)
+    return may_match_by_unknown_labels(cluster, policy, peer, pod)
 
 
 def _opened_anywhere(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> Iterator[str]:
-    if not _may_mean_some(cluster, policy, rule):
+    if not _may_match_something(cluster, policy, rule):
         return
     for protocol, port in _FALLBACK:
-        if not rule.ports or any(_means(cluster, item, protocol, port) for item in rule.ports):
+        if not rule.ports or any(_matches_port(cluster, item, protocol, port) for item in rule.ports):
             yield protocol
 
 
-def _may_mean_some(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
-    """Say whether a rule means what is in the lab, or may mean what is not: addresses, and pods of other namespaces."""
+def _may_match_something(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
+    """Say whether a rule matches pods of the input, or may match others: addresses, or pods of other namespaces."""
     return not rule.peers or any(
         peer.ip_block is not None or peer.namespace_selector is not None or bool(pods_matched(cluster, policy, peer))
         for peer in rule.peers
     )
 
 
-def _means(cluster: Cluster, item: PolicyPort, protocol: str, port: int) -> bool:
-    """Say whether an item of ``ports`` means a port of some pod: a name is looked for in all of them, once."""
+def _matches_port(cluster: Cluster, item: PolicyPort, protocol: str, port: int) -> bool:
+    """Say whether an item of ``ports`` matches a port; a named port, whether it does on some pod."""
     if not isinstance(item.port, str):
         return port_matches(item, None, protocol, port)
     known: dict[tuple[PolicyPort, str, int], bool] = cluster.memo.setdefault("policy.names", {})
@@ -149,7 +149,7 @@ def _means(cluster: Cluster, item: PolicyPort, protocol: str, port: int) -> bool
 
 
 def _dns(cluster: Cluster) -> Dns | None:
-    """Return the pods of the input that answer DNS, None where there are none."""
+    """Return the pods of the input that answer DNS, None if there are none."""
     if "policy.dns" not in cluster.memo:
         cluster.memo["policy.dns"] = _of_services(cluster) or _of_ports(cluster)
     found: Dns | None = cluster.memo["policy.dns"]
@@ -157,9 +157,9 @@ def _dns(cluster: Cluster) -> Dns | None:
 
 
 def _of_services(cluster: Cluster) -> Dns | None:
-    asked = [service for service in cluster.services if any(port.port == _PORT for port in service.ports)]
-    known = [one for one in asked if one.meta.name in _NAMES or one.meta.namespace in _SPACES]
-    named = [one for one in asked if any(p.port == _PORT and p.name.startswith("dns") for p in one.ports)]
+    on_port_53 = [service for service in cluster.services if any(port.port == _PORT for port in service.ports)]
+    known = [one for one in on_port_53 if one.meta.name in _NAMES or one.meta.namespace in _SPACES]
+    named = [one for one in on_port_53 if any(p.port == _PORT and p.name.startswith("dns") for p in one.ports)]
     for services in (known, named):
         pods = {id(pod): (pod, ports) for one in services for pod, ports in _behind(cluster, one)}
         if pods:
@@ -178,15 +178,15 @@ def _behind(cluster: Cluster, service: Service) -> Iterator[tuple[Pod, _Ports]]:
 
 
 def _of_ports(cluster: Cluster) -> Dns | None:
-    """Return the pods that look as if they answer DNS: an export of pods may have no Services."""
+    """Return the pods that declare ports of DNS, as an export of pods may have no Services; None if there are none."""
     found: list[tuple[Pod, _Ports]] = []
     for pod in cluster.pods:
         udp = container_port(pod, "dns", "UDP") if pod.ports else None
         if udp is not None:
             tcp = container_port(pod, "dns-tcp", "TCP") or container_port(pod, "dns", "TCP")
             found.append((pod, (("UDP", udp), *((("TCP", tcp),) if tcp is not None else ()))))
-    refs, everyone = [pod.ref for pod, _ in found], frozenset(id(pod) for pod, _ in found)
-    return Dns(some(refs), _few(found), everyone) if found else None
+    refs, all_pods = [pod.ref for pod, _ in found], frozenset(id(pod) for pod, _ in found)
+    return Dns(some(refs), _few(found), all_pods) if found else None
 
 
 def _few(pods: Iterable[tuple[Pod, _Ports]]) -> tuple[tuple[Pod, _Ports], ...]:

@@ -1,7 +1,7 @@
-"""Endpoints of one kind: those between which nothing that the evaluator looks at makes a difference.
+"""Kinds of endpoints: the evaluator cannot tell endpoints of one kind apart, so they have the same verdicts.
 
-The evaluator sees of an endpoint how it is attached, the labels that some selector reads, between which boundaries of
-ipBlocks its addresses lie, and its container ports. Whoever is the same in all of that has the same verdicts.
+The evaluator reads these properties of an endpoint: its attachment, the labels that some selector reads, the range
+between ipBlock boundaries that its addresses are in, and its container ports.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Aspect = Callable[[Endpoint], Hashable]
 
 
 class EndpointKinds:
-    """The kinds of all endpoints that are asked, numbered: ``members[i]`` are the endpoints of kind i.
+    """The kinds of all endpoints in question, numbered from 0: ``members[i]`` are the endpoints of kind i.
 
-    The aspects ``wired``, ``named``, ``placed`` and ``served`` return what one part of the evaluator sees of an
-    endpoint; ``split`` sorts the kinds by one of them.
+    ``wired``, ``named``, ``placed`` and ``served`` return the properties of an endpoint that one part of the evaluator
+    reads. ``split`` divides the kinds by such a property.
     """
 
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
@@ -39,7 +39,7 @@ class EndpointKinds:
         self.members: list[tuple[Endpoint, ...]] = [tuple(endpoints) for endpoints in found.values()]
 
     def split(self, aspect: Aspect) -> list[tuple[tuple[Endpoint, ...], int]]:
-        """Return, for every value that an aspect has, up to two endpoints that have it and the set of their kinds."""
+        """Return, for every value of an aspect, up to two endpoints with it and the set of their kinds."""
         sets: dict[Hashable, int] = {}
         examples: dict[Hashable, tuple[Endpoint, ...]] = {}
         for number, endpoints in enumerate(self.members):
@@ -49,21 +49,21 @@ class EndpointKinds:
         return [(examples[value], found) for value, found in sets.items()]
 
     def wired(self, endpoint: Endpoint) -> Hashable:
-        """What ``cluster.paths`` looks at."""
+        """Return what ``cluster.paths`` reads."""
         families = tuple(address.version for address in endpoint.addresses)
         if isinstance(endpoint, Pod):
             return "Pod", endpoint.attachment, endpoint.network, endpoint.node, families
         return type(endpoint).__name__, node_of(endpoint), families
 
     def named(self, endpoint: Endpoint) -> Hashable:
-        """What selectors look at, those of policies and those of peers."""
+        """Return what the selectors of policies and peers read."""
         if isinstance(endpoint, Pod) and endpoint.selectable:
             read = tuple((key, endpoint.labels[key]) for key in self._labels_read if key in endpoint.labels)
             return endpoint.namespace, read
         return type(endpoint).__name__, node_of(endpoint) if self._nodes_are_peers else None
 
     def placed(self, endpoint: Endpoint, family: int) -> Hashable:
-        """What ipBlocks look at in a family; None where the endpoint has no address of it."""
+        """Return what ipBlocks of an IP family read; None if the endpoint has no address of the family."""
         address = address_of(endpoint, family)
         if address is None:
             return None
@@ -71,13 +71,13 @@ class EndpointKinds:
         return bisect_right(self._boundaries[family], int(address)), pod
 
     def served(self, endpoint: Endpoint) -> Hashable:
-        """What the ports of rules look at, and which ports are asked."""
+        """Return what the ports of rules read; the default questions are about these ports too."""
         if not isinstance(endpoint, Pod):
             return ()
         return endpoint.selectable, tuple((port.name, port.protocol, port.port) for port in endpoint.ports)
 
     def _all(self, endpoint: Endpoint) -> Hashable:
-        # A pod that an asked destination stands for may reach that, and itself by it, where no other pod does.
+        # A backend of a translated destination may reach itself through it, which no other pod does.
         backend = endpoint.ref in self._backends
         return (
             self.wired(endpoint),
@@ -89,7 +89,7 @@ class EndpointKinds:
 
 
 def _backends(cluster: Cluster, questions: FlowSelection) -> frozenset[str]:
-    """Return what the destinations that are asked stand for, where they are not themselves."""
+    """Return the names of all backends of the destinations in question."""
     found: set[str] = set()
     families = questions.families_in(cluster)
     for destination in questions.endpoints(cluster):
@@ -105,7 +105,7 @@ def _backends(cluster: Cluster, questions: FlowSelection) -> frozenset[str]:
 
 
 def _labels_read(reads: Iterable[Reads], unread: Iterable[UnreadPolicy]) -> list[str]:
-    """Return the keys of all pod labels that selectors read."""
+    """Return the keys of the pod labels that selectors read, sorted."""
     selectors = [selector for of_tier in reads for selector in of_tier.pods]
     selectors += [subject.pods for policy in unread for subject in policy.subjects]
     keys = {key for selector in selectors for key, _ in selector.match_labels}
@@ -114,6 +114,6 @@ def _labels_read(reads: Iterable[Reads], unread: Iterable[UnreadPolicy]) -> list
 
 
 def _boundaries(reads: Iterable[Reads], family: int) -> list[int]:
-    """Return the addresses of a family, as numbers, at which a range of some policy begins or has just ended."""
+    """Return the first address of each range of policies and the address after its end, as numbers, sorted."""
     prefixes = {prefix for of_tier in reads for prefix in of_tier.prefixes if prefix.version == family}
     return sorted({at for p in prefixes for at in (int(p.network_address), int(p.broadcast_address) + 1)})

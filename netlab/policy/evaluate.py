@@ -1,6 +1,6 @@
-"""The plain reading of NetworkPolicy, pair by pair, to be checked against the Kubernetes documentation by eye.
+"""The evaluator: the expected verdict of one flow, written so that a reader can compare it with the documentation.
 
-The sentences that it follows (https://kubernetes.io/docs/concepts/services-networking/network-policies/):
+It follows these sentences (https://kubernetes.io/docs/concepts/services-networking/network-policies/):
 
 * "By default, a pod is non-isolated for egress; all outbound connections are allowed. A pod is isolated for egress if
   there is any NetworkPolicy that both selects the pod and has 'Egress' in its policyTypes." The same for ingress.
@@ -9,8 +9,7 @@ The sentences that it follows (https://kubernetes.io/docs/concepts/services-netw
   the ingress policy on the destination pod need to allow the connection."
 * "A Pod cannot block access to itself", and traffic between a pod and its own node is always allowed.
 
-Where there are policies that it does not read (``netlab.objects.unread``), a verdict that one of them could change is
-``unknown``.
+A verdict is ``unknown`` if a policy could change it that netlab does not read (``netlab.objects.unread``).
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ from netlab.verdicts import joined
 
 
 def evaluate(cluster: Cluster, flow: Flow) -> Decision:
-    """Return the expected verdict of one flow and what decided it.
+    """Return the expected verdict of one flow and what decided.
 
-    Of a flow to a destination that stands for several backends it is the verdict of all of them.
+    If a node translates the destination to several backends, the verdict is that of all backends together.
 
     Raises:
       ValueError: if the flow has neither a destination nor an address.
     """
     end = flow.destination
-    # Nearly all pairs of a matrix are to pods, and nothing translates the addresses that those have for themselves.
+    # Nodes do not translate the addresses of pods, and pods are the destinations of nearly all pairs.
     if not isinstance(end, Pod) or end.host_network:
         translated = translate(cluster, flow)
         if translated is not None:
@@ -61,7 +60,7 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
 
 
 def _by_backends(cluster: Cluster, flow: Flow, translated: Translated) -> Decision:
-    """Judge a flow by each backend of its destination, and all of them together."""
+    """Return the decision about a flow to backends: a decision for each, and their verdicts joined."""
     target = translated.target
     if not translated.flows:
         return Decision(flow, "deny", Path(False, translated.reason), target=target)
@@ -73,7 +72,7 @@ def _by_backends(cluster: Cluster, flow: Flow, translated: Translated) -> Decisi
 
 
 def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
-    """Judge a flow by one of the backends of its destination."""
+    """Return the decision about a flow to one backend of its destination."""
     way, pod = through.path, through.backend.endpoint
     egress = ingress = None
     if through.egress is not None and isinstance(flow.source, Pod):
@@ -86,9 +85,9 @@ def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
 
 
 def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
-    """Return the decision that is left when policies that netlab does not read could change it.
+    """Return the decision with verdict ``unknown`` if a policy could change it that netlab does not read.
 
-    They may be enforced wherever packets have a way between two network namespaces: on macvlan networks too
+    Such policies may apply wherever packets go from one network namespace to another: also on macvlan networks
     (MultiNetworkPolicy), and between a pod and its own node (Calico, Cilium).
     """
     flow, way, through = decision.flow, decision.path, decision.through
@@ -102,28 +101,28 @@ def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
     ]
     found: list[UnknownSide] = []
     for direction, side, subject in ends:
-        settled = "allow" if side is None else side.verdict
-        policies = changing(cluster, direction, subject, settled, flow.protocol, inside=inside)
-        # A policy of the node that is asked may stop a flow before the node translates it.
-        if through is not None and direction == "ingress" and settled == "allow" and flow.destination is not None:
-            policies += changing(cluster, direction, flow.destination, settled, flow.protocol, inside=inside)
+        verdict = "allow" if side is None else side.verdict
+        policies = changing(cluster, direction, subject, verdict, flow.protocol, inside=inside)
+        # A policy of the destination node may drop a flow before the node translates it.
+        if through is not None and direction == "ingress" and verdict == "allow" and flow.destination is not None:
+            policies += changing(cluster, direction, flow.destination, verdict, flow.protocol, inside=inside)
         if policies:
-            found.append(UnknownSide(direction, subject, settled, policies, evaluated_text(cluster)))
-        elif settled == "deny":
+            found.append(UnknownSide(direction, subject, verdict, policies, evaluated_text(cluster)))
+        elif verdict == "deny":
             return decision
     return decision._replace(verdict="unknown", unknown=tuple(found)) if found else decision
 
 
 def misses(cluster: Cluster, flow: Flow) -> dict[Direction, tuple[Miss, ...]]:
-    """Return, for each side that has a say, every rule that does not match a flow, and why.
+    """Return, for each side that policies decide, every rule that does not match a flow, and why.
 
-    It is asked for explanations only: in a cluster of any size, verdicts need a fraction of these words.
+    Only explanations call it, as the texts take much longer than a verdict.
     """
     return misses_of(cluster, evaluate(cluster, flow))
 
 
 def misses_of(cluster: Cluster, decision: Decision) -> dict[Direction, tuple[Miss, ...]]:
-    """Return the misses of a flow that is judged already; of several backends, each has a decision of its own."""
+    """Return the misses of a decision. If there are several backends, call it for the decision about each."""
     found: dict[Direction, tuple[Miss, ...]] = {"egress": (), "ingress": ()}
     for side in decision.sides:
         other, address, flow = decision.view(side)
@@ -133,7 +132,7 @@ def misses_of(cluster: Cluster, decision: Decision) -> dict[Direction, tuple[Mis
 
 
 def way_of(cluster: Cluster, flow: Flow) -> Path:
-    """Return what the wiring does with a flow that no node translates, and which sides' policies have a say in it.
+    """Return the path of a flow that no node translates, and on which sides policies are enforced.
 
     Raises:
       ValueError: if the flow has neither a destination nor an address.
@@ -151,7 +150,7 @@ def way_of(cluster: Cluster, flow: Flow) -> Path:
 
 
 class _Start(NamedTuple):
-    """What every flow of a pod begins with: what judges for each tier that selects it, and its side where none does."""
+    """The start of every decision about a pod: the judges of the tiers that select it, and its side without judges."""
 
     judges: tuple[Judge, ...]
     side: Side
@@ -166,8 +165,8 @@ def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
 def _side(
     cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
 ) -> Side:
-    """Judge one side, tier by tier: ``address`` is that of the ``other`` end, as the subject's side sees it."""
-    # By identity, as building and hashing a name costs as much as the rest of a pair; a side keeps its pod alive.
+    """Return the decision on one side; ``address`` is that of the ``other`` end as the subject's side sees it."""
+    # By identity, as the hash of a name takes as long as the rest of a pair. A side keeps its pod alive.
     known: dict[tuple[Direction, int], _Start] = cluster.memo.setdefault("policy.start", {})
     start = known.get((direction, id(subject)))
     if start is None:
@@ -185,7 +184,7 @@ def _side(
 
 
 def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: JudgedFlow) -> Side | None:
-    """Judge one side of a translated flow by what it sees."""
+    """Return the decision on one side of a translated flow, from the flow as this side sees it."""
     if view.address is None:
         return None
     return _side(cluster, direction, subject, view.other, view.address, view.flow)

@@ -1,7 +1,7 @@
-"""The evaluator's verdict and reason of every pair, without asking it about every pair.
+"""The verdict and reason of every pair, as ``evaluate`` gives them, without a call for every pair.
 
-What it says of a pair is put together from parts (``parts``), once for all pairs in which they are the same, in the
-evaluator's own words (``decision``).
+Each answer is made of parts (``parts``), once for all pairs with the same parts. The texts come from the functions of
+``decision`` that the evaluator uses.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from netlab.policy.tiers import evaluated_text
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Certain, Expected
 
-# Answers that are kept for the lines that come later.
+# The number of answers that are kept for later lines.
 _KEPT = 100_000
 
 
 class Question(NamedTuple):
-    """What sources are asked about one destination; ``kind`` is the number of what no source can tell from it."""
+    """A question about one destination; two questions have one ``kind`` if every source has one answer to both."""
 
     destination: Endpoint
     family: int
@@ -38,9 +38,9 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A verdict, and its reason with the marks of ``policy.parts`` for the two endpoints.
+    """A verdict, and its reason with placeholders (``policy.placeholders``) for the two endpoints.
 
-    ``endpoints`` are the decisions about the backends of a destination that stands for others.
+    ``endpoints`` are the decisions about the backends of a translated destination.
     """
 
     verdict: Expected
@@ -50,9 +50,9 @@ class Answer(NamedTuple):
 
 @dataclass(eq=False)
 class Line:
-    """The questions that alike sources ask, in order, and their answers by the kind of question.
+    """The questions about some sources, in order, and the answers by kind of question, which these sources share.
 
-    An answer is None where each pair has its own, which ``Expansion.answer`` returns.
+    An answer is None if each pair has its own; ``Expansion.answer`` returns it.
     """
 
     questions: Sequence[Question]
@@ -60,7 +60,10 @@ class Line:
 
 
 class _Kind(NamedTuple):
-    """A kind of question: the numbers of what the way, the ingress and unread policies see of its destinations."""
+    """A kind of question: the numbers of its parts for the path, the ingress and unread policies.
+
+    ``translated``: a node translates the destination.
+    """
 
     way: int
     ingress: int
@@ -69,7 +72,7 @@ class _Kind(NamedTuple):
 
 
 class Expansion:
-    """All pairs that are asked of a cluster, in the order of ``FlowSelection.flows``."""
+    """The answers to all questions about a cluster, in the order of ``FlowSelection.flows``."""
 
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         self._cluster = cluster
@@ -90,7 +93,7 @@ class Expansion:
         self._lines: dict[Hashable, Line] = {}
 
     def lines(self) -> Iterator[tuple[Endpoint, Line]]:
-        """Yield every source with the line of its questions; those that are about itself are among them."""
+        """Yield every source with its line; the line has the questions about the source itself too (``own``)."""
         for source in self._everyone:
             kind = self._parts.kind_of[id(source)]
             if kind not in self._keys:
@@ -105,7 +108,7 @@ class Expansion:
             yield source, line
 
     def own(self, source: Endpoint, line: Line) -> range:
-        """Return where the questions of a line are that are about the source itself."""
+        """Return the places of the questions in a line that are about the source itself."""
         places = self._own.get(id(line.questions))
         if places is None:
             places = self._own[id(line.questions)] = {}
@@ -115,7 +118,7 @@ class Expansion:
         return range(*places.get(id(source), (0, 0)))
 
     def answer(self, source: Endpoint, question: Question) -> Answer:
-        """Return the answer to one pair, as the evaluator gives it."""
+        """Return the answer about one pair from the evaluator, without placeholders."""
         decision = evaluate(self._cluster, Flow(source, *question[:5]))
         return Answer(decision.verdict, decision.reason, decision.endpoints)
 
@@ -169,7 +172,7 @@ class Expansion:
         return self._ways_of[wire]
 
     def _key(self, source: Endpoint) -> Hashable:
-        """Return all that the answers to a source hang on."""
+        """Return everything that the answers about a source depend on."""
         parts = self._parts
         return (
             id(self._asked_by(source)),
@@ -203,19 +206,21 @@ class Expansion:
         return Line(self._asked_by(source), answers)
 
     def _answer(self, source: Endpoint, way: Path, egress: Part, ingress: Part, could: int) -> Answer:
-        """Put an answer together as ``evaluate`` does."""
+        """Return the answer that ``evaluate`` gives, from its parts."""
         sides = (egress, ingress)
         denied = [side.text for side in sides if side.verdict == "deny"]
-        settled: Certain = "allow" if way.connected and not denied else "deny"
+        verdict: Certain = "allow" if way.connected and not denied else "deny"
         if self._cluster.unread and way.connected and not way.local:
             destination, protocol, inside = self._could[could]
             ends: tuple[tuple[Direction, Endpoint], ...] = (("egress", source), ("ingress", destination))
-            opened = [
-                self._parts.opened(direction, end, side.verdict, protocol, inside=inside)
+            open_texts = [
+                self._parts.unread_text(direction, end, side.verdict, protocol, inside=inside)
                 for (direction, end), side in zip(ends, sides, strict=True)
             ]
-            certain = [side for side, text in zip(sides, opened, strict=True) if not text]
-            if any(opened) and all(side.verdict == "allow" for side in certain):
-                return Answer("unknown", unknown_reason(filter(None, opened), settled, evaluated_text(self._cluster)))
+            certain = [side for side, text in zip(sides, open_texts, strict=True) if not text]
+            if any(open_texts) and all(side.verdict == "allow" for side in certain):
+                return Answer(
+                    "unknown", unknown_reason(filter(None, open_texts), verdict, evaluated_text(self._cluster))
+                )
         allowing = [side.text for side in sides if side.text and side.verdict == "allow"]
-        return Answer(settled, decided_reason(way, denied, allowing))
+        return Answer(verdict, decided_reason(way, denied, allowing))

@@ -1,4 +1,4 @@
-"""Why a flow is allowed or denied, side by side, and what the other verdict would take."""
+"""Explanations: why a flow is allowed or denied, on each side, and what would change the verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netlab.policy.unknown_labels import caveats
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and the lines below it; a line's leading blanks are its depth."""
+    """A heading and the lines below it; nested lines begin with blanks."""
 
     title: str
     lines: tuple[str, ...]
@@ -37,10 +37,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision in words; ``str()`` is the text for a terminal.
+    """A decision as text; ``str()`` is the text for a terminal.
 
-    ``sections`` are the verdict, what decided on each side that has a say, and what that rests on and is not known;
-    ``otherwise`` is what the other verdict would take.
+    ``sections`` are the verdict, the decision of each side, and what is not known about the input. ``otherwise`` is
+    what would change the verdict.
     """
 
     decision: Decision
@@ -48,7 +48,7 @@ class Explanation:
     otherwise: Section
 
     def in_lines(self) -> Iterator[str]:
-        """Yield the text line by line, as it was written: a file's name may hold any character."""
+        """Yield the text line by line, not escaped: a file name may have any character."""
         yield from self.sections[0].in_lines()
         for section in (*self.sections[1:], self.otherwise):
             yield ""
@@ -59,20 +59,20 @@ class Explanation:
 
 
 def explain(cluster: Cluster, flow: Flow) -> Explanation:
-    """Return the verdict of a flow, the policies, rules and lines that decided, and what the other verdict needs."""
+    """Return the verdict of a flow, the policies, rules and lines that decided, and what would change the verdict."""
     decision = evaluate(cluster, flow)
     sections: tuple[Section, ...] = (_headline(decision),)
     for one in decision.backends or (decision,):
         sections += (_of_backend(one),) if decision.backends else ()
         sections += tuple(_side(cluster, one, side) for side in one.sides)
-        unsure = caveats(cluster, one)
-        sections += (Section("Not known", tuple(unsure)),) if unsure else ()
-        sections += tuple(map(_open, one.unknown))
+        unknown = caveats(cluster, one)
+        sections += (Section("Not known", tuple(unknown)),) if unknown else ()
+        sections += tuple(map(_unknown_side, one.unknown))
     return Explanation(decision, sections, _otherwise(decision))
 
 
 def _of_backend(decision: Decision) -> Section:
-    """The heading of what is said about one of several backends."""
+    """Return the section that begins the explanation of one of several backends."""
     if decision.through is None:
         raise ValueError("not a decision about a backend")
     backend = decision.through.backend
@@ -99,7 +99,7 @@ def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:
 
 
 def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
-    """What the tiers say on one side: tier by tier, where there is another than that of NetworkPolicy."""
+    """Return the decision of one side: tier by tier, if other tiers than NetworkPolicy have policies."""
     title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
     by_tier = {ruling.tier: ruling for ruling in side.rulings}
     if only_network_policy(cluster):
@@ -108,30 +108,30 @@ def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
             return Section(title, (free, *unselected(cluster, side)))
         return Section(title, tuple(NETWORK_POLICY.lines(cluster, decision, side, side.ruling)))
     lines: list[str] = []
-    settled = False
+    decided = False
     for tier in tiers.tiers_in_use(cluster):
         ruling = by_tier.get(tier.name)
         if ruling is None:
-            lines.append(f"{tier.name}: {'not asked' if settled else f'selects nothing for {side.direction}'}")
+            lines.append(f"{tier.name}: {'not reached' if decided else f'selects nothing for {side.direction}'}")
             continue
-        rank = "" if ruling.priority is None else f", priority {ruling.priority}"
-        settled = ruling.action != "pass"
-        lines.append(f"{tier.name}: {ruling.action}{rank}")
+        priority = "" if ruling.priority is None else f", priority {ruling.priority}"
+        decided = ruling.action != "pass"
+        lines.append(f"{tier.name}: {ruling.action}{priority}")
         lines += [f"  {line}" for line in tier.lines(cluster, decision, side, ruling)]
-    if not settled:
+    if not decided:
         lines.append("default: allow")
     return Section(title, tuple(lines))
 
 
-def _open(one: UnknownSide) -> Section:
-    """The policies that netlab does not read and that could change what the section of their side says."""
+def _unknown_side(one: UnknownSide) -> Section:
+    """Return the policies that netlab does not read and that could change a side's verdict."""
     title = f"{one.direction.capitalize()} of {one.subject.ref}, by policies that netlab does not read: unknown"
     could = "deny" if one.verdict_without_unread == "allow" else "allow"
     return Section(title, tuple(f"{policy} could {could} it" for policy in one.policies))
 
 
 def _otherwise(decision: Decision) -> Section:
-    """What would have been needed for the other verdict."""
+    """Return what would change the verdict."""
     if decision.backends:
         return _otherwise_of_backends(decision)
     if decision.verdict == "unknown":
@@ -140,11 +140,11 @@ def _otherwise(decision: Decision) -> Section:
         return Section("To be known", (f"leave these policies out with {ignore}; the verdict is then {then}",))
     if decision.verdict == "deny":
         if not decision.path.connected:
-            told = "No NetworkPolicy can allow it: there is no path for packets."
+            text = "No NetworkPolicy can allow it: there is no path for packets."
             address = decision.flow.address
             if decision.flow.destination is None and address and decision.path.reason == no_owner(address):
-                told += " To send packets there, add a host with this address to spec.hosts of the Topology."
-            return Section("To be allowed", (told,))
+                text += " To send packets there, add a host with this address to spec.hosts of the Topology."
+            return Section("To be allowed", (text,))
         denying = [side for side in decision.sides if side.verdict == "deny"]
         lines = [line for side in denying for line in tiers.tier_of(side.ruling.tier).to_allow(decision, side)]
         return Section("To be allowed, on both sides" if len(denying) == 2 else "To be allowed", tuple(lines))
@@ -156,7 +156,7 @@ def _otherwise(decision: Decision) -> Section:
 
 
 def _otherwise_of_backends(decision: Decision) -> Section:
-    """What another verdict would take, backend by backend: of a flow to some of them, of those that are not allowed."""
+    """Return what would change the verdict of each backend. If verdicts differ, leave the allowed backends out."""
     title = {
         "some": "To be allowed by all backends",
         "allow": "To be denied, on every backend",

@@ -1,9 +1,9 @@
-"""Who behaves alike: endpoints of which any two may change places without changing a verdict.
+"""Groups of endpoints: any two members of a group are interchangeable, without a change of a verdict.
 
-Two endpoints are alike when they are of one type (pod, node, outside host), are asked the same, have the same verdict
-to and from everything else and the same towards one another in both directions. That is an equivalence: where a and b
-may change places, and b and c, so may a and c. So its classes, the groups, are as few as they can be, and whatever is
-asked about a pair has one answer for all pairs of its groups.
+Two endpoints are interchangeable if they have one type (pod, node, outside host), the same questions, the same verdicts
+to and from every other endpoint, and the same verdicts in both directions between them. This is an equivalence
+relation: if a and b are interchangeable, and b and c, then a and c are. So there are as few groups as possible, and all
+pairs of two groups have one verdict.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from netlab.verdicts import EXPECTED, Expected
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Endpoints that behave alike, in the cluster's order; ``number`` is the group's place among all, from 0.
+    """Interchangeable endpoints, in the cluster's order; ``number`` is the group's place among all, from 0.
 
-    ``services`` are what is asked of each member: family, protocol and port. ``alone`` has the verdict of a member
-    with itself for each service, where that is asked.
+    ``services`` are the questions about each member as destination: IP family, protocol and port. ``alone`` has the
+    verdict of a member towards itself for each service, if that is in question.
     """
 
     number: int
@@ -38,9 +38,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one group may open on another, or its members on one another, or (``alone``) each on itself.
+    """The verdict of one group towards another for a service.
 
-    ``pairs`` counts the pairs of endpoints that it stands for.
+    If both are the same group, it is about two members, or (``alone``) about each member and itself. ``pairs`` is the
+    number of pairs of endpoints.
     """
 
     source: Group
@@ -55,9 +56,8 @@ class Answer:
 class Groups:
     """All groups of a cluster and the verdicts between them.
 
-    ``having[verdict][service][i]`` is the set (``policy.bitsets``) of the groups whose members have a verdict for a
-    service on those of group i; a group's own bit is about one member and another. Services that a group is not asked
-    have no bits. What is in none of them is denied.
+    ``having[verdict][service][i]`` is the set (``policy.bitsets``) of the groups of sources with a verdict towards
+    group i. A group's own bit is about two members. A pair without a bit is denied, or is not in question.
     """
 
     cluster: Cluster
@@ -66,12 +66,12 @@ class Groups:
 
     @property
     def into(self) -> Mapping[AskedPort, Sequence[int]]:
-        """By destination: ``into[service][i]`` is the set of groups that may open a service on those of group i."""
+        """The allowed sources: ``into[service][i]`` is the set of groups that may open a service of group i."""
         return self.having["allow"]
 
     @cached_property
     def having_by_source(self) -> Mapping[Expected, Mapping[AskedPort, Sequence[int]]]:
-        """The same by source: ``[verdict][service][i]`` is the set of groups to which those of group i have it."""
+        """``having`` by source: ``[verdict][service][i]`` is the set of groups towards which group i has a verdict."""
         return {verdict: self._by_source(tables) for verdict, tables in self.having.items()}
 
     def _by_source(self, into: Mapping[AskedPort, Sequence[int]]) -> Mapping[AskedPort, Sequence[int]]:
@@ -79,7 +79,7 @@ class Groups:
         return {s: transpose(columns, size) if any(columns) else [0] * size for s, columns in into.items()}
 
     def verdicts(self, source: Group, service: AskedPort) -> Iterator[tuple[Expected, int]]:
-        """Yield each verdict with the set of groups that have it as destinations of a group."""
+        """Yield each verdict with the set of groups towards which ``source`` has it."""
         left = asked = self.destinations(source, service)
         found: dict[Expected, int] = {}
         for verdict, by_source in self.having_by_source.items():
@@ -89,7 +89,7 @@ class Groups:
         yield from ((verdict, found[verdict]) for verdict in EXPECTED)
 
     def destinations(self, source: Group, service: AskedPort) -> int:
-        """Return the set of groups of which a service is asked from a group; its own, where it has several members."""
+        """Return the set of groups in question as destinations of a group; its own, if it has several members."""
         example = source.members[0]
         if not askable(example, service[0]):
             return 0
@@ -97,7 +97,7 @@ class Groups:
         return found if len(source.members) > 1 else found & ~(1 << source.number)
 
     def sources(self, destination: Group, service: AskedPort) -> int:
-        """Return the set of groups from which a service is asked of a group that has it."""
+        """Return the set of groups in question as sources of a group that has the service."""
         outside = self._askable[service[0]] & self._hosts
         found = self._everyone & ~self._hosts
         if not isinstance(destination.members[0], Host):
@@ -105,7 +105,7 @@ class Groups:
         return found if len(destination.members) > 1 else found & ~(1 << destination.number)
 
     def answers(self) -> Iterator[Answer]:
-        """Yield every answer: by source, then service, then destination."""
+        """Yield all verdicts: by source, then service, then destination."""
         for source in self.groups:
             for service in self.into:
                 of = {number: verdict for verdict, found in self.verdicts(source, service) for number in members(found)}
@@ -117,7 +117,7 @@ class Groups:
                 yield Answer(source, source, service, verdict, len(source.members), alone=True)
 
     def tally(self) -> dict[Expected, int]:
-        """Return how many questions about pairs of endpoints have each verdict."""
+        """Return the number of questions about pairs of endpoints with each verdict."""
         count = dict.fromkeys(EXPECTED, 0)
         for source in self.groups:
             size = len(source.members)
@@ -129,7 +129,7 @@ class Groups:
         return count
 
     def _weigh(self, source: Group, found: int) -> int:
-        """Return how many endpoints of a set of groups there are beside one of ``source``."""
+        """Return the number of endpoints in a set of groups, without one member of ``source``."""
         weight = sum(size * (found & of_size).bit_count() for size, of_size in self._sizes.items())
         return weight - (found >> source.number & 1)
 
@@ -162,7 +162,7 @@ class Groups:
 
 
 def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
-    """Return the groups of all endpoints that are asked, in the order of their first members, and their verdicts."""
+    """Return the groups of all endpoints in question, in the order of their first members, with their verdicts."""
     kinds = EndpointKinds(cluster, questions)
     asked = [_services(cluster, questions, members[0]) for members in kinds.members]
     alone = [
@@ -203,24 +203,24 @@ def _with_itself(cluster: Cluster, endpoint: Endpoint, service: AskedPort) -> Ex
 
 
 class _Table:
-    """One verdict of one service between kinds: ``columns[i]`` are those whose members have it towards kind i.
+    """One verdict of one service between kinds: ``columns[i]`` is the set of source kinds with it towards kind i.
 
-    ``twins`` has a name for every kind; kinds have the same one when any two members of them may change places.
+    ``twins`` has a number for each kind; interchangeable kinds have the same number.
     """
 
     def __init__(self, kinds: EndpointKinds, columns: Sequence[int]) -> None:
         self._columns = columns
-        # What nobody may open has nothing to say about rows; leaving it out halves the work of most clusters.
+        # An empty column does not change any row. Without them most clusters need half the work.
         self._open = [kind for kind, column in enumerate(columns) if column]
         self._rows = transpose([columns[kind] for kind in self._open], len(columns))
         self.twins = self._twins([len(members) == 1 for members in kinds.members])
 
     def _twins(self, single: Sequence[bool]) -> list[int]:
-        """Find equal rows and columns, once as if twins may not reach one another and once as if they may.
+        """Compare rows and columns twice: as if twins had the verdict towards each other, and as if they had not.
 
-        What a kind says of itself is about two of its members, and counts; of one member alone it says nothing, so it
-        is taken both ways. No kind has twins both ways: of those, one reached it and the other did not, yet both may
-        change places.
+        A kind's own bit is about two of its members. A kind with one member has no such bit, so both comparisons
+        include it. No kind has twins in both comparisons: one twin would have the verdict towards it and the other
+        would not, although both twins are interchangeable.
         """
         apart: dict[tuple[int, int], list[int]] = {}
         together: dict[tuple[int, int], list[int]] = {}
@@ -238,7 +238,7 @@ class _Table:
         return names
 
     def between(self, groups: Sequence[Sequence[int]]) -> list[int]:
-        """Return the same between groups of kinds that are twins."""
+        """Return the columns between groups of kinds; all kinds of a group are twins."""
         place = {kind: at for at, kind in enumerate(self._open)}
         columns = transpose([self._rows[kinds[0]] for kinds in groups], len(self._open))
         found = []
@@ -254,9 +254,9 @@ class _Table:
 def _tables(
     sets: SetEvaluator, kinds: EndpointKinds, asked: Sequence[Sequence[AskedPort]]
 ) -> dict[Expected, dict[AskedPort, _Table]]:
-    """Return for each verdict but deny and each service the table of who has it; where it is allow, of all services.
+    """Return the tables of each verdict but ``deny`` by service; ``allow`` has a table for every service.
 
-    Two kinds may change places where they may in all tables.
+    Two kinds are interchangeable if they are twins in all tables.
     """
     services = dict.fromkeys(service for of in asked for service in of)
     size = len(kinds.members)

@@ -1,13 +1,15 @@
-"""Does a rule match a flow, and if not, what in it does not: the one reading of peers and ports.
+"""Peers and ports of NetworkPolicy rules: whether they match a flow, and if not, why.
 
-Functions named ``…_mismatch`` return "" for a match, else the first thing that does not match, as text. So a verdict
-and its explanation cannot disagree.
+A function named ``…_mismatch_text`` returns "" for a match, else the first mismatch as text. So a verdict and its
+explanation cannot disagree.
 
-Source: the Kubernetes API reference (NetworkPolicySpec, networking.k8s.io/v1). Where that leaves the answer to the
-implementation: selectors never mean host-network pods, unless the Topology's ``spec.policy.hostNetworkPeers`` says
-match; an ipBlock matches pod addresses too, unless its ``spec.policy.ipBlockPods`` says ignore; ICMP is let through by
-rules that list no ports, and by those only; a named port means the first container port of the destination pod that
-has both the name and the protocol.
+Source: the Kubernetes API reference (NetworkPolicySpec, networking.k8s.io/v1). It leaves some answers to the
+implementation. Here:
+
+* Selectors do not match host-network pods, unless the Topology's ``spec.policy.hostNetworkPeers`` is ``match``.
+* An ipBlock matches pod addresses too, unless ``spec.policy.ipBlockPods`` is ``ignore``.
+* A rule without ports allows ICMP. A rule with ports does not.
+* A named port is the first container port of the destination pod with this name and protocol.
 """
 
 from __future__ import annotations
@@ -24,17 +26,18 @@ from netlab.objects.types import Address
 from netlab.policy.problems import some
 
 ANY_PEER = -1
+"""In place of a peer's number: the rule lists no peers, so it matches every peer."""
+
 _MOST_PEERS = 5
 
 
 def matching_peer(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
 ) -> int | None:
-    """Match ``from`` or ``to``: peers OR, and none at all means everybody.
+    """Return the number of the first item of ``from`` or ``to`` that matches, None if none does.
 
-    Returns the number of the first item that matches, ``ANY_PEER`` where the rule lists none, None where none matches.
-    ``other`` is the far end, None when it is no endpoint of the lab; ``address`` is its address as the pod that the
-    policy selects sees it.
+    It is ``ANY_PEER`` if the rule lists no peers. ``other`` is the other end, None if it is no endpoint of the lab.
+    ``address`` is its address as the selected pod sees it.
     """
     if not rule.peers:
         return ANY_PEER
@@ -47,7 +50,7 @@ def matching_peer(
 def peers_mismatch_text(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
 ) -> str:
-    """Return why no item of ``from`` or ``to`` matches, by item; "" where one does."""
+    """Return the mismatch of every item of ``from`` or ``to``; "" if one matches."""
     if matching_peer(cluster, policy, rule, other, address) is not None:
         return ""
     field = field_of(rule)
@@ -55,9 +58,9 @@ def peers_mismatch_text(
     for number, peer in enumerate(rule.peers):
         why = _full_mismatch_text(cluster, policy, peer, other, address)
         alike.setdefault(why, []).append(f"{field}[{number}]")
-    told = [f"{some(items)}: {why}" for why, items in alike.items()]
-    more = f"; {len(told) - _MOST_PEERS} more reasons" if len(told) > _MOST_PEERS else ""
-    return f"{'; '.join(told[:_MOST_PEERS])}{more}"
+    texts = [f"{some(items)}: {why}" for why, items in alike.items()]
+    more = f"; {len(texts) - _MOST_PEERS} more reasons" if len(texts) > _MOST_PEERS else ""
+    return f"{'; '.join(texts[:_MOST_PEERS])}{more}"
 
 
 def field_of(rule: Rule) -> str:
@@ -68,7 +71,7 @@ def field_of(rule: Rule) -> str:
 def _full_mismatch_text(
     cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
 ) -> str:
-    """Return all that keeps an item of ``from`` or ``to`` from matching, and how much else of it would match."""
+    """Return every mismatch of an item of ``from`` or ``to``, and the number of its requirements that match."""
     why = peer_mismatch_text(cluster, policy, peer, other, address)
     if peer.ip_block is not None or not isinstance(other, Pod) or not other.selectable:
         return why
@@ -90,7 +93,7 @@ def _size(selector: LabelSelector | None) -> int:
 
 
 def ports_mismatch_text(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:
-    """Match ``ports``: items OR, and none at all means every port of every protocol, ICMP included."""
+    """Return the mismatch of a rule's ports, "" if one item matches. A rule without ports matches everything."""
     if not rule.ports:
         return ""
     if port is None:
@@ -102,7 +105,7 @@ def ports_mismatch_text(rule: Rule, destination: Endpoint | None, protocol: str,
 
 
 def port_matches(item: PolicyPort, destination: Endpoint | None, protocol: str, port: int) -> bool:
-    """Match one item of ``ports``. A numbered port is the destination pod's own, declared or not."""
+    """Say whether one item of ``ports`` matches a port of the destination. The pod need not declare a numbered port."""
     if item.protocol != protocol:
         return False
     if item.port is None:
@@ -113,9 +116,9 @@ def port_matches(item: PolicyPort, destination: Endpoint | None, protocol: str, 
 
 
 def container_port(destination: Endpoint | None, name: str, protocol: str) -> int | None:
-    """Return the number of a pod's first container port of a name and protocol; None where there is none.
+    """Return the number of a pod's first container port with a name and protocol; None if there is none.
 
-    Nodes and outside hosts name no ports, and a host-network pod cannot be told from its node.
+    Nodes and outside hosts have no named ports. Policies see a host-network pod as its node.
     """
     if not isinstance(destination, Pod) or not destination.selectable:
         return None
@@ -125,22 +128,21 @@ def container_port(destination: Endpoint | None, name: str, protocol: str) -> in
 def peer_mismatch_text(
     cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
 ) -> str:
-    """Match one item of ``from`` or ``to``; the arguments are those of ``peers_mismatch_text``."""
+    """Return the mismatch of one item of ``from`` or ``to``; the arguments are those of ``matching_peer``."""
     if peer.ip_block is not None:
         if cluster.policy.ip_block_pods == "ignore" and isinstance(other, Pod) and other.selectable:
-            return (
-                f"{_block_text(peer.ip_block)} never means pods such as {other.ref} (spec.policy.ipBlockPods: ignore)"
-            )
+            setting = "spec.policy.ipBlockPods: ignore"
+            return f"{_block_text(peer.ip_block)} does not match pods such as {other.ref} ({setting})"
         return "" if peer.ip_block.contains(address) else f"{_block_text(peer.ip_block)}, found {address}"
     node = node_of(other) if other is not None and cluster.policy.host_network_peers == "match" else None
     if node is not None:
         if any(not _selectors_mismatch_text(cluster, policy, peer, pod) for pod in _hosted(cluster).get(node, ())):
             return ""
-        return f"selectors mean pods, and no host-network pod of {node} matches"
+        return f"selectors match pods only, and no host-network pod of {node} matches"
     if not isinstance(other, Pod):
-        return f"selectors mean pods, {_kind_text(other, address)}"
+        return f"selectors match pods only, {_kind_text(other, address)}"
     if not other.selectable:
-        return f"selectors never mean host-network pods such as {other.ref}"
+        return f"selectors do not match host-network pods such as {other.ref}"
     return _selectors_mismatch_text(cluster, policy, peer, other)
 
 
@@ -167,7 +169,7 @@ def _selectors_mismatch_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer
 
 
 def namespace_mismatch_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer, namespace: str) -> str:
-    """Match the namespace that a peer's selectors mean: the policy's own, unless there is a namespaceSelector."""
+    """Return the mismatch of a namespace and a peer: its namespaceSelector, or else the policy's own namespace."""
     own = policy.meta.namespace
     if peer.namespace_selector is None:
         return "" if namespace == own else f"namespace {own}, found {namespace}"
@@ -181,7 +183,7 @@ def _of_namespace(cluster: Cluster, namespace: str, why: str) -> str:
 
 
 def selector_mismatch_text(selector: LabelSelector, labels: Mapping[str, str]) -> str:
-    """Return the first requirement that labels do not satisfy and what they have instead; "" when they match."""
+    """Return the first requirement that labels do not satisfy and what they have instead; "" if they match."""
     for key, value in selector.match_labels:
         if labels.get(key) != value:
             return f"{key}={value}, {_found(labels, key)}"
@@ -192,7 +194,7 @@ def selector_mismatch_text(selector: LabelSelector, labels: Mapping[str, str]) -
 
 
 def selector_mismatch_texts(selector: LabelSelector, labels: Mapping[str, str]) -> list[str]:
-    """Return every requirement that labels do not satisfy, in the words of ``selector_mismatch_text``."""
+    """Return, for every requirement that labels do not satisfy, the text of ``selector_mismatch_text``."""
     one = [LabelSelector((label,)) for label in selector.match_labels]
     one += [LabelSelector((), (requirement,)) for requirement in selector.match_expressions]
     return [why for each in one if (why := selector_mismatch_text(each, labels))]
@@ -214,7 +216,7 @@ def _kind_text(other: Endpoint | None, address: Address) -> str:
         return f"{other.ref} is a node"
     if isinstance(other, Host):
         return f"{other.ref} is outside the cluster"
-    return f"{address} is no pod's"
+    return f"{address} is not the address of a pod"
 
 
 def _port_text(item: PolicyPort, destination: Endpoint | None) -> str:

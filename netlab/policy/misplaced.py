@@ -1,4 +1,4 @@
-"""Labels that stand on a workload object while a policy looks for them on its pods: these get the template's only."""
+"""Labels of workload objects that policies look for on pods. Pods get only the labels of the workload's template."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Label = tuple[str, str]
 
 
 def misplaced(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
-    """Return a warning for every label that a selector asks for, that no pod has and that a workload object has."""
+    """Return a warning for every label that a selector requires, a workload object has, and no pod has."""
     known = _of_objects_only(cluster, workloads)
     if not known:
         return []
@@ -26,7 +26,7 @@ def misplaced(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
 
 
 def _of_objects_only(cluster: Cluster, workloads: Iterable[Workload]) -> dict[_Label, dict[str, Workload]]:
-    """Return the labels that workload objects have and no pod of their namespace: by label, then by namespace."""
+    """Return the labels of workload objects that no pod of the namespace has: the object by label and namespace."""
     found: dict[_Label, dict[str, Workload]] = {}
     on_pods: dict[str, set[_Label]] = {}
     pods = pods_by_namespace(cluster)
@@ -61,9 +61,9 @@ def _of_selector(
     spaces: Sequence[str],
     known: dict[_Label, dict[str, Workload]],
 ) -> Iterator[Problem]:
-    asked = list(selector.match_labels)
-    asked += [(one.key, value) for one in selector.match_expressions if one.operator == "In" for value in one.values]
-    for key, value in asked:
+    required = list(selector.match_labels)
+    required += [(one.key, value) for one in selector.match_expressions if one.operator == "In" for value in one.values]
+    for key, value in required:
         having = known.get((key, value), {})
         one = next((having[name] for name in spaces if name in having), None)
         if one is None:

@@ -1,7 +1,7 @@
-"""What verdicts and reasons are put together from: the way, what each side says, and what unread policies could do.
+"""The parts of verdicts and reasons: the path, the decision of each side, and the possible effect of unread policies.
 
-Each is found once for all endpoints that it cannot tell apart (``kinds``, ``sets``), by the functions that ``evaluate``
-asks about a pair. In texts there are marks where the two endpoints are named.
+Each part is evaluated once for all endpoints that it cannot tell apart (``endpoint_kinds``, ``set_evaluator``), by the
+functions that ``evaluate`` calls for one pair. Texts have placeholders for the names of the two endpoints.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _T = TypeVar("_T", bound=Endpoint)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one side says: its verdict, and the text for it where policies isolate the side's pod."""
+    """The decision of one side: its verdict, and its text if policies select the side's pod."""
 
     number: int
     verdict: Certain
@@ -40,23 +40,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """What the ingress of a destination says: ``parts[of[v]]`` to a source of view v."""
+    """The decisions of a destination's ingress: ``parts[of[v]]`` for a source of view v."""
 
     parts: Sequence[Part]
     of: Sequence[int]
 
 
 class Numbers(dict[Hashable, int]):
-    """Numbers for values, from 0 in the order in which they come."""
+    """Numbers for values: 0 for the first value, and so on."""
 
     def of(self, value: Hashable) -> int:
         return self.setdefault(value, len(self))
 
 
 class Parts:
-    """The parts of all answers of a cluster; ``free`` is that of a side on which no policy has a say.
+    """The parts of all answers about a cluster; ``free`` is the part of a side that no policy decides.
 
-    ``kind_of`` numbers endpoints that nothing can tell apart, by identity, and ``ways`` are the ways by number.
+    ``kind_of`` has the number of each endpoint's kind, by the endpoint's identity. ``ways`` are the paths by number.
     """
 
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
@@ -78,21 +78,21 @@ class Parts:
         self._way_numbers = Numbers()
         self._known_ways: dict[tuple[int, int, int, bool], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ingress] = {}
-        self._known_opened: dict[tuple[Direction, int, Certain, str, bool], str] = {}
+        self._known_unread: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
 
-    # --- what parts can tell apart of an endpoint --------------------------------------------------------------------
+    # --- numbers of the properties that parts read -------------------------------------------------------------------
 
     def wire(self, endpoint: Endpoint) -> int:
-        """Return the number of what ways look at."""
+        """Return the number of an endpoint's properties that paths depend on."""
         return self._wire_of[self.kind_of[id(endpoint)]]
 
     def view(self, endpoint: Endpoint) -> int:
-        """Return the number of what peers look at."""
+        """Return the number of an endpoint's properties that peers depend on."""
         return self._view_of[self.kind_of[id(endpoint)]]
 
     def selection(self, endpoint: Endpoint) -> int:
-        """Return the number of what unread policies could do to it."""
+        """Return the number of the unread policies that may select an endpoint."""
         if not self._cluster.unread:
             return 0
         return self._selections.of(tuple((id(c.policy), id(c.subject)) for c in selecting(self._cluster, endpoint)))
@@ -100,10 +100,10 @@ class Parts:
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def way(self, source: int, destination: int, family: int, icmp: bool) -> int:
-        """Return the number of the way between two wires."""
+        """Return the number of the path between two wires."""
         key = (source, destination, family, icmp)
         if key not in self._known_ways:
-            ends = _called(self._wires[source], SOURCE), _called(self._wires[destination], DESTINATION)
+            ends = _renamed(self._wires[source], SOURCE), _renamed(self._wires[destination], DESTINATION)
             asked = Flow(*ends, family, "ICMP" if icmp else "TCP", None, address_of(ends[1], family))
             found = replace(way_of(self._cluster, asked), seen_as=None)
             number = self._known_ways[key] = self._way_numbers.of(found)
@@ -112,22 +112,22 @@ class Parts:
         return self._known_ways[key]
 
     def selecting(self, direction: Direction, endpoint: Endpoint) -> tuple[int, ...]:
-        """Return the policies of all tiers that have a say on the side of an endpoint, by identity."""
+        """Return the identities of the policies of all tiers that select an endpoint in a direction."""
         if not isinstance(endpoint, Pod):
             return ()
         tiers = tiers_in_use(self._cluster)
         return tuple(id(policy) for tier in tiers for policy in tier.selecting(self._cluster, direction, endpoint))
 
     def ingress(self, destination: Endpoint, service: AskedPort) -> Ingress:
-        """Return what the ingress of a destination says of a service."""
+        """Return the decisions of a destination's ingress on a service."""
         policies = self.selecting("ingress", destination)
         served = self._served_of[self.kind_of[id(destination)]]
         key = (policies, served, service) if policies else ((), 0, service)
         if key not in self._known_ingress:
-            rest, said = self._reasons("ingress", destination, service, self._sets.all)
+            rest, reasons = self._reasons("ingress", destination, service, self._sets.all)
             parts = [rest]
             of = [0] * self._views
-            for part, found in said:
+            for part, found in reasons:
                 parts.append(part)
                 for kind in members(found):
                     of[self._view_of[kind]] = len(parts) - 1
@@ -135,18 +135,18 @@ class Parts:
         return self._known_ingress[key]
 
     def egress(self, source: Endpoint, asked: Mapping[AskedPort, Mapping[int, int]], size: int) -> Sequence[Part]:
-        """Return what the egress of a source says of each of ``size`` questions, none where no policy selects it.
+        """Return the decisions of a source's egress on ``size`` questions; none if no policy selects the source.
 
-        ``asked`` has for each service the number of the question by the kind of the destination.
+        ``asked`` has, by service and kind of destination, the number of the question.
         """
         if not self.selecting("egress", source):
             return ()
         found = [self.free] * size
         for service, number_of in asked.items():
-            rest, said = self._reasons("egress", source, service, sum(1 << kind for kind in number_of))
+            rest, reasons = self._reasons("egress", source, service, sum(1 << kind for kind in number_of))
             for number in number_of.values():
                 found[number] = rest
-            for part, kinds in said:
+            for part, kinds in reasons:
                 for kind in members(kinds):
                     found[number_of[kind]] = part
         return found
@@ -154,31 +154,31 @@ class Parts:
     def _reasons(
         self, direction: Direction, subject: Endpoint, service: AskedPort, others: int
     ) -> tuple[Part, list[tuple[Part, int]]]:
-        """Return what the tiers say on a side to each of some kinds, and apart from it what is said to the rest."""
+        """Return the tiers' decisions on a side towards the kinds ``others``: one for the rest, and those of sets."""
         if not isinstance(subject, Pod):
             return self.free, []
-        said: list[tuple[Part, int]] = []
+        reasons: list[tuple[Part, int]] = []
         left, passed = others, ""
         for tier in tiers_in_use(self._cluster):
             if not tier.selecting(self._cluster, direction, subject):
                 continue
-            for verdict, text, kinds in self._sets.tiers[tier.name].reasons(direction, subject, service, left):
-                if verdict != "pass" and kinds:
-                    said.append((self._part("deny" if verdict == "deny" else "allow", text), kinds))
+            for action, text, kinds in self._sets.tiers[tier.name].reasons(direction, subject, service, left):
+                if action != "pass" and kinds:
+                    reasons.append((self._part("deny" if action == "deny" else "allow", text), kinds))
                     left &= ~kinds
             passed = f"{passed} and {tier.name}" if passed else tier.name
-        if left or not said:
-            return self._part("allow", default_text(passed)), said
-        return said[-1][0], said[:-1]
+        if left or not reasons:
+            return self._part("allow", default_text(passed)), reasons
+        return reasons[-1][0], reasons[:-1]
 
-    def opened(self, direction: Direction, end: Endpoint, settled: Certain, protocol: str, *, inside: bool) -> str:
-        """Return what unread policies could do on one side, in words; "" where they could do nothing."""
-        key = (direction, self.selection(end), settled, protocol, inside)
-        if key not in self._known_opened:
-            policies = changing(self._cluster, direction, end, settled, protocol, inside=inside)
-            subject = _called(end, SOURCE if direction == "egress" else DESTINATION)
-            self._known_opened[key] = str(UnknownSide(direction, subject, settled, policies)) if policies else ""
-        return self._known_opened[key]
+    def unread_text(self, direction: Direction, end: Endpoint, verdict: Certain, protocol: str, *, inside: bool) -> str:
+        """Return, as text, how unread policies could change a side's verdict; "" if they could not."""
+        key = (direction, self.selection(end), verdict, protocol, inside)
+        if key not in self._known_unread:
+            policies = changing(self._cluster, direction, end, verdict, protocol, inside=inside)
+            subject = _renamed(end, SOURCE if direction == "egress" else DESTINATION)
+            self._known_unread[key] = str(UnknownSide(direction, subject, verdict, policies)) if policies else ""
+        return self._known_unread[key]
 
     def _part(self, verdict: Certain, text: str) -> Part:
         known = self._parts.get((verdict, text))
@@ -187,8 +187,8 @@ class Parts:
         return known
 
 
-def _called(endpoint: _T, name: str) -> _T:
-    """Return an endpoint that is the same but for what reports call it."""
+def _renamed(endpoint: _T, name: str) -> _T:
+    """Return a copy of an endpoint with another reference."""
     found = copy(endpoint)
     object.__setattr__(found, "ref", name)
     return found

@@ -1,6 +1,6 @@
-"""The peers of rules that have many: what could match is looked up, and only that is asked of the plain reading.
+"""A lookup for rules with many peers: it finds candidates by address and label, and checks only these.
 
-``matching.matching_peer`` is the definition. It asks peer by peer, 16 ms a pair where there are 7,000.
+``matching.matching_peer`` is the definition. It checks every peer, which takes 16 ms per pair for 7,000 peers.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from netlab.objects.types import Address
 from netlab.policy import matching
 
 MANY_PEERS = 32
-"""Rules with as many peers are looked up; with fewer, asking each is as fast."""
+"""From this number of peers on, the lookup is faster than a check of each peer."""
 
 _Key = tuple[str, str, str]
-"""A label that what a peer matches must have: whose it is, its key and its value; empty texts where there is none."""
+"""A label that a peer requires: ``pod`` or ``namespace``, key and value. All are "" for a peer that requires none."""
 _ANY: _Key = ("", "", "")
 
 
@@ -27,9 +27,9 @@ class PeerLookup:
     def __init__(self, cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> None:
         self._cluster = cluster
         self._policy = policy
-        # Kept, as long as these peers are found by its identity.
+        # The lookup is kept by the rule's identity, so it keeps the rule alive.
         self._rule = rule
-        # By family and length: the peers whose ipBlock has a prefix of that length, by its leading bits.
+        # By IP family, then prefix length, then leading bits: the numbers of the peers with this ipBlock.
         self._blocks: dict[int, dict[int, dict[int, list[int]]]] = {4: {}, 6: {}}
         self._selectors: dict[_Key, list[int]] = {}
         self._all_selectors: list[int] = []
@@ -46,13 +46,13 @@ class PeerLookup:
                 self._selectors.setdefault(key, []).append(number)
 
     def first(self, other: Endpoint | None, address: Address) -> int | None:
-        """Return what ``matching_peer`` returns; the arguments are those that it takes."""
+        """Return the number of the first peer that matches, None if none does; see ``matching_peer``."""
         block = self.first_block(other, address)
         selector = None if other is None else self.first_selector(other, address)
         return min((number for number in (block, selector) if number is not None), default=None)
 
     def first_block(self, other: Endpoint | None, address: Address) -> int | None:
-        """Return the number of the first ipBlock that matches, None where none does."""
+        """Return the number of the first ipBlock that matches, None if none does."""
         value, bits = int(address), address.max_prefixlen
         candidates = (
             number
@@ -62,12 +62,12 @@ class PeerLookup:
         return self._first(candidates, other, address)
 
     def first_selector(self, other: Endpoint, address: Address) -> int | None:
-        """Return the number of the first peer of selectors that matches: that does not depend on the address."""
+        """Return the number of the first peer with selectors that matches; it does not depend on the address."""
         if not self._all_selectors:
             return None
         known = self._known.get(id(other))
         if known is None:
-            # With the endpoint, as its identity is another's when it is gone.
+            # The endpoint is kept too: after its end, another object could have its identity.
             known = self._known[id(other)] = (other, self._first(self._candidates(other), other, address))
         return known[1]
 
@@ -85,15 +85,15 @@ class PeerLookup:
     def _candidates(self, other: Endpoint) -> Iterable[int]:
         if isinstance(other, Pod) and other.selectable:
             return self._with_labels(other)
-        # A node stands for its host-network pods, where the Topology says so; none else is a selector's.
+        # If the Topology says so, selectors match a node by its host-network pods. They match no other endpoint.
         match_nodes = self._cluster.policy.host_network_peers == "match" and node_of(other) is not None
         return self._all_selectors if match_nodes else ()
 
     def _with_labels(self, pod: Pod) -> Iterator[int]:
         yield from self._selectors.get(_ANY, ())
-        for whose, labels in (("pod", pod.labels), ("namespace", self._cluster.namespaces[pod.namespace])):
+        for owner, labels in (("pod", pod.labels), ("namespace", self._cluster.namespaces[pod.namespace])):
             for key, value in labels.items():
-                yield from self._selectors.get((whose, key, value), ())
+                yield from self._selectors.get((owner, key, value), ())
 
     def _add(self, number: int, block: IPBlock) -> None:
         cidr = block.cidr
@@ -102,29 +102,29 @@ class PeerLookup:
 
 
 def _keys(peer: Peer) -> list[_Key]:
-    """Return labels of which everything that a peer matches has one."""
-    for whose, selector in (("pod", peer.pod_selector), ("namespace", peer.namespace_selector)):
+    """Return labels such that every pod that the peer matches has one of them."""
+    for owner, selector in (("pod", peer.pod_selector), ("namespace", peer.namespace_selector)):
         if selector is None:
             continue
         if selector.match_labels:
-            return [(whose, *selector.match_labels[0])]
+            return [(owner, *selector.match_labels[0])]
         for one in selector.match_expressions:
             if one.operator == "In":
-                return [(whose, one.key, value) for value in dict.fromkeys(one.values)]
+                return [(owner, one.key, value) for value in dict.fromkeys(one.values)]
     return [_ANY]
 
 
 def first_peer(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, other: Endpoint | None, address: Address
 ) -> int | None:
-    """Return what ``matching_peer`` returns, by a look-up where there are many peers."""
+    """Return what ``matching_peer`` returns; a rule with many peers uses the lookup."""
     if len(rule.peers) < MANY_PEERS:
         return matching.matching_peer(cluster, policy, rule, other, address)
     return peer_lookup(cluster, policy, rule).first(other, address)
 
 
 def peer_lookup(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> PeerLookup:
-    """Return the peers of a rule of a cluster's policies, sorted once."""
+    """Return the lookup of a rule, which is made once for each cluster."""
     known: dict[tuple[str, int], PeerLookup] = cluster.memo.setdefault("policy.peer_lookup", {})
     key = (policy.meta.namespace, id(rule))
     found = known.get(key)

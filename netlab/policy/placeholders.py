@@ -1,7 +1,7 @@
-"""What stands for the two endpoints in texts that are made once for many pairs."""
+"""Placeholders for the names of the two endpoints in a text that many pairs share."""
 
 from __future__ import annotations
 
-# No name and no file's name holds a NUL.
+# No name of an object or a file has a NUL.
 SOURCE, DESTINATION = "\0s", "\0d"
-"""What stands for the source and the destination."""
+"""The placeholders for the source and the destination."""

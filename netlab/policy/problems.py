@@ -1,4 +1,4 @@
-"""Warnings of policies as values, and names in them: a few are named, the others are counted."""
+"""Warnings about policies as values, and lists of names in messages: a few names, and the number of the others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _FEW = 5
 
 
 def warning(policy: NetworkPolicy, path: str, message: str, rule: str, together: str = "") -> Problem:
-    """Return a warning of one field of a policy; ``rule`` and ``together`` are those of ``Problem``."""
+    """Return a warning about one field of a policy; ``rule`` and ``together`` are those of ``Problem``."""
     source, name = policy.source, f"NetworkPolicy {policy.meta.key}"
     return Problem(source.file, source.line(path), path, name, message, "warning", rule, together)
 
 
 def some(names: Iterable[str]) -> str:
-    """Return names as a text: the first ones, and how many more there are."""
+    """Return names as text: the first ones, and the number of the others."""
     listed: Sequence[str] = names if isinstance(names, Sequence) else list(names)
     more = f" and {len(listed) - _FEW} more" if len(listed) > _FEW else ""
     return f"{', '.join(listed[:_FEW])}{more}"

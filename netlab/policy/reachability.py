@@ -1,4 +1,4 @@
-"""What can talk to what, as graphs: of endpoints, and of workloads."""
+"""The allowed flows of a cluster as graphs: of endpoints, and of workloads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.DiGraph:
-    """Return the allowed pairs as a directed graph of references; ``flows`` are the questions, by default every pair.
+    """Return the allowed pairs as a directed graph of endpoint references; ``flows`` is every pair by default.
 
     A node of the graph has ``kind`` (pod, node, host) and ``workload`` (see ``workload_of``). An edge has ``allowed``:
-    the (family, protocol, port) that the source may open on the destination, in the order that they were asked. The
-    graph's attributes ``some`` and ``unknown`` have those of each pair with that verdict, which are no edges.
+    each (family, protocol, port) that the source may open on the destination, in the order of ``flows``. The graph's
+    attributes ``some`` and ``unknown`` have, by pair, the (family, protocol, port) with that verdict.
     """
     import networkx as nx
 
@@ -39,11 +39,11 @@ def reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.Di
 
 
 def workload_reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.DiGraph:
-    """Return the same by workload: an edge where some pod of one may open something on some pod of the other.
+    """Return the same graph by workload: an edge means that a flow between pods of two workloads is allowed.
 
-    An edge has ``allowed`` and ``asked``, the numbers of flows; they are equal where everything that was asked is
-    allowed. A workload's edge to itself is about its pods among one another. The graph's attribute ``unknown`` has the
-    number of flows between two workloads whose verdict is not known.
+    An edge has the number of ``allowed`` flows and of all flows (``asked``). The edge of a workload to itself is about
+    flows between its pods. The graph's attribute ``unknown`` has, by pair of workloads, the number of flows with an
+    unknown verdict.
     """
     import networkx as nx
 
@@ -65,7 +65,7 @@ def workload_reachability(cluster: Cluster, flows: Iterable[Flow] | None = None)
 
 
 def workload_of(endpoint: Endpoint) -> str:
-    """Return ``KIND NAMESPACE/NAME`` of what an endpoint belongs to: its workload, or itself where it has none."""
+    """Return ``KIND NAMESPACE/NAME`` of an endpoint's workload, or of the endpoint itself if it has no workload."""
     if isinstance(endpoint, Pod):
         return endpoint.workload or f"Pod {endpoint.ref}"
     return f"{type(endpoint).__name__} {endpoint.name}"

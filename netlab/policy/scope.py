@@ -1,4 +1,4 @@
-"""Which pods policies and peers can mean, by namespace: what keeps questions about all pods from being asked of all."""
+"""The pods and namespaces that policies and peers match. The results are kept, so no check compares all pods again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_OF_A_LABEL = 20
 
 
 def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
-    """Return the pods of every namespace that has any, in the cluster's order."""
+    """Return the pods by namespace, in the cluster's order."""
     known: dict[str, tuple[Pod, ...]] | None = cluster.memo.get("policy.pods")
     if known is None:
         found: dict[str, list[Pod]] = {}
@@ -24,7 +24,7 @@ def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
 
 
 def namespaces_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[str, ...]:
-    """Return the namespaces that a peer of selectors means, in the cluster's order."""
+    """Return the namespaces that a peer with selectors matches, in the cluster's order."""
     if peer.namespace_selector is None:
         return (policy.meta.namespace,)
     known: dict[LabelSelector, tuple[str, ...]] = cluster.memo.setdefault("policy.namespaces", {})
@@ -39,8 +39,8 @@ def namespaces_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> t
 
 
 def pods_selected(cluster: Cluster, policy: NetworkPolicy) -> tuple[Pod, ...]:
-    """Return the pods that a policy applies to, in the cluster's order."""
-    # By identity, as a policy is not hashable; the cluster keeps it alive.
+    """Return the pods that a policy selects, in the cluster's order."""
+    # By identity, as a policy is not hashable. The cluster keeps the policy alive.
     known: dict[int, tuple[Pod, ...]] = cluster.memo.setdefault("policy.selected", {})
     found = known.get(id(policy))
     if found is None:
@@ -52,8 +52,8 @@ def pods_selected(cluster: Cluster, policy: NetworkPolicy) -> tuple[Pod, ...]:
 
 
 def pods_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
-    """Return the pods that a peer's selectors match, host-network pods among them."""
-    # Policies repeat one another's peers; "every namespace" is asked of every pod once and not for each policy.
+    """Return the pods that a peer's selectors match, including host-network pods."""
+    # Many policies have equal peers, so the result is kept by peer and not by policy.
     known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})
     key = (policy.meta.namespace if peer.namespace_selector is None else "", peer)
     found = known.get(key)
@@ -69,7 +69,7 @@ def pods_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[P
 
 
 def pods_elsewhere(cluster: Cluster, selector: LabelSelector) -> list[Pod]:
-    """Return some pods of any namespace that a selector matches by a label's value: none where it asks for no value."""
+    """Return some pods of any namespace that a selector matches; none if the selector has no ``matchLabels``."""
     if not selector.match_labels:
         return []
     known: dict[tuple[str, str], list[Pod]] | None = cluster.memo.get("policy.labelled")

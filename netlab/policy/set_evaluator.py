@@ -1,7 +1,7 @@
-"""The evaluator's verdicts over sets: for one destination, all that may open a port on it at once.
+"""The evaluator over sets: one call finds the verdicts of all sources towards one destination.
 
-``evaluate`` takes a pair. Here the wiring is asked once about each distinct thing that it can see of an endpoint
-(``kinds``), and each tier for sets of kinds (``tiers.tier.OverSets``); verdicts are unions and intersections of that.
+``evaluate`` takes one pair. Here the wiring and each tier are evaluated once for each kind of endpoint that they can
+tell apart (``endpoint_kinds``, ``tiers.tier.OverSets``), and the results are combined as sets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from netlab.verdicts import EXPECTED, Certain
 
 
 class Sources(NamedTuple):
-    """The kinds whose members have a verdict towards those of another, by verdict; all others are denied."""
+    """By verdict: the set of the kinds whose members have it towards a destination. All other kinds are denied."""
 
     allow: int
     some: int = 0
@@ -33,9 +33,9 @@ class Sources(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """Who has a way to a destination, and on whose way egress or ingress is enforced.
+    """The kinds with a path to a destination, and those with a path where egress or ingress is enforced.
 
-    ``unread``: on whose way policies that netlab does not read may be enforced.
+    ``unread`` are the kinds on whose path policies that netlab does not read may be enforced.
     """
 
     connected: int = 0
@@ -45,11 +45,12 @@ class _Ways:
 
 
 class SetEvaluator:
-    """Answers for the kinds of a cluster.
+    """The verdicts between the kinds of a cluster's endpoints.
 
-    ``kinds[i]`` are the endpoints of kind i, and ``all`` is the set of all kinds. For the tiers there are examples of
-    each distinct thing that a peer can see, with the set of the kinds that it stands for: ``places`` by family for
-    addresses, ``pods`` by namespace for labels, ``others`` for what is no pod. ``served`` numbers what ports can see.
+    ``kinds[i]`` are the endpoints of kind i, and ``all`` is the set of all kinds. Tiers use examples of the endpoints
+    that a peer can tell apart, each with the set of the kinds that it stands for: ``places`` by IP family for ipBlocks,
+    ``pods`` by namespace for selectors, ``others`` for endpoints that are not pods. ``served`` numbers the kinds that
+    ports of rules can tell apart.
     """
 
     def __init__(self, cluster: Cluster, kinds: EndpointKinds) -> None:
@@ -75,10 +76,10 @@ class SetEvaluator:
         self._known_changing: dict[tuple[Certain, str, bool], int] = {}
 
     def sources(self, kind: int, service: AskedPort) -> Sources:
-        """Return the kinds whose members have a verdict towards those of a kind on a service.
+        """Return, by verdict, the kinds of sources towards the members of a kind on a service.
 
-        Its own bit is about one member and another; it is not set where there is one only. Pairs that are not asked
-        (``cluster.flows``) are left out.
+        The bit of the kind itself is about two members; a kind with one member does not have it. Pairs outside of the
+        questions (``cluster.flows``) are left out.
         """
         family, protocol, port = service
         destination = self.kinds[kind][0]
@@ -96,36 +97,36 @@ class SetEvaluator:
         return Sources(found & asked_of)
 
     def _with_unread(self, kind: int, service: AskedPort, ways: _Ways, asked_of: int) -> Sources:
-        """Return the same where policies that netlab does not read could change what each side says."""
+        """Return the same in a cluster with policies that netlab does not read."""
         destination, protocol = self.kinds[kind][0], service[1]
         inside = isinstance(destination, Pod) and destination.selectable
         ingress = ~ways.ingress | self._allowed("ingress", kind, service)
         egress = ~ways.egress | self._allowed("egress", kind, service)
 
-        def into(settled: Certain) -> int:
-            could = changing(self.cluster, "ingress", destination, settled, protocol, inside=inside)
+        def open_ingress(verdict: Certain) -> int:
+            could = changing(self.cluster, "ingress", destination, verdict, protocol, inside=inside)
             return ways.unread if could else 0
 
-        def out_of(settled: Certain) -> int:
-            return ways.unread & self._changing(settled, protocol, inside=inside)
+        def open_egress(verdict: Certain) -> int:
+            return ways.unread & self._changing(verdict, protocol, inside=inside)
 
-        certain = ways.connected & ingress & ~into("allow") & egress & ~out_of("allow")
-        possible = ways.connected & (ingress | into("deny")) & (egress | out_of("deny"))
+        certain = ways.connected & ingress & ~open_ingress("allow") & egress & ~open_egress("allow")
+        possible = ways.connected & (ingress | open_ingress("deny")) & (egress | open_egress("deny"))
         return Sources(certain & asked_of, unknown=possible & ~certain & asked_of)
 
-    def _changing(self, settled: Certain, protocol: str, *, inside: bool) -> int:
+    def _changing(self, verdict: Certain, protocol: str, *, inside: bool) -> int:
         """Return the kinds whose egress verdict an unread policy could change."""
-        key = (settled, protocol, inside)
+        key = (verdict, protocol, inside)
         if key not in self._known_changing:
             self._known_changing[key] = sum(
                 1 << number
                 for number, (example, *_) in enumerate(self.kinds)
-                if changing(self.cluster, "egress", example, settled, protocol, inside=inside)
+                if changing(self.cluster, "egress", example, verdict, protocol, inside=inside)
             )
         return self._known_changing[key]
 
     def _one_by_one(self, kind: int, service: AskedPort) -> Sources:
-        """Ask the evaluator about every source: translations depend on the source in too many ways."""
+        """Evaluate every source alone, as a translation depends on the source."""
         family, protocol, port = service
         found = dict.fromkeys(EXPECTED, 0)
         for number, sources in enumerate(self.kinds):
@@ -153,12 +154,12 @@ class SetEvaluator:
         return self._known_ways[key]
 
     def _allowed(self, direction: Direction, kind: int, asked: AskedPort) -> int:
-        """Return the sources that the tiers allow towards a kind, on the side of a direction."""
+        """Return the kinds of sources that the tiers allow towards a kind, on the side of a direction."""
         allowed, left = 0, self.all
         for tier in self.tiers.values():
-            ruled = tier.ingress(kind, asked) if direction == "ingress" else tier.egress(kind, asked)
-            allowed |= ruled.allow & left
-            left &= ~(ruled.allow | ruled.deny)
+            by_action = tier.ingress(kind, asked) if direction == "ingress" else tier.egress(kind, asked)
+            allowed |= by_action.allow & left
+            left &= ~(by_action.allow | by_action.deny)
             if not left:
                 break
         return allowed | left
@@ -167,7 +168,7 @@ class SetEvaluator:
 def example_pair(
     sources: Sequence[Endpoint], destinations: Sequence[Endpoint], family: int
 ) -> tuple[Endpoint, Endpoint] | None:
-    """Return a source and another endpoint as destination; None where no such pair is asked."""
+    """Return a source and a different destination of two kinds; None if no such pair is in question."""
     source, destination = sources[0], destinations[0]
     if source is destination:
         if len(destinations) == 1:
@@ -179,5 +180,5 @@ def example_pair(
 
 
 def part_numbers(parts: Sequence[int]) -> dict[int, int]:
-    """Return the number of the part that each kind is in."""
+    """Return, by kind, the number of the part that it is in."""
     return {kind: number for number, found in enumerate(parts) for kind in members(found)}

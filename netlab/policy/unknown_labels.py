@@ -1,7 +1,7 @@
-"""Labels that a selector asks for and the input does not state: of namespaces not in the input, and of controllers.
+"""Labels that selectors read and the input does not have: of namespaces outside the input, and those of controllers.
 
-netlab takes such a namespace to have no labels but its name, and gives what controllers set a value that nothing else
-has. Where another value would change what a selector means, that is told: as warnings, and by ``explain``.
+netlab assumes that such a namespace has only the label of its name, and gives labels of controllers a value that no
+selector has. If another value could change what a selector matches, warnings and ``explain`` say so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FEW = 5
 
 
 def unknown_of_namespace(cluster: Cluster, selector: LabelSelector | None, namespace: str) -> tuple[str, ...]:
-    """Return the keys of labels, not known of a namespace, on which it hangs whether a selector matches it."""
+    """Return the keys of a namespace's unknown labels that decide whether a selector matches the namespace."""
     if selector is None or namespace not in cluster.undeclared:
         return ()
     keys = _keys(selector)
@@ -38,7 +38,7 @@ def unknown_of_namespace(cluster: Cluster, selector: LabelSelector | None, names
 
 
 def unknown_of_pod(selector: LabelSelector | None, pod: Pod) -> tuple[str, ...]:
-    """Return the keys of labels, with values not known of a pod, on which it hangs whether a selector matches it."""
+    """Return the keys of a pod's labels with unknown values that decide whether a selector matches the pod."""
     if selector is None:
         return ()
     found: dict[str, None] = {}
@@ -53,8 +53,8 @@ def unknown_of_pod(selector: LabelSelector | None, pod: Pod) -> tuple[str, ...]:
             return ()
     for one in selector.match_expressions:
         have = pod.labels.get(one.key, "")
-        asks = one.operator in ("In", "NotIn")
-        if asks and not is_known(one.key, have) and any(may_be(have, value) for value in one.values):
+        reads_value = one.operator in ("In", "NotIn")
+        if reads_value and not is_known(one.key, have) and any(may_be(have, value) for value in one.values):
             found[one.key] = None
         elif not one.matches(pod.labels):
             return ()
@@ -62,12 +62,12 @@ def unknown_of_pod(selector: LabelSelector | None, pod: Pod) -> tuple[str, ...]:
 
 
 def may_match(selector: LabelSelector | None, pod: Pod) -> bool:
-    """Say whether a selector matches a pod, or would with other values of the labels that are not known."""
+    """Say whether a selector matches a pod, or may match it by labels with unknown values."""
     return selector is None or selector.matches(pod.labels) or bool(unknown_of_pod(selector, pod))
 
 
 def _keys(selector: LabelSelector) -> dict[str, None]:
-    """Return the keys of the labels that a selector reads, in order, as a dict may be taken from."""
+    """Return the keys of the labels that a selector reads, as an ordered set."""
     keys = [key for key, _ in selector.match_labels] + [one.key for one in selector.match_expressions]
     return dict.fromkeys(keys)
 
@@ -76,27 +76,27 @@ def _keys(selector: LabelSelector) -> dict[str, None]:
 
 
 def unknown_namespace_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn once of a policy that asks for labels of namespaces which are not in the input."""
+    """Warn once of a policy that reads labels of namespaces outside the input."""
     if not cluster.undeclared:
         return
-    asking = [
+    reading = [
         (path, one)
         for path, one in _peers(policy)
         if one.namespace_selector and namespaces_with_unknown_labels(cluster, one)
     ]
-    if asking:
-        # Policies repeat one another's peers, and each may mean all namespaces that there are.
-        known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.told", {})
-        peers = tuple(one for _, one in asking)
+    if reading:
+        # Many policies have equal peers, and each peer may match all namespaces.
+        known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.messages", {})
+        peers = tuple(one for _, one in reading)
         if peers not in known:
-            known[peers] = _told(cluster, peers)
-        yield warning(policy, f"{asking[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels", "all")
+            known[peers] = _text(cluster, peers)
+        yield warning(policy, f"{reading[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels", "all")
 
 
-def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
+def _text(cluster: Cluster, peers: Sequence[Peer]) -> str:
     found = [namespaces_with_unknown_labels(cluster, peer) for peer in peers]
     names = sorted({name for one in found for name in one})
-    keys = list(dict.fromkeys(key for one in found for asked in one.values() for key in asked))
+    keys = list(dict.fromkeys(key for one in found for unknown in one.values() for key in unknown))
     several = len(names) > 1
     labels = f"label{'s' if len(keys) > 1 else ''} {', '.join(keys)}"
     absent = f"namespaces {some(names)} are not" if several else f"namespace {names[0]} is not"
@@ -109,7 +109,7 @@ def _told(cluster: Cluster, peers: Sequence[Peer]) -> str:
 
 
 def namespaces_with_unknown_labels(cluster: Cluster, peer: Peer) -> dict[str, tuple[str, ...]]:
-    """Return the namespaces with pods that a peer may mean or not, each with the keys that it asks for in vain."""
+    """Return the namespaces of pods that a peer may match, each with the keys of the unknown labels that decide."""
     known: dict[Peer, dict[str, tuple[str, ...]]] = cluster.memo.setdefault("policy.unknown_labels", {})
     found = known.get(peer)
     if found is None:
@@ -124,22 +124,22 @@ def namespaces_with_unknown_labels(cluster: Cluster, peer: Peer) -> dict[str, tu
 
 
 def unknown_controller_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn of every selector that asks for the value of a label which a controller sets and which is not known."""
+    """Warn of every selector that reads the value of a label that a controller sets to an unknown value."""
     selectors: list[tuple[str, LabelSelector | None, Peer | None]] = [("spec.podSelector", policy.pod_selector, None)]
     selectors += [(f"{path}.podSelector", peer.pod_selector, peer) for path, peer in _peers(policy)]
     for path, selector, peer in selectors:
-        if selector is None or not _values_asked(selector):
+        if selector is None or not _values_read(selector):
             continue
         spaces = (policy.meta.namespace,) if peer is None else namespaces_matched(cluster, policy, peer)
         pods = pods_by_namespace(cluster)
-        open_to = {
+        undecided = {
             pod.ref: keys
             for name in spaces
             for pod in pods.get(name, ())
             if pod.selectable and (keys := unknown_of_pod(selector, pod))
         }
-        for key in _values_asked(selector):
-            refs = [ref for ref, keys in open_to.items() if key in keys]
+        for key in _values_read(selector):
+            refs = [ref for ref, keys in undecided.items() if key in keys]
             if refs:
                 message = f" to a value that no manifest has; the selector may match {some(refs)} or not"
             elif key in CHANGING:
@@ -149,8 +149,8 @@ def unknown_controller_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterat
             yield warning(policy, path, f"a controller sets {key}{message}", "unknown-controller-labels", "all")
 
 
-def _values_asked(selector: LabelSelector) -> list[str]:
-    """Return the keys of controllers' labels of which a selector asks for values, and not only whether they exist."""
+def _values_read(selector: LabelSelector) -> list[str]:
+    """Return the keys of controllers' labels whose values a selector reads."""
     keys = [key for key, _ in selector.match_labels]
     keys += [one.key for one in selector.match_expressions if one.operator in ("In", "NotIn")]
     return [key for key in dict.fromkeys(keys) if key in KEYS]
@@ -167,15 +167,15 @@ def _peers(policy: NetworkPolicy) -> Iterator[tuple[str, Peer]]:
 
 
 def caveats(cluster: Cluster, decision: Decision) -> list[str]:
-    """Return what a decision rests on that is not known, a line each; nothing where no other label would change it."""
+    """Return a line for each unknown label that could change a decision."""
     found: list[str] = []
     for side in decision.sides:
         found += _of_subject(cluster, side)
-        unsure = dict(_of_rules(cluster, decision, side))
+        unknown = dict(_of_rules(cluster, decision, side))
         allowing = [id(match.rule) for match in side.allowing]
-        # A rule that allows whatever the labels are settles the side; where one allows, no other can take it back.
-        if all(rule in unsure for rule in allowing):
-            found += [unsure[rule] for rule in allowing or unsure]
+        # If some rule allows whatever the labels are, the side allows, as no rule of NetworkPolicy denies.
+        if all(rule in unknown for rule in allowing):
+            found += [unknown[rule] for rule in allowing or unknown]
     return list(dict.fromkeys(found))
 
 
@@ -188,7 +188,7 @@ def _of_subject(cluster: Cluster, side: Side) -> Iterator[str]:
 
 
 def _of_rules(cluster: Cluster, decision: Decision, side: Side) -> Iterator[tuple[int, str]]:
-    """Yield the rules of a side, by identity, that hang on what is not known, each with what that is."""
+    """Yield the identity of each rule of a side whose match depends on unknown labels, with a line about these."""
     other, address, flow = decision.view(side)
     if not isinstance(other, Pod) or not other.selectable or address is None:
         return
@@ -196,11 +196,11 @@ def _of_rules(cluster: Cluster, decision: Decision, side: Side) -> Iterator[tupl
         for rule in policy.rules(side.direction):
             if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
                 continue
-            whys = {peer: why for peer in rule.peers if (why := _of_peer(cluster, policy, peer, other))}
-            sure = [peer for peer in rule.peers if peer not in whys]
-            if whys and all(peer_mismatch_text(cluster, policy, peer, other, address) for peer in sure):
-                why = next(iter(whys.values()))
-                yield id(rule), f"whether {named(policy)} {rule.path}{where(policy, rule)} means {why}"
+            texts = {peer: text for peer in rule.peers if (text := _of_peer(cluster, policy, peer, other))}
+            known = [peer for peer in rule.peers if peer not in texts]
+            if texts and all(peer_mismatch_text(cluster, policy, peer, other, address) for peer in known):
+                text = next(iter(texts.values()))
+                yield id(rule), f"whether {named(policy)} {rule.path}{where(policy, rule)} matches {text}"
 
 
 def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> str:
@@ -209,8 +209,8 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) ->
     keys = unknown_of_namespace(cluster, peer.namespace_selector, other.namespace)
     if keys:
         return (
-            f"{other.ref}: it asks for {', '.join(keys)} of namespace {other.namespace}, which is not in the input and"
-            " is taken to have no such label"
+            f"{other.ref}: it reads {', '.join(keys)} of namespace {other.namespace}, which is not in the input; netlab"
+            " assumes that it has no such label"
         )
     keys = unknown_of_pod(peer.pod_selector, other)
     if not keys or other.namespace not in namespaces_matched(cluster, policy, peer):
@@ -218,8 +218,8 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) ->
     return f"{other.ref}: {_not_stated(keys)}"
 
 
-def may_mean(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> bool:
-    """Say whether it hangs on labels that are not known whether a peer means a pod."""
+def may_match_by_unknown_labels(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> bool:
+    """Say whether unknown labels decide whether a peer matches a pod."""
     return bool(_of_peer(cluster, policy, peer, other))
 
 

@@ -1,4 +1,4 @@
-"""What policies that netlab does not read leave open: sides whose verdict one of them could change."""
+"""Policies that netlab does not read: the sides whose verdict one of them could change."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from netlab.verdicts import Certain
 
 
 class UnreadSelection(NamedTuple):
-    """One of the selections of an unread policy that means an endpoint."""
+    """An unread policy with one of its subjects that may select an endpoint."""
 
     policy: UnreadPolicy
     subject: Subject
 
-    def change(self, direction: Direction, settled: Certain, protocol: str, *, inside: bool) -> bool:
-        """Say whether the policy could change a verdict; ``inside``: the other end is a pod with its own address."""
-        if direction not in (self.subject.denies if settled == "allow" else self.subject.allows):
+    def could_change(self, direction: Direction, verdict: Certain, protocol: str, *, inside: bool) -> bool:
+        """Say whether the policy could change a side's verdict.
+
+        ``inside``: the destination is a pod with an address of its own.
+        """
+        if direction not in (self.subject.denies if verdict == "allow" else self.subject.allows):
             return False
         if self.policy.protocols and protocol not in self.policy.protocols:
             return False
@@ -30,18 +33,18 @@ class UnreadSelection(NamedTuple):
 
 
 def changing(
-    cluster: Cluster, direction: Direction, subject: Endpoint, settled: Certain, protocol: str, *, inside: bool
+    cluster: Cluster, direction: Direction, subject: Endpoint, verdict: Certain, protocol: str, *, inside: bool
 ) -> tuple[UnreadPolicy, ...]:
-    """Return the unread policies that could change what NetworkPolicy alone says on one side, in their order."""
+    """Return the unread policies that could change the verdict of one side, in their order."""
     found = selecting(cluster, subject)
     if not found:
         return ()
-    could = {id(c.policy): c.policy for c in found if c.change(direction, settled, protocol, inside=inside)}
+    could = {id(c.policy): c.policy for c in found if c.could_change(direction, verdict, protocol, inside=inside)}
     return tuple(could.values())
 
 
 def selecting(cluster: Cluster, endpoint: Endpoint) -> Sequence[UnreadSelection]:
-    """Return all that unread policies could do to an endpoint."""
+    """Return the unread policies, with their subjects, that may select an endpoint."""
     known: dict[int, Sequence[UnreadSelection]] = cluster.memo.setdefault("policy.unread", {})
     found = known.get(id(endpoint))
     if found is None:
@@ -57,7 +60,7 @@ def selecting(cluster: Cluster, endpoint: Endpoint) -> Sequence[UnreadSelection]
 
 
 def _of_namespace(cluster: Cluster, namespace: str) -> Sequence[UnreadSelection]:
-    """Return what could select pods of a namespace."""
+    """Return the unread policies, with their subjects, that may select pods of a namespace."""
     known: dict[str, list[UnreadSelection]] | None = cluster.memo.get("policy.unread.namespaces")
     if known is None:
         known = cluster.memo["policy.unread.namespaces"] = {}
@@ -75,9 +78,9 @@ def _namespaces(cluster: Cluster, subject: Subject) -> Sequence[str]:
 
 
 def _may_match(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Say whether a selector may mean a namespace: of one that has its name only, other labels are not known.
+    """Say whether a selector may match a namespace. If a namespace has only the label of its name, others are unknown.
 
-    It may be one that is used and not declared.
+    Such a namespace may be missing in the input.
     """
     if len(labels) > 1:
         return selector.matches(labels)

@@ -1,6 +1,6 @@
-"""What is legal but surely not meant: policies, rules and peers that do nothing, or more than they seem to.
+"""Warnings: policies, rules and peers that are legal and surely not intended, as they do nothing or too much.
 
-What one policy says of itself alone (rules of a direction that it does not isolate) is told where it is read.
+Decoding warns of what needs no other object, such as rules of a direction that the policy does not isolate.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 def warnings(cluster: Cluster) -> list[Problem]:
-    """Return a warning for everything in the policies that is legal but surely not meant, by policy, then by check."""
+    """Return the warnings about the policies of a cluster, by policy, then by check."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
     for policy in cluster.policies:
         namespace = policy.meta.namespace
         if namespace not in here:
-            # All else that could be said of it follows from that.
+            # All other warnings about it would follow from this one.
             message = f"namespace {namespace!r} has no pods in the input, so the policy does nothing: add its workloads"
             found.append(warning(policy, "metadata.namespace", message, "no-pods-in-namespace", namespace))
             continue
@@ -56,7 +56,7 @@ def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
 
 
 def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    hosts_are_meant = cluster.policy.host_network_peers == "match"
+    hosts_match = cluster.policy.host_network_peers == "match"
     for _, rule in _rules(policy):
         for i, peer in enumerate(rule.peers):
             path = f"{rule.path}.{field_of(rule)}[{i}]"
@@ -65,19 +65,19 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
                     message = "matches no address: its excepts are all of its cidr"
                     yield warning(policy, f"{path}.ipBlock", message, "block-matches-nothing")
                 continue
-            meant = pods_matched(cluster, policy, peer)
-            if not meant:
-                message = _nothing_meant(cluster, policy, rule, peer)
+            matched = pods_matched(cluster, policy, peer)
+            if not matched:
+                message = _no_match_text(cluster, policy, rule, peer)
                 if message:
                     yield warning(policy, path, message, "peer-matches-nothing")
-            elif not any(pod.selectable or (hosts_are_meant and pod.host_network) for pod in meant):
-                refs = some([pod.ref for pod in meant])
-                message = f"matches only {refs}, which selectors never mean; an ipBlock of their addresses does"
+            elif not any(pod.selectable or (hosts_match and pod.host_network) for pod in matched):
+                refs = some([pod.ref for pod in matched])
+                message = f"matches only {refs}, and selectors do not apply to host-network pods; use an ipBlock"
                 yield warning(policy, path, message, "peer-host-network")
 
 
-def _nothing_meant(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Peer) -> str:
-    """Return which part of a peer matches nothing; "" where that is not known, or where the input lacks DNS."""
+def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Peer) -> str:
+    """Return which part of a peer matches nothing; "" if unknown labels may match, or the input lacks DNS."""
     if peer.namespace_selector is not None and (
         unknown_labels.namespaces_with_unknown_labels(cluster, peer) or dns.only_dns(cluster, rule)
     ):
@@ -89,7 +89,7 @@ def _nothing_meant(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
         return f"matches no pod of the lab: namespace {some(spaces)} has no pods"
     message = f"matches no pod of the lab: none of namespace {some(spaces)} has {peer.pod_selector}"
     if peer.namespace_selector is None and (others := pods_elsewhere(cluster, peer.pod_selector)):
-        message += f"; {others[0].ref} has, and takes a namespaceSelector in the same item"
+        message += f"; {others[0].ref} has, and needs a namespaceSelector in the same item"
     return message
 
 
@@ -99,22 +99,22 @@ def _unknown_port_names(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Pro
         if not named:
             continue
         if direction == "ingress":
-            destinations, whose = pods_selected(cluster, policy), "that the policy selects"
+            destinations, which = pods_selected(cluster, policy), "that the policy selects"
         else:
-            destinations, whose = _destinations(cluster, policy, rule), "that the rule matches"
+            destinations, which = _destinations(cluster, policy, rule), "that the rule matches"
         blocks_only = direction == "egress" and rule.peers and all(peer.ip_block is not None for peer in rule.peers)
         for i, port in named:
             if (destinations or blocks_only) and all(
                 container_port(pod, str(port.port), port.protocol) is None for pod in destinations
             ):
                 message = (
-                    f"no pod {whose} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
+                    f"no pod {which} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
                 )
                 yield warning(policy, f"{rule.path}.ports[{i}].port", message, "unknown-port-name")
 
 
 def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> tuple[Pod, ...]:
-    """Return the pods that an egress rule means: those that its selectors match, and those in its ipBlocks."""
+    """Return the pods that an egress rule matches: by its selectors, and by its ipBlocks."""
     if not rule.peers:
         return tuple(pod for pod in cluster.pods if pod.selectable)
     blocks = [peer.ip_block for peer in rule.peers if peer.ip_block and cluster.policy.ip_block_pods == "match"]
@@ -124,7 +124,7 @@ def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> tuple[
 
 
 def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn of a policy of which every pod is opened to all by another policy: policies are a union."""
+    """Warn of a policy without effect: other policies allow everything to every pod that it selects."""
     for direction in DIRECTIONS:
         pods = pods_selected(cluster, policy)
         if not pods or not policy.isolates(direction) or _allows_all(policy, direction):
@@ -140,7 +140,7 @@ def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
 
 
 def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> str:
-    """Return the name of the first policy that opens a pod to all in a direction, "" where none does."""
+    """Return the name of the first policy that allows a pod everything in a direction, "" if none does."""
     of_pods: dict[tuple[Direction, str], str] = cluster.memo.setdefault("policy.openers.pods", {})
     if (found := of_pods.get((direction, pod.ref))) is not None:
         return found
@@ -155,12 +155,12 @@ def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> str:
 
 
 def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    past: dict[str, list[str]] = {}
+    by_mode: dict[str, list[str]] = {}
     for pod in pods_selected(cluster, policy):
         if not pod.traits.attachment.enforced:
-            past.setdefault(pod.attachment, []).append(pod.ref)
-    for mode, refs in past.items():
-        message = f"not enforced on {some(refs)}: a {mode} network goes past the node"
+            by_mode.setdefault(pod.attachment, []).append(pod.ref)
+    for mode, refs in by_mode.items():
+        message = f"not enforced on {some(refs)}: packets of a {mode} network bypass the node's rules"
         yield warning(policy, "spec.podSelector", message, "not-enforced")
 
 

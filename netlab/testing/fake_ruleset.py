@@ -1,6 +1,6 @@
-"""nftables rulesets in memory: what scripts that netlab writes make of one another, without a kernel.
+"""nftables rulesets in memory: runs the nft scripts that netlab writes.
 
-Not an interpreter of nft's language: a line of another form is refused, and nothing of its script is in force then.
+It is not an interpreter of nft's language. A script with a line that netlab does not write is refused as a whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ELEMENT = re.compile(r'(?P<key>.+?)(?: comment "[^"]*")?(?: : (?P<value>[^" ]+)
 
 @dataclass
 class _Block:
-    """A set, map or chain: the lines that state it, and a set's elements with their values."""
+    """A set, map or chain: its lines, and the elements of a set or map with their values."""
 
     lines: list[str] = field(default_factory=list)
     elements: dict[str, str | None] = field(default_factory=dict)
@@ -31,7 +31,7 @@ _Tables = dict[str, dict[str, _Block]]
 
 
 class FakeRuleset:
-    """The tables of one network namespace. Two are equal where they have the same tables, comments aside."""
+    """The tables of one network namespace. Two are equal if their tables are; comments do not count."""
 
     def __init__(self) -> None:
         self.tables: _Tables = {}
@@ -42,8 +42,11 @@ class FakeRuleset:
     __hash__ = None  # type: ignore[assignment]
 
     def run(self, script: str, where: str = "") -> None:
-        """Run a script as one transaction; raises KernelError where nft would refuse it, or it cannot be read."""
-        # Whole or not at all.
+        """Run a script as one transaction; ``where`` names the namespace in errors.
+
+        Raises:
+          KernelError: if nft would refuse the script, or netlab does not write such a line. Nothing changes then.
+        """
         tables = {t: {n: _Block([*b.lines], dict(b.elements)) for n, b in bs.items()} for t, bs in self.tables.items()}
         lines = iter([line for raw in script.splitlines() if (line := raw.strip()) and not line.startswith("#")])
         for line in lines:

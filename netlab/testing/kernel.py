@@ -1,8 +1,8 @@
-"""A kernel that is kept in memory: it does with values what ``netlab.kernel.linux`` does with namespaces.
+"""A kernel in memory: a ``Machine`` whose namespaces are Python values.
 
-A whole lab runs on it without root: it is built, changed, repaired and removed, but sends no packet and runs no
-program. It refuses what the real one refuses: a second link of a name, an address on a link that is not there, a veth
-whose other end has no namespace, an element of a set that is not there.
+A whole lab runs on it without root: a test can build, change, repair and remove a lab. It sends no packets and runs no
+programs. It refuses what Linux refuses: a second namespace of a name, an address on a missing link, a veth whose peer's
+namespace is missing, a missing element of a set.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _NO_PACKETS = "a kernel in memory sends no packets and runs no programs"
 
 
 class FakeKernel:
-    """Namespaces in a dictionary: ``spaces`` maps names to items, ``rulesets`` to the scripts run, in order.
+    """Network namespaces in memory.
 
-    The records of its labs are files, as everywhere: in ``directory``, which is temporary where none is given.
-    ``boot`` is the identity that it gives this run of itself.
+    ``spaces`` has the items of each namespace by its name, ``rulesets`` the nft scripts that ran in it, in order.
+    Records of labs are files in ``directory``, by default a temporary one. ``boot`` is the boot ID.
 
     Example::
 
@@ -51,7 +51,7 @@ class FakeKernel:
         self.rulesets: dict[str, list[str]] = {}
         self.boot = "00000000-0000-0000-0000-000000000000"
         self._rules: dict[str, FakeRuleset] = {}
-        # The links that stand on a link.
+        # By (namespace, link): the links that have it as parent.
         self._children: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         self._directory = directory
         self._lock = threading.Lock()
@@ -192,7 +192,7 @@ class FakeKernel:
             self._space(name).discard(item)
 
     def _drop(self, name: str, link: str) -> None:
-        """Remove a link with everything on it, and with its other end."""
+        """Remove a link with its addresses and routes, its peer, and the links that have it as parent."""
         space = self.spaces.get(name, set())
         found = next((i for i in space if isinstance(i, Link) and i.name == link), None)
         if found is None:

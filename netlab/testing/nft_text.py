@@ -1,6 +1,6 @@
 """Reads the nft text that ``netlab.ruleset`` writes, for the tracer: tables, sets with their elements, chains of rules.
 
-Not a parser of nft's language: a line that netlab does not write is refused. It knows no table, set or chain by name.
+It is not a parser of nft's language: it refuses lines that netlab does not write. It names no table, set or chain.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _ELEMENT = re.compile(
 )
 
 Number = int | str
-"""What a field is compared by: a number, or the name of an interface and the like."""
+"""A field's value: a number, or text such as an interface name or a MAC address."""
 
 
 class TraceError(ValueError):
-    """The text holds what netlab never writes, or what the kernel would refuse."""
+    """The text has something that netlab never writes, or that the kernel would refuse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What a lookup found: the value of a map's element (empty in a set), and its comment."""
+    """The element that a lookup found: its value (empty in a set) and its comment."""
 
     value: tuple[Number, ...]
     comment: str
@@ -43,7 +43,11 @@ _Ranges = tuple[tuple[tuple[int, int], ...], Hit]
 
 @dataclass(slots=True)
 class SetText:
-    """A set or map: the types of its key and value, and its elements; of an interval set any field may be a range."""
+    """A set or map: the types of its key and value, and its elements. In an interval set any field may be a range.
+
+    ``exact`` has the elements of other sets by key. ``ranges`` has the elements of an interval set by the single values
+    before their first range.
+    """
 
     name: str
     types: tuple[str, ...] = ()
@@ -53,7 +57,11 @@ class SetText:
     ranges: dict[tuple[Number, ...], list[_Ranges]] = field(default_factory=dict)
 
     def add(self, line: str) -> None:
-        """Add an element as it is written; raises TraceError where the kernel would find it there already."""
+        """Add the element of a line.
+
+        Raises:
+          TraceError: if the line is not an element of this set, or overlaps another element.
+        """
         match = _ELEMENT.fullmatch(line)
         if match is None:
             raise TraceError(f"{self.name}: element {line!r}")
@@ -71,24 +79,24 @@ class SetText:
             if single < len(spans):
                 raise TraceError(f"{self.name}: a range in {line!r}")
             if key in self.exact:
-                raise TraceError(f"{self.name}: {line!r} is there twice")
+                raise TraceError(f"{self.name}: {line!r} is a duplicate")
             self.exact[key] = hit
             return
-        # Single values before the first range are found by hash; the last field counts as a range, for overlaps.
+        # The last field counts as a range even if it is a single value, so that overlaps are found.
         head = min(single, len(spans) - 1)
-        box = tuple((int(low), int(high)) for low, high in spans[head:])
-        beside = self.ranges.setdefault(key[:head], [])
-        if any(all(a <= d and c <= b for (a, b), (c, d) in zip(box, other, strict=True)) for other, _ in beside):
+        ranges = tuple((int(low), int(high)) for low, high in spans[head:])
+        others = self.ranges.setdefault(key[:head], [])
+        if any(all(a <= d and c <= b for (a, b), (c, d) in zip(ranges, other, strict=True)) for other, _ in others):
             raise TraceError(f"{self.name}: {line!r} overlaps another element")
-        beside.append((box, hit))
+        others.append((ranges, hit))
 
     def find(self, key: tuple[Number, ...]) -> Hit | None:
-        """Return what stands at a key."""
+        """Return the element at a key; None if there is none."""
         if not self.interval:
             return self.exact.get(key)
         for head in {len(known) for known in self.ranges}:
-            for box, hit in self.ranges.get(key[:head], ()):
-                if all(low <= int(part) <= high for (low, high), part in zip(box, key[head:], strict=True)):
+            for ranges, hit in self.ranges.get(key[:head], ()):
+                if all(low <= int(part) <= high for (low, high), part in zip(ranges, key[head:], strict=True)):
                     return hit
         return None
 
@@ -113,19 +121,23 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The sets of all tables by name, which is unique over them, and the chains by table and name."""
+    """The sets of all tables by name, which is unique over all tables, and the chains by table and name."""
 
     sets: dict[str, SetText]
     chains: dict[tuple[str, str], Chain]
 
     def hooked(self, family: str, hook: str) -> list[Chain]:
-        """Return the base chains of a hook in the order in which packets pass them."""
+        """Return the base chains of a hook, sorted by priority."""
         found = [chain for chain in self.chains.values() if (chain.family, chain.hook) == (family, hook)]
         return sorted(found, key=lambda chain: chain.priority)
 
 
 def read(text: str) -> Tables:
-    """Read a ruleset's text; raises TraceError at the first line that netlab does not write."""
+    """Return the tables of a ruleset's text.
+
+    Raises:
+      TraceError: at the first line that netlab does not write.
+    """
     tables = Tables({}, {})
     lines = iter([line for raw in text.splitlines() if (line := raw.strip()) and not line.startswith("#")])
     for line in lines:
@@ -189,7 +201,7 @@ def _chain(lines: Iterator[str], title: str, name: str) -> Chain:
 
 
 def _span(kind: str, text: str) -> tuple[Number, Number]:
-    """Return the first and last value that a part of a key stands for."""
+    """Return the first and last value of one field of a key."""
     first, dash, last = text.partition("-")
     match kind:
         case "ipv4_addr" | "ipv6_addr" if dash:

@@ -1,6 +1,6 @@
-"""The statements of nft that ``netlab.ruleset`` writes, and what each does to a packet that the tracer follows.
+"""The nft statements that ``netlab.ruleset`` writes, and their effect on a packet of the tracer.
 
-Every other statement is refused, so that the tracer never guesses.
+Any other statement is an error, so the tracer never guesses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netlab.testing.nft_text import Hit, Number, TraceError, class_number
 
 
 class Packet(Protocol):
-    """What statements read and write of a packet on its way."""
+    """The state of a packet that statements read and write."""
 
     registers: dict[str, int]
     state: str
@@ -24,24 +24,24 @@ class Packet(Protocol):
     masqueraded: bool
 
     def field(self, name: str) -> Number | None:
-        """Return what a field reads from the packet; None where the packet has no such field."""
+        """Return the value of a field, by nft's name; None if the packet does not have the field."""
         ...
 
     def look_up(self, fields: Sequence[str], name: str, comments: list[str]) -> Hit | None:
-        """Find the packet's fields in a set, as the kernel would; add the comment of the element to ``comments``."""
+        """Look the packet's fields up in a set; append the comment of the element to ``comments``."""
         ...
 
     def has(self, fields: Sequence[str]) -> bool:
-        """Say whether the packet has all of some fields."""
+        """Say whether the packet has all of these fields."""
         ...
 
     def send_to(self, destination: int, port: int) -> None:
-        """Translate the packet's destination."""
+        """Change the packet's destination (DNAT)."""
         ...
 
 
 Handler = Callable[[Packet, re.Match[str], list[str]], str | None]
-"""Returns ``continue``, a verdict, or None where the packet does not match."""
+"""Runs one statement; returns ``continue``, a verdict, or None if the packet does not match."""
 
 Statement = tuple[Handler, re.Match[str]]
 
@@ -111,7 +111,7 @@ def _is_direction(packet: Packet, match: re.Match[str], _: list[str]) -> str | N
 
 def _translate(packet: Packet, match: re.Match[str], comments: list[str]) -> str | None:
     hit = packet.look_up(match[2].split(" . "), match[3], comments)
-    # "dnat ip" is for IPv4 packets, "dnat ip6" for IPv6: nft adds the test of the family itself.
+    # nft adds a test of the family: "dnat ip" is for IPv4 packets, "dnat ip6" for IPv6 packets.
     if hit is None or not packet.has([f"{match[1]} saddr"]):
         return None
     destination, port = hit.value
@@ -173,7 +173,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
 
 @lru_cache(maxsize=4096)
 def statements(rule: str) -> tuple[Statement, ...]:
-    """Return what a rule does, in order; raises TraceError unless every character of it is understood."""
+    """Return the statements of a rule, in order.
+
+    Raises:
+      TraceError: if some part of the rule is not a known statement.
+    """
     found: list[Statement] = []
     rest = rule
     while rest:
@@ -189,7 +193,7 @@ def statements(rule: str) -> tuple[Statement, ...]:
 
 
 def number_of(text: str) -> Number:
-    """Return an address as its number, and any other text as it is."""
+    """Return an address as a number, and any other text unchanged."""
     try:
         return int(ip_address(text))
     except ValueError:

@@ -1,8 +1,8 @@
-"""A tracer: runs a packet through the text of a ruleset and says what becomes of it, with no kernel.
+"""A tracer: evaluates the text of a ruleset for a packet, without a kernel.
 
-It follows a packet through the base chains of all tables, in the order of their hooks and priorities: the frame through
-the bridge family, the packet through prerouting, then input, or forward and postrouting, or output and postrouting. It
-follows translations. A rule that it does not know is an error, not a verdict.
+A packet passes the base chains of all tables in the order of hooks and priorities: those of the bridge family for its
+frame, then prerouting and input, or prerouting, forward and postrouting, or output and postrouting. DNAT changes the
+packet on its way. An unknown rule is an error, not a verdict.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _WITH_PORTS = (6, 17, 132)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The node's end of a link that a packet comes or goes by, with the MAC address at the far end.
+    """The node's end of a link: its interface name, and the MAC address of the other end.
 
-    ``bridge`` is the bridge that it is a port of, "" where it is none.
+    ``bridge`` is the bridge that the link is a port of, or "".
     """
 
     ifname: str
@@ -37,14 +37,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A packet as it comes to a node, or from it.
+    """A packet that a node forwards, receives (``for_node``) or sends (``from_node``).
 
-    ``protocol`` is TCP, UDP, SCTP, ICMP (of either family) or an IP protocol's number as text. ``port`` is the port
-    that the connection was opened to. ``state`` is what connection tracking says; ``reply``: the packet goes against
-    the direction in which the connection was opened.
+    ``protocol`` is TCP, UDP, SCTP, ICMP (of either family) or the number of an IP protocol as text. ``port`` is the
+    port that the connection was opened to. ``state`` is the state in connection tracking. ``reply``: the packet goes
+    from the destination of the connection to its source.
 
-    The node forwards the packet, or takes it in where it is ``for_node``, or sends it where it is ``from_node``.
-    ``came_by`` and ``goes_by`` are the links, where chains ask for them. ``fields`` has further fields by nft's name
+    ``came_by`` and ``goes_by`` are the links, for rules that read them. ``fields`` has further fields by nft's name
     (``icmpv6 type``, ``ether type``, ``arp saddr ip``, ``@th,64,128``).
     """
 
@@ -63,7 +62,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class MatchedRule:
-    """One rule that took effect, and the comment of the elements that it found."""
+    """A rule that matched, and the comments of the elements that it found."""
 
     chain: str
     rule: str
@@ -73,10 +72,10 @@ class MatchedRule:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of a packet, and the rules on its way.
+    """The verdict on a packet, and the rules that matched, in order.
 
-    ``destination`` and ``port`` are where it goes after DNAT; ``masqueraded``: it leaves with the node's address.
-    ``state`` is the connection's at the end, ``untracked`` where a rule said so.
+    ``destination`` and ``port`` are those after DNAT. ``masqueraded``: the packet leaves with the node's address.
+    ``state`` is the packet's state at the end; a rule may have changed it to ``untracked``.
     """
 
     verdict: Literal["accept", "drop"]
@@ -88,10 +87,10 @@ class Trace:
 
 
 class Tracer:
-    """Judges packets by a ruleset's own text.
+    """Evaluates a ruleset, or its text, for packets.
 
     Raises:
-      TraceError: when the text holds what ``netlab.ruleset`` never writes, or what the kernel would refuse.
+      TraceError: if the text has something that ``netlab.ruleset`` never writes, or that the kernel would refuse.
     """
 
     def __init__(self, ruleset: Ruleset | str) -> None:
@@ -101,7 +100,7 @@ class Tracer:
                 statements(rule)
 
     def verdict(self, packet: Packet) -> Trace:
-        """Say what becomes of the packet on this node, and which rules took effect on its way."""
+        """Return the verdict on a packet and the rules that matched."""
         run = _Run(packet, self.tables)
         dropped = any(run.hook(family, hook) == "drop" for family, hook in run.hooks())
         return Trace(
@@ -115,7 +114,7 @@ class Tracer:
 
 
 class _Run:
-    """One packet on its way: the node's scratch registers, and the steps so far."""
+    """The state of one packet while it passes the hooks, and the rules that matched so far."""
 
     def __init__(self, packet: Packet, tables: Tables) -> None:
         self.packet = packet
@@ -131,7 +130,7 @@ class _Run:
         self.family = ""
 
     def hooks(self) -> Iterator[tuple[str, str]]:
-        """Yield the family and the hook of each station; what comes next may depend on what a hook did."""
+        """Yield the family and name of each hook that the packet passes. A hook may change which hook is next."""
         came, goes = self.packet.came_by, self.packet.goes_by
         if came is not None and came.bridge:
             yield "bridge", "prerouting"
@@ -147,7 +146,7 @@ class _Run:
             yield from [("inet", "input")] if self.local else [("inet", "forward"), ("inet", "postrouting")]
 
     def hook(self, family: str, hook: str) -> str:
-        """Run the base chains of a hook; address translation is for the packet that opens a connection only."""
+        """Run the base chains of a hook. Chains of type nat see only the packet that opens a connection."""
         self.family = family
         for chain in self.tables.hooked(family, hook):
             if chain.type == "nat" and self.state != "new":
@@ -157,7 +156,7 @@ class _Run:
         return "accept"
 
     def chain(self, table: str, name: str) -> str | None:
-        """Run a chain to its verdict; None where it ends or returns without one."""
+        """Run a chain; return its verdict, or None if the chain ends or returns without one."""
         for rule in self.tables.chains[table, name].rules:
             comments: list[str] = []
             outcome = self._rule(rule, comments)
@@ -176,7 +175,7 @@ class _Run:
         return None
 
     def _rule(self, rule: str, comments: list[str]) -> str | None:
-        """Run a rule: None where a statement does not match, else its verdict, or ``continue``."""
+        """Run a rule; return its verdict, ``continue`` without one, or None if a statement does not match."""
         for act, match in statements(rule):
             outcome = act(self, match, comments)
             if outcome != "continue":
@@ -184,7 +183,7 @@ class _Run:
         return "continue"
 
     def field(self, name: str) -> Number | None:
-        """Return what a field reads from the packet; None where the packet has no such field."""
+        """Return the value of a field, by nft's name; None if the packet does not have the field."""
         if name in self.registers:
             return self.registers[name]
         if name in self.packet.fields:
@@ -212,7 +211,7 @@ class _Run:
                 return None
 
     def _of_connection(self, name: str) -> Number | None:
-        """Return a field of the connection, which an untracked packet has none of."""
+        """Return a field of the connection; None for an untracked packet."""
         if self.state == "untracked":
             return None
         if name == "ct direction":
@@ -223,11 +222,11 @@ class _Run:
         return int(address) if (word == "ip") == (address.version == 4) else None
 
     def has(self, fields: Sequence[str]) -> bool:
-        """Say whether the packet has all of some fields."""
+        """Say whether the packet has all of these fields."""
         return all(self.field(name) is not None for name in fields)
 
     def look_up(self, fields: Sequence[str], name: str, comments: list[str]) -> Hit | None:
-        """Find the packet's fields in a set, as the kernel would."""
+        """Look the packet's fields up in a set; append the comment of the element to ``comments``."""
         found: SetText = self.tables.sets[name]
         if "th dport" in fields and "meta l4proto" not in fields:
             raise TraceError(f"@{name}: th dport without its protocol reads other bytes of an ICMP packet")
@@ -240,7 +239,7 @@ class _Run:
         return hit
 
     def send_to(self, destination: int, port: int) -> None:
-        """Translate the packet's destination; it is no longer for the node itself."""
+        """Change the packet's destination (DNAT); the node then forwards it."""
         self.destination, self.port = type(self.destination)(destination), port
         self.translated, self.local = True, False
 

@@ -31,12 +31,12 @@ from netlab.policy.explain import explain
         ("", "", ""),
     ],
 )
-def test_one_requirement_short(selecting: str, having: str, why: str) -> None:
-    """Beside others that hold, or a value that is misspelt or under another key."""
+def test_a_selector_almost_selects_if_one_requirement_fails(selecting: str, having: str, why: str) -> None:
+    """Other requirements hold, or the value is misspelt or under another key."""
     assert why == almost_selects(selector(selecting), labels(having))
 
 
-def told(*things: Any) -> list[str]:
+def warned(*things: Any) -> list[str]:
     found = [problem for problem in warnings(cluster(*things)) if problem.rule == "almost-selects"]
     return [f"{problem.object}: {problem.path}: {problem.message}" for problem in found]
 
@@ -46,13 +46,13 @@ WEB = pod("x/web", "app=web,tier=front")
 
 
 def test_check_warns_of_pods_that_lack_a_label() -> None:
-    """All of them, where no policy selects them in the direction."""
+    """It lists the pods that no policy selects in the direction."""
     pods = [pod(f"x/new{i}", "app=web") for i in range(7)]
 
     assert [
         "NetworkPolicy x/front: spec.podSelector: almost selects x/new0, x/new1, x/new2, x/new3, x/new4 and 2 more, "
-        "which no policy selects for ingress: tier=front, found no tier; if it is meant, add the label"
-    ] == told(FRONT, WEB, *pods)
+        "which no policy selects for ingress: tier=front, found no tier; if it should, add the label"
+    ] == warned(FRONT, WEB, *pods)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_check_warns_of_pods_that_lack_a_label() -> None:
         pytest.param([pod("x/b", "app=web"), policy("x/all", ingress=[])], id="another policy selects it"),
         pytest.param([pod("y/b", "app=web")], id="another namespace"),
         pytest.param([pod("x/b", "app=web", host=True)], id="a host-network pod"),
-        pytest.param([pod("x/b", "app=db")], id="two short"),
+        pytest.param([pod("x/b", "app=db")], id="two requirements fail"),
     ],
 )
-def test_check_is_silent(things: list[Any]) -> None:
-    """Where another value is likely meant, and where the pod is isolated or out of reach anyway."""
-    assert [] == told(FRONT, WEB, *things)
+def test_check_does_not_warn(things: list[Any]) -> None:
+    """If another value is likely intended, or a policy cannot or need not select the pod."""
+    assert [] == warned(FRONT, WEB, *things)
 
 
 def test_explain_names_what_almost_selects() -> None:
-    """On a side that no policy isolates; elsewhere there is nothing to miss."""
+    """On a side that no policy isolates, and on no other side."""
     near = policy("x/front", "app=web,tier=front", ingress=[], source=source(7))
     of = cluster(near, pod("x/a"), pod("x/b", "app=web,tier=back"))
     text = str(explain(of, flow(of, "x/a", "x/b")))

@@ -1,4 +1,4 @@
-"""What a decision says of itself: the reason, and on each side the policies and rules that decided."""
+"""Decisions: the reason, and the policies and rules that decided on each side."""
 
 from __future__ import annotations
 
@@ -90,32 +90,32 @@ REASONS = [
     pytest.param(
         [], "node:n2", "shop/host", "80/TCP", "both are in the network namespace of node n2", id="one namespace"
     ),
-    pytest.param([], "ops/x", "203.0.113.1", "80/TCP", "no machine of the lab has 203.0.113.1", id="nobody"),
+    pytest.param([], "ops/x", "203.0.113.1", "80/TCP", "no machine of the lab has 203.0.113.1", id="no machine"),
 ]
 
 
 @pytest.mark.parametrize(("policies", "source", "destination", "service", "reason"), REASONS)
 def test_reason(policies: list[NetworkPolicy], source: str, destination: str, service: str, reason: str) -> None:
-    """The reason is one line that names what decided."""
+    """The reason is one line with what decided."""
     assert reason == decide(lab(*policies), source, destination, service).reason
 
 
 def test_reason_of_macvlan() -> None:
-    """Where nothing enforces, the reason says so, whatever the policies are."""
+    """If no node enforces policies, the reason says so."""
     decision = decide(lab(DENY_ALL, mode="macvlan"), "shop/web", "shop/db")
 
     assert "nothing enforces policies on macvlan network 'default'" == decision.reason
 
 
 def test_reason_of_the_wiring() -> None:
-    """Where packets have no way, that is the reason, whatever the policies are."""
+    """If there is no path for packets, the reason says so."""
     decision = decide(lab(DENY_ALL, mode="bridge"), "host:client", "shop/db")
 
     assert "no route from outside to the pod addresses of bridge network 'default'" == decision.reason
 
 
 def test_every_rule_that_allows() -> None:
-    """A side names every rule that allows, of every policy."""
+    """A side has every rule of every policy that allows."""
     of = lab(policy("shop/a", ingress=[rule(peer("app=x")), rule()]), policy("shop/b", ingress=[rule(peer("app=web"))]))
     decision = decide(of, "shop/web", "shop/db")
     assert decision.ingress is not None
@@ -150,8 +150,8 @@ MISSES = [
         "shop/db",
         "81/TCP",
         [
-            "spec.ingress[0]: from[0]: selectors mean pods, host:client is outside the cluster",
-            "spec.ingress[1]: from[0]: selectors mean pods, host:client is outside the cluster; "
+            "spec.ingress[0]: from[0]: selectors match pods only, host:client is outside the cluster",
+            "spec.ingress[1]: from[0]: selectors match pods only, host:client is outside the cluster; "
             "from[1]: ipBlock 192.0.2.1/32, found 192.0.2.10",
             "shop/deny-all: has no ingress rules",
         ],
@@ -162,8 +162,8 @@ MISSES = [
         "shop/db",
         "81/TCP",
         [
-            "spec.ingress[0]: from[0]: selectors never mean host-network pods such as shop/host",
-            "spec.ingress[1]: from[0]: selectors never mean host-network pods such as shop/host; "
+            "spec.ingress[0]: from[0]: selectors do not match host-network pods such as shop/host",
+            "spec.ingress[1]: from[0]: selectors do not match host-network pods such as shop/host; "
             "from[1]: ipBlock 192.0.2.1/32, found 100.64.0.2",
             "shop/deny-all: has no ingress rules",
         ],
@@ -181,23 +181,23 @@ MISSES = [
 
 @pytest.mark.parametrize(("source", "destination", "service", "expected"), MISSES)
 def test_ingress_misses(source: str, destination: str, service: str, expected: list[str]) -> None:
-    """A denied side says of each rule of each isolating policy what did not match first."""
+    """A denied side has the first mismatch of each rule of each isolating policy."""
     assert expected == whys(missed(lab(DENY_ALL, DB), source, destination, service)["ingress"])
 
 
-def test_ends_of_one_address_are_told_apart() -> None:
-    """A node and a host-network pod on it share an address, and are each told as what they are."""
+def test_a_node_and_its_host_network_pod_have_mismatches_of_their_own() -> None:
+    """Although they have one address."""
     of = lab(policy("shop/p", ingress=[rule(peer("app=x"))]))
     found = [whys(missed(of, source, "shop/db")["ingress"]) for source in ("node:n2", "shop/host")]
 
     assert [
-        ["spec.ingress[0]: from[0]: selectors mean pods, node:n2 is a node"],
-        ["spec.ingress[0]: from[0]: selectors never mean host-network pods such as shop/host"],
+        ["spec.ingress[0]: from[0]: selectors match pods only, node:n2 is a node"],
+        ["spec.ingress[0]: from[0]: selectors do not match host-network pods such as shop/host"],
     ] == found
 
 
 def test_isolating() -> None:
-    """A pod is isolated by the policies that select it and have the direction; a host-network pod by none."""
+    """The policies of a direction that select a pod isolate it. No policy isolates a host-network pod."""
     of = lab(DENY_ALL, DB, OUT)
     pods = {p.name: p for p in of.pods}
 
@@ -225,7 +225,7 @@ def test_isolating() -> None:
     ],
 )
 def test_egress_misses(rules: list[Any], service: str, expected: str) -> None:
-    """What did not match is told with what was wanted and what was found."""
+    """A mismatch has what the rule requires and what the flow has."""
     found = whys(missed(lab(policy("ops/p", egress=rules)), "ops/x", "shop/db", service)["egress"])
 
     assert [f"spec.egress[0]: {expected}"] == found

@@ -1,4 +1,4 @@
-"""Which pods a policy keeps from asking DNS."""
+"""Warnings about pods that policies cut off from DNS."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RESOLVES = [
     pytest.param(rule(peer(ns=NAMED), ports=["5000-6000/UDP", "5000-6000"]), id="a range"),
     pytest.param(rule(peer(ns=NAMED)), id="every port of the pods"),
     pytest.param(rule(peer("k8s-app=kube-dns", "")), id="the pods in every namespace"),
-    pytest.param(rule(ports=["5353/UDP", "5353"]), id="everybody"),
+    pytest.param(rule(ports=["5353/UDP", "5353"]), id="every peer"),
     pytest.param(rule(peer(cidr="0.0.0.0/0")), id="a block that holds the pods"),
     pytest.param(rule(peer(cidr="169.254.20.10/32"), ports=["53/UDP", "53"]), id="a node's own resolver"),
 ]
@@ -47,14 +47,14 @@ CUT = [
 
 
 @pytest.mark.parametrize("allowed", RESOLVES)
-def test_a_rule_that_reaches_the_pods_on_their_port_resolves(allowed: Any) -> None:
-    """The pods are those that the DNS Service selects, the port is the one that it leads to."""
+def test_a_rule_for_the_pods_of_dns_on_their_port_allows_dns(allowed: Any) -> None:
+    """The DNS Service selects the pods, and their port is its target port."""
     assert [] == cut(WEB, DB, ANSWERS, DNS, egress(allowed))
 
 
 @pytest.mark.parametrize("allowed", CUT)
-def test_a_rule_for_another_port_or_other_pods_does_not_resolve(allowed: Any) -> None:
-    """It is told with the port and the Service."""
+def test_a_rule_for_another_port_or_other_pods_does_not_allow_dns(allowed: Any) -> None:
+    """The warning has the port and the Service."""
     assert [
         "isolates x/web for egress, and no rule allows DNS (5353/UDP, 5353/TCP); "
         "allow 5353/UDP, 5353/TCP to the pods of Service kube-system/kube-dns under spec.egress"
@@ -70,8 +70,10 @@ def test_a_rule_for_another_port_or_other_pods_does_not_resolve(allowed: Any) ->
         ("infra/resolver", ServicePort(53, 5353, "UDP", "dns"), 5353),
     ],
 )
-def test_what_a_dns_service_is(ref: str, port: ServicePort, right: int) -> None:
-    """Port 53 of a known name, of a namespace of the system, or of any Service that names it dns; no more is served."""
+def test_a_dns_service_has_port_53_and_a_known_name_namespace_or_port_name(
+    ref: str, port: ServicePort, right: int
+) -> None:
+    """Only its target port allows DNS."""
     space = ref.split("/")[0]
     answers = pod(f"{space}/a", "k8s-app=kube-dns", ports=["dns=5353/UDP"])
     service = Service(meta(ref), {"k8s-app": "kube-dns"}, (port,))
@@ -80,38 +82,38 @@ def test_what_a_dns_service_is(ref: str, port: ServicePort, right: int) -> None:
     assert 1 == len(cut(WEB, answers, service, egress(rule(ports=["52/UDP"]))))
 
 
-def test_a_service_of_the_system_comes_before_another_one() -> None:
-    """A resolver that a user runs beside the cluster's is not what pods ask by default."""
+def test_the_cluster_dns_service_comes_before_another_one() -> None:
+    """By default pods do not use a DNS server that a user runs."""
     own = pod("x/pihole", "app=pihole")
     beside = Service(meta("x/pihole"), {"app": "pihole"}, (ServicePort(53, 0, "UDP", "dns"),))
 
     assert 1 == len(cut(WEB, ANSWERS, DNS, own, beside, egress(rule(peer("app=pihole")))))
 
 
-def test_an_export_without_services_has_the_pods_all_the_same() -> None:
-    """They declare a UDP port named dns."""
+def test_without_services_the_pods_of_dns_declare_a_udp_port_named_dns() -> None:
+    """An export of pods may have no Services."""
     assert [] == cut(WEB, DB, ANSWERS, egress(rule(peer(ns=NAMED), ports=["5353/UDP", "5353"])))
     assert 1 == len(cut(WEB, DB, ANSWERS, egress(rule(peer("app=db")))))
 
 
 @pytest.mark.parametrize("selected", [peer(ns=NAMED), peer("k8s-app=kube-dns", "")], ids=["namespace", "pods"])
 @pytest.mark.parametrize("declared", [[], [namespace("kube-system")]], ids=["no namespace", "namespace without pods"])
-def test_where_the_input_has_no_dns_a_rule_for_it_is_right(selected: Any, declared: list[Any]) -> None:
-    """What it means is not in the input, and neither its peer nor its ports are warned of."""
+def test_without_dns_in_the_input_a_rule_for_it_has_no_warning(selected: Any, declared: list[Any]) -> None:
+    """Neither about its peer nor about its ports."""
     given = egress(rule(selected, ports=["53/UDP", "53"]))
 
     assert [] == warnings(cluster(WEB, DB, *declared, given))
 
 
-def test_where_the_input_has_no_dns_a_rule_for_nothing_of_it_is_warned_of() -> None:
-    """Port 53 is what is asked then."""
+def test_without_dns_in_the_input_a_policy_needs_a_rule_for_port_53() -> None:
+    """Else there is a warning."""
     assert [
         "isolates x/web for egress, and no rule allows DNS (53/UDP, 53/TCP); allow 53/UDP, 53/TCP under spec.egress"
     ] == cut(WEB, DB, egress(rule(peer("app=db"), ports=["5432"])))
 
 
-def test_labels_that_are_not_known_may_be_right() -> None:
-    """A namespace that is not in the input may have the label that a peer asks for."""
+def test_a_peer_may_match_dns_by_unknown_labels() -> None:
+    """A namespace outside the input may have the label that the peer requires."""
     unknown = replace(namespace("kube-system"), declared=False)
     given = egress(rule(peer(ns="name=kube-system"), ports=["5353/UDP", "5353"]))
 
@@ -119,14 +121,14 @@ def test_labels_that_are_not_known_may_be_right() -> None:
     assert 1 == len(cut(WEB, DB, ANSWERS, DNS, namespace("kube-system"), given))
 
 
-def test_pods_that_answer_and_pods_past_the_node_are_not_warned_of() -> None:
-    """The first ask others, the second are in reach of no policy."""
+def test_there_is_no_warning_about_dns_servers_and_macvlan_pods() -> None:
+    """A DNS server uses servers outside the cluster, and nothing enforces policies on macvlan pods."""
     assert [] == cut(ANSWERS, DNS, policy("kube-system/p", egress=[]))
     assert [] == cut(topology(mode="macvlan"), WEB, egress())
 
 
-def test_all_pods_are_named_up_to_a_few() -> None:
-    """The others are counted."""
+def test_a_warning_names_the_first_pods_and_counts_the_others() -> None:
+    """It names five."""
     pods = [pod(f"x/p{i}") for i in range(7)]
 
     assert cut(*pods, policy("x/p", egress=[]))[0].startswith("isolates x/p0, x/p1, x/p2, x/p3, x/p4 and 2 more for")

@@ -383,12 +383,12 @@ def test_meaning(case: Case) -> None:
 
 
 def test_names_of_cases_are_unique() -> None:
-    """No case hides another one of its name."""
+    """No case replaces another one with its name."""
     assert len(CASES) == len({case.name for case in CASES})
 
 
 def test_finished_pods_drop_out() -> None:
-    """A policy that names a finished pod's address means the pod that has it now."""
+    """An ipBlock with a finished pod's address matches the pod that has it now."""
     of = cluster(
         pod("x/done", "pod=done", phase="Succeeded", addresses=["10.244.0.9"]),
         pod("x/new", "pod=new", addresses=["10.244.0.9"]),
@@ -399,8 +399,8 @@ def test_finished_pods_drop_out() -> None:
     assert DENY == verdict(of, "x/new", "x/a")
 
 
-def test_dual_stack_selectors_mean_both_families() -> None:
-    """A selector means a pod by each of its addresses; an IPv4 block leaves IPv6 denied."""
+def test_dual_stack_selectors_match_both_families() -> None:
+    """A selector matches a pod by each of its addresses; an IPv4 block leaves IPv6 denied."""
     of = cluster(
         topology(mode="overlay", cidrs=["10.244.0.0/16", "fd00:10:244::/56"]),
         pod("x/a", "pod=a"),
@@ -414,14 +414,14 @@ def test_dual_stack_selectors_mean_both_families() -> None:
 
 
 def test_ingress_sees_the_address_that_arrives() -> None:
-    """An ipBlock of the far pod's own address matches where nothing is masqueraded on the way."""
+    """An ipBlock with the other pod's own address matches if no node masquerades."""
     of = world(policy("x/p", "pod=a", ingress=[rule(peer(cidr=f"{X_C}/32"))]), mode="overlay")
 
     assert [ALLOW, DENY] == [verdict(of, "x/c", "x/a"), verdict(of, "y/b", "x/a")]
 
 
 def test_macvlan_enforces_nothing() -> None:
-    """On a macvlan network everything is allowed, whatever the policies say."""
+    """On a macvlan network everything is allowed under any policy."""
     of = world(policy("x/p", ingress=[], egress=[]), mode="macvlan")
     decision = decide(of, "x/c", "x/a")
 
@@ -432,7 +432,7 @@ def test_macvlan_enforces_nothing() -> None:
     ("source", "destination"), [("x/lo", "x/a"), ("x/a", "x/lo"), ("x/lo", "10.244.0.2"), ("x/lo", "203.0.113.9")]
 )
 def test_loopback_only(source: str, destination: str) -> None:
-    """A pod in mode none reaches nobody and is reached by nobody."""
+    """A pod in mode none has no path to or from any other endpoint."""
     of = cluster(pod("x/a"), pod("x/lo", network="none"))
 
     assert (DENY, "x/lo has a loopback interface only") == (
@@ -441,8 +441,8 @@ def test_loopback_only(source: str, destination: str) -> None:
     )
 
 
-def test_nobodys_address() -> None:
-    """An address that nobody has is denied for want of a machine; the egress side is judged by ipBlock."""
+def test_an_address_without_a_machine() -> None:
+    """The verdict is deny, as no machine has the address; egress policies match it by ipBlock."""
     of = world(out(rule(peer(cidr="203.0.113.0/24"))))
     inside, outside = decide(of, "x/a", "203.0.113.9"), decide(of, "x/a", "198.51.100.9")
 
@@ -453,8 +453,8 @@ def test_nobodys_address() -> None:
     assert [ALLOW, DENY] == [inside.egress.verdict, outside.egress.verdict]
 
 
-def test_a_flow_to_nowhere_is_refused() -> None:
-    """A flow without destination and address is no question."""
+def test_a_flow_without_destination_and_address_is_an_error() -> None:
+    """It raises ValueError."""
     from netlab.cluster.flows import Flow
     from netlab.policy import evaluate
 

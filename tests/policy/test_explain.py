@@ -1,4 +1,4 @@
-"""What ``netlab explain`` says."""
+"""The text of ``netlab explain``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def told(of: Cluster, source: str, destination: str, service: str = "80/TCP") ->
 
 
 def test_denied() -> None:
-    """A denial names each policy, rule and line, what did not match, and the rule that would have been needed."""
+    """A denial has each policy, rule and line, what did not match, and the rule that would allow the flow."""
     text = told(cluster(WEB, DB, DENY_ALL, API), "shop/web", "shop/db", "5432/TCP")
 
     assert (
@@ -55,7 +55,7 @@ To be allowed
 
 
 def test_allowed() -> None:
-    """An allowance names the rule and line that allow, and what would have to go."""
+    """An allowed flow has the rule and line that allow, and what to remove to deny it."""
     text = told(cluster(pod("shop/api", "app=api"), DB, DENY_ALL, API), "shop/api", "shop/db", "5432/TCP")
 
     assert (
@@ -72,8 +72,8 @@ To be denied, one of these
     )
 
 
-def test_no_way() -> None:
-    """Where packets have no way, no policy is to blame and none can help."""
+def test_without_a_path_no_policy_can_allow() -> None:
+    """The text says so and lists no policies."""
     of = cluster(topology(hosts={"client": ["192.0.2.1"]}), DB, DENY_ALL)
 
     assert """\
@@ -87,14 +87,14 @@ To be allowed
 
 
 def test_what_no_policy_can_deny() -> None:
-    """A pod's way to itself is past every policy."""
+    """A pod always reaches itself."""
     assert "No NetworkPolicy can deny it: shop/db always reaches itself." in told(
         cluster(DB, DENY_ALL), "shop/db", "shop/db"
     )
 
 
-def test_nobodys_address() -> None:
-    """An address that nobody has is told as such, with what the egress policies make of it."""
+def test_an_address_without_a_machine() -> None:
+    """The text says so, and has the mismatch of the egress policies."""
     text = told(cluster(WEB, policy("shop/out", egress=[rule(peer(cidr="10.0.0.0/8"))])), "shop/web", "203.0.113.9")
 
     assert "to    no machine of the lab" in text
@@ -102,8 +102,8 @@ def test_nobodys_address() -> None:
     assert text.endswith("To send packets there, add a host with this address to spec.hosts of the Topology.")
 
 
-def test_peers_that_would_help() -> None:
-    """The peer that is proposed is a selector for a pod, with its namespace where that differs, else an ipBlock."""
+def test_the_proposed_peer_is_the_narrowest() -> None:
+    """For a pod it is a selector, with the namespace if that differs; for any other endpoint it is an ipBlock."""
     of = cluster(
         topology(mode="routed", hosts={"client": ["192.0.2.1"]}), pod("ops/x", "app=x"), pod("shop/a"), DB, DENY_ALL
     )
@@ -115,8 +115,8 @@ def test_peers_that_would_help() -> None:
     assert "from: ipBlock 192.0.2.1/32\n    with no ports listed\n" in told(of, "host:client", "shop/db", "ICMP")
 
 
-def test_what_is_proposed_helps() -> None:
-    """A rule as proposed turns the verdict."""
+def test_the_proposed_rule_changes_the_verdict() -> None:
+    """From deny to allow."""
     before = cluster(WEB, DB, DENY_ALL)
     after = cluster(WEB, DB, DENY_ALL, policy("shop/fix", "app=db", ingress=[rule(peer("app=web"), ports=["80"])]))
 
@@ -138,7 +138,7 @@ PUBLISHED = pytest.mark.parametrize(
 
 
 def published(*policies: NetworkPolicy) -> Cluster:
-    """A pod whose port 53 is the node's 5353, a pod beside it, one on another node and a host."""
+    """Return a lab with a pod that publishes port 53 as 5353, a pod on its node, one on another node, and a host."""
     return cluster(
         topology(["a", "b"], hosts={"h": ["192.0.2.1"]}),
         pod("x/srv", "app=srv", node="a", ports=["5353:53/UDP"]),
@@ -149,8 +149,10 @@ def published(*policies: NetworkPolicy) -> Cluster:
 
 
 @PUBLISHED
-def test_what_is_proposed_for_a_published_port_helps(asks: str, direction: str, peer_and_port: tuple[str, str]) -> None:
-    """Policies see who comes and what is asked after the node has translated it, and so do the words about them."""
+def test_the_proposed_rule_for_a_published_port_changes_the_verdict(
+    asks: str, direction: str, peer_and_port: tuple[str, str]
+) -> None:
+    """Policies see source and port after the node's translation, and the proposed rule has these."""
     selected = "app=srv" if direction == "ingress" else asks.replace("x/", "app=")
     isolated = published(policy("x/deny", selected, types=direction))
     text = told(isolated, asks, "node:a", "5353/UDP")
@@ -168,7 +170,7 @@ def test_what_is_proposed_for_a_published_port_helps(asks: str, direction: str, 
 
 
 def test_the_reason_for_a_published_port_names_what_the_pod_sees() -> None:
-    """The port of the pod and the address that comes, with what was asked beside it."""
+    """It has the pod's port and the source address after translation, and the published port."""
     of = published(policy("x/deny", "app=srv", types="ingress"))
 
     assert [

@@ -1,4 +1,4 @@
-"""Groups hold exactly what the evaluator says pair by pair, and are as few as they can be: random clusters."""
+"""Groups have the evaluator's verdict of every pair, and there are as few as possible, in random clusters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pair_by_pair(of: Cluster, asked: FlowSelection) -> Verdicts:
 
 
 def expanded(found: Groups) -> Verdicts:
-    """Return the verdict of every pair that the answers of groups stand for; each pair must be there once."""
+    """Return the verdict of every pair in the answers of groups; each pair must occur once."""
     verdicts: Verdicts = {}
     for answer in found.answers():
         pairs = [
@@ -43,7 +43,7 @@ def expanded(found: Groups) -> Verdicts:
 
 
 def interchangeable(verdicts: Verdicts, one: str, other: str) -> bool:
-    """Say whether two endpoints may change places without changing a verdict, or what is asked."""
+    """Say whether two endpoints can change places without a change of a verdict or a question."""
     swap = {one: other, other: one}
     return all(
         verdicts.get((swap.get(source, source), swap.get(to, to), *service)) == verdict  # type: ignore[arg-type]
@@ -66,8 +66,8 @@ def assert_exact(of: Cluster, asked: FlowSelection) -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_groups_are_what_the_evaluator_says_and_as_few_as_can_be(seed: int) -> None:
-    """Any modes, settings, families, attachments, published ports and questions; no two groups could be one."""
+def test_groups_agree_with_the_evaluator_and_are_as_few_as_possible(seed: int) -> None:
+    """For random modes, settings, families, attachments, published ports and questions; no two groups could be one."""
     for number in range(12):
         dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
         assert_exact(some_cluster(dice), some_questions(dice))
@@ -75,14 +75,14 @@ def test_groups_are_what_the_evaluator_says_and_as_few_as_can_be(seed: int) -> N
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_groups_of_the_random_cases_of_conformance(mode: str) -> None:
-    """The clusters that evaluator, ruleset and packets are played against one another with."""
+    """The same for the clusters for which conformance compares evaluator, ruleset and packets."""
     for case in random_cases.cases(40, 7, mode):
         asked = FlowSelection((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True)
         assert_exact(cluster_of(case.stages[0].documents), asked)
 
 
-def test_a_pod_that_publishes_a_port_is_like_no_other() -> None:
-    """It reaches itself by its node's port, whatever its policies say; a pod that is the same otherwise does not."""
+def test_a_pod_that_publishes_a_port_has_a_group_of_its_own() -> None:
+    """It reaches itself by its node's port under any policy; an equal pod does not."""
     of = cluster(topology(), pod("x/a", ports=["8080:80"]), pod("x/b", ports=["80"]), policy("x/p", ingress=[]))
     asked = FlowSelection((("TCP", 8080),), nodes=True)
 
@@ -91,7 +91,7 @@ def test_a_pod_that_publishes_a_port_is_like_no_other() -> None:
 
 
 def test_members_of_a_group_share_one_answer_towards_one_another() -> None:
-    """Pods that may not talk to one another are alike, and so are pods that may; both at once, service by service."""
+    """Members have one verdict towards one another for each service: here allow for one and deny for the other."""
     of = cluster(
         *(pod(f"x/{name}", "app=a") for name in "abc"), policy("x/p", ingress=[rule(peer("app=a"), ports=["80"])])
     )
@@ -100,8 +100,8 @@ def test_members_of_a_group_share_one_answer_towards_one_another() -> None:
     assert [("allow", 6), ("deny", 6)] == [(answer.verdict, answer.pairs) for answer in found.answers()]
 
 
-def test_nobody_to_ask_has_no_groups() -> None:
-    """A lab without pods."""
+def test_a_lab_without_pods_has_no_groups() -> None:
+    """And no answers."""
     found = groups(cluster(topology()), FlowSelection())
 
     assert ((), [], 0) == (found.groups, [*found.answers()], sum(found.tally().values()))

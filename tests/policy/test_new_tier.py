@@ -1,7 +1,7 @@
-"""A new tier is one value and one line: evaluator, groups, rows and explanations ask it, and no room names it.
+"""A new tier of the evaluator is one value and one line: evaluator, groups, rows and explanations use it.
 
-The toys are a tier of administrators before NetworkPolicy, whose rules have priorities and may pass, and a baseline
-after it. Both are judged by one class here, which says nothing about sets: that is the slow and exact way.
+The two tiers here are Admin, before NetworkPolicy, and Baseline, after it. They have one class, without code for sets,
+so groups and rows use the slow and exact code for such tiers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from netlab.verdicts import Action
 
 @dataclass(frozen=True)
 class AdminRule:
-    """What the pods of a selector say to the pods of another, and in which order."""
+    """A rule: the action for flows between pods of two selectors; rules with a lower priority number come first."""
 
     name: str
     priority: int
@@ -49,7 +49,7 @@ class AdminRule:
 
 @dataclass
 class Toy(Tier):
-    """A tier of rules: the first that matches counts."""
+    """A tier of rules: the first matching rule decides."""
 
     name: str = "Admin"
     rules: Sequence[AdminRule] = field(default_factory=list)
@@ -117,8 +117,8 @@ def test_an_admin_tier_denies_what_network_policy_allows(with_tiers: Any) -> Non
     assert "ingress of x/db: no-bad of Admin, priority 10, denies x/bad on 80/TCP" == decision.reason
 
 
-def test_the_first_rule_by_priority_settles(with_tiers: Any) -> None:
-    """An allow before a deny allows what NetworkPolicy would deny; a pass leaves it to NetworkPolicy."""
+def test_the_first_rule_by_priority_decides(with_tiers: Any) -> None:
+    """An allow before a deny allows what NetworkPolicy would deny; a pass leaves the flow to NetworkPolicy."""
     with_tiers(
         [
             admin("deny-all", 50, "deny", ""),
@@ -134,14 +134,14 @@ def test_the_first_rule_by_priority_settles(with_tiers: Any) -> None:
     assert "allowed by free of Admin, priority 10," == evaluate(of, flow(of, "x/free", "x/db")).reason
 
 
-def test_a_baseline_judges_only_pods_that_no_network_policy_isolates(with_tiers: Any) -> None:
-    """The rest is the default's."""
+def test_the_baseline_tier_decides_only_for_pods_that_no_network_policy_isolates(with_tiers: Any) -> None:
+    """The default decides the rest."""
     with_tiers(baseline=[admin("deny-web", 1, "deny", "app=web")])
     of = lab(ONLY_WEB)
 
     assert "allow" == verdict(of, "x/web", "x/db")
     assert "deny" == verdict(of, "x/web", "x/free")
-    assert "default, as no rule of Baseline settles it" in evaluate(of, flow(of, "x/bad", "x/free")).reason
+    assert "default, as no rule of Baseline decides" in evaluate(of, flow(of, "x/bad", "x/free")).reason
 
 
 RULES = [
@@ -171,8 +171,10 @@ def assert_alike(of: Cluster, asked: FlowSelection) -> None:
 
 
 @pytest.mark.parametrize(("first", "baseline"), [(RULES, []), ([], BASELINE), (RULES, BASELINE)])
-def test_groups_and_rows_are_the_evaluators(with_tiers: Any, first: list[AdminRule], baseline: list[AdminRule]) -> None:
-    """With NetworkPolicies and without; the reasons too."""
+def test_groups_and_rows_agree_with_the_evaluator(
+    with_tiers: Any, first: list[AdminRule], baseline: list[AdminRule]
+) -> None:
+    """With NetworkPolicies and without, reasons included."""
     with_tiers(first, baseline)
     for policies in ([], [ONLY_WEB], [ONLY_WEB, policy("x/out", "app=web", egress=[rule(peer("app=db"))])]):
         assert_alike(lab(*policies), ASKED)
@@ -180,7 +182,7 @@ def test_groups_and_rows_are_the_evaluators(with_tiers: Any, first: list[AdminRu
 
 @pytest.mark.parametrize("seed", range(4))
 def test_groups_and_rows_of_random_clusters(with_tiers: Any, seed: int) -> None:
-    """Any modes, settings, attachments, published ports, unread policies and questions."""
+    """With random modes, settings, attachments, published ports, unread policies and questions."""
     with_tiers(
         [admin("in", 5, "deny", "app=a", of="app"), admin("out", 6, "pass", "tier", direction="egress")],
         [admin("rest", 1, "deny", "app", direction="egress")],
@@ -190,8 +192,8 @@ def test_groups_and_rows_of_random_clusters(with_tiers: Any, seed: int) -> None:
         assert_alike(some_cluster(dice), some_questions(dice))
 
 
-def test_explain_tells_tier_by_tier(with_tiers: Any) -> None:
-    """With the priority and the rule that settled it, and what would have to change."""
+def test_explain_has_a_line_for_each_tier(with_tiers: Any) -> None:
+    """With the priority and the rule that decided, and the change that would reverse it."""
     with_tiers(RULES, BASELINE)
     of = lab(ONLY_WEB)
     denied = explain(of, flow(of, "x/web", "x/db", "81/TCP"))
@@ -201,26 +203,26 @@ def test_explain_tells_tier_by_tier(with_tiers: Any) -> None:
         "Ingress of x/db: deny",
         "Admin: deny, priority 2",
         "  b denies it",
-        "NetworkPolicy: not asked",
-        "Baseline: not asked",
+        "NetworkPolicy: not reached",
+        "Baseline: not reached",
     ) == (denied.sections[2].title, *denied.sections[2].lines)
     assert ("change g of Baseline", "change b of Admin") == denied.otherwise.lines
     assert (
         "Admin: pass, priority 1",
-        "  a passes it on",
+        "  a passes it to the next tier",
         "NetworkPolicy: allow",
         "  NetworkPolicy x/p isolates it",
     ) == passed.sections[2].lines[:4]
 
 
-def test_warnings_are_asked_of_each_tier(with_tiers: Any) -> None:
-    """Where it has policies."""
-    with_tiers([admin("nobody", 1, "deny", "", of="app=nobody")])
+def test_each_tier_with_policies_has_warnings_of_its_own(with_tiers: Any) -> None:
+    """Here about a rule that selects nothing."""
+    with_tiers([admin("unused", 1, "deny", "", of="app=missing")])
 
-    assert ["nobody"] == [problem.object for problem in warnings(lab())]
+    assert ["unused"] == [problem.object for problem in warnings(lab())]
 
 
-def test_an_unread_policy_may_change_what_all_tiers_say(with_tiers: Any) -> None:
+def test_an_unread_policy_may_change_the_verdict_of_all_tiers(with_tiers: Any) -> None:
     """The reason does not say that NetworkPolicy decides alone."""
     with_tiers([admin("no-bad", 10, "deny", "app=bad")])
     of = lab(unread("x/c", Subject("x", allows=frozenset(("ingress",)))))

@@ -1,8 +1,7 @@
-"""A new translation is one value and one line: all that asks what becomes of a flow follows it, and no room names it.
+"""A new translation is one value and one line: evaluator, groups, rows, probes and traces use it.
 
-The toy lets port 30080/TCP of every node, and port 80 of an address that no machine has, stand for two pods. The first
-is translated on the node that is asked, which puts its own address in the place of the source's; the second is
-translated on each source's own node.
+The translation here has two backend pods for port 30080/TCP of every node, and for port 80 of an address that no
+machine has. The destination node translates the first and masquerades; the source's own node translates the second.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def lab(*extra: object, mode: str = "overlay") -> Cluster:
 
 
 CLOSED_ON_B = policy("x/p", "app=web", ingress=[rule(peer_of("app=client"))])
-"""Selectors mean no masqueraded source: a node always reaches its own pod, and another node's is then closed."""
+"""Selectors do not match a masqueraded source: a node always reaches its own pod, and not that of another node."""
 
 ASKED = FlowSelection((("TCP", 30080), ("TCP", 80)), nodes=True, self_pairs=True)
 
@@ -80,7 +79,7 @@ def to_address(of: Cluster, source: str) -> Flow:
 
 
 def test_the_backends_and_the_source_that_each_hop_sees() -> None:
-    """A pod that asks its own node for a pod of another node: that sees the node, the first policy sees the pod."""
+    """Egress sees the pod's address; ingress on another node, and each backend, see the translating node's."""
     of = lab()
     found = translate.translate(of, flow(of, "x/client", "node:a", "30080/TCP"))
     assert found is not None
@@ -92,7 +91,7 @@ def test_the_backends_and_the_source_that_each_hop_sees() -> None:
 
 
 def test_a_source_translates_on_its_own_node() -> None:
-    """The backend sees the pod itself; an outside host has no node that translates."""
+    """The backend sees the source pod; an outside host has no node, so nothing translates."""
     of = lab()
     found = translate.translate(of, to_address(of, "x/client"))
     assert found is not None
@@ -105,8 +104,8 @@ def test_a_source_translates_on_its_own_node() -> None:
     assert "10.96.0.7 means something on nodes only, and host:client is outside of them" in outside.reason
 
 
-def test_no_backend_is_a_denial_with_its_reason() -> None:
-    """There is nothing that a policy could decide."""
+def test_without_backends_the_verdict_is_deny_with_the_reason_of_the_translation() -> None:
+    """No policy decides."""
     of = cluster(topology(["a"]), pod("x/client"))
     decision = evaluate(of, flow(of, "x/client", "node:a", "30080/TCP"))
 
@@ -114,8 +113,8 @@ def test_no_backend_is_a_denial_with_its_reason() -> None:
     assert "deny" == judges.tracer()([], of, [flow(of, "x/client", "node:a", "30080/TCP")])[0]
 
 
-def test_backends_that_differ_are_some() -> None:
-    """The reason says which; rows list them with what is expected of each."""
+def test_backends_with_different_verdicts_are_some() -> None:
+    """The reason names them; rows list each backend with its verdict."""
     of = lab(CLOSED_ON_B)
     decision = evaluate(of, flow(of, "x/client", "node:a", "30080/TCP"))
     row = row_of(decision.flow, decision.verdict, None, decision.reason, endpoints_of(decision.endpoints))
@@ -133,8 +132,8 @@ def test_backends_that_differ_are_some() -> None:
 
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
-def test_groups_and_rows_are_the_evaluators(mode: str) -> None:
-    """Pair by pair, for every verdict, in numbers, rows, JSON and tables."""
+def test_groups_and_rows_agree_with_the_evaluator(mode: str) -> None:
+    """For every pair, in numbers, rows, JSON and tables."""
     of = lab(CLOSED_ON_B, policy("x/out", "app=client", egress=[rule(peer_of("app=web"))]), mode=mode)
     found = groups(of, ASKED)
     wanted = [
@@ -166,8 +165,8 @@ def _expanded_groups(found: object) -> Iterator[tuple[tuple[str, str, int | None
                 yield (source.ref, to.ref, answer.service[2]), answer.verdict
 
 
-def test_explain_tells_of_each_backend() -> None:
-    """And what it takes to be allowed by all of them."""
+def test_explain_has_a_section_for_each_backend() -> None:
+    """And the changes after which all backends allow."""
     of = lab(CLOSED_ON_B)
     text = str(explain(of, flow(of, "x/client", "node:a", "30080/TCP")))
 
@@ -176,8 +175,8 @@ def test_explain_tells_of_each_backend() -> None:
     assert "To be allowed by all backends\n  x/web-b:\n    add a rule under spec.ingress" in text
 
 
-def test_graphs_count_no_pair_as_allowed_that_is_so_for_some_backends() -> None:
-    """They are an attribute of the graph of their own."""
+def test_a_pair_that_some_backends_allow_is_no_edge_of_a_graph() -> None:
+    """The graph's attribute ``some`` has it."""
     of = lab(CLOSED_ON_B)
     graph = reachability(of, [flow(of, "x/client", "node:a", "30080/TCP")])
 
@@ -186,14 +185,14 @@ def test_graphs_count_no_pair_as_allowed_that_is_so_for_some_backends() -> None:
 
 
 def test_rows_agree_where_both_say_some() -> None:
-    """And differ from every other verdict."""
+    """And differ from any other verdict."""
     rows = [Row("a", "b", 4, "TCP", 80, "some", measured) for measured in ("some", "allow", "deny", "inconclusive")]
 
     assert ["agree", "differ", "differ", "inconclusive"] == [row.outcome for row in rows]
 
 
-def test_the_judge_without_a_kernel_follows_it() -> None:
-    """It sends through each node's ruleset what that node has: translated, or not yet."""
+def test_the_tracer_of_conformance_agrees_with_the_evaluator() -> None:
+    """It traces through each node's ruleset the packet that the node sees: translated, or not yet."""
     of = lab(CLOSED_ON_B)
     asked = [
         flow(of, source, to, "30080/TCP")
@@ -205,8 +204,8 @@ def test_the_judge_without_a_kernel_follows_it() -> None:
     assert "some" in {evaluate(of, one).verdict for one in asked}
 
 
-def test_probes_ask_each_backend() -> None:
-    """The packet goes to the address that is asked, and each backend has to take one of its own."""
+def test_there_is_a_probe_for_each_backend() -> None:
+    """The packet goes to the destination address, and each backend must receive one of its own."""
     of = lab()
     sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
     maker = ProbeMaker(of, "some-lab", sockets)
@@ -236,8 +235,8 @@ def test_probes_ask_each_backend() -> None:
     ]
 
 
-def test_what_is_measured_is_some_where_backends_differ() -> None:
-    """One that is inconclusive leaves it so, unless the others differ already."""
+def test_the_measured_verdict_of_backends_that_differ_is_some() -> None:
+    """With an inconclusive backend it is inconclusive, unless others differ."""
     backend = Backend(None, VIRTUAL, 80)
 
     def measured(*verdicts: str) -> str:
@@ -252,8 +251,8 @@ def test_what_is_measured_is_some_where_backends_differ() -> None:
     ]
 
 
-def test_trace_watches_every_node_and_address_on_the_way() -> None:
-    """The node that translates, and those of all backends."""
+def test_trace_monitors_every_node_and_address_on_the_path() -> None:
+    """The node that translates, and the nodes of all backends."""
     of = lab()
     asked = flow(of, "x/far", "node:a", "30080/TCP")
     match = trace._match(of, asked)

@@ -1,4 +1,4 @@
-"""Rules with many peers mean what the plain reading says of each peer, and are not told peer by peer."""
+"""Rules with many peers: the lookup agrees with the check of each peer, and texts are short."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def peers_of(of: Cluster) -> list[tuple[NetworkPolicy, Rule]]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_what_is_looked_up_is_what_the_plain_reading_says(seed: int) -> None:
-    """All peers of a random cluster in one rule, for every end and address, also those of no endpoint."""
+def test_the_lookup_agrees_with_the_check_of_each_peer(seed: int) -> None:
+    """All peers of a random cluster are in one rule, for every endpoint and address, also addresses of no endpoint."""
     for number in range(20):
         of = some_cluster(Random(f"{seed}-{number}"))  # noqa: S311  the same clusters every time, not a secret
         every = [(p, r) for p, r in peers_of(of)]
@@ -46,8 +46,8 @@ def test_what_is_looked_up_is_what_the_plain_reading_says(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_sets_of_what_is_looked_up_are_the_plain_ones(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every rule taken for one of many peers, in groups; none, by the evaluator."""
+def test_groups_by_lookup_agree_with_the_evaluator(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups look every rule up; the evaluator checks each peer."""
     monkeypatch.setattr(networkpolicy_sets, "MANY_PEERS", 1)
     for number in range(12):
         dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
@@ -68,13 +68,13 @@ def lab_of_many(last: str) -> Cluster:
 
 
 def test_the_evaluator_finds_the_one_peer_that_matches() -> None:
-    """Behind as many others as there may be."""
+    """It is the last of many peers."""
     assert "allow" == decide(lab_of_many("app=b"), "x/b", "x/a").verdict
     assert "deny" == decide(lab_of_many("app=c"), "x/b", "x/a").verdict
 
 
-def test_explain_tells_of_the_first_peers_and_counts_the_others() -> None:
-    """Five of them, each with the item that it is."""
+def test_explain_lists_the_first_peers_and_counts_the_others() -> None:
+    """It lists five, each with its path."""
     of = lab_of_many("app=c")
     text = str(explain(of, flow(of, "x/b", "x/a")))
 
@@ -83,7 +83,7 @@ def test_explain_tells_of_the_first_peers_and_counts_the_others() -> None:
 
 
 def test_a_reason_names_the_first_policies_and_counts_the_others() -> None:
-    """Ten of them: each pair has a reason, and a pod may have thousands of policies."""
+    """It names ten, as each pair has a reason, and thousands of policies may select a pod."""
     of = cluster(topology(), pod("x/a"), pod("x/b"), *(policy(f"x/p{i:02}", ingress=[]) for i in range(13)))
 
     assert ", x/p09 and 3 more isolate it" in decide(of, "x/b", "x/a").reason

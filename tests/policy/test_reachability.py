@@ -1,4 +1,4 @@
-"""What can talk to what, as graphs."""
+"""Allowed flows as graphs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netlab.policy.reachability import reachability, workload_reachability
 
 @pytest.fixture
 def shop() -> Cluster:
-    """A database that only the web pods may reach, and only on its port."""
+    """Return a lab where only the web pods may reach a database, on one port."""
     return cluster(
         topology(hosts={"client": ["192.0.2.1"]}),
         workload("Deployment", "shop/web", 2, "app=web", ports=["80"]),
@@ -24,7 +24,7 @@ def shop() -> Cluster:
 
 
 def test_edges_are_allowed_pairs(shop: Cluster) -> None:
-    """There is an edge for each pair that is allowed on something, with what is allowed."""
+    """Each pair with an allowed flow has an edge with the allowed ports."""
     graph = reachability(shop)
 
     assert {
@@ -37,8 +37,8 @@ def test_edges_are_allowed_pairs(shop: Cluster) -> None:
     } == {(s, d): allowed for s, d, allowed in graph.edges(data="allowed")}
 
 
-def test_nodes_say_what_they_are(shop: Cluster) -> None:
-    """Every endpoint is in the graph, with its kind and its workload."""
+def test_nodes_have_kind_and_workload(shop: Cluster) -> None:
+    """Every endpoint is a node of the graph."""
     graph = reachability(shop)
 
     assert {
@@ -51,7 +51,7 @@ def test_nodes_say_what_they_are(shop: Cluster) -> None:
 
 
 def test_questions_can_be_chosen(shop: Cluster) -> None:
-    """Only the flows that are given are asked; those to nobody's address are no edge."""
+    """Only the given flows count; a flow to an address without a machine is no edge."""
     graph = reachability(
         shop, [flow(shop, "shop/web-0", "shop/db", "9100/TCP"), flow(shop, "shop/web-0", "203.0.113.1")]
     )
@@ -60,7 +60,7 @@ def test_questions_can_be_chosen(shop: Cluster) -> None:
 
 
 def test_by_workload(shop: Cluster) -> None:
-    """Workloads have an edge where some of their pods have one, with how much of what was asked is allowed."""
+    """Two workloads have an edge if some of their pods have one, with the numbers of allowed flows and of all flows."""
     graph = workload_reachability(shop)
 
     assert {

@@ -1,4 +1,4 @@
-"""Rules that list the port of a Service where the pods behind it listen on another one."""
+"""Warnings about rules that list the port of a Service whose pods listen on another port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INGRESS = "spec.ingress[0].ports[0].port: 80 is the port of Service x/front, and
 ADVICE = "write 8080, the pods' own port"
 
 
-def told(*things: Any) -> list[str]:
+def warned(*things: Any) -> list[str]:
     found = [problem for problem in warnings(cluster(*things)) if problem.rule == "service-port"]
     return [f"{problem.path}: {problem.message}" for problem in found]
 
@@ -31,29 +31,29 @@ def out(*ports: str, to: Any = None) -> Any:
 
 
 def test_the_services_port_in_ingress() -> None:
-    """The right port is told, where it is a number and where it is a name."""
+    """The warning has the pods' port, whether the target port is a number or a name."""
     named = Service(meta("x/front"), {"app": "web"}, (ServicePort(80, "http"),))
 
-    assert [INGRESS + ADVICE] == told(WEB, DB, FRONT, into("80"))
-    assert [INGRESS + ADVICE] == told(WEB, DB, named, into("80"))
+    assert [INGRESS + ADVICE] == warned(WEB, DB, FRONT, into("80"))
+    assert [INGRESS + ADVICE] == warned(WEB, DB, named, into("80"))
 
 
 def test_the_services_port_in_egress() -> None:
-    """Of the Services whose pods the peers mean, in whatever namespace."""
-    assert [INGRESS.replace("ingress", "egress") + ADVICE] == told(WEB, DB, FRONT, out("80"))
-    assert [INGRESS.replace("ingress", "egress") + ADVICE] == told(WEB, DB, FRONT, out("80", to=peer(ns="")))
+    """The warning is about the Services whose pods the peers match, in any namespace."""
+    assert [INGRESS.replace("ingress", "egress") + ADVICE] == warned(WEB, DB, FRONT, out("80"))
+    assert [INGRESS.replace("ingress", "egress") + ADVICE] == warned(WEB, DB, FRONT, out("80", to=peer(ns="")))
 
 
 def test_the_name_of_a_services_port() -> None:
-    """A policy's names are those of container ports."""
+    """A named port of a policy is the name of a container port."""
     assert [
         "spec.ingress[0].ports[0].port: plain is the name of a port of Service x/front, and the pods behind it listen "
         "on 8080: " + ADVICE
-    ] == told(WEB, DB, FRONT, into("plain"))
+    ] == warned(WEB, DB, FRONT, into("plain"))
 
 
 def test_several_services_are_one_warning() -> None:
-    """Few are named, the others are counted; both protocols of a port are one warning too."""
+    """It names five and counts the others; both protocols of a port are one warning too."""
     things = [
         thing
         for i in range(7)
@@ -66,7 +66,7 @@ def test_several_services_are_one_warning() -> None:
     assert [
         "spec.egress[0].ports[0].port: 53 is the port of Services n0/s, n1/s, n2/s, n3/s, n4/s and 2 more, and the "
         "pods behind it listen on 5353: write 5353, the pods' own port"
-    ] == told(DB, *things, out("53/UDP", "53", to=peer("app=web", "")))
+    ] == warned(DB, *things, out("53/UDP", "53", to=peer("app=web", "")))
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_several_services_are_one_warning() -> None:
         pytest.param([WEB, FRONT, policy("x/p", "app=db", ingress=[rule(ports=["80"])]), DB], id="other pods"),
         pytest.param([pod("x/web", "app=web", ports=["80", "8080"]), FRONT, into("80")], id="a pod has the port too"),
         pytest.param([WEB, FRONT, DB, out("80", to=peer(cidr="0.0.0.0/0"))], id="addresses"),
-        pytest.param([WEB, FRONT, DB, policy("x/p", "app=db", egress=[rule(ports=["80"])])], id="everybody"),
+        pytest.param([WEB, FRONT, DB, policy("x/p", "app=db", egress=[rule(ports=["80"])])], id="every peer"),
         pytest.param([WEB, Service(meta("x/front"), {"app": "web"}, (ServicePort(80),)), into("80")], id="same port"),
         pytest.param([WEB, Service(meta("x/front"), {}, (ServicePort(80, 8080),)), into("80")], id="no selector"),
     ],
 )
-def test_silent(things: list[Any]) -> None:
-    """Where a pod may be meant by the port, and where the right one stands beside it."""
-    assert [] == told(*things)
+def test_no_warning(things: list[Any]) -> None:
+    """If a pod may have the port, or the rule lists the right port too."""
+    assert [] == warned(*things)

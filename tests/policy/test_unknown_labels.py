@@ -1,4 +1,4 @@
-"""What policies hang on and no input states: labels of namespaces that are not in it, and those of controllers."""
+"""Unknown labels: those of namespaces outside the input, and those that controllers set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def told(of: Cluster) -> list[str]:
 
 
 def test_labels_of_a_namespace_that_is_not_in_the_input() -> None:
-    """One warning for a policy, with all that it asks for and how to add it."""
+    """A policy has one warning, with all labels that it reads and how to add them."""
     of = lab(
         policy(
             "shop/web",
@@ -50,7 +50,7 @@ def test_labels_of_a_namespace_that_is_not_in_the_input() -> None:
 
 
 def test_of_one_namespace() -> None:
-    """Where a pod's labels settle it for the others, and for egress as for ingress."""
+    """If pod labels exclude the other namespaces; for egress as for ingress."""
     of = lab(policy("shop/web", "app=web", egress=[rule(peer("app=etl", "team"))]))
 
     assert [
@@ -60,8 +60,8 @@ def test_of_one_namespace() -> None:
     ] == told(of)
 
 
-def test_many_namespaces_are_not_all_named() -> None:
-    """Nor asked for one by one."""
+def test_a_warning_names_the_first_namespaces_and_counts_the_others() -> None:
+    """The proposed command then has no names."""
     spaces = tuple(f"n{i}" for i in range(8))
     of = lab(*(pod(f"{name}/a") for name in spaces), policy("shop/p", ingress=[rule(peer(ns="team=a"))]), spaces=spaces)
     (one,) = told(of)
@@ -80,12 +80,12 @@ def test_many_namespaces_are_not_all_named() -> None:
     ],
 )
 def test_the_name_is_known(selector: str) -> None:
-    """And where it settles the question, no other label is asked for."""
+    """If the name excludes the namespace, other labels do not matter."""
     assert [] == told(lab(policy("shop/web", ingress=[rule(peer(ns=selector))])))
 
 
 def test_declared_namespaces_are_known() -> None:
-    """One that is written without labels has none; pods that are not asked for do not matter."""
+    """A declared namespace without labels has none. Namespaces without matching pods do not matter."""
     given = policy("shop/web", ingress=[rule(peer(ns="team=data"))])
     assert [] == told(cluster(WEB, ETL, namespace("shop"), namespace("data"), given))
     assert [] == told(lab(policy("shop/web", ingress=[rule(peer("app=x", "team=data"))])))
@@ -102,28 +102,30 @@ def test_declared_namespaces_are_known() -> None:
         ("team=data", "81/TCP", "deny", False),
     ],
 )
-def test_explain_says_what_a_verdict_rests_on(selector: str, service: str, verdict: str, unsure: bool) -> None:
-    """Where another label would change it."""
+def test_explain_lists_unknown_labels_that_could_change_the_verdict(
+    selector: str, service: str, verdict: str, unsure: bool
+) -> None:
+    """And no others."""
     of = lab(policy("shop/web", "app=web", ingress=[rule(peer(ns=selector), ports=["80"])]))
     text = str(explain(of, flow(of, "data/etl", "shop/web", service)))
 
     assert verdict == decide(of, "data/etl", "shop/web", service).verdict
     assert unsure == (
-        "Not known\n  whether NetworkPolicy shop/web spec.ingress[0] means data/etl: it asks for team of namespace "
-        "data, which is not in the input and is taken to have no such label" in text
+        "Not known\n  whether NetworkPolicy shop/web spec.ingress[0] matches data/etl: it reads team of namespace "
+        "data, which is not in the input; netlab assumes that it has no such label" in text
     )
     assert unsure == ("Not known" in text)
 
 
-def test_a_rule_that_allows_anyway_settles_it() -> None:
-    """A peer beside the one in question, or another rule."""
+def test_unknown_labels_do_not_matter_if_another_peer_or_rule_allows() -> None:
+    """Then explain does not list them."""
     for rules in ([rule(peer(ns="team=a"), peer(ns=""))], [rule(peer(ns="!team")), rule(peer(cidr="10.0.0.0/8"))]):
         of = lab(policy("shop/web", "app=web", ingress=rules))
         assert [] == caveats(of, decide(of, "data/etl", "shop/web"))
 
 
 def test_a_mismatch_says_that_the_namespace_is_not_in_the_input() -> None:
-    """So that "found no label" is not taken for a fact."""
+    """As "found no label" is an assumption."""
     of = lab(policy("shop/web", "app=web", ingress=[rule(peer(ns="team=data"))]))
 
     assert "found no team (namespace data is not in the input)" in str(explain(of, flow(of, "data/etl", "shop/web")))
@@ -142,7 +144,7 @@ HASHED = [workload("Deployment", "x/web", 2, "app=web"), pod("x/db", "app=db")]
     ],
 )
 def test_a_selector_that_asks_for_a_hash(selector: str, path: str) -> None:
-    """It is told whom it may mean."""
+    """The warning lists the pods that it may match."""
     of = cluster(*HASHED, policy("x/p", "app=db", ingress=[rule(peer(selector))]))
 
     assert [
@@ -150,13 +152,14 @@ def test_a_selector_that_asks_for_a_hash(selector: str, path: str) -> None:
         "selector may match x/web-0, x/web-1 or not"
     ] == told(of)
     assert [
-        "whether NetworkPolicy x/p spec.ingress[0] means x/web-0: a controller sets pod-template-hash, to a value that "
+        "whether NetworkPolicy x/p spec.ingress[0] matches x/web-0: "
+        "a controller sets pod-template-hash, to a value that "
         "no manifest states"
     ] == caveats(of, decide(of, "x/web-0", "x/db"))
 
 
 def test_a_policy_that_selects_by_a_hash() -> None:
-    """Whether it selects a pod is told of that pod."""
+    """Explain says so for each pod that it may select."""
     of = cluster(*HASHED, policy("x/p", "app=web,pod-template-hash=abc", ingress=[]))
 
     assert ["NetworkPolicy x/p: spec.podSelector: a controller sets pod-template-hash"] == [
@@ -170,7 +173,7 @@ def test_a_policy_that_selects_by_a_hash() -> None:
 
 @pytest.mark.parametrize("key", ["controller-revision-hash", "controller-uid", "batch.kubernetes.io/controller-uid"])
 def test_a_hash_of_pods_that_are_not_there(key: str) -> None:
-    """It changes with every template or object, so a policy that states one holds for a while only."""
+    """The hash changes with the template or object; the selector then matches nothing."""
     of = cluster(*HASHED, policy("x/p", "app=db", ingress=[rule(peer(f"{key}=abc"))]))
 
     assert [
@@ -182,8 +185,8 @@ def test_a_hash_of_pods_that_are_not_there(key: str) -> None:
 @pytest.mark.parametrize(
     "selector", ["pod-template-hash", "!pod-template-hash", "app=db,pod-template-hash=abc", "app=web"]
 )
-def test_what_is_known_all_the_same(selector: str) -> None:
-    """Whether the key exists, and what other labels settle."""
+def test_known_matches_have_no_warning(selector: str) -> None:
+    """The key exists, or another label decides."""
     of = cluster(*HASHED, policy("x/p", "app=db", ingress=[rule(peer(selector))]))
 
     assert [] == caveats(of, decide(of, "x/web-0", "x/db"))
@@ -191,7 +194,7 @@ def test_what_is_known_all_the_same(selector: str) -> None:
 
 
 def test_jobs_of_a_cron_job_have_names_that_begin_with_its_own() -> None:
-    """So only such a name is in doubt; a Job's own is known."""
+    """So only such a name may match; the name of a Job itself is known."""
     things = [workload("CronJob", "x/nightly", 1), workload("Job", "x/migrate", 1), pod("x/db", "app=db")]
 
     def asked(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Verdicts beside policies that netlab does not read: unknown exactly where one of them could change what is known."""
+"""Policies that netlab does not read: a verdict is unknown exactly if one of them could change it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def subject(
 
 
 def verdicts(*things: Any, service: str = "80/TCP") -> dict[str, str]:
-    """Return what is not allow, by pair."""
+    """Return the verdicts other than allow, by pair."""
     of = cluster(*PODS, *things)
     found = {}
     for source in of.pods:
@@ -51,28 +51,28 @@ def verdicts(*things: Any, service: str = "80/TCP") -> dict[str, str]:
     return found
 
 
-def test_what_could_deny_makes_allowed_pairs_unknown() -> None:
-    """Those of the pods that it could select, in the direction that it could deny."""
+def test_a_policy_that_could_deny_makes_allowed_pairs_unknown() -> None:
+    """Those of the pods that it may select, in the direction that it could deny."""
     into, out_of = subject("app=b", denies="ingress"), subject("app=b", denies="egress")
 
     assert {"x/a>x/b": "unknown", "y/c>x/b": "unknown"} == verdicts(unread("x/u", into))
     assert {"x/b>x/a": "unknown", "x/b>y/c": "unknown"} == verdicts(unread("x/u", out_of))
 
 
-def test_what_could_only_allow_leaves_allowed_pairs_allowed() -> None:
-    """It has nothing to change there."""
+def test_a_policy_that_could_only_allow_leaves_allowed_pairs_allowed() -> None:
+    """It could not change them."""
     assert {} == verdicts(unread("x/u", subject(allows="ingress egress")))
 
 
-def test_what_could_only_deny_leaves_denied_pairs_denied() -> None:
-    """A pair is denied for certain where one side is, whatever could deny it as well."""
+def test_a_policy_that_could_only_deny_leaves_denied_pairs_denied() -> None:
+    """One side that denies is enough."""
     closed = policy("x/p", "app=b", ingress=[])
 
     assert {"x/a>x/b": "deny", "y/c>x/b": "deny"} == verdicts(closed, unread("x/u", subject("app=b", denies="ingress")))
 
 
-def test_what_could_allow_makes_denied_pairs_unknown() -> None:
-    """On the side that NetworkPolicy denies; the other side stays what it is."""
+def test_a_policy_that_could_allow_makes_denied_pairs_unknown() -> None:
+    """On the side that NetworkPolicy denies; the other side does not change."""
     closed, opens = policy("x/p", "app=b", ingress=[]), unread("x/u", subject("app=b", allows="ingress"))
     shut = policy("y/p", egress=[])
 
@@ -80,8 +80,8 @@ def test_what_could_allow_makes_denied_pairs_unknown() -> None:
     assert {"x/a>x/b": "unknown", "y/c>x/b": "deny", "y/c>x/a": "deny"} == verdicts(closed, opens, shut)
 
 
-def test_both_sides_may_be_open() -> None:
-    """A pair that is denied on both takes two that could allow it."""
+def test_a_pair_that_both_sides_deny_is_unknown_only_if_policies_could_allow_both() -> None:
+    """One such policy is not enough."""
     closed, shut = policy("x/p", "app=b", ingress=[]), policy("y/p", egress=[])
     into, out_of = unread("x/u", subject("app=b", allows="ingress")), unread("y/u", subject("", "y", allows="egress"))
 
@@ -99,8 +99,8 @@ def test_both_sides_may_be_open() -> None:
         ("kubernetes.io/metadata.name notin (z),team=b", []),
     ],
 )
-def test_namespaces_that_nothing_declares_may_have_any_label(asks_for: str, unknown: list[str]) -> None:
-    """But for their name, which is known."""
+def test_namespaces_outside_the_input_may_have_any_label(asks_for: str, unknown: list[str]) -> None:
+    """Except the label of their name, which is known."""
     of = cluster(
         *(namespace("x", "team=a"), namespace("y", "team=none" if asks_for != "!team" else "owner=q")),
         *(pod(f"{ns}/p") for ns in "wxyz"),
@@ -112,8 +112,8 @@ def test_namespaces_that_nothing_declares_may_have_any_label(asks_for: str, unkn
     assert unknown == found
 
 
-def test_pairs_that_no_wiring_joins_stay_denied() -> None:
-    """No policy could open them."""
+def test_pairs_without_a_path_stay_denied() -> None:
+    """No policy could allow them."""
     of = cluster(
         topology(["n1", "n2"]),
         *(pod("x/a", node="n1"), pod("x/b", node="n2"), pod("x/n", network="none")),
@@ -125,8 +125,8 @@ def test_pairs_that_no_wiring_joins_stay_denied() -> None:
     assert "deny" == verdict(of, "x/a", "203.0.113.1")
 
 
-def test_what_stays_in_one_network_namespace_is_known() -> None:
-    """A pod always reaches itself, and a node what shares its namespace."""
+def test_flows_within_one_network_namespace_are_known() -> None:
+    """A pod always reaches itself, and a node its host-network pods."""
     both: dict[str, Any] = {"denies": "ingress egress"}
     of = cluster(
         topology(["n"]), pod("x/a"), pod("x/h", host=True), unread("u", subject(**both), subject(nodes=True, **both))
@@ -137,8 +137,8 @@ def test_what_stays_in_one_network_namespace_is_known() -> None:
 
 
 @pytest.mark.parametrize("mode", ["bridge", "macvlan"])
-def test_what_nodes_may_do_is_unknown_too(mode: str) -> None:
-    """Others enforce their policies between a pod and its node, and on macvlan networks."""
+def test_flows_of_nodes_may_be_unknown_too(mode: str) -> None:
+    """Other implementations enforce their policies between a pod and its node, and on macvlan networks."""
     of = cluster(
         topology(["n", "m"], mode=mode, hosts={"h": ["192.0.2.1"]}),
         *(pod("x/a", node="n"), pod("x/b", node="n")),
@@ -151,8 +151,8 @@ def test_what_nodes_may_do_is_unknown_too(mode: str) -> None:
         assert {"unknown"} == {verdict(of, "node:n", "x/a"), verdict(of, "x/a", "node:n")}
 
 
-def test_policies_of_nodes_are_about_nodes_and_host_network_pods() -> None:
-    """And not about the pods of the same names."""
+def test_policies_of_nodes_select_nodes_and_host_network_pods() -> None:
+    """And no other pods."""
     of = cluster(
         topology(["n", "m"], mode="routed", hosts={"h": ["192.0.2.1"]}),
         *(pod("x/a", node="n"), pod("x/b", node="m", host=True)),
@@ -163,8 +163,8 @@ def test_policies_of_nodes_are_about_nodes_and_host_network_pods() -> None:
     assert {"allow"} == {verdict(of, "x/b", "x/a"), verdict(of, "host:h", "x/a")}
 
 
-def test_published_ports_are_judged_at_the_pod_behind() -> None:
-    """And at its node, where a policy could select that."""
+def test_a_published_port_depends_on_policies_of_its_pod() -> None:
+    """And on policies of its node."""
     lab = (topology(["n", "m"], hosts={"h": ["192.0.2.1"]}), pod("x/a", "app=a", ports=["8080:80"], node="n"))
     by_pod = cluster(*lab, unread("x/u", subject("app=a", denies="ingress")))
     by_node = cluster(*lab, unread("u", subject(namespace="", nodes=True, denies="ingress")))
@@ -176,8 +176,8 @@ def test_published_ports_are_judged_at_the_pod_behind() -> None:
     assert "deny" == verdict(cluster(*lab, closed, *by_node.unread), "host:h", "node:n", "8080/TCP")
 
 
-def test_protocols_and_what_leaves_the_cluster() -> None:
-    """A policy for TCP says nothing of UDP; one of what leaves the cluster says nothing of pods."""
+def test_a_policy_may_be_limited_to_protocols_or_to_destinations_outside() -> None:
+    """A policy for TCP does not change UDP; one for destinations outside the cluster does not change pods."""
     tcp = unread("x/u", subject(denies="ingress"), protocols="TCP")
     outside = unread("x/u", subject(denies="egress"), outside=True)
     of = cluster(topology(["n"], mode="routed", hosts={"h": ["192.0.2.1"]}), *PODS, outside)
@@ -190,7 +190,7 @@ def test_protocols_and_what_leaves_the_cluster() -> None:
 
 
 def test_the_reason_names_side_policy_and_line() -> None:
-    """And what NetworkPolicy alone says."""
+    """And the verdict of NetworkPolicy alone."""
     one, other = (unread(f"x/{name}", subject("app=b", denies="ingress")) for name in "uv")
     decision = decide(cluster(*PODS, one, other), "x/a", "x/b")
 
@@ -201,8 +201,8 @@ def test_the_reason_names_side_policy_and_line() -> None:
     ) == decision.reason
 
 
-def test_explain_says_what_is_known_and_what_is_not() -> None:
-    """The sections of NetworkPolicy, then every policy that could change one, then the way to a verdict."""
+def test_explain_has_a_section_for_unread_policies() -> None:
+    """After the sections of NetworkPolicy; the last section says how to get a certain verdict."""
     of = cluster(*PODS, policy("x/p", "app=b", ingress=[rule(peer("app=z"))]), unread("x/u", subject(allows="ingress")))
     text = str(explain(of, flow(of, "x/a", "x/b")))
 
@@ -213,8 +213,8 @@ def test_explain_says_what_is_known_and_what_is_not() -> None:
     assert f"To be known\n  {known}" in text
 
 
-def test_graphs_have_no_edge_for_what_is_unknown() -> None:
-    """It is beside the edges."""
+def test_an_unknown_pair_is_no_edge_of_a_graph() -> None:
+    """The graph's attribute ``unknown`` has it."""
     of = cluster(*PODS, unread("x/u", subject("app=b", denies="ingress")))
     graph, by_workload = reachability(of), workload_reachability(of)
 
@@ -224,8 +224,8 @@ def test_graphs_have_no_edge_for_what_is_unknown() -> None:
     assert not by_workload.has_edge("Pod y/c", "Pod x/b")
 
 
-def test_what_is_unknown_is_no_opinion_in_conformance(tmp_path: Any) -> None:
-    """The other judges are held against one another only."""
+def test_conformance_does_not_compare_an_unknown_verdict(tmp_path: Any) -> None:
+    """It compares the other judges only."""
     file = tmp_path / "a.yaml"
     file.write_text(
         "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}\n---\n"
@@ -239,8 +239,8 @@ def test_what_is_unknown_is_no_opinion_in_conformance(tmp_path: Any) -> None:
     assert 1 == len(list(disagreements(stage, {"evaluator": says["unknown"], "p": says["allow"], "t": says["deny"]})))
 
 
-def test_a_change_is_followed(tmp_path: Any) -> None:
-    """An unread policy that comes or goes makes verdicts unknown, and known again."""
+def test_a_verdict_is_unknown_only_while_the_policy_exists(tmp_path: Any) -> None:
+    """An unread policy that comes makes verdicts unknown; when it goes, they are known again."""
     file = tmp_path / "a.yaml"
     pods = "".join(f"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: x}}}}\n---\n" for name in "ab")
     file.write_text(

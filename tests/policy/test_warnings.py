@@ -1,4 +1,4 @@
-"""What is legal but surely not meant."""
+"""Warnings about policies that are legal and surely not intended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WARNED = [
     pytest.param(
         [policy("x/p", ingress=[rule(peer("app=web")), rule(peer("app=db"), peer("app=x"))])],
         "NetworkPolicy x/p: spec.ingress[1].from[1]: matches no pod of the lab: none of namespace x has app=x; "
-        "ops/x has, and takes a namespaceSelector in the same item",
+        "ops/x has, and needs a namespaceSelector in the same item",
         id="peer of another namespace without a namespaceSelector",
     ),
     pytest.param(
@@ -57,8 +57,8 @@ WARNED = [
     ),
     pytest.param(
         [policy("x/p", ingress=[rule(peer("app=host"))])],
-        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, which selectors never mean; "
-        "an ipBlock of their addresses does",
+        "NetworkPolicy x/p: spec.ingress[0].from[0]: matches only x/host, and selectors do not "
+        "apply to host-network pods; use an ipBlock",
         id="peer that is a host-network pod",
     ),
     pytest.param(
@@ -117,7 +117,8 @@ WARNED = [
     ),
     pytest.param(
         [topology(mode="macvlan"), policy("x/p", "app=web", ingress=[])],
-        "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: a macvlan network goes past the node",
+        "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: "
+        "packets of a macvlan network bypass the node's rules",
         id="nothing enforces",
     ),
     pytest.param(
@@ -136,7 +137,7 @@ WARNED = [
 
 @pytest.mark.parametrize(("things", "expected"), WARNED)
 def test_warned(things: list[object], expected: str) -> None:
-    """What is surely not meant is told once, at the field that says it, and nothing else is told."""
+    """There is one warning, at the field that causes it."""
     assert [expected] == told(*things)
 
 
@@ -161,11 +162,11 @@ SILENT = [
 
 @pytest.mark.parametrize("things", SILENT)
 def test_silent(things: list[object]) -> None:
-    """What is likely meant is not warned of."""
+    """There is no warning about what is likely intended."""
     assert [] == told(*things)
 
 
-def test_dns_that_only_nobody_may_ask_is_cut() -> None:
+def test_a_rule_for_dns_without_matching_peers_does_not_allow_dns() -> None:
     """A rule whose peers match no pod allows nothing, whatever its ports."""
     assert [
         "NetworkPolicy x/p: spec.egress[0].to[0]: matches no pod of the lab: none of namespace x has app=nobody",
@@ -174,15 +175,15 @@ def test_dns_that_only_nobody_may_ask_is_cut() -> None:
     ] == told(policy("x/p", egress=[rule(peer("app=nobody"))]))
 
 
-def test_host_network_pods_are_peers_where_the_topology_says_so() -> None:
-    """Under ``hostNetworkPeers: match`` a selector that matches only them means their node."""
+def test_host_network_pods_are_peers_if_the_topology_says_so() -> None:
+    """With ``hostNetworkPeers: match`` a selector that matches only them matches their node."""
     chosen = replace(topology(), policy=TopologyPolicy(host_network_peers="match"))
 
     assert [] == told(chosen, policy("x/p", ingress=[rule(peer("app=host"))]))
 
 
 def test_two_deny_policies_warn_of_dns_once() -> None:
-    """Pods that several policies cut from DNS are told at the first of them only."""
+    """Only the first policy that isolates a pod has the warning."""
     assert [
         "NetworkPolicy x/a: spec: isolates x/db for egress, and no rule allows DNS (53/UDP, 53/TCP); "
         "allow 53/UDP, 53/TCP to x/web under spec.egress"
@@ -198,7 +199,7 @@ def test_a_warning_is_a_problem_with_a_line() -> None:
 
 
 def asked(namespaces: int) -> int:
-    """Return how often a label selector was held against a pod's labels, to warn of so many equal namespaces."""
+    """Return the number of matches of selectors and labels for the warnings about some equal namespaces."""
     names = [f"n{i}" for i in range(namespaces)]
     everywhere = rule(peer("app=web", ""), ports=["http"])
     things = [
@@ -228,13 +229,13 @@ def asked(namespaces: int) -> int:
 
 
 def test_twice_the_namespaces_are_twice_the_work() -> None:
-    """A policy is held against the pods of its own namespace, and a peer that many policies repeat is asked once."""
+    """A policy is compared with the pods of its own namespace, and a peer of many policies is evaluated once."""
 
     assert 2 * asked(20) == asked(40)
 
 
-def test_who_opens_a_pod_is_asked_once_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not once for each policy that selects it, where every pod is isolated by policies of its own."""
+def test_the_policy_that_opens_a_pod_is_looked_for_once_per_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not once for each policy that selects the pod."""
     asked_of: list[tuple[str, str]] = []
 
     def noted(cluster: Any, pod: Any, direction: Any) -> Any:

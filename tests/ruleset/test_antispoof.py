@@ -1,4 +1,4 @@
-"""The anti-spoof table: what each port may send from."""
+"""The anti-spoof table: the addresses that each port may send from."""
 
 from ipaddress import ip_address
 
@@ -8,7 +8,7 @@ from netlab.ruleset import Port, compile_rulesets
 
 
 def test_senders_of_a_node(build):
-    """Each bridged pod of the node has its port, and its own address with its own MAC."""
+    """The table has the port of each bridged pod of the node, with the pod's MAC and IP address."""
     members = [
         build.pod("x/a", "10.244.0.2"),
         build.pod("x/b", "10.244.0.3", node="node-2"),
@@ -33,7 +33,7 @@ def test_senders_of_ipv6(build):
 
 
 def test_advertisements_of_ipv6(build):
-    """About a pod's own addresses; the number is how nft writes a field that it has no name for."""
+    """A pod advertises its own addresses; nft writes them as numbers, as it has no name for the field."""
     cluster = build.cluster([build.pod("x/a", "fd00::2")], [])
     text = compile_rulesets(cluster, {"x/a": Port("veth1", "02:00:00:00:00:01")})["node-1"].text()
 
@@ -44,7 +44,7 @@ def test_advertisements_of_ipv6(build):
 
 
 def test_pod_without_a_known_port_is_an_error(build):
-    """A pod whose port is not guarded could send anything."""
+    """Such a pod could send from any address."""
     cluster = build.cluster([build.pod("x/a", "10.244.0.2")], [])
 
     with pytest.raises(KeyError, match="x/a"):
@@ -52,7 +52,7 @@ def test_pod_without_a_known_port_is_an_error(build):
 
 
 def test_without_ports_there_is_no_table(build):
-    """Who does not know the ports yet gets the policy alone."""
+    """A caller that does not know the ports gets the other tables."""
     text = compile_rulesets(build.cluster([build.pod("x/a", "10.244.0.2")], []))["node-1"].text()
 
     assert "bridge netlab" not in text

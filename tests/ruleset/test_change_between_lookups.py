@@ -1,4 +1,4 @@
-"""A packet looks one thing up after the other, and a change may come into force between any two of these look-ups."""
+"""A change may take effect between any two lookups of a packet."""
 
 from itertools import pairwise, permutations
 
@@ -13,8 +13,8 @@ from netlab.testing.tracer import Packet
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_what_is_allowed_before_and_after_a_change_is_never_denied(build, data):
-    """Wherever on its way the change meets a packet."""
+def test_a_packet_that_both_rulesets_allow_is_never_denied_during_the_change(build, data):
+    """Whichever lookup the change precedes."""
     compiler = Compiler()
     clusters = data.draw(histories(build))
     compiled = [compiler.compile(cluster) for cluster in clusters]
@@ -24,8 +24,8 @@ def test_what_is_allowed_before_and_after_a_change_is_never_denied(build, data):
             if before[node].tables != after[node].tables or before[node].elements == after[node].elements:
                 continue
             for source, destination in permutations([p.addresses[0] for p in stay], 2):
-                last, *torn, first = verdicts_during_change(
+                earliest, *between, latest = verdicts_during_change(
                     before[node], after[node], Packet(source, destination, "TCP", 80)
                 )
-                if first == last == "accept":
-                    assert {"accept"} >= {*torn}
+                if earliest == latest == "accept":
+                    assert {"accept"} >= {*between}

@@ -7,14 +7,14 @@ from netlab.ruleset.cluster_change import cluster_change
 
 
 def classify(cluster):
-    """What the pods of a cluster are, by reference and direction; from nothing."""
+    """Return the classes of a cluster's pods."""
     found = Classes()
     found.update(cluster_change(None, cluster))
     return found
 
 
 def test_pods_that_the_same_policies_select_share_a_class(build):
-    """A class is the set of policies of one direction, whatever else differs."""
+    """A class is the set of policies of one direction; other properties of the pods do not count."""
     members = [
         build.pod("x/a", "10.244.0.1", labels="app=web"),
         build.pod("x/b", "10.244.0.2", labels="app=web other=1", node="node-2"),
@@ -29,8 +29,8 @@ def test_pods_that_the_same_policies_select_share_a_class(build):
     assert 3 == len({found.number(one) for pod in found.of.values() for one in pod.values()})
 
 
-def test_directions_are_apart(build):
-    """A policy for ingress alone leaves egress open."""
+def test_each_direction_has_a_class_of_its_own(build):
+    """A policy for ingress does not isolate for egress."""
     found = classify(build.cluster([build.pod("x/a", "10.244.0.1")], [build.policy("x/p", ingress=[])]))
 
     assert {"x/a": ["ingress"]} == {ref: list(of) for ref, of in found.of.items()}
@@ -44,15 +44,15 @@ def test_policy_of_another_namespace_selects_nothing_here(build):
 
 
 @pytest.mark.parametrize("attachment", ["host", "none", "macvlan"])
-def test_pods_past_the_forward_hook_have_no_class(build, attachment):
-    """What the node does not forward it cannot isolate."""
+def test_pods_whose_packets_the_node_does_not_forward_have_no_class(build, attachment):
+    """The node cannot enforce policies on them."""
     member = build.pod("x/a", "10.244.0.1", attachment=attachment)
 
     assert {} == classify(build.cluster([member], [build.policy("x/p", ingress=[])])).of
 
 
 def test_allow_all_rule_leaves_the_pod_without_a_class(build):
-    """A rule with neither peers nor ports allows everything, whatever other policies say; the opener is named."""
+    """A rule without peers and ports allows everything, whatever other policies say; the result names its policy."""
     policies = [build.policy("x/deny", ingress=[], egress=[]), build.policy("x/open", ingress=[build.rule()])]
     found = classify(build.cluster([build.pod("x/a", "10.244.0.1")], policies))
 
@@ -61,7 +61,7 @@ def test_allow_all_rule_leaves_the_pod_without_a_class(build):
 
 
 def test_named_ingress_port_is_part_of_the_class(build):
-    """Pods whose name stands for another number are another class; an undefined name stands for nothing."""
+    """Pods with another number for the name have another class; a name that a pod does not define has no number."""
     members = [
         build.pod("x/a", "10.244.0.1", ports="http=80/TCP"),
         build.pod("x/b", "10.244.0.2", ports="http=8080/TCP"),

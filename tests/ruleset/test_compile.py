@@ -1,4 +1,4 @@
-"""The layout: which rules of policies become which elements of which sets."""
+"""The elements that each form of a policy's rule becomes, and their sets."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parent / "shop.nft"
 
 @pytest.fixture(scope="module")
 def shop(build):
-    """Three pods: web may call db on its port and ports; db is open to an ipBlock; web is open."""
+    """Return three pods: db allows web on some ports and an ipBlock on all; web allows every ingress."""
     members = [
         build.pod("shop/web", "10.244.0.2", labels="app=web"),
         build.pod("shop/db", "10.244.0.3", labels="app=db"),
@@ -31,7 +31,7 @@ def shop(build):
 
 
 def short(ruleset):
-    """A ruleset's elements with identities and classes by the first pod (or ipBlock) that stands behind them."""
+    """Return a ruleset's elements; identities and classes have the name of their first pod or ipBlock."""
     marks = {e.value[0]: e.comment for n in ("cidr4", "id4") for e in reversed(ruleset.elements.get(n, {}).values())}
     of = [e for n in ("in4", "eg4") for e in ruleset.elements.get(n, {}).values()]
     classes = {e.value[0]: e.comment.split()[0] for e in reversed(of)}
@@ -43,7 +43,7 @@ def short(ruleset):
 
 
 def test_text_of_a_small_cluster(shop):
-    """The whole text, as readers and nft see it."""
+    """The whole text equals the file shop.nft."""
     ports = {
         "shop/web": Port("veth1", "02:00:00:00:00:01"),
         "shop/db": Port("veth2", "02:00:00:00:00:02"),
@@ -53,8 +53,8 @@ def test_text_of_a_small_cluster(shop):
     assert GOLDEN.read_text() == compile_rulesets(shop, ports)["node-1"].text()
 
 
-def test_no_policies_no_elements(build):
-    """Where nothing is isolated no address needs an identity; only the masquerade is left."""
+def test_without_policies_only_masquerade_has_elements(build):
+    """No pod is isolated, so no address needs an identity."""
     ruleset = compile_rulesets(build.cluster([build.pod("x/a", "10.244.0.1")], []))["node-1"]
 
     assert ["masq4"] == list(ruleset.elements)
@@ -92,15 +92,15 @@ LAYOUT = [
     ),
     pytest.param([("port", "http")], {"in_l4": ["x/a . tcp . 8080"]}, id="named port, resolved on the pod itself"),
     pytest.param([("port", "http", "UDP")], {}, id="named port of another protocol"),
-    pytest.param([("port", "nobody")], {}, id="named port that nobody defines"),
-    pytest.param([("nobody",), ("port", 80)], {}, id="peer that matches nothing"),
+    pytest.param([("port", "undefined")], {}, id="named port that no pod defines"),
+    pytest.param([("nothing",), ("port", 80)], {}, id="peer that matches nothing"),
 ]
 
 
 @pytest.mark.parametrize(("items", "expected"), LAYOUT)
 def test_ingress_rule(build, items, expected):
-    """Every shape of an ingress rule has its set."""
-    made = {"peer": build.pods("app=b"), "nobody": build.pods("app=nobody")}
+    """Every form of an ingress rule has its set."""
+    made = {"peer": build.pods("app=b"), "nothing": build.pods("app=nothing")}
     rule = build.rule(*(build.port(*i[1:]) if i[0] == "port" else made[i[0]] for i in items))
     members = [
         build.pod("x/a", "10.244.0.1", labels="app=a", ports="http=8080/TCP"),
@@ -113,7 +113,7 @@ def test_ingress_rule(build, items, expected):
 
 
 def test_named_port_in_egress_is_resolved_on_each_destination(build):
-    """Without peers any pod that defines the name is meant, each on its own number."""
+    """A rule without peers matches every pod that defines the name, on the pod's own number."""
     members = [
         build.pod("x/a", "10.244.0.1"),
         build.pod("x/b", "10.244.0.2", ports="http=80/TCP"),
@@ -126,8 +126,8 @@ def test_named_port_in_egress_is_resolved_on_each_destination(build):
     assert {"eg_l3l4": ["x/a . x/b . tcp . 80", "x/a . y/c . tcp . 8080"]} == short(ruleset)
 
 
-def test_named_port_with_an_ip_block_means_its_pods_only(build):
-    """An address that is no pod's has no named ports."""
+def test_named_port_with_an_ip_block_matches_pods_only(build):
+    """An address that is not a pod's has no named ports."""
     members = [build.pod("x/a", "10.244.0.1"), build.pod("y/b", "10.244.0.2", ports="http=80/TCP")]
     policy = build.policy("x/p", egress=[build.rule(build.block("0.0.0.0/0"), build.port("http"))])
     ruleset = compile_rulesets(build.cluster(members, [policy]))["node-1"]
@@ -137,7 +137,7 @@ def test_named_port_with_an_ip_block_means_its_pods_only(build):
 
 
 def test_peer_of_two_identities_is_two_entries(build):
-    """A selector that another one splits is allowed by both halves, once each."""
+    """If another selector divides the pods of a peer, each part has an identity and an entry."""
     members = [build.pod(f"x/{n}", f"10.244.0.{i}", labels=f"app={n}") for i, n in enumerate("abc", start=1)]
     policy = build.policy("x/p", "app=a", ingress=[build.rule(build.pods("app notin (a)"), build.pods("app=b"))])
     ruleset = compile_rulesets(build.cluster(members, [policy]))["node-1"]
@@ -146,7 +146,7 @@ def test_peer_of_two_identities_is_two_entries(build):
 
 
 def test_only_local_pods_have_classes_and_allows(build):
-    """A node holds the identities of all pods that it can meet, but the policy of its own only."""
+    """A node has the identities of all pods that it can meet, and the policies of its own pods only."""
     members = [
         build.pod("x/a", "10.244.0.1", attachment="overlay", node="node-1"),
         build.pod("x/b", "10.244.1.1", attachment="overlay", node="node-2"),
@@ -163,21 +163,21 @@ def test_only_local_pods_have_classes_and_allows(build):
 
 @pytest.mark.parametrize(("mode", "masqueraded"), [("bridge", True), ("overlay", True), ("routed", False)])
 def test_masquerade(build, mode, masqueraded):
-    """Bridge and overlay networks leave as their node, routed ones with their own addresses."""
+    """Packets of bridge and overlay networks get the node's address, those of routed networks keep their own."""
     ruleset = compile_rulesets(build.cluster([], [], mode=mode))["node-1"]
 
     assert masqueraded == ((ip_network("10.244.0.0/16"),) in ruleset.elements.get("masq4", {}))
 
 
-def test_opened_pod_is_noted(shop):
-    """Who reads the text learns why a pod that a policy selects is not isolated."""
+def test_a_comment_names_pods_that_a_policy_opens(shop):
+    """The text says why a pod that a policy selects has no class."""
     text = compile_rulesets(shop)["node-1"].text()
 
     assert "# shop/web is left out: shop/web allows everything from anywhere" in text
 
 
 def test_dual_stack_has_its_own_maps_and_shares_the_allows(build):
-    """Both addresses of a pod are subject and peer; an ipBlock is of its own family only."""
+    """Policies apply to both addresses of a pod, as subject and as peer; an ipBlock has one family."""
     members = [
         build.pod("x/a", "10.244.0.1", "fd00:10:244::1", labels="app=a"),
         build.pod("x/b", "10.244.0.2", "fd00:10:244::2", labels="app=b"),
@@ -194,8 +194,8 @@ def test_dual_stack_has_its_own_maps_and_shares_the_allows(build):
     assert 2 == len(elements["in_l3"])
 
 
-def test_blocks_of_a_family_that_the_cluster_lacks_leave_no_trace(build):
-    """In an IPv4 lab an IPv6 ipBlock matches nothing that could be sent."""
+def test_blocks_of_a_family_that_the_cluster_lacks_have_no_elements(build):
+    """In an IPv4 lab no packet can match an IPv6 ipBlock."""
     policy = build.policy("x/p", ingress=[build.rule(build.block("::/0"))])
     ruleset = compile_rulesets(build.cluster([build.pod("x/a", "10.244.0.1")], [policy]))["node-1"]
 

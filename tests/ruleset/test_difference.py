@@ -1,4 +1,4 @@
-"""The step between two rulesets touches what differs, and nothing else."""
+"""The transaction from one ruleset to another touches only what differs."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ from netlab.ruleset.difference import titles
 
 
 def touched(old, new):
-    """The (verb, set, first word of each line) of a difference."""
+    """Return verb, set and first word of each element in a difference."""
     found, verb = [], ""
     for line in difference(old, new).text.splitlines():
         if line.endswith("{"):
@@ -40,7 +40,7 @@ def test_nothing_differs(build):
 
 
 def test_new_pod_with_known_labels(build):
-    """A pod like another one is its own elements: identity and class."""
+    """A pod with the labels of another pod adds its identity and its class."""
     new = shop(build, build.pod("shop/web-2", "10.244.0.4", labels="app=web"))
 
     assert ["add id4 10.244.0.4", "add eg4 10.244.0.4"] == touched(shop(build), new)
@@ -48,8 +48,8 @@ def test_new_pod_with_known_labels(build):
     assert 2 == difference(shop(build), new).elements
 
 
-def test_new_pod_that_no_policy_means(build):
-    """A pod that neither isolates nor matches costs nothing."""
+def test_new_pod_that_no_policy_and_no_peer_selects(build):
+    """It changes nothing."""
     assert Transaction() == difference(shop(build), shop(build, build.pod("ops/a", "10.244.0.4")))
 
 
@@ -64,7 +64,7 @@ def test_relabelled_pod(build):
 
 
 def test_changed_value_is_deleted_first(build):
-    """Moving from one identity to another touches the pod's element twice and counts once."""
+    """An element with another value is deleted and added, and counts once."""
     blue, green = (build.rule(build.pods(f"app={n}"), build.port(80)) for n in ("blue", "green"))
     policies = [build.policy("shop/db", "app=db", ingress=[blue, green])]
     keep = [build.pod(f"shop/{n}", f"10.244.0.{i}", labels=f"app={n}") for i, n in ((8, "blue"), (9, "green"))]
@@ -76,7 +76,7 @@ def test_changed_value_is_deleted_first(build):
 
 
 def test_changed_port(build):
-    """An edited rule is its entries, not its class nor the pods."""
+    """A changed rule changes its entries, and neither the class nor the pods."""
     policies = [
         build.policy("shop/db", "app=db", ingress=[build.rule(build.pods("app=web"), build.port(p))]) for p in (80, 81)
     ]
@@ -87,7 +87,7 @@ def test_changed_port(build):
 
 
 def test_comments_alone_are_no_difference(build):
-    """A comment is for readers; it is not worth a transaction."""
+    """Comments do not change what the ruleset does."""
     old = shop(build)
     elements = {
         name: {key: dataclasses.replace(e, comment="other") for key, e in found.items()}
@@ -97,8 +97,8 @@ def test_comments_alone_are_no_difference(build):
     assert Transaction() == difference(old, dataclasses.replace(old, elements=elements))
 
 
-def test_whatever_modes_a_node_was_wired_for_no_other_table_is_left():
-    """Where it is not known what a node has, every table goes that netlab may have made, and those of now come."""
+def test_replacing_deletes_the_tables_of_all_modes():
+    """If the tables of a node are not known, the file deletes all that netlab may have made, and adds the new ones."""
     for mode in ("bridge", "overlay", "routed", "macvlan"):
         topology = document(
             "Topology", "t", {"networks": [{"name": "default", "mode": mode}], "nodes": [{"name": "n"}]}
@@ -112,7 +112,7 @@ def test_whatever_modes_a_node_was_wired_for_no_other_table_is_left():
 
 
 def test_changed_tables_are_replaced_whole(build):
-    """Where the static part differs the new text replaces it, and a table that is no more is deleted."""
+    """If the static part differs, the whole text replaces it, and tables that are not in it are deleted."""
     ports = {"shop/db": Port("veth1", "02:00:00:00:00:01"), "shop/web": Port("veth2", "02:00:00:00:00:02")}
     plain, guarded = shop(build), shop(build, ports=ports)
 
@@ -134,7 +134,7 @@ def test_new_bridged_pod_with_its_port(build):
 
 
 def test_interval_sets_are_written_anew(build):
-    """nft cannot be trusted with deletes beside adds in one interval set, so such a set is flushed and filled."""
+    """nft 1.0.6 fails on deletes beside adds in one interval set, so the set is flushed and filled."""
     blocks = [build.block("10.0.0.0/8"), build.block("192.0.2.0/24"), build.block("255.255.255.255/32")]
     old, new = (
         shop(build, policies=[build.policy("shop/db", "app=db", ingress=[build.rule(*found, build.port(80))])])
@@ -151,7 +151,7 @@ def test_interval_sets_are_written_anew(build):
 
 
 def test_differences_of_all_nodes(build):
-    """Of every node what ``difference`` says of it, where both have the node."""
+    """They have the difference of every node that has an old and a new ruleset."""
     members = [build.pod(f"x/{n}", f"10.244.0.{n}", node=f"node-{n}", attachment="overlay") for n in (1, 2)]
     policies = [build.policy("x/p", ingress=[build.rule(build.pods())])]
     nodes = ("node-1", "node-2")

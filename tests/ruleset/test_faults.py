@@ -1,4 +1,4 @@
-"""Faults in the static text of every fragment, each of which a packet must find."""
+"""Faults in the static text of every fragment: each must change the verdict on some packet."""
 
 import re
 from dataclasses import replace
@@ -31,11 +31,11 @@ KINDS = {
     "several": {"several": True},
     "reevaluate": {"policy": TopologyPolicy(established="reevaluate", own_node="enforce", icmp="allow")},
 }
-"""Labs whose texts have, together, every rule that a fragment declares."""
+"""Labs whose texts together have every rule of every fragment."""
 
 
 def lab(build, mode="bridge", several=False, policy=None, again=False):
-    """A dual-stack lab of three pods; db publishes two ports; web, db and ops are isolated."""
+    """Return the text of a dual-stack lab of three pods: db publishes ports; policies isolate web, db and ops."""
     members = [
         build.pod(f"x/{name}", *own, labels=f"app={name}", attachment=mode, ports="http=80/TCP")
         for name, own in NAMES.items()
@@ -89,7 +89,7 @@ def _six():
 
 
 def own(name, to, *rest, **more):
-    """A packet that a pod sends by its own link, in both families where ``to`` is a pod's name."""
+    """Return a packet that a pod sends by its own link."""
     return Packet(NAMES[name][0], to, *rest, came_by=LINK[name], **more)  # type: ignore[misc]
 
 
@@ -225,10 +225,10 @@ CASES = {
         **{name: packet for name, packet in POLICY.items() if packet.state == "new" and not packet.for_node},
     },
 }
-"""Packets by lab: what becomes of each is compared between the text and a text with a fault."""
+"""Packets by lab: the trace of each is compared between the text and the text with a fault."""
 
 FAULTS = [
-    # lab, chain with its twin for the second look-up (*: all), old text, new text, packet that finds it, right verdict
+    # lab, chain with its copy for the second lookup (*: all chains), old text, new text, packet, right verdict
     ("bridge", "forward", "established : accept, ", "", "reply", "accept"),
     ("bridge", "forward", "related : accept, ", "", "related", "accept"),
     ("bridge", "forward", "invalid : drop", "invalid : accept", "invalid", "drop"),
@@ -259,14 +259,11 @@ FAULTS = [
 ]
 
 UNSEEN = {
-    ("egress_class", "ct mark set 0x0"): "a new connection has no mark; it is for a second look-up after a change",
-    (
-        "",
-        "meta priority set none",
-    ): "what the register holds at the end is for the queue of the link, which no verdict shows",
-    ("", "meta mark set 0x0"): "as with the priority",
+    ("egress_class", "ct mark set 0x0"): "a new connection has no mark; the rule is for a second lookup after a change",
+    ("", "meta priority set none"): "queueing of the link reads the priority, and no verdict depends on it",
+    ("", "meta mark set 0x0"): "routing reads the mark, and no verdict depends on it",
 }
-"""Rules that no verdict depends on, and why they are there."""
+"""Rules that no verdict depends on, and their purpose."""
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +277,7 @@ def outcome(tracer, packet):
 
 
 def chains(text):
-    """The text in parts of which every second one is a chain's rules, with the chain's name."""
+    """Return each line of a text with the name of its chain, "" outside of chains."""
     found, name = [], ""
     for line in text.splitlines(keepends=True):
         if line.startswith("\tchain "):
@@ -292,7 +289,7 @@ def chains(text):
 
 
 def faulty(text, chain, old, new):
-    """The text with a fault in a chain."""
+    """Return a text with a fault in a chain and its copy for the second lookup."""
     hit = (chain, f"{chain}_again")
     lines = [line.replace(old, new) if chain == "*" or name in hit else line for name, line in chains(text)]
     assert "".join(lines) != text, f"{chain} has no {old!r}"
@@ -305,7 +302,7 @@ def faulty(text, chain, old, new):
     ids=[f"{fault[0]}: {fault[1]}: {fault[2]}" for fault in FAULTS],
 )
 def test_a_fault_is_found(texts, kind, chain, old, new, case, right):
-    """The packet's verdict is the right one, and something else becomes of it where the text has the fault."""
+    """The verdict on the packet is right, and its trace differs with the fault."""
     packet = CASES[kind][case]
     usual = outcome(Tracer(texts[kind]), packet)
 
@@ -314,7 +311,7 @@ def test_a_fault_is_found(texts, kind, chain, old, new, case, right):
 
 
 def rules(text):
-    """The rules of a text by chain, with the lines that each has: a rule and its twin in the second look-up are one."""
+    """Return the line numbers of each rule by chain; a rule and its copy for the second lookup count as one."""
     lines = chains(text)
     names = {name for name, _ in lines}
     found = {}  # type: ignore[var-annotated]
@@ -328,8 +325,8 @@ def rules(text):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_rule_is_there_for_nothing(texts, kind):
-    """Whatever rule of whatever fragment is taken out of the text, some packet finds it."""
+def test_every_rule_changes_some_verdict(texts, kind):
+    """Each rule of each fragment is removed from the text."""
     known = set() if kind == "bridge" else set(rules(texts["bridge"]))
     lines, cases = [line for _, line in chains(texts[kind])], list(CASES[kind].values())
     tracer = Tracer(texts[kind])
@@ -347,8 +344,8 @@ def test_no_rule_is_there_for_nothing(texts, kind):
     assert not unnoticed, "\n".join(map(str, unnoticed))
 
 
-def test_a_denial_without_the_second_look_up_is_found(build, texts):
-    """A change gives the pod another class between two look-ups of a packet that is allowed before and after it."""
+def test_without_the_second_lookup_a_change_denies_an_allowed_packet(build, texts):
+    """The pod gets another class between two lookups of a packet that both rulesets allow."""
     after = lab(build, again=True)
     packet = CASES["bridge"]["identity port"]
     once = [faulty(text, "ingress_class", "goto in_again", "goto deny_in") for text in (texts["bridge"], after)]

@@ -8,14 +8,14 @@ from netlab.ruleset.identities import Identities
 
 
 def identify(cluster):
-    """The identities of a cluster, from nothing."""
+    """Return the identities of a cluster."""
     found = Identities(cluster.families, blocks_match_pods=True, host_pods_are_peers=False)
     found.update(cluster_change(None, cluster))
     return found
 
 
 def marks_of(cluster):
-    """The mark of every pod address by pod; None where no peer matches it."""
+    """Return the mark of every pod's address; None if no peer matches it."""
     found = identify(cluster)
     return {
         ref: found.number(signature) if signature else None
@@ -25,7 +25,7 @@ def marks_of(cluster):
 
 
 def test_pods_that_the_same_peers_match_share_an_identity(build):
-    """Labels that no selector reads make no difference."""
+    """Labels that no selector reads do not count."""
     members = [
         build.pod("shop/a", "10.244.0.1", labels="app=web version=1"),
         build.pod("shop/b", "10.244.0.2", labels="app=web version=2"),
@@ -39,7 +39,7 @@ def test_pods_that_the_same_peers_match_share_an_identity(build):
     assert marks["shop/a"] != marks["shop/c"]
 
 
-def test_pod_selector_alone_is_of_the_policys_namespace(build):
+def test_a_pod_selector_without_namespace_selector_matches_the_policys_namespace(build):
     """The same podSelector in another namespace is another peer."""
     members = [build.pod("x/a", "10.244.0.1", labels="app=web"), build.pod("y/a", "10.244.0.2", labels="app=web")]
     marks = marks_of(build.cluster(members, [build.policy("x/p", ingress=[build.rule(build.pods("app=web"))])]))
@@ -49,7 +49,7 @@ def test_pod_selector_alone_is_of_the_policys_namespace(build):
 
 
 def test_rules_of_a_direction_that_does_not_count_make_no_identity(build):
-    """Peers in egress rules of a policy that isolates for ingress only are not in use."""
+    """Peers in egress rules do not count if the policy isolates for ingress only."""
     policy = build.policy("x/p", ingress=[])
     unused = type(policy)(policy.meta, policy.pod_selector, policy.policy_types, (), (build.rule(build.pods()),))
 
@@ -92,14 +92,14 @@ def test_first_container_port_of_a_name_counts(build):
 
 
 def test_host_network_pods_have_no_identity(build):
-    """Their address is the node's; selectors never mean them."""
+    """Their address is the node's, and selectors do not match them."""
     members = [build.pod("x/a", "100.64.0.1", attachment="host"), build.pod("x/none", attachment="none")]
 
     assert {} == marks_of(build.cluster(members, [build.policy("x/p", ingress=[build.rule(build.pods())])]))
 
 
-def test_identity_stays_put_when_a_pod_comes(build):
-    """A new pod changes no other pod's number, whether its labels are known or not."""
+def test_a_new_pod_does_not_change_the_identities_of_others(build):
+    """Whether another pod has its labels or not."""
     members = [build.pod("x/a", "10.244.0.1", labels="app=a"), build.pod("x/b", "10.244.0.2", labels="app=b")]
     policies = [build.policy("x/p", ingress=[build.rule(build.pods("app=a"), build.pods("app"))])]
     before = marks_of(build.cluster(members[:1], policies))
@@ -108,8 +108,8 @@ def test_identity_stays_put_when_a_pod_comes(build):
     assert before["x/a"] == after["x/a"]
 
 
-def test_bridge_pods_of_other_nodes_are_not_met(build):
-    """Each node's bridge is its own and may repeat addresses: a node meets the pod that has the address there."""
+def test_a_node_has_no_identities_of_bridge_pods_on_other_nodes(build):
+    """Each node's bridge network is its own and may repeat addresses, so an address is that of the node's own pod."""
     members = [build.pod("x/a", "10.244.0.2", node="node-1"), build.pod("x/b", "10.244.0.2", node="node-2")]
     cluster = build.cluster(
         members, [build.policy("x/p", ingress=[build.rule(build.pods())])], nodes=("node-1", "node-2", "node-3")
@@ -118,18 +118,18 @@ def test_bridge_pods_of_other_nodes_are_not_met(build):
         node: [str(key[0]) for key in rules.elements.get("id4", {})]
         for node, rules in compile_rulesets(cluster).items()
     }
-    whom = {
+    names = {
         node: [e.comment for e in rules.elements["id4"].values()]
         for node, rules in compile_rulesets(cluster).items()
         if met[node]
     }
 
     assert {"node-1": ["10.244.0.2"], "node-2": ["10.244.0.2"], "node-3": []} == met
-    assert {"node-1": ["x/a"], "node-2": ["x/b"]} == whom
+    assert {"node-1": ["x/a"], "node-2": ["x/b"]} == names
 
 
-def test_overlay_pods_are_met_everywhere(build):
-    """Nodes of a cluster without bridge networks have one and the same view of all pods."""
+def test_every_node_has_the_identities_of_overlay_pods(build):
+    """Nodes of a cluster without bridge networks share one address space."""
     members = [build.pod("x/a", "10.244.0.2", node="node-1", attachment="overlay")]
     policy = build.policy("x/p", ingress=[build.rule(build.pods())])
     one, two = compile_rulesets(build.cluster(members, [policy], nodes=("node-1", "node-2"), mode="overlay")).values()

@@ -1,4 +1,4 @@
-"""Step by step: what a compiler makes of a cluster does not depend on those that it saw before."""
+"""A compiler goes from cluster to cluster; the ruleset of a cluster does not depend on the clusters before it."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from netlab.ruleset import numbers as numbering
 
 
 def shape(rulesets):
-    """All of rulesets but for comments, which may be older than their element's neighbours."""
+    """Return the content of rulesets without comments, which may be older."""
     return {
         node: (r.tables, {name: {k: e.value for k, e in of.items()} for name, of in r.elements.items()}, r.notes)
         for node, r in rulesets.items()
@@ -26,7 +26,7 @@ def shape(rulesets):
     "choices", [TopologyPolicy(), TopologyPolicy(ip_block_pods="ignore", host_network_peers="match")]
 )
 def test_rulesets_do_not_depend_on_history(build, choices, data):
-    """Pods, policies and namespaces come, change and go: at every step all is as if compiled from nothing."""
+    """After every change of pods, policies and namespaces, rulesets equal those of a new compiler."""
     compiler = Compiler(port_of)
     for cluster in data.draw(histories(build)):
         wanted = replace(cluster, policy=choices)
@@ -36,19 +36,19 @@ def test_rulesets_do_not_depend_on_history(build, choices, data):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_rulesets_that_were_given_out_stay_as_they_were(build, data):
-    """A later step changes nothing of what an earlier one returned."""
+def test_a_returned_ruleset_does_not_change(build, data):
+    """Later compiles copy what they change."""
     compiler = Compiler(port_of)
-    given_out = [(cluster, compiler.compile(cluster)) for cluster in data.draw(histories(build))]
+    returned = [(cluster, compiler.compile(cluster)) for cluster in data.draw(histories(build))]
 
-    for cluster, rulesets in given_out:
+    for cluster, rulesets in returned:
         assert shape(Compiler(port_of).compile(cluster)) == shape(rulesets)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_numbers_that_clash_do_not_depend_on_history_either(build, data):
-    """With three bits for all identities and classes most clash, and who gives way depends on who is there."""
+def test_numbers_with_equal_hashes_do_not_depend_on_history(build, data):
+    """With six bits for identities and classes many hashes are equal; the numbers then depend on all texts present."""
     with pytest.MonkeyPatch.context() as patch:
         real = numbering._hash
         patch.setattr(numbering, "_hash", lambda text, salt, bits: real(text, salt, bits) & 63)
@@ -58,7 +58,7 @@ def test_numbers_that_clash_do_not_depend_on_history_either(build, data):
 
 
 def test_a_node_that_a_change_does_not_touch_keeps_its_ruleset(build):
-    """The very same value, so that nothing of it needs to be compared."""
+    """It is the same object, so nothing needs to be compared."""
     members = [build.pod(f"x/{n}", f"10.244.0.{n}", labels="app=p", node=NODES[n % 2]) for n in (2, 3, 4)]
     policies = [build.policy("x/deny", ingress=[]), build.policy("x/q", "app=q", ingress=[build.rule(build.pods())])]
     compiler = Compiler(port_of)
@@ -71,8 +71,8 @@ def test_a_node_that_a_change_does_not_touch_keeps_its_ruleset(build):
     assert 2 == difference(before["node-1"], after["node-1"]).elements
 
 
-def test_a_compiler_goes_on_after_an_error(build):
-    """A pod whose port is not known stops one step, and the next one is whole."""
+def test_a_compile_after_an_error_is_complete(build):
+    """A pod without a known port makes one compile fail; the next one starts anew."""
     compiler = Compiler(lambda pod: {"1": Port("veth1", "02:00:00:00:00:01")}[pod.name])
     good = build.cluster([build.pod("x/1", "10.244.0.1")], [build.policy("x/p", ingress=[])])
     compiler.compile(good)

@@ -18,19 +18,19 @@ FRAGMENT = runpy.run_path(str(Path(__file__).with_name("toy_fragment.py")))["FRA
 
 @pytest.fixture
 def known(monkeypatch):
-    """The one line: the list's, here for the time of a test."""
+    """Add the fragment to the list for one test."""
     monkeypatch.setattr(fragments, "FRAGMENTS", (*fragments.FRAGMENTS, FRAGMENT))
 
 
 def clusters(build):
-    """No pod closes a port, then x/a does, then x/a closes another one, then x/b does too, then none does again."""
+    """Return five clusters: no pod closes a port; x/a closes one; x/a another; x/a and x/b; none again."""
     a, b = (build.pod(f"x/{name}", f"10.244.0.{n}") for n, name in enumerate("ab", start=1))
     closing = [({}, {}), ({"toy/closed": "80"}, {}), ({"toy/closed": "81"}, {}), ({"toy/closed": "81"},) * 2, ({}, {})]
     return [build.cluster([replace(a, annotations=one), replace(b, annotations=two)], []) for one, two in closing]
 
 
 def test_the_compiler_knows_no_fragment_by_name():
-    """Every fragment is in the list alone; the compiler, the differences and the text read the list."""
+    """Only the list names fragments; the compiler, the differences and the text read the list."""
     root = Path(fragments.__file__).parent
     names = [path.stem for path in root.glob("*.py") if path.stem != "__init__"]
     for module in ("compile", "difference", "nftables", "tables", "fragment"):
@@ -39,8 +39,8 @@ def test_the_compiler_knows_no_fragment_by_name():
         assert [] == [name for name in names if f"fragments.{name}" in text or f"import {name}" in text]
 
 
-def test_its_rules_stand_at_their_place(build, known):
-    """Before the state of the connection is looked at, and after policy: places are numbers that a fragment chooses."""
+def test_its_rules_are_at_their_place(build, known):
+    """A place is any number: here before the lookup of the connection's state, and after policy."""
     (ruleset,) = Compiler().compile(clusters(build)[1]).values()
     (forward,) = [chain for chain in ruleset.tables[0].chains if chain.name == "forward"]
     rules = [rule.split()[0:2] for rule in forward.rules]
@@ -50,7 +50,7 @@ def test_its_rules_stand_at_their_place(build, known):
 
 
 def test_its_elements_follow_pod_by_pod_and_cluster_by_cluster(build, known):
-    """The difference touches what the fragment's own elements differ by, and a compiler from nothing gives the same."""
+    """The difference touches only elements that differ, and a new compiler gives the same text."""
     compiler = Compiler()
     compiled = [compiler.compile(cluster)["node-1"] for cluster in clusters(build)]
 
@@ -64,7 +64,7 @@ def test_its_elements_follow_pod_by_pod_and_cluster_by_cluster(build, known):
 
 
 def test_the_tracer_reads_it(build, known):
-    """The tracer judges by the text, and knows the fragment as little as the compiler does."""
+    """The tracer reads the text and names no fragment."""
     (ruleset,) = Compiler().compile(clusters(build)[1]).values()
     tracer = Tracer(ruleset)
 
@@ -73,7 +73,7 @@ def test_the_tracer_reads_it(build, known):
 
 
 def test_the_kernel_takes_it(build, known, nft):
-    """The text loads, and a chain of differences ends where a fresh load does."""
+    """A chain of differences gives the same tables as a fresh load of the last ruleset."""
     compiler = Compiler()
     compiled = [compiler.compile(cluster)["node-1"] for cluster in clusters(build)[:4]]
 

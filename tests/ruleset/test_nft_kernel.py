@@ -1,4 +1,4 @@
-"""The real nft and kernel take the text, and a difference leads to what a fresh load gives."""
+"""nft and the kernel load the text, and a difference gives the same tables as a fresh load."""
 
 import random
 from dataclasses import replace
@@ -16,7 +16,7 @@ PORTS = {f"{ns}/{n}": Port(f"v{ns}{n}", f"02:00:00:00:0{ord(ns) - 120}:0{ord(n) 
 
 
 def cluster(seed, families=(4,)):
-    """A random cluster of conformance without some of its pods, in one family or in both."""
+    """Return a random cluster of conformance without some of its pods, in one IP family or in both."""
     draw = random.Random(seed)  # noqa: S311
     (case,) = random_cases.cases(1, seed)
     found = [d for d in case.stages[0].documents if d.kind != "Pod" or draw.random() < 0.8]
@@ -29,14 +29,14 @@ def ruleset(seed, families=(4,), ports=PORTS):
 
 @pytest.mark.parametrize("families", [(4,), (4, 6)], ids=["IPv4", "dual stack"])
 def test_text_loads_and_loads_again(nft, families):
-    """The text replaces whatever was there, itself included."""
+    """The text replaces any ruleset of netlab, itself included."""
     text = ruleset(1, families).text()
 
     assert nft(text) == nft(ruleset(2, families).text(), text, text)
 
 
-def test_text_replaces_a_foreign_table_of_its_name_only(nft):
-    """Another table stays."""
+def test_text_leaves_tables_of_other_names(nft):
+    """It replaces a table of its own name only."""
     other = "table inet other { chain c { counter; }; }\n"
     listed = nft(other, "table inet netlab { chain forward { drop; }; }\n", ruleset(1).text())
 
@@ -45,8 +45,8 @@ def test_text_replaces_a_foreign_table_of_its_name_only(nft):
 
 @pytest.mark.parametrize("families", [(4,), (4, 6)], ids=["IPv4", "dual stack"])
 @pytest.mark.parametrize("first", range(0, 40, 8))
-def test_differences_lead_to_what_a_fresh_load_gives(nft, first, families):
-    """A chain of differences, each one transaction, ends where the last text alone does."""
+def test_differences_give_the_same_tables_as_a_fresh_load(nft, first, families):
+    """A chain of differences, each one transaction, against a load of the last text alone."""
     seeds = [ruleset(seed, families) for seed in range(first, first + 8)]
     steps = [difference(old, new).text for old, new in pairwise(seeds)]
 
@@ -55,7 +55,7 @@ def test_differences_lead_to_what_a_fresh_load_gives(nft, first, families):
 
 
 def test_difference_that_replaces_tables_loads(nft):
-    """Gaining and losing the anti-spoof table are one transaction each."""
+    """The anti-spoof table comes and goes in one transaction each."""
     plain, guarded = ruleset(1, ports=None), ruleset(1)
 
     assert nft(guarded.text()) == nft(plain.text(), difference(plain, guarded).text)
@@ -63,7 +63,7 @@ def test_difference_that_replaces_tables_loads(nft):
 
 
 def test_every_number_is_read_as_it_is_written(build, nft):
-    """Hundreds of identities and classes come back from the kernel as they were written."""
+    """The kernel lists hundreds of identities and classes as netlab wrote them."""
     members = [build.pod(f"x/p{n}", f"10.244.{n // 250}.{n % 250 + 1}", labels=f"app=p{n}") for n in range(400)]
     policies = [
         build.policy(f"x/p{n}", f"app=p{n}", ingress=[build.rule(build.pods(f"app=p{n}"), build.port(n + 1))])
@@ -82,7 +82,7 @@ def test_every_number_is_read_as_it_is_written(build, nft):
     "name", ['"; flush ruleset; add table inet evil "', "\n}}\nadd table inet evil\n", "é" * 200, "x" * 300]
 )
 def test_no_name_adds_a_command(build, nft, name):
-    """Objects that a program made itself may have any name: it stays in its comment."""
+    """Objects that a program makes may have any name; it cannot end its comment."""
     member = build.pod(f"x/{name}", "10.244.0.1", labels="app=p")
     made = build.cluster([member], [build.policy(f"x/{name}", ingress=[build.rule(build.pods("app=p"))])])
     made = replace(made, name=name)

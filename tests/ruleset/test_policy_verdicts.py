@@ -1,4 +1,4 @@
-"""Verdicts of the compiled text in the corners that the suite of ``netlab.conformance`` leaves out."""
+"""Verdicts of the compiled text in edge cases that ``netlab.conformance`` does not have."""
 
 from fnmatch import fnmatch
 
@@ -14,7 +14,7 @@ PORTS = " ".join(f"serve-{n}-{p.lower()}={n}/{p}" for n in (80, 81) for p in ("T
 
 
 def denied(build, policies, port=80, protocol="TCP", *, namespaces=None, labels=None, members=()):
-    """The pairs SOURCE>DESTINATION of different pods that the node drops; the outside host takes part as ``out``."""
+    """Return the pairs SOURCE>DESTINATION of different pods that the node drops; ``out`` is the outside host."""
     pods = [
         build.pod(ref, address, labels=f"pod={ref[2:]} {(labels or {}).get(ref, '')}", ports=PORTS)
         for ref, address in ADDRESS.items()
@@ -31,7 +31,7 @@ def denied(build, policies, port=80, protocol="TCP", *, namespaces=None, labels=
 
 
 def pairs(*globs, more=()):
-    """The pairs that the last matching glob names without a ``!``."""
+    """Return the pairs whose last matching glob has no ``!``."""
     found = set()
     everyone = [*ADDRESS, "out", *more]
     for pair in (f"{s}>{d}" for s in everyone for d in everyone if s != d):
@@ -42,7 +42,7 @@ def pairs(*globs, more=()):
 
 
 def test_protocol_without_port_leaves_other_protocols_out(build):
-    """All of TCP is not UDP, nor ICMP."""
+    """A rule for every TCP port matches neither UDP nor ICMP."""
     policies = [build.policy("x/p", "pod=a", ingress=[build.rule(build.port())])]
 
     assert set() == denied(build, policies, 65535, "TCP")
@@ -51,7 +51,7 @@ def test_protocol_without_port_leaves_other_protocols_out(build):
 
 
 def test_icmp_passes_where_no_port_is_named(build):
-    """A peer without ports is every protocol; a peer with ports is none without ports."""
+    """A rule without ports matches ICMP; a rule with ports does not."""
     policies = [
         build.policy(
             "x/p", "pod=a", ingress=[build.rule(build.pods("pod=b")), build.rule(build.pods(), build.port(80))]
@@ -76,7 +76,7 @@ CORNERS = {
 
 @pytest.mark.parametrize(("blocks", "globs"), CORNERS.values(), ids=CORNERS)
 def test_ip_blocks(build, blocks, globs):
-    """Peers are a union; except means "not by this peer", never deny; ipBlocks match pods and others alike."""
+    """Peers are a union; ``except`` means that this peer does not match, and never denies; ipBlocks match pods too."""
     peers = [build.block(*([b] if isinstance(b, str) else b)) for b in blocks]
 
     assert pairs(*globs) == denied(build, [build.policy("x/p", "pod=a", ingress=[build.rule(*peers)])])
@@ -116,7 +116,7 @@ def test_named_port_with_another_protocol_matches_nothing(build):
 
 
 def test_host_network_pods_are_matched_by_ip_block_alone(build):
-    """Selectors do not mean a host-network pod, but an ipBlock with its node's address does."""
+    """Selectors do not match a host-network pod; an ipBlock with its node's address does."""
     members = [build.pod("x/host", "100.64.0.7", labels="pod=b", attachment="host")]
     by_label = [build.policy("x/p", "pod=a", ingress=[build.rule(build.pods("pod=b"))])]
     by_block = [build.policy("x/p", "pod=a", ingress=[build.rule(build.block("100.64.0.7/32"))])]

@@ -1,4 +1,4 @@
-"""The compiled text against a plain reading of the rules, pair by pair, on policies drawn at random."""
+"""The compiled text against a plain reading of the rules, pair by pair, for random policies."""
 
 from ipaddress import ip_address
 
@@ -14,7 +14,7 @@ PROBES = [("TCP", 80), ("TCP", 81), ("TCP", 8080), ("UDP", 80), ("UDP", 53), ("S
 
 
 def side_allows(cluster, direction, subject, peer, destination, protocol, port):
-    """Read one side of a flow as the Kubernetes API reference words it; pods are by address."""
+    """Return whether one side allows a flow, after the words of the Kubernetes API reference; pods are by address."""
     pods = {str(p.addresses[0]): p for p in cluster.pods}
     pod, other, target = pods.get(subject), pods.get(peer), pods.get(destination)
 
@@ -56,8 +56,8 @@ def side_allows(cluster, direction, subject, peer, destination, protocol, port):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_text_says_what_the_rules_say(seed):
-    """Every pair, protocol and port gets the verdict of a plain reading of the rules."""
+def test_the_text_agrees_with_a_plain_reading(seed):
+    """For every pair, protocol and port of a random cluster."""
     for case in random_cases.cases(10, seed):
         cluster = cluster_of(case.stages[0].documents)
         tracer = Tracer(compile_rulesets(cluster)["node-1"])

@@ -1,4 +1,4 @@
-"""The tracer judges the text, and refuses what it does not know."""
+"""The tracer evaluates the text, and refuses what it does not know."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from netlab.testing.tracer import MatchedRule, Packet, TraceError, Tracer
 
 @pytest.fixture(scope="module")
 def text(build):
-    """web may call db on 5432; db is isolated for ingress."""
+    """Return the text of a lab where db is isolated for ingress and allows web on 5432."""
     members = [
         build.pod("shop/web", "10.244.0.2", labels="app=web"),
         build.pod("shop/db", "10.244.0.3", labels="app=db"),
@@ -18,7 +18,7 @@ def text(build):
 
 
 def test_trace_of_an_allowed_packet(text):
-    """The steps name the chain, the rule, and the comment of the element that was found."""
+    """A matched rule has its chain, and the comment of the element that it found."""
     trace = Tracer(text).verdict(Packet("10.244.0.2", "10.244.0.3", "TCP", 5432))
 
     assert "accept" == trace.verdict
@@ -40,7 +40,7 @@ def test_trace_of_an_allowed_packet(text):
 
 
 def test_trace_of_a_denied_packet(text):
-    """A denied packet ends in the chain that counts and drops."""
+    """The last rule is in the chain that counts and drops."""
     trace = Tracer(text).verdict(Packet("10.244.0.9", "10.244.0.3", "TCP", 5432))
 
     assert "drop" == trace.verdict
@@ -79,8 +79,8 @@ def test_verdict(text, packet, verdict):
         pytest.param("table inet netlab {", "table ip netlab {", "table ip", id="table"),
     ],
 )
-def test_what_it_does_not_know_it_refuses(text, old, new, what):
-    """A rule that is not understood is an error, never a verdict."""
+def test_an_unknown_text_is_an_error(text, old, new, what):
+    """And never a verdict."""
     assert old in text
     changed = text.replace(old, new)
     if what == "overlap":

@@ -19,7 +19,7 @@ OUTSIDE = "192.0.2.10"
 
 
 def lab(mode="bridge", nodes=1, ipv6=False, **networks):
-    """A lab with pods a and b on its first node; a publishes its port 80 as 8080, b as 8081 on one address."""
+    """Return a lab with pods a and b on its first node; a publishes port 80 as 8080, b as 8081 on one address."""
     cidrs = ["10.244.0.0/16", *(["fd00:10:244::/56"] if ipv6 else [])]
     spec = {
         "nodes": [{"name": f"n{n}"} for n in range(1, nodes + 1)],
@@ -58,7 +58,7 @@ def link(cluster, name):
 
 @pytest.mark.parametrize("file", TOPOLOGIES, ids=lambda file: file.stem)
 def test_it_reads_the_text_that_is_applied(file):
-    """Every rule of every node of every topology is understood."""
+    """The tracer knows every rule of every node of every topology."""
     for ruleset in rulesets(resolve(load([str(file)])[0])).values():
         tracer = Tracer(ruleset)
 
@@ -95,7 +95,7 @@ FRAMES = [
 
 @pytest.mark.parametrize(("verdict", "fields"), FRAMES)
 def test_frames(verdict, fields):
-    """ARP and neighbour discovery are judged by the addresses inside of them."""
+    """The verdict on ARP and neighbour discovery depends on the addresses inside."""
     cluster, tracer = lab(ipv6=True)
     family = 6 if any("icmpv6" in name for name in fields) else 4
     a, b = (address(cluster, name, family) for name in "ab")
@@ -108,7 +108,7 @@ def test_frames(verdict, fields):
 
 
 def test_a_bridged_packet_is_for_the_receiver_of_its_frame():
-    """A frame that names another pod than the one behind the port is dropped in the bridge's forward chain."""
+    """The bridge's forward chain drops a frame whose destination is not the address of the port's pod."""
     cluster, tracer = lab()
     a, b = address(cluster, "a"), address(cluster, "b")
 
@@ -120,7 +120,7 @@ def test_a_bridged_packet_is_for_the_receiver_of_its_frame():
 
 
 def test_a_published_port_is_followed_to_its_pod():
-    """On every address of the node, or on one; then policy sees the pod's own address and port."""
+    """On every address of the node or on one; policy then sees the pod's own address and port."""
     cluster, tracer = lab()
 
     def sent(to, port):
@@ -134,7 +134,7 @@ def test_a_published_port_is_followed_to_its_pod():
 
 @pytest.mark.parametrize(("mode", "masqueraded"), [("bridge", True), ("overlay", True), ("routed", False)])
 def test_a_pod_leaves_the_cluster_as_its_node(mode, masqueraded):
-    """Masquerade is for what goes out by the underlay to an address that is no pod's."""
+    """Masquerade applies to packets that leave by the underlay to an address that is not a pod's."""
     cluster, tracer = lab(mode)
 
     def leaving(to):
@@ -144,8 +144,8 @@ def test_a_pod_leaves_the_cluster_as_its_node(mode, masqueraded):
     assert not leaving("10.244.9.9")
 
 
-def test_networks_are_apart_but_for_published_ports():
-    """Both directions are closed, and a port of the node is open to both."""
+def test_networks_are_separate_except_for_published_ports():
+    """Packets are dropped in both directions; a published port of the node is open to both networks."""
     cluster, tracer = lab(second="10.245.0.0/16")
     a, other = address(cluster, "a"), address(cluster, "second")
 
@@ -155,8 +155,8 @@ def test_networks_are_apart_but_for_published_ports():
     assert "accept" == tracer.verdict(Packet(other, "100.64.0.1", "TCP", 8080, for_node=True)).verdict
 
 
-def test_tunnels_are_between_nodes():
-    """Of others the node takes no VXLAN, and forwards none to a node; that of nodes is not tracked."""
+def test_tunnels_join_nodes_only():
+    """A node drops VXLAN from other machines, and does not forward it to a node; VXLAN of nodes is not tracked."""
     cluster, tracer = lab("overlay", nodes=2)
     own, far = (str(node.addresses[0]) for node in cluster.nodes)
 
@@ -167,7 +167,7 @@ def test_tunnels_are_between_nodes():
 
 
 def test_any_field_of_an_interval_set_may_be_a_range():
-    """A key is found by all of its fields, and overlaps are refused."""
+    """A lookup compares all fields of a key, and overlapping elements are an error."""
     found = SetText("s", ("ipv4_addr", "ipv4_addr"), interval=True)
     found.add("10.0.0.0/8 . 192.0.2.0/24")
     found.add("10.0.0.0/8 . 192.0.3.1")

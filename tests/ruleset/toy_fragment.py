@@ -1,4 +1,4 @@
-"""A fragment of the test's own: it drops what goes to a port that a pod's annotation closes, before policy is asked."""
+"""A fragment for tests: it drops packets to a port that a pod's annotation closes, before policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def _declare(_: Layout, __: Hashable) -> Parts:
     return Parts(
         (
             Set("toy_closed", ("ipv4_addr", "inet_proto", "inet_service"), about="ports that are closed"),
-            Set("toy_count", ("inet_proto", "inet_service"), about="as many ports as pods are closed"),
+            Set(
+                "toy_count", ("inet_proto", "inet_service"), about="the number of the pods that close a port, as a port"
+            ),
         ),
         (
             Chain(
@@ -41,7 +43,7 @@ def _of_pod(_: Layout, pod: Pod) -> Iterator[Entry]:
 
 
 class _Counting:
-    """Depends on the whole cluster: its one element is the number of the pods that close a port."""
+    """Updates an element that depends on the whole cluster: the number of the pods that close a port."""
 
     def __init__(self, _: Layout, stores: Stores) -> None:
         self._closing: set[str] = set()

@@ -1,4 +1,4 @@
-"""A whole lab runs on a kernel in memory, without root: built, changed, undone, recovered and removed."""
+"""Labs on a kernel in memory, without root: tests build, change, undo, recover and remove them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NAME = "in-memory"
 
 
 class Broken(Exception):
-    """What a step that was broken on purpose raises: as a command that is killed, or a kernel that refuses."""
+    """Ends a step, as if the process had been killed."""
 
 
 class Fragile(FakeKernel):
-    """A kernel whose next call of one kind fails, after so many that do not."""
+    """A kernel where one call fails: the first call of method ``fails`` after ``after`` calls that succeed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,14 +67,14 @@ class Fragile(FakeKernel):
 
 @pytest.fixture
 def machine() -> Iterator[Fragile]:
-    """A machine of the test's own."""
+    """Return a machine that no other test uses."""
     found = Fragile()
     yield found
     Records(found).tidy()
 
 
 def read(*files: str) -> Objects:
-    """The objects of files of the repository."""
+    """Return the objects of some files of the repository."""
     objects, _ = load([str(REPOSITORY / file) for file in files])
     return objects
 
@@ -84,7 +84,7 @@ def up(machine: FakeKernel, *files: str) -> Lab:
 
 
 def wiring(machine: FakeKernel) -> dict[str, set[str]]:
-    """All links and what is on them, as iproute2 would be told; settings stay when they are not wanted any more."""
+    """Return all links, addresses, routes and neighbours; not sysctls, which stay when they are no longer wanted."""
     return {name: {str(i) for i in items if not isinstance(i, Sysctl)} for name, items in machine.spaces.items()}
 
 
@@ -94,7 +94,7 @@ def spaces(machine: FakeKernel) -> set[str]:
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda path: path.stem)
 def test_every_topology_is_built_and_removed(machine: Fragile, topology: Path) -> None:
-    """What exists is what was wanted, and nothing is left of it, nor of its record."""
+    """The lab has no drift; after ``down`` there is no namespace and no record."""
     lab = up(machine, f"topologies/{topology.name}", "examples/shop")
     drift, opened = lab.drift(), Lab.open(machine=machine).name
     lab.down()
@@ -105,8 +105,8 @@ def test_every_topology_is_built_and_removed(machine: Fragile, topology: Path) -
     assert [] == Lab.names(machine)
 
 
-def test_up_with_another_input_leads_to_exactly_that(machine: Fragile) -> None:
-    """From each topology to the next: other modes, nodes, networks and families."""
+def test_up_with_another_input_gives_the_same_as_a_fresh_up(machine: Fragile) -> None:
+    """From each topology to the next, with other modes, nodes, networks and families."""
     lab, drifts = None, []
     for topology in TOPOLOGIES:
         lab = up(machine, f"topologies/{topology.name}", "examples/shop")
@@ -120,7 +120,7 @@ def test_up_with_another_input_leads_to_exactly_that(machine: Fragile) -> None:
 
 
 def test_a_second_up_finds_nothing_to_do_and_repairs_what_was_damaged(machine: Fragile) -> None:
-    """Damage is what was deleted, and rules that are not the wanted ones."""
+    """The damage is a deleted link and a deleted table."""
     up(machine, "examples/shop")
     nothing = up(machine, "examples/shop").changes
     pod, node = f"netlab.{NAME}.pod.shop.web-0", f"netlab.{NAME}.node.node-1"
@@ -136,7 +136,7 @@ def test_a_second_up_finds_nothing_to_do_and_repairs_what_was_damaged(machine: F
 
 
 def test_objects_are_applied_labelled_and_deleted(machine: Fragile) -> None:
-    """Each change is in force when it returns, and the record has it: another process sees the same."""
+    """Each change is complete when it returns, and the record has it, so another process reads the same."""
     lab = up(machine, "examples/shop")
     lab.apply(read("scenarios/manifests/three-pods.yaml").documents)
     grown = spaces(machine), lab.drift(), Lab.open(NAME, machine).cluster == lab.cluster
@@ -154,7 +154,7 @@ def test_objects_are_applied_labelled_and_deleted(machine: Fragile) -> None:
 
 @pytest.mark.parametrize("step", ["create", "apply", "nft", "remove", "wait_until_ready"])
 def test_a_change_that_fails_in_the_middle_is_undone(machine: Fragile, step: str) -> None:
-    """The kernel refuses one step of it: all is as before, and the record says so."""
+    """The kernel refuses one step: namespaces and record are as before."""
     lab = up(machine, "examples/shop")
     before = {name: set(items) for name, items in machine.spaces.items()}
     documents = lab.documents
@@ -172,8 +172,8 @@ def test_a_change_that_fails_in_the_middle_is_undone(machine: Fragile, step: str
 
 
 @pytest.mark.parametrize("step", ["create", "apply", "nft", "remove", "wait_until_ready"])
-def test_up_recovers_a_lab_whose_change_broke_off(machine: Fragile, step: str) -> None:
-    """The process ended in the middle, with nothing undone: other commands refuse the lab, ``up`` repairs it."""
+def test_up_recovers_a_lab_after_an_interrupted_change(machine: Fragile, step: str) -> None:
+    """The process ended in the middle and undid nothing: other commands refuse the lab, ``up`` repairs it."""
     up(machine, "topologies/two-nodes.yaml", "examples/shop", "scenarios/manifests/three-pods.yaml")
     machine.fails, machine.error = step, Broken()
     with pytest.raises(Broken):
@@ -189,8 +189,8 @@ def test_up_recovers_a_lab_whose_change_broke_off(machine: Fragile, step: str) -
 
 
 @pytest.mark.parametrize("step", ["create", "apply", "nft", "wait_until_ready"])
-def test_a_lab_that_cannot_be_built_is_gone(machine: Fragile, step: str) -> None:
-    """Neither namespaces nor a record are left."""
+def test_a_failed_up_leaves_nothing(machine: Fragile, step: str) -> None:
+    """Neither namespaces nor a record."""
     machine.fails = step
     with pytest.raises(KernelError, match="broken on purpose"):
         up(machine, "examples/shop")
@@ -199,8 +199,8 @@ def test_a_lab_that_cannot_be_built_is_gone(machine: Fragile, step: str) -> None
     assert [] == Lab.names(machine)
 
 
-def test_down_removes_a_half_built_lab_and_one_of_another_boot_is_gone(machine: Fragile) -> None:
-    """By the list of its namespaces; after a restart there are none."""
+def test_down_removes_a_half_built_lab_and_a_lab_of_another_boot_does_not_exist(machine: Fragile) -> None:
+    """``down`` uses the list of namespaces; after a reboot there are none."""
     up(machine, "examples/shop")
     machine.fails, machine.error = "wait_until_ready", Broken()
     with pytest.raises(Broken):
@@ -215,7 +215,7 @@ def test_down_removes_a_half_built_lab_and_one_of_another_boot_is_gone(machine: 
     assert [] == Lab.names(machine)
 
 
-def test_a_block_closes_a_lab_that_runs_on_and_removes_a_temporary_one(machine: Fragile) -> None:
+def test_a_with_block_leaves_a_lab_running_and_removes_a_temporary_lab(machine: Fragile) -> None:
     """``with Lab.up`` leaves it running, ``with Lab.temporary`` does not."""
     with Lab.up(read("examples/shop"), name=NAME, machine=machine) as lab:
         built = lab.changes
@@ -237,7 +237,7 @@ def test_a_block_closes_a_lab_that_runs_on_and_removes_a_temporary_one(machine: 
 def test_a_pod_is_located_by_its_own_name_without_reading_objects(
     machine: Fragile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its namespace is in the record; other names, as a workload's, are looked up among all."""
+    """The record has the pod's namespace. Other names, such as a workload's, need the objects."""
     up(machine, "examples/shop")
     calls: list[str] = []
     monkeypatch.setattr("netlab.lab.state.described", lambda record: calls.append(record.lab) or described(record))  # type: ignore[func-returns-value]
@@ -253,8 +253,8 @@ def test_a_pod_is_located_by_its_own_name_without_reading_objects(
 
 
 @pytest.mark.parametrize("look", ["cluster", "documents", "locate", "names"])
-def test_who_only_looks_compiles_no_ruleset(machine: Fragile, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
-    """``get``, ``exec``, ``probe`` and ``down`` need none."""
+def test_reading_a_lab_compiles_no_ruleset(machine: Fragile, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    """``get``, ``exec``, ``probe`` and ``down`` only read it."""
     up(machine, "examples/shop")
     monkeypatch.setattr("netlab.ruleset.Compiler.compile", lambda *_: pytest.fail("a ruleset was compiled"))
     lab = Lab.open(machine=machine)
@@ -267,8 +267,8 @@ def test_who_only_looks_compiles_no_ruleset(machine: Fragile, monkeypatch: pytes
     lab.down()
 
 
-def test_no_packet_is_sent_and_no_program_run(machine: Fragile) -> None:
-    """It says so, as its answer would prove nothing."""
+def test_probes_and_programs_are_errors(machine: Fragile) -> None:
+    """A kernel in memory sends no packets and runs no programs."""
     lab = up(machine, "examples/shop")
 
     with pytest.raises(UsageError, match="sends no packets and runs no programs"):
@@ -276,4 +276,4 @@ def test_no_packet_is_sent_and_no_program_run(machine: Fragile) -> None:
     with pytest.raises(HostError, match="sends no packets"):
         list(lab.probe(every_pair(lab.cluster)))
     with pytest.raises(HostError, match="sends no packets"), machine.inside(f"netlab.{NAME}.pod.shop.web-0"):
-        pytest.fail("there is no inside")
+        pytest.fail("entered a namespace in memory")

@@ -1,7 +1,7 @@
-"""The tiers that judge a side of a flow, in their order: each allows, denies, or passes to the next.
+"""The tiers that decide a side of a flow, in their order: each allows, denies, or passes to the next tier.
 
-Whatever judges, groups or explains asks here and names no tier. A new one is a value (``tier.Tier``) in a file of its
-own, and its place in ``TIERS``.
+A new tier is a file here with a ``tier.Tier``, and a line in ``TIERS``. No other module of the evaluator names a tier.
+``netlab.ruleset.tiers`` has the same tiers for the ruleset.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netlab.policy.tiers.tier import Tier
 NETWORK_POLICY = NetworkPolicyTier()
 
 TIERS: tuple[Tier, ...] = (NETWORK_POLICY, DefaultTier())
-"""All tiers; the last one never passes."""
+"""All tiers, in the order in which they decide; the last one never passes."""
 
 
 def tiers_in_use(cluster: Cluster) -> tuple[Tier, ...]:
@@ -26,15 +26,19 @@ def tiers_in_use(cluster: Cluster) -> tuple[Tier, ...]:
 
 
 def only_network_policy(cluster: Cluster) -> bool:
-    """Say whether no tier but that of NetworkPolicy has policies in a cluster."""
+    """Say whether no tier except NetworkPolicy has policies in a cluster."""
     return all(tier is NETWORK_POLICY for tier in tiers_in_use(cluster))
 
 
 def evaluated_text(cluster: Cluster) -> str:
-    """Return in words what a verdict hangs on that policies which netlab does not read could change."""
+    """Return, as text, the policies that netlab evaluates, for the reason of an unknown verdict."""
     return "NetworkPolicy alone" if only_network_policy(cluster) else "what netlab reads"
 
 
 def tier_of(name: str) -> Tier:
-    """Return the tier of a name; raises KeyError where there is none."""
+    """Return the tier with a name.
+
+    Raises:
+      KeyError: if there is no such tier.
+    """
     return {tier.name: tier for tier in TIERS}[name]

@@ -1,4 +1,4 @@
-"""A tier over sets, where it has no faster way: one example of each kind is judged with one of each other kind."""
+"""Tiers over sets without code of their own: ``judge`` decides for one example of each pair of kinds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from netlab.policy.tiers.tier import AskedPort, KindsByAction, Tier, TierReason
 
 
 class ByExample:
-    """The rulings of a tier; those of a pair of kinds are asked again for every port."""
+    """The decisions of a tier over sets of kinds: one call of ``judge`` for each pair of kinds and port."""
 
     def __init__(self, tier: Tier, sets: SetEvaluator) -> None:
         self._tier = tier
         self._sets = sets
 
     def ingress(self, kind: int, asked: AskedPort) -> KindsByAction:
-        return self._ruled("ingress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
+        return self._by_action("ingress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
 
     def egress(self, kind: int, asked: AskedPort) -> KindsByAction:
-        return self._ruled("egress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
+        return self._by_action("egress", ((source, kind) for source in range(len(self._sets.kinds))), asked)
 
     def reasons(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[TierReason]:
         here, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
@@ -40,7 +40,7 @@ class ByExample:
         for (ruling, text), kinds in alike.items():
             yield TierReason(ruling.action, text, kinds)
 
-    def _ruled(self, direction: Direction, pairs: Iterator[tuple[int, int]], asked: AskedPort) -> KindsByAction:
+    def _by_action(self, direction: Direction, pairs: Iterator[tuple[int, int]], asked: AskedPort) -> KindsByAction:
         found = {"allow": 0, "deny": 0, "pass": 0}
         for source, destination in pairs:
             ends = example_pair(self._sets.kinds[source], self._sets.kinds[destination], asked[0])

@@ -1,4 +1,4 @@
-"""The last tier: what no policy settles is allowed.
+"""The last tier: it allows what no other tier decides.
 
 "By default, a pod is non-isolated for egress; all outbound connections are allowed." The same for ingress
 (https://kubernetes.io/docs/concepts/services-networking/network-policies/).

@@ -1,7 +1,7 @@
-"""The tier of NetworkPolicy: the plain reading, to be checked against the Kubernetes documentation by eye.
+"""The tier of NetworkPolicy, written so that a reader can compare it with the Kubernetes documentation.
 
-The sentences that it follows are in ``netlab.policy.evaluate``. A pod that a policy isolates in a direction is settled
-there; a pod that none isolates is passed on.
+``netlab.policy.evaluate`` has the sentences that it follows. The tier decides for a pod that some policy isolates in a
+direction, and passes for all other pods.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NetworkPolicyTier(Tier):
-    """Policies are additive: a pod that one isolates is allowed what some rule of them all allows, and no more."""
+    """Policies are additive: an isolated pod is allowed what any rule of any policy that selects it allows, no more."""
 
     name = NETWORK_POLICY
 
@@ -41,7 +41,7 @@ class NetworkPolicyTier(Tier):
     def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
         alone = PolicyRuling(isolating(cluster, subject, direction))
         rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
-        # A name in an egress rule means another number on each destination; all else is the same for all of them.
+        # A named port of an egress rule has a number of its own on each destination. All else is the same for all.
         same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
         known: dict[tuple[str, int | None], Sequence[Match]] = {}
 
@@ -93,7 +93,7 @@ class NetworkPolicyTier(Tier):
 
 def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
     """Return the policies that select a pod and isolate it in a direction, sorted by name."""
-    # By identity, as building and hashing a name costs as much as the rest of a pair; what is kept keeps its pod alive.
+    # By identity, as the hash of a name takes as long as the rest of a pair. The entry keeps its pod alive.
     known: dict[tuple[Direction, int], tuple[Pod, tuple[NetworkPolicy, ...]]]
     known = cluster.memo.setdefault("policy.isolating", {})
     found = known.get((direction, id(pod)))
@@ -120,7 +120,7 @@ def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:
 
 
 def _at(cluster: Cluster, match: Match, peer: int) -> Match:
-    """Return the match of one item of a rule's peers: one value for all flows, as it keeps its words."""
+    """Return the match of one item of a rule's peers: one object for all flows, as it keeps its text."""
     known: dict[tuple[int, int, int], Match] = cluster.memo.setdefault("policy.matches", {})
     key = (id(match.policy), id(match.rule), peer)
     found = known.get(key)
@@ -132,7 +132,7 @@ def _at(cluster: Cluster, match: Match, peer: int) -> Match:
 def misses(
     cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
 ) -> tuple[Miss, ...]:
-    """Return every rule of the policies that isolate a pod and that does not match a flow, and why."""
+    """Return every rule that does not match a flow, and why, of the policies that isolate a pod."""
     found: list[Miss] = []
     for policy in isolating(cluster, subject, direction):
         rules = policy.rules(direction)

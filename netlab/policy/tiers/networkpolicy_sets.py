@@ -29,14 +29,14 @@ from netlab.policy.tiers.tier import AskedPort, KindsByAction, TierReason
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """Egress rules that list the same ports for the same peers, and the kinds that some of their policies select."""
+    """Egress rules with the same ports and peers, and the set of the kinds that their policies select."""
 
     rule: Rule
     subjects: int
 
 
 class NetworkPolicySets:
-    """The rulings of NetworkPolicy over the kinds of a cluster."""
+    """The decisions of NetworkPolicy over the kinds of a cluster's endpoints."""
 
     def __init__(self, sets: SetEvaluator) -> None:
         self._sets = sets
@@ -80,7 +80,7 @@ class NetworkPolicySets:
         return self._known_egress[key]
 
     def _openings(self, family: int) -> tuple[list[_Opening], list[int], int]:
-        """Return the openings, for every kind the set of those whose peers match it, and who is not isolated."""
+        """Return the openings, the set of those that match each kind, and the set of kinds that are not isolated."""
         if family not in self._known_openings:
             free, subjects = self._subjects()
             openings: dict[tuple[int, tuple[PolicyPort, ...]], _Opening] = {}
@@ -94,7 +94,7 @@ class NetworkPolicySets:
         return self._known_openings[family]
 
     def _subjects(self) -> tuple[int, list[tuple[NetworkPolicy, int]]]:
-        """Return the kinds that are not isolated for egress, and for every policy those that it isolates."""
+        """Return the kinds that are not isolated for egress, and each policy with the kinds that it isolates."""
         free = 0
         found: dict[int, tuple[NetworkPolicy, int]] = {}
         for number, (example, *_) in enumerate(self._sets.kinds):
@@ -106,7 +106,7 @@ class NetworkPolicySets:
         return free, list(found.values())
 
     def peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
-        """Return the kinds that ``from`` or ``to`` matches: peers OR, and none at all means everybody."""
+        """Return the kinds that ``from`` or ``to`` matches; a rule without peers matches all."""
         if not rule.peers:
             return self._sets.all
         if len(rule.peers) >= MANY_PEERS:
@@ -136,7 +136,7 @@ class NetworkPolicySets:
     ) -> Sequence[tuple[Match, int]]:
         """Return the items of all rules' peers, in the evaluator's order, each with the kinds that it matches first.
 
-        The last ones are kept for each family, as the ports of one subject are asked one after the other.
+        The last result of each IP family is kept, as the questions about one subject follow one another.
         """
         key = (direction, tuple(map(id, policies)))
         last = self._last_matches.get(family)
@@ -157,7 +157,7 @@ class NetworkPolicySets:
         return self._known_ports[key]
 
     def first_peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
-        """Yield the peers of a rule by number, each with the kinds that it matches and that none before it matches."""
+        """Yield the number of each peer of a rule, with the kinds that it matches and no peer before it matches."""
         if not rule.peers:
             yield ANY_PEER, self._sets.all
             return
@@ -192,7 +192,7 @@ class NetworkPolicySets:
         yield from sorted(by_number.items())
 
     def _looked_up(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
-        """Return the kinds that many peers match: each distinct thing that they can see is looked up among them."""
+        """Return the kinds that a rule with many peers matches; each example is looked up among the peers."""
         key = (family, policy.meta.namespace, id(rule))
         if key not in self._known_lookups:
             peers = peer_lookup(self._cluster, policy, rule)
@@ -220,7 +220,7 @@ class NetworkPolicySets:
         return self._known_peers[key]
 
     def _candidates(self, policy: NetworkPolicy, peer: Peer, family: int) -> list[tuple[Endpoint, int]]:
-        """Return an example of each distinct thing that a peer can see, but for pods of namespaces it does not mean."""
+        """Return the examples of kinds that a peer may match; of pods, only those of namespaces that it matches."""
         if peer.ip_block is not None:
             return [
                 (example, found)

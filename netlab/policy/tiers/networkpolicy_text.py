@@ -1,4 +1,4 @@
-"""NetworkPolicy's part of an explanation: what its policies and rules say, and what the other verdict would take."""
+"""NetworkPolicy's part of an explanation: the policies and rules, and what would change the verdict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_NEAR = 5
 
 
 def lines(cluster: Cluster, decision: Decision, side: Side) -> list[str]:
-    """Return what the policies that isolate a pod say, rule by rule."""
+    """Return the policies that isolate a pod, with the rules that allow, or why each rule does not match."""
     other, address, flow = decision.view(side)
     missed = misses(cluster, side.direction, side.subject, other, address, flow) if address is not None else ()
     found: list[str] = []
@@ -32,7 +32,7 @@ def lines(cluster: Cluster, decision: Decision, side: Side) -> list[str]:
 
 
 def unselected(cluster: Cluster, side: Side) -> list[str]:
-    """Return the policies that almost select a pod which no policy selects."""
+    """Return lines about the policies that almost select the side's pod."""
     return [f"{named(p)}{where(p)} almost selects it: {why}" for p, why in _near(cluster, side)]
 
 
@@ -41,7 +41,7 @@ def _near(cluster: Cluster, side: Side) -> Iterator[tuple[NetworkPolicy, str]]:
 
 
 def to_allow(decision: Decision, side: Side) -> list[str]:
-    """Return the rule that would allow what is asked, and the policies that would have to go."""
+    """Return the rule that would allow the flow, and the policies whose removal would."""
     other, address, flow = decision.view(side)
     isolating = "the policy that isolates it" if len(side.isolating) == 1 else "all policies that isolate it"
     ports = "with no ports listed" if flow.port is None else f"ports: {flow.port}/{flow.protocol}"
@@ -65,7 +65,7 @@ def _peer_for(subject: Pod, other: Endpoint | None, address: str) -> str:
 
 
 def _wider_than_meant(other: Endpoint | None) -> list[str]:
-    """Say of a pod that no selector tells from others that the peer means them too."""
+    """Return a line for a pod without labels of its own: the proposed peer matches all pods of its namespace."""
     if not isinstance(other, Pod) or not other.selectable or _lasting(other):
         return []
     return [
@@ -75,14 +75,14 @@ def _wider_than_meant(other: Endpoint | None) -> list[str]:
 
 
 def _lasting(pod: Pod) -> dict[str, str]:
-    """Return the labels by which a user would select a pod: those that controllers set only where it has no others."""
+    """Return the labels by which a user would select a pod: its own, or else those that controllers set and keep."""
     own = {key: value for key, value in pod.labels.items() if key not in KEYS}
     named = {key: value for key, value in known_labels(pod.labels).items() if key in (POD_NAME, JOB_NAMES[0])}
     return own or named
 
 
 def to_deny(decision: Decision, side: Side) -> list[str]:
-    """Return which rules allow what is asked."""
-    # Another item of the same rule may match too, so it is the whole rule that would have to go.
+    """Return the rules whose removal would deny the flow."""
+    # Another item of the same rule may match too, so the whole rule must go.
     rules = (f"{m.rule.path}{where(m.policy, m.rule)} of {named(m.policy)}" for m in side.allowing)
     return [f"remove {' and '.join(dict.fromkeys(rules))}"]

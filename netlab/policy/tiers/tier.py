@@ -1,4 +1,4 @@
-"""What a tier is: the policies of one class, which allow, deny or pass on each side of a flow."""
+"""The interface of a tier: policies that allow, deny or pass on each side of a flow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ AskedPort = tuple[int, str, int | None]
 
 
 class Reads(NamedTuple):
-    """By what a tier's policies tell endpoints apart, besides their namespaces and container ports.
+    """The properties of endpoints that a tier's policies read, besides namespaces and container ports.
 
-    ``pods`` are selectors of pods' labels, ``prefixes`` ranges of addresses; ``nodes``: nodes are told apart.
+    ``pods`` are the selectors of pod labels, ``prefixes`` the ranges of addresses. ``nodes``: the policies treat nodes
+    differently from one another.
     """
 
     pods: Iterable[LabelSelector] = ()
@@ -33,14 +34,14 @@ class Reads(NamedTuple):
 
 
 class KindsByAction(NamedTuple):
-    """The kinds of endpoints that a tier allows and denies, as sets (``policy.bitsets``); on all others it passes."""
+    """The sets (``policy.bitsets``) of kinds of endpoints that a tier allows and denies; it passes for all others."""
 
     allow: int
     deny: int
 
 
 class TierReason(NamedTuple):
-    """What a tier says to some kinds of endpoints, with the words of a reason."""
+    """A tier's action for a set of kinds of endpoints, with the text for a reason."""
 
     action: Action
     text: str
@@ -48,7 +49,7 @@ class TierReason(NamedTuple):
 
 
 class OverSets(Protocol):
-    """A tier's rulings over sets of kinds: the fast reading."""
+    """A tier's decisions over sets of kinds of endpoints."""
 
     def ingress(self, kind: int, asked: AskedPort) -> KindsByAction:
         """Return the kinds of sources that the ingress of a kind allows and denies."""
@@ -57,72 +58,72 @@ class OverSets(Protocol):
         """Return the kinds of sources whose egress allows and denies what goes to a kind."""
 
     def reasons(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[TierReason]:
-        """Yield what is said on the side of a subject to each of the kinds ``others``, each kind once at most.
+        """Yield the actions on the side of a subject towards the kinds ``others``; each kind occurs at most once.
 
-        Texts name the two endpoints by the marks of ``netlab.policy.placeholders``.
+        Texts have the placeholders of ``netlab.policy.placeholders`` for the names of the two endpoints.
         """
 
 
 Judge = Callable[[Endpoint | None, Address, Flow], Ruling | PolicyRuling]
-"""Judges flows of one subject in one direction; the arguments are the last three of ``Tier.judge``."""
+"""Decides about flows of one subject in one direction; the arguments are the last three of ``Tier.judge``."""
 
 
 class Tier:
-    """One class of policies. Tiers are asked in their order until one of them does not pass.
+    """One tier of policies. The first tier that does not pass decides.
 
-    ``judge`` is the plain reading, pair by pair. Without an ``over_sets`` of its own, a tier is asked once for each
-    pair of endpoints that differ (``Reads``): that is exact, and slow where many do.
+    ``judge`` decides for one pair. A tier without ``over_sets`` of its own uses ``judge`` for each pair of kinds of
+    endpoints that it can tell apart (``Reads``): this is exact, and slow if there are many kinds.
     """
 
     name = ""
 
     def policies(self, cluster: Cluster) -> Sequence[Any]:
-        """Return all policies of the tier; where there is none, the tier has no say."""
+        """Return all policies of the tier; a tier without policies is skipped."""
         raise NotImplementedError
 
     def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[Any, ...]:
-        """Return the policies that select a pod and have a say in a direction; the same objects for the same pods."""
+        """Return the policies that select a pod in a direction; pods with equal properties get the same objects."""
         raise NotImplementedError
 
     def judge(
         self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
     ) -> Ruling | PolicyRuling:
-        """Judge one side of a flow, where some policy selects the subject.
+        """Return the decision on one side of a flow whose subject some policy selects.
 
-        ``other`` is the other end and ``address`` that end's address, as the subject's side sees it.
+        ``other`` is the other end and ``address`` its address, as the subject's side sees them.
         """
         raise NotImplementedError
 
     def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
-        """Return what judges the flows of one subject: ``judge``, or the same in less time."""
+        """Return a function that decides like ``judge`` about flows of one subject; a tier may have a faster one."""
         return partial(self.judge, cluster, direction, subject)
 
     def reads(self, cluster: Cluster) -> Reads:
-        """Return by what the tier's policies tell endpoints apart."""
+        """Return the properties of endpoints that the tier's policies read."""
         raise NotImplementedError
 
     def over_sets(self, sets: SetEvaluator) -> OverSets:
-        """Return the tier's rulings over the kinds of a cluster."""
+        """Return the tier's decisions over the kinds of a cluster's endpoints."""
         from netlab.policy.tiers.by_example import ByExample
 
         return ByExample(self, sets)
 
     def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
-        """Explain a ruling in lines."""
+        """Return the lines that explain a ruling."""
         if not isinstance(ruling, Ruling) or not ruling.rule:
-            return ["none of its rules settles it"]
-        verb = {"allow": "allows it", "deny": "denies it", "pass": "passes it on"}[ruling.action]
+            return ["no rule matches it"]
+        verb = {"allow": "allows it", "deny": "denies it", "pass": "passes it to the next tier"}[ruling.action]
         return [f"{ruling.rule} {verb}"]
 
     def to_allow(self, decision: Decision, side: Side) -> list[str]:
-        """Return what it would take to allow what the tier denies on a side."""
+        """Return the changes that would allow a flow that the tier denies on a side."""
         ruling = side.ruling
         return [f"change {ruling.rule} of {self.name}" if isinstance(ruling, Ruling) else f"change {self.name}"]
 
     def to_deny(self, decision: Decision, side: Side) -> list[str]:
-        """Return what it would take to deny what the tier allows on a side."""
+        """Return the changes that would deny a flow that the tier allows on a side."""
         return self.to_allow(decision, side)
 
     def warnings(self, cluster: Cluster) -> Iterator[Problem]:
-        """Yield what is legal in the tier's policies and surely not meant."""
+        """Yield warnings about the tier's policies: legal and surely not intended."""
         yield from ()

@@ -94,11 +94,14 @@ _WAYS_OUT = {
     _errno.EMFILE: "allow more open files: ulimit -n 65536",
     _errno.ENFILE: "this host has no more open files to give: sudo sysctl -w fs.file-max=1000000",
     _errno.EAGAIN: "allow more processes: ulimit -u 4096",
+    # A namespace lives as long as a process has a socket in it, and a macvlan in it keeps its MAC.
+    _errno.EADDRINUSE: "another program, such as a probe whose output waits, may still use a deleted pod's network"
+    " namespace; end it and try again",
 }
 
 
 def way_out(number: int | None) -> str:
-    """Return what to do about an error number of the kernel that means a limit, "" for other error numbers."""
+    """Return what to do about an error number of the kernel, "" for numbers about which nothing is known."""
     return _WAYS_OUT.get(number or 0, "")
 
 

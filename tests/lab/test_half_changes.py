@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from host_records import record
 
 from netlab.cluster.flows import every_pair
 from netlab.conformance.shorthand import document, pod
-from netlab.errors import AlreadyExists, HostError, UsageError
+from netlab.errors import AlreadyExists, HostError, KernelError, UsageError
 from netlab.kernel import netns, nft
 from netlab.kernel.linux import Linux
 from netlab.lab import removal
@@ -191,6 +193,33 @@ def test_a_macvlan_pod_moves_after_a_move_that_broke_off(name: str, monkeypatch:
     found = {(m.flow.source.ref, m.flow.target): m.verdict for m in lab.probe(every_pair(lab.cluster, nodes=True))}
 
     assert ("allow", "deny") == (found["x/p", "node:a"], found["x/p", "node:b"])
+    lab.close()
+
+
+def test_a_deleted_macvlan_pod_whose_namespace_is_in_use_keeps_its_mac_and_the_error_says_what_to_do(name: str) -> None:
+    """A probe that waits for the reader of its output has sockets there; the change that fails is undone."""
+    network = {"name": "default", "mode": "macvlan", "podCIDRs": ["10.244.0.0/16"]}
+    topology = document("Topology", name, {"networks": [network], "nodes": [{"name": "node-1"}]})
+    # Both get the first free address, and with it the same MAC.
+    old, new = (document("Pod", f"x/{one}", {"containers": []}) for one in ("old", "new"))
+    lab = Lab.up(objects([topology, old]), name=name)
+    with netns.inside(f"netlab.{name}.pod.x.old"):
+        held = socket.socket()
+    lab.delete([ObjectRef("Pod", "old", "x")])
+
+    with held, pytest.raises(KernelError, match=r"Address already in use; another program, .* end it and try again"):
+        lab.apply([new])
+    assert ([], []) == ([*lab.cluster.pods], lab.drift())
+
+    deadline = time.monotonic() + 10
+    while not lab.cluster.pods:
+        # The kernel removes the namespace a moment after its last socket.
+        try:
+            lab.apply([new])
+        except KernelError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert (["x/new"], []) == ([one.ref for one in lab.cluster.pods], lab.drift())
     lab.close()
 
 

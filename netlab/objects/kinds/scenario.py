@@ -130,7 +130,7 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
         report.error(path, required("must name a file"))
         return []
     if "\0" in file:
-        report.error(path, invalid(name, "no name of a file"))
+        report.error(path, invalid(name, "not a file name"))
         return []
     # The message about a path outside must not depend on what is at the path.
     if reader.home and not is_inside(file, reader.home):

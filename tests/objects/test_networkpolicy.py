@@ -424,7 +424,7 @@ def test_a_null_that_selects_everything_has_a_warning(read_text: Read, spec: str
     """A template prints null for a value that is not set, and the policy then allows more than intended."""
     _, problems = read_text(policy(spec))
 
-    message = f"null means {meaning}: give it a value, or leave it out if all are meant"
+    message = f"null means {meaning}: give it a value, or leave it out if that is intended"
     assert [("warning", f"spec.{path}", message, "null-means-all")] == [
         (p.severity, p.path, p.message, p.rule) for p in problems
     ]

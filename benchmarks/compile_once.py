@@ -13,7 +13,8 @@ from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks import manifests
-from netlab.cluster import Cluster, resolve, resolve_change
+from netlab import cluster as clusters
+from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, every_pair
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
@@ -22,6 +23,8 @@ from netlab.objects.types import Source
 from netlab.policy import evaluate
 from netlab.ruleset import Compiler, Ruleset, differences
 
+# `make bench-compare` runs this with earlier revisions too, in which the function had another name.
+resolve_change = getattr(clusters, "resolve_change", None) or clusters.follow  # type: ignore[attr-defined]
 _MOST, _SAMPLE = 1_000_000, 200_000
 _TURNS = 5
 _T = TypeVar("_T")

@@ -101,7 +101,7 @@ def pod_addresses(
                 continue
             owner = of.owners.get(address)
             if owner is not None:
-                problems.append(pod.problem("status.podIPs", f"{address} is also that of pod {owner}"))
+                problems.append(pod.problem("status.podIPs", f"pod {owner} has {address} as well"))
             else:
                 found[pod.ref][address.version] = of.take(address, pod.ref)
 

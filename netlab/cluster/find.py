@@ -63,9 +63,9 @@ def literal(text: str) -> Address | None:
 
 def _missing(cluster: Cluster, ref: str) -> str:
     if ref in cluster.finished:
-        return f"pod {ref} has finished: it has no address and takes no part"
+        return f"pod {ref} has finished: it has no address and is not in the lab"
     if ref in cluster.finished_workloads:
-        return f"all pods of {ref} have finished: they have no address and take no part"
+        return f"all pods of {ref} have finished: they have no address and are not in the lab"
     kind, _, name = ref.partition(":")
     what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
     known = [*cluster.by_ref, *cluster.by_workload]

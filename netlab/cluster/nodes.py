@@ -132,7 +132,7 @@ def underlay_addresses(
             stated = next((a for a in node.addresses if a.version == family and a in prefix), None)
             seen = next((a for a in node.seen if a.version == family and a in prefix and a not in owner), None)
             if stated is not None and stated in owner:
-                problems.append(node.problem("status.addresses", f"{stated} is also that of {owner[stated]}"))
+                problems.append(node.problem("status.addresses", f"{owner[stated]} has {stated} as well"))
             elif (kept := stated or seen) is not None:
                 owner[kept] = f"node {node.name}"
                 found[node.name].append(kept)

@@ -139,7 +139,7 @@ def _to_pod(source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> 
         return Path(False, f"no route from outside to the pod addresses of {pod.attachment} network {pod.network!r}")
     if not transport.joins_nodes:
         what = f"{pod.attachment} network {pod.network!r} of {pod.node}"
-        return Path(False, f"{what} is its own: no way in from {from_node}")
+        return Path(False, f"{what} is separate: no path from {from_node}")
     return Path(True, seen_as=own, ingress_enforced=enforced, exempt=exempt)
 
 

@@ -107,10 +107,10 @@ def made_up_label_warnings(
     if not found:
         return []
     first = next(iter(found.values()))
-    more = f"; so it is with {', '.join([*found][1:4])}" if len(found) > 1 else ""
+    more = f"; likewise for {', '.join([*found][1:4])}" if len(found) > 1 else ""
     more += f" and {len(found) - 4} more" if len(found) > 4 else ""
     labels = _label_text(first.spec.node_selector)
-    message = f"no node is stated, so the nodes that netlab makes are taken to have the labels {labels}{more}"
+    message = f"the input states no nodes; netlab assumes that its nodes have the labels {labels}{more}"
     problem = first.problem(f"{first.spec_path}.nodeSelector", message)
     return [replace(problem, severity="warning", rule="labels-of-made-up-nodes")]
 
@@ -138,7 +138,7 @@ def _node_name_problem(pod: PodDraft, nodes: Mapping[str, NodeDraft]) -> Problem
         return pod.problem(f"{pod.spec_path}.nodeName", message)
     if not nodes[name].satisfies(wanted) and not nodes[name].made_up and not pod.bound:
         # A nodeName bypasses the scheduler, but the kubelet refuses such a pod (reason NodeAffinity).
-        message = f"node {name!r}, which nodeName names, has not the labels {_label_text(wanted)}"
+        message = f"node {name!r}, which nodeName names, does not have the labels {_label_text(wanted)}"
         return pod.problem(f"{pod.spec_path}.nodeSelector", message)
     return None
 

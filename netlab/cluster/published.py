@@ -132,7 +132,7 @@ def check_host_ports(
                 continue
             own = _host_ip(port)
             if own is None and port.host_ip not in _ANY:
-                problems.append(draft.problem(f"{port.path}.hostIP", f"{port.host_ip!r} is no IP address"))
+                problems.append(draft.problem(f"{port.path}.hostIP", f"{port.host_ip!r} is not an IP address"))
                 continue
             node = node_of.get(draft.ref)
             if node is None:
@@ -166,8 +166,8 @@ def unpublished_warning(
     port = unpublished[first.ref][0]
     more = f" and {len(left) - 1} more pods" if len(left) > 1 else ""
     message = (
-        f"no node is stated, and another pod has {port.host_port}/{port.protocol} of each node that netlab makes:"
-        f" it stays unpublished for {first.ref}{more}; state more nodes to publish it"
+        f"the input states no nodes, and another pod publishes {port.host_port}/{port.protocol} on each node that"
+        f" netlab makes: it stays unpublished for {first.ref}{more}; state more nodes to publish it"
     )
     return [replace(first.problem(f"{port.path}.hostPort", message), severity="warning", rule="port-unpublished")]
 

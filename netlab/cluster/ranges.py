@@ -91,13 +91,13 @@ def with_defaults(
     if "podCIDRs" in first.unwritten:
         found = _pod_cidrs(topology, first, nodes, known)
         if not found:
-            problems.append(topology_problem(topology, f"{first.path}.podCIDRs", "no default range is free: state one"))
+            problems.append(topology_problem(topology, f"{first.path}.podCIDRs", "no default range is free: write one"))
         networks[0] = replace(first, pod_cidrs=found or first.pod_cidrs)
         topology = replace(topology, networks=tuple(networks))
     if "underlayCIDRs" in topology.unwritten:
         cidrs = [_underlay(topology, nodes, known, family) for family in (4, 6)]
         if None in cidrs:
-            problems.append(topology_problem(topology, "spec.underlayCIDRs", "no default range is free: state one"))
+            problems.append(topology_problem(topology, "spec.underlayCIDRs", "no default range is free: write one"))
         whole = tuple(c or UNDERLAY_DEFAULTS[family][0] for c, family in zip(cidrs, (4, 6), strict=True))
         topology = replace(topology, underlay_cidrs=whole)
     return topology, problems

@@ -154,10 +154,12 @@ class Reader:
             return [], [Problem(name, error.line, "", "", str(error))]
         found = self._parse(text, name)
         if found.broken and skipped_files.TEMPLATE in text:
-            message = f"{found.broken.message}; it looks like a template: read what `helm template` prints"
+            message = f"{found.broken.message}; it looks like a template: read the output of `helm template`"
             found.broken = replace(found.broken, message=message)
         if skipped_files.is_kustomization(path, found.documents):
-            return [], [Problem(name, 0, "", "", "no object, but how to make some: read what `kustomize build` prints")]
+            return [], [
+                Problem(name, 0, "", "", "a kustomization, which holds no object: read the output of `kustomize build`")
+            ]
         problems = found.all_problems()
         if not found.documents and not problems:
             problems = [Problem(name, 0, "", "", "no object in it")]

@@ -78,7 +78,7 @@ def text_of(path: str, budget: Budget, *, pipes: bool = True, home: str = "") ->
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from None
     except ValueError:
-        raise UnreadableError("no name of a file") from None
+        raise UnreadableError("not a file name") from None
     return decoded(content)
 
 
@@ -104,7 +104,7 @@ def _content(path: str, budget: Budget, pipes: bool, flags: int) -> bytes:
     finally:
         os.close(opened)
     if len(content) != status.st_size:
-        raise UnreadableError("is no ordinary file, or changed while it was read")
+        raise UnreadableError("is not a regular file, or changed during reading")
     return content
 
 

@@ -15,11 +15,11 @@ from netlab.objects.types import ContainerPort, PodSpec, Protocol
 class _Port(Shape):
     """A port of a container."""
 
-    name = Text("name", "The port's name, by which policies and Services know it.", check=names.port_name)
+    name = Text("name", "The port's name, which policies and Services may use.", check=names.port_name)
     container_port = Whole("containerPort", "The port's number.", low=1, high=65535, required=True)
     host_port = Whole("hostPort", "The port of the node that leads to it; 0 for none.", low=0, high=65535)
     protocol = Choice[Protocol]("protocol", "The port's protocol.", values=PROTOCOLS, default="TCP")
-    host_ip = Text("hostIP", "The node's address at which the host port is open; all where it is not written.")
+    host_ip = Text("hostIP", "The node's address at which the host port is open; by default all.")
 
 
 class _Container(Shape):
@@ -45,7 +45,7 @@ class PodSpecShape(Shape):
 
 
 class PodTemplate(Shape):
-    """What a workload makes its pods of."""
+    """The template of a workload's pods."""
 
     metadata = Part("metadata", "The pods' labels and annotations.", shape=TemplateMeta)
     spec = Part("spec", "The pods' spec.", shape=PodSpecShape)

@@ -22,13 +22,13 @@ _INDEXED = "Indexed"
 class Templated(Shape):
     """The spec of a workload."""
 
-    template = Part("template", "What the pods are made of.", shape=PodTemplate)
+    template = Part("template", "The template of the pods.", shape=PodTemplate)
 
 
 class Replicated(Templated):
     """The spec of a workload that states how many pods it has."""
 
-    replicas = Whole("replicas", "How many pods there are.", default=1)
+    replicas = Whole("replicas", "The number of pods.", default=1)
 
 
 class _Ordinals(Shape):
@@ -51,15 +51,15 @@ class JobSpec(Templated):
     mode = Choice(
         "completionMode", "Whether the pods are numbered.", values=("NonIndexed", _INDEXED), default="NonIndexed"
     )
-    suspend = Flag("suspend", "Whether there are no pods for the time being.")
-    manual_selector = Flag("manualSelector", "Whether the pods get none of the labels by which Jobs know their pods.")
+    suspend = Flag("suspend", "Whether the Job has no pods until it is resumed.")
+    manual_selector = Flag("manualSelector", "Whether the Job controller adds no labels to the pods.")
 
 
 class ReplicatedRoot(Root):
     """A workload that states how many pods it has."""
 
     metadata = METADATA
-    spec = Part("spec", "How many pods there are, and of which template.", shape=Replicated)
+    spec = Part("spec", "The number of pods, and their template.", shape=Replicated)
 
 
 def workload_kind(

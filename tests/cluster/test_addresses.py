@@ -1,4 +1,4 @@
-"""Which prefixes nodes have and which addresses pods have."""
+"""The pod prefixes of nodes, and the addresses of pods."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ def prefixes(of: Cluster, network: str = "default") -> dict[str, list[str]]:
         pytest.param(["10.0.0.0/26"], 1, ["10.0.0.0/26"], id="smaller than a /24"),
     ],
 )
-def test_shares(cidrs: list[str], nodes: int, expected: list[str]) -> None:
-    """Every node takes a /24 (IPv6: /64) of the podCIDR, or an equal share where that does not fit."""
+def test_parts_of_the_pod_cidr(cidrs: list[str], nodes: int, expected: list[str]) -> None:
+    """Every node gets a /24 (IPv6: /64) of the podCIDR, or a smaller part if there are too few of them."""
     of = cluster(topology([f"n{i}" for i in range(nodes)], mode="overlay", cidrs=cidrs))
 
     assert [[p] for p in expected] == list(prefixes(of).values())
 
 
 def test_bridge_nodes_have_the_whole_prefix() -> None:
-    """In bridge mode every node's prefix is the whole podCIDR, and a Node object's podCIDRs change nothing."""
+    """In bridge mode every node's prefix is the whole podCIDR. podCIDRs of Node objects have no effect."""
     of = cluster(topology(["a", "b"]), node("b", pod_cidrs=["192.168.0.0/24"]))
 
     assert {"a": ["10.244.0.0/16"], "b": ["10.244.0.0/16"]} == prefixes(of)
 
 
 def test_node_objects_state_their_prefix() -> None:
-    """A Node object's podCIDRs are taken, and the others' shares lie around them."""
+    """A node has the podCIDRs of its Node object. The other nodes get parts that do not overlap these."""
     of = cluster(topology(["a", "b", "c"], mode="routed"), node("b", pod_cidrs=["10.244.0.0/23"]))
 
     assert {"a": ["10.244.2.0/24"], "b": ["10.244.0.0/23"], "c": ["10.244.3.0/24"]} == prefixes(of)
 
 
 def test_networks_have_prefixes_of_their_own() -> None:
-    """Each network gives each node a share."""
+    """Each node gets a part of each network's podCIDR."""
     of = cluster(topology(["a", "b"], networks={"one": ("overlay", "10.1.0.0/16"), "two": ("routed", "10.2.0.0/16")}))
 
     assert {"a": ["10.1.0.0/24"], "b": ["10.1.1.0/24"]} == prefixes(of, "one")
@@ -64,21 +64,21 @@ def test_networks_have_prefixes_of_their_own() -> None:
 
 
 def test_first_pod_has_the_second_address() -> None:
-    """The first address is the gateway's: pods begin at .2, in order of namespace, owner and ordinal."""
+    """Pods begin at .2, as .1 is the gateway. Their order is namespace, owner, ordinal."""
     of = cluster(workload("Deployment", "x/w", 2), pod("a/z"))
 
     assert {"a/z": ["10.244.0.2"], "x/w-0": ["10.244.0.3"], "x/w-1": ["10.244.0.4"]} == ips(of)
 
 
 def test_bridge_addresses_are_unique_over_nodes() -> None:
-    """In bridge mode pods of different nodes have different addresses all the same."""
+    """In bridge mode no two pods of a network have the same address, on any node."""
     of = cluster(topology(["a", "b"]), workload("Deployment", "x/w", 3))
 
     assert {"x/w-0": ["10.244.0.2"], "x/w-1": ["10.244.0.3"], "x/w-2": ["10.244.0.4"]} == ips(of)
 
 
 def test_other_modes_take_the_node_prefix() -> None:
-    """Elsewhere a pod's address is of its node's prefix, one per family."""
+    """In other modes a pod's addresses are in its node's prefixes, one per family."""
     of = cluster(topology(["a", "b"], mode="overlay", cidrs=DUAL), workload("Deployment", "x/w", 3))
 
     assert {
@@ -89,7 +89,7 @@ def test_other_modes_take_the_node_prefix() -> None:
 
 
 def test_host_network_pods_have_the_node_addresses() -> None:
-    """A host-network pod has its node's addresses, a pod in mode none has none, and neither takes one."""
+    """A host-network pod has its node's addresses, a pod in mode none has none. Neither takes one of the podCIDR."""
     of = cluster(pod("x/a", host=True), pod("x/b", network="none"), pod("x/c"))
 
     assert {"x/a": ["100.64.0.1"], "x/b": [], "x/c": ["10.244.0.2"]} == ips(of)
@@ -97,7 +97,7 @@ def test_host_network_pods_have_the_node_addresses() -> None:
 
 
 def test_exported_addresses_are_kept() -> None:
-    """A pod keeps an address that it states, and the others are given what is free around it."""
+    """A pod keeps the address in its status. The other pods get free addresses."""
     of = cluster(pod("x/a"), pod("x/b"), pod("x/c", addresses=["10.244.0.3"]))
 
     assert {"x/a": ["10.244.0.2"], "x/b": ["10.244.0.4"], "x/c": ["10.244.0.3"]} == ips(of)
@@ -105,7 +105,7 @@ def test_exported_addresses_are_kept() -> None:
 
 @pytest.mark.parametrize("stated", ["10.9.0.5", "fd00::5", "127.0.0.1"])
 def test_exported_addresses_outside_of_the_pod_cidr(stated: str) -> None:
-    """An address that is not the podCIDR's is not kept."""
+    """An address outside of the podCIDR is not kept."""
     of = cluster(topology(["a", "b"], mode="overlay"), pod("x/a", node="a", addresses=[stated]))
 
     assert {"x/a": ["10.244.0.2"]} == ips(of)
@@ -114,7 +114,7 @@ def test_exported_addresses_outside_of_the_pod_cidr(stated: str) -> None:
 @pytest.mark.parametrize("stated", ["10.244.0.0", "10.244.0.1", "10.244.255.255"])
 @pytest.mark.parametrize("mode", ["bridge", "macvlan"])
 def test_exported_addresses_that_no_pod_of_a_link_can_have(mode: str, stated: str) -> None:
-    """Where pods share a link, its first two addresses and its last are no pod's."""
+    """If pods share a link, no pod has its first two addresses or its last one."""
     of = cluster(topology(mode=mode), pod("x/a", addresses=[stated]))
 
     assert {"x/a": ["10.244.0.2"]} == ips(of)
@@ -124,8 +124,8 @@ def test_exported_addresses_that_no_pod_of_a_link_can_have(mode: str, stated: st
     "stated", ["10.244.0.0", "10.244.0.1", "10.244.0.255", "10.244.255.255", "10.244.1.1", "10.244.1.5"]
 )
 @pytest.mark.parametrize("mode", ["overlay", "routed"])
-def test_exported_addresses_that_suit_no_share(mode: str, stated: str) -> None:
-    """Elsewhere any address of the podCIDR is kept: shares lie around those that they cannot hold."""
+def test_exported_addresses_that_fit_no_part(mode: str, stated: str) -> None:
+    """In other modes every address of the podCIDR is kept. The parts of nodes avoid addresses that they cannot hold."""
     of = cluster(
         topology(["a", "b"], mode=mode), pod("x/a", node="a", addresses=[stated]), pod("x/b", node="b"), pod("x/c")
     )
@@ -137,8 +137,8 @@ def test_exported_addresses_that_suit_no_share(mode: str, stated: str) -> None:
     assert address not in own or address not in (own[0], own[1], own[-1])
 
 
-def test_a_share_is_where_most_exported_pods_of_a_node_are() -> None:
-    """The prefix that a cluster gave the node is found again, though no Node object states it."""
+def test_a_node_gets_the_part_with_most_of_its_exported_pods() -> None:
+    """A node gets the prefix that it had on the cluster, though no Node object states it."""
     of = cluster(
         topology(["a", "b"], mode="overlay"),
         *(pod(f"x/a{i}", node="a", addresses=[f"10.244.7.{i}"]) for i in (2, 3)),
@@ -150,8 +150,8 @@ def test_a_share_is_where_most_exported_pods_of_a_node_are() -> None:
     assert ["10.244.0.9"] == ips(of)["x/moved"]
 
 
-def test_a_nodes_pod_cidr_that_another_nodes_pods_use_is_not_its_share() -> None:
-    """Some CNIs never look at a Node's podCIDR."""
+def test_a_nodes_pod_cidr_with_pods_of_another_node_is_not_used() -> None:
+    """Some CNIs do not use a Node's podCIDR."""
     of = cluster(
         topology(["a", "b"], mode="routed"),
         node("a", pod_cidrs=["10.244.0.0/24"]),
@@ -163,8 +163,8 @@ def test_a_nodes_pod_cidr_that_another_nodes_pods_use_is_not_its_share() -> None
     assert {"x/b": ["10.244.0.9"]} == ips(of)
 
 
-def test_shares_come_before_exported_addresses() -> None:
-    """Where the podCIDR has no room for both, nodes have their shares, and what they cannot hold is given anew."""
+def test_parts_have_precedence_over_exported_addresses() -> None:
+    """If the podCIDR is too small for both, nodes have their parts, and pods outside of them get new addresses."""
     stated = {i: f"10.244.0.{i}" for i in (1, 3, 5, 7, 9, 11, 13, 15)}
     of = cluster(
         topology(["a", "b"], mode="overlay", cidrs=["10.244.0.0/28"]),
@@ -175,8 +175,8 @@ def test_shares_come_before_exported_addresses() -> None:
     assert {3, 5, 11, 13} == {i for i, a in stated.items() if ips(of)[f"x/{i}"] == [a]}
 
 
-def test_shares_shrink_to_keep_addresses() -> None:
-    """As far as that helps."""
+def test_parts_shrink_to_keep_addresses() -> None:
+    """But only if more addresses are kept then."""
     of = cluster(
         topology(["a", "b"], mode="overlay", cidrs=["10.244.0.0/28"]),
         *(pod(f"x/{i}", node="ab"[i % 2], addresses=[f"10.244.0.{i}"]) for i in range(2, 14)),
@@ -186,7 +186,7 @@ def test_shares_shrink_to_keep_addresses() -> None:
 
 
 def test_each_family_is_kept_alone() -> None:
-    """Of two exported addresses each is kept where the lab holds it."""
+    """Each of two exported addresses is kept if the lab's podCIDRs hold it."""
     lab = topology(mode="overlay", cidrs=DUAL)
     of = cluster(lab, pod("x/a", addresses=["10.9.0.5", "fd00:10:244::99"]))
 
@@ -194,15 +194,15 @@ def test_each_family_is_kept_alone() -> None:
 
 
 def test_running_pods_keep_their_address() -> None:
-    """A pod that runs already keeps its address, and a new one takes what is free."""
+    """A pod that runs keeps its address. A new pod gets a free one."""
     keep = {"x/b": Placement("node-1", (ip_address("10.244.0.2"),))}
     of = cluster(pod("x/a"), pod("x/b"), keep=keep)
 
     assert {"x/a": ["10.244.0.3"], "x/b": ["10.244.0.2"]} == ips(of)
 
 
-def test_what_is_stated_comes_before_what_runs() -> None:
-    """An address that the input states is taken from a pod that only happens to have it."""
+def test_stated_addresses_have_precedence_over_running_pods() -> None:
+    """If the input states an address for a pod, another pod that runs with it gets a new one."""
     keep = {"x/b": Placement("node-1", (ip_address("10.244.0.9"),))}
     of = cluster(pod("x/a", addresses=["10.244.0.9"]), pod("x/b"), keep=keep)
 
@@ -210,7 +210,7 @@ def test_what_is_stated_comes_before_what_runs() -> None:
 
 
 def test_a_pod_that_moves_is_a_new_pod() -> None:
-    """A pod that leaves its node leaves its address behind."""
+    """A pod on another node gets a new address."""
     keep = {"x/a": Placement("a", (ip_address("10.244.0.9"),))}
     of = cluster(topology(["a", "b"]), pod("x/a", node="b"), keep=keep)
 
@@ -244,7 +244,7 @@ REFUSED = [
     ),
     pytest.param(
         [pod("x/a", addresses=["10.244.0.5"]), pod("x/b", addresses=["10.244.0.5"], source=source(6))],
-        "test.yaml:6: Pod x/b: status.podIPs: 10.244.0.5 is also that of pod x/a",
+        "test.yaml:6: Pod x/b: status.podIPs: pod x/a has 10.244.0.5 as well",
         id="one address stated twice",
     ),
 ]
@@ -252,15 +252,15 @@ REFUSED = [
 
 @pytest.mark.parametrize(("things", "message"), REFUSED)
 def test_refused(things: list[object], message: str) -> None:
-    """Prefixes and addresses that do not suffice or clash are errors at the field that says so."""
+    """Prefixes and addresses that are too few or used twice are errors at their field."""
     with pytest.raises(InputError) as caught:
         cluster(*things)
 
     assert [message] == [str(p).removeprefix("<input>: ") for p in caught.value.problems]
 
 
-def test_a_huge_stated_prefix_is_stepped_over() -> None:
-    """A Node object may state a prefix of 2**63 parts; the others' shares are found at once, and there are none."""
+def test_a_huge_stated_prefix_takes_no_time() -> None:
+    """A Node object may state a prefix of 2**63 parts. The search for other parts ends at once, without any."""
     lab = topology(["a", "b"], mode="routed", cidrs=["fd00::/56"])
 
     with pytest.raises(InputError, match="too small for 2 nodes"):
@@ -270,7 +270,7 @@ def test_a_huge_stated_prefix_is_stepped_over() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["bridge", "overlay", "routed", "macvlan"]), st.integers(1, 4), st.integers(0, 20))
 def test_an_address_names_one_pod(mode: str, nodes: int, pods: int) -> None:
-    """In every mode each pod has an address of its own, of its node's prefix, which is no gateway's."""
+    """In every mode each pod has its own address, in its node's prefix, and none is a gateway's."""
     of = cluster(topology([f"n{i}" for i in range(nodes)], mode=mode), workload("Deployment", "x/w", pods))
     found = [p.addresses[0] for p in of.pods]
     own = [of.node(p.node).pod_cidrs["default"][0] for p in of.pods]
@@ -282,8 +282,8 @@ def test_an_address_names_one_pod(mode: str, nodes: int, pods: int) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.sets(st.integers(0, 9), min_size=1), st.sets(st.integers(0, 9), min_size=1))
-def test_apply_disturbs_nobody(before: set[int], after: set[int]) -> None:
-    """Whatever pods come and go, those that stay keep node and address."""
+def test_a_change_keeps_the_nodes_and_addresses_of_other_pods(before: set[int], after: set[int]) -> None:
+    """Pods that do not change keep their nodes and addresses while others are added and removed."""
     lab = topology(["a", "b"])
     first = cluster(lab, *(pod(f"x/p{i}") for i in before))
     keep = {p.ref: Placement(p.node, p.addresses) for p in first.pods}

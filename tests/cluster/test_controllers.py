@@ -1,4 +1,4 @@
-"""Labels that controllers set on the pods that they make."""
+"""Labels that controllers add to the pods that they make."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ UNKNOWN = re.compile(r"unknown-[0-9a-f]{8}")
         ),
     ],
 )
-def test_each_controller_sets_its_labels(kind: str, known: str, unknown: list[str]) -> None:
-    """Beside the template's. What no manifest states has a value that nothing else has, and that is a valid one."""
+def test_each_controller_adds_its_labels(kind: str, known: str, unknown: list[str]) -> None:
+    """It adds them to the template's. A label whose value is unknown has a valid value that no other label has."""
     replicas = None if kind == "DaemonSet" else 1
     (pod,) = cluster(workload(kind, "x/web", replicas, "app=web")).pods
 
@@ -45,7 +45,7 @@ def test_each_controller_sets_its_labels(kind: str, known: str, unknown: list[st
 
 
 def test_a_cron_jobs_pod_has_the_labels_of_a_job_of_an_unknown_name() -> None:
-    """That name begins with the CronJob's."""
+    """The Job's name begins with the CronJob's name."""
     (pod,) = cluster(workload("CronJob", "x/nightly", 1)).pods
 
     assert pod.labels["job-name"] == pod.labels["batch.kubernetes.io/job-name"]
@@ -57,8 +57,8 @@ def test_a_cron_jobs_pod_has_the_labels_of_a_job_of_an_unknown_name() -> None:
     assert not names.label_value(long.labels["job-name"])
 
 
-def test_pods_of_an_indexed_job_are_told_their_number() -> None:
-    """By a label and by the annotation that is older; other Jobs' pods are not."""
+def test_pods_of_an_indexed_job_have_their_number() -> None:
+    """In a label and in the older annotation. Pods of other Jobs have neither."""
     of = cluster(replace(workload("Job", "x/a", 2), indexed=True), workload("Job", "x/b", 1))
     key = "batch.kubernetes.io/job-completion-index"
 
@@ -66,15 +66,15 @@ def test_pods_of_an_indexed_job_are_told_their_number() -> None:
     assert {"a-0": "0", "a-1": "1", "b-0": None} == {p.name: p.annotations.get(key) for p in of.pods}
 
 
-def test_a_job_with_a_selector_of_its_own_sets_no_labels() -> None:
-    """It knows its pods by the template's."""
+def test_a_job_with_a_manual_selector_adds_no_labels() -> None:
+    """Its selector matches labels of the template."""
     (pod,) = cluster(replace(workload("Job", "x/a", 1, "app=a"), manual_selector=True)).pods
 
     assert {"app": "a"} == pod.labels
 
 
 def test_controllers_overwrite_what_a_template_says() -> None:
-    """But for a Job's labels, which the API server adds where they are not there."""
+    """A Job's labels do not: the API server adds them only if the template does not have them."""
     of = cluster(
         workload("StatefulSet", "x/s", 1, "apps.kubernetes.io/pod-index=7,controller-revision-hash=a"),
         workload("Deployment", "x/d", 1, "pod-template-hash=a"),
@@ -89,7 +89,7 @@ def test_controllers_overwrite_what_a_template_says() -> None:
 
 
 def test_an_exported_daemon_set_states_its_generation() -> None:
-    """In an annotation, from which the controller takes it."""
+    """In an annotation, which the controller reads."""
     daemons = workload("DaemonSet", "x/d")
     stated = {"deprecated.daemonset.template.generation": "4"}
     (pod,) = cluster(node("n"), replace(daemons, meta=replace(daemons.meta, annotations=stated))).pods
@@ -98,7 +98,7 @@ def test_an_exported_daemon_set_states_its_generation() -> None:
 
 
 def test_unknown_values_are_the_same_each_time_and_another_for_each_workload() -> None:
-    """A pure function of the kind and the name."""
+    """They depend on the kind and the name only."""
     of = [workload("Deployment", f"x/{name}", 2) for name in "ab"]
     values = {p.name: p.labels["pod-template-hash"] for p in cluster(*of).pods}
 
@@ -117,7 +117,7 @@ def test_unknown_values_are_the_same_each_time_and_another_for_each_workload() -
     ],
 )
 def test_a_label_of_an_unknown_value_exists(selector: str, expected: str) -> None:
-    """So that selectors which ask for the key alone mean what they do on a cluster."""
+    """So selectors with Exists match as on a cluster."""
     of = cluster(
         workload("Deployment", "x/web", 1),
         workload("ReplicaSet", "x/db", 1, "app=db"),
@@ -128,7 +128,7 @@ def test_a_label_of_an_unknown_value_exists(selector: str, expected: str) -> Non
 
 
 def test_a_policy_by_ordinal() -> None:
-    """Peers pinned to two indexes admit these pods and no other; a pod may be selected by its name."""
+    """Peers with two indexes match these two pods only. A selector may also match a pod by its name."""
     index = "apps.kubernetes.io/pod-index"
     of = cluster(
         workload("StatefulSet", "x/db", 3, "app=db"),
@@ -144,7 +144,7 @@ def test_a_policy_by_ordinal() -> None:
 
 
 def test_a_label_that_a_controller_set_may_be_changed() -> None:
-    """As on a cluster, until the pod is replaced."""
+    """As on a cluster, where the change lasts until the pod is replaced."""
     index = "apps.kubernetes.io/pod-index"
     changed = {"x/db-1": {index: "0", "controller-revision-hash": None}}
     of = resolve(objects(workload("StatefulSet", "x/db", 2), pod_labels=changed))

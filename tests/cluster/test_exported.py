@@ -1,4 +1,4 @@
-"""What ``kubectl get -o yaml`` exports holds owners and owned: every pod is counted once."""
+"""An export of ``kubectl get -o yaml`` holds workloads and their pods: every pod counts once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _cluster(tmp_path: Path, text: str):
 
 
 def test_exported_pods_stand_for_their_workloads(tmp_path):
-    """A Deployment whose pods are in the export makes none beside them, nor does its ReplicaSet."""
+    """A Deployment makes no pods if its pods are in the export, and neither does its ReplicaSet."""
     found = _cluster(tmp_path, EXPORT + POD + "---\n{apiVersion: v1, kind: Node, metadata: {name: node-1}}\n")
 
     assert ["shop/web-6d4b-x7"] == [pod.ref for pod in found.pods]
@@ -58,7 +58,7 @@ def test_exported_pods_stand_for_their_workloads(tmp_path):
 
 
 def test_a_workload_without_its_pods_makes_them_once(tmp_path):
-    """A Deployment and its ReplicaSet are one set of pods, named after the Deployment."""
+    """A Deployment and its ReplicaSet make their pods once, with names of the Deployment."""
     found = _cluster(tmp_path, EXPORT)
 
     assert ["shop/web-0", "shop/web-1"] == [pod.ref for pod in found.pods]

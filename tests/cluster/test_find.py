@@ -1,4 +1,4 @@
-"""Endpoints by the names that users give them."""
+"""Endpoints by the names that users write."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def lab() -> Cluster:
     ],
 )
 def test_names(lab: Cluster, name: str, ref: str) -> None:
-    """Pods with and without their namespace, a workload for its first pod, nodes and hosts."""
+    """Pods with and without namespace, workloads (their first pod), nodes and hosts."""
 
     assert ref == find(lab, name).ref
 
 
 def test_the_namespace_counts_for_bare_names_only(lab: Cluster) -> None:
-    """``-n`` says where a name is looked for that has no namespace of its own."""
+    """``-n`` is the namespace of names without one."""
 
     assert "shop/db" == find(lab, "db", "shop").ref
     assert "default/tool" == find(lab, "default/tool", "shop").ref
 
 
 def test_a_pod_goes_before_a_workload_of_its_name() -> None:
-    """What runs is meant before what it belongs to."""
+    """The pod is found, not the workload."""
     lab = cluster(pod("x/web"), workload("Job", "x/web", 1))
 
     assert "x/web" == find(lab, "x/web").ref
@@ -62,15 +62,15 @@ def test_a_pod_goes_before_a_workload_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("address", "ref"), [("192.0.2.10", "host:internet"), ("10.244.0.2", "default/tool"), ("100.64.0.1", "node:node-a")]
 )
-def test_an_address_means_who_has_it(lab: Cluster, address: str, ref: str) -> None:
-    """A node's address means the node, not the host-network pods that share it."""
+def test_an_address_stands_for_the_machine_that_has_it(lab: Cluster, address: str, ref: str) -> None:
+    """A node's address stands for the node, not for its host-network pods."""
     found = find_destination(lab, address)
 
     assert ref == getattr(found, "ref", found)
 
 
-def test_an_address_that_nobody_has_stays_an_address(lab: Cluster) -> None:
-    """Policies have an answer for it all the same."""
+def test_an_address_that_no_machine_has_stays_an_address(lab: Cluster) -> None:
+    """Policies have a verdict about it too."""
 
     assert ip_address("203.0.113.1") == find_destination(lab, "203.0.113.1")
 
@@ -83,12 +83,12 @@ def test_an_address_that_nobody_has_stays_an_address(lab: Cluster) -> None:
         ("node:node-c", "no node 'node-c'; did you mean node:node-"),
         ("host:intranet", "no host 'intranet'; did you mean host:internet"),
         ("zzz/zzz", "no pod or workload 'zzz/zzz' (known: default/tool, "),
-        ("shop/migration", "pod shop/migration has finished: it has no address and takes no part"),
+        ("shop/migration", "pod shop/migration has finished: it has no address and is not in the lab"),
     ],
     ids=["typo", "other namespace", "node", "host", "nothing near", "finished"],
 )
-def test_what_is_not_there_is_an_error_with_a_way_on(lab: Cluster, name: str, message: str) -> None:
-    """The error names what comes close, or what there is."""
+def test_an_unknown_name_is_an_error_with_a_hint(lab: Cluster, name: str, message: str) -> None:
+    """The error has similar names, or else all names."""
     with pytest.raises(UsageError) as error:
         find_destination(lab, name)
 
@@ -110,7 +110,7 @@ def test_what_is_not_there_is_an_error_with_a_way_on(lab: Cluster, name: str, me
     ],
 )
 def test_an_address_that_no_other_machine_can_have_is_an_error(lab: Cluster, address: str, kind: str) -> None:
-    """Where the packet would go, if anywhere, says nothing about a destination."""
+    """A packet to it would show nothing about another machine."""
     with pytest.raises(UsageError) as error:
         find_destination(lab, address)
 
@@ -118,14 +118,14 @@ def test_an_address_that_no_other_machine_can_have_is_an_error(lab: Cluster, add
 
 
 def test_a_link_local_address_that_a_host_has_is_that_host() -> None:
-    """A cloud's metadata service is just what a policy may have to block."""
+    """Such as the metadata service of a cloud, which policies often block."""
     lab = cluster(topology(["n"], hosts={"metadata": ["169.254.169.254"]}), pod("x/a"))
 
     assert "host:metadata" == getattr(find_destination(lab, "169.254.169.254"), "ref", "")
 
 
-def test_a_gateway_is_the_node_of_who_asks() -> None:
-    """The same address on every bridge; nobody's for who is elsewhere."""
+def test_a_gateway_is_the_node_of_the_source() -> None:
+    """The address is the same on every bridge. For a source on another network it is no machine's."""
     lab = cluster(
         topology(["a", "b"], hosts={"h": ["192.0.2.1"]}),
         pod("x/a", node="a"),
@@ -148,7 +148,7 @@ def test_a_gateway_is_the_node_of_who_asks() -> None:
 
 
 def test_a_cluster_ip_is_named() -> None:
-    """netlab emulates no Services, and says whose address it is."""
+    """netlab does not emulate Services. The message names the Service."""
     service = Service(Meta("db", "x"), cluster_ip="10.96.0.10")
     lab = cluster(pod("x/a"), service)
 
@@ -158,7 +158,7 @@ def test_a_cluster_ip_is_named() -> None:
 
 
 def test_a_workload_whose_pods_have_all_finished() -> None:
-    """It is told as such, and not as a name that nobody has."""
+    """The message says so, and does not say that the name is unknown."""
     job = workload("Job", "x/migrate", 1)
     over = pod("x/migrate-abc", phase="Succeeded")
     lab = cluster(pod("x/a"), job, replace(over, meta=replace(over.meta, owner="Job migrate")))
@@ -168,6 +168,6 @@ def test_a_workload_whose_pods_have_all_finished() -> None:
 
 @pytest.mark.parametrize("text", ["2001:db8::1%eth0", "[2001:db8::1%}\nflush ruleset]", "fe80::1%\x1b[2J"])
 def test_an_address_with_a_zone_is_no_address_of_the_lab(lab: Cluster, text: str) -> None:
-    """A zone may be any text, and names an interface of one machine only."""
+    """A zone may be any text. It names an interface of one machine."""
     with pytest.raises(UsageError, match="no pod or workload"):
         find_destination(lab, text)

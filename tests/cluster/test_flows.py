@@ -1,4 +1,4 @@
-"""Which questions "every pair" asks."""
+"""The flows of "every pair"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lab() -> Cluster:
 
 
 def test_every_pair(lab: Cluster) -> None:
-    """Pods and hosts are asked with one another, hosts among themselves and ends with themselves are not."""
+    """All pairs of pods and hosts, without pairs of two hosts and of an endpoint with itself."""
     pairs = {(flow.source.ref, flow.target) for flow in every_pair(lab)}
     ends = ["x/a", "x/b", "host:both", "host:four"]
 
@@ -40,31 +40,31 @@ def test_nodes_on_demand(lab: Cluster) -> None:
 
 
 def test_self_pairs_on_demand(lab: Cluster) -> None:
-    """With self pairs, a pod is asked with itself."""
+    """With self pairs, there are flows from a pod to itself."""
     pairs = {(flow.source.ref, flow.target) for flow in every_pair(lab, self_pairs=True)}
 
     assert ("x/a", "x/a") in pairs
 
 
 def test_declared_ports_once_each(lab: Cluster) -> None:
-    """A pod is asked its declared ports, each once, in order."""
+    """A pod's declared ports, each once, in order."""
     assert [("TCP", 80), ("UDP", 53)] == declared_ports(lab.by_ref["x/a"])
 
 
 def test_no_declared_port_is_tcp_80(lab: Cluster) -> None:
-    """Whoever declares no port is asked TCP 80."""
+    """An endpoint without declared ports has TCP 80."""
     assert [("TCP", 80)] == declared_ports(lab.by_ref["x/b"]) == declared_ports(lab.by_ref["host:four"])
 
 
 def test_ports_replace_declared_ones(lab: Cluster) -> None:
-    """Ports that are given are asked of every destination in place of its own."""
+    """Given ports replace the declared ports of every destination."""
     asked = {(flow.protocol, flow.port) for flow in every_pair(lab, [("TCP", 8080), ("ICMP", None)])}
 
     assert {("TCP", 8080), ("ICMP", None)} == asked
 
 
 def test_families(lab: Cluster) -> None:
-    """Every pair is asked in each family of the lab, hosts only in families that they have."""
+    """Every pair has flows in each family of the lab, a host only in families that it has addresses of."""
     asked = {(flow.source.ref, flow.target, flow.family) for flow in every_pair(lab)}
 
     assert {4, 6} == {family for s, d, family in asked if (s, d) == ("x/a", "x/b")}
@@ -72,12 +72,12 @@ def test_families(lab: Cluster) -> None:
 
 
 def test_families_narrow(lab: Cluster) -> None:
-    """One family can be asked alone."""
+    """Flows of one family only."""
     assert {6} == {flow.family for flow in every_pair(lab, families=[6])}
 
 
 def test_a_pod_without_address_is_asked() -> None:
-    """A pod in mode none is asked like any other: its answer is deny."""
+    """A pod in mode none has flows too. Their verdict is deny."""
     of = cluster(pod("x/a"), pod("x/lo", network="none"))
 
     assert [("x/a", "x/lo"), ("x/lo", "x/a")] == [(flow.source.ref, flow.target) for flow in every_pair(of)]

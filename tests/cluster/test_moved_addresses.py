@@ -1,4 +1,4 @@
-"""Exported addresses that the lab cannot keep are told, with the ipBlocks whose meaning that changes."""
+"""Warnings about exported addresses that the lab cannot keep, with the ipBlocks that match differently."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from builders import cluster, node, objects, peer, pod, policy, rule, source, to
 from netlab.cluster import try_resolve
 
 
-def told(*things: object) -> list[str]:
+def warnings_of(*things: object) -> list[str]:
     _, problems = try_resolve(objects(*things), warn=True)
     assert {"warning"} >= {p.severity for p in problems}
     return [str(p) for p in problems]
 
 
-def test_what_is_kept_is_not_told() -> None:
-    """A range that nobody wrote follows the export, and a block of it means what it meant."""
+def test_a_kept_address_has_no_warning() -> None:
+    """Default ranges hold exported addresses, so ipBlocks match as on the cluster."""
     block = policy("x/p", "", ingress=[rule(peer(cidr="10.42.0.0/16"))])
 
-    assert [] == told(node("n", addresses=["10.0.1.11"]), pod("x/a", node="n", addresses=["10.42.0.5"]), block)
+    assert [] == warnings_of(node("n", addresses=["10.0.1.11"]), pod("x/a", node="n", addresses=["10.42.0.5"]), block)
 
 
 def test_pods_that_a_written_pod_cidr_does_not_hold() -> None:
-    """One warning for all, at the first; a block that holds old and new addresses, or neither, is not named."""
+    """One warning at the first pod. It does not name ipBlocks that match both addresses or neither."""
     blocks = ["10.42.0.5/32", "10.0.0.0/8", "192.0.2.0/24", "10.244.0.0/16"]
-    found = told(
+    found = warnings_of(
         topology(cidrs=["10.244.0.0/16"]),
         pod("x/a", addresses=["10.42.0.5"], source=source(3, status__podIPs=7)),
         pod("x/b", addresses=["10.42.0.6", "fd00::6"]),
@@ -42,8 +42,8 @@ def test_pods_that_a_written_pod_cidr_does_not_hold() -> None:
 
 
 def test_nodes_that_a_written_underlay_does_not_hold() -> None:
-    """A block with an except tells them apart too."""
-    found = told(
+    """An ipBlock may differ by its except."""
+    found = warnings_of(
         topology(underlay=["192.0.2.0/24"]),
         node("n", addresses=["10.0.1.11"], source=source(4)),
         policy("x/p", "", egress=[rule(peer(cidr="0.0.0.0/0", but=["10.0.0.0/8"]))]),
@@ -56,21 +56,21 @@ def test_nodes_that_a_written_underlay_does_not_hold() -> None:
     ] == found
 
 
-def test_of_many_the_first_are_named() -> None:
-    """The rest is counted."""
+def test_a_warning_names_the_first_addresses() -> None:
+    """The others are counted."""
     pods = [pod(f"x/{i:02}", addresses=[f"10.9.0.{i + 2}"]) for i in range(12)]
-    (found,) = told(topology(), *pods)
+    (found,) = warnings_of(topology(), *pods)
 
     assert found.endswith("pod x/04 has 10.9.0.6 on the cluster and 10.244.0.6 in the lab and 7 more")
 
 
-def test_a_pod_without_an_address_of_its_own_is_not_told() -> None:
-    """Host-network pods have their node's, pods without a network none, finished ones take no part."""
+def test_a_pod_without_an_address_of_its_own_has_no_warning() -> None:
+    """Host-network pods have the node's address; pods in mode none and finished pods have none."""
     things = [
         pod("x/a", node="n", host=True, addresses=["10.0.1.11"], host_addresses=["10.0.1.11"]),
         pod("x/b", node="n", network="none", addresses=["10.42.0.5"]),
         pod("x/c", node="n", phase="Failed", addresses=["10.42.0.6"]),
     ]
 
-    assert [] == told(*things)
+    assert [] == warnings_of(*things)
     assert "10.0.1.11" == str(cluster(*things).by_ref["x/a"].addresses[0])

@@ -1,4 +1,4 @@
-"""Which nodes and outside hosts there are, and with which addresses."""
+"""Nodes and outside hosts, and their addresses."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def underlay(of: Cluster) -> dict[str, list[str]]:
 
 
 def test_no_node_at_all() -> None:
-    """With no node anywhere there is node-1."""
+    """If the input has no nodes, the node is node-1."""
     assert {"node-1": ["100.64.0.1"]} == underlay(cluster())
 
 
 def test_node_objects_alone() -> None:
-    """Node objects are the nodes where the Topology names none."""
+    """If the Topology has no nodes, the Node objects are the nodes."""
     assert ["a", "b"] == [n.name for n in cluster(topology(), node("b"), node("a")).nodes]
 
 
 def test_node_objects_add_to_the_topology() -> None:
-    """A Node object adds labels to the Topology's node of its name, or a node."""
+    """A Node object adds labels to the Topology's node of its name, or else is a new node."""
     of = cluster(topology(["a"]), node("a", "zone=1"), node("b"))
 
     assert ["a", "b"] == [n.name for n in of.nodes]
@@ -42,7 +42,7 @@ def test_labels_of_every_node() -> None:
 
 
 def test_node_names_of_pods_are_the_nodes_where_none_is_stated() -> None:
-    """Of pods and of workloads, finished ones too, in order of name."""
+    """The nodeNames of pods, finished ones too, and of workloads, sorted."""
     of = cluster(
         topology(),
         pod("x/a", node="w-2"),
@@ -56,13 +56,13 @@ def test_node_names_of_pods_are_the_nodes_where_none_is_stated() -> None:
 
 
 def test_node_names_add_nothing_to_stated_nodes() -> None:
-    """There an unknown one is an error."""
+    """An unknown nodeName is an error then."""
     with pytest.raises(InputError, match="no node 'w' in the lab, which has a"):
         cluster(node("a"), pod("x/a", node="w", phase="Running"))
 
 
 def test_underlay_addresses_in_order() -> None:
-    """Nodes take the underlay's addresses in the order in which they are declared, past those that hosts state."""
+    """Nodes get addresses of the underlay in the order of declaration, without those of hosts."""
     of = cluster(topology(["z", "a"], hosts={"client": ["100.64.0.2"]}))
 
     assert {"a": ["100.64.0.3"], "z": ["100.64.0.1"]} == underlay(of)
@@ -83,14 +83,14 @@ def test_underlay_families(cidrs: list[str], expected: list[str]) -> None:
 
 
 def test_exported_node_address_is_kept() -> None:
-    """A node keeps the address that its object states where the underlay's prefix holds it."""
+    """A node keeps the address of its Node object if the underlay's prefix holds it."""
     of = cluster(topology(), node("a", addresses=["172.18.0.2"]), node("b", addresses=["100.64.0.1"]))
 
     assert {"a": ["100.64.0.2"], "b": ["100.64.0.1"]} == underlay(of)
 
 
 def test_what_pods_state_of_their_node_is_kept() -> None:
-    """Their hostIP, or as host-network pods their own address; a Node object goes before, a clash is no error."""
+    """The hostIP of pods, or the podIP of host-network pods. A Node object has precedence; a clash is no error."""
     of = cluster(
         pod("x/a", node="a", phase="Running", host_addresses=["10.0.1.11"]),
         pod("x/b", node="b", phase="Running", host=True, addresses=["10.0.1.12"]),
@@ -103,7 +103,7 @@ def test_what_pods_state_of_their_node_is_kept() -> None:
 
 
 def test_hosts() -> None:
-    """Outside hosts have the addresses that they state."""
+    """Outside hosts have the addresses of the Topology."""
     of = cluster(topology(hosts={"client": ["192.0.2.10", "2001:db8::1"]}))
 
     assert [("host:client", ["192.0.2.10", "2001:db8::1"])] == [
@@ -114,7 +114,7 @@ def test_hosts() -> None:
 REFUSED = [
     pytest.param(
         [topology(hosts={"a": ["100.64.0.9"]}), node("n", addresses=["100.64.0.9"], source=source(3))],
-        "test.yaml:3: Node n: status.addresses: 100.64.0.9 is also that of host a",
+        "test.yaml:3: Node n: status.addresses: host a has 100.64.0.9 as well",
         id="a node with a host's address",
     ),
     pytest.param(
@@ -132,7 +132,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("things", "message"), REFUSED)
 def test_refused(things: list[object], message: str) -> None:
-    """Underlay addresses that clash or do not suffice are errors at the field that says so."""
+    """Underlay addresses that are used twice or too few are errors at their field."""
     with pytest.raises(InputError) as caught:
         cluster(*things)
 

@@ -60,7 +60,7 @@ def lab(mode: str) -> Cluster:
     )
 
 
-def told(way: Path, of: Cluster, source: str) -> str:
+def described(way: Path, of: Cluster, source: str) -> str:
     if not way.connected:
         return "no"
     names = {address_of(of.node("n1"), 4): "n1", address_of(of.by_ref[source], 4): "own"}
@@ -70,16 +70,16 @@ def told(way: Path, of: Cluster, source: str) -> str:
 
 @pytest.mark.parametrize(("mode", "source", "destination", "expected"), ROWS)
 def test_modes(mode: str, source: str, destination: str, expected: str) -> None:
-    """What becomes of a packet is what the table says."""
+    """The path of each pair is as in the table."""
     of = lab(mode)
     way = path(of, of.by_ref[source], of.by_ref[destination], 4)
 
-    assert expected == told(way, of, source)
+    assert expected == described(way, of, source)
 
 
 @pytest.mark.parametrize(("mode", "source", "destination", "expected"), ROWS)
-def test_no_way_has_a_reason(mode: str, source: str, destination: str, expected: str) -> None:
-    """A path has a reason exactly when packets have no way."""
+def test_a_path_that_is_not_connected_has_a_reason(mode: str, source: str, destination: str, expected: str) -> None:
+    """A path has a reason if, and only if, it is not connected."""
     of = lab(mode)
     way = path(of, of.by_ref[source], of.by_ref[destination], 4)
 
@@ -88,7 +88,7 @@ def test_no_way_has_a_reason(mode: str, source: str, destination: str, expected:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_other_networks_are_not_joined(mode: str) -> None:
-    """Pods on different networks do not reach one another, on one node or on two."""
+    """Pods of different networks do not reach one another, on the same node or on two."""
     of = cluster(
         topology(["n1", "n2"], networks={"one": (mode, "10.1.0.0/16"), "two": (mode, "10.2.0.0/16")}),
         pod("x/a", node="n1"),
@@ -100,8 +100,8 @@ def test_other_networks_are_not_joined(mode: str) -> None:
     assert not path(of, of.by_ref["x/a"], of.by_ref["x/c"], 4).connected
 
 
-def test_a_path_does_not_depend_on_what_was_asked_before() -> None:
-    """What is remembered of one pair is never told of another: every pair of a mixed lab is as in a lab never asked."""
+def test_a_path_does_not_depend_on_earlier_calls() -> None:
+    """The cache of paths does not mix pairs: every pair of a mixed lab is as in a lab with an empty cache."""
     things = [
         topology(
             ["n1", "n2"],
@@ -124,7 +124,7 @@ def test_a_path_does_not_depend_on_what_was_asked_before() -> None:
 
 @pytest.mark.parametrize(("source", "destination"), [("node:n1", "x/a"), ("x/host1", "x/a")])
 def test_a_node_reaches_its_own_pods(source: str, destination: str) -> None:
-    """A node, and a pod in its namespace, come to the node's pods past every policy."""
+    """No policy applies to packets of a node, or of its host-network pods, to the node's pods."""
     of = lab("overlay")
 
     assert path(of, of.by_ref[source], of.by_ref[destination], 4).node_to_own_pod
@@ -132,14 +132,14 @@ def test_a_node_reaches_its_own_pods(source: str, destination: str) -> None:
 
 @pytest.mark.parametrize(("source", "destination"), [("x/a", "x/a"), ("x/host1", "node:n1"), ("node:n1", "x/host1")])
 def test_one_namespace_is_local(source: str, destination: str) -> None:
-    """Ends that share a network namespace are local to one another."""
+    """A path inside of one network namespace is local."""
     of = lab("overlay")
 
     assert path(of, of.by_ref[source], of.by_ref[destination], 4).local
 
 
-def test_a_family_that_one_end_has_not() -> None:
-    """There is no way to an address of a family that an end does not have."""
+def test_a_family_that_one_end_does_not_have() -> None:
+    """There is no path in a family that one end has no address of."""
     of = lab("routed")
     way = path(of, of.by_ref["x/a"], of.by_ref["x/b"], 6)
 
@@ -147,8 +147,8 @@ def test_a_family_that_one_end_has_not() -> None:
 
 
 @pytest.mark.parametrize(("mode", "enforced"), [("bridge", True), ("macvlan", False)])
-def test_an_address_that_nobody_has(mode: str, enforced: bool) -> None:
-    """Packets to nobody's address go nowhere, and pass the source's egress policy on the way."""
+def test_an_address_that_no_machine_has(mode: str, enforced: bool) -> None:
+    """The path is not connected. The source's egress policy still applies."""
     of = lab(mode)
     way = path_to_address(of, of.by_ref["x/a"], ip_address("203.0.113.9"))
 

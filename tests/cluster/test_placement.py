@@ -1,4 +1,4 @@
-"""Which node every pod runs on."""
+"""The node of every pod."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def nodes_of(of: Cluster) -> dict[str, str]:
 
 
 def test_replicas_spread() -> None:
-    """Four replicas on two nodes are two and two, the first on the first node."""
+    """Of four replicas on two nodes each node has two, and the first node has the first one."""
     of = cluster(TWO, workload("Deployment", "shop/web", 4))
 
     assert {"shop/web-0": "a", "shop/web-1": "b", "shop/web-2": "a", "shop/web-3": "b"} == nodes_of(of)
 
 
 def test_ordinals_count_as_numbers() -> None:
-    """Ordinal 10 comes after ordinal 9: with as many nodes as replicas each has the node of its number."""
+    """Ordinal 10 is after ordinal 9: with as many nodes as replicas, each is on the node of its number."""
     of = cluster(topology([f"n{i}" for i in range(12)]), workload("StatefulSet", "shop/db", 12))
 
     assert {f"shop/db-{i}": f"n{i}" for i in range(12)} == nodes_of(of)
 
 
 def test_pinned_pods_count_first() -> None:
-    """Pods with a nodeName are there before any other is placed, wherever they stand in the input."""
+    """Pods with a nodeName are placed before all others, at any place of the input."""
     of = cluster(TWO, pod("x/a"), pod("x/b"), pod("x/y", node="a"), pod("x/z", node="a"))
 
     assert {"x/a": "b", "x/b": "b", "x/y": "a", "x/z": "a"} == nodes_of(of)
@@ -58,14 +58,14 @@ def test_node_selector_narrows() -> None:
     ],
 )
 def test_labels_that_every_node_has(label: str) -> None:
-    """A node has the labels that every kubelet sets: its hostname, operating system and architecture."""
+    """A node has the labels that every kubelet sets: hostname, operating system and architecture."""
     of = cluster(TWO, pod("x/a", node="b", on=label))
 
     assert {"x/a": "b"} == nodes_of(of)
 
 
 def test_kept_pods_stay() -> None:
-    """Pods that run already stay where they are, and new ones fill in."""
+    """Pods that run stay on their nodes. New pods go to the nodes with the fewest pods."""
     keep = {"x/a": Placement("b"), "x/b": Placement("b")}
     of = cluster(TWO, pod("x/a"), pod("x/b"), pod("x/c"), pod("x/d"), keep=keep)
 
@@ -81,7 +81,7 @@ def test_kept_pods_stay() -> None:
     ],
 )
 def test_kept_pods_move_when_they_must(moved: dict[str, str], before: str, after: str) -> None:
-    """A pod leaves its node where the input no longer allows it there."""
+    """A pod gets another node if the input no longer allows its node."""
     of = cluster(TWO, pod("x/a", **moved), keep={"x/a": Placement(before)})  # type: ignore[arg-type]
 
     assert {"x/a": after} == nodes_of(of)
@@ -100,8 +100,8 @@ SELECTORS = {
 
 
 @pytest.mark.parametrize(("selector", "told"), SELECTORS.items())
-def test_a_made_up_node_cannot_be_wrong(selector: str, told: bool) -> None:
-    """Where the input states no node, a nodeSelector keeps no pod from running; one that had to be guessed is told."""
+def test_a_made_up_node_satisfies_every_node_selector(selector: str, told: bool) -> None:
+    """If the input states no nodes, every nodeSelector is satisfied. A warning names labels that netlab assumes."""
     found, problems = try_resolve(
         objects(
             workload("Deployment", "x/w", 2, on=selector),
@@ -130,28 +130,28 @@ def test_a_made_up_node_cannot_be_wrong(selector: str, told: bool) -> None:
     ],
 )
 def test_a_daemon_set_on_made_up_nodes(selector: str, nodes: list[str]) -> None:
-    """It has a pod on every node that may be meant: what netlab sets on its nodes is known, the rest may be there."""
+    """It has a pod on every node that may have the labels. Labels that kubelets set are known."""
     of = cluster(pod("x/a", node="a"), pod("x/b", node="b"), workload("DaemonSet", "x/d", on=selector))
 
     assert nodes == [p.node for p in of.pods if p.workload]
 
 
-def test_made_up_nodes_are_told_apart_by_what_is_known() -> None:
-    """The node of the name comes before one that is only taken to have it."""
+def test_made_up_nodes_differ_in_their_known_labels() -> None:
+    """A node that has the hostname has precedence over nodes that are assumed to have labels."""
     of = cluster(pod("x/a", node="a"), pod("x/b", node="b"), pod("x/c", on="kubernetes.io/hostname=b,pool=big"))
 
     assert "b" == nodes_of(of)["x/c"]
 
 
-def test_a_bound_pod_is_where_it_is() -> None:
-    """A stated node need not have the labels of a pod that a cluster placed there: they may have changed since."""
+def test_a_bound_pod_stays_on_its_node() -> None:
+    """The node of a bound pod need not have the labels of its nodeSelector: they may have changed since."""
     of = cluster(TWO, pod("x/a", node="b", on="pool=big", phase="Running"))
 
     assert {"x/a": "b"} == nodes_of(of)
 
 
 def test_pods_of_one_host_port_go_to_different_nodes() -> None:
-    """As the scheduler has it, whatever else runs there."""
+    """As with the scheduler, whatever number of pods a node has."""
     of = cluster(
         TWO,
         pod("x/a", node="b"),
@@ -167,7 +167,7 @@ def test_pods_of_one_host_port_go_to_different_nodes() -> None:
 
 
 def test_a_running_pod_leaves_its_node_for_a_host_port_only() -> None:
-    """Where one that is pinned there takes the port."""
+    """If a pod with that nodeName takes the port."""
     keep = {"x/a": Placement("a"), "x/b": Placement("a")}
     of = cluster(TWO, pod("x/a", ports=["80:80"]), pod("x/b"), pod("x/c", node="a", ports=["80:80"]), keep=keep)
 
@@ -187,7 +187,7 @@ UNPLACEABLE = [
     ),
     pytest.param(
         pod("x/a", node="a", on="zone=1", source=source(1)),
-        "test.yaml:1: Pod x/a: spec.nodeSelector: node 'a', which nodeName names, has not the labels zone=1",
+        "test.yaml:1: Pod x/a: spec.nodeSelector: node 'a', which nodeName names, does not have the labels zone=1",
         id="nodeName against nodeSelector",
     ),
     pytest.param(
@@ -198,7 +198,7 @@ UNPLACEABLE = [
     pytest.param(
         workload("DaemonSet", "x/log", node="a", on="zone=1", source=source(1)),
         "test.yaml:1: DaemonSet x/log: spec.template.spec.nodeSelector: "
-        "node 'a', which nodeName names, has not the labels zone=1",
+        "node 'a', which nodeName names, does not have the labels zone=1",
         id="DaemonSet whose nodeName its selector does not admit",
     ),
 ]
@@ -206,7 +206,7 @@ UNPLACEABLE = [
 
 @pytest.mark.parametrize(("thing", "message"), UNPLACEABLE)
 def test_pods_that_fit_nowhere(thing: object, message: str) -> None:
-    """A pod that fits on no node is an error at the field that keeps it from them."""
+    """A pod that fits on no node is an error at the field that excludes the nodes."""
     with pytest.raises(InputError) as caught:
         cluster(TWO, thing)
 
@@ -216,7 +216,7 @@ def test_pods_that_fit_nowhere(thing: object, message: str) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=5), st.integers(1, 4))
 def test_spread_is_even(replicas: list[int], nodes: int) -> None:
-    """Pods that may run anywhere differ by at most one between any two nodes."""
+    """The numbers of pods without constraints on any two nodes differ by at most one."""
     lab = topology([f"n{i}" for i in range(nodes)])
     of = cluster(lab, *(workload("Deployment", f"x/w{i}", n) for i, n in enumerate(replicas)))
     load = Counter({f"n{i}": 0 for i in range(nodes)})
@@ -228,5 +228,5 @@ def test_spread_is_even(replicas: list[int], nodes: int) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.permutations([pod(f"x/p{i}") for i in range(5)]))
 def test_order_of_input_does_not_matter(pods: list[object]) -> None:
-    """The same pods in another order are placed and addressed the same."""
+    """The same pods in another order get the same nodes and addresses."""
     assert cluster(TWO, *(pod(f"x/p{i}") for i in range(5))) == cluster(TWO, *pods)

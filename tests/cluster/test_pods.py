@@ -1,4 +1,4 @@
-"""Which pods there are."""
+"""The pods of a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netlab.errors import InputError
 
 @pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "Job", "CronJob"])
 def test_replicas(kind: str) -> None:
-    """A workload of N replicas is the pods NAME-0 to NAME-(N-1), with the template's labels among theirs."""
+    """A workload of N replicas has the pods NAME-0 to NAME-(N-1), with the template's labels."""
     of = cluster(workload(kind, "shop/web", 2, "app=web", ports=["80"]))
 
     assert ["shop/web-0", "shop/web-1"] == [p.ref for p in of.pods]
@@ -22,7 +22,7 @@ def test_replicas(kind: str) -> None:
 
 
 def test_no_replicas() -> None:
-    """A workload of no replicas has no pods."""
+    """A workload with 0 replicas has no pods."""
     assert () == cluster(workload("Deployment", "shop/web", 0)).pods
 
 
@@ -40,20 +40,20 @@ def test_daemon_set_on_every_admitted_node() -> None:
 
 
 def test_daemon_set_on_no_node() -> None:
-    """A DaemonSet that no node admits is legal and has no pods."""
+    """A DaemonSet that no node admits is valid, and has no pods."""
     assert () == cluster(workload("DaemonSet", "sys/log", on="kubernetes.io/os=windows")).pods
 
 
 def test_daemon_set_with_node_name() -> None:
-    """A DaemonSet whose template names a node has its one pod there."""
+    """A DaemonSet with a nodeName in its template has one pod, on that node."""
     of = cluster(node("a"), node("b"), workload("DaemonSet", "sys/log", node="b"))
 
     assert ["sys/log-b"] == [p.ref for p in of.pods]
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
-def test_finished_pods_take_no_part(phase: str) -> None:
-    """A pod that has finished is listed apart, and its address is free again."""
+def test_finished_pods_are_not_in_the_lab(phase: str) -> None:
+    """A finished pod is listed in ``finished``, and its address is free."""
     of = cluster(pod("x/done", phase=phase, addresses=["10.244.0.9"]), pod("x/new", addresses=["10.244.0.9"]))
 
     assert ("x/done",) == of.finished
@@ -62,12 +62,12 @@ def test_finished_pods_take_no_part(phase: str) -> None:
 
 @pytest.mark.parametrize("phase", ["", "Pending", "Running", "Unknown"])
 def test_other_phases_run(phase: str) -> None:
-    """A pod of any other phase takes part."""
+    """A pod of any other phase is in the lab."""
     assert ["x/a"] == [p.ref for p in cluster(pod("x/a", phase=phase)).pods]
 
 
 def test_pod_labels() -> None:
-    """A label change applies to one pod of a workload; None removes the label."""
+    """A label change applies to one pod of a workload. None removes the label."""
     changed = objects(
         workload("ReplicaSet", "shop/web", 2, "app=web,tier=front"),
         pod_labels={"shop/web-1": {"tier": None, "canary": "yes"}, "shop/gone": {"a": "b"}},
@@ -79,7 +79,7 @@ def test_pod_labels() -> None:
 
 
 def test_a_name_made_twice() -> None:
-    """A bare pod with the name of a StatefulSet's pod is an error that names both: no cluster has both."""
+    """A Pod with the name of a StatefulSet's pod is an error that names both, as no cluster has both."""
     with pytest.raises(InputError) as caught:
         cluster(pod("shop/web-0", source=source(7)), workload("StatefulSet", "shop/web", 1, source=source(20)))
 
@@ -90,8 +90,8 @@ def test_a_name_made_twice() -> None:
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "ReplicationController", "Job", "CronJob"])
-def test_pods_with_random_names_make_way(kind: str) -> None:
-    """A cluster ends their names with letters of its own, so a bare pod of the name, finished or not, is no clash."""
+def test_pods_with_random_names_get_another_name(kind: str) -> None:
+    """On a cluster their names end with random letters. So a Pod with such a name, finished or not, is no error."""
     for phase in ("Running", "Succeeded"):
         of = cluster(pod("shop/web-0", phase=phase), workload(kind, "shop/web", 2))
         made = [p.name for p in of.pods if p.workload]
@@ -101,8 +101,8 @@ def test_pods_with_random_names_make_way(kind: str) -> None:
         assert (f"{kind} shop/web",) == of.renamed
 
 
-def test_a_daemon_sets_pods_make_way() -> None:
-    """For a bare pod, and for another workload's pod on a node with a number for its name."""
+def test_a_daemon_sets_pods_get_another_name() -> None:
+    """If a Pod, or another workload's pod on a node whose name is a number, has the name."""
     of = cluster(node("0"), workload("DaemonSet", "x/a"), workload("Deployment", "x/a", 1), pod("x/b"))
 
     assert ["a-0", "a-daemonset-0", "b"] == [p.name for p in of.pods]
@@ -134,8 +134,8 @@ def test_workloads_of_one_name() -> None:
     }
 
 
-def test_a_workloads_name_stands_for_the_kind_that_comes_first() -> None:
-    """Though another kind's pod comes first by its name."""
+def test_a_workloads_name_stands_for_the_kind_of_the_lowest_rank() -> None:
+    """Though a pod of another kind is first by name."""
     of = cluster(node("z"), workload("Job", "x/a", 1), workload("DaemonSet", "x/a"))
 
     assert ["a-0", "a-z"] == [p.name for p in of.pods]
@@ -143,7 +143,7 @@ def test_a_workloads_name_stands_for_the_kind_that_comes_first() -> None:
 
 
 def test_ordinals() -> None:
-    """A StatefulSet's pods count from its first ordinal, and the lowest is its first pod."""
+    """A StatefulSet's pods begin at its first ordinal, and that is its first pod."""
     of = cluster(replace(workload("StatefulSet", "w/db", 3), first=9))
 
     assert {"db-9", "db-10", "db-11"} == {p.name for p in of.pods}

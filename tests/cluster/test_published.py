@@ -1,4 +1,4 @@
-"""A port of a node is published by one pod, and only by one that the node reaches."""
+"""One pod publishes a port of a node, and only if the node reaches the pod."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _wrong(*things):
     ids=["everywhere", "everywhere and one address", "one address"],
 )
 def test_two_pods_may_not_publish_one_port(one, other):
-    """The second is told, at its line."""
+    """The error is at the line of the second one."""
     pods = [
         pod(f"x/{name}", node="a", ports=[text], source=source(3, **LINES)) for name, text in (("a", one), ("b", other))
     ]
@@ -44,15 +44,15 @@ def test_two_pods_may_not_publish_one_port(one, other):
     [("8080:80", "b"), ("8081:80", "a"), ("8080:80/UDP", "a")],
     ids=["other node", "other port", "other protocol"],
 )
-def test_what_differs_may_be_published(other, node):
-    """A port is taken on its node, for its protocol."""
+def test_different_ports_may_be_published(other, node):
+    """Ports of different nodes and protocols do not clash."""
     made = cluster(topology(["a", "b"]), pod("x/a", node="a", ports=["8080:80"]), pod("x/b", node=node, ports=[other]))
 
     assert 2 == len(made.pods)
 
 
 def test_replicas_of_one_port_need_as_many_stated_nodes():
-    """The scheduler would leave the rest Pending: they are no part of a lab that is said to be right."""
+    """The scheduler would leave the others Pending, so they are errors."""
     web = workload("Deployment", "x/web", 3, ports=["80:80"], source=source(3))
     (wrong,) = _wrong(topology(["a", "b"]), web)
 
@@ -61,7 +61,7 @@ def test_replicas_of_one_port_need_as_many_stated_nodes():
 
 
 def test_made_up_nodes_leave_a_port_unpublished():
-    """How many there are is netlab's choice: the first pod has the port, and one warning tells of the rest."""
+    """As netlab chose the number of nodes, the first pod has the port, and one warning names the others."""
     of, problems = try_resolve(
         objects(
             workload("Deployment", "x/web", 3, ports=["80:80", "8443:443"], source=source(3)),
@@ -78,8 +78,8 @@ def test_made_up_nodes_leave_a_port_unpublished():
     assert "it stays unpublished for x/web-1 and 2 more pods; state more nodes to publish it" in told.message
 
 
-def test_a_node_publishes_nothing_that_it_does_not_reach():
-    """Neither macvlan pods nor those without a network."""
+def test_a_node_publishes_no_port_of_a_pod_that_it_does_not_reach():
+    """Neither ports of macvlan pods nor of pods in mode none."""
     networks = {"lan": ("macvlan", "10.1.0.0/16")}
     lines = source(3, **LINES)
     pods = [
@@ -97,26 +97,27 @@ def test_a_node_publishes_nothing_that_it_does_not_reach():
 
 
 def test_a_host_ip_must_be_an_address():
-    """It is told at its line."""
+    """The error is at its line."""
     wrong = pod("x/a", ports=["1.2.3:8080:80"], source=source(3, **LINES))
 
-    assert ["test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '1.2.3' is no IP address"] == _wrong(wrong)
+    assert ["test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '1.2.3' is not an IP address"] == _wrong(wrong)
 
 
 def test_a_host_ip_has_no_zone():
-    """A zone may be any text, and the address becomes a key of an nftables set."""
+    """A zone may be any text, and the address is a key of an nftables set."""
     address = "2001:db8::1%}\n flush ruleset"
     port = ContainerPort(80, host_port=8080, host_ip=address, path=PORT.replace("__", "."))
     one = pod("x/a", source=source(3, **LINES))
     wrong = replace(one, spec=replace(one.spec, ports=(port,)))
 
     assert [
-        r"test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: '2001:db8::1%}\n flush ruleset' is no IP address"
+        r"test.yaml:9: Pod x/a: spec.containers[0].ports[0].hostIP: "
+        r"'2001:db8::1%}\n flush ruleset' is not an IP address"
     ] == _wrong(wrong)
 
 
-def test_an_address_of_its_own_comes_before_every_address():
-    """Which pod is published_at a port depends on the address that was asked, on the node and on the protocol."""
+def test_a_host_ip_has_precedence_over_every_address():
+    """The pod that a port leads to depends on the node, the address and the protocol."""
     made = cluster(
         topology(["a", "b"]),
         pod("x/a", node="a", ports=["100.64.0.1:8080:80"]),

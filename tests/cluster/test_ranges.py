@@ -1,4 +1,4 @@
-"""Modes and ranges that nobody wrote: what the input shows decides, and what it states is left alone."""
+"""Default modes and ranges: they hold the addresses that the input states, and avoid the ranges that it states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN = frozenset({"mode", "podCIDRs"})
 
 
 def shape(nodes: str = "", hosts: tuple[str, ...] = (), **more: Any) -> Topology:
-    """A Topology that writes nothing but its nodes (a letter each) and hosts."""
+    """A Topology with nodes (a letter each) and hosts only."""
     machines = tuple(TopologyHost(f"h{i}", (ip_address(a),)) for i, a in enumerate(hosts))
     return Topology(nodes=tuple(TopologyNode(n) for n in nodes), hosts=machines, **more)
 
@@ -60,7 +60,7 @@ def exported(ref: str, address: str, node: str = "", **more: Any) -> Any:
     ],
 )
 def test_the_mode_joins_the_nodes(things: list[Any], mode: str) -> None:
-    """One node has a bridge, two or more an overlay; a mode that is written counts."""
+    """The default mode is bridge on one node and overlay on several. A written mode counts."""
     assert mode == cluster(*things).networks[0].mode
 
 
@@ -113,12 +113,12 @@ K3S = [exported("x/a", "10.42.0.5"), exported("x/b", "10.42.0.6")]
     ],
 )
 def test_the_pod_cidr_holds_what_is_exported(things: list[Any], cidrs: list[str]) -> None:
-    """Or it is the default; it leaves alone what is written."""
+    """Or it is the first free default. It avoids written ranges."""
     assert cidrs == pod_cidrs(cluster(*things))
 
 
 def test_a_range_has_room_for_the_pods_that_draw_from_it() -> None:
-    """One between written ones that is too narrow for all pods is no range for them."""
+    """A range between written ones is not used if it is too small for all pods."""
     near = shape(hosts=("10.42.0.40", "10.42.0.1"))
     narrow = cluster(near, exported("x/a", "10.42.0.20"), workload("Deployment", "x/w", 5))
     wide = cluster(near, exported("x/a", "10.42.0.20"), workload("Deployment", "x/w", 20))
@@ -127,8 +127,8 @@ def test_a_range_has_room_for_the_pods_that_draw_from_it() -> None:
     assert ["10.244.0.0/16"] == pod_cidrs(wide)
 
 
-def test_a_written_pod_cidr_follows_nothing() -> None:
-    """Pods are where the user says."""
+def test_a_written_pod_cidr_does_not_change() -> None:
+    """It does not follow the pods."""
     assert ["10.1.0.0/16"] == pod_cidrs(cluster(shape(networks=(network("10.1.0.0/16"),)), *K3S))
 
 
@@ -172,12 +172,12 @@ def test_a_written_pod_cidr_follows_nothing() -> None:
     ],
 )
 def test_the_underlay_holds_the_nodes(things: list[Any], cidrs: list[str]) -> None:
-    """Or it is the first default that is free."""
+    """Or it is the first free default."""
     assert cidrs == underlay(cluster(*things))
 
 
 def test_a_written_underlay_is_left_alone() -> None:
-    """Nodes that it does not hold are given addresses of it."""
+    """Nodes with other addresses get new ones in it."""
     lab = shape(underlay_cidrs=(ip_network("192.0.2.0/24"),), unwritten=frozenset())
     of = cluster(lab, node("a", addresses=["10.0.1.11"]))
 
@@ -185,18 +185,18 @@ def test_a_written_underlay_is_left_alone() -> None:
     assert ["192.0.2.1"] == [str(a) for a in of.node("a").addresses]
 
 
-def test_where_no_default_is_free_one_has_to_be_stated() -> None:
-    """It is an error at the field, not a clash later."""
+def test_without_a_free_default_a_range_must_be_stated() -> None:
+    """It is an error at the field."""
     hosts = [str(cidr[9]) for of in (*POD_DEFAULTS.values(), *UNDERLAY_DEFAULTS.values()) for cidr in of]
     with pytest.raises(InputError) as caught:
         cluster(shape(hosts=tuple(hosts)))
 
     assert ["spec.networks[0].podCIDRs", "spec.underlayCIDRs"] == [p.path for p in caught.value.problems]
-    assert {"no default range is free: state one"} == {p.message for p in caught.value.problems}
+    assert {"no default range is free: write one"} == {p.message for p in caught.value.problems}
 
 
 def test_nodes_without_an_address_have_room_beside_those_that_state_one() -> None:
-    """They draw theirs from the same range."""
+    """They get addresses of the same range."""
     of = cluster(*(node(f"n{i}") for i in range(300)), node("z", addresses=["10.0.1.11"]))
 
     assert 301 == len({n.addresses for n in of.nodes})
@@ -220,8 +220,8 @@ NODES = st.dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(PODS, NODES, st.sampled_from([None, "bridge", "overlay", "routed", "macvlan"]), st.integers(0, 3))
-def test_whatever_is_exported_becomes_one_sound_lab(pods: Any, nodes: Any, mode: str | None, new: int) -> None:
-    """No two machines have one address, no pod one of another node's prefix, and the same lab comes of it again."""
+def test_every_export_makes_a_consistent_lab(pods: Any, nodes: Any, mode: str | None, new: int) -> None:
+    """No two machines have the same address, no pod has one in another node's prefix, and the result is repeatable."""
     networks = (
         (network("10.244.0.0/16", mode=mode, unwritten=frozenset({"podCIDRs"})),) if mode else Topology().networks
     )

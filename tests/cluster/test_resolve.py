@@ -1,4 +1,4 @@
-"""Objects to cluster, as a whole."""
+"""Objects to a cluster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from netlab.cluster import resolve
 from netlab.errors import InputError
 
 
-def test_nothing_is_a_lab() -> None:
-    """With no object at all there is the lab ``default``: one node, one bridge network."""
+def test_no_objects_make_the_default_lab() -> None:
+    """Without objects the lab is ``default``: one node, one bridge network."""
     of = resolve(objects())
 
     assert "default" == of.name
@@ -19,7 +19,7 @@ def test_nothing_is_a_lab() -> None:
 
 
 def test_namespaces_declared_and_used() -> None:
-    """A namespace that is used but not declared is made, and each has the label with its name."""
+    """A namespace that is used and not declared is made. Each has the label with its name."""
     of = cluster(namespace("x", "team=a"), pod("y/a"), policy("z/p", ingress=[]), workload("Job", "w/j", 1))
 
     assert {
@@ -49,14 +49,14 @@ def test_everything_is_sorted() -> None:
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
 def test_attachment_is_the_mode_of_the_network(mode: str) -> None:
-    """A pod attaches as its network's mode says."""
+    """A pod has the attachment of its network's mode."""
     of = cluster(topology(mode=mode), pod("x/a"))
 
     assert [(mode, "default")] == [(p.attachment, p.network) for p in of.pods]
 
 
 def test_annotation_names_the_network() -> None:
-    """The annotation picks a network; without it the first one is meant; hostNetwork goes before both."""
+    """The annotation names the network, the default is the first one. hostNetwork has precedence."""
     of = cluster(
         topology(networks={"one": ("bridge", "10.1.0.0/16"), "two": ("routed", "10.2.0.0/16")}),
         pod("x/a"),
@@ -68,7 +68,7 @@ def test_annotation_names_the_network() -> None:
 
 
 def test_unknown_network() -> None:
-    """An annotation that names no network is an error at the annotation, told once for all replicas."""
+    """An annotation with an unknown network is an error at the annotation, once for all replicas."""
     path = "spec.template.metadata.annotations.netlab/network"
 
     with pytest.raises(InputError) as caught:
@@ -80,7 +80,7 @@ def test_unknown_network() -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """Everything that is wrong is told, not the first only."""
+    """All problems are reported, not only the first one."""
     with pytest.raises(InputError) as caught:
         cluster(
             topology(["a"], mode="overlay", hosts={"h": ["100.64.0.9"]}),
@@ -103,7 +103,7 @@ def test_all_problems_at_once() -> None:
 
 
 def test_by_address() -> None:
-    """An address names one machine: a node's address the node, not its host-network pods."""
+    """An address stands for one machine: a node's address for the node, not for its host-network pods."""
     of = cluster(topology(hosts={"h": ["192.0.2.1"]}), pod("x/a"), pod("x/b", host=True))
 
     assert {"10.244.0.2": "x/a", "192.0.2.1": "host:h", "100.64.0.1": "node:node-1"} == {

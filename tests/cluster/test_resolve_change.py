@@ -1,4 +1,4 @@
-"""The next cluster from a small change: always what resolving everything says, and mostly without doing so."""
+"""A small change makes the same cluster as ``resolve`` of all objects, mostly without it."""
 
 from __future__ import annotations
 
@@ -184,8 +184,8 @@ def placements(cluster: Cluster) -> dict[str, Placement]:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shape=SHAPES, first=CHANGES, steps=st.lists(CHANGES, min_size=1, max_size=6))
-def test_it_is_what_resolving_everything_says(shape: Data, first: Any, steps: Any) -> None:
-    """Or it has nothing to say; of what does not go together it never makes a cluster."""
+def test_the_result_equals_that_of_resolve(shape: Data, first: Any, steps: Any) -> None:
+    """Or it is None. Objects with problems never make a cluster."""
     documents = {("Topology", "lab"): Document(shape, Source("f"))}
     cluster: Cluster | None = None
     objects = Objects()
@@ -227,8 +227,8 @@ def test_it_is_what_resolving_everything_says(shape: Data, first: Any, steps: An
         pytest.param([changed_labels("d-1", {"pod-template-hash": None})], id="a label that a controller set"),
     ],
 )
-def test_small_changes_need_no_resolving(change: list[Data]) -> None:
-    """They are followed, to what resolving everything says."""
+def test_small_changes_need_no_resolve(change: list[Data]) -> None:
+    """The result is not None, and equals that of ``resolve``."""
     before = [
         topology("overlay", "10.244.0.0/16"),
         namespace({}),
@@ -245,7 +245,7 @@ def test_small_changes_need_no_resolving(change: list[Data]) -> None:
 
 
 def test_a_pod_that_has_finished_still_has_its_name() -> None:
-    """Where a workload's pod has the same one, only resolving everything can say what is wrong."""
+    """If a workload's pod has the same name, the result is None."""
     before = [topology("bridge", "10.244.0.0/28"), workload("Deployment", "d", {"app": "a"}, 1)]
     old, _ = decode([Document(d, Source("f")) for d in before])
     over = pod("d-0", {"app": "a"}, status={"phase": "Succeeded"})
@@ -256,7 +256,7 @@ def test_a_pod_that_has_finished_still_has_its_name() -> None:
 
 @pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
 def test_workloads_that_share_a_name_are_resolved_whole(kind: str) -> None:
-    """What the pods of one are called depends on the other: when it comes, and when it goes."""
+    """The names of their pods depend on one another, when one is added and when it is removed."""
     one = workload("Deployment", "d", {"app": "a"}, 1)
     other = job("Job", "d", {}, {}) if kind == "Job" else stateful_set("d", {}, 1, 5)
     alone = [Document(topology("bridge", "10.244.0.0/28"), Source("f")), Document(other, Source("f"))]

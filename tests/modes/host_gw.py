@@ -1,4 +1,4 @@
-"""Host-gw mode, a toy: bridges on nodes that plain routes join, as flannel's host-gw backend has it."""
+"""Host-gw mode, a toy: a bridge on each node and plain routes between nodes, as with flannel's host-gw backend."""
 
 from __future__ import annotations
 

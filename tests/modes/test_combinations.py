@@ -18,18 +18,18 @@ _TRANSPORTS = [t for t in vars(transports).values() if isinstance(t, Transport)]
 
 
 def test_each_attachment_and_transport_is_wired() -> None:
-    """What modes are made of, and nothing else, has a wiring."""
+    """Every attachment and transport of a mode has a wiring, and no other has one."""
     assert {a.name for a in _ATTACHMENTS} == {*ATTACHMENTS}
     assert {t.name for t in _TRANSPORTS} == {*TRANSPORTS}
 
 
-def test_todays_networks_are_four_of_the_combinations() -> None:
+def test_the_four_modes_are_four_combinations() -> None:
     """No two modes are the same."""
     assert 4 == len({(m.attachment, m.transport) for m in modes.of_networks()})
 
 
-def test_what_does_not_fit_is_no_mode() -> None:
-    """A node neither bridges what is on the underlay, nor masquerades what goes past it; answers need a route."""
+def test_a_combination_that_does_not_fit_is_refused() -> None:
+    """A node does not bridge pods on the underlay, nor masquerade packets that bypass it. Answers need a route."""
     for wrong in (
         lambda: Mode("m", attachments.MACVLAN, transports.VXLAN),
         lambda: Mode("m", attachments.BRIDGE, transports.UNDERLAY),
@@ -41,7 +41,7 @@ def test_what_does_not_fit_is_no_mode() -> None:
 
 
 def test_a_trait_is_changed_without_a_new_wiring(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bridge on which nothing enforces policies is wired as any other, and pods' policies have no say there."""
+    """A bridge without enforcement is wired like any other, and no policy applies to its pods."""
     free = Mode("free", replace(attachments.BRIDGE, enforced=False), transports.NONE, masqueraded=True)
     monkeypatch.setitem(modes.MODES, "free", free)
     of = cluster(topology(["n1"], mode="free"), pod("x/a", node="n1"), pod("x/b", node="n1"))

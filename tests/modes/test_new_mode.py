@@ -1,4 +1,4 @@
-"""A new mode of an attachment and a transport that are there is one file (``host_gw.py``) and one line (``known``)."""
+"""A new mode of an existing attachment and transport is one file (``host_gw.py``) and one line (``known``)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ spec:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one line: the registry's, here for the time of a test."""
+    """Add the mode to the registry for one test: the one line."""
     monkeypatch.setitem(modes.MODES, "host-gw", runpy.run_path(str(_FILE))["MODE"])
 
 
@@ -53,7 +53,7 @@ def problems(text: str) -> list[str]:
 
 
 def test_without_its_line_it_is_no_mode() -> None:
-    """The error names the modes that there are."""
+    """The error names the modes that exist."""
     (message,) = problems(_TOPOLOGY)
 
     assert '"host-gw"' in message
@@ -61,12 +61,12 @@ def test_without_its_line_it_is_no_mode() -> None:
 
 
 def test_with_its_line_it_is_read(known: None) -> None:
-    """A Topology may have the mode."""
+    """A Topology may use the mode."""
     assert [] == problems(_TOPOLOGY)
 
 
 def test_it_is_wired(known: None) -> None:
-    """Each node has a bridge with a range of its own and a route by the other node's address; there is no tunnel."""
+    """Each node has a bridge with its own range, and a route by the other node's address. There is no tunnel."""
     of = lab()
     node = wanted(of)["netlab.default.node.n1"]
     (links, routes) = (sorted(map(str, node.of(kind))) for kind in (Link, Route))
@@ -80,7 +80,7 @@ def test_it_is_wired(known: None) -> None:
 
 
 def test_its_paths_follow_from_its_traits(known: None) -> None:
-    """Nodes are joined, outside hosts have a route in, and what goes out is masqueraded."""
+    """Nodes are joined, outside hosts have a route to pods, and packets to the outside are masqueraded."""
     of = lab()
 
     def way(source: str, destination: str) -> tuple[object, bool, bool]:
@@ -94,7 +94,7 @@ def test_its_paths_follow_from_its_traits(known: None) -> None:
 
 
 def test_its_policies_are_evaluated(known: None) -> None:
-    """A policy isolates a pod against pods of another node, and a published port is reached from outside."""
+    """A policy isolates a pod from pods of another node, and outside hosts reach a published port."""
     of = lab()
 
     assert "deny" == evaluate(of, flow(of, "x/a", "x/c")).verdict
@@ -103,7 +103,7 @@ def test_its_policies_are_evaluated(known: None) -> None:
 
 
 def test_its_rulesets_guard_masquerade_and_need_no_tunnel(known: None) -> None:
-    """Pods are guarded on their bridge, their network is masqueraded, and there is no table of tunnels."""
+    """There are guards for the bridge and masquerade for the network, and no table for tunnels."""
     text = rulesets(lab())["n1"].text()
 
     assert "table bridge netlab {" in text
@@ -113,7 +113,7 @@ def test_its_rulesets_guard_masquerade_and_need_no_tunnel(known: None) -> None:
 
 
 def test_evaluator_and_ruleset_agree_in_it(known: None) -> None:
-    """Conformance's cases have the same verdicts in the evaluator and in the rulesets walked without a kernel."""
+    """The conformance cases have the same verdicts from the evaluator and from the tracer of rulesets."""
     cases = [
         *islice(upstream.cases("host-gw"), 12),
         *islice(edges.cases("host-gw"), 0, None, 5),

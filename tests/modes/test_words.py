@@ -1,4 +1,4 @@
-"""Modes are asked for their traits: outside of the modules that define them nothing has the name of one in quotes."""
+"""Code reads traits of modes: outside of the modules that define them, no mode's name is in quotes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_no_mode_is_named_in_quotes_outside_of_its_definition() -> None:
 
 
 def test_nothing_compares_the_name_of_a_mode_an_attachment_or_a_transport() -> None:
-    """Their names are looked up, shown and passed on."""
+    """Names are used to look up, to print and to pass on only."""
     found = [
         f"{file}:{compared.lineno}"
         for file, tree in _trees()

@@ -1,4 +1,4 @@
-"""Reading objects from text, as every test here does."""
+"""Fixtures that read objects from text."""
 
 from __future__ import annotations
 

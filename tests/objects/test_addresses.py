@@ -32,7 +32,7 @@ CIDRS = [
 
 @pytest.mark.parametrize(("text", "prefix"), CIDRS)
 def test_cidrs(text: str, prefix: str | None) -> None:
-    """Host bits are masked, leading zeros are decimal, an IPv4-mapped prefix is the IPv4 one."""
+    """Host bits are masked, leading zeros are decimal, an IPv4-mapped prefix is the IPv4 prefix."""
     found = parse_cidr(text)
 
     assert prefix == (found and str(found))
@@ -52,7 +52,7 @@ def test_cidrs(text: str, prefix: str | None) -> None:
     ],
 )
 def test_addresses(text: str, address: str | None) -> None:
-    """An IPv4-mapped address is the IPv4 one; zones are no addresses."""
+    """An IPv4-mapped address is the IPv4 address. A zone is invalid."""
     found = parse_address(text)
 
     assert address == (found and str(found))
@@ -74,6 +74,6 @@ FUTURE = "will be considered invalid in a future Kubernetes release"
         ),
     ],
 )
-def test_unusual_cidrs_are_warned_about(text: str, warnings: list[str]) -> None:
-    """What is accepted but surely not meant is told in the API server's words."""
+def test_unusual_cidrs_have_warnings(text: str, warnings: list[str]) -> None:
+    """CIDRs that are valid and probably a mistake get the API server's warnings."""
     assert warnings == cidr_warnings(text)

@@ -1,4 +1,4 @@
-"""Manifests that are published here go into a cluster as they are: kubectl applies a folder in the order of names."""
+"""The manifests of this repository can be applied to a cluster: kubectl applies a folder in the order of names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("folder", ["examples/shop", "scenarios/manifests"])
 def test_a_namespace_is_declared_before_it_is_used(folder: str) -> None:
-    """An API server refuses objects of a namespace that does not exist yet."""
+    """An API server refuses objects of a namespace that does not exist."""
     documents, problems = read([str(ROOT / folder)])
     there = {"default", "kube-system"}
     early = []

@@ -1,4 +1,4 @@
-"""What an input may cost: memory and time grow with its size, and end at a bound with a message."""
+"""Limits of an input: memory and time grow with its size, and an input beyond a limit is an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEEP = "- " + "".join(f"{{{name}: " for name in NAMES) + "1" + "}" * 150 + "\n"
 
 
 def test_lines_of_deep_fields_take_little_memory() -> None:
-    """A path is as long as all names on the way; 150 of them in each of 3,000 fields were 20 times the text."""
+    """3,000 fields at a depth of 150: their paths alone would take 20 times the text."""
     text = f"{POD}x:\n{DEEP * 20}"
     tracemalloc.start()
     (document,), problems = parse(text, "x.yaml")
@@ -51,8 +51,8 @@ def test_lines_of_deep_fields_take_little_memory() -> None:
     ],
     ids=["maps", "fields", "anchors", "long aliases", "merges", "documents", "scalars", "items", "lists", "string"],
 )
-def test_what_would_take_too_much_memory_is_refused(name: str, text: str) -> None:
-    """Whatever takes it: each shape is counted."""
+def test_an_input_that_takes_too_much_memory_is_refused(name: str, text: str) -> None:
+    """Each form of input is counted."""
     documents, (problem,) = parse(text, name, Budget(memory=500_000))
 
     assert [] == documents
@@ -60,7 +60,7 @@ def test_what_would_take_too_much_memory_is_refused(name: str, text: str) -> Non
 
 
 def test_a_large_input_may_take_memory_in_proportion() -> None:
-    """An export of a large cluster is no attack."""
+    """An export of a large cluster is allowed."""
     budget = Budget()
     budget.take_file(100_000_000)
 
@@ -68,7 +68,7 @@ def test_a_large_input_may_take_memory_in_proportion() -> None:
 
 
 def test_too_many_bytes_are_refused_before_they_are_read(tmp_path: Path) -> None:
-    """A file of holes takes no space on the disk."""
+    """A sparse file may have any size."""
     with (tmp_path / "x.yaml").open("wb") as file:
         file.truncate(bounds.MOST_BYTES + 1)
     _, (problem,) = read([str(tmp_path / "x.yaml")])
@@ -77,7 +77,7 @@ def test_too_many_bytes_are_refused_before_they_are_read(tmp_path: Path) -> None
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bound is for all that is named together, and told once."""
+    """The limit is for all files of a command, and is reported once."""
     for number in range(4):
         (tmp_path / f"{number}.yaml").write_text(POD)
     monkeypatch.setattr(Budget.__init__, "__defaults__", (bounds.MOST_BYTES, 3, 10**9, 0))
@@ -87,7 +87,7 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_too_many_entries_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root of a file system is no folder of manifests."""
+    """Such as of the root of a file system."""
     for number in range(4):
         (tmp_path / f"{number}").mkdir()
     monkeypatch.setattr("netlab.objects.files.MOST_ENTRIES", 3)
@@ -99,7 +99,7 @@ def test_too_many_entries_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("digits", [400, 5000, 100_000])
 @pytest.mark.parametrize("name", ["x.yaml", "x.json"])
 def test_a_number_of_many_digits_is_a_text(name: str, digits: int) -> None:
-    """Python turns no more than 4,300 digits into a number."""
+    """Python's int() refuses more than 4,300 digits."""
     text = f'{{"apiVersion": "v1", "kind": "Pod", "x": {"1" * digits}}}'
     (document,), problems = parse(text, name)
 
@@ -108,8 +108,8 @@ def test_a_number_of_many_digits_is_a_text(name: str, digits: int) -> None:
 
 
 @pytest.mark.parametrize("text", [f"{POLICY}spec: {{{','.join(f'a{n}: 1' for n in range(1000))}}}\n"])
-def test_of_the_problems_of_an_object_the_first_are_told(text: str) -> None:
-    """And that there are more."""
+def test_the_first_problems_of_an_object_are_reported(text: str) -> None:
+    """And a message says that there are more."""
     _, problems = decode(parse(text, "x.yaml")[0])
 
     assert bounds.MOST_OF_AN_OBJECT + 1 == len(problems)
@@ -117,15 +117,15 @@ def test_of_the_problems_of_an_object_the_first_are_told(text: str) -> None:
 
 
 def test_warnings_leave_room_for_errors() -> None:
-    """However many come first."""
+    """Many warnings before an error do not hide it."""
     text = POD + "spec: {hostNetwork: 5}\n" + "x: 1\n" * 300
     _, problems = decode(parse(text, "x.yaml")[0])
 
     assert ["spec.hostNetwork"] == [p.path for p in problems if p.severity == "error"]
 
 
-def test_of_many_objects_with_problems_one_each_is_told() -> None:
-    """An error rather than a warning, as it decides."""
+def test_one_problem_of_each_object_is_reported_if_there_are_many() -> None:
+    """An error has precedence over a warning."""
     one = f"{POLICY}spec: {{a: 1, b: 2, c: 3}}\n---\n"
     documents, _ = parse(one * (bounds.MOST_PROBLEMS // 2), "x.yaml")
     _, problems = decode(documents)
@@ -136,7 +136,7 @@ def test_of_many_objects_with_problems_one_each_is_told() -> None:
 
 @pytest.mark.parametrize("value", ["a" * 10**6, ["a"] * 10**6, {"a": ["b" * 10**6] * 100}, [[[]] * 1000] * 1000])
 def test_a_long_value_is_cut(value: object) -> None:
-    """A message has one line; making it costs no more than what it shows."""
+    """A message is one line. To make it takes no more time than its length."""
     text = quoted(value)
 
     assert 300 == len(text)

@@ -15,7 +15,7 @@ Read = Callable[[str], tuple[Objects, list[Problem]]]
 
 
 def test_a_namespace_has_the_label_with_its_name(read_text: Read) -> None:
-    """Every namespace of a cluster has it."""
+    """As every namespace of a cluster."""
     objects, problems = read_text("{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: a}}}")
 
     assert [] == problems
@@ -23,7 +23,7 @@ def test_a_namespace_has_the_label_with_its_name(read_text: Read) -> None:
 
 
 def test_the_label_with_a_namespaces_name_cannot_be_another(read_text: Read) -> None:
-    """The API server overwrites what is written, and netlab says so."""
+    """The API server overwrites it, and a warning says so."""
     text = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {kubernetes.io/metadata.name: x, a: b}}}"
     objects, (problem,) = read_text(text)
 
@@ -37,7 +37,7 @@ def test_the_label_with_a_namespaces_name_cannot_be_another(read_text: Read) -> 
 
 
 def test_a_namespace_that_is_only_used_is_not_declared(read_text: Read) -> None:
-    """So that what is not known of it can be told from what is."""
+    """Its labels are unknown, except its name."""
     objects, _ = read_text(
         "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n"
         "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}"
@@ -47,14 +47,14 @@ def test_a_namespace_that_is_only_used_is_not_declared(read_text: Read) -> None:
 
 
 def test_a_namespaces_name_is_a_label(problems: Callable[[str], list[str]]) -> None:
-    """No dots, unlike the names of most objects."""
+    """It has no dots, unlike the names of most objects."""
     assert ['metadata.name: Invalid value: "a.b": must not contain dots'] == problems(
         "{apiVersion: v1, kind: Namespace, metadata: {name: a.b}}"
     )
 
 
 def test_an_exported_node_has_pod_cidrs_and_internal_addresses(read_text: Read) -> None:
-    """A dual-stack cluster's node has both families of each."""
+    """A node of a dual-stack cluster has both families of each."""
     objects, problems = read_text("""\
         apiVersion: v1
         kind: Node
@@ -76,14 +76,14 @@ def test_an_exported_node_has_pod_cidrs_and_internal_addresses(read_text: Read) 
 
 
 def test_a_nodes_single_pod_cidr_counts(read_text: Read) -> None:
-    """Where podCIDRs is not written, podCIDR stands for it."""
+    """If there are no podCIDRs, podCIDR is read."""
     objects, _ = read_text("{apiVersion: v1, kind: Node, metadata: {name: a}, spec: {podCIDR: 10.244.1.0/24}}")
 
     assert (ip_network("10.244.1.0/24"),) == objects.nodes[0].pod_cidrs
 
 
 def test_services_are_decoded(read_text: Read) -> None:
-    """Ports with their targets by number and by name."""
+    """Ports with numbers and names as targets."""
     objects, problems = read_text("""\
         apiVersion: v1
         kind: Service
@@ -129,10 +129,10 @@ def test_services_are_decoded(read_text: Read) -> None:
     ],
 )
 def test_what_netlab_reads_is_checked(problems: Callable[[str], list[str]], text: str, message: str) -> None:
-    """Each with its path."""
+    """Each error has its path."""
     assert any(found.startswith(message) for found in problems(text))
 
 
 def test_fields_that_netlab_does_not_read_pass(problems: Callable[[str], list[str]]) -> None:
-    """What Kubernetes adds tomorrow is no error."""
+    """New fields of Kubernetes are no errors."""
     assert [] == problems("{apiVersion: v1, kind: Node, metadata: {name: a, new: 1}, spec: {taints: 5}, more: x}")

@@ -1,4 +1,4 @@
-"""Fields are data: a declaration is what decoders read by, and what schema and documentation are made of."""
+"""Fields are data: decoders read by declarations, and schema and documentation are made from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CURSOR = ("fields.py", "declared.py", "field_types.py")
 
 
 class Noting(dict[str, Any]):
-    """A mapping that notes the fields that are asked for, whether or not they are there."""
+    """A mapping that records the fields that are read, present or not."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         super().__init__(data)
@@ -57,7 +57,7 @@ class Box(Toy, any_of=[("lid",), ("text",)]):
 
 
 def fields_of(data: dict[str, Any]) -> Fields:
-    """Return what declarations read from, with nothing reported yet."""
+    """Return the fields of a mapping, with an empty report."""
     return Fields(Report(Source("toy.yaml", {"": 1}), "Toy", []), data)
 
 
@@ -71,7 +71,7 @@ MEANS_MORE = {"restartPolicy": "Always", "controller": True, "type": "InternalIP
 
 
 def example(field: Field[Any]) -> Any:
-    """Return a value that the type of a field allows, so that all that is below it is read."""
+    """Return a value of a field's type, with all fields inside."""
     if field.name in MEANS_MORE:
         return MEANS_MORE[field.name]
     inner = field.inner()
@@ -91,7 +91,7 @@ def filled(shape: type[Shape]) -> Noting:
 
 
 def unread(shape: type[Shape], data: Noting, path: str) -> Iterator[str]:
-    """Yield the paths of the declared fields that were not asked for."""
+    """Yield the paths of declared fields that were not read."""
     for name, field in shape.fields.items():
         if not isinstance(field, Unread) and name not in data.asked and name not in ("apiVersion", "kind"):
             yield f"{path}.{name}"
@@ -108,7 +108,7 @@ ONE_OF_TWO = {"spec.podCIDR", "status.podIP", "status.hostIP"}
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_declared_field_is_read(kind: Kind) -> None:
-    """A declaration that no decoder reads would promise a field that means nothing."""
+    """A declaration that no decoder reads would document a field without effect."""
     assert kind.shape is not None
     data = filled(kind.shape)
     dict.update(data, apiVersion=kind.api_version, kind=kind.name)
@@ -125,7 +125,7 @@ def test_every_kind_that_users_write_declares_its_fields() -> None:
 
 
 def test_decoders_read_no_field_by_a_name_in_quotes() -> None:
-    """A name stands in the declaration only, so that what is read is what is declared."""
+    """A name is in the declaration only, so every field that is read is declared."""
     asked = {"error", "at", "part", "typed", "get"}
     found = [
         f"{path.relative_to(OBJECTS)}:{call.lineno}"
@@ -144,7 +144,7 @@ def test_decoders_read_no_field_by_a_name_in_quotes() -> None:
 
 
 def test_a_field_has_its_default_where_it_is_absent_null_or_wrong() -> None:
-    """What is wrong is reported; null is absence."""
+    """A wrong value is reported. Null counts as absent."""
     for data in ({}, dict.fromkeys(Toy.fields)):
         fields = fields_of(data)
         read = [Toy.text, Toy.choice, Toy.whole, Toy.flag, Toy.texts, Toy.map]
@@ -166,7 +166,7 @@ def test_a_field_has_its_default_where_it_is_absent_null_or_wrong() -> None:
 
 
 def test_a_strict_shape_reports_what_is_not_declared() -> None:
-    """With the declared field that was probably meant; those of a base class are declared too."""
+    """The message has a similar declared field. Fields of the base class are declared too."""
     fields = fields_of({"txet": "a", "toys": []})
     Box.only(fields)
 
@@ -174,6 +174,6 @@ def test_a_strict_shape_reports_what_is_not_declared() -> None:
 
 
 def test_a_subclass_declares_a_field_anew() -> None:
-    """It stands in the place of the earlier one."""
+    """It replaces the field of the base class."""
     assert ["Another string.", "A string."] == [shape.fields["text"].about for shape in (Box, Toy)]
     assert [("", Box), ("lid", Toy), ("toys[]", Toy)] == [*Box.walk()]

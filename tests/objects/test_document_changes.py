@@ -1,4 +1,4 @@
-"""What apply, delete and label make of a running lab's documents."""
+"""The changes that apply, delete and label make to a running lab's documents."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def pod_labels(found: list[Document]) -> Mapping[str, Mapping[str, str | None]]:
 
 
 def test_apply_replaces_in_place_and_appends() -> None:
-    """An object is its apiVersion, kind, namespace and name; the default namespace may be written or not."""
+    """apiVersion, kind, namespace and name identify an object. The default namespace may be left out."""
     policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: default}}"
     changes = documents(f"{policy}\n---\n{policy.replace('deny', 'other')}\n")
     before = documents()
@@ -79,7 +79,7 @@ def test_apply_does_not_mix_up_kinds_of_one_name() -> None:
 
 
 def test_delete_removes_what_is_named() -> None:
-    """And nothing else."""
+    """It deletes no other object."""
     before = documents()
     after = delete(
         before, [ObjectRef("NetworkPolicy", "deny"), ObjectRef("Pod", "a", "x"), ObjectRef("Node", "node-b")]
@@ -94,7 +94,7 @@ def test_delete_removes_what_is_named() -> None:
 
 
 def test_delete_means_the_kind_that_netlab_reads() -> None:
-    """An object of another API, which has a kind of that name, stays."""
+    """An object of another API with a kind of that name is not deleted."""
     knative = "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: web, namespace: x}}"
     given = documents(f"{{apiVersion: v1, kind: Service, metadata: {{name: web, namespace: x}}}}\n---\n{knative}\n")
 
@@ -104,14 +104,14 @@ def test_delete_means_the_kind_that_netlab_reads() -> None:
 
 
 def test_a_namespace_goes_with_everything_in_it() -> None:
-    """Declared or not."""
+    """The namespace may be declared or not."""
     left = delete(documents(), [ObjectRef("Namespace", "x"), ObjectRef("Namespace", "y")])
 
     assert ["NetworkPolicy", "Node", "Topology", "Node"] == [d.kind for d in left]
 
 
 def test_delete_names_everything_that_is_not_there() -> None:
-    """All at once."""
+    """It names all of them."""
     refs = [ObjectRef("Pod", "a"), ObjectRef("Pod", "a", "x"), ObjectRef("Namespace", "z"), ObjectRef("Node", "q")]
 
     with pytest.raises(UsageError) as caught:
@@ -121,7 +121,7 @@ def test_delete_names_everything_that_is_not_there() -> None:
 
 
 def test_a_pods_labels_change_in_its_document() -> None:
-    """Set, overwritten and removed; the document that was given stays as it was."""
+    """They are set, overwritten and removed. The given document does not change."""
     before = documents()
     after = relabel(before, LabelChange("pod", "x/a", {"tier": None, "app": "c", "new": ""}))
 
@@ -142,14 +142,14 @@ def test_a_pods_labels_change_in_its_document() -> None:
     ],
 )
 def test_labels_of_a_workloads_pod_are_kept_beside_it(name: str, pod: str) -> None:
-    """The template does not change; a workload's name stands for its first pod."""
+    """The template does not change. A workload's name stands for its first pod."""
     after = relabel(documents(), LabelChange("pod", name, {"a": "b", "c": None}))
 
     assert {pod: {"a": "b", "c": None}} == pod_labels(after)
 
 
 def test_changed_labels_add_up() -> None:
-    """A later change of one pod keeps the earlier ones."""
+    """A second change of a pod keeps the first one."""
     after = relabel(documents(), LabelChange("pod", "x/web-0", {"a": "b", "c": "d"}))
     after = relabel(after, LabelChange("pod", "x/web", {"a": None}))
     after = relabel(after, LabelChange("pod", "x/web-2", {"a": "z"}))
@@ -158,7 +158,7 @@ def test_changed_labels_add_up() -> None:
 
 
 def test_changed_labels_go_with_the_workload() -> None:
-    """Of that workload only, though another's name begins like it."""
+    """Only with that workload, though the name of another one begins like it."""
     after = relabel(documents(), LabelChange("pod", "x/web-10", {"a": "b"}))
     after = relabel(after, LabelChange("pod", "x/web-1-0", {"a": "b"}))
 
@@ -169,13 +169,13 @@ def test_changed_labels_go_with_the_workload() -> None:
     "name", ["x/b", "a", "z/a", "x/web-11", "x/web-01", "x/web-", "x/none", "x/none-0", "x/agent-node-a", "x/agent-q"]
 )
 def test_a_pod_that_does_not_exist_has_no_labels(name: str) -> None:
-    """Neither written nor a workload's."""
+    """Neither in the input nor made by a workload."""
     with pytest.raises(UsageError, match=rf"^pod {name if '/' in name else f'default/{name}'} does not exist$"):
         relabel(documents(), LabelChange("pod", name, {"a": "b"}))
 
 
 def test_a_daemon_sets_pod_runs_on_the_only_node_there_is() -> None:
-    """Without Topology and Nodes a lab has node-1."""
+    """Without Topology and Nodes the lab has node-1."""
     only = documents("{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}}")
 
     assert {"default/agent-node-1": {"a": "b"}} == pod_labels(relabel(only, LabelChange("pod", "agent", {"a": "b"})))
@@ -205,7 +205,7 @@ DAEMONS = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent}, spec:
     ],
 )
 def test_the_pods_that_labels_change_on_are_those_that_there_are(nodes: str, spec: str, pods: list[str]) -> None:
-    """On whatever nodes a DaemonSet has them; there is one placement, the cluster's."""
+    """On the nodes that the cluster places a DaemonSet's pods on."""
     before = documents(f"{nodes}\n---\n{DAEMONS % spec}" if nodes else DAEMONS % spec)
     cluster, _ = try_resolve(decode(before)[0])
 
@@ -220,7 +220,7 @@ def test_the_pods_that_labels_change_on_are_those_that_there_are(nodes: str, spe
 
 
 def test_an_exported_pod_is_labelled_in_its_own_document() -> None:
-    """Also where its workload's name stands for it: the workload makes no pods of its own beside it."""
+    """Also by its workload's name: the workload makes no further pods."""
     owner = "{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}"
     before = documents(
         "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}\n---\n"
@@ -233,7 +233,7 @@ def test_an_exported_pod_is_labelled_in_its_own_document() -> None:
 
 
 def test_a_namespaces_labels_change() -> None:
-    """In its document, or in one that is made for it where it was only used."""
+    """In its document, or in a new one if the namespace was not declared."""
     after = relabel(documents(), LabelChange("namespace", "y", {"team": None, "a": "b"}))
     after = relabel(after, LabelChange("namespace", "x", {"c": "d"}))
     namespaces = {n.meta.name: n.meta.labels for n in decode(after)[0].namespaces}
@@ -243,13 +243,13 @@ def test_a_namespaces_labels_change() -> None:
 
 
 def test_a_namespace_that_does_not_exist_has_no_labels() -> None:
-    """Neither declared nor used."""
+    """It is neither declared nor used."""
     with pytest.raises(UsageError, match=r"^namespace z does not exist$"):
         relabel(documents(), LabelChange("namespace", "z", {"a": "b"}))
 
 
 def test_a_label_that_is_none_is_found_by_decoding() -> None:
-    """The change is checked with everything else."""
+    """Decoding checks the change."""
     after = relabel(documents(), LabelChange("pod", "x/web-0", {"a": "b c"}))
     (problem,) = decode(after)[1]
 
@@ -295,7 +295,7 @@ WORKLOADS = """\
     ],
 )
 def test_the_pods_that_can_be_labelled_are_those_of_the_cluster(name: str, pod: str | None) -> None:
-    """With ordinals, suspended Jobs, workloads of one name, and workloads whose pods were exported beside them."""
+    """With ordinals, suspended Jobs, workloads of one name, and workloads with exported pods."""
     given = documents(WORKLOADS)
     change = LabelChange("pod", f"w/{name}", {"a": "b"})
     if pod is None:
@@ -309,7 +309,7 @@ def test_the_pods_that_can_be_labelled_are_those_of_the_cluster(name: str, pod: 
 
 
 def test_changed_labels_go_with_the_right_one_of_two_workloads_of_a_name() -> None:
-    """Each has pods of its own names."""
+    """Their pods have different names."""
     after = relabel(documents(WORKLOADS), LabelChange("pod", "w/app-0", {"a": "b"}))
     after = relabel(after, LabelChange("pod", "w/app-job-0", {"a": "b"}))
 

@@ -1,4 +1,4 @@
-"""Files, directories and standard input as documents with lines."""
+"""Files, directories and standard input to documents with lines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spec_of(text: str) -> object:
 
 
 def test_every_field_has_the_line_of_its_key() -> None:
-    """Block and flow style alike; an item has the line of its value."""
+    """In block and in flow style. An item has the line of its value."""
     (document,), _ = parse(POD, "pod.yaml")
     lines = document.source.lines
 
@@ -61,7 +61,7 @@ def test_every_field_has_the_line_of_its_key() -> None:
 
 
 def test_a_pyyaml_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slower, with the same values and lines."""
+    """It is slower, with the same values and lines."""
     text = f"{POD}---\n{{apiVersion: v1, kind: Pod, a: &x !!str 1, b: *x, c: '2', d: [yes, ~, 0x1f]}}\n"
     fast, _ = parse(text, "x.yaml")
     monkeypatch.setattr("netlab.objects.yaml_text._Parser", yaml.SafeLoader)
@@ -72,7 +72,7 @@ def test_a_pyyaml_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_field_that_was_not_written_has_its_parents_line() -> None:
-    """The nearest parent that was written says where a missing field belongs."""
+    """The line is that of the nearest field above it."""
     (document,), _ = parse(POD, "pod.yaml")
 
     assert 12 == document.source.line("spec.containers[0].ports[0].protocol")
@@ -80,7 +80,7 @@ def test_a_field_that_was_not_written_has_its_parents_line() -> None:
 
 
 def test_documents_of_one_stream_keep_their_own_lines() -> None:
-    """Lines count from the beginning of the file; empty documents are none."""
+    """Lines count from the beginning of the file. Empty documents are left out."""
     documents, problems = parse(f"---\n---\n{POD}---\n# nothing\n---\n{POD}", "x.yaml")
 
     assert [] == problems
@@ -102,7 +102,7 @@ def test_lists_are_unpacked() -> None:
 
 
 def test_items_of_a_typed_list_take_their_kind_from_it() -> None:
-    """The API itself leaves kind and version out of the items of a PodList."""
+    """The API leaves kind and version out of the items of a PodList."""
     text = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n"
 
     assert [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}] == data_of(text)
@@ -123,7 +123,7 @@ def test_json_documents_may_follow_one_another() -> None:
 
 
 def test_a_flow_mapping_is_yaml() -> None:
-    """Not everything that begins with a brace is JSON."""
+    """A text that begins with a brace may be YAML."""
     assert [{"apiVersion": "v1", "kind": "Pod"}] == data_of("{apiVersion: v1, kind: Pod}")
 
 
@@ -145,12 +145,12 @@ def test_a_flow_mapping_is_yaml() -> None:
     ids=["quoted", "tagged", "keys", "alias", "anchor again", "merge", "merge several", "quoted merge key"],
 )
 def test_yaml_features(text: str, value: object) -> None:
-    """Quotes, tags, keys, anchors and merge keys mean what they mean to kubectl."""
+    """Quotes, tags, keys, anchors and merge keys are read as by kubectl."""
     assert value == spec_of(text)
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:
-    """What decodes leniently follows kubectl; what decodes strictly finds the place."""
+    """As with kubectl. The document has the path and line of the second one."""
     (document,), problems = parse(
         "apiVersion: v1\nkind: Pod\nspec:\n  a: 1\n  b:\n  - {c: 1,\n     c: 2}\n  a: 3\n", "x"
     )
@@ -161,7 +161,7 @@ def test_the_last_of_duplicate_keys_counts() -> None:
 
 
 def test_a_key_that_overrides_a_merged_one_is_no_duplicate() -> None:
-    """Overriding is what merge keys are for."""
+    """Merge keys are made to be overridden."""
     (document,), _ = parse("apiVersion: v1\nkind: Pod\na: &x {p: 1}\nb: {<<: *x, p: 2}\n", "x")
 
     assert () == document.duplicates
@@ -189,7 +189,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("text", "line", "message"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
 def test_what_cannot_be_read_is_a_problem_with_a_line(text: str, line: int, message: str) -> None:
-    """Nothing that a file holds raises."""
+    """No content of a file raises an exception."""
     documents, (problem,) = parse(text, "x.yaml")
 
     assert [] == documents
@@ -198,7 +198,7 @@ def test_what_cannot_be_read_is_a_problem_with_a_line(text: str, line: int, mess
 
 
 def test_documents_before_a_syntax_error_are_kept() -> None:
-    """So that everything that can be said of a file is said at once."""
+    """So one run reports all problems of a file."""
     documents, (problem,) = parse(f"{POD}---\na: [\n", "x.yaml")
 
     assert ["Pod"] == [d.kind for d in documents]
@@ -206,7 +206,7 @@ def test_documents_before_a_syntax_error_are_kept() -> None:
 
 
 def test_aliases_of_aliases_are_bounded() -> None:
-    """A few lines of aliases cannot stand for a million nodes."""
+    """A few lines of aliases cannot expand to a million values."""
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 8))
     documents, (problem,) = parse(f"l0: &l0 x\n{levels}", "x.yaml")
 
@@ -215,7 +215,7 @@ def test_aliases_of_aliases_are_bounded() -> None:
 
 
 def test_aliases_of_aliases_are_not_endlessly_deep() -> None:
-    """Each level may be shallow, all of them together are not."""
+    """The depth of all levels together is limited."""
     levels = "".join(f"l{n}: &l{n} {'[' * 90}*l{n - 1}{']' * 90}\n" for n in range(1, 20))
     documents, (problem,) = parse(f"l0: &l0 x\n{levels}", "x.yaml")
 
@@ -223,8 +223,8 @@ def test_aliases_of_aliases_are_not_endlessly_deep() -> None:
     assert (4, "not YAML: document contains excessive aliasing") == (problem.line, problem.message)
 
 
-def test_broken_json_is_told_as_json() -> None:
-    """A .json file is not judged by the rules of YAML."""
+def test_a_json_file_has_errors_of_json() -> None:
+    """A .json file has the errors of JSON, not of YAML."""
     _, (problem,) = parse('{"a": 1,\n}', "x.json")
 
     assert (2, "not JSON: Expecting property name enclosed in double quotes") == (problem.line, problem.message)
@@ -249,7 +249,7 @@ def test_a_directory_is_read_recursively_in_sorted_order(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("stdin", [io.BytesIO(POD.encode()), io.StringIO(POD)], ids=["bytes", "text"])
 def test_a_dash_is_standard_input(stdin: io.BytesIO | io.StringIO) -> None:
-    """As ``-f -`` names it."""
+    """As with ``-f -``."""
     (document,), problems = read(["-"], stdin)
 
     assert [] == problems
@@ -258,7 +258,7 @@ def test_a_dash_is_standard_input(stdin: io.BytesIO | io.StringIO) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n---\n", "apiVersion: v1\nkind: List\nitems: []\n"])
 def test_a_file_with_no_object_is_an_error(tmp_path: Path, text: str) -> None:
-    """Nothing to read is never what was meant."""
+    """Even if the file is empty."""
     path = tmp_path / "x.yaml"
     path.write_text(text)
     documents, problems = read([str(path)])
@@ -267,14 +267,14 @@ def test_a_file_with_no_object_is_an_error(tmp_path: Path, text: str) -> None:
 
 
 def test_an_empty_directory_is_an_error(tmp_path: Path) -> None:
-    """A directory has at least one file to read."""
+    """A directory must have at least one file to read."""
     _, problems = read([str(tmp_path)])
 
     assert [f"{tmp_path}: no *.yaml, *.yml, *.json file in it"] == [str(p) for p in problems]
 
 
 def test_every_file_is_tried(tmp_path: Path) -> None:
-    """One that is missing, one that is not UTF-8 and one that is no YAML do not hide the one that is fine."""
+    """A missing file, one that is not UTF-8 and one that is not YAML do not hide a valid one."""
     (tmp_path / "latin").write_bytes(b"apiVersion: v1\nkind: Pod # \xe9\n")
     (tmp_path / "broken").write_text("a: [")
     (tmp_path / "fine").write_text(POD)
@@ -297,7 +297,7 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
 
 
 def test_a_record_gives_back_the_documents() -> None:
-    """Through JSON, with file, lines and duplicates."""
+    """Also through JSON, with file, lines and duplicates."""
     documents, _ = parse(f"{POD}spec: {{a: 1, a: 2}}\n", "pod.yaml")
     again = from_record(json.loads(json.dumps(to_record(documents))))
 
@@ -307,7 +307,7 @@ def test_a_record_gives_back_the_documents() -> None:
 
 
 def test_a_record_gives_back_the_lines_of_each_item() -> None:
-    """Those of one item only; lines by path, as earlier versions wrote them, are taken as they are."""
+    """Only those of the item. Lines by path, as earlier versions wrote them, are read too."""
     item = "- apiVersion: v1\n  kind: Pod\n  spec: {a: [{b: 1},\n    {c: {d: 2}}], a: [3]}\n"
     documents, _ = parse(f"apiVersion: v1\nkind: List\nitems:\n{item * 3}", "x.yaml")
     again = from_record(json.loads(json.dumps(to_record(documents))))

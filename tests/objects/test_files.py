@@ -1,4 +1,4 @@
-"""What may be read: regular files and pipes, in which encodings, and what of a folder."""
+"""Reading files: regular files and pipes, their encodings, and folders."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def messages(*paths: object, strict: bool = False) -> list[str]:
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/tty"])
 def test_a_device_is_not_read(path: str) -> None:
-    """Some have no end, and some do something when they are opened."""
+    """Some devices have no end, and to open some has an effect."""
     assert ["is a device, not a file"] == messages(path)
 
 
 def test_a_socket_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no file."""
+    """A socket is not a file."""
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as one:
         one.bind("s.yaml")
@@ -39,7 +39,7 @@ def test_a_socket_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_pipe_that_a_user_names_is_read() -> None:
-    """A shell's process substitution is one."""
+    """Such as a shell's process substitution."""
     out, into = os.pipe()
     os.write(into, POD.encode())
     os.close(into)
@@ -51,14 +51,14 @@ def test_a_pipe_that_a_user_names_is_read() -> None:
 
 
 def test_a_pipe_that_nothing_writes_to_does_not_hang(tmp_path: Path) -> None:
-    """It has no object in it."""
+    """A pipe without content has no object."""
     os.mkfifo(tmp_path / "p.yaml")
 
     assert ["no object in it"] == messages(tmp_path / "p.yaml")
 
 
 def test_a_pipe_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its size shows only while it is read."""
+    """Its size is unknown before it is read."""
     out, into = os.pipe()
     os.write(into, b"a" * 1000)
     os.close(into)
@@ -68,21 +68,21 @@ def test_a_pipe_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pipe_in_a_folder_is_an_error(tmp_path: Path) -> None:
-    """A stranger put it there."""
+    """The user did not name it."""
     os.mkfifo(tmp_path / "p.yaml")
     (tmp_path / "q.yaml").write_text(POD)
 
     assert ["is a pipe, not a file"] == messages(tmp_path)
 
 
-def test_a_file_whose_size_is_a_lie_is_an_error() -> None:
-    """The kernel makes the text of such a file while it is read, or something else changes it."""
-    assert ["is no ordinary file, or changed while it was read"] == messages("/proc/self/status")
+def test_a_file_of_another_size_than_stated_is_an_error() -> None:
+    """Such as a file in /proc, or a file that changes during reading."""
+    assert ["is not a regular file, or changed during reading"] == messages("/proc/self/status")
 
 
-def test_a_name_that_is_none_is_an_error() -> None:
-    """A name has no NUL in it."""
-    assert ["no name of a file"] == messages("a\0b")
+def test_an_invalid_file_name_is_an_error() -> None:
+    """A name must not contain NUL."""
+    assert ["not a file name"] == messages("a\0b")
 
 
 # --- encodings ------------------------------------------------------------------------------------------------------
@@ -98,8 +98,8 @@ def test_a_name_that_is_none_is_an_error() -> None:
         (codecs.BOM_UTF32_BE, "utf-32-be"),
     ],
 )
-def test_a_text_is_in_the_encoding_that_its_mark_says(tmp_path: Path, mark: bytes, encoding: str) -> None:
-    """Windows PowerShell writes UTF-16; lines count as ever."""
+def test_a_text_has_the_encoding_of_its_byte_order_mark(tmp_path: Path, mark: bytes, encoding: str) -> None:
+    """Windows PowerShell writes UTF-16. Lines count as in other files."""
     (tmp_path / "x.yaml").write_bytes(mark + f"{POD}# é \U0001f600\n---\n{POD}".encode(encoding))
     documents, problems = read([str(tmp_path / "x.yaml")])
 
@@ -109,7 +109,7 @@ def test_a_text_is_in_the_encoding_that_its_mark_says(tmp_path: Path, mark: byte
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
 def test_a_mark_between_documents_is_no_content(tmp_path: Path, encoding: str) -> None:
-    """Files that were put together have one each."""
+    """Concatenated files have one each."""
     text = f"\ufeff{POD}---\n\ufeff{POD}\ufeff---\n{POD}"
     (tmp_path / "x.yaml").write_bytes(text.encode(encoding))
     documents, problems = read([str(tmp_path / "x.yaml")])
@@ -139,7 +139,7 @@ def test_what_is_cut_off_is_no_utf16(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy may be in it."""
+    """It may hold a policy."""
     (tmp_path / "shut").mkdir()
     (tmp_path / "x.yaml").write_text(POD)
     scandir = os.scandir
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
 
 
 def test_a_file_that_vanishes_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was there when the folder was listed."""
+    """It existed when the folder was listed."""
     (tmp_path / "x.yaml").write_text(POD)
     (tmp_path / "y.yaml").write_text(POD)
     text_of = files._content
@@ -172,16 +172,16 @@ def test_a_file_that_vanishes_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     assert ["No such file or directory"] == messages(tmp_path)
 
 
-def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
-    """Something was meant by it."""
+def test_a_broken_link_is_an_error(tmp_path: Path) -> None:
+    """The file that it names may hold a policy."""
     (tmp_path / "x.yaml").symlink_to("gone")
     (tmp_path / "y.yaml").write_text(POD)
 
     assert ["No such file or directory"] == messages(tmp_path)
 
 
-def test_linked_files_are_read_and_linked_folders_are_told(tmp_path: Path) -> None:
-    """A link to a folder may lead around in a circle."""
+def test_linked_files_are_read_and_linked_folders_are_reported(tmp_path: Path) -> None:
+    """A link to a folder may make a loop."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "y.yaml").write_text(POD)
     (tmp_path / "manifests").mkdir()
@@ -194,7 +194,7 @@ def test_linked_files_are_read_and_linked_folders_are_told(tmp_path: Path) -> No
 
 
 def test_names_that_begin_with_a_dot_are_not_entered(tmp_path: Path) -> None:
-    """They are other tools'; a folder that is named itself is read."""
+    """They belong to other tools. A folder that the user names is read."""
     (tmp_path / ".github").mkdir()
     (tmp_path / ".github" / "x.yaml").write_text(POD)
     (tmp_path / ".hidden.yaml").write_text("a: [")
@@ -208,7 +208,7 @@ def test_names_that_begin_with_a_dot_are_not_entered(tmp_path: Path) -> None:
 
 
 def test_the_home_of_a_file_is_its_repository(tmp_path: Path) -> None:
-    """The nearest one; without one it is the file's own folder."""
+    """The nearest repository above, or without one the file's folder."""
     (tmp_path / "a" / "b" / "c").mkdir(parents=True)
     file = str(tmp_path / "a" / "b" / "c" / "s.yaml")
 
@@ -219,7 +219,7 @@ def test_the_home_of_a_file_is_its_repository(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["link.yaml", "folder", "../outside/x.yaml", "../outside", "../gone"])
 def test_nothing_outside_of_the_home_is_read(tmp_path: Path, name: str) -> None:
-    """Links are followed before it is judged, and the message is the same whatever is there."""
+    """Links are resolved first. The message does not depend on what is there."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "x.yaml").write_text("secret: [")
     home = tmp_path / "home"

@@ -1,4 +1,4 @@
-"""Names for objects that only say what their names begin with."""
+"""Names for objects with a generateName."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def documents(*texts: str) -> list[Document]:
     ],
 )
 def test_every_kind_may_be_named_so(read_text: Read, version: str, kind: str) -> None:
-    """A cluster takes each of them with kubectl create."""
+    """As with kubectl create."""
     spec = "spec: {podSelector: {}, ports: [{port: 80}]}" if kind == "Service" else "spec: {podSelector: {}}"
     one = f"{{apiVersion: {version}, kind: {kind}, metadata: {{generateName: import-}}, {spec}}}"
     objects, problems = read_text(f"{one}\n---\n{one}")
@@ -44,7 +44,7 @@ def test_every_kind_may_be_named_so(read_text: Read, version: str, kind: str) ->
 
 
 def test_the_names_do_not_depend_on_other_objects() -> None:
-    """Other prefixes, namespaces and kinds have their own numbers, and a name that is taken is passed by."""
+    """Other prefixes, namespaces and kinds have their own numbers. A name that is taken is skipped."""
     others = documents(
         JOB % "y",
         "{apiVersion: v1, kind: Pod, metadata: {generateName: import-, namespace: x}}",
@@ -68,7 +68,7 @@ def test_prefixes_that_make_the_same_name() -> None:
 
 @pytest.mark.parametrize("prefix", ["null", "''", "1", "[]"])
 def test_no_prefix_is_no_name(read_text: Read, prefix: str) -> None:
-    """A name or a prefix is required."""
+    """An object must have a name or a generateName."""
     _, problems = read_text(f"{{apiVersion: v1, kind: Pod, metadata: {{generateName: {prefix}}}}}")
 
     assert "metadata.name: Required value: name or generateName is required" in [
@@ -77,21 +77,21 @@ def test_no_prefix_is_no_name(read_text: Read, prefix: str) -> None:
 
 
 def test_a_prefix_is_cut_as_the_api_server_cuts_it() -> None:
-    """So that letters fit behind it."""
+    """So that random letters fit."""
     (found,) = with_generated_names(documents("{apiVersion: v1, kind: Pod, metadata: {generateName: %s}}" % ("a" * 80)))
 
     assert f"{'a' * 58}0" == found.data["metadata"]["name"]
 
 
 def test_a_name_that_is_written_stays() -> None:
-    """An exported pod has both."""
+    """An exported pod has a name and a generateName."""
     given = documents("{apiVersion: v1, kind: Pod, metadata: {generateName: web-, name: web-x7k2p}}")
 
     assert given == with_generated_names(given)
 
 
 def test_the_same_objects_make_the_same_names_again() -> None:
-    """The documents too are the same values, so that nothing is read twice."""
+    """The documents are the same values too, so each is decoded once."""
     given = documents(JOB % "x", JOB % "x")
 
     assert all(
@@ -100,7 +100,7 @@ def test_the_same_objects_make_the_same_names_again() -> None:
 
 
 def test_applying_an_object_twice_makes_one() -> None:
-    """It has the name that it had; what was named stays named."""
+    """It gets the same name again."""
     once = apply([], documents(JOB % "x"))
     twice = apply(once, documents(JOB % "x"))
 
@@ -109,7 +109,7 @@ def test_applying_an_object_twice_makes_one() -> None:
 
 
 def test_scenarios_name_what_their_files_and_steps_bring(tmp_path: Path) -> None:
-    """The objects of all files together, so that two files do not bring one object twice."""
+    """The numbers count over all files of a scenario."""
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(JOB % "x")
     (tmp_path / "s.yaml").write_text(

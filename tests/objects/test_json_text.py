@@ -1,4 +1,4 @@
-"""JSON with lines."""
+"""JSON with line numbers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DOCUMENT = """{
 
 
 def test_values_are_those_of_the_standard_library() -> None:
-    """Every JSON type is read as by the standard library."""
+    """All types of JSON are read as by the standard library."""
     assert [json.loads(DOCUMENT)] == list(JSONText(DOCUMENT, Budget()).values())
 
 
 def test_lines_are_known_by_field_path() -> None:
-    """Every field and item has the line that it begins in."""
+    """A field or item has the line in which it begins."""
     text = JSONText(DOCUMENT, Budget())
     list(text.values())
 
@@ -48,7 +48,7 @@ def test_lines_are_known_by_field_path() -> None:
 
 
 def test_several_values_may_follow_one_another() -> None:
-    """As in a stream for kubectl; lines go on counting."""
+    """As in a stream for kubectl. Lines count over all of them."""
     text = JSONText('{"a": 1}\n\n{"b": 2}', Budget())
     found = [(value, text.lines) for value in text.values()]
 
@@ -56,7 +56,7 @@ def test_several_values_may_follow_one_another() -> None:
 
 
 def test_a_key_that_stands_twice_is_listed() -> None:
-    """The last one counts, the later one's line is told."""
+    """The second value counts, and its line is in the list."""
     text = JSONText('{"spec": {"a": 1,\n"a": 2}}', Budget())
 
     assert [{"spec": {"a": 2}}] == list(text.values())
@@ -64,25 +64,25 @@ def test_a_key_that_stands_twice_is_listed() -> None:
 
 
 def test_a_whole_float_is_an_integer() -> None:
-    """As in YAML: a port of 80.0 is 80."""
+    """As in YAML: 80.0 is the port 80."""
     value = next(JSONText("80.0", Budget()).values())
 
     assert (80, int) == (value, type(value))
 
 
 def test_half_a_surrogate_pair_is_replaced() -> None:
-    """It could not be printed."""
+    """It cannot be printed."""
     assert ["a\ufffdb", "\U0001f600é"] == list(JSONText(r'"a\ud83db" "\ud83d\ude00é"', Budget()).values())
 
 
 @pytest.mark.parametrize("text", ['{"a": 1,}', '{"a" 1}', "{a: 1}", "[1 2]", '{"a": tru}', '{"a', "[", '{"a": 01}'])
 def test_what_is_not_json_is_refused(text: str) -> None:
-    """Nothing but JSON is read."""
+    """Other texts are errors."""
     with pytest.raises(JSONDecodeError):
         list(JSONText(text, Budget()).values())
 
 
 def test_nesting_is_bounded() -> None:
-    """Brackets without end do not exhaust the stack."""
+    """Many brackets do not exhaust the stack."""
     with pytest.raises(JSONDecodeError, match="nested more than 200 deep"):
         list(JSONText("[" * 100_000, Budget()).values())

@@ -79,7 +79,7 @@ def toy(document: Document) -> tuple[Toy, list[Problem]]:
 
 @pytest.fixture
 def toys() -> Iterator[None]:
-    """Two kinds that are registered for one test: one that is an object as written, and one that makes pods."""
+    """Register two kinds for one test: a plain one, and one that makes pods."""
     colour = Column("COLOUR", lambda toy: toy.colour)
     at = Column("WRITTEN", lambda toy: f"{toy.source.file}:{toy.source.line()}", wide=True)
     register(Kind("Toy", "toys/v1", Toy, toy, ("toys/v1beta1",), plural="toys", short=("ty",), columns=(colour, at)))
@@ -90,14 +90,14 @@ def toys() -> Iterator[None]:
 
 
 def documents_of(text: str) -> list[Document]:
-    """Return the documents of a text, which has no error."""
+    """Return the documents of a text without errors."""
     found, problems = parse(text, "toys.yaml")
     assert [] == problems
     return found
 
 
 def parts(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield the statements of a module, with functions in place of the classes and functions that hold them."""
+    """Yield the statements of a module; those of a class one by one."""
     for node in tree.body:
         targets = [target.id for target in getattr(node, "targets", ()) if isinstance(target, ast.Name)]
         if not EXPORTS.intersection(targets):
@@ -105,13 +105,13 @@ def parts(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def spelt(part: ast.AST) -> set[str]:
-    """Return the kinds that stand in quotes in a part of a module."""
+    """Return the kinds that are in quotes in a part of a module."""
     known = {kind.name for kind in every()}
     return {node.value for node in ast.walk(part) if isinstance(node, ast.Constant) and node.value in known}
 
 
 def test_no_other_module_has_a_list_of_kinds() -> None:
-    """A function or a table that names two kinds is a list of kinds, which a new kind would have to be added to."""
+    """A function or table that names two kinds is a list of kinds, to which a new kind would have to be added."""
     lists = [
         f"{path.relative_to(SOURCES)}:{part.lineno}: {', '.join(sorted(spelt(part)))}"  # type: ignore[attr-defined]
         for path in sorted(SOURCES.rglob("*.py"))
@@ -132,7 +132,7 @@ def test_a_kind_is_a_file_of_its_name() -> None:
 
 
 def test_a_command_line_knows_each_name_as_one_kind() -> None:
-    """kubectl's names are of one kind each."""
+    """Each of kubectl's names is of one kind."""
     found = [name for kind in every() for name in kind.names]
 
     assert len(found) == len(set(found))
@@ -141,7 +141,7 @@ def test_a_command_line_knows_each_name_as_one_kind() -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_new_kind_is_read() -> None:
-    """It is found by its type, in the order of the input, and the namespace that it uses is there."""
+    """``Objects.of`` returns its objects in the order of the input, and the namespace that they use exists."""
     objects, problems = decode(documents_of(TOYS))
 
     assert ["blue", "red"] == [one.colour for one in objects.of(Toy)]
@@ -153,7 +153,7 @@ def test_a_new_kind_is_read() -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_new_kind_is_listed() -> None:
-    """By its names, with the columns that it states."""
+    """By its names, with its columns."""
     cluster = resolve(decode(documents_of(TOYS))[0])
     found = listing.of_kind(names.kind_of("ty", *names.listed()), cluster, documents_of(TOYS), str)
 
@@ -166,7 +166,7 @@ def test_a_new_kind_is_listed() -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_lab_keeps_of_a_new_kind_what_is_read() -> None:
-    """Which fields these are is not said a second time."""
+    """There is no second list of these fields."""
     assert [{"colour": "blue"}, {"colour": "red"}] == [
         document.data["spec"] for document in reduced(documents_of(TOYS))
     ]
@@ -175,7 +175,7 @@ def test_a_lab_keeps_of_a_new_kind_what_is_read() -> None:
 @pytest.mark.usefixtures("toys")
 @pytest.mark.parametrize("kind", ["toy", "Toys", "TOY"])
 def test_a_new_kind_has_its_near_misses(kind: str) -> None:
-    """One in other letters or number is an error, and a name that is close a warning."""
+    """A kind in another case or number is an error, and a similar name a warning."""
     _, (problem,) = decode(documents_of(f"{{apiVersion: toys/v1, kind: {kind}, metadata: {{name: a}}}}"))
 
     assert problem.message.endswith('write "Toy"')
@@ -184,7 +184,7 @@ def test_a_new_kind_has_its_near_misses(kind: str) -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_list_of_a_new_kind_is_unpacked() -> None:
-    """A typed list gives its items kind and version."""
+    """The items of a typed list get kind and version from the list."""
     (document,) = documents_of("{apiVersion: toys/v1, kind: ToyList, items: [{metadata: {name: a}}]}")
 
     assert "Toy" == document.kind
@@ -204,14 +204,14 @@ def test_a_new_kind_is_deleted_by_its_name() -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_new_kind_cannot_be_ignored() -> None:
-    """What netlab reads counts."""
+    """netlab reads it, so it always counts."""
     with pytest.raises(UsageError, match="netlab reads this kind"):
         ignored_documents(["Toy"])
 
 
 @pytest.mark.usefixtures("toys")
 def test_a_new_kind_with_errors_is_left_out() -> None:
-    """Unless it says what of it can be relied on."""
+    """Unless it has a function ``usable``."""
     found = input_of(documents_of(TOYS.replace("colour: blue", "colour: [1]")))
 
     assert ["red"] == [one.colour for one in found.objects.of(Toy)]
@@ -220,7 +220,7 @@ def test_a_new_kind_with_errors_is_left_out() -> None:
 
 @pytest.mark.usefixtures("toys")
 def test_a_new_kind_makes_pods() -> None:
-    """As many as its replicas, after those of Kubernetes' own workloads of that name."""
+    """As many as its replicas. Workloads of Kubernetes with that name have precedence."""
     deployment = FLEET.replace("toys/v1", "apps/v1").replace("Fleet", "Deployment")
     cluster = resolve(decode(documents_of(f"{FLEET}---\n{deployment}"))[0])
 
@@ -228,8 +228,8 @@ def test_a_new_kind_makes_pods() -> None:
     assert "default/cars-0" == cluster.by_workload["default/cars"].ref
 
 
-def test_a_kind_that_is_gone_is_not_read() -> None:
-    """Nothing of it is left behind, and one name is one kind."""
+def test_a_kind_that_is_removed_is_not_read() -> None:
+    """It leaves nothing behind. One name stands for one kind."""
     register(Kind("Toy", "toys/v1", Toy, toy))
     with pytest.raises(ValueError, match="Toy is registered already"):
         register(Kind("Toy", "toys/v2", Toy, toy))
@@ -239,7 +239,7 @@ def test_a_kind_that_is_gone_is_not_read() -> None:
 
 
 def test_objects_are_found_by_their_class() -> None:
-    """The properties are short for it, and a program may state objects by their names."""
+    """The properties are short for ``of``, and a program may pass objects by the properties' names."""
     pod, topology = Pod(Meta("a", "x"), PodSpec()), Topology("t")
     found = Objects(pods=[pod], topology=topology)
 

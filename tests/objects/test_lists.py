@@ -1,4 +1,4 @@
-"""Objects that stand inside other documents."""
+"""Objects inside of documents."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POD = "{apiVersion: v1, kind: Pod}"
     ids=["List in a List", "alias", "duplicate items", "keys that look like items", "null"],
 )
 def test_items_have_lines(text: str, lines: list[int]) -> None:
-    """Each its own, or where it has none the list's."""
+    """Each has its own line, or without one the list's."""
     documents, problems = parse(f"apiVersion: v1\n{text}kind: List\n", "x.yaml")
 
     assert [] == problems
@@ -30,7 +30,7 @@ def test_items_have_lines(text: str, lines: list[int]) -> None:
 
 
 def test_duplicate_fields_of_an_item_are_its_own() -> None:
-    """With the path from the item."""
+    """Their paths begin at the item."""
     (document,), _ = parse(
         "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A,\n   a: 1, a: 2}\n", "x.yaml"
     )
@@ -39,7 +39,7 @@ def test_duplicate_fields_of_an_item_are_its_own() -> None:
 
 
 def test_a_kind_that_ends_like_a_list_is_none_without_items() -> None:
-    """Neither is one whose items are something else."""
+    """Nor is one whose items are no objects."""
     documents, problems = parse(
         "{apiVersion: v1, kind: AllowList}\n---\n{apiVersion: v1, kind: AList, items: {a: 1}}", "x"
     )
@@ -49,14 +49,14 @@ def test_a_kind_that_ends_like_a_list_is_none_without_items() -> None:
 
 
 def test_an_object_of_another_api_that_ends_like_a_list_may_have_items_of_its_own() -> None:
-    """An AllowList of texts is one object, which netlab does not read."""
+    """An AllowList of strings is one object, which netlab does not read."""
     documents, problems = parse("{apiVersion: example.com/v1, kind: AllowList, items: [a, b]}", "x.yaml")
 
     assert (["AllowList"], []) == ([document.kind for document in documents], problems)
 
 
 def test_an_inline_object_has_lines_of_its_own() -> None:
-    """Relative to where it stands; a longer index is another object."""
+    """Their paths begin at the object. An index with more digits is another object."""
     items = "".join(f"  - {{apiVersion: v1, kind: K{n},\n     a: 1, a: 2}}\n" for n in range(11))
     (document,), _ = parse(f"apiVersion: v1\nkind: X\nspec:\n  apply:\n{items}", "x.yaml")
     found = object_at(document, "spec.apply[1]")

@@ -1,4 +1,4 @@
-"""Objects seen together: which kinds are read, what is named twice, and all problems at once."""
+"""All objects of an input: the kinds that are read, names that are used twice, and all problems at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Read = Callable[[str], tuple[Objects, list[Problem]]]
 
 
 def test_kinds_that_netlab_does_not_read_are_counted(read_text: Read) -> None:
-    """Someone else's kind of a known name too."""
+    """Also a kind of another API with a known name."""
     objects, problems = read_text("""\
         {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a}}
         ---
@@ -33,7 +33,7 @@ def test_kinds_that_netlab_does_not_read_are_counted(read_text: Read) -> None:
 
 
 def test_strict_refuses_kinds_that_netlab_does_not_read() -> None:
-    """With the place of each."""
+    """Each error has its place."""
     documents, _ = parse("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n", "x.yaml")
     _, problems = decode(documents, strict=True)
 
@@ -55,7 +55,7 @@ def test_strict_refuses_kinds_that_netlab_does_not_read() -> None:
 def test_a_known_kind_in_a_version_that_never_had_it_is_an_error(
     problems: Callable[[str], list[str]], version: str, kind: str, right: str
 ) -> None:
-    """Its pods would be missing without a word. A policy of a group that is gone may mean something else."""
+    """Else its pods would be missing without a message. A policy of a retired group may have another meaning."""
     assert [f'apiVersion: Invalid value: "{version}": no {kind} that netlab reads; write "{right}"'] == problems(
         f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"
     )
@@ -76,7 +76,7 @@ def test_a_known_kind_in_a_version_that_never_had_it_is_an_error(
 def test_a_workload_in_a_version_that_is_gone_is_read_with_a_warning(
     read_text: Read, version: str, kind: str, now: str
 ) -> None:
-    """One for the kind, however many objects there are: their pod templates mean the same."""
+    """One warning for the kind. The pod templates of the versions are the same."""
     text = "\n---\n".join(f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: {name}}}}}" for name in "abc")
     objects, problems = read_text(text)
 
@@ -89,7 +89,7 @@ def test_a_workload_in_a_version_that_is_gone_is_read_with_a_warning(
 
 
 def test_an_object_in_two_versions_is_one(read_text: Read) -> None:
-    """As on a cluster, which serves it in every version that it knows."""
+    """As on a cluster, which serves an object in every version."""
     objects, problems = read_text(
         "{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: a}, spec: {replicas: 2}}\n---\n"
         "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {replicas: 3}}"
@@ -100,7 +100,7 @@ def test_an_object_in_two_versions_is_one(read_text: Read) -> None:
 
 
 def test_namespaces_that_are_used_are_made(read_text: Read) -> None:
-    """By pods, workloads, services and policies; those that are declared stay as they are."""
+    """By pods, workloads, services and policies. Declared namespaces do not change."""
     objects, problems = read_text("""\
         {apiVersion: v1, kind: Pod, metadata: {name: a}}
         ---
@@ -126,7 +126,7 @@ def test_namespaces_that_are_used_are_made(read_text: Read) -> None:
 
 
 def test_of_two_objects_of_a_name_the_last_counts(read_text: Read) -> None:
-    """As on a cluster; the warning names both places."""
+    """As on a cluster. The warning names both places."""
     head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: %s}\n"
     first, second = (f"spec: {{policyTypes: [{types}]}}\n" for types in ("Egress", "Ingress"))
     objects, problems = read_text(f"{head % 'a'}{first}---\n{head % 'b'}---\n{head % 'a'}{second}")
@@ -139,7 +139,7 @@ def test_of_two_objects_of_a_name_the_last_counts(read_text: Read) -> None:
 
 
 def test_workloads_of_different_kinds_may_share_a_name(read_text: Read) -> None:
-    """A name is one kind's."""
+    """A name is unique in its kind."""
     objects, problems = read_text("""\
         {apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}
         ---
@@ -151,7 +151,7 @@ def test_workloads_of_different_kinds_may_share_a_name(read_text: Read) -> None:
 
 
 def test_scenarios_may_share_a_name(read_text: Read) -> None:
-    """Each is run for itself."""
+    """Each is run, and none is applied."""
     head = "apiVersion: netlab/v1alpha1, kind: Scenario, metadata: {name: s}"
     one = f"{{{head}, spec: {{steps: [{{expect: [{{oracle: true}}]}}]}}}}"
     objects, problems = read_text(f"{one}\n---\n{one}\n")
@@ -161,7 +161,7 @@ def test_scenarios_may_share_a_name(read_text: Read) -> None:
 
 
 def test_load_returns_warnings(tmp_path: Path) -> None:
-    """What is legal does not stop anything."""
+    """Warnings do not raise an exception."""
     path = tmp_path / "x.yaml"
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}}"
     path.write_text(f"{pod}\n---\n{pod}\n")
@@ -171,8 +171,8 @@ def test_load_returns_warnings(tmp_path: Path) -> None:
     assert ["warning"] == [w.severity for w in warnings]
 
 
-def test_load_tells_every_problem_of_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dozen broken inputs, one line each, file by file and by line."""
+def test_load_reports_every_problem_of_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen broken inputs: one line for each problem, by file, then by line."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text("""\
 apiVersion: v1
@@ -225,8 +225,8 @@ a: [
     assert 2 == caught.value.exit_code
 
 
-def test_the_same_problem_is_told_once(tmp_path: Path) -> None:
-    """Though a file is read twice."""
+def test_the_same_problem_is_reported_once(tmp_path: Path) -> None:
+    """Also if a file is read twice."""
     path = tmp_path / "x.yaml"
     path.write_text("{apiVersion: v1, kind: Pod, metadata: {name: A}}")
     with pytest.raises(InputError) as caught:
@@ -343,8 +343,8 @@ def mutations(value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("document", parse(WHOLE, "x.yaml")[0], ids=lambda d: d.kind)
-def test_nothing_that_is_written_raises(document: Document) -> None:
-    """Whatever stands in whatever field, it is a problem or it passes; every problem prints on one line."""
+def test_no_content_raises(document: Document) -> None:
+    """Any value of any field is valid or a problem. Every problem prints as one line."""
     tried = 0
     for changed in mutations(document.data):
         if isinstance(changed, dict) and isinstance(changed.get("kind"), str):
@@ -355,8 +355,8 @@ def test_nothing_that_is_written_raises(document: Document) -> None:
     assert tried > 50
 
 
-def test_an_object_that_runs_into_one_that_is_passed_by_is_told(read_text: Callable[[str], Any]) -> None:
-    """A line of `---` is missing after a policy: it is gone, on a cluster too, and that is no secret."""
+def test_an_object_joined_to_a_skipped_one_is_reported(read_text: Callable[[str], Any]) -> None:
+    """Without a line of `---` after it, a policy is lost, as on a cluster. A warning says so."""
     first = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec: {podSelector: {}}\n"
     _, problems = read_text(f"{first}apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\n")
 

@@ -1,4 +1,4 @@
-"""Names, and the API server's words for what is none."""
+"""Rules for names, with the API server's messages."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ CASES: list[tuple[Callable[[str], tuple[str, ...]], str, list[str]]] = [
     ("check", "value", "messages"), CASES, ids=[f"{check.__name__} {value[:20]!r}" for check, value, _ in CASES]
 )
 def test_names(check: Callable[[str], tuple[str, ...]], value: str, messages: list[str]) -> None:
-    """A name is accepted, or refused in the API server's words."""
+    """A name is valid, or has the API server's messages."""
     assert messages == list(check(value))
 
 
 @pytest.mark.parametrize("text", ["a", "a-1", "0", "a" * 63])
 def test_the_name_of_a_lab_is_a_dns_label(text: str) -> None:
-    """Of at most 63 characters; as a value it is the same text."""
+    """It has at most 63 characters, and equals its text."""
     name = names.LabName(text)
 
     assert text == name
@@ -120,8 +120,8 @@ NO_LABS = (
 
 
 @pytest.mark.parametrize("text", NO_LABS, ids=[repr(text[:20]) for text in NO_LABS])
-def test_anything_else_is_no_lab(text: str) -> None:
-    """The message names it, in one printable line."""
+def test_another_text_is_no_lab_name(text: str) -> None:
+    """The message has the text, in one printable line."""
     with pytest.raises(UsageError, match="lab name ") as raised:
         names.LabName(text)
 
@@ -129,7 +129,7 @@ def test_anything_else_is_no_lab(text: str) -> None:
     assert not names.is_lab(text)
 
 
-def test_what_is_no_text_is_no_lab() -> None:
-    """A program may give anything."""
+def test_another_type_is_no_lab_name() -> None:
+    """A program may pass any value."""
     with pytest.raises(UsageError, match="lab name None: must be a string"):
         names.LabName(None)  # type: ignore[arg-type]

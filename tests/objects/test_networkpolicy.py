@@ -1,4 +1,4 @@
-"""NetworkPolicy: defaults, and every rule of the API server's validation with its path and its words."""
+"""NetworkPolicy: defaults, and every rule of the API server's validation with its path and its message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: 
 
 
 def policy(spec: str) -> str:
-    """A policy whose spec is the text, which begins in line 5."""
+    """Return a policy whose spec is the text, which begins in line 5."""
     return f"{HEAD}spec:\n{textwrap.indent(textwrap.dedent(spec), '  ')}"
 
 
@@ -282,12 +282,12 @@ RULES = [
 
 @pytest.mark.parametrize(("text", "message"), [r[1:] for r in RULES], ids=[r[0] for r in RULES])
 def test_what_the_api_server_refuses_is_refused_in_its_words(problems: Problems, text: str, message: str) -> None:
-    """Each rule has its field path and its message, and nothing else is said."""
+    """Each rule has its field path and its message, and there is no further problem."""
     assert [message] == [found for found in problems(text) if "not supported yet" not in found]
 
 
 def test_several_rules_can_be_broken_at_once(problems: Problems) -> None:
-    """All of them are told, those of one value too."""
+    """All are reported, also several of one value."""
     found = problems(policy("ingress: [{from: [{}], ports: [{port: 70000, endPort: 0, protocol: X}]}]"))
 
     assert [
@@ -329,7 +329,7 @@ def test_a_problem_names_file_line_and_object(read_text: Read) -> None:
     ],
 )
 def test_a_policy_of_a_retired_or_misspelt_group_is_an_error(problems: Problems, version: str) -> None:
-    """To pass it by would let more through than its author meant."""
+    """To skip it would let more traffic through than intended."""
     assert [
         f'apiVersion: Invalid value: "{version}": no NetworkPolicy that netlab reads; write "networking.k8s.io/v1"'
     ] == problems(f"apiVersion: {version}\nkind: NetworkPolicy\nmetadata: {{name: a}}\n")
@@ -353,12 +353,12 @@ def test_a_policy_of_a_retired_or_misspelt_group_is_an_error(problems: Problems,
     ],
 )
 def test_what_the_api_server_accepts_is_accepted(problems: Problems, spec: str) -> None:
-    """Odd, but valid."""
+    """Unusual, but valid."""
     assert [] == problems(policy(spec))
 
 
 def test_an_exported_policy_is_accepted(problems: Problems) -> None:
-    """With all that `kubectl get -o yaml` adds, and the status that some versions wrote."""
+    """With all fields that `kubectl get -o yaml` adds, and the status of some versions."""
     text = f"""\
 {HEAD.replace("shop}", "shop, uid: x, resourceVersion: '1', generation: 1, creationTimestamp: 2024-01-01T00:00:00Z}")}\
 spec: {{podSelector: {{}}, policyTypes: [Ingress]}}
@@ -382,12 +382,12 @@ status: {{}}
     ],
 )
 def test_policy_types_default(policy_of: Callable[[str], NetworkPolicy], spec: str, types: set[str]) -> None:
-    """Without policyTypes a policy isolates ingress, and egress where it has an egress rule."""
+    """Without policyTypes a policy isolates ingress, and with an egress rule egress too."""
     assert types == policy_of(spec).policy_types
 
 
-def test_rules_that_have_no_effect_are_warned_about(read_text: Read) -> None:
-    """Legal, but surely not meant."""
+def test_rules_without_effect_have_a_warning(read_text: Read) -> None:
+    """They are valid, and probably a mistake."""
     _, problems = read_text(policy("policyTypes: [Ingress]\negress: [{}]"))
 
     message = "rules have no effect: policyTypes has no Egress; add it, or remove the rules"
@@ -420,11 +420,11 @@ NULLS = [
 
 
 @pytest.mark.parametrize(("spec", "path", "meaning"), NULLS, ids=[path for _, path, _ in NULLS])
-def test_a_null_that_means_everything_is_warned_about(read_text: Read, spec: str, path: str, meaning: str) -> None:
-    """A template leaves one where a value is not set, and it opens more than anybody meant."""
+def test_a_null_that_selects_everything_has_a_warning(read_text: Read, spec: str, path: str, meaning: str) -> None:
+    """A template prints null for a value that is not set, and the policy then allows more than intended."""
     _, problems = read_text(policy(spec))
 
-    message = f"null means {meaning}: give it a value, or leave it out if all are meant"
+    message = f"null means {meaning}: give it a value, or leave it out if that is intended"
     assert [("warning", f"spec.{path}", message, "null-means-all")] == [
         (p.severity, p.path, p.message, p.rule) for p in problems
     ]
@@ -441,13 +441,13 @@ def test_a_null_that_means_everything_is_warned_about(read_text: Read, spec: str
         "podSelector: {matchLabels: {a: b}, matchExpressions: }",
     ],
 )
-def test_a_null_that_opens_nothing_is_no_warning(read_text: Read, spec: str) -> None:
-    """What is empty in so many words is meant; other nulls are a default, or less than everything."""
+def test_a_null_that_allows_nothing_has_no_warning(read_text: Read, spec: str) -> None:
+    """An explicit empty value is intended. Other nulls are defaults, or select less than everything."""
     assert [] == [str(p) for p in read_text(policy(spec))[1]]
 
 
-def test_host_bits_are_masked_and_warned_about(read_text: Read) -> None:
-    """As the API server does, in its words."""
+def test_host_bits_are_masked_with_a_warning(read_text: Read) -> None:
+    """As in the API server, with its message."""
     objects, problems = read_text(policy("ingress: [{from: [{ipBlock: {cidr: 10.161.0.0/8, except: [10.1.2.3/16]}}]}]"))
     block = objects.policies[0].ingress[0].peers[0].ip_block
 
@@ -467,7 +467,7 @@ def test_host_bits_are_masked_and_warned_about(read_text: Read) -> None:
 
 
 def test_an_ipv4_mapped_block_matches_ipv4_addresses(policy_of: Callable[[str], NetworkPolicy]) -> None:
-    """The legacy parser takes it for the IPv4 block."""
+    """The legacy parser reads it as the IPv4 block."""
     block = policy_of("ingress: [{from: [{ipBlock: {cidr: '::ffff:10.0.0.0/104'}}]}]").ingress[0].peers[0].ip_block
 
     assert block is not None
@@ -504,7 +504,7 @@ def test_rules_are_decoded_in_order(policy_of: Callable[[str], NetworkPolicy]) -
 
 
 def test_a_null_rule_is_an_empty_rule(policy_of: Callable[[str], NetworkPolicy]) -> None:
-    """The API server decodes a null item to an empty one, which allows everything."""
+    """The API server reads a null item as an empty rule, which allows everything."""
     (rule,) = policy_of("ingress: [null]").ingress
 
     assert ((), ()) == (rule.peers, rule.ports)

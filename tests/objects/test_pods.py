@@ -20,7 +20,7 @@ def pod(spec: str) -> str:
 
 
 def test_ports_are_those_of_all_containers_then_sidecars_in_order(read_text: Read) -> None:
-    """An init container that restarts is a sidecar; one that ends listens on nothing."""
+    """An init container with restartPolicy Always is a sidecar. Ports of the others do not count."""
     objects, problems = read_text(
         pod("""\
         initContainers:
@@ -53,7 +53,7 @@ def test_where_a_pod_may_run_is_read(read_text: Read) -> None:
 
 
 def test_a_pod_needs_no_spec(read_text: Read) -> None:
-    """A pod that only receives packets is two lines long."""
+    """A pod without a spec is valid."""
     objects, problems = read_text("{apiVersion: v1, kind: Pod, metadata: {name: a}}")
 
     assert [] == problems
@@ -74,7 +74,7 @@ def test_a_pod_needs_no_spec(read_text: Read) -> None:
     ],
 )
 def test_an_exported_pod_keeps_phase_and_addresses(read_text: Read, status: str, addresses: list[str]) -> None:
-    """Addresses of a family that a lab does not have are not kept, and are no error."""
+    """Also an address of a family that the lab does not have."""
     objects, problems = read_text(
         f"{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, status: {{phase: Running, {status}}}}}"
     )
@@ -85,7 +85,7 @@ def test_an_exported_pod_keeps_phase_and_addresses(read_text: Read, status: str,
 
 
 def test_an_exported_host_network_pod_is_accepted(problems: Callable[[str], list[str]]) -> None:
-    """The API server writes a hostPort beside each of its containerPorts."""
+    """The API server adds a hostPort to each of its containerPorts."""
     assert [] == problems(pod("hostNetwork: true\ncontainers: [{ports: [{containerPort: 80, hostPort: 80}]}]"))
 
 
@@ -116,12 +116,12 @@ WRONG = [
 
 @pytest.mark.parametrize(("port", "messages"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
 def test_container_ports_are_checked(problems: Callable[[str], list[str]], port: str, messages: list[str]) -> None:
-    """As by the API server."""
+    """As in the API server."""
     assert messages == problems(pod(f"containers: [{{ports: [{port}]}}]"))
 
 
 def test_a_containers_port_names_are_unique(problems: Callable[[str], list[str]]) -> None:
-    """In one container; two containers may share a name."""
+    """In one container. Two containers may share a name."""
     one, other = "{containerPort: 1, name: a}", "{containerPort: 2, name: a}"
 
     assert ['spec.containers[0].ports[1].name: Duplicate value: "a"'] == problems(
@@ -130,7 +130,7 @@ def test_a_containers_port_names_are_unique(problems: Callable[[str], list[str]]
 
 
 def test_a_host_network_pods_host_port_is_its_container_port(problems: Callable[[str], list[str]]) -> None:
-    """There is only one port to have."""
+    """The pod has the node's ports."""
     assert [f"{PORT}.hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true"] == problems(
         pod("hostNetwork: true\ncontainers: [{ports: [{containerPort: 80, hostPort: 81}]}]")
     )
@@ -147,14 +147,14 @@ def test_a_host_network_pods_host_port_is_its_container_port(problems: Callable[
     ],
 )
 def test_what_netlab_reads_of_a_spec_is_checked(problems: Callable[[str], list[str]], spec: str, message: str) -> None:
-    """Each with its path."""
+    """Each error has its path."""
     (found,) = problems(pod(spec))
 
     assert found.startswith(message)
 
 
 def test_an_exported_address_that_is_none_is_an_error(problems: Callable[[str], list[str]]) -> None:
-    """An address is read, so it is checked."""
+    """netlab reads it, so it is checked."""
     assert [
         'status.podIP: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
     ] == problems("{apiVersion: v1, kind: Pod, metadata: {name: a}, status: {podIP: x}}")
@@ -171,7 +171,7 @@ def test_an_exported_address_that_is_none_is_an_error(problems: Callable[[str], 
     ],
 )
 def test_a_field_that_is_written_twice_is_a_warning(read_text: Read, text: str, path: str) -> None:
-    """As kubectl has it of kinds that the API server decodes: the last one counts, and is surely not meant."""
+    """As with kubectl, for kinds without strict decoding: the last one counts."""
     (found,) = read_text(f"apiVersion: v1\n{text}")[1]
 
     assert (7, path, "duplicate field: the last one counts", "warning") == (

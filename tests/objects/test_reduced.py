@@ -1,4 +1,4 @@
-"""A lab keeps of its documents what netlab reads, and nothing else of them."""
+"""A lab's record has the fields that netlab reads, and no other fields."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def documents_of(text: str) -> list[Document]:
 
 
 def through_a_record(documents: list[Document]) -> list[Document]:
-    """Return what is read back of documents that were written to a record."""
+    """Return documents after a round trip through a record."""
     return from_record(json.loads(json.dumps(to_record(reduced(documents)))))
 
 
@@ -172,14 +172,14 @@ def paths_in(data: Any, path: str = "") -> Iterator[str]:
             yield from paths_in(value, f"{path}[{index}]")
 
 
-def test_the_corpus_has_every_kind() -> None:
-    """A kind that netlab learns to read needs an example here; a Scenario is no part of a lab."""
+def test_the_examples_have_every_kind() -> None:
+    """A new kind needs an example here. A Scenario is not part of a lab."""
     assert {kind.name for kind in every() if kind.of_lab} == set(CORPUS)
 
 
 @pytest.mark.parametrize("kind", CORPUS)
-def test_what_is_kept_is_read_as_the_same_object(kind: str) -> None:
-    """Also after it went through a record, and every field that is kept has the line that it had."""
+def test_a_reduced_document_is_read_as_the_same_object(kind: str) -> None:
+    """Also after a round trip through a record. Every field has its line."""
     (document,) = documents_of(CORPUS[kind])
     (back,) = through_a_record([document])
 
@@ -189,14 +189,14 @@ def test_what_is_kept_is_read_as_the_same_object(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CORPUS)
-def test_nothing_is_kept_that_is_not_read(kind: str) -> None:
-    """No value of env, no argument, no volume, no annotation of others, no status message."""
+def test_no_field_is_kept_that_is_not_read(kind: str) -> None:
+    """No value of env, no argument, no volume, no annotation of another tool, no status message."""
     assert SECRET in CORPUS[kind] or kind in (POD_LABELS, IGNORED_KIND)
     assert SECRET not in json.dumps(to_record(reduced(documents_of(CORPUS[kind]))))
 
 
-def test_what_netlab_itself_is_tested_with_is_read_as_the_same_objects() -> None:
-    """The examples, topologies and scenarios that come with netlab."""
+def test_the_files_of_this_repository_are_read_as_the_same_objects() -> None:
+    """The examples, topologies and scenarios of this repository."""
     documents, _ = read([str(REPOSITORY / folder) for folder in ("examples", "topologies", "scenarios")])
     given = [d for d in documents if d.kind != "Scenario"]
     back = through_a_record(documents)
@@ -206,7 +206,7 @@ def test_what_netlab_itself_is_tested_with_is_read_as_the_same_objects() -> None
 
 
 def mutated(data: Any, rng: random.Random) -> Any:
-    """Return a copy of a document in which some values are gone, null, or of another type."""
+    """Return a copy of a document in which some values are missing, null or of another type."""
     data = copy.deepcopy(data)
     for _ in range(rng.randint(1, 3)):
         places = [
@@ -232,8 +232,8 @@ def containers_in(data: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("kind", CORPUS)
-def test_also_odd_documents_are_read_as_the_same_object(kind: str) -> None:
-    """Where fields are missing, null or empty; those with errors never come into a lab."""
+def test_unusual_documents_are_read_as_the_same_object(kind: str) -> None:
+    """With fields that are missing, null or empty. Documents with errors are never in a lab."""
     rng, right = random.Random(kind), 0  # noqa: S311  not for secrets
     (plain,) = documents_of(CORPUS[kind])
     for _ in range(300):
@@ -248,7 +248,7 @@ def test_also_odd_documents_are_read_as_the_same_object(kind: str) -> None:
 
 
 def test_documents_that_netlab_does_not_read_are_left_out() -> None:
-    """Kinds that are skipped, among them those of others that have the name of a kind that is read; and Scenarios."""
+    """Skipped kinds, kinds of other APIs with a known name, and Scenarios."""
     text = (
         "{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {password: aHVudGVyMg==}}\n---\n"
         "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: s}}\n---\n"
@@ -260,15 +260,15 @@ def test_documents_that_netlab_does_not_read_are_left_out() -> None:
 
 
 def test_duplicates_are_not_kept() -> None:
-    """They were told when the document was read, and their paths may be of fields that are not kept."""
+    """They were reported when the document was read, and may be of fields that are left out."""
     (document,) = documents_of("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {a: 1, a: 2}\n")
 
     assert document.duplicates
     assert () == reduced([document])[0].duplicates
 
 
-def test_what_stays_is_the_same() -> None:
-    """A change costs what it touches: nothing that was kept before is read or reduced once more."""
+def test_an_unchanged_document_is_not_reduced_again() -> None:
+    """Documents that do not change are neither decoded nor reduced again."""
     documents = documents_of(CORPUS["Pod"])
     objects, _ = decode(documents)
     once = reduced(documents)
@@ -278,7 +278,7 @@ def test_what_stays_is_the_same() -> None:
 
 
 def test_what_is_read_back_from_a_record_is_not_reduced_again() -> None:
-    """Its documents have no field too many."""
+    """Its documents are reduced already."""
     from netlab.objects.reduced import mark_reduced
 
     back = [mark_reduced(document) for document in through_a_record(documents_of(CORPUS["Pod"]))]

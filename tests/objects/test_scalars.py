@@ -1,4 +1,4 @@
-"""Scalars mean what kubectl takes them for."""
+"""Scalars have the values that kubectl reads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KUBECTL = [
 
 @pytest.mark.parametrize(("text", "value"), KUBECTL, ids=[repr(text[:40]) for text, _ in KUBECTL])
 def test_a_plain_scalar_means_what_kubectl_takes_it_for(text: str, value: object) -> None:
-    """Words, integers of every base and floats are resolved as by kubectl; dates and sexagesimals stay strings."""
+    """Words, integers of every base and floats are read as by kubectl. Dates and sexagesimal numbers are strings."""
     found = resolve(text)
 
     assert (value, type(value)) == (found, type(found))
@@ -31,7 +31,7 @@ def test_a_plain_scalar_means_what_kubectl_takes_it_for(text: str, value: object
 
 @pytest.mark.parametrize(("key", "text"), [("a", "a"), (1, "1"), (1.5, "1.5"), (True, "true"), (False, "false")])
 def test_a_key_becomes_a_string(key: str | int | float | bool, text: str) -> None:
-    """A mapping's key is a string, whatever it was resolved to."""
+    """A mapping's key becomes a string, whatever its type."""
     assert text == key_text(key)
 
 

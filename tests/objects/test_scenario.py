@@ -1,4 +1,4 @@
-"""Scenario: steps, and the files that it names."""
+"""Scenario: its steps, and the files that it names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
 
 
 def scenario(spec: str) -> str:
-    """A scenario whose spec is the text, which begins in line 5."""
+    """Return a scenario whose spec is the text, which begins in line 5."""
     return f"{HEAD}spec:\n{textwrap.indent(textwrap.dedent(spec), '  ')}"
 
 
@@ -45,7 +45,7 @@ def errors(*paths: str) -> list[str]:
 
 
 def test_a_scenario_is_decoded(write: Callable[..., None]) -> None:
-    """Resources and applied files are relative to its own file; objects may be written inline."""
+    """Paths are relative to its own file. Objects may be inline."""
     write(
         scenarios__s=scenario("""\
             description: A hole.
@@ -94,7 +94,7 @@ def test_a_scenario_is_decoded(write: Callable[..., None]) -> None:
 
 
 def test_inline_lists_are_unpacked(write: Callable[..., None]) -> None:
-    """With lines of the scenario's file."""
+    """They have lines of the scenario's file."""
     write(
         s=scenario("""\
             steps:
@@ -223,8 +223,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("spec", "message"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
-def test_what_is_wrong_is_found_before_anything_is_built(write: Callable[..., None], spec: str, message: str) -> None:
-    """With its path and its line."""
+def test_errors_of_a_scenario_are_found_before_it_runs(write: Callable[..., None], spec: str, message: str) -> None:
+    """Each problem has its path and its line."""
     write(s=scenario(spec))
     (found,) = errors("s.yaml")
     where, rest = found.split(": ", 1)
@@ -234,7 +234,7 @@ def test_what_is_wrong_is_found_before_anything_is_built(write: Callable[..., No
 
 
 def test_a_scenario_cannot_include_another(write: Callable[..., None]) -> None:
-    """A scenario is run, not loaded."""
+    """Scenarios are run and never applied."""
     write(
         s=scenario("resources: [other.yaml]\nsteps: [{expect: [{oracle: true}]}]"),
         other=scenario("steps: [{expect: [{oracle: true}]}]"),
@@ -245,8 +245,8 @@ def test_a_scenario_cannot_include_another(write: Callable[..., None]) -> None:
     ] == errors("s.yaml")
 
 
-def test_all_problems_of_all_files_are_told_at_once(write: Callable[..., None]) -> None:
-    """The scenario's own, its resources', its manifests' and its inline objects', each with file and line."""
+def test_all_problems_of_all_files_are_reported_at_once(write: Callable[..., None]) -> None:
+    """Those of the scenario, its resources, its manifests and its inline objects, each with file and line."""
     write(
         s=scenario("""\
             resources: [pods.yaml]
@@ -272,8 +272,8 @@ def test_all_problems_of_all_files_are_told_at_once(write: Callable[..., None]) 
     ] == errors("s.yaml")
 
 
-def test_what_one_step_makes_the_next_can_change(write: Callable[..., None]) -> None:
-    """Existence is judged at the step, not at the beginning."""
+def test_a_step_can_change_objects_of_an_earlier_step(write: Callable[..., None]) -> None:
+    """References are checked at their step, not at the beginning."""
     write(
         s=scenario("""\
             resources: [pods.yaml]
@@ -295,7 +295,7 @@ def test_what_one_step_makes_the_next_can_change(write: Callable[..., None]) -> 
 
 
 def test_a_step_cannot_add_a_second_topology(write: Callable[..., None]) -> None:
-    """A lab has one; applying it again under its name changes it."""
+    """A lab has one Topology. A step may replace it."""
     topology = "{{apiVersion: netlab/v1alpha1, kind: Topology, metadata: {{name: {0}}}}}"
     write(
         s=scenario(

@@ -1,4 +1,4 @@
-"""The JSON Schemas follow from the declared fields, and refuse in types and names what decoding refuses."""
+"""The JSON Schemas follow from the declarations, and refuse the types and names that decoding refuses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILES = [
 
 
 def validator(kind: Kind) -> jsonschema.protocols.Validator:
-    """Return what validates objects of a kind."""
+    """Return the validator of a kind."""
     return jsonschema.Draft202012Validator(schema.schema_of(kind))
 
 
@@ -48,7 +48,7 @@ def fits(data: dict[str, Any]) -> bool:
 
 
 def errors(data: dict[str, Any]) -> bool:
-    """Say whether decoding finds anything wrong."""
+    """Say whether decoding reports an error."""
     _, problems = decode([Document(data, Source("x.yaml", {"": 1}))])
     return any(p.severity == "error" for p in problems)
 
@@ -92,7 +92,7 @@ def test_what_the_repository_shows_fits_its_schema(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """A field of a kind: an object that has it, and where."""
+    """A field of a kind: an object that has it, and its path."""
 
     data: dict[str, Any]
     path: tuple[Any, ...]
@@ -166,7 +166,7 @@ WRONG: list[Any] = [True, 7, 1.5, "x", [], {}, [7], [{}], ["x"], {"x": 7}, {"x":
     [pytest.param(place, id=f"{kind}-{'.'.join(map(str, place.path))}-{place.field.name}") for kind, place in PLACES],
 )
 def test_a_type_that_decoding_refuses_is_refused_by_the_schema(place: Place) -> None:
-    """And what the schema takes, decoding takes: every field of every kind, with values of every type."""
+    """And decoding accepts what the schema accepts: every field of every kind, with values of every type."""
     data = copy.deepcopy(place.data)
     within = holder(data, place.path)
     for second, first in (("podCIDR", "podCIDRs"), ("podIP", "podIPs"), ("hostIP", "hostIPs")):
@@ -185,7 +185,7 @@ def test_a_type_that_decoding_refuses_is_refused_by_the_schema(place: Place) -> 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_schema_takes_what_is_right(kind: Kind) -> None:
-    """An object with every field, and one in which those are null that may be absent."""
+    """An object with every field, and one in which optional fields are null."""
     assert kind.shape is not None
     VALIDATORS[kind.name].validate(filled(kind.shape, kind))
     for place in places(kind):
@@ -234,21 +234,21 @@ def test_what_a_schema_takes_has_no_error_of_type(data: st.DataObject) -> None:
 
 
 def test_the_files_are_those_that_the_declarations_make() -> None:
-    """Write them again with `python -m netlab.objects.schema` and `python -m netlab.objects.reference`."""
+    """`python -m netlab.objects.schema` and `python -m netlab.objects.reference` write them."""
     assert schema.files() == {path.name: path.read_text() for path in schema.FOLDER.iterdir()}
     assert reference.page() == reference.FILE.read_text()
 
 
 @pytest.mark.parametrize("name", ["networkpolicy", "netpol", "NetworkPolicies", "NetworkPolicy"])
 def test_a_command_prints_a_schema(name: str) -> None:
-    """A kind has the names that other commands take."""
+    """It takes the names that other commands take."""
     result = CliRunner().invoke(cli, ["schema", name])
 
     assert (0, "NetworkPolicy") == (result.exit_code, json.loads(result.stdout)["title"])
 
 
 def test_a_command_prints_the_schema_of_all_kinds() -> None:
-    """Every object is judged by its kind, and those of other kinds pass."""
+    """It checks every object by its kind, and accepts other kinds."""
     found = json.loads(CliRunner().invoke(cli, ["schema"]).stdout)
     wrong = {"apiVersion": NETLAB_VERSION, "kind": "Topology", "spec": {"node": []}}
 
@@ -259,7 +259,7 @@ def test_a_command_prints_the_schema_of_all_kinds() -> None:
 
 
 def test_a_kind_without_a_schema_is_an_error() -> None:
-    """The message names those that have one."""
+    """The message names the kinds that have one."""
     result = CliRunner().invoke(cli, ["schema", "ConfigMap"])
 
     assert 2 == result.exit_code
@@ -267,7 +267,7 @@ def test_a_kind_without_a_schema_is_an_error() -> None:
 
 
 class BallSpec(Shape, strict=True):
-    """What a ball is like."""
+    """The spec of a Ball."""
 
     colour = Choice("colour", "The ball's colour.", values=("red", "blue"), default="red")
 
@@ -297,7 +297,7 @@ def ball(document: Document) -> tuple[Ball, list[Problem]]:
 
 
 def test_a_new_kind_has_schema_and_reference_by_its_declaration() -> None:
-    """One value says what is decoded, what is refused, what the schema is and what the page says."""
+    """Decoding, errors, schema and documentation follow from one declaration."""
     register(Kind("Ball", NETLAB_VERSION, Ball, ball, namespaced=False, shape=BallRoot))
     try:
         kind = get("Ball")

@@ -1,4 +1,4 @@
-"""Kinds and lists that are almost those that netlab reads."""
+"""Kinds and lists that are similar to those that netlab reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Read = Callable[[str], tuple[Objects, list[Problem]]]
 
 
 def test_every_kind_that_is_read_has_its_near_misses() -> None:
-    """Those that users write; nothing is near netlab's own, which only a running lab has."""
+    """Every kind that users write. Kinds that only a lab's record has are not suggested."""
     for kind in every():
         assert (kind.name if kind.written else None) == misspelt(f"{kind.name.upper()}s"), kind.name
         assert (kind.name if kind.written else None) == close_to(f"{kind.name}x"), kind.name
@@ -41,7 +41,7 @@ def test_every_kind_that_is_read_has_its_near_misses() -> None:
 def test_a_kind_in_other_letters_or_number_is_an_error(
     problems: Callable[[str], list[str]], kind: str, right: str, version: str
 ) -> None:
-    """To pass it by would let more through."""
+    """To skip it could let more traffic through."""
     (problem,) = problems(f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}")
 
     assert problem.startswith("kind: Invalid value: ")
@@ -50,7 +50,7 @@ def test_a_kind_in_other_letters_or_number_is_an_error(
 
 @pytest.mark.parametrize("version", ["Networking.k8s.io/v1", '" networking.k8s.io/v1"', "networking.k8s.io/V1"])
 def test_a_version_in_other_letters_is_an_error(problems: Callable[[str], list[str]], version: str) -> None:
-    """The right one is named."""
+    """The message has the right one."""
     (problem,) = problems(f"{{apiVersion: {version}, kind: NetworkPolicy, metadata: {{name: a}}}}")
 
     assert problem.startswith("apiVersion: Invalid value: ")
@@ -69,15 +69,15 @@ def test_a_version_in_other_letters_is_an_error(problems: Callable[[str], list[s
 def test_a_kind_that_is_close_in_the_version_of_what_is_meant_is_an_error(
     problems: Callable[[str], list[str]], version: str, kind: str, right: str
 ) -> None:
-    """No cluster serves it there: to pass it by would let more through."""
+    """No cluster serves such a kind. To skip it could let more traffic through."""
     (problem,) = problems(f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}")
 
     assert problem.endswith(f'write "{right}"')
 
 
 @pytest.mark.parametrize("kind", ["ReplicaSett", "NetworkPolcy", "NetworkPolicyy"])
-def test_a_kind_that_is_close_is_warned_of(read_text: Read, kind: str) -> None:
-    """It is passed by as any kind that netlab does not read."""
+def test_a_similar_kind_has_a_warning(read_text: Read, kind: str) -> None:
+    """It is skipped like any kind that netlab does not read."""
     objects, (problem,) = read_text(f"{{apiVersion: batch/v1, kind: {kind}, metadata: {{name: a}}}}")
 
     assert {kind: 1} == objects.skipped
@@ -87,13 +87,13 @@ def test_a_kind_that_is_close_is_warned_of(read_text: Read, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Ingress", "ServiceAccount", "PodMonitor", "EndpointSlice"])
 def test_other_kinds_are_not_close(read_text: Read, kind: str) -> None:
-    """They are what they say."""
+    """They get no warning."""
     assert [] == read_text(f"{{apiVersion: v1, kind: {kind}, metadata: {{name: a}}}}")[1]
 
 
 @pytest.mark.parametrize("kind", ["deployment", "Pods"])
-def test_kinds_of_other_groups_are_others(read_text: Read, kind: str) -> None:
-    """Another's kind may have any name."""
+def test_kinds_of_other_groups_have_no_warning(read_text: Read, kind: str) -> None:
+    """A kind of another API may have any name."""
     assert [] == read_text(f"{{apiVersion: crd.example.org/v1, kind: {kind}, metadata: {{name: a}}}}")[1]
 
 
@@ -102,7 +102,7 @@ def test_kinds_of_other_groups_are_others(read_text: Read, kind: str) -> None:
     ("items", "message"), [("items: {a: 1}", "must be a list"), ("x: 1", "Required value: a List has items")]
 )
 def test_a_list_has_items(read_text: Read, kind: str, items: str, message: str) -> None:
-    """One without, or with something else, was cut or written wrong."""
+    """A list without items, or with other items, is an error."""
     _, (problem,) = read_text(f"{{apiVersion: v1, kind: {kind}, {items}}}")
 
     assert ("error", "items", message) == (problem.severity, problem.path, problem.message)
@@ -115,8 +115,8 @@ def test_a_list_has_items(read_text: Read, kind: str, items: str, message: str) 
         ("{continue: abc}", "metadata.continue", "the rest is on the server"),
     ],
 )
-def test_a_list_that_was_cut_off_is_warned_of(read_text: Read, metadata: str, path: str, what: str) -> None:
-    """What is missing may be a policy."""
+def test_a_list_that_was_cut_off_has_a_warning(read_text: Read, metadata: str, path: str, what: str) -> None:
+    """A policy may be missing."""
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}}"
     objects, (problem,) = read_text(f"{{apiVersion: v1, kind: List, metadata: {metadata}, items: [{pod}]}}")
 
@@ -125,8 +125,8 @@ def test_a_list_that_was_cut_off_is_warned_of(read_text: Read, metadata: str, pa
     assert what in problem.message
 
 
-def test_a_whole_list_says_nothing(read_text: Read) -> None:
-    """kubectl writes both fields empty."""
+def test_a_complete_list_has_no_warning(read_text: Read) -> None:
+    """kubectl writes both fields with empty values."""
     assert (
         [] == read_text("{apiVersion: v1, kind: PodList, metadata: {continue: '', resourceVersion: ''}, items: []}")[1]
     )
@@ -134,7 +134,7 @@ def test_a_whole_list_says_nothing(read_text: Read) -> None:
 
 @pytest.mark.parametrize(("number", "value"), [("80.0", 80), ("8e1", 80), ("8000E-2", 80)])
 def test_a_whole_number_is_an_integer_however_it_is_written(read_text: Read, number: str, value: int) -> None:
-    """JSON has one kind of number."""
+    """JSON has one type of number."""
     head = '{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p"}, "spec": '
     objects, problems = read_text(f'{head}{{"ingress": [{{"ports": [{{"port": {number}, "endPort": {number}}}]}}]}}}}')
     (port,) = objects.policies[0].ingress[0].ports

@@ -1,4 +1,4 @@
-"""A directory with files of other purposes beside the manifests."""
+"""Directories with manifests and files of other tools."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OTHERS = {
 
 
 def test_files_without_an_object_are_passed_by_and_counted(write: Write) -> None:
-    """In one line; what is an object beside them is read."""
+    """In one warning. The objects are read."""
     write({**OTHERS, "web.yaml": POD})
     documents, (problem,) = read(["."])
 
@@ -51,7 +51,7 @@ def test_files_without_an_object_are_passed_by_and_counted(write: Write) -> None
 
 
 def test_strict_makes_each_of_them_an_error(write: Write) -> None:
-    """With its name."""
+    """Each error has the file's name."""
     write({**OTHERS, "web.yaml": POD})
     _, problems = read(["."], strict=True)
 
@@ -60,7 +60,7 @@ def test_strict_makes_each_of_them_an_error(write: Write) -> None:
 
 @pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
 def test_a_file_that_is_named_has_an_object(write: Write, text: str) -> None:
-    """And so has an input as a whole."""
+    """And the whole input must have an object."""
     write({"one/x.json": text, "two/y.yaml": POD})
 
     assert [] == [p for p in read(["one", "two"])[1] if p.severity == "error"]
@@ -82,15 +82,15 @@ def test_a_file_that_is_named_has_an_object(write: Write, text: str) -> None:
         f"{POD}---\na: 1\n",
     ],
 )
-def test_what_may_have_been_an_object_is_an_error(write: Write, text: str) -> None:
-    """Broken, or without one of the fields that make it one: to pass it by would let more through."""
+def test_a_file_that_may_be_an_object_is_an_error(write: Write, text: str) -> None:
+    """Broken, or without kind or apiVersion: to skip it could let more traffic through."""
     write({"web.yaml": POD, "x.json" if text.startswith("//") else "x.yaml": text})
 
     assert ["error"] == sorted({p.severity for p in read(["."])[1]})
 
 
 def test_a_field_that_is_misspelt_is_named() -> None:
-    """Case counts in names of fields."""
+    """Names of fields are case-sensitive."""
     from netlab.objects.documents import parse
 
     _, (problem,) = parse("apiversion: networking.k8s.io/v1\nkind: NetworkPolicy\n", "x.yaml")
@@ -102,8 +102,8 @@ TEMPLATE = "{{- if .Values.x }}\napiVersion: v1\nkind: Pod\nmetadata: {name: {{ 
 WHOLE = 'apiVersion: v1\nkind: Pod\nmetadata: {name: "{{ .Release.Name }}"}\n'
 
 
-def test_a_template_is_told_apart(write: Write) -> None:
-    """By its braces where it is no YAML, in a chart also where it is."""
+def test_a_template_is_recognised(write: Write) -> None:
+    """By its braces if it is not YAML, and in a chart also if it is."""
     write(
         {
             "web.yaml": POD,
@@ -124,12 +124,12 @@ def test_a_template_is_told_apart(write: Write) -> None:
 
 
 def test_a_template_that_is_named_is_an_error(write: Write) -> None:
-    """With the same advice."""
+    """The message has the same advice."""
     write({"x.yaml": TEMPLATE})
     _, (problem,) = read(["x.yaml"])
 
     assert problem.severity == "error"
-    assert problem.message.endswith("; it looks like a template: read what `helm template` prints")
+    assert problem.message.endswith("; it looks like a template: read the output of `helm template`")
 
 
 KUSTOMIZATION = """\
@@ -141,7 +141,7 @@ patchesJson6902: [{path: ops/six.yaml}]
 
 
 def test_patches_of_a_kustomization_are_no_objects(write: Write) -> None:
-    """They look like some, and would replace those that they change a part of."""
+    """They look like objects, and would replace the objects that they patch."""
     write(
         dict.fromkeys(("web.yaml", "patch.yaml", "more.yaml", "ops/six.yaml"), POD)
         | {"kustomization.yaml": KUSTOMIZATION}
@@ -157,16 +157,16 @@ def test_patches_of_a_kustomization_are_no_objects(write: Write) -> None:
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "x.yaml"])
 def test_a_kustomization_that_is_named_is_an_error(write: Write, name: str) -> None:
-    """It is no object, whatever it is called."""
+    """It is no object, whatever its file name."""
     write({name: f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{KUSTOMIZATION}"})
     _, (problem,) = read([name])
 
-    assert problem.message == "no object, but how to make some: read what `kustomize build` prints"
+    assert problem.message == "a kustomization, which holds no object: read the output of `kustomize build`"
 
 
 @pytest.mark.parametrize("junk", ["/*a", '"\\', "//", ",", '"a": "\\"'])
 def test_broken_json_is_judged_in_linear_time(write: Write, junk: str) -> None:
-    """A comment or a text that does not end is looked at once, not once from each of its marks."""
+    """An unterminated comment or string is searched once, not from each of its quotes."""
     write({"broken.json": "{" + junk * 200_000, "web.yaml": POD})
     _, problems = read(["."])
 

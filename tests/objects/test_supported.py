@@ -1,4 +1,4 @@
-"""Everything that the reference names is read: both families, SCTP, port ranges, published ports, every mode."""
+"""Everything in the reference is read: both families, SCTP, port ranges, published ports, every mode."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ = {
 
 @pytest.mark.parametrize("text", READ.values(), ids=READ.keys())
 def test_what_the_reference_names_is_read(problems: Callable[[str], list[str]], text: str) -> None:
-    """Nothing in it is refused, whatever family, mode or protocol."""
+    """No family, mode or protocol is refused."""
     assert [] == problems(text)
 
 
@@ -44,5 +44,5 @@ def test_what_the_reference_names_is_read(problems: Callable[[str], list[str]], 
     ids=["SCTP in a policy", "endPort", "SCTP in a container", "SCTP probe"],
 )
 def test_sctp_and_port_ranges_are_read(problems: Callable[[str], list[str]], text: str) -> None:
-    """Nothing in them is refused."""
-    assert not [told for told in problems(text) if "not supported" in told]
+    """They have no errors."""
+    assert not [problem for problem in problems(text) if "not supported" in problem]

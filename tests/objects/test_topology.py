@@ -1,4 +1,4 @@
-"""Topology: the lab's shape, its defaults and what does not fit together."""
+"""Topology: its fields, its defaults, and the rules across its fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def topology(spec: str, name: str = "lab") -> str:
 
 
 def test_everything_has_a_default(read_text: Read) -> None:
-    """An empty Topology is the lab that there is without one."""
+    """An empty Topology is the same as none."""
     objects, problems = read_text("{apiVersion: netlab/v1alpha1, kind: Topology}")
 
     assert [] == problems
@@ -27,7 +27,7 @@ def test_everything_has_a_default(read_text: Read) -> None:
 
 
 def test_parts_of_a_network_have_defaults(read_text: Read) -> None:
-    """The first network has a name, a mode and addresses; nodes count up."""
+    """The first network has a name, a mode and addresses; nodes have numbers."""
     objects, problems = read_text(topology("networks: [{}], nodes: [{}, {labels: {zone: a}}]"))
 
     assert [] == problems
@@ -201,8 +201,10 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "messages"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
-def test_what_does_not_fit_is_refused(problems: Callable[[str], list[str]], text: str, messages: list[str]) -> None:
-    """Each with its path."""
+def test_fields_that_do_not_fit_are_refused(
+    problems: Callable[[str], list[str]], text: str, messages: list[str]
+) -> None:
+    """Each error has its path."""
     assert messages == problems(text)
 
 
@@ -216,8 +218,8 @@ def test_what_does_not_fit_is_refused(problems: Callable[[str], list[str]], text
         ("networks: [{mode: bridge, podCIDRs: [10.244.0.0/16]}]", [set(), {"underlayCIDRs"}]),
     ],
 )
-def test_what_stands_at_its_default_is_known(read_text: Read, spec: str, unwritten: list[set[str]]) -> None:
-    """A value that is written counts as written, even where it is the default's."""
+def test_unwritten_fields_are_known(read_text: Read, spec: str, unwritten: list[set[str]]) -> None:
+    """A written value counts as written, even if it equals the default."""
     objects, _ = read_text(topology(spec))
 
     assert objects.topology is not None
@@ -235,12 +237,12 @@ def test_what_stands_at_its_default_is_known(read_text: Read, spec: str, unwritt
     ],
 )
 def test_a_default_collides_with_nothing(problems: Callable[[str], list[str]], spec: str) -> None:
-    """What is written where a default would be is right: the default yields."""
+    """A written range may overlap a default one. Another default is then used."""
     assert [] == problems(topology(spec))
 
 
 def test_networks_may_not_overlap(problems: Callable[[str], list[str]]) -> None:
-    """Told besides that a second network is not there yet."""
+    """It is reported together with a missing podCIDR."""
     found = problems(
         topology("networks: [{name: a, podCIDRs: [10.1.0.0/16]}, {name: b, podCIDRs: [10.1.2.0/24]}, {name: a}]")
     )
@@ -252,8 +254,8 @@ def test_networks_may_not_overlap(problems: Callable[[str], list[str]]) -> None:
     ] == [message for message in found if "not supported yet" not in message]
 
 
-def test_masked_host_bits_are_warned_about(read_text: Read) -> None:
-    """Accepted, but surely not meant."""
+def test_masked_host_bits_have_a_warning(read_text: Read) -> None:
+    """They are accepted, and probably a mistake."""
     objects, (problem,) = read_text(topology("networks: [{podCIDRs: [10.1.2.3/16]}]"))
 
     assert objects.topology is not None
@@ -262,7 +264,7 @@ def test_masked_host_bits_are_warned_about(read_text: Read) -> None:
 
 
 def test_a_second_topology_is_an_error(read_text: Read) -> None:
-    """Of one name or of two; the first one's place is told."""
+    """With the same or another name. The message has the place of the first one."""
     _, problems = read_text(f"{topology('')}\n---\n{topology('', 'other')}\n---\n{topology('')}\n")
 
     assert [

@@ -1,4 +1,4 @@
-"""Policies of other APIs: which kinds they are, how far each is read, and what it could do."""
+"""Policies of other APIs: their kinds, how far each is read, and what it may do."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def read(kind: tuple[str, str], spec: str = "{}", *, namespace: str | None = "sh
     return found
 
 
-def told(policy: UnreadPolicy) -> list[str]:
-    """Return what a policy could select and what it could do, a line for each."""
-    return [_told(subject) for subject in policy.subjects]
+def summary(policy: UnreadPolicy) -> list[str]:
+    """Return the pods that a policy may select and what it may do, a line for each."""
+    return [_summary(subject) for subject in policy.subjects]
 
 
-def _told(subject: Subject) -> str:
-    who = "nodes" if subject.nodes else f"{subject.namespace or subject.namespaces} {subject.pods}"
+def _summary(subject: Subject) -> str:
+    pods = "nodes" if subject.nodes else f"{subject.namespace or subject.namespaces} {subject.pods}"
     could = [f"{verb} {','.join(sorted(d))}" for verb, d in (("deny", subject.denies), ("allow", subject.allows)) if d]
-    return f"{who}: {'; '.join(could) or 'nothing'}"
+    return f"{pods}: {'; '.join(could) or 'nothing'}"
 
 
 BOTH = "deny egress,ingress; allow egress,ingress"
@@ -100,8 +100,8 @@ RULE = "ingress: [{fromEndpoints: [{}]}]"
     ],
 )
 def test_policies_of_a_namespace(kind: tuple[str, str], spec: str, expected: str) -> None:
-    """Labels are read where they are plain; directions and what it could do where they are plainly told."""
-    assert [expected.replace(": I", ": deny ingress; allow ingress")] == told(read(kind, spec))
+    """Plain labels are read, and directions and actions as far as they are known."""
+    assert [expected.replace(": I", ": deny ingress; allow ingress")] == summary(read(kind, spec))
 
 
 DENY = "ingress: [{action: Deny, from: [{namespaces: {}}]}]"
@@ -152,8 +152,8 @@ CLUSTER = [
 
 @pytest.mark.parametrize(("kind", "spec", "expected"), CLUSTER, ids=range(len(CLUSTER)))
 def test_policies_of_the_cluster(kind: tuple[str, str], spec: str, expected: list[str]) -> None:
-    """Their selectors ask for labels of namespaces too; some could select nodes."""
-    assert expected == told(read(kind, spec, namespace=None))
+    """Their selectors match labels of namespaces too. Some may select nodes."""
+    assert expected == summary(read(kind, spec, namespace=None))
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_policies_of_the_cluster(kind: tuple[str, str], spec: str, expected: lis
     ],
 )
 def test_only_rules_of_antrea_decide(spec: str, expected: list[str]) -> None:
-    """An Antrea policy isolates nothing; its baseline tier cannot allow what NetworkPolicy denies."""
-    assert expected == told(read(ANTREA, spec))
+    """An Antrea policy does not isolate pods. Its baseline tier cannot allow what NetworkPolicy denies."""
+    assert expected == summary(read(ANTREA, spec))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_only_rules_of_antrea_decide(spec: str, expected: list[str]) -> None:
     ],
 )
 def test_calico_selectors(text: str, expected: str) -> None:
-    """What ``&&`` joins is read; a selector with anything that could widen it means every pod."""
+    """Terms joined by ``&&`` are read. A selector with other syntax matches every pod."""
     (subject,) = read(CALICO, json.dumps({"selector": text})).subjects
 
     assert LabelSelector((), selector_requirements(expected)) == subject.pods
@@ -208,7 +208,7 @@ def selector_requirements(text: str) -> tuple[Any, ...]:
 
 
 def test_a_long_calico_selector_is_read_whole() -> None:
-    """Ten thousand terms, read one after the other."""
+    """Ten thousand terms."""
     text = " && ".join(f"a{i} == 'b'" for i in range(10_000))
     (subject,) = read(CALICO, json.dumps({"selector": text})).subjects
 
@@ -217,17 +217,17 @@ def test_a_long_calico_selector_is_read_whole() -> None:
 
 @pytest.mark.parametrize("junk", [" ", "! ", "{ ", "a in { ", '"', "a ", "has( "])
 def test_a_calico_selector_that_cannot_be_read_takes_linear_time(junk: str) -> None:
-    """Blanks above all: with a second search from each of them the test would not end in its time."""
+    """Many blanks: a new search from each of them would take quadratic time."""
     (subject,) = read(CALICO, json.dumps({"selector": f"{junk * 100_000}?"})).subjects
 
     assert LabelSelector() == subject.pods
 
 
 def test_rules_of_one_cilium_policy_select_each_by_itself() -> None:
-    """``specs`` holds several rules, beside or instead of ``spec``."""
+    """``specs`` has several rules, with or without ``spec``."""
     rules = [{"endpointSelector": {"matchLabels": {"app": app}}, "egress": [{}]} for app in "ab"]
 
-    assert ["shop app in (a): deny egress; allow egress", "shop app in (b): deny egress; allow egress"] == told(
+    assert ["shop app in (a): deny egress; allow egress", "shop app in (b): deny egress; allow egress"] == summary(
         read(CILIUM, "null", specs=rules)
     )
 
@@ -243,7 +243,7 @@ def test_rules_of_one_cilium_policy_select_each_by_itself() -> None:
     ],
 )
 def test_what_a_kind_decides_about(kind: tuple[str, str], spec: str, protocols: set[str], outside: bool) -> None:
-    """Service meshes see TCP only; an egress firewall is about what leaves the cluster."""
+    """Service meshes decide about TCP only, an egress firewall about traffic that leaves the cluster."""
     found = read(kind, spec)
 
     assert (protocols, outside) == (found.protocols, found.outside)  # type: ignore[comparison-overlap]
@@ -271,13 +271,13 @@ def test_what_a_kind_decides_about(kind: tuple[str, str], spec: str, protocols: 
     ],
 )
 def test_kinds_of_meshes_and_clouds_that_decide(kind: tuple[str, str], spec: str, expected: list[str]) -> None:
-    """They have no NetworkPolicy in their names."""
-    assert expected == told(read(kind, spec))
+    """Their names do not end with NetworkPolicy."""
+    assert expected == summary(read(kind, spec))
 
 
 def test_istio_policies_of_the_root_namespace_are_about_every_namespace() -> None:
-    """The root namespace is istio-system where nothing else is configured."""
-    assert ["<all> <all>: deny ingress"] == told(read(ISTIO, namespace="istio-system"))
+    """The root namespace is istio-system by default."""
+    assert ["<all> <all>: deny ingress"] == summary(read(ISTIO, namespace="istio-system"))
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def test_istio_policies_of_the_root_namespace_are_about_every_namespace() -> Non
     [(ISTIO, "{action: AUDIT}"), (SERVER, "{accessPolicy: all-unauthenticated}"), (SERVER, "{accessPolicy: audit}")],
 )
 def test_policies_that_decide_nothing(kind: tuple[str, str], spec: str) -> None:
-    """They get their warning, as nothing is passed by without a word, and leave no verdict open."""
-    assert [] == told(read(kind, spec))
+    """They get the warning, and make no verdict unknown."""
+    assert [] == summary(read(kind, spec))
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_policies_that_decide_nothing(kind: tuple[str, str], spec: str) -> None:
     ],
 )
 def test_kinds_that_are_no_policies_are_skipped(kind: tuple[str, str]) -> None:
-    """So are Calico's staged policies, which enforce nothing."""
+    """So are Calico's staged policies, which are not enforced."""
     objects, problems = decode([document(kind)])
 
     assert ([], (), {kind[1]: 1}) == (problems, objects.unread, objects.skipped)
@@ -313,8 +313,8 @@ def test_kinds_that_are_no_policies_are_skipped(kind: tuple[str, str]) -> None:
     [CILIUM, CLUSTERWIDE, CALICO, GLOBAL, ANTREA, ANTREA_CLUSTER, ADMIN, TIERED, ISTIO, SERVER, MULTI, FIREWALL, OTHER],
     ids=lambda kind: f"{kind[1]} of {kind[0]}",
 )
-def test_what_is_not_as_its_api_has_it_is_no_error(kind: tuple[str, str], spec: str) -> None:
-    """Its own API validates it."""
+def test_an_invalid_policy_of_another_api_is_no_error(kind: tuple[str, str], spec: str) -> None:
+    """netlab does not validate policies of other APIs."""
     assert isinstance(read(kind, spec), UnreadPolicy)
 
 
@@ -328,13 +328,13 @@ def test_what_is_not_as_its_api_has_it_is_no_error(kind: tuple[str, str], spec: 
         "[]",
     ],
 )
-def test_what_cannot_be_read_of_a_selector_is_left_out(written: str) -> None:
-    """So that it means more pods, never fewer."""
-    assert ["shop <all>: deny ingress"] == told(read(MULTI, f"{{podSelector: {written}}}"))
+def test_unreadable_parts_of_a_selector_are_left_out(written: str) -> None:
+    """So it matches more pods, never fewer."""
+    assert ["shop <all>: deny ingress"] == summary(read(MULTI, f"{{podSelector: {written}}}"))
 
 
-def test_the_warning_names_object_and_way_past() -> None:
-    """Of a kind that netlab reads in another group, the group too."""
+def test_the_warning_names_the_object_and_the_option() -> None:
+    """With the group, if netlab reads a kind of that name in another group."""
     policies = [read(CILIUM), read(OTHER)]
 
     assert [
@@ -348,15 +348,15 @@ def test_the_warning_names_object_and_way_past() -> None:
 
 
 def test_several_of_one_kind_are_one_line() -> None:
-    """Where not all are listed."""
+    """If not all warnings are printed."""
     first, *more = together(map(warning, [read(CILIUM), read(CALICO), read(CILIUM), read(CILIUM)]))
 
     assert str(first).startswith("p.yaml:3: CiliumNetworkPolicy shop/p and 2 more: netlab does not read")
     assert 1 == len(more)
 
 
-def test_kinds_of_strangers_are_fit_for_a_terminal() -> None:
-    """Control characters are escaped in the warning and in what reasons name."""
+def test_kinds_are_printed_with_printable_characters() -> None:
+    """Control characters are escaped in the warning and in reasons."""
     policy = read(("example.org/v1", "\x1b[2JNetworkPolicy"))
 
     assert (str(warning(policy)) + str(policy)).isprintable()
@@ -374,7 +374,7 @@ def test_kinds_of_strangers_are_fit_for_a_terminal() -> None:
     ],
 )
 def test_ignored_kinds_are_skipped(ignore: list[str], left: list[str], strict: bool) -> None:
-    """By kind, or by kind and group; they are counted, never an error, and what netlab reads stays."""
+    """By kind, or by kind and group. They are counted and never an error. Kinds that netlab reads stay."""
     own = document(("networking.k8s.io/v1", "NetworkPolicy"), "{podSelector: {}}")
     objects, problems = decode([own, document(CILIUM), document(OTHER), *ignored_documents(ignore)], strict=strict)
 
@@ -393,14 +393,14 @@ def test_ignored_kinds_are_skipped(ignore: list[str], left: list[str], strict: b
         ("NetworkPolicy.networking.k8s.io", "netlab reads this kind, and what it reads counts"),
     ],
 )
-def test_what_cannot_be_ignored(name: str, message: str) -> None:
-    """A name that is none, and what netlab reads."""
+def test_names_that_cannot_be_ignored(name: str, message: str) -> None:
+    """An invalid name, and a kind that netlab reads."""
     with pytest.raises(UsageError, match=f"^--ignore .*{message}"):
         ignored_documents([name])
 
 
 def test_ignored_twice_is_ignored(read_text: Callable[[str], Any]) -> None:
-    """A file may hold what a lab's record does."""
+    """The input and a lab's record may both have it."""
     objects, problems = read_text("""\
         {apiVersion: netlab/v1alpha1, kind: IgnoredKind, metadata: {name: A}}
         ---

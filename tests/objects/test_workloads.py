@@ -1,4 +1,4 @@
-"""Workloads: how many pods, of which template."""
+"""Workloads: the number of pods, and the template."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_workload_has_as_many_pods_as_it_says(
 
 
 def test_a_cron_job_has_one_pod(read_text: Read) -> None:
-    """Its template stands deeper."""
+    """Its pod template is in the Job template."""
     objects, problems = read_text(
         workload("batch/v1", "CronJob", f"jobTemplate: {{spec: {{parallelism: 5, template: {TEMPLATE}}}}}")
     )
@@ -82,7 +82,7 @@ def test_a_cron_job_has_one_pod(read_text: Read) -> None:
     ],
 )
 def test_a_cron_job_may_have_no_pod(read_text: Read, spec: str, replicas: int) -> None:
-    """While it, or the Job that it makes, is suspended, and where that Job has none."""
+    """If it or its Job template is suspended, or if the Job has no pods."""
     objects, problems = read_text(workload("batch/v1", "CronJob", spec))
 
     assert [] == problems
@@ -93,7 +93,7 @@ def test_a_cron_job_may_have_no_pod(read_text: Read, spec: str, replicas: int) -
     ("spec", "first"), [("ordinals: {start: 5}", 5), ("ordinals: {start: null}", 0), ("ordinals: null", 0), ("", 0)]
 )
 def test_a_stateful_set_may_begin_at_another_number(read_text: Read, spec: str, first: int) -> None:
-    """That of its ordinals, of which null means none."""
+    """By ``ordinals.start``. A null is the default."""
     objects, problems = read_text(workload("apps/v1", "StatefulSet", spec))
 
     assert [] == problems
@@ -148,15 +148,15 @@ def test_a_stateful_set_may_begin_at_another_number(read_text: Read, spec: str, 
         ),
     ],
 )
-def test_what_counts_pods_is_checked(
+def test_fields_that_set_the_number_of_pods_are_checked(
     problems: Callable[[str], list[str]], version: str, kind: str, spec: str, message: str
 ) -> None:
-    """As the API server checks it, but for the bound."""
+    """As in the API server, except the limit of netlab."""
     assert [message] == problems(workload(version, kind, spec))
 
 
-def test_a_cron_job_whose_jobs_are_refused_is_warned_of(read_text: Read) -> None:
-    """A cluster takes it, and then makes no Job of it."""
+def test_a_cron_job_whose_jobs_are_refused_has_a_warning(read_text: Read) -> None:
+    """A cluster accepts it, and then refuses its Jobs."""
     _, (problem,) = read_text(
         workload(
             "batch/v1",
@@ -200,5 +200,5 @@ def check_template(found: Workload, path: str) -> None:
     ],
 )
 def test_what_netlab_reads_is_checked(problems: Callable[[str], list[str]], kind: str, spec: str, message: str) -> None:
-    """Each with its path, through the template."""
+    """Each error has its path in the template."""
     assert [message] == problems(workload("apps/v1", kind, spec))

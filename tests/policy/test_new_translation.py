@@ -101,7 +101,7 @@ def test_a_source_translates_on_its_own_node() -> None:
     assert of.by_ref["node:a"] is found.node
     assert {(own, own, own)} == {tuple(way.seen) for way in found.flows}
     assert "deny" == outside.verdict
-    assert "10.96.0.7 means something on nodes only, and host:client is outside of them" in outside.reason
+    assert "only nodes translate 10.96.0.7, and host:client is not a node" in outside.reason
 
 
 def test_without_backends_the_verdict_is_deny_with_the_reason_of_the_translation() -> None:

@@ -23,7 +23,7 @@ def translating_node(cluster: Cluster, source: Endpoint, target: Target) -> Node
 def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None, backend: Backend) -> BackendFlow:
     """Return the flow to one backend of its destination; ``node`` is the node that translates."""
     if node is None:
-        why = f"{flow.target} means something on nodes only, and {flow.source.ref} is outside of them"
+        why = f"only nodes translate {flow.target}, and {flow.source.ref} is not a node"
         return BackendFlow(target, backend, Path(False, why))
     path_to = _path(cluster, flow, target, node, backend)
     after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port)

@@ -33,7 +33,7 @@ class _Port(Shape, strict=True):
     protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
     port = Raw(
         "port",
-        "The port's number, or the name of a container port; every port of the protocol where it is not written.",
+        "The port's number, or the name of a container port; by default every port of the protocol.",
         type=int_or_text(1, 65535),
     )
     end_port = Whole("endPort", "The last port of a range that begins with `port`.")
@@ -43,44 +43,44 @@ class _IPBlock(Shape, strict=True):
     """A range of addresses."""
 
     cidr = Text("cidr", "The range, such as 10.0.0.0/8.", required=True)
-    excepts = Texts("except", "Ranges inside `cidr` that are not meant.", pattern=CIDR)
+    excepts = Texts("except", "Ranges inside `cidr` that are excluded.", pattern=CIDR)
 
 
 class _Peer(Shape, strict=True, any_of=[("podSelector",), ("namespaceSelector",), ("ipBlock",)]):
     """Pods, or a range of addresses."""
 
-    pods = Part("podSelector", "The pods: of the policy's namespace, or of those selected.", shape=Selector)
+    pods = Part("podSelector", "The pods, in the policy's namespace or in the selected ones.", shape=Selector)
     namespaces = Part("namespaceSelector", "The namespaces of the pods.", shape=Selector)
-    block = Part("ipBlock", "A range of addresses; it stands alone.", shape=_IPBlock)
+    block = Part("ipBlock", "A range of addresses; no other peer may be beside it.", shape=_IPBlock)
 
 
 class _Rule(Shape, strict=True):
-    """What a rule allows."""
+    """A rule: the traffic that it allows."""
 
-    ports = Parts("ports", "The ports; every port where it is empty.", shape=_Port)
+    ports = Parts("ports", "The ports; an empty list stands for every port.", shape=_Port)
 
 
 class _IngressRule(_Rule):
-    """What a rule lets in."""
+    """A rule that allows ingress."""
 
-    peers = Parts("from", "The sources; every source where it is empty.", shape=_Peer)
+    peers = Parts("from", "The sources; an empty list stands for every source.", shape=_Peer)
 
 
 class _EgressRule(_Rule):
-    """What a rule lets out."""
+    """A rule that allows egress."""
 
-    peers = Parts("to", "The destinations; every destination where it is empty.", shape=_Peer)
+    peers = Parts("to", "The destinations; an empty list stands for every destination.", shape=_Peer)
 
 
 class _Spec(Shape, strict=True):
     """The spec of a NetworkPolicy."""
 
-    pods = Part("podSelector", "The pods that the policy selects; an empty selector is all.", shape=Selector)
+    pods = Part("podSelector", "The pods that the policy selects; an empty selector matches all.", shape=Selector)
     ingress = Parts("ingress", "What the selected pods may receive.", shape=_IngressRule)
     egress = Parts("egress", "What the selected pods may send.", shape=_EgressRule)
     types = Texts(
         "policyTypes",
-        "The directions in which the policy isolates; Ingress, and Egress if it has egress rules, where it is empty.",
+        "The directions in which the policy isolates pods; by default Ingress, and with egress rules Egress too.",
         values=tuple(_TYPES),
         most=len(_TYPES),
     )
@@ -217,7 +217,7 @@ def _warn_of_null_items(fields: Fields, field: Parts, meaning: str) -> None:
 
 
 def _warn_of(fields: Fields, path: str, meaning: str) -> None:
-    message = f"null means {meaning}: give it a value, or leave it out if all are meant"
+    message = f"null means {meaning}: give it a value, or leave it out if that is intended"
     fields.report.warn(path, message, "null-means-all")
 
 

@@ -16,13 +16,13 @@ class _Spec(Shape):
     """The spec of a Node."""
 
     pod_cidrs = Texts("podCIDRs", "The ranges of the node's pods, one per IP family.", pattern=CIDR)
-    pod_cidr = Text("podCIDR", "The range of the node's pods, where `podCIDRs` is not written.")
+    pod_cidr = Text("podCIDR", "The range of the node's pods, if there are no `podCIDRs`.")
 
 
 class _Address(Shape):
     """An address of a Node."""
 
-    type = Text("type", "What the address is; only those of the type InternalIP count.")
+    type = Text("type", "The type of the address; only InternalIP is read.")
     address = Text("address", "The address.")
 
 

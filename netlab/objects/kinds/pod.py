@@ -25,19 +25,19 @@ class _Ip(Shape):
 class _Status(Shape):
     """The status of a Pod that a cluster exported."""
 
-    phase = Text("phase", "A pod that is Succeeded or Failed has no address and takes no part.")
+    phase = Text("phase", "The phase; a pod that is Succeeded or Failed has no address and is not in the lab.")
     pod_ips = Parts("podIPs", "The pod's addresses, one per IP family.", shape=_Ip)
-    pod_ip = Text("podIP", "The pod's address, where `podIPs` is not written.")
+    pod_ip = Text("podIP", "The pod's address, if there are no `podIPs`.")
     host_ips = Parts("hostIPs", "The addresses of the pod's node, one per IP family.", shape=_Ip)
-    host_ip = Text("hostIP", "The address of the pod's node, where `hostIPs` is not written.")
+    host_ip = Text("hostIP", "The address of the pod's node, if there are no `hostIPs`.")
 
 
 class _Root(Root):
     """A pod."""
 
     metadata = METADATA
-    spec = Part("spec", "What the network depends on.", shape=PodSpecShape)
-    status = Part("status", "What a cluster exported.", shape=_Status)
+    spec = Part("spec", "The fields that the network depends on.", shape=PodSpecShape)
+    status = Part("status", "The status in an export of a cluster.", shape=_Status)
 
 
 def pod(document: Document) -> tuple[Pod, list[Problem]]:

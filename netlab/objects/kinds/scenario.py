@@ -56,23 +56,21 @@ class _Expectation(Shape, strict=True, any_of=[("from", "to", "verdict"), ("orac
 
     source = Text("from", "The source: `NAMESPACE/POD`, `host:NAME` or `node:NAME`, with globs.")
     destination = Text("to", "The destination, as `from`, or an IP address.")
-    port = Whole(
-        "port", "The port; every port that the destination declares, where it is not written.", low=1, high=65535
-    )
+    port = Whole("port", "The port; by default every port that the destination declares.", low=1, high=65535)
     protocol = Choice("protocol", "The protocol.", values=_PROTOCOLS, default="TCP")
-    verdict = Choice[Verdict]("verdict", "What the packets must show.", values=_VERDICTS, default="allow")
-    family = Whole("family", "The IP family; both where it is not written.", values=(4, 6))
-    oracle = Flag("oracle", "Compares every pair with what policies mean; no other field may be written beside it.")
+    verdict = Choice[Verdict]("verdict", "The verdict that packets must show.", values=_VERDICTS, default="allow")
+    family = Whole("family", "The IP family; by default both.", values=(4, 6))
+    oracle = Flag("oracle", "Compares every pair with the expected verdict; no other field may be beside it.")
 
 
 class _Step(Shape, strict=True, any_of=[("apply",), ("label",), ("delete",), ("expect",)]):
     """A change, and the verdicts after it."""
 
-    name = Text("name", "What the step is called in reports; `step 1`, `step 2`, … where it is not written.")
+    name = Text("name", "The step's name in reports; by default `step 1`, `step 2` and so on.")
     apply = Raw("apply", "Files, relative to this one, or objects to apply first.", type=_files_or_objects)
     label = Parts("label", "Labels to change after that.", shape=_LabelChange)
     delete = Parts("delete", "Objects to delete after that.", shape=_ObjectRef)
-    expect = Parts("expect", "The verdicts that hold then.", shape=_Expectation)
+    expect = Parts("expect", "The verdicts that must hold then.", shape=_Expectation)
 
 
 class _Spec(Shape, strict=True):
@@ -130,7 +128,7 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
         report.error(path, required("must name a file"))
         return []
     if "\0" in file:
-        report.error(path, invalid(name, "no name of a file"))
+        report.error(path, invalid(name, "not a file name"))
         return []
     # The message about a path outside must not depend on what is at the path.
     if reader.home and not is_inside(file, reader.home):

@@ -33,11 +33,11 @@ class _Spec(Shape):
     selector = TextMap("selector", "Labels of the pods behind the Service.")
     ports = Parts("ports", "The Service's ports.", shape=_Port)
     cluster_ip = Text("clusterIP", "The Service's address.")
-    type = Text("type", "How the Service is published.", default="ClusterIP")
+    type = Text("type", "The type of the Service.", default="ClusterIP")
 
 
 class _Root(Root):
-    """A Service, as far as netlab reads it."""
+    """The fields of a Service that netlab reads."""
 
     metadata = METADATA
     spec = Part("spec", "Which pods are behind the Service, and its ports.", shape=_Spec)

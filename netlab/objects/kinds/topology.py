@@ -65,7 +65,7 @@ class _Network(Shape, strict=True):
     name = Text("name", "The network's name; the first network is `default`.", check=names.dns_label)
     mode = Choice(
         "mode",
-        "How pods are wired; `overlay` on two or more nodes, where it is not written.",
+        "How pods are wired; by default `overlay` on two or more nodes.",
         values=_modes,
         default=_DEFAULT.networks[0].mode,
     )
@@ -80,7 +80,7 @@ class _Network(Shape, strict=True):
 class _Node(Shape, strict=True):
     """A node of the cluster."""
 
-    name = Text("name", "The node's name; `node-1`, `node-2`, … where it is not written.", check=names.dns_label)
+    name = Text("name", "The node's name; by default `node-1`, `node-2` and so on.", check=names.dns_label)
     labels = labels_of("labels", "Labels, as of a Kubernetes Node.")
 
 
@@ -92,17 +92,17 @@ class _Host(Shape, strict=True):
 
 
 class _Policy(Shape, strict=True):
-    """What policies do where Kubernetes leaves it to the implementation."""
+    """Behaviour of policies that Kubernetes leaves to the implementation."""
 
     icmp = Choice[Icmp](
         "icmp",
-        "Whether ICMP passes by rules without ports only, or always.",
+        "Whether ICMP is allowed by rules without ports only, or always.",
         values=get_args(Icmp),
         default=_DEFAULT.policy.icmp,
     )
     deny = Choice[Deny](
         "deny",
-        "Whether what is denied is dropped, or answered with an ICMP error.",
+        "Whether denied packets are dropped, or answered with an ICMP error.",
         values=get_args(Deny),
         default=_DEFAULT.policy.deny,
     )
@@ -126,7 +126,7 @@ class _Policy(Shape, strict=True):
     )
     established = Choice[Established](
         "established",
-        "Whether a connection is kept after a change, or each of its packets is judged anew.",
+        "Whether an allowed connection stays open after a change, or policies judge each packet.",
         values=get_args(Established),
         default=_DEFAULT.policy.established,
     )
@@ -146,11 +146,11 @@ class _Spec(Shape, strict=True):
         pattern=CIDR,
         default=", ".join(f"`{cidr}`" for cidr in _DEFAULT.underlay_cidrs),
     )
-    policy = Part("policy", "What policies do where Kubernetes leaves it open.", shape=_Policy)
+    policy = Part("policy", "Behaviour of policies that Kubernetes leaves open.", shape=_Policy)
 
 
 class _Root(Root, strict=True):
-    """The shape of a lab: its networks, its nodes and the hosts outside."""
+    """A lab: its networks, its nodes and the hosts outside."""
 
     metadata = Part("metadata", "The lab's name.", shape=_Metadata)
     spec = Part("spec", "The lab's networks, nodes and hosts.", shape=_Spec)

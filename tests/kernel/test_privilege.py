@@ -306,7 +306,7 @@ def test_a_keeper_that_does_not_run_is_told(python: Python, interpreter: str) ->
         f"""
 import sys
 from netlab.kernel import privilege
-privilege._PAUSE[0] = {interpreter!r}
+privilege._KEEPER[0] = {interpreter!r}
 sys.argv = ["netlab", "up", "-f", "examples/shop"]
 from netlab.cli import main
 main()

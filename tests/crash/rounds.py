@@ -1,4 +1,4 @@
-"""Cut netlab's commands short at every system call that changes something, and look at what is left.
+"""Interrupt netlab's commands at every system call that changes something, and look for what is left.
 
     python tests/crash/rounds.py [--rootless] [--errors | --end SIGNAL | --shortage]
                                  [--steps STEP,…] [--calls NAME,…] [--part K/N]
@@ -137,7 +137,7 @@ class Stage:
         self.before = self.mounts()
 
     def reset(self, room: str = "") -> None:
-        """Begin anew: end what is left and give the rounds a new /run, with that much room."""
+        """Begin anew: end leftover processes and give the rounds a new /run of a size."""
         for child in self.children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -172,7 +172,7 @@ class Stage:
                 pass
 
     def left(self) -> list[str]:
-        """Return what is there beside what was there at first; what ends by itself has a moment to do so."""
+        """Return what was not there at first; processes that end by themselves get a moment."""
         deadline = time.monotonic() + _SETTLE
         while True:
             self.reap()
@@ -328,7 +328,7 @@ def rounds(stage: Stage, step: str, calls: Sequence[str], errors: bool, end: str
 
 
 def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> list[str]:
-    """Cut a step short once; return what is wrong afterwards."""
+    """Interrupt a step once; return what is wrong afterwards."""
     before, arguments, after = STEPS[step]
     wrong: list[str] = []
 
@@ -356,7 +356,7 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
 
 
 def _judged(code: int, said: str) -> list[str]:
-    """Return what is wrong with how a command ended whose call failed: it tells so in a line, or could do without."""
+    """Return what is wrong with the end of a command whose call failed: it prints one line, or succeeds."""
     lines = [line for line in said.splitlines() if line]
     if code == 70 and not said:
         return []  # what failed was to tell how it ended

@@ -1,4 +1,4 @@
-"""Whatever cuts a command short, nothing stays that the next command does not repair or remove.
+"""After every interrupt of a command, the next command repairs or removes what is left.
 
 A part of the rounds that ``make test-crash`` plays in full: those of the calls that make and remove what labs share.
 """

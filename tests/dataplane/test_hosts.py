@@ -1,4 +1,4 @@
-"""An outside host has whatever addresses it states; what it is wired with is what the kernel then has."""
+"""An outside host may have any addresses; the kernel then has the wanted ones."""
 
 from __future__ import annotations
 

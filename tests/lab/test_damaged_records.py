@@ -1,4 +1,4 @@
-"""A lab whose record cannot be used stands in no other lab's way, and ``down`` removes it."""
+"""A lab whose record cannot be used does not disturb other labs, and ``down`` removes it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def lab(unique: Callable[[str], str]) -> Iterator[str]:
-    """A lab of one pod, removed afterwards, whatever is left of it."""
+    """A lab of one pod, removed afterwards."""
     name = unique("torn")
     text = "{apiVersion: v1, kind: Pod, metadata: {name: p}}"
     Lab.up(decode(parse(text, "pod.yaml")[0])[0], name=name).close()
@@ -179,7 +179,7 @@ def test_without_a_record_and_a_list_a_name_proves_nothing(lab: str, program: Pr
 def test_a_list_that_is_none_is_no_lab_of_an_earlier_boot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
-    """Such a lab would be cleared away with its record, and its namespaces left; the record tells them then."""
+    """Such a lab would lose its record and leave its namespaces; the record has them then."""
     monkeypatch.setattr(record.store, "directory", tmp_path)
     spaces = ("netlab.torn.node.node-1", "netlab.torn.underlay")
     record.save(Record("torn", (), {}, spaces, ready=True))
@@ -190,7 +190,7 @@ def test_a_list_that_is_none_is_no_lab_of_an_earlier_boot(
 
 
 def test_a_list_names_nothing_of_others(lab: str, spaces: Callable[..., list[str]]) -> None:
-    """Whatever somebody wrote into it."""
+    """Another lab's names in it do not count."""
     (foreign,) = spaces("foreign")
     file = record.path(lab).parent / "namespaces"
     file.write_text(f"{file.read_text()}{foreign}\nnetlab.{lab}.x/../../{foreign}\n")
@@ -235,8 +235,8 @@ def test_a_build_that_broke_off_before_its_record_was_written(unique: Callable[[
     assert (0, 0) == (up.returncode, down.returncode), up.stderr
 
 
-def test_a_record_that_a_broken_change_left_is_judged_as_well(lab: str, program: Program) -> None:
-    """``up`` cannot know what is inside the nodes then."""
+def test_the_record_that_a_broken_change_kept_is_checked_too(lab: str, program: Program) -> None:
+    """Without it ``up`` does not know what the nodes hold."""
     path = record.path(lab)
     path.with_name("earlier-0.json").write_text("")
     edited(ready=False)(path)
@@ -274,7 +274,7 @@ def in_a_run_of_its_own(script: str) -> str:
 
 
 def test_down_of_all_removes_whole_and_damaged_labs() -> None:
-    """In whatever order they come; one that cannot be removed stands in no other's way."""
+    """In any order; a lab that cannot be removed does not stop the others."""
     told = in_a_run_of_its_own("""
 for name in "abc":
     assert netlab("up", "-f", pod, "--lab", name).returncode == 0
@@ -298,7 +298,7 @@ print(chosen.stdout, stuck.returncode, stuck.stderr, stuck.stdout, down.returnco
 
 
 @pytest.mark.parametrize("umask", ["0o000", "0o777"])
-def test_no_other_user_may_read_or_write_what_a_lab_keeps(umask: str) -> None:
+def test_no_other_user_may_read_or_write_a_labs_files(umask: str) -> None:
     """Whatever the umask: directories 0700, files 0600; the lab can be used."""
     told = in_a_run_of_its_own(f"""
 up = netlab("up", "-f", pod, "--lab", "a", umask={umask})
@@ -354,8 +354,8 @@ def places(data: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(value)
 
 
-def test_whatever_is_wrong_in_a_record_is_told_in_one_line(written: dict[str, Any]) -> None:
-    """Or it does not matter: never is there another exception."""
+def test_every_fault_in_a_record_is_one_line(written: dict[str, Any]) -> None:
+    """Or the record is usable; no other exception is raised."""
     rng, told = random.Random(1), set[str]()  # noqa: S311  not for secrets
     wrong: list[Any] = [
         None,

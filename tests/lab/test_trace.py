@@ -1,4 +1,4 @@
-"""A packet's events told with the names of the elements that its rules looked up, with no kernel."""
+"""A packet's events with the elements that its rules looked up, without a kernel."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_last_step_has_the_element_that_decided(
     assert entry == (last.set, last.comment)
 
 
-def test_a_drop_is_told_without_its_counters(shop: Cluster) -> None:
+def test_a_drop_has_no_counters(shop: Cluster) -> None:
     """The rule reads as it is written in the ruleset."""
     last = told(shop, "x/b", 91, CLASS, RESET, POD, SLOW, DENY, DROP)[-1]
 
@@ -87,10 +87,8 @@ def test_a_drop_is_told_without_its_counters(shop: Cluster) -> None:
 
 
 @pytest.mark.parametrize(("others", "expected"), [(["accept"], ["accept"]), ([], ["drop"])], ids=["flooded", "only"])
-def test_copies_that_a_bridge_floods_are_no_part_of_the_way(
-    shop: Cluster, others: list[str], expected: list[str]
-) -> None:
-    """A drop at a port is told only where nothing was let through to another."""
+def test_copies_that_a_bridge_floods_are_left_out(shop: Cluster, others: list[str], expected: list[str]) -> None:
+    """A drop at a port is listed only where no other port let the packet through."""
     events = [Event("1", "bridge", "netlab", "forward", "rule", text, text) for text in ("drop", *others)]
 
     assert expected == [step.verdict for step in read(NODE, rulesets(shop)[NODE], events)]

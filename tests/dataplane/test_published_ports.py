@@ -26,7 +26,7 @@ ASKED = [
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 @pytest.mark.parametrize(("client", "address", "seen"), [a[1:] for a in ASKED], ids=[a[0] for a in ASKED])
 def test_the_client_address_that_a_published_pod_sees(lab, connection, mode, client, address, seen):
-    """The node's port leads to the pod. It sees the client's address, or its node's where answers must pass the node."""
+    """The node's port leads to the pod. It sees the client's address, or its node's where answers must pass it."""
     running = lab(topology(["a", "b"], mode=mode, hosts=HOSTS), *PODS)
 
     who, asked = connection(running, client, address, 8080, "x/web", 80)

@@ -45,15 +45,15 @@ def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
                 )
                 # An address outside of its node's prefix reaches only the gateway on its link, and needs a route of its
                 # own.
-                alone = not node.holds(network.name, address)
+                outside = not node.holds(network.name, address)
                 default = names.default_route(address.version)
-                length = address.max_prefixlen if alone else prefix.prefixlen
+                length = address.max_prefixlen if outside else prefix.prefixlen
                 build.add(
                     inside,
                     InterfaceAddress(names.POD_DEVICE, ip_interface(f"{address}/{length}")),
-                    Route(default, names.POD_DEVICE, via=gateway, onlink=alone),
+                    Route(default, names.POD_DEVICE, via=gateway, onlink=outside),
                     Neighbour(names.POD_DEVICE, gateway, mac),
                 )
                 build.add(place, Neighbour(bridge, address, pod_mac))
-                if alone:
+                if outside:
                     build.add(place, Route(names.single(address), bridge))

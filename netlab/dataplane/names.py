@@ -156,8 +156,8 @@ def gateway_of(prefix: Prefix) -> Address:
     return prefix[1]
 
 
-def alone(cluster: Cluster, network: Network) -> dict[str, list[Address]]:
-    """Return the addresses of a network's pods that are not of their node's prefix, by node."""
+def outside_shares(cluster: Cluster, network: Network) -> dict[str, list[Address]]:
+    """Return, by node, the addresses of a network's pods that are outside of their node's prefixes."""
     found: dict[str, list[Address]] = {node.name: [] for node in cluster.nodes}
     nodes = {node.name: node for node in cluster.nodes}
     for pod in cluster.pods:

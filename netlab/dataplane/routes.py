@@ -14,9 +14,9 @@ from netlab.kernel.state import Route
 def join(cluster: Cluster, network: Network, build: Build) -> int:
     """Add routes to each node's pods on all other machines; return the MTU of a pod's link."""
     machines: list[Node | Host] = [*cluster.nodes, *cluster.hosts]
-    apart = names.alone(cluster, network)
+    outside = names.outside_shares(cluster, network)
     for node in cluster.nodes:
-        for prefix in (*node.pod_cidrs[network.name], *map(names.single, apart[node.name])):
+        for prefix in (*node.pod_cidrs[network.name], *map(names.single, outside[node.name])):
             via = address_of(node, prefix.version)
             for machine in machines:
                 if machine is not node and via is not None and address_of(machine, prefix.version) is not None:

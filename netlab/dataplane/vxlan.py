@@ -32,7 +32,7 @@ def device(cluster: Cluster, network: Network) -> str:
 def join(cluster: Cluster, network: Network, build: Build) -> int:
     """Add a VXLAN device to every node, with routes to all other nodes' pods; return the MTU of a pod's link."""
     name = device(cluster, network)
-    apart = names.alone(cluster, network)
+    outside = names.outside_shares(cluster, network)
     mtu = MTU
     for node in cluster.nodes:
         place = names.node_namespace(cluster.name, node.name)
@@ -52,7 +52,7 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
             for prefix in other.pod_cidrs[network.name]:
                 via = _endpoint(prefix)
                 build.add(place, Neighbour(name, via, mac), Route(prefix, name, via=via, onlink=True))
-            for address in apart[other.name]:
+            for address in outside[other.name]:
                 via = next(_endpoint(p) for p in other.pod_cidrs[network.name] if p.version == address.version)
                 build.add(place, Route(names.single(address), name, via=via, onlink=True))
     return mtu

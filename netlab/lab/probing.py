@@ -51,7 +51,9 @@ def probe(
                         before, unfinished, flows = lab.cluster, [], anew(lab.cluster)
                         rest, total = iter(flows), _length(flows)
                     elif lab.cluster is not before and done:
-                        notices.notice(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
+                        notices.notice(
+                            f"lab {lab.name} was changed meanwhile: the following results are of its new state"
+                        )
                     left = chain(unfinished, rest)
                     began, run = now, Run(lab.cluster, lab.name, lab.machine.inside)
                     blocks = run.blocks(left if lab.cluster is before else _in_cluster(left, lab.cluster), report)

@@ -359,7 +359,7 @@ def _judged(code: int, said: str) -> list[str]:
     """Return what is wrong with the end of a command whose call failed: it prints one line, or succeeds."""
     lines = [line for line in said.splitlines() if line]
     if code == 70 and not said:
-        return []  # what failed was to tell how it ended
+        return []  # the call that failed was to print the outcome
     if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in said:
         return []
     if code not in (0, 2, 3) or "Traceback" in said or (code and len(lines) != 1):

@@ -56,7 +56,7 @@ def test_a_node_and_its_own_pods_do_not_reach_one_another(lab, connection):
 
 
 def test_no_policy_is_enforced_and_none_is_expected_to_be(lab, disagreements):
-    """Packets pass whatever the policies say, and the evaluator says so too, for every pair."""
+    """Packets pass under every policy, and the evaluator agrees on every pair."""
     running = lab(
         TWO,
         workload("Deployment", "shop/db", 4, "app=db", ports=["sql=5432"]),

@@ -48,7 +48,7 @@ def test_not_even_protocols_without_policies_pass(lab, inside, other):
 
 
 def test_two_overlays_have_their_own_identifiers(lab, facts):
-    """One VXLAN device for each network on every node, told apart by VNI on one port."""
+    """One VXLAN device for each network on every node, with different VNIs and one port."""
     networks = {"red": ("overlay", "10.1.0.0/16"), "blue": ("overlay", "10.2.0.0/16")}
     running = lab(topology(["a", "b"], networks), pod("x/a", network="red", node="a"))
 

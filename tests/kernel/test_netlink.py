@@ -1,4 +1,4 @@
-"""Every answer of the kernel is read, however many requests it refuses, and a socket's failure is a KernelError."""
+"""Every answer of the kernel is read, for any number of refused requests, and a socket's failure is a KernelError."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ print(*(oct(path.stat().st_mode & 0o777) for path in (where, where / "keeper", w
 
 @pytest.mark.parametrize(("umask", "open_to"), [("000", "700"), ("022", "755"), ("077", "700"), ("777", "700")])
 def test_the_keepers_directory_is_the_users_alone(python: Python, umask: str, open_to: str) -> None:
-    """Whatever the umask; one that others could look into is closed."""
+    """Under every umask; a directory that others could read is closed."""
     done = python("-c", MODES, umask, open_to)
 
     assert "0o700 0o600 0o600\n" == done.stdout, done.stderr
@@ -250,7 +250,7 @@ def test_no_other_user_runs_programs_without_root(rootless: Rootless) -> None:
     ids=["closed", "full", "full errors", "broken"],
 )
 def test_whatever_streams_there_are(python: Python, change: str, codes: list[int]) -> None:
-    """A lab is made, asked and gone, and so is the keeper, which holds none of the streams."""
+    """A lab is built, read and removed, and the keeper ends; it holds none of the streams."""
     commands = ["up", "-f", "examples/shop"], ["get", "pods"], ["down", "--all"]
     script = f"import os, sys\n{change}\nos.execv(sys.executable, [sys.executable, '-m', 'netlab', *sys.argv[1:]])"
     done = [python("-c", script, *command) for command in commands]

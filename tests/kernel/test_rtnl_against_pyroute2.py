@@ -283,7 +283,7 @@ def test_fdb_add_and_delete(address, mac, index, delete):
 
 
 class Answers(Netlink):
-    """A netlink socket whose dumps answer with given messages, and which keeps what was asked."""
+    """A netlink socket whose dumps answer with given messages, and which keeps the requests."""
 
     def __init__(self, *dumps: Sequence[bytes]) -> None:
         self._dumps = list(dumps)

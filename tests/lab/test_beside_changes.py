@@ -159,7 +159,7 @@ def test_a_lab_that_is_removed_beside_a_command_is_gone(program: Program, unique
         assert [] == list(netns.DIRECTORY.glob(f"netlab.{name}.*"))
 
 
-# --- in one process, where the order of things can be told --------------------------------------------------------
+# --- in one process, where the order of events is known -----------------------------------------------------------
 
 
 def documents(name: str, numbers: range, *more: Document) -> list[Document]:

@@ -21,7 +21,7 @@ from netlab.kernel.lock import FairLock
 from netlab.lab import notices
 from netlab.lab import record as records
 
-# Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
+# Four processes make and remove the same directories, in a mount namespace without other labs.
 AT_ONCE = """
 import os, sys
 from netlab.kernel import libc

@@ -114,7 +114,7 @@ def test_a_longer_run_takes_no_more_memory(lab, request, monkeypatch, children):
         tracemalloc.stop()
         return peak
 
-    most(500)  # what is kept for good (modules, caches of patterns) is there then
+    most(500)  # modules and caches of patterns are in memory then
 
     assert most(3000) < 1.3 * most(1000)
 

@@ -29,7 +29,7 @@ TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve
         ("--end", "HUP", "--steps", "verify", "--part", "9/40"),
         ("--shortage",),
     ],
-    ids=["killed", "a change killed", "failing calls", "told to end", "hung up", "short of everything"],
+    ids=["killed", "a change killed", "failing calls", "terminated", "hung up", "shortage"],
 )
 def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...]) -> None:
     """Every round repairs or removes what is there, and finds no process, mount or file afterwards."""

@@ -12,12 +12,12 @@ from netlab.errors import HostError, UsageError
 from netlab.kernel import caller, nft, privilege
 
 NOBODY = pwd.getpwnam("nobody")
-SAID = ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER")
+VARIABLES = ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER")
 
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in SAID:
+    for key in VARIABLES:
         monkeypatch.delenv(key, raising=False)
 
 
@@ -50,7 +50,7 @@ def test_what_names_no_user(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "uid", "gid"),
+    ("variables", "uid", "gid"),
     [
         ({"SUDO_UID": "54321", "SUDO_GID": "54322"}, 54321, 54322),
         ({"SUDO_UID": str(NOBODY.pw_uid)}, NOBODY.pw_uid, NOBODY.pw_gid),
@@ -59,10 +59,10 @@ def test_what_names_no_user(text: str) -> None:
     ],
 )
 def test_the_environment_names_the_caller(
-    monkeypatch: pytest.MonkeyPatch, said: dict[str, str], uid: int, gid: int
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], uid: int, gid: int
 ) -> None:
     """The variables of sudo, pkexec and doas."""
-    for key, value in said.items():
+    for key, value in variables.items():
         monkeypatch.setenv(key, value)
     found = caller.caller()
 
@@ -70,10 +70,10 @@ def test_the_environment_names_the_caller(
     assert (uid, gid, True) == (found.uid, found.gid, caller.elevated())
 
 
-@pytest.mark.parametrize("said", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": ""}])
-def test_root_itself_is_no_other_user(monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
+@pytest.mark.parametrize("variables", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": ""}])
+def test_root_itself_is_no_other_user(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
     """Its programs run as root."""
-    for key, value in said.items():
+    for key, value in variables.items():
         monkeypatch.setenv(key, value)
 
     assert caller.caller() is None

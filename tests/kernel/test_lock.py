@@ -119,13 +119,13 @@ def test_a_long_wait_is_reported_once(tmp_path, monkeypatch: pytest.MonkeyPatch)
     seconds = iter([0.0, 0.5, 1.5, 2.5, 3.5])
     monkeypatch.setattr("netlab.kernel.lock.time.monotonic", lambda: next(seconds))
     monkeypatch.setattr("netlab.kernel.lock.time.sleep", lambda _: None)
-    holder, waiter, told = FairLock(tmp_path / "l"), FairLock(tmp_path / "l"), []
+    holder, waiter, calls = FairLock(tmp_path / "l"), FairLock(tmp_path / "l"), []
     monkeypatch.setattr(holder, "_fd", -1)
     assert holder._try(False)
-    waiter.acquire(limit=3, waiting=lambda: told.append(1))
+    waiter.acquire(limit=3, waiting=lambda: calls.append(1))
     holder.release()
 
-    assert [1] == told
+    assert [1] == calls
 
 
 def test_a_thread_releases_its_own_leftover_lock(tmp_path: Path) -> None:

@@ -66,14 +66,14 @@ FAKES = {
 @pytest.mark.parametrize("what", FAKES)
 def test_a_program_that_is_not_nft_is_an_error(spaces, monkeypatch, tmp_path, what):
     """Whatever it does, its rules do not count as loaded."""
-    script, told = FAKES[what]
+    script, message = FAKES[what]
     fake = tmp_path / "nft"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     (name,) = spaces("a")
     monkeypatch.setattr(nft, "program", lambda: str(fake))
     monkeypatch.setattr(nft, "SECONDS", 0.3)
-    with pytest.raises((HostError, KernelError), match=told):
+    with pytest.raises((HostError, KernelError), match=message):
         nft.load(name, SCRIPT)
 
 

@@ -29,7 +29,7 @@ from netlab.objects.scenarios import ObjectRef
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("NETLAB_ROUNDS", "2"))
-SAID = ("waiting for another command on lab ", "lab {} was changed meanwhile: ")
+NOTICES = ("waiting for another command on lab ", "lab {} was changed meanwhile: ")
 
 
 class Changing:
@@ -61,7 +61,7 @@ class Changing:
 
 
 def unexpected(lab: str, stderr: str) -> list[str]:
-    return [line for line in stderr.splitlines() if not line.startswith(tuple(said.format(lab) for said in SAID))]
+    return [line for line in stderr.splitlines() if not line.startswith(tuple(one.format(lab) for one in NOTICES))]
 
 
 @pytest.fixture
@@ -152,10 +152,10 @@ def test_a_lab_that_is_removed_beside_a_command_is_gone(program: Program, unique
             assert asking.stdout is not None
             asking.stdout.readline()
             down = program("down", name)
-            _, told = asking.communicate(timeout=60)
+            _, errors = asking.communicate(timeout=60)
 
         assert (0, f"lab/{name} deleted\n") == (down.returncode, down.stdout)
-        assert (2, [f"Error: lab {name} is gone"]) == (asking.returncode, told.splitlines())
+        assert (2, [f"Error: lab {name} is gone"]) == (asking.returncode, errors.splitlines())
         assert [] == list(netns.DIRECTORY.glob(f"netlab.{name}.*"))
 
 
@@ -267,11 +267,11 @@ def test_a_long_change_is_waited_for_with_a_notice(program: Program, unique: Cal
                 text=True,
             )
             assert asking.stderr is not None
-            said = asking.stderr.readline()
+            notice = asking.stderr.readline()
             record.save(known)
         _, rest = asking.communicate(timeout=60)
 
-        assert (f"waiting for another command on lab {lab.name}\n", "") == (said, rest)
+        assert (f"waiting for another command on lab {lab.name}\n", "") == (notice, rest)
         assert 0 == asking.returncode
 
 

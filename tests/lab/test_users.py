@@ -26,10 +26,10 @@ def who(done: subprocess.CompletedProcess[str]) -> tuple[list[str], dict[str, st
 
 def test_exec_under_sudo_runs_as_the_caller(program: Program, shared_lab: str) -> None:
     """No capability is left, with the user's groups and home; programs may gain privilege as they do on the host."""
-    said, powers = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO, **SUDO))
+    printed, powers = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO, **SUDO))
     uid, gid = str(NOBODY.pw_uid), str(NOBODY.pw_gid)
 
-    assert [uid, gid, gid, NOBODY.pw_dir] == said
+    assert [uid, gid, gid, NOBODY.pw_dir] == printed
     assert POWERLESS | {"NoNewPrivs": "0"} == powers
 
 
@@ -59,17 +59,17 @@ def test_the_user_that_is_named(
 ) -> None:
     """For every caller of sudo; root stays root."""
     command = ("exec", "shop/web", "--lab", shared_lab, "--user", user, "--", "/bin/sh", "-c", WHO)
-    said, powers = who(program(*command, **environment))
+    printed, powers = who(program(*command, **environment))
 
-    assert [uid, gid] == said[:2]
+    assert [uid, gid] == printed[:2]
     assert (powers["CapEff"] == "0" * 16) == (uid != "0")
 
 
 def test_root_itself_stays_root(program: Program, shared_lab: str) -> None:
     """As before, without sudo."""
-    said, _ = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO))
+    printed, _ = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO))
 
-    assert "0" == said[0]
+    assert "0" == printed[0]
 
 
 def anyones_python() -> str:

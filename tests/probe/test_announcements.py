@@ -40,14 +40,14 @@ def test_each_end_is_announced_once_in_a_while(lab):
     for one in every_pair(running.cluster):
         shared.probes.probe_of(one, asked)
     announced: dict = {}  # type: ignore[type-arg]
-    told = [
+    due = [
         sorted(end.endpoint.ref for end, _ in announcements.due(shared, asked.values(), announced, now))
         for now in (0.0, announcements.REPEAT_SECONDS - 1, announcements.REPEAT_SECONDS)
     ]
     shared.sockets.close()
 
-    everybody = ["node:n1", "node:n2", "x/a", "x/c", "x/db"]
-    assert [everybody, [], everybody] == told
+    everything = ["node:n1", "node:n2", "x/a", "x/c", "x/db"]
+    assert [everything, [], everything] == due
 
 
 def test_an_end_without_a_partner_is_probed(lab):

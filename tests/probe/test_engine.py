@@ -234,13 +234,13 @@ def test_progress_rises_to_the_number_of_flows(lab):
     """The count never falls, and ends at the total."""
     running = lab(*[pod(f"x/p{i}") for i in range(14)], pod("x/alone", network="none"))
     flows = list(every_pair(running.cluster))
-    told = []
+    reported = []
 
-    list(measure(running.cluster, flows, progress=lambda done, total: told.append((done, total))))
+    list(measure(running.cluster, flows, progress=lambda done, total: reported.append((done, total))))
 
-    assert sorted(told) == told
-    assert len(told) > 1
-    assert (210, 210) == told[-1]
+    assert sorted(reported) == reported
+    assert len(reported) > 1
+    assert (210, 210) == reported[-1]
 
 
 def test_the_calling_thread_returns(lab):

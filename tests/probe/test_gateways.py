@@ -59,10 +59,10 @@ def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
         ),
     )
 
-    told = [
+    found = [
         (expected, measured.verdict) for expected, measured in (ask(running, "x/a", "10.244.0.1", p) for p in (81, 82))
     ]
-    assert [("allow", "allow"), ("deny", "deny")] == told
+    assert [("allow", "allow"), ("deny", "deny")] == found
 
 
 @pytest.mark.parametrize(

@@ -122,11 +122,11 @@ def test_a_longer_run_takes_no_more_memory(lab, request, monkeypatch, children):
 def test_progress_is_reported_block_by_block(lab, forked):
     """It never falls and ends at the number of flows."""
     running = a_few(lab)
-    told = []
+    calls = []
 
-    list(measure(running.cluster, list(every_pair(running.cluster)), progress=lambda *both: told.append(both)))
+    list(measure(running.cluster, list(every_pair(running.cluster)), progress=lambda *both: calls.append(both)))
 
-    assert [(done, 264) for done in (50, 100, 150, 200, 250, 264)] == told
+    assert [(done, 264) for done in (50, 100, 150, 200, 250, 264)] == calls
 
 
 def test_stopping_early_leaves_no_child(lab, forked):
@@ -143,14 +143,14 @@ def test_stopping_early_leaves_no_child(lab, forked):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("trouble", "message"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "a probing process: ended with -9"),
         (lambda: (_ for _ in ()).throw(OSError(5, "no such luck")), "no such luck"),
     ],
     ids=["killed", "failed"],
 )
-def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, told):
+def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, message):
     """Its block does not count as measured, and no process is left."""
     running = a_few(lab)
 
@@ -159,7 +159,7 @@ def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, told)
 
     monkeypatch.setattr(Worker, "measured", measured)
 
-    with pytest.raises(KernelError, match=told):
+    with pytest.raises(KernelError, match=message):
         list(measure(running.cluster, every_pair(running.cluster)))
     assert gone(forked)
 

@@ -1,1 +1,1 @@
-"""What should exist for a cluster, as data, and the difference to what exists."""
+"""The wanted namespaces of a cluster as data, and their difference to existing ones."""

@@ -1,6 +1,6 @@
-"""Pods on a bridge: one per node and network, as Docker's bridge driver and the CNI ``bridge`` plugin wire it.
+"""Pods on a bridge: one for each node and network, as Docker's bridge driver and the CNI ``bridge`` plugin make it.
 
-The bridge has the gateway's address; every pod hangs on it by a veth whose other end is its ``eth0``.
+The bridge has the gateway's address. Each pod has a veth: one end is a port of the bridge, the other its ``eth0``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route
 
 
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
-    """Want the network's bridge on every node, and every pod of it attached; ``mtu`` is that of all their links."""
+    """Add the network's bridge to every node and attach its pods; ``mtu`` is the MTU of all these links."""
     bridge = names.bridge_name(network)
     for node in cluster.nodes:
         place = names.node_namespace(cluster.name, node.name)
@@ -29,7 +29,7 @@ def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
                 continue
             inside = names.pod_namespace(cluster.name, pod)
             port, pod_mac = names.port_name(pod), names.mac_of(pod.addresses[0])
-            # What a pod sends to its own published port comes back to it by the same port of the bridge.
+            # A pod's packet to its own published port comes back by the same port of the bridge.
             hairpin = any(p.host_port for p in pod.ports)
             build.veth(
                 place,
@@ -43,16 +43,17 @@ def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
                     for g, p in zip(gateways, node.pod_cidrs[network.name], strict=True)
                     if g.version == address.version
                 )
-                # Of no node's prefix, it has nobody on its link but the gateway, and a route of its own leads to it.
-                alone = not node.holds(network.name, address)
+                # An address outside of its node's prefix reaches only the gateway on its link, and needs a route of its
+                # own.
+                outside = not node.holds(network.name, address)
                 default = names.default_route(address.version)
-                length = address.max_prefixlen if alone else prefix.prefixlen
+                length = address.max_prefixlen if outside else prefix.prefixlen
                 build.add(
                     inside,
                     InterfaceAddress(names.POD_DEVICE, ip_interface(f"{address}/{length}")),
-                    Route(default, names.POD_DEVICE, via=gateway, onlink=alone),
+                    Route(default, names.POD_DEVICE, via=gateway, onlink=outside),
                     Neighbour(names.POD_DEVICE, gateway, mac),
                 )
                 build.add(place, Neighbour(bridge, address, pod_mac))
-                if alone:
+                if outside:
                     build.add(place, Route(names.single(address), bridge))

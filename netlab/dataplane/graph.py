@@ -1,10 +1,10 @@
-"""The wanted state as graphs: where a packet goes by routes, neighbours, links, bridges and tunnels, with no kernel.
+"""The wanted state as graphs: the path of a packet by routes, neighbours, links, bridges and tunnels, without a kernel.
 
-There are two kinds of graphs. The graph of frames has every link twice, as it sends and as it receives: an edge leads
-to where a frame comes in next. The graph of an address has every namespace twice: an edge leads to the next hop of a
-packet, and each namespace has one. Rulesets, and so policies and address translation, are in neither.
+There are two kinds of graphs. The graph of frames has every link twice, as sender and as receiver; an edge leads to the
+link that receives a frame next. The graph of an address has every namespace twice; an edge leads to the next hop of a
+packet. Rulesets, and so policies and address translation, are in neither.
 
-networkx takes a tenth of a second to import, so only what draws a graph imports it.
+networkx takes a tenth of a second to import, so only the functions that make a graph import it.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ _I = TypeVar("_I", bound=Item)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a packet gets to: the namespaces that it passes, the last of which has its address.
+    """The way of a packet.
 
-    ``hooked`` are those in which netfilter sees it: the ones that it passes, and those with a bridge on the way whose
-    packets ``br_netfilter`` hands on. ``mtu`` is the size of the largest packet, in bytes, that passes every link;
-    ``first_mtu`` is the MTU of the link that it leaves its source by. Where ``mtu`` is smaller, what the source sends
-    may be lost. Both are 0 where the source has the address itself.
+    Attributes:
+      namespaces: the namespaces that it passes, from the source to the one with its address.
+      hooked: the namespaces in which netfilter sees it: these, and those with a bridge on the way for which
+        ``br_netfilter`` calls the hooks.
+      mtu: the size in bytes of the largest packet that passes every link; 0 where the source has the address.
+      first_mtu: the MTU of the link by which it leaves the source; packets may be lost where ``mtu`` is smaller.
     """
 
     namespaces: tuple[str, ...]
@@ -56,7 +58,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """From a namespace to the next one: ``mtu`` and ``first_mtu`` as a Way has them, and the bridges on the way."""
+    """The way from a namespace to the next one: ``mtu`` and ``first_mtu`` as in Way, and the bridges on the way."""
 
     namespace: str
     mtu: int
@@ -65,7 +67,7 @@ class _Hop:
 
 
 class Graph:
-    """The namespaces of a lab, asked where a packet gets to.
+    """Finds the ways of packets between the namespaces of a lab.
 
     Args:
       namespaces: every namespace of the lab by name, as ``wanted`` returns them.
@@ -84,16 +86,16 @@ class Graph:
         self._frames_from = cache(self._follow_frames)
 
     def way(self, namespace: str, address: Address, *, forwarded: bool = False) -> Way | None:
-        """Return the way of a packet from a namespace to an address, None where it gets nowhere.
+        """Return the way of a packet from a namespace to an address, None where it does not arrive.
 
-        ``forwarded``: the namespace received the packet and has to forward it, where it is not its own.
+        With ``forwarded`` the namespace received the packet, and forwards it unless it has the address.
         """
         import networkx as nx
 
         graph = self._graphs.get(address)
         if graph is None:
             graph = self._graphs[address] = nx.DiGraph()
-            # Where a fault leads a tunnel's outer packet into the tunnel, the same address is asked for: it has no way.
+            # A fault may lead a tunnel's outer packet into the tunnel. Then this graph is empty, and there is no way.
             self._add_hops(graph, address)
         try:
             steps = nx.shortest_path(graph, (_RECEIVES if forwarded else _SENDS, namespace), address)
@@ -126,14 +128,14 @@ class Graph:
             sends, receives = (_SENDS, name), (_RECEIVES, name)
             if self._has(name, address):
                 graph.add_edge(receives, address)
-                # What a namespace sends to itself goes by its loopback interface.
+                # A packet to the namespace's own address goes by its loopback interface.
                 if (name, _LOOPBACK) in self._links:
                     graph.add_edge(sends, receives)
                 continue
             if address.version == 6 and _NO_IPV6 in self._of(name, Sysctl):
                 continue
-            # A router asks for an IPv6 neighbour of what it forwards from its link-local address only (ndisc_send_ns,
-            # net/ipv6/ndisc.c), so where it has none it forwards to the neighbours that it knows.
+            # A router that forwards looks for an IPv6 neighbour from its link-local address only (ndisc_send_ns,
+            # net/ipv6/ndisc.c). Without such an address it forwards to known neighbours only.
             asks = address.version == 4 or _NO_LINK_LOCAL not in self._of(name, Sysctl)
             if (hop := self._hop(name, address, asks=True)) is not None:
                 graph.add_edge(sends, (_RECEIVES, hop.namespace), hop=hop)
@@ -144,9 +146,9 @@ class Graph:
                 graph.add_edge((_FORWARDS_BY, name), (_RECEIVES, hop.namespace), hop=hop)
 
     def _hop(self, namespace: str, address: Address, *, asks: bool) -> _Hop | None:
-        """Return where a packet to an address goes next.
+        """Return the next hop of a packet to an address.
 
-        ``asks``: the namespace finds out a neighbour that it does not know, by ARP or neighbour discovery.
+        With ``asks`` the namespace finds unknown neighbours by ARP or neighbour discovery.
         """
         found = self._route(namespace, address)
         if found is None:
@@ -167,7 +169,7 @@ class Graph:
         return self._has(namespace, address) and any(a.interface.ip == address and a.dev == device for a in here)
 
     def _route(self, namespace: str, address: Address) -> tuple[str, Address] | None:
-        """Return the device and the next hop of the longest prefix that has the address."""
+        """Return the device and the next hop of the longest matching prefix."""
         ways = [(r.prefix, r.dev, r.via or address) for r in self._of(namespace, Route)]
         ways += [(a.interface.network, a.dev, address) for a in self._of(namespace, InterfaceAddress)]
         fits = [way for way in ways if way[0].version == address.version and address in way[0]]
@@ -175,7 +177,7 @@ class Graph:
         return None if best is None or (namespace, best[1]) not in self._links else (best[1], best[2])
 
     def _tunnelled(self, namespace: str, device: str, mac: str | None) -> _Hop | None:
-        """Return where a tunnel's frame to a MAC comes out; a frame to a MAC without an entry is sent nowhere."""
+        """Return the far end of a tunnel for a frame to a MAC; None where the MAC has no forwarding entry."""
         link = self._links[namespace, device]
         to = next((f.dst for f in self._of(namespace, ForwardingEntry) if (f.dev, f.mac) == (device, mac)), None)
         way = None if to is None else self.way(namespace, to)
@@ -192,7 +194,7 @@ class Graph:
 
     @cached_property
     def _frames(self) -> nx.DiGraph[Any]:
-        """The graph of frames: a link that sends leads to those that receive, and a bridge's port to the others."""
+        """The graph of frames: edges lead from a sending link to receiving ones, and from a bridge's port to others."""
         import networkx as nx
 
         graph = nx.DiGraph()
@@ -214,14 +216,14 @@ class Graph:
         return graph
 
     def _follow_frames(self, start: End) -> dict[End, tuple[int, frozenset[str]]]:
-        """Return the links that a link's frames come in at: the largest packet there, and the bridges' namespaces."""
+        """Return the links that receive a link's frames, each with the largest packet and the namespaces of bridges."""
         import networkx as nx
 
         if (_SENDS, start) not in self._frames:
             return {}
         found: dict[End, tuple[int, frozenset[str]]] = {}
         for (side, end), steps in nx.single_source_shortest_path(self._frames, (_SENDS, start)).items():
-            # What comes in at a port is its bridge's, which does not send it back by that port.
+            # A bridge's port passes frames to the bridge, which does not send them back by the same port.
             back = any((_SENDS, link) in steps for of, link in steps if of == _RECEIVES)
             if side == _RECEIVES and end != start and not back and not self._links[end].master:
                 bridges = frozenset(link[0] for of, link in steps if of == _BRIDGES)
@@ -230,7 +232,7 @@ class Graph:
 
 
 def _same_tunnel(link: Link, other: Link, to: Address) -> bool:
-    """Say whether a VXLAN device takes what another one sends to an underlay address."""
+    """Return whether a VXLAN device accepts what another one sends to an underlay address."""
     own = other.options.get("local") or other.options.get("local6")
     same = all(link.options.get(name) == other.options.get(name) for name in ("id", "dstport"))
     return same and own is not None and ip_address(own) == to

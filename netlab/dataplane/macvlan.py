@@ -1,8 +1,8 @@
-"""Pods on children of their node's own interface, as the CNI and Docker ``macvlan`` plugins wire it.
+"""Pods on macvlan links of their node's interface, as the CNI and Docker ``macvlan`` plugins make them.
 
-Pods are machines on the underlay: packets go past the node, which neither routes them nor enforces policy. The driver
-hands a child's frames to its siblings or to the wire, so node and own pods do not reach one another (mode "bridge",
-Linux drivers/net/macvlan.c).
+Pods are machines on the underlay. Their packets do not pass the node, which neither routes them nor enforces policy.
+The driver gives a link's frames to its siblings or to the wire, so a node and its own pods do not reach one another
+(mode "bridge", Linux drivers/net/macvlan.c).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BRIDGE_MODE = 4
 
 
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
-    """Want every pod's interface on the underlay; ``mtu`` is that of all of them."""
+    """Add every pod's interface on the underlay, with the MTU ``mtu``."""
     for pod in cluster.pods:
         if pod.network == network.name:
             _attach(cluster, network, pod, build, mtu)

@@ -1,4 +1,4 @@
-"""Names and addresses of what a lab is made of: a pure function of the cluster, so that they need not be remembered."""
+"""The names and MACs of a lab's namespaces and links: pure functions of the cluster, so that no file keeps them."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def _digest(text: str) -> str:
 
 
 def _namespace(*parts: str) -> str:
-    """Join the parts of a namespace's name; one too long for a file name (pod names may have 253 letters) is cut."""
+    """Join the parts of a namespace's name; cut a name that is too long for a file (pods' names: 253 letters)."""
     name = ".".join(parts)
     if len(name) <= _FILE_NAME_MAX:
         return name
-    # Long enough that no two names can be found that are cut to the same one.
+    # 16 bytes, so that no two names with the same digest can be found.
     digest = blake2b(name.encode(), digest_size=16).hexdigest()
     return f"{name[: _FILE_NAME_MAX - 1 - len(digest)]}-{digest}"
 
 
 def belongs(lab: str, namespace: object) -> bool:
-    """Say whether a network namespace of that name is the lab's: only then it is entered, or removed."""
+    """Return whether a network namespace's name is one of the lab's. Others are neither entered nor removed."""
     return isinstance(namespace, str) and namespace.startswith(f"{PREFIX}{lab}.") and netns.is_name(namespace)
 
 
 def check(cluster: Cluster) -> None:
-    """Check that names can be parts of the names of namespaces and links, each of its own.
+    """Check that names can be parts of the names of namespaces and links, and that no two links share a name.
 
-    What is read from files was checked before; objects that a program made itself were not.
+    Objects from files were checked before; objects that a program made were not.
 
     Raises:
       UsageError: with everything that is wrong.
@@ -79,7 +79,7 @@ def _twice(links: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def pod_namespace(lab: str, pod: Pod) -> str:
-    """Return the network namespace in which a pod lives: its node's in host mode."""
+    """Return the network namespace of a pod: its node's in host mode."""
     if pod.host_network:
         return node_namespace(lab, pod.node)
     return own_namespace(lab, pod.namespace, pod.name)
@@ -128,16 +128,16 @@ def underlay_port_name(ref: str) -> str:
 
 
 def mac_of(address: Address) -> str:
-    """Return the MAC of the interface that has the address: 0a:58 and the IPv4 address, as kubenet gives them out.
+    """Return the MAC of the interface with the address: 0a:58 and the IPv4 address, as kubenet chooses it.
 
-    An address names its MAC for good, so a neighbour entry is never stale. An IPv6 address is hashed to four bytes.
+    The MAC follows from the address, so a neighbour entry is never stale. An IPv6 address is hashed to four bytes.
     """
     tail = address.packed if address.version == 4 else blake2b(address.packed, digest_size=4).digest()
     return (b"\x0a\x58" + tail).hex(":")
 
 
 def port_mac(ref: str) -> str:
-    """Return the MAC of a bridge, or of a port on one: it differs from every address's, and is never spoken to."""
+    """Return the MAC of a bridge or of its port. It differs from the MACs of addresses, and no frame goes to it."""
     return (b"\x0a\x59" + blake2b(ref.encode(), digest_size=4).digest()).hex(":")
 
 
@@ -156,8 +156,8 @@ def gateway_of(prefix: Prefix) -> Address:
     return prefix[1]
 
 
-def alone(cluster: Cluster, network: Network) -> dict[str, list[Address]]:
-    """Return the addresses of a network's pods that are not of their node's prefix, by node."""
+def outside_shares(cluster: Cluster, network: Network) -> dict[str, list[Address]]:
+    """Return, by node, the addresses of a network's pods that are outside of their node's prefixes."""
     found: dict[str, list[Address]] = {node.name: [] for node in cluster.nodes}
     nodes = {node.name: node for node in cluster.nodes}
     for pod in cluster.pods:

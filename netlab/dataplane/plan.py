@@ -1,4 +1,4 @@
-"""The difference between what is and what should be, as an ordered list of changes."""
+"""The difference between existing and wanted namespaces, as an ordered list of changes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Route, Sysctl
 
-# The parent of a link that may stand on any of several.
+# The parent of a link that may have one of several parents.
 _UNKNOWN = ("", "")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What to do: namespaces to make and to remove, and changes inside those that stay or are made."""
+    """Namespaces to make and to remove, and changes inside those that stay or are made."""
 
     create: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Difference:
         return bool(self.create or self.remove or self.changes)
 
     def lines(self) -> list[str]:
-        """Return the difference as ``ip`` arguments, one line a step."""
+        """Return the difference as ``ip`` arguments, one change a line."""
         made = [f"netns add {name}" for name in self.create]
         gone = [f"netns delete {name}" for name in self.remove]
         return made + [str(change) for change in self.changes] + gone
@@ -33,13 +33,17 @@ class Difference:
 def difference(
     have: Mapping[str, Namespace], want: Mapping[str, Namespace], ours: Mapping[str, Namespace] | None = None
 ) -> Difference:
-    """Return what turns ``have`` into ``want``.
+    """Return the changes that turn ``have`` into ``want``.
 
-    Only what netlab put there is deleted: ``ours`` is what it wanted before (``have`` itself when it is not given).
-    What somebody else added stays. A link that differs is set anew in place, where it can be; otherwise, and where one
-    end of a veth is missing, it is deleted and made again whole, with everything that it carries. What the kernel drops
-    by itself, as routes go with the address that they start from, is added again.
-    What goes with its link or with its namespace is not deleted by itself.
+    Items that netlab did not add stay. A link that differs is changed in place where the kernel can do it. Else it is
+    deleted and made again with everything on it, and so is a veth that lacks an end. Items that the kernel drops with
+    others, such as routes with their source address, are added again. Items on a deleted link, or in a removed
+    namespace, get no deletion of their own.
+
+    Args:
+      have: the existing namespaces by name.
+      want: the wanted namespaces by name.
+      ours: what netlab added before, by default ``have``. Only these items are deleted.
     """
     mine = have if ours is None else ours
     create = tuple(sorted(want.keys() - have.keys()))
@@ -48,10 +52,10 @@ def difference(
     links = _links(want)
     for space, link in _remade(_links(have), _links(mine), links):
         remade[space].add(link)
-    # A veth goes when its namespace does, but later; the end that stays is deleted now.
+    # The kernel deletes a veth some time after its namespace, so the end that stays is deleted now.
     ends: dict[str, set[str]] = defaultdict(set)
     for name in remove:
-        # After a change that broke off it may be known by several states; the veth is only where it is found.
+        # After a change that broke off, several states may have the veth; only a found one counts.
         found = {i.name for i in have[name].items if isinstance(i, Link)}
         for item in mine[name].items:
             if isinstance(item, Link) and item.peer is not None and item.name in found:
@@ -67,7 +71,7 @@ def difference(
         gone = {i for i in unwanted if isinstance(i, Link) and i.name not in names_of_wanted_links}
         if broken := lost | ends.get(name, set()):
             gone |= {i for i in had if isinstance(i, Link) and i.name in broken}
-        # What is on a link goes with it.
+        # The kernel deletes what is on a link with it.
         without = {i.name for i in gone}
         loose = {i for i in unwanted if not isinstance(i, Link) and i.dev not in without}
         changes += [Change("delete", name, item) for item in sorted(loose | gone, key=_order)]
@@ -75,7 +79,7 @@ def difference(
         changes += [Change("add", name, item) for item in sorted(missing, key=_order)]
     taken = {one.mac for one in links.values() if one.kind == "macvlan"}
     for name in remove:
-        # A macvlan goes with its namespace, but later; until then no other one may take its MAC.
+        # The kernel deletes a macvlan some time after its namespace; until then no other one may have its MAC.
         changes += [
             Change("delete", name, link)
             for link in mine[name].items
@@ -85,9 +89,9 @@ def difference(
 
 
 def union(states: Sequence[Mapping[str, Namespace]]) -> dict[str, Namespace]:
-    """Return all that any of several states has: what may be there after changes from one to the next that broke off.
+    """Return the items of any of several states: what may exist after changes between them that broke off.
 
-    A link that they have on several parents counts as one on none of them, so that it is made again.
+    A link with several parents gets an unknown one, so that it is made again.
     """
     if len(states) == 1:
         return dict(states[0])
@@ -108,7 +112,7 @@ _Links = Mapping[tuple[str, str], Link]
 
 
 def _remade(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
-    """Return the links to make again, as (namespace, link): both ends of a veth, and what stands on them."""
+    """Return the links to make again, as (namespace, link): both ends of a veth, and the links on them."""
     remade: set[tuple[str, str]] = set()
     for at, link in want.items():
         found = have.get(at)
@@ -119,20 +123,21 @@ def _remade(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
 
 
 def _is_another(found: Link, made: Link, link: Link) -> bool:
-    """Say whether a link cannot become the wanted one; what it stands on is known from when it was ``made`` only."""
+    """Return whether a link cannot be changed to the wanted one; only ``made``, as netlab added it, has its parent."""
     if found.kind in ("vxlan", "macvlan") and (found.options != link.options or made.parent not in (None, link.parent)):
         return True
-    # A bridge sends to the old MAC's port until the new one has spoken, and a macvlan takes no MAC of another's.
-    speaks = link.peer is not None or link.kind == "macvlan"
-    return found.kind != link.kind or (speaks and found.mac != link.mac)
+    # A bridge sends to the old MAC's port until the new MAC sends, and two macvlans cannot swap their MACs.
+    has_mac = link.peer is not None or link.kind == "macvlan"
+    return found.kind != link.kind or (has_mac and found.mac != link.mac)
 
 
 def _dropped(had: Set[Item], owned: Set[Item], wanted: Set[Item], lost: Collection[str]) -> set[Item]:
-    """Return what the kernel may drop of what is wanted while addresses go and links are set.
+    """Return the wanted items that the kernel may drop while addresses are deleted and links are changed.
 
-    The last address of a device takes its routes and neighbours along, the first one of a prefix the others, any the
-    routes that start from it (fib_inetaddr_event, __inet_del_ifa, fib_sync_down_addr); another MAC takes the neighbours
-    (NETDEV_CHANGEADDR), and an MTU below 1,280 all of IPv6.
+    With the last address of a device it drops the device's routes and neighbours, with the first address of a prefix
+    the other ones, with each address the routes with this source (fib_inetaddr_event, __inet_del_ifa,
+    fib_sync_down_addr). With another MAC it drops the neighbours (NETDEV_CHANGEADDR), with an MTU below 1,280 all of
+    IPv6.
     """
     if not had:
         return set()

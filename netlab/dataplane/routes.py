@@ -1,6 +1,6 @@
-"""Plain routes from node to node, without a tunnel: by the nodes' addresses on the underlay.
+"""Plain routes to the pods of each node, without a tunnel: the next hop is the node's address on the underlay.
 
-Nodes and outside hosts have a route to each node's pods, where Calico's come by BGP.
+Nodes and outside hosts have these routes. Calico distributes them by BGP.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from netlab.kernel.state import Route
 
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
-    """Want routes to each node's pods from everywhere else; return the MTU of a pod's link."""
+    """Add routes to each node's pods on all other machines; return the MTU of a pod's link."""
     machines: list[Node | Host] = [*cluster.nodes, *cluster.hosts]
-    apart = names.alone(cluster, network)
+    outside = names.outside_shares(cluster, network)
     for node in cluster.nodes:
-        for prefix in (*node.pod_cidrs[network.name], *map(names.single, apart[node.name])):
+        for prefix in (*node.pod_cidrs[network.name], *map(names.single, outside[node.name])):
             via = address_of(node, prefix.version)
             for machine in machines:
                 if machine is not node and via is not None and address_of(machine, prefix.version) is not None:

@@ -1,4 +1,4 @@
-"""The ruleset of every node, with the interfaces that the wiring gives its pods."""
+"""The ruleset of every node, compiled with the names and MACs of its pods' ports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netlab.ruleset import Compiler, Port, Ruleset
 
 
 def compiler() -> Compiler:
-    """Return what compiles the clusters of a lab one after the other."""
+    """Return a compiler for the successive clusters of a lab."""
     return Compiler(_port_of)
 
 

@@ -1,4 +1,4 @@
-"""Pods on the underlay itself: every machine there has a network's prefixes on its link."""
+"""Pods on the underlay itself: every machine there reaches a network's prefixes by its link."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netlab.kernel.state import Route
 
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
-    """Want the network's prefixes on the link of every machine; return the MTU of a pod's link."""
+    """Add on-link routes to the network's prefixes on every machine; return the MTU of a pod's link."""
     machines: list[Node | Host] = [*cluster.nodes, *cluster.hosts]
     for machine in machines:
         for prefix in network.pod_cidrs:

@@ -1,7 +1,7 @@
-"""Pods on links of their own to their node: no bridge, one route per pod, as Calico wires them.
+"""Pods with a veth to their node: no bridge, one route for each pod, as Calico makes it.
 
-A pod's only neighbour is a gateway that nobody has as an address: 169.254.1.1, which Calico answers for by proxy ARP
-and netlab by a permanent neighbour (Calico, "Frequently asked questions": why can't I see the 169.254.1.1 address).
+A pod's only neighbour is its gateway 169.254.1.1, an address that no machine has. Calico answers for it by proxy ARP,
+netlab adds a permanent neighbour (Calico, "Frequently asked questions": why can't I see the 169.254.1.1 address).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GATEWAYS: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("f
 
 
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
-    """Want a link and a route for every pod of the network; ``mtu`` is that of all their links."""
+    """Add a link and a route for every pod of the network; ``mtu`` is the MTU of all these links."""
     for node in cluster.nodes:
         for pod in cluster.pods_on(node.name):
             if pod.network == network.name:
@@ -43,6 +43,6 @@ def _attach(cluster: Cluster, node: Node, pod: Pod, build: Build, mtu: int) -> N
             Route(names.default_route(address.version), names.POD_DEVICE, via=gateway, onlink=True),
             Neighbour(names.POD_DEVICE, gateway, port_mac),
         )
-        # The node speaks to its pods from its own address, not from whichever the kernel finds on another link.
+        # The node sends to its pods from its own address, not from one that the kernel finds on another link.
         own = address_of(node, address.version)
         build.add(place, Route(names.single(address), port, source=own), Neighbour(port, address, pod_mac))

@@ -1,7 +1,7 @@
-"""VXLAN from node to node: one device per node and network, as flannel's vxlan backend wires it.
+"""VXLAN from node to node: one device for each node and network, as flannel's vxlan backend makes it.
 
-Nothing is learned and nothing flooded: for each remote node the device has a permanent neighbour, a forwarding entry
-and an on-link route, and so every frame goes to one node (flannel, pkg/backend/vxlan).
+The device does not learn and does not flood. For each remote node it has a permanent neighbour, a forwarding entry and
+an on-link route, so every frame goes to one node (flannel, pkg/backend/vxlan).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HEADERS = {4: 14 + 20 + 8 + 8, 6: 14 + 40 + 8 + 8}
 
 
 def vni(cluster: Cluster, network: Network) -> int:
-    """Return the VXLAN network identifier of a network: 1 for the first, as flannel's."""
+    """Return the VXLAN network identifier of a network; the first has 1, as in flannel."""
     return 1 + cluster.networks.index(network)
 
 
@@ -30,9 +30,9 @@ def device(cluster: Cluster, network: Network) -> str:
 
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
-    """Want a VXLAN device on every node and the way to every other node's pods; return the MTU of a pod's link."""
+    """Add a VXLAN device to every node, with routes to all other nodes' pods; return the MTU of a pod's link."""
     name = device(cluster, network)
-    apart = names.alone(cluster, network)
+    outside = names.outside_shares(cluster, network)
     mtu = MTU
     for node in cluster.nodes:
         place = names.node_namespace(cluster.name, node.name)
@@ -52,19 +52,19 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
             for prefix in other.pod_cidrs[network.name]:
                 via = _endpoint(prefix)
                 build.add(place, Neighbour(name, via, mac), Route(prefix, name, via=via, onlink=True))
-            for address in apart[other.name]:
+            for address in outside[other.name]:
                 via = next(_endpoint(p) for p in other.pod_cidrs[network.name] if p.version == address.version)
                 build.add(place, Route(names.single(address), name, via=via, onlink=True))
     return mtu
 
 
 def _outer(node: Node) -> Address:
-    """Return the underlay address that a node's tunnels start from and end at."""
+    """Return the underlay address of a node's tunnels."""
     return node.addresses[0]
 
 
 def _endpoint(prefix: Prefix) -> Address:
-    """Return the address of a node's VXLAN device: the first of its pods' prefix, which no pod has."""
+    """Return the address of a node's VXLAN device: the first of its pods' prefix. No pod has it."""
     return prefix[0]
 
 

@@ -1,8 +1,8 @@
-"""What should exist for a cluster: every namespace of the lab with all that it holds.
+"""The wanted state of a cluster: every namespace of the lab with all its items.
 
-A mode is an attachment and a transport (``netlab.modes``), and each of them is one module here: an attachment's has a
-function ``attach``, a transport's a function ``join``, which returns the MTU that it leaves to the links of pods. What
-all share (nodes, outside hosts, the underlay that joins them) is in this module.
+A mode is an attachment and a transport (``netlab.modes``), and each has one module here. The module of an attachment
+has a function ``attach``. The module of a transport has a function ``join``, which returns the MTU of the pods' links.
+Nodes, outside hosts and the underlay are in this module, as all modes share them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
     """
     names.check(cluster)
     build = Build(cluster.name, cluster.families)
-    _underlay(cluster, build)
+    _add_underlay(cluster, build)
     for pod in cluster.pods:
         if not pod.host_network:
             build.endpoint(names.pod_namespace(cluster.name, pod))
@@ -53,28 +53,28 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
         ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
     publishing = {one.pod.node for one in published(cluster)}
     for node in cluster.nodes:
-        # What a node sends to a published port of its own 127.0.0.1 leaves by a link, and its answer comes in by it.
+        # A packet of a node to a published port of its 127.0.0.1 leaves by a link, and the answer comes back by it.
         local = Sysctl("ipv4/conf/all/route_localnet", str(int(node.name in publishing)))
         build.add(names.node_namespace(cluster.name, node.name), local)
     return build.namespaces()
 
 
-def _underlay(cluster: Cluster, build: Build) -> None:
-    """One bridge that stands for the data centre's network, with a port for every node and outside host."""
+def _add_underlay(cluster: Cluster, build: Build) -> None:
+    """Add a bridge that stands for the data centre's network, with a port for every node and outside host."""
     place = names.underlay_namespace(cluster.name)
-    build.quiet(place, families=())
+    build.bare(place, families=())
     build.add(place, Sysctl("bridge/bridge-nf-call-iptables", "0"), Sysctl("bridge/bridge-nf-call-ip6tables", "0"))
     build.add(
         place, Link(_UNDERLAY_BRIDGE, "bridge", mac=names.port_mac(place), options={"forward_delay": 0, "stp_state": 0})
     )
     for node in cluster.nodes:
-        _join(cluster, build, place, node)
+        _add_machine(cluster, build, place, node)
     for host in cluster.hosts:
-        _join(cluster, build, place, host)
+        _add_machine(cluster, build, place, host)
 
 
-def _join(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> None:
-    """Give a machine its interface on the underlay, its addresses, and routes to every other machine."""
+def _add_machine(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> None:
+    """Add a machine's interface on the underlay, its addresses, and routes to every other machine."""
     name = names.endpoint_namespace(cluster.name, machine)
     if isinstance(machine, Node):
         build.router(name)
@@ -92,12 +92,12 @@ def _join(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> N
         length = prefix.prefixlen if prefix is not None else address.max_prefixlen
         build.add(name, InterfaceAddress(names.UNDERLAY_DEVICE, ip_interface(f"{address}/{length}")))
     for near in own:
-        # A host with addresses of its own choosing still has the whole underlay on its link. The kernel keeps one route
-        # to a destination, and that of an address in the underlay is its own.
+        # An address outside of the underlay's prefix gets a route to the prefix. An address inside gets it from the
+        # kernel, which keeps one route to a destination.
         source = address_of(machine, near.version)
         if source is not None and not any(a.version == near.version and a in near for a in machine.addresses):
             build.add(name, Route(near, names.UNDERLAY_DEVICE, source=source))
-    _know(cluster, build, machine)
+    _add_neighbours(cluster, build, machine)
     for host in cluster.hosts:
         if host is machine:
             continue
@@ -108,11 +108,11 @@ def _join(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> N
                 build.add(name, Route(names.single(address), names.UNDERLAY_DEVICE))
 
 
-def _know(cluster: Cluster, build: Build, machine: Node | Host) -> None:
-    """Tell a machine the MACs of all others.
+def _add_neighbours(cluster: Cluster, build: Build, machine: Node | Host) -> None:
+    """Add permanent neighbours for all other machines.
 
-    A node asks for an IPv6 neighbour of what it forwards from its link-local address only (ndisc_send_ns,
-    net/ipv6/ndisc.c), and it has none.
+    A node that forwards a packet looks for the IPv6 neighbour from its link-local address only (ndisc_send_ns,
+    net/ipv6/ndisc.c), and it has no such address.
     """
     name = names.endpoint_namespace(cluster.name, machine)
     families = {address.version for address in machine.addresses}

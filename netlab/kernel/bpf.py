@@ -1,6 +1,6 @@
 """Classic BPF programs: assembled from instructions with labels, and attached to a socket.
 
-Documentation/networking/filter.rst describes the machine: it has an accumulator A and an index X. A load beyond the end
+Documentation/networking/filter.rst describes the instructions. A is the accumulator, X the index. A load beyond the end
 of a packet ends the program with "drop".
 """
 
@@ -30,7 +30,7 @@ _PROGRAM = struct.Struct("@HP")
 
 
 class Instruction(NamedTuple):
-    """One instruction; ``yes`` and ``no`` are the labels that a jump goes to, "" is the next instruction."""
+    """One instruction; ``yes`` and ``no`` are the labels of a jump, "" is the next instruction."""
 
     code: int
     k: int
@@ -40,9 +40,9 @@ class Instruction(NamedTuple):
 
 
 def assemble(instructions: Sequence[Instruction], length: int) -> bytes:
-    """Return a program as an array of ``struct sock_filter``; ``length`` is how much of a kept packet is kept.
+    """Return a program as an array of ``struct sock_filter``. It keeps ``length`` bytes of a packet.
 
-    After the last instruction the packet is kept.
+    A packet is kept after the last instruction.
     """
     whole = [*instructions, Instruction(_RETURN, length, label=KEEP), Instruction(_RETURN, 0, label=DROP)]
     places = {one.label: place for place, one in enumerate(whole) if one.label}
@@ -57,7 +57,7 @@ def assemble(instructions: Sequence[Instruction], length: int) -> bytes:
 
 
 def attach(sock: socket.socket, program: bytes) -> None:
-    """Make the socket take only what the program keeps; raises OSError."""
+    """Attach the program to a socket, which then receives only the packets that it keeps; raises OSError."""
     code = ctypes.create_string_buffer(program, len(program))
     packed = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, packed)

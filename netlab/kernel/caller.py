@@ -1,4 +1,4 @@
-"""Users: the one who typed sudo, and the one that a program runs as."""
+"""Users: the caller of sudo, and the user that a program runs as."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netlab.errors import HostError, UsageError
 from netlab.kernel import privilege
 
-# What sudo(8), pkexec(1) and doas(1) say of their caller, as ``named`` takes it.
+# The environment variables by which sudo(8), pkexec(1) and doas(1) name their caller.
 _UID, _GID = "SUDO_UID", "SUDO_GID"
 _OTHERS = ("PKEXEC_UID", "DOAS_USER")
 _LARGEST = 2**32 - 2
@@ -18,7 +18,7 @@ _LARGEST = 2**32 - 2
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who a program runs as; ``name``, ``home`` and ``shell`` are "" where the host does not know the user."""
+    """A user that a program runs as; ``name``, ``home`` and ``shell`` are "" for a user that the host does not know."""
 
     uid: int
     gid: int
@@ -29,33 +29,33 @@ class User:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What programs find out of the environment about their user."""
+        """The environment variables that tell programs their user."""
         known = {"HOME": self.home, "LOGNAME": self.name, "SHELL": self.shell, "USER": self.name}
         return {key: value for key, value in known.items() if value}
 
 
 def elevated() -> bool:
-    """Say whether another user had this process run as root, so that the environment may be his."""
+    """Return whether another user ran this process as root, so that the environment may be that user's."""
     by_id = os.getuid() != os.geteuid() or os.getgid() != os.getegid()
     return by_id or (_root() and any(os.environ.get(key) for key in (_UID, *_OTHERS)))
 
 
 def caller() -> User | None:
-    """Return the user who had this process run as root by sudo, pkexec or doas, None where nobody or root had.
+    """Return the user who ran this process as root by sudo, pkexec or doas; None for root itself.
 
     Raises:
-      UsageError: when what they say of him names no user.
+      UsageError: when the environment names no user of this host.
     """
     if not _root():
         return None
     uid, gid = os.environ.get(_UID), os.environ.get(_GID)
-    said = f"{uid}:{gid}" if uid and gid else uid or next(filter(None, map(os.environ.get, _OTHERS)), None)
-    if said is None:
+    text = f"{uid}:{gid}" if uid and gid else uid or next(filter(None, map(os.environ.get, _OTHERS)), None)
+    if text is None:
         return None
     try:
-        found = named(said)
+        found = named(text)
     except UsageError as error:
-        raise UsageError(f"the user who had netlab run as root: {error}; name one with --user") from error
+        raise UsageError(f"the user who ran netlab as root: {error}; name one with --user") from error
     return found if found.uid else None
 
 
@@ -77,7 +77,7 @@ def named(text: str) -> User:
 
 
 def become(user: User) -> None:
-    """Give up root for a user, for good: user, group, further groups, and every capability.
+    """Give up root for a user permanently: user, group, further groups, and every capability.
 
     Raises:
       HostError: when this process may not.

@@ -1,7 +1,7 @@
-"""A forked process that computes some bytes beside this one.
+"""A forked process that computes bytes beside this one.
 
-It starts with everything that this process has, sockets included, so nothing has to be sent to it. It must be forked
-where there is one thread only: a lock that another thread holds would stay locked in the child.
+It inherits memory and sockets, so nothing is sent to it. Fork it only where this process has one thread: a lock that
+another thread holds would stay locked in the child.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHUNK = 1 << 16
 
 
 class Child:
-    """A process that computes some bytes; ``result`` waits for them."""
+    """A process that computes bytes; ``result`` waits for them."""
 
     def __init__(self, work: Callable[[], bytes]) -> None:
         self._pipe, write = os.pipe()
@@ -31,7 +31,7 @@ class Child:
         os.close(write)
 
     def result(self) -> bytes:
-        """Return what the process computed.
+        """Wait for the process and return what it computed.
 
         Raises:
           KernelError: when it failed or was killed.
@@ -57,17 +57,17 @@ class Child:
 
 
 def _work(work: Callable[[], bytes], write: int, parent: int) -> NoReturn:
-    """Do a child's work and end it, without what its parent does at its own end; it ends when its parent does."""
+    """Do the work of a child and end it, without the parent's exit handlers. It ends when its parent does."""
     status = 1
     try:
         libc.end_with_parent()
         if os.getppid() != parent:
             os._exit(status)
-        # The collector would write to, and so copy, every page of objects that the child shares with its parent.
+        # The garbage collector would write to, and so copy, the pages that the child shares with its parent.
         gc.disable()
         answer = work()
         status = 0
-    except BaseException as error:  # an interrupt too: the parent gets it as well
+    except BaseException as error:  # an interrupt too: the parent gets it itself
         answer = f"{type(error).__name__}: {error}".encode()
     try:
         with open(write, "wb") as pipe:

@@ -1,4 +1,4 @@
-"""The kernel's own counts of packets that it dropped for want of room; a probe may be one of them."""
+"""The kernel's counters of packets that it dropped for lack of space; one of them may be a probe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 
-# /proc/net is that of the process's first thread; this one follows the thread that entered a namespace.
+# /proc/net shows the namespace of the process's first thread; this path shows the calling thread's.
 _PROC = "/proc/thread-self/net"
 _ROOM = 1 << 16
 
@@ -14,7 +14,7 @@ _ROOM = 1 << 16
 class Counters:
     """Counters of the host's receive backlog and of the connection tables of nodes.
 
-    The files are opened once, inside their namespaces, and can be read from any namespace.
+    Each file is opened once, inside its namespace, and can be read from any namespace.
     """
 
     def __init__(self) -> None:
@@ -22,12 +22,12 @@ class Counters:
         self._tables: dict[str, int] = {}
 
     def watch(self, namespace: str) -> None:
-        """Read the connection table's statistics of a namespace from now on; the calling thread is inside."""
+        """Count the drops of a namespace's connection table from now on; the calling thread is inside."""
         if namespace not in self._tables:
             self._tables[namespace] = _opened(f"{_PROC}/stat/nf_conntrack")
 
     def read(self) -> dict[str, int]:
-        """Return the counts, each by a sentence that says what happened if it grows."""
+        """Return the counters, each by a sentence that is true if the counter grows."""
         counts = {"the host's receive backlog overflowed": softnet_drops(_text(self._backlog))}
         for namespace, fd in self._tables.items():
             counts[f"the connection table of {namespace} dropped packets"] = conntrack_drops(_text(fd))
@@ -55,7 +55,7 @@ def conntrack_drops(text: str) -> int:
 
 
 def grown(before: dict[str, int], after: dict[str, int]) -> Sequence[str]:
-    """Return the sentences of the counts that grew."""
+    """Return the sentences of the counters that grew."""
     return [words for words, count in after.items() if count > before.get(words, 0)]
 
 

@@ -12,7 +12,7 @@ from netlab.errors import KernelError, UsageError
 from netlab.kernel import libc, netns, privilege
 from netlab.kernel.caller import User, become
 
-# Container runtimes let every group of a pod send echo requests; a new namespace lets none.
+# Container runtimes allow every group of a pod to send echo requests; a new namespace allows none.
 _PING = Path("/proc/sys/net/ipv4/ping_group_range")
 _EVERY_GROUP = "0 2147483647"
 
@@ -25,27 +25,27 @@ def execute(
     extra: Mapping[str, str] | None = None,
     user: User | None = None,
 ) -> NoReturn:
-    """Become the program ``argv`` inside the namespace, so that its exit status and signals are the caller's own.
+    """Replace this process by the program ``argv`` inside the namespace.
 
-    As ``ip netns exec`` does, /sys shows the namespace's devices; the hostname is the pod's name. By the source of that
-    mount ``processes`` knows what the program starts in namespaces of its own. With ``user`` it runs as that user and
-    without privilege, and ``ping`` works all the same.
+    As with ``ip netns exec``, /sys shows the namespace's devices. The source of that mount marks the program and its
+    descendants for ``processes``. The hostname is the pod's name. With ``user`` the program runs as that user without
+    privilege, and ``ping`` works.
 
     Raises:
       NotFound: when the namespace is gone.
-      UsageError: when the program is not there or cannot be run, or only root could run it as that user.
+      UsageError: when the program does not exist or cannot be run, or when only root could run it as that user.
       HostError: when this process may not become that user.
     """
     dropped = user is not None and (user.uid, user.gid) != (0, 0)
     if dropped and privilege.rootless():
         raise UsageError("--user needs root; without root every program runs as you")
     netns.enter(namespace)
-    # Both are comfort: a user namespace may not be allowed to mount sysfs, and the program runs all the same.
+    # Neither is necessary: a user namespace may not be allowed to mount sysfs.
     with contextlib.suppress(KernelError):
         libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
         libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
         if hostname:
-            # Cut as the kubelet cuts it: a pod's name may be longer than the kernel lets a hostname be.
+            # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
             libc.sethostname(hostname[:63].rstrip("-."))
         libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})

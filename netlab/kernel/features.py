@@ -1,4 +1,4 @@
-"""What this host can do, found by trying it: in a network namespace of its own, which is gone afterwards."""
+"""The features of this host that netlab uses, found by trying each in a temporary network namespace."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Status = Literal["ok", "missing", "not tried"]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One thing that netlab uses: whether it is there, what was seen, and how to get it.
+    """One feature that netlab uses: whether the host has it, what was seen, and how to get it.
 
-    ``needed`` is false for what only some uses of netlab need; ``detail`` then says which.
+    ``needed`` is false for a feature that only some labs need; ``detail`` then says which.
     """
 
     name: str
@@ -32,9 +32,9 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A part of nftables that is tried, in the smallest table that has it: one chain, and a set or map that it uses.
+    """A part of nftables, tried in the smallest table that uses it: one chain, and a set or map.
 
-    ``module`` is the kernel module that has it, or the option where it is always part of another.
+    ``module`` is the kernel module of the part, or the kernel option where the part has no module.
     """
 
     name: str
@@ -111,7 +111,7 @@ _IPV6 = "only for networks with an IPv6 podCIDR and hosts with an IPv6 address"
 
 
 def features() -> Iterator[Feature]:
-    """Yield every feature in turn; where this user may make no network namespace, the rest is not tried."""
+    """Yield every feature. Where this user may not make a network namespace, the rest is not tried."""
     yield Feature("kernel", "ok", os.uname().release)
     allowed = _privilege()
     yield allowed
@@ -128,7 +128,7 @@ def features() -> Iterator[Feature]:
 
 
 def _privilege() -> Feature:
-    """Whether this process may make network namespaces, on its own or in a user namespace."""
+    """Try to make a network namespace, as root or in a user namespace."""
     as_root = privilege.privileged()
     try:
         privilege.enter()
@@ -142,7 +142,7 @@ def _privilege() -> Feature:
 
 
 def _user_namespaces() -> Feature:
-    """Whether ordinary users may make user namespaces, by the settings that forbid it."""
+    """Read the settings that forbid user namespaces to ordinary users."""
     name = "user namespaces"
     found = privilege.forbidding_setting()
     if found is None:
@@ -156,13 +156,13 @@ def _user_namespaces() -> Feature:
 def _nft_program() -> Feature:
     try:
         path = nft.program()
-        said = nft.call(["--version"], seconds=10)
+        version_text = nft.call(["--version"], seconds=10)
     except HostError as error:
         return Feature("nft", "missing", error.what, error.fix)
     except KernelError as error:
         return Feature("nft", "missing", str(error), nft.MISSING.fix)
-    version = re.search(r"v(\d[\w.]*)", said)
-    return Feature("nft", "ok", f"{version[1] if version else said.strip()} ({path})")
+    version = re.search(r"v(\d[\w.]*)", version_text)
+    return Feature("nft", "ok", f"{version[1] if version else version_text.strip()} ({path})")
 
 
 def _modprobe(module: str) -> str:
@@ -175,7 +175,7 @@ def _modprobe(module: str) -> str:
 
 
 def _links() -> Iterator[Feature]:
-    """Try the link types; each is made on its own, macvlan on the veth."""
+    """Try the kinds of links; each is made by itself, macvlan on the veth."""
     import pyroute2
 
     with pyroute2.IPRoute() as route:

@@ -1,7 +1,7 @@
-"""Files that netlab writes whole or not at all, and files and directories of netlab's own that no other user may touch.
+"""Files that are written whole or not at all, and private files and directories of netlab.
 
-``/run/netlab`` and a user's keeper directory tell netlab what to remove, as root. So they are written with mode 0600
-(directories 0700) whatever the umask is, and what another user could have written there is not believed.
+The files in ``/run/netlab`` and in a user's keeper directory say what netlab removes as root. So files have mode 0600
+and directories 0700 under every umask, and a file that another user could have written is not read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Unsafe(Exception):
-    """A file or directory that another user could have written, or that is none; the message says what is wrong."""
+    """A path that another user could have written, or of the wrong type; the message says what is wrong."""
 
 
 @contextlib.contextmanager
@@ -45,13 +45,13 @@ def aside(name: str, draft: str, mode: int, directory: int | None = None) -> Ite
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600, whole or not at all; the caller sees to it that no other process writes it now.
+    """Write a file of mode 0600, whole or not at all; the caller keeps other processes from writing it.
 
     Raises:
       OSError: when it cannot be written.
     """
     draft = path.with_name(f"{path.name}.new")
-    # A command that was killed leaves its draft.
+    # A killed command leaves its draft.
     draft.unlink(missing_ok=True)
     with aside(str(path), str(draft), 0o600) as file:
         os.fchmod(file.fileno(), 0o600)
@@ -59,14 +59,14 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Make a directory of mode 0700, or give an existing one of the caller's that mode.
+    """Make a directory of mode 0700, or give an existing directory of the caller that mode.
 
     Raises:
-      HostError: when another user owns what is there.
+      HostError: when another user owns what exists there.
       OSError: when it cannot be made, or is no directory.
-      FileNotFoundError: when another process takes it away meanwhile.
+      FileNotFoundError: when another process removes it meanwhile.
     """
-    # pathlib's exist_ok looks for the directory a second time, and it may be gone by then.
+    # pathlib's exist_ok looks at the directory a second time, and it may be gone by then.
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700, parents=True)
     status = directory.lstat()
@@ -79,7 +79,7 @@ def make_private(directory: Path) -> None:
 
 
 def check_private(directory: Path) -> None:
-    """Raise Unsafe where another user could have put something into a directory, or where it is none; OSError."""
+    """Raise Unsafe where another user could have written into a directory, or where it is none; raises OSError."""
     status = directory.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise Unsafe(f"{directory} is a symbolic link")
@@ -92,7 +92,7 @@ def read_private(path: Path, most: int) -> bytes:
     """Return the content of a file of at most ``most`` bytes that no other user could have written.
 
     Raises:
-      Unsafe: where another user could, or where it is larger, a link or no regular file.
+      Unsafe: where another user could have written it, or where it is larger, a link or no regular file.
       OSError: when it cannot be read.
     """
     if path.is_symlink():

@@ -1,4 +1,4 @@
-"""This host as a machine, but for links: what the kernels of ``machine.KERNELS`` have in common."""
+"""This host as a machine, without links: what the kernels of ``machine.KERNELS`` share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Host:
-    """Namespaces, rules, programs and privilege of this host; ``netlab.kernel.machine`` has the contract."""
+    """Namespaces, rules, programs and privilege of this host, as ``netlab.kernel.machine`` defines them."""
 
     @property
     def store(self) -> Store:
@@ -33,7 +33,7 @@ class Host:
                 self._made(name)
 
     def _made(self, name: str) -> None:
-        """Note a namespace that was made; the calling thread is inside."""
+        """Open a new namespace; the calling thread is inside."""
 
     def remove(self, names: Sequence[str]) -> None:
         self.end(names)
@@ -42,7 +42,7 @@ class Host:
             netns.remove(name)
 
     def _forget(self, name: str) -> None:
-        """Let go of what is open in a namespace."""
+        """Close what is open in a namespace."""
 
     def exists(self, name: str) -> bool:
         return netns.exists(name)

@@ -1,4 +1,4 @@
-"""Which addresses the calling thread's network namespace has, as its kernel says."""
+"""The addresses of the calling thread's network namespace, as its kernel has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system calls that Python 3.11 has no name for: unshare, setns, mount, umount2, fsmount and sethostname.
+"""System calls that Python 3.11 lacks: unshare, setns, mount, umount2, fsmount and sethostname.
 
 Python 3.12 has ``os.unshare`` and ``os.setns``; netlab supports 3.11, so both go through the C library.
 """
@@ -24,8 +24,8 @@ MS_SHARED = 1 << 20
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 0x8
 
-# The C library of Debian 12 names these, that of Ubuntu 22.04 does not; the numbers are those of every architecture but
-# alpha (include/uapi/asm-generic/unistd.h).
+# The C library of Ubuntu 22.04 has no names for these. The numbers are the same on every architecture but alpha
+# (include/uapi/asm-generic/unistd.h).
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _FSOPEN_CLOEXEC = _FSMOUNT_CLOEXEC = 1
 _FSCONFIG_CMD_CREATE = 6
@@ -63,10 +63,10 @@ def umount(target: str, flags: int = MNT_DETACH) -> None:
 
 
 def detached_mount(kind: str) -> int:
-    """Return a descriptor of a new file system that is mounted nowhere, and is gone when it is closed.
+    """Return a descriptor of a new file system without a mount point; it ends when the descriptor is closed.
 
     Raises:
-      KernelError: also where the kernel (before Linux 5.2) or the caller's privilege has no such thing.
+      KernelError: also before Linux 5.2, and for a caller without the privilege.
     """
     context = _descriptor(_FSOPEN, kind.encode(), _FSOPEN_CLOEXEC)
     try:
@@ -77,7 +77,7 @@ def detached_mount(kind: str) -> int:
 
 
 def _descriptor(number: int, *arguments: int | bytes | None) -> int:
-    # syscall(2) takes every number as a long.
+    # syscall(2) takes every integer as a long.
     found: int = _libc.syscall(*(ctypes.c_long(a) if isinstance(a, int) else a for a in (number, *arguments)))
     if found < 0:
         raise KernelError.of(f"system call {number}", ctypes.get_errno())
@@ -91,8 +91,8 @@ def sethostname(name: str) -> None:
 
 
 def end_with_parent(number: int = 9) -> None:
-    """Have the kernel send the calling process a signal (SIGKILL) when the thread that started it ends.
+    """Have the kernel send this process a signal (SIGKILL) when the thread that started it ends.
 
-    It is prctl(PR_SET_PDEATHSIG): forgotten when the process gains privilege, and late where its parent is gone.
+    prctl(PR_SET_PDEATHSIG): it ends when the process gains privilege, and has no effect where the parent is gone.
     """
     _check(_libc.prctl(1, number, 0, 0, 0), "prctl")

@@ -1,4 +1,4 @@
-"""The real kernel: namespaces made and removed, their contents read, changes applied in few netlink batches."""
+"""The default kernel of this host: its links by netlink, many requests in one datagram."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _READY_SECONDS = 5.0
 # Where modules of tunnels are loaded, the kernel puts links into each new namespace (tunl0, gre0, gretap0, erspan0,
 # sit0, ip6tnl0, ip_vti0, ...), with indexes from 2 on. A request for an index that is taken fails with EEXIST.
 _FIRST_INDEX = 32
-# A veth whose two ends have the same index is announced by the kernel's link watch at most once a second
-# (linkwatch_urgent_event, net/core/link_watch.c), and until then its bridge port does not forward.
+# The kernel's link watch announces a veth whose two ends have the same index at most once a second
+# (linkwatch_urgent_event, net/core/link_watch.c). Until then its bridge port does not forward.
 _FIRST_PORT_INDEX = 100
-# A bridge takes the least MTU of its ports, and this one when its last port goes, unless it was given another one than
-# it was made with (br_mtu_auto_adjust, net/bridge/br_if.c).
+# A bridge takes the least MTU of its ports, and this one when its last port goes, unless its MTU was changed after it
+# was made (br_mtu_auto_adjust, net/bridge/br_if.c).
 _ETHERNET_MTU = 1500
 
 
@@ -67,7 +67,7 @@ class _Handle:
 
 
 class Linux(Host):
-    """The kernel of this host, by a netlink socket for each namespace; two threads at once may only call ``nft``."""
+    """This host, by a netlink socket for each namespace. Only ``nft`` may be called by several threads at once."""
 
     def __init__(self) -> None:
         self._handles: dict[str, _Handle] = {}
@@ -97,8 +97,8 @@ class Linux(Host):
         routeless = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in connected}
         self._handle(name).routeless = routeless
         items += [address for address in addresses if address not in routeless]
-        # An address without the route of its prefix has to be set anew, and takes along what depends on it: routes, and
-        # with a device's last address the neighbours on it.
+        # An address without the route of its prefix is deleted and added again. The kernel then drops the routes that
+        # depend on it, and with a device's last address its neighbours. So these are read as missing.
         items += [] if routeless else routes
         items += [] if routeless else rtnl.read_neighbours(netlink, names)
         with netns.inside(name):
@@ -133,7 +133,7 @@ class Linux(Host):
             failures += self._add_links(name, links, peers, made)
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
-            self._follow(name, wanted)
+            self._reset_overrides(name, wanted)
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
@@ -157,7 +157,7 @@ class Linux(Host):
 
     def _open(self) -> _Handle:
         if not self._handles:
-            # Two descriptors for each of a thousand pods; the soft limit is 1,024 on most systems.
+            # A thousand pods need two descriptors each; the soft limit is 1,024 on most systems.
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         return _Handle(Netlink(), os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
@@ -185,14 +185,14 @@ class Linux(Host):
             return failures
         handle = self._handle(name)
         links = {i.name: handle.indexes[i.name] for i in items if isinstance(i, Link) and i.name in handle.indexes}
-        # What went with its link or its peer's namespace is gone already: ENODEV, ESRCH, EADDRNOTAVAIL, ENOENT.
+        # ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL: the item went with its link or with the namespace of its peer.
         with self._run(name, failures, ignore=(2, 3, 19, 99)) as messages:
             for item in items:
                 if not isinstance(item, (Link, Sysctl)) and item.dev in handle.indexes:
                     messages.append(_message(item, handle.indexes[item.dev], delete=True))
             if links:
-                # Each link that goes by itself waits for grace periods of its own, some 20 ms; a group waits once. A
-                # number that nobody else has names nobody else's links, nor those that a killed command left in it.
+                # Deleting one link waits for grace periods, some 20 ms; deleting a group waits once. A random number
+                # keeps apart the groups of other programs and of killed commands.
                 group = int.from_bytes(os.urandom(4)) | 1
                 messages += [rtnl.group_link(link, index, group) for link, index in links.items()]
                 messages.append(rtnl.delete_group(group))
@@ -211,7 +211,7 @@ class Linux(Host):
         with self._run(name, failures) as messages:
             for link in sorted(links, key=lambda item: (bool(item.master), item.kind == "veth")):
                 if (name, link.name) in made:
-                    continue  # its other end's namespace came first; _add_rest raises it
+                    continue  # made with its other end; _add_rest raises it
                 if link.name in handle.indexes:
                     mac = present.get(link.name, link).mac
                     messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes, mac))
@@ -236,9 +236,9 @@ class Linux(Host):
         return failures
 
     def _present(self, name: str, links: Sequence[Link]) -> dict[str, Link]:
-        """Return the links of a namespace by name, read again if some of ``links`` seem to be there.
+        """Return the links of a namespace by name, read anew if some of ``links`` seem to exist.
 
-        A link that was deleted took along its other end and what stood on it, in whatever namespace they were.
+        A deleted link took along its other end and the links on it, in every namespace.
         """
         handle = self._handle(name)
         if not any(link.name in handle.indexes for link in links if link.kind != "loopback"):
@@ -248,7 +248,7 @@ class Linux(Host):
         return {one.link.name: one.link for one in found}
 
     def _add_children(self, changes: Sequence[Change], made: set[tuple[str, str]]) -> list[KernelError]:
-        """Make the links that stand on others, when those are there and up; the parent's namespace makes them."""
+        """Make the links with a parent, when the parent is up; the request goes to the parent's namespace."""
         failures: list[KernelError] = []
         children: dict[tuple[str, str], list[tuple[str, Link]]] = defaultdict(list)
         for change in changes:
@@ -274,8 +274,8 @@ class Linux(Host):
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures
 
-    def _follow(self, name: str, changes: Sequence[Change]) -> None:
-        """Give the settings of links that overridden the values that their namespace has."""
+    def _reset_overrides(self, name: str, changes: Sequence[Change]) -> None:
+        """Give the overridden settings of links the values of their namespace."""
         known = self._handle(name).overrides
         if not any(known.values()):
             return
@@ -304,7 +304,7 @@ def _device(item: Item) -> str:
 
 
 def _route_order(item: Item) -> bool:
-    """Routes to a link go first: routes through a gateway need them."""
+    """Sort routes to a link first: routes through a gateway need them."""
     return isinstance(item, Route) and item.via is not None
 
 

@@ -1,6 +1,6 @@
-"""This host's links by pyroute2, one call for each: ``netlab.kernel.linux`` is held against it.
+"""A kernel of this host: its links by pyroute2, one call for each. Tests compare ``netlab.kernel.linux`` with it.
 
-``IPRoute`` is opened inside a namespace, and speaks to that one from then on.
+An ``IPRoute`` belongs to the namespace in which it is opened.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from netlab.kernel.state import (
 from netlab.objects.types import Prefix
 
 _READY_SECONDS, _PAUSE = 5.0, 0.01
-# What is gone already need not be deleted.
+# The item to delete is gone already.
 _GONE = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL)
 _LOOPBACK, _UP, _ONLINK, _MAIN, _KERNEL, _STATIC, _UNICAST = 772, 0x1, 0x4, 254, 2, 4, 1
 _LINK_SCOPE, _UNIVERSE = 253, 0
@@ -46,7 +46,7 @@ _STATIC_ENTRY = {"state": _PERMANENT | _NOARP, "flags": _SELF}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _FORWARDING = 3
 
-# The options of each kind by pyroute2's names, and of those that are read back by the attribute's name.
+# The options of each kind of link: iproute2's name and pyroute2's.
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "bridge": {"forward_delay": "br_forward_delay", "stp_state": "br_stp_state", "mcast_snooping": "br_mcast_snooping"},
     "vxlan": {
@@ -58,7 +58,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "macvlan": {"mode": "macvlan_mode"},
 }
-# Those that are read back: a link of these kinds is made again where one differs.
+# The kinds whose options are read. A link of these kinds is made again where an option differs.
 _FIXED = ("vxlan", "macvlan")
 _MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru"}
 
@@ -77,7 +77,7 @@ class _Space:
 
 
 class PyRoute2(Host):
-    """The kernel of this host by pyroute2; two threads at once may only call ``nft``."""
+    """This host by pyroute2. Only ``nft`` may be called by several threads at once."""
 
     def __init__(self) -> None:
         self._spaces: dict[str, _Space] = {}
@@ -104,7 +104,7 @@ class PyRoute2(Host):
         space.routeless = {a for a in addresses if has_prefix(a) and (a.interface.network, a.dev) not in made}
         items: list[Item] = [address for address in addresses if address not in space.routeless]
         if not space.routeless:
-            # An address without the route of its prefix is set anew, and takes along what depends on it.
+            # See ``linux.Linux.read``.
             items += [_read_route(route, names) for route in routes if route["proto"] != _KERNEL]
             items += read_neighbours(ip, names)
         with netns.inside(name):
@@ -133,7 +133,7 @@ class PyRoute2(Host):
                 self._set_up(name, link, links)
         for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
             rest = [(name, item) for name, item in additions if isinstance(item, kind)]
-            # Routes through a gateway need the route to it.
+            # A route through a gateway needs the route to the gateway.
             for name, item in sorted(rest, key=lambda one: isinstance(one[1], Route) and one[1].via is not None):
                 with _tried(failures, f"{name}: {item}", ignore=(errno.EADDRNOTAVAIL,)):
                     self._add(name, item)
@@ -153,7 +153,7 @@ class PyRoute2(Host):
     def _space(self, name: str) -> _Space:
         """Return an open namespace; raises NotFound."""
         if name not in self._spaces:
-            # A few descriptors for each of a thousand pods; the soft limit is 1,024 on most systems.
+            # A thousand pods need a few descriptors each; the soft limit is 1,024 on most systems.
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             with netns.inside(name):
@@ -172,7 +172,7 @@ class PyRoute2(Host):
         return sysctl.overrides(own, values)
 
     def _set_up(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
-        """Make a link, or bring one that is there to what it should be, and raise it."""
+        """Make a link, or change an existing one to the wanted state, and raise it."""
         space = self._space(name)
         if not space.ip.link_lookup(ifname=link.name):
             self._make(name, link, wanted)
@@ -193,7 +193,7 @@ class PyRoute2(Host):
     def _make(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
         what = _of_link(link) | {"kind": link.kind}
         if link.kind == "bridge":
-            # It takes the least MTU of its ports unless it was given another one than it was made with.
+            # Its MTU is set later: see ``_ETHERNET_MTU`` of ``linux``.
             del what["mtu"]
         what |= {_OPTIONS[link.kind][option]: value for option, value in link.options.items()}
         if link.kind == "macvlan":
@@ -204,7 +204,7 @@ class PyRoute2(Host):
                 other = _of_link(wanted[link.peer]) | {"net_ns_fd": fd}
                 self._space(name).ip.link("add", **what, peer=other)
         elif link.parent is not None:
-            # It is made where its parent is, and moves.
+            # It is made in the namespace of its parent and moved.
             space, device = link.parent
             with self._descriptor(name) as fd:
                 below = self._index(space, device)
@@ -258,7 +258,7 @@ class PyRoute2(Host):
 
 @contextlib.contextmanager
 def _tried(failures: list[KernelError], what: str, *, ignore: Sequence[int] = ()) -> Iterator[None]:
-    """Note what the kernel refuses in a block, as the next change is tried all the same."""
+    """Add a refusal of the kernel in the block to ``failures``, so that the next change is tried."""
     try:
         yield
     except NetlinkError as error:
@@ -271,7 +271,7 @@ def _device(item: Item) -> str:
 
 
 def _link_order(link: Link) -> tuple[bool, bool, bool]:
-    """Bridges come before their ports, a link before what stands on it, a veth's owner before its other end."""
+    """Sort bridges before their ports, a parent before its links, a veth's owner before its other end."""
     return link.parent is not None, bool(link.master), link.kind == "veth" and not link.owner
 
 
@@ -321,13 +321,13 @@ def _read_link(message: Any, names: Mapping[int, str]) -> Link:
 
 
 def _is_ready(message: Any) -> bool:
-    """Say whether a link that is up carries traffic (a bridge port: that it forwards)."""
+    """Return whether a link carries traffic, or is down; a bridge port carries traffic when it forwards."""
     info = message.get("linkinfo")
     kind, port = (info.get("kind"), info.get("slave_data")) if info else ("", None)
     if not message["flags"] & _UP or kind == "bridge":
         return True
     state = message.get("operstate")
-    # A new veth is "unknown" until its carrier was looked at; other kinds stay unknown.
+    # A new veth is "unknown" until the kernel checked its carrier; other kinds stay unknown.
     running = state == "UP" or (state == "UNKNOWN" and kind != "veth")
     return running and (port is None or port.get("state") in (None, _FORWARDING))
 
@@ -340,7 +340,7 @@ def _read_options(kind: str, data: Any) -> dict[str, int | str]:
 
 
 def read_addresses(ip: IPRoute, names: Mapping[int, str]) -> list[InterfaceAddress]:
-    """Return the addresses of a namespace, without the link-local and loopback ones that the kernel makes."""
+    """Return the addresses of a namespace, without link-local and loopback ones."""
     found = []
     for message in ip.get_addr():
         interface = ip_interface(f"{message.get('local') or message.get('address')}/{message['prefixlen']}")
@@ -350,8 +350,8 @@ def read_addresses(ip: IPRoute, names: Mapping[int, str]) -> list[InterfaceAddre
 
 
 def _prefix(message: Any) -> Prefix:
-    nowhere = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104  the default route, no socket
-    return ip_network(f"{message.get('dst') or nowhere}/{message['dst_len']}")
+    unspecified = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104  the default route, no socket
+    return ip_network(f"{message.get('dst') or unspecified}/{message['dst_len']}")
 
 
 def _read_route(message: Any, names: Mapping[int, str]) -> Route:

@@ -1,4 +1,4 @@
-"""Locks that die with their holder: flock(2) on a file that is removed with what it guards."""
+"""Locks that the kernel releases when their process ends: flock(2) on a file."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from pathlib import Path
 # struct flock of fcntl(2): type, whence, start, length (0: all), process id.
 _WHOLE_FILE = struct.Struct("@hhqqi4x")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
-# The locks that are taken or being taken.
+# The locks that this process holds or waits for.
 _taken: list[Lock] = []
 
 
 class Lock:
-    """An advisory lock on a file, shared or exclusive; the file is made when it is not there.
+    """An advisory lock on a file, shared or exclusive; the file is made when it does not exist.
 
-    A holder that removes the file (``remove``) leaves waiters with a lock on nothing: they notice and start over.
+    When the holder removes the file (``remove``), waiters notice it and lock a new file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = -1
-        # A forked process does not let go of what its parent holds.
-        self.taker = (0, 0)
+        # Process and thread: a forked process does not release the locks of its parent.
+        self.holder = (0, 0)
 
     @property
     def held(self) -> bool:
-        """Whether the lock is taken, or being taken."""
+        """Whether this value holds the lock or waits for it."""
         return self._fd >= 0
 
     def acquire(self, *, shared: bool = False, wait: bool = True) -> bool:
-        """Take the lock (or change its kind); False when ``wait`` is off and somebody else holds it."""
+        """Take the lock, or change it between shared and exclusive; False when ``wait`` is off and it is held."""
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
         while True:
             self._open()
@@ -50,34 +50,34 @@ class Lock:
             self.release()
 
     def release_leftovers(self) -> None:
-        """Release what this thread holds of the lock by other values.
+        """Release the same lock where other values of this thread hold it.
 
-        An interrupt between two instructions can skip any ``finally`` (of contextlib too), and the lock stays taken.
-        The removal of the lab takes it again, and would wait for its own thread for ever.
+        An interrupt between two instructions can skip a ``finally``, of contextlib too, and the lock stays taken. The
+        removal of the lab takes the lock again, and would wait for its own thread for ever.
         """
         for left in _taken[:]:
-            if left is not self and (left.path, left.taker) == (self.path, _this_thread()):
+            if left is not self and (left.path, left.holder) == (self.path, _this_thread()):
                 left.release()
 
     def _open(self) -> None:
-        """Open the file where it is not open, with mode 0600 whatever the umask is."""
+        """Open the file if it is not open, with mode 0600 under every umask."""
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             if os.fstat(self._fd).st_mode & 0o777 != 0o600:
                 os.fchmod(self._fd, 0o600)
-            self.taker = _this_thread()
+            self.holder = _this_thread()
             _taken.append(self)
 
     def release(self) -> None:
-        """Let the lock go."""
+        """Release the lock."""
         if self._fd >= 0:
-            # First the number is forgotten: an interrupt between the two lines must not close another file of it.
+            # The number is forgotten first: after an interrupt between the two lines it could name another file.
             fd, self._fd = self._fd, -1
             os.close(fd)
             _taken[:] = [lock for lock in _taken if lock.held]
 
     def remove(self) -> None:
-        """Remove the file while the exclusive lock is held, and let the lock go."""
+        """Remove the file and release the lock, which must be held exclusively."""
         self.path.unlink(missing_ok=True)
         self.release()
 
@@ -87,10 +87,11 @@ def _this_thread() -> tuple[int, int]:
 
 
 class FairLock(Lock):
-    """A lock of which who takes it exclusively waits for those who share it now, and for none who comes later.
+    """A lock that is fair to exclusive takers: later shared takers wait for an exclusive one that waits.
 
-    flock(2) alone gives it to a stream of short shared holders for good. So whoever comes passes a gate first: a second
-    lock, by fcntl(2) on the same file, that an exclusive taker keeps from when it begins to wait until it is done.
+    With flock(2) alone, a stream of short shared holders keeps an exclusive taker waiting for ever. So each taker first
+    takes a second lock, the gate, by fcntl(2) on the same file. An exclusive taker holds the gate from the moment it
+    begins to wait until it releases the lock.
     """
 
     def acquire(
@@ -101,25 +102,25 @@ class FairLock(Lock):
         limit: float = float("inf"),
         waiting: Callable[[], None] | None = None,
     ) -> bool:
-        """Take the lock; False when it is held, with ``wait`` off at once, else after ``limit`` seconds.
+        """Take the lock; False when it stays held: at once with ``wait`` off, else after ``limit`` seconds.
 
-        ``waiting`` is called once when it takes more than a second.
+        ``waiting`` is called once, after a second.
         """
-        started, pause, told = time.monotonic(), _FIRST_PAUSE, False
+        started, pause, called = time.monotonic(), _FIRST_PAUSE, False
         while not self._try(shared):
             waited = time.monotonic() - started
             if not wait or waited > limit:
                 self.release()
                 return False
-            if waiting is not None and waited > 1 and not told:
-                told = True
+            if waiting is not None and waited > 1 and not called:
+                called = True
                 waiting()
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         return True
 
     def release(self) -> None:
-        """Let the lock go, also where a forked process has inherited its descriptor."""
+        """Release the lock, also where a forked process has inherited its descriptor."""
         if self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
             self._gate(fcntl.F_UNLCK)
@@ -144,7 +145,7 @@ class FairLock(Lock):
         return False
 
     def _gate(self, kind: int) -> bool:
-        """Take the gate, shared or exclusively, or let it go; False when it is held."""
+        """Take the gate, shared or exclusively, or release it; False when it is held."""
         try:
             fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _WHOLE_FILE.pack(kind, os.SEEK_SET, 0, 0, 0))
         except (BlockingIOError, PermissionError):

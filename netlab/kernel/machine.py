@@ -1,6 +1,6 @@
-"""The machine that labs run on, as a Protocol: the only door from ``netlab.lab`` to a kernel.
+"""The machine that labs run on, as a Protocol: ``netlab.lab`` uses a kernel through it only.
 
-``KERNELS`` names those that there are. ``netlab.testing.FakeKernel`` is one more, in memory.
+``KERNELS`` names the kernels of this host. ``netlab.testing.FakeKernel`` is a kernel in memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ KERNELS: Mapping[str, str] = {
 }
 DEFAULT = "fast"
 
-# ``Namespaces.inside`` of a machine.
+# The type of ``Namespaces.inside``.
 Inside = Callable[[str], AbstractContextManager[None]]
 
 
@@ -52,27 +52,28 @@ class Namespaces(Protocol):
     """Network namespaces, by the names under which they are pinned."""
 
     def create(self, names: Sequence[str]) -> None:
-        """Make and pin namespaces; raises AlreadyExists, HostError."""
+        """Make namespaces and pin them; raises AlreadyExists, HostError."""
 
     def remove(self, names: Sequence[str]) -> None:
-        """End what runs in the namespaces and unpin them, but for those that are not there or not netlab's."""
+        """End the processes in the namespaces and unpin them. Namespaces that netlab did not make stay."""
 
     def exists(self, name: str) -> bool:
-        """Say whether netlab pinned a namespace under the name."""
+        """Return whether a namespace that netlab made is pinned under the name."""
 
     def occupied(self, name: str) -> bool:
-        """Say whether there is anything under the name, a namespace of netlab's or not."""
+        """Return whether anything exists under the name, made by netlab or not."""
 
     def pinned(self, prefix: str) -> list[str]:
-        """Return all that is there under names with a prefix, whoever made it, sorted."""
+        """Return the names with a prefix under which anything exists, made by netlab or not, sorted."""
 
     def path(self, name: str) -> Path:
-        """Return where the namespace of that name is or would be pinned; raises UsageError for what is no name."""
+        """Return the path under which the namespace is pinned or would be; raises UsageError for an invalid name."""
 
     def inside(self, name: str) -> AbstractContextManager[None]:
-        """Run a block with the calling thread in the namespace: sockets that it opens stay there; raises NotFound.
+        """Run a block with the calling thread in the namespace. Sockets that the block opens stay in the namespace.
 
         Raises:
+          NotFound: when netlab made no namespace of the name.
           HostError: where this kernel has no sockets.
         """
 
@@ -81,17 +82,17 @@ class Links(Protocol):
     """Links and what is on them, and the settings of namespaces."""
 
     def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
-        """Return what a namespace holds, with the named settings; raises NotFound."""
+        """Return the items of a namespace, with the named settings; raises NotFound."""
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out changes: deletions first, then settings, links, addresses, routes, neighbours.
+        """Carry out changes: first deletions, then settings, links, addresses, routes, neighbours.
 
         Raises:
-          KernelError: for the first change that the kernel refuses, when all others were tried.
+          KernelError: for the first change that the kernel refused, after all changes were tried.
         """
 
     def wait_until_ready(self, names: Sequence[str]) -> None:
-        """Return when every link of the namespaces carries traffic; raises KernelError after five seconds."""
+        """Wait until every link of the namespaces carries traffic; raises KernelError after five seconds."""
 
 
 class Rules(Protocol):
@@ -101,10 +102,10 @@ class Rules(Protocol):
         """Raise HostError where no ruleset can be loaded."""
 
     def nft(self, name: str, script: str) -> None:
-        """Run an nft script in a namespace as one transaction; raises KernelError. Threads may call it side by side."""
+        """Run an nft script in a namespace as one transaction; raises KernelError. Threads may call it concurrently."""
 
     def holds(self, name: str, script: str) -> bool:
-        """Say whether a namespace's ruleset is exactly what the script makes of an empty one."""
+        """Return whether a namespace's ruleset equals what the script makes of an empty one."""
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:
         """Trace the matching packets in the tables of these nft families while a block runs.
@@ -115,58 +116,61 @@ class Rules(Protocol):
 
 
 class Monitor(Protocol):
-    """What traces packets in one namespace."""
+    """Traces packets in one namespace."""
 
     def events(self) -> list[Event]:
-        """Return what was traced so far, in order; raises KernelError."""
+        """Return the events so far, in order; raises KernelError."""
 
 
 class Programs(Protocol):
     """Programs that run inside namespaces."""
 
     def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
-        """Become a program inside a namespace, as a user; raises NotFound, UsageError, HostError."""
+        """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError."""
 
     def end(self, names: Sequence[str]) -> int:
-        """End what runs in the namespaces, the caller aside; return how many processes there were."""
+        """End the processes in the namespaces, except the caller; return their number."""
 
 
 class Privilege(Protocol):
-    """What a process needs to make namespaces at all."""
+    """The privilege to make namespaces, and the identity of the running kernel."""
 
     def enter(self, *, start: bool = True) -> bool:
-        """Make sure that this process may make namespaces; with ``start`` off, False says that there can be no lab.
+        """Get the privilege to make namespaces; return whether this process has it.
+
+        With ``start`` off nothing is started for it, and False means that the user has no lab.
 
         Raises:
           HostError: when the host does not allow it.
         """
 
     def check(self) -> None:
-        """Raise HostError where all namespaces that this process made are gone."""
+        """Raise HostError where the namespaces that this process made are gone."""
 
     def boot_id(self) -> str:
-        """Return the identity of this run of the kernel: what is of another run is gone."""
+        """Return the identity of this boot. Namespaces of another boot are gone."""
 
     def uninterrupted(self) -> AbstractContextManager[None]:
-        """Hold back what asks this process to end while a block runs."""
+        """Defer the signals that end this process until the block ends."""
 
 
 class Machine(Namespaces, Links, Rules, Programs, Privilege, Protocol):
-    """What labs run on."""
+    """The machine that labs run on."""
 
     @property
     def store(self) -> Store:
-        """Where the records of the machine's labs are, and their locks."""
+        """The records and locks of the machine's labs."""
 
     def close(self) -> None:
-        """Let go of what is open; the namespaces stay."""
+        """Close open files and sockets; the namespaces stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a trace: a packet that enters a base chain (``text`` its fields), a rule that matched, or an end.
+    """One line of a trace: a packet that enters a base chain, a rule that matched, or the end of a chain.
 
-    ``id`` is the packet's; ``verdict`` is nft's (``continue``, ``jump egress_class``, ``drop``), "" of a packet.
+    ``id`` is the packet's. ``text`` is the packet's fields or the rule. ``verdict`` is nft's (``continue``, ``jump
+    egress_class``, ``drop``), "" for a packet.
     """
 
     id: str
@@ -189,7 +193,7 @@ class Match:
 
 
 def this_host(name: str = "") -> Machine:
-    """Return this host by the kernel of that name, by the default one where none is named; raises UsageError."""
+    """Return this host with the kernel of the name, by default ``DEFAULT``; raises UsageError for an unknown name."""
     where = KERNELS.get(name or DEFAULT)
     if where is None:
         raise UsageError(f"no kernel {name!r}; it is one of {', '.join(KERNELS)}")

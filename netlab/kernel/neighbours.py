@@ -1,7 +1,7 @@
-"""Permanent neighbour entries by the thousand: added where there is none for the address, and deleted.
+"""Many permanent neighbour entries: added where the address has no entry, and deleted.
 
-Those of the wiring are ``state.Neighbour`` values, and replace what is there. A probe of a large lab adds a
-million entries, so each address is packed once and no value is made for an entry.
+The wiring has ``state.Neighbour`` values, which replace existing entries. A probe of a large lab adds a million
+entries, so each address is packed once and no value is made for an entry.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _FAMILIES = MappingProxyType({4: socket.AF_INET, 16: socket.AF_INET6})
 
 
 def entry(address: bytes, mac: bytes) -> bytes:
-    """Return what a request says of an entry: its address and its MAC."""
+    """Return the attributes of an entry in a request: its address and its MAC."""
     return attribute(n.NDA_DST, address) + attribute(n.NDA_LLADDR, mac)
 
 
 class Table:
-    """The neighbour table of the network namespace in which the calling thread opens it; usable from any."""
+    """The neighbour table of the namespace in which the calling thread opens it; it can be used from any namespace."""
 
     def __init__(self) -> None:
         self._netlink = Netlink()
@@ -37,7 +37,7 @@ class Table:
     def change(self, entries: Mapping[Key, bytes], *, delete: bool = False) -> str:
         """Add (or delete) entries; return why the kernel refused one, "" where it refused none.
 
-        Entries of devices that are not there are left out.
+        Entries of devices that do not exist are left out.
 
         Raises:
           KernelError: when netlink fails.
@@ -50,10 +50,10 @@ class Table:
 
 
 def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete: bool = False) -> list[Message]:
-    """Return one request for each entry whose device is there.
+    """Return one request for each entry whose device exists.
 
-    Without NLM_F_REPLACE the kernel keeps an entry that is there with another MAC (net/core/neighbour.c, neigh_add and
-    __neigh_update). So an entry that a user added stays, and the table, which is long and shared, need not be read.
+    Without NLM_F_REPLACE the kernel keeps an existing entry with another MAC (net/core/neighbour.c, neigh_add and
+    __neigh_update). So an entry that a user added stays, and the table, which is long and shared, is not read.
     """
     kind, flags = (n.RTM_DELNEIGH, 0) if delete else (n.RTM_NEWNEIGH, n.NLM_F_CREATE)
     heads = {

@@ -1,8 +1,8 @@
 """A netlink socket that sends many requests at once and reads every answer.
 
-The few messages that netlab needs are packed here and in ``rtnl``. pyroute2 encodes a veth request in 0.31 ms and takes
-0.2 s to import, and its batches lose errors (Python 3.11, pyroute2 0.9.7). A lab of 1,000 pods is some 8,000 requests,
-and a small one is up before pyroute2 is imported. See docs/design.md, "Netlink".
+The messages that netlab needs are packed here and in ``rtnl``. pyroute2 takes 0.31 ms to encode a veth request and 0.2
+s to import, and its batches lose errors (Python 3.11, pyroute2 0.9.7). A lab of 1,000 pods takes some 8,000 requests,
+and a small lab is up before pyroute2 is imported. See docs/design.md, "Netlink".
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _NETLINK_CAP_ACK = 10
 _HEADER = struct.Struct(n.NLMSGHDR)
 _ATTRIBUTE = struct.Struct(n.NLATTR)
 _ERRNO = struct.Struct(n.NLMSGERR)
-# One datagram must fit the kernel's send buffer (212,992 bytes by default), and the errors of all its requests the
-# receive buffer; only the last request of a datagram asks for an acknowledgement, errors come unasked. An error is
-# charged with 832 bytes whatever it says (Linux 6.18: 256 of them fill the default buffer, and the next is dropped).
+# Bytes. A datagram must fit the send buffer (212,992 bytes by default), and the errors of all its requests the receive
+# buffer. Only the last request of a datagram asks for an acknowledgement; errors always come. Each error is charged
+# with 832 bytes (Linux 6.18: 256 errors fill the default buffer, and the next one is dropped).
 _DATAGRAM = 32 * 1024
 _ERROR = 2048
 
@@ -63,7 +63,7 @@ def attributes(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
 
 
 class Netlink:
-    """A netlink socket bound to the network namespace that the thread is in when it is opened."""
+    """A netlink socket of the network namespace in which the calling thread opens it."""
 
     def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
@@ -81,12 +81,12 @@ class Netlink:
         self._socket.close()
 
     def transact(self, messages: Sequence[Message], *, ignore: Sequence[int] = ()) -> list[tuple[Message, KernelError]]:
-        """Send all requests in few datagrams, in order, and return the ones that the kernel refused.
+        """Send all requests in order, in few datagrams; return those that the kernel refused.
 
-        Every request is tried, also where an earlier one failed. Errors whose errno is in ``ignore`` are left out.
+        Every request is tried, even after one failed. Errors with an errno in ``ignore`` are left out.
 
         Raises:
-          KernelError: when the socket fails, so that it is not known which requests were carried out.
+          KernelError: when the socket fails. Then any of the requests may have been carried out.
         """
         failed: list[tuple[Message, KernelError]] = []
         chunk: list[tuple[int, Message, bytes]] = []
@@ -124,7 +124,7 @@ class Netlink:
                     return failed
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
-        """Return (type, body) of every object of a dump; a dump that changed while it was read is read again.
+        """Return (type, body) of every object of a dump; an inconsistent dump is read again.
 
         Raises:
           KernelError: when the kernel refuses the dump.
@@ -162,7 +162,7 @@ class Netlink:
         try:
             data = self._socket.recv(1 << 18)
         except OSError as error:
-            # Answers were dropped, and until all others are read the kernel drops more (netlink_rcv_wake).
+            # The kernel dropped answers, and drops more until the others are read (netlink_rcv_wake).
             with contextlib.suppress(OSError):
                 while self._socket.recv(1 << 18, socket.MSG_DONTWAIT):
                     pass
@@ -175,10 +175,10 @@ class Netlink:
 
 
 def _detail(body: bytes, flags: int, errno: int) -> str:
-    """Return the kernel's own words on an error (extended acknowledgement) beside the errno's."""
+    """Return an error's text: the errno's, and the kernel's own message (extended acknowledgement)."""
     words = os.strerror(errno)
     if flags & n.NLM_F_ACK_TLVS:
-        # After the errno stands the request's header, and its body unless the acknowledgement is capped.
+        # The request's header follows the errno, with its body unless the acknowledgement is capped.
         request_size = _HEADER.unpack_from(body, _ERRNO.size)[0]
         start = _ERRNO.size + (_HEADER.size if flags & n.NLM_F_CAPPED else (request_size + 3) & ~3)
         for kind, payload in attributes(body, start):

@@ -1,12 +1,11 @@
 """Network namespaces: made, pinned under a name as ``ip netns`` does, entered and removed.
 
-A namespace is entered by setns(2) in the calling thread and never by a child process: a fork per namespace costs
-8 to 10 ms in pyroute2, the system calls below 0.02 ms. setns is per thread, so a thread that cannot find its way back
-must not go on: ``inside`` ends the process in that case.
+A thread enters a namespace by setns(2). A child process for it costs 8 to 10 ms in pyroute2, the system calls cost less
+than 0.02 ms. A thread that cannot return must not go on, so ``inside`` ends the process then.
 
-Which namespaces are netlab's own is written down before they are pinned, name by name with their inode numbers: a
-symbolic link, as it is made with its text by one system call. What is pinned under a name without a note, or is another
-namespace than the note says, is not netlab's: it is not entered, nothing in it is ended, and it stays.
+Before a namespace is pinned, a note with its inode number is written under its name. The note is a symbolic link, as
+one system call makes a link with its text. A namespace without a note, or with another inode number than its note, is
+not netlab's: it is not entered, no process in it is ended, and it stays.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ _NAME_MAX = 255
 
 
 def is_name(text: str) -> bool:
-    """Say whether a text can name a namespace: one file's name, that leads nowhere else and can be printed."""
+    """Return whether a text can name a namespace: it is a printable name of a file, without a path."""
     fits = 0 < len(text) <= _NAME_MAX and text.isprintable() and len(text.encode()) <= _NAME_MAX
     return fits and "/" not in text and text not in (".", "..")
 
 
 def path(name: str) -> Path:
-    """Return where the namespace of that name is pinned; raises UsageError for what is no namespace's name."""
+    """Return the path under which a namespace is pinned; raises UsageError for an invalid name."""
     return Path(_pin(name))
 
 
 def _pin(name: str) -> str:
-    # Joining a Path takes longer than the system call that follows.
+    # Joining a Path takes longer than a system call.
     if not is_name(name):
         raise UsageError(f"{name!r} is not the name of a network namespace")
     return f"{DIRECTORY}/{name}"
@@ -54,35 +53,35 @@ def _note(name: str) -> str:
 
 
 def exists(name: str) -> bool:
-    """Say whether a namespace of netlab's is pinned under the name (an empty file that a crash left is none)."""
+    """Return whether a namespace that netlab made is pinned under the name. An empty file after a crash is none."""
     return inode(name) is not None
 
 
 def inode(name: str) -> int | None:
-    """Return the inode number of the namespace that netlab pinned under the name, None when there is none."""
+    """Return the inode number of the namespace that netlab pinned under the name, or None."""
     found = _pinned(name)
     return found if found == _noted(name) else None
 
 
 def _pinned(name: str) -> int | None:
-    """Return the inode number of whatever is mounted under the name, None when nothing is."""
+    """Return the inode number of any namespace that is pinned under the name, or None."""
     try:
-        # A link may lead to any namespace, the host's own among them.
+        # Not stat: a symbolic link may lead to any namespace, such as the host's.
         status = os.lstat(_pin(name))
     except OSError:
         return None
-    # A file that waits for its mount is on the device of its directory.
+    # A file without its mount is on the device of its directory.
     return status.st_ino if status.st_dev == _nsfs() else None
 
 
 @functools.cache
 def _nsfs() -> int:
-    """Return the device of nsfs, the file system of all namespaces: the kernel mounts it once (fs/nsfs.c)."""
+    """Return the device of nsfs, the one file system of all namespaces (fs/nsfs.c)."""
     return os.stat(_SELF).st_dev
 
 
 def claim(name: str, number: int) -> None:
-    """Write down that the namespace of that inode number is netlab's own, and is or will be pinned under the name.
+    """Note that netlab pins the namespace of that inode number under the name.
 
     Raises:
       OSError: when that cannot be written.
@@ -93,7 +92,7 @@ def claim(name: str, number: int) -> None:
             os.symlink(str(number), note)
             return
         except FileExistsError:
-            # A command that was killed before it pinned the namespace left it.
+            # A command left it that was killed before it pinned the namespace.
             _unclaim(name)
         except FileNotFoundError:
             make_private(NOTES)
@@ -113,7 +112,7 @@ def _noted(name: str) -> int | None:
 
 
 def any_left() -> bool:
-    """Say whether any namespace that netlab pinned is still there."""
+    """Return whether a namespace that netlab pinned still exists."""
     try:
         noted = os.listdir(NOTES)
     except FileNotFoundError:
@@ -123,7 +122,7 @@ def any_left() -> bool:
 
 @contextlib.contextmanager
 def returning() -> Iterator[None]:
-    """Bring the thread back to the network namespace that it is in now, whatever the block does."""
+    """Return the thread to its present network namespace after the block."""
     home = os.open(_SELF, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield
@@ -137,7 +136,7 @@ def _return(home: int) -> None:
         try:
             libc.setns(home, libc.CLONE_NEWNET)
         except KernelError:
-            # The kernel may be short of memory for a moment.
+            # The kernel may have no memory for a moment.
             time.sleep(0.01)
         else:
             return
@@ -150,7 +149,7 @@ def inside(name: str) -> Iterator[None]:
     """Run the block with the calling thread in the named namespace.
 
     Raises:
-      NotFound: when no namespace is pinned under the name.
+      NotFound: when no namespace of netlab's is pinned under the name.
     """
     with returning():
         enter(name)
@@ -158,7 +157,7 @@ def inside(name: str) -> Iterator[None]:
 
 
 def enter(name: str) -> None:
-    """Move the calling thread into the named namespace for good.
+    """Move the calling thread into the named namespace.
 
     Raises:
       NotFound: when no namespace of netlab's is pinned under the name.
@@ -179,12 +178,12 @@ def enter(name: str) -> None:
 
 
 def create(name: str) -> None:
-    """Make a namespace, pin it under the name and leave the calling thread inside (call within ``returning``).
+    """Make a namespace and pin it under the name. The calling thread stays inside (call it within ``returning``).
 
     Raises:
-      AlreadyExists: when something is there under the name.
-      HostError: when the caller has no privilege for it, or the place has no room.
-      KernelError: when the kernel gives no more namespaces or mounts.
+      AlreadyExists: when anything exists under the name.
+      HostError: when the note or the file cannot be written.
+      KernelError: when the kernel refuses the namespace or the mount.
     """
     target = _pin(name)
     if os.path.lexists(target):
@@ -199,14 +198,14 @@ def create(name: str) -> None:
         if isinstance(error, FileExistsError):
             raise KernelError.of(f"network namespace {name}", errno.EEXIST) from error
         raise HostError(f"cannot write {target}: {error.strerror}") from error
-    # What fails or is interrupted from here on is found by its note.
+    # If this fails or is interrupted, the note is there for ``remove``.
     libc.mount(_SELF, target, flags=libc.MS_BIND)
 
 
 def remove(name: str) -> bool:
-    """Unpin a namespace of netlab's and remove its file; say whether there was anything.
+    """Unpin a namespace that netlab made and remove its file and note; return whether the file existed.
 
-    The kernel frees it soon after. What is not netlab's stays.
+    The kernel frees the namespace soon after.
 
     Raises:
       OSError: when the file cannot be removed.
@@ -229,7 +228,7 @@ def remove(name: str) -> bool:
 
 
 def missing_directory() -> list[str]:
-    """Return what ``share_directory`` would make: "directory", "mount", both or nothing."""
+    """Return what ``share_directory`` would make: ``directory``, ``mount``, both or nothing."""
     if not DIRECTORY.is_dir():
         return ["directory", "mount"]
     return [] if _is_mounted() else ["mount"]
@@ -241,7 +240,7 @@ def _is_mounted() -> bool:
 
 
 def _mount_of(place: Path) -> str:
-    """Return the number of the mount that a path leads to: proc(5), fdinfo."""
+    """Return the mount number of a path: proc(5), fdinfo."""
     fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
     try:
         lines = Path(f"/proc/thread-self/fdinfo/{fd}").read_text().splitlines()
@@ -253,11 +252,11 @@ def _mount_of(place: Path) -> str:
 def share_directory() -> None:
     """Prepare the directory as ``ip netns add`` does.
 
-    iproute2 (ip/ipnetns.c) binds the directory to itself and makes it shared, so that a namespace which one mount
-    namespace pins is seen, and can be unpinned, in the others.
+    iproute2 (ip/ipnetns.c) binds the directory to itself and makes the mount shared. So a namespace that is pinned in
+    one mount namespace can be used and unpinned in the others.
 
     Raises:
-      HostError, KernelError: when the host has no room for it.
+      HostError, KernelError: when the directory or the mount cannot be made.
     """
     try:
         with contextlib.suppress(FileExistsError):
@@ -269,15 +268,15 @@ def share_directory() -> None:
     except KernelError as error:
         if error.errno != errno.EINVAL:
             raise
-        # It is no mount yet.
+        # It is not a mount yet.
         libc.mount(str(DIRECTORY), str(DIRECTORY), flags=libc.MS_BIND | libc.MS_REC)
         libc.mount("", str(DIRECTORY), flags=libc.MS_SHARED | libc.MS_REC)
 
 
 def unshare_directory(made: Sequence[str]) -> None:
-    """Undo what ``share_directory`` made, as far as it came, unless something else is pinned there by now.
+    """Undo what ``share_directory`` made, unless something is pinned there.
 
-    It may be called again where it was cut short.
+    It may be called again after an interrupt.
 
     Raises:
       OSError, KernelError: when the kernel refuses.

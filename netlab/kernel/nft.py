@@ -1,4 +1,4 @@
-"""The ``nft`` program, run inside a network namespace: the only place that knows its arguments and its messages."""
+"""The ``nft`` program, run inside a network namespace. Only this module knows its arguments and messages."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from netlab.kernel.netlink import attributes
 
 # An ordinary user's PATH has no sbin on Debian, where the program is.
 _SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-# Where root looks on behalf of another user, whose PATH may lead to programs of his.
+# Under sudo PATH may be the caller's, and may lead to the caller's programs.
 _SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin"
-# All that nft finds of the environment: its libraries load plugins from, and it keeps a history in, where that says.
+# The whole environment of nft. Its libraries would load plugins, and it would keep a history, where variables say.
 ENVIRONMENT = {"HOME": os.devnull, "LC_ALL": "C", "PATH": _SYSTEM, "TERM": "dumb"}
-# The largest ruleset that was measured takes some seconds; a program that takes this long is stuck.
+# The largest measured ruleset takes some seconds. A program that takes this long hangs.
 SECONDS = 300.0
 _NOT_NFT = "see that it is the nft program of nftables and that it works: nft list ruleset"
 _NETLINK_NETFILTER = 12
@@ -39,9 +39,9 @@ MISSING = HostError("no nft program on this host", _INSTALL)
 
 @functools.cache
 def program() -> str:
-    """Return the path of ``nft``; raises HostError when there is none.
+    """Return the path of ``nft``; raises HostError where there is none.
 
-    Under sudo it is looked for where the system has its programs, else on PATH first.
+    Under sudo only the system's directories are searched, else PATH first.
     """
     elevated = caller.elevated()
     found = shutil.which("nft", path=_SYSTEM if elevated else _SEARCH)
@@ -51,9 +51,9 @@ def program() -> str:
 
 
 def load(namespace: str, script: str) -> None:
-    """Run a script that changes a pinned namespace's ruleset, and see that the kernel has taken a change.
+    """Run a script that changes a namespace's ruleset, and check that the kernel's ruleset changed.
 
-    A program that is called nft and does nothing would leave pods without their policies.
+    A program called nft that does nothing would leave pods without their policies.
 
     Raises:
       HostError: when there is no ``nft``, or it does not do what nft does.
@@ -67,7 +67,7 @@ def load(namespace: str, script: str) -> None:
 
 
 def run(namespace: str, script: str) -> str:
-    """Run a script as one transaction inside a pinned namespace and return what nft prints.
+    """Run a script as one transaction inside a namespace and return what nft prints.
 
     Raises:
       HostError: when there is no ``nft``, or it does not do what nft does.
@@ -78,7 +78,7 @@ def run(namespace: str, script: str) -> str:
 
 
 def here(script: str, *, where: str = "this network namespace") -> str:
-    """Run a script in the calling thread's own network namespace; otherwise as ``run``."""
+    """Run a script as ``run`` does, in the calling thread's network namespace."""
     return call(["-f", "-"], script, f"nft in {where}")
 
 
@@ -105,10 +105,9 @@ def call(arguments: Sequence[str], script: str = "", what: str = "nft", seconds:
 
 
 def _run(command: Sequence[str], text: bytes, seconds: float) -> tuple[int | None, bytes, bytes]:
-    """Run a program; return its exit code (None: it was killed for its time was up) and what it printed.
+    """Run a program; return its exit code (None: it was killed after ``seconds``), its output and its errors.
 
-    It reads and writes files in memory, which need nobody at their other end: what a program leaves running may hold a
-    pipe open for ever.
+    It reads and writes files in memory. A pipe could stay open for ever, in a process that the program leaves running.
     """
     with contextlib.ExitStack() as stack:
         given, output, errors = (
@@ -132,7 +131,7 @@ def _run(command: Sequence[str], text: bytes, seconds: float) -> tuple[int | Non
 
 
 def _wait(pid: int, seconds: float) -> bool:
-    """Return when a child has ended; False when it has not in that time."""
+    """Wait for a child to end; False when it does not end in ``seconds``."""
     fd = os.pidfd_open(pid)
     try:
         poll = select.poll()
@@ -155,7 +154,7 @@ def _signal(number: int) -> str:
 
 
 def _generation() -> int:
-    """Return the number of the calling thread's ruleset, which the kernel counts up with every transaction."""
+    """Return the generation of the calling thread's ruleset: the kernel counts its transactions."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as netlink:
         netlink.settimeout(SECONDS)
         netlink.send(struct.pack("=IHHIIBBH", 20, _GET_GENERATION, 1, 0, 0, 0, 0, 0))
@@ -167,10 +166,10 @@ def _generation() -> int:
 
 
 def holds(namespace: str, script: str) -> bool:
-    """Say whether a pinned namespace's ruleset is what the script makes of an empty one, but for counters and comments.
+    """Return whether a namespace's ruleset is what the script makes of an empty one, without counters and comments.
 
-    nft's listing is compared with its own listing of the script's outcome in a scratch namespace: nothing here has to
-    follow nft's ways of printing, which differ between versions.
+    nft's listing is compared with its listing after the script in a new namespace. So this code does not depend on how
+    a version of nft prints.
     """
     with netns.returning():
         libc.unshare(libc.CLONE_NEWNET)
@@ -181,18 +180,18 @@ def holds(namespace: str, script: str) -> bool:
 
 
 def _listing() -> str:
-    """Return the ruleset of the calling thread's namespace as JSON; nft prints JSON for arguments, not for a file."""
+    """Return the ruleset of the calling thread's namespace as JSON. nft prints JSON for arguments, not for a file."""
     return call(["--json", "--stateless", "list", "ruleset"], what="nft list ruleset")
 
 
 def _comparable(listing: str) -> list[str]:
-    """Return nft's objects without handles and comments, the elements of sets sorted, everything else in its order."""
+    """Return nft's objects in order, without handles and comments, with the elements of sets sorted."""
     try:
         items = json.loads(listing)["nftables"]
         return [json.dumps(_plain(item), sort_keys=True) for item in items if "metainfo" not in item]
     except (ValueError, LookupError, TypeError) as error:
-        said = listing.strip().split("\n")[0][:80]
-        raise HostError(f"{program()} lists no ruleset, but {said!r}", _NOT_NFT) from error
+        first = listing.strip().split("\n")[0][:80]
+        raise HostError(f"{program()} lists no ruleset, but {first!r}", _NOT_NFT) from error
 
 
 def _plain(value: Any) -> Any:

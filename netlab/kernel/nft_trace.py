@@ -1,8 +1,8 @@
-"""nftables' own tracing: which rules a packet meets inside a network namespace, read from ``nft monitor trace``.
+"""nftables' tracing: the rules that a packet meets inside a network namespace, read from ``nft monitor trace``.
 
-One ``nft -i`` per namespace first loads a table that marks the packets to trace and then monitors. The table has the
-flag ``owner`` (nft(8)): the kernel removes it with the socket of the process that made it, so that nothing stays even
-where netlab is killed, and it is the kernel that kills nft then.
+One ``nft -i`` per namespace loads a table that marks the packets to trace, and then monitors. The table has the flag
+``owner`` (nft(8)): the kernel removes it when the socket of the process closes. The kernel kills nft when netlab ends.
+So nothing stays, even where netlab is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["TABLE", "Event", "Match", "Monitor", "parse", "written"]
 TABLE = "netlab_trace"
 _SECONDS = 5.0
 _PAUSE = 0.02
-# Packets of the monitor's own, on the loopback: the first proves that it listens, the second that it has read all.
+# Ports of the monitor's own packets on the loopback. The first proves that nft monitors, the second that all is read.
 _READY, _DONE = 9, 10
 _LOOPBACK = "127.0.0.1"
 
@@ -39,7 +39,7 @@ _REFUSED = re.compile(r"Error: .*|.*not supported.*")
 
 
 def written(match: Match) -> str:
-    """Return a match as nft writes it."""
+    """Return a match as an nft expression."""
     four = match.destinations[0].version == 4
     ip = "ip" if four else "ip6"
     ends = f"{ip} saddr {_one_of(match.sources)} {ip} daddr {_one_of(match.destinations)}"
@@ -53,23 +53,23 @@ def _one_of(values: Sequence[object]) -> str:
 
 
 def parse(text: str) -> Iterator[Event]:
-    """Yield the events of what ``nft monitor trace`` printed; lines of any other kind (``conntrack:``) are left out."""
+    """Yield the events in the output of ``nft monitor trace``; other lines (``conntrack:``) are left out."""
     for line in text.splitlines():
         found = _LINE.fullmatch(line.strip())
         if found is None:
             continue
-        kind, said, verdict = found["kind"], found["text"].strip(), ""
+        kind, words, verdict = found["kind"], found["text"].strip(), ""
         if kind == "rule":
-            if (rule := _RULE.fullmatch(said)) is None:
+            if (rule := _RULE.fullmatch(words)) is None:
                 continue
-            said, verdict = rule["rule"], rule["verdict"]
+            words, verdict = rule["rule"], rule["verdict"]
         elif kind != "packet":
-            said, verdict = "", said
-        yield Event(found["id"], found["family"], found["table"], found["chain"], kind, said, verdict)  # type: ignore[arg-type]
+            words, verdict = "", words
+        yield Event(found["id"], found["family"], found["table"], found["chain"], kind, words, verdict)  # type: ignore[arg-type]
 
 
 class Monitor:
-    """Traces the matching packets of a pinned namespace from construction on; a context manager that leaves nothing.
+    """Traces the matching packets of a namespace from construction to ``close``; a context manager.
 
     ``families`` are the nft families (inet, bridge) in which packets are marked.
 
@@ -106,7 +106,7 @@ class Monitor:
         self.close()
 
     def close(self) -> None:
-        """End the monitor and with it the table; return when both are gone."""
+        """End nft and with it the table; return when both are gone."""
         self._nft.kill()
         self._nft.wait()
         for stream in (self._nft.stdin, self._nft.stdout, self._sender):
@@ -115,7 +115,7 @@ class Monitor:
                     stream.close()
 
     def events(self) -> list[Event]:
-        """Return what was traced so far, in order, all of it: raises KernelError when nft stopped to tell."""
+        """Return all events so far, in order; raises KernelError when nft reports no more."""
         self._until(_DONE)
         events = list(parse(self._text))
         own = {e.id for e in events if e.kind == "packet" and _sign(f"({_READY}|{_DONE})").search(f"{e.text} ")}
@@ -128,7 +128,7 @@ class Monitor:
             self._nft.stdin.flush()
 
     def _until(self, port: int) -> None:
-        """Send packets to a port of the loopback until one of them is in the trace."""
+        """Send packets to a port of the loopback until one appears in the trace."""
         assert self._nft.stdout is not None
         deadline = time.monotonic() + _SECONDS
         sign = _sign(str(port))
@@ -145,12 +145,12 @@ class Monitor:
 
 
 def _sign(port: str) -> re.Pattern[str]:
-    """Return what tells the monitor's own packets to a port in a trace."""
+    """Return a pattern of the monitor's own packets to a port in a trace."""
     return re.compile(rf"ip daddr {re.escape(_LOOPBACK)} .*udp dport {port} ")
 
 
 def _table(family: str, match: Match) -> str:
-    """Return the table that marks packets, on one line: earlier than every other chain, and it decides nothing."""
+    """Return the table that marks packets, on one line. Its chains come before all others and have no verdict."""
     marks = f"{written(match)} meta nftrace set 1;"
     if family != "bridge":
         marks += f" ip daddr {_LOOPBACK} udp dport {{ {_READY}, {_DONE} }} meta nftrace set 1;"

@@ -1,7 +1,7 @@
-"""Files that a user names for netlab to write: reports, tables, scenarios.
+"""Output files that a user names: reports, tables, scenarios.
 
-People run netlab as root, and in directories where other users may put links. So a file is written aside and renamed
-into its place, and the way to it goes through no link that another user made.
+Users run netlab as root, also in directories where other users may make links. So a file is written under another name
+and renamed, and its path may lead through no link of another user.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from netlab.errors import HostError, UsageError
 from netlab.kernel import privilege
 from netlab.kernel.files import aside
 
-# What is open already: a pipe of the shell's (`>(cat)`), or the command's own output.
+# Files that are open already: a pipe of the shell (`>(cat)`), or the command's own output.
 _OPEN = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _PATH = os.O_PATH | os.O_CLOEXEC
-# As many as the kernel follows, path_resolution(7).
+# The kernel's limit: path_resolution(7).
 _MOST_LINKS = 40
 _MODE = 0o644
 
 
 def check(path: str, option: str = "") -> None:
-    """Raise UsageError where ``path`` can be no output file; to be asked before work begins whose result goes there."""
+    """Raise UsageError where ``path`` cannot be an output file. Call it before the work whose result goes there."""
     if _is_open(path):
         return
     folder = os.path.dirname(path) or "."
@@ -43,14 +43,13 @@ def check(path: str, option: str = "") -> None:
 
 
 def write(path: str, lines: Iterable[str]) -> None:
-    """Write a file, whole or not at all: where it fails, what was there before is as it was.
+    """Write a file whole or not at all; a failure leaves the old file unchanged.
 
-    A symbolic link in the file's place is replaced and not followed. Under sudo the file belongs to the user who
-    called sudo where the directory does. ``/dev/null``, ``/dev/stdout``, ``/dev/stderr`` and ``/dev/fd/N`` are
-    written to as they are.
+    A symbolic link under the name is replaced and not followed. Under sudo the file belongs to the caller of sudo if
+    the directory does. ``/dev/null``, ``/dev/stdout``, ``/dev/stderr`` and ``/dev/fd/N`` are opened and written.
 
     Raises:
-      UsageError: where the path leads to no place for a file: a directory, a device, a FIFO.
+      UsageError: where the path is a directory, a device or a FIFO.
       HostError: when it cannot be written.
     """
     try:
@@ -87,10 +86,10 @@ def _write_open(path: str, lines: Iterable[str]) -> None:
 
 
 def _old_mode(path: str, directory: int) -> int:
-    """Return the mode of the file that is there, all bits where there is none: a file that was private stays so.
+    """Return the mode of the existing file, all bits where there is none. So a private file stays private.
 
     Raises:
-      UsageError: where something else than a file is there.
+      UsageError: where the path is not a file.
     """
     name = os.path.basename(path)
     if name in ("", ".", ".."):
@@ -107,14 +106,14 @@ def _old_mode(path: str, directory: int) -> int:
     raise UsageError(f"{path} is {what.get(stat.S_IFMT(mode), 'a device')}; name a file")
 
 
-# --- the way there --------------------------------------------------------------------------------------------------
+# --- the directory --------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _directory(path: str) -> Iterator[int]:
     """Yield a descriptor of the directory that a file is in; raises OSError, UsageError."""
     folder = os.path.dirname(path) or "."
-    # Who is not root can write only what the user could write himself.
+    # Without root, netlab can write only what its user can write.
     fd = _walk(path, folder) if _is_root() else os.open(folder, _PATH | os.O_DIRECTORY)
     try:
         yield fd
@@ -123,7 +122,7 @@ def _directory(path: str) -> Iterator[int]:
 
 
 def _walk(path: str, folder: str) -> int:
-    """Open a directory step by step, through links of root and of the user who called sudo only."""
+    """Open a directory part by part. Only links of root and of the caller of sudo are followed."""
     trusted = {0, *(_sudo() or ())[:1]}
     here = os.open("/" if folder.startswith("/") else ".", _PATH | os.O_DIRECTORY)
     left = folder.split("/")[::-1]
@@ -158,16 +157,16 @@ def _walk(path: str, folder: str) -> int:
     return here
 
 
-# --- whose it is ----------------------------------------------------------------------------------------------------
+# --- the owner ----------------------------------------------------------------------------------------------------
 
 
 def _is_root() -> bool:
-    """Say whether this is the host's root; in the user namespace of an ordinary user nothing is gained by being it."""
+    """Return whether this process is the host's root, and not root of an ordinary user's user namespace."""
     return os.geteuid() == 0 and not privilege.rootless()
 
 
 def _sudo() -> tuple[int, int] | None:
-    """Return the ids of the user who called sudo and of that user's group, None where the environment has none."""
+    """Return the user id and group id of the caller of sudo, None where the environment has none."""
     texts = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     if not all(re.fullmatch("[0-9]{1,10}", text) for text in texts):
         return None
@@ -177,9 +176,9 @@ def _sudo() -> tuple[int, int] | None:
 
 
 def _own(file: IO[bytes], directory: int) -> None:
-    """Give a new file to the user who called sudo, where the directory is that user's."""
+    """Give a new file to the caller of sudo, if the directory is that user's."""
     user = _sudo() if _is_root() else None
     if user is not None and os.fstat(directory).st_uid == user[0]:
-        # Some file systems know no owners.
+        # Some file systems have no owners.
         with contextlib.suppress(PermissionError):
             os.fchown(file.fileno(), *user)

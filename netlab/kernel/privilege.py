@@ -1,8 +1,8 @@
-"""Root or not: a process without the privilege to make namespaces enters a user namespace of its own, once.
+"""Privilege: a process that may not make network namespaces enters a user namespace of its user.
 
-A small keeper process per user pins that user namespace with its own network and mount namespaces; every command
-enters them and then runs the same code as root does, with private /run/netns and /run/netlab. The keeper starts with
-the first lab and ends with the last; with it goes everything that a user's labs ever made.
+A small process of each user, the keeper, holds that user namespace with a network and a mount namespace. Every command
+enters them and runs the same code as root, with a private /run/netns and /run/netlab. The keeper starts with the user's
+first lab and ends with the last one. All that the user's labs made ends with it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
 # An attempt fails only where another command of the user, the last one, removes the directory at that very moment.
 _TRIES = 1000
 # The keeper's program. With -I -S Python starts in 10 ms and takes 8 MB.
-_PAUSE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
+_KEEPER = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()", "netlab-keeper"]
 _NAMESPACES = (("user", libc.CLONE_NEWUSER), ("mnt", libc.CLONE_NEWNS), ("net", libc.CLONE_NEWNET))
 
-# What the smallest lab needs; with fewer not even a lab that could not be built can be cleared away.
+# The smallest lab needs as many. With fewer, a lab that cannot be built cannot be removed either.
 _DESCRIPTORS = 32
 _READY = "+"
 _NO_KEEPER = (
@@ -45,7 +45,7 @@ _users: Lock | None = None
 
 
 def privileged() -> bool:
-    """Say whether this process may make network namespaces on its own."""
+    """Return whether this process may make network namespaces itself."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
             effective = int(line.split()[1], 16)
@@ -54,7 +54,7 @@ def privileged() -> bool:
 
 
 def rootless() -> bool:
-    """Say whether this process runs in a keeper's namespaces."""
+    """Return whether this process runs in a keeper's namespaces."""
     return _users is not None
 
 
@@ -62,8 +62,8 @@ def directory() -> Path:
     """Make and return the directory of this user's keeper.
 
     Raises:
-      HostError: when somebody else owns its place.
-      FileNotFoundError: when another command of the user, his last, takes it away meanwhile.
+      HostError: when another user owns what exists there.
+      FileNotFoundError: when the user's last other command removes it meanwhile.
     """
     uid = os.getuid()
     run = Path(f"/run/user/{uid}")
@@ -74,7 +74,7 @@ def directory() -> Path:
     refused = HostError(f"{target} is not this user's own directory", "remove it, or run netlab as root with sudo")
     with contextlib.suppress(FileNotFoundError):
         status = target.lstat()
-        # What others could write may name a keeper of theirs.
+        # Another user who may write it could name another process as the keeper.
         if status.st_uid != uid or status.st_mode & 0o022:
             raise refused
     try:
@@ -85,12 +85,13 @@ def directory() -> Path:
 
 
 def enter(*, start: bool = True) -> bool:
-    """Make sure that this process may make namespaces, by entering this user's keeper where it has to.
+    """Get the privilege to make namespaces; return whether this process has it. Relative paths stay valid.
 
-    With ``start`` off no keeper is started: False then says that this user has no lab. Relative paths stay valid.
+    A process without it enters the namespaces of the user's keeper. With ``start`` off no keeper is started, and False
+    means that this user has no lab.
 
     Raises:
-      HostError: when the host allows neither; it says which setting forbids it.
+      HostError: when the host does not allow it; it names the setting that forbids it.
     """
     global _users
     if _users is not None:
@@ -99,14 +100,14 @@ def enter(*, start: bool = True) -> bool:
     if privileged():
         return True
     for _ in range(_TRIES):
-        # The user's last lab may go between any two lines, and the directory with it.
+        # Between any two lines the user's last lab may be removed, with the directory.
         where = None
         with contextlib.suppress(FileNotFoundError):
             try:
                 with signals.deferred():
                     where = directory()
                 lock = Lock(where / "lock")
-                keeper = _kept(where, lock, start=start)
+                keeper = _find_or_start(where, lock, start=start)
             except BaseException:
                 if where is not None:
                     with contextlib.suppress(OSError):
@@ -114,7 +115,7 @@ def enter(*, start: bool = True) -> bool:
                 raise
             break
     else:
-        raise HostError("this user's directory is taken away whenever it is made", "run netlab with sudo")
+        raise HostError("other commands remove this user's directory whenever it is made", "run netlab with sudo")
     if keeper is None:
         return False
     _users = lock
@@ -128,7 +129,7 @@ def enter(*, start: bool = True) -> bool:
 
 
 def _allow_descriptors() -> None:
-    """See that this process may open enough files; raises HostError where they are too few to clean up with."""
+    """Allow this process enough open files; raises HostError where too few are allowed to remove a lab."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = len(os.listdir("/proc/self/fd")) + _DESCRIPTORS
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -143,7 +144,7 @@ def _join(keeper: int) -> None:
     try:
         here = os.getcwd()
     except FileNotFoundError:
-        # The folder was deleted: no relative path leads anywhere from it.
+        # The directory was deleted, so no relative path leads anywhere.
         here = "/"
     with contextlib.ExitStack() as stack:
         opened = []
@@ -151,7 +152,7 @@ def _join(keeper: int) -> None:
             try:
                 fd = os.open(f"/proc/{keeper}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, ProcessLookupError) as error:
-                # No other command ends it while this one holds the lock.
+                # No other command ends it while this one holds the lock: it ended by itself.
                 raise HostError(*_NO_KEEPER) from error
             stack.callback(os.close, fd)
             opened.append((fd, flag))
@@ -169,14 +170,14 @@ def _join(keeper: int) -> None:
 def check() -> None:
     """Raise HostError where this process runs in a keeper's namespaces and the keeper is gone.
 
-    Its namespaces then go with the last process in them, and the labs with them: nothing may be called built.
+    Its namespaces then end with the last process in them, and the labs with them. So no lab counts as built.
     """
     if _users is not None and _running(_users.path.parent) is None:
         raise HostError(*_NO_KEEPER)
 
 
-def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
-    """Return the id of the user's keeper, with the lock held, shared; None where there is none and none is started."""
+def _find_or_start(where: Path, lock: Lock, *, start: bool) -> int | None:
+    """Take the lock, shared, and return the id of the user's keeper; None where there is none and ``start`` is off."""
     try:
         while True:
             lock.acquire(shared=True)
@@ -193,60 +194,60 @@ def _kept(where: Path, lock: Lock, *, start: bool) -> int | None:
                         return None
                     _start(where)
     except BaseException:
-        _let_go(where, lock)
+        _release(where, lock)
         raise
 
 
 def leave() -> None:
-    """End this user's keeper when no lab and no other command needs it; called at the end of every command."""
+    """End this user's keeper unless a lab or another command needs it; called at the end of every command."""
     global _users
     if _users is not None:
         lock, _users = _users, None
         with signals.deferred():
-            _let_go(lock.path.parent, lock)
+            _release(lock.path.parent, lock)
 
 
-def _let_go(where: Path, lock: Lock) -> None:
-    """Let go of the lock; take away the keeper and its files where no lab and no other command needs them."""
+def _release(where: Path, lock: Lock) -> None:
+    """Release the lock; remove the keeper and its files unless a lab or another command needs them."""
     with contextlib.suppress(OSError):
         keeper = _running(where)
         if keeper is not None and _has_labs(keeper):
             lock.release()
-        # The shared lock goes with the attempt, so that of several commands that end at once the last one has it.
+        # A failed attempt releases the shared lock. So when several commands end at once, the last one gets the lock.
         elif lock.acquire(wait=False):
             keeper = _running(where)
             if keeper is None or not _has_labs(keeper):
                 _end(keeper) if keeper is not None else _end_orphans(where)
                 _remove(where, lock)
     lock.release()
-    # It is empty where the host had no room for the lock's file.
+    # Where the lock's file could not be written, the directory is empty.
     with contextlib.suppress(OSError):
         where.rmdir()
 
 
 def _has_labs(keeper: int) -> bool:
-    """Say whether there is a lab in a keeper's namespaces, whether this process is in them or outside."""
+    """Return whether a lab exists in a keeper's namespaces; this process may be inside or outside."""
     try:
         entries = list(os.scandir(f"/proc/{keeper}/root/run/netlab"))
     except FileNotFoundError:
         return False
-    # Beside a record that is gone the list of a lab's namespaces tells that there is a lab.
+    # A lab without a record still has its list of namespaces.
     labs = [entry.path for entry in entries if is_lab(entry.name)]
     return any(os.path.lexists(f"{path}/{name}") for path in labs for name in ("record.json", "namespaces"))
 
 
 def _end(keeper: int) -> None:
-    """End a keeper, and first every program in its user namespace or in one within."""
+    """End the programs in a keeper's user namespace or below it, then the keeper."""
     processes.end(processes.ProcessFilter(user=os.stat(f"/proc/{keeper}/ns/user").st_ino))
     with contextlib.suppress(ProcessLookupError):
         os.kill(keeper, signal.SIGKILL)
 
 
 def _end_orphans(where: Path) -> None:
-    """End what runs on in the namespaces of a keeper that was killed: its mounts tell."""
-    noted = _noted(where)
-    if noted is not None:
-        processes.end(processes.ProcessFilter(mounts=frozenset({_mark(*noted)})))
+    """End the programs of a keeper that was killed; they are known by its mount."""
+    written = _written(where)
+    if written is not None:
+        processes.end(processes.ProcessFilter(mounts=frozenset({_mount_source(*written)})))
 
 
 def _remove(where: Path, lock: Lock) -> None:
@@ -258,27 +259,27 @@ def _remove(where: Path, lock: Lock) -> None:
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, which tells it from a later one of the same id; "" when it is gone or dead."""
+    """Return when a process started, so that a later one of the same id differs; "" for a dead process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        # A dead process is there until its parent asks for it; its namespaces are gone.
+        # A zombie stays until its parent waits for it; its namespaces are gone.
         return "" if fields[0] in ("Z", "X") else fields[19]
     except (OSError, IndexError):
         return ""
 
 
-def _mark(pid: int, started: str) -> str:
-    """Return the source of the mount by which a keeper's mount namespace is known."""
+def _mount_source(pid: int, started: str) -> str:
+    """Return the source of the mount that marks a keeper's mount namespace."""
     return f"netlab-keeper-{pid}-{started}"
 
 
 def boot_id() -> str:
-    """Return the identity of this run of the kernel."""
+    """Return the identity of this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _noted(where: Path) -> tuple[int, str] | None:
-    """Return the id and start of the keeper that the directory names, None when it names none of this boot."""
+def _written(where: Path) -> tuple[int, str] | None:
+    """Return the id and start time of the keeper that the directory names, None where it names none of this boot."""
     try:
         text, started, boot = (where / "keeper").read_text().split()
         return (int(text), started) if boot == boot_id() else None
@@ -287,36 +288,39 @@ def _noted(where: Path) -> tuple[int, str] | None:
 
 
 def _running(where: Path) -> int | None:
-    """Return the id of the keeper that the directory names, None when it is gone."""
-    noted = _noted(where)
-    return noted[0] if noted is not None and _started(noted[0]) == noted[1] else None
+    """Return the id of the keeper that the directory names, None where it does not run."""
+    written = _written(where)
+    return written[0] if written is not None and _started(written[0]) == written[1] else None
 
 
 def _start(where: Path) -> None:
-    """Start the keeper and write down who it is; raises HostError with the setting that forbids it.
+    """Start the keeper and write its id to a file.
 
-    Nothing of a keeper that could not start is left but its files.
+    A keeper that cannot start leaves nothing but its files.
+
+    Raises:
+      HostError: with the setting that forbids user namespaces.
     """
-    told, tell = os.pipe()
-    heard, say = os.pipe()
-    with os.fdopen(told) as answer, os.fdopen(say, "wb", buffering=0) as word:
+    reports, report = os.pipe()
+    permission, permit = os.pipe()
+    with os.fdopen(reports) as answer, os.fdopen(permit, "wb", buffering=0) as permits:
         try:
             pid = os.fork()
             if pid == 0:
-                os.close(told)
-                os.close(say)
-                _become_keeper(where, tell, heard)
+                os.close(reports)
+                os.close(permit)
+                _become_keeper(where, report, permission)
         finally:
-            os.close(tell)
-            os.close(heard)
+            os.close(report)
+            os.close(permission)
         try:
             first = answer.read(1)
             if first != _READY:
                 error = (first + answer.read()) or "its process ended"
                 raise HostError(f"this host lets ordinary users make no user namespace ({error})", way_out())
             write_private(where / "keeper", f"{pid} {_started(pid)} {boot_id()}\n".encode())
-            word.write(b"!")
-            # The program closes the pipe when it runs.
+            permits.write(b"!")
+            # Once the keeper's program runs, the pipe is closed.
             if error := answer.read():
                 what, way = _NO_KEEPER
                 raise HostError(f"{what} ({error})", way)
@@ -327,11 +331,12 @@ def _start(where: Path) -> None:
             raise
 
 
-def _become_keeper(where: Path, tell: int, heard: int) -> NoReturn:
-    """In the forked child: make the namespaces, say so through ``tell`` (that, or what failed), and wait.
+def _become_keeper(where: Path, report: int, permission: int) -> NoReturn:
+    """Make the namespaces in the forked child, and run the keeper's program.
 
-    It goes on only once the parent says, through ``heard``, that it has written down who the keeper is: a parent that
-    is killed before leaves no keeper that is written down nowhere. Then it becomes the keeper's program.
+    The child writes to ``report`` that the namespaces exist, or what failed. It runs the program when the parent has
+    written the keeper's id to its file and a byte to ``permission``. So a parent that is killed leaves no keeper that
+    no file names.
     """
     uid, gid = os.getuid(), os.getgid()
     try:
@@ -342,26 +347,26 @@ def _become_keeper(where: Path, tell: int, heard: int) -> NoReturn:
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
         libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-        _private_run(_mark(os.getpid(), _started(os.getpid())))
-        os.stat(where)  # every later command looks for it from in here
+        _private_run(_mount_source(os.getpid(), _started(os.getpid())))
+        os.stat(where)  # later commands look for it from inside
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
         os.chdir("/")
-        os.write(tell, _READY.encode())
-        if os.read(heard, 1):
-            os.closerange(3, tell)
-            os.closerange(tell + 1, 1 << 16)
-            os.execv(_PAUSE[0], _PAUSE)  # noqa: S606  constant arguments
+        os.write(report, _READY.encode())
+        if os.read(permission, 1):
+            os.closerange(3, report)
+            os.closerange(report + 1, 1 << 16)
+            os.execv(_KEEPER[0], _KEEPER)  # noqa: S606  constant arguments
     except BaseException as error:
         with contextlib.suppress(OSError):
-            os.write(tell, str(error).encode() or b"unknown")
+            os.write(report, str(error).encode() or b"unknown")
     os._exit(1)
 
 
-def _private_run(mark: str) -> None:
-    """Give this mount namespace a /run of its own that holds the host's entries, but netlab's and ip's directories."""
-    libc.mount(mark, "/mnt", "tmpfs", data="mode=755")
+def _private_run(source: str) -> None:
+    """Give this mount namespace its own /run with the host's entries, except /run/netns and /run/netlab."""
+    libc.mount(source, "/mnt", "tmpfs", data="mode=755")
     try:
         for entry in sorted(os.scandir("/run"), key=lambda e: e.name):
             target = Path("/mnt") / entry.name
@@ -385,7 +390,7 @@ def _private_run(mark: str) -> None:
 
 
 def forbidding_setting() -> tuple[str, str, str] | None:
-    """Return the setting that keeps ordinary users from user namespaces: its name, its value, the value that allows."""
+    """Return the setting that forbids user namespaces to ordinary users: its name, its value, the value that allows."""
     settings = (
         ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
         ("kernel/unprivileged_userns_clone", "0", "1"),
@@ -399,7 +404,7 @@ def forbidding_setting() -> tuple[str, str, str] | None:
 
 
 def way_out() -> str:
-    """Say what to do where ordinary users may make no user namespace."""
+    """Return what to do where ordinary users may make no user namespace."""
     found = forbidding_setting()
     if found is None:
         return "run netlab with sudo"

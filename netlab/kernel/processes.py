@@ -1,10 +1,11 @@
-"""The processes of a lab: found by the namespaces that they are in, ended by their id.
+"""The processes of a lab: found by their namespaces, ended by their id.
 
-Found are those in a network namespace of the lab, and those that left it for one of their own: by the mount that
-``execute`` gave them (/sys, whose source is the name of the network namespace; a mount namespace within copies it), and
-as what one of these started. Not found is a process that left the network namespace, changed its root directory
-(chroot) or unmounted /sys, and whose parent is gone. Without root even that one ends with the user's last lab, as it is
-in the keeper's user namespace, or in one within.
+A process is found if it is in a network namespace of the lab. A process in another network namespace is found by the
+mount of /sys that ``execute`` gave it: the source of the mount is the name of the lab's network namespace, and a new
+mount namespace copies the mount. Descendants of such processes are found by their parents.
+
+A process is not found if it left the network namespace, changed its root directory (chroot) or unmounted /sys, and its
+parent is gone. Without root it still ends with the user's last lab, as it is in the keeper's user namespace or below.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from dataclasses import dataclass, field
 
 _GRACE = 1.0
 _ROUNDS = 10
-# ioctl_ns(2): above the caller's own user namespace it is refused.
+# ioctl_ns(2). The kernel refuses it above the caller's own user namespace.
 _NS_GET_PARENT = 0xB702
 _DEPTH = 33
 
 
 @dataclass(frozen=True)
 class ProcessFilter:
-    """What tells the processes to end, by inode number or name; the caller is never one of them.
+    """Which processes to end; the caller is never one of them.
 
-    ``networks``: those in one of these network namespaces. Of what ``execute`` started, known by a UTS namespace other
-    than the caller's: also those that see a mount of one of the sources ``mounts``, and those in the user namespace
-    ``user`` or in one within it.
+    Attributes:
+      networks: inode numbers of network namespaces. Every process in one of them matches.
+      mounts: sources of mounts. A process with such a mount, and with another UTS namespace than the caller, matches.
+      user: the inode number of a user namespace. A process in it or below, and with another UTS namespace than the
+        caller, matches.
     """
 
     networks: Collection[int] = ()
@@ -39,7 +42,7 @@ class ProcessFilter:
     _marked: dict[str, bool] = field(default_factory=dict, compare=False)
 
     def matches(self, pid: int) -> bool:
-        """Say whether a process is one of them."""
+        """Return whether a process is one to end."""
         if pid == os.getpid():
             return False
         with contextlib.suppress(OSError):
@@ -51,7 +54,7 @@ class ProcessFilter:
         return False
 
     def _has_mount(self, pid: int) -> bool:
-        # Of a dead process this fails.
+        # This fails for a dead process.
         place = os.readlink(f"/proc/{pid}/ns/mnt")
         if place not in self._marked:
             self._marked[place] = bool(self.mounts) and not self.mounts.isdisjoint(_sources(pid))
@@ -59,13 +62,13 @@ class ProcessFilter:
 
 
 def _sources(pid: int) -> set[str]:
-    """Return the sources of the mounts that a process sees: proc(5), mountinfo."""
+    """Return the sources of a process's mounts: proc(5), mountinfo."""
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="replace") as lines:
         return {line.split(" - ", 1)[1].split(" ")[1] for line in lines}
 
 
 def _is_within(pid: int, user: int) -> bool:
-    """Say whether a process is in a user namespace or in one within it."""
+    """Return whether a process is in a user namespace or in one below it."""
     fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     try:
         for _ in range(_DEPTH):
@@ -80,9 +83,9 @@ def _is_within(pid: int, user: int) -> bool:
 
 
 def end(of: ProcessFilter) -> int:
-    """End the processes: asked by SIGTERM, ended by SIGKILL a second later, as is what they start meanwhile.
+    """End the matching processes and what they start meanwhile; return their number.
 
-    Return how many there were.
+    They get SIGTERM, and SIGKILL a second later.
     """
     ended = 0
     for attempt in range(_ROUNDS):
@@ -99,19 +102,19 @@ def end(of: ProcessFilter) -> int:
 
 
 def _opened(of: ProcessFilter) -> Iterator[int]:
-    """Yield a descriptor of every one of the processes, and of what they started."""
+    """Yield a descriptor of each matching process and of each of its descendants."""
     pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
     found = {pid for pid in pids if of.matches(pid)}
     if not found:
         return
     parents = {pid: _parent(pid) for pid in pids}
-    # A pod's shell may have started the caller.
+    # The caller may be a descendant of a pod's shell.
     own = set(_line(os.getpid(), parents))
     for pid in pids:
         if pid in found or (pid not in own and not found.isdisjoint(_line(pid, parents))):
             with contextlib.suppress(ProcessLookupError):
                 fd = os.pidfd_open(pid)
-                # Meanwhile the id may have passed to another process; the descriptor names only one.
+                # Another process may have the id by now, so this looks again: a descriptor keeps to one process.
                 if of.matches(pid) if pid in found else _parent(pid) == parents[pid]:
                     yield fd
                 else:

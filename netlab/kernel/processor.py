@@ -1,4 +1,4 @@
-"""One processor for one run: on it, a packet that is sent after another one arrives after it."""
+"""One processor for a run: on it, packets arrive in the order in which they were sent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextlib.contextmanager
 def pinned(number: int | None = None) -> Iterator[None]:
-    """Keep the calling thread on the processor that it runs on, or on the ``number``-th of those that it may use.
+    """Keep the calling thread on its present processor, or on the ``number``-th that it may use, during a block.
 
-    A veth hands a packet to the receive backlog of the sending processor (net/core/dev.c, netif_rx), a queue. So on one
-    processor a control cannot overtake the probe before it; on two, it can.
+    A veth puts a packet into the receive backlog of the sending processor, a queue (net/core/dev.c, netif_rx). So on
+    one processor a control cannot overtake its probe; on two it can.
     """
     allowed = os.sched_getaffinity(0)
     here = _libc.sched_getcpu() if number is None else sorted(allowed)[number % len(allowed)]

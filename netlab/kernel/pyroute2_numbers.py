@@ -1,7 +1,7 @@
-"""Which numbers and structures of rtnetlink netlab uses, and where pyroute2 has them.
+"""The numbers and structures of rtnetlink that netlab uses, and their names in pyroute2.
 
-No command imports this: pyroute2 takes 0.2 s to import. Its numbers are kept in ``netlab/kernel/rtnl_numbers.py``.
-``python -m netlab.kernel.pyroute2_numbers`` writes that file anew. A test compares the two.
+No command imports this module, as pyroute2 takes 0.2 s to import. ``python -m netlab.kernel.pyroute2_numbers`` writes
+``netlab/kernel/rtnl_numbers.py``. A test compares the two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LINK = ifinfmsg.ifinfmsg
 _INFO = _LINK.ifinfo
 _KINDS = _INFO.data_map
 
-# Names, each with its number, as pyroute2's modules have them.
+# The modules of pyroute2, and the constants of each.
 _CONSTANTS: tuple[tuple[object, str], ...] = (
     (netlink, "SOL_NETLINK NETLINK_EXT_ACK NETLINK_GET_STRICT_CHK"),
     (netlink, "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_DUMP NLM_F_DUMP_INTR"),
@@ -34,7 +34,7 @@ _CONSTANTS: tuple[tuple[object, str], ...] = (
     (rtnl.rtypes, "RTN_UNICAST"),
     (rtnl.rtprotos, "RTPROT_KERNEL RTPROT_STATIC"),
 )
-# Attributes, whose number is their place in the table of the message or attribute that holds them.
+# Attributes. An attribute's number is its place in the table of the message or attribute that holds it.
 _ATTRIBUTES: tuple[tuple[Any, str], ...] = (
     (nlmsgerr, "NLMSGERR_ATTR_MSG"),
     (_LINK, "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_LINK IFLA_MASTER IFLA_OPERSTATE IFLA_LINKINFO IFLA_AF_SPEC"),
@@ -77,7 +77,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "macvlan": {"mode": "IFLA_MACVLAN_MODE"},
     }
 )
-# How the value of an option is packed; pyroute2's type of an attribute is one of these, or stands on one.
+# How the value of an option is packed. pyroute2's type of an attribute is one of these or derived from one.
 _TYPES = ("uint8", "uint32", "be16", "ip4addr", "ip6addr")
 
 _HEAD = '''\

@@ -1,11 +1,11 @@
-"""Raw IP sockets: a sender of whole packets, receivers of what the kernel delivers locally, and a wait for many.
+"""Raw IP sockets: a sender of whole packets, receivers of locally delivered packets, and a wait for many receivers.
 
-A raw socket gets a copy of each packet that its kernel delivers locally (net/ipv4/ip_input.c,
-ip_protocol_deliver_rcu): after the input hook, with forwarded packets left out and the loopback device included. So
-"received" means that the destination's kernel took the packet in. An AF_PACKET socket says less, and each one costs an
-RCU grace period to close (12 ms on Linux 6.18, where a raw socket costs 2.5 us).
+A raw socket gets a copy of each packet that its kernel delivers locally (net/ipv4/ip_input.c, ip_protocol_deliver_rcu).
+That is after the input hook, without forwarded packets and with the loopback device. So "received" means that the
+destination's kernel delivered the packet. An AF_PACKET socket also gets packets that the kernel drops later, and
+closing it waits for an RCU grace period (12 ms on Linux 6.18; a raw socket takes 2.5 us).
 
-Every socket belongs to the network namespace that the thread is in when it is opened.
+Every socket belongs to the network namespace in which the calling thread opens it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from netlab.kernel import bpf
 # Of linux/socket.h, linux/in.h and linux/in6.h; the socket module has no names for them.
 _SO_RCVBUFFORCE, _SO_MEMINFO, _IP_RECVERR, _IPV6_RECVERR = 33, 55, 11, 25
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-# Without this a packet that the device's queue refuses is lost in silence (net/ipv4/raw.c, net/ipv6/raw.c).
+# Without this the kernel does not report a packet that the device's queue refuses (net/ipv4/raw.c, net/ipv6/raw.c).
 _REPORT_LOSSES = {4: (socket.IPPROTO_IP, _IP_RECVERR, 1), 6: (socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)}
 _MEMINFO = struct.Struct("=9I")
 _DROPS = 8
@@ -33,7 +33,7 @@ _SEND_TRIES = 50
 
 
 class Sender:
-    """Sends whole IP packets of one family as its namespace's kernel routes them."""
+    """Sends whole IP packets of one family; the kernel of its namespace routes them."""
 
     def __init__(self, family: int) -> None:
         self._socket = _opened(family, socket.IPPROTO_RAW)
@@ -66,13 +66,13 @@ class Receiver:
     __slots__ = ("_drops", "_length", "_socket", "read")
 
     read: Callable[[], bytes]
-    """Return a packet; raises OSError when there is none. ``read_with_peer`` returns the sender's address too."""
+    """Return a packet; raises OSError where there is none. ``read_with_peer`` also returns the sender's address."""
 
     def __init__(self, family: int, protocol: int, program: bytes, length: int, buffer: int) -> None:
         self._socket = _opened(family, protocol)
         self._length = length
         self._drops = 0
-        # No function of our own is between: a matrix of 100 pods reads 20,000 packets.
+        # A call of recv itself, without a function around it: a matrix of 100 pods reads 20,000 packets.
         self.read = partial(self._socket.recv, length)
         try:
             bpf.attach(self._socket, program)
@@ -90,7 +90,7 @@ class Receiver:
         return packet, packed_ipv6(peer)
 
     def overflowed(self) -> bool:
-        """Say whether the kernel dropped packets for want of room in the buffer since the last call."""
+        """Return whether the kernel dropped packets since the last call because the buffer was full."""
         before = self._drops
         info = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
         self._drops = _MEMINFO.unpack(info)[_DROPS]
@@ -110,7 +110,7 @@ class Waiter:
         self._epoll.register(receiver.fileno(), select.EPOLLIN)
 
     def ready(self, seconds: float) -> list[tuple[int, int]]:
-        """Return (file number, events) of the receivers that have a packet, after at most so many seconds."""
+        """Return (file number, events) of the receivers with a packet, after at most ``seconds``."""
         return self._epoll.poll(seconds)
 
     def close(self) -> None:
@@ -123,14 +123,14 @@ def packed_ipv6(text: str) -> bytes:
 
 
 def raise_file_limit() -> None:
-    """Let this process open as many files as its hard limit allows, where it may."""
+    """Raise the limit of open files to the hard limit, where that is allowed."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def may_open(files: int) -> bool:
-    """Say whether this process's hard limit allows so many open files."""
+    """Return whether the hard limit allows ``files`` open files."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     return most == resource.RLIM_INFINITY or files < most
 

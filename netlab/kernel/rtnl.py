@@ -1,6 +1,6 @@
-"""rtnetlink messages for the values of ``netlab.kernel.state``: packed to make them, unpacked to read them.
+"""rtnetlink messages for the values of ``netlab.kernel.state``: requests that are packed, answers that are unpacked.
 
-Numbers and structures are pyroute2's (``netlab/kernel/rtnl_numbers.py``), and every request is compared, byte for byte,
+Numbers and structures are pyroute2's (``netlab/kernel/rtnl_numbers.py``). A test compares every request, byte for byte,
 with what pyroute2 encodes (``tests/kernel/test_rtnl_against_pyroute2.py``). Requests name links by index.
 """
 
@@ -24,7 +24,7 @@ from netlab.objects.types import Prefix
 _RT_TABLE_MAIN = 254
 _BR_STATE_FORWARDING = b"\3"
 _IFLA_INET_CONF = 1
-# A link's own settings: by family the attribute with all of them, and the place of each that netlab depends on.
+# A link's own settings: by family the attribute with all of them, and the place of each setting that netlab uses.
 _SETTINGS: Mapping[int, tuple[int, Mapping[str, int]]] = MappingProxyType(
     {
         socket.AF_INET: (_IFLA_INET_CONF, {"ipv4/conf/{}/forwarding": n.IPV4_FORWARDING}),
@@ -61,7 +61,7 @@ def _ip(value: str) -> bytes:
 _PACKERS: Mapping[str, Callable[..., bytes]] = MappingProxyType(
     {"uint8": _u8, "uint32": _u32, "be16": _be16, "ip4addr": _ip, "ip6addr": _ip}
 )
-# The options of these kinds are read back: a link is made again where one differs.
+# The options of these kinds are read. A link is made again where an option differs.
 _READ_OPTIONS: Mapping[str, Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
         kind: {number: (name, form) for name, (number, form) in n.LINK_OPTIONS[kind].items()}
@@ -83,7 +83,7 @@ def _common(link: Link) -> bytes:
     if link.mac:
         body += attribute(n.IFLA_ADDRESS, mac_bytes(link.mac))
     if link.kind == "veth":
-        # One queue: the default is one per processor, whose memory and sysfs entries cost time for every pod.
+        # One queue. The default is one for each processor, and each costs time for memory and sysfs entries.
         body += attribute(n.IFLA_NUM_TX_QUEUES, _u32(1)) + attribute(n.IFLA_NUM_RX_QUEUES, _u32(1))
     return body
 
@@ -95,13 +95,18 @@ def new_link(
     peer: tuple[Link, int, int] | None = None,
     parent: tuple[int, int] | None = None,
 ) -> Message:
-    """Return the request that makes a link, raised, with everything set.
+    """Return the request that makes a link and raises it.
 
-    ``indexes`` are those of the namespace's links by name. ``peer`` of a veth is the link at its other end, that link's
-    index, and the file descriptor of its namespace: one request makes both ends. The peer stays down, as the kernel
-    cannot raise it before the two ends are joined (veth_open returns ENOTCONN); ``raise_link`` raises it. ``parent`` is
-    the index of the link that this one stands on, and the file descriptor of this link's own namespace: the request
-    goes to the parent's namespace.
+    One request makes both ends of a veth. The peer stays down, as the kernel cannot raise it before the ends are joined
+    (veth_open returns ENOTCONN); ``raise_link`` raises it. The request for a link with a parent goes to the parent's
+    namespace.
+
+    Args:
+      link: the link.
+      index: its index.
+      indexes: the indexes of the namespace's links by name.
+      peer: the other end of a veth: the link, its index, and a file descriptor of its namespace.
+      parent: the index of the parent, and a file descriptor of the link's own namespace.
     """
     flags = n.IFF_UP if link.up else 0
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, flags) + _common(link)
@@ -134,9 +139,9 @@ def new_link(
 
 
 def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") -> Message:
-    """Return the request that gives an existing link its MAC, MTU and master, and raises (or lowers) it.
+    """Return the request that gives an existing link its MAC, MTU and master, and raises or lowers it.
 
-    ``mac`` is the one that it has. The same MAC is not set again: the kernel drops a link's neighbours at each setting
+    ``mac`` is its present MAC. The same MAC is not set again, as the kernel then drops the link's neighbours
     (NETDEV_CHANGEADDR, net/core/dev.c).
     """
     flags = n.IFF_UP if link.up else 0
@@ -150,7 +155,7 @@ def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") 
 
 
 def set_hairpin(link: Link, index: int) -> Message:
-    """Return the request that lets (or does not let) a bridge's port send frames back out of the port they came by."""
+    """Return the request that turns on or off hairpin mode of a bridge's port."""
     port = attribute(n.IFLA_INFO_SLAVE_KIND, b"bridge\0")
     port += attribute(n.IFLA_INFO_SLAVE_DATA, attribute(n.IFLA_BRPORT_MODE, _u8(link.hairpin)))
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(n.IFLA_LINKINFO, port)
@@ -158,7 +163,7 @@ def set_hairpin(link: Link, index: int) -> Message:
 
 
 def raise_link(link: Link, index: int) -> Message:
-    """Return the request that raises (or lowers) a link and changes nothing else."""
+    """Return the request that raises or lowers a link and changes nothing else."""
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, n.IFF_UP if link.up else 0, n.IFF_UP)
     return Message(n.RTM_NEWLINK, 0, body, f"link set {link.name} up")
 
@@ -170,7 +175,7 @@ def group_link(name: str, index: int, group: int) -> Message:
 
 
 def delete_group(group: int) -> Message:
-    """Return the request that removes all links of a group at once; not of group 0, in which every link begins."""
+    """Return the request that deletes all links of a group. Do not use group 0, in which every new link is."""
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(n.IFLA_GROUP, _u32(group))
     return Message(n.RTM_DELLINK, 0, body, f"link delete group {group}")
 
@@ -225,7 +230,7 @@ def forwarding_entry(item: ForwardingEntry, index: int, *, delete: bool = False)
 
 @dataclass(frozen=True, slots=True)
 class ReadLink:
-    """A link as the kernel has it; ``ready`` says that it carries traffic (a bridge port: that it forwards)."""
+    """A link as the kernel has it; ``ready`` is whether it carries traffic (a bridge port: whether it forwards)."""
 
     link: Link
     index: int
@@ -233,7 +238,7 @@ class ReadLink:
     families: bytes = b""
 
     def settings(self) -> dict[str, str]:
-        """Return the link's own settings by the paths that ``state.Link.overrides`` has."""
+        """Return the link's own settings by their paths, as in ``state.Link.overrides``."""
         found: dict[str, str] = {}
         for family, body in attributes(self.families):
             number, places = _SETTINGS.get(family, (0, {}))
@@ -273,8 +278,8 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
         options=_read_options(kind, info.get(n.IFLA_INFO_DATA, b"")) if kind in _READ_OPTIONS else {},
     )
     port_state = port.get(n.IFLA_BRPORT_STATE)
-    # A bridge without ports has no carrier, and needs none. A new veth is "unknown" until the kernel has looked at its
-    # carrier, and then changes; links of other kinds stay "unknown".
+    # A bridge without ports has no carrier and needs none. A new veth is "unknown" until the kernel checked its
+    # carrier; other kinds stay "unknown".
     known = (n.OPER_UP,) if link.kind == "veth" else (n.OPER_UP, n.OPER_UNKNOWN)
     running = link.kind == "bridge" or found.get(n.IFLA_OPERSTATE, _u8(n.OPER_UP))[0] in known
     ready = running and port_state in (None, _BR_STATE_FORWARDING)
@@ -294,7 +299,7 @@ def _unpacked(form: str, value: bytes) -> int | str:
 
 
 def read_addresses(netlink: Netlink, names: Mapping[int, str]) -> list[InterfaceAddress]:
-    """Return the addresses of the namespace, without the link-local and loopback ones that the kernel makes."""
+    """Return the addresses of the namespace, without link-local and loopback ones."""
     result = []
     for _, body in netlink.dump(n.RTM_GETADDR, _IFADDR.pack(0, 0, 0, 0, 0)):
         _, length, _, _, index = _IFADDR.unpack_from(body)
@@ -306,7 +311,7 @@ def read_addresses(netlink: Netlink, names: Mapping[int, str]) -> list[Interface
 
 
 def read_routes(netlink: Netlink, names: Mapping[int, str]) -> tuple[list[Route], set[tuple[Prefix, str]]]:
-    """Return the unicast routes of the main table; those that the kernel made apart, as (prefix, device)."""
+    """Return the unicast routes of the main table, and apart those that the kernel made, as (prefix, device)."""
     result: list[Route] = []
     connected: set[tuple[Prefix, str]] = set()
     for _, body in netlink.dump(n.RTM_GETROUTE, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):

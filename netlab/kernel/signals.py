@@ -1,4 +1,4 @@
-"""Signals that ask a process to end, held back while it does what must not be cut short."""
+"""The signals that end a process, deferred while it does what must not be interrupted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Hold back what asks the process to end while a block runs; it comes when the block is left."""
+    """Block the signals that end the process while a block runs; they arrive after the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        # This call itself raises for a signal that came just before it.
+        # This call raises for a signal that arrived just before it.
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
         yield
     finally:

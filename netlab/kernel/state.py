@@ -70,13 +70,13 @@ class InterfaceAddress:
 
 
 def has_prefix(address: InterfaceAddress) -> bool:
-    """Say whether the kernel makes a route of an address's prefix."""
+    """Return whether the kernel makes a route to the address's prefix."""
     return address.interface.network.prefixlen < address.interface.max_prefixlen
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the main table; ``via`` None is a route to the link itself, ``onlink`` takes ``via`` unchecked."""
+    """A route of the main table. Without ``via`` it leads to the link itself; ``onlink`` is iproute2's."""
 
     prefix: Prefix
     dev: str
@@ -116,7 +116,7 @@ class ForwardingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """A setting below ``net.``, by its path: ``ipv4/ip_forward``."""
+    """A setting below ``net.``, by its path (``ipv4/ip_forward``)."""
 
     name: str
     value: str
@@ -130,7 +130,7 @@ Item = Link | InterfaceAddress | Route | Neighbour | ForwardingEntry | Sysctl
 
 @dataclass(frozen=True)
 class Namespace:
-    """All that one network namespace holds, its nftables ruleset aside."""
+    """The items of one network namespace; its nftables ruleset is not among them."""
 
     name: str
     items: frozenset[Item] = frozenset()
@@ -142,7 +142,7 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step from what is to what should be: add or delete one item in one namespace."""
+    """One change: an item to add to or delete from a namespace."""
 
     verb: Literal["add", "delete"]
     namespace: str

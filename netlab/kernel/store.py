@@ -1,7 +1,7 @@
-"""Where labs keep their records: a directory with a private folder for each lab, and the labs' locks beside it.
+"""The directory of the labs' records: a private folder for each lab, and the labs' locks beside the folders.
 
-The directory comes with the first lab and goes with the last. A file is written whole or not at all, and what another
-user could have written is not read.
+The directory is made with the first lab and removed with the last. A file is written whole or not at all, and a file
+that another user could have written is not read.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ RECORD, LIST = "record.json", "namespaces"
 
 
 class Store:
-    """The records' directory and the locks in it; a path in it is given as it is, with the directory."""
+    """The directory of the records and the locks in it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        # Held shared by every command that may make something, so that no other command removes the directory; the
-        # mutex beside it is held for moments only, while the directory is made or removed.
+        # Every command that may make something holds it shared, so that no other command removes the directory. The
+        # mutex beside it is held only while the directory is made or removed.
         self._users: Lock | None = None
 
     # --- labs ---------------------------------------------------------------------------------------------------
 
     def folder(self, lab: str) -> Path:
-        """Return a lab's folder; raises UsageError for what is no lab's name."""
+        """Return a lab's folder; raises UsageError for an invalid name."""
         return self.directory / LabName(lab)
 
     def labs(self) -> list[str]:
@@ -45,7 +45,7 @@ class Store:
         return sorted(name for name in found if is_lab(name) and self.has(name))
 
     def has(self, lab: str) -> bool:
-        """Say whether a lab has a record or a list of namespaces, be it damaged."""
+        """Return whether a lab has a record or a list of namespaces, damaged or not."""
         folder = self.folder(lab)
         return folder.is_symlink() or any(os.path.lexists(folder / name) for name in (RECORD, LIST))
 
@@ -82,7 +82,7 @@ class Store:
     # --- locks --------------------------------------------------------------------------------------------------
 
     def lock(self, lab: str) -> FairLock:
-        """Return the lock under which a lab is changed and read."""
+        """Return the lock of a lab: exclusive to change it, shared to read it."""
         file = self.directory / f"{LabName(lab)}.lock"
         self.prepare()
         return FairLock(file)
@@ -92,16 +92,16 @@ class Store:
         return Lock(self.directory / f"{LabName(lab)}.owner")
 
     def labs_with_owner(self) -> list[str]:
-        """Return the names of the labs that have an owner's lock, held or not."""
+        """Return the names of the labs with an owner's lock, held or not."""
         return [file.stem for file in self.directory.glob("*.owner") if is_lab(file.stem)]
 
-    # --- coming and going ---------------------------------------------------------------------------------------
+    # --- the directory itself ---------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make what labs share, and note which of it was not there before; ``tidy`` undoes it.
+        """Make what labs share, and note what did not exist before; ``tidy`` undoes it.
 
         Raises:
-          HostError, KernelError: when the host has no room for it; nothing of it is left then.
+          HostError, KernelError: when it cannot be made; nothing of it is left then.
         """
         if self._users is not None:
             return
@@ -109,7 +109,7 @@ class Store:
         mutex.release_leftovers()
         try:
             while True:
-                # The last lab may go between any two lines here, and the directory with it.
+                # Between any two lines the last lab may be removed, with the directory.
                 with contextlib.suppress(FileNotFoundError):
                     make_private(self.directory)
                     mutex.acquire()
@@ -128,9 +128,9 @@ class Store:
         atexit.register(self.tidy)
 
     def tidy(self) -> None:
-        """Remove what labs share, where netlab made it, unless a lab or another command needs it.
+        """Remove what netlab made for labs to share, unless a lab or another command needs it.
 
-        It goes on where it was cut short. What the kernel refuses is left to the next command.
+        It may be called again after an interrupt. What the kernel refuses is left to the next command.
         """
         if self._users is not None:
             self._users.release()
@@ -138,13 +138,13 @@ class Store:
             atexit.unregister(self.tidy)
         mutex, users = self._locks()
         mutex.release_leftovers()
-        # On a full disk there may be the directory and no room for a lock in it: then there is nothing else either.
+        # On a full disk the directory may exist without a lock in it; then it is empty.
         with contextlib.suppress(OSError, KernelError):
             try:
                 mutex.acquire()
-                # Only the holder of the mutex makes the other lock: where it is not there, no command holds it.
+                # Only the holder of the mutex makes the other lock. Without its file, no command holds it.
                 if not self.labs() and not self._in_use() and (not users.path.exists() or users.acquire(wait=False)):
-                    self._take_away(mutex, users)
+                    self._remove_shared(mutex, users)
             finally:
                 users.release()
                 mutex.release()
@@ -154,10 +154,10 @@ class Store:
     def _locks(self) -> tuple[Lock, Lock]:
         return Lock(self.directory / ".mutex"), Lock(self.directory / ".users")
 
-    def _take_away(self, mutex: Lock, users: Lock) -> None:
-        """Remove everything that is shared, what made it known last; no other command is there."""
+    def _remove_shared(self, mutex: Lock, users: Lock) -> None:
+        """Remove all that is shared, the notes about it last; no other command may run."""
         for entry in list(self.directory.iterdir()):
-            # A command that was killed leaves its lock's file, or the directory of a record that it never wrote.
+            # A killed command leaves the file of its lock, or a folder without a record.
             if is_lab(entry.name) and entry.is_dir():
                 self.remove(entry.name)
             elif (is_lab(entry.stem) and entry.suffix in (".lock", ".owner")) or entry.name == ".made.new":
@@ -170,19 +170,19 @@ class Store:
         """Make what labs share beside the directory; raises OSError, HostError, KernelError."""
 
     def _in_use(self) -> bool:
-        """Say whether something that labs share is needed still, also where no lab has a record."""
+        """Return whether something that labs share is in use, even where no lab has a record."""
         return False
 
     def _unshare(self) -> None:
-        """Undo ``_share``, as far as it came."""
+        """Undo ``_share``, also where it was interrupted."""
 
 
 class HostStore(Store):
-    """The records of this host, with the directory in which namespaces are pinned."""
+    """The records of this host, and the directory in which namespaces are pinned."""
 
     def _share(self) -> None:
         notes = self.directory / ".made"
-        # Written, whole or not at all, before anything is made.
+        # It is written, whole or not at all, before anything is made.
         if not notes.exists():
             write_private(notes, " ".join(netns.missing_directory()).encode())
         netns.share_directory()
@@ -198,5 +198,5 @@ class HostStore(Store):
         notes.unlink(missing_ok=True)
 
 
-# One for the process: each holds a lock that keeps another from removing the directory.
+# One value for the process, as it holds the lock that keeps the directory.
 HOST = HostStore(Path("/run/netlab"))

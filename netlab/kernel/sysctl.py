@@ -1,4 +1,4 @@
-"""Settings below ``net.`` of the calling thread's network namespace (/proc/sys/net follows the reading thread)."""
+"""Settings below ``net.`` of the calling thread's network namespace: /proc/sys/net follows the thread."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MODULES = {"bridge/": "br_netfilter", "netfilter/": "nf_conntrack"}
 
 _DISABLE_IPV6 = re.compile(r"ipv6/conf/\w+/disable_ipv6")
 
-# A namespace's setting, and the one of each link that it stands for when it is wanted: the kernel copies it to all
-# links when it changes, and each may be changed by itself afterwards.
+# Settings of a namespace, and the setting of each link to which the kernel copies them. A link's setting may then be
+# changed by itself.
 COPIED = {
     "ipv4/ip_forward": "ipv4/conf/{}/forwarding",
     "ipv6/conf/all/forwarding": "ipv6/conf/{}/forwarding",
@@ -27,27 +27,26 @@ COPIED = {
 
 
 def overrides(own: Mapping[str, str | None], values: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return the paths of a link's own settings that differ from its namespace's, where those are wanted."""
+    """Return the paths of a link's own settings that differ from its namespace's, for the settings in ``values``."""
     return tuple(path for name, path in COPIED.items() if name in values and own.get(path) not in (None, values[name]))
 
 
-# Look-ups after which a tree is made anew: those of some fifty to a hundred namespaces.
+# Look-ups after which a tree is opened anew: those of some fifty to a hundred namespaces.
 _FRESH = 200
 
 
 def without_ipv6() -> bool:
-    """Say whether this kernel has no IPv6: it is not built in, or was started with ``ipv6.disable=1``."""
+    """Return whether this kernel has no IPv6: it was built without it, or started with ``ipv6.disable=1``."""
     return not (_ROOT / "ipv6").exists()
 
 
 class Tree:
-    """The settings of whatever namespace the calling thread is in, through an instance of procfs of one's own.
+    """The settings of the calling thread's namespace, through an own instance of procfs.
 
-    The kernel keeps what it looked up below /proc/sys by name, all network namespaces in one chain
-    (fs/proc/proc_sysctl.c, proc_sys_compare), and a new namespace's look-up walks past those of all others: two
-    settings of each of 1,000 namespaces took 0.24 ms, with an instance for every hundred namespaces 0.05 ms. One
-    that is mounted nowhere takes 0.05 ms to make and is gone when it is closed. Where the host has none to give
-    (without root's privilege, before Linux 5.2), /proc serves.
+    The kernel caches look-ups below /proc/sys by name, and a look-up walks past the entries of all network namespaces
+    (fs/proc/proc_sysctl.c, proc_sys_compare). Two settings of each of 1,000 namespaces took 0.24 ms; with a new
+    instance for every hundred namespaces they took 0.05 ms. An instance without a mount takes 0.05 ms to make and ends
+    when it is closed. Where it cannot be made (without root's privilege, before Linux 5.2), /proc is used.
     """
 
     def __init__(self) -> None:
@@ -64,11 +63,11 @@ class Tree:
         """Write one setting, by its path below net (``ipv4/ip_forward``).
 
         Raises:
-          HostError: when the setting is not there because a kernel module is not loaded.
+          HostError: when the setting does not exist because a kernel module is not loaded.
           KernelError: when the kernel refuses the value.
         """
         try:
-            # A file object of Python's costs three times what the kernel does here.
+            # A Python file object takes three times as long as the system calls.
             file = self._open(name, os.O_WRONLY)
             try:
                 os.write(file, f"{value}\n".encode())  # an empty list is written as an empty line
@@ -90,12 +89,12 @@ class Tree:
             raise KernelError.of(f"sysctl net.{name.replace('/', '.')}={value}", error.errno or 0) from error
 
     def read(self, name: str) -> str | None:
-        """Return a setting's value, None when this kernel does not have it."""
+        """Return a setting's value, None where this kernel has no such setting."""
         try:
             with open(self._open(name, os.O_RDONLY)) as file:
                 return file.read().strip().replace("\t", " ")
         except OSError:
-            # Without IPv6 it is off: there is nothing to write, and nothing differs from what a lab of IPv4 wants.
+            # A kernel without IPv6 counts as one with IPv6 off, as a lab of IPv4 wants it.
             return "1" if _DISABLE_IPV6.fullmatch(name) and without_ipv6() else None
 
     def _open(self, name: str, flags: int) -> int:
@@ -109,7 +108,7 @@ class Tree:
 
 
 def _procfs() -> int | None:
-    """Return a new instance of procfs, None where the host has none to give."""
+    """Return a new instance of procfs, None where it cannot be made."""
     try:
         return libc.detached_mount("proc")
     except KernelError:

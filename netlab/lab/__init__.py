@@ -1,1 +1,1 @@
-"""The façade: labs are built, changed, probed and removed here, and remembered between commands."""
+"""Builds, changes, probes and removes labs, and keeps their records between commands."""

@@ -1,4 +1,4 @@
-"""A difference carried out on a machine, so that no packet of a pod passes before its policy is in force."""
+"""Carries out a difference on a machine, so that no packet of a pod passes before its policy is in force."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ from netlab.kernel.state import Namespace, Sysctl
 from netlab.lab.state import State
 
 
-def carry_out(machine: Machine, cluster: Cluster, step: Difference, scripts: Mapping[str, str]) -> None:
-    """Do what a difference says, and run the nft script of each node that is named.
+def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: Mapping[str, str]) -> None:
+    """Carry out a difference, and run an nft script on each of some nodes.
 
-    Links that go, go before their rules; links that come, come after them.
+    Links are deleted before the rules change, and added after it.
+
+    Args:
+      machine: the machine of the lab.
+      cluster: the cluster of the wanted state.
+      change: the difference to carry out.
+      scripts: nft scripts by the names of nodes.
     """
     rules = {names.node_namespace(cluster.name, node): script for node, script in scripts.items()}
-    machine.create([name for name in step.create if name in rules])
-    machine.apply([c for c in step.changes if c.verb == "delete"])
+    machine.create([name for name in change.create if name in rules])
+    machine.apply([c for c in change.changes if c.verb == "delete"])
     with _loading(machine, rules):
-        machine.create([name for name in step.create if name not in rules])
-    machine.apply([c for c in step.changes if c.verb == "add"])
-    machine.remove(step.remove)
-    touched = {c.namespace for c in step.changes if c.verb == "add"}
+        machine.create([name for name in change.create if name not in rules])
+    machine.apply([c for c in change.changes if c.verb == "add"])
+    machine.remove(change.remove)
+    touched = {c.namespace for c in change.changes if c.verb == "add"}
     machine.wait_until_ready(sorted(touched & _switches(cluster)))
 
 
 @contextlib.contextmanager
 def _loading(machine: Machine, scripts: Mapping[str, str]) -> Iterator[None]:
-    """Load every namespace's script, all at once and beside the block; in force when the block is left.
+    """Load all scripts at once, beside the block; they are in force at the end of the block.
 
-    nft waits for the kernel's grace periods, not for a processor: making the pods' namespaces meanwhile takes a tenth
-    off a lab of 200 pods.
+    nft waits for grace periods of the kernel. Making the pods' namespaces meanwhile saves a tenth of the time of a lab
+    of 200 pods.
     """
     if len(scripts) < 2:
         for space, script in scripts.items():
@@ -56,21 +62,21 @@ def _loading(machine: Machine, scripts: Mapping[str, str]) -> Iterator[None]:
 
 
 def _switches(cluster: Cluster) -> set[str]:
-    """Return the namespaces whose links may take a moment: those with bridges, and with links that stand on others."""
+    """Return the namespaces whose links are not ready at once: those with bridges and those with macvlan links."""
     lab = cluster.name
     stacked = {names.pod_namespace(lab, pod) for pod in cluster.pods if pod.traits.attachment.on_underlay}
     return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in cluster.nodes)} | stacked
 
 
 def check_free(machine: Machine, spaces: Iterable[str]) -> None:
-    """Raise AlreadyExists where something else is under a namespace's name; a record would claim it."""
+    """Raise AlreadyExists where anything exists under a namespace's name, as the record would claim it."""
     for name in spaces:
         if machine.occupied(name):
             raise KernelError.of(f"network namespace {name}", errno.EEXIST)
 
 
 def found(machine: Machine, spaces: Mapping[str, Namespace]) -> dict[str, Namespace]:
-    """Return what those of the namespaces that are there hold, with the settings that they should have."""
+    """Return the items of those of the namespaces that exist, with the settings that they should have."""
     return {
         name: machine.read(name, [i.name for i in space.items if isinstance(i, Sysctl)])
         for name, space in spaces.items()
@@ -79,7 +85,7 @@ def found(machine: Machine, spaces: Mapping[str, Namespace]) -> dict[str, Namesp
 
 
 def drift(machine: Machine, state: State) -> list[str]:
-    """Return what differs between a machine and what should be there, a line each."""
+    """Return the differences between a machine and a state, a line each."""
     have = found(machine, state.namespaces)
     lines = difference(have, state.namespaces, state.namespaces).lines()
     for node, ruleset in state.rulesets.items():

@@ -1,4 +1,4 @@
-"""Which lab a command means where it names none."""
+"""The lab of a command that names none."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from netlab.lab.record import Records
 
 
 def only_one(records: Records, running: Sequence[str]) -> str:
-    """Return the only lab that can be used, else the one named ``default``.
+    """Return the only usable lab, else the lab named ``default``.
 
     Raises:
-      UsageError: when there is none, or more than one to choose from.
+      UsageError: when there is no lab, or several and none is named ``default``.
     """
     if not running:
         raise UsageError("no lab is running; build one with: netlab up -f FILE")

@@ -1,4 +1,4 @@
-"""The façade: a lab is built, changed, probed and removed through here."""
+"""``Lab``: the class through which programs build, change, probe and remove labs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where programs of an endpoint run: its reference, its own name, and the name of its network namespace."""
+    """Where programs of an endpoint run: the endpoint's reference and name, and the name of its network namespace."""
 
     ref: str
     name: str
@@ -49,9 +49,10 @@ class Place(NamedTuple):
 
 
 class Lab:
-    """One lab that runs, as a context manager; ``cluster`` is what it was made from.
+    """A running lab, as a context manager; ``cluster`` is its cluster.
 
-    Leaving the block closes the lab, which goes on running. ``temporary`` is the one whose block removes it.
+    The end of the block closes the value, and the lab goes on running. ``temporary`` returns a lab that the end of the
+    block removes.
 
     Example::
 
@@ -63,12 +64,12 @@ class Lab:
 
     def __init__(self, record: Record, state: State, machine: Machine, made: Changes | None = None) -> None:
         self._now = Current(record, state)
-        # None: what the record says now is not known to be this.
+        # None: the record may have changed since it was read.
         self._stamp: Stamp | None = None
         self._machine = machine
         self._records = Records(machine)
         self.changes = Changes() if made is None else made
-        """What the last ``up``, ``apply``, ``delete`` or ``label`` did; nothing of a lab that was opened."""
+        """The outcome of this value's last ``up``, ``apply``, ``delete`` or ``label``; empty for an opened lab."""
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +87,12 @@ class Lab:
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """The objects that the lab was made from, with the fields of them that netlab reads."""
+        """The lab's objects, with the fields that netlab reads."""
         return self._now.record.documents
 
     @property
     def machine(self) -> Machine:
-        """What the lab runs on."""
+        """The machine that the lab runs on."""
         return self._machine
 
     @property
@@ -99,25 +100,25 @@ class Lab:
         """The records of the machine's labs."""
         return self._records
 
-    # --- making and finding -------------------------------------------------------------------------------------
+    # --- building and opening -------------------------------------------------------------------------------------
 
     @classmethod
     def up(
         cls, objects: Objects, *, name: str = "", machine: Machine | None = None, cluster: Cluster | None = None
     ) -> Lab:
-        """Build the lab that the objects describe, or bring a running one to exactly this input; return when in force.
+        """Build the lab that the objects describe, or change a running one to this input; return when it is in force.
 
-        It runs until ``down``, also when this process ends. A new lab that cannot be built is removed again.
+        The lab runs until ``down``, also after this process. A new lab that cannot be built is removed again.
 
         Args:
           objects: what ``netlab.load`` returns.
           name: the lab's name in place of the Topology's.
-          machine: what it runs on; this host where none is given.
-          cluster: what ``resolve`` made of the objects, where that is known.
+          machine: the machine to run on, by default this host.
+          cluster: the result of ``resolve`` for the objects, if the caller has it.
 
         Raises:
           InputError, HostError, KernelError.
-          UsageError: for a name that is no lab's.
+          UsageError: for an invalid name.
         """
         name = name and LabName(name)
         cluster = cluster or resolve(objects)
@@ -148,9 +149,9 @@ class Lab:
     def temporary(
         cls, objects: Objects, *, machine: Machine | None = None, cluster: Cluster | None = None
     ) -> AbstractContextManager[Lab]:
-        """Build a lab of its own for the block, under a name that no other lab has, and remove it afterwards.
+        """Build a lab for the block, under a name that no other lab has, and remove it after the block.
 
-        It goes with this process, however that ends. The arguments are those of ``up``.
+        If this process is killed, the next command removes the lab. The arguments are those of ``up``.
 
         Example::
 
@@ -165,12 +166,12 @@ class Lab:
 
     @classmethod
     def open(cls, name: str = "", machine: Machine | None = None) -> Lab:
-        """Return a running lab: the one named, else the only one, else the one named ``default``.
+        """Return a running lab: the named one, else the only one, else the one named ``default``.
 
-        Its objects are read when they are asked for first; where they cannot be, that raises DamagedRecord.
+        The first use of its objects reads them, and raises DamagedRecord where they cannot be read.
 
         Raises:
-          UsageError: when there is none, or more than one to choose from; for a name that is no lab's.
+          UsageError: when there is no such lab, when there are several and none is named, or for an invalid name.
           DamagedRecord: when its record cannot be used.
         """
         machine = machine or this_host()
@@ -187,7 +188,7 @@ class Lab:
 
     @staticmethod
     def names(machine: Machine | None = None) -> list[str]:
-        """Return the names of the labs that there are, half-built ones included, sorted."""
+        """Return the names of all labs, half-built ones included, sorted."""
         return removal.names(machine)
 
     # --- changing -----------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ class Lab:
         return self._change(lambda now: apply_documents(now, documents))
 
     def delete(self, refs: Sequence[ObjectRef]) -> Changes:
-        """Remove objects; all or nothing, in force on return; raises UsageError for one that is not there."""
+        """Remove objects; all or nothing, in force on return; raises UsageError for an object that does not exist."""
         return self._change(lambda now: delete_documents(now, refs))
 
     def label(self, relabelled: Sequence[LabelChange]) -> Changes:
@@ -220,14 +221,14 @@ class Lab:
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:
-        """Hold the lab's lock, with what other commands made of the lab since.
+        """Hold the lab's lock during a block, and read the record if another command changed it.
 
-        What is yielded is another value after every change of the lab. A command that only reads the lab holds the lock
+        Yields a value that differs after every change of the lab. A command that only reads the lab holds the lock
         shared.
 
         Raises:
-          UsageError: when the lab is no more, or a change of it broke off.
-          HostError: when it is to be shared, and another command does not let it go.
+          UsageError: when the lab is gone, or a change of it broke off.
+          HostError: when the lock is to be shared and another command keeps it too long.
         """
         with self._records.locked(self.name, shared=shared):
             stamp = self._records.stamp(self.name)
@@ -242,22 +243,22 @@ class Lab:
             yield stamp
 
     def drift(self) -> list[str]:
-        """Return what differs between the kernel and what the lab should be, a line each: what ``up`` would repair.
+        """Return the differences between the kernel and the lab's state, a line each: what ``up`` would repair.
 
         Raises:
           UsageError: when the lab is gone.
         """
-        # A process that reads a namespace is inside it for a moment, and ``down`` ends whatever is inside.
+        # Reading enters the namespaces. Without the lock, a concurrent ``down`` would end this process.
         with self.held(shared=True):
             return drift(self._machine, self._now.state)
 
     # --- using --------------------------------------------------------------------------------------------------
 
     def find(self, ref: str, namespace: str = "default") -> Endpoint:
-        """Return the endpoint that a name means: ``[NAMESPACE/]POD``, ``[NAMESPACE/]WORKLOAD``, ``node:N``, ``host:N``.
+        """Return the endpoint of a name: ``[NAMESPACE/]POD``, ``[NAMESPACE/]WORKLOAD``, ``node:N``, ``host:N``.
 
         Raises:
-          UsageError: when nothing of the lab has the name.
+          UsageError: when no endpoint of the lab has the name.
         """
         from netlab.cluster.find import find
 
@@ -269,10 +270,11 @@ class Lab:
         progress: Callable[[int, int], None] | None = None,
         anew: Callable[[Cluster], Iterable[Flow]] | None = None,
     ) -> Iterator[Measurement]:
-        """Send packets for every flow and yield what became of them, in order.
+        """Send packets for every flow and yield the measurements, in order.
 
-        Another command may change the lab meanwhile. What is yielded was measured in the state that ``cluster`` is
-        then; pairs of which an end is gone are left out. Where nothing was yielded yet, ``anew`` says what to ask.
+        Another command may change the lab meanwhile. Each measurement is of the state that ``cluster`` has when it is
+        yielded. Flows are left out when one of their ends is gone. If the lab changes before the first measurement,
+        ``anew`` returns the flows for the new cluster.
 
         Raises:
           UsageError: when the lab is removed meanwhile, or a change of it breaks off.
@@ -282,18 +284,18 @@ class Lab:
         return probe(self, self.cluster, flows, progress, anew)
 
     def trace(self, flow: Flow) -> Trace:
-        """Send one packet for a flow and return its way, rule by rule; raises HostError, KernelError."""
+        """Send one packet for a flow and return the rules that it met; raises HostError, KernelError."""
         from netlab.lab.trace import trace
 
-        # A change under way would be traced half, and would take the tracing table for damage to repair.
+        # A concurrent change would be traced in part, and ``up`` would repair the tracing table as a difference.
         with self.held():
             return trace(self.cluster, self._now.state.rulesets, flow, self._machine)
 
     def locate(self, ref: str, namespace: str = "default") -> Place:
-        """Return where programs of an endpoint run, by a name that ``find`` takes; of a pod's own name decode nothing.
+        """Return where programs of an endpoint run, by a name as for ``find``. A pod's own name decodes no object.
 
         Raises:
-          UsageError: when nothing of the lab has the name.
+          UsageError: when no endpoint of the lab has the name.
         """
         space, slash, name = ref.rpartition("/")
         where = names.own_namespace(self.name, space if slash else namespace, name)
@@ -303,7 +305,7 @@ class Lab:
         return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
 
     def execute(self, place: Endpoint | Place, argv: Sequence[str], user: User | None = None) -> NoReturn:
-        """Become a program inside an endpoint's network namespace, as a user; raises UsageError, HostError."""
+        """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError."""
         if not isinstance(place, Place):
             place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
         try:
@@ -320,16 +322,16 @@ class Lab:
         return self.namespace_path(names.pod_namespace(self.name, pod))
 
     def down(self) -> None:
-        """Remove the lab with everything in it, and end what runs inside."""
+        """Remove the lab and end the programs inside."""
         self.close()
         removal.remove(self.name, self._machine)
 
     def close(self) -> None:
-        """Let go of the lab's namespaces; it goes on running."""
+        """Close open files and sockets; the lab goes on running."""
         self._machine.close()
 
 
-# A process may have several labs of its own at once, and their topologies may share a name.
+# A process may have several temporary labs at once, and their topologies may share a name.
 _COUNT = itertools.count()
 
 
@@ -345,7 +347,7 @@ def temporary(objects: Objects, machine: Machine | None = None, cluster: Cluster
             with Lab.up(objects, name=name, machine=machine, cluster=cluster) as lab:
                 yield lab
         finally:
-            # Also where the process was told to end between any two lines.
+            # A signal may end the process between any two lines.
             with machine.uninterrupted():
                 if records.exists(name):
                     removal.remove(name, machine)

@@ -1,6 +1,6 @@
-"""What reaches what in each network mode, measured: one small dual-stack lab per mode and one packet per cell.
+"""The table of network modes, measured: one small dual-stack lab for each mode and one packet for each cell.
 
-The table of the documentation (docs/modes.md) is this one, and a test holds the two against each other.
+A test compares the table with the one in docs/modes.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from netlab.policy import evaluate
 
 MODES = tuple(mode.name for mode in modes.every())
 
-# A column's title, who sends, to whom, and to which port; 8080 is published by pod b for its port 80.
+# Title, source, destination and port of each column. Pod b publishes its port 80 as 8080.
 COLUMNS = (
     ("same node", "default/a", "default/b", 80),
     ("other node", "default/a", "default/c", 80),
@@ -69,13 +69,13 @@ class Cell:
     reason: str
 
 
-def survey(asked: tuple[str, ...] = MODES) -> Iterator[Cell]:
-    """Build a lab for each mode in turn, send one packet per column and family, and yield what became of it.
+def survey(names: tuple[str, ...] = MODES) -> Iterator[Cell]:
+    """Build a lab for each mode, send one packet for each column and family, and yield the cells.
 
     Raises:
       HostError, KernelError: where this host cannot build the lab.
     """
-    for name in asked:
+    for name in names:
         mode = modes.of(name)
         documents, _ = parse(_text(mode), f"<{name}>")
         objects, problems = decode(documents)

@@ -1,6 +1,6 @@
-"""Which network namespaces are a lab's: a list of its own beside the record, so that a damaged record loses nothing.
+"""The list of a lab's network namespaces, in a file beside the record, so that ``down`` does not need the record.
 
-The list is written before a record that names more namespaces, and it has one form in all versions of netlab: the boot
+The list is written before a record that names more namespaces. It has the same form in all versions of netlab: the boot
 in the first line, then a name in each line.
 """
 
@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 from netlab.kernel.machine import LIST, RECORD, Store, Unsafe
 
-# Neither is ever near: a host carries some thousand pods, and their record has some hundred bytes for each.
+# Bytes; no lab comes near. A host carries some thousand pods, and a record has some hundred bytes for each.
 MOST_OF_LIST = 64 << 20
 MOST_OF_RECORD = 256 << 20
-# What does not begin with a boot is no list: by it a lab would seem to be of an earlier boot, and be cleared away.
+# A file that does not begin with a boot is no list. Otherwise the lab would seem to be of an earlier boot.
 _BOOT = re.compile(r"([0-9a-f-]{36})?")
 
 
 @dataclass(frozen=True)
 class NamespaceList:
-    """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file tells them."""
+    """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file has them."""
 
     names: tuple[str, ...] = ()
     boot: str = ""
@@ -31,12 +31,12 @@ class NamespaceList:
 
 
 def prefix(lab: str) -> str:
-    """Return how the names of a lab's namespaces begin."""
+    """Return the prefix of the names of a lab's namespaces."""
     return f"netlab.{lab}."
 
 
 def write(store: Store, lab: str, boot: str, names: Iterable[str]) -> None:
-    """Write a lab's list where it is not the same already; raises OSError, HostError."""
+    """Write a lab's list if it differs; raises OSError, HostError."""
     file = store.folder(lab) / LIST
     data = "".join(f"{line}\n" for line in (boot, *names)).encode()
     with contextlib.suppress(OSError, Unsafe):
@@ -46,9 +46,9 @@ def write(store: Store, lab: str, boot: str, names: Iterable[str]) -> None:
 
 
 def read(store: Store, lab: str) -> NamespaceList:
-    """Return what a lab's folder says of its namespaces, whatever of it is damaged: by the list, else the record.
+    """Return a lab's namespaces by its list, or by its record where the list cannot be read.
 
-    What another user could have written does not count, nor does a name that does not begin as the lab's names do.
+    A file that another user could have written does not count, nor does a name without the lab's prefix.
     """
     for source in (_from_list, _from_record):
         with contextlib.suppress(OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError):

@@ -1,4 +1,4 @@
-"""A lab as its record has it, when a change under way is through."""
+"""Reads a lab's record when no change is under way."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from netlab.kernel.machine import Machine, this_host
 from netlab.lab.record import PATIENCE, Record, Records, Stamp
 from netlab.lab.removal import sweep
 
-# Who lists labs does not wait for one of them.
-_GLANCE = 0.5
+# Seconds: a list of labs does not wait for a change of one of them.
+_LIST_PATIENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Whether a lab is Ready, or another command is Changing it, or broke off (HalfBuilt); its nodes and pods.
+    """A lab's phase and its numbers of nodes and pods.
 
-    Where its record is Damaged, ``why`` says so.
+    Changing: another command changes it. HalfBuilt: a change broke off. Damaged: its record cannot be used, and ``why``
+    has the reason.
     """
 
     phase: Literal["Ready", "Changing", "HalfBuilt", "Damaged"]
@@ -28,10 +29,10 @@ class Overview:
 
 
 def overview(name: str, machine: Machine | None = None) -> Overview | None:
-    """Return what a lab's record says at a glance, without reading its objects; None when there is no lab."""
+    """Return the overview of a lab without reading its objects; None when there is no lab."""
     records = Records(machine or this_host())
     try:
-        record, _ = recorded(records, name, _GLANCE)
+        record, _ = recorded(records, name, _LIST_PATIENCE)
     except HostError:
         return Overview("Changing")
     except DamagedRecord as error:
@@ -45,7 +46,7 @@ def overview(name: str, machine: Machine | None = None) -> Overview | None:
 
 
 def recorded(records: Records, name: str, patience: float = PATIENCE) -> tuple[Record | None, Stamp | None]:
-    """Return a lab's record and its stamp, when a change under way is through; (None, None) when there is no lab.
+    """Return a lab's record and its stamp, after any change under way; (None, None) when there is no lab.
 
     Raises:
       UsageError: when a change broke off.
@@ -67,7 +68,7 @@ def recorded(records: Records, name: str, patience: float = PATIENCE) -> tuple[R
 
 
 def check_whole(record: Record) -> None:
-    """Raise UsageError where a change broke off: only ``up`` looks at what there is, and ``down`` need not."""
+    """Raise UsageError where a change broke off: then only ``up`` and ``down`` take the lab."""
     if not record.ready:
         what = f"lab {record.lab} is half-built or half-changed"
         raise UsageError(f"{what}; netlab up repairs it, netlab down removes it")

@@ -1,4 +1,4 @@
-"""What a command changed, told as kubectl tells it, and how many steps it took."""
+"""The outcome of a command that changes a lab, in kubectl's words."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ Verb = Literal["created", "configured", "unchanged", "deleted"]
 
 @dataclass(frozen=True)
 class Changes:
-    """The outcome of a change: a verb for every object (``networkpolicy/shop/deny-all``), and the steps taken.
+    """The outcome of a change.
 
-    ``steps`` are the dataplane's, as ``ip`` arguments; ``elements`` counts the nftables elements that came or went,
-    ``replaced`` the nodes whose whole ruleset was loaded; ``seconds`` is how long it took to be in force.
+    Attributes:
+      objects: each object (``networkpolicy/shop/deny-all``) with its verb.
+      steps: the changes of namespaces, links, addresses and routes, as ``ip`` arguments.
+      elements: the number of nftables elements that were added or deleted.
+      replaced: the number of nodes whose whole ruleset was loaded.
+      seconds: the time until the change was in force.
     """
 
     objects: tuple[tuple[str, Verb], ...] = ()
@@ -39,9 +43,9 @@ def label_of(document: Document) -> str:
 
 
 def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str, Verb], ...]:
-    """Return what became of every object between two inputs, in the order of the new one.
+    """Return the verb of every object between two inputs, in the order of the new input.
 
-    Labels that were changed on a workload's pod are a change of that pod. Which kinds are ignored is no object.
+    A changed label of a workload's pod is a change of that pod. ``IgnoredKind`` documents are left out.
     """
     before = {label_of(d): d for d in old if d.kind != IGNORED_KIND}
     after = {label_of(d): d for d in new if d.kind != IGNORED_KIND}

@@ -1,8 +1,8 @@
-"""Probing a lab that other commands may change meanwhile: each block of flows is measured in one state of the lab.
+"""Probes a lab that other commands may change meanwhile: each block of flows is measured in one state of the lab.
 
-The lab's lock is held, shared, while this process probes, so that a change waits for a block at most; it is let go
-whenever measurements are handed on, as their reader may take any time. What is under way then counts only where the
-lab is the same when the lock is held again.
+The lab's lock is held, shared, while this process probes, so a change waits for one block at most. The lock is released
+while measurements are yielded, as their reader may take any time. A block that is under way then counts only if the lab
+is unchanged when the lock is taken again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netlab.probe import Measurement, Run
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
 
-# A run that is over, maybe by an interrupt, waits for a change no longer.
+# Seconds that the end of a run, maybe by an interrupt, waits for a change.
 _PATIENCE = 0.5
 
 
@@ -31,12 +31,12 @@ def probe(
     progress: Callable[[int, int], None] | None,
     anew: Callable[[Cluster], Iterable[Flow]] | None,
 ) -> Iterator[Measurement]:
-    """Yield what became of the flows, which are of the cluster ``before``; see ``Lab.probe``."""
+    """Do as ``Lab.probe``; ``before`` is the cluster of the flows."""
     rest, total, done = iter(flows), _length(flows), 0
     run: Run | None = None
     began: Stamp | None = None
 
-    def told(more: int) -> None:
+    def report(more: int) -> None:
         if progress is not None:
             progress(done + more, total)
 
@@ -44,21 +44,23 @@ def probe(
         while True:
             with lab.held(shared=True) as now:
                 if run is None or now != began:
-                    again = [] if run is None else run.unfinished()
+                    unfinished = [] if run is None else run.unfinished()
                     if run is not None:
                         run.close()
                     if lab.cluster is not before and anew is not None and not done:
-                        before, again, asked = lab.cluster, [], anew(lab.cluster)
-                        rest, total = iter(asked), _length(asked)
+                        before, unfinished, flows = lab.cluster, [], anew(lab.cluster)
+                        rest, total = iter(flows), _length(flows)
                     elif lab.cluster is not before and done:
-                        notices.notice(f"lab {lab.name} was changed meanwhile: what comes now is of its new state")
-                    left = chain(again, rest)
+                        notices.notice(
+                            f"lab {lab.name} was changed meanwhile: the following results are of its new state"
+                        )
+                    left = chain(unfinished, rest)
                     began, run = now, Run(lab.cluster, lab.name, lab.machine.inside)
-                    blocks = run.blocks(left if lab.cluster is before else _moved(left, lab.cluster), told)
+                    blocks = run.blocks(left if lab.cluster is before else _in_cluster(left, lab.cluster), report)
                 block = next(blocks, None)
             if block is None:
                 return
-            told(len(block.flows))
+            report(len(block.flows))
             done += len(block.flows)
             yield from block.measurements()
     finally:
@@ -71,7 +73,7 @@ def _length(flows: Iterable[Flow]) -> int:
 
 
 def _close(lab: Lab, run: Run) -> None:
-    """End a run, where it takes no time not beside a change: ``down`` ends who is inside a namespace."""
+    """End a run, under the lock if it is free soon: ending enters namespaces, and a ``down`` would end this process."""
     if not lab.records.exists(lab.name):
         run.close()
         return
@@ -83,8 +85,8 @@ def _close(lab: Lab, run: Run) -> None:
         guard.release()
 
 
-def _moved(flows: Iterable[Flow], cluster: Cluster) -> Iterator[Flow]:
-    """Yield the flows between those of a cluster that have the names of their ends; without those that are gone."""
+def _in_cluster(flows: Iterable[Flow], cluster: Cluster) -> Iterator[Flow]:
+    """Yield the flows with the ends of the same names in another cluster, without flows whose ends are gone."""
     for flow in flows:
         source = cluster.by_ref.get(flow.source.ref)
         if source is None:

@@ -1,8 +1,8 @@
-"""The record of a running lab: what it was made from, kept under /run/netlab so that it survives the process.
+"""The record of a running lab, kept under /run/netlab after the process ends: its objects, placement and namespaces.
 
-It is written before anything is built and removed after everything is gone, always whole (written aside, then
-renamed), so that whatever a crash leaves is named by a record that ``netlab down`` finds. It keeps of documents what
-netlab reads, and no other user can read or write it.
+It is written before anything is built and removed after everything is gone, always whole (under another name, then
+renamed). So ``netlab down`` finds a record of all that a crash leaves. It keeps the fields of documents that netlab
+reads, and no other user can read or write it.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from netlab.objects.reduced import mark_reduced, reduced
 
 _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
-# It goes up when documents are read in another way: what the older netlab did not keep is not to be had.
+# It goes up when netlab reads more of documents, as an older record does not have that.
 _VERSION = 2
-# Another command's change is waited for so many seconds by those that only look.
+# Seconds that a command which only reads waits for the change of another command.
 PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a lab was made from. ``ready`` is false while it is being built or changed.
+    """The objects of a lab and what was decided for them.
 
-    ``namespaces`` are all that may exist, those of a change under way included. ``placement`` keeps running pods
-    where they are when objects come and go.
+    ``ready`` is false while the lab is built or changed. ``namespaces`` are all that may exist, with those of a change
+    under way. ``placement`` keeps the nodes and addresses of running pods when objects change.
     """
 
     lab: str
@@ -50,7 +50,7 @@ class Record:
 
 
 class Records:
-    """The records of a machine's labs; every method raises UsageError for what is no lab's name."""
+    """The records of a machine's labs; every method raises UsageError for an invalid name."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -58,19 +58,19 @@ class Records:
 
     @property
     def directory(self) -> Path:
-        """Where the records are."""
+        """The directory of the records."""
         return self.store.directory
 
     def path(self, lab: str) -> Path:
-        """Return where a lab's record is."""
+        """Return the path of a lab's record."""
         return self.store.folder(lab) / RECORD
 
     def labs(self) -> list[str]:
-        """Return the names of the labs that have a record, sorted, whatever is wrong with one of them."""
+        """Return the names of the labs with a record, damaged or not, sorted."""
         return self.store.labs()
 
     def exists(self, lab: str) -> bool:
-        """Say whether a lab has a record, be it damaged."""
+        """Return whether a lab has a record, damaged or not."""
         return self.store.has(lab)
 
     def prepare(self) -> None:
@@ -82,13 +82,13 @@ class Records:
         self.store.tidy()
 
     def remove(self, lab: str) -> None:
-        """Remove a lab's record: the last act of its removal; raises HostError where it cannot be removed."""
+        """Remove a lab's record, as the last step of its removal; raises HostError where it cannot be removed."""
         self.store.remove(lab)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
     def stamp(self, lab: str) -> Stamp | None:
-        """Return what differs after every change of a lab, from the moment on at which it begins; None: no lab."""
+        """Return a value that differs as soon as a change of the lab begins; None where there is no lab."""
         try:
             status = self.path(lab).stat()
         except FileNotFoundError:
@@ -99,13 +99,13 @@ class Records:
         """Return a lab's record, None when it has none.
 
         Raises:
-          DamagedRecord: when it cannot be used: another version of netlab wrote it, another user could have, or it is
-            cut short.
+          DamagedRecord: when it cannot be used: another version of netlab wrote it, another user could have written it,
+            or it is not complete.
         """
         try:
             return self._read(lab, self.path(lab))
         except FileNotFoundError:
-            # A build that broke off before its record was written made nothing.
+            # A build that broke off before it wrote the record made nothing.
             if any(map(self.machine.exists, self.namespaces_of(lab).names)):
                 raise DamagedRecord(lab, f"there is no {self.path(lab)}") from None
             return None
@@ -123,18 +123,18 @@ class Records:
             raise DamagedRecord(lab, f"{file} is damaged") from error
 
     def stale(self, lab: str) -> bool:
-        """Say whether the machine was started anew since a lab was made: then nothing of it exists but its files."""
+        """Return whether the machine booted since a lab was made. Then only the lab's files exist."""
         boot = self.namespaces_of(lab).boot
         return boot not in ("", self.machine.boot_id())
 
     def namespaces_of(self, lab: str) -> namespace_list.NamespaceList:
-        """Return the namespaces that are a lab's, whatever is wrong with its record."""
+        """Return the namespaces of a lab, also where its record is damaged."""
         return namespace_list.read(self.store, lab)
 
     # --- writing ------------------------------------------------------------------------------------------------
 
     def save(self, record: Record) -> None:
-        """Write a record; raises HostError when that is not possible, as on a full disk (the old one is kept then)."""
+        """Write a record; raises HostError where that fails, as on a full disk. Then the old record stays."""
         target, boot = self.path(record.lab), self.machine.boot_id()
         data = {
             "version": _VERSION,
@@ -154,7 +154,7 @@ class Records:
             raise HostError(f"cannot write {target}: {error.strerror}") from error
 
     def keep(self, record: Record) -> None:
-        """Keep a lab's record, as it was loaded, beside the one that is saved next: what it names may be there still.
+        """Keep a lab's record beside the one that is saved next, as what it names may still exist.
 
         Raises:
           HostError: when that cannot be written.
@@ -171,28 +171,28 @@ class Records:
             raise HostError(f"cannot write {target.parent}: {error.strerror}") from error
 
     def earlier(self, lab: str) -> list[Record]:
-        """Return the records that were kept: what a lab was before changes that broke off; raises DamagedRecord."""
+        """Return the kept records, of the states before changes that broke off; raises DamagedRecord."""
         return [self._read(lab, file) for file in sorted(self.path(lab).parent.glob("earlier-*.json"))]
 
     def forget(self, lab: str) -> None:
-        """Remove the records that were kept: a change is through."""
+        """Remove the kept records, after a change succeeded."""
         for file in self.path(lab).parent.glob("earlier-*.json"):
             file.unlink()
 
     # --- locks --------------------------------------------------------------------------------------------------
 
     def lock(self, lab: str) -> FairLock:
-        """Return the lock under which a lab is changed and read."""
+        """Return the lock of a lab: exclusive to change it, shared to read it."""
         return self.store.lock(lab)
 
     @contextlib.contextmanager
     def locked(self, lab: str, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
-        """Hold the lab's lock for the block; remove its file afterwards if no lab of that name is left.
+        """Hold the lab's lock for the block; remove its file afterwards if the lab is gone.
 
-        A command that only reads the lab holds the lock shared: no change begins in the block.
+        A command that only reads the lab holds the lock shared, so that no change begins in the block.
 
         Raises:
-          HostError: when the lock is to be shared, and a change takes more than ``patience`` seconds.
+          HostError: when the lock is to be shared and a change takes more than ``patience`` seconds.
         """
         guard = self.lock(lab)
         limit = patience if shared else float("inf")
@@ -209,12 +209,12 @@ class Records:
                 if guard.held and not self.exists(lab) and (not shared or guard.acquire(wait=False)):
                     guard.remove()
         finally:
-            # A signal may end the command while it takes the lock, and the removal of its lab takes the lock again.
+            # A signal may interrupt this command while it takes the lock, and the removal of its lab takes it again.
             guard.release()
 
 
 def _record(lab: str, data: dict[str, Any]) -> Record:
-    """Return the record that JSON holds; raises DamagedRecord, and whatever is raised where a type is another."""
+    """Return the record in JSON data; raises DamagedRecord, or another error where a type is wrong."""
     if data.get("version") != _VERSION:
         raise DamagedRecord(lab, "it is of another netlab version")
     placement = {

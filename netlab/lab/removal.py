@@ -1,4 +1,4 @@
-"""Removing labs: by their record alone, whatever state they are in; with the last, what all of them shared."""
+"""Removes labs by their records alone, in every state, and with the last lab what all labs shared."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from netlab.objects.names import LabName
 
 
 def remove(name: str, machine: Machine | None = None) -> list[str]:
-    """Remove a lab and end what runs inside; return the namespaces of its name that nothing says are its.
-
-    They stay: ``remove_everything`` says when there are any.
+    """Remove a lab and end the programs inside; return what ``remove_everything`` returns.
 
     Raises:
-      UsageError: when there is no lab of that name.
+      UsageError: when there is no lab of the name.
     """
     name = LabName(name)
     records = Records(machine or this_host())
@@ -32,10 +30,10 @@ def remove(name: str, machine: Machine | None = None) -> list[str]:
 
 
 def remove_all(machine: Machine | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Remove every lab, and what commands that were killed left behind; yield each with what ``remove`` returns.
+    """Remove every lab and what killed commands left; yield each lab with what ``remove`` returns.
 
     Raises:
-      NetlabError: after all others were removed, when one cannot be.
+      NetlabError: when a lab cannot be removed, after all others were removed.
     """
     records = Records(machine or this_host())
     if not records.machine.enter(start=False):
@@ -52,7 +50,7 @@ def remove_all(machine: Machine | None = None) -> Iterator[tuple[str, list[str]]
 
 
 def names(machine: Machine | None = None) -> list[str]:
-    """Return the names of the labs that there are, half-built ones included, sorted."""
+    """Return the names of all labs, half-built ones included, sorted."""
     records = Records(machine or this_host())
     if not records.machine.enter(start=False):
         return []
@@ -61,10 +59,10 @@ def names(machine: Machine | None = None) -> list[str]:
 
 
 def sweep(records: Records) -> None:
-    """Clear away what commands that are no more left: temporary labs, and all labs of an earlier boot."""
+    """Remove temporary labs whose process is gone, and the records of an earlier boot."""
     for name in records.labs():
         if records.stale(name):
-            # What cannot be cleared away stands in no other lab's way.
+            # A record that cannot be removed does not disturb other labs.
             with contextlib.suppress(NetlabError), records.locked(name):
                 if records.stale(name):
                     records.remove(name)
@@ -77,9 +75,9 @@ def _remove_locked(records: Records, name: str) -> list[str]:
 
 
 def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
-    """Remove a lab whose lock the caller holds; return the namespaces of its name that nothing says are its.
+    """Remove a lab whose lock the caller holds; return the namespaces with its prefix that stay.
 
-    There are such only where neither the lab's record nor its list of namespaces can be read: a name proves nothing.
+    They stay where neither the lab's record nor its list of namespaces can be read, as a name proves nothing.
     """
     records = Records(machine or this_host())
     spaces = records.namespaces_of(name)

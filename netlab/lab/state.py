@@ -1,4 +1,4 @@
-"""A lab's input and what follows from it: its cluster, the rulesets of its nodes, and what should exist."""
+"""A lab's objects and what follows from them: its cluster, the rulesets of its nodes, and its wanted namespaces."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from netlab.ruleset import Compiler, Ruleset
 
 
 class State:
-    """A lab's objects and cluster, with all that follows from them; each is made when it is first asked for.
+    """A lab's objects and cluster, with all that follows from them. Each part is made at its first use.
 
-    A command that only needs a lab's name decodes no object, and one that only looks compiles no ruleset. ``describe``
-    returns objects and cluster; ``compiler`` goes from one state to the next.
+    So a command that needs only a lab's name decodes no object, and a command that only reads compiles no ruleset.
+    ``describe`` returns objects and cluster. ``compiler`` is the one of the previous state.
     """
 
     def __init__(self, describe: Callable[[], tuple[Objects, Cluster]], compiler: Compiler | None = None) -> None:
@@ -38,7 +38,7 @@ class State:
 
     @classmethod
     def of_record(cls, record: Record) -> State:
-        """Return what a record describes; its objects raise DamagedRecord where they do not go together (any more)."""
+        """Return the state that a record describes; using it raises DamagedRecord where its objects are not valid."""
         return cls(lambda: described(record))
 
     @cached_property
@@ -55,7 +55,7 @@ class State:
 
     @cached_property
     def compiler(self) -> Compiler:
-        """What compiles this state, and those that follow it."""
+        """The compiler of this state and of those after it."""
         return self._compiler or new_compiler()
 
     @cached_property
@@ -65,17 +65,17 @@ class State:
 
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
-        """What should exist."""
+        """The wanted namespaces."""
         return wanted(self.cluster)
 
     def wired_as(self, other: State) -> bool:
-        """Say whether both have the same machines with the same addresses: then their namespaces are the same."""
+        """Return whether both states have the same machines and addresses, and so the same namespaces."""
         return same_wiring(self.cluster, other.cluster)
 
     def after(self, documents: Sequence[Document]) -> State:
-        """Return the state with other documents, in which the pods of this one stay; raises InputError."""
+        """Return the state with other documents. Running pods keep node and addresses. Raises InputError."""
         objects = _decoded(reduced(documents))
-        # The compiler goes on from what it compiled last.
+        # The compiler changes what it compiled last, so this state must be compiled first.
         _ = self.rulesets
         cluster = resolve_change(self.cluster, self.objects, objects)
         if cluster is None:
@@ -84,24 +84,24 @@ class State:
 
 
 def placement(cluster: Cluster) -> dict[str, Placement]:
-    """Return where a cluster's pods are, by their references."""
+    """Return the nodes and addresses of a cluster's pods, by their references."""
     return {pod.ref: Placement(pod.node, pod.addresses) for pod in cluster.pods}
 
 
 def described(record: Record) -> tuple[Objects, Cluster]:
-    """Return what a record describes; raises DamagedRecord where its documents do not (any more) go together."""
+    """Return the objects and cluster of a record; raises DamagedRecord where its documents are not valid."""
     try:
         objects = _decoded(record.documents)
         return objects, replace(resolve(objects, record.placement), name=record.lab)
     except InputError as error:
         raise DamagedRecord(record.lab, f"its objects do not go together: {error.problems[0]}") from error
     except ValueError as error:
-        # JSON can carry half a surrogate pair, which is no text.
+        # JSON can have half a surrogate pair, which cannot be decoded.
         raise DamagedRecord(record.lab, "its objects cannot be read") from error
 
 
 def _decoded(documents: Sequence[Document]) -> Objects:
-    """Return what a lab's documents say; raises InputError."""
+    """Return the objects of a lab's documents; raises InputError."""
     objects, problems = decode(documents)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)

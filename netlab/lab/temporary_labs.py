@@ -1,4 +1,4 @@
-"""Temporary labs end with the process that made them: at once where it can, else by the next command."""
+"""Temporary labs end with the process that made them: it removes them, or the next command does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from netlab.lab.record import Records
 
 @contextlib.contextmanager
 def hold_owner_lock(records: Records, name: str) -> Iterator[None]:
-    """Mark the lab of that name, which is not made yet, as this process's own for the block.
+    """Hold the owner's lock of a lab that is about to be made, for the block.
 
-    The mark is a lock: the kernel drops it with the process, however that ends.
+    The kernel releases the lock when the process ends in any way.
     """
     records.machine.enter()
     records.prepare()

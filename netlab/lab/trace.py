@@ -1,7 +1,7 @@
-"""One real packet followed through the rulesets of the nodes on its way, with names in place of numbers.
+"""Traces one real packet through the rulesets of nodes, with names of pods and policies.
 
-nft says which rules matched; what they looked up follows from the packet's own fields and from the elements of the
-ruleset, whose comments name pods and policies.
+nft reports the rules that matched. The elements that they looked up follow from the packet's fields and the ruleset;
+the comments of elements name pods and policies.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of a packet, its way, and what the evaluator says.
+    """The measurement of a packet, the rules that it met, and the evaluator's decision.
 
-    ``agree`` is whether both say the same, None where the evaluator does not know.
+    ``agree`` is whether both verdicts are equal, None where the evaluator's is unknown.
     """
 
     measurement: Measurement
@@ -65,12 +65,12 @@ class Trace:
 
 
 def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine: Machine) -> Trace:
-    """Send one packet in the running lab and return its way, node by node.
+    """Send one packet in the running lab and return the rules that it met, node by node.
 
     Raises:
       HostError, KernelError: where the kernel or nft cannot trace, or no packet can be sent.
     """
-    flow = _owned(cluster, flow)
+    flow = _with_destination(cluster, flow)
     steps: list[TraceStep] = []
     with contextlib.ExitStack() as stack:
         monitors: dict[str, Monitor] = {}
@@ -85,15 +85,15 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine
     return Trace(measurement, tuple(steps), evaluate(cluster, flow))
 
 
-def _owned(cluster: Cluster, flow: Flow) -> Flow:
-    """Return a flow to a bare address as one to the machine that has it, where one has."""
+def _with_destination(cluster: Cluster, flow: Flow) -> Flow:
+    """Return a flow to an address as a flow to the machine with the address, if there is one."""
     if flow.destination is not None or flow.address is None:
         return flow
     return flow._replace(destination=cluster.by_address.get(flow.address))
 
 
 def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
-    """Return the nodes whose rulesets the packet may meet, the source's first."""
+    """Return the nodes whose rulesets the packet may meet; the source's node comes first."""
     translated = translate(cluster, flow)
     behind = () if translated is None else (translated.node, *(way.backend.endpoint for way in translated.flows))
     ends: list[Endpoint | None] = [flow.source, flow.destination, *behind]
@@ -102,7 +102,7 @@ def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
 
 
 def _match(cluster: Cluster, flow: Flow) -> Match | None:
-    """Return what tells the probe from other packets, before and after its addresses are translated on its way."""
+    """Return a match of the probe alone, before and after address translation."""
     own = address_of(flow.source, flow.family)
     if own is None or flow.address is None:
         return None
@@ -123,7 +123,7 @@ def _addresses(ends: Iterable[Endpoint], family: int) -> list[Address]:
 
 @dataclass(slots=True)
 class _Packet:
-    """What is known of one packet between two events: ``isolated`` is the class that it was last checked for."""
+    """What is known of one packet between two events; ``isolated`` is the class that was checked last."""
 
     fields: dict[str, str] = field(default_factory=dict)
     found: tuple[str, str, str] = ("", "", "")
@@ -131,10 +131,10 @@ class _Packet:
 
 
 def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[TraceStep]:
-    """Return the steps that a node's events tell, in order.
+    """Return the rules of a node's events, in order.
 
-    A bridge that has not learned a port yet floods, and the anti-spoof table drops every copy but the receiver's:
-    such copies are no part of the way.
+    A bridge floods a frame to a port that it has not learned, and the anti-spoof table drops all copies but the
+    receiver's. These copies are left out.
     """
     packets: dict[str, _Packet] = {}
     steps: list[TraceStep] = []
@@ -155,7 +155,7 @@ def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[TraceStep
 
 
 def _enter(packet: _Packet, text: str) -> None:
-    """Take over the fields of a packet that enters a base chain."""
+    """Note the fields of a packet that enters a base chain."""
     for name, value in _FIELD.findall(text):
         packet.fields["th dport" if name.endswith("dport") else _NAMES.get(name, name)] = value
     if (protocol := _PROTOCOL.search(text)) is not None:
@@ -163,7 +163,7 @@ def _enter(packet: _Packet, text: str) -> None:
 
 
 def _look_up(packet: _Packet, ruleset: Ruleset, rule: str) -> None:
-    """Find the element that a rule which matched has found, and note what the rule sets."""
+    """Find the element that a rule looked up, and note the fields that the rule sets."""
     packet.found = ("", "", "")
     found: Found | None = None
     if (lookup := _LOOKUP.search(rule)) is not None:
@@ -179,7 +179,7 @@ def _look_up(packet: _Packet, ruleset: Ruleset, rule: str) -> None:
 
 
 def _value(packet: _Packet, name: str) -> str:
-    """Return a packet's field by the last words of an expression: ``ct mark 0x0 ct mark set ip saddr`` is its saddr."""
+    """Return the packet's field that an expression ends with: ``ct mark 0x0 ct mark set ip saddr`` is its saddr."""
     name = name.strip()
     for known in sorted(packet.fields, key=len, reverse=True):
         if name.endswith(known):

@@ -1,4 +1,4 @@
-"""Whether two clusters have the same machines, links, addresses and routes."""
+"""Compares the wiring of two clusters: machines, links, addresses and routes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netlab.cluster import Cluster, Pod
 
 
 def same_wiring(one: Cluster, other: Cluster) -> bool:
-    """Compare all that namespaces, links, addresses and routes depend on: no labels, no policies."""
+    """Return whether two clusters have the same namespaces, links, addresses and routes; labels do not count."""
     if one.pods is not other.pods and len(one.pods) != len(other.pods):
         return False
     pods = all(a is b or _wiring(a) == _wiring(b) for a, b in zip(one.pods, other.pods, strict=True))

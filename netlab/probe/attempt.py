@@ -103,7 +103,7 @@ class Attempt:
     def _reply_for_programs(self) -> None:
         """Reply from the destination to probes that arrived and that no program there answered."""
         for probe in list(self._unanswered.values()):
-            seen, kind = probe.seen, _REPLIES.get(probe.protocol)
+            seen, kind = probe.arrival, _REPLIES.get(probe.protocol)
             if kind is None or seen is None or probe.replied:
                 continue
             probe.replied = True
@@ -162,7 +162,7 @@ class Attempt:
             self._answered(probe, "UDP reply")
         elif sockets is probe.destination.sockets:
             probe.evidence.arrived = True
-            probe.seen = seen
+            probe.arrival = seen
             if not probe.evidence.answered:
                 self._unanswered[probe.ident] = probe
         else:

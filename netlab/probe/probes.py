@@ -44,7 +44,7 @@ class Probe:
       front: the node to which the packet is sent and which translates; None where the packet is not sent to a node.
       address: the address to which the packet is sent, where no machine has it.
       others: the other backends of the same destination.
-      seen: the packet as it arrived.
+      arrival: the packet as it arrived.
       replied: whether netlab replied in place of a program that did not.
       evidence: what the last attempt saw.
       hop_evidence: what was seen of the controls from the source to ``front`` and from there to the backend.
@@ -60,7 +60,7 @@ class Probe:
     verdict: Measured = "inconclusive"
     reason: str = ""
     ident: int = 0
-    seen: Observation | None = None
+    arrival: Observation | None = None
     replied: bool = False
     hop_evidence: tuple[Evidence, ...] = ()
     evidence: Evidence = field(init=False)

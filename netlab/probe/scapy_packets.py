@@ -1,8 +1,8 @@
-"""What the probe packets are made of: Scapy builds each kind from its fields.
+"""Builds the probe packets with Scapy, each kind from its fields.
 
-No command imports this: Scapy takes a quarter of a second to import and some 0.3 ms a packet, and what it builds does
-not change. Its packets are kept as ``netlab/probe/packets.py``, which a test holds against this module, and which
-``python -m netlab.probe.scapy_packets > netlab/probe/packets.py`` writes anew.
+No command imports this module: Scapy takes a quarter of a second to import and some 0.3 ms for each packet. The packets
+are stored in ``netlab/probe/packets.py``. ``python -m netlab.probe.scapy_packets > netlab/probe/packets.py`` writes
+that file anew, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PACKETS = {'''
 
 
 def built(kind: str, family: int) -> bytes:
-    """Return the bytes that Scapy builds for a kind of packet, with zeros where the hot path patches."""
+    """Return the bytes that Scapy builds for a kind of packet, with zeros in the fields that sending patches."""
     blank4 = IP(src="0.0.0.0", dst="0.0.0.0", id=0, ttl=64)  # noqa: S104 - a blank that is patched, no socket binds it
     header: Packet = blank4 if family == 4 else IPv6(src="::", dst="::", hlim=64)
     payload = Raw(struct.pack(">I", REPLY_MAGIC if kind == "UDP reply" else MAGIC) + bytes(4))

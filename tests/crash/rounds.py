@@ -1,4 +1,4 @@
-"""Cut netlab's commands short at every system call that changes something, and look at what is left.
+"""Interrupt netlab's commands at every system call that changes something, and look for what is left.
 
     python tests/crash/rounds.py [--rootless] [--errors | --end SIGNAL | --shortage]
                                  [--steps STEP,…] [--calls NAME,…] [--part K/N]
@@ -137,7 +137,7 @@ class Stage:
         self.before = self.mounts()
 
     def reset(self, room: str = "") -> None:
-        """Begin anew: end what is left and give the rounds a new /run, with that much room."""
+        """Begin anew: end leftover processes and give the rounds a new /run of a size."""
         for child in self.children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -172,7 +172,7 @@ class Stage:
                 pass
 
     def left(self) -> list[str]:
-        """Return what is there beside what was there at first; what ends by itself has a moment to do so."""
+        """Return what was not there at first; processes that end by themselves get a moment."""
         deadline = time.monotonic() + _SETTLE
         while True:
             self.reap()
@@ -274,11 +274,11 @@ def traced(stage: Stage, arguments: Sequence[str], *options: str) -> tuple[int, 
     command = Command(stage, arguments)
     strace = subprocess.Popen(["strace", "-f", "-p", str(command.pid), *options], stderr=subprocess.PIPE, text=True)
     assert strace.stderr is not None
-    said = strace.stderr.readline()
-    if "attached" not in said:
+    errors = strace.stderr.readline()
+    if "attached" not in errors:
         command.go()
         command.wait()
-        sys.exit(f"strace: {said}")
+        sys.exit(f"strace: {errors}")
     command.go()
     try:
         return command.wait()
@@ -295,9 +295,9 @@ _WRITES = re.compile(r"O_(CREAT|TRUNC|WRONLY|RDWR)")
 def points(stage: Stage, arguments: Sequence[str], calls: Sequence[str]) -> list[tuple[str, int]]:
     """Return the calls of a command that change something: name and number, counted in each process by itself."""
     with tempfile.NamedTemporaryFile("r") as log:
-        code, said = traced(stage, arguments, "-o", log.name, "-e", "trace=" + ",".join(f"?{c}" for c in calls))
+        code, errors = traced(stage, arguments, "-o", log.name, "-e", "trace=" + ",".join(f"?{c}" for c in calls))
         if code:
-            sys.exit(f"{' '.join(arguments)} fails undisturbed: {code} {said}")
+            sys.exit(f"{' '.join(arguments)} fails undisturbed: {code} {errors}")
         text = log.read()
     counted: Counter[tuple[str, str]] = Counter()
     found: dict[tuple[str, int], None] = {}
@@ -328,22 +328,22 @@ def rounds(stage: Stage, step: str, calls: Sequence[str], errors: bool, end: str
 
 
 def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> list[str]:
-    """Cut a step short once; return what is wrong afterwards."""
+    """Interrupt a step once; return what is wrong afterwards."""
     before, arguments, after = STEPS[step]
     wrong: list[str] = []
 
     def expect(what: str, *command: str) -> None:
-        code, said = run(stage, *command)
+        code, errors = run(stage, *command)
         if code:
-            wrong.append(f"{what}: exit {code}: {said.strip()}")
+            wrong.append(f"{what}: exit {code}: {errors.strip()}")
 
     for one in before:
         expect("before", *one)
-    code, said = traced(stage, arguments, "-e", f"trace={name}", "-e", f"inject={option}", "-o", os.devnull)
+    code, errors = traced(stage, arguments, "-e", f"trace={name}", "-e", f"inject={option}", "-o", os.devnull)
     if "SIGKILL" not in option:
-        wrong += _judged(code, said)
+        wrong += _faults(code, errors)
         # A lab of the command's own is gone whenever it ends, one that could not be built as well.
-        if step == "verify" or (code and said and step == "up" and "error" in option):
+        if step == "verify" or (code and errors and step == "up" and "error" in option):
             wrong += [f"a failed {step} leaves {one}" for one in stage.left()]
     wrong += [f"the command leaves {one}" for one in stage.strays()]
     if repair:
@@ -355,15 +355,15 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
     return wrong
 
 
-def _judged(code: int, said: str) -> list[str]:
-    """Return what is wrong with how a command ended whose call failed: it tells so in a line, or could do without."""
-    lines = [line for line in said.splitlines() if line]
-    if code == 70 and not said:
-        return []  # what failed was to tell how it ended
-    if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in said:
+def _faults(code: int, errors: str) -> list[str]:
+    """Return what is wrong with the end of a command whose call failed: it prints one line, or succeeds."""
+    lines = [line for line in errors.splitlines() if line]
+    if code == 70 and not errors:
+        return []  # the call that failed was to print the outcome
+    if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in errors:
         return []
-    if code not in (0, 2, 3) or "Traceback" in said or (code and len(lines) != 1):
-        return [f"exit {code}: {said.strip()}"]
+    if code not in (0, 2, 3) or "Traceback" in errors or (code and len(lines) != 1):
+        return [f"exit {code}: {errors.strip()}"]
     return []
 
 
@@ -381,9 +381,9 @@ def shortages(stage: Stage) -> Iterator[tuple[str, list[str]]]:
         for amount in amounts:
             stage.reset(room.format(amount))
             stage.limits = {limit: amount} if limit >= 0 else {}
-            code, said = run(stage, "up", "-f", "first")
+            code, errors = run(stage, "up", "-f", "first")
             stage.limits = {}
-            wrong = _judged(code, said)
+            wrong = _faults(code, errors)
             wrong += [f"it leaves {one}" for one in stage.left()] if code else []
             yield f"{amount} {kind}", wrong
             if code == 0:
@@ -410,7 +410,7 @@ def main() -> int:
     stage = Stage(1_000_000 + os.getpid() if given.rootless else 0)
     played = failed = 0
 
-    def tell(title: str, wrong: Sequence[str]) -> None:
+    def report(title: str, wrong: Sequence[str]) -> None:
         nonlocal played, failed
         played, failed = played + 1, failed + bool(wrong)
         if given.verbose or wrong:
@@ -419,14 +419,14 @@ def main() -> int:
     try:
         if given.shortage:
             for title, wrong in shortages(stage):
-                tell(title, wrong)
+                report(title, wrong)
             return _summary(played, failed)
         for step in given.steps.split(","):
             cuts = list(rounds(stage, step, [c for c in given.calls.split(",") if c], given.errors, given.end))
             for number, (title, name, option) in enumerate(cuts[part - 1 :: parts]):
                 for repair in (True, False) if parts == 1 else (number % 2 == 0,):
                     wrong = play(stage, step, option, name, repair=repair)
-                    tell(f"{title}, then {'up' if repair else 'down'}", wrong)
+                    report(f"{title}, then {'up' if repair else 'down'}", wrong)
                     if wrong:
                         stage.reset()
     finally:

@@ -1,4 +1,4 @@
-"""Whatever cuts a command short, nothing stays that the next command does not repair or remove.
+"""After every interrupt of a command, the next command repairs or removes what is left.
 
 A part of the rounds that ``make test-crash`` plays in full: those of the calls that make and remove what labs share.
 """
@@ -29,7 +29,7 @@ TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve
         ("--end", "HUP", "--steps", "verify", "--part", "9/40"),
         ("--shortage",),
     ],
-    ids=["killed", "a change killed", "failing calls", "told to end", "hung up", "short of everything"],
+    ids=["killed", "a change killed", "failing calls", "terminated", "hung up", "shortage"],
 )
 def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...]) -> None:
     """Every round repairs or removes what is there, and finds no process, mount or file afterwards."""

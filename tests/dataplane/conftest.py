@@ -57,7 +57,7 @@ def command(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> C
 
 @pytest.fixture
 def facts(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Callable[..., Facts]:
-    """Ask ``ip``, or another program of iproute2, in the network namespace of an endpoint."""
+    """Run ``ip``, or another program of iproute2, in the network namespace of an endpoint."""
 
     def ask(running: Lab, ref: str, *words: str, program: str = "ip") -> Facts:
         with inside(running, ref):
@@ -68,7 +68,7 @@ def facts(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Cal
 
 @pytest.fixture
 def disagreements() -> Callable[..., list[str]]:
-    """Ask every pair of a lab by packets and return where they differ from the evaluator."""
+    """Probe every pair of a lab and return where packets differ from the evaluator."""
 
     def ask(running: Lab, **how: Any) -> list[str]:
         found = []
@@ -88,7 +88,7 @@ def disagreements() -> Callable[..., list[str]]:
 
 @pytest.fixture
 def connection(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Callable[..., tuple[str, str]]:
-    """Open a TCP connection to a listening pod; return whom the server sees, and whom the client thinks it asked."""
+    """Open a TCP connection to a listening pod; return the peers that the server and the client see."""
 
     def connect(running: Lab, client: str, address: str, port: int, server: str, listens: int) -> tuple[str, str]:
         with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Pods and nodes with the addresses that a cluster gave them, wherever it took them from: packets and policy agree."""
+"""Pods and nodes with the addresses that a cluster gave them: packets and policy agree."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def blocks(mode: str) -> list[object]:
 
 @pytest.mark.parametrize("mode", ["overlay", "routed"])
 def test_addresses_of_no_nodes_prefix(lab, disagreements, mode):
-    """Every pod keeps its own, and all reach one another, and nobody else, as the policies say."""
+    """Every pod keeps its address, and packets agree with the policies on every pair."""
     running = lab(*blocks(mode), *POLICIES)
     found = {p.ref: [str(a) for a in p.addresses] for p in running.cluster.pods if "new" not in p.ref}
 
@@ -50,7 +50,7 @@ def test_addresses_of_no_nodes_prefix(lab, disagreements, mode):
 
 @pytest.mark.parametrize("mode", ["", "routed"])
 def test_a_clouds_pods_have_addresses_of_its_nodes_network(lab, disagreements, mode):
-    """As with the VPC CNI: nobody is renumbered, and a pod reaches nodes as its own node where it is masqueraded."""
+    """As with the VPC CNI: no address changes, and a masqueraded pod reaches nodes with its own node's address."""
     shape = topology(mode=mode, hosts={"client": ["192.0.2.10"]}) if mode else Topology(hosts=HOSTS)
     if mode:
         networks = (shape.networks[0].__class__("default", "routed", unwritten=frozenset({"podCIDRs"})),)

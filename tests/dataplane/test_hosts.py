@@ -1,4 +1,4 @@
-"""An outside host has whatever addresses it states; what it is wired with is what the kernel then has."""
+"""An outside host may have any addresses; the kernel then has the wanted ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADDRESSES = {
 def test_a_host_with_several_addresses_is_as_it_was_wired(
     lab: Callable[..., Lab], disagreements: Callable[..., Any], mode: str, addresses: tuple[str, ...]
 ) -> None:
-    """Nothing differs after ``up``, whatever the addresses, and packets go as they should."""
+    """Nothing differs after ``up`` with any addresses, and packets agree with the evaluator."""
     cidrs = ("10.244.0.0/16", "fd00:10:244::/56")
     machines = topology(["node-1"], mode=mode, cidrs=cidrs, hosts={"c": addresses, "d": ["203.0.113.9"]})
     running = lab(machines, pod("x/p", ports=["80"], node="node-1"))

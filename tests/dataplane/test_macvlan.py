@@ -1,4 +1,4 @@
-"""Macvlan mode on the real kernel: pods are machines on the underlay, past their nodes and past every policy."""
+"""Macvlan mode on the real kernel: pods are machines on the underlay, and no node or policy is on the path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TWO = topology(["a", "b"], mode="macvlan", hosts={"client": ["192.0.2.10"]})
 PODS = (pod("x/a", node="a"), pod("x/near", node="a"), pod("x/b", node="b"))
 
 
-def test_a_pods_interface_is_a_child_of_its_nodes(lab, facts):
+def test_a_pods_interface_is_a_macvlan_link_of_its_nodes(lab, facts):
     """In mode bridge, with an address on the underlay's segment and no way by the node."""
     running = lab(TWO, *PODS)
 
@@ -38,15 +38,15 @@ def test_a_pods_interface_is_a_child_of_its_nodes(lab, facts):
     ],
     ids=["sibling", "pod on another node", "outside host", "from outside", "other node", "from other node"],
 )
-def test_everybody_is_seen_as_himself(lab, connection, client, address, server, seen):
+def test_the_server_sees_the_clients_own_address(lab, connection, client, address, server, seen):
     """No node is on the way, so nothing translates."""
     running = lab(TWO, *PODS)
 
     assert seen == connection(running, client, address, 80, server, 80)[0]
 
 
-def test_node_and_own_pods_do_not_meet(lab, connection):
-    """The driver hands frames to siblings and to the wire, never to its own node."""
+def test_a_node_and_its_own_pods_do_not_reach_one_another(lab, connection):
+    """The driver gives frames to siblings and to the wire, never to its own node."""
     running = lab(TWO, *PODS)
 
     with pytest.raises(OSError, match=r"timed out|No route to host"):
@@ -56,7 +56,7 @@ def test_node_and_own_pods_do_not_meet(lab, connection):
 
 
 def test_no_policy_is_enforced_and_none_is_expected_to_be(lab, disagreements):
-    """Packets pass whatever the policies say, and the evaluator says so too, for every pair."""
+    """Packets pass under every policy, and the evaluator agrees on every pair."""
     running = lab(
         TWO,
         workload("Deployment", "shop/db", 4, "app=db", ports=["sql=5432"]),
@@ -70,7 +70,7 @@ def test_no_policy_is_enforced_and_none_is_expected_to_be(lab, disagreements):
     assert [] == disagreements(running, nodes=True)
 
 
-def test_macvlan_and_overlay_networks_do_not_meet(lab, disagreements):
+def test_macvlan_and_overlay_networks_do_not_reach_one_another(lab, disagreements):
     """Not even by a node that has both on its links."""
     networks = {"lan": ("macvlan", "10.1.0.0/16"), "tunnels": ("overlay", "10.2.0.0/16")}
     pods = [pod(f"{n}/{node}", network=n, node=node) for n in networks for node in "ab"]

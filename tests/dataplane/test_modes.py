@@ -10,7 +10,7 @@ MODES = ("bridge", "overlay", "routed", "macvlan")
 
 @pytest.mark.parametrize("mode", MODES)
 def test_what_was_built_is_what_was_wanted(lab, mode):
-    """Every link, address, route and neighbour is read back as it was asked for."""
+    """Every link, address, route and neighbour is read back as it was wanted."""
     running = lab(topology(["a", "b"], mode=mode, hosts={"client": ["192.0.2.10"]}), pod("x/a", node="a"))
 
     assert [] == running.drift()

@@ -1,4 +1,4 @@
-"""Names of namespaces and links: each leads to one thing of one lab, whatever names users gave."""
+"""Names of namespaces and links: each names one item of one lab, for every name that users give."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def one(**more: Any) -> Pod:
 
 
 def test_the_longest_names_fit_a_file_and_begin_with_the_lab() -> None:
-    """They are cut behind what tells whose they are."""
+    """They are cut behind the lab's prefix."""
     longest = one(namespace="n" * 63, name="p" * 253)
     found = [
         names.pod_namespace(LAB, longest),
@@ -37,7 +37,7 @@ def test_the_longest_names_fit_a_file_and_begin_with_the_lab() -> None:
 
 
 def test_names_that_are_cut_stay_different() -> None:
-    """Whatever their last letters are."""
+    """With any last letters."""
     pods = [one(namespace="n" * 63, name="p" * 240 + f"{number}") for number in range(1000)]
 
     assert 1000 == len({names.pod_namespace(LAB, each) for each in pods})
@@ -58,8 +58,8 @@ def test_names_that_are_cut_stay_different() -> None:
         ),
     ],
 )
-def test_what_does_not_begin_with_the_labs_name_is_not_its_own(name: object) -> None:
-    """Nor what is no name of a namespace at all."""
+def test_a_name_without_the_labs_prefix_is_not_the_labs(name: object) -> None:
+    """Nor is an invalid name."""
     assert not names.belongs("a", name)
 
 
@@ -82,8 +82,8 @@ def _with(where: str, name: str) -> Cluster:
 
 @pytest.mark.parametrize("where", ["lab", "node", "host", "network", "namespace", "pod"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_objects_that_a_program_made_have_names_too(where: str, name: str) -> None:
-    """Nothing is made of one that could lead elsewhere."""
+def test_names_of_objects_that_a_program_made_are_checked(where: str, name: str) -> None:
+    """A name that could be a path is refused."""
     with pytest.raises(UsageError, match=f"{where} "):
         wanted(_with(where, name))
 

@@ -1,4 +1,4 @@
-"""Overlay mode on the real kernel: VXLAN on the wire, one node per frame, an MTU that says so."""
+"""Overlay mode on the real kernel: VXLAN on the wire, one receiving node for each frame, an MTU that fits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_remote_node_is_known_in_advance(lab, facts):
     ] == columns(routes, "dst", "gateway", "protocol", "flags")
 
 
-def test_a_pod_is_told_what_fits(lab, inside, command, facts):
+def test_a_pod_gets_the_path_mtu(lab, inside, command, facts):
     """A full-size packet with DF from a pod that ignores its MTU brings back "fragmentation needed" with 1450."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/b", node="b"))
     links = facts(running, "node:a", "link", "show", "type", "veth")
@@ -110,8 +110,8 @@ def test_a_large_transfer_arrives_whole(lab, inside):
     ],
     ids=["pod on another node", "outside host", "other node", "own node"],
 )
-def test_whom_the_other_side_sees(lab, connection, client, address, server, seen):
-    """Pods see one another; what leaves the pod network does so as its node."""
+def test_the_address_that_the_other_side_sees(lab, connection, client, address, server, seen):
+    """Pods see one another's addresses; packets that leave the pod network have their node's."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/b", node="b"))
 
     assert seen == connection(running, client, address, 80, server, 80)[0]
@@ -154,8 +154,8 @@ def test_a_pod_sends_only_from_its_own_address(lab, inside):
 
 
 @pytest.mark.parametrize("outer", ["100.64.0.1", "100.64.0.2"], ids=["own node", "other node"])
-def test_a_pod_cannot_speak_for_others_through_a_tunnel_of_its_own(lab, inside, outer):
-    """What a pod wraps in VXLAN itself and sends to a node is not unwrapped there, whoever it claims to be from."""
+def test_a_pod_cannot_forge_packets_by_a_tunnel_of_its_own(lab, inside, outer):
+    """A node does not accept VXLAN packets from a pod, with any outer source address."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/near", node="a"), pod("x/b", node="b"))
     device = {"100.64.0.1": "0a580af40000", "100.64.0.2": "0a580af40100"}[outer]
     target = {"100.64.0.1": "x/near", "100.64.0.2": "x/b"}[outer]

@@ -1,4 +1,4 @@
-"""The difference between two states leads from one to the other, touches nothing else, and is empty when they agree."""
+"""The difference between two states turns one into the other, touches nothing else, and is empty for equal ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOP, SMALLER = cluster(NODES, WEB, DB, CLIENT), cluster(NODES, WEB, CLIENT)
 
 
 def build(kernel: FakeKernel, want: dict[str, Namespace], have: dict[str, Namespace] | None = None) -> None:
-    """Carry out what leads from one state to another."""
+    """Carry out the difference between two states."""
     step = difference(have or {}, want)
     kernel.create(step.create)
     kernel.apply(step.changes)
@@ -42,7 +42,7 @@ def read(kernel: FakeKernel, want: dict[str, Namespace]) -> dict[str, Namespace]
     }
 
 
-def test_nothing_is_to_do_when_all_is_there() -> None:
+def test_a_built_state_has_no_difference() -> None:
     """A built state read back differs in nothing from the wanted one."""
     kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
@@ -61,7 +61,7 @@ def test_one_pod_less_touches_only_that_pod() -> None:
 
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
-def test_what_goes_with_a_link_or_a_namespace_is_not_deleted_by_itself(mode: str) -> None:
+def test_items_that_go_with_a_link_or_a_namespace_are_not_deleted(mode: str) -> None:
     """A pod's port is deleted once, and nothing on it; nothing is deleted in a namespace that goes."""
     machines = topology(["node-1", "node-2"], mode=mode)
     pods = [pod(f"shop/p{i}", node="node-1", addresses=[f"10.244.0.{i + 10}"]) for i in range(5)]
@@ -86,8 +86,8 @@ def test_one_pod_more_touches_only_that_pod() -> None:
     assert {"add"} == {c.verb for c in step.changes}
 
 
-def test_what_somebody_else_added_stays() -> None:
-    """A route and a link that netlab did not put there are left alone."""
+def test_items_that_netlab_did_not_add_stay() -> None:
+    """A route and a link of a user."""
     kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     name = "netlab.default.pod.shop.web"
@@ -97,8 +97,8 @@ def test_what_somebody_else_added_stays() -> None:
     assert not difference(read(kernel, want), want, want)
 
 
-def test_a_link_that_differs_is_set_in_place() -> None:
-    """Another MTU is set on the link, which is not deleted; what hangs on it is stated again, should it have gone."""
+def test_a_link_that_differs_is_changed_in_place() -> None:
+    """Its MTU is changed, and the items on it are added again, as the kernel may have dropped them."""
     kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     name = "netlab.default.pod.shop.web"
@@ -110,7 +110,7 @@ def test_a_link_that_differs_is_set_in_place() -> None:
     assert {Change("add", name, item) for item in {eth0, *on_it}} == set(step.changes)
 
 
-def test_what_goes_with_an_address_is_stated_again() -> None:
+def test_what_goes_with_an_address_is_added_again() -> None:
     """Routes and neighbours of its device, and on other devices the routes that start from it; nothing else."""
     address = [InterfaceAddress("underlay0", ip_interface(f"100.64.0.{i}/16")) for i in (1, 2)]
     start = [Route(ip_network("10.244.0.2/32"), "port", source=a.interface.ip) for a in address]
@@ -125,7 +125,7 @@ def test_what_goes_with_an_address_is_stated_again() -> None:
 
 
 def test_a_route_that_starts_from_an_address_on_another_device_goes_with_it() -> None:
-    """The kernel drops it wherever it leads (fib_sync_down_addr), be the address there again at once."""
+    """The kernel drops it (fib_sync_down_addr), even if the address is added again at once."""
     gone, here = (InterfaceAddress("underlay0", ip_interface(f"100.64.0.1/{length}")) for length in (16, 24))
     route = Route(ip_network("10.244.0.2/32"), "port", source=ip_address("100.64.0.1"))
     links = Link("underlay0", "veth"), Link("port", "veth")
@@ -143,7 +143,7 @@ def test_a_route_that_starts_from_an_address_on_another_device_goes_with_it() ->
     ],
 )
 def test_a_tunnel_that_cannot_be_changed_is_made_again(other: dict[str, Any]) -> None:
-    """Another end, or another link below: it is deleted, and comes again with all that stands on it."""
+    """Another end, or another parent: it is deleted, and made again with all links and items on it."""
     link = Link("vxlan.1", "vxlan", parent=("n", "underlay0"), options={"id": 1, "local": "100.64.0.1"})
     new = replace(link, **other)
     on_it = {Neighbour("vxlan.1", ip_address("10.244.1.0"), MAC), Route(ip_network("10.244.1.0/24"), "vxlan.1")}
@@ -177,7 +177,7 @@ def test_the_plan_prints_as_ip_arguments() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_damage_is_repaired_in_one_step(data: st.DataObject) -> None:
-    """Whatever is taken out of a built state, the difference puts it back, and is then empty."""
+    """The difference restores any items that are taken out of a built state, and is then empty."""
     kernel, want = FakeKernel(), dict(wanted(SHOP))
     build(kernel, want)
     names = sorted(want)
@@ -199,13 +199,13 @@ def test_any_damage_is_repaired_in_one_step(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("ref", ["node.node-1", "host.client"])
 def test_every_machine_has_a_route_to_every_outside_host(ref: str) -> None:
-    """Outside hosts have whatever addresses they state; nodes and hosts reach them over the underlay."""
+    """Outside hosts may have any addresses; nodes and hosts reach them over the underlay."""
     items = wanted(SHOP)[f"netlab.default.{ref}"].items
 
     assert Route(ip_network("203.0.113.5/32"), "underlay0") in items
 
 
-def test_a_pod_is_wired_as_the_bridge_plugin_wires_it() -> None:
+def test_a_pod_is_attached_as_by_the_bridge_plugin() -> None:
     """eth0 with the address and the prefix, the bridge's address as gateway, the port on the bridge."""
     spaces = wanted(SHOP)
     items = spaces["netlab.default.pod.shop.web"].items

@@ -25,8 +25,8 @@ ASKED = [
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 @pytest.mark.parametrize(("client", "address", "seen"), [a[1:] for a in ASKED], ids=[a[0] for a in ASKED])
-def test_whom_a_published_pod_sees(lab, connection, mode, client, address, seen):
-    """The node's port leads to the pod, which sees who asks, or its node where the answer must come back that way."""
+def test_the_client_address_that_a_published_pod_sees(lab, connection, mode, client, address, seen):
+    """The node's port leads to the pod. It sees the client's address, or its node's where answers must pass it."""
     running = lab(topology(["a", "b"], mode=mode, hosts=HOSTS), *PODS)
 
     who, asked = connection(running, client, address, 8080, "x/web", 80)
@@ -35,7 +35,7 @@ def test_whom_a_published_pod_sees(lab, connection, mode, client, address, seen)
 
 
 def test_a_port_may_be_published_on_one_address(lab, connection):
-    """Two pods may share a port of a node by their hostIP; the address that was asked decides."""
+    """Two pods may share a port of a node by their hostIP; the destination address decides."""
     running = lab(
         topology(["a"], hosts=HOSTS),
         pod("x/inner", node="a", ports=["10.244.0.1:8080:80"]),
@@ -47,7 +47,7 @@ def test_a_port_may_be_published_on_one_address(lab, connection):
     assert "10.244.0.3" == connection(running, "x/near", "10.244.0.1", 8080, "x/inner", 80)[0]
 
 
-def test_networks_meet_at_published_ports_only(lab, connection):
+def test_networks_reach_one_another_by_published_ports_only(lab, connection):
     """A pod of one network reaches another's published port by the node, as in Docker."""
     networks = {"front": ("bridge", "10.1.0.0/16"), "back": ("routed", "10.2.0.0/16")}
     running = lab(
@@ -61,7 +61,7 @@ def test_networks_meet_at_published_ports_only(lab, connection):
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_what_was_built_is_what_was_wanted(lab, mode):
-    """The hairpin of a port is read back like everything else."""
+    """The hairpin setting of a port is read back too."""
     running = lab(topology(["a", "b"], mode=mode, hosts=HOSTS), *PODS)
 
     assert [] == running.drift()
@@ -81,7 +81,7 @@ def test_what_was_built_is_what_was_wanted(lab, mode):
     ids=["open", "by label", "by address", "closed", "egress to the pod", "egress to the node"],
 )
 def test_packets_and_evaluator_agree_on_published_ports(lab, disagreements, mode, policies):
-    """Policy judges what is left after DNAT; pods of other nodes come as their node where they are masqueraded."""
+    """Policy sees packets after DNAT; masqueraded pods of other nodes have their node's address."""
     running = lab(
         topology(["a", "b"], mode=mode, hosts=HOSTS),
         pod("x/web", "app=web", node="a", ports=["http=8080:80"]),
@@ -96,8 +96,8 @@ def test_packets_and_evaluator_agree_on_published_ports(lab, disagreements, mode
     assert [] == disagreements(running, nodes=True, ports=ports)
 
 
-def test_what_is_behind_a_published_port_answers(lab):
-    """A probe of the node's port arrives in the pod; where policy drops it, two controls prove the way."""
+def test_the_pod_behind_a_published_port_answers(lab):
+    """A probe of the node's port arrives in the pod; where policy drops it, two controls prove the path."""
     open_, closed = (
         lab(
             topology(["a"], mode="bridge", hosts=HOSTS),

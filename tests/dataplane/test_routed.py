@@ -1,4 +1,4 @@
-"""Routed mode on the real kernel: a route per pod, no bridge, no tunnel, no NAT."""
+"""Routed mode on the real kernel: a route for each pod, no bridge, no tunnel, no NAT."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THREE = topology(["a", "b", "c"], mode="routed", hosts={"client": ["192.0.2.10"]
 
 
 def test_a_pod_knows_its_gateway_only(lab, facts):
-    """A /32, a default route through an address that nobody has, and that address pinned to the node's end."""
+    """A /32, a default route through an address that no machine has, and a permanent neighbour for it."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/b", node="a"))
 
     own = addresses(facts(running, "x/a", "-4", "address", "show", "dev", "eth0"))
@@ -64,8 +64,8 @@ def test_nodes_and_outside_hosts_route_plainly(lab, facts):
         "from other node",
     ],
 )
-def test_everybody_is_seen_as_himself(lab, connection, client, address, server, seen):
-    """No address is translated, whichever way a connection goes."""
+def test_the_server_sees_the_clients_own_address(lab, connection, client, address, server, seen):
+    """No address is translated in either direction."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/near", node="a"), pod("x/b", node="b"))
 
     assert seen == connection(running, client, address, 80, server, 80)[0]
@@ -90,8 +90,8 @@ def test_packets_and_evaluator_agree_over_three_nodes(lab, disagreements):
 
 
 @pytest.mark.parametrize("forged", ["address", "MAC"])
-def test_a_pod_sends_only_as_itself(lab, inside, forged):
-    """What it sends from another address, or from another MAC, never arrives; what it sends as itself does."""
+def test_a_pod_sends_only_from_its_own_addresses(lab, inside, forged):
+    """A packet with another source address or MAC never arrives; one with the pod's own does."""
     running = lab(THREE, pod("x/a", node="a"), pod("x/b", node="b"))
     with inside(running, "x/b"):
         capture = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)

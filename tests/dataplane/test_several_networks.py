@@ -1,4 +1,4 @@
-"""Several networks in one lab: each reaches its own, and none another."""
+"""Several networks in one lab: pods reach their own network and no other."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_pods_reach_their_own_network_and_no_other(lab, disagreements):
 
 
 @pytest.mark.parametrize("other", ["back", "tunnels", "routes"])
-def test_not_even_what_no_policy_is_about_passes(lab, inside, other):
-    """The node drops what goes from one network to another before it asks what connection it belongs to."""
+def test_not_even_protocols_without_policies_pass(lab, inside, other):
+    """The node drops packets between networks before it looks at their connection."""
     running = lab(topology(["a", "b"], FOUR), *PODS)
     far = str(running.cluster.by_ref[f"{other}/two"].addresses[0])
     with inside(running, f"{other}/two"):
@@ -48,7 +48,7 @@ def test_not_even_what_no_policy_is_about_passes(lab, inside, other):
 
 
 def test_two_overlays_have_their_own_identifiers(lab, facts):
-    """One VXLAN device for each network on every node, told apart by VNI on one port."""
+    """One VXLAN device for each network on every node, with different VNIs and one port."""
     networks = {"red": ("overlay", "10.1.0.0/16"), "blue": ("overlay", "10.2.0.0/16")}
     running = lab(topology(["a", "b"], networks), pod("x/a", network="red", node="a"))
 

@@ -1,4 +1,4 @@
-"""Who typed sudo, and whom a program runs as."""
+"""The user who called sudo, and the user that a program runs as."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from netlab.errors import HostError, UsageError
 from netlab.kernel import caller, nft, privilege
 
 NOBODY = pwd.getpwnam("nobody")
-SAID = ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER")
+VARIABLES = ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER")
 
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in SAID:
+    for key in VARIABLES:
         monkeypatch.delenv(key, raising=False)
 
 
 def test_a_user_by_name_and_by_number() -> None:
-    """With all groups, and what the environment says of a user."""
+    """With all groups and environment variables of the user."""
     by_name, by_number = caller.named("nobody"), caller.named(str(NOBODY.pw_uid))
 
     assert by_name == by_number
@@ -32,7 +32,7 @@ def test_a_user_by_name_and_by_number() -> None:
 
 
 def test_a_number_without_a_user_needs_its_group() -> None:
-    """No group is guessed, least of all root's."""
+    """No group is guessed."""
     known = caller.named("54321:54322")
 
     assert (54321, 54322, (54322,), {}) == (known.uid, known.gid, known.groups, known.environment)
@@ -50,7 +50,7 @@ def test_what_names_no_user(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "uid", "gid"),
+    ("variables", "uid", "gid"),
     [
         ({"SUDO_UID": "54321", "SUDO_GID": "54322"}, 54321, 54322),
         ({"SUDO_UID": str(NOBODY.pw_uid)}, NOBODY.pw_uid, NOBODY.pw_gid),
@@ -58,9 +58,11 @@ def test_what_names_no_user(text: str) -> None:
         ({"DOAS_USER": "nobody"}, NOBODY.pw_uid, NOBODY.pw_gid),
     ],
 )
-def test_who_had_it_run_as_root(monkeypatch: pytest.MonkeyPatch, said: dict[str, str], uid: int, gid: int) -> None:
-    """As sudo, pkexec and doas tell it."""
-    for key, value in said.items():
+def test_the_environment_names_the_caller(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], uid: int, gid: int
+) -> None:
+    """The variables of sudo, pkexec and doas."""
+    for key, value in variables.items():
         monkeypatch.setenv(key, value)
     found = caller.caller()
 
@@ -68,16 +70,16 @@ def test_who_had_it_run_as_root(monkeypatch: pytest.MonkeyPatch, said: dict[str,
     assert (uid, gid, True) == (found.uid, found.gid, caller.elevated())
 
 
-@pytest.mark.parametrize("said", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": ""}])
-def test_root_itself_is_no_other_user(monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
-    """Its programs stay its own."""
-    for key, value in said.items():
+@pytest.mark.parametrize("variables", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": ""}])
+def test_root_itself_is_no_other_user(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Its programs run as root."""
+    for key, value in variables.items():
         monkeypatch.setenv(key, value)
 
     assert caller.caller() is None
 
 
-def test_a_user_who_cannot_be_told_is_not_taken_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_caller_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing runs."""
     monkeypatch.setenv("SUDO_UID", "me")
     with pytest.raises(UsageError, match="name one with --user"):
@@ -85,7 +87,7 @@ def test_a_user_who_cannot_be_told_is_not_taken_for_root(monkeypatch: pytest.Mon
 
 
 def test_without_root_there_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """sudo -u NAME says who called too, but the process is the user's own."""
+    """sudo -u NAME sets the variables too, but the process is the user's own."""
     monkeypatch.setenv("SUDO_UID", "54321")
     monkeypatch.setattr(privilege, "rootless", lambda: True)
 
@@ -105,12 +107,12 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # type: i
 
 
 def test_nft_on_path_is_taken_from_root_itself(planted: Path) -> None:
-    """Who is root may choose."""
+    """Root's own PATH counts."""
     assert str(planted) == nft.program()
 
 
-def test_nft_is_not_looked_for_on_the_path_of_who_typed_sudo(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """sudo may be told to keep PATH."""
+def test_nft_is_not_searched_on_the_path_of_the_caller_of_sudo(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sudo may be configured to keep PATH."""
     monkeypatch.setenv("SUDO_UID", "54321")
     found = nft.program()
     monkeypatch.setattr(nft, "_SYSTEM", "/nonexistent")
@@ -122,7 +124,7 @@ def test_nft_is_not_looked_for_on_the_path_of_who_typed_sudo(planted: Path, monk
 
 
 def test_nft_has_an_environment_of_its_own(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It loads libraries from where variables say."""
+    """Variables could make it load other libraries."""
     planted.write_text("#!/bin/sh\n/usr/bin/env\n")
     monkeypatch.setenv("XTABLES_LIBDIR", "/nonexistent")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/nonexistent")

@@ -1,4 +1,4 @@
-"""Files of netlab's own: written whole, for no other user to touch, and not believed where another user could."""
+"""Private files: written whole, closed to other users, and not read where another user could have written them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_directory_that_was_too_open_is_closed(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
-    """It says whose it is, and how to get rid of it."""
+    """The message names the owner and how to remove the directory."""
     (tmp_path / "d").mkdir()
     os.chown(tmp_path / "d", OTHER, OTHER)
 
@@ -103,7 +103,7 @@ UNSAFE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("case", UNSAFE)
 def test_what_another_user_could_have_written_is_not_read(tmp_path: Path, case: str) -> None:
-    """Nor what is no file, for which a reader would wait."""
+    """A FIFO, for which a reader would wait, is not read either."""
     spoil, why = UNSAFE[case]
     write_private(tmp_path / "f", b"x")
     spoil(tmp_path / "f")

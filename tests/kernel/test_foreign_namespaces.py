@@ -1,4 +1,4 @@
-"""What is pinned under one of netlab's names and is not netlab's is never entered, ended or removed."""
+"""A namespace that netlab did not make is never entered, ended or removed, whatever its name."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def test_the_hosts_own_namespace_in_place_of_a_pods_is_no_target(
         record.tidy()
 
 
-def test_a_namespace_that_comes_between_the_look_and_the_making_stays(
+def test_a_namespace_that_appears_between_check_and_creation_stays(
     unique: Callable[[str], str], foreign: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lab that could not be built takes away what it made itself, and nothing else."""
+    """The lab cannot be built; it removes what it made itself, and nothing else."""
     record.prepare()
     name = unique("race")
     taken = f"netlab.{name}.pod.shop.web-0"
@@ -122,7 +122,7 @@ NESTED = {
 def test_programs_in_namespaces_of_their_own_end_with_the_lab(
     lab: str, program: Callable[..., subprocess.CompletedProcess[str]], nested: str
 ) -> None:
-    """What ``exec`` started left the pod's network namespace, and is found all the same."""
+    """A program of ``exec`` that left the pod's network namespace is found."""
     mark = f"{lab}-{abs(hash(nested)):x}"
     command = f"exec 3>&- >/dev/null 2>&1 </dev/null; NETLAB_MARK={mark} setsid {NESTED[nested]} &"
     started = program("exec", "shop/web-0", "--lab", lab, "--", "sh", "-c", command)

@@ -1,4 +1,4 @@
-"""The real kernel is changed in few batches, read back as values, and says what it refused."""
+"""The default kernel applies changes in few batches, reads them back as values, and reports what the kernel refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _pair(left, right):
 
 
 def test_what_was_added_is_read_back_as_the_same_values(spaces, kernel):
-    """Reading gives exactly the items that were wanted: the plan's difference depends on it."""
+    """Reading returns exactly the items that were added."""
     left, right = spaces("left", "right")
     changes = _pair(left, right)
     kernel.apply(changes)
@@ -88,8 +88,8 @@ def test_pyroute2_sees_the_same_things(spaces, kernel):
     assert "198.18.0.1" in gateways
 
 
-def test_every_refused_change_is_tried_and_the_first_is_told(spaces, kernel):
-    """A change that the kernel refuses does not keep the others from being made, and names itself."""
+def test_every_change_is_tried_and_the_first_refusal_is_raised(spaces, kernel):
+    """A refused change does not stop the others, and the message names it."""
     (name,) = spaces("a")
     bad = Route(ip_network("203.0.113.0/24"), "lo", via=ip_address("198.51.100.1"))
     good = InterfaceAddress("lo", ip_interface("198.18.9.9/32"))
@@ -102,7 +102,7 @@ def test_every_refused_change_is_tried_and_the_first_is_told(spaces, kernel):
 
 
 def test_deleting_what_is_gone_already_is_no_error(spaces, kernel):
-    """What went with its link, or by hand, need not be deleted again."""
+    """The item went with its link, or a user deleted it."""
     left, right = spaces("left", "right")
     changes = _pair(left, right)
     kernel.apply(changes)
@@ -115,7 +115,7 @@ def test_deleting_what_is_gone_already_is_no_error(spaces, kernel):
 
 
 def test_many_links_go_at_once_and_no_others(spaces, kernel):
-    """Whatever is deleted with them, a link that was not named stays, and one that is gone already is no error."""
+    """Other links stay, and a link that is gone already is no error."""
     left, right = spaces("left", "right")
     ports = [Link(f"port{i}", "veth", peer=(right, f"eth{i}"), owner=True) for i in range(300)]
     others = [Link(f"eth{i}", "veth", peer=(left, f"port{i}")) for i in range(300)]
@@ -139,7 +139,7 @@ def test_hundreds_of_requests_go_in_one_call(spaces, kernel):
 
 
 def test_waiting_for_links_names_the_one_that_never_carries_traffic(spaces, kernel, monkeypatch):
-    """A port whose other end is down is told, not waited for for ever."""
+    """A port whose other end is down is an error after some seconds."""
     monkeypatch.setattr("netlab.kernel.linux._READY_SECONDS", 0.05)
     left, right = spaces("left", "right")
     kernel.apply(
@@ -207,7 +207,7 @@ def test_a_link_that_is_set_keeps_its_neighbours_unless_its_mac_changes(spaces, 
 
 
 def test_an_interface_that_went_with_its_other_end_is_made_again(spaces, kernel):
-    """Another kind of link may take its name, in a namespace that nobody has read since."""
+    """Another kind of link may take its name, in a namespace that was not read since."""
     left, right = spaces("left", "right")
     kernel.apply(_pair(left, right))
     kernel.apply([Change("delete", left, Link("port1", "veth"))])
@@ -218,8 +218,8 @@ def test_an_interface_that_went_with_its_other_end_is_made_again(spaces, kernel)
     assert [("macvlan", {"mode": 4})] == [(link.kind, link.options) for link in found]
 
 
-def test_a_setting_of_a_link_that_strayed_is_read_and_brought_back(spaces, kernel):
-    """Only where the namespace's own is wanted; its value is the link's then."""
+def test_an_overridden_setting_of_a_link_is_read_and_reset(spaces, kernel):
+    """Only where the namespace's setting is wanted; the link then has its value."""
     (name,) = spaces("a")
     bridge, wanted = Link("br0", "bridge", mac="0a:59:00:00:00:01"), "ipv4/ip_forward"
     kernel.apply(_add(name, Sysctl(wanted, "1"), bridge))

@@ -1,4 +1,4 @@
-"""Locks die with their holder and survive the removal of their file."""
+"""Locks end with their process and survive the removal of their file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from netlab.kernel.lock import FairLock, Lock
 
 
-def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path):
+def test_a_second_holder_is_refused_until_the_first_releases(tmp_path):
     """An exclusive lock is held by one."""
     first, second = Lock(tmp_path / "l"), Lock(tmp_path / "l")
     first.acquire()
@@ -36,7 +36,7 @@ def test_shared_holders_stand_side_by_side(tmp_path):
 
 
 def test_a_killed_holder_holds_nothing(tmp_path):
-    """The kernel lets go for a process that was killed."""
+    """The kernel releases the lock of a killed process."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
@@ -57,7 +57,7 @@ def test_a_killed_holder_holds_nothing(tmp_path):
 
 
 def test_a_lock_on_a_removed_file_is_taken_anew(tmp_path):
-    """Who opened the file before it was removed does not end up with a lock that nobody else sees."""
+    """A waiter that opened the old file does not hold a lock that no other process sees."""
     first, second = Lock(tmp_path / "l"), Lock(tmp_path / "l")
     second.acquire(shared=True)
     second.release()
@@ -70,8 +70,8 @@ def test_a_lock_on_a_removed_file_is_taken_anew(tmp_path):
     second.release()
 
 
-def test_who_waits_to_change_goes_before_readers_that_come_later(tmp_path):
-    """A stream of readers does not hold a writer up for good."""
+def test_a_waiting_writer_goes_before_later_readers(tmp_path):
+    """A stream of readers does not keep a writer waiting for ever."""
     reader, writer, late = (FairLock(tmp_path / "l") for _ in range(3))
     reader.acquire(shared=True)
     waits = writer._try(False)
@@ -89,7 +89,7 @@ def test_who_waits_to_change_goes_before_readers_that_come_later(tmp_path):
 
 
 def test_a_writer_that_gives_up_lets_readers_in(tmp_path):
-    """Its place in the queue goes with it."""
+    """It releases the gate."""
     reader, writer, late = (FairLock(tmp_path / "l") for _ in range(3))
     reader.acquire(shared=True)
 
@@ -99,8 +99,8 @@ def test_a_writer_that_gives_up_lets_readers_in(tmp_path):
     reader.release()
 
 
-def test_turns_are_let_go_of_where_a_child_has_the_descriptor(tmp_path):
-    """A process that probes may outlive the turn in which it was forked."""
+def test_a_fair_lock_is_released_where_a_child_has_the_descriptor(tmp_path):
+    """A child that probes may outlive the lock under which it was forked."""
     lock = FairLock(tmp_path / "l")
     lock.acquire(shared=True)
     child = os.fork()
@@ -114,21 +114,21 @@ def test_turns_are_let_go_of_where_a_child_has_the_descriptor(tmp_path):
     assert free
 
 
-def test_a_long_wait_is_told_once(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_long_wait_is_reported_once(tmp_path, monkeypatch: pytest.MonkeyPatch):
     """After a second."""
     seconds = iter([0.0, 0.5, 1.5, 2.5, 3.5])
     monkeypatch.setattr("netlab.kernel.lock.time.monotonic", lambda: next(seconds))
     monkeypatch.setattr("netlab.kernel.lock.time.sleep", lambda _: None)
-    holder, waiter, told = FairLock(tmp_path / "l"), FairLock(tmp_path / "l"), []
+    holder, waiter, calls = FairLock(tmp_path / "l"), FairLock(tmp_path / "l"), []
     monkeypatch.setattr(holder, "_fd", -1)
     assert holder._try(False)
-    waiter.acquire(limit=3, waiting=lambda: told.append(1))
+    waiter.acquire(limit=3, waiting=lambda: calls.append(1))
     holder.release()
 
-    assert [1] == told
+    assert [1] == calls
 
 
-def test_a_thread_lets_go_of_what_it_left_taken(tmp_path: Path) -> None:
+def test_a_thread_releases_its_own_leftover_lock(tmp_path: Path) -> None:
     """Another thread's lock stays."""
     left, mine, others = (FairLock(tmp_path / "l") for _ in range(3))
     left.acquire(shared=True)

@@ -1,4 +1,4 @@
-"""The machine is the only door from the lab to a kernel, and a kernel is one class and one line."""
+"""A lab uses a kernel through the machine only, and a kernel is one class and one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def imported(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("file", sorted(LAB.glob("*.py")), ids=lambda file: file.name)
 def test_a_lab_knows_no_kernel(file: Path) -> None:
-    """It asks a machine for everything, and otherwise knows the values that a namespace holds."""
+    """Beside the machine it imports only the values of ``state``."""
     modules = {name for name in imported(file) if name.startswith("netlab.kernel")}
     names = {name for name in modules if any(name.startswith(f"{door}.") for door in DOORS)}
 

@@ -1,4 +1,4 @@
-"""Every answer of the kernel is read, however many requests it refuses, and a socket's failure is a KernelError."""
+"""Every answer of the kernel is read, for any number of refused requests, and a socket's failure is a KernelError."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _refused(count: int) -> list[Message]:
     return [rtnl.group_link(f"link{i}", 1000 + i, 1) for i in range(count)]
 
 
-def test_thousands_of_refused_requests_are_all_told(netlink):
+def test_thousands_of_refused_requests_are_all_returned(netlink):
     """Their errors are more than the socket holds at a time; each has its request."""
     requests = _refused(3000)
     failed = netlink.transact(requests)
@@ -37,7 +37,7 @@ def test_thousands_of_refused_requests_are_all_told(netlink):
 
 
 def test_answers_that_the_kernel_dropped_are_a_kernel_error(netlink):
-    """A socket that somebody left less room loses some; it can be used again afterwards."""
+    """A socket with a small buffer loses some; it can be used again afterwards."""
     netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
     with pytest.raises(KernelError, match="No buffer space") as caught:
         netlink.transact(_refused(100))
@@ -47,7 +47,7 @@ def test_answers_that_the_kernel_dropped_are_a_kernel_error(netlink):
 
 
 def test_a_request_that_cannot_be_sent_is_a_kernel_error(netlink):
-    """Whoever undoes a change half-way knows one kind of error only."""
+    """Code that undoes a change handles one kind of error only."""
     netlink.close()
     with pytest.raises(KernelError, match="Bad file descriptor"):
         netlink.transact(_refused(1))

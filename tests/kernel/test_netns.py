@@ -14,7 +14,7 @@ def _here() -> int:
     return os.stat("/proc/thread-self/ns/net").st_ino
 
 
-def test_a_new_namespace_is_pinned_and_the_thread_is_home_again(spaces):
+def test_a_new_namespace_is_pinned_and_the_thread_returns(spaces):
     """Making a namespace leaves the caller where it was."""
     home = _here()
     (name,) = spaces("a")
@@ -24,7 +24,7 @@ def test_a_new_namespace_is_pinned_and_the_thread_is_home_again(spaces):
 
 
 def test_inside_enters_and_returns_even_when_the_block_fails(spaces):
-    """The thread is back home whatever the block does."""
+    """The thread returns whatever the block does."""
     home = _here()
     (name,) = spaces("a")
     seen = []

@@ -16,7 +16,7 @@ from netlab.testing import FakeKernel
 
 
 class Counting(FakeKernel):
-    """A kernel in memory that counts the changes it is asked for."""
+    """A kernel in memory that counts its changes."""
 
     count = 0
 

@@ -1,4 +1,4 @@
-"""nft runs inside a namespace, as one transaction, and its listing tells whether a ruleset is as it should be."""
+"""nft runs inside a namespace, as one transaction, and its listing shows whether a ruleset is the wanted one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_refused_script_leaves_nothing_in_force(spaces):
     assert "" == nft.run(name, "list ruleset")
 
 
-def test_a_host_without_nft_is_told_what_to_install(monkeypatch):
+def test_without_nft_the_message_says_what_to_install(monkeypatch):
     """The missing program is named with the command that installs it."""
     nft.program.cache_clear()
     monkeypatch.setattr(nft, "_SEARCH", "/nonexistent")
@@ -64,22 +64,22 @@ FAKES = {
 
 
 @pytest.mark.parametrize("what", FAKES)
-def test_an_nft_that_is_none_is_told(spaces, monkeypatch, tmp_path, what):
-    """Whatever it does instead, nobody is told that rules are in force."""
-    script, told = FAKES[what]
+def test_a_program_that_is_not_nft_is_an_error(spaces, monkeypatch, tmp_path, what):
+    """Whatever it does, its rules do not count as loaded."""
+    script, message = FAKES[what]
     fake = tmp_path / "nft"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     (name,) = spaces("a")
     monkeypatch.setattr(nft, "program", lambda: str(fake))
     monkeypatch.setattr(nft, "SECONDS", 0.3)
-    with pytest.raises((HostError, KernelError), match=told):
+    with pytest.raises((HostError, KernelError), match=message):
         nft.load(name, SCRIPT)
 
 
 @pytest.mark.parametrize(("content", "mode"), [("\x7fELF", 0o755), ("#!/nonexistent\n", 0o755), ("", 0o644)])
-def test_an_nft_that_cannot_be_started_is_told(spaces, monkeypatch, tmp_path, content, mode):
-    """A file of another machine's, one without its interpreter, one that is no program."""
+def test_an_nft_that_cannot_be_started_is_an_error(spaces, monkeypatch, tmp_path, content, mode):
+    """A program of another architecture, one without its interpreter, and a file that is no program."""
     fake = tmp_path / "nft"
     fake.write_text(content)
     fake.chmod(mode)
@@ -90,7 +90,7 @@ def test_an_nft_that_cannot_be_started_is_told(spaces, monkeypatch, tmp_path, co
 
 
 @pytest.mark.parametrize("listing", ["junk", "{}", "[]", '{"nftables": 7}', "\x00"])
-def test_a_listing_that_is_none_is_told(listing):
+def test_a_listing_that_is_not_json_is_an_error(listing):
     """A ruleset is compared only with what nft prints."""
     with pytest.raises(HostError, match="lists no ruleset"):
         nft._comparable(listing)

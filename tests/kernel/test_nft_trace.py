@@ -45,13 +45,13 @@ def space(spaces: Callable[..., list[str]]) -> str:
 
 
 def send(space: str, port: int) -> None:
-    """Send a datagram on the loopback; its sender hears of a drop at output as EPERM."""
+    """Send a datagram on the loopback; a drop at output is EPERM for the sender."""
     with netns.inside(space), socket.socket(type=socket.SOCK_DGRAM) as sender, contextlib.suppress(PermissionError):
         sender.sendto(b"", ("127.0.0.1", port))
 
 
 def test_lines_become_events() -> None:
-    """Packet, rule with its verdict, end of a chain, policy; what is none of these is left out."""
+    """Packet, rule with its verdict, end of a chain, policy; other lines are left out."""
     at = ("c77445dd", "inet", "netlab")
     expected = [
         Event(*at, "forward", "packet", 'iif "br-default" ip saddr 10.244.0.4 tcp dport 8080 tcp flags == syn'),
@@ -83,7 +83,7 @@ def test_a_match_is_an_expression_of_nft(match: Match, text: str) -> None:
 
 
 def test_only_the_matching_packet_is_traced(space: str) -> None:
-    """All of its events are there when ``events`` returns, and none of another packet."""
+    """``events`` returns all of its events, and none of another packet."""
     with Monitor(space, loopback()) as monitor:
         send(space, 5001)
         send(space, 5000)

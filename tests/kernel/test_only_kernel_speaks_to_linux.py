@@ -1,4 +1,4 @@
-"""Only ``netlab/kernel`` imports what speaks to Linux; it stands on nothing above it, and so does ``netlab/probe``."""
+"""Only ``netlab/kernel`` imports modules that call Linux; it and ``netlab/probe`` import no room above them."""
 
 from __future__ import annotations
 

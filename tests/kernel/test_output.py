@@ -1,4 +1,4 @@
-"""Files that a user names: written whole or not at all, past no link, for the user who called sudo."""
+"""Output files: written whole or not at all, through no link of another user, for the caller of sudo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USER, OTHER = 4_000_001, 4_000_002
 
 @pytest.fixture(autouse=True)
 def without_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests by sudo."""
+    """The caller of sudo for this test run."""
     monkeypatch.delenv("SUDO_UID", raising=False)
     monkeypatch.delenv("SUDO_GID", raising=False)
 
@@ -63,7 +63,7 @@ def test_a_file_that_was_private_stays_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sticky", [False, True], ids=["in a directory", "in one like /tmp, by another user"])
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path, *, sticky: bool) -> None:
-    """What it leads to stays as it was; so with a link that leads nowhere."""
+    """Its target stays unchanged; a dangling link is replaced too."""
     victim, place = tmp_path / "victim", tmp_path / "place"
     victim.write_text("as it was")
     place.mkdir()
@@ -101,7 +101,7 @@ def test_root_goes_through_no_link_of_another_user(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("sudo")
 def test_under_sudo_the_links_of_the_user_are_followed(tmp_path: Path) -> None:
-    """They are the user's own way to say where."""
+    """The user made them."""
     (tmp_path / "real").mkdir()
     (tmp_path / "users").symlink_to("real")
     os.lchown(tmp_path / "users", USER, USER)
@@ -110,7 +110,7 @@ def test_under_sudo_the_links_of_the_user_are_followed(tmp_path: Path) -> None:
     assert "x" == (tmp_path / "real/f").read_text()
 
 
-def test_links_that_lead_round_are_no_place(tmp_path: Path) -> None:
+def test_a_loop_of_links_is_an_error(tmp_path: Path) -> None:
     """As for the kernel."""
     (tmp_path / "round").symlink_to("round")
 
@@ -133,9 +133,7 @@ def test_under_sudo_a_file_belongs_to_the_user_where_the_directory_does(
 
 
 @pytest.mark.parametrize("uid", ["", "-1", "1e3", "0x10", "4294967295", "99999999999", "root", " 1 ", "\u0661"])
-def test_what_is_no_number_of_a_user_counts_for_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: str
-) -> None:
+def test_an_invalid_user_number_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: str) -> None:
     """The file is root's."""
     monkeypatch.setenv("SUDO_UID", uid)
     monkeypatch.setenv("SUDO_GID", "1")
@@ -208,7 +206,7 @@ def test_a_reader_that_went_away_is_not_a_full_disk() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
-def test_what_breaks_off_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     """And no draft."""
 
     def lines() -> Iterator[str]:
@@ -254,8 +252,8 @@ def test_a_full_disk_leaves_the_old_file() -> None:
     assert "['f'] old\n" == done.stdout
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the kernel said, in one line."""
+def test_a_path_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's message, in one line."""
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")

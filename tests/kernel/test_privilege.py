@@ -144,7 +144,7 @@ sys.exit(sum(os.waitpid(pid, 0)[1] != 0 for pid in started))
 
 
 def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another(python: Python) -> None:
-    """What the last of them took away a moment ago is made again; in the end no keeper is left."""
+    """A directory that the last of them removed is made again; in the end no keeper is left."""
     done = python("-c", AT_ONCE)
 
     assert (0, "") == (done.returncode, done.stderr)
@@ -167,7 +167,7 @@ print(*(oct(path.stat().st_mode & 0o777) for path in (where, where / "keeper", w
 
 @pytest.mark.parametrize(("umask", "open_to"), [("000", "700"), ("022", "755"), ("077", "700"), ("777", "700")])
 def test_the_keepers_directory_is_the_users_alone(python: Python, umask: str, open_to: str) -> None:
-    """Whatever the umask; one that others could look into is closed."""
+    """Under every umask; a directory that others could read is closed."""
     done = python("-c", MODES, umask, open_to)
 
     assert "0o700 0o600 0o600\n" == done.stdout, done.stderr
@@ -175,7 +175,7 @@ def test_the_keepers_directory_is_the_users_alone(python: Python, umask: str, op
 
 
 def test_a_directory_that_others_could_write_is_not_used(python: Python) -> None:
-    """They may have named a keeper of theirs."""
+    """The other users may have named a keeper of theirs."""
     done = python("-c", MODES, "022", "777")
     shutil.rmtree(f"/tmp/netlab-{USER}")  # noqa: S108
 
@@ -214,7 +214,7 @@ def test_a_setting_that_forbids_user_namespaces_is_named(monkeypatch: pytest.Mon
     assert "sudo" in privilege.way_out()
 
 
-def test_somebody_elses_directory_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_users_directory_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory in /tmp that another user made in advance is refused, with its name."""
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
     place = Path("/tmp/netlab-4000000000")  # noqa: S108
@@ -227,7 +227,7 @@ def test_somebody_elses_directory_is_not_used(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_no_other_user_runs_programs_without_root(rootless: Rootless) -> None:
-    """A user namespace has one user; who is named by chance of it, root, is the caller."""
+    """A user namespace has one user, and root in it is the caller."""
     up = rootless("up", "-f", "examples/shop")
     try:
         other = rootless("exec", "shop/web-0", "--user", "54321:54321", "--", "true")
@@ -250,7 +250,7 @@ def test_no_other_user_runs_programs_without_root(rootless: Rootless) -> None:
     ids=["closed", "full", "full errors", "broken"],
 )
 def test_whatever_streams_there_are(python: Python, change: str, codes: list[int]) -> None:
-    """A lab is made, asked and gone, and so is the keeper, which holds none of the streams."""
+    """A lab is built, read and removed, and the keeper ends; it holds none of the streams."""
     commands = ["up", "-f", "examples/shop"], ["get", "pods"], ["down", "--all"]
     script = f"import os, sys\n{change}\nos.execv(sys.executable, [sys.executable, '-m', 'netlab', *sys.argv[1:]])"
     done = [python("-c", script, *command) for command in commands]
@@ -279,7 +279,7 @@ def test_workers_of_a_killed_run_take_the_keeper_along(place: Path, python: Pyth
 
 
 def test_a_deleted_folder_is_no_obstacle(python: Python) -> None:
-    """The user's shell may stand in a folder that is gone."""
+    """The working directory of the user's shell may be deleted."""
     gone = f"""
 import os, sys
 sys.path.insert(0, os.getcwd())
@@ -299,14 +299,14 @@ main()
 
 
 @pytest.mark.parametrize("interpreter", ["/nonexistent/python3", "/etc/passwd", "/bin/false"])
-def test_a_keeper_that_does_not_run_is_told(python: Python, interpreter: str) -> None:
-    """Its program is missing, cannot be executed, or ends at once: the lab would be gone, so it is not called built."""
+def test_a_keeper_that_does_not_run_is_an_error(python: Python, interpreter: str) -> None:
+    """Its program is missing, cannot be executed, or ends at once. The lab does not count as built."""
     done = python(
         "-c",
         f"""
 import sys
 from netlab.kernel import privilege
-privilege._PAUSE[0] = {interpreter!r}
+privilege._KEEPER[0] = {interpreter!r}
 sys.argv = ["netlab", "up", "-f", "examples/shop"]
 from netlab.cli import main
 main()
@@ -320,8 +320,8 @@ main()
     assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
 
 
-def test_a_keeper_that_is_dead_and_not_yet_asked_for_is_not_running() -> None:
-    """Its parent may never ask: then /proc has an entry of it for ever."""
+def test_a_zombie_keeper_is_not_running() -> None:
+    """Its parent may never wait for it; then /proc keeps its entry."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -334,7 +334,7 @@ def test_a_keeper_that_is_dead_and_not_yet_asked_for_is_not_running() -> None:
 
 
 def test_programs_of_a_killed_keeper_are_ended_by_the_next_down(rootless: Rootless) -> None:
-    """They held the namespaces of a lab that no command can reach any more."""
+    """They hold the namespaces of a lab that no command can reach."""
     up = rootless("up", "-f", "examples/shop")
     command = "exec 3>&- >/dev/null 2>&1 </dev/null; setsid sleep 301 & setsid unshare -Urn sleep 301 &"
     rootless("exec", "shop/web-0", "--", "sh", "-c", command)

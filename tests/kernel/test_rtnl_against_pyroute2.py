@@ -283,7 +283,7 @@ def test_fdb_add_and_delete(address, mac, index, delete):
 
 
 class Answers(Netlink):
-    """A netlink socket whose dumps answer with given messages, and which keeps what was asked."""
+    """A netlink socket whose dumps answer with given messages, and which keeps the requests."""
 
     def __init__(self, *dumps: Sequence[bytes]) -> None:
         self._dumps = list(dumps)
@@ -369,7 +369,7 @@ def test_addresses_are_read_as_pyroute2_encodes_them(interfaces):
 
 @given(st.lists(st.tuples(routes(), st.booleans(), st.booleans()), max_size=4))
 def test_routes_are_read_as_pyroute2_encodes_them(drawn):
-    """Those of other tables are left out; those that the kernel made are told apart."""
+    """Routes of other tables are left out; routes that the kernel made are returned apart."""
     messages, wanted, connected = [], [], set()
     for route, by_kernel, other_table in drawn:
         fields = route_fields(route)

@@ -22,7 +22,7 @@ def tree() -> Iterator[Tree]:
 
 @pytest.fixture
 def no_procfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that gives nobody an instance of procfs of his own."""
+    """A host on which no instance of procfs can be made."""
 
     def refuse(kind: str) -> int:
         raise KernelError("system call 431", errno.EPERM)
@@ -86,7 +86,7 @@ def test_nothing_is_left_open(spaces, tree: Tree) -> None:
 
 
 def test_ipv6_is_off_where_there_is_none(kernel_without: None, tree: Tree) -> None:
-    """A lab of IPv4 turns it off everywhere; there that is done already, and not a difference."""
+    """A lab of IPv4 wants it off, and a kernel without IPv6 has no difference."""
     tree.write("ipv6/conf/all/disable_ipv6", "1")
 
     assert "1" == tree.read("ipv6/conf/all/disable_ipv6")
@@ -94,12 +94,12 @@ def test_ipv6_is_off_where_there_is_none(kernel_without: None, tree: Tree) -> No
 
 @pytest.mark.parametrize(("name", "value"), [("ipv6/conf/all/disable_ipv6", "0"), ("ipv6/conf/all/forwarding", "1")])
 def test_a_lab_of_ipv6_needs_a_kernel_that_has_it(kernel_without: None, tree: Tree, name: str, value: str) -> None:
-    """The way out is told."""
+    """The message says what to do."""
     with pytest.raises(HostError, match=r"ipv6\.disable=1"):
         tree.write(name, value)
 
 
 def test_a_missing_setting_of_a_module_says_which_module(kernel_without: None, tree: Tree) -> None:
-    """A host without br_netfilter is told what to load."""
+    """The message names br_netfilter and how to load it."""
     with pytest.raises(HostError, match="modprobe br_netfilter"):
         tree.write("bridge/bridge-nf-call-iptables", "1")

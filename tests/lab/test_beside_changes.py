@@ -1,4 +1,4 @@
-"""Commands that look at a lab beside commands that change it: no wrong row, no wrong word, the right exit code.
+"""Commands that read a lab beside commands that change it: no wrong row, no wrong message, the right exit code.
 
 NETLAB_ROUNDS says how often each command looks; ``make race`` makes it 200.
 """
@@ -29,11 +29,11 @@ from netlab.objects.scenarios import ObjectRef
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("NETLAB_ROUNDS", "2"))
-SAID = ("waiting for another command on lab ", "lab {} was changed meanwhile: ")
+NOTICES = ("waiting for another command on lab ", "lab {} was changed meanwhile: ")
 
 
 class Changing:
-    """Changes a lab by commands, one after the other, until it is told to stop."""
+    """Changes a lab by one command after another until ``stop``."""
 
     def __init__(self, program: Program, *commands: tuple[object, ...]) -> None:
         self._program, self._commands = program, commands
@@ -61,7 +61,7 @@ class Changing:
 
 
 def unexpected(lab: str, stderr: str) -> list[str]:
-    return [line for line in stderr.splitlines() if not line.startswith(tuple(said.format(lab) for said in SAID))]
+    return [line for line in stderr.splitlines() if not line.startswith(tuple(one.format(lab) for one in NOTICES))]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def changing(program: Program, lab: str, tmp_path: Path) -> Iterator[Changing]:
 
 @pytest.mark.timeout(30 + 10 * ROUNDS)
 def test_verify_beside_changes_has_right_rows(program: Program, lab: str, changing: Changing) -> None:
-    """Each row is measured in one state of the lab and held against what that state promises."""
+    """Each row is measured in one state of the lab and compared with that state."""
     for _ in range(ROUNDS):
         done = program("verify", "--lab", lab, "-o", "json")
         document = json.loads(done.stdout)
@@ -114,10 +114,10 @@ def test_verify_beside_changes_has_right_rows(program: Program, lab: str, changi
     ],
     ids=lambda command: command[0],
 )
-def test_a_lab_in_change_is_not_called_half_built(
+def test_a_lab_that_changes_is_not_half_built(
     program: Program, lab: str, changing: Changing, command: tuple[str, ...]
 ) -> None:
-    """Who looks waits until the change is through."""
+    """A command that reads waits for the end of the change."""
     for _ in range(ROUNDS):
         done = program(*command[:1], "--lab", lab, *command[1:])
 
@@ -126,7 +126,7 @@ def test_a_lab_in_change_is_not_called_half_built(
 
 @pytest.mark.timeout(30 + 10 * ROUNDS)
 def test_labs_in_change_are_listed_as_ready(program: Program, lab: str, changing: Changing) -> None:
-    """Nothing drifts either, as a look is no change and a change is waited for."""
+    """No drift is reported, as the list waits for changes."""
     for _ in range(ROUNDS):
         done = program("get", "labs", lab, "-o", "wide")
         (row,) = done.stdout.splitlines()[1:]
@@ -139,8 +139,8 @@ def test_labs_in_change_are_listed_as_ready(program: Program, lab: str, changing
         )
 
 
-def test_a_lab_that_goes_while_it_is_asked_is_gone(program: Program, unique: Callable[[str], str]) -> None:
-    """Exit code 2, and not a word of half-built labs or namespaces."""
+def test_a_lab_that_is_removed_beside_a_command_is_gone(program: Program, unique: Callable[[str], str]) -> None:
+    """Exit code 2, and no message about half-built labs or namespaces."""
     name = unique("gone")
     for _ in range(ROUNDS):
         assert 0 == program("up", "-f", "examples/shop", "--lab", name).returncode
@@ -152,14 +152,14 @@ def test_a_lab_that_goes_while_it_is_asked_is_gone(program: Program, unique: Cal
             assert asking.stdout is not None
             asking.stdout.readline()
             down = program("down", name)
-            _, told = asking.communicate(timeout=60)
+            _, errors = asking.communicate(timeout=60)
 
         assert (0, f"lab/{name} deleted\n") == (down.returncode, down.stdout)
-        assert (2, [f"Error: lab {name} is gone"]) == (asking.returncode, told.splitlines())
+        assert (2, [f"Error: lab {name} is gone"]) == (asking.returncode, errors.splitlines())
         assert [] == list(netns.DIRECTORY.glob(f"netlab.{name}.*"))
 
 
-# --- in one process, where the order of things can be told --------------------------------------------------------
+# --- in one process, where the order of events is known -----------------------------------------------------------
 
 
 def documents(name: str, numbers: range, *more: Document) -> list[Document]:
@@ -181,10 +181,10 @@ def two_views(name: str, numbers: range) -> Iterator[tuple[Lab, Lab]]:
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_what_is_under_way_while_the_lab_changes_is_asked_again(
+def test_probes_under_way_while_the_lab_changes_are_sent_again(
     unique: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, lanes: int
 ) -> None:
-    """Every measurement is of the state that the lab has when it is yielded; who is gone is asked no more."""
+    """Every measurement is of the lab's state when it is yielded; flows of pods that are gone are left out."""
     from netlab import evaluate, every_pair
     from netlab.probe import engine
 
@@ -215,8 +215,8 @@ def test_what_is_under_way_while_the_lab_changes_is_asked_again(
         assert all("x/p5" in pair for pair in missing)
 
 
-def test_nothing_that_was_reported_is_asked_by_the_names_of_the_new_state(unique: Callable[[str], str]) -> None:
-    """A change between the opening of a lab and its first packet: the whole answer is of the new state."""
+def test_a_change_before_the_first_packet_gives_the_flows_of_the_new_state(unique: Callable[[str], str]) -> None:
+    """All measurements are of the new state."""
     from netlab import every_pair
 
     with two_views(unique("anew"), range(2)) as (lab, other):
@@ -228,7 +228,7 @@ def test_nothing_that_was_reported_is_asked_by_the_names_of_the_new_state(unique
         assert ("x/p7", "x/p0") in pairs
 
 
-def test_a_slow_reader_holds_no_change_up(unique: Callable[[str], str]) -> None:
+def test_a_slow_reader_delays_no_change(unique: Callable[[str], str]) -> None:
     """Between two rows the lock is free."""
     from netlab import every_pair
 
@@ -240,8 +240,8 @@ def test_a_slow_reader_holds_no_change_up(unique: Callable[[str], str]) -> None:
         assert 5 == len(list(measured))
 
 
-def test_a_change_that_died_is_called_half_built(program: Program, unique: Callable[[str], str]) -> None:
-    """The lock is free and the record is not ready: nobody is waited for."""
+def test_a_change_whose_process_died_is_half_built(program: Program, unique: Callable[[str], str]) -> None:
+    """The lock is free and the record is not ready, so no command waits."""
     with two_views(unique("dead"), range(2)) as (lab, _):
         known = record.load(lab.name)
         assert known is not None
@@ -252,8 +252,8 @@ def test_a_change_that_died_is_called_half_built(program: Program, unique: Calla
         assert f"lab {lab.name} is half-built or half-changed; netlab up repairs it" in done.stderr
 
 
-def test_a_long_change_is_waited_for_and_said(program: Program, unique: Callable[[str], str]) -> None:
-    """After a second a line says who is waited for; then the answer comes."""
+def test_a_long_change_is_waited_for_with_a_notice(program: Program, unique: Callable[[str], str]) -> None:
+    """After a second a line says which lab the command waits for; then the result comes."""
     with two_views(unique("long"), range(2)) as (lab, _):
         known = record.load(lab.name)
         assert known is not None
@@ -267,16 +267,16 @@ def test_a_long_change_is_waited_for_and_said(program: Program, unique: Callable
                 text=True,
             )
             assert asking.stderr is not None
-            said = asking.stderr.readline()
+            notice = asking.stderr.readline()
             record.save(known)
         _, rest = asking.communicate(timeout=60)
 
-        assert (f"waiting for another command on lab {lab.name}\n", "") == (said, rest)
+        assert (f"waiting for another command on lab {lab.name}\n", "") == (notice, rest)
         assert 0 == asking.returncode
 
 
-def test_a_change_that_never_ends_is_waited_for_only_so_long(unique: Callable[[str], str]) -> None:
-    """Who only looks gives up; exit code 3."""
+def test_a_change_that_never_ends_is_waited_for_a_limited_time(unique: Callable[[str], str]) -> None:
+    """A command that reads gives up; exit code 3."""
     from netlab.errors import HostError
 
     with two_views(unique("never"), range(2)) as (lab, _):
@@ -306,7 +306,7 @@ def test_a_lab_that_is_changed_for_long_is_listed_as_changing(program: Program, 
 
 
 def test_a_temporary_lab_of_a_killed_process_goes_with_the_next_command(program: Program) -> None:
-    """Whatever it was doing; the labs of those who live stay."""
+    """In every state of the lab; temporary labs of running processes stay."""
     script = """
 import os, signal
 from netlab import temporary
@@ -335,8 +335,8 @@ with temporary(decode(base_cluster())[0]) as lab:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}'])
-def test_a_record_that_cannot_be_read_holds_up_no_other_lab(unique: Callable[[str], str], text: str) -> None:
-    """Every command asks each lab's record of which boot it is."""
+def test_a_record_that_cannot_be_read_delays_no_other_lab(unique: Callable[[str], str], text: str) -> None:
+    """Every command reads the boot of each lab."""
     name = unique("torn")
     record.prepare()
     file = record.path(name)

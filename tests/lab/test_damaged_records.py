@@ -1,4 +1,4 @@
-"""A lab whose record cannot be used stands in no other lab's way, and ``down`` removes it."""
+"""A lab whose record cannot be used does not disturb other labs, and ``down`` removes it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def lab(unique: Callable[[str], str]) -> Iterator[str]:
-    """A lab of one pod, removed afterwards, whatever is left of it."""
+    """A lab of one pod, removed afterwards."""
     name = unique("torn")
     text = "{apiVersion: v1, kind: Pod, metadata: {name: p}}"
     Lab.up(decode(parse(text, "pod.yaml")[0])[0], name=name).close()
@@ -134,11 +134,11 @@ def test_a_lab_whose_record_cannot_be_used(lab: str, netlab: Call, damage: str) 
         for space in pinned(lab):
             netns.remove(space)
     for done in used:
-        told = [line for line in done.stderr.splitlines() if line.startswith("Error")]
-        assert (2, 1) == (done.exit_code, len(told)), done.stderr
-        assert told[0].startswith(f"Error: lab {lab}: its record cannot be used: ")
-        assert why in told[0]
-        assert told[0].endswith(f"; remove the lab with: netlab down {lab}")
+        printed = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+        assert (2, 1) == (done.exit_code, len(printed)), done.stderr
+        assert printed[0].startswith(f"Error: lab {lab}: its record cannot be used: ")
+        assert why in printed[0]
+        assert printed[0].endswith(f"; remove the lab with: netlab down {lab}")
     assert [lab, "Damaged"] == listed.stdout.splitlines()[1].split()[:2]
     assert f"Warning: lab {lab}: its record cannot be used" in listed.stderr
     assert (0, f"lab/{lab} deleted\n") == (down.exit_code, down.stdout)
@@ -179,7 +179,7 @@ def test_without_a_record_and_a_list_a_name_proves_nothing(lab: str, program: Pr
 def test_a_list_that_is_none_is_no_lab_of_an_earlier_boot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
-    """Such a lab would be cleared away with its record, and its namespaces left; the record tells them then."""
+    """Such a lab would lose its record and leave its namespaces; the record has them then."""
     monkeypatch.setattr(record.store, "directory", tmp_path)
     spaces = ("netlab.torn.node.node-1", "netlab.torn.underlay")
     record.save(Record("torn", (), {}, spaces, ready=True))
@@ -190,7 +190,7 @@ def test_a_list_that_is_none_is_no_lab_of_an_earlier_boot(
 
 
 def test_a_list_names_nothing_of_others(lab: str, spaces: Callable[..., list[str]]) -> None:
-    """Whatever somebody wrote into it."""
+    """Another lab's names in it do not count."""
     (foreign,) = spaces("foreign")
     file = record.path(lab).parent / "namespaces"
     file.write_text(f"{file.read_text()}{foreign}\nnetlab.{lab}.x/../../{foreign}\n")
@@ -235,8 +235,8 @@ def test_a_build_that_broke_off_before_its_record_was_written(unique: Callable[[
     assert (0, 0) == (up.returncode, down.returncode), up.stderr
 
 
-def test_a_record_that_a_broken_change_left_is_judged_as_well(lab: str, program: Program) -> None:
-    """``up`` cannot know what is inside the nodes then."""
+def test_the_record_that_a_broken_change_kept_is_checked_too(lab: str, program: Program) -> None:
+    """Without it ``up`` does not know what the nodes hold."""
     path = record.path(lab)
     path.with_name("earlier-0.json").write_text("")
     edited(ready=False)(path)
@@ -274,8 +274,8 @@ def in_a_run_of_its_own(script: str) -> str:
 
 
 def test_down_of_all_removes_whole_and_damaged_labs() -> None:
-    """In whatever order they come; one that cannot be removed stands in no other's way."""
-    told = in_a_run_of_its_own("""
+    """In any order; a lab that cannot be removed does not stop the others."""
+    printed = in_a_run_of_its_own("""
 for name in "abc":
     assert netlab("up", "-f", pod, "--lab", name).returncode == 0
 pathlib.Path("/run/netlab/a/record.json").write_text("")
@@ -291,16 +291,16 @@ down = netlab("down", "--all")
 print(chosen.stdout, stuck.returncode, stuck.stderr, stuck.stdout, down.returncode, down.stdout, os.listdir("/run"))
 """)
 
-    lines = told.splitlines()
+    lines = printed.splitlines()
     assert "pod/default/p" == lines[0]
     assert lines[1].startswith(" 3 Error: cannot remove /run/netlab/b: Device or resource busy")
     assert [" lab/a deleted", "lab/c deleted", " 0 lab/b deleted", " ['pod.yaml']"] == lines[2:]
 
 
 @pytest.mark.parametrize("umask", ["0o000", "0o777"])
-def test_no_other_user_may_read_or_write_what_a_lab_keeps(umask: str) -> None:
-    """Whatever the umask: directories 0700, files 0600; the lab can be used."""
-    told = in_a_run_of_its_own(f"""
+def test_no_other_user_may_read_or_write_a_labs_files(umask: str) -> None:
+    """Under every umask: directories 0700, files 0600; the lab can be used."""
+    printed = in_a_run_of_its_own(f"""
 up = netlab("up", "-f", pod, "--lab", "a", umask={umask})
 for place, _, files in os.walk("/run/netlab"):
     print(oct(os.stat(place).st_mode & 0o777), "directory")
@@ -311,12 +311,12 @@ print(up.returncode, netlab("verify", "--lab", "a", umask={umask}).returncode)
 print(netlab("down", "a", umask={umask}).returncode)
 """)
 
-    assert {"0o700 directory", "0o600 file", "0 0", "0"} == set(told.splitlines())
+    assert {"0o700 directory", "0o600 file", "0 0", "0"} == set(printed.splitlines())
 
 
 def test_a_directory_that_an_older_netlab_left_open_is_closed() -> None:
     """One of another user is refused."""
-    told = in_a_run_of_its_own(f"""
+    printed = in_a_run_of_its_own(f"""
 os.mkdir("/run/netlab")
 os.chmod("/run/netlab", 0o777)
 print(netlab("up", "-f", pod).returncode, oct(os.stat("/run/netlab").st_mode & 0o777), netlab("down").returncode)
@@ -326,7 +326,7 @@ print(netlab("up", "-f", pod).stderr)
 """)
 
     assert ["0 0o700 0", f"Error: /run/netlab belongs to user {OTHER}; remove it: sudo rm -r /run/netlab"] == (
-        told.split("\n")[:2]
+        printed.split("\n")[:2]
     )
 
 
@@ -354,9 +354,9 @@ def places(data: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(value)
 
 
-def test_whatever_is_wrong_in_a_record_is_told_in_one_line(written: dict[str, Any]) -> None:
-    """Or it does not matter: never is there another exception."""
-    rng, told = random.Random(1), set[str]()  # noqa: S311  not for secrets
+def test_every_fault_in_a_record_is_one_line(written: dict[str, Any]) -> None:
+    """Or the record is usable; no other exception is raised."""
+    rng, printed = random.Random(1), set[str]()  # noqa: S311  not for secrets
     wrong: list[Any] = [
         None,
         "",
@@ -388,6 +388,6 @@ def test_whatever_is_wrong_in_a_record_is_told_in_one_line(written: dict[str, An
             assert found is not None
             _ = State.of_record(found).cluster
         except DamagedRecord as error:
-            told.add(str(error))
-    assert {1} == {len(line.splitlines()) for line in told}
-    assert len(told) > 50
+            printed.add(str(error))
+    assert {1} == {len(line.splitlines()) for line in printed}
+    assert len(printed) > 50

@@ -72,7 +72,7 @@ FAMILIES = {
         '["192.0.2.10", "2001:db8:1::10"]',
         '["198.51.100.7", "2001:db8:2::7"]',
     ),
-    # Nothing outside speaks IPv6, so nobody's talk has made the nodes known to one another before pods' packets come.
+    # No outside host has IPv6, so no packet made the nodes known to one another before the pods' packets.
     "dual, outside IPv4": ('["10.244.0.0/16", "fd00:10:244::/56"]', '["192.0.2.10"]', '["198.51.100.7"]'),
 }
 

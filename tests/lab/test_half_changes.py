@@ -1,4 +1,4 @@
-"""A change that broke off half-way, at whatever step: what it left is found, repaired and removed, and nothing else."""
+"""A change that broke off at any step: what it left is found, repaired and removed, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Up = Callable[..., Lab]
 
 
 class Broken(Exception):
-    """Stands for what ends a change."""
+    """Stands for an interrupt of a change."""
 
 
 def objects(documents: Sequence[Document]) -> Objects:
@@ -73,7 +73,7 @@ def break_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
 
 
 def pinned(name: str) -> set[str]:
-    """What of a lab is in the directory of namespaces, without what stands before its pods' names."""
+    """The pods of a lab with an entry in the directory of namespaces."""
     return {path.name.rpartition(".")[2] for path in netns.DIRECTORY.glob(f"netlab.{name}.*")}
 
 
@@ -85,7 +85,7 @@ STEPS = ["create", "apply", "nft", "remove", "wait_until_ready"]
 def test_up_and_down_find_what_a_broken_shrinking_left(
     name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The record of what was to be names no pod of before any more; they are removed all the same."""
+    """The new record no longer names the old pods; they are removed too."""
     up(*range(6))
     break_at(monkeypatch, step)
     with pytest.raises(Broken):
@@ -100,7 +100,7 @@ def test_up_and_down_find_what_a_broken_shrinking_left(
 
 
 def test_up_removes_what_any_of_several_broken_changes_left(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each began where the one before it had broken off; in the nodes nothing of them is left either."""
+    """Each began where the one before it broke off; nothing of them is left in the nodes either."""
     up(0, 1, 2)
     for numbers, step in (((0, 3, 4), "wait_until_ready"), ((0, 5), "create"), ((0, 6), "apply"), ((0, 5), "create")):
         break_at(monkeypatch, step)
@@ -123,7 +123,7 @@ def test_up_removes_what_any_of_several_broken_changes_left(name: str, up: Up, m
 def test_a_change_that_waited_for_one_that_broke_off_is_refused(
     name: str, up: Up, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It trusts the record, which is not true any more; only ``up`` looks at what there is."""
+    """It would trust the record, which no longer holds; only ``up`` reads the namespaces."""
     lab = up(0, 1)
     break_at(monkeypatch, "remove")
     with pytest.raises(Broken):
@@ -137,7 +137,7 @@ def test_a_change_that_waited_for_one_that_broke_off_is_refused(
 
 
 def test_a_node_that_a_broken_change_dropped_comes_back(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its namespace is still there, with rules that nothing knows of."""
+    """Its namespace still exists, with rules that no record has."""
     up(0, nodes=("node-1", "node-2"))
     break_at(monkeypatch, "remove")
     with pytest.raises(Broken):
@@ -152,7 +152,7 @@ def test_a_node_that_a_broken_change_dropped_comes_back(name: str, up: Up, monke
 def test_a_pod_stays_whole_that_a_broken_change_would_have_moved(
     name: str, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    """The node that it was to move to is there already, and goes; the pod's link never led to it."""
+    """The new node exists already, and is removed; the pod's link never led to it."""
     network = {"name": "default", "mode": mode, "podCIDRs": ["10.244.0.0/16"]}
 
     def up(*nodes: str, at: str) -> Lab:
@@ -172,7 +172,7 @@ def test_a_pod_stays_whole_that_a_broken_change_would_have_moved(
 
 
 def test_a_macvlan_pod_moves_after_a_move_that_broke_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel does not tell on whose link it stands: where two states differ on it, it is made again."""
+    """The kernel does not say whose link is below it, so it is made again where two states differ."""
     network = {"name": "default", "mode": "macvlan", "podCIDRs": ["10.244.0.0/16"]}
     topology = document("Topology", name, {"networks": [network], "nodes": [{"name": "a"}, {"name": "b"}]})
 
@@ -243,8 +243,8 @@ def test_an_empty_file_that_a_kill_left_is_cleared_away(
     assert [] == lab.drift()
 
 
-def test_what_is_in_the_way_of_a_name_stays_and_is_told(name: str, up: Up) -> None:
-    """The record does not own it: nothing is built, nothing is changed, and the file is not touched."""
+def test_a_foreign_file_under_a_namespaces_name_stays_and_is_an_error(name: str, up: Up) -> None:
+    """Nothing is built or changed, and the file is not touched."""
     record.prepare()
     foreign = netns.path(f"netlab.{name}.pod.x.p1")
     foreign.write_text("")
@@ -272,7 +272,7 @@ def test_what_is_in_the_way_of_a_name_stays_and_is_told(name: str, up: Up) -> No
 
 @pytest.mark.parametrize("step", ["create", "wait_until_ready"])
 def test_a_build_that_fails_leaves_no_file(name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Neither its record nor its lock, which nobody would take away while other labs run."""
+    """Neither its record nor its lock, which no command would remove while other labs run."""
     break_at(monkeypatch, step)
     with pytest.raises(Broken):
         up(0)
@@ -281,7 +281,7 @@ def test_a_build_that_fails_leaves_no_file(name: str, up: Up, monkeypatch: pytes
 
 
 def test_a_change_of_a_lab_that_is_gone_leaves_no_file(name: str, up: Up) -> None:
-    """Whoever held on to it is told so."""
+    """A value of the removed lab raises that it is gone."""
     lab = up(0)
     removal.remove(name)
     with pytest.raises(UsageError, match="is gone"):
@@ -303,7 +303,7 @@ def without_nft(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cal
 
 
 def test_without_nft_nothing_is_touched(name: str, up: Up, without_nft: Callable[[], None]) -> None:
-    """Neither could a change be made nor what was done of it undone: the lab stays as it is, ready."""
+    """A change could be neither made nor undone, so the lab stays as it is, ready."""
     lab = up(0)
     before = record.load(name), pinned(name)
     without_nft()
@@ -316,7 +316,7 @@ def test_without_nft_nothing_is_touched(name: str, up: Up, without_nft: Callable
 
 
 def test_without_nft_nothing_is_built(name: str, up: Up, without_nft: Callable[[], None]) -> None:
-    """Not even for a moment: no namespace is made."""
+    """No namespace is made."""
     without_nft()
     with pytest.MonkeyPatch.context() as patch:
         break_at(patch, "create")
@@ -326,10 +326,10 @@ def test_without_nft_nothing_is_built(name: str, up: Up, without_nft: Callable[[
     assert [] == list(record.directory.glob(f"{name}*"))
 
 
-def test_why_a_change_failed_is_told_also_where_it_cannot_be_undone(
+def test_the_reason_of_a_failed_change_is_raised_even_if_it_cannot_be_undone(
     name: str, up: Up, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever goes wrong while it is undone, the first reason is the one to know; ``up`` repairs the lab."""
+    """Errors of the undoing do not replace it; ``up`` repairs the lab."""
     lab = up(0)
 
     def no_descriptor(*_: object) -> None:

@@ -77,8 +77,8 @@ def test_a_second_up_changes_nothing(program: Program, running: tuple[str, str])
     assert f"lab {name}: unchanged\n" == done.stderr
 
 
-def test_no_address_waits_to_be_found_unique(running: tuple[str, str]) -> None:
-    """When ``up`` returns, every address is in use: none is tentative, the kernel's own included."""
+def test_no_address_is_tentative(running: tuple[str, str]) -> None:
+    """When ``up`` returns, every address can be used, the kernel's own included."""
     name, _ = running
     namespaces = [p.name for p in Path("/run/netns").glob(f"netlab.{name}.*")]
     shown = {namespace: ip("-6", "address", "show", "tentative", namespace=namespace) for namespace in namespaces}
@@ -112,7 +112,7 @@ def test_an_address_of_ipv6_with_a_port_is_a_destination(program: Program, runni
     assert ("host:internet6", 6, 443, "allow") == (row["destination"], row["family"], row["port"], row["measured"])
 
 
-def test_a_family_narrows_the_question(program: Program, running: tuple[str, str]) -> None:
+def test_a_family_narrows_the_flows(program: Program, running: tuple[str, str]) -> None:
     """A family that the lab does not have is an error, not an empty answer."""
     name, topology = running
     done = program("probe", "--family", "4", "--lab", name, "-o", "json")

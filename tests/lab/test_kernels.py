@@ -1,4 +1,4 @@
-"""What one kernel built, the other finds as it should be."""
+"""A lab that one kernel built has no difference for the other."""
 
 from __future__ import annotations
 

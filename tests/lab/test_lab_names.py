@@ -1,4 +1,4 @@
-"""A lab's name begins the names of files and namespaces: what is no name is refused before anything is touched."""
+"""A lab's name is part of the names of files and namespaces: an invalid name is refused before anything is touched."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]
 
 @NAMES
 @pytest.mark.parametrize("command", COMMANDS, ids=[" ".join(command[:2]) for command in COMMANDS])
-def test_every_command_refuses_what_is_no_name(
+def test_every_command_refuses_an_invalid_name(
     netlab: Callable[..., Result], untouched: Path, command: tuple[str, ...], name: str
 ) -> None:
-    """As root and as anybody: it comes before a command asks which of them it is."""
+    """As root and as any user: the check comes before the check of privilege."""
     for done in (
         netlab(command[0], "--lab", name, *command[1:]),
         netlab(*command, env={"NETLAB_LAB": name}) if "\0" not in name else None,
@@ -79,7 +79,7 @@ def test_every_command_refuses_what_is_no_name(
 
 
 @NAMES
-def test_down_refuses_what_is_no_name(netlab: Callable[..., Result], untouched: Path, name: str) -> None:
+def test_down_refuses_an_invalid_name(netlab: Callable[..., Result], untouched: Path, name: str) -> None:
     """It would remove a folder of that name."""
     done = netlab("down", "--", name)
 
@@ -89,14 +89,14 @@ def test_down_refuses_what_is_no_name(netlab: Callable[..., Result], untouched: 
 
 @pytest.mark.parametrize("arguments", [("down", ""), ("down", "--lab", ""), ("get", "labs", "--lab", "")])
 def test_an_empty_name_is_no_name(netlab: Callable[..., Result], untouched: Path, arguments: tuple[str, ...]) -> None:
-    """A script whose variable is empty does not mean the only lab that runs."""
+    """An empty variable of a script does not mean the only running lab."""
     done = netlab(*arguments)
 
     assert (2, "Error: lab name '': ") == (done.exit_code, done.stderr[:20])
 
 
 @NAMES
-def test_the_api_refuses_what_is_no_name(untouched: Path, name: str) -> None:
+def test_the_api_refuses_an_invalid_name(untouched: Path, name: str) -> None:
     """Where a lab is built, opened and removed, and where a Topology was made by a program."""
     made_by_hand = Objects(topology=Topology(name=name))
     for call in (
@@ -125,7 +125,7 @@ def test_no_function_of_records_takes_another_name(untouched: Path, name: str) -
 
 
 def test_entries_of_other_names_are_no_labs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """They are neither listed nor taken away with the last lab."""
+    """They are neither listed nor removed with the last lab."""
     monkeypatch.setattr(record.store, "directory", tmp_path)
     monkeypatch.setattr(netns, "NOTES", tmp_path / ".namespaces")
     monkeypatch.setattr(record.store, "_users", None)
@@ -145,7 +145,7 @@ def test_entries_of_other_names_are_no_labs(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def write_record(name: str, **more: Any) -> None:
-    """Write a record by hand, as nobody but root can."""
+    """Write a record by hand, as only root can."""
     record.prepare()
     data = {
         "version": 2,
@@ -171,7 +171,7 @@ def lab(unique: Callable[[str], str]) -> Iterator[str]:
 
 
 def test_down_leaves_namespaces_that_a_record_may_not_name(lab: str, spaces: Callable[..., list[str]]) -> None:
-    """Neither they nor what runs in them is the lab's, whatever the record says."""
+    """Neither the namespaces nor their programs are the lab's."""
     (foreign,) = spaces("foreign")
     own = f"netlab.{lab}.pod.a.b"
     with netns.returning():
@@ -207,7 +207,7 @@ def test_a_record_that_names_what_is_not_the_labs_is_not_used(program: Program, 
 
 
 def test_a_link_in_the_place_of_a_namespace_leads_nowhere(lab: str, spaces: Callable[..., list[str]]) -> None:
-    """It may lead to the host's own namespace, and ``down`` ends what is inside of a lab's."""
+    """It may lead to the host's namespace, and ``down`` ends the programs in a lab's namespaces."""
     (foreign,) = spaces("linked")
     own = f"netlab.{lab}.pod.a.b"
     netns.path(own).symlink_to(netns.path(foreign))

@@ -1,4 +1,4 @@
-"""A running lab is changed under traffic: what a change does not concern does not notice it."""
+"""A running lab is changed under traffic: flows that a change does not concern lose no packet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST = 20_000
 
 
 def inputs(name: str, established: str = "keep") -> list[Document]:
-    """Three pods on one bridge; x/b is open to x/a on 80/UDP and to nobody else."""
+    """Three pods on one bridge; x/b is open only to x/a, on 80/UDP."""
     pods = [pod(ref, f"pod={ref[-1]}", address) for ref, address in ADDRESSES.items()]
     return [document("Topology", name, {"policy": {"established": established}}), *pods, ONLY_A]
 
@@ -90,7 +90,7 @@ class Flood:
 
 
 def received(receiver: socket.socket) -> Iterator[tuple[str, int]]:
-    """Who sent what has arrived, and its number."""
+    """The sender and number of each datagram that arrived."""
     with contextlib.suppress(TimeoutError):
         while True:
             data, (address, _) = receiver.recvfrom(64)
@@ -112,7 +112,7 @@ def come_and_go(lab: Lab) -> None:
 
 @pytest.mark.parametrize("established", ["keep", "reevaluate"])
 def test_no_packet_of_an_allowed_flow_is_lost(build: Callable[..., Lab], established: str) -> None:
-    """Nobody answers, so every datagram is a new connection to conntrack and looked up among the policies anew."""
+    """No program answers, so every datagram is a new connection to conntrack and meets the policies."""
     lab = build(inputs, established)
     with bound(lab, "x/a") as sender, bound(lab, "x/b", 80) as receiver:
         with Flood(sender) as flood:

@@ -1,4 +1,4 @@
-"""The table of modes in the documentation is what packets say."""
+"""The table of modes in the documentation is the measured one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs/modes.md"
 
 
 def test_the_documented_table_is_the_measured_one(program: Program) -> None:
-    """One command builds a lab per mode, asks by packets in both IP families, and prints the page's table."""
+    """One command builds a lab for each mode, sends packets in both IP families, and prints the page's table."""
     done = program("modes", COLUMNS="160")
     documented = PAGE.read_text().split("```\n")[1]
 

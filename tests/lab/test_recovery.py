@@ -1,4 +1,4 @@
-"""Whatever becomes of a command, the host ends as it was, and a damaged lab is repaired by ``up``."""
+"""However a command ends, the host is as before, and ``up`` repairs a damaged lab."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 def traces(lab: str) -> list[str]:
-    """Everything on the host that bears the lab's name: mounts, files, processes."""
+    """The mounts, files and processes on the host with the lab's name."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if lab in line]
     files = [str(p) for place in (netns.DIRECTORY, record.directory) if place.is_dir() for p in place.glob(f"*{lab}*")]
     return mounts + files
@@ -157,8 +157,8 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_up_repairs_what_somebody_broke_by_hand(lab: str, program: Program, damage: str) -> None:
-    """``up`` with the same input puts back what is missing, and only then says that nothing changed."""
+def test_up_repairs_what_a_user_broke(lab: str, program: Program, damage: str) -> None:
+    """``up`` with the same input restores what is missing; a second one changes nothing."""
     program("up", *SHOP, "--lab", lab)
     node = f"netlab.{lab}.node.node-1"
     with netns.inside(node):
@@ -213,8 +213,8 @@ def test_concurrent_commands_on_one_lab_wait_for_one_another(lab: str, program: 
     assert 0 == verify.returncode, verify.stdout
 
 
-def test_who_looks_for_drift_is_not_ended_by_a_removal(lab: str, program: Program) -> None:
-    """``down`` ends what is inside the lab: whoever reads the namespaces waits for it instead, and finds no lab."""
+def test_a_command_that_reads_drift_is_not_ended_by_a_removal(lab: str, program: Program) -> None:
+    """``down`` ends programs inside the lab. A command that reads the namespaces waits for it and finds no lab."""
     program("up", *SHOP, "--lab", lab)
     with record.locked(lab):
         looking = start("get", "labs", lab, "-o", "wide")
@@ -234,7 +234,7 @@ def has_open(pid: int, path: Path) -> bool:
 
 
 def test_a_lab_from_before_a_reboot_is_cleared_away_by_the_next_command(lab: str, program: Program) -> None:
-    """Its record names another run of the kernel: its files go, and the lab can be built anew."""
+    """Its record names another boot: its files are removed, and the lab can be built anew."""
     record.prepare()
     record.save(Record(lab, (), namespaces=(f"netlab.{lab}.node.node-1",)))
     for file in record.path(lab).parent.iterdir():

@@ -122,7 +122,7 @@ def test_apply_may_change_a_pods_address(up: Callable[..., Lab], mode: str) -> N
 
 @pytest.mark.parametrize("mode", MODES)
 def test_two_pods_may_swap_their_addresses(up: Callable[..., Lab], mode: str) -> None:
-    """In one step, on one node; the third pod finds both, without having been spoken to."""
+    """In one step, on one node; the third pod reaches both at once."""
     top, six = topology(mode, ["n1"]), ("fd00:10:244::7", "fd00:10:244::8")
     lab = up(top, pod("a", "n1", "10.244.0.7", six[0]), pod("b", "n1", "10.244.0.8", six[1]), pod("c", "n1"))
     assert [] == wrong(lab)
@@ -149,14 +149,14 @@ def test_nodes_may_come_go_and_change_places(up: Callable[..., Lab], mode: str) 
 
 
 def test_a_pod_may_move_to_another_node(up: Callable[..., Lab]) -> None:
-    """Its interface stands on that node's link then: pods of one node and that node do not reach one another."""
+    """Its interface is then on that node's link: pods of one node and that node do not reach one another."""
     for mode in MODES:
         up(topology(mode), *pods(FOUR))
         assert [] == wrong(up(topology(mode), *pods({**FOUR, "a": "n2", "d": "n1"})))
 
 
 def test_a_node_may_lose_its_last_pod(up: Callable[..., Lab]) -> None:
-    """The kernel sets a bridge without ports to an MTU of 1500, unless somebody has set another."""
+    """The kernel sets a bridge without ports to an MTU of 1500, unless its MTU was set."""
     up(topology("overlay"), *pods(FOUR))
 
     assert [] == wrong(up(topology("overlay"), *pods({"a": "n1", "b": "n1"})))

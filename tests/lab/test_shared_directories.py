@@ -1,4 +1,4 @@
-"""The directories that labs share come with the first command and go with the last, however many there are at once."""
+"""The directories that labs share are made by the first command and removed by the last, also with many at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netlab.kernel.lock import FairLock
 from netlab.lab import notices
 from netlab.lab import record as records
 
-# Four processes make and take away the same directories, in a mount namespace where nobody else has labs.
+# Four processes make and remove the same directories, in a mount namespace without other labs.
 AT_ONCE = """
 import os, sys
 from netlab.kernel import libc
@@ -81,8 +81,8 @@ def test_a_directory_that_goes_while_it_is_made_is_made_again(monkeypatch: pytes
     assert not (tmp_path / "netlab").exists()
 
 
-def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody waits for it to go."""
+def test_a_file_in_the_place_of_the_directory_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No command waits until it is removed."""
     from netlab.errors import HostError
 
     monkeypatch.setattr(record.store, "directory", tmp_path / "netlab")
@@ -94,7 +94,7 @@ def test_a_file_in_the_place_of_the_directory_is_told(monkeypatch: pytest.Monkey
         record.prepare()
 
 
-def test_a_signal_while_a_lock_is_taken_lets_go_of_it(
+def test_a_signal_while_a_lock_is_taken_releases_it(
     monkeypatch: pytest.MonkeyPatch, unique: Callable[[str], str]
 ) -> None:
     """The exception keeps the frame that took it, and what removes the lab on the way out takes it again."""

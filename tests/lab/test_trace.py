@@ -1,4 +1,4 @@
-"""A packet's events told with the names of the elements that its rules looked up, with no kernel."""
+"""A packet's events with the elements that its rules looked up, without a kernel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shop() -> Cluster:
     )
 
 
-def told(shop: Cluster, source: str, port: int, *rules: tuple[str, str, str]) -> list[TraceStep]:
+def traced(shop: Cluster, source: str, port: int, *rules: tuple[str, str, str]) -> list[TraceStep]:
     """Return the steps of a packet to pod a that meets rules, each a chain, a text and a verdict."""
     to = shop.by_ref["x/a"].addresses[0]
     address = str(shop.by_ref[source].addresses[0])
@@ -74,23 +74,21 @@ def test_the_last_step_has_the_element_that_decided(
     shop: Cluster, source: str, port: int, rules: Any, entry: tuple[str, str]
 ) -> None:
     """Its set and its comment, found from what earlier rules have set."""
-    last = told(shop, source, port, *rules)[-1]
+    last = traced(shop, source, port, *rules)[-1]
 
     assert entry == (last.set, last.comment)
 
 
-def test_a_drop_is_told_without_its_counters(shop: Cluster) -> None:
+def test_a_drop_has_no_counters(shop: Cluster) -> None:
     """The rule reads as it is written in the ruleset."""
-    last = told(shop, "x/b", 91, CLASS, RESET, POD, SLOW, DENY, DROP)[-1]
+    last = traced(shop, "x/b", 91, CLASS, RESET, POD, SLOW, DENY, DROP)[-1]
 
     assert (NODE, "inet netlab deny_in", "counter drop", "drop") == (last.node, last.chain, last.rule, last.verdict)
 
 
 @pytest.mark.parametrize(("others", "expected"), [(["accept"], ["accept"]), ([], ["drop"])], ids=["flooded", "only"])
-def test_copies_that_a_bridge_floods_are_no_part_of_the_way(
-    shop: Cluster, others: list[str], expected: list[str]
-) -> None:
-    """A drop at a port is told only where nothing was let through to another."""
+def test_copies_that_a_bridge_floods_are_left_out(shop: Cluster, others: list[str], expected: list[str]) -> None:
+    """A drop at a port is listed only where no other port let the packet through."""
     events = [Event("1", "bridge", "netlab", "forward", "rule", text, text) for text in ("drop", *others)]
 
     assert expected == [step.verdict for step in read(NODE, rulesets(shop)[NODE], events)]

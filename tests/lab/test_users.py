@@ -1,4 +1,4 @@
-"""Programs in pods run as the user who typed sudo, unless another one is named."""
+"""Programs in pods run as the caller of sudo, unless another user is named."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def who(done: subprocess.CompletedProcess[str]) -> tuple[list[str], dict[str, st
     return first.split(), {key: value.strip() for key, _, value in (line.partition(":") for line in rest)}
 
 
-def test_exec_under_sudo_is_who_typed_it(program: Program, shared_lab: str) -> None:
+def test_exec_under_sudo_runs_as_the_caller(program: Program, shared_lab: str) -> None:
     """No capability is left, with the user's groups and home; programs may gain privilege as they do on the host."""
-    said, powers = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO, **SUDO))
+    printed, powers = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO, **SUDO))
     uid, gid = str(NOBODY.pw_uid), str(NOBODY.pw_gid)
 
-    assert [uid, gid, gid, NOBODY.pw_dir] == said
+    assert [uid, gid, gid, NOBODY.pw_dir] == printed
     assert POWERLESS | {"NoNewPrivs": "0"} == powers
 
 
-def test_shell_under_sudo_is_the_shell_of_who_typed_it(program: Program, shared_lab: str) -> None:
+def test_shell_under_sudo_is_the_callers_shell(program: Program, shared_lab: str) -> None:
     """Here one whose user has no login."""
     done = program("shell", "shop/web", "--lab", shared_lab, text="id -u\n", SHELL="/bin/sh", **SUDO)
 
@@ -57,19 +57,19 @@ def test_shell_of_a_user_without_an_entry_is_that_of_the_environment(program: Pr
 def test_the_user_that_is_named(
     program: Program, shared_lab: str, environment: dict[str, str], user: str, uid: str, gid: str
 ) -> None:
-    """Whoever typed it; root may do as root does."""
+    """For every caller of sudo; root stays root."""
     command = ("exec", "shop/web", "--lab", shared_lab, "--user", user, "--", "/bin/sh", "-c", WHO)
-    said, powers = who(program(*command, **environment))
+    printed, powers = who(program(*command, **environment))
 
-    assert [uid, gid] == said[:2]
+    assert [uid, gid] == printed[:2]
     assert (powers["CapEff"] == "0" * 16) == (uid != "0")
 
 
 def test_root_itself_stays_root(program: Program, shared_lab: str) -> None:
     """As before, without sudo."""
-    said, _ = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO))
+    printed, _ = who(program("exec", "shop/web", "--lab", shared_lab, "--", "/bin/sh", "-c", WHO))
 
-    assert "0" == said[0]
+    assert "0" == printed[0]
 
 
 def anyones_python() -> str:
@@ -77,7 +77,7 @@ def anyones_python() -> str:
     return "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
 
 
-def test_who_may_do_nothing_else_may_send_echo_requests(program: Program, shared_lab: str) -> None:
+def test_a_user_without_privilege_may_send_echo_requests(program: Program, shared_lab: str) -> None:
     """As in a container: by a datagram socket, which ping takes where it has no privilege."""
     script = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); print('may')"
     command = ("exec", "shop/db", "--lab", shared_lab, "--", anyones_python(), "-c", script)

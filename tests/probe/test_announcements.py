@@ -1,4 +1,4 @@
-"""Bridges know the port of each end before the first probe, and hear of it again before they forget."""
+"""Bridges learn the port of each end before the first probe, and again before they forget it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ oifname %s counter
 }"""
 
 
-def test_nothing_is_flooded_to_those_who_are_not_asked(lab):
-    """A pod that never sent anything is asked, and no copy runs through the rules for its neighbour on the bridge."""
+def test_no_probe_is_flooded_to_other_pods(lab):
+    """A pod that never sent a packet is probed, and no copy passes the rules for its neighbour on the bridge."""
     running = lab(*THREE)
     running.nft("node:node-1", COPIES % names.port_name(running.cluster.by_ref["x/c"]))
     measured = running.probe("x/a", "x/db")
@@ -40,17 +40,17 @@ def test_each_end_is_announced_once_in_a_while(lab):
     for one in every_pair(running.cluster):
         shared.probes.probe_of(one, asked)
     announced: dict = {}  # type: ignore[type-arg]
-    told = [
+    due = [
         sorted(end.endpoint.ref for end, _ in announcements.due(shared, asked.values(), announced, now))
         for now in (0.0, announcements.REPEAT_SECONDS - 1, announcements.REPEAT_SECONDS)
     ]
     shared.sockets.close()
 
-    everybody = ["node:n1", "node:n2", "x/a", "x/c", "x/db"]
-    assert [everybody, [], everybody] == told
+    everything = ["node:n1", "node:n2", "x/a", "x/c", "x/db"]
+    assert [everything, [], everything] == due
 
 
-def test_an_end_without_a_peer_is_probed_all_the_same(lab):
+def test_an_end_without_a_partner_is_probed(lab):
     """A node that is alone on its underlay has no other machine."""
     running = lab(*THREE)
     flows = [flow(running.cluster, "node:node-1", "x/a"), flow(running.cluster, "x/a", "node:node-1")]

@@ -1,4 +1,4 @@
-"""On labs with something broken: what was lost is never called denied, and what was refused is."""
+"""On labs with a fault: a lost probe is never denied, and a refused one is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORWARD = "table inet t {\nchain c {\ntype filter hook forward priority 0;\n%s\n
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    """What never comes is waited for only briefly."""
+    """Missing packets are waited for only briefly."""
     monkeypatch.setattr(attempt, "WAITS", (0.02, 0.02, 0.05))
 
 
@@ -30,8 +30,8 @@ def _impatient(monkeypatch):
         ("icmp type echo-request reject with icmp admin-prohibited", "ICMP", "ICMP administratively prohibited"),
     ],
 )
-def test_an_answer_to_what_never_arrived_is_a_rejection(lab, rule, service, came):
-    """A router that rejects sends what a closed port would; only the arrival tells them apart."""
+def test_an_answer_to_a_probe_that_never_arrived_is_a_rejection(lab, rule, service, came):
+    """A router that rejects answers as a closed port does; only the arrival differs."""
     running = lab(pod("x/a"), pod("x/b"), nft={"node-1": FORWARD % rule})
 
     measured = running.probe("x/a", "x/b", service)
@@ -53,7 +53,7 @@ def test_a_dropped_probe_and_a_dropped_control_prove_nothing(lab):
 
 
 def test_a_destination_whose_link_is_down_is_not_known(lab):
-    """Nobody denied anything, also where a policy would have."""
+    """The verdict is inconclusive, also where a policy would deny."""
     running = lab(pod("x/a"), pod("x/db", "app=db"), pod("x/c"), policy("x/deny-db", "app=db", ingress=[]))
     running.ip("x/db", "link", "set", "eth0", "down")
 
@@ -72,7 +72,7 @@ def test_a_lost_answer_is_not_known(lab):
 
 
 def test_a_source_without_a_route_is_denied(lab):
-    """The source's own kernel says so, at once."""
+    """The source's own kernel refuses the packet at once."""
     running = lab(topology(hosts={"client": ["192.0.2.10"]}), pod("x/a"))
     running.ip("x/a", "route", "delete", "default")
 
@@ -81,8 +81,8 @@ def test_a_source_without_a_route_is_denied(lab):
     assert ("deny", "not sent: no route from source (Network is unreachable)") == (measured.verdict, measured.reason)
 
 
-def test_a_path_that_loses_now_and_then_is_measured_again(lab):
-    """One lost packet is made good by the next attempt."""
+def test_a_path_that_loses_some_packets_is_measured_again(lab):
+    """The next attempt replaces a lost packet."""
     limited = "tcp dport 80 limit rate over 1/hour burst 1 packets accept\nmeta l4proto { tcp, 253 } drop"
     running = lab(pod("x/a"), pod("x/b"), nft={"node-1": FORWARD % ("tcp sport 80 accept\n" + limited)})
 
@@ -102,7 +102,7 @@ def test_a_slow_path_is_waited_for(lab, monkeypatch):
 
 
 def test_overflowed_buffers_never_deny(lab, monkeypatch):
-    """With room for two packets and bursts of many, what the kernel dropped is asked again or not known."""
+    """With room for two packets and bursts of many, dropped probes are sent again or inconclusive."""
     monkeypatch.setattr(sockets, "RECEIVE_BUFFER", 1)
     monkeypatch.setattr(schedule, "PER_RECEIVER", 1000)
     pods = [pod(f"x/p{i:02}") for i in range(20)]
@@ -118,7 +118,7 @@ def test_overflowed_buffers_never_deny(lab, monkeypatch):
 
 
 def test_many_senders_to_one_receiver_fit_its_buffer(lab):
-    """However lopsided the flows, bursts stay within what a socket holds by default."""
+    """Bursts fit the default buffer of a socket for every set of flows."""
     running = lab(*[pod(f"x/p{i:02}") for i in range(12)])
     flows = [flow(running.cluster, f"x/p{i:02}", "x/p00", f"{p}/UDP") for p in range(1000, 1060) for i in range(1, 12)]
 

@@ -1,4 +1,4 @@
-"""A control follows each probe that was not answered; packets and not the plan of the wiring make the verdict."""
+"""A control follows each probe without an answer; packets decide the verdict, not the plan of the wiring."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netlab.probe import control, measure
         ("host:client", "node:n1"),
     ],
 )
-def test_a_peer_is_always_joined_with_its_endpoint(ref, expected):
+def test_a_partner_and_its_endpoint_reach_one_another(ref, expected):
     """A pod's own node; for a machine on the underlay any other such machine."""
     built = cluster(
         topology(["n1", "n2"], hosts={"client": ["192.0.2.10"]}),
@@ -33,15 +33,15 @@ def test_a_peer_is_always_joined_with_its_endpoint(ref, expected):
     assert expected == found.ref
 
 
-def test_a_lone_node_has_no_peer():
+def test_a_single_node_has_no_partner():
     """No other machine is on the underlay."""
     built = cluster(pod("x/a"))
 
     assert control.partner(built, built.by_ref["node:node-1"], 4) is None
 
 
-def test_a_macvlan_pod_beside_a_lone_node_has_another_of_its_network():
-    """Its own node does not reach it, nor does a pod of another network; alone it has nobody."""
+def test_the_partner_of_a_macvlan_pod_is_a_pod_of_its_network():
+    """Its own node does not reach it, nor does a pod of another network; a single pod has no partner."""
     lone = topology(["n1"], {"default": ("macvlan", "10.244.0.0/16"), "other": ("bridge", "10.245.0.0/16")})
     stranger, first, second = pod("x/s", network="other"), pod("x/a"), pod("x/b")
     alone, two = cluster(lone, stranger, first), cluster(lone, stranger, first, second)
@@ -62,8 +62,8 @@ ip daddr %s meta l4proto 253 counter
 }"""
 
 
-def test_a_control_follows_where_no_way_is_wired(lab):
-    """It is sent on the probe's own path, from the source to the destination, whatever the plan says."""
+def test_a_control_follows_where_no_path_is_wired(lab):
+    """It is sent from the source to the destination, as the probe was."""
     running = lab(*APART)
     running.nft("x/a", COUNTED % running.cluster.by_ref["x/b"].addresses[0])
 
@@ -75,8 +75,8 @@ def test_a_control_follows_where_no_way_is_wired(lab):
 
 
 @pytest.mark.parametrize("hosts", [{}, {"h": ["192.0.2.1"]}])
-def test_a_plan_that_is_wrong_makes_no_verdict(lab, monkeypatch, hosts):
-    """The plan says that there is no way, and there is one: the control arrives, and so do probes that none denies."""
+def test_a_wrong_plan_of_the_wiring_changes_no_verdict(lab, monkeypatch, hosts):
+    """The plan has no path where the kernel has one: the control arrives, and so do allowed probes."""
     running = lab(
         topology(["n1"], hosts=hosts),
         pod("x/a"),
@@ -93,7 +93,7 @@ def test_a_plan_that_is_wrong_makes_no_verdict(lab, monkeypatch, hosts):
     assert "never arrived; a control packet sent after it did" == measured[1].reason
 
 
-def test_a_way_that_the_plan_does_not_have_is_seen(lab):
+def test_a_path_that_the_plan_lacks_is_measured(lab):
     """A user added a route from an outside host to the pods: packets arrive, so the measurement is allow."""
     running = lab(topology(["n1"], hosts={"h": ["192.0.2.1"]}), pod("x/a"))
     assert "not sent: no route from source (Network is unreachable)" == running.probe("host:h", "x/a").reason
@@ -106,7 +106,7 @@ def test_a_way_that_the_plan_does_not_have_is_seen(lab):
 
 @pytest.mark.parametrize(("source", "destination"), [("x/a", "x/alone"), ("x/alone", "x/a")])
 def test_the_kernel_confirms_that_an_end_has_no_address(lab, source, destination):
-    """With one that netlab did not give, it is not known what reaches the pod."""
+    """With an address that netlab did not give, the verdict is inconclusive."""
     running = lab(pod("x/a"), pod("x/alone", network="none"))
     before = running.probe(source, destination)
     running.ip("x/alone", "address", "add", "10.9.9.9/32", "dev", "lo")

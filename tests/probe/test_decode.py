@@ -1,4 +1,4 @@
-"""Received packets, built by Scapy, are read as what they say about a probe."""
+"""Reading received packets, which Scapy builds: what each says about a probe."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_packet_is_read(protocol, packet, expected):
     ],
 )
 def test_an_icmp_error_names_the_probe_that_it_quotes(quoted, kind, code, words):
-    """Whatever the probe's protocol, the error is matched by the id inside the quotation."""
+    """For every protocol the id in the quoted packet is found."""
     assert Observation("error", IDENT, B.packed, words=words) == decode("ICMP", error(kind, code, probe(quoted)))
 
 
@@ -101,8 +101,8 @@ def test_eight_quoted_bytes_suffice_for_tcp():
     )
 
 
-def test_a_quotation_of_something_else_is_nothing():
-    """Errors about other traffic in the lab do not confuse the engine."""
+def test_an_error_about_another_packet_is_ignored():
+    """It may be about other traffic in the lab."""
     assert decode("ICMP", error(3, 3, udp(b"somebody's datagram"))) is None
 
 

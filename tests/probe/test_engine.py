@@ -1,4 +1,4 @@
-"""On healthy labs: what arrives and is answered is allowed, what does not arrive while its control does is denied."""
+"""On labs without faults: an answered probe is allowed; a probe that is lost while its control arrives is denied."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_closed_port_that_answers_is_allowed(lab, service, answer):
 
 @pytest.mark.parametrize("service", ["80/TCP", "53/UDP", "ICMP", "38412/SCTP"])
 def test_what_a_policy_drops_is_denied(lab, service):
-    """The probe never arrives; the control, which no policy is about, does."""
+    """The probe never arrives; the control, which no policy covers, does."""
     running = lab(pod("x/a"), pod("x/db", "app=db"), DENY_DB)
 
     measured = running.probe("x/a", "x/db", service)
@@ -66,7 +66,7 @@ def test_a_listening_program_answers_with_syn_ack(lab):
 
 
 def test_a_silent_udp_program_does_not_hide_an_allowed_port(lab):
-    """Where a program takes the datagram and says nothing, the engine replies from there and sees it come back."""
+    """A program takes the datagram and does not reply; netlab replies in its place."""
     running = lab(pod("x/a"), pod("x/b"))
     with running.program("x/b", 53, socket.SOCK_DGRAM):
         measured = running.probe("x/a", "x/b", "53/UDP")
@@ -79,7 +79,7 @@ def test_a_silent_udp_program_does_not_hide_an_allowed_port(lab):
 
 @pytest.mark.parametrize("reply", [b"", b"?", b"no such name, and more than sixteen bytes of it", None])
 def test_a_udp_programs_own_reply_is_an_answer(lab, reply):
-    """Whatever a program sends back from the port that was asked proves the way back; None echoes the probe."""
+    """Any reply from the probed port proves the path back; None echoes the probe."""
     running = lab(pod("x/a"), pod("x/b"))
     # The engine replies for a program as soon as it is silent, so the program must be quicker than one receive.
     with running.program("x/b", 53, socket.SOCK_DGRAM) as server:
@@ -139,7 +139,7 @@ def test_every_kind_of_end_is_reached(lab, source, destination, service):
 
 
 def test_egress_to_a_machine_outside_is_denied(lab):
-    """The control crosses to the outside host as it is, without masquerade, and proves the way."""
+    """The control reaches the outside host without masquerade and proves the path."""
     running = lab(
         topology(hosts={"client": ["192.0.2.10"]}), pod("x/db", "app=db"), policy("x/in", "app=db", egress=[])
     )
@@ -160,8 +160,8 @@ def test_a_pod_with_loopback_only_is_denied_both_ways(lab):
     ]
 
 
-def test_no_packet_is_sent_to_an_address_of_nobody(lab):
-    """It would leave on whatever route there is; a rule that counts on the pod's node sees none."""
+def test_no_packet_is_sent_to_an_address_that_no_machine_has(lab):
+    """Any route could match it; a counter on the pod's node sees no packet."""
     running = lab(pod("x/a"), nft={"node-1": COUNTER})
 
     measured = running.probe("x/a", "192.0.2.77")
@@ -172,15 +172,15 @@ def test_no_packet_is_sent_to_an_address_of_nobody(lab):
 
 
 def test_an_address_that_an_endpoint_has_is_measured(lab):
-    """Asked for by its address, an endpoint is probed like one that is named."""
+    """An endpoint by its address is probed as one by its name."""
     running = lab(pod("x/a"), pod("x/b", addresses=["10.244.0.99"]))
     address = str(running.cluster.by_ref["x/b"].addresses[0])
 
     assert "allow" == running.probe("x/a", address).verdict
 
 
-def test_a_probe_is_never_taken_for_part_of_an_earlier_one(lab):
-    """A closed policy holds at once although conntrack still knows the connections of the run before it."""
+def test_a_probe_never_belongs_to_an_earlier_connection(lab):
+    """A policy that denies holds at once, although conntrack still has the connections of the earlier run."""
     pods = [pod("x/a"), pod("x/db", "app=db")]
     running = lab(*pods)
     resolved = replace(cluster(*pods, DENY_DB), name=running.cluster.name)
@@ -234,16 +234,16 @@ def test_progress_rises_to_the_number_of_flows(lab):
     """The count never falls, and ends at the total."""
     running = lab(*[pod(f"x/p{i}") for i in range(14)], pod("x/alone", network="none"))
     flows = list(every_pair(running.cluster))
-    told = []
+    reported = []
 
-    list(measure(running.cluster, flows, progress=lambda done, total: told.append((done, total))))
+    list(measure(running.cluster, flows, progress=lambda done, total: reported.append((done, total))))
 
-    assert sorted(told) == told
-    assert len(told) > 1
-    assert (210, 210) == told[-1]
+    assert sorted(reported) == reported
+    assert len(reported) > 1
+    assert (210, 210) == reported[-1]
 
 
-def test_the_calling_thread_comes_back(lab):
+def test_the_calling_thread_returns(lab):
     """Between measurements the caller is in its own network namespace, on all its processors."""
     running = lab(pod("x/a"), pod("x/b"))
     home, allowed = os.stat("/proc/thread-self/ns/net").st_ino, os.sched_getaffinity(0)
@@ -266,7 +266,7 @@ def test_no_socket_outlives_the_measurements(lab):
 
 @pytest.mark.kernel
 def test_a_lab_that_is_not_there_is_named():
-    """Measuring what does not run is an error, not a denial."""
+    """Measuring a lab that does not run is an error, not a denial."""
     absent = cluster(pod("x/a"), pod("x/b"))
 
     with pytest.raises(NotFound, match=r"netlab\.absent"):
@@ -284,7 +284,7 @@ def test_a_machine_without_packets_refuses_a_measurement():
 
 
 def test_probing_enters_namespaces_by_the_machine_only(lab, monkeypatch):
-    """Sockets, neighbours, counters, and the look for an address that a pod should not have."""
+    """Sockets, neighbours, counters, and the check for an address that a pod should not have."""
     running = lab(pod("x/a"), pod("x/b"))
     asked = [flow(running.cluster, "x/a", "x/b"), flow(running.cluster, "x/a", "x/b", family=6)]
     inside = netns.inside
@@ -299,7 +299,7 @@ def test_probing_enters_namespaces_by_the_machine_only(lab, monkeypatch):
 
 
 def test_an_ipv6_flow_is_not_known(lab):
-    """What cannot be sent yet is never called denied."""
+    """The reason says that no packet was sent."""
     running = lab(pod("x/a"), pod("x/b"))
     v6 = [f.__class__(f.source, f.destination, 6, "TCP", 80, f.address) for f in every_pair(running.cluster)]
 

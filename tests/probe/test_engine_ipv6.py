@@ -1,4 +1,4 @@
-"""IPv6 on healthy labs: probed as IPv4 is, with verdicts of its own."""
+"""IPv6 on labs without faults: probed as IPv4, with verdicts of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def six(running, source, destination, service="80/TCP"):
     ],
 )
 def test_a_closed_port_that_answers_is_allowed(lab, cidrs, service, answer):
-    """The kernel answers for the closed port, from the first moment on: no address waits to be found unique."""
+    """The kernel answers for the closed port at once, as no address is tentative."""
     running = lab(topology(["node-1"], cidrs=cidrs), pod("x/a"), pod("x/b"))
 
     assert ("allow", f"arrived and answered: {answer}") == six(running, "x/a", "x/b", service)
@@ -44,7 +44,7 @@ def test_a_closed_port_that_answers_is_allowed(lab, cidrs, service, answer):
 
 @pytest.mark.parametrize("service", ["80/TCP", "53/UDP", "ICMP", "38412/SCTP"])
 def test_what_a_policy_drops_is_denied(lab, service):
-    """The probe never arrives; the control, which no policy is about, does."""
+    """The probe never arrives; the control, which no policy covers, does."""
     deny = policy("x/deny-db", "app=db", ingress=[])
     running = lab(topology(["node-1"], cidrs=DUAL), pod("x/a"), pod("x/db", "app=db"), deny)
 
@@ -123,7 +123,7 @@ def test_every_pair_of_two_nodes_is_as_the_documentation_says(lab, cidrs):
 
 
 def test_no_policy_stops_neighbour_discovery(lab):
-    """A real connection between two pods that deny everything else: nobody but the kernel finds the neighbour."""
+    """A real connection between two pods that deny everything else; the kernel finds the neighbour."""
     deny = policy("x/deny", ingress=[], egress=[])
     hole = policy("x/hole", ingress=[rule(ports=["80"])], egress=[rule(ports=["80"])])
     running = lab(topology(["node-1"], cidrs=ONLY), pod("x/a"), pod("x/b"), deny, hole)
@@ -138,7 +138,7 @@ def test_no_policy_stops_neighbour_discovery(lab):
 
 
 def test_the_outside_sees_the_node(lab):
-    """What leaves a bridge network does so as its node, in IPv6 too."""
+    """A packet that leaves a bridge network has its node's address, in IPv6 too."""
     running = lab(topology(["node-1"], cidrs=DUAL, hosts={"far": ["2001:db8::7"]}), pod("x/a"))
     with netns.inside(running.namespace("host:far")):
         server = socket.create_server(("::", 80), family=socket.AF_INET6)

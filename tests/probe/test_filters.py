@@ -1,4 +1,4 @@
-"""The socket filters keep probes and their answers, and nothing else."""
+"""The socket filters keep probes and their answers, and no other packets."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ CASES = [
     ids=[f"{protocol}: {name}" for protocol, name, _, _ in CASES],
 )
 def test_a_filter_keeps_only_its_own_run(protocol, packet, expected):
-    """Ids wrap around at 2**32; whatever else an endpoint receives never reaches the engine."""
+    """Ids wrap around at 2**32; other packets of an endpoint are not kept."""
     program = filters.program(protocol, FIRST, PORTS)
 
     assert (filters.SNAPSHOT if expected else 0) == kept(program, packet())

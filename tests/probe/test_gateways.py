@@ -1,4 +1,4 @@
-"""A pod's gateway is its node, and is asked by packets like any other of its addresses."""
+"""A pod's gateway is its node, and is probed like the node's other addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CIDRS = ["10.244.0.0/16", "fd00:10:244::/56"]
 
 
 def ask(running, source: str, address: str, port: int) -> tuple[str, Measurement]:
-    """Return what the evaluator and what packets say of an address, as the command line asks it."""
+    """Return the evaluator's and the measured verdict for an address, as for the command line."""
     of = running.cluster
     end = find_destination(of, address, source=of.by_ref[source])
     asked = flow(of, source, address, f"{port}/TCP")._replace(destination=end)  # type: ignore[arg-type]
@@ -32,7 +32,7 @@ def ask(running, source: str, address: str, port: int) -> tuple[str, Measurement
 @pytest.mark.parametrize("mode", ["bridge", "overlay"])
 @pytest.mark.parametrize("place", [0, 1], ids=["IPv4", "IPv6"])
 def test_the_gateway_of_a_pod_is_its_node(lab, mode, place):
-    """It answers, whichever node it is on and whatever isolates the pod."""
+    """It answers on each node and under every policy."""
     running = lab(
         topology(["n1", "n2"], mode=mode, cidrs=CIDRS),
         *(pod(f"x/{n}", node=n) for n in ("n1", "n2")),
@@ -47,7 +47,7 @@ def test_the_gateway_of_a_pod_is_its_node(lab, mode, place):
 
 @pytest.mark.parametrize("peers", ["ignore", "match"])
 def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
-    """Where a pod's own node is under its egress; selectors do not mean the gateway, whoever lives on the node."""
+    """Where egress policies cover a pod's own node; selectors do not match the gateway."""
     shape = topology(["n1"])
     running = lab(
         replace(shape, policy=TopologyPolicy(own_node="enforce", host_network_peers=peers)),
@@ -59,10 +59,10 @@ def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
         ),
     )
 
-    told = [
+    found = [
         (expected, measured.verdict) for expected, measured in (ask(running, "x/a", "10.244.0.1", p) for p in (81, 82))
     ]
-    assert [("allow", "allow"), ("deny", "deny")] == told
+    assert [("allow", "allow"), ("deny", "deny")] == found
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_egress_to_the_gateway_is_judged_by_its_address(lab, peers):
         ("overlay", "10.244.1.1", "10.244.1.1 is the gateway of network 'default' on its node: ask node:n2 instead"),
     ],
 )
-def test_another_gateway_is_not_denied_unasked(mode, address, words):
-    """A node has it, so nothing is known without a packet."""
+def test_another_gateway_is_inconclusive(mode, address, words):
+    """A node has the address, and no packet is sent."""
     of = cluster(topology(["n1", "n2"], mode=mode, hosts={"h": ["192.0.2.1"]}), pod("x/a", node="n1"))
     sockets = Sockets(0, range(5000, 5004), FakeKernel().inside)
     asked: Flow = flow(of, "host:h", address)

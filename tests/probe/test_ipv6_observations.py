@@ -1,4 +1,4 @@
-"""What raw IPv6 sockets deliver is filtered and read as their IPv4 twins are."""
+"""Packets of raw IPv6 sockets are filtered and read as those of IPv4 sockets."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ CASES = [
 
 
 def test_a_filtered_socket_delivers_what_a_probe_is_about(spaces: Callable[..., list[str]]) -> None:
-    """On the kernel's own loopback: what the filter keeps is read, and the rest never comes."""
+    """On the loopback: packets that the filter keeps are read, and no others."""
     (name,) = spaces("observed")
     with netns.inside(name):
         found = _delivered()
@@ -124,5 +124,5 @@ def test_the_peer_is_the_address_without_its_scope() -> None:
 
 @pytest.mark.parametrize("length", [0, 3, 9, 40])
 def test_a_packet_cut_short_says_nothing(length: int) -> None:
-    """No error quotes so little that a number next to it is taken for an id."""
+    """No other number is taken for an id."""
     assert decode6("ICMP", icmp(1, 4, probe("UDP"))[40 : 40 + length], PEER.packed) is None

@@ -1,4 +1,4 @@
-"""Many flows are measured in blocks, by children of this process; they stream, and end with whoever asked."""
+"""Many flows are measured in blocks, by children of this process, which end with it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def gone(pids: list[int]) -> bool:
 
 
 def a_few(lab):
-    """Twelve pods of three groups, closed but to one of them."""
+    """Twelve pods of three groups; each group is open to one of them."""
     pods = [pod(f"x/p{i:02}", f"group={i % 3}", ports=["80", "53/UDP"]) for i in range(12)]
     return lab(*pods, policy("x/closed", "", ingress=[rule(peer("group=1"), ports=["80"])]))
 
@@ -68,8 +68,8 @@ def test_children_measure_what_this_process_would(lab, forked):
     assert gone(forked)
 
 
-def test_a_lost_probe_in_a_child_is_not_known_either(lab, forked, monkeypatch):
-    """Where a path loses everything, no child says deny."""
+def test_a_lost_probe_in_a_child_is_inconclusive(lab, forked, monkeypatch):
+    """Where a path loses everything, no verdict is deny."""
     monkeypatch.setattr("netlab.probe.attempt.WAITS", (0.02, 0.02, 0.02))
     text = "table inet t {\nchain c {\ntype filter hook forward priority 0; policy drop;\n}\n}\n"
     running = lab(pod("x/a"), pod("x/b"), nft={"node-1": text})
@@ -79,7 +79,7 @@ def test_a_lost_probe_in_a_child_is_not_known_either(lab, forked, monkeypatch):
     assert 3 == len(forked)
 
 
-def test_the_first_is_known_before_the_last_is_asked(lab, forked):
+def test_the_first_measurement_comes_before_the_last_flow_is_read(lab, forked):
     """Flows are read a few blocks ahead, and never all."""
     running = lab(pod("x/a"), pod("x/b"))
     asked = []
@@ -114,22 +114,22 @@ def test_a_longer_run_takes_no_more_memory(lab, request, monkeypatch, children):
         tracemalloc.stop()
         return peak
 
-    most(500)  # what is kept for good (modules, caches of patterns) is there then
+    most(500)  # modules and caches of patterns are in memory then
 
     assert most(3000) < 1.3 * most(1000)
 
 
-def test_progress_is_told_a_block_at_a_time(lab, forked):
+def test_progress_is_reported_block_by_block(lab, forked):
     """It never falls and ends at the number of flows."""
     running = a_few(lab)
-    told = []
+    calls = []
 
-    list(measure(running.cluster, list(every_pair(running.cluster)), progress=lambda *both: told.append(both)))
+    list(measure(running.cluster, list(every_pair(running.cluster)), progress=lambda *both: calls.append(both)))
 
-    assert [(done, 264) for done in (50, 100, 150, 200, 250, 264)] == told
+    assert [(done, 264) for done in (50, 100, 150, 200, 250, 264)] == calls
 
 
-def test_who_stops_early_leaves_no_child(lab, forked):
+def test_stopping_early_leaves_no_child(lab, forked):
     """Closing the measurements, as an interrupt does, ends what is under way."""
     running = a_few(lab)
     before = len(os.listdir("/proc/self/fd"))
@@ -143,15 +143,15 @@ def test_who_stops_early_leaves_no_child(lab, forked):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("trouble", "message"),
     [
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "a probing process: ended with -9"),
         (lambda: (_ for _ in ()).throw(OSError(5, "no such luck")), "no such luck"),
     ],
     ids=["killed", "failed"],
 )
-def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, told):
-    """Its block is not taken for measured, and nothing is left running."""
+def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, message):
+    """Its block does not count as measured, and no process is left."""
     running = a_few(lab)
 
     def measured(worker, block):
@@ -159,13 +159,13 @@ def test_a_child_that_fails_is_an_error(lab, forked, monkeypatch, trouble, told)
 
     monkeypatch.setattr(Worker, "measured", measured)
 
-    with pytest.raises(KernelError, match=told):
+    with pytest.raises(KernelError, match=message):
         list(measure(running.cluster, every_pair(running.cluster)))
     assert gone(forked)
 
 
-def test_a_process_with_threads_measures_by_itself(lab):
-    """A lock that another thread holds would stay locked in a child for good."""
+def test_a_process_with_threads_forks_no_child(lab):
+    """A lock that another thread holds would stay locked in a child."""
     running = a_few(lab)
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
@@ -180,7 +180,7 @@ def test_a_process_with_threads_measures_by_itself(lab):
 
 
 def test_workers_share_no_id_and_no_source_port(lab, monkeypatch):
-    """A packet of one block is never taken for one of another, wherever ids wrap around."""
+    """A packet of one worker is never taken for one of another, also where ids wrap around."""
     monkeypatch.setattr(os, "urandom", lambda size: b"\xff" * size)
     running = a_few(lab)
     run = engine.Run(running.cluster, running.cluster.name, running.kernel.inside)

@@ -1,4 +1,4 @@
-"""Neighbours are pinned where a probe needs them, and what others put there stays."""
+"""Permanent neighbours are added where a probe needs them; entries of users stay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TWO_NODES = (
 
 
 def test_no_probe_needs_arp(lab):
-    """After all pairs were probed, every entry of every namespace is permanent: the host's shared table is spared."""
+    """After all pairs were probed, every entry is permanent, so the host's shared table does not fill."""
     running = lab(*TWO_NODES)
     list(measure(running.cluster, every_pair(running.cluster, nodes=True)))
     entries = {ref: running.ip(ref, "-4", "neigh").splitlines() for ref in running.cluster.by_ref}
@@ -28,7 +28,7 @@ def test_no_probe_needs_arp(lab):
     assert min(map(len, entries.values())) > 0
 
 
-def test_an_entry_says_what_arp_would(lab):
+def test_an_entry_has_the_mac_that_arp_would_find(lab):
     """The MAC is the one that the other pod's interface has."""
     running = lab(*TWO_NODES)
     running.probe("x/a", "x/b")
@@ -38,8 +38,8 @@ def test_an_entry_says_what_arp_would(lab):
     assert names.mac_of(b) in running.ip("x/b", "link", "show", "eth0")
 
 
-def test_an_entry_that_was_there_before_is_left_alone(lab, monkeypatch):
-    """Who pinned a neighbour by hand meant it: the probe is lost there, and not known."""
+def test_an_existing_entry_stays(lab, monkeypatch):
+    """A user added it: the probe is lost, and the verdict is inconclusive."""
     monkeypatch.setattr(attempt, "WAITS", (0.01, 0.01, 0.01))
     running = lab(*TWO_NODES)
     b = running.cluster.by_ref["x/b"].addresses[0]
@@ -51,7 +51,7 @@ def test_an_entry_that_was_there_before_is_left_alone(lab, monkeypatch):
 
 
 @pytest.mark.parametrize("keep", [0, 10_000])
-def test_a_large_run_takes_its_entries_out_again(lab, monkeypatch, keep):
+def test_a_large_run_deletes_its_entries(lab, monkeypatch, keep):
     """The kernel's memory for them is bounded; few of them may stay."""
     monkeypatch.setattr(neighbours, "KEEP", keep)
     running = lab(*TWO_NODES)
@@ -66,7 +66,7 @@ def test_a_large_run_takes_its_entries_out_again(lab, monkeypatch, keep):
 @pytest.mark.parametrize("keep", [0, 10_000])
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
 def test_what_the_wiring_pinned_stays(lab, monkeypatch, mode, keep):
-    """Nodes and outside hosts know one another from the start, and still do after a run that takes its entries out."""
+    """Nodes and outside hosts keep their entries after a run that deletes its own."""
     monkeypatch.setattr(neighbours, "KEEP", keep)
     running = lab(
         topology(["n1", "n2"], hosts={"client": ["192.0.2.10", "2001:db8::10"]}, mode=mode, cidrs=DUAL),
@@ -79,7 +79,7 @@ def test_what_the_wiring_pinned_stays(lab, monkeypatch, mode, keep):
     assert {} == {ref: gone for ref, of in wired.items() if (gone := of - set(running.ip(ref, "neigh").splitlines()))}
 
 
-def test_an_address_that_another_pod_may_have_tomorrow_is_not_kept(lab):
+def test_an_entry_for_an_address_that_another_pod_may_get_is_deleted(lab):
     """A dual-stack pod's MAC follows from its IPv4 address, so an entry for its IPv6 address goes with the run."""
     running = lab(topology(["n1"], cidrs=DUAL), pod("x/a"), pod("x/b"))
     list(measure(running.cluster, every_pair(running.cluster)))

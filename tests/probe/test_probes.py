@@ -24,7 +24,7 @@ def made():
     sockets.close()
 
 
-def test_flows_with_the_same_packet_share_a_question(made):
+def test_flows_with_the_same_packet_share_a_probe(made):
     """Two pods in their node's namespace send the same to the same."""
     built, maker = made
     asked = {}  # type: ignore[var-annotated]
@@ -60,7 +60,7 @@ def test_flows_that_differ_have_their_own(made):
         ("x/a", "198.51.100.1", "not sent: no machine of the lab has 198.51.100.1"),
     ],
 )
-def test_what_no_packet_can_be_sent_for_is_denied_at_once(made, source, destination, reason):
+def test_a_flow_without_a_packet_is_denied(made, source, destination, reason):
     """There is no address to send from or to, or no machine has it."""
     built, maker = made
 

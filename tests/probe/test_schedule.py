@@ -13,8 +13,8 @@ from netlab.probe.schedule import BURST, PER_RECEIVER, bursts, interleaved
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=400)
 
 
-def test_a_round_of_a_full_matrix_visits_everybody_once():
-    """All pairs of five: in each round everybody sends once and receives once."""
+def test_a_round_of_a_full_matrix_has_each_place_once():
+    """All pairs of five: in each round each place sends once and receives once."""
     pairs = list(permutations(range(5), 2))
     order = [pairs[position] for position in interleaved(pairs, 5)]
     rounds = [order[start : start + 5] for start in range(0, 20, 5)]
@@ -24,7 +24,7 @@ def test_a_round_of_a_full_matrix_visits_everybody_once():
 
 
 def test_the_ports_of_a_pair_stay_together_in_order():
-    """One control then speaks for all of them."""
+    """One control then serves all of them."""
     pairs = [(0, 1), (0, 2), (0, 1), (1, 0), (0, 1)]
     order = interleaved(pairs, 3)
 
@@ -41,8 +41,8 @@ def test_every_probe_is_in_exactly_one_burst(pairs):
 
 
 @given(PAIRS)
-def test_a_burst_is_small_for_everybody(pairs):
-    """However lopsided the pairs are."""
+def test_a_burst_is_small_for_every_place(pairs):
+    """For every set of pairs."""
     for burst in bursts(pairs, interleaved(pairs, 6)):
         assert 0 < len(burst) <= BURST
         assert PER_RECEIVER >= max(Counter(pairs[position][0] for position in burst).values())

@@ -6,7 +6,7 @@ from netlab.probe import ports
 
 
 def test_runs_that_follow_each_other_share_no_port():
-    """However quickly; conntrack would take one run's probe for part of the last's."""
+    """However quickly: conntrack would count a probe to a connection of the earlier run."""
     runs = [ports.of_run() for _ in range(1000)]
     used = [port for run in runs for port in run]
 
@@ -24,7 +24,7 @@ def test_a_run_has_a_port_for_every_attempt_and_one_more(monkeypatch):
 
 
 def test_attempts_differ_in_their_port():
-    """A probe that is sent again is a new connection."""
+    """A repeated probe is a new connection."""
     run = range(5000, 5004)
 
     assert [5000, 5001, 5002] == [ports.of_attempt(run, attempt, 80) for attempt in range(3)]

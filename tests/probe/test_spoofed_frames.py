@@ -1,4 +1,4 @@
-"""Frames that a program in a pod forges, sent by a raw socket: another pod sees only what it is meant to see."""
+"""A program in a pod forges frames by a raw socket: another pod receives only those with the pod's own addresses."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def frames() -> Mapping[str, object]:
 
 @pytest.fixture
 def seen(lab: Callable[..., object]) -> set[str]:
-    """What of all frames the device of pod b sees."""
+    """The frames that the device of pod b receives."""
     cidrs = ("10.244.0.0/16", "fd00:10:244::/64")
     running = lab(topology(["node-1"], cidrs=cidrs), pod("x/a"), pod("x/b"), pod("x/c"))
     raw = socket.SOCK_RAW | socket.SOCK_NONBLOCK
@@ -124,7 +124,7 @@ def _untagged(frame: bytes) -> bytes:
 
 
 def _all_of(receiver: socket.socket) -> list[bytes]:
-    """Return what came in; a veth delivers before its sender's call returns, give or take the other processor."""
+    """Return the received frames; a veth delivers them before or shortly after the sender's call returns."""
     time.sleep(0.1)
     frames = []  # type: ignore[var-annotated]
     while True:
@@ -136,13 +136,13 @@ def _all_of(receiver: socket.socket) -> list[bytes]:
             frames.append(frame)
 
 
-def test_only_what_is_a_pods_own_arrives(seen: set[str]) -> None:
-    """Neither what has forged addresses nor what names no pod: policy is keyed on addresses."""
+def test_only_frames_with_the_pods_own_addresses_arrive(seen: set[str]) -> None:
+    """Frames with other addresses do not arrive: policies match addresses."""
     assert {name for name in frames() if name.startswith("own")} == seen
 
 
-def test_a_connection_over_link_local_addresses_does_not_come_about(lab: Callable[..., object]) -> None:
-    """Policy knows a pod's addresses; those that its kernel made by itself carry neighbour discovery only."""
+def test_no_connection_is_made_over_link_local_addresses(lab: Callable[..., object]) -> None:
+    """Policies cover a pod's own addresses; link-local ones carry neighbour discovery only."""
     running = lab(topology(["node-1"], cidrs=("fd00:10:244::/64",)), pod("x/a"), pod("x/b"))
     link = next(
         word.partition("/")[0]

@@ -89,7 +89,7 @@ def test_a_packet_says_what_its_probe_is(kind, layer, fields):
 
 @pytest.mark.parametrize(("kind", "layer", "fields"), FIELDS, ids=KINDS)
 def test_a_packet_of_ipv6_says_the_same(kind, layer, fields):
-    """Behind a header that names the protocol by its IPv6 number: ICMPv6 is another protocol than ICMP."""
+    """The header has the protocol's IPv6 number: ICMPv6 differs from ICMP."""
     from scapy.layers.inet6 import IPv6
 
     if kind == "ICMP":
@@ -125,8 +125,8 @@ def test_probing_does_not_import_scapy():
     assert "False" == done.stdout.strip()
 
 
-def test_a_kind_that_there_is_no_template_for_is_an_error():
-    """Better no packet than one with its addresses in the wrong place."""
+def test_a_kind_without_a_template_is_an_error():
+    """No packet is sent with addresses in the wrong place."""
     with pytest.raises(KeyError):
         Template("GRE", 4)
 

@@ -1,4 +1,4 @@
-"""The table from evidence to verdict: what is missing counts only where nothing can have been lost."""
+"""The table from evidence to verdict: a missing packet counts only where no packet can have been lost."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ EVERYTHING = [
 
 
 def test_nothing_is_denied_where_something_may_be_lost():
-    """Of all evidence there can be: trouble turns every denial of the missing into "not known"."""
+    """For all possible evidence: trouble turns a denial into inconclusive."""
     denied = [e for e in EVERYTHING if e.trouble and verdict(e)[0] == "deny"]
 
     assert all(e.refused for e in denied)
 
 
 def test_a_denial_has_a_control_that_arrived_or_is_of_a_class_of_its_own():
-    """A packet that could not be sent; and no way between two ends that carry traffic."""
+    """A packet that could not be sent, and no path between two ends that carry traffic."""
     for seen in EVERYTHING:
         found, reason = verdict(seen)
         measured = Measurement(FLOW, found, reason)
@@ -107,8 +107,8 @@ def test_a_denial_has_a_control_that_arrived_or_is_of_a_class_of_its_own():
             assert not measured.without_control
 
 
-def test_the_plan_of_the_wiring_decides_nothing_of_what_arrives():
-    """Whatever the plan says, the verdict on a probe or control that arrived is the same."""
+def test_the_plan_of_the_wiring_decides_nothing_about_packets_that_arrive():
+    """The verdict on a probe or control that arrived does not depend on it."""
     for seen in EVERYTHING:
         if seen.arrived or seen.control or seen.trouble:
             unplanned = replace(seen, no_path="", ends_alive=False)
@@ -117,7 +117,7 @@ def test_the_plan_of_the_wiring_decides_nothing_of_what_arrives():
 
 
 def test_nothing_that_arrived_is_denied():
-    """An arrival rules a denial out, whatever else is missing."""
+    """An arrival excludes a denial."""
     assert not [e for e in EVERYTHING if e.arrived and not e.refused and verdict(e)[0] == "deny"]
 
 

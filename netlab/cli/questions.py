@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlab.errors import UsageError
+from netlab.frozen import frozen
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster, Endpoint
@@ -21,7 +21,7 @@ _BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
 _WITH_PORT = re.compile(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A destination as it was typed; ``service`` None means the ports that it declares."""
 
@@ -80,7 +80,7 @@ def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
     return (int(family),)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pairs:
     """The flows of every pair, made as they are asked for; ``len`` counts them without making them, for progress."""
 

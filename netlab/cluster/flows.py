@@ -7,10 +7,10 @@ of two hosts and of a pod with itself are left out; ``--nodes`` adds the nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 
 
@@ -41,7 +41,7 @@ def ports_of(destination: Endpoint) -> list[tuple[str, int | None]]:
     return list(dict.fromkeys(declared)) or [("TCP", 80)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Questions:
     """What is asked of a cluster: which endpoints, services and families.
 

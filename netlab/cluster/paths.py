@@ -6,14 +6,13 @@ kernel's side of it is what ``netlab.dataplane`` builds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netlab.cluster.nobody import nobody
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """What the wiring does with a flow.
 

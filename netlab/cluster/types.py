@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netlab import modes
+from netlab.frozen import frozen
 from netlab.objects.kind import template_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.topology import TopologyPolicy
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Network:
     """One pod network: its mode and at most one prefix per IP family; ``traits`` are what the mode means."""
 
@@ -33,7 +34,7 @@ class Network:
         object.__setattr__(self, "traits", modes.of(self.mode))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """One node: its addresses on the underlay and, per network name, the prefixes that its pods' addresses come from.
 
@@ -55,7 +56,7 @@ class Node:
         return any(address.version == p.version and address in p for p in self.pod_cidrs[network])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """A machine outside the cluster, on the underlay."""
 
@@ -67,7 +68,7 @@ class Host:
         object.__setattr__(self, "ref", f"host:{self.name}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pod:
     """One pod that takes part in the lab.
 
@@ -129,7 +130,7 @@ def address_of(endpoint: Endpoint, family: int) -> Address | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placement:
     """Where a pod runs already: its node and its addresses. What ``resolve`` takes to keep a running lab as it is."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
+from netlab.frozen import frozen
 from netlab.objects.types import Document
 
 Verdict = Literal["allow", "deny"]
@@ -30,7 +30,7 @@ Table = Mapping[Cell, "Verdict | None"]
 """The verdict of every cell that is asked; None where nobody states it and the judges need only agree."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """A whole state of a cluster and the verdicts in it; from stage to stage a running lab is changed."""
 
@@ -39,7 +39,7 @@ class Stage:
     table: Table
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One case; ``feature`` is what summaries count by.
 
@@ -52,7 +52,7 @@ class Case:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unjudged:
     """An edge case that no judge of netlab can answer yet, and why."""
 

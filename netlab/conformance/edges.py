@@ -7,7 +7,7 @@ cannot put to the test, and why.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from netlab import modes
@@ -15,6 +15,7 @@ from netlab.conformance.cases import Case, Stage, Unjudged, table
 from netlab.conformance.edge_changes import changes
 from netlab.conformance.words import policy_text
 from netlab.conformance.world import HOST, world
+from netlab.frozen import frozen
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
 ENDS = (*PODS, HOST)
@@ -25,7 +26,7 @@ ONLY_Y = "* > x/a, ! y/* > x/a"
 TIERS = {"x/b": "pod=b,tier=db", "x/c": "pod=c"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edge:
     """Policies of namespace x as specs in YAML, and the denied cells of every service that is asked.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -20,12 +19,13 @@ from netlab.conformance.shrink import scenario, shrink
 from netlab.conformance.workers import Workers
 from netlab.conformance.world import world
 from netlab.errors import InputError
+from netlab.frozen import frozen
 
 # Cases that a process takes at a time: enough for what starting it costs, few enough to end together.
 _SHARE = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Which cases are run, and by whom; the same selection gives the same cases.
 
@@ -49,7 +49,7 @@ class Selection:
         return map(dual_stack, found) if self.dual_stack else found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseResult:
     """What became of one case: how many cells were asked of every judge, and what was not as it should be.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from dataclasses import dataclass
 
 from netlab.errors import HostError, UsageError
+from netlab.frozen import frozen
 from netlab.kernel import privilege
 
 # What sudo(8), pkexec(1) and doas(1) say of their caller, as ``named`` takes it.
@@ -16,7 +16,7 @@ _OTHERS = ("PKEXEC_UID", "DOAS_USER")
 _LARGEST = 2**32 - 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """Who a program runs as; ``name``, ``home`` and ``shell`` are "" where the host does not know the user."""
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Literal
 
+from netlab.frozen import frozen
 from netlab.objects.types import Address, Prefix
 
 LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A link.
 
@@ -55,7 +56,7 @@ class Link:
         return " ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InterfaceAddress:
     """An address with its prefix length on a link."""
 
@@ -71,7 +72,7 @@ def has_prefix(address: InterfaceAddress) -> bool:
     return address.interface.network.prefixlen < address.interface.max_prefixlen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """A route of the main table; ``via`` None is a route to the link itself, ``onlink`` takes ``via`` unchecked."""
 
@@ -87,7 +88,7 @@ class Route:
         return f"route {self.prefix}{via} dev {self.dev}{source}{' onlink' if self.onlink else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Neighbour:
     """A permanent neighbour (ARP or ND) entry."""
 
@@ -99,7 +100,7 @@ class Neighbour:
         return f"neigh {self.address} lladdr {self.mac} dev {self.dev} nud permanent"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForwardingEntry:
     """A static entry of a VXLAN device's forwarding database: the node ``dst`` has the MAC."""
 
@@ -111,7 +112,7 @@ class ForwardingEntry:
         return f"fdb {self.mac} dev {self.dev} dst {self.dst} self permanent"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sysctl:
     """A setting below ``net.``, by its path: ``ipv4/ip_forward``."""
 
@@ -137,7 +138,7 @@ class Namespace:
         return sorted((i for i in self.items if isinstance(i, kind)), key=str)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One step from what is to what should be: add or delete one item in one namespace."""
 

@@ -6,10 +6,10 @@ Linux.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from netlab.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attachment:
     """How a pod is joined to the node that it runs on.
 
@@ -44,7 +44,7 @@ class Attachment:
         return not (self.on_network or self.host_network)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transport:
     """How packets get from one node to the pods of another.
 
@@ -64,7 +64,7 @@ class Transport:
     tunnel: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mode:
     """One network mode: an attachment and a transport under the name that users write.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, Any, get_args
 
 from netlab.errors import Problem, in_order
+from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
 from netlab.objects.kind import Doubt, Kind, get
@@ -23,7 +24,7 @@ from netlab.objects.unread import ignored_kinds
 EVERYTHING: frozenset[Doubt] = frozenset(get_args(Doubt))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input:
     """What was read: the usable part of the ``objects``, every problem so far, and what is not known."""
 

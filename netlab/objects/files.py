@@ -7,10 +7,11 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Any
 
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.bounds import MOST_ENTRIES, Budget, TooLargeError
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -167,7 +168,7 @@ def _looks_wide(content: bytes) -> bool:
 # --- a folder -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folder:
     """The files below a folder in sorted order, links to other folders, and what could not be entered."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeVar
 
+from netlab.frozen import frozen
 from netlab.objects.types import Document, Meta, Source
 
 Verdict = Literal["allow", "deny"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expectation:
     """One line of a step's ``expect``; ``oracle`` compares every pair with the evaluator and ignores the rest.
 
@@ -31,7 +32,7 @@ class Expectation:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LabelChange:
     """Labels to set (or, with None, to remove) on one pod (``NAMESPACE/NAME``) or one namespace."""
 
@@ -41,7 +42,7 @@ class LabelChange:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectRef:
     """Names one object: what ``delete`` takes. ``api_version`` "" means the kind of that name that netlab reads."""
 
@@ -52,7 +53,7 @@ class ObjectRef:
     api_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One step of a scenario: first ``apply``, then ``label``, then ``delete``, then ``expect``."""
 
@@ -69,7 +70,7 @@ _OF_NO_OBJECT = re.compile(r"(metadata|spec\.description)\b")
 _OF_A_STEP = re.compile(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scenario:
     """What ``netlab test`` runs; ``resources`` are the documents of the files that it names, read already.
 

@@ -9,9 +9,11 @@ API in snake case. Only the fields that netlab reads are here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Literal
+
+from netlab.frozen import frozen
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -19,7 +21,7 @@ Direction = Literal["ingress", "egress"]
 Protocol = Literal["TCP", "UDP", "SCTP"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Where an object stands: the file as the user named it, and the line of every field that was written.
 
@@ -39,7 +41,7 @@ class Source:
         return self.lines.get("", 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meta:
     """The part of ``metadata`` that netlab reads; ``namespace`` is "" for kinds that have none.
 
@@ -58,7 +60,7 @@ class Meta:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """One object as it was written: the plain data, after ``kind: List`` was unpacked, and where it stands.
 
@@ -80,7 +82,7 @@ class Document:
 # --- core/v1, apps/v1, batch/v1 -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContainerPort:
     """One container port of a pod; ``name`` is "" when it has none, ``host_port`` 0 when it is not published."""
 
@@ -92,7 +94,7 @@ class ContainerPort:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodSpec:
     """The part of a pod's spec that the network depends on; ``ports`` are those of all its containers in order."""
 
@@ -102,7 +104,7 @@ class PodSpec:
     ports: tuple[ContainerPort, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pod:
     """A Pod as written; an exported one's status states ``phase``, ``addresses`` and its node's ``host_addresses``."""
 
@@ -114,7 +116,7 @@ class Pod:
     host_addresses: tuple[Address, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workload:
     """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or the like: ``replicas`` pods of one template.
 
@@ -136,7 +138,7 @@ class Workload:
     manual_selector: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Namespace:
     """A Namespace; its labels always hold ``kubernetes.io/metadata.name``.
 
@@ -148,7 +150,7 @@ class Namespace:
     declared: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A Kubernetes Node: labels and podCIDRs for the Topology's node of that name, or a node of its own."""
 
@@ -158,7 +160,7 @@ class Node:
     source: Source = field(default_factory=Source, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServicePort:
     """One port of a Service; ``target_port`` is a number, a container port's name, or 0 for ``port`` itself."""
 
@@ -168,7 +170,7 @@ class ServicePort:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """A Service, as far as netlab reads it."""
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from netlab.errors import Problem, UsageError, printable
+from netlab.frozen import frozen
 from netlab.objects.kind import NETLAB_VERSION, Kind, every
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.selectors import LabelSelector
@@ -24,7 +25,7 @@ _NO_DIRECTION: frozenset[Direction] = frozenset()
 _NAMED = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<group>[a-z0-9]([a-z0-9.-]*[a-z0-9])?))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """Pods that a policy could select, and what it could do to their traffic.
 
@@ -42,7 +43,7 @@ class Subject:
     allows: frozenset[Direction] = _NO_DIRECTION
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnreadPolicy:
     """One policy that netlab does not read.
 
@@ -89,7 +90,7 @@ def warning(policy: UnreadPolicy) -> Problem:
 # --- kinds that the user says do not count ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IgnoredKind:
     """A kind that does not count, whatever it says; ``group`` "" is every group. What netlab reads always counts.
 

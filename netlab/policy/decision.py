@@ -14,6 +14,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.translate import Target, Through, View
 from netlab.cluster.types import Endpoint, Node, Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
@@ -59,7 +60,7 @@ class Match:
         return self._text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Miss:
     """A rule that does not allow a flow and what in it does not match: its peers, or else its ports.
 

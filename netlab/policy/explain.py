@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.nobody import no_owner
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import printable
+from netlab.frozen import frozen
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
 from netlab.policy import tiers
@@ -19,7 +19,7 @@ from netlab.policy.tiers.networkpolicy_words import unselected
 from netlab.policy.unstated import caveats
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """A heading and the lines below it; a line's leading blanks are its depth."""
 
@@ -35,7 +35,7 @@ class Section:
         return "\n".join(map(printable, self.in_lines()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """A decision in words; ``str()`` is the text for a terminal.
 

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from netlab.cluster.flows import Flow, Questions, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
+from netlab.frozen import frozen
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.evaluate import evaluate
 from netlab.policy.kinds import Kinds
@@ -22,7 +23,7 @@ from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import EXPECTED, Expected
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Endpoints that behave alike, in the cluster's order; ``number`` is the group's place among all, from 0.
 
@@ -36,7 +37,7 @@ class Group:
     alone: tuple[Expected, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What one group may open on another, or its members on one another, or (``alone``) each on itself.
 

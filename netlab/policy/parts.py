@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from netlab.cluster.flows import Flow, Questions
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.decision import Open, by_default
@@ -29,7 +30,7 @@ from netlab.verdicts import Certain
 _T = TypeVar("_T", bound=Endpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """What one side says: its verdict, and the text for it where policies isolate the side's pod."""
 
@@ -38,7 +39,7 @@ class Part:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ingress:
     """What the ingress of a destination says: ``parts[of[v]]`` to a source of view v."""
 

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, askable
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.evaluate import evaluate, way_of
@@ -31,7 +31,7 @@ class Sources(NamedTuple):
     unknown: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ways:
     """Who has a way to a destination, and on whose way egress or ingress is enforced.
 

@@ -9,6 +9,7 @@ from netlab.cluster.nobody import gateway_words, nobody
 from netlab.cluster.translate import Backend, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.dataplane import names
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.probe.decode import Observation
 from netlab.probe.sockets import NamespaceSockets, Sockets
@@ -79,7 +80,7 @@ class Question:
         return (self.source, self.front), (self.front, self.destination)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsent:
     """A flow for which no packet can be sent.
 
@@ -92,7 +93,7 @@ class Unsent:
     family: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backends:
     """A flow to a destination that stands for several backends: what is asked of each, by the backend's name."""
 

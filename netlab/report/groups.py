@@ -19,11 +19,11 @@ row that has ``"self": true`` is about each member with itself. So rows expand t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
+from netlab.frozen import frozen
 from netlab.policy.bitsets import members
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
@@ -161,7 +161,7 @@ def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
         yield ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Block:
     """One group in words: its name, what is asked of it, and the lines below."""
 
@@ -170,7 +170,7 @@ class _Block:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked:
     """One service of one group: the groups at the other end, and of them those that have each verdict but deny."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from netlab.frozen import frozen
 from netlab.report.formats import Page
 
 Depth = Literal["cells", "objects", "drift"]
 """How much is looked up: what the cells need, or the objects as well, or also what differs in the kernel."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One object that is listed: as Kubernetes has it, and its cells; the ``wide`` ones come last."""
 
@@ -23,7 +24,7 @@ class Item:
     wide: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """The items of one kind with their table's header; the first column is NAMESPACE where kinds have one.
 

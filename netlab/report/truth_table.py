@@ -8,9 +8,10 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from netlab.frozen import frozen
 from netlab.report.rows import Outcome, Row
 
 ALLOW, DENY, PARTIAL, SOME, UNKNOWN, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "s", "u", "?", "!", "-"
@@ -34,7 +35,7 @@ Paint = Callable[[str, str], str]
 """Colours a text by the mark that it belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """What became of a pair: its services by verdict, and the mark of what needs words."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from netlab.frozen import frozen
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Protocol
 from netlab.ruleset.classes import PolicyClass
@@ -15,7 +15,7 @@ from netlab.ruleset.views import View
 EVERY_PORT = (0, 65535)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allow:
     """One thing that a class allows: ports ``first`` to ``last`` of a protocol with one identity.
 

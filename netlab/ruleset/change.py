@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
 from typing import Generic, TypeVar
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange(Generic[_T]):
     """What goes and what comes; one that changed does both, as its old and its new value."""
 
@@ -25,7 +25,7 @@ class Exchange(Generic[_T]):
         return bool(self.gone or self.come)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """The pods, policies and namespaces (by name, with their new labels or None) that differ between two clusters.
 

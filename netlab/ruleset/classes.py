@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from netlab.cluster.types import Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import ContainerPort, Direction, Protocol
 from netlab.ruleset.change import Change
@@ -21,7 +21,7 @@ from netlab.ruleset.peers import Rules, label_keys, labels_read
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyClass:
     """The policies, by key, that isolate a pod in a direction, and its (name, protocol, number) of named ports."""
 
@@ -41,7 +41,7 @@ Found = Mapping[Direction, PolicyClass | str]
 """What a pod is, by direction: its class, or the policy that opens it to everything, so that it needs none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reclassified:
     """What a change did to classes: by pod, what it was and is; ``renumbered``: one that stays has another number."""
 

@@ -6,11 +6,11 @@ The compiler knows no fragment by name. ``netlab/ruleset/fragments`` has one fil
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Set
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
+from netlab.frozen import frozen
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.change import Change
 from netlab.ruleset.elements import Element, Key
@@ -49,7 +49,7 @@ class Place(IntEnum):
     CLEAR = 600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Port:
     """The node's end of a pod's link: its interface name there, and the pod's MAC address."""
 
@@ -60,7 +60,7 @@ class Port:
 PortOf = Callable[[Pod], Port]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """What a lab's clusters share from change to change; where a field differs, all is compiled anew.
 
@@ -90,7 +90,7 @@ class Entry(NamedTuple):
     element: Element
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stores:
     """Where the elements of a lab's rulesets are: those that every node has, and those of each node by its name."""
 
@@ -119,7 +119,7 @@ def always(_: Layout, __: Set[str]) -> Hashable:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fragment:
     """One part of the rulesets of a lab's nodes.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
 from netlab.ruleset.change import Change, Exchange
@@ -25,7 +26,7 @@ _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
 Signatures = dict[Address, Signature]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """What a change did to identities: by reference, the signatures that an endpoint had and has.
 

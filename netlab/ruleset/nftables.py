@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import ref
 
+from netlab.frozen import frozen
 from netlab.ruleset.comments import plain
 from netlab.ruleset.elements import Elements, Set
 from netlab.ruleset.sets import Touched
 from netlab.ruleset.tables import Table, chain_lines, replacement
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Since:
     """How a ruleset came from the one before it, as long as that is kept: no other keys differ than these, by set."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import NamedTuple
 from typing import Protocol as Protocol_
 
+from netlab.frozen import frozen
 from netlab.objects.policies import IPBlock, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta, Protocol
@@ -31,7 +31,7 @@ Signature = frozenset[Member]
 """What an address is to the policies: the texts of the peers that match it, and the named ports it carries."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodPeer:
     """A peer by selectors; ``namespace`` is its policy's, and counts where ``namespaces`` is None."""
 
@@ -69,7 +69,7 @@ class Rules(Protocol_):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuleWords:
     """A rule with its peers as texts; none of them means every peer."""
 
@@ -77,7 +77,7 @@ class RuleWords:
     ports: tuple[PolicyPort, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyWords:
     """A policy's rules that count, by direction."""
 

@@ -12,10 +12,10 @@ compiled anew at each change.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.types import Direction, Meta
 
@@ -25,7 +25,7 @@ VERDICTS: dict[Verdict, int] = {"accept": 1, "deny": 2, "pass": 3}
 """Each verdict as the number that a map of a tier holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TierRule:
     """A rule: what becomes of connections with some peers on some ports; no ports are every port and protocol.
 
@@ -42,7 +42,7 @@ class TierRule:
             raise ValueError("a rule of a tier names its peers")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TierPolicy:
     """A policy of a tier. ``meta.key`` is unique among the policies of all tiers and among NetworkPolicies.
 
@@ -66,7 +66,7 @@ class TierPolicy:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tier:
     """One tier: ``name`` is the prefix of its sets and chains, ``policies`` are those of a cluster by precedence."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from netlab.cluster import Cluster, Placement, follow, outline
 from netlab.cluster.find import pod_of
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
+from netlab.frozen import frozen
 from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel
 from netlab.objects.examine import EVERYTHING
 from netlab.objects.kind import Doubt
@@ -15,7 +15,7 @@ from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.scenario.pairs import flows_of, unknown_names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rehearsal:
     """A scenario all of whose steps are known to work out.
 

@@ -8,10 +8,11 @@ follows translations. A rule that it does not know is an error, not a verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from typing import Literal
 
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.ruleset import Ruleset
 from netlab.testing.nft_text import Hit, Number, SetText, Tables, TraceError, read
@@ -23,7 +24,7 @@ _PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPV6": 58, "SCTP": 132}
 _WITH_PORTS = (6, 17, 132)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """The node's end of a link that a packet comes or goes by, with the MAC address at the far end.
 
@@ -35,7 +36,7 @@ class Link:
     bridge: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packet:
     """A packet as it comes to a node, or from it.
 
@@ -61,7 +62,7 @@ class Packet:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One rule that took effect, and the comment of the elements that it found."""
 
@@ -71,7 +72,7 @@ class Step:
     table: str = "inet netlab"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trace:
     """What became of a packet, and the rules on its way.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Node
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 
 
@@ -50,7 +51,7 @@ Find = Callable[[Cluster, Endpoint | None, Address | None, str, int | None], Tar
 """Takes a destination, the address of it that is asked, a protocol and a port."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Translation:
     """One reason for which nodes translate destinations. ``find`` returns None where it leaves a destination alone.
 

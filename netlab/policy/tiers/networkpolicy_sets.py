@@ -8,12 +8,12 @@ a selector means is asked of the same functions as there: only the order of the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from operator import or_
 
 from netlab.cluster.types import Endpoint, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members, transpose
@@ -27,7 +27,7 @@ from netlab.policy.tiers.tier import AskedPort, Ruled, Said
 from netlab.policy.wide import WIDE, wide_peers
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Opening:
     """Egress rules that list the same ports for the same peers, and the kinds that some of their policies select."""
 

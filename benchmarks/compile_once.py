@@ -13,8 +13,9 @@ from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks import manifests
-from netlab.cluster import Cluster, follow, resolve
+from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, every_pair
+from netlab.cluster.follow import follow
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
 from netlab.objects.scenarios import LabelChange

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -81,6 +80,8 @@ def failure_code(error: BaseException) -> int:
         streams.settle()
         return BROKEN_PIPE
     if detailed:
+        import traceback
+
         # Indented, as a message may have lines that look like another's.
         for line in "".join(traceback.format_exception(error)).splitlines():
             terminal.say(f"  {line}")

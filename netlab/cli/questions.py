@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netlab.errors import UsageError
 from netlab.frozen import frozen
+from netlab.patterns import pattern
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster, Endpoint
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 Service = tuple[str, int | None]
 PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
-_BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
+_BRACKETED = pattern(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
 # A reference, then a port; the reference of a node or a host has a colon of its own.
-_WITH_PORT = re.compile(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
+_WITH_PORT = pattern(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
 
 
 @frozen

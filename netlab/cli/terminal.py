@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 import click
 
 from netlab.errors import printable
+from netlab.patterns import pattern
 
 # Where there is no terminal to ask, tables fit this; COLUMNS overrides it.
 _WIDTH = 120
@@ -28,6 +28,8 @@ _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow
 
 def width() -> int:
     """Return how wide a table may be."""
+    import shutil
+
     return shutil.get_terminal_size((_WIDTH, 24)).columns
 
 
@@ -51,7 +53,7 @@ _SEQUENCES = tuple(
         for part in click.style("|", fg=colour, bold=True if mark == "!" else None).split("|")
     )
 )
-_SEQUENCE = re.compile(f"({'|'.join(map(re.escape, _SEQUENCES))})")
+_SEQUENCE = pattern(f"({'|'.join(map(re.escape, _SEQUENCES))})")
 
 
 def prepare() -> None:

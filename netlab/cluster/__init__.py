@@ -1,6 +1,8 @@
-"""Objects resolved: pods from workloads, placement, addresses. The same input always gives the same cluster."""
+"""Objects resolved: pods from workloads, placement, addresses. The same input always gives the same cluster.
 
-from netlab.cluster.follow import follow
+Not exported here is ``follow``, which only a running lab and a scenario need.
+"""
+
 from netlab.cluster.resolve import outline, resolve, settle
 from netlab.cluster.types import Cluster, Endpoint, Host, Network, Node, Placement, Pod
 
@@ -12,7 +14,6 @@ __all__ = [
     "Node",
     "Placement",
     "Pod",
-    "follow",
     "outline",
     "resolve",
     "settle",

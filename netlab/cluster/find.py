@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from bisect import bisect_left
 
 from netlab.cluster.nobody import no_machines, own_gateway
@@ -66,6 +65,8 @@ def _missing(cluster: Cluster, ref: str) -> str:
         return f"pod {ref} has finished: it has no address and takes no part"
     if ref in cluster.finished_workloads:
         return f"all pods of {ref} have finished: they have no address and take no part"
+    import difflib
+
     kind, _, name = ref.partition(":")
     what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
     known = [*cluster.by_ref, *cluster.by_workload]

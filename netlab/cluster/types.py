@@ -6,12 +6,12 @@ A value: it knows no kernel. ``netlab.cluster.resolve`` makes one; the same inpu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netlab import modes
-from netlab.frozen import frozen
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.kind import template_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.topology import TopologyPolicy
@@ -138,7 +138,7 @@ class Placement:
     addresses: tuple[Address, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Cluster:
     """Everything a lab is made from. Tuples are sorted by name (pods by namespace, then name).
 

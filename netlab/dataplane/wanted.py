@@ -8,13 +8,14 @@ all share (nodes, outside hosts, the underlay that joins them) is in this module
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_interface
 
 from netlab.cluster.published import published
 from netlab.cluster.types import Cluster, Host, Network, Node, address_of
 from netlab.dataplane import bridge, macvlan, names, routes, underlay, veth, vxlan
 from netlab.dataplane.build import MTU, Build
+from netlab.frozen import frozen_with_cache
 from netlab.kernel.state import InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
 from netlab.modes import attachments, transports
 
@@ -37,7 +38,7 @@ TRANSPORTS: Mapping[str, Join] = {
 _UNDERLAY_BRIDGE = "underlay"
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Wanted:
     """Every namespace of a lab by name; ``ports`` tells the host-side interface of every pod that has one."""
 

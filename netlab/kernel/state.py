@@ -7,11 +7,11 @@ those of iproute2. ``str()`` of a value is what ``ip`` or ``bridge`` takes as it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Literal
 
-from netlab.frozen import frozen
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.types import Address, Prefix
 
 LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
@@ -126,7 +126,7 @@ class Sysctl:
 Item = Link | InterfaceAddress | Route | Neighbour | ForwardingEntry | Sysctl
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Namespace:
     """All that one network namespace holds, its nftables ruleset aside."""
 

@@ -10,8 +10,8 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import LIST, RECORD, Store, Unsafe
 
 # Neither is ever near: a host carries some thousand pods, and their record has some hundred bytes for each.
@@ -21,7 +21,7 @@ MOST_OF_RECORD = 256 << 20
 _BOOT = re.compile(r"([0-9a-f-]{36})?")
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Owned:
     """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file tells them."""
 

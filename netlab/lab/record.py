@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
 from netlab.errors import DamagedRecord, HostError
+from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import RECORD, Machine, Turns, Unsafe
 from netlab.lab import owned, waiting
 from netlab.objects import Document
@@ -33,7 +34,7 @@ _VERSION = 2
 PATIENCE = 60.0
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Record:
     """What a lab was made from. ``ready`` is false while it is being built or changed.
 

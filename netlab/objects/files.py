@@ -13,6 +13,7 @@ from typing import IO, Any
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.bounds import MOST_ENTRIES, Budget, TooLargeError
+from netlab.patterns import pattern
 
 SUFFIXES = (".yaml", ".yml", ".json")
 # No hang on a pipe that nothing writes to, no terminal that becomes the process's own.
@@ -33,7 +34,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_INNER_MARK = re.compile("^\ufeff+", re.MULTILINE)
+_INNER_MARK = pattern("^\ufeff+", re.MULTILINE)
 
 
 class UnreadableError(Exception):

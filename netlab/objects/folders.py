@@ -11,14 +11,15 @@ from typing import Any
 
 from netlab.errors import Problem
 from netlab.objects.types import Document
+from netlab.patterns import pattern
 
 TEMPLATE = "{{"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
 _KUSTOMIZE = "kustomize.config.k8s.io/"
 _NAMED = 5
 # What does not end (a text, a comment) reaches to the end: a second search from each of its marks would take for ever.
-_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
-_TRAILING = re.compile(r",(\s*[}\]])")
+_COMMENT = pattern(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
+_TRAILING = pattern(r",(\s*[}\]])")
 
 
 def is_commented(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import IgnoredKind, UnreadPolicy, ignored_kinds
 from netlab.objects.usable import COUNTS
+from netlab.patterns import pattern
 
 
 def load(
@@ -292,7 +292,7 @@ def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> list[Nam
 
 
 # What is wrong in an object may hide its name, how many pods it has, or on which nodes.
-_HIDES_NAMES = re.compile(rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}|nodes.*))?)?")
+_HIDES_NAMES = pattern(rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}|nodes.*))?)?")
 
 
 def _rehearse(found: Scenario, name: str, strict: bool) -> list[Problem]:

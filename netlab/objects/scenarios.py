@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Literal, TypeVar
 
 from netlab.frozen import frozen
 from netlab.objects.types import Document, Meta, Source
+from netlab.patterns import pattern
 
 Verdict = Literal["allow", "deny"]
 
@@ -66,8 +66,8 @@ class Step:
 
 
 _Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation)
-_OF_NO_OBJECT = re.compile(r"(metadata|spec\.description)\b")
-_OF_A_STEP = re.compile(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
+_OF_NO_OBJECT = pattern(r"(metadata|spec\.description)\b")
+_OF_A_STEP = pattern(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
 
 
 @frozen

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import field
 from typing import Any
@@ -16,13 +15,14 @@ from netlab.objects.kind import NETLAB_VERSION, Kind, every
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Document, Meta, Source
+from netlab.patterns import pattern
 
 RULE = "unread-policy"
 """The rule of the warning that each unread policy gets."""
 
 EVERY = LabelSelector()
 _NO_DIRECTION: frozenset[Direction] = frozenset()
-_NAMED = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<group>[a-z0-9]([a-z0-9.-]*[a-z0-9])?))?")
+_NAMED = pattern(r"(?P<kind>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<group>[a-z0-9]([a-z0-9.-]*[a-z0-9])?))?")
 
 
 @frozen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
@@ -125,6 +124,8 @@ def _lacks(missed: Requirement, labels: Mapping[str, str]) -> bool:
 
 def _alike(missed: Requirement, labels: Mapping[str, str]) -> bool:
     """Say whether labels have almost what a requirement asks for: the value misspelt, or under another key."""
+    from difflib import get_close_matches
+
     if missed.operator != "In":
         return False
     have = labels.get(missed.key)
@@ -137,6 +138,8 @@ def _alike(missed: Requirement, labels: Mapping[str, str]) -> bool:
 
 def _misspelt(have: str, wanted: str) -> bool:
     """Say whether two values look like one word; with other digits (web-1, web-2) they are two."""
+    from difflib import get_close_matches
+
     if [c for c in have if c.isdigit()] != [c for c in wanted if c.isdigit()]:
         return False
     have, wanted = have.lower(), wanted.lower()

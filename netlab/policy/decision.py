@@ -6,7 +6,6 @@ What is made for every pair is a named tuple: it costs half of what a frozen dat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -14,7 +13,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.translate import Target, Through, View
 from netlab.cluster.types import Endpoint, Node, Pod
-from netlab.frozen import frozen
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
@@ -32,7 +31,7 @@ NETWORK_POLICY, DEFAULT = "NetworkPolicy", "default"
 _FEW = 10
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Match:
     """A rule that allows a flow, the policy that it belongs to, and the number of the first of its peers that matches.
 

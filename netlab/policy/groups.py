@@ -9,12 +9,11 @@ asked about a pair has one answer for all pairs of its groups.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from netlab.cluster.flows import Flow, Questions, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
-from netlab.frozen import frozen
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.evaluate import evaluate
 from netlab.policy.kinds import Kinds
@@ -52,7 +51,7 @@ class Answer:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Groups:
     """All groups of a cluster and the verdicts between them.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netlab.cluster import Cluster, Placement, follow, outline
+from netlab.cluster import Cluster, Placement, outline
 from netlab.cluster.find import pod_of
+from netlab.cluster.follow import follow
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.frozen import frozen
 from netlab.objects import Document, Objects, apply, delete, examine_documents, relabel

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netlab.cluster import Cluster, Placement, follow, resolve
+from netlab.cluster import Cluster, Placement, resolve
+from netlab.cluster.follow import follow
 from netlab.errors import InputError
 from netlab.objects import Objects, decode
 from netlab.objects.types import Document, Source

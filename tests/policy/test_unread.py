@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, selector, topology, unread, verdict
 
-from netlab.cluster import follow
 from netlab.cluster.flows import every_pair
+from netlab.cluster.follow import follow
 from netlab.conformance.cases import Cell, Stage
 from netlab.conformance.opinions import judge
 from netlab.objects import decode, read

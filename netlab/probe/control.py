@@ -92,8 +92,10 @@ class Controls:
                 self._send(source, target, [q.evidence for q in questions], awaited=way.connected)
             else:
                 self._follow_by_hops(questions, awaited=way.connected)
+            if way.connected:
+                continue
             for question in questions:
-                if not (way.connected or question.evidence.arrived or question.evidence.refused):
+                if not (question.evidence.arrived or question.evidence.refused):
                     question.evidence.no_path = way.reason
 
     def _follow_by_hops(self, questions: Sequence[Question], *, awaited: bool) -> None:

@@ -70,7 +70,7 @@ class Question:
     @property
     def sent_to(self) -> WireAddress:
         """The address that the packet is sent to."""
-        return self.address or self.target.wire
+        return self.address or (self.front or self.destination).wire
 
     @property
     def hops(self) -> tuple[tuple[End, End], ...]:
@@ -149,7 +149,8 @@ class QuestionMaker:
         endpoint = flow.destination
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
-        translated = translate(self._cluster, flow._replace(destination=endpoint))
+            flow = flow._replace(destination=endpoint)
+        translated = translate(self._cluster, flow)
         if translated is not None and translated.ways:
             return self._ask_backends(flow, source, endpoint, translated, asked)
         if endpoint is None and flow.address is not None:

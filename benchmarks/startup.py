@@ -1,4 +1,4 @@
-"""The start of commands that do almost nothing."""
+"""Commands that do next to nothing: what is left is the start."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from benchmarks.commands import NOTHING, ROOT, python
 from benchmarks.figures import Options, Ratio, Result, against, rows_of
 from benchmarks.turns import turns
 
-ABOUT = "netlab --help and netlab check on one file, shell to shell"
+ABOUT = "netlab --help, check and compile of one file, reach and explain of a small example, shell to shell"
 
 _CASE = "start"
 _HELP, _CHECK = "netlab --help", "netlab check -f FILE"
-_FILE = ROOT / "scenarios/manifests/three-pods.yaml"
+_FILE, _SHOP = str(ROOT / "scenarios/manifests/three-pods.yaml"), str(ROOT / "examples/shop")
+# Commands that have no target; the room tests of tests/cli/test_help.py are about them too.
+_OTHERS = {
+    "netlab compile -f FILE": ("compile", "-f", _FILE),
+    "netlab reach -f examples/shop": ("reach", "-f", _SHOP),
+    "netlab explain -f examples/shop": ("explain", "shop/web", "shop/db", "-f", _SHOP),
+}
 _TARGETS = {_HELP: "< 0.15", _CHECK: "< 0.3"}
 
 
 def run(options: Options) -> Result:
-    """Measure both commands beside an empty Python and the libraries that they need."""
-    contestants = {_HELP: python("-m", "netlab", "--help"), _CHECK: python("-m", "netlab", "check", "-f", str(_FILE))}
+    """Measure the commands beside an empty Python and the libraries that they cannot do without."""
+    contestants = {_HELP: python("-m", "netlab", "--help"), _CHECK: python("-m", "netlab", "check", "-f", _FILE)}
+    contestants |= {what: python("-m", "netlab", *arguments) for what, arguments in _OTHERS.items()}
     if not options.bare:
         contestants[NOTHING[0]] = python(*NOTHING[1])
         contestants["python -c 'import click'"] = python("-c", "import click")

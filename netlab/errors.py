@@ -15,8 +15,10 @@ from __future__ import annotations
 import errno as _errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+from netlab.frozen import frozen
 
 __all__ = [
     "AlreadyExists",
@@ -46,7 +48,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One error in the input, or one warning about correct input that is probably a mistake.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -82,6 +81,8 @@ def failure_code(error: BaseException) -> int:
         streams.discard_if_unwritable()
         return BROKEN_PIPE
     if detailed:
+        import traceback
+
         # The indent tells these lines from messages.
         for line in "".join(traceback.format_exception(error)).splitlines():
             terminal.say(f"  {line}")

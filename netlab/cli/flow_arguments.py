@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netlab.errors import UsageError
+from netlab.frozen import frozen
+from netlab.patterns import pattern
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster, Endpoint
@@ -18,12 +18,12 @@ ProtocolPort = tuple[str, int | None]
 """A protocol and its port; None for ICMP."""
 
 PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
-_BRACKETED = re.compile(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
+_BRACKETED = pattern(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
 # A reference, then a port. The reference of a node or host has a colon too.
-_WITH_PORT = re.compile(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
+_WITH_PORT = pattern(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A destination of the command line; ``port`` None stands for the ports that it declares."""
 
@@ -82,7 +82,7 @@ def families_of(cluster: Cluster, family: str | None) -> tuple[int, ...]:
     return (int(family),)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pairs:
     """The flows of every pair, made one by one; ``len`` counts them without making them, for progress."""
 

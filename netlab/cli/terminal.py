@@ -11,7 +11,6 @@ import contextlib
 import io
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 import click
 
 from netlab.errors import printable
+from netlab.patterns import pattern
 
 # The width of tables without a terminal; COLUMNS overrides it.
 _WIDTH = 120
@@ -29,6 +29,8 @@ _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow
 
 def width() -> int:
     """Return the width of a table in characters."""
+    import shutil
+
     return shutil.get_terminal_size((_WIDTH, 24)).columns
 
 
@@ -52,7 +54,7 @@ _SEQUENCES = tuple(
         for part in click.style("|", fg=colour, bold=True if mark == "!" else None).split("|")
     )
 )
-_SEQUENCE = re.compile(f"({'|'.join(map(re.escape, _SEQUENCES))})")
+_SEQUENCE = pattern(f"({'|'.join(map(re.escape, _SEQUENCES))})")
 
 
 def prepare() -> None:

@@ -1,7 +1,9 @@
-"""Objects to a cluster: pods of workloads, their nodes, their addresses. The same input gives the same cluster."""
+"""Objects to a cluster: pods of workloads, their nodes, their addresses. The same input gives the same cluster.
+
+``resolve_change`` is not exported here: only a running lab and a scenario need it.
+"""
 
 from netlab.cluster.resolve import resolve, resolve_input, try_resolve
-from netlab.cluster.resolve_change import resolve_change
 from netlab.cluster.types import Cluster, Endpoint, Host, Network, Node, Placement, Pod
 
 __all__ = [
@@ -13,7 +15,6 @@ __all__ = [
     "Placement",
     "Pod",
     "resolve",
-    "resolve_change",
     "resolve_input",
     "try_resolve",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from bisect import bisect_left
 
 from netlab.cluster.types import Cluster, Endpoint
@@ -69,7 +68,9 @@ def _missing(cluster: Cluster, ref: str) -> str:
     kind, _, name = ref.partition(":")
     what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
     known = [*cluster.by_ref, *cluster.by_workload]
-    near = _elsewhere(ref, known) or difflib.get_close_matches(ref, known, n=3)
+    from difflib import get_close_matches
+
+    near = _elsewhere(ref, known) or get_close_matches(ref, known, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else _known(known)
     return f"no {what}{hint}"
 

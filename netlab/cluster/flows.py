@@ -7,10 +7,10 @@ By default these are all pairs of pods and outside hosts, without pairs of two h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 
 
@@ -40,7 +40,7 @@ def declared_ports(destination: Endpoint) -> list[tuple[str, int | None]]:
     return list(dict.fromkeys(declared)) or [("TCP", 80)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlowSelection:
     """Which flows of a cluster a command asks about.
 

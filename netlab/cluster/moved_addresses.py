@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Address
 
 _MOST = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _MovedAddress:
     """An address of the cluster that its owner does not have in the lab; ``new`` is the lab's address, or None.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, Prefix, Source
@@ -19,7 +20,7 @@ _DEPRECATED = {"beta.kubernetes.io/os": OS_LABEL, "beta.kubernetes.io/arch": ARC
 _SET_BY_KUBELET = frozenset({HOSTNAME_LABEL, OS_LABEL, ARCH_LABEL, *_DEPRECATED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeDraft:
     """One node before it has addresses; ``pod_cidrs`` and ``addresses`` are those of its Node object.
 

@@ -6,14 +6,13 @@ in ``netlab.dataplane``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
 from netlab.cluster.unowned import why_unowned
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """What the wiring does with a flow.
 

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import chain
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects import controllers
 from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PODS
@@ -22,7 +23,7 @@ from netlab.objects.types import Address, Meta, PodSpec, Source, Workload
 FINISHED = ("Succeeded", "Failed")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodDraft:
     """One pod before placement.
 

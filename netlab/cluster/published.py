@@ -8,11 +8,12 @@ translated to the pod's address and port.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.addresses import plain_address
 from netlab.objects.topology import TopologyNetwork
 from netlab.objects.types import Address, ContainerPort
@@ -20,7 +21,7 @@ from netlab.objects.types import Address, ContainerPort
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104  values of hostIP that stand for every address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Published:
     """One port of a pod that is published on its node; ``host_ip`` None stands for all addresses of the node."""
 

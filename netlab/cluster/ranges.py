@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from netlab import modes
@@ -16,6 +16,7 @@ from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address, Prefix
 
@@ -38,7 +39,7 @@ _UNDERLAY_LENGTH = {4: 24, 6: 64}
 _WIDEST = {4: 8, 6: 32}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatedAddresses:
     """The addresses that exported objects state: those of ``pods`` by network, with their nodes, and of ``nodes``.
 

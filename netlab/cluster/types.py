@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netlab import modes
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.kind import template_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.topology import TopologyPolicy
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Network:
     """One pod network: its mode, and at most one prefix per IP family; ``traits`` are those of the mode."""
 
@@ -33,7 +34,7 @@ class Network:
         object.__setattr__(self, "traits", modes.of(self.mode))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """One node: its addresses on the underlay, and the prefixes of its pods' addresses by network name.
 
@@ -55,7 +56,7 @@ class Node:
         return any(address.version == p.version and address in p for p in self.pod_cidrs[network])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """A machine outside the cluster, on the underlay."""
 
@@ -67,7 +68,7 @@ class Host:
         object.__setattr__(self, "ref", f"host:{self.name}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pod:
     """One pod of the lab.
 
@@ -129,7 +130,7 @@ def address_of(endpoint: Endpoint, family: int) -> Address | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placement:
     """The node and the addresses of a pod that runs; ``resolve`` takes them to keep a running lab as it is."""
 
@@ -137,7 +138,7 @@ class Placement:
     addresses: tuple[Address, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Cluster:
     """Everything that a lab is made from. Tuples are sorted by name (pods by namespace, then name).
 

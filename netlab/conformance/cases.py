@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
+from netlab.frozen import frozen
 from netlab.objects.types import Document
 
 Verdict = Literal["allow", "deny"]
@@ -30,7 +30,7 @@ Table = Mapping[Cell, "Verdict | None"]
 """The expected verdict of each cell; None if the case states none, and the judges only have to agree."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """One state of a cluster and the verdicts in it. A running lab is changed from stage to stage."""
 
@@ -39,7 +39,7 @@ class Stage:
     table: Table
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One case; summaries count cases by ``feature``.
 
@@ -52,7 +52,7 @@ class Case:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unjudged:
     """An edge case that no judge can answer yet, and why."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from netlab.conformance.cases import Cell, Stage
 from netlab.conformance.judges import Judge, cluster_of, flow_of
+from netlab.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Disagreement:
     """One cell on which a judge disagrees with the case, or two judges disagree.
 

@@ -7,7 +7,7 @@ cases that netlab cannot test, and why.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from netlab import modes
@@ -15,6 +15,7 @@ from netlab.conformance.base_cluster import HOST, base_cluster
 from netlab.conformance.cases import Case, Stage, Unjudged, table
 from netlab.conformance.edge_changes import changes
 from netlab.conformance.shorthand import policy_text
+from netlab.frozen import frozen
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
 ENDS = (*PODS, HOST)
@@ -25,7 +26,7 @@ ONLY_Y = "* > x/a, ! y/* > x/a"
 TIERS = {"x/b": "pod=b,tier=db", "x/c": "pod=c"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edge:
     """An edge case: specs in YAML of policies in namespace x, and the denied cells of every asked port.
 

@@ -7,13 +7,13 @@ follow from these lists by set operations. No selector, prefix or port range is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import permutations, product
 
 from netlab import modes
 from netlab.conformance.base_cluster import ADDRESSES, HOST, HOST_ADDRESS, base_cluster
 from netlab.conformance.cases import Case, Cell, Stage, Verdict
 from netlab.conformance.shorthand import Data, block, peer, policy, rule
+from netlab.frozen import frozen
 from netlab.objects.types import Document
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
@@ -30,7 +30,7 @@ _A, _B = ADDRESSES["x/a"], ADDRESSES["x/b"]
 ProtocolPort = tuple[str, int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A ``podSelector`` of policies in namespace x, and the pods that it selects."""
 
@@ -38,7 +38,7 @@ class Target:
     pods: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peers:
     """Peers of a rule (none: all ends), and the ends that they match."""
 
@@ -47,7 +47,7 @@ class Peers:
     ends: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ports:
     """Items of ``ports`` (none: all), and what they match: ports of every end, or of single ends."""
 
@@ -114,7 +114,7 @@ PORTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """A policy with one rule: the pods that it isolates and the traffic that it allows; peers None: it has no rule."""
 

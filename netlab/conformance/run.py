@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -20,12 +19,13 @@ from netlab.conformance.judges import Judge, JudgeName, cluster_of, evaluator, p
 from netlab.conformance.shrink import scenario, shrink
 from netlab.conformance.workers import Workers
 from netlab.errors import InputError
+from netlab.frozen import frozen
 
 # The number of cases that a process takes at a time: many, so that taking is cheap; few, so that all end together.
 _BATCH = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """The cases and judges of a run; the same selection gives the same cases.
 
@@ -52,7 +52,7 @@ class Selection:
         return map(dual_stack, found) if self.dual_stack else found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseResult:
     """The result of one case: the number of its cells, and the disagreements.
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlab.dataplane.vxlan import HEADERS
+from netlab.frozen import frozen
 from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Item, Link, Namespace, Neighbour, Route, Sysctl
 from netlab.objects.types import Address
 
@@ -38,7 +38,7 @@ End = tuple[str, str]
 _I = TypeVar("_I", bound=Item)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """The way of a packet.
 
@@ -56,7 +56,7 @@ class Way:
     first_mtu: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Hop:
     """The way from a namespace to the next one: ``mtu`` and ``first_mtu`` as in Way, and the bridges on the way."""
 

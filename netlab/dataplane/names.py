@@ -8,7 +8,6 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from netlab.cluster.types import Cluster, Host, Network, Node, Pod
 from netlab.errors import UsageError
-from netlab.kernel import netns
 from netlab.objects.names import LabName, dns_label, dns_subdomain
 from netlab.objects.types import Address, Prefix
 
@@ -35,6 +34,8 @@ def _namespace(*parts: str) -> str:
 
 def belongs(lab: str, namespace: object) -> bool:
     """Return whether a network namespace's name is one of the lab's. Others are neither entered nor removed."""
+    from netlab.kernel import netns
+
     return isinstance(namespace, str) and namespace.startswith(f"{PREFIX}{lab}.") and netns.is_name(namespace)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from netlab.frozen import frozen_with_cache
 from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Route, Sysctl
 
 # The parent of a link that may have one of several parents.
 _UNKNOWN = ("", "")
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Difference:
     """Namespaces to make and to remove, and changes inside those that stay or are made."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from dataclasses import dataclass
 
 from netlab.errors import HostError, UsageError
+from netlab.frozen import frozen
 from netlab.kernel import privilege
 
 # The environment variables by which sudo(8), pkexec(1) and doas(1) name their caller.
@@ -16,7 +16,7 @@ _OTHERS = ("PKEXEC_UID", "DOAS_USER")
 _LARGEST = 2**32 - 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """A user that a program runs as; ``name``, ``home`` and ``shell`` are "" for a user that the host does not know."""
 

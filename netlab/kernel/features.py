@@ -7,16 +7,16 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from netlab.errors import HostError, KernelError
+from netlab.frozen import frozen
 from netlab.kernel import libc, netns, nft, privilege, sysctl
 
 Status = Literal["ok", "missing", "not tried"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Feature:
     """One feature that netlab uses: whether the host has it, what was seen, and how to get it.
 
@@ -30,7 +30,7 @@ class Feature:
     needed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Trial:
     """A part of nftables, tried in the smallest table that uses it: one chain, and a set or map.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 
 from netlab.errors import UsageError
+from netlab.frozen import frozen
 from netlab.kernel.files import Unsafe
 from netlab.kernel.lock import FairLock, Lock
 from netlab.kernel.state import Change, Namespace
@@ -165,7 +165,7 @@ class Machine(Namespaces, Links, Rules, Programs, Privilege, Protocol):
         """Close open files and sockets; the namespaces stay."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One line of a trace: a packet that enters a base chain, a rule that matched, or the end of a chain.
 
@@ -182,7 +182,7 @@ class Event:
     verdict: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     """The packets to trace: of a protocol (TCP, UDP, SCTP, ICMP), between these addresses, to these ports."""
 

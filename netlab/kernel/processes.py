@@ -16,7 +16,9 @@ import os
 import select
 import signal
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from netlab.frozen import frozen_with_cache
 
 _GRACE = 1.0
 _ROUNDS = 10
@@ -25,7 +27,7 @@ _NS_GET_PARENT = 0xB702
 _DEPTH = 33
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class ProcessFilter:
     """Which processes to end; the caller is never one of them.
 

@@ -11,10 +11,10 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
+from netlab.frozen import frozen
 from netlab.kernel import rtnl_numbers as n
 from netlab.kernel.netlink import Message, Netlink, attribute, attributes
 from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, LinkKind, Neighbour, Route
@@ -228,7 +228,7 @@ def forwarding_entry(item: ForwardingEntry, index: int, *, delete: bool = False)
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadLink:
     """A link as the kernel has it; ``ready`` is whether it carries traffic (a bridge port: whether it forwards)."""
 

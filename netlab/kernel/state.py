@@ -7,16 +7,17 @@ those of iproute2. ``str()`` of a value is what ``ip`` or ``bridge`` takes as it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Literal
 
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.types import Address, Prefix
 
 LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A link.
 
@@ -58,7 +59,7 @@ class Link:
         return " ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InterfaceAddress:
     """An address with its prefix length on a link."""
 
@@ -74,7 +75,7 @@ def has_prefix(address: InterfaceAddress) -> bool:
     return address.interface.network.prefixlen < address.interface.max_prefixlen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """A route of the main table. Without ``via`` it leads to the link itself; ``onlink`` is iproute2's."""
 
@@ -90,7 +91,7 @@ class Route:
         return f"route {self.prefix}{via} dev {self.dev}{source}{' onlink' if self.onlink else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Neighbour:
     """A permanent neighbour (ARP or ND) entry."""
 
@@ -102,7 +103,7 @@ class Neighbour:
         return f"neigh {self.address} lladdr {self.mac} dev {self.dev} nud permanent"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForwardingEntry:
     """A static entry of a VXLAN device's forwarding database: the node ``dst`` has the MAC."""
 
@@ -114,7 +115,7 @@ class ForwardingEntry:
         return f"fdb {self.mac} dev {self.dev} dst {self.dst} self permanent"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sysctl:
     """A setting below ``net.``, by its path (``ipv4/ip_forward``)."""
 
@@ -128,7 +129,7 @@ class Sysctl:
 Item = Link | InterfaceAddress | Route | Neighbour | ForwardingEntry | Sysctl
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Namespace:
     """The items of one network namespace; its nftables ruleset is not among them."""
 
@@ -140,7 +141,7 @@ class Namespace:
         return sorted((i for i in self.items if isinstance(i, kind)), key=str)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One change: an item to add to or delete from a namespace."""
 

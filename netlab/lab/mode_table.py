@@ -6,13 +6,13 @@ A test compares the table with the one in docs/modes.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlab import modes
 from netlab.cluster.flows import Flow
 from netlab.cluster.ranges import NETWORK_ANNOTATION
 from netlab.cluster.types import Cluster, address_of
 from netlab.errors import InputError
+from netlab.frozen import frozen
 from netlab.lab.lab import temporary
 from netlab.objects.documents import parse
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
@@ -57,7 +57,7 @@ spec:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """One measured cell: ``verdict`` and ``expected`` are allow, deny or (the verdict only) inconclusive."""
 

@@ -10,8 +10,8 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import LIST, RECORD, Store, Unsafe
 
 # Bytes; no lab comes near. A host carries some thousand pods, and a record has some hundred bytes for each.
@@ -21,7 +21,7 @@ MOST_OF_RECORD = 256 << 20
 _BOOT = re.compile(r"([0-9a-f-]{36})?")
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class NamespaceList:
     """The namespaces of a lab, and the boot in which they were made; ``known`` is false where no file has them."""
 

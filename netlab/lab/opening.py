@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from netlab.errors import DamagedRecord, HostError, NetlabError, UsageError
+from netlab.frozen import frozen
 from netlab.kernel.machine import Machine, this_host
 from netlab.lab.record import PATIENCE, Record, Records, Stamp
 from netlab.lab.removal import sweep
@@ -14,7 +14,7 @@ from netlab.lab.removal import sweep
 _LIST_PATIENCE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overview:
     """A lab's phase and its numbers of nodes and pods.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from netlab.frozen import frozen_with_cache
 from netlab.objects import Document
 from netlab.objects.document_changes import POD_LABELS
 from netlab.objects.meta import IGNORED_KIND, key_of
@@ -13,7 +13,7 @@ from netlab.objects.meta import IGNORED_KIND, key_of
 Verb = Literal["created", "configured", "unchanged", "deleted"]
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Changes:
     """The outcome of a change.
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
 from netlab.errors import DamagedRecord, HostError
+from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import RECORD, FairLock, Machine, Unsafe
 from netlab.lab import namespace_list, notices
 from netlab.objects import Document
@@ -33,7 +34,7 @@ _VERSION = 2
 PATIENCE = 60.0
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Record:
     """The objects of a lab and what was decided for them.
 

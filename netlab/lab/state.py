@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from netlab.cluster import Cluster, Placement, resolve, resolve_change
+from netlab.cluster import Cluster, Placement, resolve
+from netlab.cluster.resolve_change import resolve_change
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import DamagedRecord, InputError

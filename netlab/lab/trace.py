@@ -15,6 +15,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.translate import translate
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.dataplane import names
+from netlab.frozen import frozen
 from netlab.kernel.machine import Event, Machine, Match, Monitor
 from netlab.objects.types import Address
 from netlab.policy.decision import Decision
@@ -31,7 +32,7 @@ _NAMES = {"iif": "iifname", "oif": "oifname"}
 _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TraceStep:
     """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
 
@@ -48,7 +49,7 @@ class TraceStep:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trace:
     """The measurement of a packet, the rules that it met, and the evaluator's decision.
 

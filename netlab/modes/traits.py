@@ -5,10 +5,10 @@ Code outside of ``netlab.modes`` reads a trait, and never compares a mode's name
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from netlab.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attachment:
     """How a pod is joined to the node that it runs on.
 
@@ -41,7 +41,7 @@ class Attachment:
         return not (self.on_network or self.host_network)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transport:
     """How packets get from one node to the pods of another.
 
@@ -62,7 +62,7 @@ class Transport:
     tunnel: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mode:
     """One network mode: an attachment and a transport under the name that users write.
 

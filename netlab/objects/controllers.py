@@ -12,12 +12,12 @@ user writes (``unknown-…``), so that Exists and NotIn match as on a cluster. `
 
 from __future__ import annotations
 
-import re
 from binascii import crc32
 from collections.abc import Mapping
 
 from netlab.objects.kind import template_of
 from netlab.objects.types import Workload
+from netlab.patterns import pattern
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
@@ -35,7 +35,7 @@ CHANGING = frozenset({TEMPLATE_HASH, REVISION_HASH, TEMPLATE_GENERATION, *JOB_UI
 KEYS = CHANGING | {POD_NAME, POD_INDEX, *JOB_NAMES, JOB_INDEX}
 """The keys of all labels that controllers set."""
 
-_MADE_UP = re.compile(r"(?P<stem>.*-)?unknown-[0-9a-f]{8}")
+_MADE_UP = pattern(r"(?P<stem>.*-)?unknown-[0-9a-f]{8}")
 
 
 def shared_labels(workload: Workload) -> Mapping[str, str]:

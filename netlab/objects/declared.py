@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, ClassVar, Generic, TypeVar
 
 from netlab.objects.fields import Fields, quoted
@@ -96,6 +95,8 @@ class Shape:
             return
         for name in written.data:
             if name not in cls.fields and not written.report.full:
+                from difflib import get_close_matches
+
                 close = "".join(f"; did you mean {quoted(k)}?" for k in get_close_matches(name, cls.fields, 1))
                 written.error(name, f"unknown field {quoted(name)}{close}")
 

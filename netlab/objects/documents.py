@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,9 +21,10 @@ from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
 from netlab.objects.yaml_text import YAMLText
+from netlab.patterns import pattern
 
 STDIN = "<stdin>"
-_BRACE = re.compile(r"\s*\{")
+_BRACE = pattern(r"\s*\{")
 
 
 # --- text to documents ----------------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeVar
 
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.bounds import MOST_OF_AN_OBJECT
 from netlab.objects.types import Document, Source
 
@@ -60,7 +61,7 @@ def duplicate(value: object) -> str:
     return f"Duplicate value: {quoted(value)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """Collects the problems of one object with their lines: the first 100 errors and the first 100 warnings."""
 

@@ -7,11 +7,13 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Any
 
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.bounds import MOST_ENTRIES, Budget, TooLargeError
+from netlab.patterns import pattern
 
 SUFFIXES = (".yaml", ".yml", ".json")
 # O_NONBLOCK: a pipe without a writer does not block. O_NOCTTY: a terminal does not become the controlling one.
@@ -32,7 +34,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_INNER_MARK = re.compile("^\ufeff+", re.MULTILINE)
+_INNER_MARK = pattern("^\ufeff+", re.MULTILINE)
 
 
 class UnreadableError(Exception):
@@ -173,7 +175,7 @@ def _looks_wide(content: bytes) -> bool:
 # --- a folder -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folder:
     """The files below a folder, sorted; links to folders; and a problem for each folder that cannot be read."""
 

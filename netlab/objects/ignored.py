@@ -6,20 +6,20 @@ the same kinds.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from netlab.errors import Problem, UsageError
+from netlab.frozen import frozen
 from netlab.objects.kind import NETLAB_VERSION, Kind, every
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.types import Document, Source
+from netlab.patterns import pattern
 
-_NAME = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<group>[a-z0-9]([a-z0-9.-]*[a-z0-9])?))?")
+_NAME = pattern(r"(?P<kind>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<group>[a-z0-9]([a-z0-9.-]*[a-z0-9])?))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IgnoredKind:
     """A kind that the user ignores; ``group`` "" stands for every API group. ``document`` is its document."""
 

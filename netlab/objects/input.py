@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, Any, get_args
 
 from netlab.errors import Problem, in_order
+from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
 from netlab.objects.ignored import ignored_documents
@@ -23,7 +24,7 @@ from netlab.objects.types import Document
 ALL_FACTS: frozenset[Fact] = frozenset(get_args(Fact))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input:
     """The input of a command: the usable part of its objects, the problems, the unknown facts, and the files."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
@@ -11,9 +10,10 @@ from typing import Any
 from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_FIELD, Budget, too_dense
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import DIGITS, number
+from netlab.patterns import pattern
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_SPACE = pattern(r"[ \t\r\n]*")
+_NUMBER = pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 # The largest number of distinct keys that are cached.
 _NAMES = 5_000
 _WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction, Meta, Prefix, Protocol, Source
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IPBlock:
     """``ipBlock``: the addresses in ``cidr`` that are in none of ``excepts``. Host bits are masked."""
 
@@ -22,7 +23,7 @@ class IPBlock:
         return not any(address.version == e.version and address in e for e in self.excepts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """One item of ``from`` or ``to``: an ``ip_block``, or one or both selectors, which are ANDed.
 
@@ -34,7 +35,7 @@ class Peer:
     ip_block: IPBlock | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyPort:
     """One item of ``ports`` with defaults. ``port`` None stands for every port; a string is a container port's name."""
 
@@ -43,7 +44,7 @@ class PolicyPort:
     end_port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One ingress or egress rule; empty ``peers`` match every peer, empty ``ports`` every port and protocol.
 
@@ -56,7 +57,7 @@ class Rule:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetworkPolicy:
     """A NetworkPolicy with the API server's defaults; ``policy_types`` has the directions in which it isolates pods.
 

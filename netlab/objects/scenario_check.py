@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,11 +11,12 @@ from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.scenarios import Scenario
 from netlab.objects.types import Document
 from netlab.objects.usable import COUNTS
+from netlab.patterns import pattern
 
 Decode = Callable[[Iterable[Document]], tuple[Any, list[Problem]]]
 
 # An error in one of these fields may hide an object's name, the number of its pods, or their nodes.
-_HIDES_NAMES = re.compile(rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}|nodes.*))?)?")
+_HIDES_NAMES = pattern(rf"(kind|apiVersion|metadata(\.(name(space)?|generateName))?|spec(\.({COUNTS}|nodes.*))?)?")
 
 
 def check_scenario(scenario: Scenario, name: str, decode: Decode) -> list[Problem]:

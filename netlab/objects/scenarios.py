@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeVar
 
+from netlab.frozen import frozen
 from netlab.objects.types import Document, Meta, Source
+from netlab.patterns import pattern
 
 Verdict = Literal["allow", "deny"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expectation:
     """One item of a step's ``expect``; with ``oracle`` every pair is compared with the evaluator.
 
@@ -31,7 +32,7 @@ class Expectation:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LabelChange:
     """Labels to set on one pod (``NAMESPACE/NAME``) or one namespace; the value None removes a label."""
 
@@ -41,7 +42,7 @@ class LabelChange:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectRef:
     """A reference to one object to delete. ``api_version`` "" stands for that of the kind that netlab reads."""
 
@@ -52,7 +53,7 @@ class ObjectRef:
     api_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One step of a scenario: first ``apply``, then ``label``, then ``delete``, then ``expect``."""
 
@@ -65,11 +66,11 @@ class Step:
 
 
 _Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation)
-_NOT_OF_THE_LAB = re.compile(r"(metadata|spec\.description)\b")
-_OF_A_STEP = re.compile(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
+_NOT_OF_THE_LAB = pattern(r"(metadata|spec\.description)\b")
+_OF_A_STEP = pattern(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scenario:
     """A Scenario; ``resources`` has the documents of the files that it names.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from netlab.frozen import frozen
 
 Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requirement:
     """One item of ``matchExpressions``; ``values`` is sorted, and empty for Exists and DoesNotExist."""
 
@@ -41,7 +42,7 @@ class Requirement:
                 return f"!{self.key}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LabelSelector:
     """``match_labels`` (sorted pairs) and ``match_expressions``, which are ANDed; an empty selector matches everything.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from netlab.objects.kind import derived, written
@@ -52,6 +51,8 @@ def misspelt(kind: str) -> str | None:
 @derived
 def close_to(kind: str) -> str | None:
     """Return the kind that netlab reads with the most similar name, None if none is similar."""
+    from difflib import get_close_matches
+
     if len(kind) > _LONGEST:
         return None
     lower = {one.name.lower(): one.name for one in written()}

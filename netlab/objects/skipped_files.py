@@ -11,6 +11,7 @@ from typing import Any
 
 from netlab.errors import Problem
 from netlab.objects.types import Document
+from netlab.patterns import pattern
 
 TEMPLATE = "{{"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
@@ -18,8 +19,8 @@ _KUSTOMIZE = "kustomize.config.k8s.io/"
 _NAMED = 5
 # An unterminated string or comment matches to the end of the text. Else each of its quotes would start a new search,
 # in quadratic time.
-_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
-_TRAILING = re.compile(r",(\s*[}\]])")
+_COMMENT = pattern(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
+_TRAILING = pattern(r",(\s*[}\]])")
 
 
 def is_commented(text: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from netlab import modes
+from netlab.frozen import frozen
 from netlab.objects.types import Address, Prefix, Source
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TopologyNetwork:
     """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family.
 
@@ -30,7 +31,7 @@ class TopologyNetwork:
         return modes.of(self.mode)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TopologyNode:
     """One node of a Topology."""
 
@@ -39,7 +40,7 @@ class TopologyNode:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TopologyHost:
     """A machine outside the cluster, on the underlay."""
 
@@ -56,7 +57,7 @@ HostNetworkPeers = Literal["ignore", "match"]
 Established = Literal["keep", "reevaluate"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TopologyPolicy:
     """Behaviour of policies that Kubernetes leaves to the implementation: ``spec.policy`` of a Topology.
 
@@ -91,7 +92,7 @@ class TopologyPolicy:
     established: Established = "keep"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Topology:
     """A lab's networks, nodes and hosts; fields that the input leaves out have their defaults.
 

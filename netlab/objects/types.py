@@ -10,9 +10,11 @@ snake case. The classes have the fields that netlab reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Literal
+
+from netlab.frozen import frozen
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -20,7 +22,7 @@ Direction = Literal["ingress", "egress"]
 Protocol = Literal["TCP", "UDP", "SCTP"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """The place of an object: its file, as the user named it, and the line of every written field.
 
@@ -40,7 +42,7 @@ class Source:
         return self.lines.get("", 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meta:
     """The fields of ``metadata`` that netlab reads; ``namespace`` is "" for kinds that have none.
 
@@ -59,7 +61,7 @@ class Meta:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """One object as plain data, and its place. A ``kind: List`` is unpacked into the documents of its items.
 
@@ -81,7 +83,7 @@ class Document:
 # --- core/v1, apps/v1, batch/v1 -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContainerPort:
     """One container port of a pod; ``name`` is "" if it has none, ``host_port`` 0 if it is not published."""
 
@@ -93,7 +95,7 @@ class ContainerPort:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodSpec:
     """The fields of a pod's spec that the network depends on; ``ports`` are those of all containers, in order."""
 
@@ -103,7 +105,7 @@ class PodSpec:
     ports: tuple[ContainerPort, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pod:
     """A Pod; ``phase``, ``addresses`` and ``host_addresses`` (the node's) are from the status of an exported one."""
 
@@ -115,7 +117,7 @@ class Pod:
     host_addresses: tuple[Address, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workload:
     """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or the like: ``replicas`` pods of one template.
 
@@ -138,7 +140,7 @@ class Workload:
     manual_selector: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Namespace:
     """A Namespace. Its labels always include ``kubernetes.io/metadata.name``.
 
@@ -150,7 +152,7 @@ class Namespace:
     declared: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A Kubernetes Node: a node of the lab, or labels, podCIDRs and addresses of the Topology's node of its name."""
 
@@ -160,7 +162,7 @@ class Node:
     source: Source = field(default_factory=Source, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServicePort:
     """One port of a Service; ``target_port`` is a number, a container port's name, or 0 for the same as ``port``."""
 
@@ -170,7 +172,7 @@ class ServicePort:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """The fields of a Service that netlab reads."""
 

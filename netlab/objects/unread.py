@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netlab.errors import Problem, printable
+from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta, Source
 
@@ -18,7 +19,7 @@ EVERY = LabelSelector()
 _NO_DIRECTION: frozenset[Direction] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """Pods that a policy may select, and what it may do to their traffic.
 
@@ -37,7 +38,7 @@ class Subject:
     allows: frozenset[Direction] = _NO_DIRECTION
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnreadPolicy:
     """One policy that netlab does not read.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from netlab.errors import Problem
@@ -39,6 +38,8 @@ def is_cluster_wide(kind: str) -> bool:
 
 def _kubernetes_own(group: str) -> bool:
     """Say whether the API group of a NetworkPolicy is one of Kubernetes: current, retired or misspelt."""
+    from difflib import SequenceMatcher
+
     if "." not in group or group.endswith((".k8s.io", "kubernetes.io")):
         return True
     return group not in _GROUPS and SequenceMatcher(None, group, "networking.k8s.io").ratio() > 0.89

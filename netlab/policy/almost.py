@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
@@ -125,6 +124,8 @@ def _is_missing(failing: Requirement, labels: Mapping[str, str]) -> bool:
 
 def _similar(failing: Requirement, labels: Mapping[str, str]) -> bool:
     """Say whether labels have the required value under a similar key, or a similar value under the key."""
+    from difflib import get_close_matches
+
     if failing.operator != "In":
         return False
     have = labels.get(failing.key)
@@ -137,6 +138,8 @@ def _similar(failing: Requirement, labels: Mapping[str, str]) -> bool:
 
 def _misspelt(have: str, wanted: str) -> bool:
     """Say whether a value looks like a misspelt other one; values with other digits (web-1, web-2) do not."""
+    from difflib import get_close_matches
+
     if [c for c in have if c.isdigit()] != [c for c in wanted if c.isdigit()]:
         return False
     have, wanted = have.lower(), wanted.lower()

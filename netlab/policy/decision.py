@@ -7,7 +7,6 @@ by a call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Target
 from netlab.cluster.types import Endpoint, Node, Pod
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
@@ -29,7 +29,7 @@ NETWORK_POLICY, DEFAULT = "NetworkPolicy", "default"
 _FEW = 10
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Match:
     """A rule that allows a flow, its policy, and the number of its first matching peer.
 
@@ -57,7 +57,7 @@ class Match:
         return self._text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Miss:
     """A rule that does not allow a flow, and the mismatch as text: of its peers, or else of its ports.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.cluster.unowned import no_owner
 from netlab.errors import printable
+from netlab.frozen import frozen
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
 from netlab.policy import tiers
@@ -19,7 +19,7 @@ from netlab.policy.tiers.networkpolicy_text import unselected
 from netlab.policy.unknown_labels import caveats
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """A heading and the lines below it; nested lines begin with blanks."""
 
@@ -35,7 +35,7 @@ class Section:
         return "\n".join(map(printable, self.in_lines()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """A decision as text; ``str()`` is the text for a terminal.
 

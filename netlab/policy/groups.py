@@ -9,11 +9,11 @@ pairs of two groups have one verdict.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from netlab.cluster.flows import Flow, FlowSelection, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
+from netlab.frozen import frozen, frozen_with_cache
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
@@ -22,7 +22,7 @@ from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import EXPECTED, Expected
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Interchangeable endpoints, in the cluster's order; ``number`` is the group's place among all, from 0.
 
@@ -36,7 +36,7 @@ class Group:
     alone: tuple[Expected, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """The verdict of one group towards another for a service.
 
@@ -52,7 +52,7 @@ class Answer:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@frozen_with_cache
 class Groups:
     """All groups of a cluster and the verdicts between them.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.decision import UnknownSide, default_text
@@ -29,7 +30,7 @@ from netlab.verdicts import Certain
 _T = TypeVar("_T", bound=Endpoint)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """The decision of one side: its verdict, and its text if policies select the side's pod."""
 
@@ -38,7 +39,7 @@ class Part:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ingress:
     """The decisions of a destination's ingress: ``parts[of[v]]`` for a source of view v."""
 

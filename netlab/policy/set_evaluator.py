@@ -7,12 +7,12 @@ tell apart (``endpoint_kinds``, ``tiers.tier.OverSets``), and the results are co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, askable
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.endpoint_kinds import EndpointKinds
@@ -31,7 +31,7 @@ class Sources(NamedTuple):
     unknown: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ways:
     """The kinds with a path to a destination, and those with a path where egress or ingress is enforced.
 

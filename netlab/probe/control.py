@@ -92,8 +92,10 @@ class Controls:
                 self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
             else:
                 self._follow_by_hops(probes, awaited=way.connected)
+            if way.connected:
+                continue
             for probe in probes:
-                if not (way.connected or probe.evidence.arrived or probe.evidence.refused):
+                if not (probe.evidence.arrived or probe.evidence.refused):
                     probe.evidence.no_path = way.reason
 
     def _follow_by_hops(self, probes: Sequence[Probe], *, awaited: bool) -> None:

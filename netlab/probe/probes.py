@@ -9,6 +9,7 @@ from netlab.cluster.translate import Backend, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.cluster.unowned import gateway_hint, why_unowned
 from netlab.dataplane import names
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.probe.decode import Observation
 from netlab.probe.sockets import NamespaceSockets, Sockets
@@ -73,7 +74,7 @@ class Probe:
     @property
     def sent_to(self) -> WireAddress:
         """The address that the packet is sent to."""
-        return self.address or self.target.wire
+        return self.address or (self.front or self.destination).wire
 
     @property
     def hops(self) -> tuple[tuple[End, End], ...]:
@@ -83,7 +84,7 @@ class Probe:
         return (self.source, self.front), (self.front, self.destination)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsent:
     """A flow for which no packet can be sent.
 
@@ -96,7 +97,7 @@ class Unsent:
     family: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backends:
     """A flow to a destination with several backends, and the probe of each."""
 
@@ -154,7 +155,8 @@ class ProbeMaker:
         endpoint = flow.destination
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
-        translated = translate(self._cluster, flow._replace(destination=endpoint))
+            flow = flow._replace(destination=endpoint)
+        translated = translate(self._cluster, flow)
         if translated is not None and translated.flows:
             return self._probe_backends(flow, source, endpoint, translated, known)
         if endpoint is None and flow.address is not None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netlab.cluster.flows import Flow
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.verdicts import Measured
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackendMeasurement:
     """The measurement of one backend of a flow's destination; ``pod`` is "" where no machine has the address."""
 
@@ -28,7 +29,7 @@ class BackendMeasurement:
 NOT_SENT, NO_PATH = "not sent", "no path"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measurement:
     """What packets say about a flow, and why; ``backends`` has those of a destination with several."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
+from netlab.frozen import frozen
 from netlab.kernel import drops, interfaces, processor
 from netlab.kernel.machine import Inside
 from netlab.probe import announcements, ports
@@ -26,7 +27,7 @@ from netlab.probe.verdicts import Measurement, verdict
 _IDS = 5 * ports.ATTEMPTS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """Flows that are measured together, the probe of each flow, and all different probes."""
 

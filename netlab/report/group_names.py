@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
+from netlab.frozen import frozen
 from netlab.objects.controllers import POD_NAME, known_labels
 from netlab.policy.bitsets import members
 
@@ -22,7 +22,7 @@ FEW = 3
 _WORDS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupName:
     """The name of a group: ``where`` is its namespaces ("" for nodes and hosts), ``what`` its members in them.
 

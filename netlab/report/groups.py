@@ -19,11 +19,11 @@ true`` is about each member with itself. So the rows expand to those of a Reacha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
+from netlab.frozen import frozen
 from netlab.policy.bitsets import members
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
@@ -161,7 +161,7 @@ def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
         yield ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Block:
     """One group as text: its name, its ports, and the lines below."""
 
@@ -170,7 +170,7 @@ class _Block:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked:
     """One port of one group: the groups at the other end, and those among them with each verdict but deny."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from netlab.frozen import frozen
 from netlab.report.formats import Page
 
 Depth = Literal["cells", "objects", "drift"]
 """How much to look up: the cells of the narrow table, also the objects, or also the drift of the kernel."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One listed object: as Kubernetes data, and as cells; the ``wide`` cells come last."""
 
@@ -23,7 +24,7 @@ class Item:
     wide: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """The items of one kind with the header of their table; a namespaced kind has the first column NAMESPACE.
 

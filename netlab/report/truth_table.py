@@ -8,9 +8,10 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from netlab.frozen import frozen
 from netlab.report.rows import Outcome, Row
 
 ALLOW, DENY, PARTIAL, SOME, UNKNOWN, INCONCLUSIVE, DIFFER, NOT_ASKED = ".", "X", "p", "s", "u", "?", "!", "-"
@@ -37,7 +38,7 @@ Paint = Callable[[str, str], str]
 """Returns a text in the colour of a mark."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """The outcome of a pair: its ports by verdict, and the mark of an outcome that needs details."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from netlab.frozen import frozen
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Protocol
 from netlab.ruleset.address_space import AddressSpace
@@ -15,7 +15,7 @@ from netlab.ruleset.peers import PolicyPeers, RulePeers, Signature
 EVERY_PORT = (0, 65535)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allow:
     """Ports ``first`` to ``last`` (both included) of a protocol, to or from one identity.
 

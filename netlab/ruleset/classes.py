@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from netlab.cluster.types import Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import ContainerPort, Direction, Protocol
 from netlab.ruleset.cluster_change import ClusterChange
@@ -21,7 +21,7 @@ from netlab.ruleset.peers import Rules, label_keys, labels_read
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyClass:
     """The keys of the policies that isolate a pod in a direction, and its named ports (name, protocol, number)."""
 
@@ -41,7 +41,7 @@ PodClasses = Mapping[Direction, PolicyClass | str]
 """By direction: the class of a pod, or the key of the policy that allows it everything, so that it needs no class."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClassChanges:
     """The classes of pods before and after a change; ``renumbered``: a class that stays has another number now."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
 from typing import Generic, TypeVar
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemChanges(Generic[_T]):
     """The items that were removed and added; a changed item is in both, with its old and its new value."""
 
@@ -25,7 +25,7 @@ class ItemChanges(Generic[_T]):
         return bool(self.removed or self.added)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClusterChange:
     """The pods, policies and namespaces that differ between two clusters.
 

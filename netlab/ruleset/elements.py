@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from netlab.frozen import frozen
 from netlab.objects.types import Address, Prefix
 from netlab.ruleset.comments import LIMIT, plain
 
@@ -28,7 +28,7 @@ Key = tuple[Part, ...]
 """The fields of a key, or of a map's value, in the order of the types that the set declares."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Element:
     """The element of a set (``value`` is empty) or map at one key; ``comment`` names the pods and policies."""
 
@@ -74,7 +74,7 @@ def writer(types: tuple[str, ...]) -> Callable[[Key], str]:
     return lambda key: f"{key[0] >> 16:x}:{key[0] & 0xFFFF:x}" + more % key[1:]  # type: ignore[operator]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Set:
     """A set, or a map if ``value`` has types. ``key`` and ``value`` are the nft types of their fields.
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Set
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
+from netlab.frozen import frozen
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.element_store import ElementStore
@@ -49,7 +49,7 @@ class Place(IntEnum):
     CLEAR = 600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Port:
     """The node's end of a pod's link: the interface name on the node, and the pod's MAC address."""
 
@@ -60,7 +60,7 @@ class Port:
 PortOf = Callable[[Pod], Port]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """The parts of a cluster that stay the same while it changes; if one differs, everything is compiled anew.
 
@@ -91,7 +91,7 @@ class Entry(NamedTuple):
     element: Element
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stores:
     """The elements of a lab's rulesets: those of every node, and those of each node by its name."""
 
@@ -120,7 +120,7 @@ def always(_: Layout, __: Set[str]) -> Hashable:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fragment:
     """One part of the rulesets of a lab's nodes.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, ContainerPort, Protocol
 from netlab.ruleset.cluster_change import ClusterChange, ItemChanges
@@ -28,7 +29,7 @@ Without it a pod that no peer matches has no identity, and the chains look its a
 Signatures = dict[Address, Signature]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdentityChanges:
     """The identities before and after a change.
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import ref
 
+from netlab.frozen import frozen
 from netlab.ruleset.comments import plain
 from netlab.ruleset.element_store import Touched
 from netlab.ruleset.elements import Elements, Set
 from netlab.ruleset.tables import Table, chain_lines, replacement
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Since:
     """The ruleset before, while it exists, and the keys that may differ from it, by set."""
 

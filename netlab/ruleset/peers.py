@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import NamedTuple
 from typing import Protocol as Protocol_
 
+from netlab.frozen import frozen
 from netlab.objects.policies import IPBlock, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta, Protocol
@@ -31,7 +31,7 @@ Signature = frozenset[Member]
 """The texts of the peers that match an address, and the named ports of its pod. Equal signatures are one identity."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodPeer:
     """A peer with selectors. ``namespace`` is the policy's namespace; it applies if ``namespaces`` is None."""
 
@@ -69,7 +69,7 @@ class Rules(Protocol_):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RulePeers:
     """A rule with its peers as texts; no peers means every address."""
 
@@ -77,7 +77,7 @@ class RulePeers:
     ports: tuple[PolicyPort, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyPeers:
     """The rules of a policy by direction, with their peers as texts."""
 

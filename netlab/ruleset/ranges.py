@@ -5,15 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
 
+from netlab.frozen import frozen
 from netlab.objects.policies import IPBlock
 from netlab.objects.types import Address, Prefix
 from netlab.ruleset.elements import Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Range:
     """Addresses ``first`` to ``last`` (both included) as integers; ``blocks`` has the name of each matching ipBlock."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from netlab.frozen import frozen
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction
 from netlab.ruleset.fragment import ip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Side:
     """A direction of policy for the IP families of a lab; ``way`` is the prefix of its sets and chains."""
 

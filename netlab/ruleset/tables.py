@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from netlab.frozen import frozen
 from netlab.ruleset.elements import Set
 
 
@@ -33,7 +33,7 @@ class Hook(NamedTuple):
         return f"type {self.type} hook {self.hook} priority {self.priority}; policy accept;"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chain:
     """A chain, or one fragment's part of it; a base chain has a ``hook``.
 
@@ -55,7 +55,7 @@ class Parts(NamedTuple):
     chains: Sequence[Chain] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """One table: its sets, whose elements change, and its chains, which do not."""
 

@@ -14,9 +14,9 @@ one map lookup for the class and at most three for the peer. Each change compile
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
 from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.types import Direction, Meta
 from netlab.verdicts import Action
@@ -25,7 +25,7 @@ ACTION_NUMBERS: dict[Action, int] = {"allow": 1, "deny": 2, "pass": 3}
 """The number that a tier's maps hold for each action."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TierRule:
     """A rule: the action for connections with some peers on some ports. Without ports it means every port and protocol.
 
@@ -42,7 +42,7 @@ class TierRule:
             raise ValueError("a rule of a tier names its peers")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TierPolicy:
     """A policy of a tier.
 
@@ -67,7 +67,7 @@ class TierPolicy:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tier:
     """One tier.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from netlab.cluster import Cluster, Placement, resolve_change, try_resolve
+from netlab.cluster import Cluster, Placement, try_resolve
 from netlab.cluster.find import pod_of
+from netlab.cluster.resolve_change import resolve_change
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
+from netlab.frozen import frozen
 from netlab.objects import Document, Objects, apply, delete, input_of, relabel
 from netlab.objects.input import ALL_FACTS
 from netlab.objects.kind import Fact
@@ -15,7 +16,7 @@ from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.scenario.pairs import flows_of, unknown_names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DryRun:
     """A scenario without an error in any step.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from netlab.cluster.flows import Flow
+from netlab.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """A flow with a wrong verdict; ``measured`` may be ``inconclusive``. ``line`` is the expectation's."""
 
@@ -21,7 +21,7 @@ class Failure:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepResult:
     """The result of one step: ``expectations`` counts the items of its ``expect``, ``pairs`` their flows.
 
@@ -36,7 +36,7 @@ class StepResult:
     unknown: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScenarioResult:
     """The result of one scenario; ``planned`` names all its steps, ``steps`` has those that were carried out.
 

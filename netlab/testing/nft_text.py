@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
+from netlab.frozen import frozen
+
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 _TABLE = re.compile(r"table ((?:inet|bridge) \w+)( \{)?")
@@ -30,7 +32,7 @@ class TraceError(ValueError):
     """The text has something that netlab never writes, or that the kernel would refuse."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hit:
     """The element that a lookup found: its value (empty in a set) and its comment."""
 
@@ -119,7 +121,7 @@ class Chain:
         return self.table.partition(" ")[0]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tables:
     """The sets of all tables by name, which is unique over all tables, and the chains by table and name."""
 

@@ -8,10 +8,11 @@ packet on its way. An unknown rule is an error, not a verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from typing import Literal
 
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.ruleset import Ruleset
 from netlab.testing.nft_text import Hit, Number, SetText, Tables, TraceError, read
@@ -23,7 +24,7 @@ _PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPV6": 58, "SCTP": 132}
 _WITH_PORTS = (6, 17, 132)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """The node's end of a link: its interface name, and the MAC address of the other end.
 
@@ -35,7 +36,7 @@ class Link:
     bridge: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packet:
     """A packet that a node forwards, receives (``for_node``) or sends (``from_node``).
 
@@ -60,7 +61,7 @@ class Packet:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MatchedRule:
     """A rule that matched, and the comments of the elements that it found."""
 
@@ -70,7 +71,7 @@ class MatchedRule:
     table: str = "inet netlab"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trace:
     """The verdict on a packet, and the rules that matched, in order.
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netlab.cluster import Cluster, Placement, resolve, resolve_change
+from netlab.cluster import Cluster, Placement, resolve
+from netlab.cluster.resolve_change import resolve_change
 from netlab.errors import InputError
 from netlab.objects import Objects, decode
 from netlab.objects.types import Document, Source

@@ -38,8 +38,8 @@ EXCEPTIONS = {
 }
 # What a room may import of netlab, besides itself.
 BELOW = {
-    "kernel": ("errors", "objects"),
-    "probe": ("errors", "objects", "cluster", "modes", "kernel", "dataplane", "verdicts"),
+    "kernel": ("errors", "frozen", "objects"),
+    "probe": ("errors", "frozen", "objects", "cluster", "modes", "kernel", "dataplane", "verdicts"),
 }
 
 

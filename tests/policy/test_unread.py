@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, selector, topology, unread, verdict
 
-from netlab.cluster import resolve_change
 from netlab.cluster.flows import every_pair
+from netlab.cluster.resolve_change import resolve_change
 from netlab.conformance.cases import Cell, Stage
 from netlab.conformance.disagreements import disagreements
 from netlab.objects import decode, read

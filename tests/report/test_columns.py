@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netlab.report import Row
 from netlab.report.columns import columns, wide
+from netlab.report.rows import Row
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

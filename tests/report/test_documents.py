@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from netlab.errors import Problem
-from netlab.report import Row, formats
+from netlab.report import formats
 from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
+from netlab.report.rows import Row
 
 ROWS = [
     Row("x/a", "y/b", 4, "TCP", 80, "allow", "allow", 'allowed: "yes"'),

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from netlab.report import Row, Tally
-from netlab.report.rows import outcome_of
+from netlab.report.rows import Row, Tally, outcome_of
 
 
 def row(expected: str | None = None, measured: str | None = None, port: int | None = 80) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable
 
-from netlab.report import Row
+from netlab.report.rows import Row
 from netlab.report.truth_table import TruthTable
 
 NAMES = ("shop/web", "shop/api", "host:internet")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Node
+from netlab.frozen import frozen
 from netlab.objects.types import Address
 
 
@@ -49,7 +50,7 @@ Find = Callable[[Cluster, Endpoint | None, Address | None, str, int | None], Tar
 """Takes a cluster, a destination, its address, a protocol and a port; returns None if it does not translate them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Translation:
     """One kind of translation, and the function that finds its target.
 

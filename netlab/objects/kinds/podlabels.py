@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.document_changes import POD_LABELS
 from netlab.objects.field_types import Root
 from netlab.objects.kind import NETLAB_VERSION, Kind
@@ -14,7 +14,7 @@ from netlab.objects.meta import STRICT_METADATA, object_meta, open_document
 from netlab.objects.types import Document, Meta
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodLabels:
     """Changed labels of one pod of a workload; the value None removes a label."""
 

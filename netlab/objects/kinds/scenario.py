@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, get_args
 
 from netlab.errors import Problem
+from netlab.frozen import frozen
 from netlab.objects.bounds import Budget
 from netlab.objects.declared import Shape
 from netlab.objects.documents import Reader
@@ -88,7 +89,7 @@ class _Root(Root, strict=True):
     spec = Part("spec", "The objects and the steps.", shape=_Spec, required=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """The files that scenarios may read: ``anywhere``, or only in their repository or folder; and the budget."""
 

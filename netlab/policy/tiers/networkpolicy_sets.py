@@ -8,12 +8,12 @@ readings call the same functions for peers, ports and selectors.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from operator import or_
 
 from netlab.cluster.types import Endpoint, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members, transpose
@@ -27,7 +27,7 @@ from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort, KindsByAction, TierReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Opening:
     """Egress rules with the same ports and peers, and the set of the kinds that their policies select."""
 

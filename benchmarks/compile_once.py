@@ -13,9 +13,9 @@ from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks import manifests
-from netlab import cluster as clusters
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, every_pair
+from netlab.cluster.resolve_change import resolve_change
 from netlab.dataplane.rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
 from netlab.objects.scenarios import LabelChange
@@ -23,8 +23,6 @@ from netlab.objects.types import Source
 from netlab.policy import evaluate
 from netlab.ruleset import Compiler, Ruleset, differences
 
-# `make bench-compare` runs this with earlier revisions too, in which the function had another name.
-resolve_change = getattr(clusters, "resolve_change", None) or clusters.follow  # type: ignore[attr-defined]
 _MOST, _SAMPLE = 1_000_000, 200_000
 _TURNS = 5
 _T = TypeVar("_T")

@@ -16,7 +16,7 @@ from benchmarks import manifests
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, every_pair
 from netlab.cluster.resolve_change import resolve_change
-from netlab.dataplane.rulesets import compiler as new_compiler
+from netlab.dataplane.node_rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
 from netlab.objects.scenarios import LabelChange
 from netlab.objects.types import Source

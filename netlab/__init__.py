@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netlab.cluster.flows import Flow, every_pair
     from netlab.cluster.resolve import resolve
     from netlab.cluster.types import Cluster, Host, Node, Pod
-    from netlab.dataplane.rulesets import rulesets
+    from netlab.dataplane.node_rulesets import rulesets
     from netlab.errors import (
         AlreadyExists,
         HostError,
@@ -54,7 +54,7 @@ _WHERE = {
     "netlab.cluster.flows": ("Flow", "every_pair"),
     "netlab.cluster.resolve": ("resolve",),
     "netlab.cluster.types": ("Cluster", "Host", "Node", "Pod"),
-    "netlab.dataplane.rulesets": ("rulesets",),
+    "netlab.dataplane.node_rulesets": ("rulesets",),
     "netlab.errors": (
         *("AlreadyExists", "HostError", "InputError", "KernelError"),
         *("NetlabError", "NotFound", "Problem", "UsageError"),

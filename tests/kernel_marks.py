@@ -27,7 +27,7 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 PLACES: Mapping[str, tuple[str, ...]] = {
     "cli/test_doctor.py": (),
     "crash/test_rounds.py": ("strace",),
-    "kernel/test_caller.py": (),
+    "kernel/test_sudo_user.py": (),
     "kernel/test_files.py": (),
     "kernel/test_output.py": (),
     "kernel/test_privilege.py": (),

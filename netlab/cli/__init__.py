@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netlab.cli import streams
 
 if TYPE_CHECKING:
-    from netlab.cli.group import cli
+    from netlab.cli.command_group import cli
 
 __all__ = ["cli", "main"]
 
@@ -47,8 +47,8 @@ def _run() -> None:
     early = main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if early:
         signal.signal(signal.SIGINT, _interrupted)
+    from netlab.cli.command_group import cli
     from netlab.cli.failures import ignore_interrupts, prepare_signals
-    from netlab.cli.group import cli
 
     if early:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -87,7 +87,7 @@ def _leave() -> None:
 
 def __getattr__(name: str) -> Any:
     if name == "cli":
-        from netlab.cli.group import cli
+        from netlab.cli.command_group import cli
 
         return cli
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

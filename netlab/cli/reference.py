@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import click
 
 from netlab.cli import terminal
-from netlab.cli.group import COMMANDS, cli
+from netlab.cli.command_group import COMMANDS, cli
 
 HEAD = """\
 # Commands

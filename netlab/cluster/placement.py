@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from netlab.cluster.host_ports import HostPorts
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.published import HostPorts
 from netlab.cluster.types import Cluster, Placement
 from netlab.errors import Problem
 from netlab.objects.types import Workload

@@ -7,16 +7,16 @@ from typing import TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
+from netlab.cluster.host_ports import check_host_ports, unpublished_warning, without_host_ports
 from netlab.cluster.moved_addresses import moved_address_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.published import check_host_ports, unpublished_warning, without_host_ports
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.input import Input
 from netlab.objects.kind import Fact, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY

@@ -13,7 +13,7 @@ from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance.cases import Cell
 from netlab.dataplane.names import mac_of, port_name
-from netlab.dataplane.rulesets import compiler as new_compiler
+from netlab.dataplane.node_rulesets import compiler as new_compiler
 from netlab.errors import InputError
 from netlab.objects import Document, decode
 from netlab.objects.meta import key_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from ipaddress import ip_interface
 
-from netlab.cluster.published import published
+from netlab.cluster.host_ports import published
 from netlab.cluster.types import Cluster, Host, Network, Node, address_of
 from netlab.dataplane import bridge, macvlan, names, routes, underlay, veth, vxlan
 from netlab.dataplane.build import MTU, Build

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from netlab.errors import KernelError, UsageError
 from netlab.kernel import libc, netns, privilege
-from netlab.kernel.caller import User, become
+from netlab.kernel.sudo_user import User, become
 
 # Container runtimes allow every group of a pod to send echo requests; a new namespace allows none.
 _PING = Path("/proc/sys/net/ipv4/ping_group_range")

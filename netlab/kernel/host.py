@@ -13,8 +13,8 @@ from netlab.kernel.machine import Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
-    from netlab.kernel.caller import User
     from netlab.kernel.nft_trace import Monitor
+    from netlab.kernel.sudo_user import User
 
 
 class Host:

@@ -20,7 +20,7 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
-    from netlab.kernel.caller import User as User
+    from netlab.kernel.sudo_user import User as User
 
 __all__ = [
     "KERNELS",

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netlab.errors import HostError, KernelError, way_out
-from netlab.kernel import caller, libc, netns
+from netlab.kernel import libc, netns, sudo_user
 from netlab.kernel.netlink import attributes
 
 # An ordinary user's PATH has no sbin on Debian, where the program is.
@@ -43,7 +43,7 @@ def program() -> str:
 
     Under sudo only the system's directories are searched, else PATH first.
     """
-    elevated = caller.elevated()
+    elevated = sudo_user.elevated()
     found = shutil.which("nft", path=_SYSTEM if elevated else _SEARCH)
     if found is None:
         raise HostError(f"no nft program in {_SYSTEM}", _INSTALL) if elevated else MISSING

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.resolve_change import resolve_change
-from netlab.dataplane.rulesets import compiler as new_compiler
+from netlab.dataplane.node_rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import DamagedRecord, InputError
 from netlab.kernel.state import Namespace

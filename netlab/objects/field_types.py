@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from netlab.objects.declared import Field, Schema, Shape
 from netlab.objects.fields import Fields, invalid, mistyped, unsupported
+from netlab.objects.shapes import Field, Schema, Shape
 
 _T = TypeVar("_T")
 _Values = Sequence[_T] | Callable[[], Sequence[_T]]

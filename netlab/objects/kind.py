@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from netlab.errors import Problem
 
 if TYPE_CHECKING:
-    from netlab.objects.declared import Shape
     from netlab.objects.fields import Fields
+    from netlab.objects.shapes import Shape
     from netlab.objects.types import Meta, Workload
 
     _Shape = type[Shape]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from netlab.objects import names
-from netlab.objects.declared import Schema, Shape
 from netlab.objects.field_types import Parts, Raw, Text, TextMap, Texts
 from netlab.objects.fields import Fields, forbidden, invalid, mistyped, required
 from netlab.objects.selectors import LabelSelector, Operator, Requirement
+from netlab.objects.shapes import Schema, Shape
 
 
 def check_labels(fields: Fields, name: str, labels: dict[str, str]) -> None:

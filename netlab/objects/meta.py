@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from netlab.objects import kind as kinds
 from netlab.objects import names
-from netlab.objects.declared import Shape
 from netlab.objects.field_types import Flag, Part, Parts, Text, TextMap, Unread
 from netlab.objects.fields import Fields, Report, cut, duplicates, invalid, required
 from netlab.objects.label_selectors import labels_of
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta
 
 DEFAULT_NAMESPACE = "default"

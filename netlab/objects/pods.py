@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from netlab.objects import names
-from netlab.objects.core import PROTOCOLS
-from netlab.objects.declared import Shape
+from netlab.objects.core_v1 import PROTOCOLS
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Text, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import TemplateMeta
+from netlab.objects.shapes import Shape
 from netlab.objects.types import ContainerPort, PodSpec, Protocol
 
 

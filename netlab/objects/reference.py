@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from netlab.objects.declared import Shape
 from netlab.objects.field_types import Unread
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.schema import described
+from netlab.objects.shapes import Shape
 
 FILE = Path(__file__).parents[2] / "docs" / "fields.md"
 _HEAD = """\

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector, Operator, Requirement
 
 Selectors = tuple[LabelSelector, LabelSelector]

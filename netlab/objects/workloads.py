@@ -7,12 +7,12 @@ from dataclasses import replace
 from netlab.errors import Problem
 from netlab.objects import usable
 from netlab.objects.bounds import MOST_PODS
-from netlab.objects.declared import Shape
 from netlab.objects.field_types import Choice, Flag, Part, Root, Whole
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Kind, Template, template_of
 from netlab.objects.meta import METADATA, TemplateMeta, object_meta, open_document, read_annotations
 from netlab.objects.pods import PodTemplate, pod_spec
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta, Workload
 
 _INT32 = 2**31 - 1

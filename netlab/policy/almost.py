@@ -9,9 +9,9 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import Direction
+from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 from netlab.policy.matching import selector_mismatch_texts
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import pods_by_namespace, pods_selected
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _Labels = frozenset[tuple[str, str]]

@@ -13,9 +13,9 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Service
+from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import container_port, peer_mismatch_text, port_matches
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import pods_matched, pods_selected
 from netlab.policy.service_ports import pods_of, target
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels

@@ -24,7 +24,7 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, far_end
 from netlab.policy.tiers import evaluated_text, networkpolicy, tiers_in_use
-from netlab.policy.tiers.default import ALLOWED
+from netlab.policy.tiers.default_allow import ALLOWED
 from netlab.policy.tiers.tier import Judge
 from netlab.policy.unread import changing
 from netlab.verdicts import joined

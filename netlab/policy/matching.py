@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.objects.controllers import is_known
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address

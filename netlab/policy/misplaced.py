@@ -9,8 +9,8 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Workload
+from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
 from netlab.policy.problems import warning
-from netlab.policy.scope import namespaces_matched, pods_by_namespace
 
 _Label = tuple[str, str]
 

@@ -12,9 +12,9 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Service, ServicePort
+from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
 from netlab.policy.matching import container_port, port_matches
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
 
 _Key = tuple[int | str | None, str]
 """The number or name of a Service's port, and a protocol."""

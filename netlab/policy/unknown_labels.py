@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.controllers import CHANGING, KEYS, is_known, may_be
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
 from netlab.policy.decision import Decision, Side, named, where
+from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import namespaces_matched, pods_by_namespace
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _FEW = 5

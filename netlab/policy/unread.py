@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject, UnreadPolicy

@@ -13,9 +13,15 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy.matched_pods import (
+    namespaces_matched,
+    pods_by_namespace,
+    pods_elsewhere,
+    pods_matched,
+    pods_selected,
+)
 from netlab.policy.matching import container_port, field_of
 from netlab.policy.problems import some, warning
-from netlab.policy.scope import namespaces_matched, pods_by_namespace, pods_elsewhere, pods_matched, pods_selected
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.probe import control, schedule
 from netlab.probe.probes import End, Probe
-from netlab.probe.shared import Shared
+from netlab.probe.worker_state import Shared
 
 # Seconds. A bridge forgets after 300 (net/bridge, ageing_time); a block takes less than the rest.
 REPEAT_SECONDS = 100.0

@@ -12,10 +12,10 @@ from netlab.probe import ports, schedule
 from netlab.probe.control import Controls
 from netlab.probe.decode import PORT_UNREACHABLE, Observation, written
 from netlab.probe.probes import Probe
-from netlab.probe.shared import Shared
 from netlab.probe.sockets import NamespaceSockets
 from netlab.probe.templates import WireAddress
 from netlab.probe.verdicts import Evidence
+from netlab.probe.worker_state import Shared
 
 # Seconds that each attempt waits for missing packets after its last burst. On a healthy path none is missing. A path
 # that a user made slow with netem may need the last value.

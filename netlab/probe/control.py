@@ -21,10 +21,10 @@ from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
-from netlab.probe.shared import Shared
 from netlab.probe.sockets import NamespaceSockets
 from netlab.probe.templates import CONTROL
 from netlab.probe.verdicts import Evidence
+from netlab.probe.worker_state import Shared
 
 
 def send(shared: Shared, source: End, destination: End) -> int | None:

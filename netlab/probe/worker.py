@@ -20,8 +20,8 @@ from netlab.probe.attempt import Attempt
 from netlab.probe.filters import WINDOW
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.probes import Backends, End, Probe, Unsent
-from netlab.probe.shared import Shared
 from netlab.probe.verdicts import Measurement, verdict
+from netlab.probe.worker_state import Shared
 
 # A probe uses fewer ids: in each attempt the packet, two controls, and two controls that prove its ends.
 _IDS = 5 * ports.ATTEMPTS

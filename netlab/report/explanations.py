@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from netlab.report.file_names import shortened
 from netlab.report.formats import Page
-from netlab.report.paths import shortened
 
 if TYPE_CHECKING:
     from netlab.policy.explain import Explanation

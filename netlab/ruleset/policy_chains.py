@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, Place
-from netlab.ruleset.side import Side, destination_expression, source_expression
+from netlab.ruleset.side_expressions import Side, destination_expression, source_expression
 from netlab.ruleset.tables import Chain, Hook
 from netlab.ruleset.tier_chains import tier_chains
 from netlab.ruleset.tiers import Tier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.ruleset.elements import Set
-from netlab.ruleset.side import Side
+from netlab.ruleset.side_expressions import Side
 from netlab.ruleset.tables import Chain
 from netlab.ruleset.tiers import ACTION_NUMBERS, Tier
 

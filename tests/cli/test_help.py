@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from netlab.cli.group import COMMANDS
+from netlab.cli.command_group import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]
 # What takes long to import; the rooms that speak to the kernel load ctypes.

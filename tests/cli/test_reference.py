@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from netlab.cli import reference
-from netlab.cli.group import cli
+from netlab.cli.command_group import cli
 from netlab.objects import decode
 from netlab.objects.documents import parse
 from netlab.objects.kind import written

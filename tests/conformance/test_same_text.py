@@ -11,7 +11,7 @@ TEXTS = """
 import hashlib
 from netlab.cluster import resolve
 from netlab.conformance import random_cases
-from netlab.dataplane.rulesets import compiler
+from netlab.dataplane.node_rulesets import compiler
 from netlab.objects import decode
 from netlab.ruleset import differences
 

@@ -8,7 +8,7 @@ import pytest
 from builders import cluster, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
-from netlab.dataplane.rulesets import rulesets
+from netlab.dataplane.node_rulesets import rulesets
 from netlab.kernel.nft_trace import Event
 from netlab.lab.trace import TraceStep, read
 

@@ -15,7 +15,7 @@ from netlab.cluster.paths import path
 from netlab.cluster.types import address_of
 from netlab.conformance import edges, product, random_cases, upstream
 from netlab.conformance.run import judges, run
-from netlab.dataplane.rulesets import rulesets
+from netlab.dataplane.node_rulesets import rulesets
 from netlab.dataplane.wanted import wanted
 from netlab.kernel.state import Link, Route
 from netlab.objects.documents import parse

@@ -16,7 +16,6 @@ from netlab.cluster import resolve
 from netlab.errors import Problem, UsageError
 from netlab.objects import Document, decode, delete, input_of, kinds
 from netlab.objects.all_objects import Objects
-from netlab.objects.declared import Shape
 from netlab.objects.documents import parse
 from netlab.objects.field_types import Part, Root, Text
 from netlab.objects.ignored import ignored_documents
@@ -24,6 +23,7 @@ from netlab.objects.kind import Column, Kind, Template, every, get, register, un
 from netlab.objects.meta import METADATA, key_of, object_meta, open_document
 from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import ObjectRef
+from netlab.objects.shapes import Shape
 from netlab.objects.similar_names import close_to
 from netlab.objects.topology import Topology
 from netlab.objects.types import Meta, Pod, PodSpec, Service, Source

@@ -15,15 +15,15 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.cli.group import cli
+from netlab.cli.command_group import cli
 from netlab.errors import Problem
 from netlab.objects import Document, decode, reference, schema
-from netlab.objects.declared import Field, Shape
 from netlab.objects.documents import parse
 from netlab.objects.field_types import Choice, Part, Parts, Raw, Root, Text, TextMap, Texts, Unread, Whole
 from netlab.objects.fields import Fields
 from netlab.objects.kind import NETLAB_VERSION, Kind, every, get, register, unregister
 from netlab.objects.meta import STRICT_CLUSTER_METADATA, object_meta, open_document
+from netlab.objects.shapes import Field, Shape
 from netlab.objects.types import Meta, Source
 
 REPOSITORY = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ from host_records import record
 
 from netlab.cluster import Cluster
 from netlab.dataplane import names
+from netlab.dataplane.node_rulesets import rulesets
 from netlab.dataplane.plan import difference
-from netlab.dataplane.rulesets import rulesets
 from netlab.dataplane.wanted import wanted
 from netlab.kernel import netns
 from netlab.kernel.linux import Linux

@@ -8,7 +8,7 @@ from netlab.cluster.flows import every_pair
 from netlab.dataplane import names
 from netlab.kernel import nft
 from netlab.probe import announcements, measure
-from netlab.probe.shared import Shared
+from netlab.probe.worker_state import Shared
 
 THREE = (pod("x/a"), pod("x/db", "app=db"), pod("x/c"), policy("x/deny-db", "app=db", ingress=[]))
 

@@ -13,7 +13,7 @@ import pytest
 from builders import cluster, flow, peer, pod, policy, rule, topology
 
 from netlab.cluster.flows import every_pair
-from netlab.dataplane.rulesets import rulesets
+from netlab.dataplane.node_rulesets import rulesets
 from netlab.dataplane.wanted import wanted
 from netlab.errors import HostError, NotFound
 from netlab.kernel import netns, nft

@@ -8,7 +8,7 @@ import pytest
 from netlab.cluster import resolve
 from netlab.conformance.shorthand import document
 from netlab.dataplane.names import mac_of, port_name
-from netlab.dataplane.rulesets import rulesets
+from netlab.dataplane.node_rulesets import rulesets
 from netlab.objects import decode, load
 from netlab.testing.nft_text import SetText, TraceError
 from netlab.testing.tracer import Link, Packet, Tracer

@@ -22,7 +22,7 @@ def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], l
 
     Without -f, the objects are those of the running lab.
     """
-    from netlab.dataplane.rulesets import rulesets
+    from netlab.dataplane.node_rulesets import rulesets
 
     cluster = inputs.read_cluster(files, strict, lab, ignore)
     texts = {name: ruleset.text() for name, ruleset in rulesets(cluster).items()}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import options
-from netlab.kernel import caller
+from netlab.kernel import sudo_user
 
 _user = click.option(
     "--user",
@@ -35,7 +35,7 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     """
     from netlab.lab.lab import Lab
 
-    run_as = caller.named(user) if user else caller.caller()
+    run_as = sudo_user.named(user) if user else sudo_user.caller()
     running = Lab.open(lab)
     running.execute(running.locate(pod, namespace), program, run_as)
 
@@ -55,7 +55,7 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     """
     from netlab.lab.lab import Lab
 
-    run_as = caller.named(user) if user else caller.caller()
+    run_as = sudo_user.named(user) if user else sudo_user.caller()
     running = Lab.open(lab)
     place = running.locate(pod, namespace)
     os.environ["PS1"] = f"{running.name} {place.ref} {'$' if run_as and run_as.uid else '#'} "

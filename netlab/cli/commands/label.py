@@ -25,7 +25,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     """
     from netlab.cluster import Pod
     from netlab.lab.lab import Lab
-    from netlab.objects.core import NAMESPACE_LABEL
+    from netlab.objects.core_v1 import NAMESPACE_LABEL
     from netlab.objects.kinds.namespace import KIND as NAMESPACE
     from netlab.objects.kinds.pod import KIND as POD
     from netlab.objects.scenarios import LabelChange

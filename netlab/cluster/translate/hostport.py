@@ -1,11 +1,11 @@
 """A container's ``hostPort``: a port of the pod's node stands for a port of the pod.
 
-Source: the Kubernetes API reference (ContainerPort) and the CNI ``portmap`` plugin; see ``netlab.cluster.published``.
+Source: the Kubernetes API reference (ContainerPort) and the CNI ``portmap`` plugin; see ``netlab.cluster.host_ports``.
 """
 
 from __future__ import annotations
 
-from netlab.cluster.published import published_at
+from netlab.cluster.host_ports import published_at
 from netlab.cluster.translate.target import Backend, Target, Translation
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address

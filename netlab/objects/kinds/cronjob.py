@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.objects.controllers import JOB_NAMES, job_labels, made_up
-from netlab.objects.declared import Shape
 from netlab.objects.field_types import Flag, Part, Root
 from netlab.objects.fields import Fields
 from netlab.objects.kind import Template
 from netlab.objects.meta import METADATA, TemplateMeta
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Meta, Workload
 from netlab.objects.workloads import JobSpec, of_job, workload_kind
 

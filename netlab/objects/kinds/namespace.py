@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.field_types import Root
 from netlab.objects.fields import quoted
 from netlab.objects.kind import Kind

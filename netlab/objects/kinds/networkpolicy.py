@@ -11,7 +11,6 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import CIDR_RULE, UNUSUAL_CIDR, cidr_warnings, parse_cidr, prefix_length
-from netlab.objects.declared import Field, Shape
 from netlab.objects.field_types import CIDR, Choice, Part, Parts, Raw, Root, Text, Texts, Unread, Whole, int_or_text
 from netlab.objects.fields import Fields, forbidden, invalid, required, unsupported
 from netlab.objects.kind import Kind
@@ -19,6 +18,7 @@ from netlab.objects.label_selectors import Selector, label_selector
 from netlab.objects.meta import STRICT_METADATA, object_meta, open_document
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.shapes import Field, Shape
 from netlab.objects.types import Direction, Document, Prefix, Protocol
 
 API_VERSION = "networking.k8s.io/v1"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from netlab.errors import Problem
-from netlab.objects.core import addresses, prefixes
-from netlab.objects.declared import Shape
+from netlab.objects.core_v1 import addresses, prefixes
 from netlab.objects.field_types import CIDR, Part, Parts, Root, Text, Texts
 from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Node
 from netlab.objects.usable import whole
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from netlab.errors import Problem
 from netlab.objects import usable
-from netlab.objects.core import addresses
-from netlab.objects.declared import Shape
+from netlab.objects.core_v1 import addresses
 from netlab.objects.field_types import Part, Parts, Root, Text
 from netlab.objects.fields import Fields
 from netlab.objects.kind import Kind
 from netlab.objects.meta import METADATA, object_meta, open_document
 from netlab.objects.pods import PodSpecShape, pod_spec
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Pod
 
 

@@ -10,7 +10,6 @@ from typing import Any, get_args
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.bounds import Budget
-from netlab.objects.declared import Shape
 from netlab.objects.documents import Reader
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
@@ -21,6 +20,7 @@ from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import object_at, unpack
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
 from netlab.objects.usable import whole
 

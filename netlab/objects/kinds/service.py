@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.core import PROTOCOLS
-from netlab.objects.declared import Shape
+from netlab.objects.core_v1 import PROTOCOLS
 from netlab.objects.field_types import Choice, Part, Parts, Raw, Root, Text, TextMap, Whole, int_or_text
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Column, Kind
 from netlab.objects.meta import METADATA, object_meta, open_document
+from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Protocol, Service, ServicePort
 
 

@@ -8,13 +8,13 @@ from netlab import modes
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
-from netlab.objects.core import addresses, prefixes
-from netlab.objects.declared import Shape
+from netlab.objects.core_v1 import addresses, prefixes
 from netlab.objects.field_types import ADDRESS, CIDR, Choice, Part, Parts, Root, Text, Texts, Unread
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import WrittenByServer, open_document
+from netlab.objects.shapes import Shape
 from netlab.objects.topology import (
     Deny,
     Established,

@@ -7,7 +7,7 @@ A new tier is a file here with a ``tier.Tier``, and a line in ``TIERS``. No othe
 from __future__ import annotations
 
 from netlab.cluster.types import Cluster
-from netlab.policy.tiers.default import DefaultTier
+from netlab.policy.tiers.default_allow import DefaultTier
 from netlab.policy.tiers.networkpolicy import NetworkPolicyTier
 from netlab.policy.tiers.tier import Tier
 

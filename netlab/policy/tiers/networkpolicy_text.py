@@ -7,7 +7,7 @@ from itertools import islice
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
-from netlab.objects.core import NAMESPACE_LABEL
+from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy.almost import almost_selecting
 from netlab.policy.decision import Decision, Side, labels_text, named, where

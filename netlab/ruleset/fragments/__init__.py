@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from netlab.ruleset.fragment import Fragment
-from netlab.ruleset.fragments import antispoof, apartness, control, masquerade, policy, publish, tunnels
+from netlab.ruleset.fragments import antispoof, apartness, control, host_ports, masquerade, policy, tunnels
 
 FRAGMENTS: tuple[Fragment, ...] = (
     policy.FRAGMENT,
     apartness.FRAGMENT,
     control.FRAGMENT,
-    publish.FRAGMENT,
+    host_ports.FRAGMENT,
     masquerade.FRAGMENT,
     antispoof.BRIDGED,
     antispoof.ROUTED,

@@ -9,7 +9,7 @@ import pytest
 from builders import cluster, objects, pod, source, topology, workload
 
 from netlab.cluster import try_resolve
-from netlab.cluster.published import published, published_at
+from netlab.cluster.host_ports import published, published_at
 from netlab.errors import InputError
 from netlab.objects.types import ContainerPort
 

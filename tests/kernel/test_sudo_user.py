@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netlab.errors import HostError, UsageError
-from netlab.kernel import caller, nft, privilege
+from netlab.kernel import nft, privilege, sudo_user
 
 NOBODY = pwd.getpwnam("nobody")
 VARIABLES = ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER")
@@ -23,7 +23,7 @@ def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_user_by_name_and_by_number() -> None:
     """With all groups and environment variables of the user."""
-    by_name, by_number = caller.named("nobody"), caller.named(str(NOBODY.pw_uid))
+    by_name, by_number = sudo_user.named("nobody"), sudo_user.named(str(NOBODY.pw_uid))
 
     assert by_name == by_number
     assert (NOBODY.pw_uid, NOBODY.pw_gid) == (by_name.uid, by_name.gid)
@@ -33,11 +33,11 @@ def test_a_user_by_name_and_by_number() -> None:
 
 def test_a_number_without_a_user_needs_its_group() -> None:
     """No group is guessed."""
-    known = caller.named("54321:54322")
+    known = sudo_user.named("54321:54322")
 
     assert (54321, 54322, (54322,), {}) == (known.uid, known.gid, known.groups, known.environment)
     with pytest.raises(UsageError, match="'54321': no user of this host, so name the group too: 54321:GID"):
-        caller.named("54321")
+        sudo_user.named("54321")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_number_without_a_user_needs_its_group() -> None:
 def test_what_names_no_user(text: str) -> None:
     """One line."""
     with pytest.raises(UsageError):
-        caller.named(text)
+        sudo_user.named(text)
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_the_environment_names_the_caller(
     """The variables of sudo, pkexec and doas."""
     for key, value in variables.items():
         monkeypatch.setenv(key, value)
-    found = caller.caller()
+    found = sudo_user.caller()
 
     assert found is not None
-    assert (uid, gid, True) == (found.uid, found.gid, caller.elevated())
+    assert (uid, gid, True) == (found.uid, found.gid, sudo_user.elevated())
 
 
 @pytest.mark.parametrize("variables", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": ""}])
@@ -76,14 +76,14 @@ def test_root_itself_is_no_other_user(monkeypatch: pytest.MonkeyPatch, variables
     for key, value in variables.items():
         monkeypatch.setenv(key, value)
 
-    assert caller.caller() is None
+    assert sudo_user.caller() is None
 
 
 def test_an_unknown_caller_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing runs."""
     monkeypatch.setenv("SUDO_UID", "me")
     with pytest.raises(UsageError, match="name one with --user"):
-        caller.caller()
+        sudo_user.caller()
 
 
 def test_without_root_there_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_without_root_there_is_no_other_user(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SUDO_UID", "54321")
     monkeypatch.setattr(privilege, "rootless", lambda: True)
 
-    assert (None, False) == (caller.caller(), caller.elevated())
+    assert (None, False) == (sudo_user.caller(), sudo_user.elevated())
 
 
 @pytest.fixture

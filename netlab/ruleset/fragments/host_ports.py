@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from netlab.cluster.published import published_by
+from netlab.cluster.host_ports import published_by
 from netlab.cluster.types import Pod
 from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Key, Set

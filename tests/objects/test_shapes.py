@@ -11,11 +11,11 @@ import pytest
 
 import netlab
 from netlab.objects import Document
-from netlab.objects.declared import Field, Shape
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Text, TextMap, Texts, Unread, Whole
 from netlab.objects.fields import Fields, Report
 from netlab.objects.kind import Kind, every
 from netlab.objects.load import decode
+from netlab.objects.shapes import Field, Shape
 from netlab.objects.types import Source
 
 OBJECTS = Path(netlab.__file__).parent / "objects"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 _INSIDE = "NETLAB_FUZZ_INSIDE"
 _MEMORY = 2 << 30
+_CLONE = str(Path(__file__).parents[2])
 
 
 def inside() -> bool:
@@ -40,12 +41,23 @@ def run(arguments: Sequence[str], findings: Path) -> int:
 def restrict() -> None:
     """Make every mount read-only, but for a new /run, a new /tmp and the folder of findings; limit the memory."""
     findings = os.environ["NETLAB_FUZZ_FINDINGS"]
-    for command in (
-        ["mount", "--bind", findings, findings],
-        ["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", "/run"],
-        ["mount", "-t", "tmpfs", "-o", "size=256m,mode=1777", "tmpfs", "/tmp"],  # noqa: S108
-        ["mount", "-o", "remount,bind,ro", "/"],
-    ):
-        subprocess.run(command, check=True)
+    # A clone in /tmp would go out of sight with it.
+    hidden = [path for path in (_CLONE, sys.prefix, findings) if path.startswith(("/tmp/", "/run/"))]  # noqa: S108
+    kept = [(os.open(path, os.O_PATH), path) for path in hidden]
+    _mount("--bind", findings, findings)
+    _mount("-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", "/run")
+    _mount("-t", "tmpfs", "-o", "size=256m,mode=1777", "tmpfs", "/tmp")  # noqa: S108
+    for fd, path in kept:
+        os.makedirs(path, exist_ok=True)
+        # Canonical, the link would name the new and empty folder.
+        _mount("--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{fd}", path)
+        if path != findings:
+            _mount("-o", "remount,bind,ro", path)
+        os.close(fd)
+    _mount("-o", "remount,bind,ro", "/")
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     os.chdir("/tmp")  # noqa: S108
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)

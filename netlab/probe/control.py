@@ -19,6 +19,7 @@ from itertools import islice
 
 from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.probe import forwarding
 from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
 from netlab.probe.shared import Shared
@@ -27,11 +28,14 @@ from netlab.probe.templates import CONTROL
 from netlab.probe.verdicts import Evidence
 
 
-def send(shared: Shared, source: End, destination: End) -> int | None:
-    """Send a control from one end to another; return its id, or None where the source's kernel refuses it."""
+def send(shared: Shared, source: End, destination: End, via: End | None = None) -> int | None:
+    """Send a control from one end to another; return its id, or None where the source's kernel refuses it.
+
+    With ``via`` it is sent on the route to that end, which must forward it (``netlab.probe.forwarding``).
+    """
     ident = shared.idents()
     packet = shared.template(CONTROL, source.family).pack(source.wire, destination.wire, 0, 0, ident)
-    return ident if source.sockets.senders[source.family].send(packet, destination.wire.text) == 0 else None
+    return ident if source.sockets.senders[source.family].send(packet, (via or destination).wire.text) == 0 else None
 
 
 def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | None:
@@ -99,12 +103,38 @@ class Controls:
                     probe.evidence.no_path = way.reason
 
     def _follow_by_hops(self, probes: Sequence[Probe], *, awaited: bool) -> None:
-        """Send controls to the node that translates, and from it to the backend, as no control is translated."""
+        """Send controls to the node that translates, from it to the backend, and through it, as none is translated."""
         for probe in probes:
             probe.hop_evidence = tuple(Evidence(control=a.sockets is b.sockets) for a, b in probe.hops)
             for (one, other), seen in zip(probe.hops, probe.hop_evidence, strict=True):
                 if not seen.control:
                     self._send(one, other, [seen], awaited=awaited)
+            probe.relayed = None
+            way = forwarding.relay(self._shared, probe) if forwarding.must_forward(probe) else None
+            if way is not None:
+                probe.relayed = Evidence()
+                self._send(way.sender, probe.destination, [probe.relayed], awaited=awaited, via=way.node)
+
+    def judge_hops(self, probes: Iterable[Probe]) -> None:
+        """Note in the evidence of each translated probe whether every hop carries traffic and the node forwards."""
+        for probe in probes:
+            seen = probe.evidence
+            if not probe.hop_evidence:
+                continue
+            seen.control = all(hop.control for hop in probe.hop_evidence)
+            if seen.control and not seen.arrived and (why := self._not_forwarded(probe)):
+                seen.control, seen.trouble = False, seen.trouble or why
+
+    def _not_forwarded(self, probe: Probe) -> str:
+        """Return why it is not proven that the node forwards a probe, "" where it is proven."""
+        node, backend = probe.target.endpoint.ref, probe.destination.endpoint.ref
+        if not forwarding.must_forward(probe):
+            return ""
+        if probe.relayed is not None:
+            lost = f"control lost: {node} did not forward a control packet to {backend}"
+            return "" if probe.relayed.control else lost
+        off = forwarding.switched_off(self._shared, probe)
+        return f"{node} does not forward packets to {backend}: {off}" if off else ""
 
     def prove_ends(self, probes: Iterable[Probe]) -> Iterator[None]:
         """Send controls from each source to its partner, and to each destination from its partner.
@@ -144,8 +174,10 @@ class Controls:
             for seen in evidence:
                 seen.control = True
 
-    def _send(self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True) -> None:
-        ident = send(self._shared, source, destination)
+    def _send(
+        self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True, via: End | None = None
+    ) -> None:
+        ident = send(self._shared, source, destination, via)
         if ident is not None:
             known = self._missing if awaited else self._unawaited
             known[ident] = (destination.sockets, evidence)

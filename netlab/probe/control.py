@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from netlab.cluster.paths import path
-from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod
+from netlab.kernel import interfaces
 from netlab.probe import forwarding
 from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
@@ -44,7 +45,7 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
     Controls between the two prove that the endpoint carries traffic. A pod's partner is its node: each reaches the
     other under every policy. The partner of a machine on the underlay is another machine there. A pod on the underlay
     has such a partner too, as its own node does not reach it. Else its partner is another pod of its network, where no
-    policy is enforced.
+    policy is enforced. The partner of a node that is alone on the underlay is a pod of its own whose partner it is.
     """
     on_underlay = isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
     if isinstance(endpoint, Pod) and not endpoint.host_network and not on_underlay:
@@ -53,9 +54,13 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
     machine = cluster.node(endpoint.node) if isinstance(endpoint, Pod) else endpoint
     others: tuple[Endpoint, ...] = (*cluster.nodes, *cluster.hosts)
     found = next((m for m in others if m.ref != machine.ref and _has(m, family)), None)
-    if found is not None or not isinstance(endpoint, Pod) or not on_underlay:
+    if found is not None:
         return found
-    pods = (p for p in cluster.pods if p.network == endpoint.network)
+    if isinstance(endpoint, Pod) and on_underlay:
+        pods = (p for p in cluster.pods if p.network == endpoint.network)
+    else:
+        local = (p for p in cluster.pods if p.node == machine.name and not isinstance(machine, Host))
+        pods = (p for p in local if p.selectable and not p.traits.attachment.on_underlay)
     return next((p for p in pods if p.ref != endpoint.ref and _has(p, family)), None)
 
 
@@ -139,10 +144,12 @@ class Controls:
     def prove_ends(self, probes: Iterable[Probe]) -> Iterator[None]:
         """Send controls from each source to its partner, and to each destination from its partner.
 
+        An end without a partner sends one to itself. Its kernel must also show its address on a link that is up.
         Yields after each part, so that the caller reads what arrived. ``judge_ends`` then notes the result.
         """
         self._outward: dict[End, Evidence] = {}
         self._inward: dict[End, Evidence] = {}
+        self._alone: set[End] = set()
         pairs: list[tuple[End, End, Evidence]] = []
         for probe in probes:
             for end, proofs in ((probe.source, self._outward), (probe.destination, self._inward)):
@@ -150,8 +157,13 @@ class Controls:
                     continue
                 proof = proofs[end] = Evidence()
                 other = partner_end(self._shared, end)
-                if other is not None:
-                    pairs.append((end, other, proof) if proofs is self._outward else (other, end, proof))
+                if other is None:
+                    with self._shared.inside(end.sockets.namespace):
+                        if not interfaces.carries(end.address):
+                            continue
+                    self._alone.add(end)
+                    other = end
+                pairs.append((end, other, proof) if proofs is self._outward else (other, end, proof))
         self._shared.sockets.open()
         waiting = iter(pairs)
         while part := list(islice(waiting, PER_RECEIVER)):
@@ -164,6 +176,8 @@ class Controls:
         for probe in probes:
             both = self._outward[probe.source], self._inward[probe.destination]
             probe.evidence.ends_alive = all(proof.control for proof in both)
+            alone = (end.endpoint.ref for end in (probe.source, probe.destination) if end in self._alone)
+            probe.evidence.alone = " and ".join(alone)
 
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Note a control that arrived in a namespace."""

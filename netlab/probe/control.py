@@ -132,14 +132,12 @@ class Controls:
 
     def _not_forwarded(self, probe: Probe) -> str:
         """Return why it is not proven that the node forwards a probe, "" where it is proven."""
-        node, backend = probe.target.endpoint.ref, probe.destination.endpoint.ref
         if not forwarding.must_forward(probe):
             return ""
-        if probe.relayed is not None:
-            lost = f"control lost: {node} did not forward a control packet to {backend}"
-            return "" if probe.relayed.control else lost
-        off = forwarding.switched_off(self._shared, probe)
-        return f"{node} does not forward packets to {backend}: {off}" if off else ""
+        if probe.relayed is None:
+            return forwarding.unproven(self._shared, probe)
+        node, backend = probe.target.endpoint.ref, probe.destination.endpoint.ref
+        return "" if probe.relayed.control else f"control lost: {node} did not forward a control packet to {backend}"
 
     def prove_ends(self, probes: Iterable[Probe]) -> Iterator[None]:
         """Send controls from each source to its partner, and to each destination from its partner.

@@ -9,7 +9,8 @@ net/ipv6/ip6_output.c, ip6_finish_output2).
 A pod of the same node reaches the node by its default gateway, so its control needs no such entry. A pod of another
 node reaches the node by its own node or the underlay, which the first control proves. So its own node sends the third.
 
-Where no such control can pass, the setting of the node's kernel counts.
+Where no such control can pass, the setting of the node's kernel counts. A pod that reaches itself by its node needs
+more than that, such as a port that sends frames back, so nothing proves a denial of it.
 """
 
 from __future__ import annotations
@@ -65,13 +66,15 @@ def relay(shared: Shared, probe: Probe) -> Relay | None:
     return Relay(probe.source, via, neighbour=False)
 
 
-def switched_off(shared: Shared, probe: Probe) -> str:
-    """Return the setting by which the node's kernel does not forward a probe, "" where it forwards.
+def unproven(shared: Shared, probe: Probe) -> str:
+    """Return why a probe without a relay may be lost at the node, "" where the node's kernel has forwarding on.
 
     IPv4 has a setting for each device that packets come from; IPv6 has one for all (Linux
     Documentation/networking/ip-sysctl.rst).
     """
     node, source, family = _node(shared, probe), probe.source.endpoint, probe.source.family
+    if source.ref == probe.destination.endpoint.ref:
+        return f"no control packet can go from {source.ref} through {node.ref} back to it"
     device = "all"
     if family == 4:
         device = names.UNDERLAY_DEVICE
@@ -82,7 +85,8 @@ def switched_off(shared: Shared, probe: Probe) -> str:
     name = f"ipv{family}/conf/{device}/forwarding"
     with shared.inside(shared.probes.namespace(node)), contextlib.closing(sysctl.Tree()) as tree:
         value = tree.read(name)
-    return "" if value == "1" else f"net.{name.replace('/', '.')} is {value or 'missing'}"
+    where = f"{node.ref} does not forward packets to {probe.destination.endpoint.ref}"
+    return "" if value == "1" else f"{where}: net.{name.replace('/', '.')} is {value or 'missing'}"
 
 
 def _node(shared: Shared, probe: Probe) -> Node:

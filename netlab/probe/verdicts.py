@@ -90,7 +90,7 @@ def verdict(seen: Evidence) -> tuple[Measured, str]:
     if seen.control:
         return "deny", f"rejected on the way: {came}" if came else "never arrived; a control packet sent after it did"
     if seen.no_path and seen.ends_alive:
-        alone = f" (only its own kernel shows that {seen.alone} is alive)" if seen.alone else ""
+        alone = f" (proven alive by the own kernel only: {seen.alone})" if seen.alone else ""
         return "deny", f"{NO_PATH}: {seen.no_path}{alone}"
     if seen.no_path:
         return "inconclusive", f"nothing arrived; no path is wired, but its ends did not prove alive: {seen.no_path}"

@@ -70,7 +70,7 @@ def test_a_node_and_its_macvlan_pods_are_denied_though_nothing_else_is_there(lab
 
         assert "deny" == measured.verdict
         assert measured.reason.startswith("no path: macvlan network 'default' does not join x/a and its own node n1")
-        assert f"(only its own kernel shows that {alone} is alive)" in measured.reason
+        assert f"(proven alive by the own kernel only: {alone})" in measured.reason
 
 
 def test_an_end_without_partner_and_link_proves_nothing(lab):

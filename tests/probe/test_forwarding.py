@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from builders import flow, pod, policy, topology
 
+from netlab.cluster.types import Pod
+from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.probe import measure
 
@@ -116,6 +118,17 @@ def test_a_pod_of_another_network_and_node_has_a_control_that_is_forwarded(lab, 
     lost = "control lost: node:n1 did not forward a control packet to x/db"
 
     assert (("inconclusive", lost) if off else ("deny", DENIED)) == measured(running, 4, ["x/far"])["x/far"]
+
+
+def test_nothing_proves_that_a_pod_does_not_reach_itself_by_its_node(lab):
+    """The bridge no longer sends frames back out of the pod's port."""
+    running = built(lab, "bridge")
+    web = running.cluster.by_ref["x/web"]
+    assert isinstance(web, Pod)
+    running.ip("node:n1", "link", "set", names.port_name(web), "type", "bridge_slave", "hairpin", "off")
+
+    unproven = "no control packet can go from x/web through node:n1 back to it"
+    assert ("inconclusive", unproven) == measured(running, 4, ["x/web"])["x/web"]
 
 
 def test_a_node_reaches_its_own_hostport_without_forwarding(lab):

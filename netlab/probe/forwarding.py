@@ -47,7 +47,8 @@ def relay(shared: Shared, probe: Probe) -> Relay | None:
     """Return the control that proves that the node forwards a probe; None where none can pass.
 
     None can pass from a pod to itself, as a kernel drops packets from its own address, and between two pod networks,
-    as rules drop what is not translated. None passes the node where the source has the node's address on link.
+    as rules drop what is not translated. None can pass the node where the source has the node's address on link, or the
+    underlay has the pod's address.
     """
     node, backend, source = _node(shared, probe), probe.destination.endpoint, probe.source.endpoint
     via = shared.probes.end(node, probe.source.family)
@@ -55,11 +56,15 @@ def relay(shared: Shared, probe: Probe) -> Relay | None:
         return None
     if backend.node != node.name:
         return None
-    if not isinstance(source, Pod) or source.host_network:
-        return Relay(probe.source, via, neighbour=True)
-    if source.node != node.name:
-        sender = shared.probes.end(shared.cluster.node(source.node), probe.source.family)
+    machine = shared.cluster.node(source.node) if isinstance(source, Pod) else source
+    if machine.ref != node.ref:
+        # Where machines have a route on link to the pod's address, the entry would open a path that is not there.
+        if any(probe.destination.address in prefix for prefix in shared.cluster.underlay_cidrs):
+            return None
+        sender = probe.source if machine is source else shared.probes.end(machine, probe.source.family)
         return Relay(sender, via, neighbour=True) if isinstance(sender, End) else None
+    if not isinstance(source, Pod):
+        return None
     on_link = any(via.address in prefix for prefix in node.pod_cidrs.get(source.network, ()))
     if source.ref == backend.ref or source.network != backend.network or on_link:
         return None

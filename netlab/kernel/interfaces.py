@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netlab.kernel import rtnl
 from netlab.kernel.netlink import Netlink
+from netlab.kernel.state import InterfaceAddress
 from netlab.objects.types import Address
 
 
@@ -13,10 +14,24 @@ def addresses(family: int) -> list[Address]:
     Raises:
       KernelError: when netlink fails.
     """
+    return [one.interface.ip for _, one in _read() if one.interface.version == family]
+
+
+def carries(address: Address) -> bool:
+    """Return whether a link of the calling thread's namespace that is up and has a carrier has the address.
+
+    Raises:
+      KernelError: when netlink fails.
+    """
+    return any(read.link.up and read.ready for read, one in _read() if one.interface.ip == address)
+
+
+def _read() -> list[tuple[rtnl.ReadLink, InterfaceAddress]]:
+    """Return each address with its link."""
     netlink = Netlink()
     try:
-        names = {link.index: link.link.name for link in rtnl.read_links(netlink)}
-        found = rtnl.read_addresses(netlink, names)
+        links = {read.link.name: read for read in rtnl.read_links(netlink)}
+        found = rtnl.read_addresses(netlink, {read.index: name for name, read in links.items()})
     finally:
         netlink.close()
-    return [one.interface.ip for one in found if one.interface.version == family]
+    return [(links[one.dev], one) for one in found]

@@ -10,7 +10,7 @@ from netlab.frozen import frozen
 from netlab.objects.types import Document, Meta, Source
 from netlab.patterns import pattern
 
-Verdict = Literal["allow", "deny"]
+Verdict = Literal["allow", "deny", "some"]
 
 
 @frozen

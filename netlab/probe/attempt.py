@@ -66,9 +66,7 @@ class Attempt:
         self._receive(_GRACE)
         if (took := time.monotonic() - began) > 2 * _GRACE:
             self._receive(took)
-        for probe in probes:
-            if probe.hop_evidence:
-                probe.evidence.control = all(hop.control for hop in probe.hop_evidence)
+        self._controls.judge_hops(probes)
 
     # --- out ----------------------------------------------------------------------------------------------------
 
@@ -76,7 +74,7 @@ class Attempt:
         shared, source, target = self._shared, probe.source, probe.sent_to
         evidence = probe.evidence = Evidence()
         ident = probe.ident = shared.idents()
-        probe.replied, probe.hop_evidence = False, ()
+        probe.replied, probe.hop_evidence, probe.relayed = False, (), None
         source_port = ports.of_attempt(shared.ports, self._number, probe.port)
         self._by_ident[ident] = probe
         if probe.protocol == "UDP":

@@ -18,7 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from netlab.cluster.paths import path
-from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod
+from netlab.kernel import interfaces
+from netlab.probe import forwarding
 from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
 from netlab.probe.sockets import NamespaceSockets
@@ -27,11 +29,14 @@ from netlab.probe.verdicts import Evidence
 from netlab.probe.worker_state import Shared
 
 
-def send(shared: Shared, source: End, destination: End) -> int | None:
-    """Send a control from one end to another; return its id, or None where the source's kernel refuses it."""
+def send(shared: Shared, source: End, destination: End, via: End | None = None) -> int | None:
+    """Send a control from one end to another; return its id, or None where the source's kernel refuses it.
+
+    With ``via`` it is sent on the route to that end, which must forward it (``netlab.probe.forwarding``).
+    """
     ident = shared.idents()
     packet = shared.template(CONTROL, source.family).pack(source.wire, destination.wire, 0, 0, ident)
-    return ident if source.sockets.senders[source.family].send(packet, destination.wire.text) == 0 else None
+    return ident if source.sockets.senders[source.family].send(packet, (via or destination).wire.text) == 0 else None
 
 
 def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | None:
@@ -40,7 +45,7 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
     Controls between the two prove that the endpoint carries traffic. A pod's partner is its node: each reaches the
     other under every policy. The partner of a machine on the underlay is another machine there. A pod on the underlay
     has such a partner too, as its own node does not reach it. Else its partner is another pod of its network, where no
-    policy is enforced.
+    policy is enforced. The partner of a node that is alone on the underlay is a pod of its own whose partner it is.
     """
     on_underlay = isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
     if isinstance(endpoint, Pod) and not endpoint.host_network and not on_underlay:
@@ -49,9 +54,13 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
     machine = cluster.node(endpoint.node) if isinstance(endpoint, Pod) else endpoint
     others: tuple[Endpoint, ...] = (*cluster.nodes, *cluster.hosts)
     found = next((m for m in others if m.ref != machine.ref and _has(m, family)), None)
-    if found is not None or not isinstance(endpoint, Pod) or not on_underlay:
+    if found is not None:
         return found
-    pods = (p for p in cluster.pods if p.network == endpoint.network)
+    if isinstance(endpoint, Pod) and on_underlay:
+        pods = (p for p in cluster.pods if p.network == endpoint.network)
+    else:
+        local = (p for p in cluster.pods if p.node == machine.name and not isinstance(machine, Host))
+        pods = (p for p in local if p.selectable and not p.traits.attachment.on_underlay)
     return next((p for p in pods if p.ref != endpoint.ref and _has(p, family)), None)
 
 
@@ -99,20 +108,46 @@ class Controls:
                     probe.evidence.no_path = way.reason
 
     def _follow_by_hops(self, probes: Sequence[Probe], *, awaited: bool) -> None:
-        """Send controls to the node that translates, and from it to the backend, as no control is translated."""
+        """Send controls to the node that translates, from it to the backend, and through it, as none is translated."""
         for probe in probes:
             probe.hop_evidence = tuple(Evidence(control=a.sockets is b.sockets) for a, b in probe.hops)
             for (one, other), seen in zip(probe.hops, probe.hop_evidence, strict=True):
                 if not seen.control:
                     self._send(one, other, [seen], awaited=awaited)
+            probe.relayed = None
+            way = forwarding.relay(self._shared, probe) if forwarding.must_forward(probe) else None
+            if way is not None:
+                probe.relayed = Evidence()
+                self._send(way.sender, probe.destination, [probe.relayed], awaited=awaited, via=way.node)
+
+    def judge_hops(self, probes: Iterable[Probe]) -> None:
+        """Note in the evidence of each translated probe whether every hop carries traffic and the node forwards."""
+        for probe in probes:
+            seen = probe.evidence
+            if not probe.hop_evidence:
+                continue
+            seen.control = all(hop.control for hop in probe.hop_evidence)
+            if seen.control and not seen.arrived and (why := self._not_forwarded(probe)):
+                seen.control, seen.trouble = False, seen.trouble or why
+
+    def _not_forwarded(self, probe: Probe) -> str:
+        """Return why it is not proven that the node forwards a probe, "" where it is proven."""
+        if not forwarding.must_forward(probe):
+            return ""
+        if probe.relayed is None:
+            return forwarding.unproven(self._shared, probe)
+        node, backend = probe.target.endpoint.ref, probe.destination.endpoint.ref
+        return "" if probe.relayed.control else f"control lost: {node} did not forward a control packet to {backend}"
 
     def prove_ends(self, probes: Iterable[Probe]) -> Iterator[None]:
         """Send controls from each source to its partner, and to each destination from its partner.
 
+        An end without a partner sends one to itself. Its kernel must also show its address on a link that is up.
         Yields after each part, so that the caller reads what arrived. ``judge_ends`` then notes the result.
         """
         self._outward: dict[End, Evidence] = {}
         self._inward: dict[End, Evidence] = {}
+        self._alone: set[End] = set()
         pairs: list[tuple[End, End, Evidence]] = []
         for probe in probes:
             for end, proofs in ((probe.source, self._outward), (probe.destination, self._inward)):
@@ -120,8 +155,13 @@ class Controls:
                     continue
                 proof = proofs[end] = Evidence()
                 other = partner_end(self._shared, end)
-                if other is not None:
-                    pairs.append((end, other, proof) if proofs is self._outward else (other, end, proof))
+                if other is None:
+                    with self._shared.inside(end.sockets.namespace):
+                        if not interfaces.carries(end.address):
+                            continue
+                    self._alone.add(end)
+                    other = end
+                pairs.append((end, other, proof) if proofs is self._outward else (other, end, proof))
         self._shared.sockets.open()
         waiting = iter(pairs)
         while part := list(islice(waiting, PER_RECEIVER)):
@@ -134,6 +174,8 @@ class Controls:
         for probe in probes:
             both = self._outward[probe.source], self._inward[probe.destination]
             probe.evidence.ends_alive = all(proof.control for proof in both)
+            alone = (end.endpoint.ref for end in (probe.source, probe.destination) if end in self._alone)
+            probe.evidence.alone = " and ".join(alone)
 
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Note a control that arrived in a namespace."""
@@ -144,8 +186,10 @@ class Controls:
             for seen in evidence:
                 seen.control = True
 
-    def _send(self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True) -> None:
-        ident = send(self._shared, source, destination)
+    def _send(
+        self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True, via: End | None = None
+    ) -> None:
+        ident = send(self._shared, source, destination, via)
         if ident is not None:
             known = self._missing if awaited else self._unawaited
             known[ident] = (destination.sockets, evidence)

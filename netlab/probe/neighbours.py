@@ -69,9 +69,16 @@ class Neighbours:
             if source.sockets is not destination.sockets:
                 self._note(source, destination)
                 self._note(destination, source)
-        for namespace, entries in self._new.items():
-            self._apply(namespace, entries)
-            self._added[namespace].update(entries)
+        self._add_new()
+
+    def add_relays(self, relays: Iterable[tuple[End, End, End]]) -> None:
+        """Add the entries by which a sender's packets to an address go to a node: (sender, node, whose address)."""
+        self._new = defaultdict(dict)
+        for sender, node, destination in relays:
+            namespace, device = self._underlay_device(sender.endpoint)
+            address = destination.wire.packed
+            self._entry(namespace, (device, address), self._packed(node.endpoint, address))
+        self._add_new()
 
     @property
     def many(self) -> bool:
@@ -92,6 +99,11 @@ class Neighbours:
                 others = {key: packed for key, packed in entries.items() if key[1] in self._other_addresses}
                 self._delete(namespace, others)
         self._added.clear()
+
+    def _add_new(self) -> None:
+        for namespace, entries in self._new.items():
+            self._apply(namespace, entries)
+            self._added[namespace].update(entries)
 
     def _note(self, here: End, there: End) -> None:
         """Note the entry that ``here``, or the node that routes for it, needs to reach ``there``."""

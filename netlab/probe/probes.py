@@ -49,6 +49,7 @@ class Probe:
       replied: whether netlab replied in place of a program that did not.
       evidence: what the last attempt saw.
       hop_evidence: what was seen of the controls from the source to ``front`` and from there to the backend.
+      relayed: what was seen of the control that ``front`` must forward to the backend; None where none can pass.
     """
 
     source: End
@@ -64,6 +65,7 @@ class Probe:
     arrival: Observation | None = None
     replied: bool = False
     hop_evidence: tuple[Evidence, ...] = ()
+    relayed: Evidence | None = None
     evidence: Evidence = field(init=False)
 
     @property

@@ -3,7 +3,8 @@
 A ``deny`` means that a packet was sent and that a control arrived on its path. Two classes are exceptions, and their
 reasons begin with their names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has
 the address, or the source's own kernel refuses it. NO_PATH: neither the probe nor its control arrived, no path is wired
-between the two ends, and controls between each end and its partner arrived.
+between the two ends, and controls between each end and its partner arrived. Where an end has no partner, its kernel
+delivers a control that it sends to itself, and shows its address on a link that is up; the reason then says so.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Evidence:
       control: whether the control arrived.
       no_path: why no path is wired for the pair.
       ends_alive: whether controls between each end and its partner arrived.
+      alone: the ends that have no partner, so that only their own kernels show that they are alive.
       trouble: why a packet may have been lost.
     """
 
@@ -68,6 +70,7 @@ class Evidence:
     control: bool = False
     no_path: str = ""
     ends_alive: bool = False
+    alone: str = ""
     trouble: str = ""
 
 
@@ -87,7 +90,8 @@ def verdict(seen: Evidence) -> tuple[Measured, str]:
     if seen.control:
         return "deny", f"rejected on the way: {came}" if came else "never arrived; a control packet sent after it did"
     if seen.no_path and seen.ends_alive:
-        return "deny", f"{NO_PATH}: {seen.no_path}"
+        alone = f" (proven alive by the own kernel only: {seen.alone})" if seen.alone else ""
+        return "deny", f"{NO_PATH}: {seen.no_path}{alone}"
     if seen.no_path:
         return "inconclusive", f"nothing arrived; no path is wired, but its ends did not prove alive: {seen.no_path}"
     only = f", only {came}" if came else ""

@@ -15,7 +15,7 @@ from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
 from netlab.kernel import drops, interfaces, processor
 from netlab.kernel.machine import Inside
-from netlab.probe import announcements, ports
+from netlab.probe import announcements, forwarding, ports
 from netlab.probe.attempt import Attempt
 from netlab.probe.filters import WINDOW
 from netlab.probe.neighbours import Neighbours
@@ -23,8 +23,8 @@ from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.verdicts import Measurement, verdict
 from netlab.probe.worker_state import Shared
 
-# A probe uses fewer ids: in each attempt the packet, two controls, and two controls that prove its ends.
-_IDS = 5 * ports.ATTEMPTS
+# A probe uses fewer ids: in each attempt the packet, three controls, and two controls that prove its ends.
+_IDS = 6 * ports.ATTEMPTS
 
 
 @frozen
@@ -105,7 +105,12 @@ class Worker:
         # The pod behind a published port may answer the source directly, so these two are a pair as well.
         ways = dict.fromkeys((probe.source, probe.destination) for probe in probes)
         hops = (hop for probe in probes if probe.front is not None for hop in probe.hops)
-        self._neighbours.add(dict.fromkeys((*announced, *ways, *hops)))
+        relayed = [probe for probe in probes if forwarding.must_forward(probe)]
+        relays = [(way, probe.destination) for probe in relayed if (way := forwarding.relay(self._shared, probe))]
+        # The node of a pod sends its third control, and may be no end of a probe.
+        self._shared.sockets.open()
+        self._neighbours.add(dict.fromkeys((*announced, *ways, *hops, *((way.sender, way.node) for way, _ in relays))))
+        self._neighbours.add_relays((w.sender, w.node, to) for w, to in dict.fromkeys(relays) if w.neighbour)
         announcements.send(self._shared, announced)
 
     def measure(self, block: Block, advance: Callable[[int], None]) -> None:

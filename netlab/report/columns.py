@@ -32,6 +32,7 @@ def _lines(table: Sequence[Sequence[str]], widths: list[int]) -> Iterator[str]:
 def wide(rows: Iterable[Row], command: Command) -> Iterator[str]:
     """Yield a line for each row with its reason, with the columns of a command's verdicts.
 
+    Backends stand behind the reason: a column of their own must be known before the first of a million rows.
     There may be a million rows, so they are printed in blocks. A column is as wide as its cells so far.
     """
     header = ["SOURCE", "DESTINATION", "FAMILY", "PORT"]
@@ -46,4 +47,6 @@ def wide(rows: Iterable[Row], command: Command) -> Iterator[str]:
 
 def _cells(row: Row) -> list[str]:
     answers = [answer for answer in (row.expected, row.measured) if answer is not None]
-    return [row.source, row.destination, f"IPv{row.family}", row.port_text, *answers, row.reason]
+    backends = f"endpoints: {'; '.join(map(str, row.endpoints))}" if row.endpoints else ""
+    reason = f"{row.reason} ({backends})" if row.reason and backends else row.reason or backends
+    return [row.source, row.destination, f"IPv{row.family}", row.port_text, *answers, reason]

@@ -25,6 +25,13 @@ class EndpointRow(NamedTuple):
     verdict: str | None = None
     measured: str | None = None
 
+    def __str__(self) -> str:
+        ip = f"[{self.address}]" if ":" in self.address and self.port is not None else self.address
+        place = ip if self.port is None else f"{ip}:{self.port}"
+        verdicts = [verdict for verdict in (self.measured, self.verdict) if verdict is not None]
+        both = f"{verdicts[0]}, expected {verdicts[1]}" if len(set(verdicts)) > 1 else "".join(verdicts[:1])
+        return " ".join(filter(None, (self.pod, place, both)))
+
     def data(self) -> dict[str, Any]:
         """Return the backend as data for JSON, without the verdicts that the command does not have."""
         return {key: value for key, value in self._asdict().items() if value is not None or key == "port"}

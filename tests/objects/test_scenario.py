@@ -135,7 +135,7 @@ WRONG = [
     (
         "verdict",
         "steps: [{expect: [{from: a/b, to: a/c, verdict: drop}]}]",
-        f'{EXPECT}.verdict: Unsupported value: "drop": supported values: "allow", "deny"',
+        f'{EXPECT}.verdict: Unsupported value: "drop": supported values: "allow", "deny", "some"',
     ),
     (
         "protocol",

@@ -33,11 +33,15 @@ def test_a_partner_and_its_endpoint_reach_one_another(ref, expected):
     assert expected == found.ref
 
 
-def test_a_single_node_has_no_partner():
-    """No other machine is on the underlay."""
-    built = cluster(pod("x/a"))
+def test_the_partner_of_a_single_node_is_a_pod_of_its_own():
+    """No other machine is on the underlay. A pod in the node's namespace, or with no network, is no partner."""
+    pods = pod("x/host", host=True), pod("x/none", network="none")
+    alone, built = cluster(*pods), cluster(*pods, pod("x/a"))
+    found = control.partner(built, built.by_ref["node:node-1"], 4)
 
-    assert control.partner(built, built.by_ref["node:node-1"], 4) is None
+    assert control.partner(alone, alone.by_ref["node:node-1"], 4) is None
+    assert found is not None
+    assert "x/a" == found.ref
 
 
 def test_the_partner_of_a_macvlan_pod_is_a_pod_of_its_network():
@@ -50,7 +54,41 @@ def test_the_partner_of_a_macvlan_pod_is_a_pod_of_its_network():
     assert control.partner(alone, alone.by_ref["x/a"], 4) is None
     assert found is not None
     assert "x/b" == found.ref
-    assert control.partner(two, two.by_ref["node:n1"], 4) is None
+
+
+LONE = topology(["n1"], mode="macvlan")
+
+
+@pytest.mark.parametrize("sibling", [[], [pod("x/b")]])
+def test_a_node_and_its_macvlan_pods_are_denied_though_nothing_else_is_there(lab, sibling):
+    """An end without a partner proves alive by its own kernel, and the reason says so."""
+    running = lab(LONE, pod("x/a"), *sibling)
+
+    for ends in (("node:n1", "x/a"), ("x/a", "node:n1")):
+        alone = "node:n1" if sibling else " and ".join(ends)
+        measured = running.probe(*ends)
+
+        assert "deny" == measured.verdict
+        assert measured.reason.startswith("no path: macvlan network 'default' does not join x/a and its own node n1")
+        assert f"(proven alive by the own kernel only: {alone})" in measured.reason
+
+
+def test_an_end_without_partner_and_link_proves_nothing(lab):
+    """Its kernel still delivers what it sends to itself."""
+    running = lab(LONE, pod("x/a"))
+    running.ip("x/a", "link", "set", "eth0", "down")
+    measured = running.probe("node:n1", "x/a")
+
+    assert "inconclusive" == measured.verdict
+    assert "did not prove alive" in measured.reason
+
+
+def test_an_end_without_partner_that_receives_nothing_proves_nothing(lab):
+    """Its link is up, and its kernel drops what it sends to itself."""
+    running = lab(LONE, pod("x/a"))
+    running.nft("x/a", "table inet t { chain c { type filter hook input priority 0; drop; }; }")
+
+    assert "inconclusive" == running.probe("node:n1", "x/a").verdict
 
 
 APART = (topology(["n1", "n2"]), pod("x/a", node="n1"), pod("x/b", node="n2"))

@@ -115,6 +115,25 @@ def test_a_wrong_verdict_fails_where_it_is_expected(scenario: Write) -> None:
     assert closed.failures[0].reason.startswith("answered; by the policies it is deny: ingress of shop/db")
 
 
+def test_an_expectation_may_be_some(scenario: Write) -> None:
+    """It holds if the verdicts of the destination's backends differ, and not if all are the same."""
+    steps = "  - expect: [{from: shop/web, to: shop/db, verdict: some}]\n"
+    flaky, _ = play(scenario(steps), {"shop/web shop/db": ("some", "one of two")})
+    steady, _ = play(scenario(steps), {"shop/web shop/db": ("allow", "answered")})
+    (failure,) = steady.steps[0].failures
+
+    assert "passed" == flaky.outcome
+    assert ("some", "allow") == (failure.expected, failure.measured)
+
+
+def test_an_expectation_of_another_verdict_fails_where_backends_differ(scenario: Write) -> None:
+    """`some` is neither `allow` nor `deny`."""
+    steps = "".join(f"  - expect: [{{from: shop/web, to: shop/db, verdict: {v}}}]\n" for v in ("allow", "deny"))
+    result, _ = play(scenario(steps), {"shop/web shop/db": ("some", "one of two")})
+
+    assert ["some", "some"] == [failure.measured for step in result.steps for failure in step.failures]
+
+
 def test_the_oracle_fails_where_packets_and_evaluator_differ(scenario: Write) -> None:
     """Whichever of the two is wrong."""
     result, _ = play(scenario("  - expect: [{oracle: true}]\n"), {"shop/db shop/web": ("deny", "never arrived")})

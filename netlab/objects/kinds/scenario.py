@@ -59,7 +59,12 @@ class _Expectation(Shape, strict=True, any_of=[("from", "to", "verdict"), ("orac
     destination = Text("to", "The destination, as `from`, or an IP address.")
     port = Whole("port", "The port; by default every port that the destination declares.", low=1, high=65535)
     protocol = Choice("protocol", "The protocol.", values=_PROTOCOLS, default="TCP")
-    verdict = Choice[Verdict]("verdict", "The verdict that packets must show.", values=_VERDICTS, default="allow")
+    verdict = Choice[Verdict](
+        "verdict",
+        "The verdict that packets must show; `some` if the destination's backends differ.",
+        values=_VERDICTS,
+        default="allow",
+    )
     family = Whole("family", "The IP family; by default both.", values=(4, 6))
     oracle = Flag("oracle", "Compares every pair with the expected verdict; no other field may be beside it.")
 

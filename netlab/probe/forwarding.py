@@ -22,7 +22,7 @@ from netlab.dataplane import names
 from netlab.frozen import frozen
 from netlab.kernel import sysctl
 from netlab.probe.probes import End, Probe
-from netlab.probe.shared import Shared
+from netlab.probe.worker_state import Shared
 
 
 @frozen

@@ -15,6 +15,15 @@ from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC, Templat
 
 SOURCE, DESTINATION = (WireAddress.of(ip_address(a)) for a in ("10.244.0.7", "192.0.2.200"))
 ENDS = {4: (SOURCE, DESTINATION), 6: tuple(WireAddress.of(ip_address(a)) for a in ("fd00:10:244::7", "2001:db8::c8"))}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _layers() -> None:
+    """Scapy reads the layers that are imported, whatever test runs first."""
+    import scapy.layers.inet6
+    import scapy.layers.sctp  # noqa: F401
+
+
 KINDS = ["TCP", "UDP", "UDP reply", "ICMP", "SCTP", "SCTP reply", CONTROL]
 
 

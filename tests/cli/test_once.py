@@ -17,7 +17,8 @@ SHOP = ("-f", "examples/shop")
 COUNTER = """\
 import json, sys
 from collections import Counter
-from netlab.cluster import resolve_change, try_resolve
+from netlab.cluster import try_resolve
+from netlab.cluster.resolve_change import resolve_change
 from netlab.objects.files import text_of
 from netlab.ruleset import Compiler
 from netlab.cli import main

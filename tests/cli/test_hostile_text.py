@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.cli import terminal
 from netlab.errors import Problem, printable
@@ -377,7 +378,7 @@ def test_columns_are_as_wide_as_what_is_printed() -> None:
 
 
 @given(st.text())
-@settings(max_examples=300)
+@settings(max_examples=samples(300))
 def test_a_printable_text_is_one_line_that_stays_as_it_is(text: str) -> None:
     """Escaping is idempotent."""
     once = printable(text)

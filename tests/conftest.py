@@ -29,6 +29,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# What pytest collects stays until the end: the garbage collector looks at it once, and then no more.
+gc.disable()
+
 # The option --hypothesis-profile replaces it.
 hypothesis.settings.load_profile(FAST)
 
@@ -45,9 +48,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # The thousands of tests stay until the end, so the collector need not look at them again and again.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sizes import samples
+from sizes import samples, some
 
 from netlab.cli import terminal
 from netlab.errors import Problem, printable
@@ -187,7 +187,7 @@ def test_control_characters_in_any_field_are_escaped(
     (tmp_path / "objects.yaml").write_text(json.dumps(POD))
     file = tmp_path / "hostile.json"
     document = DOCUMENTS[name]
-    for path, what in places(document):
+    for path, what in some(list(places(document))):
         file.write_text(json.dumps(spoiled(document, path, what, HOSTILE)))
         words = {"explain": ("explain", "default/a", "default/b:80"), "test": ("test", file)}.get(command, (command,))
         done = netlab(*words, *(() if command == "test" else ("-f", file)))

@@ -41,7 +41,7 @@ def test_samples_of_the_product(whole: list[Case]) -> None:
         assert [] == lines_of(list(run(some(whole[::9]), panel)))
 
 
-@pytest.mark.parametrize("glob", ["upstream/*", "e*", "[p]roduct/st*", "*: egress*", "product", "edge/01*"])
+@pytest.mark.parametrize("glob", ["upstream/*", "e*", "[p]roduct/st*"])
 def test_a_selection_has_every_case_that_its_glob_matches(whole: list[Case], glob: str) -> None:
     """Sets of cases whose names cannot match are not made."""
     wanted = [case.name for case in (*UPSTREAM, *EDGES, *whole) if fnmatchcase(case.name, glob)]

@@ -10,8 +10,11 @@ help:  ## list the targets
 demo:  ## build the example shop, prove its policies with packets, explain one denied pair
 	@scripts/run runtime scripts/demo
 
+# All samples of the tests that draw some; see tests/sizes.py.
+ALL_SAMPLES = --hypothesis-profile=full
+
 test:  ## all tests, then all scenarios; as root, since the kernel tests make network namespaces
-	@scripts/run dev python -m pytest $(PYTEST_ARGS)
+	@scripts/run dev python -m pytest $(ALL_SAMPLES) $(PYTEST_ARGS)
 	@scripts/run dev netlab test scenarios/
 
 test-fast:  ## the tests that need no kernel, as any user
@@ -28,7 +31,7 @@ COVERAGE_FLOOR ?=
 
 coverage:  ## list the lines of netlab that no test runs; as root
 	@scripts/run dev coverage erase
-	@scripts/run dev coverage run -m pytest $(PYTEST_ARGS)
+	@scripts/run dev coverage run -m pytest $(ALL_SAMPLES) $(PYTEST_ARGS)
 	@scripts/run dev coverage combine --quiet
 	@scripts/run dev coverage report $(if $(COVERAGE_FLOOR),--fail-under=$(COVERAGE_FLOOR))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
@@ -16,6 +17,7 @@ import memos
 import pytest
 from click.testing import CliRunner, Result
 from host_records import record
+from sizes import FAST
 
 from netlab.cli import cli
 from netlab.kernel.linux import Linux
@@ -27,9 +29,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A busy machine makes tests slow, so no test has a deadline.
-hypothesis.settings.register_profile("netlab", deadline=None)
-hypothesis.settings.load_profile("netlab")
+# What pytest collects stays until the end: the garbage collector looks at it once, and then no more.
+gc.disable()
+
+# The option --hypothesis-profile replaces it.
+hypothesis.settings.load_profile(FAST)
 
 REPOSITORY = Path(__file__).parents[1]
 # After so many seconds a command hangs; an emulated processor is slow.
@@ -41,6 +45,12 @@ _numbers = itertools.count()
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     kernel_marks.mark(item)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

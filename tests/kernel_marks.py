@@ -39,16 +39,22 @@ VM = "vm"
 
 def mark(item: pytest.Item) -> None:
     """Give a test the marker ``kernel`` where the fixtures that it uses, or its place, say that it needs one."""
-    if not item.path.is_relative_to(TESTS):
+    if TESTS not in item.path.parents:
         return
-    path = item.path.relative_to(TESTS)
-    for place in (path, *path.parents):
-        if (needs := PLACES.get(place.as_posix())) is not None:
+    for place in _places(item.path):
+        if (needs := PLACES.get(place)) is not None:
             item.add_marker(pytest.mark.kernel(needs=needs))
-        if VM == place.as_posix():
+        if VM == place:
             item.add_marker(pytest.mark.vm)
     if FIXTURES.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.kernel)
+
+
+@functools.cache
+def _places(path: Path) -> tuple[str, ...]:
+    """Return a file of the tests and the folders that it is in, relative to all tests."""
+    within = path.relative_to(TESTS)
+    return tuple(place.as_posix() for place in (within, *within.parents))
 
 
 def elsewhere(item: pytest.Item) -> str:

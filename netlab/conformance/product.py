@@ -6,7 +6,7 @@ follow from these lists by set operations. No selector, prefix or port range is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import permutations, product
 
 from netlab import modes
@@ -143,14 +143,16 @@ class Grant:
         return f"{self.direction} of {self.target.selector or 'all'}: {self.peers.name}, {ports}"
 
 
-def verdict(grants: Iterable[Grant], source: str, destination: str, port: ProtocolPort) -> Verdict:
-    """Return the verdict of a cell by set membership: each isolated side needs a policy that allows the other end."""
-    policies = list(grants)
-    for end, other, direction in ((source, destination, "egress"), (destination, source, "ingress")):
-        isolating = [grant for grant in policies if grant.isolates(end, direction)]
-        if isolating and not any(grant.allows(other, destination, port) for grant in isolating):
-            return "deny"
-    return "allow"
+def verdicts(grants: Sequence[Grant], source: str, destination: str) -> Iterator[tuple[Cell, Verdict]]:
+    """Yield the verdict of each port by set membership: each isolated side needs a policy that allows the other end."""
+    sides = [
+        (other, isolating)
+        for end, other, direction in ((source, destination, "egress"), (destination, source, "ingress"))
+        if (isolating := [grant for grant in grants if grant.isolates(end, direction)])
+    ]
+    for port in PORTS_ASKED:
+        allowed = all(any(grant.allows(other, destination, port) for grant in isolating) for other, isolating in sides)
+        yield Cell(source, destination, *port), "allow" if allowed else "deny"
 
 
 def stage(name: str, grants: Sequence[Grant], mode: str = modes.ONE_NODE) -> Stage:
@@ -159,12 +161,12 @@ def stage(name: str, grants: Sequence[Grant], mode: str = modes.ONE_NODE) -> Sta
     # Only some modes route packets from outside to the pods' addresses.
     sources = ENDPOINTS if modes.of(mode).transport.outside_routes else PODS
     documents = (*base, *(grant.document(f"p{i}") for i, grant in enumerate(grants)))
-    found = {
-        Cell(source, destination, *port): verdict(grants, source, destination, port)
+    found = dict(
+        cell
         for source, destination in product(sources, ENDPOINTS)
         if source != destination
-        for port in PORTS_ASKED
-    }
+        for cell in verdicts(grants, source, destination)
+    )
     return Stage(name, documents, found)
 
 

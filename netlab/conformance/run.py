@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -45,11 +46,17 @@ class Selection:
 
     def cases(self) -> Iterator[Case]:
         """Yield the cases in their order."""
-        named = chain(upstream.cases(self.mode), edges.cases(self.mode), product.cases(self.mode))
+        made_of = {"upstream/": upstream.cases, "edge/": edges.cases, "product/": product.cases}
+        named = chain.from_iterable(cases(self.mode) for start, cases in made_of.items() if self._may_name(start))
         made = random_cases.cases(self.random, self.seed, self.mode)
         some = [glob for glob in self.globs if glob.startswith("random/")]
         found = chain(chosen(named, self.globs), chosen(made, some))
         return map(dual_stack, found) if self.dual_stack else found
+
+    def _may_name(self, start: str) -> bool:
+        """Say whether a glob may match a name that starts so; others need not be made."""
+        literals = [re.split(r"[*?[]", glob, maxsplit=1)[0] for glob in self.globs]
+        return not literals or any(text.startswith(start) or start.startswith(text) for text in literals)
 
 
 @frozen

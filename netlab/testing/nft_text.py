@@ -48,7 +48,7 @@ class SetText:
     """A set or map: the types of its key and value, and its elements. In an interval set any field may be a range.
 
     ``exact`` has the elements of other sets by key. ``ranges`` has the elements of an interval set by the single values
-    before their first range.
+    before their first range, and ``heads`` the numbers of these values.
     """
 
     name: str
@@ -57,6 +57,7 @@ class SetText:
     interval: bool = False
     exact: dict[tuple[Number, ...], Hit] = field(default_factory=dict)
     ranges: dict[tuple[Number, ...], list[_Ranges]] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
 
     def add(self, line: str) -> None:
         """Add the element of a line.
@@ -91,12 +92,13 @@ class SetText:
         if any(all(a <= d and c <= b for (a, b), (c, d) in zip(ranges, other, strict=True)) for other, _ in others):
             raise TraceError(f"{self.name}: {line!r} overlaps another element")
         others.append((ranges, hit))
+        self.heads.add(head)
 
     def find(self, key: tuple[Number, ...]) -> Hit | None:
         """Return the element at a key; None if there is none."""
         if not self.interval:
             return self.exact.get(key)
-        for head in {len(known) for known in self.ranges}:
+        for head in self.heads:
             for ranges, hit in self.ranges.get(key[:head], ()):
                 if all(low <= int(part) <= high for (low, high), part in zip(ranges, key[head:], strict=True)):
                     return hit
@@ -128,10 +130,13 @@ class Tables:
     sets: dict[str, SetText]
     chains: dict[tuple[str, str], Chain]
 
-    def hooked(self, family: str, hook: str) -> list[Chain]:
-        """Return the base chains of a hook, sorted by priority."""
-        found = [chain for chain in self.chains.values() if (chain.family, chain.hook) == (family, hook)]
-        return sorted(found, key=lambda chain: chain.priority)
+    def hooked(self) -> dict[tuple[str, str], list[Chain]]:
+        """Return the base chains by family and hook, sorted by priority."""
+        found: dict[tuple[str, str], list[Chain]] = {}
+        for chain in sorted(self.chains.values(), key=lambda chain: chain.priority):
+            if chain.hook:
+                found.setdefault((chain.family, chain.hook), []).append(chain)
+        return found
 
 
 def read(text: str) -> Tables:

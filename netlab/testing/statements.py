@@ -40,105 +40,140 @@ class Packet(Protocol):
         ...
 
 
-Handler = Callable[[Packet, re.Match[str], list[str]], str | None]
-"""Runs one statement; returns ``continue``, a verdict, or None if the packet does not match."""
-
-Statement = tuple[Handler, re.Match[str]]
+Statement = Callable[[Packet, list[str]], str | None]
+"""Runs for a packet, and appends the comments of elements that it finds; returns ``continue``, a verdict, or None if
+the packet does not match.
+"""
 
 
 def _when(matches: bool) -> str | None:
     return "continue" if matches else None
 
 
-def _set_from_map(packet: Packet, match: re.Match[str], comments: list[str]) -> str | None:
-    hit = packet.look_up(match[2].split(" . "), match[3], comments)
-    if hit is None or not hit.value:
-        return None
-    packet.registers[match[1]] = int(hit.value[0])
-    return "continue"
+def _fields(text: str) -> tuple[str, ...]:
+    return tuple(text.split(" . "))
 
 
-def _set(packet: Packet, match: re.Match[str], _: list[str]) -> str:
-    packet.registers[match[1]] = 0 if match[2] == "none" else int(match[2], 16)
-    return "continue"
+def _set_from_map(match: re.Match[str]) -> Statement:
+    register, fields, name = match[1], _fields(match[2]), match[3]
+
+    def run(packet: Packet, comments: list[str]) -> str | None:
+        hit = packet.look_up(fields, name, comments)
+        if hit is None or not hit.value:
+            return None
+        packet.registers[register] = int(hit.value[0])
+        return "continue"
+
+    return run
 
 
-def _is_mark(packet: Packet, match: re.Match[str], _: list[str]) -> str | None:
-    return _when(packet.registers[match[1]] == int(match[2], 16))
+def _set(match: re.Match[str]) -> Statement:
+    register, value = match[1], 0 if match[2] == "none" else int(match[2], 16)
+
+    def run(packet: Packet, _: list[str]) -> str:
+        packet.registers[register] = value
+        return "continue"
+
+    return run
 
 
-def _by_state(packet: Packet, match: re.Match[str], _: list[str]) -> str | None:
-    return dict(item.strip().split(" : ") for item in match[1].split(",")).get(packet.state)
+def _is_mark(match: re.Match[str]) -> Statement:
+    register, value = match[1], int(match[2], 16)
+    return lambda packet, _: _when(packet.registers[register] == value)
 
 
-def _by_class(packet: Packet, match: re.Match[str], _: list[str]) -> str | None:
-    verdicts = dict(item.strip().split(" : ") for item in match[1].split(","))
-    return {class_number(key): verdict for key, verdict in verdicts.items()}.get(packet.registers["meta priority"])
+def _vmap(text: str) -> dict[str, str]:
+    return dict(item.strip().split(" : ") for item in text.split(","))
 
 
-def _in_set(packet: Packet, match: re.Match[str], comments: list[str]) -> str | None:
-    fields = match[1].split(" . ")
-    found = packet.look_up(fields, match[3], comments) is not None
-    return _when(packet.has(fields) and not found if match[2] else found)
+def _by_state(match: re.Match[str]) -> Statement:
+    verdicts = _vmap(match[1])
+    return lambda packet, _: verdicts.get(packet.state)
 
 
-def _is_value(packet: Packet, match: re.Match[str], _: list[str]) -> str | None:
-    own = packet.field(match[1])
-    found = any(_equal(own, text.strip()) for text in match[3].strip("{} ").split(","))
-    return _when(own is not None and found != bool(match[2]))
+def _by_class(match: re.Match[str]) -> Statement:
+    verdicts = {class_number(key): verdict for key, verdict in _vmap(match[1]).items()}
+    return lambda packet, _: verdicts.get(packet.registers["meta priority"])
 
 
-def _equal(own: Number | None, text: str) -> bool:
-    if isinstance(own, str):
-        return own == text.strip('"')
-    if own is None or not (":" in text or "." in text):
-        return own is not None and str(own) == text
-    network = ip_network(text)
-    return int(network.network_address) <= own <= int(network.broadcast_address)
+def _in_set(match: re.Match[str]) -> Statement:
+    fields, name = _fields(match[1]), match[3]
+    if match[2]:
+        return lambda packet, comments: _when(packet.look_up(fields, name, comments) is None and packet.has(fields))
+    return lambda packet, comments: _when(packet.look_up(fields, name, comments) is not None)
 
 
-def _is_local(packet: Packet, _: re.Match[str], __: list[str]) -> str | None:
-    return _when(packet.local)
+def _is_value(match: re.Match[str]) -> Statement:
+    field, negated = match[1], bool(match[2])
+    values = [_value(text.strip()) for text in match[3].strip("{} ").split(",")]
+
+    def run(packet: Packet, _: list[str]) -> str | None:
+        own = packet.field(field)
+        return _when(own is not None and any(equals(own) for equals in values) != negated)
+
+    return run
 
 
-def _was_translated(packet: Packet, _: re.Match[str], __: list[str]) -> str | None:
-    return _when(packet.translated and packet.state != "untracked")
+def _value(text: str) -> Callable[[Number], bool]:
+    """Return what says whether a field has a value; a number may be written as an address, or be in a network."""
+    quoted = text.strip('"')
+    if not (":" in text or "." in text):
+        return lambda own: own == quoted if isinstance(own, str) else str(own) == text
+
+    def contains(own: Number) -> bool:
+        if isinstance(own, str):
+            return own == quoted
+        network = ip_network(text)
+        return int(network.network_address) <= own <= int(network.broadcast_address)
+
+    return contains
 
 
-def _is_direction(packet: Packet, match: re.Match[str], _: list[str]) -> str | None:
-    return _when(packet.field("ct direction") == match[1])
+def _is_local(_: re.Match[str]) -> Statement:
+    return lambda packet, _: _when(packet.local)
 
 
-def _translate(packet: Packet, match: re.Match[str], comments: list[str]) -> str | None:
-    hit = packet.look_up(match[2].split(" . "), match[3], comments)
+def _was_translated(_: re.Match[str]) -> Statement:
+    return lambda packet, _: _when(packet.translated and packet.state != "untracked")
+
+
+def _is_direction(match: re.Match[str]) -> Statement:
+    direction = match[1]
+    return lambda packet, _: _when(packet.field("ct direction") == direction)
+
+
+def _translate(match: re.Match[str]) -> Statement:
     # nft adds a test of the family: "dnat ip" is for IPv4 packets, "dnat ip6" for IPv6 packets.
-    if hit is None or not packet.has([f"{match[1]} saddr"]):
-        return None
-    destination, port = hit.value
-    packet.send_to(int(destination), int(port))
-    return "accept"
+    family, fields, name = (f"{match[1]} saddr",), _fields(match[2]), match[3]
+
+    def run(packet: Packet, comments: list[str]) -> str | None:
+        hit = packet.look_up(fields, name, comments)
+        if hit is None or not packet.has(family):
+            return None
+        destination, port = hit.value
+        packet.send_to(int(destination), int(port))
+        return "accept"
+
+    return run
 
 
-def _masquerade(packet: Packet, _: re.Match[str], __: list[str]) -> str:
+def _masquerade(packet: Packet, _: list[str]) -> str:
     packet.masqueraded = True
     return "accept"
 
 
-def _untrack(packet: Packet, _: re.Match[str], __: list[str]) -> str:
+def _untrack(packet: Packet, _: list[str]) -> str:
     packet.state = "untracked"
     return "continue"
 
 
-def _pass(_: Packet, __: re.Match[str], ___: list[str]) -> str:
-    return "continue"
+def _verdict(match: re.Match[str]) -> Statement:
+    verdict = match[0]
+    return lambda _, __: verdict
 
 
-def _verdict(_: Packet, match: re.Match[str], __: list[str]) -> str:
-    return match[0]
-
-
-def _reject(_: Packet, __: re.Match[str], ___: list[str]) -> str:
-    return "drop"
+def _always(statement: Statement) -> Callable[[re.Match[str]], Statement]:
+    return lambda _: statement
 
 
 _REGISTER = r"(meta priority|ct mark|meta mark)"
@@ -147,9 +182,9 @@ _FRAME = r"ether [sd]addr|ether type|arp saddr ip|arp saddr ether|icmpv6 type|@t
 _FIELD = rf"(?:meta priority|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"
 _FIELDS = rf"{_FIELD}(?: \. {_FIELD})*"
 _VALUE = r"[\w.:/-]+"
-_KNOWN: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
-    (re.compile(pattern), action)
-    for pattern, action in (
+_KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...] = tuple(
+    (re.compile(pattern), made)
+    for pattern, made in (
         (rf"{_REGISTER} set ({_FIELDS}) map @(\w+)", _set_from_map),
         (rf"{_REGISTER} set (none|0x[0-9a-f]+)", _set),
         (r"(ct mark|meta mark) (0x[0-9a-f]+)", _is_mark),
@@ -161,11 +196,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
         (r"fib daddr type local", _is_local),
         (rf"dnat (ip6?) to ({_FIELDS}) map @(\w+)", _translate),
         (rf'({_FIELD}) (!= )?(\{{ {_VALUE}(?:, {_VALUE})* \}}|"[^"]*"|{_VALUE})', _is_value),
-        (r"masquerade", _masquerade),
-        (r"notrack", _untrack),
-        (r"counter", _pass),
-        (r'comment "[^"]*"', _pass),
-        (r"reject with icmpx admin-prohibited", _reject),
+        (r"masquerade", _always(_masquerade)),
+        (r"notrack", _always(_untrack)),
+        (r"counter", _always(lambda _, __: "continue")),
+        (r'comment "[^"]*"', _always(lambda _, __: "continue")),
+        (r"reject with icmpx admin-prohibited", _always(lambda _, __: "drop")),
         (r"(?:jump|goto) \w+|accept|drop|return", _verdict),
     )
 )
@@ -181,10 +216,10 @@ def statements(rule: str) -> tuple[Statement, ...]:
     found: list[Statement] = []
     rest = rule
     while rest:
-        for pattern, action in _KNOWN:
+        for pattern, made in _KNOWN:
             match = pattern.match(rest)
             if match and (match.end() == len(rest) or rest[match.end()] == " "):
-                found.append((action, match))
+                found.append(made(match))
                 rest = rest[match.end() :].lstrip()
                 break
         else:

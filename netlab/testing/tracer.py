@@ -7,7 +7,7 @@ packet on its way. An unknown rule is an error, not a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from ipaddress import ip_address
 from typing import Literal
@@ -15,13 +15,15 @@ from typing import Literal
 from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.ruleset import Ruleset
-from netlab.testing.nft_text import Hit, Number, SetText, Tables, TraceError, read
-from netlab.testing.statements import number_of, statements
+from netlab.testing.nft_text import Chain, Hit, Number, SetText, Tables, TraceError, read
+from netlab.testing.statements import Statement, number_of, statements
 
 __all__ = ["Link", "MatchedRule", "Packet", "Trace", "TraceError", "Tracer"]
 
 _PROTOCOLS = {"ICMP": 1, "TCP": 6, "UDP": 17, "ICMPV6": 58, "SCTP": 132}
 _WITH_PORTS = (6, 17, 132)
+_Chains = Mapping[tuple[str, str], Sequence[tuple[str, Sequence[Statement]]]]
+"""The rules of chains by table and name, each with its statements."""
 
 
 @frozen
@@ -96,13 +98,14 @@ class Tracer:
 
     def __init__(self, ruleset: Ruleset | str) -> None:
         self.tables: Tables = read(ruleset if isinstance(ruleset, str) else ruleset.text())
-        for chain in self.tables.chains.values():
-            for rule in chain.rules:
-                statements(rule)
+        self._chains: _Chains = {
+            key: [(rule, statements(rule)) for rule in chain.rules] for key, chain in self.tables.chains.items()
+        }
+        self._hooked = self.tables.hooked()
 
     def verdict(self, packet: Packet) -> Trace:
         """Return the verdict on a packet and the rules that matched."""
-        run = _Run(packet, self.tables)
+        run = _Run(packet, self.tables.sets, self._chains, self._hooked)
         dropped = any(run.hook(family, hook) == "drop" for family, hook in run.hooks())
         return Trace(
             "drop" if dropped else "accept",
@@ -117,12 +120,18 @@ class Tracer:
 class _Run:
     """The state of one packet while it passes the hooks, and the rules that matched so far."""
 
-    def __init__(self, packet: Packet, tables: Tables) -> None:
+    def __init__(
+        self,
+        packet: Packet,
+        sets: Mapping[str, SetText],
+        chains: _Chains,
+        hooked: Mapping[tuple[str, str], list[Chain]],
+    ) -> None:
         self.packet = packet
-        self.source, self.destination = ip_address(packet.source), ip_address(packet.destination)
+        self.source, self.destination = _address(packet.source), _address(packet.destination)
         self.protocol = _protocol(packet.protocol, self.source.version)
         self.port = packet.port
-        self.tables = tables
+        self.sets, self.chains, self.hooked = sets, chains, hooked
         self.state: str = packet.state
         self.local = packet.for_node
         self.translated = self.masqueraded = False
@@ -149,7 +158,7 @@ class _Run:
     def hook(self, family: str, hook: str) -> str:
         """Run the base chains of a hook. Chains of type nat see only the packet that opens a connection."""
         self.family = family
-        for chain in self.tables.hooked(family, hook):
+        for chain in self.hooked.get((family, hook), ()):
             if chain.type == "nat" and self.state != "new":
                 continue
             if (self.chain(chain.table, chain.name) or chain.policy) == "drop":
@@ -158,9 +167,9 @@ class _Run:
 
     def chain(self, table: str, name: str) -> str | None:
         """Run a chain; return its verdict, or None if the chain ends or returns without one."""
-        for rule in self.tables.chains[table, name].rules:
+        for rule, parts in self.chains[table, name]:
             comments: list[str] = []
-            outcome = self._rule(rule, comments)
+            outcome = self._rule(parts, comments)
             if outcome is None:
                 continue
             self.rules.append(MatchedRule(name, rule, "; ".join(comments), table))
@@ -175,10 +184,10 @@ class _Run:
                     return verdict
         return None
 
-    def _rule(self, rule: str, comments: list[str]) -> str | None:
-        """Run a rule; return its verdict, ``continue`` without one, or None if a statement does not match."""
-        for act, match in statements(rule):
-            outcome = act(self, match, comments)
+    def _rule(self, parts: Sequence[Statement], comments: list[str]) -> str | None:
+        """Return the verdict of a rule, ``continue`` without one, or None if a statement does not match."""
+        for run in parts:
+            outcome = run(self, comments)
             if outcome != "continue":
                 return outcome
         return "continue"
@@ -189,38 +198,34 @@ class _Run:
             return self.registers[name]
         if name in self.packet.fields:
             return number_of(self.packet.fields[name])
-        if name.startswith("ct "):
-            return self._of_connection(name)
-        match name.split():
-            case ["meta", "l4proto"]:
-                return self.protocol
-            case [("th" | "udp") as header, ("dport" | "sport") as side]:
-                known = self.protocol == _PROTOCOLS["UDP"] if header == "udp" else self.protocol in _WITH_PORTS
-                return self.port if known and (side == "sport") == self.packet.reply else None
-            case [("iifname" | "oifname") as side]:
-                link = self.packet.came_by if side == "iifname" else self.packet.goes_by
-                return "" if link is None else link.ifname if self.family == "bridge" else link.bridge or link.ifname
-            case ["ether", "type"]:
-                return "ip" if self.source.version == 4 else "ip6"
-            case ["ether", side]:
-                link = self.packet.came_by if side == "saddr" else self.packet.goes_by
-                return link.mac if link is not None else None
-            case [("ip" | "ip6") as word, side] if self.field("ether type") in ("ip", "ip6"):
-                address = self.source if side == "saddr" else self.destination
-                return int(address) if (word == "ip") == (address.version == 4) else None
-            case _:
-                return None
+        read = _FIELDS.get(name)
+        return read(self) if read is not None else None
 
-    def _of_connection(self, name: str) -> Number | None:
-        """Return a field of the connection; None for an untracked packet."""
+    def port_at(self, side: str, protocols: Sequence[int]) -> Number | None:
+        """Return the port of the connection, if the packet has it at this side (``dport`` or ``sport``)."""
+        return self.port if self.protocol in protocols and (side == "sport") == self.packet.reply else None
+
+    def name_of(self, link: Link | None) -> Number | None:
+        """Return the interface name of a link, as chains of this family see it."""
+        return "" if link is None else link.ifname if self.family == "bridge" else link.bridge or link.ifname
+
+    def number(self, address: Address, word: str) -> Number | None:
+        """Return an address as a number, if the packet has an IP header and it is of this family."""
+        fields = self.packet.fields
+        if "ether type" in fields and fields["ether type"] not in ("ip", "ip6"):
+            return None
+        return _of_family(address, word)
+
+    def of_connection(self, direction: str, word: str) -> Number | None:
+        """Return the source of a direction of the connection; None for an untracked packet."""
         if self.state == "untracked":
             return None
-        if name == "ct direction":
-            return "reply" if self.packet.reply else "original"
-        _, direction, word, _ = name.split()
         opener, target = (self.destination, self.source) if self.packet.reply else (self.source, self.destination)
-        address = opener if direction == "original" else target
-        return int(address) if (word == "ip") == (address.version == 4) else None
+        return _of_family(opener if direction == "original" else target, word)
+
+    def direction(self) -> Number | None:
+        """Return the direction of the packet in its connection; None for an untracked packet."""
+        return None if self.state == "untracked" else "reply" if self.packet.reply else "original"
 
     def has(self, fields: Sequence[str]) -> bool:
         """Say whether the packet has all of these fields."""
@@ -228,7 +233,7 @@ class _Run:
 
     def look_up(self, fields: Sequence[str], name: str, comments: list[str]) -> Hit | None:
         """Look the packet's fields up in a set; append the comment of the element to ``comments``."""
-        found: SetText = self.tables.sets[name]
+        found = self.sets[name]
         if "th dport" in fields and "meta l4proto" not in fields:
             raise TraceError(f"@{name}: th dport without its protocol reads other bytes of an ICMP packet")
         if len(fields) != len(found.types):
@@ -243,6 +248,37 @@ class _Run:
         """Change the packet's destination (DNAT); the node then forwards it."""
         self.destination, self.port = type(self.destination)(destination), port
         self.translated, self.local = True, False
+
+
+_FIELDS: dict[str, Callable[[_Run], Number | None]] = {
+    "meta l4proto": lambda run: run.protocol,
+    "th dport": lambda run: run.port_at("dport", _WITH_PORTS),
+    "th sport": lambda run: run.port_at("sport", _WITH_PORTS),
+    "udp dport": lambda run: run.port_at("dport", (_PROTOCOLS["UDP"],)),
+    "udp sport": lambda run: run.port_at("sport", (_PROTOCOLS["UDP"],)),
+    "iifname": lambda run: run.name_of(run.packet.came_by),
+    "oifname": lambda run: run.name_of(run.packet.goes_by),
+    "ether type": lambda run: "ip" if run.source.version == 4 else "ip6",
+    "ether saddr": lambda run: run.packet.came_by.mac if run.packet.came_by is not None else None,
+    "ether daddr": lambda run: run.packet.goes_by.mac if run.packet.goes_by is not None else None,
+    "ip saddr": lambda run: run.number(run.source, "ip"),
+    "ip daddr": lambda run: run.number(run.destination, "ip"),
+    "ip6 saddr": lambda run: run.number(run.source, "ip6"),
+    "ip6 daddr": lambda run: run.number(run.destination, "ip6"),
+    "ct direction": lambda run: run.direction(),
+    "ct original ip saddr": lambda run: run.of_connection("original", "ip"),
+    "ct original ip6 saddr": lambda run: run.of_connection("original", "ip6"),
+    "ct reply ip saddr": lambda run: run.of_connection("reply", "ip"),
+    "ct reply ip6 saddr": lambda run: run.of_connection("reply", "ip6"),
+}
+
+
+def _of_family(address: Address, word: str) -> int | None:
+    return int(address) if (word == "ip") == (address.version == 4) else None
+
+
+def _address(text: Address | str) -> Address:
+    return ip_address(text) if isinstance(text, str) else text
 
 
 def _protocol(name: str, family: int) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from host_records import record
+from sizes import some
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ SIMPLE = [
 )
 def test_without_a_kernel(arguments: list[str], code: int) -> None:
     """A closed stream acts like /dev/null. Full output is exit code 3, output without a reader 141."""
-    found = {redirection: start(arguments, redirection)[1:] for redirection in [*CLOSED, "2>/dev/full"]}
+    found = {redirection: start(arguments, redirection)[1:] for redirection in some([*CLOSED, "2>/dev/full"])}
     found["2| "] = start(arguments, "2>&1 >/dev/null |")[1:]
     full, gone = start(arguments, ">/dev/full"), start(arguments, "|")
     both = start(arguments, ">/dev/full 2>/dev/full")

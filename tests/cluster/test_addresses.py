@@ -8,6 +8,7 @@ import pytest
 from builders import cluster, node, pod, source, topology, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.cluster import Cluster, Placement
 from netlab.errors import InputError
@@ -267,7 +268,7 @@ def test_a_huge_stated_prefix_takes_no_time() -> None:
         cluster(lab, node("a", pod_cidrs=["fd00::/56"]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=samples(50), deadline=None)
 @given(st.sampled_from(["bridge", "overlay", "routed", "macvlan"]), st.integers(1, 4), st.integers(0, 20))
 def test_an_address_names_one_pod(mode: str, nodes: int, pods: int) -> None:
     """In every mode each pod has its own address, in its node's prefix, and none is a gateway's."""
@@ -280,7 +281,7 @@ def test_an_address_names_one_pod(mode: str, nodes: int, pods: int) -> None:
     assert not {ip_network(p)[1] for p in own} & set(found)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=samples(50), deadline=None)
 @given(st.sets(st.integers(0, 9), min_size=1), st.sets(st.integers(0, 9), min_size=1))
 def test_a_change_keeps_the_nodes_and_addresses_of_other_pods(before: set[int], after: set[int]) -> None:
     """Pods that do not change keep their nodes and addresses while others are added and removed."""

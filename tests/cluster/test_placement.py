@@ -8,6 +8,7 @@ import pytest
 from builders import cluster, node, objects, pod, source, topology, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.cluster import Cluster, Placement, try_resolve
 from netlab.errors import InputError
@@ -213,7 +214,7 @@ def test_pods_that_fit_nowhere(thing: object, message: str) -> None:
     assert [message] == [str(p) for p in caught.value.problems]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=samples(50), deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=5), st.integers(1, 4))
 def test_spread_is_even(replicas: list[int], nodes: int) -> None:
     """The numbers of pods without constraints on any two nodes differ by at most one."""
@@ -225,7 +226,7 @@ def test_spread_is_even(replicas: list[int], nodes: int) -> None:
     assert max(load.values()) - min(load.values()) <= 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=samples(50), deadline=None)
 @given(st.permutations([pod(f"x/p{i}") for i in range(5)]))
 def test_order_of_input_does_not_matter(pods: list[object]) -> None:
     """The same pods in another order get the same nodes and addresses."""

@@ -9,6 +9,7 @@ import pytest
 from builders import cluster, node, objects, pod, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.cluster import Cluster, Placement, resolve, try_resolve
 from netlab.cluster.ranges import POD_DEFAULTS, UNDERLAY_DEFAULTS
@@ -218,7 +219,7 @@ NODES = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=samples(200), deadline=None)
 @given(PODS, NODES, st.sampled_from([None, "bridge", "overlay", "routed", "macvlan"]), st.integers(0, 3))
 def test_every_export_makes_a_consistent_lab(pods: Any, nodes: Any, mode: str | None, new: int) -> None:
     """No two machines have the same address, no pod has one in another node's prefix, and the result is repeatable."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.resolve_change import resolve_change
@@ -183,7 +184,7 @@ def placements(cluster: Cluster) -> dict[str, Placement]:
     return {p.ref: Placement(p.node, p.addresses) for p in cluster.pods}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=samples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shape=SHAPES, first=CHANGES, steps=st.lists(CHANGES, min_size=1, max_size=6))
 def test_the_result_equals_that_of_resolve(shape: Data, first: Any, steps: Any) -> None:
     """Or it is None. Objects with problems never make a cluster."""

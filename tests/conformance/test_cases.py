@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
+from sizes import some
 
 from netlab.conformance import edges, product, upstream
 from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, Cell, Stage, table
-from netlab.conformance.run import CaseResult, judges, run
+from netlab.conformance.run import CaseResult, Selection, judges, run
 from netlab.conformance.shorthand import policy
 
 EDGES = list(edges.cases())
@@ -35,7 +38,15 @@ def test_case(case: Case) -> None:
 def test_samples_of_the_product(whole: list[Case]) -> None:
     """Evaluator and tracer agree with the enumerated verdicts."""
     with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
-        assert [] == lines_of(list(run(whole[::9], panel)))
+        assert [] == lines_of(list(run(some(whole[::9]), panel)))
+
+
+@pytest.mark.parametrize("glob", ["upstream/*", "e*", "[p]roduct/st*"])
+def test_a_selection_has_every_case_that_its_glob_matches(whole: list[Case], glob: str) -> None:
+    """Sets of cases whose names cannot match are not made."""
+    wanted = [case.name for case in (*UPSTREAM, *EDGES, *whole) if fnmatchcase(case.name, glob)]
+
+    assert wanted == [case.name for case in Selection((glob,)).cases()]
 
 
 @pytest.mark.kernel

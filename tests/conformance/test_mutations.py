@@ -22,6 +22,7 @@ from netlab.conformance.run import judges, run
 from netlab.objects.kinds import networkpolicy
 from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.objects.types import Document
 from netlab.policy import matching
 from netlab.policy.decision import PolicyRuling
 from netlab.policy.tiers import networkpolicy as tier
@@ -50,8 +51,12 @@ def first_found(names: tuple[JudgeName, ...], cases: Sequence[Case] | None = Non
 
 
 def unread(case: Case) -> Case:
-    """Return a case with documents of its own: a document keeps what it was read as, and a fault changes that."""
-    stages = (replace(stage, documents=tuple(map(replace, stage.documents))) for stage in case.stages)
+    """Return a case with policies of its own: a document keeps what it was read as, and a fault changes that."""
+
+    def own(document: Document) -> Document:
+        return replace(document) if document.kind == "NetworkPolicy" else document
+
+    stages = (replace(stage, documents=tuple(map(own, stage.documents))) for stage in case.stages)
     return replace(case, stages=tuple(stages))
 
 

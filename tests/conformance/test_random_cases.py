@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sizes import samples
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow
@@ -29,7 +30,7 @@ def blind_to_udp(documents: Sequence[Document], cluster: Cluster, flows: Sequenc
 def test_judges_agree_on_random_cases() -> None:
     """Evaluator and tracer give equal verdicts."""
     with judges(("evaluator", "tracer")) as panel:
-        results = list(run(random_cases.cases(60, seed=11), panel))
+        results = list(run(random_cases.cases(samples(60), seed=11), panel))
 
     assert [] == [str(wrong) for result in results for wrong in result.disagreements]
 

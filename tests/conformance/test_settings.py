@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
+from sizes import samples
 
 from netlab.cluster.types import address_of
 from netlab.conformance import random_cases
@@ -158,7 +159,7 @@ OTHERWISE = {
 @pytest.mark.parametrize("mode", ["bridge", "overlay"])
 def test_random_policies_under_every_setting(settings: dict[str, str], mode: str) -> None:
     """Evaluator and tracer agree on random clusters, with each setting and with all at once."""
-    cases = list(random_cases.cases(15, 7, mode))
+    cases = list(random_cases.cases(samples(15), 7, mode))
     stages = [
         replace(s, documents=(chosen(settings, mode), *(d for d in s.documents if d.kind != "Topology")))
         for case in cases

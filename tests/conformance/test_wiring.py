@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from builders import cluster, pod, topology
 from random_clusters import some_cluster
+from sizes import samples
 
 from netlab import modes
 from netlab.cluster import Cluster
@@ -88,7 +89,7 @@ def test_networks_of_a_lab_do_not_reach_one_another(pair: tuple[str, str]) -> No
 
 def test_random_clusters_have_the_ways_that_paths_say() -> None:
     """Random modes, families, networks, host-network pods and outside hosts."""
-    found = {seed: [*disagreements(some_cluster(Random(seed)))] for seed in range(60)}  # noqa: S311
+    found = {seed: [*disagreements(some_cluster(Random(seed)))] for seed in range(samples(60))}  # noqa: S311
 
     assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
 

@@ -10,6 +10,7 @@ import pytest
 from builders import cluster, pod, topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.dataplane.plan import difference
 from netlab.dataplane.wanted import wanted
@@ -174,7 +175,7 @@ def test_the_plan_prints_as_ip_arguments() -> None:
     assert any("route add 0.0.0.0/0 via 10.244.0.1 dev eth0" in line for line in lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=samples(60), deadline=None)
 @given(st.data())
 def test_any_damage_is_repaired_in_one_step(data: st.DataObject) -> None:
     """The difference restores any items that are taken out of a built state, and is then empty."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sizes import samples
 
 from netlab.objects import Document, decode, from_record, read, to_record
 from netlab.objects.document_changes import NETLAB_VERSION, POD_LABELS  # type: ignore[attr-defined]
@@ -236,7 +237,7 @@ def test_unusual_documents_are_read_as_the_same_object(kind: str) -> None:
     """With fields that are missing, null or empty. Documents with errors are never in a lab."""
     rng, right = random.Random(kind), 0  # noqa: S311  not for secrets
     (plain,) = documents_of(CORPUS[kind])
-    for _ in range(300):
+    for _ in range(samples(300)):
         document = Document(mutated(plain.data, rng), Source("x.yaml"))
         if decoded(document)[1]:
             continue
@@ -244,7 +245,7 @@ def test_unusual_documents_are_read_as_the_same_object(kind: str) -> None:
         (back,) = through_a_record([document])
 
         assert (decoded(document)[0], []) == decoded(back), document.data
-    assert right > 20
+    assert right > samples(20)
 
 
 def test_documents_that_netlab_does_not_read_are_left_out() -> None:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sizes import samples
 
 from netlab.cli.command_group import cli
 from netlab.errors import Problem
@@ -215,7 +216,7 @@ def test_an_unknown_field_is_refused_by_both(kind: Kind) -> None:
         assert fits(data) != unknown
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=samples(300), deadline=None)
 @given(st.data())
 def test_what_a_schema_takes_has_no_error_of_type(data: st.DataObject) -> None:
     """Up to three fields of an object are replaced, dropped or doubled."""

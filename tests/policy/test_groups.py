@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from builders import cluster, peer, pod, policy, rule, topology
 from random_clusters import some_cluster, some_questions
+from sizes import samples
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection, every_pair
@@ -65,7 +66,7 @@ def assert_exact(of: Cluster, asked: FlowSelection) -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(samples(25)))
 def test_groups_agree_with_the_evaluator_and_are_as_few_as_possible(seed: int) -> None:
     """For random modes, settings, families, attachments, published ports and questions; no two groups could be one."""
     for number in range(12):
@@ -76,7 +77,7 @@ def test_groups_agree_with_the_evaluator_and_are_as_few_as_possible(seed: int) -
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_groups_of_the_random_cases_of_conformance(mode: str) -> None:
     """The same for the clusters for which conformance compares evaluator, ruleset and packets."""
-    for case in random_cases.cases(40, 7, mode):
+    for case in random_cases.cases(samples(40), 7, mode):
         asked = FlowSelection((("TCP", 80), ("TCP", 81), ("UDP", 53), ("ICMP", None)), nodes=True)
         assert_exact(cluster_of(case.stages[0].documents), asked)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from builders import cluster, decide, flow, peer, pod, policy, rule, topology
 from random_clusters import some_cluster, some_questions
+from sizes import samples
 
 from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy, Rule
@@ -28,7 +29,7 @@ def peers_of(of: Cluster) -> list[tuple[NetworkPolicy, Rule]]:
     return [(p, r) for p in of.policies for r in (*p.ingress, *p.egress)]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(samples(10)))
 def test_the_lookup_agrees_with_the_check_of_each_peer(seed: int) -> None:
     """All peers of a random cluster are in one rule, for every endpoint and address, also addresses of no endpoint."""
     for number in range(20):

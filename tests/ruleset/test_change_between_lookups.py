@@ -6,12 +6,13 @@ from histories import NODES, histories
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mid_change import verdicts_during_change
+from sizes import samples
 
 from netlab.ruleset import Compiler
 from netlab.testing.tracer import Packet
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=samples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_packet_that_both_rulesets_allow_is_never_denied_during_the_change(build, data):
     """Whichever lookup the change precedes."""

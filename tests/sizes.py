@@ -1,0 +1,29 @@
+"""How many samples a test draws: all with hypothesis's profile ``full``, a quarter of them without it.
+
+``make test`` and ``make coverage`` choose the profile; ``make test-fast`` and pytest alone draw the quarter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from hypothesis import settings
+
+Item = TypeVar("Item")
+
+FULL, FAST = "full", "fast"
+
+# A busy machine makes tests slow, so no test has a deadline.
+settings.register_profile(FULL, deadline=None, max_examples=100)
+settings.register_profile(FAST, deadline=None, max_examples=25)
+
+
+def some(all_of: Sequence[Item]) -> Sequence[Item]:
+    """Return all of a sequence, or every fourth item where a quarter of the samples is drawn."""
+    return all_of[:: 100 // samples(100)]
+
+
+def samples(full: int) -> int:
+    """Return how many samples a test draws that draws ``full`` of them with all."""
+    return max(1, full * settings().max_examples // 100)

@@ -49,6 +49,10 @@ class Store:
         folder = self.folder(lab)
         return folder.is_symlink() or any(os.path.lexists(folder / name) for name in (RECORD, LIST))
 
+    def files_of(self, lab: str) -> tuple[Path, Path]:
+        """Return a lab's folder and the file of its lock; raises UsageError for a wrong name."""
+        return self.folder(lab), self.directory / f"{LabName(lab)}.lock"
+
     def remove(self, lab: str) -> None:
         """Remove a lab's folder; raises HostError where it cannot be removed."""
         folder = self.folder(lab)

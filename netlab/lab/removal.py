@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from netlab.errors import NetlabError, UsageError
@@ -20,7 +21,10 @@ def remove(name: str, machine: Machine | None = None) -> list[str]:
     """
     name = LabName(name)
     records = Records(machine or this_host())
-    if not records.machine.enter(start=False) or not records.exists(name):
+    entered = records.machine.enter(start=False)
+    if entered and not records.exists(name):
+        _remove_unwritten(records, name)
+    if not entered or not records.exists(name):
         running = records.labs()
         known = f" (running: {', '.join(running)})" if running else ""
         raise UsageError(f"no lab {name!r} is running{known}")
@@ -67,6 +71,15 @@ def sweep(records: Records) -> None:
                 if records.stale(name):
                     records.remove(name)
     temporary_labs.sweep(records, lambda name: _remove_locked(records, name))
+
+
+def _remove_unwritten(records: Records, name: str) -> None:
+    """Remove the folder and the lock that a command left if it was killed before it wrote the record."""
+    if any(os.path.lexists(path) for path in records.store.files_of(name)):
+        with records.locked(name):
+            if not records.exists(name):
+                records.remove(name)
+        records.tidy()
 
 
 def _remove_locked(records: Records, name: str) -> list[str]:

@@ -61,6 +61,19 @@ def lab(unique: Callable[[str], str], program: Program) -> Iterator[str]:
     program("down", name)
 
 
+def test_down_removes_what_a_command_left_that_was_killed_before_it_wrote_the_record(
+    lab: str, program: Program, shared_lab: str
+) -> None:
+    """There is no such lab; its folder and its lock go although another lab runs."""
+    record.store.folder(lab).mkdir(mode=0o700)
+    record.store.files_of(lab)[1].touch(0o600)
+    done = program("down", lab)
+
+    assert (2, []) == (done.returncode, traces(lab))
+    assert f"no lab '{lab}' is running (running: " in done.stderr
+    assert shared_lab in done.stderr
+
+
 # Python and the input take 0.25 s or more, what follows 0.05 s: most kills fall in or about it.
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("command", ["up", "apply", "down"])

@@ -153,10 +153,23 @@ def _run_worker(context: Callable[[], AbstractContextManager[Judge]], connection
     """Judge batches until the parent closes the connection or ends; then end."""
     status = 1
     try:
-        # A terminal interrupts all its processes. A worker ends when its parent ends it.
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _leave)
+        try:
+            # A terminal interrupts all its processes. A worker ends when its parent ends it.
+            for number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, _leave)
+            status = _judge_and_report(context, connection, parent)
+        finally:
+            # From here on no signal may lead this forked process into its parent's code.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            privilege.leave()
+    finally:
+        os._exit(status)
+
+
+def _judge_and_report(context: Callable[[], AbstractContextManager[Judge]], connection: Connection, parent: int) -> int:
+    """Judge what the parent assigns and send it what goes wrong; return the exit status."""
+    try:
         try:
             libc.end_with_parent(signal.SIGTERM)
             if os.getppid() == parent:
@@ -165,14 +178,10 @@ def _run_worker(context: Callable[[], AbstractContextManager[Judge]], connection
             connection.send(("failed", str(error)))
         except Exception as error:
             connection.send(("broken", f"{type(error).__name__}: {error}"))
-        status = 0
     except OSError:
         # The parent is gone, so no process reads the error.
-        pass
-    finally:
-        with contextlib.suppress(BaseException):
-            privilege.leave()
-        os._exit(status)
+        return 1
+    return 0
 
 
 def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Connection) -> None:

@@ -17,7 +17,7 @@ from host_records import record
 
 from netlab.conformance.workers import Workers
 from netlab.errors import HostError, KernelError
-from netlab.kernel import netns
+from netlab.kernel import netns, privilege
 
 REPOSITORY = Path(__file__).parents[2]
 CASES = [list(range(n, n + 4)) for n in range(0, 40, 4)]
@@ -125,6 +125,23 @@ def test_an_error_of_the_reader_ends_the_workers(tmp_path: Path) -> None:
     assert before == children()
     assert not workers.died
     assert 3 >= len(list(tmp_path.iterdir()))
+
+
+def test_a_worker_that_is_terminated_at_its_end_never_runs_its_parents_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM between its last line and its exit."""
+    right = privilege.leave
+
+    def leave() -> None:
+        right()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = children()
+    monkeypatch.setattr(privilege, "leave", leave)
+    with Workers(judging(), 2) as workers:
+        found = list(workers.results(lambda *_: None))
+
+    assert sorted(case for batch in CASES for case in batch) == sorted(found)
+    assert (before, False) == (children(), workers.died)
 
 
 # --- the command, with labs ----------------------------------------------------------------------------------------

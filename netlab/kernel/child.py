@@ -49,10 +49,13 @@ class Child:
     def end(self) -> None:
         """Kill the process, unless its result was returned."""
         if self._pid:
+            # An interrupt may come between any two lines, also of ``result``: the process may have ended already.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            os.close(self._pipe)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
+            with contextlib.suppress(OSError):
+                os.close(self._pipe)
             self._pid = 0
 
 

@@ -47,6 +47,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     kernel_marks.mark(item)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of the virtual machine elsewhere: they are no tests of this host."""
+    elsewhere = [item for item in items if kernel_marks.elsewhere(item)]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if not kernel_marks.elsewhere(item)]
+
+
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
@@ -54,8 +62,6 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if reason := kernel_marks.elsewhere(item):
-        pytest.skip(reason)
     if reason := kernel_marks.missing(item):
         # As root in CI nothing may be missing: a skipped test proves nothing.
         (pytest.fail if os.environ.get("CI") and os.geteuid() == 0 else pytest.skip)(reason)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from netlab.objects.addresses import ADDRESS_RULE, CIDR_RULE, parse_address, parse_cidr
 from netlab.objects.fields import Fields, invalid
@@ -12,26 +13,27 @@ from netlab.objects.types import Address, Prefix, Protocol
 PROTOCOLS: tuple[Protocol, ...] = ("SCTP", "TCP", "UDP")
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
+_T = TypeVar("_T")
+
 
 def prefixes(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Prefix]]:
     """Return (path, prefix) for each (path, text) that is a CIDR, and report the others."""
-    found = []
-    for path, text in written:
-        prefix = parse_cidr(text)
-        if prefix is None:
-            fields.report.error(path, invalid(text, CIDR_RULE))
-        else:
-            found.append((path, prefix))
-    return found
+    return _parsed(fields, written, parse_cidr, CIDR_RULE)
 
 
 def addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
     """Return (path, address) for each (path, text) that is an address, and report the others."""
+    return _parsed(fields, written, parse_address, ADDRESS_RULE)
+
+
+def _parsed(
+    fields: Fields, written: Iterable[tuple[str, str]], parse: Callable[[str], _T | None], rule: str
+) -> list[tuple[str, _T]]:
     found = []
     for path, text in written:
-        address = parse_address(text)
-        if address is None:
-            fields.report.error(path, invalid(text, ADDRESS_RULE))
+        value = parse(text)
+        if value is None:
+            fields.report.error(path, invalid(text, rule))
         else:
-            found.append((path, address))
+            found.append((path, value))
     return found

@@ -18,8 +18,9 @@ from netlab.conformance.shorthand import pairs, selector_of
 from netlab.objects.all_objects import Objects
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.objects.services import Service
 from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
-from netlab.objects.types import ContainerPort, Meta, Namespace, Node, Pod, PodSpec, Service, Source, Workload
+from netlab.objects.types import ContainerPort, Meta, Namespace, Node, Pod, PodSpec, Source, Workload
 from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate

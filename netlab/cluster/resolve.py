@@ -13,6 +13,7 @@ from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
+from netlab.cluster.services.allocation import allocate
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
@@ -21,8 +22,9 @@ from netlab.objects.input import Input
 from netlab.objects.kind import Fact, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import Service
 from netlab.objects.topology import Topology, TopologyNetwork
-from netlab.objects.types import Address, Service
+from netlab.objects.types import Address
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
 
@@ -96,11 +98,13 @@ def try_resolve(
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
     pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
     problems += more if wired and "places" not in unknown else []
+    services, more = allocate(objects.services, topology, {})
+    problems += more
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
         nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
-        hosts=tuple(sorted((Host(h.name, h.addresses) for h in topology.hosts), key=_by_name)),
+        hosts=tuple(sorted((Host(h.name, h.addresses, h.hostnames) for h in topology.hosts), key=_by_name)),
         namespaces=namespaces(objects),
         pods=tuple(
             sorted(
@@ -118,7 +122,7 @@ def try_resolve(
             )
         ),
         policies=by_namespace(objects.policies),
-        services=by_namespace(objects.services),
+        services=services,
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
         renamed=tuple(dict.fromkeys(d.workload for d in drafts if d.renamed)),
@@ -126,6 +130,16 @@ def try_resolve(
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
         unread=objects.unread,
+        slices=objects.slices,
+        endpoints=objects.endpoints,
+        ingresses=objects.ingresses,
+        ingress_classes=objects.ingress_classes,
+        tls_secrets=objects.tls_secrets,
+        service_cidrs=topology.service_cidrs,
+        load_balancer_cidrs=topology.load_balancer_cidrs,
+        node_ports=topology.node_ports,
+        cluster_domain=topology.cluster_domain,
+        dns=topology.dns,
     )
     if warn and not problems and not unknown:
         problems += [

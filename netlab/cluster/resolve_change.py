@@ -14,6 +14,7 @@ from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
+from netlab.cluster.services.allocation import allocate
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
@@ -48,14 +49,25 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         return None
     named = _same(old.namespaces, new.namespaces)
     same = named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())
+    services = cluster.services
+    if not _same(old.services, new.services):
+        topology, _ = _topology_and_nodes(cluster, new)
+        services, problems = allocate(new.services, topology, {one.meta.key: one for one in cluster.services})
+        if problems:
+            return None
     return replace(
         cluster,
         pods=relabelled,
         namespaces=cluster.namespaces if same else namespaces(new),
         undeclared=cluster.undeclared if same else undeclared(new),
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
-        services=cluster.services if _same(old.services, new.services) else by_namespace(new.services),
+        services=services,
         unread=new.unread,
+        slices=new.slices,
+        endpoints=new.endpoints,
+        ingresses=new.ingresses,
+        ingress_classes=new.ingress_classes,
+        tls_secrets=new.tls_secrets,
     )
 
 

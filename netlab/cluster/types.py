@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from netlab import modes
 from netlab.frozen import frozen, frozen_with_cache
+from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
 from netlab.objects.kind import template_of
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.objects.topology import TopologyPolicy
-from netlab.objects.types import Address, ContainerPort, Prefix, Service, Source
+from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, HostAlias, Prefix, Source
 
 if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy
@@ -58,10 +60,11 @@ class Node:
 
 @frozen
 class Host:
-    """A machine outside the cluster, on the underlay."""
+    """A machine outside the cluster, on the underlay; DNS of the cluster answers ``hostnames`` with its addresses."""
 
     name: str
     addresses: tuple[Address, ...]
+    hostnames: tuple[str, ...] = ()
     ref: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +79,10 @@ class Pod:
     ``attachment`` is the name of its mode: the network's, host or none. ``traits`` are those of the mode. ``network``
     is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, "" for a pod without one. ``ref`` is the name
     in reports; it is a field, as it is used several times a pair.
+
+    ``ready``, ``terminating``: what an exported pod's conditions say; netlab's own pods are ready. ``system``: netlab
+    added the pod, so it is in no matrix unless asked for. ``hostname``, ``subdomain`` and the DNS fields are those of
+    its spec.
     """
 
     namespace: str
@@ -89,6 +96,14 @@ class Pod:
     ports: tuple[ContainerPort, ...] = ()
     workload: str = ""
     source: Source = field(default_factory=Source, compare=False)
+    ready: bool = True
+    terminating: bool = False
+    system: bool = False
+    hostname: str = ""
+    subdomain: str = ""
+    dns_policy: DnsPolicy = "ClusterFirst"
+    dns_config: DnsConfig | None = None
+    host_aliases: tuple[HostAlias, ...] = ()
     ref: str = field(init=False, repr=False, compare=False)
     traits: modes.Mode = field(init=False, repr=False, compare=False)
 
@@ -146,6 +161,12 @@ class Cluster:
     - ``renamed``: workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``.
     - ``undeclared``: namespaces that objects use and the input does not declare. Their other labels are unknown.
     - ``unread``: policies that netlab does not read. It does not enforce them, but verdicts may depend on them.
+    - ``services``: with addresses and node ports allocated. ``slices`` and ``endpoints`` are those of the input, which
+      count for Services without a selector.
+    - ``service_cidrs``: at most one per IP family, in the order of families of the default network. Only nodes have a
+      route to them. ``load_balancer_cidrs``: the ranges of load balancers' addresses, which every machine can reach.
+    - ``node_ports``: the lowest and the highest port of ``nodePortRange``.
+    - ``dns``: whether the lab answers DNS.
     """
 
     name: str
@@ -163,6 +184,16 @@ class Cluster:
     undeclared: frozenset[str] = frozenset()
     policy: TopologyPolicy = field(default_factory=TopologyPolicy)
     unread: tuple[UnreadPolicy, ...] = ()
+    slices: tuple[EndpointSlice, ...] = ()
+    endpoints: tuple[Endpoints, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
+    ingress_classes: tuple[IngressClass, ...] = ()
+    tls_secrets: tuple[TlsSecret, ...] = ()
+    service_cidrs: tuple[Prefix, ...] = ()
+    load_balancer_cidrs: tuple[Prefix, ...] = ()
+    node_ports: tuple[int, int] = (30000, 32767)
+    cluster_domain: str = "cluster.local"
+    dns: bool = True
 
     @cached_property
     def by_ref(self) -> Mapping[str, Endpoint]:

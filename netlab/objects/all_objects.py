@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.scenarios import Scenario
+from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.objects.topology import Topology
-from netlab.objects.types import Document, Namespace, Node, Pod, Service, Workload
+from netlab.objects.types import Document, Namespace, Node, Pod, Workload
 
 if TYPE_CHECKING:
     from netlab.objects.unread import UnreadPolicy
@@ -73,6 +75,11 @@ class Objects:
     pods = _Of(Pod)
     workloads = _Of(Workload)
     services = _Of(Service)
+    slices = _Of(EndpointSlice)
+    endpoints = _Of(Endpoints)
+    ingresses = _Of(Ingress)
+    ingress_classes = _Of(IngressClass)
+    tls_secrets = _Of(TlsSecret)
     policies = _Of(NetworkPolicy)
     scenarios = _Of(Scenario)
 

@@ -42,11 +42,12 @@ class TopologyNode:
 
 @frozen
 class TopologyHost:
-    """A machine outside the cluster, on the underlay."""
+    """A machine outside the cluster, on the underlay; DNS of the cluster answers ``hostnames`` with its addresses."""
 
     name: str
     addresses: tuple[Address, ...]
     path: str = ""
+    hostnames: tuple[str, ...] = ()
 
 
 Icmp = Literal["rules-without-ports", "allow"]
@@ -55,6 +56,7 @@ IpBlockPods = Literal["match", "ignore"]
 OwnNode = Literal["allow", "enforce"]
 HostNetworkPeers = Literal["ignore", "match"]
 Established = Literal["keep", "reevaluate"]
+Hairpin = Literal["subject", "exempt"]
 
 
 @frozen
@@ -82,6 +84,9 @@ class TopologyPolicy:
     ``reevaluate``, the policies in force judge every packet, replies too. A connection that they no longer allow stops
     at the change, and continues when they allow it again. Each packet then takes the look-ups that with ``keep`` only
     the first one takes.
+
+    ``hairpin`` (``hairpin``): a pod that reaches itself through a Service; with ``subject``, the pod's policies apply;
+    with ``exempt``, they do not.
     """
 
     icmp: Icmp = "rules-without-ports"
@@ -90,13 +95,15 @@ class TopologyPolicy:
     own_node: OwnNode = "allow"
     host_network_peers: HostNetworkPeers = "ignore"
     established: Established = "keep"
+    hairpin: Hairpin = "subject"
 
 
 @frozen
 class Topology:
     """A lab's networks, nodes and hosts; fields that the input leaves out have their defaults.
 
-    ``unwritten`` has the fields that the input leaves out (``underlayCIDRs``). ``resolve`` chooses their values.
+    ``unwritten`` has the fields that the input leaves out (``underlayCIDRs``, ``serviceCIDRs``,
+    ``loadBalancerCIDRs``). ``resolve`` chooses their values. The fields after it are those of ``Cluster``.
     """
 
     name: str = "default"
@@ -106,4 +113,9 @@ class Topology:
     underlay_cidrs: tuple[Prefix, ...] = (IPv4Network("100.64.0.0/16"), IPv6Network("fd00:100:64::/64"))
     source: Source = field(default_factory=Source, compare=False)
     policy: TopologyPolicy = TopologyPolicy()
-    unwritten: frozenset[str] = frozenset({"underlayCIDRs"})
+    unwritten: frozenset[str] = frozenset({"underlayCIDRs", "serviceCIDRs", "loadBalancerCIDRs"})
+    service_cidrs: tuple[Prefix, ...] = (IPv4Network("10.96.0.0/16"), IPv6Network("fd00:10:96::/112"))
+    load_balancer_cidrs: tuple[Prefix, ...] = (IPv4Network("198.18.0.0/24"), IPv6Network("fd00:198:18::/112"))
+    node_ports: tuple[int, int] = (30000, 32767)
+    cluster_domain: str = "cluster.local"
+    dns: bool = True

@@ -20,6 +20,7 @@ Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 Direction = Literal["ingress", "egress"]
 Protocol = Literal["TCP", "UDP", "SCTP"]
+DnsPolicy = Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]
 
 
 @frozen
@@ -96,6 +97,23 @@ class ContainerPort:
 
 
 @frozen
+class DnsConfig:
+    """``spec.dnsConfig`` of a pod; ``options`` are pairs of name and value, "" for an option without a value."""
+
+    nameservers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@frozen
+class HostAlias:
+    """A line that a pod's ``/etc/hosts`` has: an address and its names."""
+
+    ip: str
+    hostnames: tuple[str, ...] = ()
+
+
+@frozen
 class PodSpec:
     """The fields of a pod's spec that the network depends on; ``ports`` are those of all containers, in order."""
 
@@ -103,11 +121,19 @@ class PodSpec:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     host_network: bool = False
     ports: tuple[ContainerPort, ...] = ()
+    hostname: str = ""
+    subdomain: str = ""
+    dns_policy: DnsPolicy = "ClusterFirst"
+    dns_config: DnsConfig | None = None
+    host_aliases: tuple[HostAlias, ...] = ()
 
 
 @frozen
 class Pod:
-    """A Pod; ``phase``, ``addresses`` and ``host_addresses`` (the node's) are from the status of an exported one."""
+    """A Pod; ``phase``, ``addresses`` and ``host_addresses`` (the node's) are from the status of an exported one.
+
+    ``ready``: the condition Ready; True if none is written. ``terminating``: it has a ``deletionTimestamp``.
+    """
 
     meta: Meta
     spec: PodSpec
@@ -115,6 +141,8 @@ class Pod:
     addresses: tuple[Address, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
     host_addresses: tuple[Address, ...] = ()
+    ready: bool = True
+    terminating: bool = False
 
 
 @frozen
@@ -159,26 +187,4 @@ class Node:
     meta: Meta
     pod_cidrs: tuple[Prefix, ...] = ()
     addresses: tuple[Address, ...] = ()
-    source: Source = field(default_factory=Source, compare=False)
-
-
-@frozen
-class ServicePort:
-    """One port of a Service; ``target_port`` is a number, a container port's name, or 0 for the same as ``port``."""
-
-    port: int
-    target_port: int | str = 0
-    protocol: Protocol = "TCP"
-    name: str = ""
-
-
-@frozen
-class Service:
-    """The fields of a Service that netlab reads."""
-
-    meta: Meta
-    selector: Mapping[str, str] = field(default_factory=dict)
-    ports: tuple[ServicePort, ...] = ()
-    cluster_ip: str = ""
-    type: str = "ClusterIP"
     source: Source = field(default_factory=Source, compare=False)

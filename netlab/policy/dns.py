@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import Service
+from netlab.objects.services import Service
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import container_port, peer_mismatch_text, port_matches
 from netlab.policy.problems import some, warning

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import Service, ServicePort
+from netlab.objects.services import Service, ServicePort
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
 from netlab.policy.matching import container_port, port_matches
 from netlab.policy.problems import some, warning

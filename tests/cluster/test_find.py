@@ -12,7 +12,8 @@ from netlab.cluster import Cluster
 from netlab.cluster.find import find, find_destination
 from netlab.cluster.unowned import why_unowned
 from netlab.errors import UsageError
-from netlab.objects.types import Meta, Service
+from netlab.objects.services import Service
+from netlab.objects.types import Meta
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_a_gateway_is_the_node_of_the_source() -> None:
 
 def test_a_cluster_ip_is_named() -> None:
     """netlab does not emulate Services. The message names the Service."""
-    service = Service(Meta("db", "x"), cluster_ip="10.96.0.10")
+    service = Service(Meta("db", "x"), cluster_ips=(ip_address("10.96.0.10"),))
     lab = cluster(pod("x/a"), service)
 
     assert "10.96.0.10 is the ClusterIP of Service x/db, which netlab does not emulate: ask its pods" == (

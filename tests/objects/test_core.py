@@ -9,7 +9,7 @@ import pytest
 
 from netlab.errors import Problem
 from netlab.objects import Objects
-from netlab.objects.types import ServicePort
+from netlab.objects.services import ServicePort
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 

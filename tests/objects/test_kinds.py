@@ -23,10 +23,11 @@ from netlab.objects.kind import Column, Kind, Template, every, get, register, un
 from netlab.objects.meta import METADATA, key_of, object_meta, open_document
 from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import ObjectRef
+from netlab.objects.services import Service
 from netlab.objects.shapes import Shape
 from netlab.objects.similar_names import close_to
 from netlab.objects.topology import Topology
-from netlab.objects.types import Meta, Pod, PodSpec, Service, Source
+from netlab.objects.types import Meta, Pod, PodSpec, Source
 from netlab.objects.workloads import as_stated, workload_kind
 
 SOURCES = Path(netlab.__file__).parent

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import cluster, meta, namespace, peer, pod, policy, rule, topology
 
-from netlab.objects.types import Service, ServicePort
+from netlab.objects.services import Service, ServicePort
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web")

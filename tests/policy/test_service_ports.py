@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builders import cluster, meta, peer, pod, policy, rule
 
-from netlab.objects.types import Service, ServicePort
+from netlab.objects.services import Service, ServicePort
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=8080"])

@@ -10,8 +10,8 @@ import pytest
 from builders import cluster, meta, peer, pod, policy, rule, source, topology
 
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.services import Service, ServicePort
 from netlab.objects.topology import TopologyPolicy
-from netlab.objects.types import Service, ServicePort
 from netlab.policy import isolating, warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])

@@ -29,7 +29,8 @@ class PodDraft:
 
     ``object`` (``KIND NAMESPACE/NAME``), ``meta_path`` and ``spec_path`` are its place in the input, for messages.
     ``order`` sorts pods by namespace, then owner, then ordinal. ``phase`` and ``addresses`` are those of an exported
-    pod. ``renamed`` says that the pod's name does not begin with its workload's name.
+    pod. ``renamed`` says that the pod's name does not begin with its workload's name. ``ready``, ``terminating`` and
+    ``system`` are those of ``cluster.Pod``.
     """
 
     meta: Meta
@@ -43,6 +44,9 @@ class PodDraft:
     spec_path: str = "spec"
     source: Source = field(default_factory=Source, compare=False)
     renamed: bool = False
+    ready: bool = True
+    terminating: bool = False
+    system: bool = False
 
     @property
     def ref(self) -> str:
@@ -106,6 +110,8 @@ def _bare(objects: Objects, owners: Owners) -> Iterator[PodDraft]:
             phase=pod.phase,
             addresses=pod.addresses,
             source=pod.source,
+            ready=pod.ready,
+            terminating=pod.terminating,
         )
 
 

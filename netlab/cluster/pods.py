@@ -144,7 +144,12 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
     for place, end in enumerate(ends):
         name = f"{stem}-{end}"
         meta = replace(shared, name=name) if alike else _with_own_labels(shared, workload, name)
-        spec = replace(workload.template, node_name=end) if on_nodes else workload.template
+        spec = workload.template
+        if on_nodes:
+            spec = replace(spec, node_name=end)
+        elif not alike:
+            # The controllers of StatefulSets and of indexed Jobs do so.
+            spec = replace(spec, hostname=f"{owner.name}-{end}")
         yield replace(base, meta=meta, spec=spec, order=(owner.namespace, owner.name, 0 if on_nodes else place, end))
 
 

@@ -152,7 +152,9 @@ class Attempt:
         elif seen.kind == "arrival":
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
-            if seen.kind == "answer" or _is_closed_port(probe, seen):
+            if seen.kind == "answer" and seen.peer not in (b"", probe.sent_to.packed):
+                probe.evidence.astray = f"{seen.words} from {written(seen.peer)}"
+            elif seen.kind == "answer" or _is_closed_port(probe, seen):
                 self._answered(probe, seen.words)
             else:
                 probe.evidence.rejected = f"{seen.words} from {written(seen.peer)}"

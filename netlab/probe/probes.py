@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
+from netlab.cluster.services.routes import balancer_node
 from netlab.cluster.translate import Backend, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.cluster.unowned import gateway_hint, why_unowned
@@ -167,8 +168,8 @@ class ProbeMaker:
         translated = translate(self._cluster, flow)
         if translated is not None and translated.flows:
             return self._probe_backends(flow, source, endpoint, translated, known)
-        if translated is not None and flow.address is not None and not isinstance(endpoint, Node | Pod):
-            return self._probe_refused(flow, source, flow.address, translated, known)
+        if translated is not None and not isinstance(endpoint, Node | Pod):
+            return self._probe_refused(flow, source, translated, known)
         if endpoint is None and flow.address is not None:
             # A node has each gateway's address, but the flow does not say which node. So the verdict is unknown.
             verdict: Measured = "inconclusive" if gateway_hint(self._cluster, flow.address) else "deny"
@@ -234,17 +235,21 @@ class ProbeMaker:
         return None if near and not beside else front
 
     def _probe_refused(
-        self, flow: Flow, source: End, address: Address, translated: Translated, known: dict[object, Probe]
+        self, flow: Flow, source: End, translated: Translated, known: dict[object, Probe]
     ) -> Probe | Unsent:
-        """Return the probe of an address that has no endpoint: the node that translates rejects it or drops it.
+        """Return the probe of an address that stands for no endpoint: the node that takes it rejects it or drops it.
 
         A control packet to this node tells a packet that it dropped from one that was lost on the way to it. If no node
-        translates for the source, any node is the end of the control.
+        takes packets of the source, any node is the end of the control.
         """
-        destination = self.end(translated.node or self._cluster.nodes[0], flow.family)
+        if flow.address is None:
+            return Unsent("deny", f"{NOT_SENT}: {translated.reason}")
+        node = translated.node or balancer_node(self._cluster, flow.address) or self._cluster.nodes[0]
+        destination = self.end(node, flow.family)
         if isinstance(destination, Unsent):
             return destination
-        return _once(Probe(source, destination, flow.protocol, flow.port or 0, address=WireAddress.of(address)), known)
+        address = WireAddress.of(flow.address)
+        return _once(Probe(source, destination, flow.protocol, flow.port or 0, address=address), known)
 
     def _backend(self, backend: Backend, family: int) -> End | Unsent:
         if backend.endpoint is None:

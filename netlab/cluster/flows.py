@@ -1,7 +1,7 @@
 """Flows: a source, a destination, an IP family, a protocol and a port; and which flows a command asks about.
 
 By default these are all pairs of pods and outside hosts, without pairs of two hosts and pairs of a pod with itself.
-``--nodes`` adds the nodes (docs/reference.md, "Endpoints and pairs").
+``--nodes`` adds the nodes, ``--system`` the pods that netlab added (docs/reference.md, "Endpoints and pairs").
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.frozen import frozen
+from netlab.objects.services import Service
 from netlab.objects.types import Address
 
 
@@ -19,6 +20,9 @@ class Flow(NamedTuple):
 
     ``family`` is 4 or 6. ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the
     destination's address of the family, None if it has none. ``destination`` is None if no endpoint has the address.
+
+    ``service`` is the Service that the question names. ``port`` is then the Service's port, ``address`` its cluster IP,
+    and ``destination`` None.
     """
 
     source: Endpoint
@@ -27,11 +31,25 @@ class Flow(NamedTuple):
     protocol: str
     port: int | None
     address: Address | None
+    service: Service | None = None
 
     @property
     def target(self) -> str:
         """The destination as reports print it: its reference, or the address."""
+        if self.service is not None:
+            return service_ref(self.service)
         return self.destination.ref if self.destination is not None else str(self.address)
+
+
+def service_ref(service: Service) -> str:
+    """Return the name of a Service as a destination: ``service:NAMESPACE/NAME``."""
+    return f"service:{service.meta.key}"
+
+
+def service_flow(source: Endpoint, service: Service, protocol: str, port: int | None, family: int) -> Flow:
+    """Return the question about a Service's port; its address is None if the Service has no cluster IP of a family."""
+    address = next((one for one in service.cluster_ips if one.version == family), None)
+    return Flow(source, None, family, protocol, port, address, service)
 
 
 def declared_ports(destination: Endpoint) -> list[tuple[str, int | None]]:
@@ -45,17 +63,19 @@ class FlowSelection:
     """Which flows of a cluster a command asks about.
 
     ``ports`` has (protocol, port) pairs and replaces the declared ports of every destination. ``families`` narrows the
-    families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself.
+    families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself, ``system`` the
+    pods that netlab added.
     """
 
     ports: tuple[tuple[str, int | None], ...] = ()
     families: tuple[int, ...] = ()
     nodes: bool = False
     self_pairs: bool = False
+    system: bool = False
 
     def endpoints(self, cluster: Cluster) -> list[Endpoint]:
         """Return the endpoints that are sources and destinations, in order."""
-        return [*cluster.pods, *cluster.hosts, *(cluster.nodes if self.nodes else ())]
+        return [*cluster.asked_pods(self.system), *cluster.hosts, *(cluster.nodes if self.nodes else ())]
 
     def families_in(self, cluster: Cluster) -> list[int]:
         """Return the IP families, ascending."""
@@ -117,6 +137,7 @@ def every_pair(
     *,
     nodes: bool = False,
     self_pairs: bool = False,
+    system: bool = False,
 ) -> Iterator[Flow]:
     """Yield the flow of every pair, port and family; the arguments are those of ``FlowSelection``."""
-    return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)
+    return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs, system).flows(cluster)

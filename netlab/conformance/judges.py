@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from netlab.cluster import Cluster, resolve
@@ -21,7 +21,7 @@ from netlab.objects.meta import key_of
 from netlab.objects.scenarios import ObjectRef
 from netlab.objects.services import Service
 from netlab.objects.types import Address
-from netlab.policy import evaluate
+from netlab.policy import Decision, evaluate
 from netlab.testing.tracer import Link, Packet, Tracer
 from netlab.verdicts import joined
 
@@ -66,7 +66,19 @@ def services_of(cluster: Cluster) -> Mapping[str, Service]:
 
 def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
     """Judge by the plain reading of the specification."""
-    return [evaluate(cluster, flow).verdict for flow in flows]
+    return [_decided(evaluate(cluster, flow)) for flow in flows]
+
+
+def _decided(decision: Decision) -> str:
+    if decision.verdict != "some":
+        return decision.verdict
+    ways = ((one.through, one.verdict) for one in decision.endpoints)
+    return _some((way.backend.address, verdict) for way, verdict in ways if way is not None)
+
+
+def _some(backends: Iterable[tuple[Address, str]]) -> str:
+    """Return the verdict ``some`` with that of each backend, as judges must agree on these."""
+    return f"some: {', '.join(sorted(f'{address} {verdict}' for address, verdict in backends))}"
 
 
 def tracer() -> Judge:
@@ -174,7 +186,10 @@ def packets(documents: Sequence[Document]) -> Iterator[Judge]:
                     else:
                         yield f._replace(source=source, destination=None if to is None else here[to.ref])
 
-            return [measurement.verdict for measurement in lab.probe(asked())]
+            return [
+                _some((one.address, one.verdict) for one in m.backends) if m.verdict == "some" else m.verdict
+                for m in lab.probe(asked())
+            ]
 
         yield judge
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from netlab.cluster.services.hints import with_hints
 from netlab.cluster.services.pod_index import pods_of
-from netlab.cluster.types import Cluster, Node, Pod, address_of
+from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.frozen import frozen
 from netlab.objects.services import Endpoints, EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from netlab.objects.types import Address
@@ -163,7 +163,7 @@ def _add(
     found[address, number] = ServiceEndpoint(
         address,
         number,
-        owner.ref if owner is not None and not _other_pod(cluster, owner, endpoint) else endpoint.pod if owner else "",
+        _name(cluster, owner, endpoint),
         endpoint.node,
         zone,
         ready and endpoint.ready,
@@ -175,10 +175,12 @@ def _add(
     )
 
 
-def _other_pod(cluster: Cluster, owner: object, endpoint: SliceEndpoint) -> bool:
-    """Say whether a slice names a host-network pod of the node that has the address."""
+def _name(cluster: Cluster, owner: Endpoint | None, endpoint: SliceEndpoint) -> str:
+    """Return the reference of the machine that has an address: for a node's, of the host-network pod that is named."""
     named = cluster.by_ref.get(endpoint.pod) if endpoint.pod else None
-    return isinstance(owner, Node) and isinstance(named, Pod) and named.host_network and named.node == owner.name
+    if isinstance(owner, Node) and isinstance(named, Pod) and named.host_network and named.node == owner.name:
+        return named.ref
+    return owner.ref if owner is not None else ""
 
 
 def _mirrored(cluster: Cluster, service: Service) -> list[Endpoints]:

@@ -321,8 +321,11 @@ def test_a_service_that_kube_proxy_leaves_alone(label: str) -> None:
     assert evaluate(found, asked).reason == reason(found, "x/client", "ClusterIP")
 
 
+HEADLESS = Service(meta("shop/db"), {"app": "db"}, (ServicePort(80, 8080),), headless=True)
+
+
 def test_a_headless_service_says_which_pods_to_ask() -> None:
-    of = cluster(pod("x/client"), pod("shop/db", "app=db"), service(headless=True, cluster_ips=(), type="ClusterIP"))
+    of = cluster(pod("x/client"), pod("shop/db", "app=db"), HEADLESS)
     asked = Flow(of.by_ref["x/client"], None, 4, "TCP", 80, None, find_service(of, "shop/db"))
 
     assert (

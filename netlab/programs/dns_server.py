@@ -119,6 +119,7 @@ class Responder:
             self._note_outside(name)
             return
         response.flags |= dns.flags.AA
+        self._turn += 1
         response.answer = list(self._sets(found.records))
         response.additional = list(self._sets(found.extra))
         if found.authority:
@@ -126,7 +127,6 @@ class Responder:
 
     def _sets(self, records: Iterable[Record]) -> Iterable[dns.rrset.RRset]:
         """Yield records as sets of one name and type; addresses begin with another one at each answer."""
-        self._turn += 1
         together: dict[tuple[str, str], list[str]] = {}
         for record in records:
             together.setdefault((record.name, record.type), []).append(record.data)

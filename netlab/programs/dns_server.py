@@ -86,7 +86,8 @@ class Responder:
             code = message[2] & 0x79 | 0x80
             return message[:2] + bytes((code, dns.rcode.FORMERR)) + bytes(8)
         response = self._respond(query)
-        return response.to_wire(max_size=_most(query, stream), prefer_truncation=True)
+        # dnspython would shuffle each set.
+        return response.to_wire(max_size=_most(query, stream), prefer_truncation=True, want_shuffle=False)
 
     def _respond(self, query: dns.message.Message) -> dns.message.Message:
         response = dns.message.make_response(query, our_payload=_UDP)

@@ -146,6 +146,14 @@ def test_a_pod_of_another_node_is_outside_where_it_comes_as_its_node() -> None:
     assert "shop/db-b would answer x/far without node:a, which translated node:a" == found[1].path.reason
 
 
+def test_a_pod_that_reaches_itself_by_another_node_comes_as_that_node() -> None:
+    """kube-proxy masquerades it in every case."""
+    of = lab(mode="routed", external_traffic_policy="Local")
+    _, itself = through(of, to(of, "shop/db-b", "nodePort")).flows
+
+    assert (True, address_of(of.node("a"), 4)) == (itself.path.connected, itself.path.seen_as)
+
+
 def test_a_backend_is_allowed_by_the_clients_selector_through_a_cluster_ip() -> None:
     """Through the nodePort of the same Service, an endpoint of another node sees a node: a flaky Service."""
     of = lab(policy("shop/p", "app=db", ingress=[rule(peer("app=client", ""), ports=["8080"])]))

@@ -123,7 +123,8 @@ class Run:
 
     def _blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
         first = self._take(flows)
-        self._open(WORKERS if len(first) >= _WORTH_FORKING and may_fork(self._cluster) else 1)
+        more = (_OF_SERVICE - 1) * sum(flow.service is not None for flow in first) if self._cluster.services else 0
+        self._open(WORKERS if len(first) + more >= _WORTH_FORKING and may_fork(self._cluster) else 1)
         part = first
         while part:
             if len(self._workers) == 1:

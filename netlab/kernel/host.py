@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -14,6 +14,7 @@ from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
     from netlab.kernel.conntrack import Front
+    from netlab.kernel.daemons import Program
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.sudo_user import User
 
@@ -86,14 +87,42 @@ class Host:
 
     # --- programs -----------------------------------------------------------------------------------------------
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+    def execute(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        hostname: str = "",
+        user: User | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> NoReturn:
         from netlab.kernel.execute import execute
 
-        execute(name, argv, hostname=hostname, user=user)
+        execute(name, argv, hostname=hostname, user=user, files=files)
 
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
         return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
+
+    def start(self, program: Program, folder: Path) -> None:
+        from netlab.kernel import daemons
+
+        daemons.start(program, folder)
+
+    def runs(self, program: Program, folder: Path) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.runs(program, folder)
+
+    def send(self, folder: Path, number: int) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.send(folder, number)
+
+    def stop(self, folder: Path) -> None:
+        from netlab.kernel import daemons
+
+        daemons.stop(folder)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

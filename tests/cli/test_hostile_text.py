@@ -95,7 +95,7 @@ SERVICE = one_document(
     "v1",
     {
         "type": "ClusterIP",
-        "clusterIP": "10.96.0.1",
+        "clusterIP": "10.96.0.7",
         "selector": {"app": "a"},
         "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
     },
@@ -397,9 +397,10 @@ def test_a_problem_prints_as_one_line() -> None:
 
 
 def test_only_one_module_prints() -> None:
-    """Only ``netlab.cli.terminal`` prints: it escapes text."""
+    """Only ``netlab.cli.terminal`` prints: it escapes text. Programs that a lab runs print to files of their own."""
     calls = []
-    for file in sorted((REPOSITORY / "netlab").rglob("*.py")):
+    programs = REPOSITORY / "netlab" / "programs"
+    for file in sorted({*(REPOSITORY / "netlab").rglob("*.py")} - {*programs.rglob("*.py")}):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or file == REPOSITORY / "netlab/cli/terminal.py":
                 continue

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netlab.errors import HostError
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 
 REPOSITORY = Path(__file__).parents[2]
 # An ordinary user has one user namespace for all labs, so each process that runs tests is another user.
@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPOSITORY / "examples", place / "examples")
     shutil.copytree(REPOSITORY / "topologies", place / "topologies")
-    for name in ("click", "yaml"):
+    for name in ("click", "dns", "yaml"):
         shutil.copytree(packages / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     for compiled in packages.glob("_yaml*"):
         shutil.copytree(compiled, place / compiled.name)
@@ -103,6 +103,40 @@ def test_a_lab_without_root_outlives_its_command_and_is_verified_by_the_next(roo
     assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
 
 
+def test_names_without_root(rootless: Rootless) -> None:
+    """A program finds names as in a lab of root. The DNS server has no capability, and ends with the lab."""
+    up = rootless("up", "-f", "examples/shop")
+    try:
+        found = rootless("exec", "other/stranger", "--", "getent", "hosts", "kubernetes.default")
+        again = rootless("exec", "other/stranger", "--", "cat", "/etc/resolv.conf", "/etc/nsswitch.conf")
+        (server,) = subprocess.run(
+            ["pgrep", "-u", str(USER), "-f", "netlab.programs.dns_server"], capture_output=True, text=True
+        ).stdout.split()
+        status = Path(f"/proc/{server}/status").read_text()
+        machine = rootless("exec", "node:node-1", "--", "getent", "hosts", "node-1")
+    finally:
+        rootless("down")
+
+    assert (0, 0, "") == (up.returncode, found.returncode, found.stderr)
+    assert ["10.96.0.1", "kubernetes.default.svc.cluster.local"] == found.stdout.split()
+    assert "nameserver 10.96.0.10\n" in again.stdout
+    assert "hosts: files dns\n" in again.stdout
+    assert 0 == machine.returncode
+    assert "CapEff:\t0000000000000000\n" in status
+    assert "CapPrm:\t0000000000000000\n" in status
+    assert "" == processes.started(int(server))
+    assert [] == keepers()
+
+
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_services_without_root(rootless: Rootless, mode: str) -> None:
+    """By cluster IP, nodePort and load balancer, packets find what evaluator and tracer expect."""
+    found = rootless("conformance", "random/*", "--services", "--random", "4", "--seed", "3", "--mode", mode)
+
+    assert 0 == found.returncode, found.stdout + found.stderr
+    assert "by evaluator, tracer, packets: 4 agree, 0 differ" in found.stdout
+
+
 @pytest.mark.parametrize("topology", ["single-node", "dual-stack", "ipv6-only"])
 def test_a_lab_of_its_own_leaves_no_keeper(rootless: Rootless, topology: str) -> None:
     """verify -f builds, checks and removes, in either IP family, and the user namespace goes with it."""
@@ -115,7 +149,7 @@ def test_a_lab_of_its_own_leaves_no_keeper(rootless: Rootless, topology: str) ->
 # Whoever enters a user namespace stays there, so each round is a process.
 AT_ONCE = """
 import os, sys
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 
 def child(work):
     pid = os.fork()
@@ -155,7 +189,7 @@ def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another(python: 
 MODES = """
 import os, sys
 from pathlib import Path
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 
 os.umask(int(sys.argv[1], 8))
 where = privilege.directory()
@@ -305,7 +339,7 @@ def test_a_keeper_that_does_not_run_is_an_error(python: Python, interpreter: str
         "-c",
         f"""
 import sys
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 privilege._KEEPER[0] = {interpreter!r}
 sys.argv = ["netlab", "up", "-f", "examples/shop"]
 from netlab.cli import main
@@ -327,8 +361,8 @@ def test_a_zombie_keeper_is_not_running() -> None:
         os._exit(0)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     try:
-        assert "" == privilege._started(pid)
-        assert "" != privilege._started(os.getpid())
+        assert "" == processes.started(pid)
+        assert "" != processes.started(os.getpid())
     finally:
         os.waitpid(pid, 0)
 

@@ -1,0 +1,1 @@
+"""What a lab runs inside itself: programs, and the data that they serve."""

@@ -212,14 +212,13 @@ def objects(*things: Any, **more: Any) -> Objects:
     def of(kind: type) -> tuple[Any, ...]:
         return tuple(thing for thing in things if isinstance(thing, kind))
 
+    more = {"slices": of(EndpointSlice), "endpoints": of(Endpoints), **more}
     return Objects(
         namespaces=of(Namespace),
         nodes=of(Node),
         pods=of(Pod),
         workloads=of(Workload),
         services=of(Service),
-        slices=of(EndpointSlice),
-        endpoints=of(Endpoints),
         policies=of(NetworkPolicy),
         topology=next(iter(of(Topology)), None),
         unread=of(UnreadPolicy),

@@ -7,7 +7,7 @@ include/linux/jhash.h, by Bob Jenkins, public domain). ``tests/ruleset/test_serv
 
 from __future__ import annotations
 
-from struct import unpack
+import sys
 
 from netlab.objects.types import Address
 
@@ -37,11 +37,16 @@ def chosen(source: Address, port: int, count: int) -> int:
 def _jhash(data: bytes, seed: int) -> int:
     a = b = c = (0xDEADBEEF + len(data) + seed) & _WORD
     while len(data) > 12:
-        x, y, z = unpack("=III", data[:12])
+        x, y, z = _words(data)
         a, b, c = _mix((a + x) & _WORD, (b + y) & _WORD, (c + z) & _WORD)
         data = data[12:]
-    x, y, z = unpack("=III", data.ljust(12, b"\0"))
+    x, y, z = _words(data.ljust(12, b"\0"))
     return _final((a + x) & _WORD, (b + y) & _WORD, (c + z) & _WORD)
+
+
+def _words(data: bytes) -> list[int]:
+    """Return the first three words of the data, in the byte order of the machine, as the kernel reads them."""
+    return [int.from_bytes(data[at : at + 4], sys.byteorder) for at in (0, 4, 8)]
 
 
 def _rotated(word: int, bits: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -81,7 +81,9 @@ class Host:
 
     # --- programs -----------------------------------------------------------------------------------------------
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+    def execute(
+        self, name: str, argv: Sequence[str] | Callable[[], object], *, hostname: str = "", user: User | None = None
+    ) -> NoReturn:
         from netlab.kernel.execute import execute
 
         execute(name, argv, hostname=hostname, user=user)

@@ -126,8 +126,14 @@ class Monitor(Protocol):
 class Programs(Protocol):
     """Programs that run inside namespaces."""
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
-        """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError."""
+    def execute(
+        self, name: str, argv: Sequence[str] | Callable[[], object], *, hostname: str = "", user: User | None = None
+    ) -> NoReturn:
+        """Replace this process by a program inside a namespace, or call a function there and end the process.
+
+        Raises:
+          NotFound, UsageError, HostError.
+        """
 
     def end(self, names: Sequence[str]) -> int:
         """End the processes in the namespaces, except the caller; return their number."""

@@ -35,6 +35,7 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
+    from netlab.kernel.captured import Outcome
     from netlab.kernel.machine import User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
@@ -304,14 +305,34 @@ class Lab:
         endpoint = self.find(ref, namespace)
         return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
 
-    def execute(self, place: Endpoint | Place, argv: Sequence[str], user: User | None = None) -> NoReturn:
-        """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError."""
+    def execute(
+        self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], user: User | None = None
+    ) -> NoReturn:
+        """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
+
+        A function in place of ``argv`` is called there, and the process ends.
+        """
         if not isinstance(place, Place):
             place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
         try:
             self._machine.execute(place.namespace, argv, hostname=place.name, user=user)
         except NotFound as error:
             raise UsageError(f"{place.ref} is gone: {error}") from error
+
+    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
+        """Run a program inside an endpoint's namespace and return how it ended; kill it after ``seconds``.
+
+        It is run as ``execute`` does, without privilege, by the user who called sudo, else by ``nobody``. A function in
+        place of ``argv`` is called in a process of its own; its output is what it writes to descriptor 1.
+
+        Raises:
+          UsageError, HostError.
+        """
+        from netlab.kernel import sudo_user
+        from netlab.kernel.captured import captured
+
+        user = sudo_user.confined()
+        return captured(lambda: self.execute(place, argv, user), seconds)
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""

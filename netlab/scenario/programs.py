@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
@@ -51,26 +51,16 @@ def failures(lab: Lab, scenario: Scenario, asked: Iterable[Active]) -> Iterator[
 
 
 def _failure(lab: Lab, scenario: Scenario, asked: Active, source: Endpoint) -> Iterator[ProgramFailure]:
-    match asked:
-        case HttpExpectation():
-            destination, (expected, measured, reason) = asked.url, _http(lab, asked, source)
-        case LookupExpectation():
-            destination, (expected, measured, reason) = asked.name, _lookup(lab, asked, source)
-        case RunExpectation():
-            destination, (expected, measured, reason) = " ".join(asked.argv), _run(lab, asked, source)
-    question = {HttpExpectation: "http", LookupExpectation: "lookup", RunExpectation: "run"}[type(asked)]
+    question: Literal["http", "lookup", "run"]
+    if isinstance(asked, HttpExpectation):
+        question, destination, (expected, measured, reason) = "http", asked.url, _http(lab, asked, source)
+    elif isinstance(asked, LookupExpectation):
+        question, destination, (expected, measured, reason) = "lookup", asked.name, _lookup(lab, asked, source)
+    else:
+        question, destination, (expected, measured, reason) = "run", " ".join(asked.argv), _run(lab, asked, source)
     if measured:
-        file = scenario.source.file
-        yield ProgramFailure(
-            question,  # type: ignore[arg-type]
-            source.ref,
-            destination,
-            expected,
-            measured,
-            reason,
-            file,
-            asked.line,
-        )
+        where = scenario.source.file, asked.line
+        yield ProgramFailure(question, source.ref, destination, expected, measured, reason, *where)
 
 
 _Result = tuple[str, str, str]
@@ -81,7 +71,7 @@ def _http(lab: Lab, asked: HttpExpectation, source: Endpoint) -> _Result:
     from netlab.programs import client
 
     at = [str(address) for address in connect_to(lab.cluster, asked)]
-    ended = lab.call(source, lambda: _print(client.get(asked.url, at, asked.family, asked.timeout)), asked.timeout + 1)
+    ended = lab.run(source, lambda: _print(client.get(asked.url, at, asked.family, asked.timeout)), asked.timeout + 1)
     found = _answer(ended, asked.timeout)
     expected = " and ".join(
         [
@@ -102,7 +92,7 @@ def _http(lab: Lab, asked: HttpExpectation, source: Endpoint) -> _Result:
 def _lookup(lab: Lab, asked: LookupExpectation, source: Endpoint) -> _Result:
     from netlab.programs import client
 
-    ended = lab.call(source, lambda: _print(client.lookup(asked.name, asked.family)), asked.timeout)
+    ended = lab.run(source, lambda: _print(client.lookup(asked.name, asked.family)), asked.timeout)
     found = _answer(ended, asked.timeout)
     expected = "no answer" if asked.addresses is None else _names(asked.addresses)
     if "error" in found:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -140,7 +140,9 @@ class FakeKernel:
         self._space(name)
         raise HostError(_NO_PACKETS)
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+    def execute(
+        self, name: str, argv: Sequence[str] | Callable[[], object], *, hostname: str = "", user: User | None = None
+    ) -> NoReturn:
         self._space(name)
         raise UsageError(_NO_PACKETS)
 

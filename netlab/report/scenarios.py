@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.report.formats import Page
-from netlab.report.rows import Row, row_of
+from netlab.report.rows import row_of
 from netlab.report.suites import Case, Suite, Suites
 
 if TYPE_CHECKING:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.cluster import Cluster, Placement, try_resolve
-from netlab.cluster.find import pod_of
+from netlab.cluster.find import is_service, pod_of
 from netlab.cluster.resolve_change import resolve_change
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.frozen import frozen
 from netlab.objects import Document, Objects, apply, delete, input_of, relabel
 from netlab.objects.input import ALL_FACTS
 from netlab.objects.kind import Fact
-from netlab.objects.system_objects import system_document
 from netlab.objects.scenarios import Expectation, HttpExpectation, Scenario, Step
-from netlab.scenario.pairs import SERVICE, flows_of, unknown_names
+from netlab.objects.system_objects import system_document
+from netlab.scenario.pairs import flows_of, unknown_names
 from netlab.scenario.web import unknown_hosts
 
 _OF_SYSTEM = ("service:kube-system/", "service:default/kubernetes", "kube-system/kube-dns")
@@ -128,7 +128,7 @@ class _State:
         """Say whether the endpoint of a name may exist once the errors are fixed."""
         if name.startswith("host:"):
             return "hosts" in self.unknown
-        if name.startswith(SERVICE):
+        if is_service(name):
             # Which Services exist is known once everything is right.
             return not self.whole
         return "nodes" in self.unknown or ("pods" in self.unknown and not name.startswith("node:"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netlab.cluster.find import find, find_destination, literal
-from netlab.cluster.flows import Flow, declared_ports
+from netlab.cluster.find import find, find_destination, find_service, is_service, literal
+from netlab.cluster.flows import Flow, declared_ports, service_flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.errors import UsageError
 from netlab.objects.scenarios import Active, Expectation
@@ -14,7 +14,7 @@ from netlab.objects.services import Service
 from netlab.objects.types import Address
 
 DEFAULT_NAMESPACE = "default"
-SERVICE = "service:"
+_SERVICE = "service:"
 _GLOB = frozenset("*?[")
 
 
@@ -28,7 +28,7 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
       UsageError: when a name does not exist or the expectation matches no pair.
     """
     sources = sources_of(cluster, expectation.source)
-    if expectation.destination.startswith(SERVICE):
+    if is_service(expectation.destination):
         return _to_services(cluster, sources, expectation, any_protocol)
     named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
     flows: list[Flow] = []
@@ -52,9 +52,9 @@ def services_of(cluster: Cluster, name: str) -> list[Service]:
     Raises:
       UsageError: if there are none.
     """
-    pattern = name.removeprefix(SERVICE)
+    pattern = name.removeprefix(_SERVICE)
     if not _is_glob(pattern):
-        return [find_service(cluster, pattern, DEFAULT_NAMESPACE)]
+        return [find_service(cluster, name, DEFAULT_NAMESPACE)]
     namespace, _, own = pattern.rpartition("/")
     namespace = namespace or DEFAULT_NAMESPACE
     found = [
@@ -72,16 +72,15 @@ def _to_services(cluster: Cluster, sources: Sequence[Endpoint], asked: Expectati
     flows = []
     services = services_of(cluster, asked.destination)
     for service in services:
-        addresses = {address.version: address for address in service.cluster_ips}
         ports = [
             port
             for port in service.ports
             if asked.port in (None, port.port, port.name) and (any_protocol or port.protocol == asked.protocol)
         ]
         flows += [
-            Flow(source, None, family, port.protocol, port.port, addresses.get(family), service)
+            service_flow(source, service, port.protocol, port.port, family)
             for source in sources
-            for family in addresses or cluster.families
+            for family in [one.version for one in service.cluster_ips] or cluster.families
             if asked.family in (None, family) and _has(source, family)
             for port in ports
         ]
@@ -108,8 +107,8 @@ def unknown_names(cluster: Cluster, expectation: Expectation | Active) -> Iterat
     """Yield the unknown names of an expectation: the field (``from`` or ``to``), the name and the message."""
     looks: list[tuple[str, str, Callable[[Cluster, str], object]]] = [("from", expectation.source, sources_of)]
     if isinstance(expectation, Expectation):
-        look = services_of if expectation.destination.startswith(SERVICE) else _destinations
-        looks.append(("to", expectation.destination, look))
+        named = is_service(expectation.destination)
+        looks.append(("to", expectation.destination, services_of if named else _destinations))
     for field, name, look in looks:
         try:
             look(cluster, name)

@@ -55,37 +55,44 @@ def unknown_hosts(cluster: Cluster, asked: HttpExpectation) -> Iterator[str]:
 
 
 def _listeners(cluster: Cluster, source: Endpoint, host: str, port: int) -> Iterator[Place]:
-    by_key = {one.meta.key: one for one in cluster.services}
-    for ingress in cluster.ingresses:
-        if ingress.default_backend is not None or any(_is_of(rule.host, host) for rule in ingress.rules):
-            backends = [path.backend for rule in ingress.rules for path in rule.paths]
-            for backend in filter(None, (ingress.default_backend, *backends)):
-                service = by_key.get(f"{ingress.meta.namespace}/{backend.service}")
-                for one in service.ports if service is not None else ():
-                    if service is not None and backend.port in (one.port, one.name):
-                        yield from _of_port(cluster, service, one)
+    yield from _behind_ingresses(cluster, host)
     address = literal(host)
-    if address is None:
-        services = [by_key[key] for key in _keys(cluster, source, host) if key in by_key]
-    else:
-        services = [one for one in cluster.services if address in _addresses(one)]
-        owner = cluster.by_address.get(address)
-        if isinstance(owner, Node):
-            for service in cluster.services:
-                for one in service.ports:
-                    if one.node_port == port:
-                        yield from _of_port(cluster, service, one)
-        elif owner is not None:
-            yield owner, port
-    for service in services:
-        for one in service.ports:
-            if service.headless:
-                yield from ((place, port) for place, _ in _of_port(cluster, service, one))
-            elif one.port == port:
-                yield from _of_port(cluster, service, one)
+    owner = cluster.by_address.get(address) if address is not None else None
+    if isinstance(owner, Node):
+        for service in cluster.services:
+            for one in service.ports:
+                if one.node_port == port:
+                    yield from _of_port(cluster, service, one)
+    elif owner is not None:
+        yield owner, port
+    keys = _keys(cluster, source, host) if address is None else ()
+    for service in cluster.services:
+        if service.meta.key in keys or address in _addresses(service):
+            yield from _of_service(cluster, service, port)
     for machine in cluster.hosts:
         if host in machine.hostnames:
             yield machine, port
+
+
+def _behind_ingresses(cluster: Cluster, host: str) -> Iterator[Place]:
+    by_key = {one.meta.key: one for one in cluster.services}
+    for ingress in cluster.ingresses:
+        if ingress.default_backend is None and not any(_is_of(rule.host, host) for rule in ingress.rules):
+            continue
+        backends = [path.backend for rule in ingress.rules for path in rule.paths]
+        for backend in filter(None, (ingress.default_backend, *backends)):
+            service = by_key.get(f"{ingress.meta.namespace}/{backend.service}")
+            for one in service.ports if service is not None else ():
+                if service is not None and backend.port in (one.port, one.name):
+                    yield from _of_port(cluster, service, one)
+
+
+def _of_service(cluster: Cluster, service: Service, port: int) -> Iterator[Place]:
+    for one in service.ports:
+        if service.headless:
+            yield from ((place, port) for place, _ in _of_port(cluster, service, one))
+        elif one.port == port:
+            yield from _of_port(cluster, service, one)
 
 
 def _of_port(cluster: Cluster, service: Service, port: ServicePort) -> Iterator[Place]:
@@ -96,9 +103,9 @@ def _of_port(cluster: Cluster, service: Service, port: ServicePort) -> Iterator[
                 yield found, one.port
 
 
-def _addresses(service: Service) -> list[Address]:
-    balancers = [one.address for one in service.load_balancer if one.address is not None]
-    return [*service.cluster_ips, *balancers, *service.external_ips]
+def _addresses(service: Service) -> list[Address | None]:
+    found = [*service.cluster_ips, *(one.address for one in service.load_balancer), *service.external_ips]
+    return [one for one in found if one is not None]
 
 
 def _keys(cluster: Cluster, source: Endpoint, host: str) -> list[str]:

@@ -73,7 +73,7 @@ def confined() -> User:
     found = caller()
     if found is not None:
         return replace(found, confined=True)
-    return User(_NOBODY, _NOBODY, confined=True) if _root() else User(0, 0, confined=True)
+    return User(_NOBODY, _NOBODY, home="/", confined=True) if _root() else User(0, 0, confined=True)
 
 
 def named(text: str) -> User:

@@ -26,7 +26,7 @@ def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None
     started: list[Path] = []
     try:
         with lab.held():
-            for endpoint, port in dict.fromkeys(places):
+            for endpoint, port in {(one.ref, port): (one, port) for one, port in places}.values():
                 namespace = names.endpoint_namespace(lab.name, endpoint)
                 where = folder(lab.machine, lab.name, f"echo-{port}", namespace)
                 program = Program(
@@ -35,6 +35,7 @@ def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None
                     module="netlab.programs.echo",
                     listens=(("tcp", port),),
                     hostname=endpoint.name,
+                    needs=("yaml",),
                 )
                 started.append(where)
                 try:

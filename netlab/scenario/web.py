@@ -37,7 +37,8 @@ def listeners(cluster: Cluster, source: Endpoint, asked: HttpExpectation) -> lis
     """
     parts = urlsplit(asked.url)
     port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
-    return list(dict.fromkeys(_listeners(cluster, source, _host(asked.url), port)))
+    found = _listeners(cluster, source, _host(asked.url), port)
+    return list({(place.ref, number): (place, number) for place, number in found}.values())
 
 
 def unknown_hosts(cluster: Cluster, asked: HttpExpectation) -> Iterator[str]:

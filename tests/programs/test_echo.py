@@ -144,3 +144,11 @@ def test_it_ends_after_its_seconds():
         port = found.getsockname()[1]
 
     assert 0 == main(["--tcp", str(port), "--seconds", "0"])
+
+
+@pytest.mark.parametrize("wrong", [["--http"], ["--http", "x"], ["--nosuch", "1"], ["--help"]])
+def test_wrong_arguments_print_the_usage(wrong, capsys):
+    """And status 2."""
+
+    assert 2 == main(wrong)
+    assert "usage: python -m netlab.programs.echo " in capsys.readouterr().err

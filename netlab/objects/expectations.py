@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _URLS = ("http://", "https://")
-_LONGEST_TIMEOUT = 60
-
-
-def _seconds() -> dict[str, Any]:
-    return {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": _LONGEST_TIMEOUT}
 
 
 class _Expectation(
@@ -76,7 +71,9 @@ class _Expectation(
     run = Texts("run", "A program and its arguments. It is run in the source, without a shell.")
     exit = Whole("exit", "With `run`: the exit status that the program must have.", low=0, high=255, default=0)
     stdout = Text("stdout", 'With `run`: a text that the output must contain; "" for no output.')
-    timeout = Raw("timeout", "The seconds after which no answer is expected, at most 60.  Default: 5.", type=_seconds)
+    timeout = Whole(
+        "timeout", "The seconds to wait for an answer or for the end of a program.", low=1, high=60, default=TIMEOUT
+    )
 
 
 EXPECTATION: type[Shape] = _Expectation
@@ -103,7 +100,7 @@ def expectation(fields: Fields) -> Expectation | Active:
 def _verdict(fields: Fields) -> Expectation:
     of = _Expectation
     only = (of.source, of.destination, of.port, of.protocol, of.verdict, of.family)
-    _forbid_others(fields, only, "of a verdict; `status` and `body` need a URL, `addresses` needs `lookup`")
+    _forbid_others(fields, only, "the verdict of packets")
     _demand(fields, of.source, of.destination, of.verdict)
     protocol = of.protocol.read(fields)
     if protocol == "ICMP" and of.port.has(fields):
@@ -125,7 +122,7 @@ def _http(fields: Fields) -> HttpExpectation:
 
     of = _Expectation
     only = (of.source, of.destination, of.status, of.body, of.verdict, of.family, of.timeout)
-    _forbid_others(fields, only, "with a URL")
+    _forbid_others(fields, only, "a URL")
     _demand(fields, of.source)
     url = of.destination.read(fields)
     try:
@@ -146,7 +143,7 @@ def _http(fields: Fields) -> HttpExpectation:
 
 def _lookup(fields: Fields) -> LookupExpectation:
     of = _Expectation
-    _forbid_others(fields, (of.source, of.lookup, of.addresses, of.verdict, of.family, of.timeout), "when `lookup` is")
+    _forbid_others(fields, (of.source, of.lookup, of.addresses, of.verdict, of.family, of.timeout), "`lookup`")
     _demand(fields, of.source)
     name = of.lookup.read(fields)
     if not name or len(name) > 255 or not name.isascii() or not name.isprintable() or " " in name:
@@ -170,7 +167,7 @@ def _lookup(fields: Fields) -> LookupExpectation:
 
 def _run(fields: Fields) -> RunExpectation:
     of = _Expectation
-    _forbid_others(fields, (of.source, of.run, of.exit, of.stdout, of.timeout), "when `run` is")
+    _forbid_others(fields, (of.source, of.run, of.exit, of.stdout, of.timeout), "`run`")
     _demand(fields, of.source)
     argv = of.run.read(fields)
     if not argv or not argv[0][1]:
@@ -198,11 +195,16 @@ def _answered(fields: Fields, beside: Iterable[Field[Any]]) -> bool:
     return value != "deny"
 
 
-def _forbid_others(fields: Fields, allowed: Iterable[Field[Any]], where: str) -> None:
+def _forbid_others(fields: Fields, allowed: Iterable[Field[Any]], what: str) -> None:
     names = {field.name for field in (*allowed, _Expectation.oracle)}
     for field in _Expectation.fields.values():
         if field.name not in names and field.has(fields):
-            field.error(fields, forbidden(f"may not be specified {where}"))
+            field.error(fields, forbidden(f"may not be specified for {what}"))
+            # Its type is checked all the same, so that the schema and this refuse the same. Each type has ``read``.
+            if isinstance(field, Raw):
+                _port(fields)
+            else:
+                field.read(fields)  # type: ignore[attr-defined]
 
 
 def _demand(fields: Fields, *needed: Field[Any]) -> None:
@@ -232,14 +234,8 @@ def _family(fields: Fields) -> int | None:
     return family
 
 
-def _timeout(fields: Fields) -> float:
-    value = _Expectation.timeout.read(fields)
-    if value is None:
-        return TIMEOUT
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= _LONGEST_TIMEOUT:
-        _Expectation.timeout.error(fields, invalid(value, f"must be a number of seconds, at most {_LONGEST_TIMEOUT}"))
-        return TIMEOUT
-    return float(value)
+def _timeout(fields: Fields) -> int:
+    return _Expectation.timeout.read(fields) or TIMEOUT
 
 
 def _is_url(value: object) -> bool:

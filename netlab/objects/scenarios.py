@@ -12,7 +12,7 @@ from netlab.patterns import pattern
 
 Verdict = Literal["allow", "deny", "some"]
 
-TIMEOUT = 5.0
+TIMEOUT = 5
 """Seconds: the default of an expectation's ``timeout``."""
 
 
@@ -50,7 +50,7 @@ class HttpExpectation:
     body: str | None = None
     answered: bool = True
     family: int | None = None
-    timeout: float = TIMEOUT
+    timeout: int = TIMEOUT
     path: str = ""
     line: int = 0
 
@@ -67,7 +67,7 @@ class LookupExpectation:
     name: str
     addresses: tuple[Address, ...] | None = ()
     family: int | None = None
-    timeout: float = TIMEOUT
+    timeout: int = TIMEOUT
     path: str = ""
     line: int = 0
 
@@ -84,7 +84,7 @@ class RunExpectation:
     argv: tuple[str, ...]
     exit: int = 0
     stdout: str | None = None
-    timeout: float = TIMEOUT
+    timeout: int = TIMEOUT
     path: str = ""
     line: int = 0
 

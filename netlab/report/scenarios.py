@@ -100,7 +100,12 @@ def _wrong(step: StepResult) -> tuple[str, str] | None:
     if not step.failures:
         return None
     lines = [failure_line(failure) for failure in step.failures]
-    return f"{len(lines)} wrong verdict{'' if len(lines) == 1 else 's'}", "\n".join(lines)
+    number = len(lines)
+    if all(hasattr(failure, "flow") for failure in step.failures):
+        what = f"{number} wrong verdict{'' if number == 1 else 's'}"
+    else:
+        what = f"{number} expectation{'' if number == 1 else 's'} failed"
+    return what, "\n".join(lines)
 
 
 def failure_line(failure: Failure | ProgramFailure) -> str:

@@ -229,3 +229,37 @@ def test_a_wrong_expectation_fails_on_the_kernel(scenario: Write, tmp_path: Path
 
     assert ("deny", "allow") == (failure.expected, failure.measured)
     assert str(tmp_path / "lesson.yaml") == failure.file
+
+
+PROGRAMS = """\
+  - name: answers
+    expect:
+    - {from: shop/web, to: "http://10.244.0.2:5432/cart", status: 200, body: '"path": "/cart"'}
+    - {from: "node:node-1", to: "http://10.244.0.2:5432/hostname", status: 200, body: db}
+    - {from: shop/web, run: [id, -u], stdout: ""}
+    - {from: shop/web, run: [hostname], stdout: "web"}
+    - {from: shop/web, run: [sleep, "30"], timeout: 1}
+    - {from: shop/web, run: [no-such-program]}
+  - name: nothing is left listening
+    expect:
+    - {from: shop/web, run: [cat, /proc/net/tcp6], stdout: "local_address"}
+    - {from: shop/db, run: [sh, -c, "! grep ' 0A ' /proc/net/tcp6"]}
+"""
+
+
+@pytest.mark.kernel
+def test_programs_run_in_the_lab(scenario: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The echo program answers while it is asked; a program has no privilege and a bounded time."""
+    for name in ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER"):
+        monkeypatch.delenv(name, raising=False)
+    result = run(scenario(PROGRAMS))
+    first, second = result.steps
+    said = {failure.line: (failure.expected, failure.measured) for failure in first.failures}
+
+    assert "" == result.error
+    assert {
+        11: ("exit 0 and no output", 'exit 0 and "65534\\n"'),
+        13: ("exit 0", "no end within 1 s"),
+        14: ("exit 0", "not run"),
+    } == said
+    assert () == second.failures

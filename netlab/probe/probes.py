@@ -119,6 +119,8 @@ class Backends:
     @property
     def reason(self) -> str:
         """What became of each backend's packet."""
+        if len(self.probes) == 1:
+            return self.probes[0][1].reason
         return "; ".join(f"{backend.name}: {probe.verdict}: {probe.reason}" for backend, probe in self.probes)
 
     def measurements(self) -> tuple[BackendMeasurement, ...]:
@@ -209,7 +211,7 @@ class ProbeMaker:
                 by = self._service_ports.leading_to(index, len(backends), seen_as, port)
             probe = Probe(source, end, flow.protocol, port, front, address, others, by)
             probes.append((backend, _once(probe, known)))
-        return probes[0][1] if len(probes) == 1 else Backends(tuple(probes))
+        return Backends(tuple(probes)) if translated.target.listed else probes[0][1]
 
     def _seen_as(self, source: End, node: Node | None) -> Address | None:
         """Return the source address that the node that translates sees."""

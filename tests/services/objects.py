@@ -17,6 +17,8 @@ def topology(name: str, mode: str = "overlay", families: Sequence[int] = (4,), *
         "networks": [{"name": "default", "mode": mode, "podCIDRs": [cidrs[f] for f in families]}],
         "nodes": [{"name": "n1"}, {"name": "n2"}],
         "hosts": [{"name": "out", "addresses": [hosts[f] for f in families]}],
+        # The pod of cluster DNS would only cost time here.
+        "dns": False,
     }
     return document("Topology", name, spec | more)
 
@@ -37,11 +39,12 @@ def pod(
     return document("Pod", ref, spec, labels=labels, **more)
 
 
-def unready(
-    ref: str, labels: str = "", node: str = "n1", *, ready: bool = False, terminating: bool = False
+def exported(
+    ref: str, labels: str = "", node: str = "n1", *, ready: bool = True, terminating: bool = False
 ) -> Document:
-    """Return an exported Pod that is not ready, or is being deleted."""
-    found = pod(ref, labels, node, status={"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]})
+    """Return a Pod whose status says whether it is ready, and which may be being deleted."""
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    found = pod(ref, labels, node, status={"phase": "Running", "conditions": [condition]})
     if terminating:
         found.data["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return found

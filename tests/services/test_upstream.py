@@ -713,9 +713,8 @@ def test_one_host_port_by_address_and_protocol(lab: Build) -> None:
         port = {"containerPort": 8080, "hostPort": 5432, "protocol": protocol} | ({"hostIP": ip} if ip else {})
         return document("Pod", f"u/{name}", {"nodeName": "n1", "containers": [{"name": "c", "ports": [port]}]})
 
-    b = lab(
-        published("loop", ip="127.0.0.1"), published("node", ip="100.64.0.1"), published("udp", "UDP", "100.64.0.1")
-    )
+    own = "100.64.0.1"
+    b = lab(published("loop", ip="127.0.0.1"), published("node", ip=own), published("udp", "UDP", own))
     b.serve(["u/loop", "u/node"], 8080)
     b.serve(["u/udp"], 8080, "UDP")
     assert own == b.address("node:n1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
+from netlab.cluster.flows import Flow
 from netlab.cluster.paths import node_of, path
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.services.routes import HEADLESS_LABEL, PROXY_NAME_LABEL, balancer_node, outer_addresses, proxied
@@ -101,6 +102,25 @@ def find(
     """Return what a virtual address, or a node's port, stands for; None if no Service has it."""
     if address is None:
         return None
+    front = _front(cluster, destination, address, protocol, port)
+    if front is None:
+        return None
+    targets = _index(cluster).targets
+    key = (address, protocol, port, front.node.name if front.node is not None else "")
+    if key not in targets:
+        targets[key] = _target(cluster, front, protocol, port)
+    return targets[key]
+
+
+def front_of(cluster: Cluster, flow: Flow) -> Front | None:
+    """Return the front of a Service that a flow goes to, None if it goes to none."""
+    address = flow.address
+    return _front(cluster, flow.destination, address, flow.protocol, flow.port) if address is not None else None
+
+
+def _front(
+    cluster: Cluster, destination: Endpoint | None, address: Address, protocol: str, port: int | None
+) -> Front | None:
     index = _index(cluster)
     node = _node_at(cluster, destination)
     front = index.fronts.get((address, protocol, port)) if port is not None else None
@@ -113,10 +133,7 @@ def find(
             return None
         service, face = index.owners[address]
         front = Front(service, None, face, address)
-    key = (address, protocol, port, front.node.name if front.node is not None else "")
-    if key not in index.targets:
-        index.targets[key] = _target(cluster, front, protocol, port)
-    return index.targets[key]
+    return front
 
 
 def named(cluster: Cluster, service: Service, family: int, protocol: str, port: int | None) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -82,11 +82,17 @@ class Host:
     # --- programs -----------------------------------------------------------------------------------------------
 
     def execute(
-        self, name: str, argv: Sequence[str] | Callable[[], object], *, hostname: str = "", user: User | None = None
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        *,
+        hostname: str = "",
+        user: User | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> NoReturn:
         from netlab.kernel.execute import execute
 
-        execute(name, argv, hostname=hostname, user=user)
+        execute(name, argv, hostname=hostname, user=user, files=files)
 
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}

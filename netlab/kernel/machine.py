@@ -127,12 +127,18 @@ class Programs(Protocol):
     """Programs that run inside namespaces."""
 
     def execute(
-        self, name: str, argv: Sequence[str] | Callable[[], object], *, hostname: str = "", user: User | None = None
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        *,
+        hostname: str = "",
+        user: User | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> NoReturn:
-        """Replace this process by a program inside a namespace, or call a function there and end the process.
+        """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError.
 
-        Raises:
-          NotFound, UsageError, HostError.
+        ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. It then reaches no name service of the
+        host. A function in place of ``argv`` is called there, and the process ends.
         """
 
     def end(self, names: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
 from netlab.kernel.machine import Machine, this_host
-from netlab.lab import convergence, removal
+from netlab.lab import convergence, programs, removal
 from netlab.lab.carry_out import drift
 from netlab.lab.choose import only_one
 from netlab.lab.convergence import Current
@@ -144,6 +144,7 @@ class Lab:
                 raise
             lab = cls(*now, machine, made)
             lab._stamp = records.stamp(lab.name)
+            lab._refresh_programs()
             return lab
 
     @classmethod
@@ -218,7 +219,15 @@ class Lab:
             state = self._now.state.after(edit(self.documents))
             self._now, self.changes = convergence.converge(self._machine, self._now, state, started, read=False)
             self._stamp = self._records.stamp(self.name)
+            self._refresh_programs()
             return self.changes
+
+    def _refresh_programs(self) -> None:
+        """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
+        if programs.directory(self._machine, self.name).is_dir():
+            from netlab.lab import dns
+
+            dns.refresh(self)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:
@@ -305,17 +314,24 @@ class Lab:
         endpoint = self.find(ref, namespace)
         return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
 
-    def execute(
-        self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], user: User | None = None
-    ) -> NoReturn:
+XX
         """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
 
-        A function in place of ``argv`` is called there, and the process ends.
+        The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs. A function
+        in place of ``argv`` is called there, and the process ends.
         """
+        from netlab.lab import dns, notices
+
         if not isinstance(place, Place):
             place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
+        found = dns.prepare(self, place.ref)
+        if found is None:
+            raise UsageError(f"{place.ref} is gone")
+        for warning in found.warnings:
+            notices.notice(f"warning: {warning}")
+        files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
         try:
-            self._machine.execute(place.namespace, argv, hostname=place.name, user=user)
+            self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)
         except NotFound as error:
             raise UsageError(f"{place.ref} is gone: {error}") from error
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from netlab.kernel.machine import User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
+    from netlab.programs.pod_files import PodFiles
 
 
 class Place(NamedTuple):
@@ -314,32 +315,22 @@ class Lab:
         endpoint = self.find(ref, namespace)
         return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
 
-XX
+    def execute(
+        self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], user: User | None = None
+    ) -> NoReturn:
         """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
 
         The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs. A function
         in place of ``argv`` is called there, and the process ends.
         """
-        from netlab.lab import dns, notices
-
-        if not isinstance(place, Place):
-            place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
-        found = dns.prepare(self, place.ref)
-        if found is None:
-            raise UsageError(f"{place.ref} is gone")
-        for warning in found.warnings:
-            notices.notice(f"warning: {warning}")
-        files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
-        try:
-            self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)
-        except NotFound as error:
-            raise UsageError(f"{place.ref} is gone: {error}") from error
+        place, files = self._prepared(place)
+        self._become(place, files, argv, user)
 
     def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
-        """Run a program inside an endpoint's namespace and return how it ended; kill it after ``seconds``.
+        """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
 
-        It is run as ``execute`` does, without privilege, by the user who called sudo, else by ``nobody``. A function in
-        place of ``argv`` is called in a process of its own; its output is what it writes to descriptor 1.
+        It has no privilege: it runs as the user who called sudo, else as ``nobody``. A function in place of ``argv`` is
+        called in a process of its own; its output is what it writes to descriptor 1.
 
         Raises:
           UsageError, HostError.
@@ -347,8 +338,31 @@ XX
         from netlab.kernel import sudo_user
         from netlab.kernel.captured import captured
 
+        place, files = self._prepared(place)
         user = sudo_user.confined()
-        return captured(lambda: self.execute(place, argv, user), seconds)
+        return captured(lambda: self._become(place, files, argv, user), seconds)
+
+    def _prepared(self, place: Endpoint | Place) -> tuple[Place, PodFiles]:
+        """Return where programs of an endpoint run, and the files that they have, after the lab's DNS runs."""
+        from netlab.lab import dns, notices
+
+        if not isinstance(place, Place):
+            place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
+        files = dns.prepare(self, place.ref)
+        if files is None:
+            raise UsageError(f"{place.ref} is gone")
+        for warning in files.warnings:
+            notices.notice(f"warning: {warning}")
+        return place, files
+
+    def _become(
+        self, place: Place, found: PodFiles, argv: Sequence[str] | Callable[[], object], user: User | None
+    ) -> NoReturn:
+        files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
+        try:
+            self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)
+        except NotFound as error:
+            raise UsageError(f"{place.ref} is gone: {error}") from error
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""

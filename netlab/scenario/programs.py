@@ -92,7 +92,8 @@ def _http(lab: Lab, asked: HttpExpectation, source: Endpoint) -> _Result:
 def _lookup(lab: Lab, asked: LookupExpectation, source: Endpoint) -> _Result:
     from netlab.programs import client
 
-    ended = lab.run(source, lambda: _print(client.lookup(asked.name, asked.family)), asked.timeout)
+    known = f"kubernetes.default.svc.{lab.cluster.cluster_domain}."
+    ended = lab.run(source, lambda: _print(client.lookup(asked.name, asked.family, known)), asked.timeout)
     found = _answer(ended, asked.timeout)
     expected = "no answer" if asked.addresses is None else _names(asked.addresses)
     if "error" in found:

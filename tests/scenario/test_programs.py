@@ -197,7 +197,7 @@ def test_the_functions_of_the_client_answer_as_json():
     """They need no lab."""
     from netlab.programs import client
 
-    assert {"addresses": ["127.0.0.1"]} == json.loads(client.lookup("127.0.0.1", None))
+    assert {"addresses": ["127.0.0.1"]} == json.loads(client.lookup("127.0.0.1", None, "x"))
     assert {"error": "127.0.0.1:9: Connection refused"} == json.loads(client.get("http://127.0.0.1:9", (), None, 5))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from dataclasses import replace
 
 from netlab.errors import HostError, UsageError
 from netlab.frozen import frozen
@@ -66,13 +65,10 @@ def caller() -> User | None:
 
 
 def confined() -> User:
-    """Return the user of a program that a file names, and nobody types: the caller of sudo, else nobody, never root.
+    """Return the user of a program that a file names and no person typed: ``nobody``, without any capability.
 
-    Without root it is the user itself, which is user 0 of its own namespaces.
+    Without root it is the user itself, as a keeper's user namespace has no other.
     """
-    found = caller()
-    if found is not None:
-        return replace(found, confined=True)
     return User(_NOBODY, _NOBODY, home="/", confined=True) if _root() else User(0, 0, confined=True)
 
 

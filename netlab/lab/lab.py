@@ -329,8 +329,8 @@ class Lab:
     def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
         """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
 
-        It has no privilege: it runs as the user who called sudo, else as ``nobody``. A function in place of ``argv`` is
-        called in a process of its own; its output is what it writes to descriptor 1.
+        It has no privilege: root runs it as ``nobody``. A function in place of ``argv`` is called in a process of its
+        own; its output is what it writes to descriptor 1.
 
         Raises:
           UsageError, HostError.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netlab.cluster.find import find, find_destination, find_service, is_service, literal
+from netlab.cluster.find import find, find_destination, find_ports, find_service, is_service, literal
 from netlab.cluster.flows import Flow, declared_ports, service_flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.errors import UsageError
@@ -85,22 +85,17 @@ def _to_services(cluster: Cluster, sources: Sequence[Endpoint], asked: Expectati
             for port in ports
         ]
     if not flows:
-        raise _no_pair(asked, _ports_of(services))
+        if len(services) == 1:
+            port = None if asked.port is None else str(asked.port)
+            find_ports(services[0], port, None if any_protocol else asked.protocol)
+        raise _no_pair(asked)
     return flows
 
 
-def _ports_of(services: Sequence[Service]) -> str:
-    """Return the ports of a single Service as a hint."""
-    if len(services) != 1:
-        return ""
-    ports = (f"{port.port}/{port.protocol}{f' ({port.name})' if port.name else ''}" for port in services[0].ports)
-    return f": Service {services[0].meta.key} has {', '.join(ports) or 'no port'}"
-
-
-def _no_pair(asked: Expectation, hint: str = "") -> UsageError:
+def _no_pair(asked: Expectation) -> UsageError:
     what = asked.protocol if asked.port is None else f"{asked.port}/{asked.protocol}"
     pair = f"{asked.source!r} to {asked.destination!r}"
-    return UsageError(f"matches no pair: nothing to ask from {pair} on {what}{hint}")
+    return UsageError(f"matches no pair: nothing to ask from {pair} on {what}")
 
 
 def unknown_names(cluster: Cluster, expectation: Expectation | Active) -> Iterator[tuple[str, str, str]]:

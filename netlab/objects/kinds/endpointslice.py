@@ -15,6 +15,7 @@ from netlab.objects.meta import METADATA, object_meta, open_document
 from netlab.objects.services import EndpointSlice, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Address, Document, Protocol
+from netlab.objects.updates import immutable
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 _FAMILIES = {"IPv4": 4, "IPv6": 6, "FQDN": 0}
@@ -216,4 +217,5 @@ KIND = Kind(
         Column("ENDPOINTS", _addresses),
     ),
     shape=_Root,
+    update=immutable("addressType", lambda one: f"IPv{one.family}" if one.family else "FQDN"),
 )

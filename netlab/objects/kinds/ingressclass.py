@@ -11,6 +11,7 @@ from netlab.objects.kind import Column, Kind
 from netlab.objects.meta import CLUSTER_METADATA, DEFAULT_CLASS, object_meta, open_document
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
+from netlab.objects.updates import immutable
 
 _SCOPES = ("Cluster", "Namespace")
 _LONGEST = 250
@@ -74,4 +75,5 @@ KIND = Kind(
     namespaced=False,
     columns=(Column("CONTROLLER", lambda one: one.controller),),
     shape=_Root,
+    update=immutable("spec.controller", lambda one: one.controller),
 )

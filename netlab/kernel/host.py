@@ -13,6 +13,7 @@ from netlab.kernel.machine import Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
+    from netlab.kernel.daemons import Program
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.sudo_user import User
 
@@ -88,6 +89,26 @@ class Host:
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
         return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
+
+    def start(self, program: Program, folder: Path) -> None:
+        from netlab.kernel import daemons
+
+        daemons.start(program, folder)
+
+    def runs(self, program: Program, folder: Path) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.runs(program, folder)
+
+    def send(self, folder: Path, number: int) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.send(folder, number)
+
+    def stop(self, folder: Path) -> None:
+        from netlab.kernel import daemons
+
+        daemons.stop(folder)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

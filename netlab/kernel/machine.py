@@ -20,6 +20,7 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
+    from netlab.kernel.daemons import Program as Program
     from netlab.kernel.sudo_user import User as User
 
 __all__ = [
@@ -130,6 +131,25 @@ class Programs(Protocol):
 
     def end(self, names: Sequence[str]) -> int:
         """End the processes in the namespaces, except the caller; return their number."""
+
+    def start(self, program: Program, folder: Path) -> None:
+        """Start a program that outlives this process, without privilege; return when it is ready.
+
+        ``folder`` has its files, its output, and its id. A program that the folder already names is ended first. The
+        caller holds the lab's lock.
+
+        Raises:
+          NotFound, HostError, KernelError.
+        """
+
+    def runs(self, program: Program, folder: Path) -> bool:
+        """Return whether the program that the folder names runs as described."""
+
+    def send(self, folder: Path, number: int) -> bool:
+        """Send a signal to the program that a folder names; return whether it runs."""
+
+    def stop(self, folder: Path) -> None:
+        """End the program that a folder names, if it runs."""
 
 
 class Privilege(Protocol):

@@ -258,16 +258,6 @@ def _remove(where: Path, lock: Lock) -> None:
         where.rmdir()
 
 
-def _started(pid: int) -> str:
-    """Return when a process started, so that a later one of the same id differs; "" for a dead process."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        # A zombie stays until its parent waits for it; its namespaces are gone.
-        return "" if fields[0] in ("Z", "X") else fields[19]
-    except (OSError, IndexError):
-        return ""
-
-
 def _mount_source(pid: int, started: str) -> str:
     """Return the source of the mount that marks a keeper's mount namespace."""
     return f"netlab-keeper-{pid}-{started}"
@@ -290,7 +280,7 @@ def _written(where: Path) -> tuple[int, str] | None:
 def _running(where: Path) -> int | None:
     """Return the id of the keeper that the directory names, None where it does not run."""
     written = _written(where)
-    return written[0] if written is not None and _started(written[0]) == written[1] else None
+    return written[0] if written is not None and processes.started(written[0]) == written[1] else None
 
 
 def _start(where: Path) -> None:
@@ -318,7 +308,7 @@ def _start(where: Path) -> None:
             if first != _READY:
                 error = (first + answer.read()) or "its process ended"
                 raise HostError(f"this host lets ordinary users make no user namespace ({error})", way_out())
-            write_private(where / "keeper", f"{pid} {_started(pid)} {boot_id()}\n".encode())
+            write_private(where / "keeper", f"{pid} {processes.started(pid)} {boot_id()}\n".encode())
             permits.write(b"!")
             # Once the keeper's program runs, the pipe is closed.
             if error := answer.read():
@@ -347,7 +337,7 @@ def _become_keeper(where: Path, report: int, permission: int) -> NoReturn:
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
         libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-        _private_run(_mount_source(os.getpid(), _started(os.getpid())))
+        _private_run(_mount_source(os.getpid(), processes.started(os.getpid())))
         os.stat(where)  # later commands look for it from inside
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):

@@ -1,8 +1,8 @@
 """A kernel in memory: a ``Machine`` whose namespaces are Python values.
 
-A whole lab runs on it without root: a test can build, change, repair and remove a lab. It sends no packets and runs no
-programs. It refuses what Linux refuses: a second namespace of a name, an address on a missing link, a veth whose peer's
-namespace is missing, a missing element of a set.
+A whole lab runs on it without root: a test can build, change, repair and remove a lab. It sends no packets, and
+it notes programs without running them. It refuses what Linux refuses: a second namespace of a name, an address on a
+missing link, a veth whose peer's namespace is missing, a missing element of a set.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
+    from netlab.kernel.daemons import Program
     from netlab.kernel.machine import User
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536, up=False)
@@ -36,7 +37,8 @@ class FakeKernel:
     """Network namespaces in memory.
 
     ``spaces`` has the items of each namespace by its name, ``rulesets`` the nft scripts that ran in it, in order.
-    Records of labs are files in ``directory``, by default a temporary one. ``boot`` is the boot ID.
+    Records of labs are files in ``directory``, by default a temporary one. ``boot`` is the boot ID. ``programs`` has
+    the programs that the lab would run, by their folders; ``signals`` has what was sent to them, in order.
 
     Example::
 
@@ -49,6 +51,8 @@ class FakeKernel:
     def __init__(self, directory: Path | None = None) -> None:
         self.spaces: dict[str, set[Item]] = {}
         self.rulesets: dict[str, list[str]] = {}
+        self.programs: dict[Path, Program] = {}
+        self.signals: list[tuple[Path, int]] = []
         self.boot = "00000000-0000-0000-0000-000000000000"
         self._rules: dict[str, FakeRuleset] = {}
         # By (namespace, link): the links that have it as parent.
@@ -77,6 +81,7 @@ class FakeKernel:
             for item in list(self.spaces.get(name, ())):
                 if isinstance(item, Link):
                     self._drop(name, item.name)
+            self.end([name])
             self.spaces.pop(name, None)
             self.rulesets.pop(name, None)
             self._rules.pop(name, None)
@@ -140,7 +145,26 @@ class FakeKernel:
         raise UsageError(_NO_PACKETS)
 
     def end(self, names: Sequence[str]) -> int:
-        return 0
+        ended = [folder for folder, program in self.programs.items() if program.namespace in names]
+        for folder in ended:
+            del self.programs[folder]
+        return len(ended)
+
+    def start(self, program: Program, folder: Path) -> None:
+        self._space(program.namespace)
+        self.programs[folder] = program
+
+    def runs(self, program: Program, folder: Path) -> bool:
+        return self.programs.get(folder) == program
+
+    def send(self, folder: Path, number: int) -> bool:
+        if folder not in self.programs:
+            return False
+        self.signals.append((folder, number))
+        return True
+
+    def stop(self, folder: Path) -> None:
+        self.programs.pop(folder, None)
 
     def enter(self, *, start: bool = True) -> bool:
         return True

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netlab.errors import HostError
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 
 REPOSITORY = Path(__file__).parents[2]
 # An ordinary user has one user namespace for all labs, so each process that runs tests is another user.
@@ -115,7 +115,7 @@ def test_a_lab_of_its_own_leaves_no_keeper(rootless: Rootless, topology: str) ->
 # Whoever enters a user namespace stays there, so each round is a process.
 AT_ONCE = """
 import os, sys
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 
 def child(work):
     pid = os.fork()
@@ -155,7 +155,7 @@ def test_commands_that_begin_and_end_at_once_do_not_disturb_one_another(python: 
 MODES = """
 import os, sys
 from pathlib import Path
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 
 os.umask(int(sys.argv[1], 8))
 where = privilege.directory()
@@ -305,7 +305,7 @@ def test_a_keeper_that_does_not_run_is_an_error(python: Python, interpreter: str
         "-c",
         f"""
 import sys
-from netlab.kernel import privilege
+from netlab.kernel import privilege, processes
 privilege._KEEPER[0] = {interpreter!r}
 sys.argv = ["netlab", "up", "-f", "examples/shop"]
 from netlab.cli import main
@@ -327,8 +327,8 @@ def test_a_zombie_keeper_is_not_running() -> None:
         os._exit(0)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     try:
-        assert "" == privilege._started(pid)
-        assert "" != privilege._started(os.getpid())
+        assert "" == processes.started(pid)
+        assert "" != processes.started(os.getpid())
     finally:
         os.waitpid(pid, 0)
 

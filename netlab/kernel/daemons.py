@@ -1,0 +1,381 @@
+"""Programs that a lab runs: started inside a namespace without privilege, found by id and start time, ended by signals.
+
+A program outlives the command that starts it. It has no terminal, no descriptor and no variable of the command. It has
+a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and ``/tmp`` is empty. It
+is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no capability. It may listen on
+every port, as a container's program may. ``processes.end`` finds it by its network namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import NoReturn
+
+from netlab.errors import HostError, KernelError, way_out
+from netlab.frozen import frozen
+from netlab.kernel import libc, netns, privilege, processes, signals
+from netlab.kernel.files import aside, make_private
+
+# Where a program sees its own folder.
+OWN_FOLDER = "/run/netlab"
+_PROCESS, _OUTPUT = "process", "output"
+_NOBODY = 65534
+# Bytes: the largest file that a program may write, and the output that is kept when it starts again.
+_LARGEST_FILE = 64 << 20
+_KEPT_OUTPUT = 1 << 20
+_TAIL = 4096
+# Seconds.
+_READY, _GRACE = 20.0, 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_STARTED = "+"
+# containerd sets it for each pod too.
+_UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+_UNPACK = (
+    "import sys; root, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
+    "from importlib import import_module; main = import_module(module).main;"
+    "from netlab.kernel import daemons; daemons.give_up_privilege(root == 'root'); main()"
+)
+# The states of listening sockets in /proc/net (include/net/tcp_states.h); a UDP socket without a peer is "closed".
+_LISTENING = {"tcp": "0A", "udp": "07"}
+
+
+@frozen
+class Program:
+    """A program to run inside a namespace.
+
+    - ``namespace``: the name of the network namespace.
+    - ``argv``: the program and its arguments; for a ``module``, the arguments alone.
+    - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
+      imported before the privilege is given up, as the interpreter may be in root's home directory.
+    - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
+    - ``hostname``: the name of the machine that the program sees.
+    - ``needs``: modules of other packages that the module imports.
+    - ``environment``: further variables.
+    """
+
+    namespace: str
+    argv: tuple[str, ...] = ()
+    module: str = ""
+    listens: tuple[tuple[str, int], ...] = ()
+    hostname: str = ""
+    needs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """A text that differs for different programs."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
+
+    def command(self) -> list[str]:
+        """Return the argument vector to execute."""
+        if not self.module:
+            return list(self.argv)
+        from importlib.util import find_spec
+
+        specs = [find_spec(name) for name in ("netlab", *self.needs)]
+        paths = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin)
+        root = "user" if privilege.rootless() else "root"
+        # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
+        return [sys.executable, "-I", "-S", "-c", _UNPACK, "\n".join((root, self.module, *paths)), *self.argv]
+
+
+def write(folder: Path, name: str, data: bytes) -> bool:
+    """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
+
+    The program can read it, and no other user can: the folder is within private ones.
+
+    Raises:
+      OSError: when it cannot be written.
+    """
+    _prepare(folder)
+    path = folder / name
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            if file.read(len(data) + 1) == data:
+                return False
+    draft = folder / f"{name}.new"
+    draft.unlink(missing_ok=True)
+    with aside(str(path), str(draft), 0o644) as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(data)
+    return True
+
+
+def running(folder: Path) -> int | None:
+    """Return the id of the program of a folder, None where it does not run."""
+    found = _process(folder)
+    return found[0] if found is not None else None
+
+
+def runs(program: Program, folder: Path) -> bool:
+    """Return whether a program was started as it is described, in the namespace that the name now has, and runs."""
+    found = _process(folder)
+    if found is None or found[1] != program.digest:
+        return False
+    try:
+        return os.stat(f"/proc/{found[0]}/ns/net").st_ino == netns.inode(program.namespace)
+    except OSError:
+        return False
+
+
+def send(folder: Path, number: int) -> bool:
+    """Send a signal to the program of a folder; return whether it runs."""
+    pid = running(folder)
+    if pid is None:
+        return False
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        # Another process may have the id by now; a descriptor keeps to one process.
+        if running(folder) != pid:
+            return False
+        signal.pidfd_send_signal(fd, number)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def stop(folder: Path) -> None:
+    """End the program of a folder: SIGTERM, and SIGKILL two seconds later."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not send(folder, number):
+            break
+        for _ in _pauses(_GRACE):
+            if running(folder) is None:
+                break
+    with contextlib.suppress(FileNotFoundError):
+        (folder / _PROCESS).unlink()
+
+
+def output(folder: Path) -> str:
+    """Return the end of what the program of a folder printed, "" where it printed nothing."""
+    try:
+        fd = os.open(folder / _OUTPUT, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        file.seek(max(0, os.fstat(fd).st_size - _TAIL))
+        return file.read(_TAIL).decode(errors="replace").strip()
+
+
+def start(program: Program, folder: Path) -> None:
+    """Start a program, in place of the one of the folder; return when it listens. The caller holds the lab's lock.
+
+    Raises:
+      NotFound: when the namespace is gone.
+      HostError: when the program cannot run or ends at once.
+      KernelError: when the kernel refuses a namespace or a mount.
+    """
+    with signals.deferred():
+        stop(folder)
+        try:
+            _prepare(folder)
+            printed = _open_output(folder)
+        except OSError as error:
+            raise HostError(f"cannot write {folder}: {error.strerror}") from error
+        try:
+            pid = _fork(program, folder, printed)
+        finally:
+            os.close(printed)
+    _wait_until_ready(program, folder, pid)
+
+
+def give_up_privilege(root: bool) -> None:
+    """Give up every privilege for good: with ``root`` also the user and its groups.
+
+    Raises:
+      OSError, KernelError: where that fails.
+    """
+    if root:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    libc.drop_capabilities()
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def _prepare(folder: Path) -> None:
+    """Make a program's folder, which the program can search and netlab alone can write, in a private one."""
+    make_private(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o755)
+    if folder.is_symlink() or not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    folder.chmod(0o755)
+
+
+def _open_output(folder: Path) -> int:
+    """Open the file that takes a program's output. The program owns it, so that it can open /dev/stdout again."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(folder / _OUTPUT, flags, 0o600)
+    if os.fstat(fd).st_size > _KEPT_OUTPUT:
+        os.ftruncate(fd, 0)
+    if not privilege.rootless():
+        os.fchown(fd, _NOBODY, _NOBODY)
+    return fd
+
+
+def _process(folder: Path) -> tuple[int, str] | None:
+    """Return the id and the digest of the program of a folder, None where it does not run."""
+    try:
+        text, started, digest = (folder / _PROCESS).read_text().split()
+        pid = int(text)
+    except (OSError, ValueError):
+        return None
+    return (pid, digest) if processes.started(pid) == started else None
+
+
+# --- starting -------------------------------------------------------------------------------------------------------
+
+
+def _fork(program: Program, folder: Path, printed: int) -> int:
+    """Start a program in a process that is not this one's child, note its id in the folder, and return the id.
+
+    The process waits for a byte that says that its id is noted. So a command that is killed leaves no program that no
+    file names.
+    """
+    command = program.command()
+    reports, report = os.pipe()
+    permission, permit = os.pipe()
+    with os.fdopen(reports, "rb") as answer, os.fdopen(permit, "wb", buffering=0) as permits:
+        try:
+            between = os.fork()
+            if between == 0:
+                os.close(permit)
+                _become(program, command, folder, printed, report, permission)
+        except OSError as error:
+            raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
+        finally:
+            os.close(report)
+            os.close(permission)
+        os.waitpid(between, 0)
+        first = answer.readline().decode(errors="replace").strip()
+        if not first.startswith(_STARTED):
+            raise KernelError(f"starting {command[0]}", 0, first or "its process ended")
+        pid = int(first[1:])
+        line = f"{pid} {processes.started(pid)} {program.digest}\n"
+        with aside(str(folder / _PROCESS), str(folder / f"{_PROCESS}.{pid}"), 0o600) as file:
+            file.write(line.encode())
+        permits.write(b"!")
+        # The pipe is closed when the program runs.
+        if error_text := answer.read().decode(errors="replace"):
+            raise HostError(f"cannot run {command[0]}: {error_text}")
+    return pid
+
+
+def _become(program: Program, command: list[str], folder: Path, printed: int, report: int, permission: int) -> NoReturn:
+    """Become the program, in the forked child's own child."""
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
+        for number in (*signals.ENDS, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        null = os.open(os.devnull, os.O_RDWR)
+        for at, fd in enumerate((null, printed, printed)):
+            os.dup2(fd, at)
+        kept = sorted((report, permission))
+        os.closerange(3, kept[0])
+        os.closerange(kept[0] + 1, kept[1])
+        os.closerange(kept[1] + 1, 1 << 16)
+        os.umask(0o077)
+        os.chdir("/")
+        for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
+            _, hard = resource.getrlimit(limit)
+            fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (fits, fits))
+        netns.enter(program.namespace)
+        _own_places(program, folder)
+        os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
+        if os.read(permission, 1):
+            if not program.module:
+                give_up_privilege(not privilege.rootless())
+            os.execvpe(command[0], command, _ENVIRONMENT | dict(program.environment))  # noqa: S606  of netlab
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(report, str(error).encode() or b"unknown")
+    os._exit(1)
+
+
+def _own_places(program: Program, folder: Path) -> None:
+    """Give this process its own mounts, hostname and setting of ports."""
+    with contextlib.suppress(OSError):
+        _UNPRIVILEGED_PORTS.write_text("0")
+    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
+    libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
+    if program.hostname:
+        libc.sethostname(program.hostname[:63].rstrip("-."))
+    # A user namespace may not be allowed to mount sysfs.
+    with contextlib.suppress(KernelError):
+        libc.mount(program.namespace, "/sys", "sysfs")
+    libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
+    libc.mount("tmpfs", "/tmp", "tmpfs", data="mode=1777,size=64m")  # noqa: S108  a new one, of this process
+
+
+# --- readiness ------------------------------------------------------------------------------------------------------
+
+
+def _pauses(seconds: float) -> Iterator[None]:
+    """Yield, with growing pauses, until the time is over."""
+    until, pause = time.monotonic() + seconds, _FIRST_PAUSE
+    while True:
+        yield
+        if time.monotonic() > until:
+            return
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
+    name = program.module or os.path.basename(program.argv[0])
+    for _ in _pauses(_READY):
+        if running(folder) is None:
+            said = output(folder).splitlines()[-1:]
+            raise HostError(f"{name} ended at once in {program.namespace}: {said[0] if said else 'it said nothing'}")
+        if _listens(pid, program.listens):
+            return
+    stop(folder)
+    ports = ", ".join(f"{port}/{protocol}" for protocol, port in program.listens)
+    raise HostError(f"{name} in {program.namespace} does not listen on {ports} after {_READY:g} s")
+
+
+def _listens(pid: int, wanted: Sequence[tuple[str, int]]) -> bool:
+    """Return whether a process itself listens on ports."""
+    if not wanted:
+        return True
+    try:
+        own = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+        return all(any(f"socket:[{inode}]" in own for inode in _sockets(pid, *one)) for one in wanted)
+    except OSError:
+        # It ended, which the caller sees; or a descriptor was closed meanwhile.
+        return False
+
+
+def _sockets(pid: int, protocol: str, port: int) -> Iterator[str]:
+    """Yield the inode numbers of listening sockets in a process's network namespace: proc(5), net/tcp."""
+    for table in (protocol, f"{protocol}6"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/net/{table}", encoding="ascii") as lines:
+            next(lines)
+            for line in lines:
+                fields = line.split()
+                if fields[3] == _LISTENING[protocol] and int(fields[1].rpartition(":")[2], 16) == port:
+                    yield fields[9]

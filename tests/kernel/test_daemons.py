@@ -1,0 +1,128 @@
+"""Programs that a lab runs: without privilege, found by id and start time, ended with their namespaces."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import HostError, KernelError
+from netlab.kernel import daemons, libc
+from netlab.kernel.daemons import Program
+
+CAT = ("sh", "-c", "cat; echo said; exec sleep 60")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "programs" / "one"
+    yield place
+    daemons.stop(place)
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def test_a_program_runs_in_the_namespace_without_privilege(spaces, folder):
+    """It is user nobody without groups and capabilities, and can gain none."""
+    (space,) = spaces("daemon")
+    daemons.start(Program(space, CAT), folder)
+    pid = daemons.running(folder)
+
+    assert pid is not None
+    status = status_of(pid)
+    assert {"65534"} == {*status["Uid"].split(), *status["Gid"].split()}
+    assert ("", "1") == (status["Groups"], status["NoNewPrivs"])
+    assert {"0" * 16} == {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    assert os.stat(f"/run/netns/{space}").st_ino == os.stat(f"/proc/{pid}/ns/net").st_ino
+
+
+def test_a_program_inherits_no_descriptor_and_is_no_child(spaces, folder, tmp_path):
+    """It has /dev/null and its output, a session of its own, and another parent."""
+    (space,) = spaces("daemon")
+    inherited = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(inherited, True)
+    try:
+        daemons.start(Program(space, ("sleep", "60")), folder)
+    finally:
+        os.close(inherited)
+    pid = daemons.running(folder)
+    found = {entry.name: os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+
+    assert {"0": "/dev/null", "1": f"{folder}/output", "2": f"{folder}/output"} == found
+    assert os.getsid(0) != os.getsid(pid or 0)
+    assert str(os.getpid()) != status_of(pid or 0)["PPid"]
+
+
+def test_a_program_sees_its_folder_and_a_temporary_directory_of_its_own(spaces, folder):
+    """Netlab's other files are hidden, and the folder cannot be written."""
+    (space,) = spaces("daemon")
+    daemons.write(folder, "data", b"what it reads\n")
+    script = "ls /run/netlab /tmp; cat /run/netlab/data; touch /run/netlab/x || echo refused; echo; exec sleep 60"
+    daemons.start(Program(space, ("sh", "-c", script)), folder)
+    for _ in daemons._pauses(5):
+        if "refused" in daemons.output(folder):
+            break
+
+    said = daemons.output(folder).splitlines()
+    assert ["data", "output", "process", "what it reads"] == [line for line in said[:7] if line and line[0] != "/"]
+
+
+def test_a_program_that_was_killed_is_not_running(spaces, folder):
+    (space,) = spaces("daemon")
+    program = Program(space, ("sleep", "60"))
+    daemons.start(program, folder)
+    assert daemons.runs(program, folder)
+    assert not daemons.runs(Program(space, ("sleep", "61")), folder)
+
+    daemons.send(folder, signal.SIGKILL)
+    for _ in daemons._pauses(5):
+        if daemons.running(folder) is None:
+            break
+
+    assert not daemons.runs(program, folder)
+
+
+def test_a_program_ends_with_its_namespace(spaces, folder, kernel):
+    (space,) = spaces("daemon")
+    daemons.start(Program(space, CAT), folder)
+
+    assert kernel.end([space]) >= 1
+    assert daemons.running(folder) is None
+
+
+def test_a_program_that_ends_at_once_is_an_error_with_its_last_line(spaces, folder):
+    (space,) = spaces("daemon")
+    with pytest.raises(HostError, match=r"ended at once.*no such luck"):
+        daemons.start(Program(space, ("sh", "-c", "echo no such luck; exit 1"), listens=(("tcp", 1),)), folder)
+
+
+def test_a_program_that_does_not_exist_is_an_error(spaces, folder):
+    (space,) = spaces("daemon")
+    with pytest.raises(HostError, match="cannot run no-such-program"):
+        daemons.start(Program(space, ("no-such-program",)), folder)
+
+    assert daemons.running(folder) is None
+
+
+def test_a_namespace_that_is_gone_is_an_error(spaces, folder):
+    spaces("daemon")
+    with pytest.raises(KernelError, match="network namespace"):
+        daemons.start(Program("netlab.no-such.space", ("true",)), folder)
+
+
+def test_a_process_without_capabilities_gains_none():
+    """Not even as user 0."""
+    pid = os.fork()
+    if pid == 0:
+        libc.drop_capabilities()
+        os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", "import os; os.chroot('/')"])  # noqa: S606
+    _, status = os.waitpid(pid, 0)
+
+    assert 0 != status

@@ -38,7 +38,7 @@ _CHANGES_VERDICTS = frozenset(
 _NAMED_KINDS = frozenset(
     {
         *("CloneSet", "DeploymentConfig", "Rollout", "VirtualMachine", "VirtualMachineInstance"),
-        *("Endpoints", "EndpointSlice", "Gateway", "Ingress", "Route", "VirtualService"),
+        *("Gateway", "Route", "VirtualService"),
         *("GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute", "UDPRoute"),
     }
 )

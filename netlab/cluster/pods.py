@@ -29,7 +29,8 @@ class PodDraft:
 
     ``object`` (``KIND NAMESPACE/NAME``), ``meta_path`` and ``spec_path`` are its place in the input, for messages.
     ``order`` sorts pods by namespace, then owner, then ordinal. ``phase`` and ``addresses`` are those of an exported
-    pod. ``renamed`` says that the pod's name does not begin with its workload's name.
+    pod. ``renamed`` says that the pod's name does not begin with its workload's name. ``ready`` and ``terminating``
+    are those of an exported pod.
     """
 
     meta: Meta
@@ -43,6 +44,8 @@ class PodDraft:
     spec_path: str = "spec"
     source: Source = field(default_factory=Source, compare=False)
     renamed: bool = False
+    ready: bool = True
+    terminating: bool = False
 
     @property
     def ref(self) -> str:
@@ -106,6 +109,8 @@ def _bare(objects: Objects, owners: Owners) -> Iterator[PodDraft]:
             phase=pod.phase,
             addresses=pod.addresses,
             source=pod.source,
+            ready=pod.ready,
+            terminating=pod.terminating,
         )
 
 
@@ -138,7 +143,12 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
     for place, end in enumerate(ends):
         name = f"{stem}-{end}"
         meta = replace(shared, name=name) if alike else _with_own_labels(shared, workload, name)
-        spec = replace(workload.template, node_name=end) if on_nodes else workload.template
+        spec = workload.template
+        if on_nodes:
+            spec = replace(spec, node_name=end)
+        elif not alike:
+            # The controllers of StatefulSets and of indexed Jobs do so.
+            spec = replace(spec, hostname=f"{owner.name}-{end}")
         yield replace(base, meta=meta, spec=spec, order=(owner.namespace, owner.name, 0 if on_nodes else place, end))
 
 

@@ -196,6 +196,13 @@ def pod_from(
         ports=draft.spec.ports,
         workload=draft.workload,
         source=draft.source,
+        ready=draft.ready,
+        terminating=draft.terminating,
+        hostname=draft.spec.hostname,
+        subdomain=draft.spec.subdomain,
+        dns_policy=draft.spec.dns_policy,
+        dns_config=draft.spec.dns_config,
+        host_aliases=draft.spec.host_aliases,
     )
 
 

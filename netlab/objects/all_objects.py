@@ -10,6 +10,7 @@ from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.scenarios import Scenario
 from netlab.objects.services import Endpoints, EndpointSlice, Service
+from netlab.objects.system_objects import SystemObjects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Node, Pod, Workload
 
@@ -82,6 +83,11 @@ class Objects:
     tls_secrets = _Of(TlsSecret)
     policies = _Of(NetworkPolicy)
     scenarios = _Of(Scenario)
+
+    @property
+    def system(self) -> bool:
+        """Whether a SystemObjects document is among the objects."""
+        return SystemObjects in self.found
 
     @property
     def topology(self) -> Topology | None:

@@ -51,7 +51,7 @@ def _decoder(document: Document, access: Access | None) -> _Decoder | None:
     known = get(document.kind)
     if known is not None and version == known.api_version:
         return partial(known.decode, access=access or Access()) if known.reads_files else known.decode
-    if group == "netlab" or (known is not None and "." not in group):
+    if group == "netlab" or (known is not None and ("." not in group or group == known.group)):
         return _wrong_version
     if similar_names.own_group(version) and _corrected(document.kind, version):
         return _misspelt

@@ -137,6 +137,17 @@ class Flag(Field[bool]):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
+class OnFlag(Flag):
+    """A boolean; true is the default."""
+
+    def read(self, fields: Fields) -> bool:
+        return fields.typed(self.name, bool, "a boolean") is not False
+
+    def shown_default(self) -> str:
+        return _code("true")
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class Texts(Field[list[tuple[str, str]]]):
     """A list of strings. ``pattern`` is a regular expression for valid ones, ``most`` the largest number of them."""
 

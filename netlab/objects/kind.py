@@ -112,7 +112,7 @@ class Kind(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the kind on a command line, in lower case, the plural first."""
-        return (self.plural, self.name.lower(), *self.short) if self.plural else ()
+        return tuple(dict.fromkeys((self.plural, self.name.lower(), *self.short))) if self.plural else ()
 
 
 _KINDS: dict[str, Kind] = {}

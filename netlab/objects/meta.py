@@ -15,6 +15,10 @@ from netlab.objects.types import Document, Meta
 
 DEFAULT_NAMESPACE = "default"
 IGNORED_KIND = "IgnoredKind"
+INGRESS_CLASS = "kubernetes.io/ingress.class"
+DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
+TOPOLOGY_MODES = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
+_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES})
 
 
 class WrittenByServer(Shape):
@@ -163,8 +167,11 @@ def _controller(fields: Fields) -> str:
 
 
 def is_read_annotation(key: str) -> bool:
-    """Say whether netlab reads an annotation: only its own. Annotations of other tools may hold secrets."""
-    return key.startswith("netlab/")
+    """Say whether netlab reads an annotation: its own, and those that Services and Ingresses depend on.
+
+    Annotations of other tools may hold secrets.
+    """
+    return key.startswith("netlab/") or key in _READ_ANNOTATIONS
 
 
 def read_annotations(fields: Fields) -> dict[str, str]:

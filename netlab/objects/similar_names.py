@@ -17,7 +17,8 @@ def _normal(name: str) -> str:
     lower = name.strip().lower()
     if lower.endswith("ies"):
         return f"{lower[:-3]}y"
-    return lower.removesuffix("s")
+    # Ingress and Endpoints end with an s themselves.
+    return (lower[:-2] if lower.endswith("sses") else lower).rstrip("s")
 
 
 @derived

@@ -44,6 +44,7 @@ def pod_spec(spec: PodSpec, path: str, wrong: Collection[str]) -> PodSpec:
         {} if affected(f"{path}.nodeSelector", wrong) else spec.node_selector,
         spec.host_network,
         () if any(affected(f"{path}.{field}", wrong) for field in fields) else spec.ports,
+        *(spec.hostname, spec.subdomain, spec.dns_policy, spec.dns_config, spec.host_aliases),
     )
 
 

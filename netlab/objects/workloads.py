@@ -7,7 +7,7 @@ from dataclasses import replace
 from netlab.errors import Problem
 from netlab.objects import usable
 from netlab.objects.bounds import MOST_PODS
-from netlab.objects.field_types import Choice, Flag, Part, Root, Whole
+from netlab.objects.field_types import Choice, Flag, Part, Root, Text, Whole
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Kind, Template, template_of
 from netlab.objects.meta import METADATA, TemplateMeta, object_meta, open_document, read_annotations
@@ -40,6 +40,7 @@ class _Ordinals(Shape):
 class StatefulSetSpec(Replicated):
     """The spec of a StatefulSet."""
 
+    service = Text("serviceName", "The Service below which DNS has the pods' names.")
     ordinals = Part("ordinals", "How the pods are numbered.", shape=_Ordinals)
 
 
@@ -101,12 +102,16 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
     manual = made.job and JobSpec.manual_selector.read(spec)
     if not manual:
         made.check(metadata, labels, meta)
+    own = pod_spec(PodTemplate.spec.read(template))
+    if made.stable_names:
+        # The StatefulSet controller overwrites the template's subdomain, and gives each pod its name as hostname.
+        own = replace(own, subdomain=StatefulSetSpec.service.read(spec))
     found = Workload(
         document.kind,
         meta,
         made.replicas(ReplicatedRoot.spec.read(root), spec),
         Meta("", meta.namespace, labels, read_annotations(metadata)),
-        pod_spec(PodTemplate.spec.read(template)),
+        own,
         ".".join((*made.path, "template")),
         document.source,
         first=_first(spec) if made.stable_names else 0,

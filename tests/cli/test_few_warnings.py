@@ -123,22 +123,22 @@ def other(kind: str, version: str = "v1") -> str:
 
 
 def test_the_skipped_line_names_what_matters(netlab: Call, file: Path) -> None:
-    """Policies, Ingresses and the like, and kinds of other APIs with a known name; ``check`` names all."""
-    kinds = [other(kind) for kind in ("Secret", "ConfigMap", "ServiceAccount", "Role")]
+    """Policies, Gateways and the like, and kinds of other APIs with a known name; ``check`` names all."""
+    kinds = [other(kind) for kind in ("RoleBinding", "ConfigMap", "ServiceAccount", "Role")]
     file.write_text(PODS + "".join(kinds))
     few = netlab("reach", "-f", file).stderr
-    doors = [other("Ingress", "networking.k8s.io/v1"), other("Service", "serving.knative.dev/v1")]
+    doors = [other("Gateway", "gateway.networking.k8s.io/v1"), other("Service", "serving.knative.dev/v1")]
     file.write_text(PODS + "".join([*kinds, *doors]))
     many, listed = netlab("reach", "-f", file).stderr, netlab("check", "-f", file).stderr
 
     assert "skipped 4 objects that netlab does not read: 4 kinds\n" == few
     assert (
-        "skipped 6 objects that netlab does not read: 1 Ingress, 1 Service.serving.knative.dev and 4 more kinds\n"
+        "skipped 6 objects that netlab does not read: 1 Gateway, 1 Service.serving.knative.dev and 4 more kinds\n"
         == many
     )
     assert (
         "skipped 6 objects that netlab does not read: "
-        "1 ConfigMap, 1 Ingress, 1 Role, 1 Secret, 1 Service.serving.knative.dev, 1 ServiceAccount\n"
+        "1 ConfigMap, 1 Gateway, 1 Role, 1 RoleBinding, 1 Service.serving.knative.dev, 1 ServiceAccount\n"
     ) == listed
     assert listed == netlab("reach", "-f", file, "-v").stderr
 

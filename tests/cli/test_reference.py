@@ -60,7 +60,7 @@ def test_a_setting_of_policy_takes_the_values_of_the_table(name: str, value: str
 
 
 def test_a_setting_that_the_table_lacks_does_not_exist() -> None:
-    """The message of an unknown value, and the example, know six settings."""
+    """The message of an unknown value, and the example, know seven settings."""
     names = {name for name, _ in SETTINGS}
     example, _ = decode(parse(EXAMPLES[0], "x")[0])
     assert example.topology is not None

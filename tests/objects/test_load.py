@@ -18,9 +18,9 @@ Read = Callable[[str], tuple[Objects, list[Problem]]]
 def test_kinds_that_netlab_does_not_read_are_counted(read_text: Read) -> None:
     """Also a kind of another API with a known name."""
     objects, problems = read_text("""\
-        {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a}}
+        {apiVersion: networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}}
         ---
-        {apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: b}}
+        {apiVersion: networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: b}}
         ---
         {apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: 5}}
         ---
@@ -28,16 +28,16 @@ def test_kinds_that_netlab_does_not_read_are_counted(read_text: Read) -> None:
         """)
 
     assert [] == problems
-    assert {"Ingress": 2, "Service.serving.knative.dev": 1, "Topology.example.com": 1} == objects.skipped
+    assert {"HTTPRoute": 2, "Service.serving.knative.dev": 1, "Topology.example.com": 1} == objects.skipped
     assert 4 == len(objects.documents)
 
 
 def test_strict_refuses_kinds_that_netlab_does_not_read() -> None:
     """Each error has its place."""
-    documents, _ = parse("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n", "x.yaml")
+    documents, _ = parse("apiVersion: networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\n", "x.yaml")
     _, problems = decode(documents, strict=True)
 
-    assert ["x.yaml:2: Ingress default/a: kind: netlab does not read Ingress of networking.k8s.io/v1"] == [
+    assert ["x.yaml:2: HTTPRoute default/a: kind: netlab does not read HTTPRoute of networking.k8s.io/v1"] == [
         str(p) for p in problems
     ]
 

@@ -109,7 +109,11 @@ def example(field: Field[Any], kind: Kind) -> Any:
         return kind.api_version
     if field.name == "kind" and field is Root.kind:
         return kind.name
-    if field.name in MEANS_MORE:
+    if (
+        field.name in MEANS_MORE
+        and not isinstance(field, Choice)
+        and not (field.name == "controller" and field.required)
+    ):
         return MEANS_MORE[field.name]
     match field:
         case Part():

@@ -85,7 +85,7 @@ def test_a_similar_kind_has_a_warning(read_text: Read, kind: str) -> None:
     assert problem.message.startswith(f'netlab does not read "{kind}"; did you mean ')
 
 
-@pytest.mark.parametrize("kind", ["Ingress", "ServiceAccount", "PodMonitor", "EndpointSlice"])
+@pytest.mark.parametrize("kind", ["HTTPRoute", "ServiceAccount", "PodMonitor", "IngressRoute", "ConfigMap"])
 def test_other_kinds_are_not_close(read_text: Read, kind: str) -> None:
     """They get no warning."""
     assert [] == read_text(f"{{apiVersion: v1, kind: {kind}, metadata: {{name: a}}}}")[1]

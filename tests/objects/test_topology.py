@@ -36,6 +36,9 @@ def test_parts_of_a_network_have_defaults(read_text: Read) -> None:
     assert ["node-1", "node-2"] == [n.name for n in objects.topology.nodes]
 
 
+RANGES = ("serviceCIDRs", "loadBalancerCIDRs")
+
+
 def test_a_topology_is_decoded(read_text: Read) -> None:
     """Networks, nodes, hosts and the underlay."""
     objects, problems = read_text(
@@ -59,7 +62,7 @@ def test_a_topology_is_decoded(read_text: Read) -> None:
                 TopologyHost("cloud", (ip_address("169.254.169.254"),), "spec.hosts[1]"),
             ),
             (ip_network("10.9.0.0/24"),),
-            unwritten=frozenset(),
+            unwritten=frozenset(RANGES),
         )
         == objects.topology
     )
@@ -211,11 +214,11 @@ def test_fields_that_do_not_fit_are_refused(
 @pytest.mark.parametrize(
     ("spec", "unwritten"),
     [
-        ("", [{"mode", "podCIDRs"}, {"underlayCIDRs"}]),
-        ("networks: [{}]", [{"mode", "podCIDRs"}, {"underlayCIDRs"}]),
-        ("networks: [{mode: routed}], underlayCIDRs: []", [{"podCIDRs"}, {"underlayCIDRs"}]),
-        ("networks: [{podCIDRs: [10.1.0.0/16]}], underlayCIDRs: [10.2.0.0/16]", [{"mode"}, set()]),
-        ("networks: [{mode: bridge, podCIDRs: [10.244.0.0/16]}]", [set(), {"underlayCIDRs"}]),
+        ("", [{"mode", "podCIDRs"}, {"underlayCIDRs", *RANGES}]),
+        ("networks: [{}]", [{"mode", "podCIDRs"}, {"underlayCIDRs", *RANGES}]),
+        ("networks: [{mode: routed}], underlayCIDRs: []", [{"podCIDRs"}, {"underlayCIDRs", *RANGES}]),
+        ("networks: [{podCIDRs: [10.1.0.0/16]}], underlayCIDRs: [10.2.0.0/16]", [{"mode"}, {*RANGES}]),
+        ("networks: [{mode: bridge, podCIDRs: [10.244.0.0/16]}]", [set(), {"underlayCIDRs", *RANGES}]),
     ],
 )
 def test_unwritten_fields_are_known(read_text: Read, spec: str, unwritten: list[set[str]]) -> None:

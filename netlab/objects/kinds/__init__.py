@@ -17,11 +17,17 @@ _FILES = (
     "job",
     "cronjob",
     "service",
+    "endpointslice",
+    "endpoints",
+    "ingress",
+    "ingressclass",
+    "secret",
     "networkpolicy",
     "topology",
     "scenario",
     "podlabels",
     "ignoredkind",
+    "systemobjects",
 )
 
 for _file in _FILES:

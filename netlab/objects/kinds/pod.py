@@ -10,10 +10,25 @@ from netlab.objects.core_v1 import addresses
 from netlab.objects.field_types import Part, Parts, Root, Text
 from netlab.objects.fields import Fields
 from netlab.objects.kind import Kind
-from netlab.objects.meta import METADATA, object_meta, open_document
+from netlab.objects.meta import METADATA, NamespacedMeta, object_meta, open_document
 from netlab.objects.pods import PodSpecShape, pod_spec
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Pod
+
+
+class _Metadata(NamespacedMeta):
+    """The metadata of a pod."""
+
+    deletion_timestamp = Text(  # type: ignore[assignment]  # declared anew
+        "deletionTimestamp", "When the pod has to end; a pod with it is about to end."
+    )
+
+
+class _Condition(Shape):
+    """A condition of the pod."""
+
+    type = Text("type", "The condition; only Ready is read.")
+    status = Text("status", "`True`, `False` or `Unknown`.")
 
 
 class _Ip(Shape):
@@ -25,6 +40,7 @@ class _Ip(Shape):
 class _Status(Shape):
     """The status of a Pod that a cluster exported."""
 
+    conditions = Parts("conditions", "The pod's conditions.", shape=_Condition)
     phase = Text("phase", "The phase; a pod that is Succeeded or Failed has no address and is not in the lab.")
     pod_ips = Parts("podIPs", "The pod's addresses, one per IP family.", shape=_Ip)
     pod_ip = Text("podIP", "The pod's address, if there are no `podIPs`.")
@@ -35,7 +51,7 @@ class _Status(Shape):
 class _Root(Root):
     """A pod."""
 
-    metadata = METADATA
+    metadata = Part(METADATA.name, METADATA.about, shape=_Metadata, required=True)
     spec = Part("spec", "The fields that the network depends on.", shape=PodSpecShape)
     status = Part("status", "The status in an export of a cluster.", shape=_Status)
 
@@ -43,7 +59,7 @@ class _Root(Root):
 def pod(document: Document) -> tuple[Pod, list[Problem]]:
     """Decode a Pod, with the phase, the addresses and the node's addresses in its status."""
     root = open_document(document)
-    meta = object_meta(root)
+    meta = object_meta(root, metadata=_Root.metadata)
     status = _Root.status.read(root)
     written = _written(status, _Status.pod_ips, _Status.pod_ip)
     hosts = _written(status, _Status.host_ips, _Status.host_ip)
@@ -54,8 +70,16 @@ def pod(document: Document) -> tuple[Pod, list[Problem]]:
         tuple(address for _, address in addresses(root, written)),
         document.source,
         tuple(address for _, address in addresses(root, hosts)),
+        _ready(status),
+        bool(_Metadata.deletion_timestamp.read(_Root.metadata.read(root))),
     )
     return found, root.report.problems
+
+
+def _ready(status: Fields) -> bool:
+    """Say whether a pod is ready; one without the condition Ready, as in a manifest, is."""
+    conditions = [(_Condition.type.read(c), _Condition.status.read(c)) for c in _Status.conditions.read(status)]
+    return all(state == "True" for name, state in conditions if name == "Ready")
 
 
 def _written(status: Fields, several: Parts, single: Text) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core_v1 import addresses, prefixes
-from netlab.objects.field_types import ADDRESS, CIDR, Choice, Part, Parts, Root, Text, Texts, Unread
+from netlab.objects.field_types import ADDRESS, CIDR, Choice, OnFlag, Part, Parts, Root, Text, Texts, Unread
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.label_selectors import labels_of
@@ -18,6 +18,7 @@ from netlab.objects.shapes import Shape
 from netlab.objects.topology import (
     Deny,
     Established,
+    Hairpin,
     HostNetworkPeers,
     Icmp,
     IpBlockPods,
@@ -40,6 +41,8 @@ from netlab.objects.types import Document, Prefix
 from netlab.objects.usable import whole
 
 _DEFAULT = Topology()
+_MOST_PORT = 65535
+_LONGEST_RANGE = len("65535-65535")
 LOOPBACK_ONLY = modes.NONE.name
 """The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
 
@@ -89,6 +92,7 @@ class _Host(Shape, strict=True):
 
     name = Text("name", "The host's name.", check=names.dns_label, required=True)
     addresses = Texts("addresses", "The host's addresses.", pattern=ADDRESS, required=True)
+    hostnames = Texts("hostnames", "DNS names that the lab answers with the host's addresses.")
 
 
 class _Policy(Shape, strict=True):
@@ -130,6 +134,12 @@ class _Policy(Shape, strict=True):
         values=get_args(Established),
         default=_DEFAULT.policy.established,
     )
+    hairpin = Choice[Hairpin](
+        "hairpin",
+        "Whether policies apply to a pod that reaches itself through a Service.",
+        values=get_args(Hairpin),
+        default=_DEFAULT.policy.hairpin,
+    )
 
 
 class _Spec(Shape, strict=True):
@@ -146,6 +156,23 @@ class _Spec(Shape, strict=True):
         pattern=CIDR,
         default=", ".join(f"`{cidr}`" for cidr in _DEFAULT.underlay_cidrs),
     )
+    service_cidrs = Texts(
+        "serviceCIDRs",
+        "The ranges of the Services' addresses, at most one per IP family.",
+        pattern=CIDR,
+        default=", ".join(f"`{cidr}`" for cidr in _DEFAULT.service_cidrs),
+    )
+    load_balancer_cidrs = Texts(
+        "loadBalancerCIDRs",
+        "The ranges of the addresses of load balancers, at most one per IP family.",
+        pattern=CIDR,
+        default=", ".join(f"`{cidr}`" for cidr in _DEFAULT.load_balancer_cidrs),
+    )
+    node_ports = Text(
+        "nodePortRange", "The range of the nodes' ports for Services.", default="-".join(map(str, _DEFAULT.node_ports))
+    )
+    cluster_domain = Text("clusterDomain", "The DNS domain of the cluster.", default=_DEFAULT.cluster_domain)
+    dns = OnFlag("dns", "Whether the lab answers DNS.")
     policy = Part("policy", "Behaviour of policies that Kubernetes leaves open.", shape=_Policy)
 
 
@@ -165,6 +192,8 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
     written = WrittenAddresses()
     networks = tuple(_network(item, index, written) for index, item in enumerate(_Spec.networks.read(spec)))
     underlay = tuple(cidr for _, cidr in _cidrs(spec, _Spec.underlay_cidrs))
+    ranges = (_Spec.service_cidrs, _Spec.load_balancer_cidrs)
+    services, balancers = (tuple(cidr for _, cidr in _cidrs(spec, field)) for field in ranges)
     found = Topology(
         _lab_name(_Root.metadata.read(root)),
         networks or _DEFAULT.networks,
@@ -173,7 +202,12 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         underlay or _DEFAULT.underlay_cidrs,
         document.source,
         _policy(_Spec.policy.read(spec)),
-        frozenset() if underlay else _DEFAULT.unwritten,
+        frozenset(field.name for field in (_Spec.underlay_cidrs, *ranges) if field.empty(spec)),
+        services or _DEFAULT.service_cidrs,
+        balancers or _DEFAULT.load_balancer_cidrs,
+        _node_ports(spec),
+        _Spec.cluster_domain.read(spec),
+        _Spec.dns.read(spec),
     )
     check_names(root, found.networks)
     check_names(root, found.nodes)
@@ -181,6 +215,17 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
     check_pod_cidrs(root, written, underlay)
     check_host_addresses(root, written)
     return found, root.report.problems
+
+
+def _node_ports(spec: Fields) -> tuple[int, int]:
+    text = _Spec.node_ports.read(spec)
+    low, dash, high = text.partition("-")
+    fits = low.isascii() and low.isdecimal() and high.isascii() and high.isdecimal() and len(text) <= _LONGEST_RANGE
+    if dash and fits and 1 <= int(low) <= int(high) <= _MOST_PORT:
+        return int(low), int(high)
+    message = f"must be two ports from 1 to {_MOST_PORT}, such as {_Spec.node_ports.default}"
+    _Spec.node_ports.error(spec, invalid(text, message))
+    return _DEFAULT.node_ports
 
 
 def _lab_name(metadata: Fields) -> str:
@@ -251,7 +296,8 @@ def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
         if not fits_hosts(address):
             fields.report.error(path, invalid(str(address), "must be an address that a machine can have"))
     written.hosts += [(name, path, address) for path, address in found]
-    return TopologyHost(name, tuple(address for _, address in found), fields.path)
+    hostnames = tuple(text for _, text in _Host.hostnames.read(fields))
+    return TopologyHost(name, tuple(address for _, address in found), fields.path, hostnames)
 
 
 def _policy(fields: Fields) -> TopologyPolicy:
@@ -263,6 +309,7 @@ def _policy(fields: Fields) -> TopologyPolicy:
         own_node=_Policy.own_node.read(fields),
         host_network_peers=_Policy.host_network_peers.read(fields),
         established=_Policy.established.read(fields),
+        hairpin=_Policy.hairpin.read(fields),
     )
 
 

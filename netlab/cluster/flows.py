@@ -1,7 +1,7 @@
 """Flows: a source, a destination, an IP family, a protocol and a port; and which flows a command asks about.
 
 By default these are all pairs of pods and outside hosts, without pairs of two hosts and pairs of a pod with itself.
-``--nodes`` adds the nodes (docs/reference.md, "Endpoints and pairs").
+``--nodes`` adds the nodes, ``--system`` the pods that netlab added (docs/reference.md, "Endpoints and pairs").
 """
 
 from __future__ import annotations
@@ -45,17 +45,19 @@ class FlowSelection:
     """Which flows of a cluster a command asks about.
 
     ``ports`` has (protocol, port) pairs and replaces the declared ports of every destination. ``families`` narrows the
-    families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself.
+    families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself, ``system`` the
+    pods that netlab added.
     """
 
     ports: tuple[tuple[str, int | None], ...] = ()
     families: tuple[int, ...] = ()
     nodes: bool = False
     self_pairs: bool = False
+    system: bool = False
 
     def endpoints(self, cluster: Cluster) -> list[Endpoint]:
         """Return the endpoints that are sources and destinations, in order."""
-        return [*cluster.pods, *cluster.hosts, *(cluster.nodes if self.nodes else ())]
+        return [*cluster.asked_pods(self.system), *cluster.hosts, *(cluster.nodes if self.nodes else ())]
 
     def families_in(self, cluster: Cluster) -> list[int]:
         """Return the IP families, ascending."""
@@ -117,6 +119,7 @@ def every_pair(
     *,
     nodes: bool = False,
     self_pairs: bool = False,
+    system: bool = False,
 ) -> Iterator[Flow]:
     """Yield the flow of every pair, port and family; the arguments are those of ``FlowSelection``."""
-    return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs).flows(cluster)
+    return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs, system).flows(cluster)

@@ -14,6 +14,7 @@ from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_war
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
 from netlab.cluster.services.allocation import allocate
+from netlab.cluster.services.system import namespaces_with, system_parts, with_default_class
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
@@ -74,9 +75,12 @@ def try_resolve(
     nodes = node_drafts(objects)
     made_up = not states_nodes(objects)
     drafts, finished, unnamed = pod_drafts(objects, nodes)
-    placed, unplaced = place(drafts, nodes, keep)
+    system = system_parts(objects, drafts)
+    # System pods come last, so that no other pod moves because of them.
+    placed, unplaced = place([*drafts, *system.pods], nodes, keep)
     written = objects.topology or Topology()
     known = stated_addresses(written, nodes, drafts, placed)
+    drafts += system.pods
     topology, of_nodes = with_defaults(written, nodes, known)
     exported = {a for of in known.pods.values() for a in of}
     underlay, more = underlay_addresses(topology, nodes, exported)
@@ -98,14 +102,21 @@ def try_resolve(
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
     pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
     problems += more if wired and "places" not in unknown else []
-    services, more = allocate(objects.services, topology, {})
+    services, more = allocate((*objects.services, *system.services), topology, {})
     problems += more
+    classes = (*objects.ingress_classes, *system.ingress_classes)
+    ingresses, more = with_default_class(objects.ingresses, classes)
+    problems += more
+    spaces, unknown_spaces = namespaces(objects), undeclared(objects)
+    if system.pods:
+        of_pods = [pod.meta.namespace for pod in system.pods]
+        spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
         nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
         hosts=tuple(sorted((Host(h.name, h.addresses, h.hostnames) for h in topology.hosts), key=_by_name)),
-        namespaces=namespaces(objects),
+        namespaces=spaces,
         pods=tuple(
             sorted(
                 (
@@ -126,14 +137,14 @@ def try_resolve(
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
         renamed=tuple(dict.fromkeys(d.workload for d in drafts if d.renamed)),
-        undeclared=undeclared(objects),
+        undeclared=unknown_spaces,
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
         unread=objects.unread,
         slices=objects.slices,
         endpoints=objects.endpoints,
-        ingresses=objects.ingresses,
-        ingress_classes=objects.ingress_classes,
+        ingresses=ingresses,
+        ingress_classes=classes,
         tls_secrets=objects.tls_secrets,
         service_cidrs=topology.service_cidrs,
         load_balancer_cidrs=topology.load_balancer_cidrs,
@@ -198,6 +209,7 @@ def pod_from(
         source=draft.source,
         ready=draft.ready,
         terminating=draft.terminating,
+        system=draft.system,
         hostname=draft.spec.hostname,
         subdomain=draft.spec.subdomain,
         dns_policy=draft.spec.dns_policy,

@@ -15,6 +15,8 @@ from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
 from netlab.cluster.services.allocation import allocate
+from netlab.cluster.services.system import changed as system_changes
+from netlab.cluster.services.system import namespaces_with, with_default_class
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
@@ -39,6 +41,12 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         workloads=_without(new.workloads, old.workloads),
         pod_labels=new.pod_labels,
     )
+    services_differ = not _same(old.services, new.services)
+    differ = [*removed.pods, *removed.workloads, *added.pods, *added.workloads]
+    if services_differ:
+        differ += (*_without(old.services, new.services), *_without(new.services, old.services))
+    if system_changes(old, new, differ):
+        return None
     if removed.pods or removed.workloads or added.pods or added.workloads:
         changed = _replace_pods(cluster, removed, added, new)
         if changed is None:
@@ -50,23 +58,42 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     named = _same(old.namespaces, new.namespaces)
     same = named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())
     services = cluster.services
-    if not _same(old.services, new.services):
+    if services_differ:
         topology, _ = _topology_and_nodes(cluster, new)
-        services, problems = allocate(new.services, topology, {one.meta.key: one for one in cluster.services})
+        added_ones = [one for one in cluster.services if one.system]
+        before = {one.meta.key: one for one in cluster.services}
+        services, problems = allocate((*new.services, *added_ones), topology, before)
         if problems:
             return None
+    ingresses, classes = cluster.ingresses, cluster.ingress_classes
+    if not (_same(old.ingresses, new.ingresses) and _same(old.ingress_classes, new.ingress_classes)):
+        if bool(old.ingress_classes) != bool(new.ingress_classes):
+            return None
+        own = _without(cluster.ingress_classes, old.ingress_classes)
+        classes = (*new.ingress_classes, *own)
+        if own and any(one.controller == own[0].controller for one in new.ingress_classes):
+            return None
+        ingresses, problems = with_default_class(new.ingresses, classes)
+        if problems:
+            return None
+    spaces, unknown_spaces = cluster.namespaces, cluster.undeclared
+    if not same:
+        spaces, unknown_spaces = namespaces(new), undeclared(new)
+        of_system = [pod.namespace for pod in cluster.pods if pod.system]
+        if of_system:
+            spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
     return replace(
         cluster,
         pods=relabelled,
-        namespaces=cluster.namespaces if same else namespaces(new),
-        undeclared=cluster.undeclared if same else undeclared(new),
+        namespaces=spaces,
+        undeclared=unknown_spaces,
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
         unread=new.unread,
         slices=new.slices,
         endpoints=new.endpoints,
-        ingresses=new.ingresses,
-        ingress_classes=new.ingress_classes,
+        ingresses=ingresses,
+        ingress_classes=classes,
         tls_secrets=new.tls_secrets,
     )
 

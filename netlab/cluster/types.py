@@ -195,6 +195,14 @@ class Cluster:
     cluster_domain: str = "cluster.local"
     dns: bool = True
 
+    def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
+        """Return the pods that questions about all pods are about; those that netlab added only with ``system``."""
+        return self.pods if system else self._own_pods
+
+    @cached_property
+    def _own_pods(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if not pod.system)
+
     @cached_property
     def by_ref(self) -> Mapping[str, Endpoint]:
         """Every endpoint by its reference: ``NAMESPACE/POD``, ``node:NAME``, ``host:NAME``."""

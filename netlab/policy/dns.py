@@ -144,7 +144,7 @@ def _matches_port(cluster: Cluster, item: PolicyPort, protocol: str, port: int) 
     known: dict[tuple[PolicyPort, str, int], bool] = cluster.memo.setdefault("policy.names", {})
     key = (item, protocol, port)
     if key not in known:
-        known[key] = any(port_matches(item, owner, protocol, port) for owner in cluster.pods)
+        known[key] = any(port_matches(item, owner, protocol, port) for owner in cluster.asked_pods())
     return known[key]
 
 
@@ -157,7 +157,8 @@ def _dns(cluster: Cluster) -> Dns | None:
 
 
 def _of_services(cluster: Cluster) -> Dns | None:
-    on_port_53 = [service for service in cluster.services if any(port.port == _PORT for port in service.ports)]
+    own = [service for service in cluster.services if not service.system]
+    on_port_53 = [service for service in own if any(port.port == _PORT for port in service.ports)]
     known = [one for one in on_port_53 if one.meta.name in _NAMES or one.meta.namespace in _SPACES]
     named = [one for one in on_port_53 if any(p.port == _PORT and p.name.startswith("dns") for p in one.ports)]
     for services in (known, named):
@@ -180,7 +181,7 @@ def _behind(cluster: Cluster, service: Service) -> Iterator[tuple[Pod, _Ports]]:
 def _of_ports(cluster: Cluster) -> Dns | None:
     """Return the pods that declare ports of DNS, as an export of pods may have no Services; None if there are none."""
     found: list[tuple[Pod, _Ports]] = []
-    for pod in cluster.pods:
+    for pod in cluster.asked_pods():
         udp = container_port(pod, "dns", "UDP") if pod.ports else None
         if udp is not None:
             tcp = container_port(pod, "dns-tcp", "TCP") or container_port(pod, "dns", "TCP")

@@ -1,4 +1,7 @@
-"""The pods and namespaces that policies and peers match. The results are kept, so no check compares all pods again."""
+"""The pods and namespaces that policies and peers match, without pods that netlab added; for warnings.
+
+The results are kept, so no check compares all pods again.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
     known: dict[str, tuple[Pod, ...]] | None = cluster.memo.get("policy.pods")
     if known is None:
         found: dict[str, list[Pod]] = {}
-        for pod in cluster.pods:
+        for pod in cluster.asked_pods():
             found.setdefault(pod.namespace, []).append(pod)
         known = cluster.memo["policy.pods"] = {namespace: tuple(pods) for namespace, pods in found.items()}
     return known
@@ -75,7 +78,7 @@ def pods_elsewhere(cluster: Cluster, selector: LabelSelector) -> list[Pod]:
     known: dict[tuple[str, str], list[Pod]] | None = cluster.memo.get("policy.labelled")
     if known is None:
         known = cluster.memo["policy.labelled"] = {}
-        for pod in cluster.pods:
+        for pod in cluster.asked_pods():
             for label in pod.labels.items():
                 pods = known.setdefault(label, [])
                 if len(pods) < _MOST_OF_A_LABEL:

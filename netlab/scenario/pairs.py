@@ -73,7 +73,7 @@ def _matching(cluster: Cluster, pattern: str) -> list[Endpoint]:
     else:
         namespace, _, name = pattern.rpartition("/")
         namespace = namespace or DEFAULT_NAMESPACE
-        found = [p for p in cluster.pods if fnmatchcase(p.namespace, namespace) and fnmatchcase(p.name, name)]
+        found = [p for p in cluster.asked_pods() if fnmatchcase(p.namespace, namespace) and fnmatchcase(p.name, name)]
     if not found:
         hint = f", in namespace {DEFAULT_NAMESPACE!r}" if "/" not in pattern and ":" not in pattern else ""
         raise UsageError(f"matches no pair: {pattern!r} matches nothing{hint}")

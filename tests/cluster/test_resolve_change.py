@@ -236,6 +236,7 @@ def test_small_changes_need_no_resolve(change: list[Data]) -> None:
         namespace({}),
         pod("p", {}),
         workload("Deployment", "d", {"app": "a"}, 3),
+        service(80),
     ]
     documents = {(d["kind"], d["metadata"]["name"]): Document(d, Source("f")) for d in before}
     old, _ = decode(documents.values())

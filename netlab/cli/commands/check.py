@@ -72,7 +72,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         return found
     parts = [
         _count(len(cluster.nodes), "node"),
-        _count(len(cluster.pods), "pod"),
+        _count(len(cluster.asked_pods()), "pod"),
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]

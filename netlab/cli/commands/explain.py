@@ -39,6 +39,6 @@ def explain_command(
 
     cluster = inputs.read_cluster(files, strict, lab, ignore)
     flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
-    sources = [one.source for many in (cluster.pods, cluster.policies, cluster.unread) for one in many]
+    sources = [one.source for many in (cluster.asked_pods(), cluster.policies, cluster.unread) for one in many]
     found = (explain(cluster, flow) for flow in flows)
     rendering.render(Explanations(found, {source.file for source in sources}))

@@ -14,6 +14,10 @@ from netlab.objects.topology import Topology
 from netlab.objects.types import Address, Prefix, Protocol
 
 
+# The place of system Services in the service range. No other Service gets these addresses.
+RESERVED = {"default/kubernetes": 1, "kube-system/kube-dns": 10}
+
+
 def allocate(
     services: Iterable[Service], topology: Topology, keep: Mapping[str, Service]
 ) -> tuple[tuple[Service, ...], list[Problem]]:
@@ -35,7 +39,9 @@ def allocate(
             continue
         own = families if one.ip_family_policy in ("PreferDualStack", "RequireDualStack") else families[:1]
         own = [*one.ip_families] or own
-        addresses = one.cluster_ips or tuple(_free(ranges[family], taken, 10) for family in own if family in ranges)
+        place = RESERVED.get(one.meta.key)
+        fixed = tuple(ranges[family][place] for family in own if family in ranges) if place else ()
+        addresses = one.cluster_ips or fixed or tuple(_free(ranges[family], taken, 10) for family in own if family in ranges)
         ports = one.ports
         if one.type in ("NodePort", "LoadBalancer"):
             ports = tuple(

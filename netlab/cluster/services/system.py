@@ -1,0 +1,173 @@
+"""System objects: what a cluster has by itself, and netlab adds: cluster DNS, ``default/kubernetes``, a controller.
+
+They exist if the input has a Service or an Ingress, or if a document of the kind SystemObjects asks for them. A lab
+without them is not changed by them: they are placed and addressed after everything else. If the input brings such an
+object, the input's counts.
+
+Source: Kubernetes, DNS for Services and Pods; the manifests of CoreDNS and of ingress-nginx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from netlab.cluster.pods import PodDraft
+from netlab.errors import Problem
+from netlab.frozen import frozen
+from netlab.objects.all_objects import Objects
+from netlab.objects.ingresses import Ingress, IngressClass
+from netlab.objects.services import Service, ServicePort
+from netlab.objects.topology import Topology
+from netlab.objects.types import ContainerPort, Meta, Namespace, PodSpec, Protocol, Source
+
+DNS = "kube-system/kube-dns"
+KUBERNETES = "default/kubernetes"
+INGRESS = "ingress-nginx/controller"
+DNS_LABELS = {"k8s-app": "kube-dns"}
+INGRESS_LABELS = {"app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "ingress-nginx"}
+INGRESS_CONTROLLER = "k8s.io/ingress-nginx"
+"""The ``spec.controller`` of the IngressClasses that the controller serves."""
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+
+_FILE = "<netlab>"
+_DNS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("dns", "UDP", 53), ("dns-tcp", "TCP", 53))
+_INGRESS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("http", "TCP", 80), ("https", "TCP", 443))
+_SPACES = frozenset({"kube-system", "ingress-nginx"})
+
+
+@frozen
+class SystemParts:
+    """What netlab adds to the objects of an input; ``services`` have no addresses yet."""
+
+    pods: tuple[PodDraft, ...] = ()
+    services: tuple[Service, ...] = ()
+    ingress_classes: tuple[IngressClass, ...] = ()
+
+
+_NONE = SystemParts()
+
+
+def wanted(objects: Objects) -> bool:
+    """Say whether a cluster of the objects has system objects."""
+    return bool(objects.services or objects.ingresses or asked(objects))
+
+
+def asked(objects: Objects) -> bool:
+    """Say whether a document of the kind SystemObjects asks for system objects."""
+    return any(kind.__name__ == "SystemObjects" for kind in objects.found)
+
+
+def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
+    """Return what netlab adds to the objects; ``drafts`` are the pods of the input that run."""
+    if not wanted(objects):
+        return _NONE
+    written = {one.meta.key: one for one in objects.services}
+    inside = [draft for draft in drafts if draft.meta.namespace in _SPACES]
+    pods: list[PodDraft] = []
+    services: list[Service] = []
+    classes: list[IngressClass] = []
+    if KUBERNETES not in written:
+        services.append(_service(KUBERNETES, {}, (("https", "TCP", 443),)))
+    if (objects.topology or Topology()).dns:
+        # Both families in a dual-stack lab: a client of either finds the server.
+        service = replace(_service(DNS, DNS_LABELS, _DNS_PORTS), ip_family_policy="PreferDualStack")
+        pods += _server(DNS, written.get(DNS, service), DNS_LABELS, _DNS_PORTS, inside)
+        services += [] if DNS in written else [service]
+    if objects.ingresses and not _has(inside, "ingress-nginx", INGRESS_LABELS):
+        service = replace(
+            _service(INGRESS, INGRESS_LABELS, _INGRESS_PORTS), type="LoadBalancer", ip_family_policy="PreferDualStack"
+        )
+        pods += _server(INGRESS, written.get(INGRESS, service), INGRESS_LABELS, _INGRESS_PORTS, inside)
+        services += [] if INGRESS in written else [service]
+    if objects.ingresses and not any(one.controller == INGRESS_CONTROLLER for one in objects.ingress_classes):
+        # Ingresses that name no class are served if the input has no class at all.
+        name = "nginx" if not any(one.meta.name == "nginx" for one in objects.ingress_classes) else "netlab-nginx"
+        default = not objects.ingress_classes
+        classes.append(IngressClass(Meta(name), INGRESS_CONTROLLER, default, Source(_FILE)))
+    return SystemParts(tuple(pods), tuple(services), tuple(classes))
+
+
+def changed(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
+    """Say whether system objects may change from old objects to new ones; ``objects`` are those that differ."""
+    # The first Service makes system objects, and the last one takes them away.
+    if (wanted(old), asked(old), bool(old.ingresses)) != (wanted(new), asked(new), bool(new.ingresses)):
+        return True
+    if not wanted(new):
+        return False
+    metas = (meta for one in objects if isinstance(meta := getattr(one, "meta", None), Meta))
+    return any(meta.namespace in _SPACES or meta.key == KUBERNETES for meta in metas)
+
+
+def namespaces_with(
+    labels: Mapping[str, Mapping[str, str]], undeclared: frozenset[str], declared: Iterable[Namespace], pods: Iterable[str]
+) -> tuple[dict[str, Mapping[str, str]], frozenset[str]]:
+    """Return namespaces and the undeclared ones, with the namespaces of system pods.
+
+    ``labels`` and ``undeclared`` are those of the input, ``declared`` its Namespaces, ``pods`` the namespaces of pods.
+    """
+    from netlab.objects.core_v1 import NAMESPACE_LABEL
+
+    missing = {name for name in pods if name not in labels}
+    known = {one.meta.name for one in declared if one.declared}
+    found = {**labels, **{name: {NAMESPACE_LABEL: name} for name in missing}}
+    return {name: found[name] for name in sorted(found)}, undeclared | frozenset(missing - known)
+
+
+def with_default_class(
+    ingresses: Iterable[Ingress], classes: Iterable[IngressClass]
+) -> tuple[tuple[Ingress, ...], list[Problem]]:
+    """Return the Ingresses with the default class filled in, and a problem for each that two classes may be meant for.
+
+    Source: Kubernetes, admission plugin DefaultIngressClass.
+    """
+    defaults = [one.meta.name for one in classes if one.default]
+    found: list[Ingress] = []
+    problems: list[Problem] = []
+    for one in ingresses:
+        if one.class_name or CLASS_ANNOTATION in one.meta.annotations or not defaults:
+            found.append(one)
+        elif len(defaults) > 1:
+            message = f"Forbidden: {len(defaults)} default IngressClasses were found, only 1 allowed"
+            path = "spec.ingressClassName"
+            line = one.source.line(path)
+            problems.append(Problem(one.source.file, line, path, f"Ingress {one.meta.key}", message))
+            found.append(one)
+        else:
+            found.append(replace(one, class_name=defaults[0]))
+    return tuple(found), problems
+
+
+def _has(drafts: Iterable[PodDraft], namespace: str, labels: Mapping[str, str]) -> bool:
+    return any(one.meta.namespace == namespace and labels.items() <= one.meta.labels.items() for one in drafts)
+
+
+def _server(
+    key: str,
+    service: Service,
+    labels: Mapping[str, str],
+    ports: Iterable[tuple[str, Protocol, int]],
+    drafts: list[PodDraft],
+) -> list[PodDraft]:
+    """Return the pod that netlab adds behind a Service, none if the input has pods behind it."""
+    namespace, name = key.split("/")
+    selector = {**labels, **service.selector} if service.system or service.selector else {}
+    if not selector or _has(drafts, namespace, service.selector or labels):
+        return []
+    taken = {one.meta.name for one in drafts if one.meta.namespace == namespace}
+    while name in taken:
+        name = f"netlab-{name}"
+    meta = Meta(name, namespace, selector)
+    spec = PodSpec(ports=tuple(ContainerPort(port, protocol, text) for text, protocol, port in ports))
+    source = Source(_FILE)
+    return [PodDraft(meta, spec, f"Pod {meta.key}", (namespace, name, 0, ""), source=source, system=True)]
+
+
+def _service(key: str, selector: Mapping[str, str], ports: Iterable[tuple[str, Protocol, int]]) -> Service:
+    namespace, name = key.split("/")
+    found = tuple(
+        ServicePort(port, text if selector else 0, protocol, text, path=f"spec.ports[{at}]")
+        for at, (text, protocol, port) in enumerate(ports)
+    )
+    labels = {"kubernetes.io/name": "CoreDNS", **selector} if key == DNS else dict(selector)
+    return Service(Meta(name, namespace, labels), dict(selector), found, source=Source(_FILE), system=True)

@@ -110,6 +110,16 @@ class Host:
 
         daemons.stop(folder)
 
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        from netlab.kernel import daemons
+
+        return daemons.run(program, folder)
+
+    def reload(self, folder: Path) -> bool:
+        from netlab.kernel import masters
+
+        return masters.reload(folder)
+
     # --- privilege ----------------------------------------------------------------------------------------------
 
     def enter(self, *, start: bool = True) -> bool:

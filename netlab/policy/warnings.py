@@ -124,7 +124,9 @@ def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> tuple[
     if not rule.peers:
         return tuple(pod for pod in cluster.asked_pods() if pod.selectable)
     blocks = [peer.ip_block for peer in rule.peers if peer.ip_block and cluster.policy.ip_block_pods == "match"]
-    inside = [pod for pod in cluster.asked_pods() if blocks and any(b.contains(a) for b in blocks for a in pod.addresses)]
+    inside = [
+        pod for pod in cluster.asked_pods() if blocks and any(b.contains(a) for b in blocks for a in pod.addresses)
+    ]
     selected = [pod for peer in rule.peers if peer.ip_block is None for pod in pods_matched(cluster, policy, peer)]
     return tuple(pod for pod in (*selected, *inside) if pod.selectable)
 

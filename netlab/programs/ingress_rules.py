@@ -25,7 +25,6 @@ CONTROLLER = "k8s.io/ingress-nginx"
 OWN_CLASS = "nginx"
 """The class that the lab's nginx serves also if the input has no IngressClass of that name."""
 
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 MOST_PATH = 1024
 """The longest path of a rule, in bytes: nginx reads words of at most 4096 bytes, and each may need an escape."""
 
@@ -234,14 +233,9 @@ class _Reader:
     def _unserved(self, ingress: Ingress) -> str:
         """Return why no controller serves an Ingress, "" if the lab's nginx does."""
         by_name = {one.meta.name: one for one in self._cluster.ingress_classes}
-        name = ingress.class_name or ingress.meta.annotations.get(CLASS_ANNOTATION, "")
+        name = ingress.class_name
         if not name:
-            defaults = sorted(one.meta.name for one in by_name.values() if one.default)
-            if len(defaults) > 1:
-                return f"it names no class, and several are the default: {', '.join(defaults)}"
-            if not defaults:
-                return ""
-            name = defaults[0]
+            return "it names no class, and no IngressClass is the default" if by_name else ""
         one = by_name.get(name)
         if one is None:
             if name == OWN_CLASS:

@@ -97,7 +97,7 @@ def test_ingresses_of_one_host_are_merged_and_the_first_one_wins_a_conflict() ->
         ("nginx", [ingress_class("nginx", "example.com/edge")], "controller example.com/edge"),
         ("", [ingress_class("edge", "example.com/edge", default=True)], "controller example.com/edge"),
         ("", [ingress_class("mine", default=True)], ""),
-        ("", [ingress_class("a", default=True), ingress_class("b", default=True)], "several are the default: a, b"),
+        ("", [ingress_class("mine")], "it names no class, and no IngressClass is the default"),
     ],
 )
 def test_an_ingress_of_an_unknown_class_is_not_served(of_class, classes, why) -> None:

@@ -116,7 +116,7 @@ def test_an_upstream_has_the_ready_endpoints_of_the_families_of_the_controller()
         service("shop/a"),
         ingress("shop/i", [("x.example", ["^/ a:80", "^/x a:http"])]),
     )
-    (of,) = [pod.addresses for pod in lab.pods]
+    (of,) = [one.addresses for one in lab.pods if one.namespace == "shop"]
     text = configuration(lab, "/d", [4, 6]).text
 
     assert 1 == text.count("upstream u")

@@ -13,7 +13,6 @@ from netlab.objects.services import LoadBalancerIngress, Service
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, Prefix, Protocol
 
-
 # The place of system Services in the service range. No other Service gets these addresses.
 RESERVED = {"default/kubernetes": 1, "kube-system/kube-dns": 10}
 
@@ -41,7 +40,9 @@ def allocate(
         own = [*one.ip_families] or own
         place = RESERVED.get(one.meta.key)
         fixed = tuple(ranges[family][place] for family in own if family in ranges) if place else ()
-        addresses = one.cluster_ips or fixed or tuple(_free(ranges[family], taken, 10) for family in own if family in ranges)
+        addresses = (
+            one.cluster_ips or fixed or tuple(_free(ranges[family], taken, 10) for family in own if family in ranges)
+        )
         ports = one.ports
         if one.type in ("NodePort", "LoadBalancer"):
             ports = tuple(

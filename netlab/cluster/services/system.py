@@ -100,7 +100,10 @@ def changed(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
 
 
 def namespaces_with(
-    labels: Mapping[str, Mapping[str, str]], undeclared: frozenset[str], declared: Iterable[Namespace], pods: Iterable[str]
+    labels: Mapping[str, Mapping[str, str]],
+    undeclared: frozenset[str],
+    declared: Iterable[Namespace],
+    pods: Iterable[str],
 ) -> tuple[dict[str, Mapping[str, str]], frozenset[str]]:
     """Return namespaces and the undeclared ones, with the namespaces of system pods.
 

@@ -113,7 +113,7 @@ def write(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool
     mode = 0o600 if secret else 0o644
     with aside(str(path), str(draft), mode) as file:
         os.fchmod(file.fileno(), mode)
-        if secret and not privilege.rootless():
+        if secret and os.geteuid() == 0 and not privilege.rootless():
             os.fchown(file.fileno(), _NOBODY, _NOBODY)
         file.write(data)
     return True
@@ -192,8 +192,7 @@ def start(program: Program, folder: Path) -> None:
         stop(folder)
         try:
             _prepare(folder)
-            for name in program.logs:
-                os.close(_open_output(folder, name))
+            _make_logs(program, folder)
             printed = _open_output(folder)
         except OSError as error:
             raise HostError(f"cannot write {folder}: {error.strerror}") from error
@@ -228,6 +227,11 @@ def _prepare(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     folder.chmod(0o755)
+
+
+def _make_logs(program: Program, folder: Path) -> None:
+    for name in program.logs:
+        os.close(_open_output(folder, name))
 
 
 def _open_output(folder: Path, name: str = _OUTPUT) -> int:
@@ -366,6 +370,10 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
       KernelError: when it cannot be started.
     """
     with signals.deferred():
+        try:
+            _make_logs(program, folder)
+        except OSError as error:
+            raise HostError(f"cannot write {folder}: {error.strerror}") from error
         reports, report = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -115,6 +115,11 @@ class Host:
 
         return daemons.run(program, folder)
 
+    def nginx(self) -> tuple[str, str]:
+        from netlab.kernel import nginx
+
+        return nginx.program(), nginx.user()
+
     def reload(self, folder: Path) -> bool:
         from netlab.kernel import masters
 

@@ -158,6 +158,13 @@ class Programs(Protocol):
           HostError, KernelError.
         """
 
+    def nginx(self) -> tuple[str, str]:
+        """Return the path of nginx, and the user and group that its configuration must name, "" for none.
+
+        Raises:
+          HostError: when there is no nginx; it says how to get one.
+        """
+
     def reload(self, folder: Path) -> bool:
         """Have the nginx that a folder names read its configuration again; return whether it is in force."""
 

@@ -131,18 +131,21 @@ class Lab:
         with records.locked(cluster.name):
             started = time.monotonic()
             old = records.load(cluster.name)
+            served = False
             try:
                 state = State.of(objects, cluster)
                 if old is None:
                     now, made = convergence.build(machine, state, started)
                 else:
                     before = Current(old, State.of_record(old))
+                    served = bool(before.state.cluster.ingresses)
                     now, made = convergence.converge(machine, before, state, started, read=True)
             except BaseException:
                 machine.close()
                 raise
             lab = cls(*now, machine, made)
             lab._stamp = records.stamp(lab.name)
+            lab._serve(served)
             return lab
 
     @classmethod
@@ -215,9 +218,18 @@ class Lab:
         with self.held():
             started = time.monotonic()
             state = self._now.state.after(edit(self.documents))
+            served = bool(self.cluster.ingresses)
             self._now, self.changes = convergence.converge(self._machine, self._now, state, started, read=False)
             self._stamp = self._records.stamp(self.name)
+            self._serve(served)
             return self.changes
+
+    def _serve(self, served: bool) -> None:
+        """Have the ingress controller serve the Ingresses, or none if it ``served`` some before."""
+        if served or self.cluster.ingresses:
+            from netlab.lab import ingress
+
+            ingress.bring(self._machine, self.cluster)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:

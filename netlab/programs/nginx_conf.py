@@ -9,13 +9,15 @@ What nginx does by itself and an Ingress must not do:
 - It merges slashes (``merge_slashes off``).
 - A location that ends in ``/`` and passes requests on redirects the path without the slash (301). So each such location
   has one for the path without it.
-- It creates temporary directories at its start, also of modules that are not used, and gives them to another user.
+- It creates temporary directories at its start, also of modules that are not used, and as root gives them to another
+  user. They are in ``/tmp``, which is nginx's own (``kernel/daemons.py``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
@@ -26,6 +28,7 @@ CONNECT_SECONDS = 3
 """How long nginx waits for an endpoint to accept a connection. A client gets 504 in less than 5 s."""
 
 CONNECTIONS = 1024
+_OWN = "/tmp"  # noqa: S108  of nginx's own mount namespace
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _LOG = '$remote_addr $scheme $host "$request" $status $request_time upstream=$upstream_addr'
 
@@ -45,7 +48,7 @@ def configuration(
 
     Args:
       cluster: the cluster.
-      directory: where the files, the logs and the temporary directories are, as nginx sees it.
+      directory: where the files and the logs are, as nginx sees it. Temporary files are in ``/tmp``.
       families: the IP families (4 or 6) that the controller pod has addresses of.
       user: the user and group of the worker processes; "" if nginx starts without privilege.
       without: ``NAMESPACE/NAME`` of TLS Secrets that cannot be used.
@@ -53,7 +56,7 @@ def configuration(
     writer = _Writer(cluster, families, without)
     servers = [line for server in rules(cluster).servers for line in writer.server(server)]
     lines = [*_head(directory, user), *writer.upstreams(), *servers, "}", ""]
-    return Configuration("\n".join(lines), tuple(writer.secrets))
+    return Configuration("\n".join(lines), tuple(writer.secrets.items()))
 
 
 def quoted(text: str) -> str:
@@ -76,12 +79,12 @@ def _head(directory: str, user: str) -> Iterator[str]:
         yield f"user {user};"
     yield "daemon off;"
     yield "worker_processes 1;"
-    yield f"pid {quoted(f'{directory}/nginx.pid')};"
+    yield f"pid {quoted(f'{_OWN}/nginx.pid')};"
     yield f"error_log {quoted(f'{directory}/error.log')} warn;"
     yield f"events {{ worker_connections {CONNECTIONS}; }}"
     yield "http {"
     for name in _TEMPORARY:
-        yield f"  {name}_temp_path {quoted(f'{directory}/{name}')};"
+        yield f"  {name}_temp_path {quoted(f'{_OWN}/{name}')};"
     yield f"  log_format netlab '{_LOG}';"
     yield f"  access_log {quoted(f'{directory}/access.log')} netlab;"
     yield "  default_type text/plain;"
@@ -115,8 +118,7 @@ class _Writer:
         self._without = without
         self._families = families
         self._upstreams: dict[tuple[str, int], tuple[int, list[str]]] = {}
-        self._secrets: dict[int, str] = {}
-        self.secrets: list[tuple[str, str]] = []
+        self.secrets: dict[str, str] = {}
 
     def upstreams(self) -> Iterator[str]:
         """Yield the blocks of all upstreams."""
@@ -190,11 +192,17 @@ class _Writer:
 
     def _secret(self, secret: TlsSecret) -> str:
         """Return the name of a certificate's files, without its ending."""
-        known = self._secrets.get(id(secret))
-        if known is None:
-            known = self._secrets[id(secret)] = f"tls{len(self._secrets)}"
-            self.secrets += [(f"{known}.crt", secret.certificate), (f"{known}.key", secret.key)]
-        return known
+        name = file_name(secret)
+        self.secrets |= {f"{name}.crt": secret.certificate, f"{name}.key": secret.key}
+        return name
+
+
+def file_name(secret: TlsSecret) -> str:
+    """Return the name of the files of a certificate and its key, without its ending: the same for the same content.
+
+    So a new certificate has files of its own, while nginx may still read the old ones.
+    """
+    return f"tls-{blake2b(f'{secret.certificate} {secret.key}'.encode(errors='replace'), digest_size=16).hexdigest()}"
 
 
 def _name(host: str) -> str:

@@ -171,6 +171,9 @@ class FakeKernel:
         self._space(program.namespace)
         return 0, ""
 
+    def nginx(self) -> tuple[str, str]:
+        return "/usr/sbin/nginx", ""
+
     def reload(self, folder: Path) -> bool:
         return self.send(folder, signal.SIGHUP)
 

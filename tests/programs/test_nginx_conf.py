@@ -13,7 +13,7 @@ from ingresses import cluster, ingress, service
 
 from netlab.cluster import Cluster
 from netlab.objects.ingresses import TlsSecret
-from netlab.programs.nginx_conf import configuration, quoted
+from netlab.programs.nginx_conf import configuration, file_name, quoted
 
 PODS = [pod(f"shop/{name}-0", f"app={name}") for name in "ab"]
 SERVICES = [service(f"shop/{name}") for name in "ab"]
@@ -132,9 +132,10 @@ def test_a_certificate_is_a_file_of_its_own() -> None:
     lab = cluster(secret, ingress("shop/i", [("x.example", ["^/ a:80"])], tls=tls))
     made = configuration(lab, "/d", [4])
 
-    assert (("tls0.crt", "CERTIFICATE"), ("tls0.key", "KEY")) == made.secrets
+    name = file_name(secret)
+    assert ((f"{name}.crt", "CERTIFICATE"), (f"{name}.key", "KEY")) == made.secrets
     assert "KEY" not in made.text
-    assert "ssl_certificate_key tls0.key;" in made.text
+    assert f"ssl_certificate_key {name}.key;" in made.text
     without = configuration(lab, "/d", [4], without=["shop/cert"])
     assert (False, ()) == ("ssl_certificate" in without.text, without.secrets)
 

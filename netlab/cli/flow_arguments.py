@@ -97,17 +97,20 @@ class Pairs:
 
 
 def selection_of(
-    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool
+    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool, system: bool = False
 ) -> FlowSelection:
     """Return the selection of flows that the options make; raises UsageError."""
     from netlab.cluster.flows import FlowSelection
 
-    return FlowSelection(tuple(dict.fromkeys(map(parse_port, ports))), families_of(cluster, family), nodes, self_pairs)
+    chosen = tuple(dict.fromkeys(map(parse_port, ports)))
+    return FlowSelection(chosen, families_of(cluster, family), nodes, self_pairs, system)
 
 
-def every_pair(cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool) -> Pairs:
+def every_pair(
+    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool, system: bool = False
+) -> Pairs:
     """Return the flows of every pair for the options; raises UsageError before the first flow."""
-    return Pairs(cluster, selection_of(cluster, ports, family, nodes, self_pairs))
+    return Pairs(cluster, selection_of(cluster, ports, family, nodes, self_pairs, system))
 
 
 def one_pair(

@@ -120,6 +120,12 @@ def warn_unread(cluster: Cluster) -> None:
         warn(map(warning, cluster.unread))
 
 
+def warn_no_system(cluster: Cluster, system: bool) -> None:
+    """Print a line if ``--system`` was given and a running lab has no system objects."""
+    if system and not any(pod.system for pod in cluster.pods):
+        terminal.say("Warning: --system: the lab has no pods that netlab added; a lab with a Service has them")
+
+
 def print_unenforced(cluster: Cluster) -> None:
     """Print a line for each network on which no policy is enforced."""
     for network in cluster.networks:
@@ -142,16 +148,18 @@ def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(replace(one, severity="error") if one.rule == RULE else one for one in problems)
 
 
-def examined(files: Sequence[str], strict: bool, ignore: Sequence[str], ignored: Sequence[str] = ()) -> Input:
+def examined(
+    files: Sequence[str], strict: bool, ignore: Sequence[str], ignored: Sequence[str] = (), *, system: bool = False
+) -> Input:
     """Return the objects of files with all problems; raises UsageError if there are no files.
 
-    ``ignored`` has the kinds that the running lab ignores.
+    ``ignored`` has the kinds that the running lab ignores. ``system``: the input asks for system objects.
     """
     from netlab.objects import read_input
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=(*ignore, *ignored))
+    found = read_input(files, strict=strict, ignore=(*ignore, *ignored), system=system)
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
@@ -169,8 +177,12 @@ def warn_unused(ignore: Sequence[str], found: Input) -> None:
             terminal.say(f"Warning: --ignore {name}: the input has no such policy that netlab does not read")
 
 
-def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ()) -> tuple[Objects, Cluster]:
-    """Return the objects of files and the cluster that they describe; print warnings.
+def read_objects(
+    files: Sequence[str], strict: bool, ignore: Sequence[str] = (), *, system: bool = False
+) -> tuple[Objects, Cluster]:
+    """Return the objects of files and the cluster that they describe, with ``system`` its system objects in any case.
+
+    It prints warnings.
 
     Raises:
       InputError: with every problem of the files.
@@ -179,7 +191,7 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
     from netlab.cluster import resolve_input
     from netlab.policy import misplaced, warnings
 
-    found = examined(files, strict, ignore)
+    found = examined(files, strict, ignore, system=system)
     objects = found.objects
     cluster, made = resolve_input(found)
     print_skipped(objects.skipped)
@@ -190,7 +202,9 @@ def read_objects(files: Sequence[str], strict: bool, ignore: Sequence[str] = ())
     return objects, cluster
 
 
-def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = ()) -> Cluster:
+def read_cluster(
+    files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = (), *, system: bool = False
+) -> Cluster:
     """Return the cluster of files, or without files that of the running lab; print warnings.
 
     Raises:
@@ -203,9 +217,10 @@ def read_cluster(files: Sequence[str], strict: bool, lab: str = "", ignore: Sequ
 
         running = without(Lab.open(lab).cluster, ignore)
         warn_unread(running)
+        warn_no_system(running, system)
         print_unenforced(running)
         return running
-    _, cluster = read_objects(files, strict, ignore)
+    _, cluster = read_objects(files, strict, ignore, system=system)
     print_unenforced(cluster)
     return cluster
 

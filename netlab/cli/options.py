@@ -103,6 +103,9 @@ ports = click.option(
 family = click.option("--family", type=click.Choice(["4", "6"]), help="Only IPv4, or only IPv6.  [default: both]")
 nodes = click.option("--nodes", is_flag=True, help="Add pairs with nodes.")
 self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Add pairs of a pod with itself.")
+system = click.option(
+    "--system", "system", is_flag=True, help="Add the pods that netlab adds: cluster DNS, and the ingress controller."
+)
 
 
 class _Formats(click.Choice[str]):
@@ -170,6 +173,6 @@ verbose = click.option(
 
 def pairs(command: _F) -> _F:
     """Add the options that select pairs and ports."""
-    for option in (self_pairs, nodes, family, ports):
+    for option in (system, self_pairs, nodes, family, ports):
         command = option(command)
     return command

@@ -29,8 +29,6 @@ class PodDraft:
 
     ``object`` (``KIND NAMESPACE/NAME``), ``meta_path`` and ``spec_path`` are its place in the input, for messages.
     ``order`` sorts pods by namespace, then owner, then ordinal. ``phase`` and ``addresses`` are those of an exported
-    pod. ``renamed`` says that the pod's name does not begin with its workload's name. ``ready`` and ``terminating``
-    are those of an exported pod.
     pod. ``renamed`` says that the pod's name does not begin with its workload's name. ``ready``, ``terminating`` and
     ``system`` are those of ``cluster.Pod``.
     """

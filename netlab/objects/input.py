@@ -18,6 +18,7 @@ from netlab.objects.documents import Reader
 from netlab.objects.ignored import ignored_documents
 from netlab.objects.kind import Fact, Kind, get
 from netlab.objects.load import decode
+from netlab.objects.system_objects import system_document
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document
 
@@ -44,10 +45,18 @@ class Input:
 
 
 def read_input(
-    paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None, ignore: Sequence[str] = ()
+    paths: Sequence[str],
+    *,
+    strict: bool = False,
+    stdin: IO[Any] | None = None,
+    ignore: Sequence[str] = (),
+    system: bool = False,
 ) -> Input:
-    """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``."""
-    kinds = ignored_documents(ignore)
+    """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``.
+
+    ``system``: the input also asks for system objects.
+    """
+    kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
     reader = Reader(strict, stdin=stdin)
     documents, unread = reader.read(paths)
     found = input_of([*kinds, *documents], strict=strict)

@@ -139,7 +139,7 @@ def test_a_node_has_its_addresses_and_cidrs(lab: Cluster) -> None:
     """InternalIP is the one on the underlay."""
     (item,) = listing.nodes(lab, str).items
 
-    assert ("n1", "Ready", "3", "100.64.0.1") == item.cells
+    assert ("n1", "Ready", "4", "100.64.0.1") == item.cells
     assert {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]} == item.object["spec"]
     assert {"type": "InternalIP", "address": "100.64.0.1"} in item.object["status"]["addresses"]
     assert {"zone": "a"}.items() <= item.object["metadata"]["labels"].items()

@@ -19,6 +19,7 @@ from netlab.report.explanations import Explanations
 @options.lab_without_files
 @options.namespace
 @options.family
+@options.system
 @options.verbose
 def explain_command(
     source: str,
@@ -29,6 +30,7 @@ def explain_command(
     lab: str,
     namespace: str,
     family: str | None,
+    system: bool,
 ) -> None:
     """Print the verdict of one pair, and the policy, rule and line that decided on each side.
 
@@ -37,7 +39,7 @@ def explain_command(
     """
     from netlab.policy.explain import explain
 
-    cluster = inputs.read_cluster(files, strict, lab, ignore)
+    cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
     sources = [one.source for many in (cluster.asked_pods(), cluster.policies, cluster.unread) for one in many]
     found = (explain(cluster, flow) for flow in flows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.errors import UsageError
 from netlab.report.reachability import Reachability
 
@@ -31,6 +31,7 @@ def probe_command(
     family: str | None,
     nodes: bool,
     self_pairs: bool,
+    system: bool,
     output: str,
 ) -> None:
     """Send packets in the running lab and print the verdicts: of one pair, or without arguments of every pair.
@@ -50,8 +51,9 @@ def probe_command(
     def ask(cluster: Cluster) -> Iterable[Flow]:
         if pair:
             return flow_arguments.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
-        return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs)
+        return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs, system)
 
+    inputs.warn_no_system(running.cluster, system and not pair)
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)

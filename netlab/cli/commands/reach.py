@@ -33,6 +33,7 @@ def reach_command(
     family: str | None,
     nodes: bool,
     self_pairs: bool,
+    system: bool,
     grouped: bool,
     output: str,
 ) -> None:
@@ -41,8 +42,8 @@ def reach_command(
     netlab sends no packet and needs no kernel. Without -f, the objects are those of the running lab. With --group, pods
     with the same verdicts to and from all others are one line; shared labels name it.
     """
-    cluster = inputs.read_cluster(files, strict, lab, ignore)
-    selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs)
+    cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
+    selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system)
     if grouped:
         from netlab.policy.groups import groups
         from netlab.report.groups import ReachabilityGroups

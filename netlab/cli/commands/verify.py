@@ -37,6 +37,7 @@ def verify_command(
     family: str | None,
     nodes: bool,
     self_pairs: bool,
+    system: bool,
     output: str,
     yes: bool,
 ) -> None:
@@ -49,12 +50,20 @@ def verify_command(
     options.check_one_input(files)
     for port in ports:
         flow_arguments.parse_port(port)
-    with _lab(files, strict, ignore, lab, yes) as (name, running), terminal.progress("verifying") as progress:
+    with _lab(files, strict, ignore, lab, yes, system) as (name, running), terminal.progress("verifying") as progress:
         cluster = inputs.without(running.cluster, ignore)
         if not files:
             inputs.warn_unread(cluster)
+            inputs.warn_no_system(cluster, system)
         inputs.print_unenforced(cluster)
-        ask = partial(flow_arguments.every_pair, ports=ports, family=family, nodes=nodes, self_pairs=self_pairs)
+        ask = partial(
+            flow_arguments.every_pair,
+            ports=ports,
+            family=family,
+            nodes=nodes,
+            self_pairs=self_pairs,
+            system=system,
+        )
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
         result = Reachability(name, rows, "verify")
         rendering.render(result, output)
@@ -62,7 +71,9 @@ def verify_command(
 
 
 @contextlib.contextmanager
-def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> Iterator[tuple[str, Lab]]:
+def _lab(
+    files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool, system: bool
+) -> Iterator[tuple[str, Lab]]:
     """Yield the lab to check, after the name that reports call it by."""
     from netlab.lab.lab import Lab, temporary
 
@@ -70,7 +81,7 @@ def _lab(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, ye
         running = Lab.open(lab)
         yield running.name, running
         return
-    objects, cluster = inputs.read_objects(files, strict, ignore)
+    objects, cluster = inputs.read_objects(files, strict, ignore, system=system)
     inputs.confirm(len(cluster.pods), yes)
     with temporary(objects, cluster=cluster) as own:
         yield cluster.name, own

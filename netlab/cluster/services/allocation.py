@@ -40,6 +40,8 @@ def allocate(
         own = [*one.ip_families] or own
         place = RESERVED.get(one.meta.key)
         fixed = tuple(ranges[family][place] for family in own if family in ranges) if place else ()
+        if any(address in taken for address in fixed):
+            fixed = ()
         addresses = (
             one.cluster_ips or fixed or tuple(_free(ranges[family], taken, 10) for family in own if family in ranges)
         )

@@ -18,6 +18,7 @@ from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.services import Service, ServicePort
+from netlab.objects.system_objects import SystemObjects
 from netlab.objects.topology import Topology
 from netlab.objects.types import ContainerPort, Meta, Namespace, PodSpec, Protocol, Source
 
@@ -55,7 +56,7 @@ def wanted(objects: Objects) -> bool:
 
 def asked(objects: Objects) -> bool:
     """Say whether a document of the kind SystemObjects asks for system objects."""
-    return any(kind.__name__ == "SystemObjects" for kind in objects.found)
+    return bool(objects.of(SystemObjects))
 
 
 def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:

@@ -14,6 +14,7 @@ from netlab.objects.ignored import IgnoredKind
 from netlab.objects.kind import NETLAB_VERSION, Kind, get, written
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
+from netlab.objects.tls_secrets import is_unnamed, named_secrets
 from netlab.objects.types import Document
 from netlab.objects.unread import UnreadPolicy
 
@@ -67,14 +68,18 @@ def _decoder(document: Document, access: Access | None) -> _Decoder | None:
 
 
 def without_skipped(documents: Iterable[Document]) -> list[Document]:
-    """Return the documents without those of kinds that netlab does not read, or that the user ignores."""
+    """Return the documents without those of kinds that netlab does not read, or that the user ignores.
+
+    Secrets that no Ingress names are left out too.
+    """
     given = tuple(documents)
     ignored = ignored_in(given)
+    named = named_secrets(object_of(document) for document in given)
     found = []
     for document in given:
         key, one, problems = decoded(document)
         skipped = problems is None or (type(one) is UnreadPolicy and is_ignored(key, ignored))
-        if not skipped:
+        if not (skipped or is_unnamed(one, named)):
             found.append(document)
     return found
 

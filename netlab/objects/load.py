@@ -27,9 +27,11 @@ from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
 from netlab.objects.kinds.scenario import Access
+from netlab.objects.kinds.secret import KIND as SECRET_KIND
 from netlab.objects.meta import Key
 from netlab.objects.scenario_check import check_scenario
 from netlab.objects.scenarios import Scenario
+from netlab.objects.tls_secrets import is_unnamed, named_secrets
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import UnreadPolicy
@@ -66,7 +68,7 @@ def decode(
     scenarios may read.
     """
     access = access or Access()
-    given = tuple(with_generated_names(documents))
+    given = _read(with_generated_names(documents), access)
     ignored = ignored_in(given)
     problems = retired_versions(given)
     skipped: Counter[str] = Counter()
@@ -99,6 +101,15 @@ def decode(
         else:
             found[key] = one
     return _objects(found.values(), given, skipped), problems
+
+
+def _read(documents: Sequence[Document], access: Access) -> tuple[Document, ...]:
+    """Return the documents without TLS Secrets that no Ingress names."""
+    if all(document.kind != SECRET_KIND.name for document in documents):
+        return tuple(documents)
+    found = [(document, decoded(document, access)[1]) for document in documents]
+    named = named_secrets(one for _, one in found)
+    return tuple(document for document, one in found if not is_unnamed(one, named))
 
 
 def _worst(problems: list[Problem]) -> list[Problem]:

@@ -11,7 +11,7 @@ import errno
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 # A message, and whether it came over TCP, to its answer; empty for no answer.
 Answer = Callable[[bytes, bool], bytes]
@@ -42,22 +42,23 @@ class _Connection:
 
 
 class Server:
-    """Answers messages on a port, over both protocols and every IP family that this kernel has.
+    """Answers messages on ports, over both protocols and every IP family that this kernel has.
 
     Raises:
-      OSError: when another program listens on the port.
+      OSError: when another program listens on a port.
     """
 
-    def __init__(self, port: int, answer: Answer, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, ports: Iterable[int], answer: Answer, failed: Callable[[BaseException], None]) -> None:
         self._answer = answer
         self._failed = failed
         self._selector = selectors.DefaultSelector()
         self._connections: dict[int, _Connection] = {}
-        for family in (socket.AF_INET, socket.AF_INET6):
+        for port in ports:
+            self._open(socket.AF_INET, port)
             try:
-                self._open(family, port)
+                self._open(socket.AF_INET6, port)
             except OSError as error:
-                if family == socket.AF_INET or error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                     raise
 
     def _open(self, family: socket.AddressFamily, port: int) -> None:

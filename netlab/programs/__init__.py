@@ -1,1 +1,1 @@
-"""The programs that a lab runs in its pods, such as the DNS server; ``netlab.lab.programs`` starts them."""
+"""What a lab runs inside itself: programs, and the data that they serve."""

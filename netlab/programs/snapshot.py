@@ -1,0 +1,79 @@
+"""What the DNS answers of a cluster follow from, as data of JSON: what a DNS server reads.
+
+Services are by ``NAMESPACE/NAME``. One has ``alias``; or ``addresses``, and ``ports`` by ``NAME/PROTOCOL``; or it is
+headless and has ``endpoints``: the addresses of each host, and each host's own number of each port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from netlab.cluster import Cluster
+from netlab.cluster.services import endpoints
+from netlab.objects.services import Service, ServicePort
+from netlab.objects.types import Address
+from netlab.programs import records
+
+# A headless Service may have no port, and an endpoint may lack a named one: its address is a record all the same.
+_ANY_PORT = ServicePort(0)
+
+
+def of(cluster: Cluster) -> dict[str, Any]:
+    """Return what the answers of a cluster follow from; ``records.Zone`` takes it."""
+    return {
+        "version": records.VERSION,
+        "zone": cluster.cluster_domain.lower(),
+        "namespaces": sorted({*cluster.namespaces, *(pod.namespace for pod in cluster.pods)}),
+        "services": {one.meta.key: found for one in cluster.services if (found := _service(cluster, one))},
+        "hosts": {name.lower().rstrip("."): [str(a) for a in addresses] for name, addresses in _hosts(cluster).items()},
+    }
+
+
+def _hosts(cluster: Cluster) -> Mapping[str, list[Address]]:
+    found: dict[str, list[Address]] = {}
+    for host in cluster.hosts:
+        for name in host.hostnames:
+            found.setdefault(name, []).extend(host.addresses)
+    return found
+
+
+def _service(cluster: Cluster, service: Service) -> dict[str, Any]:
+    if service.type == "ExternalName":
+        # A name that looks like an IPv4 address is not resolved (Kubernetes, Service, type ExternalName).
+        target = service.external_name.rstrip(".")
+        return {} if not target or _is_address(target) else {"alias": target}
+    if service.headless:
+        return _headless(cluster, service)
+    ports: dict[str, list[int]] = {}
+    for port in service.ports:
+        if port.name:
+            ports.setdefault(f"{port.name.lower()}/{port.protocol.lower()}", []).append(port.port)
+    return {"addresses": [str(address) for address in service.cluster_ips], "ports": ports}
+
+
+def _headless(cluster: Cluster, service: Service) -> dict[str, Any]:
+    hosts: dict[str, dict[str, None]] = {}
+    ports: dict[str, dict[tuple[str, int], None]] = {}
+    for port in (*service.ports, _ANY_PORT):
+        for family in service.ip_families or cluster.families:
+            for one in endpoints(cluster, service, port, family):
+                if not one.ready:
+                    continue
+                host = one.hostname.lower() or records.dashed(str(one.address))
+                hosts.setdefault(host, {})[str(one.address)] = None
+                if port.name:
+                    ports.setdefault(f"{port.name.lower()}/{port.protocol.lower()}", {})[host, one.port] = None
+    return {
+        "endpoints": {host: list(addresses) for host, addresses in hosts.items()},
+        "ports": {key: [list(one) for one in found] for key, found in ports.items()},
+    }
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

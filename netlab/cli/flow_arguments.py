@@ -19,6 +19,8 @@ ProtocolPort = tuple[str, int | None]
 
 PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 _BRACKETED = pattern(r"\[(?P<name>[^]]*)\](?P<rest>.*)")
+# A Service's name, then a port by number or name, then a protocol.
+_SERVICE = pattern(r"(?P<name>service:(?:[^:/]*/)?[^:/]*)(?::(?P<port>[^:/]*))?(?:/(?P<protocol>[^:/]*))?")
 # A reference, then a port. The reference of a node or host has a colon too.
 _WITH_PORT = pattern(r"(?P<name>(?:node:|host:)?[^:]+):(?P<rest>[^:]*)")
 
@@ -29,6 +31,18 @@ class Target:
 
     name: str
     port: ProtocolPort | None = None
+
+
+@frozen
+class ServiceTarget:
+    """A Service of the command line: ``service:NAMESPACE/NAME``, and the number or name of a port of the Service.
+
+    ``port`` None stands for all its ports. ``protocol`` is that of the port; ICMP has none.
+    """
+
+    name: str
+    port: str | None = None
+    protocol: str | None = None
 
 
 def parse_port(text: str) -> ProtocolPort:
@@ -46,6 +60,29 @@ def parse_port(text: str) -> ProtocolPort:
     if not (number.isascii() and number.isdecimal() and 1 <= int(number) <= 65535):
         raise UsageError(f"{text!r}: a port is a number from 1 to 65535, as in 80, 53/UDP or ICMP")
     return protocol, int(number)
+
+
+def parse_destination(text: str) -> Target | ServiceTarget:
+    """Return the destination and port of ``DST[:PORT[/PROTO]]``; raises UsageError."""
+    return _parse_service(text) if text.startswith("service:") else parse_target(text)
+
+
+def _parse_service(text: str) -> ServiceTarget:
+    found = _SERVICE.fullmatch(text)
+    if found is None or found["name"] == "service:" or found["port"] == "":
+        raise UsageError(
+            f"{text!r}: a Service is written service:NAMESPACE/NAME:PORT[/PROTO], as in service:shop/db:5432"
+        )
+    port, protocol = found["port"], found["protocol"]
+    if port is not None and port.upper() == "ICMP" and protocol is None:
+        port, protocol = None, "ICMP"
+    if protocol is not None:
+        protocol = protocol.upper()
+        if protocol not in PROTOCOLS:
+            raise UsageError(f"{text!r}: no protocol {protocol!r}; it is one of {', '.join(PROTOCOLS)}")
+        if protocol == "ICMP" and port is not None:
+            raise UsageError(f"{text!r}: ICMP has no ports")
+    return ServiceTarget(found["name"], port, protocol)
 
 
 def parse_target(text: str) -> Target:
@@ -123,7 +160,9 @@ def one_pair(
     """
     from netlab.cluster.find import find, find_destination
 
-    parsed = parse_target(target)
+    parsed = parse_destination(target)
+    if isinstance(parsed, ServiceTarget):
+        return list(_to_service(cluster, find(cluster, source, namespace), parsed, namespace, ports, family))
     if parsed.port and ports:
         raise UsageError(f"{target!r} names a port, and so does --port: leave one out")
     chosen = [parsed.port] if parsed.port else list(dict.fromkeys(map(parse_port, ports)))
@@ -134,6 +173,38 @@ def one_pair(
         raise UsageError(f"{target!r} is an IPv{literal.version} address, but --family is {family}: leave it out")
     families = families_of(cluster, family)
     return list(_flows(from_end, to_end, literal, chosen, families))
+
+
+def _to_service(
+    cluster: Cluster,
+    source: Endpoint,
+    target: ServiceTarget,
+    namespace: str,
+    ports: Sequence[str],
+    family: str | None,
+) -> Iterator[Flow]:
+    """Yield the flows to a Service: in each family of its cluster IPs, on each of the ports."""
+    from netlab.cluster.find import find_ports, find_service
+    from netlab.cluster.flows import service_flow
+
+    if ports and (target.port or target.protocol):
+        raise UsageError(f"{target.name!r} names a port, and so does --port: leave one out")
+    service = find_service(cluster, target.name, namespace)
+    asked: list[tuple[str | None, str | None]] = [(target.port, target.protocol)]
+    if ports:
+        parsed = dict.fromkeys(map(parse_port, ports))
+        asked = [(None if number is None else str(number), protocol) for protocol, number in parsed]
+    chosen: dict[ProtocolPort, None] = {}
+    for port, protocol in asked:
+        if protocol == "ICMP":
+            chosen["ICMP", None] = None
+            continue
+        for one in find_ports(service, port, protocol):
+            chosen[one.protocol, one.port] = None
+    own = tuple(address.version for address in service.cluster_ips) or service.ip_families or cluster.families
+    for version in families_of(cluster, family) if family is not None else sorted(own):
+        for protocol, number in chosen:
+            yield service_flow(source, service, protocol, number, version)
 
 
 def _flows(

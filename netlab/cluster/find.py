@@ -8,7 +8,10 @@ from netlab.cluster.types import Cluster, Endpoint
 from netlab.cluster.unowned import own_gateway, special_purpose
 from netlab.errors import UsageError
 from netlab.objects.addresses import plain_address
+from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
+
+_SERVICE = "service:"
 
 
 def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
@@ -24,6 +27,50 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     found = cluster.by_ref.get(full) or cluster.by_workload.get(full)
     if found is None:
         raise UsageError(_missing(cluster, full))
+    return found
+
+
+def is_service(ref: str) -> bool:
+    """Say whether a destination names a Service: ``service:NAMESPACE/NAME``."""
+    return ref.startswith(_SERVICE)
+
+
+def find_service(cluster: Cluster, ref: str, namespace: str = "default") -> Service:
+    """Return the Service of ``service:NAMESPACE/NAME`` or ``service:NAME``.
+
+    Raises:
+      UsageError: if no Service has the name. The message has similar names.
+    """
+    name = ref.removeprefix(_SERVICE)
+    full = name if "/" in name else f"{namespace}/{name}"
+    found = next((one for one in cluster.services if one.meta.key == full), None)
+    if found is None:
+        from difflib import get_close_matches
+
+        known = [one.meta.key for one in cluster.services]
+        near = _elsewhere(full, known) or get_close_matches(full, known, n=3)
+        names = [f"{_SERVICE}{one}" for one in near or known]
+        hint = f"; did you mean {' or '.join(names)}?" if near else _known(names)
+        raise UsageError(f"no Service {full!r}{hint}")
+    return found
+
+
+def find_ports(service: Service, port: str | None, protocol: str | None = None) -> list[ServicePort]:
+    """Return the ports of a Service that have a number or name, and the protocol if one is given; all ports for None.
+
+    Raises:
+      UsageError: if the Service has no such port. The message has the ports that it has.
+    """
+    found = [
+        one
+        for one in service.ports
+        if (port is None or port in (str(one.port), one.name)) and protocol in (None, one.protocol)
+    ]
+    if not found:
+        of = f"Service {service.meta.key}"
+        has = ", ".join(" ".join(filter(None, (one.name, f"{one.port}/{one.protocol}"))) for one in service.ports)
+        asked = f"port {port}{f'/{protocol}' if protocol else ''}" if port else f"{protocol or 'port'}".strip()
+        raise UsageError(f"{of} has no {asked}; it has {has}" if has else f"{of} has no ports")
     return found
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.frozen import frozen
+from netlab.objects.services import Service
 from netlab.objects.types import Address
 
 
@@ -19,6 +20,9 @@ class Flow(NamedTuple):
 
     ``family`` is 4 or 6. ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the
     destination's address of the family, None if it has none. ``destination`` is None if no endpoint has the address.
+
+    ``service`` is the Service that the question names. ``port`` is then the Service's port, ``address`` its cluster IP,
+    and ``destination`` None.
     """
 
     source: Endpoint
@@ -27,11 +31,25 @@ class Flow(NamedTuple):
     protocol: str
     port: int | None
     address: Address | None
+    service: Service | None = None
 
     @property
     def target(self) -> str:
         """The destination as reports print it: its reference, or the address."""
+        if self.service is not None:
+            return service_ref(self.service)
         return self.destination.ref if self.destination is not None else str(self.address)
+
+
+def service_ref(service: Service) -> str:
+    """Return the name of a Service as a destination: ``service:NAMESPACE/NAME``."""
+    return f"service:{service.meta.key}"
+
+
+def service_flow(source: Endpoint, service: Service, protocol: str, port: int | None, family: int) -> Flow:
+    """Return the question about a Service's port; its address is None if the Service has no cluster IP of a family."""
+    address = next((one for one in service.cluster_ips if one.version == family), None)
+    return Flow(source, None, family, protocol, port, address, service)
 
 
 def declared_ports(destination: Endpoint) -> list[tuple[str, int | None]]:

@@ -1,4 +1,4 @@
-"""Addresses that no endpoint of the cluster has: gateways, ClusterIPs, special-purpose addresses, and the others.
+"""Addresses that no endpoint has: gateways, those of the service range, special-purpose addresses, and the others.
 
 A gateway is a node's address in the prefix of its pods, the first one (``netlab.dataplane.names.gateway_of``). The
 prefix of a bridge network is the same on every node, so the node that has a gateway's address depends on the source.
@@ -40,10 +40,9 @@ def gateway_hint(cluster: Cluster, address: Address) -> str:
 
 
 def why_unowned(cluster: Cluster, address: Address) -> str:
-    """Return why no endpoint has an address: it is a ClusterIP or a gateway, or the lab does not have it."""
-    service = next((s for s in cluster.services if s.cluster_ip == str(address)), None)
-    if service is not None:
-        return f"{address} is the ClusterIP of Service {service.meta.key}, which netlab does not emulate: ask its pods"
+    """Return why no endpoint has an address: no Service has it, it is a gateway, or the lab does not have it."""
+    if any(address.version == cidr.version and address in cidr for cidr in cluster.service_cidrs):
+        return f"{address} is in the service range, and no Service has it"
     return gateway_hint(cluster, address) or no_owner(address)
 
 

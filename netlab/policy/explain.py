@@ -62,12 +62,16 @@ def explain(cluster: Cluster, flow: Flow) -> Explanation:
     """Return the verdict of a flow, the policies, rules and lines that decided, and what would change the verdict."""
     decision = evaluate(cluster, flow)
     sections: tuple[Section, ...] = (_headline(decision),)
+    if cluster.services:
+        sections = _to_service(cluster, decision) or sections
     for one in decision.backends or (decision,):
         sections += (_of_backend(one),) if decision.backends else ()
         sections += tuple(_side(cluster, one, side) for side in one.sides)
         unknown = caveats(cluster, one)
         sections += (Section("Not known", tuple(unknown)),) if unknown else ()
         sections += tuple(map(_unknown_side, one.unknown))
+    if cluster.services:
+        sections += _missed_by_service(cluster, decision)
     return Explanation(decision, sections, _otherwise(decision))
 
 
@@ -80,11 +84,41 @@ def _of_backend(decision: Decision) -> Section:
     return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}",))
 
 
-def _headline(decision: Decision) -> Section:
+def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
+    """Return the headline and the way of a flow to a Service; nothing for another flow."""
+    from netlab.cluster.translate.services import front_of
+    from netlab.policy.service_text import described, way_lines
+
+    front = front_of(cluster, decision.flow)
+    if front is None:
+        return ()
+    way = Section(f"Way to Service {front.service.meta.key}", tuple(way_lines(cluster, decision, front)))
+    return _headline(decision, described(front)), way
+
+
+def _missed_by_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
+    """Return the rules that list the port or address of a flow's Service, and so do not match."""
+    from netlab.cluster.translate.services import front_of
+    from netlab.policy.service_text import misses_by_service
+
+    front = front_of(cluster, decision.flow)
+    lines = misses_by_service(decision, front) if front is not None else []
+    return (Section("Rules for the Service that match nothing, as policies see its endpoints", tuple(lines)),) * bool(
+        lines
+    )
+
+
+def _headline(decision: Decision, described: str = "") -> Section:
+    """Return the verdict; ``described`` replaces the text about the destination."""
     flow = decision.flow
     title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {decision.verdict}"
     own = address_of(flow.source, flow.family)
-    destination = "no machine of the lab" if flow.destination is None else _end(flow, flow.destination, flow.address)
+    if flow.service is not None:
+        destination = described or f"Service {flow.service.meta.key}"
+    elif flow.destination is None:
+        destination = described or "no machine of the lab"
+    else:
+        destination = _end(flow, flow.destination, flow.address) + (f": {described}" if described else "")
     return Section(title, (f"from  {_end(flow, flow.source, own)}", f"to    {destination}", f"why   {decision.reason}"))
 
 

@@ -7,9 +7,20 @@ from ipaddress import ip_address
 import pytest
 from builders import cluster, pod, topology
 
-from netlab.cli.flow_arguments import ProtocolPort, Target, every_pair, one_pair, parse_port, parse_target
+from netlab.cli.flow_arguments import (
+    ProtocolPort,
+    ServiceTarget,
+    Target,
+    every_pair,
+    one_pair,
+    parse_destination,
+    parse_port,
+    parse_target,
+)
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
+from netlab.objects.services import Service, ServicePort
+from netlab.objects.types import Meta
 
 
 @pytest.mark.parametrize(
@@ -43,6 +54,51 @@ def test_targets(text: str, target: Target) -> None:
     """A pod, a node, a host or an address; with a port, a protocol, both or neither."""
 
     assert target == parse_target(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("service:shop/db:5432", ServiceTarget("service:shop/db", "5432")),
+        ("service:shop/db:53/udp", ServiceTarget("service:shop/db", "53", "UDP")),
+        ("service:shop/db:sql", ServiceTarget("service:shop/db", "sql")),
+        ("service:db:dns/TCP", ServiceTarget("service:db", "dns", "TCP")),
+        ("service:shop/db", ServiceTarget("service:shop/db")),
+        ("service:shop/db/ICMP", ServiceTarget("service:shop/db", None, "ICMP")),
+        ("service:shop/db:ICMP", ServiceTarget("service:shop/db", None, "ICMP")),
+        ("shop/db:80", Target("shop/db", ("TCP", 80))),
+    ],
+)
+def test_services(text: str, target: Target | ServiceTarget) -> None:
+    """A port of a Service has a number or a name, and a protocol if several have it."""
+
+    assert target == parse_destination(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["service:", "service:a/b/c/d", "service:shop/db:", "service:shop/db:80/FOO", "service:x:8:9"]
+)
+def test_invalid_services(text: str) -> None:
+    with pytest.raises(UsageError, match="service:"):
+        parse_destination(text)
+
+
+def test_a_service_is_asked_in_its_own_families_on_its_ports() -> None:
+    """The flow has the Service, its cluster IP and the number of the port."""
+    ports = (ServicePort(80, name="http"), ServicePort(53, name="dns", protocol="UDP"))
+    of = Service(Meta("db", "x"), {"app": "db"}, ports, (ip_address("10.96.0.20"),))
+    lab = cluster(topology(cidrs=["10.244.0.0/16", "fd00:10:244::/56"]), pod("x/a"), of)
+    found = one_pair(lab, "a", "service:db", "x")
+
+    assert [("service:x/db", 4, "TCP", 80), ("service:x/db", 4, "UDP", 53)] == [
+        (f.target, f.family, f.protocol, f.port) for f in found
+    ]
+    assert {ip_address("10.96.0.20")} == {f.address for f in found}
+    assert [80] == [f.port for f in one_pair(lab, "a", "service:x/db:http", "x")]
+    assert [53] == [f.port for f in one_pair(lab, "a", "service:db", "x", ["53/UDP"])]
+    assert [(None, 6)] == [(f.address, f.family) for f in one_pair(lab, "a", "service:db:80", "x", family="6")]
+    with pytest.raises(UsageError, match="has no port 81; it has http 80/TCP, dns 53/UDP"):
+        one_pair(lab, "a", "service:db:81", "x")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from builders import cluster, pod, topology, workload
 
 from netlab.cluster import Cluster
-from netlab.cluster.find import find, find_destination
+from netlab.cluster.find import find, find_destination, find_ports, find_service
 from netlab.cluster.unowned import why_unowned
 from netlab.errors import UsageError
-from netlab.objects.services import Service
+from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Meta
 
 
@@ -148,14 +148,43 @@ def test_a_gateway_is_the_node_of_the_source() -> None:
     } == {ref: getattr(one, "ref", one) for ref, one in found.items()}
 
 
-def test_a_cluster_ip_is_named() -> None:
-    """netlab does not emulate Services. The message names the Service."""
-    service = Service(Meta("db", "x"), cluster_ips=(ip_address("10.96.0.10"),))
-    lab = cluster(pod("x/a"), service)
+def test_an_address_of_the_service_range_that_no_service_has() -> None:
+    """The message says so."""
+    lab = cluster(pod("x/a"))
 
-    assert "10.96.0.10 is the ClusterIP of Service x/db, which netlab does not emulate: ask its pods" == (
-        why_unowned(lab, ip_address("10.96.0.10"))
-    )
+    assert "10.96.0.77 is in the service range, and no Service has it" == why_unowned(lab, ip_address("10.96.0.77"))
+
+
+SERVICE = Service(
+    Meta("db", "x"),
+    {"app": "db"},
+    (ServicePort(5432, name="sql"), ServicePort(53, name="dns", protocol="UDP"), ServicePort(53, protocol="SCTP")),
+    (ip_address("10.96.0.20"),),
+)
+
+
+def test_a_service_is_found_by_name_and_its_port_by_number_or_name() -> None:
+    """A port that several protocols have stands for all of them, unless one is written."""
+    lab = cluster(pod("x/a"), SERVICE)
+    found = find_service(lab, "service:db", "x")
+
+    assert "x/db" == found.meta.key
+    assert [5432] == [port.port for port in find_ports(found, "5432")]
+    assert [5432] == [port.port for port in find_ports(found, "sql")]
+    assert ["UDP", "SCTP"] == [port.protocol for port in find_ports(found, "53")]
+    assert ["SCTP"] == [port.protocol for port in find_ports(found, "53", "SCTP")]
+    assert 3 == len(find_ports(found, None))
+
+
+def test_an_unknown_service_or_port_has_a_message_with_what_there_is() -> None:
+    lab = cluster(pod("x/a"), SERVICE)
+
+    with pytest.raises(UsageError, match=r"no Service 'default/db'; did you mean service:x/db\?"):
+        find_service(lab, "service:db")
+    with pytest.raises(UsageError, match=r"Service x/db has no port 80; it has sql 5432/TCP, dns 53/UDP, 53/SCTP"):
+        find_ports(lab.services[0], "80")
+    with pytest.raises(UsageError, match="Service x/db has no port sql/UDP"):
+        find_ports(lab.services[0], "sql", "UDP")
 
 
 def test_a_workload_whose_pods_have_all_finished() -> None:

@@ -34,13 +34,15 @@ def explain_command(
 ) -> None:
     """Print the verdict of one pair, and the policy, rule and line that decided on each side.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. NAMESPACE/WORKLOAD stands for its
-    first pod. Without a port, netlab explains every port that DST declares; DST/ICMP explains ICMP.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address, or service:NAMESPACE/NAME with the
+    number or name of a port of the Service. NAMESPACE/WORKLOAD stands for its first pod. Without a port, netlab
+    explains every port that DST declares; DST/ICMP explains ICMP.
     """
     from netlab.policy.explain import explain
 
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
-    sources = [one.source for many in (cluster.asked_pods(), cluster.policies, cluster.unread) for one in many]
+    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, cluster.services)
+    sources = [one.source for many in objects for one in many]
     found = (explain(cluster, flow) for flow in flows)
     rendering.render(Explanations(found, {source.file for source in sources}))

@@ -17,8 +17,9 @@ from netlab.cluster.translate.target import (
     Target,
     Translated,
     Translation,
+    Variants,
 )
-from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod
 from netlab.objects.types import Address
 
 __all__ = [
@@ -30,12 +31,28 @@ __all__ = [
     "Target",
     "Translated",
     "Translation",
+    "Variants",
     "stands_for",
     "translate",
 ]
 
-TRANSLATIONS: tuple[Translation, ...] = (HOST_PORT,)
-"""All translations; the first that returns a target counts."""
+
+def _of_service(
+    cluster: Cluster, destination: Endpoint | None, address: Address | None, protocol: str, port: int | None
+) -> Target | None:
+    if not cluster.services:
+        return None
+    from netlab.cluster.translate.services import find
+
+    return find(cluster, destination, address, protocol, port)
+
+
+TRANSLATIONS: tuple[Translation, ...] = (Translation("Service", _of_service), HOST_PORT)
+"""All translations; the first that returns a target counts.
+
+A nodePort is before a hostPort of the same number: the portmap plugin appends its chain to that of kube-proxy, "without
+moving CNI-HOSTPORT-DNAT ahead of Kubernetes service rules" (containernetworking/plugins, portmap_iptables.go).
+"""
 
 
 def stands_for(
@@ -53,9 +70,17 @@ def stands_for(
 
 def translate(cluster: Cluster, flow: Flow) -> Translated | None:
     """Return the flow to each backend of a flow's destination, None if no node translates the destination."""
-    target = stands_for(cluster, flow.destination, flow.address, flow.protocol, flow.port)
+    if flow.service is not None:
+        from netlab.cluster.translate.services import named
+
+        target: Target | None = named(cluster, flow.service, flow.family, flow.protocol, flow.port)
+    elif isinstance(flow.source, Host) and isinstance(flow.destination, Host):
+        return None
+    else:
+        target = stands_for(cluster, flow.destination, flow.address, flow.protocol, flow.port)
     if target is None:
         return None
+    target = target.for_source(flow.source)
     node = translating_node(cluster, flow.source, target)
     return Translated(
         target, node, tuple(backend_flow(cluster, flow, target, node, backend) for backend in target.backends)

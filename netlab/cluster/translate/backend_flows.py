@@ -26,7 +26,7 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
         why = f"only nodes translate {flow.target}, and {flow.source.ref} is not a node"
         return BackendFlow(target, backend, Path(False, why))
     path_to = _path(cluster, flow, target, node, backend)
-    after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port)
+    after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port, service=None)
     own = address_of(flow.source, flow.family)
     egress = ingress = None
     if path_to.egress_enforced and isinstance(flow.source, Pod):
@@ -67,7 +67,17 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
         return Path(True, seen_as=first.seen_as, exempt=f"{end.ref} always reaches itself")
     near = isinstance(source, Pod) and source.node == node.name and not source.host_network
     if isinstance(end, Pod) and node_of(end) is None and end.node == node.name:
+        if not target.crosses and source.ref != end.ref:
+            wired = path(cluster, source if near else node, end, family)
+            if not wired.connected:
+                return Path(False, wired.reason)
         return _to_own_pod(first, end, near)
+    if not near and node_of(end) == node.name:
+        # Masquerade is after forwarding, so it does not apply to what the node itself takes.
+        return first
+    if target.keeps_source and not (near or first.local):
+        # The endpoint answers the source directly, and the source did not ask the endpoint's address.
+        return Path(False, f"{end.ref} would answer {source.ref} without {node.ref}, which translated {flow.target}")
     # A node that is not the source's own masquerades what it forwards, so that replies come back to it.
     masqueraded = target.masqueraded or not (near or first.local)
     second = path(cluster, source if near else node, end, family)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,15 +26,40 @@ class Backend(NamedTuple):
         return self.endpoint.ref if self.endpoint is not None else str(self.address)
 
 
+class Variants:
+    """What a destination stands for by class of source: sources with one key have one target.
+
+    ``key`` takes a source and returns a small value, such as its node and whether it is a pod. ``make`` takes the key.
+    """
+
+    def __init__(self, key: Callable[[Endpoint], Hashable], make: Callable[[Hashable], Target]) -> None:
+        self.key = key
+        self._make = make
+        self._made: dict[Hashable, Target] = {}
+
+    def of(self, source: Endpoint) -> Target:
+        """Return what the destination stands for, for a source."""
+        key = self.key(source)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = self._make(key)
+        return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What one destination (address, protocol, port) stands for. It is the same for every source.
+    """What one destination (address, protocol, port) stands for.
+
+    Without ``variants`` it is the same for every source. With them, ``backends`` are those of any source, and
+    ``for_source`` returns the target of one.
 
     ``backends`` are in order; if there are none, ``reason`` says why. ``node`` is the node that translates; None stands
     for the source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP.
 
-    ``masqueraded``: the node that translates replaces the source address with its own, after policy. ``exempt_itself``:
-    no policy applies to a pod that reaches itself by the translation. ``listed``: reports list the backends.
+    ``masqueraded``: the node that translates replaces the source address with its own, after policy. ``keeps_source``:
+    it never does, not even for what it forwards to other nodes. ``exempt_itself``: no policy applies to a pod that
+    reaches itself by the translation. ``crosses``: the translation joins networks that the wiring does not join.
+    ``listed``: reports list the backends.
     """
 
     backends: tuple[Backend, ...]
@@ -44,6 +69,13 @@ class Target:
     masqueraded: bool = False
     exempt_itself: bool = True
     listed: bool = True
+    keeps_source: bool = False
+    crosses: bool = True
+    variants: Variants | None = None
+
+    def for_source(self, source: Endpoint) -> Target:
+        """Return what the destination stands for, for one source."""
+        return self if self.variants is None else self.variants.of(source)
 
 
 Find = Callable[[Cluster, Endpoint | None, Address | None, str, int | None], Target | None]
@@ -54,7 +86,8 @@ Find = Callable[[Cluster, Endpoint | None, Address | None, str, int | None], Tar
 class Translation:
     """One kind of translation, and the function that finds its target.
 
-    ``find`` is not called with a pod's own address, as no node translates that.
+    ``find`` is not called with a pod's own address, as no node translates that. What depends on the source is in the
+    target's ``variants``.
     """
 
     name: str

@@ -1,0 +1,363 @@
+"""Services: which endpoints a source reaches through them, which source address each hop sees, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+from builders import cluster, flow, meta, peer, pod, policy, rule, topology
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Flow
+from netlab.cluster.translate import Translated, translate
+from netlab.cluster.translate.services import handling
+from netlab.cluster.types import address_of
+from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
+from netlab.objects.topology import TopologyPolicy
+from netlab.policy.decision import Decision
+from netlab.policy.evaluate import evaluate
+
+DUAL = ("10.244.0.0/16", "fd00:10:244::/56")
+IPS = {"ClusterIP": ("10.96.0.50", "fd00:10:96::50"), "load balancer": ("198.18.0.2", "fd00:198:18::2")}
+EXTERNAL = ("203.0.113.2", "2001:db8::2")
+
+
+def service(ref: str = "shop/db", text: str = "app=db", **more: Any) -> Service:
+    """Return a Service of type LoadBalancer in both families, port 80 to the pods' port 8080, node port 30080."""
+    found: dict[str, Any] = {
+        "selector": dict([text.split("=")]) if text else {},
+        "ports": (ServicePort(80, 8080, node_port=30080),),
+        "type": "LoadBalancer",
+        "cluster_ips": tuple(map(ip_address, IPS["ClusterIP"])),
+        "ip_families": (4, 6),
+        "ip_family_policy": "RequireDualStack",
+        "load_balancer": tuple(LoadBalancerIngress(ip_address(one)) for one in IPS["load balancer"]),
+        "external_ips": tuple(map(ip_address, EXTERNAL)),
+    }
+    return Service(meta(ref), **{**found, **more})
+
+
+def lab(*extra: object, mode: str = "overlay", **of_service: Any) -> Cluster:
+    return cluster(
+        topology(["a", "b"], hosts={"client": ["192.0.2.10", "2001:db8:1::10"]}, mode=mode, cidrs=DUAL),
+        pod("x/client", "app=client", node="a"),
+        pod("shop/db-a", "app=db", node="a"),
+        pod("shop/db-b", "app=db", node="b"),
+        service(**of_service),
+        *extra,
+    )
+
+
+def to(of: Cluster, source: str, face: str, family: int = 4, port: int = 80) -> Flow:
+    """Return the flow from a source to a face of the Service: of its nodePort, that on node a."""
+    if face == "nodePort":
+        return flow(of, source, "node:a", "30080/TCP", family)
+    address = ip_address((EXTERNAL if face == "external IP" else IPS[face])[family == 6])
+    return Flow(of.by_ref[source], None, family, "TCP", port, address)
+
+
+def through(of: Cluster, asked: Flow) -> Translated:
+    found = translate(of, asked)
+    assert found is not None
+    return found
+
+
+def decide(of: Cluster, source: str, face: str, family: int = 4, port: int = 80) -> Decision:
+    return evaluate(of, to(of, source, face, family, port))
+
+
+# Kubernetes pkg/proxy/nftables/proxier_test.go: a row for each source and face, a column for each pair of policies.
+# "all" are the endpoints of all nodes, "local" those of the node; M: the node masquerades.
+POLICIES: tuple[dict[str, Any], ...] = ({}, {"external_traffic_policy": "Local"}, {"internal_traffic_policy": "Local"})
+CELLS = {
+    ("pod", "ClusterIP"): ("all", "all", "local"),
+    ("pod", "nodePort"): ("all M", "all", "all M"),
+    ("pod", "load balancer"): ("all M", "all", "all M"),
+    ("node", "ClusterIP"): ("all M", "all M", "local M"),
+    ("node", "nodePort"): ("all M", "all M", "all M"),
+    ("node", "load balancer"): ("all M", "all M", "all M"),
+    ("outside", "ClusterIP"): ("all M", "all M", "local M"),
+    ("outside", "nodePort"): ("all M", "local", "all M"),
+    ("outside", "load balancer"): ("all M", "local", "all M"),
+}
+SOURCES = {"pod": "x/client", "node": "node:a", "outside": "host:client"}
+ALL = [(*cell, fields, want) for cell, row in CELLS.items() for fields, want in zip(POLICIES, row, strict=True)]
+NAMES = [f"{source} to {face}, {' '.join(fields) or 'cluster'}" for source, face, fields, _ in ALL]
+
+
+@pytest.mark.parametrize(("source", "face", "fields", "want"), ALL, ids=NAMES)
+def test_which_endpoints_and_who_masquerades(source: Any, face: Any, fields: dict[str, str], want: str) -> None:
+    """All 27 cells."""
+    of = service(**fields)
+    does = handling(face, source, of.internal_traffic_policy, of.external_traffic_policy)
+
+    assert want == f"{'local' if does.local else 'all'}{' M' if does.masqueraded else ''}"
+
+
+@pytest.mark.parametrize("mode", ["overlay", "routed"])
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize(("source", "face", "fields", "want"), ALL, ids=NAMES)
+def test_the_endpoints_and_the_source_that_they_see(
+    source: str, face: str, fields: dict[str, str], want: str, family: int, mode: str
+) -> None:
+    """All 27 cells in both families; a masqueraded source is the node, and hosts have no route to cluster IPs."""
+    of = lab(mode=mode, **fields)
+    asked = to(of, SOURCES[source], face, family)
+    found = through(of, asked)
+    if (source, face) == ("outside", "ClusterIP"):
+        assert () == found.flows
+        assert f"{asked.address} is the ClusterIP of Service shop/db" in found.reason
+        return
+    node = address_of(of.node("a"), family)
+    own = address_of(asked.source, family)
+
+    assert found.node is of.node("a")
+    assert ["shop/db-a", "shop/db-b"][: 1 if "local" in want else 2] == [way.backend.name for way in found.flows]
+    assert {node if "M" in want else own} == {way.seen.destination for way in found.flows}
+    assert all(way.path.connected and way.backend.port == 8080 for way in found.flows)
+    if face == "load balancer":
+        other = through(of, to(of, SOURCES[source], "external IP", family))
+        assert [way.seen for way in found.flows] == [way.seen for way in other.flows]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_policy_sees_a_client_as_it_is_before_masquerade_on_the_node_that_translates(family: int) -> None:
+    """On another node it sees the first node."""
+    everyone = policy("shop/p", "app=db", ingress=[rule(peer("app=nobody"))])
+    of = lab(everyone)
+    for source in ("x/client", "host:client"):
+        asked = to(of, source, "nodePort", family)
+        near, far = (way.seen.destination_policy for way in through(of, asked).flows)
+        assert (address_of(asked.source, family), address_of(of.node("a"), family)) == (near, far)
+
+
+def test_a_pod_of_another_node_is_outside_where_it_comes_as_its_node() -> None:
+    """In an overlay it does. In routed mode it comes as itself, so external policy Local gives it all endpoints."""
+    far = pod("x/far", "app=client", node="b")
+    overlay = lab(far, external_traffic_policy="Local")
+    routed = lab(far, mode="routed", external_traffic_policy="Local")
+
+    assert ["shop/db-a"] == [w.backend.name for w in through(overlay, to(overlay, "x/far", "nodePort")).flows]
+    found = through(routed, to(routed, "x/far", "nodePort")).flows
+    assert [True, False] == [way.path.connected for way in found]
+    assert "shop/db-b would answer x/far without node:a, which translated node:a" == found[1].path.reason
+
+
+def test_a_backend_is_allowed_by_the_clients_selector_through_a_cluster_ip() -> None:
+    """Through the nodePort of the same Service, an endpoint of another node sees a node: a flaky Service."""
+    of = lab(policy("shop/p", "app=db", ingress=[rule(peer("app=client", ""), ports=["8080"])]))
+
+    assert "allow" == decide(of, "x/client", "ClusterIP").verdict
+    assert "some" == decide(of, "x/client", "nodePort").verdict
+    assert "allow" == decide(lab(), "x/client", "nodePort").verdict
+
+
+def test_a_stranger_is_not_the_node_that_masquerades_it() -> None:
+    """A node always reaches its own pods, and a host through it does not."""
+    of = lab(policy("shop/p", "app=db", ingress=[]))
+
+    assert ["allow", "deny"] == [one.verdict for one in decide(of, "node:a", "nodePort").endpoints]
+    assert ["deny", "deny"] == [one.verdict for one in decide(of, "host:client", "nodePort").endpoints]
+
+
+def test_an_ip_block_of_the_client_works_with_external_policy_local_only() -> None:
+    block = policy("shop/p", "app=db", ingress=[rule(peer(cidr="192.0.2.0/24"))])
+
+    assert "allow" == decide(lab(block, external_traffic_policy="Local"), "host:client", "nodePort").verdict
+    assert "some" == decide(lab(block), "host:client", "nodePort").verdict
+
+
+def test_egress_policy_sees_the_endpoint() -> None:
+    """A rule for the Service's port, or for the cluster IP, matches nothing."""
+
+    def verdict(*ports: str, cidr: str = "") -> str:
+        peers = [peer(cidr=cidr)] if cidr else [peer("app=db", "")]
+        out = policy("x/p", "app=client", egress=[rule(*peers, ports=ports)])
+        return decide(lab(out), "x/client", "ClusterIP").verdict
+
+    assert ["allow", "deny", "deny"] == [verdict("8080"), verdict("80"), verdict(cidr="10.96.0.50/32")]
+
+
+def test_the_nodeport_of_another_node_is_a_port_of_that_node_for_egress() -> None:
+    """The client's own node does not translate it."""
+    far = pod("x/far", "app=client", node="b")
+    to_node = policy("x/p", "app=client", egress=[rule(peer(cidr="100.64.0.1/32"), ports=["30080"])])
+    to_pods = policy("x/p", "app=client", egress=[rule(peer("app=db", ""))])
+
+    assert "allow" == decide(lab(far, to_node), "x/far", "nodePort").verdict
+    assert "deny" == decide(lab(far, to_pods), "x/far", "nodePort").verdict
+
+
+def test_a_pod_that_reaches_itself_is_subject_to_policy_unless_exempt() -> None:
+    """The setting is spec.policy.hairpin; the source address is the node's choice."""
+    deny = policy("shop/p", "app=db", ingress=[])
+    of = lab(deny)
+    exempt = cluster_with(of, TopologyPolicy(hairpin="exempt"))
+    found = through(of, to(of, "shop/db-a", "ClusterIP"))
+
+    assert [None, address_of(of.by_ref["shop/db-a"], 4)] == [way.seen.destination for way in found.flows]
+    assert ["deny", "deny"] == [one.verdict for one in decide(of, "shop/db-a", "ClusterIP").endpoints]
+    assert ["allow", "deny"] == [one.verdict for one in decide(exempt, "shop/db-a", "ClusterIP").endpoints]
+    assert "allow" == decide(lab(), "shop/db-a", "ClusterIP").verdict
+
+
+def cluster_with(of: Cluster, settings: TopologyPolicy) -> Cluster:
+    return replace(of, policy=settings)
+
+
+SOURCE_RANGES: dict[str, Any] = {"source_ranges": (ip_network("192.168.0.0/24"), ip_network("203.0.113.0/25"))}
+
+
+@pytest.mark.parametrize(
+    ("source", "face", "want"),
+    [
+        ("x/client", "load balancer", "deny"),
+        ("host:listed", "load balancer", "allow"),
+        ("host:client", "load balancer", "deny"),
+        ("host:client", "nodePort", "allow"),
+        ("host:client", "external IP", "allow"),
+        ("node:a", "load balancer", "deny"),
+        ("x/client", "ClusterIP", "allow"),
+    ],
+)
+def test_source_ranges_are_about_the_load_balancers_address_only(source: str, face: str, want: str) -> None:
+    """Pods are dropped too."""
+    of = cluster(
+        topology(
+            ["a"], hosts={"client": ["192.0.2.10"], "listed": ["203.0.113.7"]}, mode="overlay", cidrs=("10.244.0.0/16",)
+        ),
+        pod("x/client", node="a"),
+        pod("shop/db", "app=db", node="a"),
+        service(**SOURCE_RANGES, cluster_ips=(ip_address("10.96.0.50"),), ip_families=(4,), ip_family_policy=""),
+    )
+    found = decide(of, source, face)
+
+    assert want == found.verdict
+    if want == "deny":
+        assert "loadBalancerSourceRanges of Service shop/db do not hold" in found.reason
+
+
+def test_a_node_whose_address_is_in_the_source_ranges_reaches_the_load_balancer() -> None:
+    of = lab(source_ranges=(ip_network("100.64.0.0/16"),))
+
+    assert "allow" == decide(of, "node:a", "load balancer").verdict
+
+
+def reason(of: Cluster, source: str, face: str, port: int = 80, family: int = 4) -> str:
+    found = decide(of, source, face, family, port)
+    assert "deny" == found.verdict
+    return found.reason
+
+
+def test_without_endpoints_the_verdict_is_deny_and_the_reason_says_why() -> None:
+    of = lab(text="app=nobody")
+
+    assert (
+        "Service shop/db has no ready endpoint: no pod of namespace 'shop' with an IPv4 address has app=nobody, so"
+        " nodes reject it" == reason(of, "x/client", "ClusterIP")
+    )
+    assert reason(of, "x/client", "nodePort") == reason(of, "host:client", "load balancer")
+    assert "no selector, and the input has no endpoints" in reason(lab(text=""), "x/client", "ClusterIP")
+
+
+def test_without_a_local_endpoint_a_node_drops() -> None:
+    """The reason names the policy."""
+    of = cluster(
+        topology(["a", "b"], hosts={"client": ["192.0.2.10"]}, mode="overlay", cidrs=("10.244.0.0/16",)),
+        pod("x/client", node="a"),
+        pod("shop/db-b", "app=db", node="b"),
+        service(
+            internal_traffic_policy="Local",
+            external_traffic_policy="Local",
+            cluster_ips=(ip_address("10.96.0.50"),),
+            ip_families=(4,),
+            ip_family_policy="",
+        ),
+    )
+
+    assert (
+        "Service shop/db has no endpoint on node a, and its internalTrafficPolicy is Local: the node drops it"
+        == reason(of, "x/client", "ClusterIP")
+    )
+    assert "its externalTrafficPolicy is Local" in reason(of, "host:client", "nodePort")
+    assert "allow" == decide(of, "host:client", "load balancer").verdict, "the balancer asks node b"
+
+
+def test_another_port_of_a_virtual_address_is_refused() -> None:
+    """The reason lists the ports that the Service has."""
+    of = lab()
+
+    assert (
+        "10.96.0.50 is the ClusterIP of Service shop/db, which has no port 8080/TCP (it has 80/TCP): nodes reject it"
+        == reason(of, "x/client", "ClusterIP", 8080)
+    )
+    ping = Flow(of.by_ref["x/client"], None, 4, "ICMP", None, ip_address("10.96.0.50"))
+    assert "10.96.0.50 is the ClusterIP of Service shop/db, and nodes translate no ICMP" == evaluate(of, ping).reason
+    assert "10.96.0.51 is in the service range, and no Service has it" == (
+        evaluate(of, Flow(of.by_ref["x/client"], None, 4, "TCP", 80, ip_address("10.96.0.51"))).reason
+    )
+
+
+def test_hosts_have_no_route_to_the_service_range() -> None:
+    assert (
+        "10.96.0.50 is the ClusterIP of Service shop/db, and the service range is not routed outside of the nodes"
+        == reason(lab(), "host:client", "ClusterIP")
+    )
+
+
+@pytest.mark.parametrize("label", ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"])
+def test_a_service_that_kube_proxy_leaves_alone(label: str) -> None:
+    of = service()
+    of.meta.labels[label] = "x"  # type: ignore[index]
+    found = cluster(topology(["a"], cidrs=DUAL), pod("x/client"), pod("shop/db", "app=db"), of)
+
+    assert f"Service shop/db has the label {label}" in reason(found, "x/client", "ClusterIP")
+    asked = Flow(found.by_ref["x/client"], None, 4, "TCP", 80, ip_address(IPS["ClusterIP"][0]), found.services[0])
+    assert evaluate(found, asked).reason == reason(found, "x/client", "ClusterIP")
+
+
+def test_a_headless_service_says_which_pods_to_ask() -> None:
+    of = cluster(pod("x/client"), pod("shop/db", "app=db"), service(headless=True, cluster_ips=(), type="ClusterIP"))
+    asked = Flow(of.by_ref["x/client"], None, 4, "TCP", 80, None, of.services[0])
+
+    assert (
+        "Service shop/db is headless: nodes translate nothing, and its name leads to its pods: ask shop/db"
+        == evaluate(of, asked).reason
+    )
+
+
+def test_a_pod_past_the_node_reaches_no_service() -> None:
+    """A macvlan pod does not reach its own node."""
+    of = lab(mode="macvlan")
+    found = decide(of, "x/client", "ClusterIP")
+
+    assert ("deny", False) == (found.verdict, found.endpoints[0].path.connected)
+
+
+def test_an_endpoint_that_the_wiring_does_not_join_is_denied() -> None:
+    """On a bridge, that of another node; on another network, also that of the same node."""
+    assert ["allow", "deny"] == [one.verdict for one in decide(lab(mode="bridge"), "x/client", "ClusterIP").endpoints]
+    of = cluster(
+        topology(["a"], {"default": ("bridge", "10.244.0.0/16"), "other": ("bridge", "10.245.0.0/16")}),
+        pod("x/client", node="a"),
+        pod("shop/db", "app=db", node="a", network="other"),
+        service(cluster_ips=(ip_address("10.96.0.50"),), ip_families=(4,), ip_family_policy=""),
+    )
+    assert "networks 'default' and 'other' are not joined" == reason(of, "x/client", "ClusterIP")
+
+
+def test_a_node_port_comes_before_a_host_port_of_the_same_number() -> None:
+    """kube-proxy's chain is before that of the portmap plugin."""
+    of = lab(pod("x/published", node="a", ports=["30080:9090", "30081:9090"]))
+
+    assert [8080, 8080] == [way.backend.port for way in through(of, to(of, "x/client", "nodePort")).flows]
+    assert [9090] == [w.backend.port for w in through(of, flow(of, "x/client", "node:a", "30081/TCP")).flows]
+
+
+def test_a_real_balancer_is_not_captured() -> None:
+    """Its address is then no machine's of the lab."""
+    proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), proxy=True),)
+
+    assert "ipMode Proxy" in reason(lab(load_balancer=proxy), "x/client", "load balancer")

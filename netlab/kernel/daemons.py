@@ -55,7 +55,7 @@ class Program:
     """A program to run inside a namespace.
 
     - ``namespace``: the name of the network namespace.
-    - ``argv``: the program and its arguments; for a ``module``, the arguments alone.
+    - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
     - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
       imported before the privilege is given up, as the interpreter may be in root's home directory.
     - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
@@ -300,11 +300,12 @@ def _become(program: Program, command: list[str], folder: Path, printed: int, re
         if os.fork():
             os._exit(0)
         _detach(printed, (report, permission))
+        path = _opened(program, command)
         netns.enter(program.namespace)
         _own_places(program, folder)
         os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
         if os.read(permission, 1):
-            _execute(program, command)
+            _execute(program, command, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(report, str(error).encode() or b"unknown")
@@ -332,15 +333,20 @@ def _detach(printed: int, kept: Sequence[int]) -> None:
         resource.setrlimit(limit, (fits, fits))
 
 
-def _execute(program: Program, command: list[str]) -> NoReturn:
+def _opened(program: Program, command: list[str]) -> int | None:
+    """Open a program that has a path: it may be in root's home directory, or in the host's ``/tmp``."""
+    if program.module or not os.path.isabs(command[0]):
+        return None
+    return os.open(command[0], os.O_PATH | os.O_CLOEXEC)
+
+
+def _execute(program: Program, command: list[str], path: int | None) -> NoReturn:
     """Replace this process by the program, without privilege."""
     environment = _ENVIRONMENT | dict(program.environment)
     if not program.module:
-        # Opened before: it may be in root's home directory.
-        path = os.open(command[0], os.O_PATH | os.O_CLOEXEC) if os.path.isabs(command[0]) else None
         give_up_privilege(not privilege.rootless())
-        if path is not None:
-            os.execve(path, command, environment)  # noqa: S606  of netlab
+    if path is not None:
+        os.execve(path, command, environment)  # noqa: S606  of netlab
     os.execvpe(command[0], command, environment)  # noqa: S606  of netlab
 
 
@@ -379,9 +385,11 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
         if pid == 0:
             try:
                 _detach(report, (report,))
+                command = program.command()
+                path = _opened(program, command)
                 netns.enter(program.namespace)
                 _own_places(program, folder)
-                _execute(program, program.command())
+                _execute(program, command, path)
             except BaseException as error:
                 with contextlib.suppress(OSError):
                     os.write(report, str(error).encode() or b"unknown")

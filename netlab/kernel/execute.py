@@ -24,17 +24,18 @@ def execute(
     hostname: str = "",
     extra: Mapping[str, str] | None = None,
     user: User | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> NoReturn:
     """Replace this process by the program ``argv`` inside the namespace.
 
     As with ``ip netns exec``, /sys shows the namespace's devices. The source of that mount marks the program and its
     descendants for ``processes``. The hostname is the pod's name. With ``user`` the program runs as that user without
-    privilege, and ``ping`` works.
+    privilege, and ``ping`` works. ``files`` are those of ``/etc`` by which the program finds names (``resolver``).
 
     Raises:
       NotFound: when the namespace is gone.
       UsageError: when the program does not exist or cannot be run, or when only root could run it as that user.
-      HostError: when this process may not become that user.
+      HostError: when this process may not become that user, or when the program would not see the files.
     """
     dropped = user is not None and (user.uid, user.gid) != (0, 0)
     if dropped and privilege.rootless():
@@ -47,8 +48,16 @@ def execute(
         if hostname:
             # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
             libc.sethostname(hostname[:63].rstrip("-."))
-        libc.mount(namespace, "/sys", "sysfs")
+        if files is None:
+            libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
+    if files is not None:
+        from netlab.kernel import resolver
+
+        resolver.give(files)
+        environment = {key: value for key, value in environment.items() if key not in resolver.VARIABLES}
+        with contextlib.suppress(KernelError):
+            libc.mount(namespace, "/sys", "sysfs")
     if user is not None and dropped:
         with contextlib.suppress(OSError):
             _PING.write_text(_EVERY_GROUP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -81,10 +81,18 @@ class Host:
 
     # --- programs -----------------------------------------------------------------------------------------------
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+    def execute(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        hostname: str = "",
+        user: User | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> NoReturn:
         from netlab.kernel.execute import execute
 
-        execute(name, argv, hostname=hostname, user=user)
+        execute(name, argv, hostname=hostname, user=user, files=files)
 
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}

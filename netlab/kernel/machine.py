@@ -126,8 +126,20 @@ class Monitor(Protocol):
 class Programs(Protocol):
     """Programs that run inside namespaces."""
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
-        """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError."""
+    def execute(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        hostname: str = "",
+        user: User | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> NoReturn:
+        """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError.
+
+        ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. It then reaches no name service of the
+        host.
+        """
 
     def end(self, names: Sequence[str]) -> int:
         """End the processes in the namespaces, except the caller; return their number."""

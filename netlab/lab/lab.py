@@ -17,7 +17,7 @@ from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
 from netlab.kernel.machine import Machine, this_host
-from netlab.lab import convergence, removal
+from netlab.lab import convergence, programs, removal
 from netlab.lab.carry_out import drift
 from netlab.lab.choose import only_one
 from netlab.lab.convergence import Current
@@ -131,21 +131,19 @@ class Lab:
         with records.locked(cluster.name):
             started = time.monotonic()
             old = records.load(cluster.name)
-            served = False
             try:
                 state = State.of(objects, cluster)
                 if old is None:
                     now, made = convergence.build(machine, state, started)
                 else:
                     before = Current(old, State.of_record(old))
-                    served = bool(before.state.cluster.ingresses)
                     now, made = convergence.converge(machine, before, state, started, read=True)
             except BaseException:
                 machine.close()
                 raise
             lab = cls(*now, machine, made)
             lab._stamp = records.stamp(lab.name)
-            lab._serve(served)
+            lab._refresh_programs()
             return lab
 
     @classmethod
@@ -218,15 +216,19 @@ class Lab:
         with self.held():
             started = time.monotonic()
             state = self._now.state.after(edit(self.documents))
-            served = bool(self.cluster.ingresses)
             self._now, self.changes = convergence.converge(self._machine, self._now, state, started, read=False)
             self._stamp = self._records.stamp(self.name)
-            self._serve(served)
+            self._refresh_programs()
             return self.changes
 
-    def _serve(self, served: bool) -> None:
-        """Have the ingress controller serve the Ingresses, or none if it ``served`` some before."""
-        if served or self.cluster.ingresses:
+    def _refresh_programs(self) -> None:
+        """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
+        ran = programs.directory(self._machine, self.name).is_dir()
+        if ran:
+            from netlab.lab import dns
+
+            dns.refresh(self)
+        if ran or self.cluster.ingresses:
             from netlab.lab import ingress
 
             ingress.bring(self._machine, self.cluster)
@@ -317,11 +319,22 @@ class Lab:
         return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
 
     def execute(self, place: Endpoint | Place, argv: Sequence[str], user: User | None = None) -> NoReturn:
-        """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError."""
+        """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
+
+        The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs.
+        """
+        from netlab.lab import dns, notices
+
         if not isinstance(place, Place):
             place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
+        found = dns.prepare(self, place.ref)
+        if found is None:
+            raise UsageError(f"{place.ref} is gone")
+        for warning in found.warnings:
+            notices.notice(f"warning: {warning}")
+        files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
         try:
-            self._machine.execute(place.namespace, argv, hostname=place.name, user=user)
+            self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)
         except NotFound as error:
             raise UsageError(f"{place.ref} is gone: {error}") from error
 

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -141,7 +141,15 @@ class FakeKernel:
         self._space(name)
         raise HostError(_NO_PACKETS)
 
-    def execute(self, name: str, argv: Sequence[str], *, hostname: str = "", user: User | None = None) -> NoReturn:
+    def execute(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        hostname: str = "",
+        user: User | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> NoReturn:
         self._space(name)
         raise UsageError(_NO_PACKETS)
 

@@ -1,0 +1,178 @@
+"""The DNS servers of a lab, and the files by which its programs find names.
+
+Nothing of it exists before a program runs in the lab (``prepare``). Then the lab has system objects, a server in each
+pod of ``kube-system/kube-dns``, and the file ``names`` beside them: the files of each endpoint, and the stamp of the
+record that they were made from. ``exec`` reads its own line and decodes no object. ``refresh`` follows a change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from netlab.cluster import Cluster, Pod
+from netlab.dataplane import names
+from netlab.errors import KernelError, NetlabError
+from netlab.frozen import frozen
+from netlab.lab import notices, programs
+from netlab.lab.record import Records, Stamp
+
+if TYPE_CHECKING:
+    from netlab.kernel.daemons import Program
+    from netlab.lab.lab import Lab
+    from netlab.programs.pod_files import PodFiles
+
+KIND = "dns"
+_NAMES, _SNAPSHOT = "names", "snapshot.json"
+_PORT = 53
+# It goes up when the file has another form.
+_VERSION = 1
+# Bytes; a lab of ten thousand pods has some four million.
+_MOST = 256 << 20
+
+
+@frozen
+class _Names:
+    """The file ``names``: the stamp of the record, the servers, and a line for each endpoint."""
+
+    stamp: Stamp
+    servers: tuple[Program, ...]
+    lines: bytes
+
+    def files(self, ref: str) -> PodFiles | None:
+        """Return the files of an endpoint, None where it has no line."""
+        from netlab.programs.pod_files import PodFiles
+
+        start = self.lines.find(f"\n{ref}\t".encode())
+        if start < 0:
+            return None
+        line = self.lines[start + 1 : self.lines.index(b"\n", start + 1)]
+        resolv, hosts, hostname, warnings = json.loads(line.partition(b"\t")[2])
+        return PodFiles(resolv, hosts, hostname, tuple(warnings))
+
+
+def prepare(lab: Lab, ref: str) -> PodFiles | None:
+    """Return the files of an endpoint, after the lab's DNS runs; None for an endpoint that is gone.
+
+    A lab that has no system objects gets them. A server that does not run is started. If that fails, the reason is
+    printed, and the program runs without DNS.
+
+    Raises:
+      NetlabError: when the lab is gone, or cannot have system objects.
+    """
+    records = lab.records
+    found = _read(records, lab.name)
+    if found is None or found.stamp != records.stamp(lab.name) or not _run(lab, found.servers):
+        with lab.held():
+            wanted = _wants_system(lab.cluster)
+        if wanted:
+            from netlab.objects.system_objects import system_document
+
+            lab.apply([system_document()])
+        with lab.held() as stamp:
+            # Another command may have done it meanwhile.
+            found = _read(records, lab.name)
+            if found is None or found.stamp != stamp or not _run(lab, found.servers):
+                found = _bring(lab, stamp)
+    return found.files(ref)
+
+
+def refresh(lab: Lab) -> None:
+    """Bring DNS to the lab's present state, if it was used before. The caller holds the lab's lock."""
+    if (programs.directory(lab.machine, lab.name) / _NAMES).exists():
+        stamp = lab.records.stamp(lab.name)
+        if stamp is not None:
+            _bring(lab, stamp)
+
+
+def _wants_system(cluster: Cluster) -> bool:
+    from netlab.programs.pod_files import DNS_SERVICE
+
+    return cluster.dns and not any(one.meta.key == DNS_SERVICE for one in cluster.services)
+
+
+def _run(lab: Lab, servers: Sequence[Program]) -> bool:
+    return programs.all_run(lab.machine, lab.name, KIND, servers)
+
+
+# --- what should run ------------------------------------------------------------------------------------------------
+
+
+def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
+    from netlab.kernel.daemons import OWN_FOLDER, Program
+
+    return Program(
+        namespace,
+        (*map(str, ports), f"{OWN_FOLDER}/{_SNAPSHOT}"),
+        "netlab.programs.dns_server",
+        tuple((protocol, port) for port in ports for protocol in ("udp", "tcp")),
+        hostname,
+        ("dns",),
+    )
+
+
+def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
+    """Return where DNS servers run: namespace, hostname and ports of each, for every pod of the DNS Service."""
+    from netlab.cluster.services import endpoints
+    from netlab.programs.pod_files import dns_service
+
+    service = dns_service(cluster)
+    if service is None:
+        return []
+    ports: dict[str, set[int]] = {}
+    hostnames: dict[str, str] = {}
+    for port in service.ports:
+        for family in cluster.families if port.port == _PORT else ():
+            for one in endpoints(cluster, service, port, family):
+                pod = cluster.by_ref.get(one.pod)
+                if isinstance(pod, Pod):
+                    # Two pods in host mode on a node share its namespace, and the first one has the port.
+                    space = names.pod_namespace(lab, pod)
+                    ports.setdefault(space, set()).add(one.port)
+                    hostnames.setdefault(space, pod.name)
+    return [(space, hostnames[space], sorted(found)) for space, found in sorted(ports.items())]
+
+
+def _bring(lab: Lab, stamp: Stamp) -> _Names:
+    """Write the files of all endpoints and the snapshot, and have the servers run."""
+    from netlab.programs import pod_files, snapshot
+
+    cluster, machine = lab.cluster, lab.machine
+    places = _places(lab.name, cluster)
+    if places:
+        data = json.dumps(snapshot.of(cluster), separators=(",", ":")).encode()
+    wanted = [programs.Wanted(_server(*place), {_SNAPSHOT: data}) for place in places]
+    try:
+        programs.bring(machine, lab.name, KIND, wanted)
+    except (NetlabError, KernelError) as error:
+        notices.notice(f"warning: lab {lab.name} answers no DNS: {error}")
+    lines = [json.dumps({"version": _VERSION, "stamp": stamp, "servers": places}, separators=(",", ":"))]
+    for ref, endpoint in cluster.by_ref.items():
+        files = pod_files.of(cluster, endpoint)
+        fields = (files.resolv, files.hosts, files.hostname, files.warnings)
+        lines.append(f"{ref}\t{json.dumps(fields, separators=(',', ':'))}")
+    text = "".join(f"{line}\n" for line in lines).encode()
+    lab.records.store.write(programs.directory(machine, lab.name) / _NAMES, text)
+    found = _parsed(text)
+    assert found is not None
+    return found
+
+
+def _read(records: Records, lab: str) -> _Names | None:
+    """Return the file of a lab, None where it cannot be used."""
+    from netlab.kernel.machine import Unsafe
+
+    try:
+        return _parsed(records.store.read(programs.directory(records.machine, lab) / _NAMES, _MOST))
+    except (OSError, Unsafe, ValueError, KeyError, TypeError):
+        return None
+
+
+def _parsed(data: bytes) -> _Names | None:
+    header: dict[str, Any] = json.loads(data.partition(b"\n")[0])
+    if header["version"] != _VERSION:
+        return None
+    inode, changed, size = header["stamp"]
+    servers = tuple(_server(space, hostname, ports) for space, hostname, ports in header["servers"])
+    return _Names((inode, changed, size), servers, data)

@@ -1,4 +1,4 @@
-"""Warnings about exported addresses that the lab cannot keep: one for all pods, and one for all nodes."""
+"""Warnings about exported addresses that the lab cannot keep: one for all pods, one for all nodes, one for Services."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from netlab.cluster.pods import PodDraft
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import Service
 from netlab.objects.types import Address
 
 _MOST = 5
@@ -53,6 +54,35 @@ def moved_address_warnings(
         if (a := n.first(new.version)) is not None and new not in (*n.addresses, *n.seen)
     ]
     return [_warning(moves, policies) for moves in (of_pods, of_nodes) if moves]
+
+
+def moved_service_warnings(
+    written: Iterable[Service], allocated: Iterable[Service], policies: Sequence[NetworkPolicy]
+) -> list[Problem]:
+    """Return a warning if a Service has not the cluster addresses that it writes, since the default range is another.
+
+    ``allocated`` are the Services of the cluster.
+    """
+    stated = [one for one in written if one.cluster_ips and one.type != "ExternalName"]
+    own = {one.meta.key: one.cluster_ips for one in allocated} if stated else {}
+    moves = [
+        _MovedAddress(
+            f"Service {one.meta.key}",
+            a,
+            _replacement(a, own.get(one.meta.key, ())),
+            Problem(
+                one.source.file,
+                one.source.line("spec.clusterIP"),
+                "spec.clusterIPs",
+                f"Service {one.meta.key}",
+                "",
+            ),
+        )
+        for one in stated
+        for a in one.cluster_ips
+        if a not in own.get(one.meta.key, ())
+    ]
+    return [_warning(moves, policies)] if moves else []
 
 
 def _replacement(old: Address, own: Iterable[Address]) -> Address | None:

@@ -81,22 +81,25 @@ def stated_addresses(
 
 
 def with_defaults(
-    topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses
+    topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses, avoid: Sequence[Prefix] = ()
 ) -> tuple[Topology, list[Problem]]:
-    """Return the Topology with all defaults filled in, and a problem for each that has no free range."""
+    """Return the Topology with the defaults of networks and underlay, and a problem for each without a free range.
+
+    ``avoid`` has the ranges of Services and load balancers that are written.
+    """
     problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
     networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
     topology = replace(topology, networks=tuple(networks))
     first = networks[0]
     if "podCIDRs" in first.unwritten:
-        found = _pod_cidrs(topology, first, nodes, known)
+        found = _pod_cidrs(topology, first, nodes, known, avoid)
         if not found:
             problems.append(topology_problem(topology, f"{first.path}.podCIDRs", "no default range is free: write one"))
         networks[0] = replace(first, pod_cidrs=found or first.pod_cidrs)
         topology = replace(topology, networks=tuple(networks))
     if "underlayCIDRs" in topology.unwritten:
-        cidrs = [_underlay(topology, nodes, known, family) for family in (4, 6)]
+        cidrs = [_underlay(topology, nodes, known, family, avoid) for family in (4, 6)]
         if None in cidrs:
             problems.append(topology_problem(topology, "spec.underlayCIDRs", "no default range is free: write one"))
         whole = tuple(c or UNDERLAY_DEFAULTS[family][0] for c, family in zip(cidrs, (4, 6), strict=True))
@@ -105,11 +108,15 @@ def with_defaults(
 
 
 def _pod_cidrs(
-    topology: Topology, network: TopologyNetwork, nodes: Sequence[NodeDraft], known: StatedAddresses
+    topology: Topology,
+    network: TopologyNetwork,
+    nodes: Sequence[NodeDraft],
+    known: StatedAddresses,
+    also: Sequence[Prefix],
 ) -> tuple[Prefix, ...]:
     """Return the default podCIDRs of a network, one per IP family that pods or nodes have; none if no range is free."""
     pods = known.pods.get(network.name, {})
-    written = [cidr for other in topology.networks[1:] for cidr in other.pod_cidrs]
+    written = [*also, *(cidr for other in topology.networks[1:] for cidr in other.pod_cidrs)]
     written += [] if "underlayCIDRs" in topology.unwritten else topology.underlay_cidrs
     written += map(_single, (a for host in topology.hosts for a in host.addresses))
     machines = [*map(_single, known.nodes)]
@@ -131,14 +138,14 @@ def _pod_cidrs(
             return parts is not None and all(_roomy(part, load[node]) for node, part in parts.items())
 
         best = None
-        for group in [*_groups(addresses, family)] or [[]]:
+        for group in [*groups(addresses, family)] or [[]]:
             wanted = [*map(_single, group), *(c for c in held if len(group) == len(addresses))]
-            candidates = [*_around(wanted, _PODS_LENGTH[family], family)]
+            candidates = [*around(wanted, _PODS_LENGTH[family], family)]
             # In some clouds pods have addresses of the nodes' network. Then the podCIDR may hold nodes' addresses.
             for avoid in (written + machines, written) if transport.single_routes else (written + machines,):
                 own = {a: node for a, node in known.by_node(network.name).items() if a.version == family}
-                best = best or next((c for c in candidates if _clear(c, avoid) and fits(c, own)), None)
-        best = best or next((c for c in POD_DEFAULTS[family] if _clear(c, written + machines)), None)
+                best = best or next((c for c in candidates if clear(c, avoid) and fits(c, own)), None)
+        best = best or next((c for c in POD_DEFAULTS[family] if clear(c, written + machines)), None)
         found += [best] if best is not None else []
     return tuple(found)
 
@@ -154,13 +161,15 @@ def _ranges_in_use(cidrs: Sequence[Prefix], addresses: NodeByAddress) -> list[Pr
     return [*cidrs] if used else []
 
 
-def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses, family: int) -> Prefix | None:
+def _underlay(
+    topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses, family: int, also: Sequence[Prefix]
+) -> Prefix | None:
     """Return the default underlay range of an IP family, None if no range is free."""
     networks = [(n, c) for n in topology.networks for c in n.pod_cidrs if c.version == family]
-    pods = [cidr for _, cidr in networks]
+    pods = [*also, *(cidr for _, cidr in networks)]
     exported = {a for of in known.pods.values() for a in of}
     own = {a: "" for a in known.nodes if a.version == family and a not in exported} if networks else {}
-    shared = [cidr for network, cidr in networks if not network.traits.transport.single_routes]
+    shared = [*also, *(cidr for network, cidr in networks if not network.traits.transport.single_routes)]
 
     def fits(cidr: Prefix) -> bool:
         if cidr.num_addresses < len(nodes) + len(topology.hosts) + 2:
@@ -170,18 +179,18 @@ def _underlay(topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddre
             node_cidrs(c, nodes, {**known.pods.get(n.name, {}), **own}) is not None for n, c in beside
         )
 
-    for group in _groups(own, family):
-        candidates = [*_around([*map(_single, group)], _UNDERLAY_LENGTH[family], family)]
+    for group in groups(own, family):
+        candidates = [*around([*map(_single, group)], _UNDERLAY_LENGTH[family], family)]
         for avoid in (pods, shared):
-            best = next((c for c in candidates if _clear(c, avoid) and fits(c)), None)
+            best = next((c for c in candidates if clear(c, avoid) and fits(c)), None)
             if best is not None:
                 return best
     hosts = [_single(a) for host in topology.hosts for a in host.addresses]
     avoid = [*pods, *hosts, *map(_single, known.nodes)]
-    return next((c for c in UNDERLAY_DEFAULTS[family] if _clear(c, avoid)), None)
+    return next((c for c in UNDERLAY_DEFAULTS[family] if clear(c, avoid)), None)
 
 
-def _groups(addresses: Iterable[Address], family: int) -> Iterator[list[Address]]:
+def groups(addresses: Iterable[Address], family: int) -> Iterator[list[Address]]:
     """Yield all addresses, then those in the range that holds most of them, to be kept if not all can be."""
     everything = sorted(addresses)
     if not everything:
@@ -193,7 +202,7 @@ def _groups(addresses: Iterable[Address], family: int) -> Iterator[list[Address]
     yield [a for a in everything if int(a) >> width == most]
 
 
-def _around(wanted: Sequence[Prefix], length: int, family: int) -> Iterator[Prefix]:
+def around(wanted: Sequence[Prefix], length: int, family: int) -> Iterator[Prefix]:
     """Yield prefixes that hold all wanted ones: first one of the usual length, then narrower, then wider ones."""
     if not wanted:
         return
@@ -207,7 +216,7 @@ def _around(wanted: Sequence[Prefix], length: int, family: int) -> Iterator[Pref
             yield type(first)((low, size), strict=False)
 
 
-def _clear(cidr: Prefix, others: Iterable[Prefix]) -> bool:
+def clear(cidr: Prefix, others: Iterable[Prefix]) -> bool:
     """Say whether a prefix overlaps none of the others."""
     return not any(cidr.version == other.version and cidr.overlaps(other) for other in others)
 

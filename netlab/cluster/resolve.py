@@ -8,12 +8,13 @@ from typing import TypeVar
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
 from netlab.cluster.host_ports import check_host_ports, unpublished_warning, without_host_ports
-from netlab.cluster.moved_addresses import moved_address_warnings
+from netlab.cluster.moved_addresses import moved_address_warnings, moved_service_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
 from netlab.cluster.services.allocation import allocate
+from netlab.cluster.services.ranges import with_service_ranges, written_ranges
 from netlab.cluster.services.system import namespaces_with, system_parts, with_default_class
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
@@ -30,17 +31,20 @@ from netlab.objects.types import Address
 _Named = TypeVar("_Named", NetworkPolicy, Service)
 
 
-def resolve(objects: Objects, keep: Mapping[str, Placement] | None = None) -> Cluster:
-    """Return the cluster that the objects describe; the same objects and ``keep`` give the same cluster.
+def resolve(
+    objects: Objects, keep: Mapping[str, Placement] | None = None, services: Mapping[str, Service] | None = None
+) -> Cluster:
+    """Return the cluster that the objects describe; the same objects, ``keep`` and ``services`` give the same cluster.
 
     ``keep`` has the node and addresses of pods that run, by reference (``NAMESPACE/POD``). These pods keep them if the
-    objects still allow it.
+    objects still allow it. ``services`` has the Services of a running lab by ``NAMESPACE/NAME``. They keep their
+    addresses and ports, and fields that the API server does not change stay as they are.
 
     Raises:
       InputError: if the objects do not fit together: a node, network or address is missing, used twice, or there are
         too few. It carries all problems.
     """
-    cluster, problems = try_resolve(objects, keep)
+    cluster, problems = try_resolve(objects, keep, services=services)
     if problems:
         raise InputError(problems)
     return cluster
@@ -64,6 +68,7 @@ def try_resolve(
     unknown: Collection[Fact] = (),
     *,
     warn: bool = False,
+    services: Mapping[str, Service] | None = None,
 ) -> tuple[Cluster, list[Problem]]:
     """Return the cluster that the objects describe, and the problems of objects that do not fit together.
 
@@ -81,11 +86,13 @@ def try_resolve(
     written = objects.topology or Topology()
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system.pods
-    topology, of_nodes = with_defaults(written, nodes, known)
+    topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
     exported = {a for of in known.pods.values() for a in of}
     underlay, more = underlay_addresses(topology, nodes, exported)
     of_nodes += more
     machines = [a for of in underlay.values() for a in of]
+    topology, more = with_service_ranges(topology, machines, objects.services)
+    of_nodes += more
     prefixes, more = node_prefixes(topology, nodes, known.pods, machines)
     of_nodes += more
     attached, unattached = attach(topology, drafts)
@@ -102,8 +109,8 @@ def try_resolve(
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
     pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
     problems += more if wired and "places" not in unknown else []
-    services, more = allocate((*objects.services, *system.services), topology, {})
-    problems += more
+    allocated, more = allocate((*objects.services, *system.services), topology, services or {})
+    problems += more if wired else []
     classes = (*objects.ingress_classes, *system.ingress_classes)
     ingresses, more = with_default_class(objects.ingresses, classes)
     problems += more
@@ -133,7 +140,7 @@ def try_resolve(
             )
         ),
         policies=by_namespace(objects.policies),
-        services=services,
+        services=allocated,
         underlay_cidrs=topology.underlay_cidrs,
         finished=tuple(finished),
         renamed=tuple(dict.fromkeys(d.workload for d in drafts if d.renamed)),
@@ -158,6 +165,7 @@ def try_resolve(
             *unpublished_warning(drafts, unpublished),
             *empty_daemonset_warnings(cluster, objects.workloads),
             *moved_address_warnings(drafts, nodes, pod_ips, underlay, cluster.policies),
+            *moved_service_warnings(objects.services, allocated, cluster.policies),
         ]
     # All pods of a template have its problems, and each problem is reported once.
     return cluster, list(dict.fromkeys(problems))

@@ -14,16 +14,20 @@ from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
-from netlab.cluster.services.allocation import allocate
+from netlab.cluster.services.allocation import Taken, allocate_change
+from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
 from netlab.cluster.services.system import changed as system_changes
 from netlab.cluster.services.system import namespaces_with, with_default_class
 from netlab.cluster.types import Cluster, Placement, Pod
+from netlab.errors import Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
 from netlab.objects.kind import namespaced_types
+from netlab.objects.services import Service
 from netlab.objects.topology import Topology
 
 _T = TypeVar("_T")
+_TAKEN = "services.taken"
 
 
 def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | None:
@@ -41,11 +45,17 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         workloads=_without(new.workloads, old.workloads),
         pod_labels=new.pod_labels,
     )
-    services_differ = not _same(old.services, new.services)
-    differ = [*removed.pods, *removed.workloads, *added.pods, *added.workloads]
-    if services_differ:
-        differ += (*_without(old.services, new.services), *_without(new.services, old.services))
-    if system_changes(old, new, differ):
+    gone, come = _without(old.services, new.services), _without(new.services, old.services)
+    if system_changes(
+        old, new, (*removed.pods, *removed.workloads, *added.pods, *added.workloads, *gone, *come)
+    ) or not _same(old.ingress_classes, new.ingress_classes):
+        return None
+    allocated = _allocated(cluster, new, gone, come)
+    ingresses = cluster.ingresses
+    refused: list[Problem] = []
+    if not _same(old.ingresses, new.ingresses):
+        ingresses, refused = with_default_class(new.ingresses, cluster.ingress_classes)
+    if allocated is None or refused:
         return None
     if removed.pods or removed.workloads or added.pods or added.workloads:
         changed = _replace_pods(cluster, removed, added, new)
@@ -56,33 +66,14 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     if relabelled is None:
         return None
     named = _same(old.namespaces, new.namespaces)
-    same = named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())
-    services = cluster.services
-    if services_differ:
-        topology, _ = _topology_and_nodes(cluster, new)
-        added_ones = [one for one in cluster.services if one.system]
-        before = {one.meta.key: one for one in cluster.services}
-        services, problems = allocate((*new.services, *added_ones), topology, before)
-        if problems:
-            return None
-    ingresses, classes = cluster.ingresses, cluster.ingress_classes
-    if not (_same(old.ingresses, new.ingresses) and _same(old.ingress_classes, new.ingress_classes)):
-        if bool(old.ingress_classes) != bool(new.ingress_classes):
-            return None
-        own = _without(cluster.ingress_classes, old.ingress_classes)
-        classes = (*new.ingress_classes, *own)
-        if own and any(one.controller == own[0].controller for one in new.ingress_classes):
-            return None
-        ingresses, problems = with_default_class(new.ingresses, classes)
-        if problems:
-            return None
     spaces, unknown_spaces = cluster.namespaces, cluster.undeclared
-    if not same:
+    if not (named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())):
         spaces, unknown_spaces = namespaces(new), undeclared(new)
         of_system = [pod.namespace for pod in cluster.pods if pod.system]
         if of_system:
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
-    return replace(
+    services, taken = allocated
+    found = replace(
         cluster,
         pods=relabelled,
         namespaces=spaces,
@@ -93,9 +84,26 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         slices=new.slices,
         endpoints=new.endpoints,
         ingresses=ingresses,
-        ingress_classes=classes,
         tls_secrets=new.tls_secrets,
     )
+    if taken is not None:
+        found.memo[_TAKEN] = taken
+    return found
+
+
+def _allocated(
+    cluster: Cluster, new: Objects, gone: Sequence[Service], come: Sequence[Service]
+) -> tuple[tuple[Service, ...], Taken | None] | None:
+    """Return the cluster's Services without removed and with added ones, and what they have; None as above."""
+    taken: Taken | None = cluster.memo.get(_TAKEN)
+    if not gone and not come:
+        return cluster.services, taken
+    topology, _ = _topology_and_nodes(cluster, new)
+    if not _same_service_ranges(cluster, topology, gone, come):
+        return None
+    taken = Taken.of(cluster.services) if taken is None else taken.copy()
+    services, problems = allocate_change(cluster.services, taken, topology, gone, come)
+    return None if problems else (services, taken)
 
 
 def _replace_pods(cluster: Cluster, removed: Objects, added: Objects, new: Objects) -> Cluster | None:
@@ -188,6 +196,24 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
     return tuple(pods)
 
 
+def _same_service_ranges(
+    cluster: Cluster, topology: Topology, removed: Sequence[Service], added: Sequence[Service]
+) -> bool:
+    """Say whether the default ranges of Services and load balancers stay, whatever these Services write."""
+    if "loadBalancerCIDRs" in topology.unwritten:
+        changed = {a for one in removed for a in one.external_ips} ^ {a for one in added for a in one.external_ips}
+        if any(a in cidr for a in changed for many in BALANCER_DEFAULTS.values() for cidr in many):
+            return False
+        if not cluster.load_balancer_cidrs:
+            return False
+    if "serviceCIDRs" not in topology.unwritten:
+        return True
+    written = {a for one in removed for a in one.cluster_ips} ^ {a for one in added for a in one.cluster_ips}
+    return len(cluster.service_cidrs) == len(topology.networks[0].pod_cidrs) and keeps_range(
+        cluster.service_cidrs, written
+    )
+
+
 def _share_a_name(added: Objects, new: Objects) -> bool:
     """Say whether another workload has the name of an added one. The names of their pods then depend on both."""
     names = {(w.meta.namespace, w.meta.name) for w in added.workloads}
@@ -215,7 +241,13 @@ def _topology_and_nodes(cluster: Cluster, new: Objects) -> tuple[Topology, list[
         replace(written, mode=own.mode, pod_cidrs=own.pod_cidrs)
         for written, own in zip(topology.networks, cluster.networks, strict=True)
     )
-    topology = replace(topology, networks=networks, underlay_cidrs=cluster.underlay_cidrs)
+    topology = replace(
+        topology,
+        networks=networks,
+        underlay_cidrs=cluster.underlay_cidrs,
+        service_cidrs=cluster.service_cidrs,
+        load_balancer_cidrs=cluster.load_balancer_cidrs,
+    )
     if states_nodes(new):
         # Pods are left out: addresses that they state for nodes do not change here.
         return topology, node_drafts(Objects(nodes=new.nodes, topology=new.topology))

@@ -60,6 +60,49 @@ def parse_cidr(text: str) -> Prefix | None:
     return prefix
 
 
+def special_messages(address: Address) -> list[str]:
+    """Return why the API server refuses an address as an endpoint or an externalIP; empty if it does not.
+
+    Source: ``ValidateNonSpecialIP`` of pkg/apis/core/validation.
+    """
+    found = []
+    if address.is_unspecified:
+        found.append(f"may not be unspecified ({address})")
+    if address.is_loopback:
+        found.append("may not be in the loopback range (127.0.0.0/8, ::1/128)")
+    if address.is_link_local:
+        found.append("may not be in the link-local range (169.254.0.0/16, fe80::/10)")
+    if _is_local_multicast(address):
+        found.append("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
+    return found
+
+
+def _is_local_multicast(address: Address) -> bool:
+    first, second, third, *_ = address.packed
+    if address.version == 4:
+        return (first, second, third) == (224, 0, 0)
+    return first == 0xFF and second & 0x0F == 0x02
+
+
+UNUSUAL_ADDRESS = "unusual-address"
+"""The rule name of warnings about an address (``Problem.rule``)."""
+
+
+def address_warnings(text: str) -> list[str]:
+    """Return the API server's warnings about a valid address: leading zeros, IPv4-mapped IPv6, long forms of IPv6."""
+    address = parse_address(text)
+    if address is None:
+        return []
+    if address.version == 4:
+        if str(address) == text:
+            return []
+        future = "will be considered invalid in a future Kubernetes release"
+        return [f'non-standard IP address "{text}" {future}: use "{address}"']
+    return (
+        [] if str(address) == text else [f'IPv6 address "{text}" should be in RFC 5952 canonical format ("{address}")']
+    )
+
+
 UNUSUAL_CIDR = "unusual-cidr"
 """The rule name of warnings about a CIDR (``Problem.rule``)."""
 

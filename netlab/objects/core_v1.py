@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from netlab.objects.addresses import ADDRESS_RULE, CIDR_RULE, parse_address, parse_cidr
+from netlab.objects.addresses import (
+    ADDRESS_RULE,
+    CIDR_RULE,
+    UNUSUAL_ADDRESS,
+    address_warnings,
+    parse_address,
+    parse_cidr,
+    special_messages,
+)
 from netlab.objects.fields import Fields, invalid
 from netlab.objects.types import Address, Prefix, Protocol
 
@@ -24,6 +32,25 @@ def prefixes(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[s
 def addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
     """Return (path, address) for each (path, text) that is an address, and report the others."""
     return _parsed(fields, written, parse_address, ADDRESS_RULE)
+
+
+def checked_addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
+    """Do as ``addresses``, and warn of addresses in an unusual form."""
+    texts = list(written)
+    for path, text in texts:
+        for message in address_warnings(text):
+            fields.report.warn(path, message, UNUSUAL_ADDRESS)
+    return addresses(fields, texts)
+
+
+def usual_addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
+    """Do as ``checked_addresses``, and report addresses of loopback, link-local and the like."""
+    texts = dict(written)
+    found = checked_addresses(fields, texts.items())
+    for path, address in found:
+        for message in special_messages(address):
+            fields.report.error(path, invalid(texts[path], message))
+    return found
 
 
 def _parsed(

@@ -16,6 +16,7 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DNS1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_NAME})?"
+_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 
 _is_label = re.compile(_LABEL).fullmatch
 _is_subdomain = re.compile(_SUBDOMAIN).fullmatch
@@ -75,6 +76,33 @@ def dns_subdomain(value: str) -> tuple[str, ...]:
                 "example.com",
             )
         )
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def wildcard_subdomain(value: str) -> tuple[str, ...]:
+    """Check a host with a wildcard: ``*.`` and an RFC 1123 subdomain."""
+    found = [_length(253)] if _too_long(value, 253) else []
+    if not (value.startswith("*.") and _is_subdomain(value[2:])):
+        found.append(
+            _rule(
+                "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
+                "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+                rf"\*\.{_SUBDOMAIN}",
+                "*.example.com",
+            )
+        )
+    return tuple(found)
+
+
+def domain_prefixed_path(value: str) -> tuple[tuple[str, str], ...]:
+    """Check ``DOMAIN/PATH``, as of a controller; return the part that is wrong with each message."""
+    domain, slash, path = value.partition("/")
+    if not (domain and slash and path):
+        return ((value, 'must be a domain-prefixed path (such as "acme.io/foo")'),)
+    found = [(domain, message) for message in dns_subdomain(domain)]
+    if not re.fullmatch(_PATH, path):
+        found.append((path, f"Invalid path (regex used for validation is '{_PATH}')"))
     return tuple(found)
 
 

@@ -91,13 +91,20 @@ def test_services_are_decoded(read_text: Read) -> None:
         spec:
           selector: {app: web}
           clusterIP: None
-          ports: [{port: 80}, {port: 53, protocol: UDP, targetPort: dns, name: dns}, {port: 1, targetPort: 8080}]
+          ports:
+          - {port: 80, name: a}
+          - {port: 53, protocol: UDP, targetPort: dns, name: dns}
+          - {port: 1, targetPort: 8080, name: b}
         """)
     (service,) = objects.services
 
     assert [] == problems
     assert ({"app": "web"}, "None", "ClusterIP") == (service.selector, service.cluster_ip, service.type)
-    assert (ServicePort(80), ServicePort(53, "dns", "UDP", "dns"), ServicePort(1, 8080)) == service.ports
+    assert (
+        ServicePort(80, name="a"),
+        ServicePort(53, "dns", "UDP", "dns"),
+        ServicePort(1, 8080, name="b"),
+    ) == service.ports
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_namespaces_that_are_used_are_made(read_text: Read) -> None:
         ---
         {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a, namespace: c}}
         ---
-        {apiVersion: v1, kind: Service, metadata: {name: a, namespace: d}}
+        {apiVersion: v1, kind: Service, metadata: {name: a, namespace: d}, spec: {ports: [{port: 80}]}}
         ---
         {apiVersion: v1, kind: Node, metadata: {name: a, namespace: e}}
         """)

@@ -1,192 +1,134 @@
-"""Service: the fields that netlab reads."""
+"""Service: decoding with defaults; ``objects.service_rules`` has the API server's rules."""
 
 from __future__ import annotations
 
-from typing import get_args
-
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.core_v1 import PROTOCOLS, addresses, prefixes
-from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, TextMap, Texts, Whole, int_or_text
-from netlab.objects.fields import Fields, invalid, required
+from netlab.objects.addresses import CIDR_RULE, parse_address, parse_cidr
+from netlab.objects.core_v1 import addresses, checked_addresses, usual_addresses
+from netlab.objects.fields import Fields, forbidden, invalid, required
 from netlab.objects.kind import Column, Kind
-from netlab.objects.meta import METADATA, object_meta, open_document
-from netlab.objects.services import (
-    FamilyPolicy,
-    LoadBalancerIngress,
-    Service,
-    ServicePort,
-    ServiceType,
-    SessionAffinity,
-    TrafficPolicy,
+from netlab.objects.meta import object_meta, open_document
+from netlab.objects.service_rules import check_service, cluster_ips, source_ranges_path
+from netlab.objects.service_shapes import (
+    FAMILIES,
+    TARGET_NUMBER,
+    AffinityShape,
+    BalancerShape,
+    ClientIpShape,
+    IngressShape,
+    PortShape,
+    ServiceRoot,
+    SpecShape,
+    StatusShape,
 )
-from netlab.objects.shapes import Shape
-from netlab.objects.types import Document, Protocol
+from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
+from netlab.objects.types import Address, Document, Prefix
 
-
-class _Port(Shape):
-    """A port of a Service."""
-
-    port = Whole("port", "The Service's port.", low=1, high=65535, required=True)
-    target_port = Raw(
-        "targetPort", "The port of the pods, a number or the name of a container port.", type=int_or_text(1, 65535)
-    )
-    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
-    name = Text("name", "The port's name.")
-    node_port = Whole("nodePort", "The port of every node that leads to the Service.")
-    app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.")
-
-
-_TARGET_NUMBER = Whole(_Port.target_port.name, _Port.target_port.about, low=1, high=65535)
-
-
-class _ClientIp(Shape):
-    """The settings of session affinity by client address."""
-
-    timeout = Whole("timeoutSeconds", "How long a client keeps its endpoint, in seconds.", default=10800)
-
-
-class _AffinityConfig(Shape):
-    """The settings of session affinity."""
-
-    client_ip = Part("clientIP", "Settings for `ClientIP`.", shape=_ClientIp)
-
-
-class _Spec(Shape):
-    """The spec of a Service."""
-
-    selector = TextMap("selector", "Labels of the pods behind the Service.")
-    ports = Parts("ports", "The Service's ports.", shape=_Port)
-    cluster_ip = Text("clusterIP", "The Service's primary address; `None` makes it headless.")
-    cluster_ips = Texts("clusterIPs", "The Service's addresses, at most one per IP family.")
-    type = Choice[ServiceType]("type", "The type of the Service.", values=get_args(ServiceType), default="ClusterIP")
-    families = Texts("ipFamilies", "The Service's IP families, the primary one first.")
-    family_policy = Choice[FamilyPolicy](
-        "ipFamilyPolicy", "How many IP families the Service has.", values=get_args(FamilyPolicy)[1:], default=""
-    )
-    external_name = Text("externalName", "The name that DNS answers for the type ExternalName.")
-    external_ips = Texts("externalIPs", "Addresses at which every node translates.")
-    source_ranges = Texts("loadBalancerSourceRanges", "The sources that may use the load balancer's address.")
-    class_name = Text("loadBalancerClass", "The class of the load balancer.")
-    allocate = Flag("allocateLoadBalancerNodePorts", "`false`: a LoadBalancer gets no node ports.")
-    affinity = Choice[SessionAffinity](
-        "sessionAffinity",
-        "`ClientIP`: all connections of a client go to one endpoint.",
-        values=get_args(SessionAffinity),
-        default="None",
-    )
-    affinity_config = Part("sessionAffinityConfig", "Settings of session affinity.", shape=_AffinityConfig)
-    internal = Choice[TrafficPolicy](
-        "internalTrafficPolicy",
-        "`Local`: the cluster IP leads to endpoints of the client's node only.",
-        values=get_args(TrafficPolicy),
-        default="Cluster",
-    )
-    external = Choice[TrafficPolicy](
-        "externalTrafficPolicy",
-        "`Local`: traffic from outside goes to endpoints of the node that it comes to, and keeps its source.",
-        values=get_args(TrafficPolicy),
-        default="Cluster",
-    )
-    health = Whole("healthCheckNodePort", "The port at which a node says whether it has an endpoint.")
-    publish = Flag("publishNotReadyAddresses", "Whether endpoints count as ready always.")
-    distribution = Text("trafficDistribution", "Which endpoints a client prefers.")
-
-
-class _Ingress(Shape):
-    """One address or hostname of a load balancer."""
-
-    ip = Text("ip", "The address.")
-    hostname = Text("hostname", "The hostname.")
-    mode = Text("ipMode", "`Proxy`: nodes do not translate the address.")
-
-
-class _LoadBalancer(Shape):
-    """The status of the load balancer."""
-
-    ingress = Parts("ingress", "The load balancer's addresses.", shape=_Ingress)
-
-
-class _Status(Shape):
-    """The status of a Service that a cluster exported."""
-
-    load_balancer = Part("loadBalancer", "The load balancer.", shape=_LoadBalancer)
-
-
-class _Root(Root):
-    """The fields of a Service that netlab reads."""
-
-    metadata = METADATA
-    spec = Part("spec", "Which pods are behind the Service, and its ports.", shape=_Spec)
-    status = Part("status", "The status in an export of a cluster.", shape=_Status)
+_DAY = 86400
 
 
 def service(document: Document) -> tuple[Service, list[Problem]]:
-    """Decode a Service."""
+    """Decode a Service. The value must not be used if a problem is an error."""
     root = open_document(document)
     meta = object_meta(root, names.dns1035_label)
-    spec = _Root.spec.read(root)
-    written = _Spec.cluster_ip.read(spec)
-    texts = _Spec.cluster_ips.read(spec)
-    if written and not texts:
-        texts = [(_Spec.cluster_ip.at(spec), written)]
-    headless = any(text == "None" for _, text in texts)
-    affinity = _ClientIp.timeout.read(_AffinityConfig.client_ip.read(_Spec.affinity_config.read(spec)))
+    spec = ServiceRoot.spec.read(root)
+    kind = SpecShape.type.read(spec)
+    texts = cluster_ips(spec, external_name=kind == "ExternalName")
+    headless = bool(texts) and texts[0][1] == "None"
+    affinity = SpecShape.affinity.read(spec)
     found = Service(
         meta,
-        _Spec.selector.read(spec),
-        tuple(_service_port(item) for item in _Spec.ports.read(spec)),
-        () if headless else tuple(address for _, address in addresses(root, texts)),
-        _Spec.type.read(spec),
+        SpecShape.selector.read(spec),
+        tuple(_service_port(item) for item in SpecShape.ports.read(spec)),
+        () if headless else tuple(address for _, address in checked_addresses(root, texts)),
+        kind,
         document.source,
         headless,
-        tuple(4 if text == "IPv4" else 6 for _, text in _Spec.families.read(spec)),
-        _Spec.family_policy.read(spec),
-        _Spec.external_name.read(spec),
-        tuple(address for _, address in addresses(root, _Spec.external_ips.read(spec))),
+        tuple(FAMILIES[text] for _, text in SpecShape.families.read(spec) if text in FAMILIES),
+        SpecShape.family_policy.read(spec),
+        SpecShape.external_name.read(spec),
+        _external_ips(spec),
         tuple(_ingress(root, item) for item in _ingresses(root)),
-        _Spec.class_name.read(spec),
-        tuple(cidr for _, cidr in prefixes(root, _Spec.source_ranges.read(spec))),
-        _Spec.allocate.read(spec) or not _Spec.allocate.has(spec),
-        _Spec.affinity.read(spec),
-        affinity or 10800,
-        _Spec.internal.read(spec),
-        _Spec.external.read(spec),
-        _Spec.health.read(spec) or 0,
-        _Spec.publish.read(spec),
-        _Spec.distribution.read(spec),
+        SpecShape.class_name.read(spec),
+        _source_ranges(spec),
+        SpecShape.allocate.read(spec) or not SpecShape.allocate.has(spec),
+        affinity,
+        _affinity_timeout(spec, affinity),
+        SpecShape.internal.read(spec),
+        SpecShape.external.read(spec),
+        SpecShape.health.read(spec) or 0,
+        SpecShape.publish.read(spec),
+        SpecShape.distribution.read(spec),
     )
+    check_service(found, spec)
     return found, root.report.problems
 
 
+def _external_ips(spec: Fields) -> tuple[Address, ...]:
+    return tuple(address for _, address in usual_addresses(spec, SpecShape.external_ips.read(spec)))
+
+
+def _source_ranges(spec: Fields) -> tuple[Prefix, ...]:
+    # The API server removes spaces around each range.
+    written = [(path, text.strip()) for path, text in SpecShape.source_ranges.read(spec)]
+    for path, text in written:
+        if parse_cidr(text) is None:
+            spec.report.error(source_ranges_path(path), invalid(text, CIDR_RULE), at=path)
+    return tuple(cidr for _, text in written if (cidr := parse_cidr(text)) is not None)
+
+
+def _affinity_timeout(spec: Fields, affinity: str) -> int:
+    """Return the timeout of session affinity in seconds; the default if there is no affinity, as on the API server."""
+    config = SpecShape.affinity_config.read(spec)
+    client = AffinityShape.client_ip.read(config)
+    field = ClientIpShape.timeout
+    timeout = field.read(client)
+    default = field.default or 0
+    if affinity == "None":
+        if SpecShape.affinity_config.has(spec):
+            message = "has no effect: sessionAffinity is None"
+            spec.report.warn(SpecShape.affinity_config.at(spec), message, "field-without-effect")
+        return default
+    if timeout is not None and not 0 < timeout <= _DAY:
+        field.error(client, invalid(timeout, f"must be greater than 0 and less than {_DAY}"))
+        return default
+    return timeout or default
+
+
 def _ingresses(root: Fields) -> list[Fields]:
-    return _LoadBalancer.ingress.read(_Status.load_balancer.read(_Root.status.read(root)))
+    return BalancerShape.ingress.read(StatusShape.load_balancer.read(ServiceRoot.status.read(root)))
 
 
 def _ingress(root: Fields, item: Fields) -> LoadBalancerIngress:
-    ip = _Ingress.ip.read(item)
-    found = addresses(root, [(_Ingress.ip.at(item), ip)] if ip else [])
-    address = found[0][1] if found else None
-    return LoadBalancerIngress(address, _Ingress.hostname.read(item), _Ingress.mode.read(item) == "Proxy")
+    ip, hostname = IngressShape.ip.read(item), IngressShape.hostname.read(item)
+    found = addresses(root, [(IngressShape.ip.at(item), ip)] if ip else [])
+    proxy = IngressShape.mode.read(item) == "Proxy"
+    if IngressShape.mode.has(item) and not ip:
+        IngressShape.mode.error(item, forbidden("may not be set when `ip` is not set"))
+    if hostname and parse_address(hostname) is not None:
+        IngressShape.hostname.error(item, invalid(hostname, "must be a DNS name, not an IP address"))
+    return LoadBalancerIngress(found[0][1] if found else None, hostname, proxy)
 
 
 def _service_port(fields: Fields) -> ServicePort:
-    if not _Port.port.has(fields):
-        _Port.port.error(fields, required())
-    port = _Port.port.read(fields) or 0
-    target = _Port.target_port.read(fields)
+    if not PortShape.port.has(fields):
+        PortShape.port.error(fields, required())
+    port = PortShape.port.read(fields) or 0
+    target = PortShape.target_port.read(fields)
     if isinstance(target, str):
-        for message in names.port_name(target):
-            _Port.target_port.error(fields, invalid(target, message))
-    elif target is not None:
-        target = _TARGET_NUMBER.read(fields)
+        for message in names.port_name(target) if target else ():
+            PortShape.target_port.error(fields, invalid(target, message))
+    elif target:
+        # The API server reads 0 as an absent field.
+        target = TARGET_NUMBER.read(fields)
     return ServicePort(
         port,
         target or 0,
-        _Port.protocol.read(fields),
-        _Port.name.read(fields),
-        _Port.node_port.read(fields) or 0,
-        _Port.app_protocol.read(fields),
+        PortShape.protocol.read(fields),
+        PortShape.name.read(fields),
+        PortShape.node_port.read(fields) or 0,
+        PortShape.app_protocol.read(fields),
         fields.path,
     )
 
@@ -212,5 +154,5 @@ KIND = Kind(
         Column("PORT(S)", _ports),
         Column("SELECTOR", _selector, wide=True),
     ),
-    shape=_Root,
+    shape=ServiceRoot,
 )

@@ -134,20 +134,32 @@ class Pairs:
 
 
 def selection_of(
-    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool, system: bool = False
+    cluster: Cluster,
+    ports: Sequence[str],
+    family: str | None,
+    nodes: bool,
+    self_pairs: bool,
+    system: bool = False,
+    services: bool = False,
 ) -> FlowSelection:
     """Return the selection of flows that the options make; raises UsageError."""
     from netlab.cluster.flows import FlowSelection
 
     chosen = tuple(dict.fromkeys(map(parse_port, ports)))
-    return FlowSelection(chosen, families_of(cluster, family), nodes, self_pairs, system)
+    return FlowSelection(chosen, families_of(cluster, family), nodes, self_pairs, system, services)
 
 
 def every_pair(
-    cluster: Cluster, ports: Sequence[str], family: str | None, nodes: bool, self_pairs: bool, system: bool = False
+    cluster: Cluster,
+    ports: Sequence[str],
+    family: str | None,
+    nodes: bool,
+    self_pairs: bool,
+    system: bool = False,
+    services: bool = False,
 ) -> Pairs:
     """Return the flows of every pair for the options; raises UsageError before the first flow."""
-    return Pairs(cluster, selection_of(cluster, ports, family, nodes, self_pairs, system))
+    return Pairs(cluster, selection_of(cluster, ports, family, nodes, self_pairs, system, services))
 
 
 def one_pair(

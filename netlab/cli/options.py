@@ -106,6 +106,9 @@ self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Add pairs 
 system = click.option(
     "--system", "system", is_flag=True, help="Add the pods that netlab adds: cluster DNS, and the ingress controller."
 )
+services = click.option(
+    "--services", "services", is_flag=True, help="Add every port of every Service with a cluster IP as destination."
+)
 
 
 class _Formats(click.Choice[str]):
@@ -173,6 +176,6 @@ verbose = click.option(
 
 def pairs(command: _F) -> _F:
     """Add the options that select pairs and ports."""
-    for option in (system, self_pairs, nodes, family, ports):
+    for option in (services, system, self_pairs, nodes, family, ports):
         command = option(command)
     return command

@@ -1,7 +1,8 @@
 """Flows: a source, a destination, an IP family, a protocol and a port; and which flows a command asks about.
 
 By default these are all pairs of pods and outside hosts, without pairs of two hosts and pairs of a pod with itself.
-``--nodes`` adds the nodes, ``--system`` the pods that netlab added (docs/reference.md, "Endpoints and pairs").
+``--nodes`` adds the nodes, ``--system`` the pods that netlab added, ``--services`` every Service as destination
+(docs/reference.md, "Endpoints and pairs").
 """
 
 from __future__ import annotations
@@ -52,6 +53,19 @@ def service_flow(source: Endpoint, service: Service, protocol: str, port: int | 
     return Flow(source, None, family, protocol, port, address, service)
 
 
+class ServiceQuestion(NamedTuple):
+    """A question about a port of a Service, over an IP family of its cluster IPs."""
+
+    service: Service
+    family: int
+    protocol: str
+    port: int
+
+    def flow(self, source: Endpoint) -> Flow:
+        """Return the question from a source."""
+        return service_flow(source, self.service, self.protocol, self.port, self.family)
+
+
 def declared_ports(destination: Endpoint) -> list[tuple[str, int | None]]:
     """Return the (protocol, port) pairs that an endpoint declares, in order; TCP 80 if it declares none."""
     declared = [(p.protocol, p.port) for p in destination.ports] if isinstance(destination, Pod) else []
@@ -64,7 +78,7 @@ class FlowSelection:
 
     ``ports`` has (protocol, port) pairs and replaces the declared ports of every destination. ``families`` narrows the
     families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself, ``system`` the
-    pods that netlab added.
+    pods that netlab added. ``services`` adds every port of every Service that has a cluster IP, as destination only.
     """
 
     ports: tuple[tuple[str, int | None], ...] = ()
@@ -72,6 +86,7 @@ class FlowSelection:
     nodes: bool = False
     self_pairs: bool = False
     system: bool = False
+    services: bool = False
 
     def endpoints(self, cluster: Cluster) -> list[Endpoint]:
         """Return the endpoints that are sources and destinations, in order."""
@@ -85,6 +100,22 @@ class FlowSelection:
         """Return the (protocol, port) pairs of a destination."""
         return self.ports or declared_ports(destination)
 
+    def service_questions(self, cluster: Cluster) -> list[ServiceQuestion]:
+        """Return the questions about Services, in order; ``ports`` narrows them to the Services that have these ports.
+
+        Services that netlab added are left out, unless ``system``.
+        """
+        families = self.families_in(cluster)
+        return [
+            ServiceQuestion(service, family, port.protocol, port.port)
+            for service in (cluster.services if self.services else ())
+            if self.system or not service.system
+            for family in families
+            if any(address.version == family for address in service.cluster_ips)
+            for port in service.ports
+            if not self.ports or (port.protocol, port.port) in self.ports
+        ]
+
     def flows(self, cluster: Cluster) -> Iterator[Flow]:
         """Yield the flow of every pair, family and port, always in the same order.
 
@@ -97,6 +128,7 @@ class FlowSelection:
             for family in self.families_in(cluster)
             if askable(destination, family)
         ]
+        services = self.service_questions(cluster)
         for source in endpoints:
             outside = isinstance(source, Host)
             for destination, family, address, ports in destinations:
@@ -106,6 +138,9 @@ class FlowSelection:
                     continue
                 for protocol, port in ports:
                     yield Flow(source, destination, family, protocol, port, address)
+            for asked in services:
+                if askable(source, asked.family):
+                    yield asked.flow(source)
 
     def count(self, cluster: Cluster) -> int:
         """Return the number of flows."""
@@ -117,6 +152,9 @@ class FlowSelection:
             of_outside = sum(len(self.ports_for(destination)) for destination in outside)
             total += len(inside) * (of_inside + of_outside) + len(outside) * of_inside
             total -= 0 if self.self_pairs else of_inside
+            if self.services:
+                asked = sum(one.family == family for one in self.service_questions(cluster))
+                total += (len(inside) + len(outside)) * asked
         return total
 
 

@@ -244,7 +244,7 @@ class Decision(NamedTuple):
         else:
             own = view.address in self.flow.source.addresses
             other = self.flow.source.ref if own else f"{self.flow.source.ref}, which comes as {view.address},"
-        if self.target is None or view.flow.port == self.flow.port:
+        if self.target is None or not self.target.word or view.flow.port == self.flow.port:
             return f"{other} on {service(view.flow)}"
         return f"{other} on {service(view.flow)}, {self.target.word} as {service(self.flow)}"
 
@@ -266,16 +266,28 @@ class Decision(NamedTuple):
         return decided_reason(self.path, denied, allowing)
 
     def _of_backends(self) -> str:
-        """Return each verdict with its backends and the reason; backends with one reason are listed together."""
-        alike: dict[tuple[str, str], list[str]] = {}
-        for one in self.backends:
-            if one.through is not None:
-                alike.setdefault((one.verdict, one.reason), []).append(one.through.backend.name)
-        many = len(self.backends)
-        return "; ".join(
-            f"{len(names)} of {many} backends {verdict} ({some(names)}): {why}"
-            for (verdict, why), names in alike.items()
+        return backends_reason(
+            [(one.verdict, one.reason, one.through.backend.name) for one in self.backends if one.through is not None]
         )
+
+
+def backends_reason(found: Sequence[tuple[Expected, str, str]]) -> str:
+    """Return each verdict with its backends and the reason; backends with one reason are listed together.
+
+    Args:
+      found: the verdict, the reason and the name of each backend, in order.
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for verdict, reason, name in found:
+        alike.setdefault((verdict, reason), []).append(name)
+    shown = list(alike)[:_FEW]
+    for one in list(alike)[_FEW:]:
+        # Each verdict has a reason.
+        if all(one[0] != verdict for verdict, _ in shown):
+            shown.append(one)
+    texts = [f"{len(alike[one])} of {len(found)} backends {one[0]} ({some(alike[one])}): {one[1]}" for one in shown]
+    left = sum(len(names) for one, names in alike.items() if one not in shown)
+    return "; ".join([*texts, *([f"and {left} more backends"] if left else [])])
 
 
 def far_end(flow: Flow) -> Endpoint | None:

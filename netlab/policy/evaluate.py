@@ -94,7 +94,8 @@ def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
     end = through.backend.endpoint if through is not None else flow.destination
     if not way.connected or way.local or end is None:
         return decision
-    inside = isinstance(flow.destination, Pod) and flow.destination.selectable
+    asked = flow.destination if flow.destination is not None else end
+    inside = isinstance(asked, Pod) and asked.selectable
     ends: list[tuple[Direction, Side | None, Endpoint]] = [
         ("egress", decision.egress, flow.source),
         ("ingress", decision.ingress, end),

@@ -95,17 +95,26 @@ class Expansion:
     def lines(self) -> Iterator[tuple[Endpoint, Line]]:
         """Yield every source with its line; the line has the questions about the source itself too (``own``)."""
         for source in self._everyone:
-            kind = self._parts.kind_of[id(source)]
-            if kind not in self._keys:
-                self._keys[kind] = self._key(source)
-            key = self._keys[kind]
-            line = self._lines.pop(key, None)
-            if line is None:
-                while self._lines and (len(self._lines) + 1) * len(self._all) > _KEPT:
-                    del self._lines[next(iter(self._lines))]
-                line = self._line(source)
-            self._lines[key] = line
-            yield source, line
+            yield source, self.line(source)
+
+    def line(self, source: Endpoint) -> Line:
+        """Return the line of a source."""
+        kind = self._parts.kind_of[id(source)]
+        if kind not in self._keys:
+            self._keys[kind] = self._key(source)
+        key = self._keys[kind]
+        line = self._lines.pop(key, None)
+        if line is None:
+            while self._lines and (len(self._lines) + 1) * len(self._all) > _KEPT:
+                del self._lines[next(iter(self._lines))]
+            line = self._line(source)
+        self._lines[key] = line
+        return line
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        """All questions, in order."""
+        return self._all
 
     def own(self, source: Endpoint, line: Line) -> range:
         """Return the places of the questions in a line that are about the source itself."""
@@ -125,23 +134,32 @@ class Expansion:
     def _questions(self, questions: FlowSelection) -> list[Question]:
         found: list[Question] = []
         kinds, ingress, could = Numbers(), Numbers(), Numbers()
-        for destination in self._everyone:
+        for destination, family, protocol, port in self._asked(questions):
             of = self._parts.kind_of[id(destination)]
-            for family in questions.families_in(self._cluster):
-                if not askable(destination, family):
-                    continue
-                address = address_of(destination, family)
-                for protocol, port in questions.ports_for(destination):
-                    service = (family, protocol, port)
-                    number = kinds.of((of, service))
-                    if number == len(self._kinds):
-                        self._by_service.setdefault(service, {})[of] = number
-                        self._kinds.append(self._kind(destination, service, ingress, could))
-                    found.append(Question(destination, family, protocol, port, address, number))
+            service = (family, protocol, port)
+            number = kinds.of((of, service))
+            if number == len(self._kinds):
+                self._by_service.setdefault(service, {})[of] = number
+                self._kinds.append(self._kind(destination, service, ingress, could))
+            found.append(Question(destination, family, protocol, port, address_of(destination, family), number))
         return found
 
-    def _kind(self, destination: Endpoint, service: AskedPort, ingress: Numbers, could: Numbers) -> _Kind:
+    def _asked(self, questions: FlowSelection) -> Iterator[tuple[Endpoint, int, str, int | None]]:
+        """Yield the destination, family, protocol and port of each question, in order."""
+        for destination in self._everyone:
+            for family in questions.families_in(self._cluster):
+                if askable(destination, family):
+                    for protocol, port in questions.ports_for(destination):
+                        yield destination, family, protocol, port
+
+    def _is_translated(self, destination: Endpoint, service: AskedPort) -> bool:
+        """Say whether a node translates a destination."""
         family, protocol, port = service
+        address = address_of(destination, family)
+        return stands_for(self._cluster, destination, address, protocol, port) is not None
+
+    def _kind(self, destination: Endpoint, service: AskedPort, ingress: Numbers, could: Numbers) -> _Kind:
+        family, protocol, _ = service
         found = self._parts.ingress(destination, service)
         if ingress.of(id(found)) == len(self._ingress):
             self._ingress.append(found)
@@ -149,12 +167,11 @@ class Expansion:
         unread = could.of((self._parts.selection(destination), protocol, inside) if self._cluster.unread else 0)
         if unread == len(self._could):
             self._could.append((destination, protocol, inside))
-        address = address_of(destination, family)
         return _Kind(
             self._ways.of((self._parts.wire(destination), family, protocol == "ICMP")),
             ingress[id(found)],
             unread,
-            stands_for(self._cluster, destination, address, protocol, port) is not None,
+            self._is_translated(destination, service),
         )
 
     def _asked_by(self, source: Endpoint) -> Sequence[Question]:

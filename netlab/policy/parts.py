@@ -104,7 +104,7 @@ class Parts:
         """Return the number of the path between two wires."""
         key = (source, destination, family, icmp)
         if key not in self._known_ways:
-            ends = _renamed(self._wires[source], SOURCE), _renamed(self._wires[destination], DESTINATION)
+            ends = renamed(self._wires[source], SOURCE), renamed(self._wires[destination], DESTINATION)
             asked = Flow(*ends, family, "ICMP" if icmp else "TCP", None, address_of(ends[1], family))
             found = replace(way_of(self._cluster, asked), seen_as=None)
             number = self._known_ways[key] = self._way_numbers.of(found)
@@ -177,7 +177,7 @@ class Parts:
         key = (direction, self.selection(end), verdict, protocol, inside)
         if key not in self._known_unread:
             policies = changing(self._cluster, direction, end, verdict, protocol, inside=inside)
-            subject = _renamed(end, SOURCE if direction == "egress" else DESTINATION)
+            subject = renamed(end, SOURCE if direction == "egress" else DESTINATION)
             self._known_unread[key] = str(UnknownSide(direction, subject, verdict, policies)) if policies else ""
         return self._known_unread[key]
 
@@ -188,7 +188,7 @@ class Parts:
         return known
 
 
-def _renamed(endpoint: _T, name: str) -> _T:
+def renamed(endpoint: _T, name: str) -> _T:
     """Return a copy of an endpoint with another reference."""
     found = copy(endpoint)
     object.__setattr__(found, "ref", name)

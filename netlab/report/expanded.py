@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from netlab.cluster.flows import service_ref
 from netlab.cluster.types import Endpoint
 from netlab.policy.expand import Answer, Expansion, Line, Question
 from netlab.policy.placeholders import DESTINATION, SOURCE
-from netlab.report.rows import Row, Tally, endpoints_of
+from netlab.report.rows import EndpointRow, Row, Tally, endpoints_of
+
+if TYPE_CHECKING:
+    from netlab.policy.expand_services import ServiceAnswer, ServiceExpansion
 
 _BEFORE_SOURCE = '{"source": "'
 _AFTER_REASON = '"}'
 # JSON escapes control characters, so these are in a text only as placeholders.
 _SOURCE, _DESTINATION = "\0", "\1"
+# The number of rows about Services whose text is kept for later sources.
+_KEPT = 100_000
 
 
-def rows(expansion: Expansion) -> Iterator[Row]:
-    """Yield the row of every pair."""
+def rows(expansion: Expansion, services: ServiceExpansion | None = None) -> Iterator[Row]:
+    """Yield the row of every pair; those of Services are after the others of a source."""
     for source, line in expansion.lines():
         own = expansion.own(source, line)
         for at, question in enumerate(line.questions):
@@ -33,6 +41,8 @@ def rows(expansion: Expansion) -> Iterator[Row]:
             else:
                 reason = answer.reason.replace(SOURCE, source.ref).replace(DESTINATION, question.destination.ref)
                 yield _row(source, question, Answer(answer.verdict, reason))
+        if services is not None:
+            yield from service_rows(services, source)
 
 
 def _row(source: Endpoint, question: Question, answer: Answer) -> Row:
@@ -50,13 +60,14 @@ class _Texts:
     count: dict[str, int] = field(default_factory=dict)
 
 
-def json_rows(expansion: Expansion, tally: Tally) -> Iterator[str]:
+def json_rows(expansion: Expansion, tally: Tally, services: ServiceExpansion | None = None) -> Iterator[str]:
     """Yield the rows of every pair as JSON, those of a source in one text, and count them.
 
     The texts of equivalent sources differ in the source's name only: one text is made, and each name is inserted.
     """
     kept: WeakKeyDictionary[Line, _Texts] = WeakKeyDictionary()
     writer = _Writer()
+    of_services = ServiceTexts(services) if services is not None else None
     for source, line in expansion.lines():
         made = kept.get(line)
         if made is None:
@@ -80,6 +91,54 @@ def json_rows(expansion: Expansion, tally: Tally) -> Iterator[str]:
             tally.add(verdict, number)
         if texts:
             yield ",\n".join(texts).replace(_SOURCE, writer.escaped(source.ref))
+        if of_services is not None:
+            text = of_services.text(source, tally)
+            if text:
+                yield text.replace(_SOURCE, writer.escaped(source.ref))
+
+
+def service_rows(services: ServiceExpansion, source: Endpoint) -> Iterator[Row]:
+    """Yield the rows of a source towards every Service."""
+    answers = services.answers(source)
+    for at in services.asks(source):
+        row = _service_row(services, at, answers[at])
+        yield row._replace(source=source.ref, reason=row.reason.replace(SOURCE, source.ref))
+
+
+def _service_row(services: ServiceExpansion, at: int, answer: ServiceAnswer) -> Row:
+    """Return the row of a question about a Service, with placeholders for the source."""
+    service, family, protocol, port = services.questions[at]
+    endpoints = tuple(
+        EndpointRow(one.endpoint.ref if one.endpoint is not None else "", str(one.address), one.port, verdict)
+        for one, verdict in answer.backends
+    )
+    to = service_ref(service)
+    return Row(SOURCE, to, family, protocol, port, answer.verdict, None, answer.reason, endpoints)
+
+
+class ServiceTexts:
+    """The rows about Services as JSON; sources with the same answers share the text."""
+
+    def __init__(self, services: ServiceExpansion) -> None:
+        self._services = services
+        self._known: dict[tuple[int, tuple[int, ...]], tuple[list[ServiceAnswer], str, dict[str, int]]] = {}
+
+    def text(self, source: Endpoint, tally: Tally) -> str:
+        """Return the rows of a source as JSON with marks for the source, and count them."""
+        answers, places = self._services.answers(source), tuple(self._services.asks(source))
+        key = (id(answers), places)
+        found = self._known.pop(key, None)
+        if found is None:
+            while self._known and (len(self._known) + 1) * len(answers) > _KEPT:
+                del self._known[next(iter(self._known))]
+            rows = [_service_row(self._services, at, answers[at]) for at in places]
+            text = ",\n".join(json.dumps(row.data()) for row in rows).replace(json.dumps(SOURCE)[1:-1], _SOURCE)
+            # The answers are kept, so no others have their identity.
+            found = (answers, text, Counter(row.verdict for row in rows))
+        self._known[key] = found
+        for verdict, number in found[2].items():
+            tally.add(verdict, number)
+        return found[1]
 
 
 class _Writer:

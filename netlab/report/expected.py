@@ -13,6 +13,7 @@ from netlab.report.rows import Row, endpoints_of, row_of
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
+    from netlab.policy.expand_services import ServiceExpansion
 
 # Up to this number of pairs, evaluating each takes less time than finding equivalent endpoints.
 _FEW = 4_000
@@ -54,7 +55,7 @@ class Expected(Reachability):
         from netlab.policy.expand import Expansion
         from netlab.report import expanded
 
-        return expanded.rows(Expansion(self._cluster, self._asked))
+        return expanded.rows(Expansion(self._cluster, self._asked), self._services())
 
     def items(self) -> Items:
         if self._few:
@@ -65,7 +66,14 @@ class Expected(Reachability):
         from netlab.policy.expand import Expansion
         from netlab.report import expanded
 
-        return expanded.json_rows(Expansion(self._cluster, self._asked), self.tally)
+        return expanded.json_rows(Expansion(self._cluster, self._asked), self.tally, self._services())
+
+    def _services(self) -> ServiceExpansion | None:
+        if not self._asked.service_questions(self._cluster):
+            return None
+        from netlab.policy.expand_services import ServiceExpansion
+
+        return ServiceExpansion(self._cluster, self._asked)
 
     def _one_by_one(self, *, reasons: bool) -> Iterator[Row]:
         from netlab.policy.evaluate import evaluate

@@ -182,9 +182,9 @@ def test_an_unknown_service_or_port_has_a_message_with_what_there_is() -> None:
     with pytest.raises(UsageError, match=r"no Service 'default/db'; did you mean service:x/db\?"):
         find_service(lab, "service:db")
     with pytest.raises(UsageError, match=r"Service x/db has no port 80; it has sql 5432/TCP, dns 53/UDP, 53/SCTP"):
-        find_ports(lab.services[0], "80")
+        find_ports(find_service(lab, "x/db"), "80")
     with pytest.raises(UsageError, match="Service x/db has no port sql/UDP"):
-        find_ports(lab.services[0], "sql", "UDP")
+        find_ports(find_service(lab, "x/db"), "sql", "UDP")
 
 
 def test_a_workload_whose_pods_have_all_finished() -> None:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from builders import cluster, flow, meta, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster
+from netlab.cluster.find import find_service
 from netlab.cluster.flows import service_flow
 from netlab.objects.services import Service, ServicePort
 from netlab.policy.explain import explain
@@ -34,7 +35,7 @@ def lab(*extra: object) -> Cluster:
 
 
 def told(of: Cluster, port: int = 5432) -> str:
-    return str(explain(of, service_flow(of.by_ref["shop/web"], of.services[0], "TCP", port, 4)))
+    return str(explain(of, service_flow(of.by_ref["shop/web"], find_service(of, "shop/db"), "TCP", port, 4)))
 
 
 def test_the_whole_way_to_a_service() -> None:

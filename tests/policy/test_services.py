@@ -10,6 +10,7 @@ import pytest
 from builders import cluster, flow, meta, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
+from netlab.cluster.find import find_service
 from netlab.cluster.flows import Flow
 from netlab.cluster.translate import Translated, translate
 from netlab.cluster.translate.services import handling
@@ -314,13 +315,15 @@ def test_a_service_that_kube_proxy_leaves_alone(label: str) -> None:
     found = cluster(topology(["a"], cidrs=DUAL), pod("x/client"), pod("shop/db", "app=db"), of)
 
     assert f"Service shop/db has the label {label}" in reason(found, "x/client", "ClusterIP")
-    asked = Flow(found.by_ref["x/client"], None, 4, "TCP", 80, ip_address(IPS["ClusterIP"][0]), found.services[0])
+    asked = Flow(
+        found.by_ref["x/client"], None, 4, "TCP", 80, ip_address(IPS["ClusterIP"][0]), find_service(found, "shop/db")
+    )
     assert evaluate(found, asked).reason == reason(found, "x/client", "ClusterIP")
 
 
 def test_a_headless_service_says_which_pods_to_ask() -> None:
     of = cluster(pod("x/client"), pod("shop/db", "app=db"), service(headless=True, cluster_ips=(), type="ClusterIP"))
-    asked = Flow(of.by_ref["x/client"], None, 4, "TCP", 80, None, of.services[0])
+    asked = Flow(of.by_ref["x/client"], None, 4, "TCP", 80, None, find_service(of, "shop/db"))
 
     assert (
         "Service shop/db is headless: nodes translate nothing, and its name leads to its pods: ask shop/db"

@@ -40,9 +40,11 @@ def explain_command(
     """
     from netlab.policy.explain import explain
 
+    system = system or (bool(files) and destination.startswith("service:"))
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
-    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, cluster.services)
+    services = [one for one in cluster.services if not one.system]
+    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, services)
     sources = [one.source for many in objects for one in many]
     found = (explain(cluster, flow) for flow in flows)
     rendering.render(Explanations(found, {source.file for source in sources}))

@@ -32,6 +32,7 @@ def probe_command(
     nodes: bool,
     self_pairs: bool,
     system: bool,
+    services: bool,
     output: str,
 ) -> None:
     """Send packets in the running lab and print the verdicts: of one pair, or without arguments of every pair.
@@ -51,7 +52,7 @@ def probe_command(
     def ask(cluster: Cluster) -> Iterable[Flow]:
         if pair:
             return flow_arguments.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
-        return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs, system)
+        return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs, system, services)
 
     inputs.warn_no_system(running.cluster, system and not pair)
     flows = ask(running.cluster)

@@ -34,6 +34,7 @@ def reach_command(
     nodes: bool,
     self_pairs: bool,
     system: bool,
+    services: bool,
     grouped: bool,
     output: str,
 ) -> None:
@@ -43,7 +44,7 @@ def reach_command(
     with the same verdicts to and from all others are one line; shared labels name it.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
-    selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system)
+    selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
     if grouped:
         from netlab.policy.groups import groups
         from netlab.report.groups import ReachabilityGroups

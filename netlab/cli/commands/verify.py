@@ -38,6 +38,7 @@ def verify_command(
     nodes: bool,
     self_pairs: bool,
     system: bool,
+    services: bool,
     output: str,
     yes: bool,
 ) -> None:
@@ -63,6 +64,7 @@ def verify_command(
             nodes=nodes,
             self_pairs=self_pairs,
             system=system,
+            services=services,
         )
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
         result = Reachability(name, rows, "verify")

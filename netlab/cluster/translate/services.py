@@ -177,15 +177,11 @@ def _target(cluster: Cluster, front: Front, protocol: str, asked: int | None) ->
     return Target(
         tuple(_backend(cluster, one) for one in usable),
         front.node,
-        word=_word(service),
+        word="",
         exempt_itself=cluster.policy.hairpin == "exempt",
         crosses=False,
         variants=Variants(variants.key, variants.make),
     )
-
-
-def _word(service: Service) -> str:
-    return f"served by Service {service.meta.key}"
 
 
 def _backend(cluster: Cluster, one: ServiceEndpoint) -> Backend:
@@ -260,7 +256,7 @@ class _Classes:
         return Target(
             tuple(_backend(cluster, one) for one in used),
             cluster.node(key.node),
-            word=_word(service),
+            word="",
             masqueraded=does.masqueraded,
             exempt_itself=cluster.policy.hairpin == "exempt",
             keeps_source=not does.masqueraded,

@@ -54,7 +54,8 @@ class Target:
     ``for_source`` returns the target of one.
 
     ``backends`` are in order; if there are none, ``reason`` says why. ``node`` is the node that translates; None stands
-    for the source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP.
+    for the source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP; without it,
+    reasons have the backend's port only.
 
     ``masqueraded``: the node that translates replaces the source address with its own, after policy. ``keeps_source``:
     it never does, not even for what it forwards to other nodes. ``exempt_itself``: no policy applies to a pod that

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from netlab.conformance.cases import Case, Cell, Stage, Verdict
+from netlab.objects.addresses import plain_address
 from netlab.objects.types import Document
 
 _PODS = IPv4Network("10.244.0.0/16")
@@ -48,9 +49,10 @@ def _stage(stage: Stage) -> Stage:
 
 
 def _cells(table: Mapping[Cell, Verdict | None]) -> Iterator[tuple[Cell, Verdict | None]]:
-    """Yield the IPv6 twin of every cell; nodes have no twin addresses."""
+    """Yield the IPv6 twin of every cell; nodes and addresses that are no endpoint's have no twins."""
     for cell, verdict in table.items():
-        if not any(end.startswith("node:") for end in (cell.source, cell.destination)):
+        ends = (cell.source, cell.destination)
+        if not any(end.startswith("node:") or plain_address(end) is not None for end in ends):
             yield cell._replace(family=6), verdict
 
 
@@ -79,7 +81,9 @@ def prefix(text: str) -> IPv6Network:
 
 
 def _object(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Topology or a Pod with its second addresses; other objects are unchanged."""
+    """Return a Topology or a Pod with its second addresses, or a Service of both families; others are unchanged."""
+    if data["kind"] == "Service":
+        return {**data, "spec": {**data["spec"], "ipFamilyPolicy": "RequireDualStack"}}
     if data["kind"] == "Topology":
         spec = dict(data["spec"])
         spec["networks"] = [

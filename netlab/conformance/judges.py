@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from netlab.cluster import Cluster, resolve
-from netlab.cluster.flows import Flow
+from netlab.cluster.flows import Flow, service_flow, service_ref
 from netlab.cluster.paths import path
 from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
@@ -16,10 +16,12 @@ from netlab.dataplane.names import mac_of, port_name
 from netlab.dataplane.node_rulesets import compiler as new_compiler
 from netlab.errors import InputError
 from netlab.objects import Document, decode
+from netlab.objects.addresses import plain_address
 from netlab.objects.meta import key_of
 from netlab.objects.scenarios import ObjectRef
+from netlab.objects.services import Service
 from netlab.objects.types import Address
-from netlab.policy import evaluate
+from netlab.policy import Decision, evaluate
 from netlab.testing.tracer import Link, Packet, Tracer
 from netlab.verdicts import joined
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 JudgeName = Literal["evaluator", "tracer", "packets"]
 NAMES: tuple[JudgeName, ...] = ("evaluator", "tracer", "packets")
 
+
+SERVICE = "service:"
+"""What a cell's destination begins with if it is a Service."""
 
 Judge = Callable[[Sequence[Document], Cluster, Sequence[Flow]], list[str]]
 """Returns the verdict of each flow, in order, in the cluster that the documents describe."""
@@ -44,13 +49,36 @@ def cluster_of(documents: Sequence[Document]) -> Cluster:
 
 def flow_of(cluster: Cluster, cell: Cell) -> Flow:
     """Return the flow of a cell; raises KeyError for an end that does not exist."""
-    source, destination = cluster.by_ref[cell.source], cluster.by_ref[cell.destination]
+    source = cluster.by_ref[cell.source]
+    if cell.destination.startswith(SERVICE):
+        service = services_of(cluster)[cell.destination]
+        return service_flow(source, service, cell.protocol, cell.port, cell.family)
+    if (address := plain_address(cell.destination)) is not None:
+        return Flow(source, cluster.by_address.get(address), cell.family, cell.protocol, cell.port, address)
+    destination = cluster.by_ref[cell.destination]
     return Flow(source, destination, cell.family, cell.protocol, cell.port, address_of(destination, cell.family))
+
+
+def services_of(cluster: Cluster) -> Mapping[str, Service]:
+    """Return the Services of a cluster by the reference that cells have, ``service:NAMESPACE/NAME``."""
+    return {service_ref(service): service for service in cluster.services}
 
 
 def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
     """Judge by the plain reading of the specification."""
-    return [evaluate(cluster, flow).verdict for flow in flows]
+    return [_decided(evaluate(cluster, flow)) for flow in flows]
+
+
+def _decided(decision: Decision) -> str:
+    if decision.verdict != "some":
+        return decision.verdict
+    ways = ((one.through, one.verdict) for one in decision.endpoints)
+    return _some((way.backend.address, verdict) for way, verdict in ways if way is not None)
+
+
+def _some(backends: Iterable[tuple[Address, str]]) -> str:
+    """Return the verdict ``some`` with that of each backend, as judges must agree on these."""
+    return f"some: {', '.join(sorted(f'{address} {verdict}' for address, verdict in backends))}"
 
 
 def tracer() -> Judge:
@@ -147,8 +175,21 @@ def packets(documents: Sequence[Document]) -> Iterator[Judge]:
             if lab.cluster.pods != cluster.pods:
                 raise ValueError("the lab's pods are not those of the case")
             here = lab.cluster.by_ref
-            asked = [Flow(here[f.source.ref], here[f.target], f.family, f.protocol, f.port, f.address) for f in flows]
-            return [measurement.verdict for measurement in lab.probe(asked)]
+            # The lab keeps cluster IPs, so a Service may have another one than in a cluster that is made anew.
+            services = services_of(lab.cluster)
+
+            def asked() -> Iterator[Flow]:
+                for f in flows:
+                    source, to = here[f.source.ref], f.destination
+                    if f.service is not None:
+                        yield service_flow(source, services[f.target], f.protocol, f.port, f.family)
+                    else:
+                        yield f._replace(source=source, destination=None if to is None else here[to.ref])
+
+            return [
+                _some((one.address, one.verdict) for one in m.backends) if m.verdict == "some" else m.verdict
+                for m in lab.probe(asked())
+            ]
 
         yield judge
 

@@ -51,10 +51,11 @@ _ASKED = 4
 def cases(count: int, seed: int, mode: str = modes.ONE_NODE) -> Iterator[Case]:
     """Yield ``count`` cases without expected verdicts; each depends on the seed and its own number only."""
     for number in range(count):
-        yield Case(f"random/{seed}-{number}", "random", (_stage(Random(f"{seed}-{number}"), mode),))  # noqa: S311
+        yield Case(f"random/{seed}-{number}", "random", (stage(Random(f"{seed}-{number}"), mode),))  # noqa: S311
 
 
-def _stage(rng: Random, mode: str) -> Stage:
+def stage(rng: Random, mode: str) -> Stage:
+    """Return a random cluster with policies, and cells for all pairs and some ports."""
     base = base_cluster(
         {ref: rng.choice(_LABELS) for ref in PODS},
         {ns: rng.choice(_SPACES) for ns in "xyz"},

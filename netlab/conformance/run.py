@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from netlab import modes
-from netlab.conformance import edges, product, random_cases, upstream
+from netlab.conformance import edges, product, random_cases, service_cases, upstream
 from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, chosen
 from netlab.conformance.disagreements import Disagreement, disagreements
@@ -35,6 +35,7 @@ class Selection:
       random: how many random cases of ``seed`` to add. Only globs that begin with ``random/`` narrow them.
       mode: the mode of the pod network.
       dual_stack: whether to ask in both IP families.
+      services: whether random cases have Services and ask them.
     """
 
     globs: tuple[str, ...] = ()
@@ -43,12 +44,13 @@ class Selection:
     seed: int = 0
     mode: str = modes.ONE_NODE
     dual_stack: bool = False
+    services: bool = False
 
     def cases(self) -> Iterator[Case]:
         """Yield the cases in their order."""
         made_of = {"upstream/": upstream.cases, "edge/": edges.cases, "product/": product.cases}
         named = chain.from_iterable(cases(self.mode) for start, cases in made_of.items() if self._may_name(start))
-        made = random_cases.cases(self.random, self.seed, self.mode)
+        made = (service_cases if self.services else random_cases).cases(self.random, self.seed, self.mode)
         some = [glob for glob in self.globs if glob.startswith("random/")]
         found = chain(chosen(named, self.globs), chosen(made, some))
         return map(dual_stack, found) if self.dual_stack else found

@@ -51,6 +51,10 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
     for network in cluster.networks:
         mtu = TRANSPORTS[network.traits.transport.name](cluster, network, build)
         ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
+    if cluster.services:
+        from netlab.dataplane.services import add_routes
+
+        add_routes(cluster, build)
     publishing = {one.pod.node for one in published(cluster)}
     for node in cluster.nodes:
         # A packet of a node to a published port of its 127.0.0.1 leaves by a link, and the answer comes back by it.

@@ -26,6 +26,19 @@ def carries(address: Address) -> bool:
     return any(read.link.up and read.ready for read, one in _read() if one.interface.ip == address)
 
 
+def sends_back(name: str) -> bool:
+    """Return whether a bridge's port in the calling thread's namespace sends frames back by which they came.
+
+    Raises:
+      KernelError: when netlink fails.
+    """
+    netlink = Netlink()
+    try:
+        return any(read.link.name == name and read.link.hairpin for read in rtnl.read_links(netlink))
+    finally:
+        netlink.close()
+
+
 def _read() -> list[tuple[rtnl.ReadLink, InterfaceAddress]]:
     """Return each address with its link."""
     netlink = Netlink()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from netlab.cluster.flows import Flow
+from netlab.cluster.flows import Flow, service_flow
 from netlab.cluster.types import Cluster, address_of
 from netlab.lab import notices
 from netlab.lab.record import Stamp
@@ -91,7 +91,12 @@ def _in_cluster(flows: Iterable[Flow], cluster: Cluster) -> Iterator[Flow]:
         source = cluster.by_ref.get(flow.source.ref)
         if source is None:
             continue
-        if flow.destination is None:
+        if flow.service is not None:
+            key = flow.service.meta.key
+            service = next((one for one in cluster.services if one.meta.key == key), None)
+            if service is not None:
+                yield service_flow(source, service, flow.protocol, flow.port, flow.family)
+        elif flow.destination is None:
             yield flow._replace(source=source)
         elif (destination := cluster.by_ref.get(flow.target)) is not None:
             own = flow.address == address_of(flow.destination, flow.family)

@@ -112,7 +112,11 @@ def _match(cluster: Cluster, flow: Flow) -> Match | None:
     if (translated := translate(cluster, flow)) is not None:
         destinations += [way.backend.address for way in translated.flows]
         ports += [way.backend.port or 0 for way in translated.flows]
-    return Match(flow.protocol, sources, list(dict.fromkeys(destinations)), list(dict.fromkeys(ports)))
+        # A node of an overlay has another address on its tunnel, which masquerade uses.
+        sources += [seen for way in translated.flows for seen in way.seen if seen is not None]
+    return Match(
+        flow.protocol, list(dict.fromkeys(sources)), list(dict.fromkeys(destinations)), list(dict.fromkeys(ports))
+    )
 
 
 def _addresses(ends: Iterable[Endpoint], family: int) -> list[Address]:

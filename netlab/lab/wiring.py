@@ -19,4 +19,13 @@ def _wiring(pod: Pod) -> tuple[object, ...]:
 
 def _frame(cluster: Cluster) -> tuple[object, ...]:
     nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
-    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs
+    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs, _services(cluster)
+
+
+def _services(cluster: Cluster) -> object:
+    """Return what links and routes depend on: whether there are Services, and where their outer addresses lead."""
+    if not cluster.services:
+        return None
+    from netlab.dataplane.services import balancer_routes
+
+    return cluster.service_cidrs, [(address, node.name) for address, node in balancer_routes(cluster)]

@@ -75,12 +75,15 @@ class Attempt:
         evidence = probe.evidence = Evidence()
         ident = probe.ident = shared.idents()
         probe.replied, probe.hop_evidence, probe.relayed = False, (), None
-        source_port = ports.of_attempt(shared.ports, self._number, probe.port)
+        if probe.source_ports:
+            source_port = probe.source_ports[min(self._number, len(probe.source_ports) - 1)]
+        else:
+            source_port = ports.of_attempt(shared.ports, self._number, probe.port)
         self._by_ident[ident] = probe
         if probe.protocol == "UDP":
             key = (source.sockets.index, target.packed, probe.port, source_port)
             self._by_ports[key] = probe
-        template = shared.template(probe.protocol, source.family)
+        template = shared.template(probe.protocol, source.family, chooses=bool(probe.source_ports))
         packet = template.pack(source.wire, target, source_port, probe.port, ident)
         failed = source.sockets.senders[source.family].send(packet, target.text)
         if failed in _REFUSALS:
@@ -149,7 +152,9 @@ class Attempt:
         elif seen.kind == "arrival":
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
-            if seen.kind == "answer" or _is_closed_port(probe, seen):
+            if seen.kind == "answer" and seen.peer not in (b"", probe.sent_to.packed):
+                probe.evidence.astray = f"{seen.words} from {written(seen.peer)}"
+            elif seen.kind == "answer" or _is_closed_port(probe, seen):
                 self._answered(probe, seen.words)
             else:
                 probe.evidence.rejected = f"{seen.words} from {written(seen.peer)}"

@@ -100,16 +100,21 @@ class Controls:
             if probes[0].front is None:
                 self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
             else:
-                self._follow_by_hops(probes, awaited=way.connected)
+                self._follow_by_hops(probes)
+                if way.connected:
+                    # The node that translates may have no path to the backend.
+                    way = path(self._shared.cluster, target.endpoint, probes[0].destination.endpoint, source.family)
             if way.connected:
                 continue
             for probe in probes:
                 if not (probe.evidence.arrived or probe.evidence.refused):
                     probe.evidence.no_path = way.reason
 
-    def _follow_by_hops(self, probes: Sequence[Probe], *, awaited: bool) -> None:
+    def _follow_by_hops(self, probes: Sequence[Probe]) -> None:
         """Send controls to the node that translates, from it to the backend, and through it, as none is translated."""
         for probe in probes:
+            ways = (path(self._shared.cluster, a.endpoint, b.endpoint, a.family) for a, b in probe.hops)
+            awaited = all(way.connected for way in ways)
             probe.hop_evidence = tuple(Evidence(control=a.sockets is b.sockets) for a, b in probe.hops)
             for (one, other), seen in zip(probe.hops, probe.hop_evidence, strict=True):
                 if not seen.control:

@@ -70,9 +70,9 @@ def tcp(packet: bytes, start: int, peer: bytes) -> Observation | None:
         return Observation("arrival", sequence)
     ident = (acknowledgement - 1) & _MASK
     if flags == _SYN_ACK:
-        return Observation("answer", ident, words="TCP SYN-ACK")
+        return Observation("answer", ident, peer, words="TCP SYN-ACK")
     if flags & _RST:
-        return Observation("answer", ident, words="TCP RST")
+        return Observation("answer", ident, peer, words="TCP RST")
     return None
 
 
@@ -84,7 +84,7 @@ def udp(packet: bytes, start: int, peer: bytes) -> Observation | None:
         if magic == MAGIC:
             return Observation("arrival", ident, peer, peer_port, port)
         if magic == REPLY_MAGIC:
-            return Observation("answer", ident, words="UDP reply")
+            return Observation("answer", ident, peer, words="UDP reply")
     return Observation("port", 0, peer, peer_port, port, "UDP reply")
 
 
@@ -128,7 +128,7 @@ def sctp(packet: bytes, start: int, peer: bytes) -> Observation | None:
         return Observation("arrival", _U32.unpack_from(packet, start + 16)[0], peer, peer_port, port)
     if chunk in (2, 6):
         words = "SCTP INIT-ACK" if chunk == 2 else "SCTP ABORT"
-        return Observation("answer", _U32.unpack_from(packet, start + 4)[0], words=words)
+        return Observation("answer", _U32.unpack_from(packet, start + 4)[0], peer, words=words)
     return None
 
 

@@ -9,8 +9,8 @@ net/ipv6/ip6_output.c, ip6_finish_output2).
 A pod of the same node reaches the node by its default gateway, so its control needs no such entry. A pod of another
 node reaches the node by its own node or the underlay, which the first control proves. So its own node sends the third.
 
-Where no such control can pass, the setting of the node's kernel counts. A pod that reaches itself by its node needs
-more than that, such as a port that sends frames back, so nothing proves a denial of it.
+Where no such control can pass, the setting of the node's kernel counts. A pod that reaches itself by its node also
+needs a bridge port that sends frames back, and the node's kernel says whether it does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import contextlib
 from netlab.cluster.types import Node, Pod
 from netlab.dataplane import names
 from netlab.frozen import frozen
-from netlab.kernel import sysctl
+from netlab.kernel import interfaces, sysctl
 from netlab.probe.probes import End, Probe
 from netlab.probe.worker_state import Shared
 
@@ -54,16 +54,18 @@ def relay(shared: Shared, probe: Probe) -> Relay | None:
     via = shared.probes.end(node, probe.source.family)
     if not isinstance(via, End) or not isinstance(backend, Pod) or backend.traits.attachment.on_underlay:
         return None
-    if backend.node != node.name:
-        return None
     machine = shared.cluster.node(source.node) if isinstance(source, Pod) else source
     if machine.ref != node.ref:
+        if backend.node != node.name:
+            return None
         # Where machines have a route on link to the pod's address, the entry would open a path that is not there.
         if any(probe.destination.address in prefix for prefix in shared.cluster.underlay_cidrs):
             return None
         sender = probe.source if machine is source else shared.probes.end(machine, probe.source.family)
         return Relay(sender, via, neighbour=True) if isinstance(sender, End) else None
     if not isinstance(source, Pod):
+        return None
+    if backend.node != node.name and not backend.traits.transport.joins_nodes:
         return None
     on_link = any(via.address in prefix for prefix in node.pod_cidrs.get(source.network, ()))
     if source.ref == backend.ref or source.network != backend.network or on_link:
@@ -78,8 +80,9 @@ def unproven(shared: Shared, probe: Probe) -> str:
     Documentation/networking/ip-sysctl.rst).
     """
     node, source, family = _node(shared, probe), probe.source.endpoint, probe.source.family
-    if source.ref == probe.destination.endpoint.ref:
-        return f"no control packet can go from {source.ref} through {node.ref} back to it"
+    itself = isinstance(source, Pod) and source.ref == probe.destination.endpoint.ref
+    if isinstance(source, Pod) and itself and (why := _turns_back(shared, node, source)):
+        return why
     device = "all"
     if family == 4:
         device = names.UNDERLAY_DEVICE
@@ -92,6 +95,21 @@ def unproven(shared: Shared, probe: Probe) -> str:
         value = tree.read(name)
     where = f"{node.ref} does not forward packets to {probe.destination.endpoint.ref}"
     return "" if value == "1" else f"{where}: net.{name.replace('/', '.')} is {value or 'missing'}"
+
+
+def _turns_back(shared: Shared, node: Node, pod: Pod) -> str:
+    """Return why a node may lose packets of a pod that it sends back to the pod, "" if its kernel shows that it does.
+
+    No control packet can take this way, as a kernel drops packets from its own address. Controls between the pod and
+    its node pass the same link in both directions. A bridge also needs a port that sends frames back (net/bridge,
+    br_forward.c, should_deliver).
+    """
+    port = names.port_name(pod)
+    if not pod.traits.attachment.bridged:
+        return "" if pod.traits.attachment.node_link else f"{pod.ref} is not behind {node.ref}"
+    with shared.inside(shared.probes.namespace(node)):
+        back = interfaces.sends_back(port)
+    return "" if back else f"the bridge of {node.ref} does not send frames of {pod.ref} back to it"
 
 
 def _node(shared: Shared, probe: Probe) -> Node:

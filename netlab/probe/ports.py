@@ -3,12 +3,16 @@
 Conntrack keeps a connection (UDP 120 s, ICMP 30 s). A probe with the same addresses and ports would belong to it, and
 would pass as "established" where a policy denies it by now. All probes of one attempt share one source port, as they
 differ in addresses or destination port. A clock chooses the port, as other processes probe too.
+
+Probes through a Service need more: the source port decides which endpoint a node chooses. So a run in a lab with
+Services has further ports, and its probes to one endpoint have those that lead to it (``netlab.probe.service_ports``).
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from math import ceil
 
 ATTEMPTS = 3
 # One more than the attempts, for a probe whose destination port is the source port of its attempt.
@@ -21,16 +25,20 @@ _lock = threading.Lock()
 _last = 0
 
 
-def of_run() -> range:
-    """Return the source ports of a new run; another run gets them after 210 s."""
+def of_run(more: int = 0) -> range:
+    """Return the source ports of a new run, with at least ``more`` further ones; another run gets them after 210 s."""
     global _last
+    places = 1 + ceil(more / PER_RUN)
     with _lock:
-        _last = max(_last + 1, int(time.monotonic() / _SECONDS))
-        run = _last % _RUNS
-    return range(_FIRST + run * PER_RUN, _FIRST + (run + 1) * PER_RUN)
+        first = max(_last + 1, int(time.monotonic() / _SECONDS))
+        if first % _RUNS + places > _RUNS:
+            first += -first % _RUNS
+        _last = first + places - 1
+        run = first % _RUNS
+    return range(_FIRST + run * PER_RUN, _FIRST + (run + places) * PER_RUN)
 
 
 def of_attempt(ports: range, attempt: int, destination_port: int) -> int:
     """Return the source port of a probe. It differs from the destination port, so that a reply differs from a probe."""
     port = ports[attempt]
-    return ports[-1] if port == destination_port else port
+    return ports[PER_RUN - 1] if port == destination_port else port

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.paths import path
+from netlab.cluster.services.routes import balancer_node
 from netlab.cluster.translate import Backend, Translated, translate
-from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.cluster.unowned import gateway_hint, why_unowned
 from netlab.dataplane import names
 from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.probe.decode import Observation
+from netlab.probe.service_ports import ServicePorts
 from netlab.probe.sockets import NamespaceSockets, Sockets
 from netlab.probe.templates import WireAddress
 from netlab.probe.verdicts import NOT_SENT, BackendMeasurement, Evidence
@@ -45,6 +49,7 @@ class Probe:
       front: the node to which the packet is sent and which translates; None where the packet is not sent to a node.
       address: the address to which the packet is sent, where no machine has it.
       others: the other backends of the same destination.
+      source_ports: those of the attempts that lead to this backend of a Service; empty where any port does.
       arrival: the packet as it arrived.
       replied: whether netlab replied in place of a program that did not.
       evidence: what the last attempt saw.
@@ -59,6 +64,7 @@ class Probe:
     front: End | None = None
     address: WireAddress | None = None
     others: tuple[End, ...] = ()
+    source_ports: Sequence[int] = ()
     verdict: Measured = "inconclusive"
     reason: str = ""
     ident: int = 0
@@ -113,6 +119,8 @@ class Backends:
     @property
     def reason(self) -> str:
         """What became of each backend's packet."""
+        if len(self.probes) == 1:
+            return self.probes[0][1].reason
         return "; ".join(f"{backend.name}: {probe.verdict}: {probe.reason}" for backend, probe in self.probes)
 
     def measurements(self) -> tuple[BackendMeasurement, ...]:
@@ -133,10 +141,11 @@ def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
 class ProbeMaker:
     """Makes the probes of flows."""
 
-    def __init__(self, cluster: Cluster, lab: str, sockets: Sockets) -> None:
+    def __init__(self, cluster: Cluster, lab: str, sockets: Sockets, service_ports: ServicePorts | None = None) -> None:
         self._cluster = cluster
         self._lab = lab
         self._sockets = sockets
+        self._service_ports = service_ports or ServicePorts(range(0))
         # By id(), as endpoints hold dictionaries and cannot be hashed. ``_seen`` keeps each alive, so that no other has
         # its id.
         self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
@@ -161,6 +170,8 @@ class ProbeMaker:
         translated = translate(self._cluster, flow)
         if translated is not None and translated.flows:
             return self._probe_backends(flow, source, endpoint, translated, known)
+        if translated is not None and not isinstance(endpoint, Node | Pod):
+            return self._probe_refused(flow, source, translated, known)
         if endpoint is None and flow.address is not None:
             # A node has each gateway's address, but the flow does not say which node. So the verdict is unknown.
             verdict: Measured = "inconclusive" if gateway_hint(self._cluster, flow.address) else "deny"
@@ -175,25 +186,72 @@ class ProbeMaker:
     def _probe_backends(
         self, flow: Flow, source: End, endpoint: Endpoint | None, translated: Translated, known: dict[object, Probe]
     ) -> Probe | Unsent | Backends:
-        front, address = None, None
-        if endpoint is not None:
+        of_node: End | None = None
+        address: WireAddress | None = None
+        if isinstance(endpoint, Node | Pod):
             found = self.end(endpoint, flow.family, flow.address)
             if isinstance(found, Unsent):
                 return found
-            front = found
+            of_node = found
         elif flow.address is not None:
             address = WireAddress.of(flow.address)
         backends = [way.backend for way in translated.flows]
         ends = [self._backend(backend, flow.family) for backend in backends]
+        seen_as = self._seen_as(source, translated.node) if translated.target.listed else None
         probes: list[tuple[Backend, Probe | Unsent]] = []
-        for backend, end in zip(backends, ends, strict=True):
+        for index, (backend, end) in enumerate(zip(backends, ends, strict=True)):
             if isinstance(end, Unsent):
                 probes.append((backend, end))
                 continue
+            front = of_node or self._front(source, end, translated.node)
             others = tuple(other for other in ends if isinstance(other, End) and other is not end)
-            probe = Probe(source, end, flow.protocol, flow.port or 0, front, address, others)
+            port = flow.port or 0
+            by: Sequence[int] = ()
+            if seen_as is not None:
+                by = self._service_ports.leading_to(index, len(backends), seen_as, port)
+            probe = Probe(source, end, flow.protocol, port, front, address, others, by)
             probes.append((backend, _once(probe, known)))
-        return probes[0][1] if len(probes) == 1 else Backends(tuple(probes))
+        return Backends(tuple(probes)) if translated.target.listed else probes[0][1]
+
+    def _seen_as(self, source: End, node: Node | None) -> Address | None:
+        """Return the source address that the node that translates sees."""
+        if node is None:
+            return None
+        way = path(self._cluster, source.endpoint, node, source.family)
+        return way.seen_as or source.address
+
+    def _front(self, source: End, backend: End, node: Node | None) -> End | None:
+        """Return the node that translates an address that no machine has, None where a control can do without it.
+
+        A control from the source to the backend takes the same way as a probe if the source is in the node's namespace,
+        or if it is a pod of the node and the backend is elsewhere: the node forwards both.
+        """
+        if node is None:
+            return None
+        front = self.end(node, source.family)
+        if isinstance(front, Unsent) or front.sockets is source.sockets:
+            return None
+        own, end = source.endpoint, backend.endpoint
+        near = isinstance(own, Pod) and own.node == node.name
+        beside = isinstance(end, Pod) and end.node == node.name and front.sockets is not backend.sockets
+        return None if near and not beside else front
+
+    def _probe_refused(
+        self, flow: Flow, source: End, translated: Translated, known: dict[object, Probe]
+    ) -> Probe | Unsent:
+        """Return the probe of an address that stands for no endpoint: the node that takes it rejects it or drops it.
+
+        A control packet to this node tells a packet that it dropped from one that was lost on the way to it. If no node
+        takes packets of the source, any node is the end of the control.
+        """
+        if flow.address is None:
+            return Unsent("deny", f"{NOT_SENT}: {translated.reason}")
+        node = translated.node or balancer_node(self._cluster, flow.address) or self._cluster.nodes[0]
+        destination = self.end(node, flow.family)
+        if isinstance(destination, Unsent):
+            return destination
+        address = WireAddress.of(flow.address)
+        return _once(Probe(source, destination, flow.protocol, flow.port or 0, address=address), known)
 
     def _backend(self, backend: Backend, family: int) -> End | Unsent:
         if backend.endpoint is None:

@@ -90,8 +90,11 @@ def number(protocol: str, family: int) -> int:
 class Template:
     """One kind of packet, patched in place: the packet that ``pack`` returns is valid until its next call."""
 
-    def __init__(self, kind: str, family: int) -> None:
+    def __init__(self, kind: str, family: int, dscp: int = 0) -> None:
         self._packet = bytearray.fromhex("".join(PACKETS[kind, family]))
+        # RFC 791, RFC 8200: the octet is the second one of IPv4, and has the bits 4 to 11 of IPv6.
+        at = (dscp << 2) << (16 if family == 4 else 20)
+        _U32.pack_into(self._packet, 0, _U32.unpack_from(self._packet)[0] | at)
         self._layout = _LAYOUTS[kind, family]
         self._header = _HEADERS[family]
         self._sctp = kind.startswith("SCTP")

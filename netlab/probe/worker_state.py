@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from netlab.cluster.types import Cluster
 from netlab.kernel.machine import Inside
-from netlab.probe import ports
+from netlab.probe import ports, service_ports
 from netlab.probe.filters import WINDOW
 from netlab.probe.probes import ProbeMaker
 from netlab.probe.sockets import Sockets
 from netlab.probe.templates import Template
+from netlab.ruleset.service_hash import PROBE_DSCP
 
 
 class Idents:
@@ -35,14 +36,14 @@ class Shared:
         self.cluster = cluster
         self.inside = inside
         self.idents = Idents(first_ident)
-        self.ports = ports.of_run()
+        self.ports = ports.of_run(service_ports.needed(cluster) if cluster.services else 0)
         self.sockets = Sockets(self.idents.first, self.ports, inside)
-        self.probes = ProbeMaker(cluster, lab, self.sockets)
-        self._templates: dict[tuple[str, int], Template] = {}
+        self.probes = ProbeMaker(cluster, lab, self.sockets, service_ports.ServicePorts(self.ports))
+        self._templates: dict[tuple[str, int, bool], Template] = {}
 
-    def template(self, kind: str, family: int) -> Template:
-        """Return the template of a kind of packet."""
-        known = self._templates.get((kind, family))
+    def template(self, kind: str, family: int, *, chooses: bool = False) -> Template:
+        """Return the template of a kind of packet; ``chooses``: its source port chooses the endpoint of a Service."""
+        known = self._templates.get((kind, family, chooses))
         if known is None:
-            known = self._templates[kind, family] = Template(kind, family)
+            known = self._templates[kind, family, chooses] = Template(kind, family, PROBE_DSCP if chooses else 0)
         return known

@@ -32,6 +32,11 @@ class EndpointRow(NamedTuple):
         both = f"{verdicts[0]}, expected {verdicts[1]}" if len(set(verdicts)) > 1 else "".join(verdicts[:1])
         return " ".join(filter(None, (self.pod, place, both)))
 
+    @property
+    def differs(self) -> bool:
+        """Whether both verdicts are known and differ."""
+        return outcome_of(self.verdict, self.measured) == "differ"
+
     def data(self) -> dict[str, Any]:
         """Return the backend as data for JSON, without the verdicts that the command does not have."""
         return {key: value for key, value in self._asdict().items() if value is not None or key == "port"}
@@ -67,8 +72,14 @@ class Row(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        """What a summary counts: whether both verdicts agree, or the only verdict."""
-        return outcome_of(self.expected, self.measured)
+        """What a summary counts: whether both verdicts agree, or the only verdict.
+
+        Both verdicts of each backend must agree as well: two verdicts ``some`` may be of different backends.
+        """
+        found = outcome_of(self.expected, self.measured)
+        if found == "agree" and any(one.differs for one in self.endpoints):
+            return "differ"
+        return found
 
     def data(self) -> dict[str, Any]:
         """Return the row as data for JSON, without the verdicts that the command does not have."""
@@ -133,12 +144,17 @@ class Tally:
         self.command = command
         # Counts by pair of verdicts. There are few, so outcomes are computed when they are read.
         self._by_verdicts: dict[tuple[str | None, str | None], int] = {}
+        self._differ_in_backends = 0
 
     def count(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows, and count each."""
         counts = self._by_verdicts
         for row in rows:
             key = (row.expected, row.measured)
+            if row.endpoints and row.outcome != outcome_of(*key):
+                self._differ_in_backends += 1
+                yield row
+                continue
             counts[key] = counts.get(key, 0) + 1
             yield row
 
@@ -150,10 +166,11 @@ class Tally:
     @property
     def pairs(self) -> int:
         """The number of rows."""
-        return sum(self._by_verdicts.values())
+        return sum(self._by_verdicts.values()) + self._differ_in_backends
 
     def __getitem__(self, outcome: Outcome) -> int:
-        return sum(count for verdicts, count in self._by_verdicts.items() if outcome_of(*verdicts) == outcome)
+        found = sum(count for verdicts, count in self._by_verdicts.items() if outcome_of(*verdicts) == outcome)
+        return found + (self._differ_in_backends if outcome == "differ" else 0)
 
     @property
     def as_expected(self) -> bool:

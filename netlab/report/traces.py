@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
+from netlab.report.rows import endpoints_of
 
 if TYPE_CHECKING:
     from netlab.lab.trace import Trace
@@ -32,6 +33,7 @@ class Traces:
                 yield ""
             flow, measured = trace.decision.flow, trace.measurement
             yield f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}"
+            yield from _way(trace)
             rows = [
                 (s.node, s.chain, s.rule, s.verdict, f"@{s.set}: {s.comment}" if s.set else "-") for s in trace.steps
             ]
@@ -45,10 +47,20 @@ class Traces:
         return {"apiVersion": API_VERSION, "kind": "Trace", "lab": self.lab, "traces": [*map(_data, self.traces)]}
 
 
+def _way(trace: Trace) -> Iterator[str]:
+    """Yield what a Service's address stands for: the address, and a line for the packet to each of its endpoints."""
+    flow = trace.decision.flow
+    if flow.service is not None and flow.address is not None:
+        yield f"{flow.target} has the address {flow.address}"
+    for one in endpoints_of(trace.decision.endpoints, trace.measurement):
+        yield f"a packet was sent to its endpoint {one}"
+
+
 def _data(trace: Trace) -> dict[str, Any]:
     from dataclasses import asdict
 
     flow = trace.decision.flow
+    ends = endpoints_of(trace.decision.endpoints, trace.measurement)
     return {
         "source": flow.source.ref,
         "destination": flow.target,
@@ -60,5 +72,6 @@ def _data(trace: Trace) -> dict[str, Any]:
         "reason": trace.measurement.reason,
         "explanation": trace.decision.reason,
         "agree": trace.agree,
+        **({"endpoints": [one.data() for one in ends]} if ends else {}),
         "steps": [asdict(step) for step in trace.steps],
     }

@@ -80,6 +80,9 @@ class Set:
 
     A field without a type of its own has the expression that reads it in place of a type (``@th,64,128``). Then all
     fields have expressions, as nft's ``typeof`` requires.
+
+    ``timeout``: packets add the elements, and each lasts this many seconds unless its rule says otherwise; 0 for all
+    other sets.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Set:
     value: tuple[str, ...] = ()
     interval: bool = False
     about: str = ""
+    timeout: int = 0
 
     @property
     def kind(self) -> str:
@@ -98,6 +102,13 @@ class Set:
         """The line that declares its key and value."""
         word = "typeof" if any(" " in part or part.startswith("@") for part in self.key) else "type"
         return f"{word} {' . '.join(self.key)}" + (f" : {' . '.join(self.value)}" if self.value else "")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The lines after its type."""
+        if self.timeout:
+            return ("flags dynamic,timeout", f"timeout {self.timeout}s")
+        return ("flags interval",) if self.interval else ()
 
     def written(self, elements: Mapping[Key, Element], keys: Iterable[Key] | None = None) -> Iterator[tuple[Key, str]]:
         """Yield elements with their text, ``10.9.0.2 comment "shop/web" : 0x00000101``: those of ``keys``, or all."""

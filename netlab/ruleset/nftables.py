@@ -71,8 +71,7 @@ class Ruleset:
         yield f"\t# {declared.about}"
         yield f"\t{declared.kind} {declared.name} {{"
         yield f"\t\t{declared.type}"
-        if declared.interval:
-            yield "\t\tflags interval"
+        yield from (f"\t\t{line}" for line in declared.flags)
         yield from (f"\t\t# {plain(note)}" for note in self.notes.get(declared.name, ()))
         if elements := self.elements.get(declared.name):
             yield "\t\telements = {"

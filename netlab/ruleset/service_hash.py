@@ -14,6 +14,12 @@ from netlab.objects.types import Address
 SEED = 0x6E65746C
 """The seed of the hash. It is fixed, so a prober knows which source port leads to which endpoint."""
 
+PROBE_DSCP = 0x3B
+"""The DSCP of probes whose source port chooses the endpoint: session affinity does not count for them.
+
+RFC 2474 leaves codepoints xxxx11 to experiments and local use.
+"""
+
 _WORD = 0xFFFFFFFF
 
 

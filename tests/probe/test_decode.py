@@ -46,12 +46,12 @@ def error(kind: int, code: int, quoted: bytes) -> bytes:
 IDENT = 0xFFFFFFFF
 CASES = [
     ("TCP", "probe", lambda: probe("TCP"), Observation("arrival", IDENT)),
-    ("TCP", "SYN-ACK", lambda: tcp("SA"), Observation("answer", IDENT, words="TCP SYN-ACK")),
-    ("TCP", "RST", lambda: tcp("RA"), Observation("answer", IDENT, words="TCP RST")),
+    ("TCP", "SYN-ACK", lambda: tcp("SA"), Observation("answer", IDENT, B.packed, words="TCP SYN-ACK")),
+    ("TCP", "RST", lambda: tcp("RA"), Observation("answer", IDENT, B.packed, words="TCP RST")),
     ("TCP", "data", lambda: tcp("A"), None),
     ("TCP", "cut short", lambda: tcp("SA")[:30], None),
     ("UDP", "probe", lambda: probe("UDP"), Observation("arrival", IDENT, A.packed, 5000, 80)),
-    ("UDP", "engine's reply", lambda: probe("UDP reply"), Observation("answer", IDENT, words="UDP reply")),
+    ("UDP", "engine's reply", lambda: probe("UDP reply"), Observation("answer", IDENT, A.packed, words="UDP reply")),
     ("UDP", "program's reply", lambda: udp(b"hello"), Observation("port", 0, B.packed, 80, 5000, "UDP reply")),
     ("UDP", "empty reply", lambda: udp(b""), Observation("port", 0, B.packed, 80, 5000, "UDP reply")),
     ("ICMP", "probe", lambda: probe("ICMP"), Observation("arrival", IDENT)),
@@ -63,7 +63,7 @@ CASES = [
     ),
     ("ICMP", "somebody's ping", lambda: error(8, 0, b"abcdefgh"), None),
     ("SCTP", "probe", lambda: probe("SCTP"), Observation("arrival", IDENT, A.packed, 5000, 80)),
-    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Observation("answer", IDENT, words="SCTP ABORT")),
+    ("SCTP", "ABORT", lambda: probe("SCTP reply"), Observation("answer", IDENT, A.packed, words="SCTP ABORT")),
     (CONTROL, "control", lambda: probe(CONTROL), Observation("arrival", IDENT)),
     (CONTROL, "somebody's experiment", lambda: probe(CONTROL)[:20] + b"somebody", None),
 ]

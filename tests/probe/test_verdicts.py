@@ -65,6 +65,12 @@ CASES = [
         "arrived, but no answer came back, only ICMP x",
     ),
     (
+        "arrived, answered from another address",
+        Evidence(arrived=True, astray="TCP RST from x", control=True),
+        "deny",
+        "arrived, but the answer came from another address: TCP RST from x",
+    ),
+    (
         "nothing",
         Evidence(),
         "inconclusive",
@@ -80,9 +86,10 @@ def test_the_table(evidence, expected, reason):
 
 
 EVERYTHING = [
-    Evidence(refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble)
-    for refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble in product(
-        ("", "r"), (False, True), ("", "a"), ("", "e"), ("", "x/b"), (False, True), ("", "p"), (False, True), ("", "t")
+    Evidence(refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble=trouble, astray=astray)
+    for refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble, astray in product(
+        *(("", "r"), (False, True), ("", "a"), ("", "e"), ("", "x/b")),
+        *((False, True), ("", "p"), (False, True), ("", "t"), ("", "w")),
     )
 ]
 
@@ -116,9 +123,9 @@ def test_the_plan_of_the_wiring_decides_nothing_about_packets_that_arrive():
             assert verdict(unplanned) == verdict(seen)
 
 
-def test_nothing_that_arrived_is_denied():
-    """An arrival excludes a denial."""
-    assert not [e for e in EVERYTHING if e.arrived and not e.refused and verdict(e)[0] == "deny"]
+def test_nothing_that_arrived_is_denied_but_what_is_answered_from_another_address():
+    """An arrival excludes every other denial."""
+    assert all(e.astray for e in EVERYTHING if e.arrived and not e.refused and verdict(e)[0] == "deny")
 
 
 def test_only_an_arrival_with_its_answer_is_allowed():
@@ -166,6 +173,10 @@ FAULTS: dict[str, tuple[Callable[[Evidence], Answer], str]] = {
     "ends need not be alive": (lambda seen: verdict(replace(seen, ends_alive=True)), "no way, an end dead"),
     "a control is not needed": (lambda seen: verdict(replace(seen, control=True)), "nothing"),
     "a control proves nothing": (lambda seen: verdict(replace(seen, control=False)), "only the control"),
+    "an answer from anywhere counts": (
+        lambda seen: verdict(replace(seen, answered=seen.answered or seen.astray)),
+        "arrived, answered from another address",
+    ),
     "a refusal is not looked at": (lambda seen: verdict(replace(seen, refused="")), "refused"),
 }
 

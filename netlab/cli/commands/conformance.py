@@ -43,6 +43,7 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     help="The mode of the pod network.",
 )
 @click.option("--dual-stack", is_flag=True, help="Ask in both IP families.")
+@click.option("--services", is_flag=True, help="Random clusters have Services, and are asked about them.")
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -73,6 +74,7 @@ def conformance_command(
     seed: int,
     mode: str,
     dual_stack: bool,
+    services: bool,
     jobs: int,
     listed: bool,
     export: str | None,
@@ -92,7 +94,7 @@ def conformance_command(
     """
     from netlab.conformance.run import Selection
 
-    selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack)  # type: ignore[arg-type]
+    selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack, services)  # type: ignore[arg-type]
     if next(selection.cases(), None) is None:
         raise UsageError(f"no case matches {', '.join(globs)}")
     reports = options.wanted_reports()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netlab.ruleset.fragment import Fragment
-from netlab.ruleset.fragments import antispoof, apartness, control, host_ports, masquerade, policy, tunnels
+from netlab.ruleset.fragments import antispoof, apartness, control, host_ports, masquerade, policy, services, tunnels
 
 FRAGMENTS: tuple[Fragment, ...] = (
     policy.FRAGMENT,
@@ -11,6 +11,7 @@ FRAGMENTS: tuple[Fragment, ...] = (
     control.FRAGMENT,
     host_ports.FRAGMENT,
     masquerade.FRAGMENT,
+    services.FRAGMENT,
     antispoof.BRIDGED,
     antispoof.ROUTED,
     tunnels.FRAGMENT,

@@ -28,11 +28,11 @@ def _everywhere(layout: Layout) -> Iterator[Entry]:
     for network in layout.networks:
         for cidr in network.pod_cidrs if network.traits.masqueraded else ():
             nodes = [a for node in layout.nodes for a in node.addresses if a.version == cidr.version and a in cidr]
-            for part in _without(cidr, nodes):
+            for part in parts_without(cidr, nodes):
                 yield Entry(f"masq{cidr.version}", (part,), Element(comment=network.name))
 
 
-def _without(cidr: Prefix, addresses: Iterable[Address]) -> list[Prefix]:
+def parts_without(cidr: Prefix, addresses: Iterable[Address]) -> list[Prefix]:
     """Return the parts of a prefix without some addresses: in clouds, nodes may have addresses of the pods' range."""
     parts = [cidr]
     for address in addresses:

@@ -1,0 +1,45 @@
+"""Routes to the addresses of Services.
+
+A node translates a packet before it chooses a route, so these routes carry no packet to an endpoint. A node needs the
+route to the service ranges for its own packets, which it would not send at all without one, and to reject packets that
+it does not translate.
+"""
+
+from __future__ import annotations
+
+from netlab.cluster.services.routes import balanced, balancer_node
+from netlab.cluster.types import Cluster, Host, Node, address_of
+from netlab.dataplane import names
+from netlab.dataplane.build import Build
+from netlab.kernel.state import Route
+from netlab.objects.types import Address
+
+
+def add_routes(cluster: Cluster, build: Build) -> None:
+    """Add routes to the service ranges on nodes, and to load balancers and external IPs on nodes and outside hosts."""
+    for node in cluster.nodes:
+        place = names.node_namespace(cluster.name, node.name)
+        for cidr in cluster.service_cidrs:
+            own = address_of(node, cidr.version)
+            if own is not None and cidr.version in cluster.families:
+                build.add(place, Route(cidr, names.UNDERLAY_DEVICE, source=own))
+    for address, via in balancer_routes(cluster):
+        machines: tuple[Node | Host, ...] = (*cluster.nodes, *cluster.hosts)
+        for machine in machines:
+            own, next_hop = address_of(machine, address.version), address_of(via, address.version)
+            if own is None or next_hop is None:
+                continue
+            # The node itself translates its own packets; their next hop is the endpoint's.
+            hop = None if machine is via else next_hop
+            route = Route(names.single(address), names.UNDERLAY_DEVICE, via=hop, source=own)
+            build.add(names.endpoint_namespace(cluster.name, machine), route)
+
+
+def balancer_routes(cluster: Cluster) -> list[tuple[Address, Node]]:
+    """Return the addresses of load balancers and external IPs that no machine or pod has, each with its node."""
+    found = []
+    for address in balanced(cluster):
+        node = balancer_node(cluster, address)
+        if node is not None and address not in cluster.by_address:
+            found.append((address, node))
+    return found

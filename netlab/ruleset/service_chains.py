@@ -1,0 +1,216 @@
+"""The sets and chains of the fragment of Services.
+
+A new connection to a Service costs four lookups: the word of its address, the number of endpoints, the chain for this
+number, and the endpoint. Any other new connection costs three lookups, an established one a test of its state. Services
+and endpoints are elements only. The rules are those of kube-proxy's nftables mode (pkg/proxy/nftables/proxier.go), but
+not its layout: there each Service and each endpoint has chains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from netlab.frozen import frozen
+from netlab.ruleset.elements import Set
+from netlab.ruleset.fragment import FORWARD, POSTROUTING, Layout, Place, ip
+from netlab.ruleset.service_hash import SEED
+from netlab.ruleset.service_words import (
+    LIST,
+    LOCAL_FROM_OUTSIDE,
+    LOCAL_LIST,
+    MASQUERADE,
+    NUMBER,
+    RANGED,
+    REFUSED,
+    STICKY,
+    Registers,
+)
+from netlab.ruleset.tables import Chain, Hook
+
+_TRANSPORT = "meta l4proto { tcp, udp, sctp }"
+_FRONT = "meta l4proto . th dport"
+_UNTRANSLATED = Place.STATE - 50
+_FIRST = -10
+# A chain of type nat that translates a packet ends the hook for it, so a Service's port wins over a hostPort.
+_DNAT, _AFTER_DNAT = -101, -99
+
+
+@frozen
+class Variant:
+    """What the chains depend on: the most endpoints of a list (a power of two), and the affinity timeouts in use."""
+
+    most: int
+    timeouts: tuple[int, ...]
+
+
+def sets(layout: Layout, variant: Variant) -> Iterator[Set]:
+    """Yield the sets of a lab."""
+    families, use = layout.families, Registers.of(layout.policy)
+    port = ("inet_proto", "inet_service")
+    for f in families:
+        address = (f"ipv{f}_addr",)
+        yield Set(f"services{f}", (*address, *port), ("mark",), about="words of Services by address, protocol, port")
+        yield Set(f"node_ports{f}", port, ("mark",), about="words of Services by nodePort")
+        yield Set(f"service_counts{f}", ("mark",), ("mark",), about="numbers of endpoints, by list")
+        about = "endpoints by index and list; for sessionAffinity also by the endpoint's own number"
+        yield Set(f"service_endpoints{f}", ("classid", "mark"), (*address, "inet_service"), about=about)
+        yield Set(f"service_nodes{f}", address, about="the node's address that takes nodePorts")
+        yield Set(f"service_pods{f}", address, interval=True, about="addresses of pods: all others are outside")
+        yield Set(f"service_itself{f}", address * 2, about="endpoints, each as source and destination")
+        about = "loadBalancerSourceRanges: the sources that may connect, by Service"
+        yield Set(f"service_sources{f}", ("mark", *address), interval=True, about=about)
+        yield Set(f"service_addresses{f}", address, about="ClusterIPs: other ports than a Service's are rejected")
+        about = "ranges of ClusterIPs: packets to addresses without a Service are dropped"
+        yield Set(f"service_ranges{f}", address, interval=True, about=about)
+        if variant.timeouts:
+            about = "sessionAffinity: the endpoint's number, by client and list"
+            key, value = (("ipv4_addr", "mark"), "classid") if f == 4 else ((_client(6), use.scratch), "meta priority")
+            yield Set(f"affinity{f}", key, (value,), about=about, timeout=10800)
+            about = "numbers of the endpoints of Services with sessionAffinity"
+            yield Set(f"service_ids{f}", (*address, *port), ("classid",), about=about)
+    if variant.timeouts:
+        yield Set("service_timeouts", ("mark",), ("mark",), about="seconds of sessionAffinity by Service")
+
+
+def chains(layout: Layout, variant: Variant) -> Iterator[Chain]:
+    """Yield the chains of a lab."""
+    families, use = layout.families, Registers.of(layout.policy)
+    yield from _translation(families, use, variant)
+    yield from _refusal(families, use)
+    if variant.timeouts:
+        yield from _affinity(families, use, variant.timeouts)
+    itself = [f"{ip(f)} saddr . {ip(f)} daddr @service_itself{f}" for f in families]
+    if layout.policy.hairpin == "exempt":
+        yield Chain("forward", tuple(f"{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
+    if len(layout.networks) > 1:
+        # A published port is open to other networks, a Service's endpoint is not.
+        yield Chain("apart", (f"{use.carried} != 0x0 counter drop",), place=_FIRST)
+    # A pod that reaches itself needs another source, as it would answer itself directly.
+    masquerade = (_has(use.carried, MASQUERADE), *itself)
+    rules = tuple(f"{match} masquerade" for match in masquerade)
+    yield Chain("masquerade_pods", rules, POSTROUTING, place=_FIRST)
+
+
+def _has(register: str, flag: int) -> str:
+    return f"{register} & {flag:#010x} != 0x0"
+
+
+def _kept(use: Registers, mask: int) -> str:
+    return f"{use.scratch} set {use.carried} & {mask:#010x}"
+
+
+def _client(f: int) -> str:
+    """Return the expression for the client of an affinity: of an IPv6 address the last 96 bits.
+
+    nft 1.0.6 gives the key of a map that packets update 16 bytes of registers, and the number of the list needs four.
+    With a longer key it loads the value over the key's end, or stops at an assertion.
+    """
+    return "ip saddr" if f == 4 else "@nh,96,96"
+
+
+def _translation(families: Sequence[int], use: Registers, variant: Variant) -> Iterator[Chain]:
+    """Yield the chains that find a packet's Service and translate it to one of the endpoints."""
+
+    def words(f: int, target: str) -> Iterator[str]:
+        yield f"{use.carried} set {ip(f)} daddr . {_FRONT} map @services{f} goto {target}{f}"
+        yield f"{ip(f)} daddr @service_nodes{f} {use.carried} set {_FRONT} map @node_ports{f} goto {target}{f}"
+
+    about = "packets from outside: policy Local keeps the source, everything else is masqueraded"
+    masquerade = f"{use.carried} set {use.carried} | {MASQUERADE:#010x}"
+    stranger = (
+        f"{use.carried} & {LOCAL_FROM_OUTSIDE:#010x} == 0x0 {masquerade} return",
+        f"{use.carried} set {use.carried} | {LOCAL_LIST:#010x}",
+    )
+    yield Chain("service_stranger", stranger, about=about)
+    for f in families:
+        yield from _choice(f, use, variant)
+        from_rules = (f"{ip(f)} saddr != @service_pods{f} jump service_stranger", f"goto service{f}")
+        yield Chain(f"service_from{f}", from_rules)
+        about = "packets of the node itself: the endpoint answers to the address of the interface that they leave by"
+        yield Chain(f"service_own{f}", (f"{masquerade} goto service{f}",), about=about)
+    hooks: dict[Literal["prerouting", "output"], str] = {"prerouting": "service_from", "output": "service_own"}
+    for hook, target in hooks.items():
+        rules = tuple(rule for f in families for rule in words(f, target))
+        yield Chain(f"service_{hook}", rules, Hook("nat", hook, _DNAT))
+
+
+def _choice(f: int, use: Registers, variant: Variant) -> Iterator[Chain]:
+    """Yield the chains that choose an endpoint: ``service_hash`` computes the same index."""
+    to = f"dnat {ip(f)} to meta priority . {use.scratch} map @service_endpoints{f}"
+    for count in range(1, variant.most + 1):
+        index = f"meta priority set jhash {ip(f)} saddr . th sport mod {count} seed {SEED:#x}"
+        yield Chain(f"service{f}_{count}", (f"{_TRANSPORT} {index} {_kept(use, LIST)} {to}",))
+    verdicts = ["0x0 : drop", *(f"{count:#x} : goto service{f}_{count}" for count in range(1, variant.most + 1))]
+    about = "0: policy Local, and no endpoint on this node"
+    yield Chain(f"service_choose{f}", (f"{use.scratch} vmap {{ {', '.join(verdicts)} }}",), about=about)
+    ranged = (_kept(use, NUMBER), f"{use.scratch} . {ip(f)} saddr @service_sources{f} return", "counter drop")
+    yield Chain(f"service_ranged{f}", ranged)
+    again: tuple[str, ...] = ()
+    if variant.timeouts:
+        known = f"meta priority set {_client(f)} . {use.scratch} map @affinity{f}"
+        yield Chain(f"service_sticky{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}",))
+        again = (f"{_has(use.carried, STICKY)} jump service_sticky{f}",)
+    rules = (
+        f"{_has(use.carried, RANGED)} jump service_ranged{f}",
+        *again,
+        _kept(use, LIST),
+        f"{use.scratch} set {use.scratch} map @service_counts{f} goto service_choose{f}",
+        f"{use.carried} set {REFUSED:#010x}",
+    )
+    yield Chain(f"service{f}", rules)
+
+
+def _refusal(families: Sequence[int], use: Registers) -> Iterator[Chain]:
+    """Yield the chains that reject and drop packets to Services which nothing translated.
+
+    A client on the node itself would not see an ICMP error, as its socket is locked while it sends (tcp_v4_err in
+    net/ipv4/tcp_ipv4.c). It sees a reset.
+    """
+    about = "no endpoint: clients see at once that the connection is refused"
+    refuse = ("meta l4proto tcp counter reject with tcp reset", "counter reject with icmpx port-unreachable")
+    yield Chain("service_refuse", refuse, about=about)
+    refused = f"{_has(use.carried, REFUSED)} goto service_refuse"
+    ranges = [
+        rule
+        for f in families
+        for rule in (
+            f"{ip(f)} daddr @service_addresses{f} goto service_refuse",
+            f"{ip(f)} daddr @service_ranges{f} counter drop",
+        )
+    ]
+    yield Chain("service_untranslated", (refused, *ranges))
+    new = ("ct state new jump service_untranslated",)
+    yield Chain("forward", new, FORWARD, place=_UNTRANSLATED)
+    yield Chain("service_local", new, Hook("filter", "output", "filter"))
+    yield Chain("service_input", (f"ct state new {refused}",), Hook("filter", "input", "filter"))
+
+
+def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) -> Iterator[Chain]:
+    """Yield the chains that remember a client's endpoint. The timeout of an element is that of its rule.
+
+    A removed endpoint has no element under its number any more, so its clients choose again.
+    """
+    about = "sessionAffinity: after DNAT the destination is the endpoint"
+    for seconds in timeouts:
+        remember = (
+            rule
+            for f in families
+            for rule in (
+                f"meta priority set {ip(f)} daddr . {_FRONT} map @service_ids{f}",
+                f"meta nfproto ipv{f} "
+                f"update @affinity{f} {{ {_client(f)} . {use.scratch} timeout {seconds}s : meta priority }}",
+            )
+        )
+        yield Chain(f"service_remember_{seconds}", (_kept(use, LIST), *remember))
+    by_timeout = ", ".join(f"{seconds:#x} : goto service_remember_{seconds}" for seconds in timeouts)
+    rules = (
+        _kept(use, NUMBER),
+        f"{use.scratch} set {use.scratch} map @service_timeouts",
+        f"{use.scratch} vmap {{ {by_timeout} }}",
+    )
+    yield Chain("service_remember", rules, about=about)
+    hooks: tuple[Literal["prerouting", "output"], ...] = ("prerouting", "output")
+    for hook in hooks:
+        rule = f"ct state new {_has(use.carried, STICKY)} jump service_remember"
+        yield Chain(f"service_affinity_{hook}", (rule,), Hook("filter", hook, _AFTER_DNAT))

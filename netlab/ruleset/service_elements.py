@@ -1,0 +1,323 @@
+"""The elements of the fragment of Services: of each Service its words, its endpoints, and what else its rules look up.
+
+A Service whose endpoints are the same for every node has shared elements only. One with policy Local, hints or a
+traffic distribution has endpoints by node.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+
+from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
+from netlab.cluster.services.routes import outer_addresses, proxied
+from netlab.cluster.services.selection import node_endpoints
+from netlab.cluster.types import Cluster, address_of
+from netlab.frozen import frozen
+from netlab.objects.services import Service, ServicePort
+from netlab.objects.types import Address, Prefix
+from netlab.ruleset.cluster_change import ClusterChange
+from netlab.ruleset.comments import listing
+from netlab.ruleset.element_store import ElementStore
+from netlab.ruleset.elements import Element, Key
+from netlab.ruleset.fragment import Entry, Layout, Stores
+from netlab.ruleset.fragments.masquerade import parts_without
+from netlab.ruleset.numbers import Numbering
+from netlab.ruleset.service_chains import Variant
+from netlab.ruleset.service_words import (
+    ID,
+    LOCAL_FROM_OUTSIDE,
+    LOCAL_LIST,
+    MASQUERADE,
+    NUMBER_BITS,
+    RANGED,
+    STICKY,
+)
+
+FEWEST = 8
+"""The least number of chains that choose an endpoint. More are made by powers of two, as each step is a new text."""
+
+MOST_FACT, TIMEOUT_FACT = "service most ", "service timeout "
+"""Names of sets that no text declares: they tell ``variant`` what the chains depend on."""
+
+_Place = tuple[str, Key]
+_Owner = tuple[str, str]
+_Endpoint = tuple[Address, str, int]
+
+
+@frozen
+class _Part:
+    """The elements of one Service: those of every node, and those of single nodes by name."""
+
+    everywhere: Mapping[_Place, Element]
+    nodes: Mapping[str, Mapping[_Place, Element]]
+
+
+_NONE = _Part({}, {})
+
+
+class _Claims:
+    """A store in which several Services may claim one element: the first one of them, by name, has it."""
+
+    def __init__(self, store: ElementStore) -> None:
+        self._store = store
+        self._claims: dict[_Place, dict[_Owner, Element]] = {}
+
+    def update(self, owner: _Owner, old: Mapping[_Place, Element], new: Mapping[_Place, Element]) -> None:
+        """Replace what an owner claims; claims that stay equal touch nothing."""
+        for place in old:
+            if place not in new:
+                claims = self._claims[place]
+                del claims[owner]
+                if not claims:
+                    del self._claims[place]
+                    self._store.remove(*place)
+                elif owner < min(claims):
+                    self._store.put(*place, claims[min(claims)])
+        for place, element in new.items():
+            if old.get(place) == element:
+                continue
+            claims = self._claims.setdefault(place, {})
+            claims[owner] = element
+            if owner == min(claims):
+                self._store.put(*place, element)
+
+
+class ServiceElements:
+    """The elements of all Services of a lab; an ``ElementUpdater``. Its first change may be to any cluster."""
+
+    def __init__(self, layout: Layout, stores: Stores) -> None:
+        self._started = False
+        self._families = layout.families
+        self._nodes = [node.name for node in layout.nodes]
+        self._everywhere = stores.everywhere
+        self._shared = _Claims(stores.everywhere)
+        self._own = {name: _Claims(store) for name, store in stores.nodes.items()}
+        self._parts: dict[_Owner, _Part] = {}
+        self._ranges: dict[_Place, Element] = {}
+        self._numbers = Numbering(NUMBER_BITS)
+        self._numbered: dict[_Owner, tuple[str, ...]] = {}
+        # Endpoints of Services with sessionAffinity.
+        self._ids = Numbering(31)
+        self._identified: dict[_Owner, tuple[str, ...]] = {}
+        self._uses: Counter[str] = Counter()
+        for entry in _pods_of(layout):
+            stores.everywhere.put(*entry)
+        for node in layout.nodes:
+            for f in layout.families:
+                if (address := address_of(node, f)) is not None:
+                    stores.nodes[node.name].put(f"service_nodes{f}", (address,), Element(comment=listing([node.ref])))
+
+    def update(self, change: ClusterChange) -> bool:
+        """Take a change; return False if a Service or endpoint that stays would have another number."""
+        cluster, first = change.after, not self._started
+        self._started = True
+        changed = [_owner(one) for one in cluster.services] if first else changed_services(change)
+        found = {_owner(one): one for one in cluster.services} if changed else {}
+        services = {owner: found.get(owner) for owner in changed}
+        services = {owner: one if one is not None and proxied(one) else None for owner, one in services.items()}
+        if self._number(cluster, services) and not first:
+            return False
+        for owner, service in services.items():
+            old = self._parts.pop(owner, _NONE)
+            new = self._part(cluster, service) if service is not None else _NONE
+            if service is not None:
+                self._parts[owner] = new
+            self._shared.update(owner, old.everywhere, new.everywhere)
+            for name in {**old.nodes, **new.nodes}:
+                self._own[name].update(owner, old.nodes.get(name, {}), new.nodes.get(name, {}))
+        self._update_ranges(cluster.service_cidrs if self._parts else ())
+        return True
+
+    def notes(self, _: str) -> Mapping[str, tuple[str, ...]]:
+        """Return no notes."""
+        return {}
+
+    def _update_ranges(self, cidrs: Sequence[Prefix]) -> None:
+        new: dict[_Place, Element] = {}
+        for cidr in cidrs:
+            new[f"service_ranges{cidr.version}", (cidr,)] = Element(comment="ClusterIPs")
+        for place in self._ranges.keys() - new.keys():
+            self._everywhere.remove(*place)
+        for place in new.keys() - self._ranges.keys():
+            self._everywhere.put(*place, new[place])
+        self._ranges = new
+
+    def _number(self, cluster: Cluster, services: Mapping[_Owner, Service | None]) -> bool:
+        """Number the ports of Services, and the endpoints of those with affinity; say whether a number changed."""
+        removed: dict[str, None] = {}
+        added: dict[str, None] = {}
+        fewer: Counter[str] = Counter()
+        more: Counter[str] = Counter()
+        for owner, service in services.items():
+            old = self._numbered.pop(owner, ())
+            new = tuple(_port_text(service, port) for port in service.ports) if service is not None else ()
+            if service is not None:
+                self._numbered[owner] = new
+            removed |= dict.fromkeys(text for text in old if text not in new)
+            added |= dict.fromkeys(text for text in new if text not in old)
+            sticky = service is not None and service.session_affinity == "ClientIP"
+            used = tuple(self._sticky_endpoints(cluster, service)) if sticky and service is not None else ()
+            fewer.update(self._identified.pop(owner, ()))
+            more.update(used)
+            if used:
+                self._identified[owner] = used
+        before = {text for text in {*fewer, *more} if self._uses[text]}
+        self._uses.subtract(fewer)
+        self._uses.update(more)
+        after = {text for text in {*fewer, *more} if self._uses[text] > 0}
+        renumbered = self._numbers.update(removed, added)
+        return self._ids.update(sorted(before - after), sorted(after - before)) or renumbered
+
+    def _sticky_endpoints(self, cluster: Cluster, service: Service) -> Iterator[str]:
+        for port in service.ports:
+            for family in self._families_of(service):
+                for one in endpoints(cluster, service, port, family):
+                    yield _endpoint_text(one, port)
+
+    def _families_of(self, service: Service) -> list[int]:
+        return [address.version for address in service.cluster_ips if address.version in self._families]
+
+    # --- the elements of one Service ---------------------------------------------------------------------------------
+
+    def _part(self, cluster: Cluster, service: Service) -> _Part:
+        everywhere: dict[_Place, Element] = {}
+        nodes: dict[str, dict[_Place, Element]] = {}
+        if service.session_affinity == "ClientIP":
+            everywhere[f"{TIMEOUT_FACT}{service.affinity_timeout}", (service.affinity_timeout,)] = Element()
+        families = self._families_of(service)
+        for address in service.cluster_ips:
+            everywhere[f"service_addresses{address.version}", (address,)] = Element(comment=service.meta.key)
+        for port in service.ports:
+            number = self._numbers[_port_text(service, port)]
+            comment = f"{service.meta.key} {port.port}/{port.protocol}"
+            for place, word in _words(service, port, number, families):
+                everywhere.setdefault(place, Element((word,), comment))
+            if service.session_affinity == "ClientIP":
+                everywhere["service_timeouts", (number,)] = Element((service.affinity_timeout,), comment)
+            for f in families:
+                for source in service.source_ranges:
+                    if source.version == f:
+                        everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
+                local = "Local" in (service.internal_traffic_policy, _external_policy(service))
+                if local or self._differs(cluster, service, port, f):
+                    for name in self._nodes:
+                        own = nodes.setdefault(name, {})
+                        own.update(self._lists(cluster, service, port, f, name, number, local=local))
+                else:
+                    name = self._nodes[0]
+                    everywhere.update(self._lists(cluster, service, port, f, name, number, local=False))
+                for one in endpoints(cluster, service, port, f):
+                    key = (one.address, one.address)
+                    everywhere[f"service_itself{f}", key] = Element(comment=listing([one.pod or str(one.address)]))
+        return _Part(everywhere, nodes)
+
+    @staticmethod
+    def _differs(cluster: Cluster, service: Service, port: ServicePort, family: int) -> bool:
+        """Say whether nodes may use different endpoints although no policy is Local."""
+        if service.traffic_distribution:
+            return True
+        return any(one.zone_hints or one.node_hints for one in endpoints(cluster, service, port, family))
+
+    def _lists(
+        self, cluster: Cluster, service: Service, port: ServicePort, f: int, node: str, number: int, *, local: bool
+    ) -> dict[_Place, Element]:
+        """Return the lists of endpoints of a port on a node: how many there are, and each by its index."""
+        found = node_endpoints(cluster, service, port, f, node)
+        comment = f"{service.meta.key} {port.port}/{port.protocol}"
+        elements: dict[_Place, Element] = {}
+        lists = [(number, found.cluster, comment)]
+        if local and (found.anywhere or found.local):
+            # A list of no endpoint is not the same as no list: policy Local drops.
+            counts = f"service_counts{f}", (number | LOCAL_LIST,)
+            elements[counts] = Element((len(found.local),), f"{comment} on this node")
+            lists.append((number | LOCAL_LIST, found.local, comment))
+        for key, used, text in lists:
+            if not used:
+                continue
+            elements.setdefault((f"service_counts{f}", (key,)), Element((len(used),), text))
+            elements[f"{MOST_FACT}{_rounded(len(used))}", (key,)] = Element()
+            for index, one in enumerate(used):
+                element = Element((one.address, one.port), listing([f"{one.pod or one.address} for {text}"]))
+                elements[f"service_endpoints{f}", (index, key)] = element
+                if service.session_affinity == "ClientIP":
+                    own = self._ids[_endpoint_text(one, port)] | ID
+                    elements[f"service_endpoints{f}", (own, key)] = element
+                    ids = f"service_ids{f}", (one.address, port.protocol.lower(), one.port)
+                    elements[ids] = Element((own,), listing([one.pod or str(one.address)]))
+        return elements
+
+
+def _words(service: Service, port: ServicePort, number: int, families: Iterable[int]) -> Iterator[tuple[_Place, int]]:
+    """Yield the words of a port by its addresses and nodePort."""
+    word = number | (STICKY if service.session_affinity == "ClientIP" else 0)
+    key = (port.protocol.lower(), port.port)
+    internal = word | (LOCAL_LIST if service.internal_traffic_policy == "Local" else 0)
+    for address in service.cluster_ips:
+        yield (f"services{address.version}", (address, *key)), internal
+    external = word | (LOCAL_FROM_OUTSIDE if _external_policy(service) == "Local" else MASQUERADE)
+    balancers = {one.address for one in service.load_balancer}
+    ranged = RANGED if service.source_ranges else 0
+    for address in outer_addresses(service):
+        if address.version in families:
+            more = ranged if address in balancers else 0
+            yield (f"services{address.version}", (address, *key)), external | more
+    if port.node_port:
+        for f in families:
+            yield (f"node_ports{f}", (port.protocol.lower(), port.node_port)), external
+
+
+def _external_policy(service: Service) -> str:
+    """Return the policy for addresses that are not the ClusterIP; a Service that has none is not of policy Local."""
+    external = service.type in ("NodePort", "LoadBalancer") or service.external_ips
+    return service.external_traffic_policy if external else "Cluster"
+
+
+def _pods_of(layout: Layout) -> Iterator[Entry]:
+    """Yield the addresses of pods: the pod networks without the nodes' own addresses, which clouds may have there."""
+    nodes = [address for node in layout.nodes for address in node.addresses]
+    for network in layout.networks:
+        for cidr in network.pod_cidrs:
+            inside = [address for address in nodes if address.version == cidr.version and address in cidr]
+            for part in parts_without(cidr, inside):
+                yield Entry(f"service_pods{cidr.version}", (part,), Element(comment=network.name))
+
+
+def _owner(service: Service) -> _Owner:
+    return service.meta.namespace, service.meta.name
+
+
+def _port_text(service: Service, port: ServicePort) -> str:
+    return f"{service.meta.key} {port.protocol} {port.port}"
+
+
+def _endpoint_text(one: ServiceEndpoint, port: ServicePort) -> str:
+    return f"{one.address} {port.protocol} {one.port}"
+
+
+def variant(filled: Set[str]) -> Variant:
+    """Return what the chains depend on, from the names of all sets that have an element."""
+    most = max((int(name.removeprefix(MOST_FACT)) for name in filled if name.startswith(MOST_FACT)), default=FEWEST)
+    timeouts = (int(name.removeprefix(TIMEOUT_FACT)) for name in filled if name.startswith(TIMEOUT_FACT))
+    return Variant(most, tuple(sorted(timeouts)))
+
+
+def _rounded(count: int) -> int:
+    """Return the number of chains for lists of as many endpoints."""
+    return max(FEWEST, 1 << (count - 1).bit_length())
+
+
+def changed_services(change: ClusterChange) -> list[_Owner]:
+    """Return the Services, by namespace and name, that differ or may have other endpoints than before."""
+    before, after = change.before, change.after
+    changes = change.items(lambda cluster: cluster.services, lambda service: service.meta.key)
+    found = {_owner(one): None for one in (*changes.removed, *changes.added)}
+    pods: dict[str, list[Mapping[str, str]]] = {}
+    for pod in (*change.pods.removed, *change.pods.added):
+        pods.setdefault(pod.namespace, []).append(pod.labels)
+    given = before is None or before.slices != after.slices or before.endpoints != after.endpoints
+    for one in after.services if pods or given else ():
+        labels = pods.get(one.meta.namespace, ())
+        if (not one.selector and (given or pods)) or any(one.selector.items() <= own.items() for own in labels):
+            found[_owner(one)] = None
+    return list(found)

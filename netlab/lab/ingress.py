@@ -9,29 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from netlab.cluster import Cluster, Pod
-from netlab.cluster.services.system import INGRESS_LABELS
 from netlab.dataplane import names
 from netlab.errors import HostError
 from netlab.kernel.machine import Machine
 from netlab.lab import programs
 from netlab.lab.notices import notice
 from netlab.objects.ingresses import TlsSecret
-from netlab.programs.ingress_rules import rules
+from netlab.programs.ingress_rules import controllers, rules
 from netlab.programs.nginx_conf import Configuration, configuration, file_name
 
 KIND = "nginx"
 LOGS = ("access.log", "error.log")
 _FOLDER = "/run/netlab"  # as nginx sees its folder: kernel/daemons.py
 _FILE, _NEXT = "nginx.conf", "next.conf"
-
-
-def controllers(cluster: Cluster) -> tuple[Pod, ...]:
-    """Return the pods of the ingress controller that packets can reach."""
-    return tuple(
-        pod
-        for pod in cluster.pods
-        if pod.namespace == "ingress-nginx" and INGRESS_LABELS.items() <= pod.labels.items() and pod.addresses
-    )
 
 
 def wanted(cluster: Cluster) -> bool:

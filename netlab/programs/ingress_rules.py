@@ -13,18 +13,22 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from netlab.cluster.services import ServiceEndpoint, endpoints
-from netlab.cluster.types import Cluster
+from netlab.cluster.services.system import INGRESS, INGRESS_CONTROLLER, INGRESS_LABELS
+from netlab.cluster.types import Cluster, Pod
+from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects import names
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressRule, TlsSecret
 from netlab.objects.services import Service, ServicePort
 
-CONTROLLER = "k8s.io/ingress-nginx"
-"""The controller of IngressClasses that the lab's nginx serves."""
+NO_TLS = 421
+"""The status of a request for a host without a certificate. Mostly nginx refuses the TLS handshake before that."""
 
 OWN_CLASS = "nginx"
 """The class that the lab's nginx serves also if the input has no IngressClass of that name."""
 
+_NAMESPACE = INGRESS.partition("/")[0]
+_ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 MOST_PATH = 1024
 """The longest path of a rule, in bytes: nginx reads words of at most 4096 bytes, and each may need an escape."""
 
@@ -132,6 +136,12 @@ def rules(cluster: Cluster) -> IngressRules:
     return found
 
 
+def controllers(cluster: Cluster) -> tuple[Pod, ...]:
+    """Return the pods of the ingress controller that packets can reach: the input's, or the one that netlab added."""
+    here = (pod for pod in cluster.pods if pod.namespace == _NAMESPACE and pod.addresses)
+    return tuple(pod for pod in here if INGRESS_LABELS.items() <= pod.labels.items())
+
+
 def route(cluster: Cluster, host: str, path: str, *, tls: bool = False) -> Route:
     """Return where a request goes, as nginx decides.
 
@@ -139,8 +149,8 @@ def route(cluster: Cluster, host: str, path: str, *, tls: bool = False) -> Route
     """
     server = rules(cluster).server(host)
     if tls and server.secret is None:
-        why = f"no Ingress has a certificate for {plain_host(host) or 'requests without a host'}, so nginx ends TLS"
-        return Route(server, None, 421, why)
+        why = f"no Ingress has a certificate for {plain_host(host) or 'clients that name no host'}"
+        return Route(server, None, NO_TLS, why)
     plain = plain_path(path)
     if plain is None:
         return Route(server, None, 400, f"{path} is no valid path")
@@ -240,10 +250,11 @@ class _Reader:
         if one is None:
             if name == OWN_CLASS:
                 return ""
-            return f"there is no IngressClass {name!r}: add one with the controller {CONTROLLER}, or write {OWN_CLASS}"
-        if one.controller == CONTROLLER:
+            hint = f"add one with the controller {INGRESS_CONTROLLER}, or write {OWN_CLASS}"
+            return f"there is no IngressClass {name!r}: {hint}"
+        if one.controller == INGRESS_CONTROLLER:
             return ""
-        return f"IngressClass {name!r} has the controller {one.controller}, and the lab has {CONTROLLER} only"
+        return f"IngressClass {name!r} has the controller {one.controller}, and the lab has {INGRESS_CONTROLLER} only"
 
     def _catch_all(self, served: Iterable[Ingress]) -> Location | None:
         """Return the default backend of all hosts: of an Ingress without rules, else of the first that has one."""
@@ -339,3 +350,22 @@ class _Reader:
 def valid_host(host: str) -> bool:
     """Say whether a host is a DNS name in lower case, or ``*.`` and one."""
     return not names.dns_subdomain(host.removeprefix("*."))
+
+
+def warnings(cluster: Cluster) -> list[Problem]:
+    """Return the warnings about the Ingresses of a cluster, in order."""
+    if not cluster.ingresses:
+        return []
+    found = []
+    for one in rules(cluster).remarks:
+        source, name = one.ingress.source, f"Ingress {one.ingress.meta.key}"
+        found.append(Problem(source.file, source.line(one.path), one.path, name, one.message, "warning", one.rule))
+    for ingress in cluster.ingresses:
+        unread = sorted(key for key in ingress.meta.annotations if key.startswith(_ANNOTATIONS))
+        if unread:
+            source, path = ingress.source, "metadata.annotations"
+            more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+            message = f"netlab does not read {unread[0]}{more}; the lab's nginx does what the Ingress itself says"
+            name = f"Ingress {ingress.meta.key}"
+            found.append(Problem(source.file, source.line(path), path, name, message, "warning", "ingress-annotation"))
+    return list(dict.fromkeys(found))

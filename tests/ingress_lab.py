@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +20,8 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 CLIENT = "test/client"
-_PYTHON = [sys.executable, "-m"]
-USER = 54377  # without an entry, for labs without root
+USER = 1_000_000 + os.getpid()
+"""An ordinary user, for labs without root. Each process that runs tests has another one."""
 
 
 class Answer(NamedTuple):
@@ -38,14 +41,23 @@ class IngressLab:
         self.name, self.directory, self._user = name, directory, user
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
         self.said = ""
+        self._python = [sys.executable, "-m"] if user is None else [_interpreter(), "-m"]
+        self._home = REPOSITORY if user is None else directory
         self._controller = ""
 
     def netlab(self, *arguments: str, text: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of netlab from the repository."""
+        command = [*self._python, "netlab", *arguments]
         done = subprocess.run(
-            [*_PYTHON, "netlab", *arguments], input=text, capture_output=True, text=True, cwd=REPOSITORY, check=False,
-            timeout=60, **self._as_user(),
-        )  # fmt: skip
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd=self._home,
+            check=False,
+            timeout=60,
+            **self._as_user(),
+        )
         assert done.returncode == 0 or not check, done.stderr
         self.said = done.stderr
         return done
@@ -60,17 +72,17 @@ class IngressLab:
     def serve(self, pod: str) -> None:
         """Start the echo server of a pod, on port 8080."""
         if pod not in self._servers:
-            program = [*_PYTHON, "netlab.programs.echo", "--http", "8080", "--name", pod.rpartition("/")[2]]
-            command = [*_PYTHON, "netlab", "exec", pod, "--lab", self.name, "--", *program]
+            program = [*self._python, "netlab.programs.echo", "--http", "8080", "--name", pod.rpartition("/")[2]]
+            command = [*self._python, "netlab", "exec", pod, "--lab", self.name, "--", *program]
             self._servers[pod] = subprocess.Popen(
-                command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as_user()
+                command, cwd=self._home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as_user()
             )
 
-    def ready(self) -> None:
-        """Wait until all echo servers answer."""
+    def ready(self, but: Sequence[str] = ()) -> None:
+        """Wait until all echo servers answer themselves."""
         pods = json.loads(self.netlab("get", "pods", "--lab", self.name, "-o", "json").stdout)["items"]
         by_name = {f"{p['metadata']['namespace']}/{p['metadata']['name']}": p["status"]["podIP"] for p in pods}
-        for pod in self._servers:
+        for pod in [one for one in self._servers if one not in but]:
             for _ in range(200):
                 if self.run(pod, "curl", "-s", "-m", "1", f"http://{by_name[pod]}:8080/hostname").returncode == 0:
                     break
@@ -83,6 +95,17 @@ class IngressLab:
         namespace, _, name = ref.partition("/")
         found = self.netlab("get", "pods", name, "-n", namespace, "--lab", self.name, "-o", "json").stdout
         return str(json.loads(found)["items"][0]["status"]["podIP"])
+
+    def door(self, family: int = 4) -> str:
+        """Return the address of the controller's load balancer."""
+        url = ("http://any.example/", "--from", "host:client", "--family", str(family), "--lab", self.name)
+        found = re.search(r"its load-balancer address (\S+)", self.netlab("explain", *url).stdout)
+        assert found is not None
+        return found[1]
+
+    def exec(self, place: str) -> list[str]:
+        """Return the command that runs a program in a pod or on a host, as root."""
+        return [*self._python, "netlab", "exec", place, "--lab", self.name, "--"]
 
     def run(self, place: str, *command: str) -> subprocess.CompletedProcess[str]:
         return self.netlab("exec", place, "--lab", self.name, "--", *command, check=False)
@@ -108,8 +131,32 @@ class IngressLab:
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:
             return {}
-        environment = {**os.environ, "HOME": str(self.directory)}
+        environment = {"PATH": "/usr/bin:/bin", "HOME": f"{self.directory}/home", "PYTHONDONTWRITEBYTECODE": "1"}
         return {"user": self._user, "group": self._user, "extra_groups": [], "env": environment}
+
+
+def _interpreter() -> str:
+    """Return a Python of this version that an ordinary user may run: a home directory's is often closed to others."""
+    system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    return system if os.access(system, os.X_OK) else sys.executable
+
+
+@contextmanager
+def readable_copy() -> Iterator[Path]:
+    """Yield a folder with a copy of netlab that an ordinary user may read, and a home of ``USER``."""
+    place = Path("/tmp") / f"netlab-ingress-{os.getpid()}"  # noqa: S108  pytest's own folders are closed to others
+    packages = Path(sysconfig.get_paths()["purelib"])
+    ignored = shutil.ignore_patterns("__pycache__")
+    place.mkdir(mode=0o755)
+    try:
+        shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=ignored)
+        for name in ("click", "yaml", *(path.name for path in packages.glob("_yaml*"))):
+            shutil.copytree(packages / name, place / name, ignore=ignored)
+        (place / "home").mkdir()
+        os.chown(place / "home", USER, USER)
+        yield place
+    finally:
+        shutil.rmtree(place)
 
 
 @contextmanager
@@ -165,6 +212,13 @@ def ingress(
     if tls:
         spec["tls"] = [{"hosts": list(hosts), "secretName": secret} for hosts, secret in tls]
     return _document("networking.k8s.io/v1", "Ingress", name, namespace, spec)
+
+
+def closed(ref: str, app: str) -> dict[str, Any]:
+    """Return a NetworkPolicy that lets nothing in to the pods of an app."""
+    namespace, _, name = ref.partition("/")
+    spec = {"podSelector": {"matchLabels": {"app": app}}, "policyTypes": ["Ingress"]}
+    return _document("networking.k8s.io/v1", "NetworkPolicy", name, namespace, spec)
 
 
 def secret(ref: str, certificate: Path, key: Path) -> dict[str, Any]:

@@ -124,6 +124,21 @@ class Host:
 
         daemons.stop(folder)
 
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        from netlab.kernel import daemons
+
+        return daemons.run(program, folder)
+
+    def nginx(self) -> tuple[str, str]:
+        from netlab.kernel import nginx
+
+        return nginx.program(), nginx.user()
+
+    def reload(self, folder: Path) -> bool:
+        from netlab.kernel import masters
+
+        return masters.reload(folder)
+
     # --- privilege ----------------------------------------------------------------------------------------------
 
     def enter(self, *, start: bool = True) -> bool:

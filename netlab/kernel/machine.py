@@ -171,6 +171,23 @@ class Programs(Protocol):
     def stop(self, folder: Path) -> None:
         """End the program that a folder names, if it runs."""
 
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        """Run a program until it ends, as ``start`` does; return its exit status and the end of what it printed.
+
+        Raises:
+          HostError, KernelError.
+        """
+
+    def nginx(self) -> tuple[str, str]:
+        """Return the path of nginx, and the user and group that its configuration must name, "" for none.
+
+        Raises:
+          HostError: when there is no nginx; it says how to get one.
+        """
+
+    def reload(self, folder: Path) -> bool:
+        """Have the nginx that a folder names read its configuration again; return whether it is in force."""
+
 
 class Privilege(Protocol):
     """The privilege to make namespaces, and the identity of the running kernel."""

@@ -225,10 +225,15 @@ class Lab:
 
     def _refresh_programs(self) -> None:
         """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
-        if programs.directory(self._machine, self.name).is_dir():
+        ran = programs.directory(self._machine, self.name).is_dir()
+        if ran:
             from netlab.lab import dns
 
             dns.refresh(self)
+        if ran or self.cluster.ingresses:
+            from netlab.lab import ingress
+
+            ingress.bring(self._machine, self.cluster)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
 import tempfile
 import threading
 import weakref
@@ -177,6 +178,16 @@ class FakeKernel:
 
     def stop(self, folder: Path) -> None:
         self.programs.pop(folder, None)
+
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        self._space(program.namespace)
+        return 0, ""
+
+    def nginx(self) -> tuple[str, str]:
+        return "/usr/sbin/nginx", ""
+
+    def reload(self, folder: Path) -> bool:
+        return self.send(folder, signal.SIGHUP)
 
     def enter(self, *, start: bool = True) -> bool:
         return True

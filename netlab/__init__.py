@@ -18,8 +18,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netlab.cluster.find import find
-    from netlab.cluster.flows import Flow, every_pair
+    from netlab.cluster.find import find, find_service
+    from netlab.cluster.flows import Flow, every_pair, service_flow
     from netlab.cluster.resolve import resolve
     from netlab.cluster.types import Cluster, Host, Node, Pod
     from netlab.dataplane.node_rulesets import rulesets
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _WHERE = {
-    "netlab.cluster.find": ("find",),
-    "netlab.cluster.flows": ("Flow", "every_pair"),
+    "netlab.cluster.find": ("find", "find_service"),
+    "netlab.cluster.flows": ("Flow", "every_pair", "service_flow"),
     "netlab.cluster.resolve": ("resolve",),
     "netlab.cluster.types": ("Cluster", "Host", "Node", "Pod"),
     "netlab.dataplane.node_rulesets": ("rulesets",),
@@ -101,11 +101,13 @@ __all__ = [
     "every_pair",
     "explain",
     "find",
+    "find_service",
     "load",
     "reachability",
     "resolve",
     "rulesets",
     "run",
+    "service_flow",
     "temporary",
     "warnings",
 ]

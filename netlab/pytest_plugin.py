@@ -186,7 +186,12 @@ def _line(failure: Failure | ProgramFailure) -> str:
 def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
     """Build labs: ``lab("shop.yaml", "policies.yaml")`` returns one that is removed after the test.
 
-    Paths are relative to the test's file.
+    Paths are relative to the test's file. A lab with Services is asked through them, and programs run in it by name::
+
+        made = lab("shop.yaml")
+        web, api = made.find("shop/web"), netlab.find_service(made.cluster, "shop/api")
+        (measured,) = made.probe([netlab.service_flow(web, api, "TCP", 8080, 4)])
+        assert made.run(web, ["getent", "hosts", "api"], 5).status == 0
     """
     from netlab.cluster import resolve_input
     from netlab.lab.lab import temporary

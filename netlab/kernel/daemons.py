@@ -438,7 +438,7 @@ def _listens(pid: int, wanted: Sequence[tuple[str, int]]) -> bool:
     if not wanted:
         return True
     try:
-        own = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+        own = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
         return all(any(f"socket:[{inode}]" in own for inode in _sockets(pid, *one)) for one in wanted)
     except OSError:
         # It ended, which the caller sees; or a descriptor was closed meanwhile.

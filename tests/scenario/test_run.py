@@ -18,6 +18,7 @@ from netlab.objects import Document, Objects, apply, decode, delete, relabel
 from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario
 from netlab.policy import evaluate
 from netlab.probe import Measurement
+from netlab.report.scenarios import failure_line
 from netlab.scenario.files import scenarios_of
 from netlab.scenario.run import run
 
@@ -263,3 +264,59 @@ def test_programs_run_in_the_lab(scenario: Write, monkeypatch: pytest.MonkeyPatc
         14: ("exit 0", "not run"),
     } == said
     assert () == second.failures
+
+
+DOOR = """\
+  - name: a Service and an Ingress
+    apply:
+    - apiVersion: netlab/v1alpha1
+      kind: Topology
+      metadata: {name: door}
+      spec:
+        nodes: [{name: node-a}, {name: node-b}]
+        hosts: [{name: client, addresses: [192.0.2.10], hostnames: [client.example.com]}]
+    - apiVersion: v1
+      kind: Service
+      metadata: {name: db, namespace: shop}
+      spec:
+        type: LoadBalancer
+        clusterIP: 10.96.0.77
+        selector: {app: db}
+        ports: [{name: pg, port: 80, targetPort: 5432, nodePort: 30080}]
+      status: {loadBalancer: {ingress: [{ip: 198.18.0.77}]}}
+    - apiVersion: networking.k8s.io/v1
+      kind: Ingress
+      metadata: {name: shop, namespace: shop}
+      spec:
+        rules:
+        - host: shop.example
+          http:
+            paths: [{path: /cart, pathType: Prefix, backend: {service: {name: db, port: {name: pg}}}}]
+    expect:
+    - {from: shop/web, lookup: db, addresses: [10.96.0.77]}
+    - {from: shop/web, lookup: client.example.com, addresses: [192.0.2.10]}
+    - {from: shop/web, lookup: nosuch.shop, addresses: []}
+    - {from: shop/web, run: [getent, hosts, db.shop], stdout: 10.96.0.77}
+    - {from: shop/web, to: "http://db/hostname", status: 200, body: db}
+    - {from: "host:client", to: "http://198.18.0.77/hostname", status: 200, body: db}
+    - {from: "host:client", to: "http://100.64.0.1:30080/hostname", status: 200, body: db}
+    - {from: "*/web", to: "http://shop.example/cart", status: 200, body: '"path": "/cart"'}
+    - {from: "host:client", to: "http://shop.example/other", status: 404}
+    - {from: "host:client", to: "service:shop/db", verdict: deny}
+    - {from: "host:client", to: 198.18.0.77, port: 80, verdict: allow}
+  - name: a policy that denies
+    apply: [deny.yaml]
+    expect:
+    - {from: shop/web, to: "http://db", verdict: deny, timeout: 1}
+    - {from: shop/web, to: "service:shop/*", port: pg, verdict: deny}
+"""
+
+
+@pytest.mark.kernel(needs=["nginx"])
+def test_names_and_requests_are_answered_in_the_lab(scenario: Write) -> None:
+    """By DNS, through the addresses of a Service, through nginx; and not if policy denies it."""
+    result = run(scenario(DOOR))
+
+    assert "" == result.error
+    assert [] == [failure_line(failure) for step in result.steps for failure in step.failures]
+    assert [11, 2] == [step.expectations for step in result.steps]

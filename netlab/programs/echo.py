@@ -52,16 +52,15 @@ def listening(kind: str, port: int) -> socket.socket:
         raise
 
 
-def serve(
-    sockets: Sequence[tuple[str, socket.socket]],
-    hostname: str,
-    until: Callable[[], bool] = lambda: False,
-    every: float = 1.0,
-) -> None:
+Listener = tuple[str, socket.socket, str]
+"""What a socket answers (``HTTP``, ``TCP`` or ``UDP``), the socket, and the hostname to answer with."""
+
+
+def serve(listeners: Sequence[Listener], until: Callable[[], bool] = lambda: False, every: float = 1.0) -> None:
     """Answer on sockets of ``listening`` until ``until`` returns True; it is called after ``every`` seconds at most."""
     open_now: dict[int, _Connection] = {}
     with selectors.DefaultSelector() as selector:
-        for kind, listener in sockets:
+        for kind, listener, hostname in listeners:
             listener.setblocking(False)
             answer = partial(_answer_datagram, listener, hostname)
             accept = partial(_accept, listener, kind, hostname, selector, open_now)
@@ -290,16 +289,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     wanted = wanted or [(HTTP, 8080)]
     with contextlib.ExitStack() as stack:
-        sockets = []
+        listeners = []
         for kind, port in wanted:
             try:
-                sockets.append((kind, stack.enter_context(listening(kind, port))))
+                listeners.append((kind, stack.enter_context(listening(kind, port)), name))
             except (OSError, OverflowError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "no port"
                 print(f"{kind} port {port}: {reason}", file=sys.stderr)  # noqa: T201  a program of its own
                 return 1
         with contextlib.suppress(KeyboardInterrupt):
-            serve(sockets, name, lambda: time.monotonic() > end)
+            serve(listeners, lambda: time.monotonic() > end)
     return 0
 
 

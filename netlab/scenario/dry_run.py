@@ -15,7 +15,6 @@ from netlab.objects.kind import Fact
 from netlab.objects.scenarios import Expectation, HttpExpectation, Scenario, Step
 from netlab.objects.system_objects import system_document
 from netlab.scenario.pairs import flows_of, unknown_names
-from netlab.scenario.web import unknown_hosts
 
 _OF_SYSTEM = ("service:kube-system/", "service:default/kubernetes", "kube-system/kube-dns")
 
@@ -153,6 +152,8 @@ def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterat
             if isinstance(expectation, Expectation):
                 unknown = list(_without_pairs(scenario, expectation, lab.cluster))
             elif isinstance(expectation, HttpExpectation):
+                from netlab.scenario.web import unknown_hosts
+
                 unknown = [UsageError(why) for why in unknown_hosts(lab.cluster, expectation)]
         yield from (_problem(scenario, expectation.path, error) for error in unknown)
 

@@ -3,48 +3,57 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from netlab.cluster.types import Endpoint
 from netlab.dataplane import names
 from netlab.errors import HostError
-from netlab.kernel.daemons import Program
+from netlab.kernel import daemons, libc, privilege
+from netlab.kernel.child import Child
 from netlab.lab.lab import Lab
-from netlab.lab.programs import folder
-
-_USED = "Address already in use"
+from netlab.programs import echo
 
 
 @contextlib.contextmanager
 def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None]:
     """Have the echo program answer HTTP on ports of endpoints during a block, where nothing listens yet.
 
+    One process answers for all endpoints: a socket stays in the namespace in which it was opened.
+
     Raises:
-      HostError, KernelError: when it cannot be started.
+      HostError, NotFound: when it cannot listen.
     """
-    started: list[Path] = []
+    child: Child | None = None
     try:
-        with lab.held():
-            for endpoint, port in {(one.ref, port): (one, port) for one, port in places}.values():
-                namespace = names.endpoint_namespace(lab.name, endpoint)
-                where = folder(lab.machine, lab.name, f"echo-{port}", namespace)
-                program = Program(
-                    namespace,
-                    ("--http", str(port), "--name", endpoint.name),
-                    module="netlab.programs.echo",
-                    listens=(("tcp", port),),
-                    hostname=endpoint.name,
-                    needs=("yaml",),
-                )
-                started.append(where)
-                try:
-                    lab.machine.start(program, where)
-                except HostError as error:
-                    if _USED not in str(error):
-                        raise
+        with contextlib.ExitStack() as stack:
+            found: list[echo.Listener] = []
+            with lab.held(shared=True):
+                for endpoint, port in places:
+                    with lab.machine.inside(names.endpoint_namespace(lab.name, endpoint)):
+                        found += _listener(endpoint, port, stack)
+            if found:
+                child = Child(partial(_serve, found))
         yield
     finally:
-        with lab.held():
-            for where in started:
-                lab.machine.stop(where)
+        if child is not None:
+            child.end()
+
+
+def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> list[echo.Listener]:
+    """Listen on a port in this namespace; return nothing where another program does."""
+    try:
+        return [(echo.HTTP, stack.enter_context(echo.listening(echo.HTTP, port)), endpoint.name)]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return []
+        raise HostError(f"cannot listen on port {port} of {endpoint.ref}: {error.strerror}") from error
+
+
+def _serve(listeners: Sequence[echo.Listener]) -> bytes:
+    daemons.give_up_privilege(not privilege.rootless())
+    # The kernel forgets it where a process changes its user.
+    libc.end_with_parent()
+    echo.serve(listeners)
+    return b""

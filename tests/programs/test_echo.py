@@ -17,12 +17,12 @@ from netlab.programs.echo import HTTP, REQUEST, TCP, UDP, client, listening, mai
 def ports() -> Iterator[dict[str, int]]:
     """One port of each kind on loopback."""
     with ExitStack() as stack:
-        sockets = [(kind, stack.enter_context(listening(kind, 0))) for kind in (HTTP, TCP, UDP)]
+        sockets = [(kind, stack.enter_context(listening(kind, 0)), "db-0") for kind in (HTTP, TCP, UDP)]
         stopped = threading.Event()
-        thread = threading.Thread(target=serve, args=(sockets, "db-0", stopped.is_set, 0.01))
+        thread = threading.Thread(target=serve, args=(sockets, stopped.is_set, 0.01))
         thread.start()
         try:
-            yield {kind: one.getsockname()[1] for kind, one in sockets}
+            yield {kind: one.getsockname()[1] for kind, one, _ in sockets}
         finally:
             stopped.set()
             thread.join()

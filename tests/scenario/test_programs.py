@@ -207,7 +207,7 @@ def test_the_client_keeps_the_host_of_the_url():
 
     with echo.listening(echo.HTTP, 0) as listener:
         stopped = threading.Event()
-        thread = threading.Thread(target=echo.serve, args=([(echo.HTTP, listener)], "db-0", stopped.is_set, 0.01))
+        thread = threading.Thread(target=echo.serve, args=([(echo.HTTP, listener, "db-0")], stopped.is_set, 0.01))
         thread.start()
         try:
             port = listener.getsockname()[1]

@@ -10,6 +10,12 @@ The public names are here. Each is imported at its first use, so that ``import n
     with netlab.temporary(objects) as lab:                      # as root, or in a user namespace
         for measurement in lab.probe(netlab.every_pair(lab.cluster)):
             print(measurement.verdict, measurement.reason)
+
+A Service is a destination too, and programs run in the lab with its DNS::
+
+        web, api = netlab.find(lab.cluster, "shop/web"), netlab.find_service(lab.cluster, "shop/api")
+        (measured,) = lab.probe([netlab.service_flow(web, api, "TCP", 8080, 4)])
+        print(lab.run(web, ["getent", "hosts", "api"], seconds=5).stdout)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
 from netlab.objects.meta import DEFAULT_CLASS
-from netlab.objects.tls_secrets import NO_SECRET
+from netlab.objects.tls_secrets import WITHOUT_CERTIFICATE
 
 
 def linked(ingresses: Iterable[Ingress], classes: Iterable[IngressClass]) -> list[Ingress]:
@@ -43,7 +43,7 @@ def link_problems(of: Mapping[type, list[Any]]) -> list[Problem]:
                     f"no Secret {ingress.meta.namespace}/{tls.secret} of type kubernetes.io/tls in the input: "
                     "give it together with the Ingress, as netlab keeps no Secret that no Ingress names"
                 )
-                problems.append(_problem(ingress, f"{tls.place}.secretName", message, rule=NO_SECRET))
+                problems.append(_problem(ingress, f"{tls.place}.secretName", message, rule=WITHOUT_CERTIFICATE))
     return problems
 
 

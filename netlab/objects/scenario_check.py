@@ -9,7 +9,7 @@ from netlab.errors import InputError, Problem, UsageError
 from netlab.objects import document_changes
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.scenarios import Scenario
-from netlab.objects.tls_secrets import NO_SECRET
+from netlab.objects.tls_secrets import WITHOUT_CERTIFICATE
 from netlab.objects.types import Document
 from netlab.objects.usable import COUNTS
 from netlab.patterns import pattern
@@ -32,7 +32,7 @@ def check_scenario(scenario: Scenario, name: str, decode: Decode) -> list[Proble
     names_known = not _hide_names(problems)
     for index, step in enumerate(scenario.steps):
         # The Secret that an Ingress of a step names may be among the resources.
-        found = [problem for problem in decode([*ignored, *step.apply])[1] if problem.rule != NO_SECRET]
+        found = [problem for problem in decode([*ignored, *step.apply])[1] if problem.rule != WITHOUT_CERTIFICATE]
         problems += found
         try:
             documents = document_changes.apply(documents, step.apply)

@@ -8,7 +8,7 @@ from typing import Any
 from netlab.objects.ingresses import Ingress, TlsSecret
 from netlab.objects.types import Meta
 
-NO_SECRET = "no-tls-secret"
+WITHOUT_CERTIFICATE = "no-certificate"
 """The rule name of warnings about a Secret that is not in the input (``Problem.rule``)."""
 
 

@@ -1,6 +1,6 @@
 """Updates of objects in a running lab: what may not change, and what stays though the new document leaves it out.
 
-Source: kubernetes pkg/registry/core/service (``patchAllocatedValues``) and the validation of core, discovery, networking.
+Source: kubernetes pkg/registry/core/service (``patchAllocatedValues``), and the validation of the API groups.
 """
 
 from __future__ import annotations

@@ -172,6 +172,13 @@ def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         yield warning(policy, "spec.podSelector", message, "not-enforced")
 
 
+def _addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if cluster.services:
+        from netlab.policy.service_addresses import addresses_of_services
+
+        yield from addresses_of_services(cluster, policy)
+
+
 def _allows_all(policy: NetworkPolicy, direction: Direction) -> bool:
     return any(not rule.peers and not rule.ports for rule in policy.rules(direction))
 
@@ -188,6 +195,7 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _peers_that_match_nothing,
     _unknown_port_names,
     service_ports.service_ports_in_rules,
+    _addresses_of_services,
     dns.pods_without_dns,
     _shadowed,
     _unenforced,

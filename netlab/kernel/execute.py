@@ -15,6 +15,8 @@ from netlab.kernel.sudo_user import User, become
 # Container runtimes allow every group of a pod to send echo requests; a new namespace allows none.
 _PING = Path("/proc/sys/net/ipv4/ping_group_range")
 _EVERY_GROUP = "0 2147483647"
+# The variables of a confined program: the others are the caller's, and may be secrets.
+_CONFINED = frozenset({"HOME", "LANG", "LC_ALL", "PATH", "TERM", "TZ"})
 
 
 def execute(
@@ -66,6 +68,7 @@ def execute(
         environment |= user.environment
     if user is not None and user.confined:
         libc.drop_capabilities()
+        environment = {key: value for key, value in environment.items() if key in _CONFINED}
     if callable(argv):
         os.environ.clear()
         os.environ.update(environment)

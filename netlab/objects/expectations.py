@@ -127,7 +127,7 @@ def _http(fields: Fields) -> HttpExpectation:
     url = of.destination.read(fields)
     try:
         parts = urlsplit(url)
-        wrong = _wrong_url(parts)
+        wrong = _wrong_url(url, parts)
     except ValueError as error:
         wrong = str(error)
     if wrong:
@@ -242,9 +242,12 @@ def _is_url(value: object) -> bool:
     return isinstance(value, str) and value.lower().startswith(_URLS)
 
 
-def _wrong_url(parts: SplitResult) -> str:
+def _wrong_url(url: str, parts: SplitResult) -> str:
     """Return what is wrong with a URL, "" if nothing is."""
-    if not parts.hostname or not parts.netloc.isascii() or not parts.netloc.isprintable() or " " in parts.netloc:
+    # ``urlsplit`` leaves tabs and line breaks out.
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "must be printable ASCII without spaces; write other bytes as %XX"
+    if not parts.hostname:
         return "must be a URL with a host"
     if parts.username is not None or parts.password is not None:
         return "must have no user and no password"

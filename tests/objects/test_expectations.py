@@ -101,6 +101,8 @@ def test_a_program_expects_an_exit_status_and_output(tmp_path: Path) -> None:
         ),
         ('{from: a/b, to: "http://x"}', "status: Required value: a URL needs `status`, `body` or `verdict`"),
         ('{from: a/b, to: "http://", status: 200}', 'to: Invalid value: "http://": must be a URL with a host'),
+        ('{from: a/b, to: "http://x/a b", status: 200}', 'to: Invalid value: "http://x/a b": must be printable ASCII'),
+        ('{from: a/b, to: "http://x/\\n", status: 200}', 'to: Invalid value: "http://x/\\n": must be printable ASCII'),
         ('{from: a/b, to: "http://u:p@x", status: 200}', 'to: Invalid value: "http://u:p@x": must have no user'),
         ('{from: a/b, to: "http://x:99999", status: 200}', 'to: Invalid value: "http://x:99999": Port out of range'),
         ('{from: a/b, to: "http://x", status: 99}', "status: Invalid value: 99: must be between 100 and 599"),

@@ -239,6 +239,8 @@ PROGRAMS = """\
     - {from: "node:node-1", to: "http://10.244.0.2:5432/hostname", status: 200, body: db}
     - {from: shop/web, run: [id, -u], stdout: ""}
     - {from: shop/web, run: [hostname], stdout: "web"}
+    - {from: shop/web, run: [sh, -c, "env | grep SECRET"], exit: 1, stdout: ""}
+    - {from: shop/web, run: [grep, -E, "NoNewPrivs:.1|CapBnd", /proc/self/status], stdout: "NoNewPrivs:\\t1"}
     - {from: shop/web, run: [sleep, "30"], timeout: 1}
     - {from: shop/web, run: [no-such-program]}
   - name: nothing is left listening
@@ -253,6 +255,7 @@ def test_programs_run_in_the_lab(scenario: Write, monkeypatch: pytest.MonkeyPatc
     """The echo program answers while it is asked; a program has no privilege and a bounded time."""
     for name in ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SECRET", "of the caller")
     result = run(scenario(PROGRAMS))
     first, second = result.steps
     said = {failure.line: (failure.expected, failure.measured) for failure in first.failures}
@@ -260,8 +263,8 @@ def test_programs_run_in_the_lab(scenario: Write, monkeypatch: pytest.MonkeyPatc
     assert "" == result.error
     assert {
         11: ("exit 0 and no output", 'exit 0 and "65534\\n"'),
-        13: ("exit 0", "no end within 1 s"),
-        14: ("exit 0", "not run"),
+        15: ("exit 0", "no end within 1 s"),
+        16: ("exit 0", "not run"),
     } == said
     assert () == second.failures
 

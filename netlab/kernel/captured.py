@@ -1,4 +1,4 @@
-"""A forked process whose output is read, and which ends after a time."""
+"""A function in a forked process: its output is read, and it ends after a time."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from netlab.cluster.translate.services import handling
 from netlab.cluster.types import address_of
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.topology import TopologyPolicy
-from netlab.objects.types import Address
+from netlab.objects.types import Address, Pod
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 
@@ -386,3 +386,41 @@ def test_a_real_balancer_is_not_captured() -> None:
     proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), proxy=True),)
 
     assert "ipMode Proxy" in reason(lab(load_balancer=proxy), "x/client", "load balancer")
+
+
+# pkg/proxy/nftables/proxier_test.go: endpoints on the node (l) and on another one (r), as ready, terminating or gone;
+# which of them a ClusterIP, a nodePort with policy Local, and one with policy Cluster lead to; "" is a denial.
+TERMINATING = [
+    ("ready ready", "ready", "l0 l1 r0", "l0 l1", "l0 l1 r0"),
+    ("terminating terminating", "ready", "r0", "l0 l1", "r0"),
+    ("", "terminating", "r0", "drop", "r0"),
+    ("gone gone", "gone", "reject", "reject", "reject"),
+    ("ready terminating", "terminating", "l0", "l0", "l0"),
+]
+
+
+@pytest.mark.parametrize(("local", "remote", "cluster_ip", "with_local", "with_cluster"), TERMINATING)
+def test_endpoints_that_terminate_serve_while_no_other_does(
+    local: str, remote: str, cluster_ip: str, with_local: str, with_cluster: str
+) -> None:
+    """For each policy by itself; an endpoint that does not serve is never used."""
+
+    def one(name: str, node: str, state: str) -> Pod:
+        made = pod(f"shop/{name}", "app=db", node=node)
+        return replace(made, ready=state != "gone", terminating=state != "ready")
+
+    def reached(face: str, policy: Any) -> str:
+        of = cluster(
+            topology(["a", "b"], hosts={"client": ["192.0.2.10", "2001:db8:1::10"]}, mode="overlay", cidrs=DUAL),
+            pod("x/client", node="a"),
+            *(one(f"l{i}", "a", state) for i, state in enumerate(local.split())),
+            *(one(f"r{i}", "b", state) for i, state in enumerate(remote.split())),
+            service(external_traffic_policy=policy),
+        )
+        found = through(of, to(of, "x/client" if face == "ClusterIP" else "host:client", face))
+        names = " ".join(way.backend.name.removeprefix("shop/") for way in found.flows)
+        return names or ("drop" if "drops it" in found.reason else "reject")
+
+    assert cluster_ip == reached("ClusterIP", "Local")
+    assert with_local == reached("nodePort", "Local")
+    assert with_cluster == reached("nodePort", "Cluster")

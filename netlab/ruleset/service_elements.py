@@ -314,3 +314,10 @@ def _changed(before: Cluster | None, after: Cluster) -> list[_Owner]:
         return [_owner(one) for one in after.services]
     found = (key.partition("/") for key in sorted(changed_services(before, after)))
     return [(namespace, name) for namespace, _, name in found]
+
+
+def _collapsed(ranges: Iterable[Prefix], family: int) -> list[Prefix]:
+    """Return the ranges of a family as few as possible, as the kernel refuses ranges that overlap."""
+    if family == 4:
+        return [*collapse_addresses(one for one in ranges if isinstance(one, IPv4Network))]
+    return [*collapse_addresses(one for one in ranges if isinstance(one, IPv6Network))]

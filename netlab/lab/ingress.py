@@ -29,6 +29,12 @@ def wanted(cluster: Cluster) -> bool:
     return bool(cluster.ingresses) and bool(rules(cluster).served)
 
 
+def check(machine: Machine, cluster: Cluster) -> None:
+    """Raise HostError if a cluster has an Ingress to serve, and this host has no nginx."""
+    if wanted(cluster):
+        machine.nginx()
+
+
 def bring(machine: Machine, cluster: Cluster) -> None:
     """Have nginx serve the Ingresses of a lab; without one that is served, end it. The caller holds the lab's lock.
 
@@ -44,11 +50,11 @@ def bring(machine: Machine, cluster: Cluster) -> None:
         program, user = machine.nginx()
     except HostError as error:
         programs.bring(machine, cluster.name, KIND, [])
-        notice(f"warning: {error}")
+        notice(f"Warning: {error}")
         return
     pods = controllers(cluster)
     if not pods:
-        notice("warning: no pod of ingress-nginx has an address, so Ingresses are not served")
+        notice("Warning: no pod of ingress-nginx has an address, so Ingresses are not served")
     made = [_Nginx(machine, cluster, pod, program, user) for pod in pods]
     # Nothing is in force before every configuration is tested.
     ran = [one.prepare() for one in made]
@@ -96,7 +102,7 @@ class _Nginx:
                 self._write(name, text)
             bad = [one.meta.key for one in self._cluster.tls_secrets if not self._usable(one)]
             if bad:
-                notice(f"warning: Secret {', '.join(bad)}: the certificate and the key are no pair that TLS can use")
+                notice(f"Warning: Secret {', '.join(bad)}: the certificate and the key are no pair that TLS can use")
                 self._made = made = configuration(self._cluster, _FOLDER, self._families, self._user, bad)
             self._write(_NEXT, made.text)
         except OSError as error:

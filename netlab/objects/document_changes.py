@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from netlab.errors import UsageError
+from netlab.errors import InputError, Problem, UsageError
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, get
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
@@ -22,10 +22,38 @@ def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Do
     """Return the documents; each change replaces the document of the same object, or is added at the end.
 
     An object with a generateName gets its name first, so the same change twice is one object.
+
+    Raises:
+      InputError: if a change of an object changes a field that may not change.
     """
     merged = {key_of(d): d for d in with_generated_names(documents)}
-    merged.update((key_of(d), d) for d in with_generated_names(changes))
+    problems: list[Problem] = []
+    for document in with_generated_names(changes):
+        key = key_of(document)
+        before = merged.get(key)
+        if before is not None:
+            document, more = _updated(before, document)
+            problems += more
+        merged[key] = document
+    if problems:
+        raise InputError(problems)
     return list(merged.values())
+
+
+def _updated(before: Document, after: Document) -> tuple[Document, list[Problem]]:
+    """Return the new document of an object with what stays of the old one, and the problems of the update."""
+    kind = get(after.kind)
+    if kind is None or kind.update is None:
+        return after, []
+    # Late, as the kind PodLabels imports this module.
+    from netlab.objects.decoders import decoded
+
+    (_, old, _), (_, new, problems) = decoded(before), decoded(after)
+    if type(old) is not kind.type or type(new) is not kind.type:
+        return after, []
+    if any(problem.severity == "error" for problem in problems or ()):
+        return after, []
+    return kind.update(old, new, after)
 
 
 def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Document]:

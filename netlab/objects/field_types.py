@@ -200,6 +200,11 @@ class TextMap(Field[dict[str, str]]):
             self.check(fields, self.name, found)
         return found
 
+    def names(self, fields: Fields) -> list[str]:
+        """Return the names in the mapping. It reads no value, so a lab's record does not keep them."""
+        values = fields.data.get(self.name)
+        return [*values] if isinstance(values, dict) else []
+
     def schema(self) -> Schema:
         return {"type": ["object", "null"], "additionalProperties": _or_null("string")}
 

@@ -61,6 +61,10 @@ def duplicate(value: object) -> str:
     return f"Duplicate value: {quoted(value)}"
 
 
+def too_many(count: int, most: int) -> str:
+    return f"Too many: {count}: must have at most {most} items"
+
+
 @frozen
 class Report:
     """Collects the problems of one object with their lines: the first 100 errors and the first 100 warnings."""

@@ -16,7 +16,7 @@ from netlab.errors import Problem
 if TYPE_CHECKING:
     from netlab.objects.fields import Fields
     from netlab.objects.shapes import Shape
-    from netlab.objects.types import Meta, Workload
+    from netlab.objects.types import Document, Meta, Workload
 
     _Shape = type[Shape]
 
@@ -30,6 +30,10 @@ FactsByField = tuple[tuple[str, tuple[Fact, ...]], ...]
 
 The first expression that matches counts.
 """
+
+Update = Callable[[Any, Any, "Document"], tuple["Document", list[Problem]]]
+"""Takes the old object, the new object and its document. Returns the document with what the API server keeps of the old
+object, and the problems of fields that may not change."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -85,6 +89,7 @@ class Kind(NamedTuple):
     - ``unknown_if_wrong``: the facts that are unknown if a field has an error.
     - ``usable``: takes an object and the paths of fields with errors; returns the part that can be used, or None.
     - ``shape``: declares the fields; None: there is no declaration and no schema.
+    - ``update``: what an update may not change, and keeps; None: it may change everything.
     """
 
     name: str
@@ -103,6 +108,7 @@ class Kind(NamedTuple):
     unknown_if_wrong: FactsByField = ()
     usable: Callable[[Any, list[str]], Any] = lambda one, wrong: None
     shape: _Shape | None = None
+    update: Update | None = None
 
     @property
     def group(self) -> str:

@@ -23,6 +23,7 @@ from netlab.objects.decoders import (
 from netlab.objects.documents import Reader
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
+from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
@@ -31,6 +32,7 @@ from netlab.objects.kinds.secret import KIND as SECRET_KIND
 from netlab.objects.meta import Key
 from netlab.objects.scenario_check import check_scenario
 from netlab.objects.scenarios import Scenario
+from netlab.objects.system_objects import SystemObjects
 from netlab.objects.tls_secrets import is_unnamed, named_secrets
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
@@ -100,7 +102,14 @@ def decode(
             problems += _add(found, key, one)
         else:
             found[key] = one
-    return _objects(found.values(), given, skipped), problems
+    of = _by_type(found.values())
+    if Ingress in of:
+        # Imported here, as most inputs have no Ingress.
+        from netlab.objects.ingress_links import link_problems, linked
+
+        problems += link_problems(of)
+        of[Ingress] = linked(of[Ingress], of.get(IngressClass, ()))
+    return _objects(of, found.values(), given, skipped), problems
 
 
 def _read(documents: Sequence[Document], access: Access) -> tuple[Document, ...]:
@@ -118,10 +127,19 @@ def _worst(problems: list[Problem]) -> list[Problem]:
     return problems
 
 
-def _objects(found: Collection[Any], documents: tuple[Document, ...], skipped: Mapping[str, int]) -> Objects:
+def _by_type(found: Iterable[Any]) -> defaultdict[type, list[Any]]:
     of: defaultdict[type, list[Any]] = defaultdict(list)
     for one in found:
         of[type(one)].append(one)
+    return of
+
+
+def _objects(
+    of: defaultdict[type, list[Any]],
+    found: Collection[Any],
+    documents: tuple[Document, ...],
+    skipped: Mapping[str, int],
+) -> Objects:
     in_namespaces = namespaced_types()
     of[Namespace] = _namespaces(of[Namespace], (one for one in found if type(one) in in_namespaces))
     pod_labels = {one.meta.key: one.labels for one in of.pop(PodLabels, ())}
@@ -154,7 +172,7 @@ def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
         if earlier is not None:
             message = f"a second Topology: the first is at {_place(earlier.source)}"
             problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
-    elif earlier is not None and not isinstance(one, PodLabels):
+    elif earlier is not None and not isinstance(one, (PodLabels, SystemObjects)):
         message = f"defined twice: this one counts, the one at {_place(earlier.source)} does not"
         problems = [
             Problem(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from netlab.objects import names
 from netlab.objects.core_v1 import PROTOCOLS
-from netlab.objects.field_types import Choice, Flag, Part, Parts, Text, Texts, Whole
+from netlab.objects.field_types import Choice, Flag, Part, Parts, Text, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import TemplateMeta
+from netlab.objects.pod_dns import PodDnsShape, pod_dns
 from netlab.objects.shapes import Shape
-from netlab.objects.types import ContainerPort, DnsConfig, DnsPolicy, HostAlias, PodSpec, Protocol
+from netlab.objects.types import ContainerPort, PodSpec, Protocol
 
 
 class _Port(Shape):
@@ -34,29 +35,7 @@ class _InitContainer(_Container):
     restart_policy = Text("restartPolicy", "`Always` makes it a sidecar, whose ports count.")
 
 
-class _Option(Shape):
-    """An option of the resolver."""
-
-    name = Text("name", "The option's name.")
-    value = Text("value", "The option's value.")
-
-
-class _DnsConfig(Shape):
-    """Settings of the pod's resolver."""
-
-    nameservers = Texts("nameservers", "Addresses of servers.")
-    searches = Texts("searches", "Domains in which names are looked up.")
-    options = Parts("options", "Options of the resolver.", shape=_Option)
-
-
-class _HostAlias(Shape):
-    """A line of the pod's hosts file."""
-
-    ip = Text("ip", "The address.")
-    hostnames = Texts("hostnames", "The names of the address.")
-
-
-class PodSpecShape(Shape):
+class PodSpecShape(PodDnsShape):
     """The part of a pod's spec that the network depends on."""
 
     node_name = Text("nodeName", "The node that the pod runs on.", check=names.dns_subdomain)
@@ -64,16 +43,6 @@ class PodSpecShape(Shape):
     host_network = Flag("hostNetwork", "Whether the pod uses its node's own network namespace.")
     init_containers = Parts("initContainers", "Containers that run first.", shape=_InitContainer)
     containers = Parts("containers", "The pod's containers.", shape=_Container)
-    hostname = Text("hostname", "The pod's host name.", check=names.dns_label)
-    subdomain = Text("subdomain", "The Service below which DNS has the pod's host name.", check=names.dns_label)
-    dns_policy = Choice[DnsPolicy](
-        "dnsPolicy",
-        "Where the pod's resolver asks.",
-        values=("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
-        default="ClusterFirst",
-    )
-    dns_config = Part("dnsConfig", "Settings of the pod's resolver.", shape=_DnsConfig)
-    host_aliases = Parts("hostAliases", "Further lines of the pod's hosts file.", shape=_HostAlias)
 
 
 class PodTemplate(Shape):
@@ -95,31 +64,7 @@ def pod_spec(fields: Fields) -> PodSpec:
     for container in (*PodSpecShape.containers.read(fields), *sidecars):
         taken: set[str] = set()
         ports += [_container_port(item, host_network, taken) for item in _Container.ports.read(container)]
-    return PodSpec(
-        node_name,
-        node_selector,
-        host_network,
-        tuple(ports),
-        PodSpecShape.hostname.read(fields),
-        PodSpecShape.subdomain.read(fields),
-        PodSpecShape.dns_policy.read(fields),
-        _dns_config(fields),
-        tuple(
-            HostAlias(_HostAlias.ip.read(item), tuple(name for _, name in _HostAlias.hostnames.read(item)))
-            for item in PodSpecShape.host_aliases.read(fields)
-        ),
-    )
-
-
-def _dns_config(fields: Fields) -> DnsConfig | None:
-    config = PodSpecShape.dns_config.find(fields)
-    if config is None:
-        return None
-    return DnsConfig(
-        tuple(text for _, text in _DnsConfig.nameservers.read(config)),
-        tuple(text for _, text in _DnsConfig.searches.read(config)),
-        tuple((_Option.name.read(item), _Option.value.read(item)) for item in _DnsConfig.options.read(config)),
-    )
+    return PodSpec(node_name, node_selector, host_network, tuple(ports), *pod_dns(fields))
 
 
 def _container_port(fields: Fields, host_network: bool, taken: set[str]) -> ContainerPort:

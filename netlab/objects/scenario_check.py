@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from netlab.errors import Problem, UsageError
+from netlab.errors import InputError, Problem, UsageError
 from netlab.objects import document_changes
 from netlab.objects.meta import IGNORED_KIND
 from netlab.objects.scenarios import Scenario
+from netlab.objects.tls_secrets import WITHOUT_CERTIFICATE
 from netlab.objects.types import Document
 from netlab.objects.usable import COUNTS
 from netlab.patterns import pattern
@@ -30,9 +31,13 @@ def check_scenario(scenario: Scenario, name: str, decode: Decode) -> list[Proble
     problems = decode(documents)[1]
     names_known = not _hide_names(problems)
     for index, step in enumerate(scenario.steps):
-        found = decode([*ignored, *step.apply])[1]
+        # The Secret that an Ingress of a step names may be among the resources.
+        found = [problem for problem in decode([*ignored, *step.apply])[1] if problem.rule != WITHOUT_CERTIFICATE]
         problems += found
-        documents = document_changes.apply(documents, step.apply)
+        try:
+            documents = document_changes.apply(documents, step.apply)
+        except InputError as error:
+            problems += error.problems
         names_known = names_known and scenario.read_until(index) and not _hide_names(found)
         if not names_known:
             continue

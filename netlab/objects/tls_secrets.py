@@ -8,6 +8,9 @@ from typing import Any
 from netlab.objects.ingresses import Ingress, TlsSecret
 from netlab.objects.types import Meta
 
+WITHOUT_CERTIFICATE = "no-certificate"
+"""The rule name of warnings about a Secret that is not in the input (``Problem.rule``)."""
+
 
 def named_secrets(objects: Iterable[Any]) -> frozenset[tuple[str, str]]:
     """Return the namespace and the name of each Secret that an Ingress among some objects names."""

@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
 
+from netlab.objects.addresses import parse_address
 from netlab.objects.fields import Fields, duplicate, invalid
+from netlab.objects.names import dns_subdomain
 from netlab.objects.topology import TopologyHost, TopologyNetwork, TopologyNode
 from netlab.objects.types import Address, Prefix
+
+# The API server refuses --service-cluster-ip-range with more host bits. The tenth address is that of kube-dns.
+MOST_SERVICE_BITS = 20
+LEAST_SERVICE_BITS = 4
 
 _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("127.0.0.0/8"),
@@ -22,10 +28,16 @@ _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
 
 @dataclass(slots=True)
 class WrittenAddresses:
-    """The valid podCIDRs and host addresses of a Topology, each with the name of its network or host, and its path."""
+    """The valid podCIDRs and host addresses of a Topology, each with the name of its network or host, and its path.
+
+    ``virtual`` has the valid ranges of Services and load balancers, each with the name of its field and its path.
+    ``hostnames`` has the DNS names of hosts, each with the name of its host and its path.
+    """
 
     pod_cidrs: list[tuple[str, str, Prefix]] = field(default_factory=list)
     hosts: list[tuple[str, str, Address]] = field(default_factory=list)
+    virtual: list[tuple[str, str, Prefix]] = field(default_factory=list)
+    hostnames: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def fits_pods(cidr: Prefix) -> bool:
@@ -74,6 +86,49 @@ def check_host_addresses(root: Fields, written: WrittenAddresses) -> None:
         for network, _, cidr in written.pod_cidrs:
             if address.version == cidr.version and address in cidr:
                 root.report.error(path, invalid(str(address), f'is inside podCIDR {cidr} of network "{network}"'))
+
+
+def check_virtual_ranges(root: Fields, written: WrittenAddresses, underlay_cidrs: Sequence[Prefix]) -> None:
+    """Report each range of Services or load balancers that overlaps another range, or holds a host's address."""
+    error = root.report.error
+    for number, (_, path, cidr) in enumerate(written.virtual):
+        for network, _, pods in written.pod_cidrs:
+            if _overlap(cidr, pods):
+                error(path, invalid(str(cidr), f'overlaps podCIDR {pods} of network "{network}"'))
+        for underlay in underlay_cidrs:
+            if _overlap(cidr, underlay):
+                error(path, invalid(str(cidr), f"overlaps underlay CIDR {underlay} (spec.underlayCIDRs)"))
+        for name, _, other in written.virtual[:number]:
+            if _overlap(cidr, other):
+                error(path, invalid(str(cidr), f"overlaps {other} (spec.{name})"))
+    for _, path, address in written.hosts:
+        for name, _, cidr in written.virtual:
+            if address.version == cidr.version and address in cidr:
+                error(path, invalid(str(address), f"is inside {cidr} (spec.{name})"))
+
+
+def check_service_size(root: Fields, path: str, cidr: Prefix) -> None:
+    """Report a range of Services that is too large for the API server, or too small for kube-dns."""
+    bits = cidr.max_prefixlen - cidr.prefixlen
+    if not LEAST_SERVICE_BITS <= bits <= MOST_SERVICE_BITS:
+        low, high = cidr.max_prefixlen - MOST_SERVICE_BITS, cidr.max_prefixlen - LEAST_SERVICE_BITS
+        root.report.error(path, invalid(str(cidr), f"must be a range from /{low} to /{high}"))
+
+
+def check_hostnames(root: Fields, written: WrittenAddresses, domain: str) -> None:
+    """Report each hostname that is no DNS name, that an earlier host has, or that is in the cluster's domain."""
+    owners: dict[str, str] = {}
+    for host, path, name in written.hostnames:
+        messages = list(dns_subdomain(name))
+        if parse_address(name) is not None:
+            messages = ["must be a DNS name, not an IP address"]
+        elif f".{name}".endswith(f".{domain}"):
+            messages.append(f"is in the cluster's domain, {domain}")
+        for message in messages:
+            root.report.error(path, invalid(name, message))
+        if name in owners:
+            root.report.error(path, f'{duplicate(name)}: host "{owners[name]}" has it')
+        owners.setdefault(name, host)
 
 
 def _overlap(one: Prefix, other: Prefix) -> bool:

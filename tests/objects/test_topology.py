@@ -36,6 +36,31 @@ def test_parts_of_a_network_have_defaults(read_text: Read) -> None:
     assert ["node-1", "node-2"] == [n.name for n in objects.topology.nodes]
 
 
+def test_the_fields_of_services_are_decoded(read_text: Read) -> None:
+    """Ranges, node ports, the cluster's domain, DNS, host names and hairpin."""
+    objects, problems = read_text(
+        topology(
+            'serviceCIDRs: [172.20.0.0/16, "fd00:1::/112"], loadBalancerCIDRs: [203.0.113.0/24], '
+            "nodePortRange: 30000-30099, clusterDomain: lab.example, dns: false, policy: {hairpin: exempt}, "
+            "hosts: [{name: a, addresses: [192.0.2.1], hostnames: [api.example.com, b.example]}]"
+        )
+    )
+    found = objects.topology
+
+    assert found is not None
+    assert [] == problems
+    assert (ip_network("172.20.0.0/16"), ip_network("fd00:1::/112")) == found.service_cidrs
+    assert (ip_network("203.0.113.0/24"),) == found.load_balancer_cidrs
+    assert ((30000, 30099), "lab.example", False, "exempt") == (
+        found.node_ports,
+        found.cluster_domain,
+        found.dns,
+        found.policy.hairpin,
+    )
+    assert ("api.example.com", "b.example") == found.hosts[0].hostnames
+    assert {"underlayCIDRs"} == found.unwritten
+
+
 RANGES = ("serviceCIDRs", "loadBalancerCIDRs")
 
 
@@ -69,6 +94,12 @@ def test_a_topology_is_decoded(read_text: Read) -> None:
 
 
 NET = "spec.networks[0]"
+HOST = "{name: a, addresses: [192.0.2.1]"
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 DOTS = "must not contain dots"
 WRONG = [
     ("lab name", topology("", "a.b"), [f'metadata.name: Invalid value: "a.b": {DOTS}']),
@@ -187,8 +218,94 @@ WRONG = [
             ("ownNode", '"allow", "enforce"'),
             ("hostNetworkPeers", '"ignore", "match"'),
             ("established", '"keep", "reevaluate"'),
+            ("hairpin", '"subject", "exempt"'),
         )
     ),
+    (
+        "service range too large",
+        topology('serviceCIDRs: [10.96.0.0/11, "fd00:10:96::/64"]'),
+        [
+            'spec.serviceCIDRs[0]: Invalid value: "10.96.0.0/11": must be a range from /12 to /28',
+            'spec.serviceCIDRs[1]: Invalid value: "fd00:10:96::/64": must be a range from /108 to /124',
+        ],
+    ),
+    (
+        "service range too small",
+        topology("serviceCIDRs: [10.96.0.0/29]"),
+        ['spec.serviceCIDRs[0]: Invalid value: "10.96.0.0/29": must be a range from /12 to /28'],
+    ),
+    (
+        "service range of loopback",
+        topology("serviceCIDRs: [127.0.0.0/16]"),
+        ['spec.serviceCIDRs[0]: Invalid value: "127.0.0.0/16": must hold addresses that a Service can have'],
+    ),
+    (
+        "two service ranges of a family",
+        topology("serviceCIDRs: [10.1.0.0/16, 10.2.0.0/16]"),
+        ['spec.serviceCIDRs[1]: Invalid value: "10.2.0.0/16": may not have a second IPv4 CIDR beside 10.1.0.0/16'],
+    ),
+    (
+        "service range in a podCIDR",
+        topology("networks: [{podCIDRs: [10.1.0.0/16]}], serviceCIDRs: [10.1.9.0/24]"),
+        ['spec.serviceCIDRs[0]: Invalid value: "10.1.9.0/24": overlaps podCIDR 10.1.0.0/16 of network "default"'],
+    ),
+    (
+        "service range in the underlay",
+        topology("underlayCIDRs: [10.1.0.0/16], serviceCIDRs: [10.1.9.0/24]"),
+        ['spec.serviceCIDRs[0]: Invalid value: "10.1.9.0/24": overlaps underlay CIDR 10.1.0.0/16 (spec.underlayCIDRs)'],
+    ),
+    (
+        "load balancers in the service range",
+        topology("serviceCIDRs: [10.1.0.0/16], loadBalancerCIDRs: [10.1.9.0/24]"),
+        ['spec.loadBalancerCIDRs[0]: Invalid value: "10.1.9.0/24": overlaps 10.1.0.0/16 (spec.serviceCIDRs)'],
+    ),
+    (
+        "host in the range of load balancers",
+        topology("loadBalancerCIDRs: [192.0.2.0/24], hosts: [{name: a, addresses: [192.0.2.1]}]"),
+        ['spec.hosts[0].addresses[0]: Invalid value: "192.0.2.1": is inside 192.0.2.0/24 (spec.loadBalancerCIDRs)'],
+    ),
+    *(
+        (
+            f"node ports {text}",
+            topology(f"nodePortRange: {text}"),
+            [f'spec.nodePortRange: Invalid value: "{text}": must be two ports from 1 to 65535, such as 30000-32767'],
+        )
+        for text in ("a", "0-9", "9-8", "1-65536", "-1-9", "30000-", "٣-٤")
+    ),
+    (
+        "node ports with the port of VXLAN",
+        topology("nodePortRange: 1-65535"),
+        ['spec.nodePortRange: Invalid value: "1-65535": must not hold 8472, at which nodes take packets of VXLAN'],
+    ),
+    (
+        "cluster domain",
+        topology("clusterDomain: a_b"),
+        [f'spec.clusterDomain: Invalid value: "a_b": {SUBDOMAIN}'],
+    ),
+    (
+        "hostname with a wildcard",
+        topology(f"hosts: [{HOST}, hostnames: ['*.example.com']}}]"),
+        [f'spec.hosts[0].hostnames[0]: Invalid value: "*.example.com": {SUBDOMAIN}'],
+    ),
+    (
+        "hostname that is an address",
+        topology(f"hosts: [{HOST}, hostnames: [192.0.2.7]}}]"),
+        ['spec.hosts[0].hostnames[0]: Invalid value: "192.0.2.7": must be a DNS name, not an IP address'],
+    ),
+    (
+        "hostname in the cluster's domain",
+        topology(f"hosts: [{HOST}, hostnames: [db.shop.svc.cluster.local]}}]"),
+        [
+            'spec.hosts[0].hostnames[0]: Invalid value: "db.shop.svc.cluster.local": '
+            "is in the cluster's domain, cluster.local"
+        ],
+    ),
+    (
+        "hostname twice",
+        topology(f"hosts: [{HOST}, hostnames: [a.b]}}, {{name: b, addresses: [192.0.2.2], hostnames: [a.b]}}]"),
+        ['spec.hosts[1].hostnames[0]: Duplicate value: "a.b": host "a" has it'],
+    ),
+    ("dns", topology("dns: 1"), ["spec.dns: Invalid value: 1: must be a boolean"]),
     ("duplicate field", topology("nodes: [], nodes: []"), ["spec.nodes: duplicate field"]),
     (
         "version",

@@ -109,7 +109,10 @@ def _errors_in_lab(found: Input, running: Lab | None) -> list[Problem]:
 
     if running is None:
         return []
-    merged = input_of(apply(running.documents, found.objects.documents))
+    try:
+        merged = input_of(apply(running.documents, found.objects.documents))
+    except InputError as error:
+        return list(error.problems)
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}
     return try_resolve(merged.objects, keep, found.unknown | merged.unknown)[1]
 

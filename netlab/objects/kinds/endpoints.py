@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from netlab.errors import Problem
-from netlab.objects.core_v1 import PROTOCOLS, addresses
+from netlab.objects import names
+from netlab.objects.core_v1 import PROTOCOLS, usual_addresses
 from netlab.objects.field_types import Choice, Part, Parts, Root, Text, Whole
-from netlab.objects.fields import Fields
+from netlab.objects.fields import Fields, required, too_many
 from netlab.objects.kind import Column, Kind
 from netlab.objects.kinds.endpointslice import Target, pod_of
 from netlab.objects.meta import METADATA, object_meta, open_document
@@ -13,12 +14,17 @@ from netlab.objects.services import Endpoints, EndpointsSubset, SliceEndpoint, S
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Protocol
 
+# More are not mirrored to EndpointSlices on a cluster either.
+_MOST_ADDRESSES = 1_000
+# Labels of the objects that the endpoints controller makes, in an export of a cluster.
+_MADE = ("endpoints.kubernetes.io/managed-by", "service.kubernetes.io/headless")
+
 
 class _Address(Shape):
     """An endpoint."""
 
     ip = Text("ip", "The endpoint's address.", required=True)
-    hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.")
+    hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
     node = Text("nodeName", "The node of the endpoint.")
     target = Part("targetRef", "The pod that the endpoint is.", shape=Target)
 
@@ -26,10 +32,10 @@ class _Address(Shape):
 class _Port(Shape):
     """A port of all endpoints of the subset."""
 
-    name = Text("name", "The port's name, which is that of the Service's port.")
+    name = Text("name", "The port's name, which is that of the Service's port.", check=names.dns_label)
     port = Whole("port", "The port's number.", low=1, high=65535, required=True)
     protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
-    app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.")
+    app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.", check=names.label_key)
 
 
 class _Subset(Shape):
@@ -51,22 +57,38 @@ def endpoints(document: Document) -> tuple[Endpoints, list[Problem]]:
     """Decode an Endpoints object."""
     root = open_document(document)
     meta = object_meta(root)
-    found = Endpoints(meta, tuple(_subset(item, meta.namespace) for item in _Root.subsets.read(root)), document.source)
+    subsets = tuple(_subset(item, meta.namespace) for item in _Root.subsets.read(root))
+    count = sum(len(one.addresses) + len(one.not_ready) for one in subsets)
+    if count > _MOST_ADDRESSES:
+        _Root.subsets.error(root, too_many(count, _MOST_ADDRESSES))
+    if not any(key in meta.labels for key in _MADE):
+        message = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+        root.report.warn("apiVersion", message, "deprecated-field")
+    found = Endpoints(meta, subsets, document.source)
     return found, root.report.problems
 
 
 def _subset(fields: Fields, namespace: str) -> EndpointsSubset:
+    if _Subset.addresses.empty(fields) and _Subset.not_ready.empty(fields):
+        fields.report.error(fields.path, required("must specify `addresses` or `notReadyAddresses`"))
+    ports = _Subset.ports.read(fields)
+    for item in ports if len(ports) > 1 else ():
+        if _Port.name.missing(item):
+            _Port.name.error(item, required())
     return EndpointsSubset(
         tuple(_address(item, namespace, ready=True) for item in _Subset.addresses.read(fields)),
         tuple(_address(item, namespace, ready=False) for item in _Subset.not_ready.read(fields)),
-        tuple(_port(item) for item in _Subset.ports.read(fields)),
+        tuple(_port(item) for item in ports),
     )
 
 
 def _address(fields: Fields, namespace: str, *, ready: bool) -> SliceEndpoint:
     written = [(_Address.ip.at(fields), _Address.ip.read(fields))]
+    if _Address.ip.missing(fields):
+        _Address.ip.error(fields, required())
+        written = []
     return SliceEndpoint(
-        tuple(address for _, address in addresses(fields, written)),
+        tuple(address for _, address in usual_addresses(fields, written)),
         ready,
         ready,
         hostname=_Address.hostname.read(fields),
@@ -76,6 +98,8 @@ def _address(fields: Fields, namespace: str, *, ready: bool) -> SliceEndpoint:
 
 
 def _port(fields: Fields) -> SlicePort:
+    if not _Port.port.has(fields):
+        _Port.port.error(fields, required())
     return SlicePort(
         _Port.port.read(fields) or 0,
         _Port.protocol.read(fields),

@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import get_args
 
 from netlab.errors import Problem
+from netlab.objects import names
+from netlab.objects.addresses import parse_address
 from netlab.objects.field_types import Choice, Part, Parts, Root, Text, TextMap, Texts, Whole
-from netlab.objects.fields import Fields
+from netlab.objects.fields import Fields, invalid, required, too_many
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressPath, IngressRule, IngressTls, PathType
 from netlab.objects.kind import Column, Kind
-from netlab.objects.meta import INGRESS_CLASS, METADATA, object_meta, open_document
+from netlab.objects.meta import INGRESS_CLASS, METADATA, TemplateMeta, object_meta, open_document
 from netlab.objects.shapes import Shape
-from netlab.objects.types import Document
+from netlab.objects.types import Document, Meta
+
+# A lab's web server has a rule for each path. No Ingress of a cluster has so many, as an object has at most 1.5 MB.
+MOST_PATHS = 5_000
+MOST_TLS = 1_000
+_SEQUENCES = ("//", "/./", "/../", "%2f", "%2F")
+_MOST_PORT = 65535
+_ENDS = ("/..", "/.")
+_CONTROLLER_ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 
 
 class _Port(Shape):
@@ -24,7 +34,7 @@ class _Port(Shape):
 class _Service(Shape):
     """A Service of the Ingress's namespace."""
 
-    name = Text("name", "The Service's name.", required=True)
+    name = Text("name", "The Service's name.", check=names.dns1035_label, required=True)
     port = Part("port", "The Service's port.", shape=_Port)
 
 
@@ -66,13 +76,17 @@ class _Tls(Shape):
     """The certificate of some hosts."""
 
     hosts = Texts("hosts", "The hosts.")
-    secret = Text("secretName", "The Secret of the Ingress's namespace that has the certificate and its key.")
+    secret = Text(
+        "secretName",
+        "The Secret of the Ingress's namespace that has the certificate and its key.",
+        check=names.dns_subdomain,
+    )
 
 
 class _Spec(Shape):
     """The spec of an Ingress."""
 
-    class_name = Text("ingressClassName", "The IngressClass that serves it.")
+    class_name = Text("ingressClassName", "The IngressClass that serves it.", check=names.dns_subdomain)
     default_backend = Part("defaultBackend", "Where requests go to that no rule matches.", shape=_Backend)
     tls = Parts("tls", "The certificates.", shape=_Tls)
     rules = Parts("rules", "The rules.", shape=_Rule)
@@ -91,37 +105,118 @@ def ingress(document: Document) -> tuple[Ingress, list[Problem]]:
     meta = object_meta(root)
     spec = _Root.spec.read(root)
     default = _Spec.default_backend.find(spec)
+    rules = tuple(_rule(item) for item in _Spec.rules.read(spec))
+    if not rules and default is None:
+        message = "either `defaultBackend` or `rules` must be specified"
+        _Root.spec.error(root, invalid(None, message))
+    paths = sum(len(rule.paths) for rule in rules)
+    if paths > MOST_PATHS:
+        _Spec.rules.error(spec, f"Too many: {paths}: an Ingress of a lab has at most {MOST_PATHS} paths")
+    certificates = _Spec.tls.read(spec)
+    if len(certificates) > MOST_TLS:
+        _Spec.tls.error(spec, too_many(len(certificates), MOST_TLS))
+        certificates = []
     found = Ingress(
         meta,
-        tuple(_rule(item) for item in _Spec.rules.read(spec)),
+        rules,
         _backend(default) if default is not None else None,
-        _Spec.class_name.read(spec) or meta.annotations.get(INGRESS_CLASS, ""),
-        tuple(_tls(item) for item in _Spec.tls.read(spec)),
+        _class_name(spec, meta),
+        tuple(_tls(item) for item in certificates),
         document.source,
     )
+    _warn_of_annotations(root)
     return found, root.report.problems
 
 
+def _class_name(spec: Fields, meta: Meta) -> str:
+    name, old = _Spec.class_name.read(spec), meta.annotations.get(INGRESS_CLASS)
+    if old is not None:
+        # The API server's path lacks the metadata.
+        path, at = f"annotations.{INGRESS_CLASS}", f"metadata.annotations.{INGRESS_CLASS}"
+        message = f"annotation \"{INGRESS_CLASS}\" is deprecated, please use 'spec.ingressClassName' instead"
+        spec.report.warn(at, message, "deprecated-field")
+        if _Spec.class_name.has(spec) and old != name:
+            spec.report.error(path, invalid(old, "must match `ingressClassName` when both are specified"), at=at)
+    return name or old or ""
+
+
+def _warn_of_annotations(root: Fields) -> None:
+    """Warn of annotations that ingress-nginx obeys: they may change where a request goes, and netlab ignores them."""
+    written = TemplateMeta.annotations.names(METADATA.read(root))
+    if ignored := sorted(key for key in written if key.startswith(_CONTROLLER_ANNOTATIONS)):
+        path = f"metadata.annotations.{ignored[0]}"
+        root.report.warn(path, f"netlab does not obey {', '.join(ignored)}", "annotation-not-read")
+
+
 def _rule(fields: Fields) -> IngressRule:
-    paths = _Http.paths.read(_Rule.http.read(fields))
-    return IngressRule(_Rule.host.read(fields), tuple(_path(item) for item in paths), fields.path)
+    host = _Rule.host.read(fields)
+    if host:
+        if parse_address(host) is not None:
+            _Rule.host.error(fields, invalid(host, "must be a DNS name, not an IP address"))
+        for message in _host_messages(host):
+            _Rule.host.error(fields, invalid(host, message))
+    http = _Rule.http.find(fields)
+    if http is not None and _Http.paths.empty(http):
+        _Http.paths.error(http, required())
+    paths = _Http.paths.read(http) if http is not None else []
+    return IngressRule(host, tuple(_path(item) for item in paths), fields.path)
+
+
+def _host_messages(host: str) -> tuple[str, ...]:
+    return names.wildcard_subdomain(host) if "*" in host else names.dns_subdomain(host)
 
 
 def _path(fields: Fields) -> IngressPath:
-    backend = _backend(_Path.backend.read(fields))
-    return IngressPath(_Path.path.read(fields), _Path.type.read(fields), backend, fields.path)
+    path = _Path.path.read(fields)
+    if _Path.type.missing(fields):
+        _Path.type.error(fields, required("pathType must be specified"))
+        return IngressPath(path, "ImplementationSpecific", IngressBackend(""), fields.path)
+    kind = _Path.type.read(fields)
+    loose = kind == "ImplementationSpecific"
+    if not path.startswith("/") and (path or not loose):
+        _Path.path.error(fields, invalid(path, "must be an absolute path"))
+    for sequence in () if loose else _SEQUENCES:
+        if sequence in path:
+            _Path.path.error(fields, invalid(path, f"must not contain '{sequence}'"))
+    for end in () if loose else _ENDS:
+        if path.endswith(end):
+            _Path.path.error(fields, invalid(path, f"cannot end with '{end}'"))
+    return IngressPath(path, kind, _backend(_Path.backend.read(fields)), fields.path)
 
 
 def _backend(fields: Fields) -> IngressBackend:
-    _Backend.resource.read(fields)
+    resource = _Backend.resource.read(fields)
+    other = bool(resource) or _Backend.resource.has(fields)
     service = _Backend.service.read(fields)
+    name = _Service.name.read(service)
     port = _Service.port.read(service)
-    number, name = _Port.number.read(port) or 0, _Port.name.read(port)
-    return IngressBackend(_Service.name.read(service), name or number, fields.path)
+    number, port_name = _Port.number.read(port) or 0, _Port.name.read(port)
+    both = other and _Backend.service.has(fields)
+    if both or not (other or _Backend.service.has(fields)):
+        message = "cannot set both resource and service backends" if both else "resource or service backend is required"
+        fields.report.error(fields.path, invalid("", message))
+    if other or not _Backend.service.has(fields):
+        return IngressBackend("", 0, fields.path)
+    if _Service.name.missing(service):
+        _Service.name.error(service, required())
+    if port_name and number:
+        fields.report.error(fields.path, invalid("", "cannot set both port name & port number"))
+    elif port_name:
+        for message in names.port_name(port_name):
+            _Port.name.error(port, invalid(port_name, message))
+    elif not number:
+        fields.report.error(fields.path, required("port name or number is required"))
+    elif not 1 <= number <= _MOST_PORT:
+        _Port.number.error(port, invalid(number, f"must be between 1 and {_MOST_PORT}, inclusive"))
+    return IngressBackend(name, port_name or number, fields.path)
 
 
 def _tls(fields: Fields) -> IngressTls:
-    return IngressTls(tuple(host for _, host in _Tls.hosts.read(fields)), _Tls.secret.read(fields), fields.path)
+    hosts = _Tls.hosts.read(fields)
+    for path, host in hosts:
+        for message in _host_messages(host):
+            fields.report.error(path, invalid(host, message))
+    return IngressTls(tuple(host for _, host in hosts), _Tls.secret.read(fields), fields.path)
 
 
 def _hosts(one: Ingress) -> str:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from netlab.errors import Problem
-from netlab.objects.field_types import Part, Root, Text
-from netlab.objects.fields import required
+from netlab.objects import names
+from netlab.objects.field_types import Choice, Part, Root, Text
+from netlab.objects.fields import Fields, forbidden, invalid, required
 from netlab.objects.ingresses import IngressClass
 from netlab.objects.kind import Column, Kind
 from netlab.objects.meta import CLUSTER_METADATA, DEFAULT_CLASS, object_meta, open_document
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
+from netlab.objects.updates import immutable
+
+_SCOPES = ("Cluster", "Namespace")
+_LONGEST = 250
+
+
+class _Parameters(Shape):
+    """An object with settings of the controller."""
+
+    scope = Choice("scope", "Whether the object is in a namespace.", values=_SCOPES, default="Cluster")
+    namespace = Text("namespace", "The object's namespace.")
 
 
 class _Spec(Shape):
     """The spec of an IngressClass."""
 
     controller = Text("controller", "The controller that serves the class.", required=True)
+    parameters = Part("parameters", "An object with settings, which netlab does not read.", shape=_Parameters)
 
 
 class _Root(Root):
@@ -33,8 +46,24 @@ def ingress_class(document: Document) -> tuple[IngressClass, list[Problem]]:
     controller = _Spec.controller.read(spec)
     if _Spec.controller.missing(spec):
         _Spec.controller.error(spec, required())
+    elif len(controller.encode()) > _LONGEST:
+        _Spec.controller.error(spec, f"Too long: may not be more than {_LONGEST} bytes")
+    for part, message in names.domain_prefixed_path(controller) if controller else ():
+        _Spec.controller.error(spec, invalid(part, message))
+    _check_parameters(_Spec.parameters.read(spec))
     default = meta.annotations.get(DEFAULT_CLASS) == "true"
     return IngressClass(meta, controller, default, document.source), root.report.problems
+
+
+def _check_parameters(fields: Fields) -> None:
+    scope = _Parameters.scope.read(fields)
+    namespace = _Parameters.namespace.read(fields)
+    if scope == "Namespace" and not _Parameters.namespace.has(fields):
+        _Parameters.namespace.error(fields, required("`parameters.scope` is set to 'Namespace'"))
+    if scope == "Cluster" and _Parameters.namespace.has(fields):
+        _Parameters.namespace.error(fields, forbidden("`parameters.scope` is set to 'Cluster'"))
+    for message in names.dns_label(namespace) if namespace else ():
+        _Parameters.namespace.error(fields, invalid(namespace, message))
 
 
 KIND = Kind(
@@ -46,4 +75,5 @@ KIND = Kind(
     namespaced=False,
     columns=(Column("CONTROLLER", lambda one: one.controller),),
     shape=_Root,
+    update=immutable("spec.controller", lambda one: one.controller),
 )

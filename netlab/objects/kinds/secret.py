@@ -16,8 +16,13 @@ from netlab.objects.kind import Kind
 from netlab.objects.meta import METADATA, object_meta, open_document
 from netlab.objects.shapes import Schema, Shape
 from netlab.objects.types import Document
+from netlab.patterns import pattern
 
 TYPE = "kubernetes.io/tls"
+MOST_BYTES = 1 << 20
+"""The most bytes of a Secret, as on the API server."""
+_CERTIFICATE = pattern(r"-----BEGIN CERTIFICATE-----")
+_KEY = pattern(r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----")
 
 
 def _text() -> Schema:
@@ -56,6 +61,12 @@ def secret(document: Document) -> tuple[TlsSecret | None, list[Problem]]:
     data, texts = _mapping(root, _Root.data), _mapping(root, _Root.string_data)
     certificate = _value(data, _Data.certificate, texts, _StringData.certificate)
     key = _value(data, _Data.key, texts, _StringData.key)
+    if len(certificate) + len(key) > MOST_BYTES:
+        _Root.data.error(root, f"Too long: may not be more than {MOST_BYTES} bytes")
+        certificate = key = ""
+    for name, text, block in (("tls.crt", certificate, _CERTIFICATE), ("tls.key", key, _KEY)):
+        if text and not block.search(text):
+            root.report.warn(f"data[{name}]", "holds no PEM block of its kind", "no-pem")
     return TlsSecret(meta, certificate, key, document.source), root.report.problems
 
 

@@ -22,6 +22,7 @@ from netlab.objects.service_shapes import (
     SpecShape,
     StatusShape,
 )
+from netlab.objects.service_updates import service_update
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.types import Address, Document, Prefix
 
@@ -155,4 +156,5 @@ KIND = Kind(
         Column("SELECTOR", _selector, wide=True),
     ),
     shape=ServiceRoot,
+    update=service_update,
 )

@@ -32,8 +32,11 @@ from netlab.objects.topology import (
 from netlab.objects.topology_checks import (
     WrittenAddresses,
     check_host_addresses,
+    check_hostnames,
     check_names,
     check_pod_cidrs,
+    check_service_size,
+    check_virtual_ranges,
     fits_hosts,
     fits_pods,
 )
@@ -42,6 +45,7 @@ from netlab.objects.usable import whole
 
 _DEFAULT = Topology()
 _MOST_PORT = 65535
+_VXLAN = 8472
 _LONGEST_RANGE = len("65535-65535")
 LOOPBACK_ONLY = modes.NONE.name
 """The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
@@ -193,7 +197,8 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
     networks = tuple(_network(item, index, written) for index, item in enumerate(_Spec.networks.read(spec)))
     underlay = tuple(cidr for _, cidr in _cidrs(spec, _Spec.underlay_cidrs))
     ranges = (_Spec.service_cidrs, _Spec.load_balancer_cidrs)
-    services, balancers = (tuple(cidr for _, cidr in _cidrs(spec, field)) for field in ranges)
+    services, balancers = (_virtual(spec, field, written) for field in ranges)
+    domain = _cluster_domain(spec)
     found = Topology(
         _lab_name(_Root.metadata.read(root)),
         networks or _DEFAULT.networks,
@@ -206,7 +211,7 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         services or _DEFAULT.service_cidrs,
         balancers or _DEFAULT.load_balancer_cidrs,
         _node_ports(spec),
-        _Spec.cluster_domain.read(spec),
+        domain,
         _Spec.dns.read(spec),
     )
     check_names(root, found.networks)
@@ -214,7 +219,31 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
     check_names(root, found.hosts)
     check_pod_cidrs(root, written, underlay)
     check_host_addresses(root, written)
+    check_virtual_ranges(root, written, underlay)
+    check_hostnames(root, written, domain)
     return found, root.report.problems
+
+
+def _virtual(spec: Fields, field: Texts, written: WrittenAddresses) -> tuple[Prefix, ...]:
+    """Decode the ranges of Services or of load balancers."""
+    cidrs = _cidrs(spec, field)
+    for path, cidr in cidrs:
+        if not fits_pods(cidr):
+            spec.report.error(path, invalid(str(cidr), "must hold addresses that a Service can have"))
+        elif field is _Spec.service_cidrs:
+            check_service_size(spec, path, cidr)
+    written.virtual += [(field.name, path, cidr) for path, cidr in cidrs]
+    return tuple(cidr for _, cidr in cidrs)
+
+
+def _cluster_domain(spec: Fields) -> str:
+    domain = _Spec.cluster_domain.read(spec)
+    if _Spec.cluster_domain.missing(spec):
+        return _DEFAULT.cluster_domain
+    messages = names.dns_subdomain(domain)
+    for message in messages:
+        _Spec.cluster_domain.error(spec, invalid(domain, message))
+    return _DEFAULT.cluster_domain if messages else domain
 
 
 def _node_ports(spec: Fields) -> tuple[int, int]:
@@ -222,6 +251,9 @@ def _node_ports(spec: Fields) -> tuple[int, int]:
     low, dash, high = text.partition("-")
     fits = low.isascii() and low.isdecimal() and high.isascii() and high.isdecimal() and len(text) <= _LONGEST_RANGE
     if dash and fits and 1 <= int(low) <= int(high) <= _MOST_PORT:
+        if int(low) <= _VXLAN <= int(high):
+            message = f"must not hold {_VXLAN}, at which nodes take packets of VXLAN"
+            _Spec.node_ports.error(spec, invalid(text, message))
         return int(low), int(high)
     message = f"must be two ports from 1 to {_MOST_PORT}, such as {_Spec.node_ports.default}"
     _Spec.node_ports.error(spec, invalid(text, message))
@@ -296,8 +328,10 @@ def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
         if not fits_hosts(address):
             fields.report.error(path, invalid(str(address), "must be an address that a machine can have"))
     written.hosts += [(name, path, address) for path, address in found]
-    hostnames = tuple(text for _, text in _Host.hostnames.read(fields))
-    return TopologyHost(name, tuple(address for _, address in found), fields.path, hostnames)
+    hostnames = _Host.hostnames.read(fields)
+    written.hostnames += [(name, path, text) for path, text in hostnames]
+    addresses_of = tuple(address for _, address in found)
+    return TopologyHost(name, addresses_of, fields.path, tuple(text for _, text in hostnames))
 
 
 def _policy(fields: Fields) -> TopologyPolicy:
@@ -320,10 +354,10 @@ KIND = Kind(
     topology,
     namespaced=False,
     unknown_if_wrong=(
-        (r"metadata\b.*|spec\.policy\b.*", ()),
+        (r"metadata\b.*|spec\.(policy|nodePortRange|clusterDomain|dns)\b.*", ()),
         (r"spec\.hosts\b.*", ("hosts",)),
         (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),
-        (r"spec\.underlayCIDRs\b.*|spec\.networks\[\d+\]\.podCIDRs\b.*", ("addresses",)),
+        (r"spec\.(underlay|service|loadBalancer)CIDRs\b.*|spec\.networks\[\d+\]\.podCIDRs\b.*", ("addresses",)),
         (r"spec\.networks\b.*", ("networks", "addresses")),
         (r".*", ("nodes", "networks", "hosts", "addresses", "places")),
     ),

@@ -15,6 +15,7 @@ from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
 from netlab.cluster.services.allocation import Taken, allocate_change
+from netlab.cluster.services.changes import carry
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
 from netlab.cluster.services.system import changed as system_changes
 from netlab.cluster.services.system import namespaces_with, with_default_class
@@ -37,6 +38,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     that is added or removed publishes ports, states addresses, has an owner, or names a node that the input does not
     state; workloads share a name; or there is an error.
     """
+    whole = cluster
     if old.topology != new.topology or old.nodes != new.nodes:
         return None
     removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
@@ -88,6 +90,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     )
     if taken is not None:
         found.memo[_TAKEN] = taken
+    if found.services:
+        carry(whole, found)
     return found
 
 

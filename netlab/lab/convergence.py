@@ -17,6 +17,7 @@ from netlab.dataplane.wanted import wanted
 from netlab.errors import NetlabError
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
+from netlab.lab.allocations import allocations
 from netlab.lab.carry_out import carry_out, check_free, found
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record import Record, Records
@@ -73,7 +74,7 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     transactions = _transactions(machine, before, state, change, read=read)
     scripts = {node: transaction.text for node, transaction in transactions.items()}
     documents = state.objects.documents
-    same_wiring = replace(old, documents=documents, ready=True)
+    same_wiring = replace(old, documents=documents, ready=True, services=allocations(state.cluster))
     new = _record_of(machine, state, ready=True) if rewired else same_wiring
     acts = bool(change or scripts or not old.ready)
     if acts:
@@ -163,4 +164,5 @@ def _record_of(machine: Machine, state: State, *, ready: bool) -> Record:
         tuple(sorted(state.namespaces)),
         ready,
         machine.boot_id(),
+        allocations(state.cluster),
     )

@@ -22,6 +22,7 @@ from netlab.errors import DamagedRecord, HostError
 from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import RECORD, FairLock, Machine, Unsafe
 from netlab.lab import namespace_list, notices
+from netlab.lab.allocations import Allocation, from_json
 from netlab.objects import Document
 from netlab.objects.documents import from_record, to_record
 from netlab.objects.reduced import mark_reduced, reduced
@@ -29,7 +30,7 @@ from netlab.objects.reduced import mark_reduced, reduced
 _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
 # It goes up when netlab reads more of documents, as an older record does not have that.
-_VERSION = 2
+_VERSION = 3
 # Seconds that a command which only reads waits for the change of another command.
 PATIENCE = 60.0
 
@@ -39,7 +40,8 @@ class Record:
     """The objects of a lab and what was decided for them.
 
     ``ready`` is false while the lab is built or changed. ``namespaces`` are all that may exist, with those of a change
-    under way. ``placement`` keeps the nodes and addresses of running pods when objects change.
+    under way. ``placement`` keeps the nodes and addresses of running pods when objects change, ``services`` the
+    addresses and ports of Services.
     """
 
     lab: str
@@ -48,6 +50,7 @@ class Record:
     namespaces: tuple[str, ...] = ()
     ready: bool = False
     boot: str = ""
+    services: Mapping[str, Allocation] = field(default_factory=dict)
 
 
 class Records:
@@ -144,6 +147,7 @@ class Records:
             "ready": record.ready,
             "namespaces": list(record.namespaces),
             "placement": {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in record.placement.items()},
+            "services": record.services,
             "documents": to_record(reduced(record.documents)),
         }
         try:
@@ -163,7 +167,7 @@ class Records:
         if record.ready:
             self.forget(record.lab)
         before = self.earlier(record.lab)
-        if any((record.documents, record.placement) == (one.documents, one.placement) for one in before):
+        if any(_content(record) == _content(one) for one in before):
             return
         target = self.path(record.lab)
         try:
@@ -214,6 +218,10 @@ class Records:
             guard.release()
 
 
+def _content(record: Record) -> tuple[object, ...]:
+    return record.documents, record.placement, record.services
+
+
 def _record(lab: str, data: dict[str, Any]) -> Record:
     """Return the record in JSON data; raises DamagedRecord, or another error where a type is wrong."""
     if data.get("version") != _VERSION:
@@ -233,7 +241,9 @@ def _record(lab: str, data: dict[str, Any]) -> Record:
     namespaces = tuple(_typed(str, name) for name in _typed(list, data["namespaces"]))
     if data["lab"] != lab or not all(belongs(lab, name) for name in namespaces):
         raise DamagedRecord(lab, "it is of another lab")
-    return Record(lab, documents, placement, namespaces, _typed(bool, data["ready"]), _typed(str, data["boot"]))
+    services = from_json(_typed(dict, data["services"]))
+    ready, boot = _typed(bool, data["ready"]), _typed(str, data["boot"])
+    return Record(lab, documents, placement, namespaces, ready, boot, services)
 
 
 def _typed(kind: type[_T], value: Any) -> _T:

@@ -12,6 +12,7 @@ from netlab.dataplane.node_rulesets import compiler as new_compiler
 from netlab.dataplane.wanted import wanted
 from netlab.errors import DamagedRecord, InputError
 from netlab.kernel.state import Namespace
+from netlab.lab.allocations import stored
 from netlab.lab.record import Record
 from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
@@ -80,7 +81,8 @@ class State:
         _ = self.rulesets
         cluster = resolve_change(self.cluster, self.objects, objects)
         if cluster is None:
-            cluster = replace(resolve(objects, placement(self.cluster)), name=self.cluster.name)
+            services = {one.meta.key: one for one in self.cluster.services}
+            cluster = replace(resolve(objects, placement(self.cluster), services), name=self.cluster.name)
         return State.of(objects, cluster, self.compiler)
 
 
@@ -93,7 +95,8 @@ def described(record: Record) -> tuple[Objects, Cluster]:
     """Return the objects and cluster of a record; raises DamagedRecord where its documents are not valid."""
     try:
         objects = _decoded(record.documents)
-        return objects, replace(resolve(objects, record.placement), name=record.lab)
+        services = {key: stored(key, of) for key, of in record.services.items()}
+        return objects, replace(resolve(objects, record.placement, services), name=record.lab)
     except InputError as error:
         raise DamagedRecord(record.lab, f"its objects do not go together: {error.problems[0]}") from error
     except ValueError as error:

@@ -104,7 +104,8 @@ class _State:
         else:
             pods = self.cluster.pods if self.most else ()
             keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in pods}
-            self.cluster, more = try_resolve(found.objects, keep, self.unknown)
+            services = {one.meta.key: one for one in (self.cluster.services if self.most else ())}
+            self.cluster, more = try_resolve(found.objects, keep, self.unknown, services=services)
             problems = [*more, *problems]
         self.objects = found.objects
         self.most = max(self.most, len(self.cluster.pods))

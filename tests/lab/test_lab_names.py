@@ -148,7 +148,8 @@ def write_record(name: str, **more: Any) -> None:
     """Write a record by hand, as only root can."""
     record.prepare()
     data = {
-        "version": 2,
+        "version": 3,
+        "services": {},
         "lab": name,
         "boot": privilege.boot_id(),
         "ready": True,

@@ -114,7 +114,8 @@ def _errors_in_lab(found: Input, running: Lab | None) -> list[Problem]:
     except InputError as error:
         return list(error.problems)
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}
-    return try_resolve(merged.objects, keep, found.unknown | merged.unknown)[1]
+    services = {one.meta.key: one for one in running.cluster.services}
+    return try_resolve(merged.objects, keep, found.unknown | merged.unknown, services=services)[1]
 
 
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:

@@ -1,16 +1,24 @@
-"""The endpoints of Services, as the endpoint slice controller makes them.
+"""The endpoints of Services, as the controllers make them: of pods, of EndpointSlices, and of Endpoints.
 
-Source: Kubernetes, Service and EndpointSlices; k8s.io/endpointslice (utils.go).
+Source: Kubernetes, Service and EndpointSlices; k8s.io/endpointslice (utils.go); the endpoint slice and the endpoint
+slice mirroring controllers; kube-proxy's EndpointSliceCache (which ports and addresses of a slice count).
 """
 
 from __future__ import annotations
 
-from netlab.cluster.types import Cluster, Pod, address_of
+from collections.abc import Iterable, Iterator
+
+from netlab.cluster.services.hints import with_hints
+from netlab.cluster.services.pod_index import pods_of
+from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.frozen import frozen
-from netlab.objects.services import Service, ServicePort
+from netlab.objects.services import Endpoints, EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from netlab.objects.types import Address
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
+SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror"
+# The mirroring controller takes that many addresses of a subset.
+_MOST_MIRRORED = 1000
 
 
 @frozen
@@ -18,7 +26,7 @@ class ServiceEndpoint:
     """One endpoint of one port of a Service, in one IP family.
 
     ``pod`` is ``NAMESPACE/NAME`` of the pod, or the reference of the host or node that has the address, else "".
-    ``node`` and ``zone`` are "" if they are not known. ``port`` is the pod's port.
+    ``node`` and ``zone`` are "" if they are not known: a slice may leave them out. ``port`` is the pod's port.
     """
 
     address: Address
@@ -35,12 +43,25 @@ class ServiceEndpoint:
 
 
 def endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int) -> tuple[ServiceEndpoint, ...]:
-    """Return all endpoints of a Service's port in an IP family (4 or 6), also those that are not ready, in order."""
-    known: dict[tuple[int, int, int], tuple[ServiceEndpoint, ...]] = cluster.memo.setdefault("services.endpoints", {})
-    key = (id(service), id(port), family)
-    if key not in known:
-        known[key] = tuple(_of_pods(cluster, service, port, family)) if service.selector else ()
-    return known[key]
+    """Return all endpoints of a Service's port in an IP family (4 or 6), also those that are not ready, in order.
+
+    A Service with a selector has the pods that it selects, others have those of the input's EndpointSlices and
+    Endpoints. A headless Service without ports has endpoints at port 0 of ``ServicePort(0)``.
+    """
+    known: _Known = cluster.memo.setdefault("services.endpoints", {})
+    kept = known.get(id(service))
+    # Beside the Service itself, as the number of an object that is gone may be used again.
+    if kept is None or kept[0] is not service:
+        kept = known[id(service)] = service, {}
+    key = (port.name, port.protocol, port.port, port.target_port, family)
+    found = kept[1].get(key)
+    if found is None:
+        found = kept[1][key] = _endpoints(cluster, service, port, family)
+    return found
+
+
+_Key = tuple[str, str, int, int | str, int]
+_Known = dict[int, tuple[Service, dict[_Key, tuple[ServiceEndpoint, ...]]]]
 
 
 def target_port(port: ServicePort, pod: Pod) -> int | None:
@@ -51,27 +72,123 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
     return next(names, None)
 
 
-def _of_pods(cluster: Cluster, service: Service, port: ServicePort, family: int) -> list[ServiceEndpoint]:
-    found = []
-    for pod in cluster.pods:
-        if pod.namespace != service.meta.namespace or not service.selector.items() <= pod.labels.items():
-            continue
+def slices_of(cluster: Cluster, service: Service) -> tuple[EndpointSlice, ...]:
+    """Return the EndpointSlices of a Service without a selector."""
+    found: dict[str, list[EndpointSlice]] | None = cluster.memo.get("services.slices")
+    if found is None:
+        found = cluster.memo["services.slices"] = {}
+        for one in cluster.slices:
+            if one.service:
+                found.setdefault(f"{one.meta.namespace}/{one.service}", []).append(one)
+    return tuple(found.get(service.meta.key, ()))
+
+
+def _endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int) -> tuple[ServiceEndpoint, ...]:
+    if service.type == "ExternalName":
+        return ()
+    if not service.selector:
+        return tuple(_written(cluster, service, port, family).values())
+    if service.ip_families and family not in service.ip_families:
+        return ()
+    found = tuple(_of_pods(cluster, service, port, family))
+    return with_hints(cluster, service, found)
+
+
+def _of_pods(cluster: Cluster, service: Service, port: ServicePort, family: int) -> Iterator[ServiceEndpoint]:
+    for pod in pods_of(cluster, service):
         address, number = address_of(pod, family), target_port(port, pod)
         if address is None or number is None:
             continue
-        ready = service.publish_not_ready or (pod.ready and not pod.terminating)
         named = bool(pod.hostname) and pod.subdomain == service.meta.name
-        found.append(
-            ServiceEndpoint(
-                address,
-                number,
-                pod.ref,
-                pod.node,
-                cluster.node(pod.node).labels.get(ZONE_LABEL, ""),
-                ready,
-                pod.ready,
-                pod.terminating,
-                pod.hostname if named else "",
-            )
+        yield ServiceEndpoint(
+            address,
+            number,
+            pod.ref,
+            pod.node,
+            cluster.node(pod.node).labels.get(ZONE_LABEL, ""),
+            service.publish_not_ready or (pod.ready and not pod.terminating),
+            pod.ready,
+            pod.terminating,
+            pod.hostname if named else "",
         )
+
+
+def _written(
+    cluster: Cluster, service: Service, port: ServicePort, family: int
+) -> dict[tuple[Address, int], ServiceEndpoint]:
+    """Return the endpoints that the input states; an address and port count once, as stated last."""
+    found: dict[tuple[Address, int], ServiceEndpoint] = {}
+    headless = not service.ports
+    for one in slices_of(cluster, service):
+        if one.family == family:
+            for number in [0] if headless else _numbers(one.ports, port):
+                for endpoint in one.endpoints:
+                    _add(cluster, found, endpoint, number, family)
+    for of in _mirrored(cluster, service):
+        for subset in of.subsets:
+            ready = subset.addresses[:_MOST_MIRRORED]
+            for number in [0] if headless else _numbers(subset.ports, port):
+                for endpoint in ready:
+                    _add(cluster, found, endpoint, number, family)
+                for endpoint in subset.not_ready[: _MOST_MIRRORED - len(ready)]:
+                    _add(cluster, found, endpoint, number, family, ready=False)
     return found
+
+
+def _numbers(ports: Iterable[SlicePort], port: ServicePort) -> Iterator[int]:
+    """Yield the numbers of a slice's ports with the name and protocol of a Service's port."""
+    for one in ports:
+        # kube-proxy does not take a port without a number.
+        if one.name == port.name and one.protocol == port.protocol and one.port:
+            yield one.port
+
+
+def _add(
+    cluster: Cluster,
+    found: dict[tuple[Address, int], ServiceEndpoint],
+    endpoint: SliceEndpoint,
+    number: int,
+    family: int,
+    *,
+    ready: bool = True,
+) -> None:
+    # All addresses of an endpoint stand for one machine, and kube-proxy takes the first one.
+    if not endpoint.addresses or endpoint.addresses[0].version != family:
+        return
+    address = endpoint.addresses[0]
+    owner = cluster.by_address.get(address)
+    zone = endpoint.zone
+    if not zone and endpoint.node and any(node.name == endpoint.node for node in cluster.nodes):
+        zone = cluster.node(endpoint.node).labels.get(ZONE_LABEL, "")
+    found[address, number] = ServiceEndpoint(
+        address,
+        number,
+        _name(cluster, owner, endpoint),
+        endpoint.node,
+        zone,
+        ready and endpoint.ready,
+        ready and endpoint.serving,
+        endpoint.terminating,
+        endpoint.hostname,
+        endpoint.zone_hints,
+        endpoint.node_hints,
+    )
+
+
+def _name(cluster: Cluster, owner: Endpoint | None, endpoint: SliceEndpoint) -> str:
+    """Return the reference of the machine that has an address: for a node's, of the host-network pod that is named."""
+    named = cluster.by_ref.get(endpoint.pod) if endpoint.pod else None
+    if isinstance(owner, Node) and isinstance(named, Pod) and named.host_network and named.node == owner.name:
+        return named.ref
+    return owner.ref if owner is not None else ""
+
+
+def _mirrored(cluster: Cluster, service: Service) -> list[Endpoints]:
+    """Return the Endpoints of a Service without a selector, unless a label keeps them from slices."""
+    found: dict[str, Endpoints] | None = cluster.memo.get("services.mirrored")
+    if found is None:
+        found = cluster.memo["services.mirrored"] = {
+            one.meta.key: one for one in cluster.endpoints if one.meta.labels.get(SKIP_MIRROR_LABEL) != "true"
+        }
+    own = found.get(service.meta.key)
+    return [] if own is None else [own]

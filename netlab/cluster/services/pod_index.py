@@ -1,0 +1,68 @@
+"""Pods by namespace and label, so that the pods of a Service are found without reading all pods."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.objects.services import Service
+
+_MEMO = "services.pods"
+_Index = dict[tuple[str, str, str], list[Pod]]
+"""The pods by namespace, label key and value, in order."""
+
+
+def pods_of(cluster: Cluster, service: Service) -> Sequence[Pod]:
+    """Return the pods that a Service's selector matches, in order; none without a selector."""
+    if not service.selector:
+        return ()
+    index = _index(cluster)
+    own = service.meta.namespace
+    lists = [index.get((own, key, value), ()) for key, value in service.selector.items()]
+    rarest = min(lists, key=len)
+    if len(lists) == 1:
+        return rarest
+    wanted = service.selector.items()
+    return [pod for pod in rarest if wanted <= pod.labels.items()]
+
+
+def carry_index(before: Cluster, after: Cluster, removed: Iterable[Pod], added: Iterable[Pod]) -> None:
+    """Give a cluster the index of another one, whose pods differ in ``removed`` and ``added``."""
+    index: _Index | None = before.memo.get(_MEMO)
+    if index is None:
+        return
+    # Lists that change are new ones: the other cluster keeps its own.
+    found, own = dict(index), set()
+
+    def changing(pod: Pod) -> Iterable[list[Pod]]:
+        for key, value in pod.labels.items():
+            at = (pod.namespace, key, value)
+            if at not in own:
+                found[at] = [*found.get(at, ())]
+                own.add(at)
+            yield found[at]
+
+    for pod in removed:
+        for pods in changing(pod):
+            at = bisect_left(pods, _key(pod), key=_key)
+            if at < len(pods) and pods[at] is pod:
+                del pods[at]
+    for pod in added:
+        for pods in changing(pod):
+            insort(pods, pod, key=_key)
+    after.memo[_MEMO] = found
+
+
+def _index(cluster: Cluster) -> _Index:
+    found: _Index | None = cluster.memo.get(_MEMO)
+    if found is None:
+        found = cluster.memo[_MEMO] = {}
+        for pod in cluster.pods:
+            for key, value in pod.labels.items():
+                found.setdefault((pod.namespace, key, value), []).append(pod)
+    return found
+
+
+def _key(pod: Pod) -> tuple[str, str]:
+    return pod.namespace, pod.name

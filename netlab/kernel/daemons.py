@@ -1,9 +1,10 @@
 """Programs that a lab runs: started inside a namespace without privilege, found by id and start time, ended by signals.
 
 A program outlives the command that starts it. It has no terminal, no descriptor and no variable of the command. It has
-a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and ``/tmp`` is empty. It
-is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no capability. It may listen on
-every port, as a container's program may. ``processes.end`` finds it by its network namespace.
+a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and a program of the host
+has an empty ``/tmp``. It is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no
+capability. It may listen on every port, as a container's program may. ``processes.end`` finds it by its network
+namespace.
 """
 
 from __future__ import annotations
@@ -362,7 +363,9 @@ def _own_places(program: Program, folder: Path) -> None:
     with contextlib.suppress(KernelError):
         libc.mount(program.namespace, "/sys", "sysfs")
     libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
-    libc.mount("tmpfs", "/tmp", "tmpfs", data="mode=1777,size=64m")  # noqa: S108  a new one, of this process
+    if not program.module:
+        # A module of netlab needs none, and netlab itself may be installed there.
+        libc.mount("tmpfs", "/tmp", "tmpfs", data="mode=1777,size=64m")  # noqa: S108  a new one, of this process
 
 
 # --- a run that ends ------------------------------------------------------------------------------------------------

@@ -99,6 +99,12 @@ class Server:
         for connection in [one for one in self._connections.values() if one.used < limit]:
             self._close(connection)
 
+    def close(self) -> None:
+        """Close all sockets."""
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+
     def _datagrams(self, sock: socket.socket) -> None:
         for _ in range(_TURN):
             try:

@@ -80,10 +80,16 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
 
 def refresh(lab: Lab) -> None:
     """Bring DNS to the lab's present state, if it was used before. The caller holds the lab's lock."""
-    if (programs.directory(lab.machine, lab.name) / _NAMES).exists():
-        stamp = lab.records.stamp(lab.name)
-        if stamp is not None:
-            _bring(lab, stamp)
+    file = programs.directory(lab.machine, lab.name) / _NAMES
+    if not file.exists():
+        return
+    stamp = lab.records.stamp(lab.name)
+    if stamp is None or _wants_system(lab.cluster):
+        # The system objects went with the input, and the servers with their pods. The next program brings both again.
+        file.unlink()
+        programs.bring(lab.machine, lab.name, KIND, ())
+    else:
+        _bring(lab, stamp)
 
 
 def _wants_system(cluster: Cluster) -> bool:

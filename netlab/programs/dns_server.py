@@ -86,7 +86,8 @@ class Responder:
             code = message[2] & 0x79 | 0x80
             return message[:2] + bytes((code, dns.rcode.FORMERR)) + bytes(8)
         response = self._respond(query)
-        return response.to_wire(max_size=_most(query, stream), prefer_truncation=True)
+        # dnspython would shuffle each set.
+        return response.to_wire(max_size=_most(query, stream), prefer_truncation=True, want_shuffle=False)
 
     def _respond(self, query: dns.message.Message) -> dns.message.Message:
         response = dns.message.make_response(query, our_payload=_UDP)
@@ -119,6 +120,7 @@ class Responder:
             self._note_outside(name)
             return
         response.flags |= dns.flags.AA
+        self._turn += 1
         response.answer = list(self._sets(found.records))
         response.additional = list(self._sets(found.extra))
         if found.authority:
@@ -126,7 +128,6 @@ class Responder:
 
     def _sets(self, records: Iterable[Record]) -> Iterable[dns.rrset.RRset]:
         """Yield records as sets of one name and type; addresses begin with another one at each answer."""
-        self._turn += 1
         together: dict[tuple[str, str], list[str]] = {}
         for record in records:
             together.setdefault((record.name, record.type), []).append(record.data)

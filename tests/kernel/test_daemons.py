@@ -74,6 +74,18 @@ def test_a_program_sees_its_folder_and_a_temporary_directory_of_its_own(spaces, 
     assert ["data", "output", "process", "what it reads"] == [line for line in said[:7] if line and line[0] != "/"]
 
 
+def test_a_python_program_may_be_closed_to_its_user(spaces, folder):
+    """The interpreter is started before the privilege is given up, and the module listens on a low port."""
+    (space,) = spaces("daemon")
+    program = Program(
+        space, ("53", "/run/netlab/none"), "netlab.programs.dns_server", (("tcp", 53), ("udp", 53)), "", ("dns",)
+    )
+    daemons.start(program, folder)
+
+    assert daemons.runs(program, folder)
+    assert "65534" in status_of(daemons.running(folder) or 0)["Uid"]
+
+
 def test_a_program_that_was_killed_is_not_running(spaces, folder):
     (space,) = spaces("daemon")
     program = Program(space, ("sleep", "60"))

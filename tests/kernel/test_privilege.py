@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPOSITORY / "examples", place / "examples")
     shutil.copytree(REPOSITORY / "topologies", place / "topologies")
-    for name in ("click", "yaml"):
+    for name in ("click", "dns", "yaml"):
         shutil.copytree(packages / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     for compiled in packages.glob("_yaml*"):
         shutil.copytree(compiled, place / compiled.name)
@@ -101,6 +101,31 @@ def test_a_lab_without_root_outlives_its_command_and_is_verified_by_the_next(roo
     assert "eth0" in inside.stdout
     assert [] == keepers()
     assert not Path(f"/tmp/netlab-{USER}").exists()  # noqa: S108
+
+
+def test_names_without_root(rootless: Rootless) -> None:
+    """A program finds names as in a lab of root. The DNS server has no capability, and ends with the lab."""
+    up = rootless("up", "-f", "examples/shop")
+    try:
+        found = rootless("exec", "other/stranger", "--", "getent", "hosts", "kubernetes.default")
+        again = rootless("exec", "other/stranger", "--", "cat", "/etc/resolv.conf", "/etc/nsswitch.conf")
+        (server,) = subprocess.run(
+            ["pgrep", "-u", str(USER), "-f", "netlab.programs.dns_server"], capture_output=True, text=True
+        ).stdout.split()
+        status = Path(f"/proc/{server}/status").read_text()
+        machine = rootless("exec", "node:node-1", "--", "getent", "hosts", "node-1")
+    finally:
+        rootless("down")
+
+    assert (0, 0, "") == (up.returncode, found.returncode, found.stderr)
+    assert ["10.96.0.1", "kubernetes.default.svc.cluster.local"] == found.stdout.split()
+    assert "nameserver 10.96.0.10\n" in again.stdout
+    assert "hosts: files dns\n" in again.stdout
+    assert 0 == machine.returncode
+    assert "CapEff:\t0000000000000000\n" in status
+    assert "CapPrm:\t0000000000000000\n" in status
+    assert "" == processes.started(int(server))
+    assert [] == keepers()
 
 
 @pytest.mark.parametrize("topology", ["single-node", "dual-stack", "ipv6-only"])

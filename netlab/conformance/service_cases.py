@@ -58,7 +58,12 @@ def _stage(rng: Random, around: Stage, mode: str) -> Stage:
 
 
 def _changed(rng: Random, one: Document) -> Document | None:
-    """Return a Pod, maybe with the label; leave out half of the policies, as many deny nearly all."""
+    """Return a Pod, maybe with the label; leave out half of the policies, as many deny nearly all.
+
+    No pod of cluster DNS is asked, so there is none.
+    """
+    if one.kind == "Topology":
+        return replace(one, data={**one.data, "spec": {**one.data["spec"], "dns": False}})
     if one.kind == "NetworkPolicy":
         return one if rng.random() < 0.5 else None
     if one.kind != "Pod" or rng.random() < 0.2:

@@ -20,6 +20,7 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
+    from netlab.kernel.conntrack import Front as Front
     from netlab.kernel.daemons import Program as Program
     from netlab.kernel.sudo_user import User as User
 
@@ -97,7 +98,7 @@ class Links(Protocol):
 
 
 class Rules(Protocol):
-    """nftables rulesets."""
+    """nftables rulesets, and the connections that they translate."""
 
     def check_rules(self) -> None:
         """Raise HostError where no ruleset can be loaded."""
@@ -107,6 +108,13 @@ class Rules(Protocol):
 
     def holds(self, name: str, script: str) -> bool:
         """Return whether a namespace's ruleset equals what the script makes of an empty one."""
+
+    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+        """End the tracked connections that were opened to a front and lead to none of its endpoints.
+
+        Raises:
+          NotFound, KernelError.
+        """
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:
         """Trace the matching packets in the tables of these nft families while a block runs.

@@ -88,6 +88,10 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
         records.save(replace(new, namespaces=everything, ready=False))
         try:
             carry_out(machine, state.cluster, change, scripts)
+            if before.cluster.services or state.cluster.services:
+                from netlab.lab.stale_connections import forget
+
+                forget(machine, before.cluster, state.cluster)
         except BaseException:
             if not read:
                 _undo(machine, now, state)

@@ -10,6 +10,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.translate import translate
@@ -23,11 +24,19 @@ from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement, measure
 from netlab.ruleset import Ruleset
 from netlab.ruleset.lookup import Found, find
+from netlab.ruleset.service_hash import chosen
 
-_FIELD = re.compile(r"\b(iif|oif|ip6? [sd]addr|ether [sd]addr|(?:tcp|udp|sctp) dport) (\S+)")
-_LOOKUP = re.compile(r"(?P<fields>[a-z0-9 ]+?(?: \. [a-z0-9 ]+?)*) (?:map )?@(?P<set>\w+)")
+_FIELD = re.compile(r"\b(iif|oif|ip6? [sd]addr|ether [sd]addr|(?:tcp|udp|sctp) [ds]port) (\S+)")
+_WORDS = r"(?:(?! set )[a-z0-9 ])+?"
+_REGISTER = r"(?P<name>meta priority|meta mark|ct mark) set"
+# What a rule looks up or sets, in its order: a hash, a mark with some bits of another one, an element, a value.
+_ACTION = re.compile(
+    rf"{_REGISTER} jhash (?P<hashed>ip6? saddr) \. th sport mod (?P<count>\w+) seed \w+"
+    rf"|{_REGISTER.replace('name', 'bits')} (?P<mark>meta mark|ct mark) (?P<operator>[&|]) (?P<mask>0x\w+)"
+    rf"|(?:{_REGISTER.replace('name', 'found')} )?(?P<fields>{_WORDS}(?: \. {_WORDS})*) (?:map )?@(?P<set>\w+)"
+    rf"|{_REGISTER.replace('name', 'to')} (?P<value>\S+)"
+)
 _COUNTED = re.compile(r"counter packets \d+ bytes \d+")
-_ASSIGNED = re.compile(r"(?P<name>meta priority|ct mark) set (?P<value>.*)")
 _NAMES = {"iif": "iifname", "oif": "oifname"}
 _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 
@@ -62,7 +71,12 @@ class Trace:
 
     @property
     def agree(self) -> bool | None:
-        return None if self.decision.verdict == "unknown" else self.measurement.verdict == self.decision.verdict
+        if self.decision.verdict == "unknown":
+            return None
+        expected = {one.through.backend.address: one.verdict for one in self.decision.endpoints if one.through}
+        measured = self.measurement.backends
+        alike = all(expected.get(one.address, one.verdict) in (one.verdict, "unknown") for one in measured)
+        return self.measurement.verdict == self.decision.verdict and alike
 
 
 def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine: Machine) -> Trace:
@@ -162,25 +176,46 @@ def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[TraceStep
 def _enter(packet: _Packet, text: str) -> None:
     """Note the fields of a packet that enters a base chain."""
     for name, value in _FIELD.findall(text):
-        packet.fields["th dport" if name.endswith("dport") else _NAMES.get(name, name)] = value
+        port = name.partition(" ")[2] if name.endswith("port") else ""
+        packet.fields[f"th {port}" if port else _NAMES.get(name, name)] = value
     if (protocol := _PROTOCOL.search(text)) is not None:
         packet.fields["meta l4proto"] = protocol[1]
 
 
 def _look_up(packet: _Packet, ruleset: Ruleset, rule: str) -> None:
-    """Find the element that a rule looked up, and note the fields that the rule sets."""
+    """Find the elements that a rule looked up, and note the fields that the rule sets; the last element is kept."""
     packet.found = ("", "", "")
-    found: Found | None = None
-    if (lookup := _LOOKUP.search(rule)) is not None:
-        wanted = [_value(packet, name) for name in lookup["fields"].split(" . ")]
-        declared = ruleset.sets.get(lookup["set"])
-        found = None if declared is None else find(declared[1], ruleset.elements.get(lookup["set"], {}), wanted)
-        if found is not None:
-            packet.found = (lookup["set"], found.key, found.comment)
-    if (assigned := _ASSIGNED.search(rule)) is not None:
-        packet.fields[assigned["name"]] = found.value if found else assigned["value"]
-        if assigned["name"] == "meta priority" and found is not None:
-            packet.isolated = packet.found
+    for action in _ACTION.finditer(rule):
+        if action["set"] is not None:
+            found = _element(packet, ruleset, action["fields"], action["set"])
+            if found is not None:
+                packet.found = (action["set"], found.key, found.comment)
+            if action["found"] is None:
+                continue
+            packet.fields[action["found"]] = found.value if found is not None else ""
+            if action["found"] == "meta priority" and found is not None:
+                packet.isolated = packet.found
+        elif action["hashed"] is not None:
+            packet.fields[action["name"]] = _hashed(packet, action["hashed"], int(action["count"], 0))
+        elif action["bits"] is not None:
+            mark, mask = int(packet.fields.get(action["mark"]) or "0", 0), int(action["mask"], 0)
+            packet.fields[action["bits"]] = f"{mark & mask if action['operator'] == '&' else mark | mask:#x}"
+        else:
+            packet.fields[action["to"]] = action["value"]
+
+
+def _element(packet: _Packet, ruleset: Ruleset, fields: str, name: str) -> Found | None:
+    declared = ruleset.sets.get(name)
+    if declared is None:
+        return None
+    wanted = [_value(packet, one) for one in fields.split(" . ")]
+    return find(declared[1], ruleset.elements.get(name, {}), wanted)
+
+
+def _hashed(packet: _Packet, source: str, count: int) -> str:
+    """Return the index of the endpoint that the hash of a packet chooses, as nft writes a class id."""
+    index = chosen(ip_address(packet.fields[source]), int(packet.fields["th sport"]), count)
+    return f"0:{index:x}"
 
 
 def _value(packet: _Packet, name: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable
+from itertools import chain
 
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.paths import node_of
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.objects.types import Prefix
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.tier import Reads
@@ -30,7 +32,8 @@ class EndpointKinds:
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
         reads = [tier.reads(cluster) for tier in tiers_in_use(cluster)]
         self._labels_read = _labels_read(reads, cluster.unread)
-        self._boundaries = {family: _boundaries(reads, family) for family in (4, 6)}
+        ranges = [prefix for service in cluster.services for prefix in service.source_ranges]
+        self._boundaries = {family: _boundaries(reads, ranges, family) for family in (4, 6)}
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
@@ -92,6 +95,12 @@ def _backends(cluster: Cluster, questions: FlowSelection) -> frozenset[str]:
     """Return the names of all backends of the destinations in question."""
     found: set[str] = set()
     families = questions.families_in(cluster)
+    if cluster.policy.hairpin == "exempt":
+        for asked in questions.service_questions(cluster):
+            from netlab.cluster.translate.services import named
+
+            of = named(cluster, asked.service, asked.family, asked.protocol, asked.port)
+            found.update(backend.name for backend in of.backends)
     for destination in questions.endpoints(cluster):
         if isinstance(destination, Pod) and not destination.host_network:
             continue
@@ -113,7 +122,8 @@ def _labels_read(reads: Iterable[Reads], unread: Iterable[UnreadPolicy]) -> list
     return sorted(keys)
 
 
-def _boundaries(reads: Iterable[Reads], family: int) -> list[int]:
-    """Return the first address of each range of policies and the address after its end, as numbers, sorted."""
-    prefixes = {prefix for of_tier in reads for prefix in of_tier.prefixes if prefix.version == family}
+def _boundaries(reads: Iterable[Reads], ranges: Iterable[Prefix], family: int) -> list[int]:
+    """Return the first address of each range of policies and of ``ranges``, and the address after its end, sorted."""
+    every = chain(ranges, (prefix for of_tier in reads for prefix in of_tier.prefixes))
+    prefixes = {prefix for prefix in every if prefix.version == family}
     return sorted({at for p in prefixes for at in (int(p.network_address), int(p.broadcast_address) + 1)})

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from netlab.cluster.flows import Flow, FlowSelection, askable
+from netlab.cluster.flows import Flow, FlowSelection, ServiceQuestion, askable
 from netlab.cluster.types import Cluster, Endpoint, Host, address_of
 from netlab.frozen import frozen, frozen_with_cache
 from netlab.policy.bitsets import members, transpose
@@ -52,17 +52,31 @@ class Answer:
     alone: bool = False
 
 
+@frozen
+class ServiceVerdicts:
+    """The verdicts towards one port of a Service: ``having[verdict]`` is the set of groups of sources with it.
+
+    ``asked`` is the set of groups that ask it.
+    """
+
+    question: ServiceQuestion
+    having: Mapping[Expected, int]
+    asked: int
+
+
 @frozen_with_cache
 class Groups:
     """All groups of a cluster and the verdicts between them.
 
     ``having[verdict][service][i]`` is the set (``policy.bitsets``) of the groups of sources with a verdict towards
     group i. A group's own bit is about two members. A pair without a bit is denied, or is not in question.
+    ``to_services`` has the verdicts towards Services, if they are in question.
     """
 
     cluster: Cluster
     groups: tuple[Group, ...]
     having: Mapping[Expected, Mapping[AskedPort, Sequence[int]]]
+    to_services: tuple[ServiceVerdicts, ...] = ()
 
     @property
     def into(self) -> Mapping[AskedPort, Sequence[int]]:
@@ -126,12 +140,18 @@ class Groups:
                     count[verdict] += size * self._weigh(source, found) if found else 0
             for verdict in source.alone:
                 count[verdict] += size
+        for one in self.to_services:
+            for verdict, found in one.having.items():
+                count[verdict] += self.size(found)
         return count
+
+    def size(self, found: int) -> int:
+        """Return the number of endpoints in a set of groups."""
+        return sum(size * (found & of_size).bit_count() for size, of_size in self._sizes.items())
 
     def _weigh(self, source: Group, found: int) -> int:
         """Return the number of endpoints in a set of groups, without one member of ``source``."""
-        weight = sum(size * (found & of_size).bit_count() for size, of_size in self._sizes.items())
-        return weight - (found >> source.number & 1)
+        return self.size(found) - (found >> source.number & 1)
 
     @cached_property
     def _sizes(self) -> dict[int, int]:
@@ -172,11 +192,13 @@ def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
         for (example, *_), services in zip(kinds.members, asked, strict=True)
     ]
     tables = _tables(SetEvaluator(cluster, kinds), kinds, asked)
+    to_services = _to_services(cluster, questions, kinds)
     classes: dict[Hashable, list[int]] = {}
     for kind, (endpoint, *_) in enumerate(kinds.members):
         twins = tuple(table.twins[kind] for of_verdict in tables.values() for table in of_verdict.values())
         families = tuple(askable(endpoint, family) for family in questions.families_in(cluster))
-        classes.setdefault((type(endpoint), families, asked[kind], alone[kind], twins), []).append(kind)
+        key = (type(endpoint), families, asked[kind], alone[kind], twins, to_services[kind])
+        classes.setdefault(key, []).append(kind)
     place = {id(endpoint): at for at, endpoint in enumerate(questions.endpoints(cluster))}
     found = []
     for number, of in enumerate(classes.values()):
@@ -188,7 +210,42 @@ def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
         verdict: {s: of[s].between(kinds_of) if s in of else none for s in tables["allow"]}
         for verdict, of in tables.items()
     }
-    return Groups(cluster, tuple(found), having)
+    by_group = [to_services[of[0]] for of in kinds_of]
+    return Groups(cluster, tuple(found), having, _of_services(questions.service_questions(cluster), by_group))
+
+
+def _to_services(
+    cluster: Cluster, questions: FlowSelection, kinds: EndpointKinds
+) -> Sequence[tuple[Expected | None, ...]]:
+    """Return the verdicts of each kind towards each port of each Service; None for one that it does not ask."""
+    if not questions.service_questions(cluster):
+        return [()] * len(kinds.members)
+    from netlab.policy.expand_services import ServiceExpansion
+
+    expansion = ServiceExpansion(cluster, questions)
+    known: dict[tuple[Expected | None, ...], tuple[Expected | None, ...]] = {}
+    found = []
+    for example, *_ in kinds.members:
+        asked = set(expansion.asks(example))
+        verdicts = tuple(one.verdict if at in asked else None for at, one in enumerate(expansion.answers(example)))
+        found.append(known.setdefault(verdicts, verdicts))
+    return found
+
+
+def _of_services(
+    questions: Sequence[ServiceQuestion], by_group: Sequence[Sequence[Expected | None]]
+) -> tuple[ServiceVerdicts, ...]:
+    found = []
+    for at, question in enumerate(questions):
+        having: dict[Expected, int] = dict.fromkeys(EXPECTED, 0)
+        asked = 0
+        for number, verdicts in enumerate(by_group):
+            verdict = verdicts[at]
+            if verdict is not None:
+                having[verdict] |= 1 << number
+                asked |= 1 << number
+        found.append(ServiceVerdicts(question, having, asked))
+    return tuple(found)
 
 
 def _services(cluster: Cluster, questions: FlowSelection, destination: Endpoint) -> tuple[AskedPort, ...]:

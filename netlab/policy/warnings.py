@@ -12,7 +12,7 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
-from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy import almost, dns, service_addresses, service_ports, unknown_labels
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -188,6 +188,7 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _peers_that_match_nothing,
     _unknown_port_names,
     service_ports.service_ports_in_rules,
+    service_addresses.addresses_of_services,
     dns.pods_without_dns,
     _shadowed,
     _unenforced,

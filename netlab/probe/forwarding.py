@@ -80,8 +80,8 @@ def unproven(shared: Shared, probe: Probe) -> str:
     Documentation/networking/ip-sysctl.rst).
     """
     node, source, family = _node(shared, probe), probe.source.endpoint, probe.source.family
-    itself = isinstance(source, Pod) and source.ref == probe.destination.endpoint.ref
-    if isinstance(source, Pod) and itself and (why := _turns_back(shared, node, source)):
+    itself = source.ref == probe.destination.endpoint.ref
+    if itself and isinstance(source, Pod) and source.node == node.name and (why := _turns_back(shared, node, source)):
         return why
     device = "all"
     if family == 4:

@@ -9,7 +9,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
 from netlab.cluster.services.routes import balancer_node
 from netlab.cluster.translate import Backend, Translated, translate
-from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
+from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
 from netlab.cluster.unowned import gateway_hint, why_unowned
 from netlab.dataplane import names
 from netlab.frozen import frozen
@@ -131,6 +131,9 @@ class Backends:
         )
 
 
+_NO_PORT = "no source port of this run leads to it: ask fewer Services or sources at once"
+
+
 def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
     """Return the known probe that sends the same packet for the same backend, or make this one known."""
     address = probe.address.packed if probe.address is not None else probe.target.place
@@ -207,8 +210,18 @@ class ProbeMaker:
             others = tuple(other for other in ends if isinstance(other, End) and other is not end)
             port = flow.port or 0
             by: Sequence[int] = ()
-            if seen_as is not None:
-                by = self._service_ports.leading_to(index, len(backends), seen_as, port)
+            if seen_as is not None and self._service_ports:
+                own = (
+                    source.endpoint
+                    if not isinstance(source.endpoint, Pod)
+                    else self._cluster.node(source.endpoint.node)
+                )
+                alone = isinstance(own, Host) or own == translated.node
+                door = None if alone else (flow.address, flow.protocol, port)
+                by = self._service_ports.leading_to(index, len(backends), seen_as, port, door)
+                if not by:
+                    probes.append((backend, Unsent("inconclusive", _NO_PORT)))
+                    continue
             probe = Probe(source, end, flow.protocol, port, front, address, others, by)
             probes.append((backend, _once(probe, known)))
         return Backends(tuple(probes)) if translated.target.listed else probes[0][1]

@@ -10,6 +10,9 @@ The document (``-o json``, ``-o yaml``) is::
      "summary": {"groups": 3, "endpoints": 5, "pairs": 20, "allow": 5, "deny": 15, "some": 0,
                  "unknown": 0}}
 
+With ``--services``, ``services`` has an item for each port of each Service: ``{"destination": "service:shop/db",
+"family": 4, "protocol": "TCP", "port": 5432, "sources": {"allow": [1], "deny": [2, 3]}}``.
+
 ``labels`` are those that all members share. A row has one verdict: that of every pair of a member of ``source`` and
 another endpoint in one of ``destinations``. ``destinations`` has all groups with this verdict, also the source's own if
 its members have it with one another. ``pairs`` counts the pairs of the row. With ``--self``, a row with ``"self":
@@ -23,8 +26,10 @@ from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
+from netlab.cluster.flows import service_ref
 from netlab.frozen import frozen
 from netlab.policy.bitsets import members
+from netlab.policy.groups import Group
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 from netlab.report.group_names import FEW, GroupName, GroupNames
@@ -33,7 +38,7 @@ from netlab.report.truth_table import Paint, TruthTable
 from netlab.verdicts import Expected
 
 if TYPE_CHECKING:
-    from netlab.policy.groups import Group, Groups
+    from netlab.policy.groups import Groups, ServiceVerdicts
     from netlab.policy.tiers.tier import AskedPort
 
 # The most entries of a list; then the number of others follows.
@@ -64,6 +69,8 @@ class ReachabilityGroups:
         head = {"apiVersion": API_VERSION, "kind": "ReachabilityGroups", "lab": found.cluster.name}
         described = Items(lambda: (_data(group, names.name(group)) for group in found.groups))
         lists = {"groups": described, "rows": Items(lambda: _rows(found))}
+        if found.to_services:
+            lists["services"] = Items(lambda: map(_of_service, found.to_services))
         return Streamed(head, lists, lambda: {"summary": _summary(found)})
 
 
@@ -102,6 +109,13 @@ def _row(source: Group, to: list[int], service: AskedPort, verdict: str, pairs: 
     return {**row, "expected": verdict, "pairs": pairs}
 
 
+def _of_service(one: ServiceVerdicts) -> dict[str, Any]:
+    service, family, protocol, port = one.question
+    sources = {verdict: [n + 1 for n in members(having)] for verdict, having in one.having.items() if having}
+    asked = {"family": family, "protocol": protocol, "port": port}
+    return {"destination": service_ref(service), **asked, "sources": sources}
+
+
 def _summary(found: Groups) -> dict[str, int]:
     count = found.tally()
     endpoints = sum(len(group.members) for group in found.groups)
@@ -131,7 +145,8 @@ def table(found: Groups, width: int, paint: Paint = lambda text, mark: text) -> 
     namer = GroupNames(found.cluster)
     names = [namer.name(group) for group in found.groups]
     label = max((len(name.counted) for name in names), default=0) + 4
-    if label + len(names) * (1 + len(str(len(names)))) <= width:
+    columns = len(names) + len({id(one.question.service) for one in found.to_services})
+    if label + columns * (1 + len(str(columns))) <= width:
         yield from TruthTable(_as_rows(found, names)).lines(width, paint)
     else:
         yield from lists(found, fold=True)
@@ -144,6 +159,11 @@ def _as_rows(found: Groups, names: Sequence[GroupName]) -> Iterator[Row]:
             source, destination = names[answer.source.number], names[answer.destination.number]
             family, protocol, port = answer.service
             yield Row(source.counted, destination.counted, family, protocol, port, expected=answer.verdict)
+    for one in found.to_services:
+        service, family, protocol, port = one.question
+        for verdict, having in one.having.items():
+            for number in members(having):
+                yield Row(names[number].counted, service_ref(service), family, protocol, port, expected=verdict)
 
 
 def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
@@ -159,6 +179,7 @@ def lists(found: Groups, *, fold: bool = False) -> Iterator[str]:
         yield f"{block.name.counted}{block.asked}{too}"
         yield from block.lines
         yield ""
+    yield from writer.services()
 
 
 @frozen
@@ -212,6 +233,22 @@ class _Writer:
         return _Block(
             self._names[group.number], asked, (*self._lines("from", group, into), *self._lines("to", group, out))
         )
+
+    def services(self) -> Iterator[str]:
+        """Yield for each Service what reaches it."""
+        found = self._found
+        by_service: dict[int, list[ServiceVerdicts]] = {}
+        for one in found.to_services:
+            by_service.setdefault(id(one.question.service), []).append(one)
+        for of in by_service.values():
+            service = of[0].question.service
+            # A Service is in no group, so its number is that of none.
+            own = Group(len(self._names), (), tuple(one.question[1:] for one in of))
+            self._names.append(GroupName(service.meta.namespace, service.meta.name, "", service.meta.namespace))
+            asked = [_Asked(one.question[1:], one.asked, one.having) for one in of]
+            yield f"{service_ref(service)}, asked {self._services(own.services)}"
+            yield from self._lines("from", own, asked)
+            yield ""
 
     def _lines(self, word: str, group: Group, asked: Sequence[_Asked]) -> Iterator[str]:
         """Yield the groups that may use all ports, those that may use some, and those with other verdicts."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 
+from netlab.cluster.flows import service_ref
 from netlab.cluster.types import Endpoint
 from netlab.policy.bitsets import members
-from netlab.policy.groups import Group, Groups
+from netlab.policy.groups import Group, Groups, ServiceVerdicts
 from netlab.policy.tiers.tier import AskedPort
 from netlab.report.truth_table import Cell, TruthTable
 from netlab.verdicts import EXPECTED, Expected
@@ -20,7 +21,10 @@ def truth_table(found: Groups, endpoints: Sequence[Endpoint]) -> TruthTable:
     """Return the table of all selected pairs; ``endpoints`` is in the order of the table."""
     group_of = {id(member): group for group in found.groups for member in group.members}
     asked = [one for one in endpoints if group_of[id(one)].services]
-    table = TruthTable(destinations=(one.ref for one in asked))
+    services: dict[str, list[ServiceVerdicts]] = {}
+    for one in found.to_services:
+        services.setdefault(service_ref(one.question.service), []).append(one)
+    table = TruthTable(destinations=(*(one.ref for one in asked), *services))
     cells = _Cells(found, table)
     columns = [group_of[id(one)].number for one in asked]
     lines: dict[int, array[int]] = {}
@@ -28,7 +32,8 @@ def truth_table(found: Groups, endpoints: Sequence[Endpoint]) -> TruthTable:
         group = group_of[id(source)]
         if group.number not in lines:
             of_group = cells.to_groups(group)
-            lines[group.number] = array("I", [of_group[number] for number in columns])
+            to_services = [cells.to_service(group, of) for of in services.values()]
+            lines[group.number] = array("I", [*(of_group[number] for number in columns), *to_services])
         line = array("I", lines[group.number])
         line[at] = cells.alone(group)
         if source is group.members[-1]:
@@ -61,6 +66,17 @@ class _Cells:
         keys = zip(self._lists, codes, strict=True)
         known = self._known
         return [known[key] if key in known else self._number(at, key) for at, key in enumerate(keys)]
+
+    def to_service(self, group: Group, of: Sequence[ServiceVerdicts]) -> int:
+        """Return the number of the cell from a group to a Service."""
+        return self._table.number(
+            _cell(
+                (one.question[1:], verdict)
+                for one in of
+                for verdict, having in one.having.items()
+                if having >> group.number & 1
+            )
+        )
 
     def alone(self, group: Group) -> int:
         """Return the number of the cell of a member with itself."""

@@ -14,7 +14,7 @@ from typing import Literal
 from netlab.frozen import frozen
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, POSTROUTING, Layout, Place, ip
-from netlab.ruleset.service_hash import SEED
+from netlab.ruleset.service_hash import PROBE_DSCP, SEED
 from netlab.ruleset.service_words import (
     LIST,
     LOCAL_FROM_OUTSIDE,
@@ -150,7 +150,8 @@ def _choice(f: int, use: Registers, variant: Variant) -> Iterator[Chain]:
     if variant.timeouts:
         known = f"meta priority set {_client(f)} . {use.scratch} map @affinity{f}"
         yield Chain(f"service_sticky{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}",))
-        again = (f"{_has(use.carried, STICKY)} jump service_sticky{f}",)
+        # Probes choose their endpoint by their source port, so they neither follow an affinity nor leave one.
+        again = (f"{_has(use.carried, STICKY)} {ip(f)} dscp != {PROBE_DSCP} jump service_sticky{f}",)
     rules = (
         f"{_has(use.carried, RANGED)} jump service_ranged{f}",
         *again,
@@ -205,6 +206,7 @@ def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) 
         yield Chain(f"service_remember_{seconds}", (_kept(use, LIST), *remember))
     by_timeout = ", ".join(f"{seconds:#x} : goto service_remember_{seconds}" for seconds in timeouts)
     rules = (
+        *(f"{ip(f)} dscp {PROBE_DSCP} return" for f in families),
         _kept(use, NUMBER),
         f"{use.scratch} set {use.scratch} map @service_timeouts",
         f"{use.scratch} vmap {{ {by_timeout} }}",

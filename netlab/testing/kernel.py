@@ -27,6 +27,7 @@ from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
+    from netlab.kernel.conntrack import Front
     from netlab.kernel.daemons import Program
     from netlab.kernel.machine import User
 
@@ -136,6 +137,9 @@ class FakeKernel:
         wanted = FakeRuleset()
         wanted.run(script, name)
         return self._rules[name] == wanted
+
+    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+        self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:
         self._space(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -12,14 +13,20 @@ import pytest
 from builders import cluster, meta, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
-from netlab.cluster.flows import FlowSelection
+from netlab.cluster.flows import FlowSelection, service_ref
 from netlab.objects.services import Service, ServicePort
+from netlab.policy.bitsets import members
 from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion
 from netlab.policy.expand_services import ServiceExpansion
+from netlab.policy.groups import groups
 from netlab.report import expanded, formats
+from netlab.report.expected import Expected
+from netlab.report.groups import ReachabilityGroups
 from netlab.report.reachability import Reachability
 from netlab.report.rows import Row, Tally, endpoints_of, row_of
+from netlab.report.table_of_groups import truth_table
+from netlab.report.truth_table import TruthTable
 
 ASKED = FlowSelection((), (), nodes=True, services=True, self_pairs=True)
 
@@ -87,7 +94,7 @@ def test_a_row_has_its_service_and_each_endpoint() -> None:
     assert "allow" == row.expected
     assert [
         {"pod": "shop/db-a", "address": "10.244.0.2", "port": 5432, "verdict": "allow"},
-        {"pod": "shop/db-b", "address": "10.244.1.3", "port": 15432, "verdict": "allow"},
+        {"pod": "shop/db-b", "address": "10.244.1.2", "port": 15432, "verdict": "allow"},
     ] == row.data()["endpoints"]
 
 
@@ -111,3 +118,50 @@ def test_without_the_option_there_are_no_rows_of_services() -> None:
     of = lab("overlay")
 
     assert not any(row.destination.startswith("service:") for row in expanded.rows(Expansion(of, FlowSelection())))
+
+
+@pytest.mark.parametrize("hairpin", ["subject", "exempt"])
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
+def test_groups_have_one_verdict_towards_each_service(mode: str, hairpin: Any) -> None:
+    """All members of a group have it, and the counts and tables are those of all pairs."""
+    of = lab(mode)
+    of = replace(of, policy=replace(of.policy, hairpin=hairpin))
+    found = groups(of, ASKED)
+    rows = list(one_by_one(of))
+    wanted = {row[:5]: row.expected for row in rows}
+
+    assert wanted.keys() >= {
+        (member.ref, service_ref(one.question.service), *one.question[1:])
+        for one in found.to_services
+        for group in found.groups
+        if one.asked >> group.number & 1
+        for member in group.members
+    }
+    for one in found.to_services:
+        for verdict, having in one.having.items():
+            for number in members(having):
+                for member in found.groups[number].members:
+                    assert verdict == wanted[member.ref, service_ref(one.question.service), *one.question[1:]]
+    assert Counter(row.expected for row in rows) == Counter(found.tally())
+    assert list(TruthTable(rows).lines(80)) == list(truth_table(found, ASKED.endpoints(of)).lines(80))
+
+
+def test_lists_and_the_document_of_groups_have_services() -> None:
+    """A block for each Service, and an item for each of its ports."""
+    of = lab("overlay")
+    result = ReachabilityGroups(groups(of, FlowSelection(services=True, families=(4,))))
+    document = json.loads("".join(formats.lines(result, "json")))
+    text = "\n".join(formats.lines(result, "wide"))
+
+    assert "service:shop/none, asked 80/TCP\n  from  nobody\n" in text
+    assert "service:shop/one, asked 443/TCP\n  from  nobody\n" in text
+    assert ["service:shop/db"] * 2 == [one["destination"] for one in document["services"]][1:3]
+    asked = [one for one in document["services"] if one["destination"] == "service:shop/none"]
+    assert [{"deny"}] == [set(one["sources"]) for one in asked]
+
+
+def test_a_table_of_few_pairs_has_a_column_for_each_service() -> None:
+    of = lab("overlay")
+    lines = list(formats.lines(Expected(of, FlowSelection(services=True, families=(4,))), "table"))
+
+    assert any("service:shop/db" in line for line in lines)

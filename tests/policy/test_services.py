@@ -146,6 +146,14 @@ def test_a_pod_of_another_node_is_outside_where_it_comes_as_its_node() -> None:
     assert "shop/db-b would answer x/far without node:a, which translated node:a" == found[1].path.reason
 
 
+def test_a_pod_that_reaches_itself_by_another_node_comes_as_that_node() -> None:
+    """kube-proxy masquerades it in every case."""
+    of = lab(mode="routed", external_traffic_policy="Local")
+    _, itself = through(of, to(of, "shop/db-b", "nodePort")).flows
+
+    assert (True, address_of(of.node("a"), 4)) == (itself.path.connected, itself.path.seen_as)
+
+
 def test_a_backend_is_allowed_by_the_clients_selector_through_a_cluster_ip() -> None:
     """Through the nodePort of the same Service, an endpoint of another node sees a node: a flaky Service."""
     of = lab(policy("shop/p", "app=db", ingress=[rule(peer("app=client", ""), ports=["8080"])]))
@@ -321,8 +329,11 @@ def test_a_service_that_kube_proxy_leaves_alone(label: str) -> None:
     assert evaluate(found, asked).reason == reason(found, "x/client", "ClusterIP")
 
 
+HEADLESS = Service(meta("shop/db"), {"app": "db"}, (ServicePort(80, 8080),), headless=True)
+
+
 def test_a_headless_service_says_which_pods_to_ask() -> None:
-    of = cluster(pod("x/client"), pod("shop/db", "app=db"), service(headless=True, cluster_ips=(), type="ClusterIP"))
+    of = cluster(pod("x/client"), pod("shop/db", "app=db"), HEADLESS)
     asked = Flow(of.by_ref["x/client"], None, 4, "TCP", 80, None, find_service(of, "shop/db"))
 
     assert (

@@ -48,6 +48,17 @@ def test_the_ports_of_direct_probes_are_not_used():
     assert not found & {ports.of_attempt(run, attempt, 80) for attempt in range(ports.ATTEMPTS)}
 
 
+def test_sources_with_one_address_share_no_port():
+    """As long as ports are left; another door has all of them again."""
+    own = ServicePorts(ports.of_run(64))
+    asked = [own.leading_to(0, 2, SOURCES[0], 80, "a door") for _ in range(30)]
+    given = [port for some in asked for port in some]
+
+    assert len(set(given)) == len(given) > 20
+    assert () == tuple(asked[-1])
+    assert list(asked[0]) == own.leading_to(0, 2, SOURCES[0], 80, "another")
+
+
 def test_without_ports_none_leads_anywhere():
     """A lab without Services takes no port for them."""
     assert [] == ServicePorts(ports.of_run()).leading_to(0, 2, SOURCES[0], 80)

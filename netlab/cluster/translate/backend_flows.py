@@ -75,10 +75,11 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
     if not near and node_of(end) == node.name:
         # Masquerade is after forwarding, so it does not apply to what the node itself takes.
         return first
-    if target.keeps_source and not (near or first.local):
+    if target.keeps_source and not (near or first.local or source.ref == end.ref):
         # The endpoint answers the source directly, and the source did not ask the endpoint's address.
         return Path(False, f"{end.ref} would answer {source.ref} without {node.ref}, which translated {flow.target}")
-    # A node that is not the source's own masquerades what it forwards, so that replies come back to it.
+    # A node that is not the source's own masquerades what it forwards, so that replies come back to it. It always
+    # masquerades a source that is the endpoint itself.
     masqueraded = target.masqueraded or not (near or first.local)
     second = path(cluster, source if near else node, end, family)
     if not second.connected:

@@ -1,0 +1,96 @@
+"""Deletes entries of connection tracking by ctnetlink, without the program ``conntrack``.
+
+A connection keeps its translation while its entry lives, and UDP has no end that would remove the entry. kube-proxy
+deletes such entries for the same reason (pkg/proxy/conntrack). Numbers are those of
+include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import struct
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from netlab.frozen import frozen
+from netlab.kernel import netns
+from netlab.kernel.netlink import Message, Netlink, attribute, attributes
+from netlab.objects.types import Address
+
+_NETLINK_NETFILTER = 12
+_GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
+_ORIGINAL, _REPLY, _ID = 1, 2, 12
+_IP, _PROTOCOL = 1, 2
+_SOURCES, _DESTINATIONS = (1, 3), (2, 4)
+_NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
+_NESTED = 0x8000
+_FAMILIES = {4: 2, 6: 10}
+_NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
+
+
+@frozen
+class Front:
+    """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
+
+    address: Address
+    protocol: str
+    port: int
+    endpoints: frozenset[tuple[Address, int]] = frozenset()
+
+
+class _Tuple(NamedTuple):
+    protocol: int
+    source: bytes
+    destination: bytes
+    source_port: int
+    destination_port: int
+
+
+def forget(namespace: str, fronts: Collection[Front]) -> int:
+    """Delete the entries of connections that were opened to a front and lead to none of its endpoints.
+
+    Return their number. A connection that nothing translates counts too: it was opened before the first endpoint.
+
+    Raises:
+      KernelError: where the kernel does not list its entries or refuses to delete one.
+    """
+    wanted: Mapping[tuple[int, bytes, int], set[tuple[bytes, int]]] = {
+        (_NUMBERS[front.protocol], front.address.packed, front.port): {(a.packed, port) for a, port in front.endpoints}
+        for front in fronts
+    }
+    with netns.inside(namespace):
+        netlink = Netlink(_NETLINK_NETFILTER)
+    with contextlib.closing(netlink):
+        stale = []
+        for family in sorted({front.address.version for front in fronts}):
+            header = struct.pack("=BBH", _FAMILIES[family], 0, 0)
+            for _, body in netlink.dump(_GET, header):
+                parts = dict(attributes(body, len(header)))
+                opened, answers = _read(parts.get(_ORIGINAL)), _read(parts.get(_REPLY))
+                if opened is None or answers is None:
+                    continue
+                endpoints = wanted.get((opened.protocol, opened.destination, opened.destination_port))
+                if endpoints is not None and (answers.source, answers.source_port) not in endpoints:
+                    label = f"connection to {ip_address(opened.destination)} port {opened.destination_port}"
+                    request = header + attribute(_ORIGINAL | _NESTED, parts[_ORIGINAL])
+                    if _ID in parts:
+                        request += attribute(_ID, parts[_ID])
+                    stale.append(Message(_DELETE, 0, request, label))
+        # An entry may have ended since it was listed.
+        for _, error in netlink.transact(stale, ignore=[errno.ENOENT]):
+            raise error
+        return len(stale)
+
+
+def _read(data: bytes | None) -> _Tuple | None:
+    """Return one direction of a connection; None if it has no ports."""
+    parts = dict(attributes(data or b""))
+    addresses, protocol = dict(attributes(parts.get(_IP, b""))), dict(attributes(parts.get(_PROTOCOL, b"")))
+    source = next((addresses[kind] for kind in _SOURCES if kind in addresses), None)
+    destination = next((addresses[kind] for kind in _DESTINATIONS if kind in addresses), None)
+    if source is None or destination is None or not {_NUMBER, _SOURCE_PORT, _DESTINATION_PORT} <= protocol.keys():
+        return None
+    ports = (int.from_bytes(protocol[kind], "big") for kind in (_SOURCE_PORT, _DESTINATION_PORT))
+    return _Tuple(protocol[_NUMBER][0], source, destination, *ports)

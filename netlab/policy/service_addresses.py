@@ -1,0 +1,70 @@
+"""Warns of ipBlocks of addresses that only Services have, as policies see the address of the endpoint.
+
+Nodes translate such an address before policy applies, so no packet with it is judged
+(https://kubernetes.io/docs/concepts/services-networking/network-policies/, "Behavior of ipBlock selectors").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netlab.cluster.types import Cluster
+from netlab.errors import Problem
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import Service
+from netlab.objects.types import Address, Prefix
+from netlab.policy.decision import labels_text
+from netlab.policy.matching import field_of
+from netlab.policy.problems import warning
+
+
+def addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn of ipBlocks in the service range, and of those that are the address of one Service."""
+    if not cluster.services:
+        return
+    owners = _owners(cluster)
+    for rule in (*policy.ingress, *policy.egress):
+        for number, peer in enumerate(rule.peers):
+            block = peer.ip_block
+            if block is None:
+                continue
+            message = _message(cluster, owners, block.cidr)
+            if message:
+                path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock.cidr"
+                yield warning(policy, path, message, "service-address")
+
+
+def _owners(cluster: Cluster) -> dict[Address, tuple[Service, str]]:
+    """Return the Services by the addresses that they alone have, and what of each Service it is."""
+    known: dict[Address, tuple[Service, str]] | None = cluster.memo.get("policy.service_addresses")
+    if known is None:
+        from netlab.cluster.services.routes import balanced
+
+        known = cluster.memo["policy.service_addresses"] = {}
+        for service in cluster.services:
+            for address in service.cluster_ips:
+                known.setdefault(address, (service, "the ClusterIP"))
+        for address, (first, *_) in balanced(cluster).items():
+            if address not in cluster.by_address:
+                what = "an external IP" if address in first.external_ips else "a load-balancer address"
+                known.setdefault(address, (first, what))
+    return known
+
+
+def _message(cluster: Cluster, owners: dict[Address, tuple[Service, str]], cidr: Prefix) -> str:
+    """Return the message about an ipBlock, "" if packets may have an address of it."""
+    address = cidr.network_address
+    if cidr.num_addresses == 1 and address in owners:
+        service, what = owners[address]
+        instead = f"select its pods, {labels_text(service.selector)}" if service.selector else "write its endpoints"
+        return (
+            f"{address} is {what} of Service {service.meta.key}, so it matches no packet: policies see the address of"
+            f" the endpoint; {instead}"
+        )
+    for own in cluster.service_cidrs:
+        if own.version == cidr.version and cidr.subnet_of(own):  # type: ignore[arg-type]
+            return (
+                f"{cidr} is in the service range {own}, so it matches no packet: policies see the address of the"
+                " endpoint; select the pods behind the Service"
+            )
+    return ""

@@ -19,6 +19,7 @@ _SET = re.compile(r"(set|map) (\w+) \{")
 _CHAIN = re.compile(r"chain (\w+) \{")
 _FIELD = r"[\w,@]+(?: [\w,@]+)*"
 _TYPE = re.compile(rf"(?:type|typeof) ({_FIELD}(?: \. {_FIELD})*)(?: : ({_FIELD}(?: \. {_FIELD})*))?")
+_TIMEOUT = re.compile(r"timeout \d+s")
 _HOOK = re.compile(r"type (filter|nat) hook (\w+) priority ([\w-]+); policy (accept|drop);")
 _ELEMENT = re.compile(
     r'((?:"[^"]*"|[^" ]+)(?: \. (?:"[^"]*"|[^" ]+))*)(?: comment "([^"]*)")?(?: : (\S+(?: \. \S+)*))?'
@@ -47,6 +48,8 @@ _Ranges = tuple[tuple[tuple[int, int], ...], Hit]
 class SetText:
     """A set or map: the types of its key and value, and its elements. In an interval set any field may be a range.
 
+    ``dynamic``: packets add its elements.
+
     ``exact`` has the elements of other sets by key. ``ranges`` has the elements of an interval set by the single values
     before their first range, and ``heads`` the numbers of these values.
     """
@@ -55,6 +58,7 @@ class SetText:
     types: tuple[str, ...] = ()
     value: tuple[str, ...] = ()
     interval: bool = False
+    dynamic: bool = False
     exact: dict[tuple[Number, ...], Hit] = field(default_factory=dict)
     ranges: dict[tuple[Number, ...], list[_Ranges]] = field(default_factory=dict)
     heads: set[int] = field(default_factory=set)
@@ -181,6 +185,10 @@ def _set(lines: Iterator[str], name: str) -> SetText:
             found.value = tuple(match[2].split(" . ")) if match[2] else ()
         elif line == "flags interval":
             found.interval = True
+        elif line == "flags dynamic,timeout":
+            found.dynamic = True
+        elif found.dynamic and _TIMEOUT.fullmatch(line):
+            pass
         elif line == "elements = {":
             for element in lines:
                 if element == "}":

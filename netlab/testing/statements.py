@@ -22,6 +22,7 @@ class Packet(Protocol):
     local: bool
     translated: bool
     masqueraded: bool
+    rejected: str
 
     def field(self, name: str) -> Number | None:
         """Return the value of a field, by nft's name; None if the packet does not have the field."""
@@ -29,6 +30,14 @@ class Packet(Protocol):
 
     def look_up(self, fields: Sequence[str], name: str, comments: list[str]) -> Hit | None:
         """Look the packet's fields up in a set; append the comment of the element to ``comments``."""
+        ...
+
+    def update(self, fields: Sequence[str], name: str, value: int) -> None:
+        """Add an element with the packet's fields as its key to a map, or give it another value."""
+        ...
+
+    def choice(self, family: str, count: int, seed: int) -> int | None:
+        """Return nft's ``jhash`` of the packet's source address and port, modulo ``count``; None for other packets."""
         ...
 
     def has(self, fields: Sequence[str]) -> bool:
@@ -77,6 +86,56 @@ def _set(match: re.Match[str]) -> Statement:
     return run
 
 
+def _set_bits(match: re.Match[str]) -> Statement:
+    register, source, operator, bits = match[1], match[2], match[3], int(match[4], 16)
+
+    def run(packet: Packet, _: list[str]) -> str:
+        value = packet.registers[source]
+        packet.registers[register] = value & bits if operator == "&" else value | bits
+        return "continue"
+
+    return run
+
+
+def _has_bits(match: re.Match[str]) -> Statement:
+    register, bits, equal = match[1], int(match[2] or "0xffffffff", 16), match[3] == "=="
+    return lambda packet, _: _when((packet.registers[register] & bits == 0) == equal)
+
+
+def _set_choice(match: re.Match[str]) -> Statement:
+    register, family, count, seed = match[1], match[2], int(match[3]), int(match[4], 16)
+
+    def run(packet: Packet, _: list[str]) -> str | None:
+        chosen = packet.choice(family, count, seed)
+        if chosen is None:
+            return None
+        packet.registers[register] = chosen
+        return "continue"
+
+    return run
+
+
+def _by_mark(match: re.Match[str]) -> Statement:
+    register, verdicts = match[1], {int(key, 16): verdict for key, verdict in _vmap(match[2]).items()}
+    return lambda packet, _: verdicts.get(packet.registers[register])
+
+
+def _update(match: re.Match[str]) -> Statement:
+    name, fields, register = match[1], _fields(match[2]), match[3]
+
+    def run(packet: Packet, _: list[str]) -> str | None:
+        if not packet.has(fields):
+            return None
+        packet.update(fields, name, packet.registers[register])
+        return "continue"
+
+    return run
+
+
+def _is_new(_: re.Match[str]) -> Statement:
+    return lambda packet, _: _when(packet.state == "new")
+
+
 def _is_mark(match: re.Match[str]) -> Statement:
     register, value = match[1], int(match[2], 16)
     return lambda packet, _: _when(packet.registers[register] == value)
@@ -117,6 +176,8 @@ def _is_value(match: re.Match[str]) -> Statement:
 def _value(text: str) -> Callable[[Number], bool]:
     """Return what says whether a field has a value; a number may be written as an address, or be in a network."""
     quoted = text.strip('"')
+    if text in _PROTOCOLS:
+        return lambda own: own == _PROTOCOLS[text]
     if not (":" in text or "." in text):
         return lambda own: own == quoted if isinstance(own, str) else str(own) == text
 
@@ -162,6 +223,16 @@ def _masquerade(packet: Packet, _: list[str]) -> str:
     return "accept"
 
 
+def _reject(match: re.Match[str]) -> Statement:
+    answer = match[1]
+
+    def run(packet: Packet, _: list[str]) -> str:
+        packet.rejected = answer
+        return "drop"
+
+    return run
+
+
 def _untrack(packet: Packet, _: list[str]) -> str:
     packet.state = "untracked"
     return "continue"
@@ -176,9 +247,13 @@ def _always(statement: Statement) -> Callable[[re.Match[str]], Statement]:
     return lambda _: statement
 
 
+_PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
+_MARK = r"(ct mark|meta mark)"
 _REGISTER = r"(meta priority|ct mark|meta mark)"
 _ADDRESS = r"(?:ip6? [sd]addr|ct (?:original|reply) ip6? saddr)"
-_FRAME = r"ether [sd]addr|ether type|arp saddr ip|arp saddr ether|icmpv6 type|@th,64,128|[io]ifname"
+_FRAME = (
+    r"meta nfproto|@nh,96,96|ether [sd]addr|ether type|arp saddr ip|arp saddr ether|icmpv6 type|@th,64,128|[io]ifname"
+)
 _FIELD = rf"(?:meta priority|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"
 _FIELDS = rf"{_FIELD}(?: \. {_FIELD})*"
 _VALUE = r"[\w.:/-]+"
@@ -187,6 +262,12 @@ _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...]
     for pattern, made in (
         (rf"{_REGISTER} set ({_FIELDS}) map @(\w+)", _set_from_map),
         (rf"{_REGISTER} set (none|0x[0-9a-f]+)", _set),
+        (rf"{_MARK} set {_MARK} ([&|]) (0x[0-9a-f]+)", _set_bits),
+        (rf"{_MARK}(?: & (0x[0-9a-f]+))? (==|!=) 0x0", _has_bits),
+        (rf"{_REGISTER} set jhash (ip6?) saddr \. th sport mod (\d+) seed (0x[0-9a-f]+)", _set_choice),
+        (rf"{_MARK} vmap \{{ ([^}}]+) \}}", _by_mark),
+        (rf"update @(\w+) \{{ ({_FIELDS}) timeout \d+s : (meta priority) \}}", _update),
+        (r"ct state new", _is_new),
         (r"(ct mark|meta mark) (0x[0-9a-f]+)", _is_mark),
         (r"ct state vmap \{ ([^}]+) \}", _by_state),
         (r"meta priority vmap \{ ([^}]+) \}", _by_class),
@@ -200,7 +281,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...]
         (r"notrack", _always(_untrack)),
         (r"counter", _always(lambda _, __: "continue")),
         (r'comment "[^"]*"', _always(lambda _, __: "continue")),
-        (r"reject with icmpx admin-prohibited", _always(lambda _, __: "drop")),
+        (r"reject with (icmpx admin-prohibited|icmpx port-unreachable|tcp reset)", _reject),
         (r"(?:jump|goto) \w+|accept|drop|return", _verdict),
     )
 )

@@ -15,6 +15,7 @@ from typing import Literal
 from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.ruleset import Ruleset
+from netlab.ruleset.service_hash import SEED, chosen
 from netlab.testing.nft_text import Chain, Hit, Number, SetText, Tables, TraceError, read
 from netlab.testing.statements import Statement, number_of, statements
 
@@ -43,8 +44,8 @@ class Packet:
     """A packet that a node forwards, receives (``for_node``) or sends (``from_node``).
 
     ``protocol`` is TCP, UDP, SCTP, ICMP (of either family) or the number of an IP protocol as text. ``port`` is the
-    port that the connection was opened to. ``state`` is the state in connection tracking. ``reply``: the packet goes
-    from the destination of the connection to its source.
+    port that the connection was opened to, ``source_port`` the one that it was opened from. ``state`` is the state in
+    connection tracking. ``reply``: the packet goes from the destination of the connection to its source.
 
     ``came_by`` and ``goes_by`` are the links, for rules that read them. ``fields`` has further fields by nft's name
     (``icmpv6 type``, ``ether type``, ``arp saddr ip``, ``@th,64,128``).
@@ -61,6 +62,7 @@ class Packet:
     came_by: Link | None = None
     goes_by: Link | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    source_port: int = 40000
 
 
 @frozen
@@ -78,7 +80,8 @@ class Trace:
     """The verdict on a packet, and the rules that matched, in order.
 
     ``destination`` and ``port`` are those after DNAT. ``masqueraded``: the packet leaves with the node's address.
-    ``state`` is the packet's state at the end; a rule may have changed it to ``untracked``.
+    ``state`` is the packet's state at the end; a rule may have changed it to ``untracked``. ``rejected`` is the answer
+    to a packet that is rejected, in nft's words (``tcp reset``), "" if there is none.
     """
 
     verdict: Literal["accept", "drop"]
@@ -87,10 +90,11 @@ class Trace:
     port: int | None
     masqueraded: bool
     state: str
+    rejected: str = ""
 
 
 class Tracer:
-    """Evaluates a ruleset, or its text, for packets.
+    """Evaluates a ruleset, or its text, for packets. Maps that packets fill keep their elements until ``forget``.
 
     Raises:
       TraceError: if the text has something that ``netlab.ruleset`` never writes, or that the kernel would refuse.
@@ -114,7 +118,14 @@ class Tracer:
             run.port,
             run.masqueraded,
             run.state,
+            run.rejected,
         )
+
+    def forget(self) -> None:
+        """Remove the elements that packets added (sessionAffinity)."""
+        for one in self.tables.sets.values():
+            if one.dynamic:
+                one.exact.clear()
 
 
 class _Run:
@@ -137,7 +148,7 @@ class _Run:
         self.translated = self.masqueraded = False
         self.registers = {"meta priority": 0, "ct mark": 0, "meta mark": 0}
         self.rules: list[MatchedRule] = []
-        self.family = ""
+        self.family = self.rejected = ""
 
     def hooks(self) -> Iterator[tuple[str, str]]:
         """Yield the family and name of each hook that the packet passes. A hook may change which hook is next."""
@@ -159,7 +170,8 @@ class _Run:
         """Run the base chains of a hook. Chains of type nat see only the packet that opens a connection."""
         self.family = family
         for chain in self.hooked.get((family, hook), ()):
-            if chain.type == "nat" and self.state != "new":
+            # The first nat chain of a hook that translates the packet is the last one that sees it.
+            if chain.type == "nat" and (self.state != "new" or (self.translated and hook != "postrouting")):
                 continue
             if (self.chain(chain.table, chain.name) or chain.policy) == "drop":
                 return "drop"
@@ -227,6 +239,21 @@ class _Run:
         """Return the direction of the packet in its connection; None for an untracked packet."""
         return None if self.state == "untracked" else "reply" if self.packet.reply else "original"
 
+    def update(self, fields: Sequence[str], name: str, value: int) -> None:
+        """Add an element with the packet's fields as its key to a map, or give it another value."""
+        found = self.sets[name]
+        if not found.dynamic or len(fields) != len(found.types):
+            raise TraceError(f"@{name}: packets cannot add an element of {len(fields)} fields")
+        key = tuple(number for one in fields if (number := self.field(one)) is not None)
+        found.exact[key] = Hit((value,), "")
+
+    def choice(self, family: str, count: int, seed: int) -> int | None:
+        """Return nft's ``jhash`` of the packet's source address and port, modulo ``count``; None for other packets."""
+        if seed != SEED:
+            raise TraceError(f"jhash with seed {seed:#x}")
+        own = self.number(self.source, family)
+        return None if own is None or self.packet.reply else chosen(self.source, self.packet.source_port, count)
+
     def has(self, fields: Sequence[str]) -> bool:
         """Say whether the packet has all of these fields."""
         return all(self.field(name) is not None for name in fields)
@@ -251,6 +278,9 @@ class _Run:
 
 
 _FIELDS: dict[str, Callable[[_Run], Number | None]] = {
+    "meta nfproto": lambda run: f"ipv{run.source.version}",
+    # The last 96 bits of an IPv6 source address.
+    "@nh,96,96": lambda run: int(run.source) & ((1 << 96) - 1) if run.source.version == 6 else None,
     "meta l4proto": lambda run: run.protocol,
     "th dport": lambda run: run.port_at("dport", _WITH_PORTS),
     "th sport": lambda run: run.port_at("sport", _WITH_PORTS),

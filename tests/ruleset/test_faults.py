@@ -5,6 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
+import service_faults
 from mid_change import verdicts_during_change
 
 from netlab.cluster.types import Network
@@ -265,15 +266,20 @@ UNSEEN = {
 }
 """Rules that no verdict depends on, and their purpose."""
 
+UNSEEN |= service_faults.UNSEEN
+CASES |= dict.fromkeys(service_faults.KINDS, service_faults.CASES)
+FAULTS += [("services", *fault) for fault in service_faults.FAULTS]
+
 
 @pytest.fixture(scope="module")
 def texts(build):
-    return {kind: lab(build, **choices) for kind, choices in KINDS.items()}  # type: ignore[arg-type]
+    found = {kind: lab(build, **choices) for kind, choices in KINDS.items()}  # type: ignore[arg-type]
+    return found | {kind: service_faults.lab(build, policy) for kind, policy in service_faults.KINDS.items()}
 
 
 def outcome(tracer, packet):
     trace = tracer.verdict(packet)
-    return trace.verdict, str(trace.destination), trace.port, trace.masqueraded, trace.state
+    return trace.verdict, str(trace.destination), trace.port, trace.masqueraded, trace.state, trace.rejected
 
 
 def chains(text):
@@ -324,10 +330,12 @@ def rules(text):
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *service_faults.KINDS])
 def test_every_rule_changes_some_verdict(texts, kind):
     """Each rule of each fragment is removed from the text."""
     known = set() if kind == "bridge" else set(rules(texts["bridge"]))
+    if kind in service_faults.KINDS:
+        known |= {rule for other in KINDS for rule in rules(texts[other])}
     lines, cases = [line for _, line in chains(texts[kind])], list(CASES[kind].values())
     tracer = Tracer(texts[kind])
     usual = [outcome(tracer, packet) for packet in cases]
@@ -352,3 +360,31 @@ def test_without_the_second_lookup_a_change_denies_an_allowed_packet(build, text
 
     assert {"accept"} == set(verdicts_during_change(texts["bridge"], after, packet))
     assert "drop" in verdicts_during_change(*once, packet)  # type: ignore[call-arg]
+
+
+def test_an_endpoint_that_leaves_loses_its_clients(build):
+    """Its clients choose again, whatever index they had; clients of other endpoints stay."""
+    policy = service_faults.KINDS["services"]
+    before, after = (
+        Tracer(service_faults.lab(build, policy, sticky)) for sticky in ({"c4": "1"}, {"c4": "1", "l": "1"})
+    )
+    clients = [f"10.244.0.{n}" for n in range(100, 130)]
+
+    def asked(tracer, port):
+        return {
+            one: str(tracer.verdict(Packet(one, "10.96.0.22", "TCP", 80, source_port=port)).destination)
+            for one in clients
+        }
+
+    first = asked(before, 40000)
+    for name in ("affinity4", "affinity6"):
+        after.tables.sets[name].exact |= before.tables.sets[name].exact
+    then = asked(after, 40001)
+
+    gone = "10.244.0.1"
+    assert gone in first.values()
+    assert gone not in then.values()
+    assert {one: to for one, to in first.items() if to != gone} == {
+        one: to for one, to in then.items() if first[one] != gone
+    }
+    assert then == asked(after, 40002)

@@ -11,7 +11,7 @@ import pytest
 from netlab.errors import HostError
 from netlab.kernel import nginx
 from netlab.lab import ingress as lab_ingress
-from netlab.lab import notices
+from netlab.lab import notices, programs
 from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
 from netlab.objects.scenarios import ObjectRef
@@ -70,7 +70,7 @@ def test_a_lab_without_an_ingress_to_serve_runs_no_nginx(machine: FakeKernel, mo
     lab = _up(machine, *more)
 
     assert {} == machine.programs
-    assert not lab_ingress.programs.directory(machine, lab.name).exists()
+    assert not programs.directory(machine, lab.name).exists()
 
 
 def test_a_change_is_a_signal_and_no_change_is_none(machine: FakeKernel) -> None:

@@ -6,8 +6,6 @@ are ``access.log`` and ``error.log`` in its folder, ``/run/netlab/LAB/programs/n
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError
@@ -21,7 +19,8 @@ from netlab.programs.nginx_conf import Configuration, configuration, file_name
 KIND = "nginx"
 LOGS = ("access.log", "error.log")
 _FOLDER = "/run/netlab"  # as nginx sees its folder: kernel/daemons.py
-_FILE, _NEXT = "nginx.conf", "next.conf"
+# The configuration that nginx reads; the one that is tested before; and the one that nginx has read.
+_FILE, _NEXT, _LOADED = "nginx.conf", "next.conf", "read.conf"
 
 
 def wanted(cluster: Cluster) -> bool:
@@ -55,18 +54,14 @@ def bring(machine: Machine, cluster: Cluster) -> None:
     pods = controllers(cluster)
     if not pods:
         notice("Warning: no pod of ingress-nginx has an address, so Ingresses are not served")
-    made = [_Nginx(machine, cluster, pod, program, user) for pod in pods]
+    # Host-network pods of one node are in one namespace, which has one nginx.
+    places = {names.pod_namespace(cluster.name, pod): pod for pod in reversed(pods)}
+    made = [_Nginx(machine, cluster, pod, program, user) for pod in places.values()]
     # Nothing is in force before every configuration is tested.
     ran = [one.prepare() for one in made]
     programs.bring(machine, cluster.name, KIND, [one.wanted() for one in made])
     for one, reloads in zip(made, ran, strict=True):
         one.finish(reload=reloads)
-
-
-def log_folders(machine: Machine, cluster: Cluster) -> list[Path]:
-    """Return the folders that have the logs of the lab's nginx."""
-    spaces = [names.pod_namespace(cluster.name, pod) for pod in controllers(cluster)]
-    return [programs.folder(machine, cluster.name, KIND, space) for space in spaces]
 
 
 class _Nginx:
@@ -108,7 +103,7 @@ class _Nginx:
         except OSError as error:
             raise HostError(f"cannot write {self._folder}: {error.strerror}") from error
         runs = self._machine.runs(self._program, self._folder)
-        if runs and (self._folder / _FILE).read_text() == made.text:
+        if runs and self._loaded() == made.text:
             return False
         status, said = self._machine.run(self._test, self._folder)
         if status:
@@ -124,10 +119,18 @@ class _Nginx:
         """Have nginx read a new configuration, and remove certificates that it does not use."""
         if reload and not self._machine.reload(self._folder):
             raise HostError(f"nginx does not take its new configuration; see {self._folder}/error.log")
+        self._write(_LOADED, self._made.text)
         used = {name for name, _ in self._made.secrets}
         for path in self._folder.glob("tls-*"):
             if path.name not in used:
                 path.unlink(missing_ok=True)
+
+    def _loaded(self) -> str:
+        """Return the configuration that nginx has read; a command may be killed before it tells nginx of a new one."""
+        try:
+            return (self._folder / _LOADED).read_text()
+        except OSError:
+            return ""
 
     def _write(self, name: str, text: str) -> None:
         from netlab.kernel import daemons

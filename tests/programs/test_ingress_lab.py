@@ -85,6 +85,26 @@ def test_a_change_is_a_signal_and_no_change_is_none(machine: FakeKernel) -> None
     assert 'server_name "other.example";' in _text(machine)
 
 
+def test_the_first_ingress_starts_nginx(machine: FakeKernel) -> None:
+    """With the controller's pod."""
+    lab = _up(machine)
+    lab.apply([Document(_ingress(), Source())])
+
+    assert ["netlab.default.pod.ingress-nginx.controller"] == [one.namespace for one in machine.programs.values()]
+
+
+def test_a_configuration_that_nginx_was_not_told_of_is_in_force_after_up(machine: FakeKernel) -> None:
+    """A command may be killed between the file and the signal."""
+    lab = _up(machine, _ingress())
+    (folder,) = machine.programs
+    (folder / "read.conf").write_text("an older one")
+    _up(machine, _ingress())
+    _up(machine, _ingress())
+
+    assert [signal.SIGHUP] == [number for _, number in machine.signals]
+    lab.close()
+
+
 def test_the_last_ingress_ends_nginx(machine: FakeKernel) -> None:
     """Its folder is gone too."""
     lab = _up(machine, _ingress())

@@ -154,7 +154,7 @@ def test_objects_that_are_not_read_have_no_line(program: Program, unique: Callab
         program("down", name)
 
     assert ["service/default/own created", "pod/default/p created"] == up.stdout.splitlines()
-    assert "skipped 2 objects that netlab does not read: 1 Secret, 1 Service" in up.stderr
+    assert "skipped 1 object that netlab does not read: 1 Service" in up.stderr
     assert ["service/default/own unchanged", "pod/default/p unchanged"] == again.stdout.splitlines()
     assert ["service/default/own unchanged", "pod/default/p unchanged"] == applied.stdout.splitlines()
     assert f"lab {name}: unchanged\n" in again.stderr

@@ -244,7 +244,7 @@ def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str
     """They are counted by kind in one line, and strictly they are errors."""
     file = tmp_path / "x.yaml"
     others = [
-        f"---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n" for kind in ("Secret", "ConfigMap", "Secret")
+        f"---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n" for kind in ("Role", "ConfigMap", "Role")
     ]
     file.write_text(POD + "".join(others))
     done = netlab("check", "-f", file, *options)
@@ -253,15 +253,15 @@ def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str
     if options:
         assert 3 == len([line for line in done.stderr.splitlines() if "netlab does not read" in line])
     else:
-        assert "skipped 3 objects that netlab does not read: 1 ConfigMap, 2 Secret\n" == done.stderr
+        assert "skipped 3 objects that netlab does not read: 1 ConfigMap, 2 Role\n" == done.stderr
 
 
 def test_one_kind_that_is_not_read_is_one_object(netlab: Call, tmp_path: Path) -> None:
     """The word is singular."""
     file = tmp_path / "x.yaml"
-    file.write_text(f"{POD}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n")
+    file.write_text(f"{POD}---\napiVersion: v1\nkind: Role\nmetadata: {{name: x}}\n")
 
-    assert "skipped 1 object that netlab does not read: 1 Secret\n" == netlab("check", "-f", file).stderr
+    assert "skipped 1 object that netlab does not read: 1 Role\n" == netlab("check", "-f", file).stderr
 
 
 def test_json_has_errors_and_warnings(netlab: Call, tmp_path: Path) -> None:

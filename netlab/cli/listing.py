@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from netlab.cluster import Cluster, Node, Pod
@@ -10,10 +11,12 @@ from netlab.dataplane import names
 from netlab.errors import UsageError
 from netlab.objects import Document, types
 from netlab.objects.decoders import object_of
+from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import Kind, get
 from netlab.objects.kinds.networkpolicy import API_VERSION
 from netlab.objects.meta import Key, key_of
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import EndpointSlice, Service
 from netlab.policy import isolating
 from netlab.report.listings import Item, Listing
 
@@ -23,10 +26,15 @@ NetnsPath = Callable[[str], str]
 
 
 def ranges(cluster: Cluster) -> dict[str, Any]:
-    """Return a lab's networks and underlayCIDRs as in a Topology, also those that netlab chose."""
+    """Return a lab's networks and ranges as in a Topology, also those that netlab chose."""
     networks = [{"name": n.name, "mode": n.mode, "podCIDRs": [*map(str, n.pod_cidrs)]} for n in cluster.networks]
     underlay = [str(cidr) for cidr in cluster.underlay_cidrs if cidr.version in cluster.families]
-    return {"networks": networks, "underlayCIDRs": underlay}
+    return {
+        "networks": networks,
+        "underlayCIDRs": underlay,
+        "serviceCIDRs": [*map(str, cluster.service_cidrs)],
+        "loadBalancerCIDRs": [*map(str, cluster.load_balancer_cidrs)],
+    }
 
 
 def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
@@ -154,6 +162,13 @@ def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
     return Listing(header, ("POLICY-TYPES", "PODS", "WRITTEN"), tuple(items()))
 
 
+def _services() -> ModuleType:
+    # Late, as most labs have no Services.
+    from netlab.cli import service_listing
+
+    return service_listing
+
+
 def _written(
     version: str, kind: str, documents: Sequence[Document]
 ) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
@@ -174,6 +189,12 @@ _RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document], NetnsPath], Listi
     types.Node: lambda cluster, documents, netns_path: nodes(cluster, netns_path),
     types.Pod: lambda cluster, documents, netns_path: pods(cluster, netns_path),
     NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
+    Service: lambda cluster, documents, netns_path: _services().services(cluster),
+    EndpointSlice: lambda cluster, documents, netns_path: _services().endpointslices(cluster),
+    Ingress: lambda cluster, documents, netns_path: _services().ingresses(
+        cluster, dict(_written("networking.k8s.io/v1", "Ingress", documents))
+    ),
+    IngressClass: lambda cluster, documents, netns_path: _services().ingressclasses(cluster),
 }
 """How to list objects that the cluster has in another form than the record."""
 

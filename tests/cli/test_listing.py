@@ -145,12 +145,9 @@ def test_a_node_has_its_addresses_and_cidrs(lab: Cluster) -> None:
     assert {"zone": "a"}.items() <= item.object["metadata"]["labels"].items()
 
 
-def test_services_and_policies_are_the_documents(lab: Cluster, documents: list[Document]) -> None:
+def test_policies_are_the_documents(lab: Cluster, documents: list[Document]) -> None:
     """The object is the document; the table has its main fields."""
-    (service,) = listing.of_kind("Service", lab, documents, str).items
     (policy,) = listing.networkpolicies(lab, documents).items
 
-    assert documents[4].data == service.object
     assert documents[5].data == policy.object
-    assert (("x", "web", "ClusterIP", "None", "80/TCP,53/UDP"), ("app=web",)) == (service.cells, service.wide)
     assert (("x", "p", "app=web"), ("Ingress,Egress", "1", "in.yaml:25")) == (policy.cells, policy.wide)

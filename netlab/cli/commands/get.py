@@ -113,9 +113,12 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
             "status": status,
         }
         networks = (f"{n['name']}={n['mode']}:{','.join(n['podCIDRs'])}" for n in spec.get("networks", ()))
-        wide = (differences, ";".join(networks), ",".join(spec.get("underlayCIDRs", ())))
+        ranges = (",".join(spec.get(name, ())) for name in ("underlayCIDRs", "serviceCIDRs", "loadBalancerCIDRs"))
+        wide = (differences, ";".join(networks), *ranges)
         items.append(Item("", name, data, (name, phase, nodes, pods), wide))
-    return Listing(("NAME", "STATUS", "NODES", "PODS"), ("DRIFT", "NETWORKS", "UNDERLAY"), items)
+    return Listing(
+        ("NAME", "STATUS", "NODES", "PODS"), ("DRIFT", "NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS"), items
+    )
 
 
 def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:

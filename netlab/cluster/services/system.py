@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netlab.cluster.pods import PodDraft
+from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
@@ -20,7 +21,7 @@ from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.system_objects import SystemObjects
 from netlab.objects.topology import Topology
-from netlab.objects.types import ContainerPort, Meta, Namespace, PodSpec, Protocol, Source
+from netlab.objects.types import Address, ContainerPort, Meta, Namespace, PodSpec, Protocol, Source
 
 DNS = "kube-system/kube-dns"
 KUBERNETES = "default/kubernetes"
@@ -140,6 +141,38 @@ def with_default_class(
         else:
             found.append(replace(one, class_name=defaults[0]))
     return tuple(found), problems
+
+
+def serves(cluster: Cluster, ingress: Ingress) -> bool:
+    """Say whether the cluster's ingress controller serves an Ingress: by its class, or by the old annotation."""
+    name = ingress.class_name or ingress.meta.annotations.get(CLASS_ANNOTATION, "")
+    return any(one.meta.name == name and one.controller == INGRESS_CONTROLLER for one in cluster.ingress_classes)
+
+
+def ingress_addresses(cluster: Cluster, ingress: Ingress) -> tuple[Address, ...]:
+    """Return the addresses of the controller that serves an Ingress, as its status has them; none if none serves it.
+
+    They are those of the LoadBalancer Services in the controller's namespace that select it.
+    """
+    if not serves(cluster, ingress):
+        return ()
+    labels = _controller_labels(cluster)
+    return tuple(
+        item.address
+        for one in cluster.services
+        if one.type == "LoadBalancer"
+        and one.meta.namespace == INGRESS.partition("/")[0]
+        and one.selector
+        and one.selector.items() <= labels.items()
+        for item in one.load_balancer
+        if item.address is not None
+    )
+
+
+def _controller_labels(cluster: Cluster) -> Mapping[str, str]:
+    """Return the labels of the first pod of the ingress controller."""
+    of = (pod.labels for pod in cluster.pods if pod.namespace == INGRESS.partition("/")[0])
+    return next((labels for labels in of if INGRESS_LABELS.items() <= labels.items()), {})
 
 
 def _has(drafts: Iterable[PodDraft], namespace: str, labels: Mapping[str, str]) -> bool:

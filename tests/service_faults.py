@@ -8,7 +8,7 @@ from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Meta
 from netlab.ruleset import compile_rulesets
-from netlab.ruleset.service_hash import chosen
+from netlab.ruleset.service_hash import PROBE_DSCP, chosen
 from netlab.testing.tracer import Packet
 
 PODS = {4: "10.244.0.{}", 6: "fd00:10:244::{}"}
@@ -108,6 +108,11 @@ def _of_family(f):
     for index in (0, 1, 0):
         port = _port_to(OUT[f], index)
         yield f"sticky, Local {index}", Packet(OUT[f], NODE[f], "TCP", 30026, for_node=True, source_port=port)
+    # Probes neither leave an affinity nor follow one.
+    dscp, prober = {f"{'ip' if f == 4 else 'ip6'} dscp": str(PROBE_DSCP)}, PODS[f].format(98)
+    for name, index, fields in (("a probe", 0, dscp), ("after a probe", 1, {}), ("a second probe", 0, dscp)):
+        port = _port_to(prober, index)
+        yield name, Packet(prober, cluster(22), "TCP", 80, source_port=port, fields=fields)
     yield "elsewhere", Packet(CLIENT[f], cluster(25), "TCP", 80)
     yield "in the ranges", Packet(OUT[f], balancer(23), "TCP", 80)
     yield "not in the ranges", Packet(CLIENT[f], balancer(23), "TCP", 80)

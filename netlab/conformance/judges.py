@@ -11,6 +11,7 @@ from netlab.cluster.flows import Flow, service_flow, service_ref
 from netlab.cluster.paths import path
 from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
+from netlab.conformance import service_judge
 from netlab.conformance.cases import Cell
 from netlab.dataplane.names import mac_of, port_name
 from netlab.dataplane.node_rulesets import compiler as new_compiler
@@ -76,7 +77,7 @@ def _decided(decision: Decision) -> str:
     return _some((way.backend.address, verdict) for way, verdict in ways if way is not None)
 
 
-def _some(backends: Iterable[tuple[Address, str]]) -> str:
+def _some(backends: Iterable[tuple[Address | str, str]]) -> str:
     """Return the verdict ``some`` with that of each backend, as judges must agree on these."""
     return f"some: {', '.join(sorted(f'{address} {verdict}' for address, verdict in backends))}"
 
@@ -99,6 +100,10 @@ def tracer() -> Judge:
 
 def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
     translated = translate(cluster, flow)
+    if translated is not None and service_judge.translates(tracers, translated):
+        backends = list(service_judge.traced(cluster, tracers, flow, translated))
+        verdict = joined(one for _, one in backends)
+        return _some(backends) if verdict == "some" else verdict
     if translated is not None:
         return joined(_traced_through(cluster, tracers, flow, way) for way in translated.flows)
     source, destination = flow.source, flow.destination

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.cluster import Cluster
+from netlab.cluster.services.changes import changed_services
 from netlab.cluster.services.routes import outer_addresses, proxied
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import address_of
@@ -16,17 +17,15 @@ from netlab.kernel.conntrack import Front
 from netlab.kernel.machine import Machine
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
-from netlab.ruleset.cluster_change import cluster_change
-from netlab.ruleset.service_elements import changed_services
 
 _Door = tuple[Address, str, int]
 
 
 def forget(machine: Machine, before: Cluster, after: Cluster) -> None:
     """Delete them on every node of a lab whose rules are in force."""
-    changed = set(changed_services(cluster_change(before, after)))
-    old = [one for one in before.services if (one.meta.namespace, one.meta.name) in changed and _datagrams(one)]
-    new = [one for one in after.services if (one.meta.namespace, one.meta.name) in changed and _datagrams(one)]
+    changed = changed_services(before, after)
+    old = [one for one in before.services if one.meta.key in changed and _datagrams(one)]
+    new = [one for one in after.services if one.meta.key in changed and _datagrams(one)]
     if not old and not new:
         return
     known = {node.name for node in before.nodes}

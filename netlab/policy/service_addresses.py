@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netlab.cluster.services.routes import balanced
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
@@ -20,8 +21,6 @@ from netlab.policy.problems import warning
 
 def addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of ipBlocks in the service range, and of those that are the address of one Service."""
-    if not cluster.services:
-        return
     owners = _owners(cluster)
     for rule in (*policy.ingress, *policy.egress):
         for number, peer in enumerate(rule.peers):
@@ -38,8 +37,6 @@ def _owners(cluster: Cluster) -> dict[Address, tuple[Service, str]]:
     """Return the Services by the addresses that they alone have, and what of each Service it is."""
     known: dict[Address, tuple[Service, str]] | None = cluster.memo.get("policy.service_addresses")
     if known is None:
-        from netlab.cluster.services.routes import balanced
-
         known = cluster.memo["policy.service_addresses"] = {}
         for service in cluster.services:
             for address in service.cluster_ips:

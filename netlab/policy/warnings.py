@@ -12,7 +12,7 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
-from netlab.policy import almost, dns, service_addresses, service_ports, unknown_labels
+from netlab.policy import almost, dns, service_ports, unknown_labels
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -172,6 +172,13 @@ def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         yield warning(policy, "spec.podSelector", message, "not-enforced")
 
 
+def _addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if cluster.services:
+        from netlab.policy.service_addresses import addresses_of_services
+
+        yield from addresses_of_services(cluster, policy)
+
+
 def _allows_all(policy: NetworkPolicy, direction: Direction) -> bool:
     return any(not rule.peers and not rule.ports for rule in policy.rules(direction))
 
@@ -188,7 +195,7 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _peers_that_match_nothing,
     _unknown_port_names,
     service_ports.service_ports_in_rules,
-    service_addresses.addresses_of_services,
+    _addresses_of_services,
     dns.pods_without_dns,
     _shadowed,
     _unenforced,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
+from netlab.cluster.services.changes import changed_services
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.services.routes import outer_addresses, proxied
 from netlab.cluster.services.selection import node_endpoints
@@ -113,7 +113,7 @@ class ServiceElements:
         """Take a change; return False if a Service or endpoint that stays would have another number."""
         cluster, first = change.after, not self._started
         self._started = True
-        changed = [_owner(one) for one in cluster.services] if first else changed_services(change)
+        changed = _changed(None if first else change.before, cluster)
         found = {_owner(one): one for one in cluster.services} if changed else {}
         services = {owner: found.get(owner) for owner in changed}
         services = {owner: one if one is not None and proxied(one) else None for owner, one in services.items()}
@@ -197,8 +197,9 @@ class ServiceElements:
             if service.session_affinity == "ClientIP":
                 everywhere["service_timeouts", (number,)] = Element((service.affinity_timeout,), comment)
             for f in families:
-                for source in _collapsed(service.source_ranges, f):
-                    everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
+                for source in service.source_ranges:
+                    if source.version == f:
+                        everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
                 local = "Local" in (service.internal_traffic_policy, _external_policy(service))
                 if local or self._differs(cluster, service, port, f):
                     for name in self._nodes:
@@ -307,24 +308,9 @@ def _rounded(count: int) -> int:
     return max(FEWEST, 1 << (count - 1).bit_length())
 
 
-def changed_services(change: ClusterChange) -> list[_Owner]:
-    """Return the Services, by namespace and name, that differ or may have other endpoints than before."""
-    before, after = change.before, change.after
-    changes = change.items(lambda cluster: cluster.services, lambda service: service.meta.key)
-    found = {_owner(one): None for one in (*changes.removed, *changes.added)}
-    pods: dict[str, list[Mapping[str, str]]] = {}
-    for pod in (*change.pods.removed, *change.pods.added):
-        pods.setdefault(pod.namespace, []).append(pod.labels)
-    given = before is None or before.slices != after.slices or before.endpoints != after.endpoints
-    for one in after.services if pods or given else ():
-        labels = pods.get(one.meta.namespace, ())
-        if (not one.selector and (given or pods)) or any(one.selector.items() <= own.items() for own in labels):
-            found[_owner(one)] = None
-    return list(found)
-
-
-def _collapsed(ranges: Iterable[Prefix], family: int) -> list[Prefix]:
-    """Return the ranges of a family as few as possible, as the kernel refuses ranges that overlap."""
-    if family == 4:
-        return [*collapse_addresses(one for one in ranges if isinstance(one, IPv4Network))]
-    return [*collapse_addresses(one for one in ranges if isinstance(one, IPv6Network))]
+def _changed(before: Cluster | None, after: Cluster) -> list[_Owner]:
+    """Return the Services that differ or may have other endpoints, in order."""
+    if before is None:
+        return [_owner(one) for one in after.services]
+    found = (key.partition("/") for key in sorted(changed_services(before, after)))
+    return [(namespace, name) for namespace, _, name in found]

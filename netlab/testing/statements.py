@@ -252,7 +252,8 @@ _MARK = r"(ct mark|meta mark)"
 _REGISTER = r"(meta priority|ct mark|meta mark)"
 _ADDRESS = r"(?:ip6? [sd]addr|ct (?:original|reply) ip6? saddr)"
 _FRAME = (
-    r"meta nfproto|@nh,96,96|ether [sd]addr|ether type|arp saddr ip|arp saddr ether|icmpv6 type|@th,64,128|[io]ifname"
+    r"meta nfproto|@nh,96,96|ip6? dscp|ether [sd]addr|ether type|arp saddr (?:ip|ether)|icmpv6 type|@th,64,128"
+    r"|[io]ifname"
 )
 _FIELD = rf"(?:meta priority|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"
 _FIELDS = rf"{_FIELD}(?: \. {_FIELD})*"

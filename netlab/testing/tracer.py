@@ -281,6 +281,9 @@ _FIELDS: dict[str, Callable[[_Run], Number | None]] = {
     "meta nfproto": lambda run: f"ipv{run.source.version}",
     # The last 96 bits of an IPv6 source address.
     "@nh,96,96": lambda run: int(run.source) & ((1 << 96) - 1) if run.source.version == 6 else None,
+    # Probes have another DSCP, in ``Packet.fields``.
+    "ip dscp": lambda run: 0 if run.source.version == 4 else None,
+    "ip6 dscp": lambda run: 0 if run.source.version == 6 else None,
     "meta l4proto": lambda run: run.protocol,
     "th dport": lambda run: run.port_at("dport", _WITH_PORTS),
     "th sport": lambda run: run.port_at("sport", _WITH_PORTS),

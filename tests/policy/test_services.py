@@ -17,6 +17,7 @@ from netlab.cluster.translate.services import handling
 from netlab.cluster.types import address_of
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.topology import TopologyPolicy
+from netlab.objects.types import Address, Pod
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 
@@ -65,6 +66,14 @@ def through(of: Cluster, asked: Flow) -> Translated:
     return found
 
 
+def far(of: Cluster, family: int = 4) -> Address | None:
+    """Return the address of node a at a pod of node b: over a tunnel, that of its end of the tunnel."""
+    node = of.node("a")
+    if not of.networks[0].traits.transport.tunnel:
+        return address_of(node, family)
+    return next(one[0] for one in node.pod_cidrs["default"] if one.version == family)
+
+
 def decide(of: Cluster, source: str, face: str, family: int = 4, port: int = 80) -> Decision:
     return evaluate(of, to(of, source, face, family, port))
 
@@ -111,12 +120,14 @@ def test_the_endpoints_and_the_source_that_they_see(
         assert () == found.flows
         assert f"{asked.address} is the ClusterIP of Service shop/db" in found.reason
         return
-    node = address_of(of.node("a"), family)
     own = address_of(asked.source, family)
+    masqueraded = [address_of(of.node("a"), family), far(of, family)]
 
     assert found.node is of.node("a")
     assert ["shop/db-a", "shop/db-b"][: 1 if "local" in want else 2] == [way.backend.name for way in found.flows]
-    assert {node if "M" in want else own} == {way.seen.destination for way in found.flows}
+    assert [way.seen.destination for way in found.flows] == (masqueraded if "M" in want else [own, own])[
+        : len(found.flows)
+    ]
     assert all(way.path.connected and way.backend.port == 8080 for way in found.flows)
     if face == "load balancer":
         other = through(of, to(of, SOURCES[source], "external IP", family))
@@ -130,15 +141,15 @@ def test_policy_sees_a_client_as_it_is_before_masquerade_on_the_node_that_transl
     of = lab(everyone)
     for source in ("x/client", "host:client"):
         asked = to(of, source, "nodePort", family)
-        near, far = (way.seen.destination_policy for way in through(of, asked).flows)
-        assert (address_of(asked.source, family), address_of(of.node("a"), family)) == (near, far)
+        on_a, on_b = (way.seen.destination_policy for way in through(of, asked).flows)
+        assert (address_of(asked.source, family), far(of, family)) == (on_a, on_b)
 
 
 def test_a_pod_of_another_node_is_outside_where_it_comes_as_its_node() -> None:
     """In an overlay it does. In routed mode it comes as itself, so external policy Local gives it all endpoints."""
-    far = pod("x/far", "app=client", node="b")
-    overlay = lab(far, external_traffic_policy="Local")
-    routed = lab(far, mode="routed", external_traffic_policy="Local")
+    client = pod("x/far", "app=client", node="b")
+    overlay = lab(client, external_traffic_policy="Local")
+    routed = lab(client, mode="routed", external_traffic_policy="Local")
 
     assert ["shop/db-a"] == [w.backend.name for w in through(overlay, to(overlay, "x/far", "nodePort")).flows]
     found = through(routed, to(routed, "x/far", "nodePort")).flows
@@ -191,12 +202,12 @@ def test_egress_policy_sees_the_endpoint() -> None:
 
 def test_the_nodeport_of_another_node_is_a_port_of_that_node_for_egress() -> None:
     """The client's own node does not translate it."""
-    far = pod("x/far", "app=client", node="b")
+    client = pod("x/far", "app=client", node="b")
     to_node = policy("x/p", "app=client", egress=[rule(peer(cidr="100.64.0.1/32"), ports=["30080"])])
     to_pods = policy("x/p", "app=client", egress=[rule(peer("app=db", ""))])
 
-    assert "allow" == decide(lab(far, to_node), "x/far", "nodePort").verdict
-    assert "deny" == decide(lab(far, to_pods), "x/far", "nodePort").verdict
+    assert "allow" == decide(lab(client, to_node), "x/far", "nodePort").verdict
+    assert "deny" == decide(lab(client, to_pods), "x/far", "nodePort").verdict
 
 
 def test_a_pod_that_reaches_itself_is_subject_to_policy_unless_exempt() -> None:
@@ -375,3 +386,41 @@ def test_a_real_balancer_is_not_captured() -> None:
     proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), proxy=True),)
 
     assert "ipMode Proxy" in reason(lab(load_balancer=proxy), "x/client", "load balancer")
+
+
+# pkg/proxy/nftables/proxier_test.go: endpoints on the node (l) and on another one (r), as ready, terminating or gone;
+# which of them a ClusterIP, a nodePort with policy Local, and one with policy Cluster lead to; "" is a denial.
+TERMINATING = [
+    ("ready ready", "ready", "l0 l1 r0", "l0 l1", "l0 l1 r0"),
+    ("terminating terminating", "ready", "r0", "l0 l1", "r0"),
+    ("", "terminating", "r0", "drop", "r0"),
+    ("gone gone", "gone", "reject", "reject", "reject"),
+    ("ready terminating", "terminating", "l0", "l0", "l0"),
+]
+
+
+@pytest.mark.parametrize(("local", "remote", "cluster_ip", "with_local", "with_cluster"), TERMINATING)
+def test_endpoints_that_terminate_serve_while_no_other_does(
+    local: str, remote: str, cluster_ip: str, with_local: str, with_cluster: str
+) -> None:
+    """For each policy by itself; an endpoint that does not serve is never used."""
+
+    def one(name: str, node: str, state: str) -> Pod:
+        made = pod(f"shop/{name}", "app=db", node=node)
+        return replace(made, ready=state != "gone", terminating=state != "ready")
+
+    def reached(face: str, policy: Any) -> str:
+        of = cluster(
+            topology(["a", "b"], hosts={"client": ["192.0.2.10", "2001:db8:1::10"]}, mode="overlay", cidrs=DUAL),
+            pod("x/client", node="a"),
+            *(one(f"l{i}", "a", state) for i, state in enumerate(local.split())),
+            *(one(f"r{i}", "b", state) for i, state in enumerate(remote.split())),
+            service(external_traffic_policy=policy),
+        )
+        found = through(of, to(of, "x/client" if face == "ClusterIP" else "host:client", face))
+        names = " ".join(way.backend.name.removeprefix("shop/") for way in found.flows)
+        return names or ("drop" if "drops it" in found.reason else "reject")
+
+    assert cluster_ip == reached("ClusterIP", "Local")
+    assert with_local == reached("nodePort", "Local")
+    assert with_cluster == reached("nodePort", "Cluster")

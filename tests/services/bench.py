@@ -25,7 +25,7 @@ KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 # Seconds after which a connection without an answer counts as dropped. An answer comes within a millisecond.
 SILENCE = 0.4
-TRIES = 12
+TRIES = 24
 _REFUSED = {errno.ECONNREFUSED: "refused"}
 _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM)
 

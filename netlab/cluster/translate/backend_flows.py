@@ -11,6 +11,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, node_of, path, path_to_address
 from netlab.cluster.translate.target import Backend, BackendFlow, JudgedFlow, SeenSources, Target
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+from netlab.objects.types import Address
 
 
 def translating_node(cluster: Cluster, source: Endpoint, target: Target) -> Node | None:
@@ -36,8 +37,9 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
     if path_to.ingress_enforced and path_to.seen_as is not None:
         ingress = JudgedFlow(_owner(cluster, flow.source, node, path_to), path_to.seen_as, after)
     itself = backend.endpoint is not None and flow.source.ref == backend.endpoint.ref
-    masqueraded = address_of(node, flow.family) if target.masqueraded else path_to.seen_as
-    seen = SeenSources(own if egress else None, path_to.seen_as if ingress else None, None if itself else masqueraded)
+    masqueraded = _masqueraded_as(cluster, node, backend.endpoint, flow.family)
+    seen_as = masqueraded if target.masqueraded else path_to.seen_as
+    seen = SeenSources(own if egress else None, path_to.seen_as if ingress else None, None if itself else seen_as)
     return BackendFlow(target, backend, path_to, egress, ingress, seen)
 
 
@@ -46,12 +48,28 @@ def _to_node(flow: Flow, node: Node) -> Flow:
     return flow if flow.destination is None else flow._replace(destination=node)
 
 
-def _owner(cluster: Cluster, source: Endpoint, node: Node, path_to: Path) -> Endpoint:
-    """Return the endpoint that has the source address at the backend: after masquerade, a node."""
+def _masqueraded_as(cluster: Cluster, node: Node, end: Endpoint | None, family: int) -> Address | None:
+    """Return the source address of what a node masquerades to an endpoint: that of the interface it leaves by.
+
+    To a pod of another node over a tunnel that is the node's end of the tunnel, the first address of its pods' prefix.
+    To one of its own pods the kernel chooses one of the node's addresses; netlab says its first one.
+    """
+    if isinstance(end, Pod) and end.selectable and end.node != node.name and end.traits.transport.tunnel:
+        return next((one[0] for one in node.pod_cidrs[end.network] if one.version == family), None)
+    return address_of(node, family)
+
+
+def _owner(cluster: Cluster, source: Endpoint, node: Node, path_to: Path) -> Endpoint | None:
+    """Return the endpoint that has the source address at the backend: after masquerade, a node.
+
+    None for a node's end of a tunnel: selectors that match the node's own addresses do not match it.
+    """
     if path_to.seen_as in source.addresses:
         return source
     if path_to.seen_as in node.addresses:
         return node
+    if any(path_to.seen_as == one[0] for of_network in node.pod_cidrs.values() for one in of_network):
+        return None
     return cluster.node(source.node) if isinstance(source, Pod) else source
 
 
@@ -86,7 +104,7 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
         return Path(False, second.reason)
     return Path(
         True,
-        seen_as=address_of(node, family) if masqueraded else second.seen_as,
+        seen_as=_masqueraded_as(cluster, node, end, family) if masqueraded else second.seen_as,
         egress_enforced=first.egress_enforced or second.egress_enforced,
         ingress_enforced=second.ingress_enforced,
         exempt=second.exempt if near or first.local else first.exempt,

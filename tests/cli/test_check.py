@@ -243,9 +243,7 @@ def test_a_daemon_set_without_nodes_is_a_warning(netlab: Call, tmp_path: Path) -
 def test_kinds_that_are_not_read(netlab: Call, tmp_path: Path, options: list[str], code: int) -> None:
     """They are counted by kind in one line, and strictly they are errors."""
     file = tmp_path / "x.yaml"
-    others = [
-        f"---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n" for kind in ("Role", "ConfigMap", "Role")
-    ]
+    others = [f"---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n" for kind in ("Role", "ConfigMap", "Role")]
     file.write_text(POD + "".join(others))
     done = netlab("check", "-f", file, *options)
 

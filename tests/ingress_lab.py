@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from netlab.kernel import nginx
+
 REPOSITORY = Path(__file__).parents[1]
 CLIENT = "test/client"
 USER = 1_000_000 + os.getpid()
@@ -131,7 +133,11 @@ class IngressLab:
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:
             return {}
-        environment = {"PATH": "/usr/bin:/bin", "HOME": f"{self.directory}/home", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            "PATH": f"{self.directory}/sbin:/usr/bin:/bin",
+            "HOME": f"{self.directory}/home",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         return {"user": self._user, "group": self._user, "extra_groups": [], "env": environment}
 
 
@@ -152,6 +158,8 @@ def readable_copy() -> Iterator[Path]:
         shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=ignored)
         for name in ("click", "yaml", *(path.name for path in packages.glob("_yaml*"))):
             shutil.copytree(packages / name, place / name, ignore=ignored)
+        (place / "sbin").mkdir()
+        shutil.copy(nginx.program(), place / "sbin" / "nginx")
         (place / "home").mkdir()
         os.chown(place / "home", USER, USER)
         yield place

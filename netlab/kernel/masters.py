@@ -9,7 +9,7 @@ from pathlib import Path
 from netlab.kernel import daemons, processes
 
 # Seconds. nginx waits 0.1 s between the start of new workers and the end of old ones.
-_LONGEST, _PAUSE = 10.0, 0.01
+_LONGEST, _PAUSE = 10.0, 0.02
 _WORKER = "nginx: worker process"
 
 
@@ -36,11 +36,7 @@ def reload(folder: Path) -> bool:
 
 def _workers(master: int) -> set[tuple[int, str]]:
     """Return the id and the start time of each worker that accepts connections."""
-    try:
-        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    except OSError:
-        return set()
-    return {(int(pid), processes.started(int(pid))) for pid in children if _title(int(pid)) == _WORKER}
+    return {(pid, processes.started(pid)) for pid in processes.children(master) if _title(pid) == _WORKER}
 
 
 def _title(pid: int) -> str:

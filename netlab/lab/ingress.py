@@ -6,8 +6,6 @@ are ``access.log`` and ``error.log`` in its folder, ``/run/netlab/LAB/programs/n
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError
@@ -21,12 +19,19 @@ from netlab.programs.nginx_conf import Configuration, configuration, file_name
 KIND = "nginx"
 LOGS = ("access.log", "error.log")
 _FOLDER = "/run/netlab"  # as nginx sees its folder: kernel/daemons.py
-_FILE, _NEXT = "nginx.conf", "next.conf"
+# The configuration that nginx reads; the one that is tested before; and the one that nginx has read.
+_FILE, _NEXT, _LOADED = "nginx.conf", "next.conf", "read.conf"
 
 
 def wanted(cluster: Cluster) -> bool:
     """Say whether a cluster has an Ingress that the controller serves."""
     return bool(cluster.ingresses) and bool(rules(cluster).served)
+
+
+def check(machine: Machine, cluster: Cluster) -> None:
+    """Raise HostError if a cluster has an Ingress to serve, and this host has no nginx."""
+    if wanted(cluster):
+        machine.nginx()
 
 
 def bring(machine: Machine, cluster: Cluster) -> None:
@@ -44,23 +49,19 @@ def bring(machine: Machine, cluster: Cluster) -> None:
         program, user = machine.nginx()
     except HostError as error:
         programs.bring(machine, cluster.name, KIND, [])
-        notice(f"warning: {error}")
+        notice(f"Warning: {error}")
         return
     pods = controllers(cluster)
     if not pods:
-        notice("warning: no pod of ingress-nginx has an address, so Ingresses are not served")
-    made = [_Nginx(machine, cluster, pod, program, user) for pod in pods]
+        notice("Warning: no pod of ingress-nginx has an address, so Ingresses are not served")
+    # Host-network pods of one node are in one namespace, which has one nginx.
+    places = {names.pod_namespace(cluster.name, pod): pod for pod in reversed(pods)}
+    made = [_Nginx(machine, cluster, pod, program, user) for pod in places.values()]
     # Nothing is in force before every configuration is tested.
     ran = [one.prepare() for one in made]
     programs.bring(machine, cluster.name, KIND, [one.wanted() for one in made])
     for one, reloads in zip(made, ran, strict=True):
         one.finish(reload=reloads)
-
-
-def log_folders(machine: Machine, cluster: Cluster) -> list[Path]:
-    """Return the folders that have the logs of the lab's nginx."""
-    spaces = [names.pod_namespace(cluster.name, pod) for pod in controllers(cluster)]
-    return [programs.folder(machine, cluster.name, KIND, space) for space in spaces]
 
 
 class _Nginx:
@@ -96,13 +97,13 @@ class _Nginx:
                 self._write(name, text)
             bad = [one.meta.key for one in self._cluster.tls_secrets if not self._usable(one)]
             if bad:
-                notice(f"warning: Secret {', '.join(bad)}: the certificate and the key are no pair that TLS can use")
+                notice(f"Warning: Secret {', '.join(bad)}: the certificate and the key are no pair that TLS can use")
                 self._made = made = configuration(self._cluster, _FOLDER, self._families, self._user, bad)
             self._write(_NEXT, made.text)
         except OSError as error:
             raise HostError(f"cannot write {self._folder}: {error.strerror}") from error
         runs = self._machine.runs(self._program, self._folder)
-        if runs and (self._folder / _FILE).read_text() == made.text:
+        if runs and self._loaded() == made.text:
             return False
         status, said = self._machine.run(self._test, self._folder)
         if status:
@@ -118,10 +119,18 @@ class _Nginx:
         """Have nginx read a new configuration, and remove certificates that it does not use."""
         if reload and not self._machine.reload(self._folder):
             raise HostError(f"nginx does not take its new configuration; see {self._folder}/error.log")
+        self._write(_LOADED, self._made.text)
         used = {name for name, _ in self._made.secrets}
         for path in self._folder.glob("tls-*"):
             if path.name not in used:
                 path.unlink(missing_ok=True)
+
+    def _loaded(self) -> str:
+        """Return the configuration that nginx has read; a command may be killed before it tells nginx of a new one."""
+        try:
+            return (self._folder / _LOADED).read_text()
+        except OSError:
+            return ""
 
     def _write(self, name: str, text: str) -> None:
         from netlab.kernel import daemons

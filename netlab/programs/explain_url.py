@@ -176,9 +176,9 @@ def _way(cluster: Cluster, url: Url, door: _Door | None, pods: tuple[Pod, ...], 
     """Return the section about names, the Ingress and its rule."""
     lines = []
     address = door.address if door is not None else address_of(pods[0], family)
-    named = any(url.host in host.hostnames for host in cluster.hosts)
-    if not named:
-        lines.append(f"name      no DNS of the lab has {url.host}: curl --resolve {url.host}:{url.port}:{address}")
+    named = next((host.ref for host in cluster.hosts if url.host in host.hostnames), "")
+    answer = f"DNS of the lab answers with {named} for" if named else "no DNS of the lab has"
+    lines.append(f"name      {answer} {url.host}: curl --resolve {url.host}:{url.port}:{address}")
     if door is not None:
         lines.append(f"address   {address} on {url.port}/TCP, of Service {door.service.meta.key}")
     lines.append(f"nginx     in {', '.join(pod.ref for pod in pods)}")

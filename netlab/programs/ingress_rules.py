@@ -24,9 +24,6 @@ from netlab.objects.services import Service, ServicePort
 NO_TLS = 421
 """The status of a request for a host without a certificate. Mostly nginx refuses the TLS handshake before that."""
 
-OWN_CLASS = "nginx"
-"""The class that the lab's nginx serves also if the input has no IngressClass of that name."""
-
 _NAMESPACE = INGRESS.partition("/")[0]
 _ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 MOST_PATH = 1024
@@ -248,9 +245,8 @@ class _Reader:
             return "it names no class, and no IngressClass is the default" if by_name else ""
         one = by_name.get(name)
         if one is None:
-            if name == OWN_CLASS:
-                return ""
-            hint = f"add one with the controller {INGRESS_CONTROLLER}, or write {OWN_CLASS}"
+            own = next((known for known, one in by_name.items() if one.controller == INGRESS_CONTROLLER), "")
+            hint = f"add one with the controller {INGRESS_CONTROLLER}{f', or write {own}' if own else ''}"
             return f"there is no IngressClass {name!r}: {hint}"
         if one.controller == INGRESS_CONTROLLER:
             return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from netlab.cluster.services.changes import changed_services
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints

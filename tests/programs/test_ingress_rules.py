@@ -95,6 +95,7 @@ def test_ingresses_of_one_host_are_merged_and_the_first_one_wins_a_conflict() ->
         ("mine", [ingress_class("mine")], ""),
         ("edge", [ingress_class("edge", "example.com/edge")], "controller example.com/edge"),
         ("nginx", [ingress_class("nginx", "example.com/edge")], "controller example.com/edge"),
+        ("nginx", [ingress_class("mine")], "there is no IngressClass 'nginx'"),
         ("", [ingress_class("edge", "example.com/edge", default=True)], "controller example.com/edge"),
         ("", [ingress_class("mine", default=True)], ""),
         ("", [ingress_class("mine")], "it names no class, and no IngressClass is the default"),

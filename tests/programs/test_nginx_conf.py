@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_an_upstream_has_the_ready_endpoints_of_the_families_of_the_controller()
     lab = cluster(
         topology(["n"], cidrs=["10.244.0.0/16", "fd00:10:244::/56"]),
         pod("shop/a-0", "app=a"),
-        service("shop/a"),
+        replace(service("shop/a"), ip_family_policy="RequireDualStack"),
         ingress("shop/i", [("x.example", ["^/ a:80", "^/x a:http"])]),
     )
     (of,) = [one.addresses for one in lab.pods if one.namespace == "shop"]

@@ -16,7 +16,7 @@ from netlab.objects.scenarios import Expectation, HttpExpectation, Scenario, Ste
 from netlab.objects.system_objects import system_document
 from netlab.scenario.pairs import flows_of, unknown_names
 
-_OF_SYSTEM = ("service:kube-system/", "service:default/kubernetes", "kube-system/kube-dns")
+_OF_SYSTEM = ("service:kube-system/kube-dns", "service:default/kubernetes")
 
 
 @frozen

@@ -19,7 +19,7 @@ from netlab.objects.all_objects import Objects
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.services import Service
+from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
 from netlab.objects.types import ContainerPort, Meta, Namespace, Node, Pod, PodSpec, Source, Workload
 from netlab.objects.unread import Subject, UnreadPolicy
@@ -213,6 +213,7 @@ def objects(*things: Any, **more: Any) -> Objects:
     def of(kind: type) -> tuple[Any, ...]:
         return tuple(thing for thing in things if isinstance(thing, kind))
 
+    more = {"slices": of(EndpointSlice), "endpoints": of(Endpoints), **more}
     return Objects(
         namespaces=of(Namespace),
         nodes=of(Node),

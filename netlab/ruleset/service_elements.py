@@ -198,9 +198,8 @@ class ServiceElements:
             if service.session_affinity == "ClientIP":
                 everywhere["service_timeouts", (number,)] = Element((service.affinity_timeout,), comment)
             for f in families:
-                for source in service.source_ranges:
-                    if source.version == f:
-                        everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
+                for source in _collapsed(service.source_ranges, f):
+                    everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
                 local = "Local" in (service.internal_traffic_policy, _external_policy(service))
                 if local or self._differs(cluster, service, port, f):
                     for name in self._nodes:

@@ -71,8 +71,14 @@ class PodDns(NamedTuple):
     host_aliases: tuple[HostAlias, ...]
 
 
+_FIELDS = frozenset(PodDnsShape.fields)
+_DEFAULT = PodDns("", "", "ClusterFirst", None, ())
+
+
 def pod_dns(fields: Fields) -> PodDns:
     """Decode the DNS fields of a pod's spec."""
+    if _FIELDS.isdisjoint(fields.data):
+        return _DEFAULT
     policy = PodDnsShape.dns_policy.read(fields)
     config = PodDnsShape.dns_config.find(fields)
     aliases = PodDnsShape.host_aliases.read(fields)

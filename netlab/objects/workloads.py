@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netlab.errors import Problem
-from netlab.objects import usable
+from netlab.objects import names, usable
 from netlab.objects.bounds import MOST_PODS
 from netlab.objects.field_types import Choice, Flag, Part, Root, Text, Whole
 from netlab.objects.fields import Fields, invalid, required
@@ -40,7 +40,8 @@ class _Ordinals(Shape):
 class StatefulSetSpec(Replicated):
     """The spec of a StatefulSet."""
 
-    service = Text("serviceName", "The Service below which DNS has the pods' names.")
+    # A cluster makes no pod with another name in its field subdomain.
+    service = Text("serviceName", "The Service below which DNS has the pods' names.", check=names.dns_label)
     ordinals = Part("ordinals", "How the pods are numbered.", shape=_Ordinals)
 
 

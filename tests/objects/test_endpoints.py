@@ -22,6 +22,11 @@ LABEL = (
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 ADDRESSES = "endpoints[0].addresses"
 
 
@@ -91,6 +96,10 @@ WRONG = [
             'endpoints[0].hints.forZones[1].name: Duplicate value: "z"',
             "endpoints[0].hints.forZones[2].name: Required value",
         ],
+    ),
+    (
+        "addressType: IPv4, endpoints: [{addresses: [10.0.0.1], nodeName: A}]",
+        [f'endpoints[0].nodeName: Invalid value: "A": {SUBDOMAIN}'],
     ),
     ("addressType: IPv4, ports: [{name: A}]", [f'ports[0].name: Invalid value: "A": {LABEL}']),
     ("addressType: IPv4, ports: [{port: 1}, {port: 2}]", ['ports[1].name: Duplicate value: ""']),

@@ -279,6 +279,16 @@ def test_an_ingress_has_a_bounded_number_of_paths(problems: Errors) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["/a\\nb", "/a\\u0000", f"/{'a' * 4096}"], ids=["line", "null", "long"])
+@pytest.mark.parametrize("kind", ["Exact", "Prefix", "ImplementationSpecific"])
+def test_a_path_is_one_line(problems: Errors, path: str, kind: str) -> None:
+    """It becomes part of a web server's configuration."""
+    (problem,) = problems(ingress(rule("PATH", kind).replace("'PATH'", f'"{path}"')))
+
+    assert problem.startswith(f"{HTTP}[0].path: Invalid value: ")
+    assert problem.endswith("must have at most 4096 characters, all of them printable")
+
+
 @pytest.mark.parametrize("version", ["extensions/v1beta1", "networking.k8s.io/v1beta1"])
 def test_retired_versions_are_errors(problems: Errors, version: str) -> None:
     """Their fields differ."""

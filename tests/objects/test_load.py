@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from netlab.errors import InputError, Problem
-from netlab.objects import Document, Objects, decode, load
+from netlab.objects import Document, Objects, apply, decode, load
 from netlab.objects.documents import parse
+from netlab.objects.reduced import reduced
+from netlab.objects.system_objects import system_document
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 
@@ -97,6 +100,16 @@ def test_an_object_in_two_versions_is_one(read_text: Read) -> None:
 
     assert [3] == [w.replicas for w in objects.workloads]
     assert any("defined twice" in p.message for p in problems)
+
+
+def test_a_wish_for_the_system_counts_once(read_text: Read) -> None:
+    """However often commands state it. Users do not write it."""
+    text = f"{json.dumps(system_document().data)}\n---\n{json.dumps(system_document().data)}"
+    objects, problems = read_text(text)
+
+    assert ([], True) == (problems, objects.system)
+    assert not read_text("{apiVersion: v1, kind: Pod, metadata: {name: a}}")[0].system
+    assert [document.kind for document in apply(reduced(objects.documents), [system_document()])] == ["SystemObjects"]
 
 
 def test_namespaces_that_are_used_are_made(read_text: Read) -> None:

@@ -151,6 +151,13 @@ def test_an_exported_pod_says_whether_it_is_ready(
     assert (ready, terminating) == (found.ready, found.terminating)
 
 
+def test_the_service_of_a_statefulset_is_a_label(problems: Errors) -> None:
+    """It is the subdomain of its pods."""
+    text = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: a.b}}"
+
+    assert ['spec.serviceName: Invalid value: "a.b": must not contain dots'] == problems(text)
+
+
 def test_pods_with_stable_names_have_them_as_host_names(read_text: Read) -> None:
     """Those of a StatefulSet, below its Service, and those of an indexed Job."""
     template = "template: {spec: {hostname: x, subdomain: sub}}"

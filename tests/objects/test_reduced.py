@@ -50,6 +50,11 @@ META = f"""\
 """
 POD_SPEC = f"""\
       nodeSelector: {{zone: a}}
+      hostname: web-0
+      subdomain: web
+      dnsPolicy: None
+      dnsConfig: {{nameservers: [10.0.0.1], searches: [a.b], options: [{{name: ndots, value: "2"}}]}}
+      hostAliases: [{{ip: 10.0.0.9, hostnames: [a]}}]
       hostNetwork: false
       imagePullSecrets: [{{name: {SECRET}}}]
       volumes: [{{name: v, configMap: {{name: {SECRET}}}}}]
@@ -72,7 +77,8 @@ def template(indent: str = "  ") -> str:
 
 CORPUS = {
     "Pod": f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n{META}spec:\n{POD_SPEC}"
-    f"status: {{phase: Running, podIPs: [{{ip: 10.244.0.9}}], podIP: 10.244.0.9, message: {SECRET}}}\n",
+    f"status: {{phase: Running, podIPs: [{{ip: 10.244.0.9}}], podIP: 10.244.0.9, message: {SECRET}, "
+    f"conditions: [{{type: Ready, status: 'True', message: {SECRET}}}]}}\n",
     **{
         kind: workload("apps/v1", kind, f"  replicas: 2\n{template('')}")
         for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
@@ -85,7 +91,8 @@ CORPUS = {
     "Service": workload(
         "v1",
         "Service",
-        f"  selector: {{app: web}}\n  type: ClusterIP\n  clusterIP: 10.96.0.9\n  externalName: a.example\n"
+        "  sessionAffinity: ClientIP\n  sessionAffinityConfig: {clientIP: {timeoutSeconds: 7}}\n"
+        "  selector: {app: web}\n  type: ClusterIP\n  clusterIP: 10.96.0.9\n  externalName: a.example\n"
         "  ports: [{name: http, port: 80, targetPort: http, protocol: TCP, appProtocol: http}]\n"
         f"status: {{conditions: [{{message: {SECRET}}}]}}\n",
     ),
@@ -176,9 +183,14 @@ metadata: {{name: t, annotations: {{a/b: {SECRET}}}}}
 spec:
   networks: [{{name: default, mode: routed, podCIDRs: [10.244.0.0/16]}}, {{name: blue, podCIDRs: [10.9.0.0/16]}}]
   nodes: [{{name: worker, labels: {{zone: a}}}}]
-  hosts: [{{name: h, addresses: [192.0.2.1]}}]
+  hosts: [{{name: h, addresses: [192.0.2.1], hostnames: [a.example]}}]
   underlayCIDRs: [100.70.0.0/16]
-  policy: {{icmp: allow, deny: reject, established: reevaluate}}
+  serviceCIDRs: [10.97.0.0/16]
+  loadBalancerCIDRs: [203.0.113.0/24]
+  nodePortRange: 30000-30099
+  clusterDomain: lab.example
+  dns: false
+  policy: {{icmp: allow, deny: reject, established: reevaluate, hairpin: exempt}}
 """,
     IGNORED_KIND: f"""\
 apiVersion: {NETLAB_VERSION}

@@ -25,7 +25,7 @@ class _Address(Shape):
 
     ip = Text("ip", "The endpoint's address.", required=True)
     hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
-    node = Text("nodeName", "The node of the endpoint.")
+    node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain)
     target = Part("targetRef", "The pod that the endpoint is.", shape=Target)
 
 

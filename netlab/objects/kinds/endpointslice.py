@@ -60,7 +60,7 @@ class _Endpoint(Shape):
     addresses = Texts("addresses", "The endpoint's addresses; nodes use the first one.", required=True)
     conditions = Part("conditions", "The endpoint's state.", shape=_Conditions)
     hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
-    node = Text("nodeName", "The node of the endpoint.")
+    node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain)
     zone = Text("zone", "The zone of the endpoint.")
     hints = Part("hints", "The clients that the endpoint is for.", shape=_Hints)
     target = Part("targetRef", "The pod that the endpoint is.", shape=Target)

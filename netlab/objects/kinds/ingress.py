@@ -20,6 +20,7 @@ MOST_PATHS = 5_000
 MOST_TLS = 1_000
 _SEQUENCES = ("//", "/./", "/../", "%2f", "%2F")
 _MOST_PORT = 65535
+_LONGEST_PATH = 4096
 _ENDS = ("/..", "/.")
 _CONTROLLER_ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 
@@ -172,6 +173,9 @@ def _path(fields: Fields) -> IngressPath:
         _Path.type.error(fields, required("pathType must be specified"))
         return IngressPath(path, "ImplementationSpecific", IngressBackend(""), fields.path)
     kind = _Path.type.read(fields)
+    # The API server has no such rule. The path becomes a line of a web server's configuration.
+    if not path.isprintable() or len(path) > _LONGEST_PATH:
+        _Path.path.error(fields, invalid(path, f"must have at most {_LONGEST_PATH} characters, all of them printable"))
     loose = kind == "ImplementationSpecific"
     if not path.startswith("/") and (path or not loose):
         _Path.path.error(fields, invalid(path, "must be an absolute path"))

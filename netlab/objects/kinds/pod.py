@@ -78,6 +78,8 @@ def pod(document: Document) -> tuple[Pod, list[Problem]]:
 
 def _ready(status: Fields) -> bool:
     """Say whether a pod is ready; one without the condition Ready, as in a manifest, is."""
+    if not status.data:
+        return True
     conditions = [(_Condition.type.read(c), _Condition.status.read(c)) for c in _Status.conditions.read(status)]
     return all(state == "True" for name, state in conditions if name == "Ready")
 

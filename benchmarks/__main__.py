@@ -20,6 +20,7 @@ BENCHMARKS = {
     "matrix": ("benchmarks.matrix", True),
     "bringup": ("benchmarks.bringup", True),
     "packet": ("benchmarks.packet", True),
+    "services": ("benchmarks.services", True),
     "compile": ("benchmarks.compiling", False),
     "reach": ("benchmarks.reaching", False),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 
 from benchmarks import layouts
 from benchmarks.figures import Options, Ratio, Result, Row, ratio, rows_of
+from benchmarks.one_processor import one_processor
 from benchmarks.pods import Shop
 from benchmarks.router import Flow, Router
 from benchmarks.turns import turns
@@ -47,7 +47,7 @@ def run(options: Options) -> Result:
             routers[name] = shop, router
             if router.load_seconds > 0.001:
                 loads.append(Row("nft -f", name, "ms", (router.load_seconds * 1000,)))
-        stack.enter_context(_one_processor())
+        stack.enter_context(one_processor())
         for case, measure in ((_NEW, _first), (_BUSY, _first_of_few), (_ESTABLISHED, _following)):
             contestants: dict[str, Callable[[], float]] = {n: partial(measure, *r) for n, r in routers.items()}
             rows += rows_of(case, "ns/packet", turns(contestants, rounds, warm=1), 1e9)
@@ -79,17 +79,6 @@ def _following(shop: Shop, router: Router) -> float:
     router.push(flows)
     router.answer(flows)
     return router.push(flows * (_PACKETS // _FLOWS))
-
-
-@contextmanager
-def _one_processor() -> Iterator[None]:
-    """Keep the process on one processor, which also forwards its packets before the call returns."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def _ratios(rows: list[Row]) -> Iterator[Ratio]:

@@ -89,6 +89,12 @@ class Router:
         if error:
             raise OSError(error, os.strerror(error), "conntrack flush")
 
+    def change(self, script: str) -> float:
+        """Run an nft script in the router; return the seconds."""
+        with private.back_home():
+            private.join(self._router)
+            return self._load(script)
+
     def close(self) -> None:
         for sock in self._sockets:
             sock.close()

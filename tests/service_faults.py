@@ -146,4 +146,7 @@ _KEPT = "a removed endpoint: test_an_endpoint_that_leaves_loses_its_clients"
 UNSEEN = {
     ("service_remember_60", f"meta priority set {ip} daddr . meta l4proto . th dport map @service_ids{f}"): _KEPT
     for f, ip in ((4, "ip"), (6, "ip6"))
+} | {
+    ("service_untranslated", f"{mark} != 0x0 return"): "it saves translated packets two lookups"
+    for mark in ("meta mark", "ct mark")
 }

@@ -180,7 +180,8 @@ def _refusal(families: Sequence[int], use: Registers) -> Iterator[Chain]:
             f"{ip(f)} daddr @service_ranges{f} counter drop",
         )
     ]
-    yield Chain("service_untranslated", (refused, *ranges))
+    # Most packets here were translated: their word saves them the lookups.
+    yield Chain("service_untranslated", (refused, f"{use.carried} != 0x0 return", *ranges))
     new = ("ct state new jump service_untranslated",)
     yield Chain("forward", new, FORWARD, place=_UNTRANSLATED)
     yield Chain("service_local", new, Hook("filter", "output", "filter"))

@@ -82,14 +82,20 @@ def test_label_of_a_namespace(program: Program, lab: str) -> None:
 
 
 def test_get_labs_shows_the_ranges_that_netlab_chose(program: Program, lab: str) -> None:
-    """In Topology's own terms: networks with their mode and podCIDRs, and the underlay."""
+    """In Topology's own terms: networks with their mode and podCIDRs, the underlay, Services and load balancers."""
     header, row = program("get", "labs", lab, "-o", "wide").stdout.splitlines()
     (item,) = json.loads(program("get", "labs", lab, "-o", "json").stdout)["items"]
     networks = [{"name": "default", "mode": "bridge", "podCIDRs": ["10.244.0.0/16"]}]
 
-    assert ["NETWORKS", "UNDERLAY"] == header.split()[-2:]
-    assert ["default=bridge:10.244.0.0/16", "100.64.0.0/16"] == row.split()[-2:]
-    assert {"networks": networks, "underlayCIDRs": ["100.64.0.0/16"]} == item["spec"]
+    assert ["NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS"] == header.split()[-4:]
+    cidrs = ["100.64.0.0/16", "10.96.0.0/16", "198.18.0.0/24"]
+    assert ["default=bridge:10.244.0.0/16", *cidrs] == row.split()[-4:]
+    assert {
+        "networks": networks,
+        "underlayCIDRs": cidrs[:1],
+        "serviceCIDRs": cidrs[1:2],
+        "loadBalancerCIDRs": cidrs[2:],
+    } == item["spec"]
 
 
 def test_get_labs_shows_drift(program: Program, lab: str) -> None:

@@ -95,7 +95,7 @@ SERVICE = one_document(
     "v1",
     {
         "type": "ClusterIP",
-        "clusterIP": "10.96.0.1",
+        "clusterIP": "10.96.0.7",
         "selector": {"app": "a"},
         "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
     },

@@ -165,6 +165,7 @@ class FakeKernel:
 
     def start(self, program: Program, folder: Path) -> None:
         self._space(program.namespace)
+        folder.mkdir(parents=True, exist_ok=True)
         self.programs[folder] = program
 
     def runs(self, program: Program, folder: Path) -> bool:

@@ -29,9 +29,10 @@ _user = click.option(
 def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, user: str) -> None:
     """Run a program inside a pod's network namespace; its exit status is netlab's.
 
-    POD is NAMESPACE/POD, node:NAME or host:NAME. The program has the pod's network; files and processes are the host's.
-    Under sudo it runs as the user who typed sudo, without privilege. Programs that need root in the pod, such as
-    tcpdump or ip, need --user root.
+    POD is NAMESPACE/POD, node:NAME or host:NAME. The program has the pod's network and finds names as in the cluster:
+    /etc/resolv.conf and /etc/hosts are the pod's. Other files and the processes are the host's. The first program of a
+    lab starts the lab's DNS. Under sudo it runs as the user who typed sudo, without privilege. Programs that need root
+    in the pod, such as tcpdump or ip, need --user root.
     """
     from netlab.lab.lab import Lab
 

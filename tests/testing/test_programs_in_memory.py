@@ -1,0 +1,95 @@
+"""Programs of a lab on a kernel in memory: which run, with which files, and when they end."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import dns_objects
+import pytest
+
+from netlab.errors import KernelError
+from netlab.kernel.daemons import Program
+from netlab.lab import dns, programs
+from netlab.lab.lab import Lab
+from netlab.lab.programs import Wanted
+from netlab.objects.documents import parse
+from netlab.objects.load import load
+from netlab.testing import FakeKernel
+
+SPACE = "netlab.x.pod.a.b"
+SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: late, namespace: shop}\nspec: {ports: [{port: 80}]}"
+
+
+@pytest.fixture
+def machine() -> FakeKernel:
+    found = FakeKernel()
+    found.store.prepare()
+    found.create([SPACE, f"{SPACE}2"])
+    return found
+
+
+def brought(machine: FakeKernel, *wanted: Wanted) -> list[str]:
+    """Bring programs, and return what runs."""
+    programs.bring(machine, "x", "web", wanted)
+    return sorted(program.argv[0] for program in machine.programs.values())
+
+
+def test_programs_are_brought_to_the_wanted_state(machine: FakeKernel) -> None:
+    """One that is there is started, one that is described differently again, one that is not wanted is ended."""
+    one, two = Program(SPACE, ("one",)), Program(f"{SPACE}2", ("two",))
+
+    assert ["one", "two"] == brought(machine, Wanted(one), Wanted(two))
+    assert ["other", "two"] == brought(machine, Wanted(Program(SPACE, ("other",))), Wanted(two))
+    assert ["two"] == brought(machine, Wanted(two))
+    assert [] == brought(machine)
+    assert not programs.directory(machine, "x").exists()
+
+
+def test_a_changed_file_is_a_signal(machine: FakeKernel) -> None:
+    """A program that has just started, or whose files are the same, gets none."""
+    program = Program(SPACE, ("one",))
+    for data in (b"1", b"1", b"2"):
+        brought(machine, Wanted(program, {"conf": data}, signal.SIGHUP))
+    folder = programs.folder(machine, "x", "web", SPACE)
+
+    assert [(folder, signal.SIGHUP)] == machine.signals
+    assert b"2" == (folder / "conf").read_bytes()
+    assert "web.pod.a.b" == folder.name
+
+
+def test_a_program_that_cannot_start_does_not_keep_others_from_it(machine: FakeKernel) -> None:
+    with pytest.raises(KernelError, match="network namespace"):
+        brought(machine, Wanted(Program("netlab.x.gone", ("one",))), Wanted(Program(SPACE, ("two",))))
+
+    assert ["two"] == sorted(program.argv[0] for program in machine.programs.values())
+
+
+def test_a_program_ends_with_its_namespace(machine: FakeKernel) -> None:
+    brought(machine, Wanted(Program(SPACE, ("one",))))
+    machine.remove([SPACE])
+
+    assert {} == machine.programs
+
+
+def test_dns_of_a_lab_follows_its_changes(tmp_path: Path) -> None:
+    """It starts with the first program that asks. Each change then has its snapshot, and one without DNS ends it."""
+    (tmp_path / "lab.yaml").write_text(dns_objects.text())
+    objects, _ = load([str(tmp_path / "lab.yaml")])
+    machine = FakeKernel()
+    with Lab.temporary(objects, machine=machine) as lab:
+        assert {} == machine.programs
+        files = dns.prepare(lab, "shop/client")
+        assert files is not None
+        assert "nameserver 10.96.0.10\n" in files.resolv
+        assert files == dns.prepare(lab, "shop/client")
+        assert None is dns.prepare(lab, "shop/none")
+        (folder,) = machine.programs
+        documents, _ = parse(SERVICE, "late.yaml")
+        lab.apply(documents)
+        assert "shop/late" in json.loads((folder / "snapshot.json").read_text())["services"]
+        machine.stop(folder)
+        dns.prepare(lab, "shop/client")
+        assert [folder] == [*machine.programs]
+    assert {} == machine.programs

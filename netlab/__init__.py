@@ -10,6 +10,12 @@ The public names are here. Each is imported at its first use, so that ``import n
     with netlab.temporary(objects) as lab:                      # as root, or in a user namespace
         for measurement in lab.probe(netlab.every_pair(lab.cluster)):
             print(measurement.verdict, measurement.reason)
+
+A Service is a destination too, and programs run in the lab with its DNS::
+
+        web, api = netlab.find(lab.cluster, "shop/web"), netlab.find_service(lab.cluster, "shop/api")
+        (measured,) = lab.probe([netlab.service_flow(web, api, "TCP", 8080, 4)])
+        print(lab.run(web, ["getent", "hosts", "api"], seconds=5).stdout)
 """
 
 from __future__ import annotations
@@ -18,8 +24,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netlab.cluster.find import find
-    from netlab.cluster.flows import Flow, every_pair
+    from netlab.cluster.find import find, find_service
+    from netlab.cluster.flows import Flow, every_pair, service_flow
     from netlab.cluster.resolve import resolve
     from netlab.cluster.types import Cluster, Host, Node, Pod
     from netlab.dataplane.node_rulesets import rulesets
@@ -50,8 +56,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _WHERE = {
-    "netlab.cluster.find": ("find",),
-    "netlab.cluster.flows": ("Flow", "every_pair"),
+    "netlab.cluster.find": ("find", "find_service"),
+    "netlab.cluster.flows": ("Flow", "every_pair", "service_flow"),
     "netlab.cluster.resolve": ("resolve",),
     "netlab.cluster.types": ("Cluster", "Host", "Node", "Pod"),
     "netlab.dataplane.node_rulesets": ("rulesets",),
@@ -101,11 +107,13 @@ __all__ = [
     "every_pair",
     "explain",
     "find",
+    "find_service",
     "load",
     "reachability",
     "resolve",
     "rulesets",
     "run",
+    "service_flow",
     "temporary",
     "warnings",
 ]

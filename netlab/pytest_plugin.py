@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netlab.lab.lab import Lab
     from netlab.objects.scenarios import Step
     from netlab.scenario.dry_run import DryRun
-    from netlab.scenario.results import Failure
+    from netlab.scenario.results import Failure, ProgramFailure
     from netlab.scenario.run import StepRunner
 
 _SUFFIXES = (".yaml", ".yml")
@@ -120,7 +120,7 @@ class ScenarioCollector(pytest.Collector):
         self._runner = None
         self._stack.close()
 
-    def carry_out(self, number: int) -> tuple[Failure, ...]:
+    def carry_out(self, number: int) -> tuple[Failure | ProgramFailure, ...]:
         """Carry out a step. First make the changes of earlier steps that did not run in this process."""
         if self._runner is None:
             raise RuntimeError("the scenario's lab is not built")
@@ -133,7 +133,7 @@ class ScenarioCollector(pytest.Collector):
 class WrongVerdictError(Exception):
     """The wrong verdicts of a step."""
 
-    def __init__(self, failures: Iterable[Failure]) -> None:
+    def __init__(self, failures: Iterable[Failure | ProgramFailure]) -> None:
         self.failures = tuple(failures)
         super().__init__(f"{len(self.failures)} wrong verdicts")
 
@@ -175,7 +175,7 @@ class StepItem(pytest.Item):
         return self.path, line - 1 if line else None, f"{self._scenario.name}: {self.name}"
 
 
-def _line(failure: Failure) -> str:
+def _line(failure: Failure | ProgramFailure) -> str:
     from netlab.errors import printable
     from netlab.report.scenarios import failure_line
 
@@ -186,7 +186,12 @@ def _line(failure: Failure) -> str:
 def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
     """Build labs: ``lab("shop.yaml", "policies.yaml")`` returns one that is removed after the test.
 
-    Paths are relative to the test's file.
+    Paths are relative to the test's file. A lab with Services is asked through them, and programs run in it by name::
+
+        made = lab("shop.yaml")
+        web, api = made.find("shop/web"), netlab.find_service(made.cluster, "shop/api")
+        (measured,) = made.probe([netlab.service_flow(web, api, "TCP", 8080, 4)])
+        assert made.run(web, ["getent", "hosts", "api"], 5).status == 0
     """
     from netlab.cluster import resolve_input
     from netlab.lab.lab import temporary

@@ -16,6 +16,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
 from netlab.conformance.shorthand import pairs, selector_of
 from netlab.objects.all_objects import Objects
+from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.services import Endpoints, EndpointSlice, Service
@@ -219,6 +220,8 @@ def objects(*things: Any, **more: Any) -> Objects:
         pods=of(Pod),
         workloads=of(Workload),
         services=of(Service),
+        ingresses=of(Ingress),
+        ingress_classes=of(IngressClass),
         policies=of(NetworkPolicy),
         topology=next(iter(of(Topology)), None),
         unread=of(UnreadPolicy),

@@ -14,7 +14,7 @@ metadata: {name: names}
 spec:
   networks: [{name: default, mode: MODE, podCIDRs: [10.244.0.0/16CIDR6]}]
   nodes: [{name: node-1}, {name: node-2}]
-  hosts: [{name: api, addresses: [100.64.9.9], hostnames: [API.example.com]}]
+  hosts: [{name: api, addresses: [100.64.9.9], hostnames: [api.example.com]}]
 """
 OBJECTS = """
 apiVersion: v1

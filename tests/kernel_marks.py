@@ -3,9 +3,11 @@
 A test has it if it uses one of ``FIXTURES``, if it stands in one of ``PLACES``, or if it says so itself, with
 the further programs that it needs: ``@pytest.mark.kernel(needs=["strace"])``.
 
-A test has the marker ``vm`` if it stands in ``VM``, or says so itself: it needs link kinds, queueing disciplines or
+A test has the marker ``vm`` if it stands in ``vm``, or says so itself: it needs link kinds, queueing disciplines or
 protocols that not every kernel has. It runs in the virtual machine of ``make test-vm`` only. To try elsewhere what is
 there loads modules, and some of them then put a link into each network namespace, the host's own too.
+
+A test has the marker ``ingress`` if it stands in ``ingress``: it needs nginx. It runs by ``make test-ingress`` only.
 """
 
 from __future__ import annotations
@@ -31,10 +33,16 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kernel/test_files.py": (),
     "kernel/test_output.py": (),
     "kernel/test_privilege.py": (),
+    "ingress": ("curl", "openssl"),
     "lab": (),
     "vm": (),
 }
-VM = "vm"
+
+# Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
+ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
+    "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),
+}
 
 
 def mark(item: pytest.Item) -> None:
@@ -44,8 +52,8 @@ def mark(item: pytest.Item) -> None:
     for place in _places(item.path):
         if (needs := PLACES.get(place)) is not None:
             item.add_marker(pytest.mark.kernel(needs=needs))
-        if VM == place:
-            item.add_marker(pytest.mark.vm)
+        if place in ELSEWHERE:
+            item.add_marker(getattr(pytest.mark, place))
     if FIXTURES.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.kernel)
 
@@ -59,9 +67,10 @@ def _places(path: Path) -> tuple[str, ...]:
 
 def elsewhere(item: pytest.Item) -> str:
     """Return why a test is not for this machine, whatever is installed; "" where it is."""
-    if item.get_closest_marker("vm") is None or os.environ.get("NETLAB_VM"):
-        return ""
-    return "runs in the virtual machine of make test-vm only"
+    for place, (variable, reason) in ELSEWHERE.items():
+        if item.get_closest_marker(place) is not None and not os.environ.get(variable):
+            return reason
+    return ""
 
 
 def missing(item: pytest.Item) -> str:

@@ -69,3 +69,15 @@ def test_the_folder_for_the_virtual_machine_brings_both_markers() -> None:
     kernel_marks.mark(cast(pytest.Item, item))
 
     assert {"kernel", "vm"} == set(added)
+
+
+def test_what_needs_nginx_runs_where_it_is_installed_only(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``make test`` needs no nginx, and no test is skipped for it."""
+    request.node.add_marker(pytest.mark.ingress)
+    monkeypatch.delenv("NETLAB_INGRESS", raising=False)
+    without = kernel_marks.elsewhere(request.node)
+    monkeypatch.setenv("NETLAB_INGRESS", "1")
+
+    assert ("runs by make test-ingress only", "") == (without, kernel_marks.elsewhere(request.node))

@@ -152,3 +152,60 @@ def test_no_name_of_a_step_moves_the_cursor(run: Pytest, tmp_path: Path) -> None
     (tmp_path / "lesson.yaml").write_text(SCENARIO.replace("name: wrong", f"name: {hostile}"))
 
     assert r"FAILED lesson.yaml::lesson::s\x1b[2J\r\u202e\u2028" in outcomes(run("--netlab"))
+
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: b, namespace: x}
+spec: {selector: {statefulset: b}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: c, namespace: x, labels: {statefulset: b}}
+"""
+SERVICE_TEST = """\
+import netlab
+
+def test_service(lab):
+    made = lab("pods.yaml", "service.yaml")
+    a, service = made.find("x/a"), netlab.find_service(made.cluster, "x/b")
+    (row,) = made.probe([netlab.service_flow(a, service, "TCP", 80, 4)])
+    assert row.verdict == "allow"
+    found = made.run(a, ["getent", "hosts", "b"], seconds=5)
+    assert (0, "b.x.svc.cluster.local") == (found.status, found.stdout.split()[1])
+"""
+EXPECTED = """\
+apiVersion: netlab/v1alpha1
+kind: Scenario
+metadata: {name: expected}
+spec:
+  resources: [pods.yaml, service.yaml]
+  steps:
+  - name: programs
+    expect:
+    - {from: x/a, to: "http://b/hostname", status: 200, body: c}
+    - {from: x/a, lookup: nosuch.x, addresses: [10.0.0.1]}
+"""
+
+
+@pytest.mark.kernel
+def test_a_lab_of_the_fixture_has_services_and_names(run: Pytest, tmp_path: Path) -> None:
+    """A Service is a destination, and programs run in the lab."""
+    (tmp_path / "service.yaml").write_text(SERVICE)
+    (tmp_path / "test_it.py").write_text(SERVICE_TEST)
+
+    assert ["PASSED test_it.py::test_service"] == outcomes(run("test_it.py"))
+
+
+@pytest.mark.kernel
+def test_a_failed_lookup_is_one_line(run: Pytest, tmp_path: Path) -> None:
+    """As a wrong verdict is."""
+    (tmp_path / "service.yaml").write_text(SERVICE)
+    (tmp_path / "expected.yaml").write_text(EXPECTED)
+    lines = run("--netlab", "expected.yaml")
+
+    assert ["FAILED expected.yaml::expected::programs"] == outcomes(lines)
+    assert any(
+        "expected.yaml:10: x/a -> lookup nosuch.x: expected 10.0.0.1, measured no such name" in line for line in lines
+    )

@@ -56,13 +56,14 @@ class Program:
     """A program to run inside a namespace.
 
     - ``namespace``: the name of the network namespace.
-    - ``argv``: the program and its arguments; for a ``module``, the arguments alone.
+    - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
     - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
       imported before the privilege is given up, as the interpreter may be in root's home directory.
     - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
     - ``hostname``: the name of the machine that the program sees.
     - ``needs``: modules of other packages that the module imports.
     - ``environment``: further variables.
+    - ``logs``: files of its folder that it writes; netlab makes them.
     """
 
     namespace: str
@@ -72,6 +73,7 @@ class Program:
     hostname: str = ""
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    logs: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -91,10 +93,11 @@ class Program:
         return [sys.executable, "-I", "-S", "-c", _UNPACK, "\n".join((root, self.module, *paths)), *self.argv]
 
 
-def write(folder: Path, name: str, data: bytes) -> bool:
+def write(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
     """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
 
-    The program can read it, and no other user can: the folder is within private ones.
+    The program can read it, and no other user can: the folder is within private ones. The program owns a secret file,
+    which has mode 0600.
 
     Raises:
       OSError: when it cannot be written.
@@ -108,8 +111,11 @@ def write(folder: Path, name: str, data: bytes) -> bool:
                 return False
     draft = folder / f"{name}.new"
     draft.unlink(missing_ok=True)
-    with aside(str(path), str(draft), 0o644) as file:
-        os.fchmod(file.fileno(), 0o644)
+    mode = 0o600 if secret else 0o644
+    with aside(str(path), str(draft), mode) as file:
+        os.fchmod(file.fileno(), mode)
+        if secret and os.geteuid() == 0 and not privilege.rootless():
+            os.fchown(file.fileno(), _NOBODY, _NOBODY)
         file.write(data)
     return True
 
@@ -187,6 +193,7 @@ def start(program: Program, folder: Path) -> None:
         stop(folder)
         try:
             _prepare(folder)
+            _make_logs(program, folder)
             printed = _open_output(folder)
         except OSError as error:
             raise HostError(f"cannot write {folder}: {error.strerror}") from error
@@ -223,10 +230,15 @@ def _prepare(folder: Path) -> None:
     folder.chmod(0o755)
 
 
-def _open_output(folder: Path) -> int:
-    """Open the file that takes a program's output. The program owns it, so that it can open /dev/stdout again."""
+def _make_logs(program: Program, folder: Path) -> None:
+    for name in program.logs:
+        os.close(_open_output(folder, name))
+
+
+def _open_output(folder: Path, name: str = _OUTPUT) -> int:
+    """Open a file that takes a program's output. The program owns it, so that it can open /dev/stdout again."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(folder / _OUTPUT, flags, 0o600)
+    fd = os.open(folder / name, flags, 0o600)
     if os.fstat(fd).st_size > _KEPT_OUTPUT:
         os.ftruncate(fd, 0)
     if not privilege.rootless():
@@ -288,33 +300,55 @@ def _become(program: Program, command: list[str], folder: Path, printed: int, re
         os.setsid()
         if os.fork():
             os._exit(0)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
-        for number in (*signals.ENDS, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
-        null = os.open(os.devnull, os.O_RDWR)
-        for at, fd in enumerate((null, printed, printed)):
-            os.dup2(fd, at)
-        kept = sorted((report, permission))
-        os.closerange(3, kept[0])
-        os.closerange(kept[0] + 1, kept[1])
-        os.closerange(kept[1] + 1, 1 << 16)
-        os.umask(0o077)
-        os.chdir("/")
-        for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
-            _, hard = resource.getrlimit(limit)
-            fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(limit, (fits, fits))
+        _detach(printed, (report, permission))
+        path = _opened(program, command)
         netns.enter(program.namespace)
         _own_places(program, folder)
         os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
         if os.read(permission, 1):
-            if not program.module:
-                give_up_privilege(not privilege.rootless())
-            os.execvpe(command[0], command, _ENVIRONMENT | dict(program.environment))  # noqa: S606  of netlab
+            _execute(program, command, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(report, str(error).encode() or b"unknown")
     os._exit(1)
+
+
+def _detach(printed: int, kept: Sequence[int]) -> None:
+    """Keep nothing of the command in this process: no signal, no descriptor but ``kept``, no directory."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
+    for number in (*signals.ENDS, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDWR)
+    for at, fd in enumerate((null, printed, printed)):
+        os.dup2(fd, at)
+    low = 3
+    for fd in sorted(kept):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, 1 << 16)
+    os.umask(0o077)
+    os.chdir("/")
+    for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
+        _, hard = resource.getrlimit(limit)
+        fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (fits, fits))
+
+
+def _opened(program: Program, command: list[str]) -> int | None:
+    """Open a program that has a path: it may be in root's home directory, or in the host's ``/tmp``."""
+    if program.module or not os.path.isabs(command[0]):
+        return None
+    return os.open(command[0], os.O_PATH | os.O_CLOEXEC)
+
+
+def _execute(program: Program, command: list[str], path: int | None) -> NoReturn:
+    """Replace this process by the program, without privilege."""
+    environment = _ENVIRONMENT | dict(program.environment)
+    if not program.module:
+        give_up_privilege(not privilege.rootless())
+    if path is not None:
+        os.execve(path, command, environment)  # noqa: S606  of netlab
+    os.execvpe(command[0], command, environment)  # noqa: S606  of netlab
 
 
 def _own_places(program: Program, folder: Path) -> None:
@@ -332,6 +366,47 @@ def _own_places(program: Program, folder: Path) -> None:
     if not program.module:
         # A module of netlab needs none, and netlab itself may be installed there.
         libc.mount("tmpfs", "/tmp", "tmpfs", data="mode=1777,size=64m")  # noqa: S108  a new one, of this process
+
+
+# --- a run that ends ------------------------------------------------------------------------------------------------
+
+
+def run(program: Program, folder: Path) -> tuple[int, str]:
+    """Run a program until it ends, as ``start`` starts it; return its exit status and the end of what it printed.
+
+    Raises:
+      HostError: when it runs for longer than 20 s.
+      KernelError: when it cannot be started.
+    """
+    with signals.deferred():
+        try:
+            _make_logs(program, folder)
+        except OSError as error:
+            raise HostError(f"cannot write {folder}: {error.strerror}") from error
+        reports, report = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _detach(report, (report,))
+                command = program.command()
+                path = _opened(program, command)
+                netns.enter(program.namespace)
+                _own_places(program, folder)
+                _execute(program, command, path)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    os.write(report, str(error).encode() or b"unknown")
+            os._exit(127)
+        os.close(report)
+        with os.fdopen(reports, "rb") as answer:
+            for _ in _pauses(_READY):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    said = answer.read()[-_TAIL:].decode(errors="replace").strip()
+                    return os.waitstatus_to_exitcode(status), said
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    raise HostError(f"{os.path.basename(program.command()[0])} in {program.namespace} does not end after {_READY:g} s")
 
 
 # --- readiness ------------------------------------------------------------------------------------------------------
@@ -366,7 +441,7 @@ def _listens(pid: int, wanted: Sequence[tuple[str, int]]) -> bool:
     if not wanted:
         return True
     try:
-        own = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+        own = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
         return all(any(f"socket:[{inode}]" in own for inode in _sockets(pid, *one)) for one in wanted)
     except OSError:
         # It ended, which the caller sees; or a descriptor was closed meanwhile.

@@ -117,6 +117,7 @@ def features() -> Iterator[Feature]:
     yield allowed
     yield _user_namespaces()
     yield _nft_program()
+    yield _nginx()
     if allowed.status != "ok":
         for name in ("veth", "bridge", "IPv6", "br_netfilter", "packet sockets", *(trial.name for trial in _RULESETS)):
             yield Feature(name, "not tried", "no network namespace to try it in")
@@ -163,6 +164,15 @@ def _nft_program() -> Feature:
         return Feature("nft", "missing", str(error), nft.MISSING.fix)
     version = re.search(r"v(\d[\w.]*)", version_text)
     return Feature("nft", "ok", f"{version[1] if version else version_text.strip()} ({path})")
+
+
+def _nginx() -> Feature:
+    from netlab.kernel import nginx
+
+    try:
+        return Feature("nginx", "ok", f"serves Ingresses ({nginx.program()})", needed=False)
+    except HostError as error:
+        return Feature("nginx", "missing", "serves Ingresses", error.fix, needed=False)
 
 
 def _modprobe(module: str) -> str:

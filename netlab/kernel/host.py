@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -90,7 +90,7 @@ class Host:
     def execute(
         self,
         name: str,
-        argv: Sequence[str],
+        argv: Sequence[str] | Callable[[], object],
         *,
         hostname: str = "",
         user: User | None = None,
@@ -123,6 +123,21 @@ class Host:
         from netlab.kernel import daemons
 
         daemons.stop(folder)
+
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        from netlab.kernel import daemons
+
+        return daemons.run(program, folder)
+
+    def nginx(self) -> tuple[str, str]:
+        from netlab.kernel import nginx
+
+        return nginx.program(), nginx.user()
+
+    def reload(self, folder: Path) -> bool:
+        from netlab.kernel import masters
+
+        return masters.reload(folder)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

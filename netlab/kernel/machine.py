@@ -137,7 +137,7 @@ class Programs(Protocol):
     def execute(
         self,
         name: str,
-        argv: Sequence[str],
+        argv: Sequence[str] | Callable[[], object],
         *,
         hostname: str = "",
         user: User | None = None,
@@ -146,7 +146,7 @@ class Programs(Protocol):
         """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError.
 
         ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. It then reaches no name service of the
-        host.
+        host. A function in place of ``argv`` is called there, and the process ends.
         """
 
     def end(self, names: Sequence[str]) -> int:
@@ -170,6 +170,23 @@ class Programs(Protocol):
 
     def stop(self, folder: Path) -> None:
         """End the program that a folder names, if it runs."""
+
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        """Run a program until it ends, as ``start`` does; return its exit status and the end of what it printed.
+
+        Raises:
+          HostError, KernelError.
+        """
+
+    def nginx(self) -> tuple[str, str]:
+        """Return the path of nginx, and the user and group that its configuration must name, "" for none.
+
+        Raises:
+          HostError: when there is no nginx; it says how to get one.
+        """
+
+    def reload(self, folder: Path) -> bool:
+        """Have the nginx that a folder names read its configuration again; return whether it is in force."""
 
 
 class Privilege(Protocol):

@@ -134,6 +134,11 @@ def started(pid: int) -> str:
         return ""
 
 
+def children(parent: int) -> list[int]:
+    """Return the ids of a process's children."""
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal() and _parent(int(name)) == parent]
+
+
 def _parent(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:

@@ -14,11 +14,15 @@ from netlab.kernel import privilege
 _UID, _GID = "SUDO_UID", "SUDO_GID"
 _OTHERS = ("PKEXEC_UID", "DOAS_USER")
 _LARGEST = 2**32 - 2
+_NOBODY = 65534
 
 
 @frozen
 class User:
-    """A user that a program runs as; ``name``, ``home`` and ``shell`` are "" for a user that the host does not know."""
+    """A user that a program runs as; ``name``, ``home`` and ``shell`` are "" for a user that the host does not know.
+
+    ``confined``: its programs have no capability and get none, not even from a set-user-id program.
+    """
 
     uid: int
     gid: int
@@ -26,6 +30,7 @@ class User:
     name: str = ""
     home: str = ""
     shell: str = ""
+    confined: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -57,6 +62,14 @@ def caller() -> User | None:
     except UsageError as error:
         raise UsageError(f"the user who ran netlab as root: {error}; name one with --user") from error
     return found if found.uid else None
+
+
+def confined() -> User:
+    """Return the user of a program that a file names and no person typed: ``nobody``, without any capability.
+
+    Without root it is the user itself, as a keeper's user namespace has no other.
+    """
+    return User(_NOBODY, _NOBODY, home="/", confined=True) if _root() else User(0, 0, confined=True)
 
 
 def named(text: str) -> User:

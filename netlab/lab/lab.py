@@ -35,9 +35,11 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
+    from netlab.kernel.captured import Outcome
     from netlab.kernel.machine import User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
+    from netlab.programs.pod_files import PodFiles
 
 
 class Place(NamedTuple):
@@ -223,10 +225,15 @@ class Lab:
 
     def _refresh_programs(self) -> None:
         """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
-        if programs.directory(self._machine, self.name).is_dir():
+        ran = programs.directory(self._machine, self.name).is_dir()
+        if ran:
             from netlab.lab import dns
 
             dns.refresh(self)
+        if ran or self.cluster.ingresses:
+            from netlab.lab import ingress
+
+            ingress.bring(self._machine, self.cluster)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:
@@ -313,20 +320,49 @@ class Lab:
         endpoint = self.find(ref, namespace)
         return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
 
-    def execute(self, place: Endpoint | Place, argv: Sequence[str], user: User | None = None) -> NoReturn:
+    def execute(
+        self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], user: User | None = None
+    ) -> NoReturn:
         """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
 
-        The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs.
+        The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs. A function
+        in place of ``argv`` is called there, and the process ends.
         """
+        place, files = self._prepared(place)
+        self._become(place, files, argv, user)
+
+    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
+        """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
+
+        It has no privilege: root runs it as ``nobody``. A function in place of ``argv`` is called in a process of its
+        own; its output is what it writes to descriptor 1.
+
+        Raises:
+          UsageError, HostError.
+        """
+        from netlab.kernel import sudo_user
+        from netlab.kernel.captured import captured
+
+        place, files = self._prepared(place)
+        user = sudo_user.confined()
+        return captured(lambda: self._become(place, files, argv, user), seconds)
+
+    def _prepared(self, place: Endpoint | Place) -> tuple[Place, PodFiles]:
+        """Return where programs of an endpoint run, and the files that they have, after the lab's DNS runs."""
         from netlab.lab import dns, notices
 
         if not isinstance(place, Place):
             place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
-        found = dns.prepare(self, place.ref)
-        if found is None:
+        files = dns.prepare(self, place.ref)
+        if files is None:
             raise UsageError(f"{place.ref} is gone")
-        for warning in found.warnings:
+        for warning in files.warnings:
             notices.notice(f"warning: {warning}")
+        return place, files
+
+    def _become(
+        self, place: Place, found: PodFiles, argv: Sequence[str] | Callable[[], object], user: User | None
+    ) -> NoReturn:
         files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
         try:
             self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)

@@ -7,29 +7,90 @@ from dataclasses import field
 from typing import Literal, TypeVar
 
 from netlab.frozen import frozen
-from netlab.objects.types import Document, Meta, Source
+from netlab.objects.types import Address, Document, Meta, Source
 from netlab.patterns import pattern
 
 Verdict = Literal["allow", "deny", "some"]
 
+TIMEOUT = 5
+"""Seconds: the default of an expectation's ``timeout``."""
+
 
 @frozen
 class Expectation:
-    """One item of a step's ``expect``; with ``oracle`` every pair is compared with the evaluator.
+    """A verdict that packets must have; with ``oracle`` every pair is compared with the evaluator.
 
-    ``source`` and ``destination`` are as written, globs included. ``port`` None stands for every declared port of the
-    destination. ``family`` None stands for both.
+    ``source`` and ``destination`` are as written, globs included. ``port`` is a number or a port's name; None stands
+    for every port that the destination declares. ``family`` None stands for both.
     """
 
     source: str = ""
     destination: str = ""
-    port: int | None = None
+    port: int | str | None = None
     protocol: str = "TCP"
     verdict: Verdict = "allow"
     family: int | None = None
     oracle: bool = False
     path: str = ""
     line: int = 0
+
+
+@frozen
+class HttpExpectation:
+    """What an HTTP request must be answered with; each source that ``source`` matches sends one.
+
+    ``status`` None stands for any status. ``body`` is a text that the answer's body contains. ``answered``: whether
+    there must be an answer, or must be none. ``family`` None stands for both, as the resolver orders them. ``timeout``
+    is in seconds.
+    """
+
+    source: str
+    url: str
+    status: int | None = None
+    body: str | None = None
+    answered: bool = True
+    family: int | None = None
+    timeout: int = TIMEOUT
+    path: str = ""
+    line: int = 0
+
+
+@frozen
+class LookupExpectation:
+    """The addresses that a name must have for each source that ``source`` matches.
+
+    ``addresses`` empty: there is no such name. None: no server answers. ``family`` narrows the addresses. ``timeout``
+    is in seconds.
+    """
+
+    source: str
+    name: str
+    addresses: tuple[Address, ...] | None = ()
+    family: int | None = None
+    timeout: int = TIMEOUT
+    path: str = ""
+    line: int = 0
+
+
+@frozen
+class RunExpectation:
+    """How a program must end inside each source that ``source`` matches.
+
+    ``stdout`` is a text that the program's output contains; "" stands for no output, None for any. ``timeout`` is in
+    seconds.
+    """
+
+    source: str
+    argv: tuple[str, ...]
+    exit: int = 0
+    stdout: str | None = None
+    timeout: int = TIMEOUT
+    path: str = ""
+    line: int = 0
+
+
+Active = HttpExpectation | LookupExpectation | RunExpectation
+"""An expectation for which the lab runs a program."""
 
 
 @frozen
@@ -61,11 +122,11 @@ class Step:
     apply: tuple[Document, ...] = ()
     label: tuple[LabelChange, ...] = ()
     delete: tuple[ObjectRef, ...] = ()
-    expect: tuple[Expectation, ...] = ()
+    expect: tuple[Expectation | Active, ...] = ()
     path: str = ""
 
 
-_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation)
+_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation | Active)
 _NOT_OF_THE_LAB = pattern(r"(metadata|spec\.description)\b")
 _OF_A_STEP = pattern(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
 

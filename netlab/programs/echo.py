@@ -6,8 +6,8 @@
   ``/echo?msg=TEXT`` answer with text.
 - TCP and UDP answer ``hostname`` and ``clientip`` with text, ``echo TEXT`` with TEXT, and send all else back.
 
-It needs the standard library only. The number of connections, the size of a request and the time of a connection are
-bounded.
+It needs the standard library only, and imports nothing while it runs, as its user may not be able to read that. The
+number of connections, the size of a request and the time of a connection are bounded.
 """
 
 from __future__ import annotations
@@ -52,16 +52,15 @@ def listening(kind: str, port: int) -> socket.socket:
         raise
 
 
-def serve(
-    sockets: Sequence[tuple[str, socket.socket]],
-    hostname: str,
-    until: Callable[[], bool] = lambda: False,
-    every: float = 1.0,
-) -> None:
+Listener = tuple[str, socket.socket, str]
+"""What a socket answers (``HTTP``, ``TCP`` or ``UDP``), the socket, and the hostname to answer with."""
+
+
+def serve(listeners: Sequence[Listener], until: Callable[[], bool] = lambda: False, every: float = 1.0) -> None:
     """Answer on sockets of ``listening`` until ``until`` returns True; it is called after ``every`` seconds at most."""
     open_now: dict[int, _Connection] = {}
     with selectors.DefaultSelector() as selector:
-        for kind, listener in sockets:
+        for kind, listener, hostname in listeners:
             listener.setblocking(False)
             answer = partial(_answer_datagram, listener, hostname)
             accept = partial(_accept, listener, kind, hostname, selector, open_now)
@@ -259,31 +258,47 @@ def _response(status: HTTPStatus, kind: str, body: bytes, *, last: bool, without
     return head.encode() + (b"" if without_body else body)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; return 1 where a port cannot be opened."""
-    import argparse
+USAGE = """\
+usage: python -m netlab.programs.echo [--http PORT]... [--tcp PORT]... [--udp PORT]... [--name NAME] [--seconds N]
 
-    parser = argparse.ArgumentParser("python -m netlab.programs.echo", description="Answer with what is seen.")
-    for kind in (HTTP, TCP, UDP):
-        parser.add_argument(
-            f"--{kind}", type=int, action="append", default=[], metavar="PORT", help=f"a port of {kind}"
-        )
-    parser.add_argument("--name", default=os.uname().nodename, help="the name to answer with; by default the hostname")
-    parser.add_argument("--seconds", type=float, help="the seconds after which it ends; by default never")
-    asked = parser.parse_args(arguments)
-    wanted = [(kind, port) for kind in (HTTP, TCP, UDP) for port in getattr(asked, kind)] or [(HTTP, 8080)]
-    end = time.monotonic() + asked.seconds if asked.seconds is not None else float("inf")
+Answer HTTP, TCP and UDP with what is seen of the client; by default HTTP on port 8080.
+
+  --name NAME    the name to answer with; by default the hostname
+  --seconds N    end after so many seconds; by default never
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; return 1 where a port cannot be opened, and 2 for wrong arguments."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    wanted: list[tuple[str, int]] = []
+    name, end = os.uname().nodename, float("inf")
+    # No argparse: it imports more modules when it is called.
+    try:
+        for option, value in zip(given[::2], given[1::2], strict=True):
+            if option in ("--http", "--tcp", "--udp"):
+                wanted.append((option[2:], int(value)))
+            elif option == "--name":
+                name = value
+            elif option == "--seconds":
+                end = time.monotonic() + float(value)
+            else:
+                raise ValueError(option)
+    except ValueError:
+        print(USAGE, end="", file=sys.stderr)  # noqa: T201  a program of its own
+        return 2
+    wanted = wanted or [(HTTP, 8080)]
     with contextlib.ExitStack() as stack:
-        sockets = []
+        listeners = []
         for kind, port in wanted:
             try:
-                sockets.append((kind, stack.enter_context(listening(kind, port))))
+                listeners.append((kind, stack.enter_context(listening(kind, port)), name))
             except (OSError, OverflowError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "no port"
                 print(f"{kind} port {port}: {reason}", file=sys.stderr)  # noqa: T201  a program of its own
                 return 1
         with contextlib.suppress(KeyboardInterrupt):
-            serve(sockets, asked.name, lambda: time.monotonic() > end)
+            serve(listeners, lambda: time.monotonic() > end)
     return 0
 
 

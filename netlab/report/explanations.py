@@ -10,12 +10,13 @@ from netlab.report.formats import Page
 
 if TYPE_CHECKING:
     from netlab.policy.explain import Explanation
+    from netlab.programs.explain_url import UrlExplanation
 
 
 class Explanations:
     """Explanations of flows; ``files`` are the files that they may name."""
 
-    def __init__(self, found: Iterable[Explanation], files: Iterable[str] = ()) -> None:
+    def __init__(self, found: Iterable[Explanation | UrlExplanation], files: Iterable[str] = ()) -> None:
         self.found = found
         self._files = files
 

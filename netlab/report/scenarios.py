@@ -6,16 +6,40 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.report.formats import Page
-from netlab.report.rows import Row, row_of
+from netlab.report.rows import row_of
 from netlab.report.suites import Case, Suite, Suites
 
 if TYPE_CHECKING:
-    from netlab.scenario.results import Failure, ScenarioResult, StepResult
+    from netlab.scenario.results import Failure, ProgramFailure, ScenarioResult, StepResult
 
 
-def row(failure: Failure) -> Row:
-    """Return the row of a failure."""
-    return row_of(failure.flow, failure.expected, failure.measured, failure.reason)
+def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
+    """Return the row of a failure as data for JSON, with the file and the line of its expectation."""
+    where = {"file": failure.file, "line": failure.line}
+    # The room ``scenario`` is not imported to print: a failure of packets has a flow.
+    if hasattr(failure, "flow"):
+        return {**row_of(failure.flow, failure.expected, failure.measured, failure.reason).data(), **where}
+    return {
+        "source": failure.source,
+        "destination": failure.destination,
+        "question": failure.question,
+        "expected": failure.expected,
+        "measured": failure.measured,
+        "reason": failure.reason,
+        **where,
+    }
+
+
+def _what(failure: Failure | ProgramFailure, family: str) -> str:
+    """Return the question of a failure and both outcomes as text; ``family`` is a form, used for pairs."""
+    if hasattr(failure, "flow"):
+        of = row_of(failure.flow, failure.expected, failure.measured, failure.reason)
+        asked = f"{of.source} -> {of.destination} {of.port_text}{family.format(of.family)}"
+    else:
+        verb = {"http": "GET ", "lookup": "lookup ", "run": "run "}[failure.question]
+        asked = f"{failure.source} -> {verb}{failure.destination}"
+    reason = f": {failure.reason}" if failure.reason else ""
+    return f"{asked}: expected {failure.expected}, measured {failure.measured}{reason}"
 
 
 class TestReport:
@@ -43,7 +67,7 @@ class TestReport:
                             "expectations": step.expectations,
                             "pairs": step.pairs,
                             "unknown": step.unknown,
-                            "failures": [{**row(f).data(), "file": f.file, "line": f.line} for f in step.failures],
+                            "failures": [row_data(failure) for failure in step.failures],
                             "seconds": round(step.seconds, 3),
                         }
                         for step in result.steps
@@ -76,16 +100,17 @@ def _wrong(step: StepResult) -> tuple[str, str] | None:
     if not step.failures:
         return None
     lines = [failure_line(failure) for failure in step.failures]
-    return f"{len(lines)} wrong verdict{'' if len(lines) == 1 else 's'}", "\n".join(lines)
+    number = len(lines)
+    if all(hasattr(failure, "flow") for failure in step.failures):
+        what = f"{number} wrong verdict{'' if number == 1 else 's'}"
+    else:
+        what = f"{number} expectation{'' if number == 1 else 's'} failed"
+    return what, "\n".join(lines)
 
 
-def failure_line(failure: Failure) -> str:
+def failure_line(failure: Failure | ProgramFailure) -> str:
     """Return a failure as one line, with file and line."""
-    of = row(failure)
-    return (
-        f"{failure.file}:{failure.line}: {of.source} -> {of.destination} {of.port_text} IPv{of.family}:"
-        f" expected {of.expected}, measured {of.measured}: {of.reason}"
-    )
+    return f"{failure.file}:{failure.line}: {_what(failure, ' IPv{}')}"
 
 
 def _summary(results: Sequence[ScenarioResult]) -> dict[str, Any]:
@@ -118,12 +143,8 @@ def lines_of(result: ScenarioResult, *, every_step: bool = False) -> Iterator[st
             why = "a policy that netlab does not read could change the verdict"
             yield f"  step {step.name!r}: {pairs} not compared: {why}"
         for f in step.failures:
-            of = row(f)
-            family = f" over IPv{of.family}" if of.family == 6 else ""
-            yield (
-                f"  {f.file}:{f.line}: step {step.name!r}: {of.source} -> {of.destination} {of.port_text}{family}:"
-                f" expected {of.expected}, measured {of.measured}: {of.reason}"
-            )
+            family = " over IPv6" if hasattr(f, "flow") and f.flow.family == 6 else ""
+            yield f"  {f.file}:{f.line}: step {step.name!r}: {_what(f, family)}"
     if result.error:
         yield f"  {result.error}"
 

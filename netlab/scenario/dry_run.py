@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.cluster import Cluster, Placement, try_resolve
-from netlab.cluster.find import pod_of
+from netlab.cluster.find import is_service, pod_of
 from netlab.cluster.resolve_change import resolve_change
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.frozen import frozen
 from netlab.objects import Document, Objects, apply, delete, input_of, relabel
 from netlab.objects.input import ALL_FACTS
 from netlab.objects.kind import Fact
-from netlab.objects.scenarios import Expectation, Scenario, Step
+from netlab.objects.scenarios import Expectation, HttpExpectation, Scenario, Step
+from netlab.objects.system_objects import system_document
 from netlab.scenario.pairs import flows_of, unknown_names
+
+_OF_SYSTEM = ("service:kube-system/kube-dns", "service:default/kubernetes")
 
 
 @frozen
@@ -37,13 +40,22 @@ def dry_run(scenario: Scenario) -> DryRun:
       InputError: with every problem: objects that do not fit together after a step, steps that change a missing object,
         expectations that name a missing endpoint or match no pair.
     """
-    lab = _State(scenario.resources)
+    lab = _State(scenario.resources if not needs_system(scenario) else (*scenario.resources, system_document()))
     found = lab.work_out(read=scenario.read_until(-1))
     objects, cluster = lab.objects, lab.cluster
     found += _problems(scenario, lab)
     if found:
         raise InputError(in_order(found, (scenario.source.file,)))
     return DryRun(scenario, objects, cluster, lab.most)
+
+
+def needs_system(scenario: Scenario) -> bool:
+    """Say whether a scenario needs cluster DNS and other system objects: it runs a program, or asks about them."""
+    return any(
+        not isinstance(one, Expectation) or one.destination.startswith(_OF_SYSTEM)
+        for step in scenario.steps
+        for one in step.expect
+    )
 
 
 def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
@@ -116,17 +128,20 @@ class _State:
         """Say whether the endpoint of a name may exist once the errors are fixed."""
         if name.startswith("host:"):
             return "hosts" in self.unknown
+        if is_service(name):
+            # Which Services exist is known once everything is right.
+            return not self.whole
         return "nodes" in self.unknown or ("pods" in self.unknown and not name.startswith("node:"))
 
 
 def any_protocol(scenario: Scenario, expectation: Expectation) -> bool:
-    """Say whether an expectation asks for ports of every protocol: it states neither a port nor a protocol."""
-    return expectation.port is None and f"{expectation.path}.protocol" not in scenario.source.lines
+    """Say whether an expectation asks for ports of every protocol: it states neither a port's number nor a protocol."""
+    return not isinstance(expectation.port, int) and f"{expectation.path}.protocol" not in scenario.source.lines
 
 
 def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterator[Problem]:
     for expectation in step.expect:
-        if expectation.oracle or expectation.path in scenario.wrong:
+        if (isinstance(expectation, Expectation) and expectation.oracle) or expectation.path in scenario.wrong:
             continue
         unknown = [
             UsageError(message)
@@ -134,7 +149,12 @@ def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterat
             if f"{expectation.path}.{field}" not in scenario.wrong and not lab.may_have(name)
         ]
         if not unknown and lab.whole and scenario.without_errors([expectation]):
-            unknown = list(_without_pairs(scenario, expectation, lab.cluster))
+            if isinstance(expectation, Expectation):
+                unknown = list(_without_pairs(scenario, expectation, lab.cluster))
+            elif isinstance(expectation, HttpExpectation):
+                from netlab.scenario.web import unknown_hosts
+
+                unknown = [UsageError(why) for why in unknown_hosts(lab.cluster, expectation)]
         yield from (_problem(scenario, expectation.path, error) for error in unknown)
 
 

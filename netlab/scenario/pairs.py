@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netlab.cluster.find import find, find_destination, literal
-from netlab.cluster.flows import Flow, declared_ports
-from netlab.cluster.types import Cluster, Endpoint, Host, address_of
+from netlab.cluster.find import find, find_destination, find_ports, find_service, is_service, literal
+from netlab.cluster.flows import Flow, declared_ports, service_flow
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.errors import UsageError
-from netlab.objects.scenarios import Expectation
+from netlab.objects.scenarios import Active, Expectation
+from netlab.objects.services import Service
 from netlab.objects.types import Address
 
 DEFAULT_NAMESPACE = "default"
+_SERVICE = "service:"
 _GLOB = frozenset("*?[")
 
 
@@ -25,7 +27,9 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
     Raises:
       UsageError: when a name does not exist or the expectation matches no pair.
     """
-    sources = _matching(cluster, expectation.source)
+    sources = sources_of(cluster, expectation.source)
+    if is_service(expectation.destination):
+        return _to_services(cluster, sources, expectation, any_protocol)
     named = not (_is_glob(expectation.source) or _is_glob(expectation.destination))
     flows: list[Flow] = []
     for source in sources:
@@ -33,16 +37,74 @@ def flows_of(cluster: Cluster, expectation: Expectation, *, any_protocol: bool =
             if named or not _left_out(source, destination):
                 flows += _of_pair(cluster, source, destination, expectation, any_protocol)
     if not flows:
-        what = expectation.protocol if expectation.port is None else f"{expectation.port}/{expectation.protocol}"
-        pair = f"{expectation.source!r} to {expectation.destination!r}"
-        raise UsageError(f"matches no pair: nothing to ask from {pair} on {what}")
+        raise _no_pair(expectation)
     return flows
 
 
-def unknown_names(cluster: Cluster, expectation: Expectation) -> Iterator[tuple[str, str, str]]:
+def sources_of(cluster: Cluster, name: str) -> list[Endpoint]:
+    """Return the endpoints that the ``from`` of an expectation matches; raises UsageError if there are none."""
+    return _matching(cluster, name)
+
+
+def services_of(cluster: Cluster, name: str) -> list[Service]:
+    """Return the Services of ``service:NAMESPACE/NAME``, with globs, which never match a Service that netlab added.
+
+    Raises:
+      UsageError: if there are none.
+    """
+    pattern = name.removeprefix(_SERVICE)
+    if not _is_glob(pattern):
+        return [find_service(cluster, name, DEFAULT_NAMESPACE)]
+    namespace, _, own = pattern.rpartition("/")
+    namespace = namespace or DEFAULT_NAMESPACE
+    found = [
+        one
+        for one in cluster.services
+        if not one.system and fnmatchcase(one.meta.namespace, namespace) and fnmatchcase(one.meta.name, own)
+    ]
+    if not found:
+        raise UsageError(f"matches no pair: {name!r} matches no Service")
+    return found
+
+
+def _to_services(cluster: Cluster, sources: Sequence[Endpoint], asked: Expectation, any_protocol: bool) -> list[Flow]:
+    """Return the flows to Services: to the ports that a number or a name means, else to all of them."""
+    flows = []
+    services = services_of(cluster, asked.destination)
+    for service in services:
+        ports = [
+            port
+            for port in service.ports
+            if asked.port in (None, port.port, port.name) and (any_protocol or port.protocol == asked.protocol)
+        ]
+        flows += [
+            service_flow(source, service, port.protocol, port.port, family)
+            for source in sources
+            for family in [one.version for one in service.cluster_ips] or cluster.families
+            if asked.family in (None, family) and _has(source, family)
+            for port in ports
+        ]
+    if not flows:
+        if len(services) == 1:
+            port = None if asked.port is None else str(asked.port)
+            find_ports(services[0], port, None if any_protocol else asked.protocol)
+        raise _no_pair(asked)
+    return flows
+
+
+def _no_pair(asked: Expectation) -> UsageError:
+    what = asked.protocol if asked.port is None else f"{asked.port}/{asked.protocol}"
+    pair = f"{asked.source!r} to {asked.destination!r}"
+    return UsageError(f"matches no pair: nothing to ask from {pair} on {what}")
+
+
+def unknown_names(cluster: Cluster, expectation: Expectation | Active) -> Iterator[tuple[str, str, str]]:
     """Yield the unknown names of an expectation: the field (``from`` or ``to``), the name and the message."""
-    source, destination = expectation.source, expectation.destination
-    for field, name, look in (("from", source, _matching), ("to", destination, _destinations)):
+    looks: list[tuple[str, str, Callable[[Cluster, str], object]]] = [("from", expectation.source, sources_of)]
+    if isinstance(expectation, Expectation):
+        named = is_service(expectation.destination)
+        looks.append(("to", expectation.destination, services_of if named else _destinations))
+    for field, name, look in looks:
         try:
             look(cluster, name)
         except UsageError as error:
@@ -85,7 +147,7 @@ def _of_pair(
 ) -> list[Flow]:
     if not isinstance(destination, Endpoint):
         family = destination.version
-        if asked.family not in (None, family):
+        if asked.family not in (None, family) or isinstance(asked.port, str):
             return []
         protocol, port = (asked.protocol, asked.port or 80) if asked.protocol != "ICMP" else ("ICMP", None)
         return [Flow(source, None, family, protocol, port, destination)]
@@ -106,6 +168,10 @@ def _has(endpoint: Endpoint, family: int) -> bool:
 def _ports(destination: Endpoint, asked: Expectation, any_protocol: bool) -> list[tuple[str, int | None]]:
     if asked.protocol == "ICMP":
         return [("ICMP", None)]
+    if isinstance(asked.port, str):
+        own = destination.ports if isinstance(destination, Pod) else ()
+        named = [(one.protocol, one.port) for one in own if one.name == asked.port]
+        return [one for one in named if any_protocol or one[0] == asked.protocol]
     if asked.port is not None:
         return [(asked.protocol, asked.port)]
     return [

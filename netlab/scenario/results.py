@@ -22,8 +22,26 @@ class Failure:
 
 
 @frozen
+class ProgramFailure:
+    """A request, a look-up or a program with another outcome than expected.
+
+    ``question`` says which it was, ``destination`` is the URL, the name or the command, ``measured`` what happened
+    instead of ``expected``. ``line`` is the expectation's.
+    """
+
+    question: Literal["http", "lookup", "run"]
+    source: str
+    destination: str
+    expected: str
+    measured: str
+    reason: str = ""
+    file: str = ""
+    line: int = 0
+
+
+@frozen
 class StepResult:
-    """The result of one step: ``expectations`` counts the items of its ``expect``, ``pairs`` their flows.
+    """The result of one step: ``expectations`` counts the items of its ``expect``, ``pairs`` the questions asked.
 
     ``unknown`` counts the flows with the expected verdict unknown, which were not compared.
     """
@@ -31,7 +49,7 @@ class StepResult:
     name: str
     expectations: int
     pairs: int
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[Failure | ProgramFailure, ...] = ()
     seconds: float = 0.0
     unknown: int = 0
 

@@ -11,13 +11,13 @@ from netlab.cluster.flows import Flow, every_pair
 from netlab.errors import NetlabError
 from netlab.lab.lab import Lab, temporary
 from netlab.objects import Objects
-from netlab.objects.scenarios import Scenario, Step
+from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.policy import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.compare import reason_of
 from netlab.scenario.dry_run import DryRun, any_protocol, dry_run
 from netlab.scenario.pairs import flows_of
-from netlab.scenario.results import Failure, ScenarioResult, StepResult
+from netlab.scenario.results import Failure, ProgramFailure, ScenarioResult, StepResult
 
 Make = Callable[[Objects], AbstractContextManager[Lab]]
 """Builds a lab, which the end of the block removes."""
@@ -42,24 +42,34 @@ class StepRunner:
             self._lab.delete(step.delete)
 
     def step(self, step: Step) -> StepResult:
-        """Make the changes of a step, then measure the pairs of its expectations.
+        """Make the changes of a step, then measure the pairs of its expectations, then run its programs.
 
         Raises:
           NetlabError: when the lab cannot be changed or probed.
         """
         started = time.monotonic()
         self.change(step)
+        programs = [one for one in step.expect if not isinstance(one, Expectation)]
         asked = list(self._asked(step))
         measured = self._measure([flow for flow, _, _ in asked])
         wrong = list(self._failures(asked, measured))
-        failures = tuple(failure for failure in wrong if failure.expected != "unknown")
-        unknown, seconds = len(wrong) - len(failures), time.monotonic() - started
-        return StepResult(step.name, len(step.expect), len(asked), failures, seconds, unknown)
+        failures: list[Failure | ProgramFailure] = [failure for failure in wrong if failure.expected != "unknown"]
+        unknown, pairs = len(wrong) - len(failures), len(asked)
+        if programs:
+            from netlab.scenario import programs as running
+
+            failures += running.failures(self._lab, self._scenario, programs)
+            failures.sort(key=lambda failure: failure.line)
+            pairs += running.count(self._lab, programs)
+        seconds = time.monotonic() - started
+        return StepResult(step.name, len(step.expect), pairs, tuple(failures), seconds, unknown)
 
     def _asked(self, step: Step) -> Iterator[tuple[Flow, str | None, int]]:
         """Yield every flow with its expected verdict (None: the evaluator's) and the line of the expectation."""
         cluster = self._lab.cluster
         for expectation in step.expect:
+            if not isinstance(expectation, Expectation):
+                continue
             if expectation.oracle:
                 yield from ((flow, None, expectation.line) for flow in every_pair(cluster))
                 continue

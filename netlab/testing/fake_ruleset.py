@@ -16,7 +16,7 @@ _DELETE = re.compile(r"delete table (\w+ \w+)")
 _FLUSH = re.compile(r"flush (?:set|map) (\w+ \w+) (\w+)")
 _CHANGE = re.compile(r"(add|delete) element (\w+ \w+) (\w+) \{")
 _BLOCK = re.compile(r"((?:set|map|chain) \w+) \{")
-_ELEMENT = re.compile(r'(?P<key>.+?)(?: comment "[^"]*")?(?: : (?P<value>[^" ]+))?')
+_ELEMENT = re.compile(r'(?P<key>.+?)(?: comment "[^"]*")?(?: : (?P<value>[^"]+))?')
 
 
 @dataclass

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
 import tempfile
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -147,7 +148,7 @@ class FakeKernel:
     def execute(
         self,
         name: str,
-        argv: Sequence[str],
+        argv: Sequence[str] | Callable[[], object],
         *,
         hostname: str = "",
         user: User | None = None,
@@ -178,6 +179,16 @@ class FakeKernel:
 
     def stop(self, folder: Path) -> None:
         self.programs.pop(folder, None)
+
+    def run(self, program: Program, folder: Path) -> tuple[int, str]:
+        self._space(program.namespace)
+        return 0, ""
+
+    def nginx(self) -> tuple[str, str]:
+        return "/usr/sbin/nginx", ""
+
+    def reload(self, folder: Path) -> bool:
+        return self.send(folder, signal.SIGHUP)
 
     def enter(self, *, start: bool = True) -> bool:
         return True

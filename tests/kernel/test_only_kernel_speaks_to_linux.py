@@ -35,13 +35,15 @@ EXCEPTIONS = {
     ("probe/decode.py", "struct"): "reads packets, whose formats are of RFCs and not of Linux",
     ("probe/templates.py", "struct"): "writes packets",
     ("probe/scapy_packets.py", "struct"): "writes packets",
+    ("programs/client.py", "socket"): "asks the resolver, and servers, inside an endpoint",
+    ("ruleset/service_hash.py", "struct"): "packs the bytes that the kernel hashes",
     ("programs/echo.py", "selectors"): "is a program of its own",
     ("programs/echo.py", "socket"): "is a program of its own",
 }
 # What a room may import of netlab, besides itself.
 BELOW = {
     "kernel": ("errors", "frozen", "objects"),
-    "probe": ("errors", "frozen", "objects", "cluster", "modes", "kernel", "dataplane", "verdicts"),
+    "probe": ("errors", "frozen", "objects", "cluster", "modes", "kernel", "dataplane", "ruleset", "verdicts"),
 }
 
 

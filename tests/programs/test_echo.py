@@ -17,12 +17,12 @@ from netlab.programs.echo import HTTP, REQUEST, TCP, UDP, client, listening, mai
 def ports() -> Iterator[dict[str, int]]:
     """One port of each kind on loopback."""
     with ExitStack() as stack:
-        sockets = [(kind, stack.enter_context(listening(kind, 0))) for kind in (HTTP, TCP, UDP)]
+        sockets = [(kind, stack.enter_context(listening(kind, 0)), "db-0") for kind in (HTTP, TCP, UDP)]
         stopped = threading.Event()
-        thread = threading.Thread(target=serve, args=(sockets, "db-0", stopped.is_set, 0.01))
+        thread = threading.Thread(target=serve, args=(sockets, stopped.is_set, 0.01))
         thread.start()
         try:
-            yield {kind: one.getsockname()[1] for kind, one in sockets}
+            yield {kind: one.getsockname()[1] for kind, one, _ in sockets}
         finally:
             stopped.set()
             thread.join()
@@ -144,3 +144,11 @@ def test_it_ends_after_its_seconds():
         port = found.getsockname()[1]
 
     assert 0 == main(["--tcp", str(port), "--seconds", "0"])
+
+
+@pytest.mark.parametrize("wrong", [["--http"], ["--http", "x"], ["--nosuch", "1"], ["--help"]])
+def test_wrong_arguments_print_the_usage(wrong, capsys):
+    """And status 2."""
+
+    assert 2 == main(wrong)
+    assert "usage: python -m netlab.programs.echo " in capsys.readouterr().err

@@ -126,3 +126,86 @@ def test_labels_of_a_missing_pod_are_an_error(scenario: Write) -> None:
         "7: spec.steps[0].label[0]: pod a/b does not exist",
         "11: spec.steps[2].label[0]: pod default/a does not exist",
     ] == problems(found)
+
+
+SERVICE = """\
+  - apply:
+    - apiVersion: v1
+      kind: Service
+      metadata: {name: db, namespace: shop}
+      spec: {selector: {app: db}, ports: [{name: pg, port: 80, targetPort: 5432}]}
+    expect:
+"""
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (
+            '{from: shop/web, to: "service:shop/dbb", verdict: allow}',
+            "no Service 'shop/dbb'; did you mean service:shop/db?",
+        ),
+        (
+            '{from: shop/web, to: "service:other/*", verdict: allow}',
+            "matches no pair: 'service:other/*' matches no Service",
+        ),
+        (
+            '{from: shop/web, to: "service:shop/db", port: 5432, verdict: allow}',
+            "Service shop/db has no port 5432/TCP; it has pg 80/TCP",
+        ),
+        (
+            '{from: shop/web, to: "service:shop/db", port: http, verdict: allow}',
+            "Service shop/db has no port http; it has pg 80/TCP",
+        ),
+        (
+            "{from: shop/wob, lookup: db, addresses: []}",
+            "no pod or workload 'shop/wob'; did you mean shop/web or shop/db?",
+        ),
+        ('{from: "host:x", run: [ls]}', "no host 'x'"),
+        ('{from: shop/web, to: "http://dbb.shop.svc/", status: 200}', "no Service 'shop/dbb'"),
+        ('{from: "x/*", to: "http://db.shop/", status: 200}', "matches no pair: 'x/*' matches nothing"),
+    ],
+)
+def test_what_an_expectation_names_must_exist(scenario: Write, item: str, message: str) -> None:
+    """Services, ports of Services, and sources of requests, look-ups and programs."""
+    (found,) = problems(scenario(f"{SERVICE}    - {item}\n"))
+
+    assert found.startswith(f"13: spec.steps[0].expect[0]: {message}")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        '{from: shop/web, to: "service:shop/d*", verdict: allow}',
+        '{from: shop/web, to: "service:shop/db", port: pg, verdict: allow}',
+        '{from: shop/web, to: "service:kube-system/kube-dns", port: dns, verdict: allow}',
+        '{from: shop/web, to: "http://nosuch.shop.svc/", verdict: deny}',
+        '{from: shop/web, to: "http://elsewhere.example/", status: 200}',
+        "{from: shop/web, lookup: nosuch, addresses: []}",
+    ],
+)
+def test_what_exists_or_must_not_exist_is_no_error(scenario: Write, item: str) -> None:
+    """A name that does not exist may be what is expected."""
+
+    assert dry_run(scenario(f"{SERVICE}    - {item}\n"))
+
+
+def test_a_service_is_not_missed_while_the_objects_have_errors(scenario: Write) -> None:
+    """It may exist once they are right."""
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {nodeName: moon}}"
+    node = "{apiVersion: v1, kind: Node, metadata: {name: earth}}"
+    late = '{from: shop/web, to: "service:shop/late", verdict: allow}'
+    found = problems(scenario(f"  - apply: [{pod}, {node}]\n    expect: [{late}]\n"))
+
+    assert not any("service" in one.lower() for one in found)
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [("{from: shop/web, run: [ls]}", True), ("{from: shop/web, to: shop/db, verdict: allow}", False)],
+)
+def test_a_scenario_that_runs_programs_has_the_system_objects(scenario: Write, item: str, expected: bool) -> None:
+    """A scenario without them and without Services is as before."""
+    found = dry_run(scenario(f"  - expect: [{item}]\n"))
+
+    assert expected == any(pod.system for pod in found.cluster.pods)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import cluster, pod, topology, workload
+from builders import cluster, meta, pod, topology, workload
 
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
 from netlab.objects.scenarios import Expectation
+from netlab.objects.services import Service, ServicePort
+from netlab.objects.types import ContainerPort, Pod
 from netlab.scenario.pairs import flows_of
 
 
@@ -140,3 +143,65 @@ def test_an_address_that_no_machine_has_is_an_error(lab: Cluster) -> None:
     """As it is on the command line."""
     with pytest.raises(UsageError, match=r"127\.0\.0\.1 is a loopback address"):
         flows_of(lab, Expectation("a/db", "127.0.0.1", port=80))
+
+
+@pytest.fixture(scope="module")
+def shop() -> Cluster:
+    """A Service with three ports, another one with one, and two pods; one of them names its port."""
+    ports = (
+        ServicePort(80, "http", name="http"),
+        ServicePort(53, name="dns", protocol="UDP"),
+        ServicePort(53, name="tcp"),
+    )
+    return cluster(
+        topology(["n1"], cidrs=("10.244.0.0/16", "fd00:10:244::/56")),
+        pod("a/web", "app=web"),
+        pod("a/db", "app=db"),
+        Service(meta("a/all"), {"app": "db"}, ports, ip_family_policy="PreferDualStack"),
+        Service(meta("b/one"), {"app": "db"}, (ServicePort(1, name="http"),)),
+    )
+
+
+def test_a_service_is_asked_by_name(shop: Cluster) -> None:
+    """On each of its ports, in each of its families."""
+    flows = ["53/TCP", "53/UDP", "80/TCP"]
+
+    assert sorted(f"a/web service:a/all {one}" for one in flows * 2) == sorted(asked(shop, "a/web", "service:a/all"))
+    assert 1 == len(asked(shop, "a/web", "service:b/one"))
+
+
+@pytest.mark.parametrize(
+    ("more", "ports"),
+    [({"port": 53}, {"53/TCP"}), ({"port": "dns"}, {"53/UDP"}), ({"port": 53, "protocol": "UDP"}, {"53/UDP"})],
+)
+def test_a_port_of_a_service_is_a_number_or_a_name(shop: Cluster, more: dict[str, Any], ports: set[str]) -> None:
+    """A name means its protocol too; a number is TCP, unless the protocol is written."""
+    named = isinstance(more["port"], str)
+    found = asked(shop, "a/web", "service:a/all", family=4, any_protocol=named, **more)
+
+    assert {f"a/web service:a/all {one}" for one in ports} == set(found)
+
+
+def test_a_glob_matches_services_by_namespace_and_name(shop: Cluster) -> None:
+    """But none that netlab added, as kube-dns."""
+    found = asked(shop, "a/web", "service:*/*", port="http", family=4)
+
+    assert ["a/web service:a/all 80/TCP", "a/web service:b/one 1/TCP"] == found
+
+
+def test_a_service_of_the_system_is_asked_by_its_name(shop: Cluster) -> None:
+    """It is not hidden, only in no glob."""
+
+    assert "a/web service:kube-system/kube-dns 53/UDP" in asked(shop, "a/web", "service:kube-system/kube-dns")
+
+
+def test_a_port_of_a_pod_may_be_a_name() -> None:
+    """Each pod's own port of that name is asked; a pod without one is left out."""
+
+    def named(ref: str, port: int) -> Pod:
+        plain = pod(ref)
+        return replace(plain, spec=replace(plain.spec, ports=(ContainerPort(port, "TCP", "http"),)))
+
+    lab = cluster(named("a/x", 8080), named("a/y", 9090), pod("a/z"))
+
+    assert ["a/z a/x 8080/TCP", "a/z a/y 9090/TCP"] == asked(lab, "a/z", "a/*", port="http")

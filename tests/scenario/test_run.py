@@ -18,6 +18,7 @@ from netlab.objects import Document, Objects, apply, decode, delete, relabel
 from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario
 from netlab.policy import evaluate
 from netlab.probe import Measurement
+from netlab.report.scenarios import failure_line
 from netlab.scenario.files import scenarios_of
 from netlab.scenario.run import run
 
@@ -229,3 +230,96 @@ def test_a_wrong_expectation_fails_on_the_kernel(scenario: Write, tmp_path: Path
 
     assert ("deny", "allow") == (failure.expected, failure.measured)
     assert str(tmp_path / "lesson.yaml") == failure.file
+
+
+PROGRAMS = """\
+  - name: answers
+    expect:
+    - {from: shop/web, to: "http://10.244.0.2:5432/cart", status: 200, body: '"path": "/cart"'}
+    - {from: "node:node-1", to: "http://10.244.0.2:5432/hostname", status: 200, body: db}
+    - {from: shop/web, run: [id, -u], stdout: ""}
+    - {from: shop/web, run: [hostname], stdout: "web"}
+    - {from: shop/web, run: [sh, -c, "env | grep SECRET"], exit: 1, stdout: ""}
+    - {from: shop/web, run: [grep, -E, "NoNewPrivs:.1|CapBnd", /proc/self/status], stdout: "NoNewPrivs:\\t1"}
+    - {from: shop/web, run: [sleep, "30"], timeout: 1}
+    - {from: shop/web, run: [no-such-program]}
+  - name: nothing is left listening
+    expect:
+    - {from: shop/web, run: [cat, /proc/net/tcp6], stdout: "local_address"}
+    - {from: shop/db, run: [sh, -c, "! grep ' 0A ' /proc/net/tcp6"]}
+"""
+
+
+@pytest.mark.kernel
+def test_programs_run_in_the_lab(scenario: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The echo program answers while it is asked; a program has no privilege and a bounded time."""
+    for name in ("SUDO_UID", "SUDO_GID", "PKEXEC_UID", "DOAS_USER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SECRET", "of the caller")
+    result = run(scenario(PROGRAMS))
+    first, second = result.steps
+    said = {failure.line: (failure.expected, failure.measured) for failure in first.failures}
+
+    assert "" == result.error
+    assert {
+        11: ("exit 0 and no output", 'exit 0 and "65534\\n"'),
+        15: ("exit 0", "no end within 1 s"),
+        16: ("exit 0", "not run"),
+    } == said
+    assert () == second.failures
+
+
+DOOR = """\
+  - name: a Service and an Ingress
+    apply:
+    - apiVersion: netlab/v1alpha1
+      kind: Topology
+      metadata: {name: door}
+      spec:
+        nodes: [{name: node-a}, {name: node-b}]
+        hosts: [{name: client, addresses: [192.0.2.10], hostnames: [client.example.com]}]
+    - apiVersion: v1
+      kind: Service
+      metadata: {name: db, namespace: shop}
+      spec:
+        type: LoadBalancer
+        clusterIP: 10.96.0.77
+        selector: {app: db}
+        ports: [{name: pg, port: 80, targetPort: 5432, nodePort: 30080}]
+      status: {loadBalancer: {ingress: [{ip: 198.18.0.77}]}}
+    - apiVersion: networking.k8s.io/v1
+      kind: Ingress
+      metadata: {name: shop, namespace: shop}
+      spec:
+        rules:
+        - host: shop.example
+          http:
+            paths: [{path: /cart, pathType: Prefix, backend: {service: {name: db, port: {name: pg}}}}]
+    expect:
+    - {from: shop/web, lookup: db, addresses: [10.96.0.77]}
+    - {from: shop/web, lookup: client.example.com, addresses: [192.0.2.10]}
+    - {from: shop/web, lookup: nosuch.shop, addresses: []}
+    - {from: shop/web, run: [getent, hosts, db.shop], stdout: 10.96.0.77}
+    - {from: shop/web, to: "http://db/hostname", status: 200, body: db}
+    - {from: "host:client", to: "http://198.18.0.77/hostname", status: 200, body: db}
+    - {from: "host:client", to: "http://100.64.0.1:30080/hostname", status: 200, body: db}
+    - {from: "*/web", to: "http://shop.example/cart", status: 200, body: '"path": "/cart"'}
+    - {from: "host:client", to: "http://shop.example/other", status: 404}
+    - {from: "host:client", to: "service:shop/db", verdict: deny}
+    - {from: "host:client", to: 198.18.0.77, port: 80, verdict: allow}
+  - name: a policy that denies
+    apply: [deny.yaml]
+    expect:
+    - {from: shop/web, to: "http://db", verdict: deny, timeout: 1}
+    - {from: shop/web, to: "service:shop/*", port: pg, verdict: deny}
+"""
+
+
+@pytest.mark.kernel(needs=["nginx"])
+def test_names_and_requests_are_answered_in_the_lab(scenario: Write) -> None:
+    """By DNS, through the addresses of a Service, through nginx; and not if policy denies it."""
+    result = run(scenario(DOOR))
+
+    assert "" == result.error
+    assert [] == [failure_line(failure) for step in result.steps for failure in step.failures]
+    assert [11, 2] == [step.expectations for step in result.steps]

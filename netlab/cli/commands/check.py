@@ -40,6 +40,10 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     # Warnings about a policy depend on all other policies, so they need an input without errors.
     if whole:
         more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
+        if cluster.ingresses:
+            from netlab.programs import ingress_rules
+
+            more += ingress_rules.warnings(cluster)
     problems = found.problems_and([*more, *_scenario_errors(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if rendering.is_text(output):

@@ -29,5 +29,10 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
     inputs.print_unenforced(cluster)
-    running = Lab.up(objects, name=lab, machine=this_host(kernel), cluster=cluster)
+    machine = this_host(kernel)
+    if strict and cluster.ingresses:
+        from netlab.lab import ingress
+
+        ingress.check(machine, cluster)
+    running = Lab.up(objects, name=lab, machine=machine, cluster=cluster)
     print_changes(running.name, running.changes, running.changes.objects)

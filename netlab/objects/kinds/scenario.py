@@ -5,27 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import field
-from typing import Any, get_args
+from typing import Any
 
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
-from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole
-from netlab.objects.fields import Fields, forbidden, invalid, quoted, required, unsupported
+from netlab.objects.expectations import EXPECTATION, expectation
+from netlab.objects.field_types import Part, Parts, Raw, Root, Text, Texts
+from netlab.objects.fields import Fields, invalid, quoted, required, unsupported
 from netlab.objects.files import home_of, is_inside, outside
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import object_at, unpack
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
-from netlab.objects.scenarios import Expectation, LabelChange, ObjectRef, Scenario, Step, Verdict
+from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario, Step
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
 from netlab.objects.usable import whole
-
-_PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
-_VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 def _files_or_objects() -> dict[str, Any]:
@@ -52,23 +50,6 @@ class _ObjectRef(Shape, strict=True):
     name = Text("name", "The object's name.", required=True)
 
 
-class _Expectation(Shape, strict=True, any_of=[("from", "to", "verdict"), ("oracle",)]):
-    """A verdict that packets must have, or all verdicts."""
-
-    source = Text("from", "The source: `NAMESPACE/POD`, `host:NAME` or `node:NAME`, with globs.")
-    destination = Text("to", "The destination, as `from`, or an IP address.")
-    port = Whole("port", "The port; by default every port that the destination declares.", low=1, high=65535)
-    protocol = Choice("protocol", "The protocol.", values=_PROTOCOLS, default="TCP")
-    verdict = Choice[Verdict](
-        "verdict",
-        "The verdict that packets must show; `some` if the destination's backends differ.",
-        values=_VERDICTS,
-        default="allow",
-    )
-    family = Whole("family", "The IP family; by default both.", values=(4, 6))
-    oracle = Flag("oracle", "Compares every pair with the expected verdict; no other field may be beside it.")
-
-
 class _Step(Shape, strict=True, any_of=[("apply",), ("label",), ("delete",), ("expect",)]):
     """A change, and the verdicts after it."""
 
@@ -76,7 +57,7 @@ class _Step(Shape, strict=True, any_of=[("apply",), ("label",), ("delete",), ("e
     apply = Raw("apply", "Files, relative to this one, or objects to apply first.", type=_files_or_objects)
     label = Parts("label", "Labels to change after that.", shape=_LabelChange)
     delete = Parts("delete", "Objects to delete after that.", shape=_ObjectRef)
-    expect = Parts("expect", "The verdicts that must hold then.", shape=_Expectation)
+    expect = Parts("expect", "What must hold then.", shape=EXPECTATION)
 
 
 class _Spec(Shape, strict=True):
@@ -164,7 +145,7 @@ def _without_scenarios(root: Fields, document: Document, path: str, found: Itera
 
 def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
     _Step.only(fields)
-    expect = tuple(_expectation(item) for item in _Step.expect.read(fields))
+    expect = tuple(expectation(item) for item in _Step.expect.read(fields))
     if all(field.empty(fields) for field in (_Step.apply, _Step.label, _Step.delete, _Step.expect)):
         fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
     return Step(
@@ -197,35 +178,6 @@ def _applied(fields: Fields, document: Document, reader: Reader) -> list[Documen
         else:
             fields.report.error(path, invalid(item, "must be a file's name or an object"))
     return found
-
-
-def _expectation(fields: Fields) -> Expectation:
-    _Expectation.only(fields)
-    line = fields.report.source.line(fields.path)
-    if _Expectation.oracle.read(fields):
-        for field in _Expectation.fields.values():
-            if field is not _Expectation.oracle and field.has(fields):
-                field.error(fields, forbidden("may not be specified when `oracle` is true: it asks every pair"))
-        return Expectation(oracle=True, path=fields.path, line=line)
-    for needed in (_Expectation.source, _Expectation.destination, _Expectation.verdict):
-        if needed.missing(fields):
-            needed.error(fields, required())
-    protocol = _Expectation.protocol.read(fields)
-    if protocol == "ICMP" and _Expectation.port.has(fields):
-        _Expectation.port.error(fields, forbidden("may not be specified when `protocol` is ICMP"))
-    family = _Expectation.family.read(fields)
-    if family not in (None, *_Expectation.family.values):
-        _Expectation.family.error(fields, unsupported(family, [str(one) for one in _Expectation.family.values]))
-    return Expectation(
-        _Expectation.source.read(fields),
-        _Expectation.destination.read(fields),
-        _Expectation.port.read(fields),
-        protocol,
-        "allow" if _Expectation.verdict.missing(fields) else _Expectation.verdict.read(fields),
-        family,
-        path=fields.path,
-        line=line,
-    )
 
 
 def _label_change(fields: Fields) -> LabelChange:

@@ -1,0 +1,117 @@
+"""Questions that a scenario asks inside an endpoint: the addresses of a name, and the answer to an HTTP request.
+
+They use the standard library, and so the resolver of the C library with the endpoint's own ``/etc``. The functions run
+in a process that has given up its privilege, so everything that they import is imported with this module.
+"""
+
+from __future__ import annotations
+
+import encodings.idna  # noqa: F401  socket.getaddrinfo imports it, where the interpreter may not be readable
+import http.client
+import json
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+BODY = 1 << 15
+"""Bytes of a body that are read."""
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_NO_NAME = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
+
+
+def lookup(name: str, family: int | None, known: str) -> bytes:
+    """Return as JSON the ``addresses`` of a name, none if there is no such name, or the ``error`` of the resolver.
+
+    ``known`` is a name that exists if a server answers. The lab's server refuses names outside of the cluster, and the
+    resolver reports that as it reports a server that does not answer.
+    """
+    try:
+        found = _addresses(name, family)
+    except (OSError, UnicodeError) as error:
+        if not (isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN and _answers(known)):
+            return json.dumps({"error": _text(error)}).encode()
+        found = []
+    return json.dumps({"addresses": found}).encode()
+
+
+def _answers(known: str) -> bool:
+    try:
+        return bool(_addresses(known, None))
+    except OSError:
+        return False
+
+
+def get(url: str, at: Sequence[str], family: int | None, seconds: float) -> bytes:
+    """Send a GET request, and return as JSON ``status``, ``body`` and the ``address`` that answered, or the ``error``.
+
+    ``at`` has addresses to connect to instead of those of the URL's host; the request keeps the host. Certificates are
+    not checked, and no redirect is followed.
+    """
+    return json.dumps(_get(url, at, family, time.monotonic() + seconds)).encode()
+
+
+def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[str, Any]:
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme.lower() == "https"
+    port = parts.port or (443 if secure else 80)
+    try:
+        addresses = list(at) or _addresses(host, family)
+    except (OSError, UnicodeError) as error:
+        return {"error": f"{host} is not resolved: {_text(error)}"}
+    if not addresses:
+        return {"error": f"{host} is not resolved: no such name"}
+    connection = http.client.HTTPConnection(host, port)
+    problem = ""
+    for number, address in enumerate(addresses):
+        left = (until - time.monotonic()) / (len(addresses) - number)
+        shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        try:
+            connection.sock = socket.create_connection((address, port), max(0.01, left))
+        except OSError as error:
+            problem = problem or f"{shown}: {_text(error)}"
+            continue
+        try:
+            connection.sock.settimeout(max(0.01, until - time.monotonic()))
+            if secure:
+                connection.sock = _unchecked().wrap_socket(connection.sock, server_hostname=host)
+            path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+            # The host with the port only if the URL has one, as a browser writes it.
+            connection.request("GET", path, headers={"Host": parts.netloc, "Connection": "close"})
+            answer = connection.getresponse()
+            body = answer.read(BODY).decode(errors="replace")
+            return {"status": answer.status, "body": body, "address": shown}
+        except (OSError, http.client.HTTPException) as error:
+            return {"error": f"{shown}: {_text(error)}"}
+        finally:
+            connection.close()
+    return {"error": problem}
+
+
+def _addresses(name: str, family: int | None) -> list[str]:
+    """Return the addresses of a name, none if there is no such name; raises OSError where no server answers."""
+    try:
+        found = socket.getaddrinfo(name, None, _FAMILIES.get(family or 0, 0), socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno in _NO_NAME:
+            return []
+        raise
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return "no server answers"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__

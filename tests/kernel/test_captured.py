@@ -1,0 +1,80 @@
+"""A forked process is read, judged by its end, and killed after its time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from netlab.kernel.captured import LIMIT, captured
+
+
+def python(text: str, seconds: float = 20.0):
+    return captured(lambda: os.execv(sys.executable, [sys.executable, "-c", text]), seconds)  # noqa: S606
+
+
+def test_a_program_ends_with_its_status_and_its_output():
+    """Both outputs are apart."""
+    found = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+
+    assert (3, "out\n", "err\n", "") == (found.status, found.stdout, found.stderr, found.refused)
+
+
+def test_a_function_may_take_the_place_of_a_program():
+    """Its output is what it writes to the descriptor."""
+    found = captured(lambda: os.write(1, b"seen"), 20)
+
+    assert (0, "seen") == (found.status, found.stdout)
+
+
+def test_an_error_before_the_program_is_its_refusal():
+    """The status is that of a shell which cannot run a program."""
+
+    def fail() -> None:
+        raise ValueError("no such program")
+
+    found = captured(fail, 20)
+
+    assert (127, "no such program") == (found.status, found.refused)
+
+
+def test_a_program_is_killed_after_its_time():
+    """What it wrote before that is kept; its status is None."""
+    found = python("import time; print('here', flush=True); time.sleep(60)", 1.0)
+
+    assert (None, "here\n") == (found.status, found.stdout)
+
+
+def test_a_process_left_behind_is_not_waited_for():
+    """It is in the program's group, and ends with it."""
+    started = time.monotonic()
+    found = python("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
+
+    assert 0 == found.status
+    assert time.monotonic() - started < 20
+    for _ in range(200):
+        if not _runs(int(found.stdout)):
+            break
+        time.sleep(0.05)
+    assert not _runs(int(found.stdout))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_a_program_that_closes_its_outputs_is_waited_for():
+    """Its end counts, and not that of its output."""
+
+    assert 4 == python("import os, time; os.close(1); os.close(2); time.sleep(0.2); os._exit(4)").status
+
+
+def test_output_is_bounded():
+    """More is read and forgotten, so the program does not wait."""
+    found = python(f"print('x' * {4 * LIMIT})")
+
+    assert (0, LIMIT) == (found.status, len(found.stdout))

@@ -22,7 +22,7 @@ _NETLAB = (10, 1000, 10_000)
 _CHAINS = (10, 1000)
 _LOADED = 5000
 # Short rounds, of which some are not interrupted on a busy machine: the ratios are of the lowest figures.
-_PACKETS, _ROUNDS, _CHANGES = 1000, 40, 7
+_PACKETS, _ROUNDS, _CHANGES = 250, 100, 7
 _CASE, _TRACKED = "first packets", "floor: conntrack alone, to the endpoint"
 
 

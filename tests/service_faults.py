@@ -143,10 +143,21 @@ FAULTS = [
 ]
 
 _KEPT = "a removed endpoint: test_an_endpoint_that_leaves_loses_its_clients"
-UNSEEN = {
-    ("service_remember_60", f"meta priority set {ip} daddr . meta l4proto . th dport map @service_ids{f}"): _KEPT
-    for f, ip in ((4, "ip"), (6, "ip6"))
-} | {
-    ("service_untranslated", f"{mark} != 0x0 return"): "it saves translated packets two lookups"
-    for mark in ("meta mark", "ct mark")
-}
+UNSEEN = (
+    {
+        ("service_remember_60", f"meta priority set {ip} daddr . meta l4proto . th dport map @service_ids{f}"): _KEPT
+        for f, ip in ((4, "ip"), (6, "ip6"))
+    }
+    | {
+        (
+            f"service_sticky{f}",
+            f"meta nfproto ipv{f} delete @affinity{f} {{ {client} . {mark} : meta priority }}",
+        ): _KEPT
+        for f, client in ((4, "ip saddr"), (6, "@nh,96,96"))
+        for mark in ("ct mark", "meta mark")
+    }
+    | {
+        ("service_untranslated", f"{mark} != 0x0 return"): "it saves translated packets two lookups"
+        for mark in ("meta mark", "ct mark")
+    }
+)

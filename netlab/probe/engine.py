@@ -23,6 +23,8 @@ from netlab.probe.worker import Block, Worker
 BLOCK = 5_000
 # Blocks that are probed at once. This process prepares and reports as fast as two others probe, so more would wait.
 WORKERS = 2
+# As many flows a flow to a Service counts.
+_OF_SERVICE = 3
 # A run with a smaller first block ends before a second process saves time.
 _WORTH_FORKING = 2_000
 # Per endpoint and family: a receiver for each of TCP, UDP, SCTP, ICMP and the control, and a sender.
@@ -121,7 +123,8 @@ class Run:
 
     def _blocks(self, flows: Iterator[Flow], advance: Callable[[int], None]) -> Iterator[Block]:
         first = self._take(flows)
-        self._open(WORKERS if len(first) >= _WORTH_FORKING and may_fork(self._cluster) else 1)
+        more = (_OF_SERVICE - 1) * sum(flow.service is not None for flow in first) if self._cluster.services else 0
+        self._open(WORKERS if len(first) + more >= _WORTH_FORKING and may_fork(self._cluster) else 1)
         part = first
         while part:
             if len(self._workers) == 1:
@@ -133,7 +136,7 @@ class Run:
             yield self._finish()
 
     def _take(self, flows: Iterator[Flow]) -> Sequence[Flow]:
-        part = list(islice(flows, BLOCK))
+        part = list(islice(flows, BLOCK)) if not self._cluster.services else _block(flows)
         if part:
             self._taken.append(part)
         return part
@@ -174,6 +177,16 @@ class Run:
         self._under_way.popleft()
         self._free.append(worker)
         return block
+
+
+def _block(flows: Iterator[Flow]) -> list[Flow]:
+    """Return the flows of the next block; one to a Service counts as several, as it has a probe for each endpoint."""
+    part: list[Flow] = []
+    left = BLOCK
+    while left > 0 and (flow := next(flows, None)) is not None:
+        part.append(flow)
+        left -= 1 if flow.service is None else _OF_SERVICE
+    return part
 
 
 def may_fork(cluster: Cluster) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
 from netlab.cluster.services.routes import balancer_node
-from netlab.cluster.translate import Backend, Translated, translate
+from netlab.cluster.translate import Backend, Target, target_of, translating_node
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
 from netlab.cluster.unowned import gateway_hint, why_unowned
 from netlab.dataplane import names
@@ -170,11 +170,13 @@ class ProbeMaker:
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
             flow = flow._replace(destination=endpoint)
-        translated = translate(self._cluster, flow)
-        if translated is not None and translated.flows:
-            return self._probe_backends(flow, source, endpoint, translated, known)
-        if translated is not None and not isinstance(endpoint, Node | Pod):
-            return self._probe_refused(flow, source, translated, known)
+        target = target_of(self._cluster, flow)
+        if target is not None:
+            node = translating_node(self._cluster, flow.source, target)
+            if target.backends:
+                return self._probe_backends(flow, source, endpoint, target, node, known)
+            if not isinstance(endpoint, Node | Pod):
+                return self._probe_refused(flow, source, target, node, known)
         if endpoint is None and flow.address is not None:
             # A node has each gateway's address, but the flow does not say which node. So the verdict is unknown.
             verdict: Measured = "inconclusive" if gateway_hint(self._cluster, flow.address) else "deny"
@@ -187,7 +189,13 @@ class ProbeMaker:
         return _once(Probe(source, destination, flow.protocol, flow.port or 0), known)
 
     def _probe_backends(
-        self, flow: Flow, source: End, endpoint: Endpoint | None, translated: Translated, known: dict[object, Probe]
+        self,
+        flow: Flow,
+        source: End,
+        endpoint: Endpoint | None,
+        target: Target,
+        node: Node | None,
+        known: dict[object, Probe],
     ) -> Probe | Unsent | Backends:
         of_node: End | None = None
         address: WireAddress | None = None
@@ -198,40 +206,36 @@ class ProbeMaker:
             of_node = found
         elif flow.address is not None:
             address = WireAddress.of(flow.address)
-        backends = [way.backend for way in translated.flows]
-        ends = [self._backend(backend, flow.family) for backend in backends]
-        seen_as = self._seen_as(source, translated.node) if translated.target.listed else None
+        ends = [self._backend(backend, flow.family) for backend in target.backends]
+        by: Callable[[int], Sequence[int]] | None = None
+        if target.listed and node is not None and self._service_ports:
+            by = self._choosing(flow, source, node, len(ends))
         probes: list[tuple[Backend, Probe | Unsent]] = []
-        for index, (backend, end) in enumerate(zip(backends, ends, strict=True)):
+        for index, (backend, end) in enumerate(zip(target.backends, ends, strict=True)):
+            ports = () if by is None else by(index)
             if isinstance(end, Unsent):
                 probes.append((backend, end))
-                continue
-            front = of_node or self._front(source, end, translated.node)
-            others = tuple(other for other in ends if isinstance(other, End) and other is not end)
-            port = flow.port or 0
-            by: Sequence[int] = ()
-            if seen_as is not None and self._service_ports:
-                own = (
-                    source.endpoint
-                    if not isinstance(source.endpoint, Pod)
-                    else self._cluster.node(source.endpoint.node)
-                )
-                alone = isinstance(own, Host) or own == translated.node
-                door = None if alone else (flow.address, flow.protocol, port)
-                by = self._service_ports.leading_to(index, len(backends), seen_as, port, door)
-                if not by:
-                    probes.append((backend, Unsent("inconclusive", _NO_PORT)))
-                    continue
-            probe = Probe(source, end, flow.protocol, port, front, address, others, by)
-            probes.append((backend, _once(probe, known)))
-        return Backends(tuple(probes)) if translated.target.listed else probes[0][1]
+            elif by is not None and not ports:
+                probes.append((backend, Unsent("inconclusive", _NO_PORT)))
+            else:
+                front = of_node or self._front(source, end, node)
+                others = tuple(other for other in ends if isinstance(other, End) and other is not end)
+                probe = Probe(source, end, flow.protocol, flow.port or 0, front, address, others, ports)
+                probes.append((backend, _once(probe, known)))
+        return Backends(tuple(probes)) if target.listed else probes[0][1]
 
-    def _seen_as(self, source: End, node: Node | None) -> Address | None:
-        """Return the source address that the node that translates sees."""
-        if node is None:
-            return None
-        way = path(self._cluster, source.endpoint, node, source.family)
-        return way.seen_as or source.address
+    def _choosing(self, flow: Flow, source: End, node: Node, count: int) -> Callable[[int], Sequence[int]]:
+        """Return what gives the source ports that lead to a Service's endpoint, by its place in the node's list."""
+        own = source.endpoint
+        home = "" if isinstance(own, Host) else own.node if isinstance(own, Pod) else own.name
+        seen = source.address
+        door = None
+        if home != node.name:
+            # The source's own node may masquerade it, and so may any source of that node come with its address.
+            seen = path(self._cluster, own, node, source.family).seen_as or source.address
+            door = (flow.address, flow.protocol, flow.port) if home else None
+        port = flow.port or 0
+        return lambda index: self._service_ports.leading_to(index, count, seen, port, door)
 
     def _front(self, source: End, backend: End, node: Node | None) -> End | None:
         """Return the node that translates an address that no machine has, None where a control can do without it.
@@ -250,7 +254,7 @@ class ProbeMaker:
         return None if near and not beside else front
 
     def _probe_refused(
-        self, flow: Flow, source: End, translated: Translated, known: dict[object, Probe]
+        self, flow: Flow, source: End, target: Target, node: Node | None, known: dict[object, Probe]
     ) -> Probe | Unsent:
         """Return the probe of an address that stands for no endpoint: the node that takes it rejects it or drops it.
 
@@ -258,9 +262,9 @@ class ProbeMaker:
         takes packets of the source, any node is the end of the control.
         """
         if flow.address is None:
-            return Unsent("deny", f"{NOT_SENT}: {translated.reason}")
-        node = translated.node or balancer_node(self._cluster, flow.address) or self._cluster.nodes[0]
-        destination = self.end(node, flow.family)
+            return Unsent("deny", f"{NOT_SENT}: {target.reason}")
+        takes = node or balancer_node(self._cluster, flow.address) or self._cluster.nodes[0]
+        destination = self.end(takes, flow.family)
         if isinstance(destination, Unsent):
             return destination
         address = WireAddress.of(flow.address)

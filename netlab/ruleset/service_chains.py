@@ -149,7 +149,9 @@ def _choice(f: int, use: Registers, variant: Variant) -> Iterator[Chain]:
     again: tuple[str, ...] = ()
     if variant.timeouts:
         known = f"meta priority set {_client(f)} . {use.scratch} map @affinity{f}"
-        yield Chain(f"service_sticky{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}",))
+        # The kernel gives an element that exists another timeout, but not another value.
+        forget = f"meta nfproto ipv{f} delete @affinity{f} {{ {_client(f)} . {use.scratch} : meta priority }}"
+        yield Chain(f"service_sticky{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}", forget))
         # Probes choose their endpoint by their source port, so they neither follow an affinity nor leave one.
         again = (f"{_has(use.carried, STICKY)} {ip(f)} dscp != {PROBE_DSCP} jump service_sticky{f}",)
     rules = (

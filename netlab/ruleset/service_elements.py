@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from netlab.cluster.services.changes import changed_services
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
@@ -197,9 +198,8 @@ class ServiceElements:
             if service.session_affinity == "ClientIP":
                 everywhere["service_timeouts", (number,)] = Element((service.affinity_timeout,), comment)
             for f in families:
-                for source in service.source_ranges:
-                    if source.version == f:
-                        everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
+                for source in _collapsed(service.source_ranges, f):
+                    everywhere[f"service_sources{f}", (number, source)] = Element(comment=comment)
                 local = "Local" in (service.internal_traffic_policy, _external_policy(service))
                 if local or self._differs(cluster, service, port, f):
                     for name in self._nodes:
@@ -314,3 +314,10 @@ def _changed(before: Cluster | None, after: Cluster) -> list[_Owner]:
         return [_owner(one) for one in after.services]
     found = (key.partition("/") for key in sorted(changed_services(before, after)))
     return [(namespace, name) for namespace, _, name in found]
+
+
+def _collapsed(ranges: Iterable[Prefix], family: int) -> list[Prefix]:
+    """Return the ranges of a family as few as possible, as the kernel refuses ranges that overlap."""
+    if family == 4:
+        return [*collapse_addresses(one for one in ranges if isinstance(one, IPv4Network))]
+    return [*collapse_addresses(one for one in ranges if isinstance(one, IPv6Network))]

@@ -32,8 +32,8 @@ class Packet(Protocol):
         """Look the packet's fields up in a set; append the comment of the element to ``comments``."""
         ...
 
-    def update(self, fields: Sequence[str], name: str, value: int) -> None:
-        """Add an element with the packet's fields as its key to a map, or give it another value."""
+    def update(self, fields: Sequence[str], name: str, value: int | None) -> None:
+        """Add an element with the packet's fields as its key to a map unless it has one; None removes it."""
         ...
 
     def choice(self, family: str, count: int, seed: int) -> int | None:
@@ -127,6 +127,18 @@ def _update(match: re.Match[str]) -> Statement:
         if not packet.has(fields):
             return None
         packet.update(fields, name, packet.registers[register])
+        return "continue"
+
+    return run
+
+
+def _delete(match: re.Match[str]) -> Statement:
+    name, fields = match[1], _fields(match[2])
+
+    def run(packet: Packet, _: list[str]) -> str | None:
+        if not packet.has(fields):
+            return None
+        packet.update(fields, name, None)
         return "continue"
 
     return run
@@ -268,6 +280,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...]
         (rf"{_REGISTER} set jhash (ip6?) saddr \. th sport mod (\d+) seed (0x[0-9a-f]+)", _set_choice),
         (rf"{_MARK} vmap \{{ ([^}}]+) \}}", _by_mark),
         (rf"update @(\w+) \{{ ({_FIELDS}) timeout \d+s : (meta priority) \}}", _update),
+        (rf"delete @(\w+) \{{ ({_FIELDS}) : meta priority \}}", _delete),
         (r"ct state new", _is_new),
         (r"(ct mark|meta mark) (0x[0-9a-f]+)", _is_mark),
         (r"ct state vmap \{ ([^}]+) \}", _by_state),

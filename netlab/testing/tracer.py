@@ -239,13 +239,16 @@ class _Run:
         """Return the direction of the packet in its connection; None for an untracked packet."""
         return None if self.state == "untracked" else "reply" if self.packet.reply else "original"
 
-    def update(self, fields: Sequence[str], name: str, value: int) -> None:
-        """Add an element with the packet's fields as its key to a map, or give it another value."""
+    def update(self, fields: Sequence[str], name: str, value: int | None) -> None:
+        """Add an element with the packet's fields as its key to a map unless it has one; None removes it."""
         found = self.sets[name]
         if not found.dynamic or len(fields) != len(found.types):
             raise TraceError(f"@{name}: packets cannot add an element of {len(fields)} fields")
         key = tuple(number for one in fields if (number := self.field(one)) is not None)
-        found.exact[key] = Hit((value,), "")
+        if value is None:
+            found.exact.pop(key, None)
+        else:
+            found.exact.setdefault(key, Hit((value,), ""))
 
     def choice(self, family: str, count: int, seed: int) -> int | None:
         """Return nft's ``jhash`` of the packet's source address and port, modulo ``count``; None for other packets."""

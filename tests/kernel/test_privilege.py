@@ -128,6 +128,15 @@ def test_names_without_root(rootless: Rootless) -> None:
     assert [] == keepers()
 
 
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_services_without_root(rootless: Rootless, mode: str) -> None:
+    """By cluster IP, nodePort and load balancer, packets find what evaluator and tracer expect."""
+    found = rootless("conformance", "random/*", "--services", "--random", "4", "--seed", "3", "--mode", mode)
+
+    assert 0 == found.returncode, found.stdout + found.stderr
+    assert "by evaluator, tracer, packets: 4 agree, 0 differ" in found.stdout
+
+
 @pytest.mark.parametrize("topology", ["single-node", "dual-stack", "ipv6-only"])
 def test_a_lab_of_its_own_leaves_no_keeper(rootless: Rootless, topology: str) -> None:
     """verify -f builds, checks and removes, in either IP family, and the user namespace goes with it."""

@@ -33,7 +33,9 @@ __all__ = [
     "Translation",
     "Variants",
     "stands_for",
+    "target_of",
     "translate",
+    "translating_node",
 ]
 
 
@@ -70,6 +72,17 @@ def stands_for(
 
 def translate(cluster: Cluster, flow: Flow) -> Translated | None:
     """Return the flow to each backend of a flow's destination, None if no node translates the destination."""
+    target = target_of(cluster, flow)
+    if target is None:
+        return None
+    node = translating_node(cluster, flow.source, target)
+    return Translated(
+        target, node, tuple(backend_flow(cluster, flow, target, node, backend) for backend in target.backends)
+    )
+
+
+def target_of(cluster: Cluster, flow: Flow) -> Target | None:
+    """Return what a flow's destination stands for, for its source; None if no node translates it."""
     if flow.service is not None:
         from netlab.cluster.translate.services import named
 
@@ -78,10 +91,4 @@ def translate(cluster: Cluster, flow: Flow) -> Translated | None:
         return None
     else:
         target = stands_for(cluster, flow.destination, flow.address, flow.protocol, flow.port)
-    if target is None:
-        return None
-    target = target.for_source(flow.source)
-    node = translating_node(cluster, flow.source, target)
-    return Translated(
-        target, node, tuple(backend_flow(cluster, flow, target, node, backend) for backend in target.backends)
-    )
+    return None if target is None else target.for_source(flow.source)

@@ -18,7 +18,7 @@ from netlab.conformance.shorthand import pairs, selector_of
 from netlab.objects.all_objects import Objects
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.services import Service
+from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.objects.topology import Topology, TopologyHost, TopologyNetwork, TopologyNode
 from netlab.objects.types import ContainerPort, Meta, Namespace, Node, Pod, PodSpec, Source, Workload
 from netlab.objects.unread import Subject, UnreadPolicy
@@ -212,6 +212,7 @@ def objects(*things: Any, **more: Any) -> Objects:
     def of(kind: type) -> tuple[Any, ...]:
         return tuple(thing for thing in things if isinstance(thing, kind))
 
+    more = {"slices": of(EndpointSlice), "endpoints": of(Endpoints), **more}
     return Objects(
         namespaces=of(Namespace),
         nodes=of(Node),

@@ -70,6 +70,10 @@ def find_ports(service: Service, port: str | None, protocol: str | None = None) 
         of = f"Service {service.meta.key}"
         has = ", ".join(" ".join(filter(None, (one.name, f"{one.port}/{one.protocol}"))) for one in service.ports)
         asked = f"port {port}{f'/{protocol}' if protocol else ''}" if port else f"{protocol or 'port'}".strip()
+        if service.type == "ExternalName" and not has:
+            raise UsageError(
+                f"{of} is of type ExternalName: it has no ports, and its name leads to {service.external_name}"
+            )
         raise UsageError(f"{of} has no {asked}; it has {has}" if has else f"{of} has no ports")
     return found
 

@@ -66,11 +66,18 @@ def _passes(
         return False
     if not isinstance(end, Pod) or node_of(end) is not None or end.node == node.name:
         return True
-    comes_as = address_of(node, flow.family) if found.masqueraded else seen
+    comes_as = _own_address(node, end, flow.family) if found.masqueraded else seen
     if comes_as is None:
         return False
     after = Packet(comes_as, to.address, flow.protocol, to.port, source_port=port)
     return tracers[end.node].verdict(after).verdict == "accept"
+
+
+def _own_address(node: Node, pod: Pod, family: int) -> Address | None:
+    """Return the address that a node masquerades with: over a tunnel, its end of the tunnel."""
+    if not pod.traits.transport.tunnel:
+        return address_of(node, family)
+    return next((cidr[0] for cidr in node.pod_cidrs.get(pod.network, ()) if cidr.version == family), None)
 
 
 def _packet(cluster: Cluster, flow: Flow, node: Node, seen: Address, port: int) -> Packet:

@@ -114,7 +114,9 @@ def _headline(decision: Decision, described: str = "") -> Section:
     title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {decision.verdict}"
     own = address_of(flow.source, flow.family)
     if flow.service is not None:
-        destination = described or f"Service {flow.service.meta.key}"
+        line = flow.service.source.line()
+        written = f" ({flow.service.source.file}:{line})" if line else ""
+        destination = described or f"Service {flow.service.meta.key}{written}"
     elif flow.destination is None:
         destination = described or "no machine of the lab"
     else:

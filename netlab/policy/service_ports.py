@@ -12,6 +12,7 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.services import Service, ServicePort
+from netlab.objects.types import Address
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
 from netlab.policy.matching import container_port, port_matches
 from netlab.policy.problems import some, warning
@@ -47,18 +48,22 @@ def target(port: ServicePort, pod: Pod) -> int | None:
 
 def service_ports_in_rules(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of rules that list a Service's port while the pods that they match listen on another port."""
-    known = _ports(cluster)
-    if not known:
+    known, by_address = _ports(cluster), _by_address(cluster)
+    if not known and not by_address:
         return
     for direction, rules in (("ingress", policy.rules("ingress")), ("egress", policy.rules("egress"))):
         for rule in rules:
             warned: set[int | str] = set()
             for number, item in enumerate(rule.ports):
-                spaces = known.get((item.port, item.protocol)) if item.end_port is None else None
                 # One warning for both protocols of a port.
-                if not spaces or item.port in warned:
+                if item.end_port is not None or item.port in warned:
                     continue
-                message = _message(cluster, policy, rule, item, spaces, ingress=direction == "ingress")
+                spaces = known.get((item.port, item.protocol))
+                message = ""
+                if spaces:
+                    message = _message(cluster, policy, rule, item, spaces, ingress=direction == "ingress")
+                if not message and by_address and direction == "egress":
+                    message = _about_addresses(rule, item, by_address)
                 if message and item.port is not None:
                     warned.add(item.port)
                     yield warning(policy, f"{rule.path}.ports[{number}].port", message, "service-port")
@@ -77,6 +82,62 @@ def _ports(cluster: Cluster) -> Mapping[_Key, _ByNamespace]:
                 if port.name and port.name != port.target_port:
                     known.setdefault((port.name, port.protocol), {}).setdefault(space, []).append((service, port))
     return known
+
+
+def _by_address(cluster: Cluster) -> Mapping[Address, Sequence[tuple[Service, ServicePort, int]]]:
+    """Return the ports of Services without a selector by the address of each endpoint, with the endpoint's port."""
+    known: dict[Address, list[tuple[Service, ServicePort, int]]] | None
+    known = cluster.memo.get("policy.service_ports.addresses")
+    if known is None:
+        known = cluster.memo["policy.service_ports.addresses"] = {}
+        for service in cluster.services:
+            if service.selector or service.system or not service.cluster_ips:
+                continue
+            from netlab.cluster.services.endpoints import endpoints
+
+            for port in service.ports:
+                for family in (address.version for address in service.cluster_ips):
+                    for one in endpoints(cluster, service, port, family):
+                        known.setdefault(one.address, []).append((service, port, one.port))
+    return known
+
+
+def _about_addresses(
+    rule: Rule, item: PolicyPort, by_address: Mapping[Address, Sequence[tuple[Service, ServicePort, int]]]
+) -> str:
+    """Return the message about a rule for the exact addresses of endpoints on the port of their Service."""
+    blocks = [peer.ip_block.cidr for peer in rule.peers if peer.ip_block is not None]
+    if len(blocks) < len(rule.peers) or not blocks or any(cidr.num_addresses > 1 for cidr in blocks):
+        return ""
+    services: dict[str, None] = {}
+    numbers: dict[int, None] = {}
+    for cidr in blocks:
+        for service, port, number in by_address.get(cidr.network_address, ()):
+            asked = item.port in (port.port, port.name or port.port) and item.protocol == port.protocol
+            if asked and number != port.port and all(_lists_not(one, number, port.protocol) for one in rule.ports):
+                services[service.meta.key] = None
+                numbers[number] = None
+    if not services:
+        return ""
+    right = some(list(map(str, numbers)))
+    return (
+        f"{_called(item)} of {_of(list(services))}, and its endpoints listen on {right}: write {right}, the endpoints'"
+        " own port"
+    )
+
+
+def _lists_not(one: PolicyPort, number: int, protocol: str) -> bool:
+    if one.protocol != protocol or isinstance(one.port, str):
+        return True
+    return one.port is not None and not one.port <= number <= (one.end_port or one.port)
+
+
+def _called(item: PolicyPort) -> str:
+    return f"{item.port} is {'the name of a port' if isinstance(item.port, str) else 'the port'}"
+
+
+def _of(services: list[str]) -> str:
+    return f"Service{'s' if len(services) > 1 else ''} {some(services)}"
 
 
 def _message(
@@ -134,9 +195,8 @@ def _text(rule: Rule, item: PolicyPort, found: Iterable[_Matched]) -> str:
     if not services:
         return ""
     right = some(list(map(str, targets)))
-    what = "the name of a port" if isinstance(item.port, str) else "the port"
-    of = f"Service{'s' if len(services) > 1 else ''} {some(list(services))}"
-    return f"{item.port} is {what} of {of}, and the pods behind it listen on {right}: write {right}, the pods' own port"
+    of = f"{_called(item)} of {_of(list(services))}"
+    return f"{of}, and the pods behind it listen on {right}: write {right}, the pods' own port"
 
 
 def _left_out(rule: Rule, item: PolicyPort, port: ServicePort, pod: Pod) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,10 @@ from sizes import samples
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow
-from netlab.conformance import random_cases
-from netlab.conformance.cases import Cell
-from netlab.conformance.judges import evaluator, tracer
-from netlab.conformance.run import judges, run
+from netlab.conformance import random_cases, service_cases
+from netlab.conformance.cases import Case, Cell
+from netlab.conformance.judges import JudgeName, cluster_of, evaluator, flow_of, tracer
+from netlab.conformance.run import Selection, judges, run, run_selection
 from netlab.conformance.shrink import shrink
 from netlab.objects import Document
 from netlab.report.yaml_text import lines
@@ -44,9 +44,40 @@ def test_packets_agree_on_random_cases() -> None:
     assert [] == [str(wrong) for result in results for wrong in result.disagreements]
 
 
-def test_a_seed_gives_the_same_cases() -> None:
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+@pytest.mark.parametrize("dual", [False, True])
+def test_judges_agree_on_random_services(mode: str, dual: bool) -> None:
+    """Evaluator and tracer give equal verdicts for each endpoint of each Service."""
+    selection = Selection(("random/*",), random=samples(12), seed=13, mode=mode, dual_stack=dual, services=True)
+
+    assert [] == [str(wrong) for result in run_selection(selection) for wrong in result.disagreements]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_packets_agree_on_random_services(mode: str) -> None:
+    """Packets give the verdicts of evaluator and tracer, and nothing is inconclusive."""
+    panel: tuple[JudgeName, ...] = ("evaluator", "tracer", "packets")
+    selection = Selection(("random/*",), panel, random=6, seed=14, mode=mode, services=True)
+
+    assert [] == [str(wrong) for result in run_selection(selection) for wrong in result.disagreements]
+
+
+def test_random_services_have_endpoints_that_differ() -> None:
+    """Some verdicts are "some", so that each endpoint counts; all doors are asked."""
+    found = list(service_cases.cases(40, seed=1, mode="overlay"))
+    clusters = [(cluster_of(case.stages[0].documents), case.stages[0].table) for case in found]
+    verdicts = {v.partition(":")[0] for c, table in clusters for v in evaluator((), c, [flow_of(c, x) for x in table])}
+    doors = {cell.destination.partition(":")[0].partition(".")[0] for _, table in clusters for cell in table}
+
+    assert {"allow", "deny", "some"} == verdicts
+    assert {"service", "node", "198"} == doors
+
+
+@pytest.mark.parametrize("made", [random_cases.cases, service_cases.cases])
+def test_a_seed_gives_the_same_cases(made: Callable[[int, int], Iterator[Case]]) -> None:
     """A case depends on the seed and its number, not on how many there are; another seed gives others."""
-    few, many, others = (list(random_cases.cases(n, seed)) for n, seed in ((3, 7), (5, 7), (3, 8)))
+    few, many, others = (list(made(n, seed)) for n, seed in ((3, 7), (5, 7), (3, 8)))
 
     assert few == many[:3]
     assert few[0].stages[0].documents != others[0].stages[0].documents

@@ -23,6 +23,7 @@ _OTHERS = {
     ("dataplane/wanted.py", "bridge"): 1,
     ("dataplane/names.py", "host"): 2,  # an outside host
     ("lab/trace.py", "bridge"): 2,  # nft's family
+    ("objects/kinds/ingress.py", "host"): 1,  # of a URL
     ("policy/explain.py", "none"): 1,  # no labels
     ("ruleset/fragments/antispoof.py", "bridge"): 1,  # nft's family
     ("ruleset/fragments/antispoof.py", "routed"): 2,  # a prefix of sets

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from builders import cluster, meta, peer, pod, policy, rule, topology
 
-from netlab.cluster import Cluster
+from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import FlowSelection, service_ref
+from netlab.conformance import service_cases
+from netlab.objects import input_of
 from netlab.objects.services import Service, ServicePort
 from netlab.policy.bitsets import members
 from netlab.policy.evaluate import evaluate
@@ -63,8 +65,8 @@ def lab(mode: str, *extra: object) -> Cluster:
     )
 
 
-def one_by_one(of: Cluster) -> Iterator[Row]:
-    for flow in ASKED.flows(of):
+def one_by_one(of: Cluster, asked: FlowSelection = ASKED) -> Iterator[Row]:
+    for flow in asked.flows(of):
         found = evaluate(of, flow)
         yield row_of(flow, found.verdict, None, found.reason, endpoints_of(found.endpoints))
 
@@ -165,3 +167,19 @@ def test_a_table_of_few_pairs_has_a_column_for_each_service() -> None:
     lines = list(formats.lines(Expected(of, FlowSelection(services=True, families=(4,))), "table"))
 
     assert any("service:shop/db" in line for line in lines)
+
+
+@pytest.mark.parametrize("hairpin", ["subject", "exempt"])
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_random_clusters_have_the_rows_of_the_evaluator(mode: str, hairpin: Any) -> None:
+    """Also the table of groups."""
+    ports = (("TCP", 80), ("TCP", 30100), ("UDP", 53), ("SCTP", 80), ("TCP", 443))
+    asked = replace(ASKED, ports=ports, system=True)
+    for case in service_cases.cases(8, 1, mode):
+        of = resolve(input_of(case.stages[0].documents).objects)
+        of = replace(of, policy=replace(of.policy, hairpin=hairpin))
+        wanted = list(one_by_one(of, asked))
+
+        assert wanted == list(expanded.rows(Expansion(of, asked), ServiceExpansion(of, asked)))
+        table = truth_table(groups(of, asked), asked.endpoints(of))
+        assert list(TruthTable(wanted).lines(80)) == list(table.lines(80))

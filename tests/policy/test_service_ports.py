@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from builders import cluster, meta, peer, pod, policy, rule
+from builders import cluster, meta, peer, pod, policy, rule, topology
 
-from netlab.objects.services import Service, ServicePort
+from netlab.objects.services import Endpoints, EndpointsSubset, Service, ServicePort, SliceEndpoint, SlicePort
 from netlab.policy import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=8080"])
@@ -67,6 +68,26 @@ def test_several_services_are_one_warning() -> None:
         "spec.egress[0].ports[0].port: 53 is the port of Services n0/s, n1/s, n2/s, n3/s, n4/s and 2 more, and the "
         "pods behind it listen on 5353: write 5353, the pods' own port"
     ] == warned(DB, *things, out("53/UDP", "53", to=peer("app=web", "")))
+
+
+def outside(*ports: str, address: str = "192.0.2.10") -> list[Any]:
+    """Return a Service without a selector, whose endpoint 192.0.2.10 listens on 5432, and a rule for an address."""
+    service = Service(meta("x/old"), {}, (ServicePort(80, 0, "TCP", "sql"),), (ip_address("10.96.0.50"),))
+    ends = (SliceEndpoint((ip_address("192.0.2.10"),)),)
+    endpoints = Endpoints(meta("x/old"), (EndpointsSubset(ends, (), (SlicePort(5432, "TCP", "sql"),)),))
+    rules = [rule(peer(cidr=f"{address}/32"), ports=ports)]
+    return [DB, service, endpoints, topology(hosts={"h": ["192.0.2.10"]}), policy("x/p", "app=db", egress=rules)]
+
+
+def test_a_service_without_a_selector() -> None:
+    """The rule is for the exact address of an endpoint."""
+    text = "of Service x/old, and its endpoints listen on 5432: write 5432, the endpoints' own port"
+
+    assert [f"spec.egress[0].ports[0].port: 80 is the port {text}"] == warned(*outside("80"))
+    assert [f"spec.egress[0].ports[0].port: sql is the name of a port {text}"] == warned(*outside("sql"))
+    assert [] == warned(*outside("5432"))
+    assert [] == warned(*outside("80", "5432"))
+    assert [] == warned(*outside("80", address="192.0.2.11"))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from netlab.kernel import netns
 from netlab.objects.types import Document
 from netlab.policy import evaluate
 from netlab.probe import Measurement, service_ports
+from netlab.ruleset.service_hash import chosen
 
 pytestmark = pytest.mark.kernel
 
@@ -92,8 +93,7 @@ def _listed(b: Bench, name: str) -> str:
 def test_a_choice_that_is_not_the_computed_one_is_inconclusive(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another endpoint takes the packet."""
     b = build(service("s/s", "app=s"), pod("s/p0", "app=s"), pod("s/p1", "app=s"), pod("s/c"))
-    right = service_ports.chosen
-    monkeypatch.setattr(service_ports, "chosen", lambda source, port, count: 1 - right(source, port, count))
+    monkeypatch.setattr(service_ports, "chosen", lambda source, port, count: 1 - chosen(source, port, count))
     found = ask(b, "s/c", "s/s")
 
     assert "inconclusive" == found.verdict

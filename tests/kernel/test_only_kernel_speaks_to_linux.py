@@ -41,7 +41,7 @@ EXCEPTIONS = {
 # What a room may import of netlab, besides itself.
 BELOW = {
     "kernel": ("errors", "frozen", "objects"),
-    "probe": ("errors", "frozen", "objects", "cluster", "modes", "kernel", "dataplane", "verdicts"),
+    "probe": ("errors", "frozen", "objects", "cluster", "modes", "kernel", "dataplane", "ruleset", "verdicts"),
 }
 
 

@@ -39,6 +39,8 @@ OTHERS = {
     SOURCES / "report" / "groups.py",
     # Which fields of the conformance cases hold addresses.
     SOURCES / "conformance" / "dual_stack.py",
+    # The objects of random cases.
+    SOURCES / "conformance" / "service_cases.py",
 }
 
 TOYS = """\

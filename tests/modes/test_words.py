@@ -25,6 +25,8 @@ _OTHERS = {
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
     ("policy/explain.py", "none"): 1,  # no labels
+    ("policy/service_text.py", "none"): 1,  # no endpoint
+    ("programs/echo.py", "host"): 2,  # a header, and a field of an answer
     ("ruleset/fragments/antispoof.py", "bridge"): 1,  # nft's family
     ("ruleset/fragments/antispoof.py", "routed"): 2,  # a prefix of sets
     ("testing/tracer.py", "bridge"): 3,  # nft's family

@@ -14,7 +14,7 @@ metadata: {name: names}
 spec:
   networks: [{name: default, mode: MODE, podCIDRs: [10.244.0.0/16CIDR6]}]
   nodes: [{name: node-1}, {name: node-2}]
-  hosts: [{name: api, addresses: [100.64.9.9], hostnames: [API.example.com]}]
+  hosts: [{name: api, addresses: [100.64.9.9], hostnames: [api.example.com]}]
 """
 OBJECTS = """
 apiVersion: v1
@@ -44,7 +44,11 @@ spec:
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
-spec: {clusterIP: None, selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}
+spec:
+  clusterIP: None
+  ipFamilyPolicy: PreferDualStack
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http}]
 ---
 apiVersion: v1
 kind: Service

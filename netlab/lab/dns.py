@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
-from netlab.errors import KernelError, NetlabError
+from netlab.errors import HostError, NetlabError
 from netlab.frozen import frozen
 from netlab.lab import notices, programs
 from netlab.lab.record import Records, Stamp
@@ -79,7 +79,17 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
 
 
 def refresh(lab: Lab) -> None:
-    """Bring DNS to the lab's present state, if it was used before. The caller holds the lab's lock."""
+    """Bring DNS to the lab's present state, if it was used before. The caller holds the lab's lock.
+
+    The change is in force already, so a failure is a warning. The next program tries again.
+    """
+    try:
+        _refresh(lab)
+    except (NetlabError, OSError) as error:
+        notices.notice(f"warning: names of lab {lab.name} are not up to date: {error}")
+
+
+def _refresh(lab: Lab) -> None:
     file = programs.directory(lab.machine, lab.name) / _NAMES
     if not file.exists():
         return
@@ -151,7 +161,7 @@ def _bring(lab: Lab, stamp: Stamp) -> _Names:
     wanted = [programs.Wanted(_server(*place), {_SNAPSHOT: data}) for place in places]
     try:
         programs.bring(machine, lab.name, KIND, wanted)
-    except (NetlabError, KernelError) as error:
+    except NetlabError as error:
         notices.notice(f"warning: lab {lab.name} answers no DNS: {error}")
     lines = [json.dumps({"version": _VERSION, "stamp": stamp, "servers": places}, separators=(",", ":"))]
     for ref, endpoint in cluster.by_ref.items():
@@ -159,7 +169,11 @@ def _bring(lab: Lab, stamp: Stamp) -> _Names:
         fields = (files.resolv, files.hosts, files.hostname, files.warnings)
         lines.append(f"{ref}\t{json.dumps(fields, separators=(',', ':'))}")
     text = "".join(f"{line}\n" for line in lines).encode()
-    lab.records.store.write(programs.directory(machine, lab.name) / _NAMES, text)
+    file = programs.directory(machine, lab.name) / _NAMES
+    try:
+        lab.records.store.write(file, text)
+    except OSError as error:
+        raise HostError(f"cannot write {file}: {error.strerror}") from error
     found = _parsed(text)
     assert found is not None
     return found

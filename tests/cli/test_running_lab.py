@@ -56,7 +56,8 @@ def test_get_prints_kubectls_tables_and_names(program: Program, shared_lab: str)
     table = program("get", "po", "--lab", shared_lab, "-n", "other").stdout.splitlines()
     names = program("get", "networkpolicies", "shop/db", "--lab", shared_lab, "-o", "name").stdout
     missing = program("get", "pods", "nobody", "--lab", shared_lab)
-    services = program("get", "svc", "--lab", shared_lab)
+    # Another test may have run a program, which brings the Services of the system.
+    services = program("get", "svc", "--lab", shared_lab, "-n", "shop")
 
     assert ["NAMESPACE", "NAME", "STATUS", "IP", "NODE"] == table[0].split()
     assert [["other", "stranger", "Running"]] == [line.split()[:3] for line in table[1:]]

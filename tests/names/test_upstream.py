@@ -17,6 +17,8 @@ import dns_objects
 import pytest
 from names.bench import Names
 
+from netlab.programs.records import dashed as dashed_address
+
 pytestmark = pytest.mark.kernel
 
 Build = Callable[[str], Names]
@@ -86,8 +88,8 @@ def test_53_dns_of_services(names: Names, protocol: str) -> None:
     zone = "shop.svc.cluster.local"
     questions = (f"front.{zone}/A", f"web.{zone}/A", f"_http._tcp.front.{zone}/SRV", f"_http._tcp.web.{zone}/SRV")
     reverse = f"{'.'.join(reversed(front.split('.')))}.in-addr.arpa/PTR"
-    dashed = names.address("shop/web-b").replace(".", "-")
-    targets = [f"0 100 8080 first.web.{zone}.", f"0 100 9090 {dashed}.web.{zone}."]
+    dashed = [dashed_address(one) for one in names.run("shop/web-b", "hostname", "-I").split()]
+    targets = [f"0 100 8080 first.web.{zone}.", *(f"0 100 9090 {host}.web.{zone}." for host in dashed)]
 
     assert [
         [front],

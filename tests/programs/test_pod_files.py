@@ -111,5 +111,5 @@ def test_hosts_of_machines_name_all_machines(cluster: Cluster) -> None:
     assert node.hosts == host.hosts
     assert [] == lines(node.resolv)
     assert ["node-1", "node-2", "api"] == [line.split("\t")[1] for line in lines(node.hosts)[6:]]
-    assert "100.64.9.9\tapi\tAPI.example.com\n" in node.hosts
+    assert "100.64.9.9\tapi\tapi.example.com\n" in node.hosts
     assert node.hosts in files(cluster, "ClusterFirst", host=True).hosts

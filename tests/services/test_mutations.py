@@ -184,7 +184,7 @@ def test_a_fault_of_the_evaluator_is_in_the_tables(
 
 @cache
 def cases() -> tuple[Case, ...]:
-    return tuple(service_cases.cases(20, 1, "overlay"))
+    return tuple(service_cases.cases(60, 1, "overlay"))
 
 
 def differ() -> bool:

@@ -213,15 +213,19 @@ def objects(*things: Any, **more: Any) -> Objects:
     def of(kind: type) -> tuple[Any, ...]:
         return tuple(thing for thing in things if isinstance(thing, kind))
 
-    more = {"slices": of(EndpointSlice), "endpoints": of(Endpoints), **more}
+    more = {
+        "slices": of(EndpointSlice),
+        "endpoints": of(Endpoints),
+        "ingresses": of(Ingress),
+        "ingress_classes": of(IngressClass),
+        **more,
+    }
     return Objects(
         namespaces=of(Namespace),
         nodes=of(Node),
         pods=of(Pod),
         workloads=of(Workload),
         services=of(Service),
-        ingresses=of(Ingress),
-        ingress_classes=of(IngressClass),
         policies=of(NetworkPolicy),
         topology=next(iter(of(Topology)), None),
         unread=of(UnreadPolicy),

@@ -173,7 +173,7 @@ def test_explain_takes_names_from_the_namespace(netlab: Call) -> None:
     [
         (["shop/wbe", "shop/db"], "Error: no pod or workload 'shop/wbe'; did you mean shop/web"),
         (["shop/web", "shop/db:x"], "Error: 'x': a port is a number from 1 to 65535"),
-        (["shop/web"], "Usage: cli explain"),
+        (["shop/web"], "Error: explain shop/web: write SRC DST:PORT, or a URL and its client"),
     ],
 )
 def test_explain_of_a_missing_endpoint(netlab: Call, pair: list[str], message: str) -> None:

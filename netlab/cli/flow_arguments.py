@@ -64,6 +64,11 @@ def parse_port(text: str) -> ProtocolPort:
 
 def parse_destination(text: str) -> Target | ServiceTarget:
     """Return the destination and port of ``DST[:PORT[/PROTO]]``; raises UsageError."""
+    if text.lower().startswith(("http://", "https://")):
+        raise UsageError(
+            f"{text!r}: a destination is DST:PORT; for a URL use `netlab explain URL --from SRC`, an expectation of a"
+            " scenario, or `netlab exec SRC -- curl URL`"
+        )
     return _parse_service(text) if text.startswith("service:") else parse_target(text)
 
 

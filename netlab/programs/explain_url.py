@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from netlab.cluster.find import literal
 from netlab.cluster.flows import Flow
 from netlab.cluster.services import endpoints
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
@@ -80,11 +81,14 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
     ``allow``: every endpoint that nginx chooses answers. ``deny``: none does. ``some``: some do.
 
     Raises:
-      UsageError: if the cluster has no ingress controller, or the controller has no such port.
+      UsageError: if the cluster has no ingress controller, or the controller has no such port, or if the host is no
+        host of an Ingress and leads to a Service or another endpoint.
     """
     pods = controllers(cluster)
     if not pods:
         raise UsageError("there is no ingress controller with an address: the input needs an Ingress")
+    if other := _past_ingress(cluster, source, url, pods):
+        raise UsageError(other)
     door = _door(cluster, pods, family, url.port)
     port = door.target if door is not None else url.port
     if port not in _PORTS.values():
@@ -103,6 +107,37 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
     why = _why(found, first[0], second)
     head = Section(title, (f"why   {why}",))
     return UrlExplanation(verdict, found, (head, _way(cluster, url, door, pods, found, family)), tuple(legs))
+
+
+def _past_ingress(cluster: Cluster, source: Endpoint, url: Url, pods: tuple[Pod, ...]) -> str:
+    """Return the message if a host leads to a Service or an endpoint, and not to an ingress controller, else ""."""
+    address = literal(url.host)
+    if address is not None:
+        target = f"[{address}]" if address.version == 6 else str(address)
+        instead = f"netlab explain {source.ref} {target}:{url.port}"
+        if address in _of_controller(cluster, pods):
+            return ""
+        return f"{url.text!r} is no address of the ingress controller; use {instead}"
+    if any(server.host == url.host for server in rules(cluster).servers) or not isinstance(source, Pod):
+        return ""
+    name, _, rest = url.host.partition(".")
+    for one in cluster.services:
+        space = one.meta.namespace
+        ends = [space, f"{space}.svc", f"{space}.svc.{cluster.cluster_domain}"]
+        if one.meta.name == name and (rest in ends or (not rest and space == source.namespace)):
+            instead = f"netlab explain {source.ref} service:{one.meta.key}:{url.port}"
+            return f"{url.text!r}: no Ingress has this host; it is a name of Service {one.meta.key}; use {instead}"
+    return ""
+
+
+def _of_controller(cluster: Cluster, pods: tuple[Pod, ...]) -> set[Address]:
+    """Return the addresses of the controller's pods, and of the Services of its namespace."""
+    found = {address for pod in pods for address in pod.addresses}
+    for one in cluster.services:
+        if one.meta.namespace == pods[0].namespace:
+            balancers = (item.address for item in one.load_balancer if item.address is not None)
+            found.update((*one.cluster_ips, *one.external_ips, *balancers))
+    return found
 
 
 class _Door(NamedTuple):
@@ -161,7 +196,8 @@ def _why(found: Route, first: Explanation, second: list[Explanation]) -> str:
         return f"{_answer(found)}: {found.reason}"
     denied = [one for one in second if one.decision.verdict != "allow"]
     if not denied:
-        return f"{len(second)} endpoint{'' if len(second) == 1 else 's'}, and nothing denies the controller"
+        can = "1 endpoint can" if len(second) == 1 else f"{len(second)} endpoints can"
+        return f"{can} answer, and no policy denies the request on its way"
     # A reject is answered at once, a drop is not.
     answer = "502 or 504"
     few = f"{len(denied)} of {len(second)} endpoints" if len(second) > 1 else denied[0].decision.flow.target
@@ -177,8 +213,9 @@ def _way(cluster: Cluster, url: Url, door: _Door | None, pods: tuple[Pod, ...], 
     lines = []
     address = door.address if door is not None else address_of(pods[0], family)
     named = next((host.ref for host in cluster.hosts if url.host in host.hostnames), "")
-    answer = f"DNS of the lab answers with {named} for" if named else "no DNS of the lab has"
-    lines.append(f"name      {answer} {url.host}: curl --resolve {url.host}:{url.port}:{address}")
+    if literal(url.host) is None:
+        answer = f"DNS of the lab answers with {named}" if named else "DNS of the lab does not have it"
+        lines.append(f"name      {answer}; use curl --resolve {url.host}:{url.port}:{address}")
     if door is not None:
         lines.append(f"address   {address} on {url.port}/TCP, of Service {door.service.meta.key}")
     lines.append(f"nginx     in {', '.join(pod.ref for pod in pods)}")

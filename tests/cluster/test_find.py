@@ -83,10 +83,11 @@ def test_an_address_that_no_machine_has_stays_an_address(lab: Cluster) -> None:
         ("db", "no pod or workload 'default/db'; did you mean shop/db?"),
         ("node:node-c", "no node 'node-c'; did you mean node:node-"),
         ("host:intranet", "no host 'intranet'; did you mean host:internet"),
+        ("host:zzz", "no host 'zzz' (known: host:internet)"),
         ("zzz/zzz", "no pod or workload 'zzz/zzz' (known: default/tool, "),
         ("shop/migration", "pod shop/migration has finished: it has no address and is not in the lab"),
     ],
-    ids=["typo", "other namespace", "node", "host", "nothing near", "finished"],
+    ids=["typo", "other namespace", "node", "host", "another host", "nothing near", "finished"],
 )
 def test_an_unknown_name_is_an_error_with_a_hint(lab: Cluster, name: str, message: str) -> None:
     """The error has similar names, or else all names."""

@@ -85,7 +85,7 @@ Rules for the Service that match nothing, as policies see its endpoints
 def test_the_nodeport_of_a_node() -> None:
     text = str(explain(of := lab(), flow(of, "host:client", "node:b", "30432/TCP")))
 
-    assert "to    node:b, 100.64.0.2: Service shop/db (shop.yaml:7), its nodePort 100.64.0.2 on node:b" in text
+    assert "to    node:b, 100.64.0.2: Service shop/db (shop.yaml:7), its nodePort at 100.64.0.2 of node:b" in text
     assert "node      node:b translates it and masquerades after policy: endpoints see the node" in text
 
 

@@ -99,3 +99,36 @@ def test_without_an_ingress_there_is_no_controller() -> None:
     lab = cluster(topology(["n1"], hosts=HOSTS), pod("shop/web-0"))
     with pytest.raises(UsageError, match="the input needs an Ingress"):
         _ask(lab)
+
+
+@pytest.mark.parametrize(
+    ("host", "instead"),
+    [
+        ("web", "service:shop/web:80"),
+        ("web.shop", "service:shop/web:80"),
+        ("web.shop.svc.cluster.local:8080", "service:shop/web:8080"),
+        ("10.244.0.4", "10.244.0.4:80"),
+    ],
+)
+def test_a_url_of_a_service_or_of_an_address_is_no_question_about_ingress(host: str, instead: str) -> None:
+    """The message has the command that explains it."""
+    with pytest.raises(UsageError, match=f"use netlab explain shop/other {instead}$"):
+        _ask(_lab(), f"http://{host}/", "shop/other")
+
+
+def test_a_host_of_an_ingress_comes_before_a_name_of_a_service() -> None:
+    """As for a scenario's requests; and an outside host has no names of Services."""
+    lab = _lab(ingress("shop/own", [("web.shop", ["^/ web:80"])]))
+
+    assert "allow" == _ask(lab, "http://web.shop/", "shop/other").verdict
+    assert "no rule has the host web.shop" in str(_ask(_lab(), "http://web.shop/"))
+
+
+def test_the_address_of_the_controller_is_a_host_of_ingress() -> None:
+    """Only rules without a host match it, and its own name needs no DNS."""
+    lab = _lab()
+    address = next(one for one in lab.services if one.meta.key == "ingress-nginx/controller").load_balancer[0].address
+    text = str(_ask(lab, f"http://{address}/", "shop/other"))
+
+    assert f"nginx answers 404: no rule has the host {address}" in text
+    assert "curl --resolve" not in text

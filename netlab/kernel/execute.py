@@ -79,4 +79,13 @@ def execute(
     except FileNotFoundError as error:
         raise UsageError(f"{argv[0]}: no such program") from error
     except OSError as error:
-        raise UsageError(f"{argv[0]}: {error.strerror}") from error
+        why = error.strerror
+        folders = os.get_exec_path(environment) if "/" not in argv[0] else []
+        # execvp fails so too if the program is nowhere, and one folder of PATH may not be entered.
+        if folders and isinstance(error, PermissionError) and not any(map(_has(argv[0]), folders)):
+            why = "no such program in the folders of PATH that its user may enter"
+        raise UsageError(f"{argv[0]}: {why}") from error
+
+
+def _has(name: str) -> Callable[[str], bool]:
+    return lambda folder: os.path.lexists(os.path.join(folder, name))

@@ -1,8 +1,8 @@
 """Warns of pods that policies cut off from DNS.
 
 The pods of a DNS Service answer DNS, on its target port. Without such a Service, the pods that declare a UDP port named
-``dns`` do. If the input has neither, a rule allows DNS if it allows port 53 to something that may exist, or if it allows
-the pods of DNS that netlab adds to a lab with Services.
+``dns`` do. If the input has neither, a rule allows DNS if it allows port 53 to something that may exist, or if it
+allows the pods of DNS that netlab adds to a lab with Services.
 """
 
 from __future__ import annotations

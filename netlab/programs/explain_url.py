@@ -114,7 +114,7 @@ def _past_ingress(cluster: Cluster, source: Endpoint, url: Url, pods: tuple[Pod,
     address = literal(url.host)
     if address is not None:
         target = f"[{address}]" if address.version == 6 else str(address)
-        instead = f"netlab explain {source.ref} {target}:{url.port}"
+        instead = f"`netlab explain {source.ref} {target}:{url.port}`"
         if address in _of_controller(cluster, pods):
             return ""
         return f"{url.text!r} is no address of the ingress controller; use {instead}"
@@ -125,7 +125,7 @@ def _past_ingress(cluster: Cluster, source: Endpoint, url: Url, pods: tuple[Pod,
         space = one.meta.namespace
         ends = [space, f"{space}.svc", f"{space}.svc.{cluster.cluster_domain}"]
         if one.meta.name == name and (rest in ends or (not rest and space == source.namespace)):
-            instead = f"netlab explain {source.ref} service:{one.meta.key}:{url.port}"
+            instead = f"`netlab explain {source.ref} service:{one.meta.key}:{url.port}`"
             return f"{url.text!r}: no Ingress has this host; it is a name of Service {one.meta.key}; use {instead}"
     return ""
 

@@ -134,6 +134,20 @@ def test_exec_of_a_missing_pod_or_program(program: Program, shared_lab: str) -> 
     assert "Error: no-such-program: no such program\n" == command.stderr
 
 
+def test_exec_of_a_missing_program_with_a_closed_folder_in_path(
+    program: Program, shared_lab: str, tmp_path: Path
+) -> None:
+    """A folder of PATH that the user may not enter is no reason to say that the program may not be run."""
+    (tmp_path / "closed").mkdir(mode=0o700)
+    path = f"{tmp_path}/closed/bin:{os.environ['PATH']}"
+    asked = ("exec", "shop/web", "--lab", shared_lab, "--user", "65534:65534", "--", "no-such-program")
+    if os.geteuid() != 0:
+        pytest.skip("--user needs root")
+    done = program(*asked, PATH=path)
+
+    assert "Error: no-such-program: no such program in the folders of PATH that its user may enter\n" == done.stderr
+
+
 def test_shell_names_the_pod(program: Program, shared_lab: str) -> None:
     """Its prompt has the pod's name, if the shell takes the prompt from the environment."""
     done = program("shell", "shop/web", "--lab", shared_lab, text="echo $PS1; exit 4\n", SHELL="/bin/sh")

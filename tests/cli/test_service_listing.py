@@ -135,3 +135,52 @@ def test_an_ingress_has_the_address_of_its_controller(lab: Cluster, documents: l
     assert [("nginx", "k8s.io/ingress-nginx", "<none>")] == [
         one.cells for one in listed("IngressClass", lab, documents).items
     ]
+
+
+def test_endpoints_are_those_of_the_controller(lab: Cluster, documents: list[Document]) -> None:
+    """One object for each Service with a selector, with the addresses of its pods."""
+    found = listed("Endpoints", lab, documents)
+    web, none = items(found)["web"], items(found)["none"]
+    address = str(lab.by_ref["x/a"].addresses[0])
+
+    assert ("NAMESPACE", "NAME", "ENDPOINTS") == found.header
+    assert ("x", "web", f"{address}:8080") == web.cells
+    assert "ext" not in items(found)
+    assert "kube-dns" in items(found)
+    assert [
+        {
+            "addresses": [
+                {"ip": address, "nodeName": "node-1", "targetRef": {"kind": "Pod", "namespace": "x", "name": "a"}}
+            ],
+            "ports": [{"name": "http", "protocol": "TCP", "port": 8080}],
+        }
+    ] == web.object["subsets"]
+    assert ("x", "none", address) == none.cells
+
+
+def test_endpoints_of_the_input_are_listed_if_the_service_has_no_selector(documents: list[Document]) -> None:
+    """Those of a Service with a selector are computed anew."""
+    more, _ = parse(
+        """\
+apiVersion: v1
+kind: Service
+metadata: {name: own, namespace: x}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: own, namespace: x}
+subsets: [{addresses: [{ip: 192.0.2.7}], ports: [{port: 8080}]}]
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: web, namespace: x}
+subsets: [{addresses: [{ip: 192.0.2.8}], ports: [{port: 8080}]}]
+""",
+        "more.yaml",
+    )
+    every = [*documents, *more]
+    found = items(listed("Endpoints", resolve(decode(every)[0]), every))
+
+    assert ("x", "own", "192.0.2.7:8080") == found["own"].cells
+    assert "192.0.2.8" not in found["web"].cells[2]

@@ -188,6 +188,33 @@ def test_an_unknown_service_or_port_has_a_message_with_what_there_is() -> None:
         find_ports(find_service(lab, "x/db"), "sql", "UDP")
 
 
+@pytest.mark.parametrize(
+    "name", ["shop/front", "svc/front", "service/front", "front.shop", "front.shop.svc", "front.shop.svc.cluster.local"]
+)
+def test_a_destination_that_is_the_name_of_a_service_has_a_hint(name: str) -> None:
+    """As kubectl or DNS has it; a source or a pod to run in is no Service."""
+    of = cluster(pod("shop/web"), Service(Meta("front", "shop"), {}, (ServicePort(80),)))
+
+    with pytest.raises(UsageError, match=r"did you mean service:shop/front\?$"):
+        find_destination(of, name)
+    with pytest.raises(UsageError) as error:
+        find(of, name)
+    assert "service:" not in str(error.value)
+
+
+def test_without_hosts_the_message_says_where_they_are_written() -> None:
+    with pytest.raises(
+        UsageError, match=r"no host 'client'; the input has no hosts: add it to spec\.hosts of a Topology"
+    ):
+        find(cluster(pod("shop/web")), "host:client")
+
+
+def test_a_service_with_a_port_is_no_name() -> None:
+    """In a scenario, ``port`` has the port."""
+    with pytest.raises(UsageError, match="an expectation has it in the field port"):
+        find_service(cluster(pod("shop/web")), "service:shop/db:5432")
+
+
 def test_a_workload_whose_pods_have_all_finished() -> None:
     """The message says so, and does not say that the name is unknown."""
     job = workload("Job", "x/migrate", 1)

@@ -112,7 +112,7 @@ def test_without_an_ingress_there_is_no_controller() -> None:
 )
 def test_a_url_of_a_service_or_of_an_address_is_no_question_about_ingress(host: str, instead: str) -> None:
     """The message has the command that explains it."""
-    with pytest.raises(UsageError, match=f"use netlab explain shop/other {instead}$"):
+    with pytest.raises(UsageError, match=f"use `netlab explain shop/other {instead}`$"):
         _ask(_lab(), f"http://{host}/", "shop/other")
 
 

@@ -37,8 +37,9 @@ def probe_command(
 ) -> None:
     """Send packets in the running lab and print the verdicts: of one pair, or without arguments of every pair.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab probes every
-    port that DST declares; DST/ICMP sends an echo request. Exit code 1 means that a verdict is inconclusive.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address, or service:NAMESPACE/NAME with the
+    number or name of a port of the Service. Without a port, netlab probes every port that DST declares; DST/ICMP sends
+    an echo request. Exit code 1 means that a verdict is inconclusive.
     """
     from netlab.lab.lab import Lab
     from netlab.report.rows import endpoints_of, row_of

@@ -23,6 +23,8 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     Raises:
       UsageError: if no endpoint has the name. The message has similar names.
     """
+    if is_service(ref):
+        raise UsageError(f"{ref!r}: a Service is a destination only; name a pod, node:NAME or host:NAME")
     full = _full(ref, namespace)
     found = cluster.by_ref.get(full) or cluster.by_workload.get(full)
     if found is None:

@@ -209,6 +209,12 @@ def test_without_hosts_the_message_says_where_they_are_written() -> None:
         find(cluster(pod("shop/web")), "host:client")
 
 
+def test_a_service_is_no_source() -> None:
+    """And no program runs in it."""
+    with pytest.raises(UsageError, match="a Service is a destination only"):
+        find(cluster(pod("shop/web")), "service:shop/db")
+
+
 def test_a_service_with_a_port_is_no_name() -> None:
     """In a scenario, ``port`` has the port."""
     with pytest.raises(UsageError, match="an expectation has it in the field port"):

@@ -21,7 +21,7 @@ _CANNOT_RUN = 127
 
 
 @frozen
-class Outcome:
+class ProcessResult:
     """How a process ended.
 
     ``status`` is its exit status, negative for a signal, None if it was killed after its time. ``refused`` is the error
@@ -34,7 +34,7 @@ class Outcome:
     refused: str = ""
 
 
-def captured(become: Callable[[], object], seconds: float) -> Outcome:
+def captured(become: Callable[[], object], seconds: float) -> ProcessResult:
     """Call ``become`` in a forked process, and return how it ended; kill it and its group after ``seconds``.
 
     The process has no terminal and no input, and gets no privilege that it does not have. ``become`` replaces it by a
@@ -65,7 +65,7 @@ def captured(become: Callable[[], object], seconds: float) -> Outcome:
         for fd in (read_out, read_err, refused):
             os.close(fd)
         status = _end(pid)
-    return Outcome(status if in_time else None, *(text.decode(errors="replace") for text in texts))
+    return ProcessResult(status if in_time else None, *(text.decode(errors="replace") for text in texts))
 
 
 def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> None:

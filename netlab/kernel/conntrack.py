@@ -48,7 +48,7 @@ class _Tuple(NamedTuple):
     destination_port: int
 
 
-def forget(namespace: str, fronts: Collection[Front]) -> int:
+def delete(namespace: str, fronts: Collection[Front]) -> int:
     """Delete the entries of connections that were opened to a front and lead to none of its endpoints.
 
     Return their number. A connection that nothing translates counts too: it was opened before the first endpoint.

@@ -32,7 +32,7 @@ def execute(
 
     As with ``ip netns exec``, /sys shows the namespace's devices. The source of that mount marks the program and its
     descendants for ``processes``. The hostname is the pod's name. With ``user`` the program runs as that user without
-    privilege, and ``ping`` works. ``files`` are those of ``/etc`` by which the program finds names (``resolver``). A
+    privilege, and ``ping`` works. ``files`` are those of ``/etc`` by which the program finds names (``etc_files``). A
     function in place of ``argv`` is called there, and the process ends with status 0.
 
     Raises:
@@ -55,10 +55,10 @@ def execute(
             libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
     if files is not None:
-        from netlab.kernel import resolver
+        from netlab.kernel import etc_files
 
-        resolver.give(files)
-        environment = {key: value for key, value in environment.items() if key not in resolver.VARIABLES}
+        etc_files.give(files)
+        environment = {key: value for key, value in environment.items() if key not in etc_files.VARIABLES}
         with contextlib.suppress(KernelError):
             libc.mount(namespace, "/sys", "sysfs")
     if user is not None and dropped:

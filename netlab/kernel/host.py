@@ -75,10 +75,10 @@ class Host:
     def holds(self, name: str, script: str) -> bool:
         return nft.holds(name, script)
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
         from netlab.kernel import conntrack
 
-        conntrack.forget(name, fronts)
+        conntrack.delete(name, fronts)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
         from netlab.kernel.nft_trace import Monitor
@@ -135,9 +135,9 @@ class Host:
         return nginx.program(), nginx.user()
 
     def reload(self, folder: Path) -> bool:
-        from netlab.kernel import masters
+        from netlab.kernel import nginx
 
-        return masters.reload(folder)
+        return nginx.reload(folder)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

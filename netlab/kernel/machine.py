@@ -109,7 +109,7 @@ class Rules(Protocol):
     def holds(self, name: str, script: str) -> bool:
         """Return whether a namespace's ruleset equals what the script makes of an empty one."""
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
         """End the tracked connections that were opened to a front and lead to none of its endpoints.
 
         Raises:

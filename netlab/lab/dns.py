@@ -74,7 +74,7 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
             # Another command may have done it meanwhile.
             found = _read(records, lab.name)
             if found is None or found.stamp != stamp or not _run(lab, found.servers):
-                found = _bring(lab, stamp)
+                found = _ensure(lab, stamp)
     return found.files(ref)
 
 
@@ -97,9 +97,9 @@ def _refresh(lab: Lab) -> None:
     if stamp is None or _wants_system(lab.cluster):
         # The system objects went with the input, and the servers with their pods. The next program brings both again.
         file.unlink()
-        programs.bring(lab.machine, lab.name, KIND, ())
+        programs.ensure(lab.machine, lab.name, KIND, ())
     else:
-        _bring(lab, stamp)
+        _ensure(lab, stamp)
 
 
 def _wants_system(cluster: Cluster) -> bool:
@@ -150,17 +150,17 @@ def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
     return [(space, hostnames[space], sorted(found)) for space, found in sorted(ports.items())]
 
 
-def _bring(lab: Lab, stamp: Stamp) -> _Names:
+def _ensure(lab: Lab, stamp: Stamp) -> _Names:
     """Write the files of all endpoints and the snapshot, and have the servers run."""
-    from netlab.programs import pod_files, snapshot
+    from netlab.programs import dns_snapshot, pod_files
 
     cluster, machine = lab.cluster, lab.machine
     places = _places(lab.name, cluster)
     if places:
-        data = json.dumps(snapshot.of(cluster), separators=(",", ":")).encode()
+        data = json.dumps(dns_snapshot.of(cluster), separators=(",", ":")).encode()
     wanted = [programs.Wanted(_server(*place), {_SNAPSHOT: data}) for place in places]
     try:
-        programs.bring(machine, lab.name, KIND, wanted)
+        programs.ensure(machine, lab.name, KIND, wanted)
     except NetlabError as error:
         notices.notice(f"warning: lab {lab.name} answers no DNS: {error}")
     lines = [json.dumps({"version": _VERSION, "stamp": stamp, "servers": places}, separators=(",", ":"))]

@@ -34,7 +34,7 @@ def check(machine: Machine, cluster: Cluster) -> None:
         machine.nginx()
 
 
-def bring(machine: Machine, cluster: Cluster) -> None:
+def ensure(machine: Machine, cluster: Cluster) -> None:
     """Have nginx serve the Ingresses of a lab; without one that is served, end it. The caller holds the lab's lock.
 
     Without an nginx on this host it prints a notice.
@@ -43,12 +43,12 @@ def bring(machine: Machine, cluster: Cluster) -> None:
       HostError, KernelError: when nginx refuses its configuration, or does not run.
     """
     if not wanted(cluster):
-        programs.bring(machine, cluster.name, KIND, [])
+        programs.ensure(machine, cluster.name, KIND, [])
         return
     try:
         program, user = machine.nginx()
     except HostError as error:
-        programs.bring(machine, cluster.name, KIND, [])
+        programs.ensure(machine, cluster.name, KIND, [])
         notice(f"Warning: {error}")
         return
     pods = controllers(cluster)
@@ -59,7 +59,7 @@ def bring(machine: Machine, cluster: Cluster) -> None:
     made = [_Nginx(machine, cluster, pod, program, user) for pod in places.values()]
     # Nothing is in force before every configuration is tested.
     ran = [one.prepare() for one in made]
-    programs.bring(machine, cluster.name, KIND, [one.wanted() for one in made])
+    programs.ensure(machine, cluster.name, KIND, [one.wanted() for one in made])
     for one, reloads in zip(made, ran, strict=True):
         one.finish(reload=reloads)
 

@@ -35,7 +35,7 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
-    from netlab.kernel.captured import Outcome
+    from netlab.kernel.captured import ProcessResult
     from netlab.kernel.machine import User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
@@ -233,7 +233,7 @@ class Lab:
         if ran or self.cluster.ingresses:
             from netlab.lab import ingress
 
-            ingress.bring(self._machine, self.cluster)
+            ingress.ensure(self._machine, self.cluster)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:
@@ -331,7 +331,7 @@ class Lab:
         place, files = self._prepared(place)
         self._become(place, files, argv, user)
 
-    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
+    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:
         """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
 
         It has no privilege: root runs it as ``nobody``. A function in place of ``argv`` is called in a process of its

@@ -52,7 +52,7 @@ def folder(machine: Machine, lab: str, kind: str, namespace: str) -> Path:
 
 
 def any_of(machine: Machine, lab: str, kind: str) -> bool:
-    """Return whether a program of the kind was started in the lab, and not ended by ``bring``."""
+    """Return whether a program of the kind was started in the lab, and not ended by ``ensure``."""
     return any(directory(machine, lab).glob(f"{kind}.*"))
 
 
@@ -61,7 +61,7 @@ def all_run(machine: Machine, lab: str, kind: str, programs: Sequence[Program]) 
     return all(machine.runs(one, folder(machine, lab, kind, one.namespace)) for one in programs)
 
 
-def bring(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> None:
+def ensure(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> None:
     """Have a lab run exactly these programs of a kind, with these files. The caller holds the lab's lock alone.
 
     Files are written before the signal. A program that does not run is started, and one that is not wanted is ended.

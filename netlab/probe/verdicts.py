@@ -62,7 +62,7 @@ class Evidence:
       ends_alive: whether controls between each end and its partner arrived.
       alone: the ends that have no partner, so that only their own kernels show that they are alive.
       trouble: why a packet may have been lost.
-      astray: the answer that came from another address than the one that the probe was sent to.
+      wrong_sender: the answer that came from another address than the one that the probe was sent to.
     """
 
     refused: str = ""
@@ -75,7 +75,7 @@ class Evidence:
     ends_alive: bool = False
     alone: str = ""
     trouble: str = ""
-    astray: str = ""
+    wrong_sender: str = ""
 
 
 def verdict(seen: Evidence) -> tuple[Measured, str]:
@@ -88,10 +88,10 @@ def verdict(seen: Evidence) -> tuple[Measured, str]:
         return "inconclusive", seen.trouble
     if seen.elsewhere:
         return "inconclusive", f"{seen.elsewhere} took the packet"
-    if seen.arrived and seen.astray and seen.control:
+    if seen.arrived and seen.wrong_sender and seen.control:
         # No program takes it for the answer to its connection.
-        return "deny", f"arrived, but the answer came from another address: {seen.astray}"
-    came = seen.answered or seen.rejected or seen.astray
+        return "deny", f"arrived, but the answer came from another address: {seen.wrong_sender}"
+    came = seen.answered or seen.rejected or seen.wrong_sender
     if seen.arrived:
         return "inconclusive", f"arrived, but no answer came back{f', only {came}' if came else ''}"
     if seen.control:

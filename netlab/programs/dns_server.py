@@ -40,8 +40,8 @@ import dns.rdtypes.IN.AAAA
 import dns.rdtypes.IN.SRV
 import dns.rrset
 
-from netlab.kernel.serving import Server
-from netlab.programs.records import Answer, Record, Zone
+from netlab.kernel.message_server import MessageServer
+from netlab.programs.dns_records import Answer, Record, Zone
 
 # Seconds that a client may keep an answer; CoreDNS has the same.
 _TTL = 5
@@ -180,6 +180,6 @@ def main() -> None:
     """Serve until the program is ended."""
     *ports, file = sys.argv[1:]
     responder = Responder(Path(file))
-    server = Server([int(port) for port in ports], responder.answer, lambda error: note(repr(error)))
+    server = MessageServer([int(port) for port in ports], responder.answer, lambda error: note(repr(error)))
     responder.zone()
     server.serve()

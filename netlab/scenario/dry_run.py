@@ -152,7 +152,7 @@ def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterat
             if isinstance(expectation, Expectation):
                 unknown = list(_without_pairs(scenario, expectation, lab.cluster))
             elif isinstance(expectation, HttpExpectation):
-                from netlab.scenario.web import unknown_hosts
+                from netlab.scenario.urls import unknown_hosts
 
                 unknown = [UsageError(why) for why in unknown_hosts(lab.cluster, expectation)]
         yield from (_problem(scenario, expectation.path, error) for error in unknown)

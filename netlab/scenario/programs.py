@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
-from netlab.kernel.captured import Outcome
+from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
 from netlab.objects.types import Address
 from netlab.scenario.listeners import listening
 from netlab.scenario.pairs import sources_of
 from netlab.scenario.results import ProgramFailure
-from netlab.scenario.web import connect_to, listeners
+from netlab.scenario.urls import connect_to, listeners
 
 _SHOWN = 200
 
@@ -125,7 +125,7 @@ def _print(text: bytes) -> None:
     os.write(1, text)
 
 
-def _answer(ended: Outcome, seconds: float) -> dict[str, Any]:
+def _answer(ended: ProcessResult, seconds: float) -> dict[str, Any]:
     """Return what a function of ``programs.client`` answered."""
     if ended.status is None:
         return {"error": f"no answer within {seconds:g} s"}

@@ -138,7 +138,7 @@ class FakeKernel:
         wanted.run(script, name)
         return self._rules[name] == wanted
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
         self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:

@@ -49,9 +49,9 @@ def test_the_ports_of_direct_probes_are_not_used():
 
 
 def test_sources_with_one_address_share_no_port():
-    """As long as ports are left; another door has all of them again."""
+    """As long as ports are left; another front has all of them again."""
     own = ServicePorts(ports.of_run(64))
-    asked = [own.leading_to(0, 2, SOURCES[0], 80, "a door") for _ in range(30)]
+    asked = [own.leading_to(0, 2, SOURCES[0], 80, "a front") for _ in range(30)]
     given = [port for some in asked for port in some]
 
     assert len(set(given)) == len(given) > 20

@@ -16,7 +16,7 @@ import dns.rdatatype
 import dns_objects
 import pytest
 
-from netlab.programs import snapshot
+from netlab.programs import dns_snapshot
 from netlab.programs.dns_server import Responder
 
 Ask = Callable[..., dns.message.Message]
@@ -31,7 +31,7 @@ def responder(file: Path, data: object) -> Responder:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Responder:
-    return responder(tmp_path / "snapshot.json", snapshot.of(dns_objects.cluster()))
+    return responder(tmp_path / "snapshot.json", dns_snapshot.of(dns_objects.cluster()))
 
 
 def asked(server: Responder, name: str, kind: str = "A", *, stream: bool = False, **how: object) -> dns.message.Message:
@@ -102,7 +102,7 @@ def test_addresses_take_turns_at_the_first_place(tmp_path: Path) -> None:
 
 def test_a_new_snapshot_counts_from_its_renaming(server: Responder, tmp_path: Path) -> None:
     """A snapshot that cannot be read leaves the old one."""
-    new = snapshot.of(dns_objects.cluster(dns_objects.text().replace("10.96.77.77", "10.96.77.78")))
+    new = dns_snapshot.of(dns_objects.cluster(dns_objects.text().replace("10.96.77.77", "10.96.77.78")))
     name = "plain.shop.svc.cluster.local"
     assert "10.96.77.77" == asked(server, name).answer[0][0].to_text()
 

@@ -13,7 +13,7 @@ from builders import cluster, pod, topology
 from netlab.cluster import Cluster
 from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
-from netlab.kernel.captured import Outcome
+from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
 from netlab.objects.types import Meta
@@ -28,7 +28,7 @@ URL = "http://outside.example/cart"
 class Answers(Lab):
     """A lab without a kernel whose programs all end alike."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: ProcessResult) -> None:
         self._outcome = outcome
         self.asked: list[tuple[str, object]] = []
 
@@ -36,21 +36,21 @@ class Answers(Lab):
     def cluster(self) -> Cluster:
         return cluster(topology(["a"]), pod("shop/web"), pod("shop/db"))
 
-    def run(self, place: Endpoint, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:  # type: ignore[override]
+    def run(self, place: Endpoint, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:  # type: ignore[override]
         self.asked.append((place.ref, argv if isinstance(argv, tuple) else seconds))
         return self._outcome
 
 
-def ended(status: int | None = 0, stdout: str = "", stderr: str = "", refused: str = "") -> Outcome:
-    return Outcome(status, stdout, stderr, refused)
+def ended(status: int | None = 0, stdout: str = "", stderr: str = "", refused: str = "") -> ProcessResult:
+    return ProcessResult(status, stdout, stderr, refused)
 
 
-def said(**found: Any) -> Outcome:
+def said(**found: Any) -> ProcessResult:
     """Return the end of a question that printed its answer."""
     return ended(stdout=json.dumps(found))
 
 
-def judged(asked: Active, outcome: Outcome) -> list[tuple[str, str, str]]:
+def judged(asked: Active, outcome: ProcessResult) -> list[tuple[str, str, str]]:
     """Return the failures as (expected, measured, reason)."""
     return [(one.expected, one.measured, one.reason) for one in failures(Answers(outcome), SCENARIO, [asked])]
 

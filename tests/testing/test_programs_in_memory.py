@@ -32,7 +32,7 @@ def machine() -> FakeKernel:
 
 def brought(machine: FakeKernel, *wanted: Wanted) -> list[str]:
     """Bring programs, and return what runs."""
-    programs.bring(machine, "x", "web", wanted)
+    programs.ensure(machine, "x", "web", wanted)
     return sorted(program.argv[0] for program in machine.programs.values())
 
 

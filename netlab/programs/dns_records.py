@@ -1,11 +1,11 @@
 """DNS records of a cluster: what the lab's DNS answers for a name and a type.
 
-Source: Kubernetes DNS-Based Service Discovery, 1.1.0 (github.com/kubernetes/dns, docs/specification.md). Where it says
-nothing, CoreDNS is followed: names of endpoints without a hostname are their addresses with dashes, and names of pods
-(``10-244-0-5.shop.pod.cluster.local``) answer for every address, as with ``pods insecure`` in kubeadm's Corefile.
+Source: Kubernetes DNS-Based Service Discovery, 1.1.0 (github.com/kubernetes/dns, docs/specification.md). Where it is
+silent, netlab does what CoreDNS does. An endpoint without a hostname is named by its address with dashes. A pod's name
+(``10-244-0-5.shop.pod.cluster.local``) answers for every address, as with ``pods insecure`` in kubeadm's Corefile.
 
-``snapshot.of`` writes down what the answers follow from; ``Zone`` answers from it. Each answer is computed when it is
-asked for, so a server of many Services starts at once.
+``dns_snapshot.of`` makes the data, and ``Zone`` answers from it. Each answer is computed when a client asks, so a
+server of many Services starts at once.
 """
 
 from __future__ import annotations

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.kernel
 # Prepares /etc and /run in a mount namespace of its own, gives the files, and prints what a program would read.
 GIVE = """
 import os, subprocess, sys
-from netlab.kernel import libc, resolver
+from netlab.kernel import etc_files, libc
 libc.unshare(libc.CLONE_NEWNS)
 libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
 etc, run = sys.argv[1:3]
 libc.mount(etc, "/etc", flags=libc.MS_BIND)
 libc.mount(run, "/run", flags=libc.MS_BIND)
-resolver.give({"/etc/resolv.conf": "nameserver 192.0.2.1\\n", "/etc/hosts": "192.0.2.2\\tname\\n"})
+etc_files.give({"/etc/resolv.conf": "nameserver 192.0.2.1\\n", "/etc/hosts": "192.0.2.2\\tname\\n"})
 for name in ("resolv.conf", "hosts", "nsswitch.conf"):
     print(open(f"/etc/{name}").read() if os.path.exists(f"/etc/{name}") else "missing")
 print(sorted(os.listdir("/run/systemd/resolve")) if os.path.isdir("/run/systemd/resolve") else "")

@@ -41,7 +41,7 @@ class _Connection:
         self.used = time.monotonic()
 
 
-class Server:
+class MessageServer:
     """Answers messages on ports, over both protocols and every IP family that this kernel has.
 
     Raises:

@@ -8,15 +8,15 @@ import dns_objects
 import pytest
 
 from netlab.cluster.types import address_of
-from netlab.programs import records, snapshot
-from netlab.programs.records import Record, Zone
+from netlab.programs import dns_records, dns_snapshot
+from netlab.programs.dns_records import Record, Zone
 
 ZONE = "cluster.local"
 
 
 def zone(written: str = "") -> Zone:
     """Return the zone as a server has it: through JSON."""
-    return Zone(json.loads(json.dumps(snapshot.of(dns_objects.cluster(written)))))
+    return Zone(json.loads(json.dumps(dns_snapshot.of(dns_objects.cluster(written)))))
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_names_outside_are_refused_unless_a_host_has_them(names: Zone) -> None:
     assert [] == data(names, "api.example.com", "AAAA")
     assert ["api.example.com"] == data(names, "9.9.64.100.in-addr.arpa", "PTR")
     for name in ("example.com", "www.api.example.com", "localcluster.local", "com", ""):
-        assert records.REFUSED == names.find(name, "A")
+        assert dns_records.REFUSED == names.find(name, "A")
 
 
 def test_an_address_without_a_name_does_not_exist(names: Zone) -> None:
@@ -201,7 +201,7 @@ def test_a_dual_stack_lab_has_addresses_of_both_families() -> None:
     six = next(str(address) for address in pod.addresses if address.version == 6)
 
     assert ["fd00:10:96::a"] == data(of, f"kube-dns.kube-system.svc.{ZONE}", "AAAA")
-    assert [six] == data(of, f"{records.dashed(six)}.web.shop.svc.{ZONE}", "AAAA")
+    assert [six] == data(of, f"{dns_records.dashed(six)}.web.shop.svc.{ZONE}", "AAAA")
 
 
 def test_another_zone_is_the_one_of_the_topology() -> None:

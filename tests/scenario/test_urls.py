@@ -11,7 +11,7 @@ from netlab.cluster import Cluster
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressPath, IngressRule
 from netlab.objects.scenarios import HttpExpectation
 from netlab.objects.services import Service, ServicePort
-from netlab.scenario.web import connect_to, listeners, unknown_hosts
+from netlab.scenario.urls import connect_to, listeners, unknown_hosts
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,16 @@ from netlab.cluster import Cluster
 from netlab.cluster.services import endpoints
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
-from netlab.programs import records
+from netlab.programs import dns_records
 
 # A headless Service may have no port, and an endpoint may lack a named one: its address is a record all the same.
 _ANY_PORT = ServicePort(0)
 
 
 def of(cluster: Cluster) -> dict[str, Any]:
-    """Return what the answers of a cluster follow from; ``records.Zone`` takes it."""
+    """Return what the answers of a cluster follow from; ``dns_records.Zone`` takes it."""
     return {
-        "version": records.VERSION,
+        "version": dns_records.VERSION,
         "zone": cluster.cluster_domain.lower(),
         "namespaces": sorted({*cluster.namespaces, *(pod.namespace for pod in cluster.pods)}),
         "services": {one.meta.key: found for one in cluster.services if (found := _service(cluster, one))},
@@ -61,7 +61,7 @@ def _headless(cluster: Cluster, service: Service) -> dict[str, Any]:
             for one in endpoints(cluster, service, port, family):
                 if not one.ready:
                     continue
-                host = one.hostname.lower() or records.dashed(str(one.address))
+                host = one.hostname.lower() or dns_records.dashed(str(one.address))
                 hosts.setdefault(host, {})[str(one.address)] = None
                 if port.name:
                     ports.setdefault(f"{port.name.lower()}/{port.protocol.lower()}", {})[host, one.port] = None

@@ -19,7 +19,7 @@ from netlab.lab import notices, programs
 from netlab.lab.record import Records, Stamp
 
 if TYPE_CHECKING:
-    from netlab.kernel.daemons import Program
+    from netlab.kernel.program import Program
     from netlab.lab.lab import Lab
     from netlab.programs.pod_files import PodFiles
 
@@ -116,7 +116,7 @@ def _run(lab: Lab, servers: Sequence[Program]) -> bool:
 
 
 def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
-    from netlab.kernel.daemons import OWN_FOLDER, Program
+    from netlab.kernel.program import OWN_FOLDER, Program
 
     return Program(
         namespace,

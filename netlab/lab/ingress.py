@@ -18,7 +18,7 @@ from netlab.programs.nginx_conf import Configuration, configuration, file_name
 
 KIND = "nginx"
 LOGS = ("access.log", "error.log")
-_FOLDER = "/run/netlab"  # as nginx sees its folder: kernel/daemons.py
+_FOLDER = "/run/netlab"  # as nginx sees its folder: kernel/program_process.py
 # The configuration that nginx reads; the one that is tested before; and the one that nginx has read.
 _FILE, _NEXT, _LOADED = "nginx.conf", "next.conf", "read.conf"
 
@@ -68,7 +68,7 @@ class _Nginx:
     """The nginx of one pod of the controller."""
 
     def __init__(self, machine: Machine, cluster: Cluster, pod: Pod, program: str, user: str) -> None:
-        from netlab.kernel.daemons import Program
+        from netlab.kernel.program import Program
 
         self._machine, self._cluster, self._user = machine, cluster, user
         self._families = tuple(sorted({address.version for address in pod.addresses}))
@@ -133,9 +133,7 @@ class _Nginx:
             return ""
 
     def _write(self, name: str, text: str) -> None:
-        from netlab.kernel import daemons
-
-        daemons.write(self._folder, name, text.encode(), secret=name.endswith(".key"))
+        self._machine.write(self._folder, name, text.encode(), secret=name.endswith(".key"))
 
     def _usable(self, secret: TlsSecret) -> bool:
         """Say whether a certificate that nginx needs has its key; a key with a password has none."""

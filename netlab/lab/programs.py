@@ -20,7 +20,7 @@ from netlab.kernel.machine import Machine
 from netlab.objects.names import LabName
 
 if TYPE_CHECKING:
-    from netlab.kernel.daemons import Program
+    from netlab.kernel.program import Program
 
 # Longer names of namespaces are cut, so that the folder's name fits a file system.
 _LONGEST = 200
@@ -69,8 +69,6 @@ def ensure(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> N
     Raises:
       HostError, KernelError, NotFound: when a program cannot be started; the others were.
     """
-    from netlab.kernel import daemons
-
     failures: list[Exception] = []
     folders = {folder(machine, lab, kind, one.program.namespace): one for one in wanted}
     for left in sorted(directory(machine, lab).glob(f"{kind}.*")):
@@ -80,7 +78,7 @@ def ensure(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> N
     for place, one in folders.items():
         try:
             try:
-                changed = [daemons.write(place, name, data) for name, data in one.files.items()]
+                changed = [machine.write(place, name, data) for name, data in one.files.items()]
             except OSError as error:
                 raise HostError(f"cannot write {place}: {error.strerror}") from error
             if not machine.runs(one.program, place):

@@ -13,12 +13,11 @@ from netlab.cluster.services.routes import outer_addresses, proxied
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import address_of
 from netlab.dataplane import names
-from netlab.kernel.conntrack import Front
-from netlab.kernel.machine import Machine
+from netlab.kernel.machine import Front, Machine
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 
-_Front = tuple[Address, str, int]
+_Key = tuple[Address, str, int]
 
 
 def delete_stale(machine: Machine, before: Cluster, after: Cluster) -> None:
@@ -48,7 +47,7 @@ def _datagrams(service: Service) -> bool:
     return proxied(service) and any(port.protocol != "TCP" for port in service.ports)
 
 
-def _fronts(cluster: Cluster, service: Service, node: str) -> Iterator[tuple[_Front, ServicePort]]:
+def _fronts(cluster: Cluster, service: Service, node: str) -> Iterator[tuple[_Key, ServicePort]]:
     """Yield every address, protocol and port that leads to a port of the Service on a node, except those of TCP."""
     for port in service.ports:
         if port.protocol == "TCP":

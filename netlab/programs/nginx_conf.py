@@ -10,7 +10,7 @@ What nginx does by itself and an Ingress must not do:
 - A location that ends in ``/`` and passes requests on redirects the path without the slash (301). So each such location
   has one for the path without it.
 - It creates temporary directories at its start, also of modules that are not used, and as root gives them to another
-  user. They are in ``/tmp``, which is nginx's own (``kernel/daemons.py``).
+  user. They are in ``/tmp``, which is nginx's own (``kernel/program_process.py``).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 
 from netlab.errors import HostError, KernelError
 from netlab.kernel import daemons, libc
-from netlab.kernel.daemons import Program
+from netlab.kernel.program import Program
 
 CAT = ("sh", "-c", "cat; echo said; exec sleep 60")
 

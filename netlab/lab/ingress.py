@@ -13,7 +13,8 @@ from netlab.kernel.machine import Machine
 from netlab.lab import programs
 from netlab.lab.notices import notice
 from netlab.objects.ingresses import TlsSecret
-from netlab.programs.ingress_rules import controllers, rules
+from netlab.programs.ingress_routes import controllers
+from netlab.programs.ingress_rules import rules
 from netlab.programs.nginx_conf import Configuration, configuration, file_name
 
 KIND = "nginx"

@@ -17,7 +17,8 @@ from netlab.errors import UsageError, printable
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.policy.explain import Explanation, Section, explain
-from netlab.programs.ingress_rules import NO_TLS, Location, Route, controllers, ready_endpoints, route, rules
+from netlab.programs.ingress_routes import NO_TLS, Route, controllers, ready_endpoints, route
+from netlab.programs.ingress_rules import Location, rules
 from netlab.verdicts import Expected, joined
 
 _PORTS = {"http": 80, "https": 443}

@@ -12,19 +12,14 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from netlab.cluster.services import ServiceEndpoint, endpoints
-from netlab.cluster.services.system import INGRESS, INGRESS_CONTROLLER, INGRESS_LABELS
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.services.system import INGRESS_CONTROLLER
+from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects import names
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressRule, TlsSecret
 from netlab.objects.services import Service, ServicePort
 
-NO_TLS = 421
-"""The status of a request for a host without a certificate. Mostly nginx refuses the TLS handshake before that."""
-
-_NAMESPACE = INGRESS.partition("/")[0]
 _ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 MOST_PATH = 1024
 """The longest path of a rule, in bytes: nginx reads words of at most 4096 bytes, and each may need an escape."""
@@ -113,18 +108,6 @@ class IngressRules:
         return by_host.get(name) or (by_host.get(wildcard) if first else None) or by_host[""]
 
 
-class Route(NamedTuple):
-    """Where a request goes: its server, its location, and the status that nginx answers itself, 0 if a pod answers.
-
-    ``reason`` says why nginx answers itself.
-    """
-
-    server: Server
-    location: Location | None
-    status: int = 0
-    reason: str = ""
-
-
 def rules(cluster: Cluster) -> IngressRules:
     """Return what the Ingresses of a cluster say; they are read once for each cluster."""
     found: IngressRules | None = cluster.memo.get("programs.ingress_rules")
@@ -133,74 +116,10 @@ def rules(cluster: Cluster) -> IngressRules:
     return found
 
 
-def controllers(cluster: Cluster) -> tuple[Pod, ...]:
-    """Return the pods of the ingress controller that packets can reach: the input's, or the one that netlab added."""
-    here = (pod for pod in cluster.pods if pod.namespace == _NAMESPACE and pod.addresses)
-    return tuple(pod for pod in here if INGRESS_LABELS.items() <= pod.labels.items())
-
-
-def route(cluster: Cluster, host: str, path: str, *, tls: bool = False) -> Route:
-    """Return where a request goes, as nginx decides.
-
-    ``host`` is the header Host (and the TLS server name), ``path`` the target as the client sends it.
-    """
-    server = rules(cluster).server(host)
-    if tls and server.secret is None:
-        why = f"no Ingress has a certificate for {plain_host(host) or 'clients that name no host'}"
-        return Route(server, None, NO_TLS, why)
-    plain = plain_path(path)
-    if plain is None:
-        return Route(server, None, 400, f"{path} is no valid path")
-    location = server.find(plain)
-    if location is None:
-        if not server.host:
-            return Route(server, None, 404, f"no rule has the host {plain_host(host)}, and there is no default backend")
-        return Route(server, None, 404, f"no path of host {server.host} matches, and there is no default backend")
-    if location.backend.reason:
-        return Route(server, location, 503, location.backend.reason)
-    if not ready_endpoints(cluster, location.backend):
-        return Route(server, location, 503, f"{location.backend.text} has no ready endpoint")
-    return Route(server, location)
-
-
-def ready_endpoints(
-    cluster: Cluster, backend: Backend, families: Iterable[int] | None = None
-) -> tuple[ServiceEndpoint, ...]:
-    """Return the ready endpoints of a backend, in IP families (4 or 6) or in all of the cluster."""
-    service, port = backend.service, backend.port
-    if service is None or port is None:
-        return ()
-    wanted = cluster.families if families is None else families
-    return tuple(one for family in wanted for one in endpoints(cluster, service, port, family) if one.ready)
-
-
 def plain_host(host: str) -> str:
     """Return a header Host without its port and the dot at its end, in lower case."""
     name = host if host.startswith("[") else host.partition(":")[0]
     return name.lower().removesuffix(".")
-
-
-def plain_path(target: str) -> str | None:
-    """Return the path of a request as nginx compares it, None if nginx refuses it.
-
-    nginx cuts the query off, decodes escapes and resolves ``.`` and ``..``. Slashes are not merged.
-    """
-    path = unquote(target.partition("#")[0].partition("?")[0], errors="surrogateescape")
-    if not path.startswith("/") or "\x00" in path:
-        return None
-    parts = path.split("/")[1:]
-    found: list[str] = []
-    for number, part in enumerate(parts, 1):
-        if part not in (".", ".."):
-            found.append(part)
-            continue
-        if part == "..":
-            if not found:
-                return None
-            found.pop()
-        if number == len(parts):
-            found.append("")
-    return "/" + "/".join(found)
 
 
 class _Reader:

@@ -22,7 +22,8 @@ from hashlib import blake2b
 from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
 from netlab.objects.ingresses import TlsSecret
-from netlab.programs.ingress_rules import Backend, Location, Server, ready_endpoints, rules
+from netlab.programs.ingress_routes import ready_endpoints
+from netlab.programs.ingress_rules import Backend, Location, Server, rules
 
 CONNECT_SECONDS = 3
 """How long nginx waits for an endpoint to accept a connection. A client gets 504 in less than 5 s."""

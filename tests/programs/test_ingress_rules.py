@@ -11,7 +11,8 @@ from ingresses import FURTHER, OFFICIAL, Case, cluster, ingress, ingress_class, 
 from netlab.cluster import Cluster
 from netlab.objects.ingresses import TlsSecret
 from netlab.objects.services import Service, ServicePort
-from netlab.programs.ingress_rules import Route, plain_path, route, rules
+from netlab.programs.ingress_routes import Route, plain_path, route
+from netlab.programs.ingress_rules import rules
 
 SERVICES = [service(f"shop/{name}") for name in "abcd"]
 PODS = [pod(f"shop/{name}-0", f"app={name}") for name in "abcd"]

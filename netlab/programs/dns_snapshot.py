@@ -1,7 +1,8 @@
-"""What the DNS answers of a cluster follow from, as data of JSON: what a DNS server reads.
+"""The JSON data of a cluster that its DNS answers follow from.
 
-Services are by ``NAMESPACE/NAME``. One has ``alias``; or ``addresses``, and ``ports`` by ``NAME/PROTOCOL``; or it is
-headless and has ``endpoints``: the addresses of each host, and each host's own number of each port.
+``services`` is by ``NAMESPACE/NAME``. A Service of type ExternalName has ``alias``. A headless Service has
+``endpoints``, the addresses of each host name below it, and ``ports`` by ``NAME/PROTOCOL``, as pairs of host name and
+number. Any other Service has ``addresses``, and ``ports`` as numbers.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.programs import dns_records
 
-# A headless Service may have no port, and an endpoint may lack a named one: its address is a record all the same.
+# A headless Service may have no port, and an endpoint may lack a named port. Its address is a record all the same.
 _ANY_PORT = ServicePort(0)
 
 
 def of(cluster: Cluster) -> dict[str, Any]:
-    """Return what the answers of a cluster follow from; ``dns_records.Zone`` takes it."""
+    """Return the data of a cluster, which ``dns_records.Zone`` takes."""
     return {
         "version": dns_records.VERSION,
         "zone": cluster.cluster_domain.lower(),
@@ -41,7 +42,7 @@ def _hosts(cluster: Cluster) -> Mapping[str, list[Address]]:
 
 def _service(cluster: Cluster, service: Service) -> dict[str, Any]:
     if service.type == "ExternalName":
-        # A name that looks like an IPv4 address is not resolved (Kubernetes, Service, type ExternalName).
+        # DNS servers do not resolve a name that looks like an IPv4 address (Kubernetes, Service, type ExternalName).
         target = service.external_name.rstrip(".")
         return {} if not target or _is_address(target) else {"alias": target}
     if service.headless:

@@ -25,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Url(NamedTuple):
-    """A URL: whether it is HTTPS, its host, its port, and the target of the request."""
+    """A URL: its text, whether it is HTTPS, its host, its port, and the target of the request."""
 
     text: str
     tls: bool
@@ -35,7 +35,7 @@ class Url(NamedTuple):
 
 
 class UrlExplanation(NamedTuple):
-    """The answer to a request; ``in_lines`` is the text for a terminal, not escaped."""
+    """The verdict of a request and what decides it; ``in_lines`` is the text for a terminal, not escaped."""
 
     verdict: Expected
     route: Route
@@ -58,7 +58,7 @@ class UrlExplanation(NamedTuple):
 
 
 def is_url(text: str) -> bool:
-    """Say whether an argument is a URL and no name of an endpoint."""
+    """Return whether an argument is a URL."""
     return text.lower().startswith(("http://", "https://"))
 
 
@@ -76,9 +76,9 @@ def parse_url(text: str) -> Url:
 
 
 def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> UrlExplanation:
-    """Return the way of a request of a source in an IP family (4 or 6), and its verdict.
+    """Return the way of a source's request in an IP family (4 or 6), and its verdict.
 
-    ``allow``: every endpoint that nginx chooses answers. ``deny``: none does. ``some``: some do.
+    ``allow``: every endpoint that nginx may choose answers. ``deny``: none does. ``some``: some do.
 
     Raises:
       UsageError: if the cluster has no ingress controller, or the controller has no such port.
@@ -86,13 +86,13 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
     pods = controllers(cluster)
     if not pods:
         raise UsageError("there is no ingress controller with an address: the input needs an Ingress")
-    door = _door(cluster, pods, family, url.port)
-    port = door.target if door is not None else url.port
+    front = _front(cluster, pods, family, url.port)
+    port = front.target if front is not None else url.port
     if port not in _PORTS.values():
         raise UsageError(f"{url.text!r}: the ingress controller serves the ports 80 and 443, and not {url.port}")
     found = route(cluster, url.host, url.target, tls=port == _PORTS["https"])
     legs: list[tuple[str, Explanation]] = []
-    first = [explain(cluster, _to_controller(source, door, pods[0], family, url.port))]
+    first = [explain(cluster, _to_controller(source, front, pods[0], family, url.port))]
     legs += [(f"Leg 1: {source.ref} -> ingress controller", one) for one in first]
     second: list[Explanation] = []
     if not found.status and found.location is not None:
@@ -103,10 +103,10 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
     title = f"{source.ref} -> {url.text}, IPv{family}: {verdict}"
     why = _why(found, first[0], second)
     head = Section(title, (f"why   {why}",))
-    return UrlExplanation(verdict, found, (head, _way(cluster, url, door, pods, found, family)), tuple(legs))
+    return UrlExplanation(verdict, found, (head, _way(cluster, url, front, pods, found, family)), tuple(legs))
 
 
-class _Door(NamedTuple):
+class _Front(NamedTuple):
     """The address at which clients reach the controller, its Service, and the controller's port."""
 
     service: Service
@@ -115,8 +115,8 @@ class _Door(NamedTuple):
     target: int
 
 
-def _door(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _Door | None:
-    """Return the controller's door for a port: a load balancer's address, else an external IP, else the ClusterIP."""
+def _front(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _Front | None:
+    """Return the controller's front for a port: a load balancer's address, else an external IP, else the ClusterIP."""
     refs = {pod.ref for pod in pods}
     for service in cluster.services:
         if service.meta.namespace != pods[0].namespace or service.headless:
@@ -128,14 +128,14 @@ def _door(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _D
             outer = [item.address for item in service.load_balancer if item.address is not None]
             for address in (*outer, *service.external_ips, *service.cluster_ips):
                 if behind and address.version == family:
-                    return _Door(service, one, address, behind[0].port)
+                    return _Front(service, one, address, behind[0].port)
     return None
 
 
-def _to_controller(source: Endpoint, door: _Door | None, pod: Pod, family: int, port: int) -> Flow:
-    if door is None:
+def _to_controller(source: Endpoint, front: _Front | None, pod: Pod, family: int, port: int) -> Flow:
+    if front is None:
         return Flow(source, pod, family, "TCP", port, address_of(pod, family))
-    return Flow(source, None, family, "TCP", port, door.address)
+    return Flow(source, None, family, "TCP", port, front.address)
 
 
 def _to_endpoints(cluster: Cluster, pod: Pod, location: Location) -> Iterator[Flow]:
@@ -163,7 +163,7 @@ def _why(found: Route, first: Explanation, second: list[Explanation]) -> str:
     denied = [one for one in second if one.decision.verdict != "allow"]
     if not denied:
         return f"{len(second)} endpoint{'' if len(second) == 1 else 's'}, and nothing denies the controller"
-    # A reject is answered at once, a drop is not.
+    # A reject is 502 at once, a drop is 504 after a time.
     answer = "502 or 504"
     few = f"{len(denied)} of {len(second)} endpoints" if len(second) > 1 else denied[0].decision.flow.target
     return f"leg 2: nginx answers {answer} for {few}: {denied[0].decision.reason}"
@@ -173,15 +173,15 @@ def _answer(found: Route) -> str:
     return "nginx refuses TLS" if found.status == NO_TLS else f"nginx answers {found.status}"
 
 
-def _way(cluster: Cluster, url: Url, door: _Door | None, pods: tuple[Pod, ...], found: Route, family: int) -> Section:
+def _way(cluster: Cluster, url: Url, front: _Front | None, pods: tuple[Pod, ...], found: Route, family: int) -> Section:
     """Return the section about names, the Ingress and its rule."""
     lines = []
-    address = door.address if door is not None else address_of(pods[0], family)
+    address = front.address if front is not None else address_of(pods[0], family)
     named = next((host.ref for host in cluster.hosts if url.host in host.hostnames), "")
     answer = f"DNS of the lab answers with {named} for" if named else "no DNS of the lab has"
     lines.append(f"name      {answer} {url.host}: curl --resolve {url.host}:{url.port}:{address}")
-    if door is not None:
-        lines.append(f"address   {address} on {url.port}/TCP, of Service {door.service.meta.key}")
+    if front is not None:
+        lines.append(f"address   {address} on {url.port}/TCP, of Service {front.service.meta.key}")
     lines.append(f"nginx     in {', '.join(pod.ref for pod in pods)}")
     location = found.location
     if location is None:

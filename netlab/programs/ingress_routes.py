@@ -12,15 +12,15 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.programs.ingress_rules import Backend, Location, Server, plain_host, rules
 
 NO_TLS = 421
-"""The status of a request for a host without a certificate. Mostly nginx refuses the TLS handshake before that."""
+"""The status of a TLS request for a host without a certificate. Usually nginx refuses the handshake before."""
 
 _NAMESPACE = INGRESS.partition("/")[0]
 
 
 class Route(NamedTuple):
-    """Where a request goes: its server, its location, and the status that nginx answers itself, 0 if a pod answers.
+    """Where a request goes: its server and its location.
 
-    ``reason`` says why nginx answers itself.
+    ``status`` is 0 if a pod answers. Else nginx itself answers with it, and ``reason`` says why.
     """
 
     server: Server
@@ -30,7 +30,7 @@ class Route(NamedTuple):
 
 
 def controllers(cluster: Cluster) -> tuple[Pod, ...]:
-    """Return the pods of the ingress controller that packets can reach: the input's, or the one that netlab added."""
+    """Return the pods of the ingress controller that have an address: the input's, or the one that netlab added."""
     here = (pod for pod in cluster.pods if pod.namespace == _NAMESPACE and pod.addresses)
     return tuple(pod for pod in here if INGRESS_LABELS.items() <= pod.labels.items())
 
@@ -38,7 +38,7 @@ def controllers(cluster: Cluster) -> tuple[Pod, ...]:
 def route(cluster: Cluster, host: str, path: str, *, tls: bool = False) -> Route:
     """Return where a request goes, as nginx decides.
 
-    ``host`` is the header Host (and the TLS server name), ``path`` the target as the client sends it.
+    ``host`` is the header Host, and with TLS also the server name. ``path`` is the target as the client sends it.
     """
     server = rules(cluster).server(host)
     if tls and server.secret is None:

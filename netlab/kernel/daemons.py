@@ -20,7 +20,7 @@ from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel import netns, privilege, processes, program_process, signals
 from netlab.kernel.files import aside, make_private
 from netlab.kernel.program import Program
-from netlab.kernel.program_process import NOBODY
+from netlab.kernel.sudo_user import NOBODY
 
 _PROCESS, _OUTPUT = "process", "output"
 # Bytes: the output that is kept when a program starts again, and the end of it that messages quote.

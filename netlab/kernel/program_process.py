@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +19,8 @@ from typing import NoReturn
 from netlab.errors import KernelError
 from netlab.kernel import libc, privilege, signals
 from netlab.kernel.program import OWN_FOLDER, Program
+from netlab.kernel.sudo_user import NOBODY, User, become
 
-NOBODY = 65534
 # Bytes: the largest file that a program may write.
 _LARGEST_FILE = 64 << 20
 # containerd sets it for each pod too.
@@ -53,12 +52,10 @@ def give_up_privilege(root: bool) -> None:
     """Give up all capabilities for good; with ``root`` also become user 65534 without groups.
 
     Raises:
-      OSError, KernelError: when that fails.
+      HostError, KernelError: when that fails.
     """
     if root:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
 
 
@@ -67,9 +64,7 @@ def detach(output: int, kept: Sequence[int]) -> None:
 
     Standard output and error go to the descriptor ``output``.
     """
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
-    for number in (*signals.ENDS, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
+    signals.reset()
     null = os.open(os.devnull, os.O_RDWR)
     for at, fd in enumerate((null, output, output)):
         os.dup2(fd, at)

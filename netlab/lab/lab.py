@@ -222,7 +222,7 @@ class Lab:
             return self.changes
 
     def _refresh_programs(self) -> None:
-        """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
+        """Bring the lab's programs to its present state; the caller holds the lab's lock."""
         ran = programs.directory(self._machine, self.name).is_dir()
         if ran:
             from netlab.lab import dns

@@ -102,7 +102,7 @@ class Controls:
             else:
                 self._follow_by_hops(probes)
                 if way.connected:
-                    # The node that translates may have no path to the backend.
+                    # The source reaches the node, and the node may have no path to the backend.
                     way = path(self._shared.cluster, target.endpoint, probes[0].destination.endpoint, source.family)
             if way.connected:
                 continue

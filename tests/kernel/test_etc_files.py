@@ -1,4 +1,4 @@
-"""A program's own files of /etc, where the host's are regular files, links, or missing; on a copy of /etc."""
+"""A program's own files of /etc, if the host's are regular files, links or missing; on a copy of /etc."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_regular_file(etc: Path, run: Path) -> None:
 
 
 def test_a_link_to_the_file_of_systemd_resolved(etc: Path, run: Path) -> None:
-    """The link leads into the directory that is hidden, and stays; the sockets there are gone."""
+    """The link stays. Its directory is hidden, and has no sockets."""
     (etc / "resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
 
     assert "['stub-resolv.conf']" in given(etc, run)
@@ -77,7 +77,7 @@ def test_a_link_to_the_file_of_systemd_resolved(etc: Path, run: Path) -> None:
 
 @pytest.mark.parametrize("link", [True, False])
 def test_a_link_that_leads_nowhere_and_a_missing_file(etc: Path, run: Path, link: bool) -> None:
-    """``/etc`` is an overlay then."""
+    """``/etc`` becomes an overlay."""
     if link:
         (etc / "resolv.conf").symlink_to("/run/nowhere/resolv.conf")
 
@@ -85,7 +85,7 @@ def test_a_link_that_leads_nowhere_and_a_missing_file(etc: Path, run: Path, link
 
 
 def test_a_host_without_nsswitch(etc: Path, run: Path) -> None:
-    """As with musl, which always asks files and DNS."""
+    """musl has none, and always asks files and DNS."""
     (etc / "resolv.conf").write_text("")
     (etc / "nsswitch.conf").unlink()
 

@@ -79,7 +79,7 @@ def test_both_protocols_answer_in_both_families(running: Running, host: str) -> 
 
 
 def test_an_answer_comes_from_the_address_that_was_asked(running: Running) -> None:
-    """A machine with several addresses would choose another one."""
+    """With several addresses, the machine might choose another one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(5)
         sock.sendto(b"abc", ("127.0.0.77", running.port))
@@ -115,7 +115,7 @@ def test_an_error_over_udp_ends_nothing(running: Running) -> None:
 
 
 def test_connections_are_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new one takes the place of the one that was silent for the longest time."""
+    """A new connection replaces the one that was silent for the longest time."""
     monkeypatch.setattr(message_server, "_CONNECTIONS", 3)
     socks = [running.connect() for _ in range(3)]
     try:
@@ -138,7 +138,7 @@ def test_a_silent_connection_is_closed(running: Running, monkeypatch: pytest.Mon
 
 
 def test_a_client_that_reads_nothing_fills_no_memory(running: Running) -> None:
-    """No more of its messages are read than there is room for answers, and it gets all answers when it reads."""
+    """The server reads its messages only while there is room for answers. When it reads, it gets all of them."""
     with running.connect() as sock:
         sock.sendall(framed(*[b"long"] * 200))
         with running.connect() as other:

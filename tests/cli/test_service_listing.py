@@ -127,8 +127,8 @@ def test_a_slice_has_kubectls_columns(lab: Cluster, documents: list[Document]) -
 def test_an_ingress_has_the_address_of_its_controller(lab: Cluster, documents: list[Document]) -> None:
     """It also has the class that netlab filled in."""
     (found,) = listed("Ingress", lab, documents).items
-    (door,) = (one for one in lab.services if one.meta.key == "ingress-nginx/controller")
-    address = str(door.load_balancer[0].address)
+    (controller,) = (one for one in lab.services if one.meta.key == "ingress-nginx/controller")
+    address = str(controller.load_balancer[0].address)
 
     assert ("x", "web", "nginx", "a.example", address, "80") == found.cells
     assert {"ingress": [{"ip": address}]} == found.object["status"]["loadBalancer"]

@@ -90,9 +90,9 @@ def test_a_request_from_outside_in_both_families(one: IngressLab) -> None:
     one.up([*_documents("a", "b"), secret("shop/one", crt, key), ingress("shop/i", rules, tls=tls)])
     one.ready()
     for family in (4, 6):
-        door = one.door(family)
+        address = one.load_balancer(family)
         got = [
-            one.curl(url, "--cacert", str(crt), place=HOST, address=door)
+            one.curl(url, "--cacert", str(crt), place=HOST, address=address)
             for url in ("http://shop.example/cart/1", "https://shop.example/pay", "http://shop.example/other")
         ]
         assert [(200, "a-0"), (200, "b-0"), (404, "")] == [(answer.status, answer.pod) for answer in got]

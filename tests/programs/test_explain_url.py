@@ -13,12 +13,12 @@ from netlab.errors import UsageError
 from netlab.programs.explain_url import UrlExplanation, explain_url, parse_url
 
 HOSTS = {"client": ["192.0.2.10"]}
-DOOR = ingress("shop/i", [("shop.example", ["^/cart web:80", "=/pay none:80"])], line=7)
+SHOP = ingress("shop/i", [("shop.example", ["^/cart web:80", "=/pay none:80"])], line=7)
 
 
 def _lab(*more: Any) -> Cluster:
     pods = [pod("shop/web-0", "app=web,n=0"), pod("shop/web-1", "app=web,n=1"), pod("shop/other")]
-    return cluster(topology(["n1"], hosts=HOSTS), *pods, service("shop/web"), service("shop/none"), DOOR, *more)
+    return cluster(topology(["n1"], hosts=HOSTS), *pods, service("shop/web"), service("shop/none"), SHOP, *more)
 
 
 def _ask(lab: Cluster, url: str = "http://shop.example/cart", client: str = "host:client") -> UrlExplanation:

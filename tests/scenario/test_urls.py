@@ -28,7 +28,7 @@ def lab() -> Cluster:
             meta("shop/api"), {"app": "api"}, (ServicePort(80, 8080, name="http", node_port=30080),), type="NodePort"
         ),
         Service(meta("shop/web"), {"app": "web"}, (ServicePort(80, 8081),), headless=True),
-        Ingress(meta("shop/door"), rules=(IngressRule("shop.example", paths), IngressRule("*.wild.example", paths))),
+        Ingress(meta("shop/entry"), rules=(IngressRule("shop.example", paths), IngressRule("*.wild.example", paths))),
     )
 
 

@@ -98,7 +98,7 @@ class IngressLab:
         found = self.netlab("get", "pods", name, "-n", namespace, "--lab", self.name, "-o", "json").stdout
         return str(json.loads(found)["items"][0]["status"]["podIP"])
 
-    def door(self, family: int = 4) -> str:
+    def load_balancer(self, family: int = 4) -> str:
         """Return the address of the controller's load balancer."""
         url = ("http://any.example/", "--from", "host:client", "--family", str(family), "--lab", self.name)
         found = re.search(r"its load-balancer address (\S+)", self.netlab("explain", *url).stdout)

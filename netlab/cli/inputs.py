@@ -180,9 +180,9 @@ def warn_unused(ignore: Sequence[str], found: Input) -> None:
 def read_objects(
     files: Sequence[str], strict: bool, ignore: Sequence[str] = (), *, system: bool = False
 ) -> tuple[Objects, Cluster]:
-    """Return the objects of files and the cluster that they describe, with ``system`` its system objects in any case.
+    """Return the objects of files and the cluster that they describe; print warnings.
 
-    It prints warnings.
+    With ``system`` the cluster has system objects, also without a Service or an Ingress.
 
     Raises:
       InputError: with every problem of the files.

@@ -45,7 +45,7 @@ def services(cluster: Cluster) -> Listing:
 
 
 def endpointslices(cluster: Cluster) -> Listing:
-    """List the EndpointSlices that the controllers would make, and those of the input that count."""
+    """List the EndpointSlices that Kubernetes' controllers would make, and those of the input that are used."""
 
     def item(one: EndpointSlice) -> Item:
         meta = one.meta
@@ -242,7 +242,7 @@ def _port(port: ServicePort) -> str:
 
 
 def _sockets(one: EndpointSlice) -> str:
-    """Return the addresses and ports of a slice's endpoints that are ready, the first ones only."""
+    """Return the first addresses and ports of a slice's ready endpoints."""
     numbers = [port.port for port in one.ports] or [0]
     found = [
         (f"[{address}]" if address.version == 6 else str(address)) + (f":{number}" if number else "")

@@ -116,10 +116,10 @@ def _cells(service: Any, nodes: Sequence[str]) -> Iterator[Cell]:
     meta = service["metadata"]
     name = f"{SERVICE}{meta['namespace']}/{meta['name']}"
     for item in service["spec"]["ports"]:
-        doors = [(name, item["port"])]
+        fronts = [(name, item["port"])]
         if "nodePort" in item:
-            doors += [(node, item["nodePort"]) for node in nodes]
+            fronts += [(node, item["nodePort"]) for node in nodes]
         for one in service.get("status", {}).get("loadBalancer", {}).get("ingress", ()):
-            doors.append((one["ip"], item["port"]))
+            fronts.append((one["ip"], item["port"]))
         for source in (*PODS, *nodes, HOST):
-            yield from (Cell(source, to, item["protocol"], port) for to, port in doors)
+            yield from (Cell(source, to, item["protocol"], port) for to, port in fronts)

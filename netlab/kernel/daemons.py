@@ -1,103 +1,44 @@
-"""Programs that a lab runs: started inside a namespace without privilege, found by id and start time, ended by signals.
+"""Programs that outlive the command that starts them: started in a namespace, found by id and start time, signalled.
 
-A program outlives the command that starts it. It has no terminal, no descriptor and no variable of the command. It has
-a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and a program of the host
-has an empty ``/tmp``. It is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no
-capability. It may listen on every port, as a container's program may. ``processes.end`` finds it by its network
-namespace.
+A program has a folder: the files that it reads, its output, and the file ``process`` with its id, its start time and
+the digest of its description. ``program_process`` says what the program sees. ``processes.end`` finds it by its network
+namespace, also without the folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import resource
 import signal
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import HostError, KernelError, way_out
-from netlab.frozen import frozen
-from netlab.kernel import libc, netns, privilege, processes, signals
+from netlab.kernel import netns, privilege, processes, program_process, signals
 from netlab.kernel.files import aside, make_private
+from netlab.kernel.program import Program
+from netlab.kernel.sudo_user import NOBODY
 
-# Where a program sees its own folder.
-OWN_FOLDER = "/run/netlab"
 _PROCESS, _OUTPUT = "process", "output"
-_NOBODY = 65534
-# Bytes: the largest file that a program may write, and the output that is kept when it starts again.
-_LARGEST_FILE = 64 << 20
+# Bytes: the output that is kept when a program starts again, and the end of it that messages quote.
 _KEPT_OUTPUT = 1 << 20
 _TAIL = 4096
 # Seconds.
 _READY, _GRACE = 20.0, 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STARTED = "+"
-# containerd sets it for each pod too.
-_UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-_UNPACK = (
-    "import sys; root, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
-    "from importlib import import_module; main = import_module(module).main;"
-    "from netlab.kernel import daemons; daemons.give_up_privilege(root == 'root'); main()"
-)
 # The states of listening sockets in /proc/net (include/net/tcp_states.h); a UDP socket without a peer is "closed".
 _LISTENING = {"tcp": "0A", "udp": "07"}
 
 
-@frozen
-class Program:
-    """A program to run inside a namespace.
-
-    - ``namespace``: the name of the network namespace.
-    - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
-    - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
-      imported before the privilege is given up, as the interpreter may be in root's home directory.
-    - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
-    - ``hostname``: the name of the machine that the program sees.
-    - ``needs``: modules of other packages that the module imports.
-    - ``environment``: further variables.
-    - ``logs``: files of its folder that it writes; netlab makes them.
-    """
-
-    namespace: str
-    argv: tuple[str, ...] = ()
-    module: str = ""
-    listens: tuple[tuple[str, int], ...] = ()
-    hostname: str = ""
-    needs: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    logs: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """A text that differs for different programs."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
-
-    def command(self) -> list[str]:
-        """Return the argument vector to execute."""
-        if not self.module:
-            return list(self.argv)
-        from importlib.util import find_spec
-
-        specs = [find_spec(name) for name in ("netlab", *self.needs)]
-        paths = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin)
-        root = "user" if privilege.rootless() else "root"
-        # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
-        return [sys.executable, "-I", "-S", "-c", _UNPACK, "\n".join((root, self.module, *paths)), *self.argv]
-
-
 def write(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
-    """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
+    """Write a file of a program's folder, whole or not at all; return whether it differs from the file before.
 
-    The program can read it, and no other user can: the folder is within private ones. The program owns a secret file,
-    which has mode 0600.
+    The program can read it, and no other user can, as the folder is within a private one. A secret file has mode 0600
+    and belongs to the program's user.
 
     Raises:
       OSError: when it cannot be written.
@@ -115,19 +56,19 @@ def write(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool
     with aside(str(path), str(draft), mode) as file:
         os.fchmod(file.fileno(), mode)
         if secret and os.geteuid() == 0 and not privilege.rootless():
-            os.fchown(file.fileno(), _NOBODY, _NOBODY)
+            os.fchown(file.fileno(), NOBODY, NOBODY)
         file.write(data)
     return True
 
 
 def running(folder: Path) -> int | None:
-    """Return the id of the program of a folder, None where it does not run."""
+    """Return the id of the program of a folder, None if it does not run."""
     found = _process(folder)
     return found[0] if found is not None else None
 
 
 def runs(program: Program, folder: Path) -> bool:
-    """Return whether a program was started as it is described, in the namespace that the name now has, and runs."""
+    """Return whether the program of a folder runs, has this description, and is in the namespace of this name."""
     found = _process(folder)
     if found is None or found[1] != program.digest:
         return False
@@ -147,7 +88,7 @@ def send(folder: Path, number: int) -> bool:
     except ProcessLookupError:
         return False
     try:
-        # Another process may have the id by now; a descriptor keeps to one process.
+        # Another process may have the id by now. The descriptor stays with one process.
         if running(folder) != pid:
             return False
         signal.pidfd_send_signal(fd, number)
@@ -159,7 +100,7 @@ def send(folder: Path, number: int) -> bool:
 
 
 def stop(folder: Path) -> None:
-    """End the program of a folder: SIGTERM, and SIGKILL two seconds later."""
+    """End the program of a folder: SIGTERM, and SIGKILL after two seconds."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not send(folder, number):
             break
@@ -171,7 +112,7 @@ def stop(folder: Path) -> None:
 
 
 def output(folder: Path) -> str:
-    """Return the end of what the program of a folder printed, "" where it printed nothing."""
+    """Return the end of the output of a folder's program, "" if it printed nothing."""
     try:
         fd = os.open(folder / _OUTPUT, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -182,7 +123,7 @@ def output(folder: Path) -> str:
 
 
 def start(program: Program, folder: Path) -> None:
-    """Start a program, in place of the one of the folder; return when it listens. The caller holds the lab's lock.
+    """End the program of a folder and start this one; return when it listens. The caller holds the lab's lock.
 
     Raises:
       NotFound: when the namespace is gone.
@@ -204,24 +145,11 @@ def start(program: Program, folder: Path) -> None:
     _wait_until_ready(program, folder, pid)
 
 
-def give_up_privilege(root: bool) -> None:
-    """Give up every privilege for good: with ``root`` also the user and its groups.
-
-    Raises:
-      OSError, KernelError: where that fails.
-    """
-    if root:
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    libc.drop_capabilities()
-
-
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
 def _prepare(folder: Path) -> None:
-    """Make a program's folder, which the program can search and netlab alone can write, in a private one."""
+    """Make a program's folder in a private one. The program can search it, and netlab alone can write it."""
     make_private(folder.parent)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o755)
@@ -236,18 +164,18 @@ def _make_logs(program: Program, folder: Path) -> None:
 
 
 def _open_output(folder: Path, name: str = _OUTPUT) -> int:
-    """Open a file that takes a program's output. The program owns it, so that it can open /dev/stdout again."""
+    """Open a file for a program's output. The program owns it, so that it can open /dev/stdout again."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(folder / name, flags, 0o600)
     if os.fstat(fd).st_size > _KEPT_OUTPUT:
         os.ftruncate(fd, 0)
     if not privilege.rootless():
-        os.fchown(fd, _NOBODY, _NOBODY)
+        os.fchown(fd, NOBODY, NOBODY)
     return fd
 
 
 def _process(folder: Path) -> tuple[int, str] | None:
-    """Return the id and the digest of the program of a folder, None where it does not run."""
+    """Return the id and the digest of the program of a folder, None if it does not run."""
     try:
         text, started, digest = (folder / _PROCESS).read_text().split()
         pid = int(text)
@@ -260,12 +188,12 @@ def _process(folder: Path) -> tuple[int, str] | None:
 
 
 def _fork(program: Program, folder: Path, printed: int) -> int:
-    """Start a program in a process that is not this one's child, note its id in the folder, and return the id.
+    """Start a program in a process that is no child of this one, write its id to the folder, and return the id.
 
-    The process waits for a byte that says that its id is noted. So a command that is killed leaves no program that no
-    file names.
+    The process waits for a byte, which is sent when its id is written. So a command that is killed leaves no program
+    without such a file.
     """
-    command = program.command()
+    command = program_process.command(program)
     reports, report = os.pipe()
     permission, permit = os.pipe()
     with os.fdopen(reports, "rb") as answer, os.fdopen(permit, "wb", buffering=0) as permits:
@@ -288,91 +216,36 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
         with aside(str(folder / _PROCESS), str(folder / f"{_PROCESS}.{pid}"), 0o600) as file:
             file.write(line.encode())
         permits.write(b"!")
-        # The pipe is closed when the program runs.
+        # exec closes the pipe. Else the process writes why it cannot run.
         if error_text := answer.read().decode(errors="replace"):
             raise HostError(f"cannot run {command[0]}: {error_text}")
     return pid
 
 
 def _become(program: Program, command: list[str], folder: Path, printed: int, report: int, permission: int) -> NoReturn:
-    """Become the program, in the forked child's own child."""
+    """Become the program, in a child of the forked child."""
     try:
         os.setsid()
         if os.fork():
             os._exit(0)
-        _detach(printed, (report, permission))
-        path = _opened(program, command)
+        program_process.detach(printed, (report, permission))
+        path = program_process.open_path(program, command)
         netns.enter(program.namespace)
-        _own_places(program, folder)
+        program_process.own_mounts(program, folder)
         os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
         if os.read(permission, 1):
-            _execute(program, command, path)
+            program_process.execute(program, command, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(report, str(error).encode() or b"unknown")
     os._exit(1)
 
 
-def _detach(printed: int, kept: Sequence[int]) -> None:
-    """Keep nothing of the command in this process: no signal, no descriptor but ``kept``, no directory."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
-    for number in (*signals.ENDS, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDWR)
-    for at, fd in enumerate((null, printed, printed)):
-        os.dup2(fd, at)
-    low = 3
-    for fd in sorted(kept):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, 1 << 16)
-    os.umask(0o077)
-    os.chdir("/")
-    for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
-        _, hard = resource.getrlimit(limit)
-        fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (fits, fits))
-
-
-def _opened(program: Program, command: list[str]) -> int | None:
-    """Open a program that has a path: it may be in root's home directory, or in the host's ``/tmp``."""
-    if program.module or not os.path.isabs(command[0]):
-        return None
-    return os.open(command[0], os.O_PATH | os.O_CLOEXEC)
-
-
-def _execute(program: Program, command: list[str], path: int | None) -> NoReturn:
-    """Replace this process by the program, without privilege."""
-    environment = _ENVIRONMENT | dict(program.environment)
-    if not program.module:
-        give_up_privilege(not privilege.rootless())
-    if path is not None:
-        os.execve(path, command, environment)  # noqa: S606  of netlab
-    os.execvpe(command[0], command, environment)  # noqa: S606  of netlab
-
-
-def _own_places(program: Program, folder: Path) -> None:
-    """Give this process its own mounts, hostname and setting of ports."""
-    with contextlib.suppress(OSError):
-        _UNPRIVILEGED_PORTS.write_text("0")
-    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
-    libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-    if program.hostname:
-        libc.sethostname(program.hostname[:63].rstrip("-."))
-    # A user namespace may not be allowed to mount sysfs.
-    with contextlib.suppress(KernelError):
-        libc.mount(program.namespace, "/sys", "sysfs")
-    libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
-    if not program.module:
-        # A module of netlab needs none, and netlab itself may be installed there.
-        libc.mount("tmpfs", "/tmp", "tmpfs", data="mode=1777,size=64m")  # noqa: S108  a new one, of this process
-
-
 # --- a run that ends ------------------------------------------------------------------------------------------------
 
 
 def run(program: Program, folder: Path) -> tuple[int, str]:
-    """Run a program until it ends, as ``start`` starts it; return its exit status and the end of what it printed.
+    """Run a program to its end, as ``start`` does; return its exit status and the end of its output.
 
     Raises:
       HostError: when it runs for longer than 20 s.
@@ -387,12 +260,12 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
         pid = os.fork()
         if pid == 0:
             try:
-                _detach(report, (report,))
-                command = program.command()
-                path = _opened(program, command)
+                program_process.detach(report, (report,))
+                command = program_process.command(program)
+                path = program_process.open_path(program, command)
                 netns.enter(program.namespace)
-                _own_places(program, folder)
-                _execute(program, command, path)
+                program_process.own_mounts(program, folder)
+                program_process.execute(program, command, path)
             except BaseException as error:
                 with contextlib.suppress(OSError):
                     os.write(report, str(error).encode() or b"unknown")
@@ -406,7 +279,7 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
                     return os.waitstatus_to_exitcode(status), said
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-    raise HostError(f"{os.path.basename(program.command()[0])} in {program.namespace} does not end after {_READY:g} s")
+    raise HostError(f"{_name(program)} in {program.namespace} does not end after {_READY:g} s")
 
 
 # --- readiness ------------------------------------------------------------------------------------------------------
@@ -424,11 +297,11 @@ def _pauses(seconds: float) -> Iterator[None]:
 
 
 def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
-    name = program.module or os.path.basename(program.argv[0])
+    name = _name(program)
     for _ in _pauses(_READY):
         if running(folder) is None:
             said = output(folder).splitlines()[-1:]
-            raise HostError(f"{name} ended at once in {program.namespace}: {said[0] if said else 'it said nothing'}")
+            raise HostError(f"{name} ended at once in {program.namespace}: {said[0] if said else 'without output'}")
         if _listens(pid, program.listens):
             return
     stop(folder)
@@ -436,20 +309,24 @@ def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
     raise HostError(f"{name} in {program.namespace} does not listen on {ports} after {_READY:g} s")
 
 
+def _name(program: Program) -> str:
+    return program.module or os.path.basename(program.argv[0])
+
+
 def _listens(pid: int, wanted: Sequence[tuple[str, int]]) -> bool:
-    """Return whether a process itself listens on ports."""
+    """Return whether a process listens on all ports, with sockets of its own."""
     if not wanted:
         return True
     try:
         own = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
         return all(any(f"socket:[{inode}]" in own for inode in _sockets(pid, *one)) for one in wanted)
     except OSError:
-        # It ended, which the caller sees; or a descriptor was closed meanwhile.
+        # It ended, which the caller notices, or it closed a descriptor meanwhile.
         return False
 
 
 def _sockets(pid: int, protocol: str, port: int) -> Iterator[str]:
-    """Yield the inode numbers of listening sockets in a process's network namespace: proc(5), net/tcp."""
+    """Yield the inode numbers of the sockets that listen on a port of a process's network namespace (proc(5))."""
     for table in (protocol, f"{protocol}6"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/net/{table}", encoding="ascii") as lines:
             next(lines)

@@ -15,7 +15,7 @@ from netlab.kernel.sudo_user import User, become
 # Container runtimes allow every group of a pod to send echo requests; a new namespace allows none.
 _PING = Path("/proc/sys/net/ipv4/ping_group_range")
 _EVERY_GROUP = "0 2147483647"
-# The variables of a confined program: the others are the caller's, and may be secrets.
+# The variables of a confined program. All others are the caller's, and may be secrets.
 _CONFINED = frozenset({"HOME", "LANG", "LC_ALL", "PATH", "TERM", "TZ"})
 
 
@@ -32,8 +32,8 @@ def execute(
 
     As with ``ip netns exec``, /sys shows the namespace's devices. The source of that mount marks the program and its
     descendants for ``processes``. The hostname is the pod's name. With ``user`` the program runs as that user without
-    privilege, and ``ping`` works. ``files`` are those of ``/etc`` by which the program finds names (``resolver``). A
-    function in place of ``argv`` is called there, and the process ends with status 0.
+    privilege, and ``ping`` works. ``files`` are the program's ``/etc/resolv.conf`` and ``/etc/hosts`` (``etc_files``).
+    If ``argv`` is a function, it is called in the namespace, and then the process ends with status 0.
 
     Raises:
       NotFound: when the namespace is gone.
@@ -44,7 +44,7 @@ def execute(
     if dropped and privilege.rootless():
         raise UsageError("--user needs root; without root every program runs as you")
     netns.enter(namespace)
-    # Neither is necessary: a user namespace may not be allowed to mount sysfs.
+    # A user namespace may not be allowed to do this, and no program depends on it.
     with contextlib.suppress(KernelError):
         libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
         libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
@@ -55,10 +55,10 @@ def execute(
             libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
     if files is not None:
-        from netlab.kernel import resolver
+        from netlab.kernel import etc_files
 
-        resolver.give(files)
-        environment = {key: value for key, value in environment.items() if key not in resolver.VARIABLES}
+        etc_files.give(files)
+        environment = {key: value for key, value in environment.items() if key not in etc_files.VARIABLES}
         with contextlib.suppress(KernelError):
             libc.mount(namespace, "/sys", "sysfs")
     if user is not None and dropped:

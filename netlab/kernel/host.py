@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.kernel import netns, nft, privilege, processes, signals
-from netlab.kernel.machine import Match, Store
+from netlab.kernel.machine import Front, Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front
-    from netlab.kernel.daemons import Program
+    from netlab.kernel.captured import ProcessResult
     from netlab.kernel.nft_trace import Monitor
+    from netlab.kernel.program import Program
     from netlab.kernel.sudo_user import User
 
 
@@ -75,10 +75,10 @@ class Host:
     def holds(self, name: str, script: str) -> bool:
         return nft.holds(name, script)
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
         from netlab.kernel import conntrack
 
-        conntrack.forget(name, fronts)
+        conntrack.delete(name, fronts)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
         from netlab.kernel.nft_trace import Monitor
@@ -100,6 +100,21 @@ class Host:
 
         execute(name, argv, hostname=hostname, user=user, files=files)
 
+    def capture(
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        seconds: float,
+        *,
+        hostname: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> ProcessResult:
+        from netlab.kernel import sudo_user
+        from netlab.kernel.captured import captured
+
+        user = sudo_user.confined()
+        return captured(lambda: self.execute(name, argv, hostname=hostname, user=user, files=files), seconds)
+
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
         return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
@@ -108,6 +123,11 @@ class Host:
         from netlab.kernel import daemons
 
         daemons.start(program, folder)
+
+    def write(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.write(folder, name, data, secret=secret)
 
     def runs(self, program: Program, folder: Path) -> bool:
         from netlab.kernel import daemons
@@ -135,9 +155,9 @@ class Host:
         return nginx.program(), nginx.user()
 
     def reload(self, folder: Path) -> bool:
-        from netlab.kernel import masters
+        from netlab.kernel import nginx
 
-        return masters.reload(folder)
+        return nginx.reload(folder)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ def drop_capabilities() -> None:
     prctl(2): PR_SET_SECUREBITS (SECBIT_NOROOT and its lock), where this process may, and PR_SET_NO_NEW_PRIVS.
     capset(2) with version 3 and empty sets.
     """
-    # This needs CAP_SETPCAP, which a process that became another user no longer has, nor needs.
+    # This needs CAP_SETPCAP. A process that became another user no longer has it, and does not need it.
     _libc.prctl(28, 3, 0, 0, 0)
     _check(_libc.prctl(38, 1, 0, 0, 0), "prctl")
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()

@@ -20,8 +20,8 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front as Front
-    from netlab.kernel.daemons import Program as Program
+    from netlab.kernel.captured import ProcessResult as ProcessResult
+    from netlab.kernel.program import Program as Program
     from netlab.kernel.sudo_user import User as User
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "RECORD",
     "Event",
     "FairLock",
+    "Front",
     "Inside",
     "Lock",
     "Machine",
@@ -109,8 +110,8 @@ class Rules(Protocol):
     def holds(self, name: str, script: str) -> bool:
         """Return whether a namespace's ruleset equals what the script makes of an empty one."""
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
-        """End the tracked connections that were opened to a front and lead to none of its endpoints.
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
+        """Delete the tracked connections that were opened to a front and lead to none of its endpoints.
 
         Raises:
           NotFound, KernelError.
@@ -145,8 +146,25 @@ class Programs(Protocol):
     ) -> NoReturn:
         """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError.
 
-        ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. It then reaches no name service of the
-        host. A function in place of ``argv`` is called there, and the process ends.
+        ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. With them, it reaches no name service
+        of the host. If ``argv`` is a function, it is called in the namespace, and then the process ends.
+        """
+
+    def capture(
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        seconds: float,
+        *,
+        hostname: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> ProcessResult:
+        """Run a program as ``execute`` does, without privilege, and return how it ended; kill it after ``seconds``.
+
+        The result names an error of ``execute``.
+
+        Raises:
+          HostError: when no process can be started.
         """
 
     def end(self, names: Sequence[str]) -> int:
@@ -155,24 +173,30 @@ class Programs(Protocol):
     def start(self, program: Program, folder: Path) -> None:
         """Start a program that outlives this process, without privilege; return when it is ready.
 
-        ``folder`` has its files, its output, and its id. A program that the folder already names is ended first. The
-        caller holds the lab's lock.
+        ``folder`` has its files, its output and its id. If the folder's program runs, it is ended first. The caller
+        holds the lab's lock.
 
         Raises:
           NotFound, HostError, KernelError.
         """
 
+    def write(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        """Write a file of a program's folder; return whether it differs from the file before. Raises OSError.
+
+        A secret file can be read by the program's user only.
+        """
+
     def runs(self, program: Program, folder: Path) -> bool:
-        """Return whether the program that the folder names runs as described."""
+        """Return whether the program of a folder runs and has this description."""
 
     def send(self, folder: Path, number: int) -> bool:
-        """Send a signal to the program that a folder names; return whether it runs."""
+        """Send a signal to the program of a folder; return whether it runs."""
 
     def stop(self, folder: Path) -> None:
-        """End the program that a folder names, if it runs."""
+        """End the program of a folder, if it runs."""
 
     def run(self, program: Program, folder: Path) -> tuple[int, str]:
-        """Run a program until it ends, as ``start`` does; return its exit status and the end of what it printed.
+        """Run a program to its end, as ``start`` does; return its exit status and the end of its output.
 
         Raises:
           HostError, KernelError.
@@ -182,11 +206,11 @@ class Programs(Protocol):
         """Return the path of nginx, and the user and group that its configuration must name, "" for none.
 
         Raises:
-          HostError: when there is no nginx; it says how to get one.
+          HostError: when there is no nginx; its message says how to get one.
         """
 
     def reload(self, folder: Path) -> bool:
-        """Have the nginx that a folder names read its configuration again; return whether it is in force."""
+        """Make the nginx of a folder read its configuration again; return whether the configuration is in force."""
 
 
 class Privilege(Protocol):
@@ -247,6 +271,16 @@ class Match:
     sources: Sequence[Address]
     destinations: Sequence[Address]
     ports: Sequence[int] = ()
+
+
+@frozen
+class Front:
+    """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
+
+    address: Address
+    protocol: str
+    port: int
+    endpoints: frozenset[tuple[Address, int]] = frozenset()
 
 
 def this_host(name: str = "") -> Machine:

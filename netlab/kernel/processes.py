@@ -124,7 +124,7 @@ def _opened(of: ProcessFilter) -> Iterator[int]:
 
 
 def started(pid: int) -> str:
-    """Return when a process started, so that a later one of the same id differs; "" for a dead process."""
+    """Return when a process started, "" for a dead one; so a later process with the same id differs."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rsplit(")", 1)[1].split()

@@ -35,11 +35,9 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
-    from netlab.kernel.captured import Outcome
-    from netlab.kernel.machine import User
+    from netlab.kernel.machine import ProcessResult, User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
-    from netlab.programs.pod_files import PodFiles
 
 
 class Place(NamedTuple):
@@ -224,7 +222,7 @@ class Lab:
             return self.changes
 
     def _refresh_programs(self) -> None:
-        """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
+        """Bring the lab's programs to its present state; the caller holds the lab's lock."""
         ran = programs.directory(self._machine, self.name).is_dir()
         if ran:
             from netlab.lab import dns
@@ -233,7 +231,7 @@ class Lab:
         if ran or self.cluster.ingresses:
             from netlab.lab import ingress
 
-            ingress.bring(self._machine, self.cluster)
+            ingress.ensure(self._machine, self.cluster)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:
@@ -325,30 +323,29 @@ class Lab:
     ) -> NoReturn:
         """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
 
-        The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs. A function
-        in place of ``argv`` is called there, and the process ends.
+        The lab's DNS is started first, and the program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``. If
+        ``argv`` is a function, it is called in the namespace, and then the process ends.
         """
-        place, files = self._prepared(place)
-        self._become(place, files, argv, user)
+        place, hostname, files = self._prepared(place)
+        try:
+            self._machine.execute(place.namespace, argv, hostname=hostname, user=user, files=files)
+        except NotFound as error:
+            raise UsageError(f"{place.ref} is gone: {error}") from error
 
-    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
+    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:
         """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
 
-        It has no privilege: root runs it as ``nobody``. A function in place of ``argv`` is called in a process of its
-        own; its output is what it writes to descriptor 1.
+        It has no privilege: root runs it as ``nobody``. If ``argv`` is a function, a process of its own calls it, and
+        the output is what it writes to descriptor 1.
 
         Raises:
           UsageError, HostError.
         """
-        from netlab.kernel import sudo_user
-        from netlab.kernel.captured import captured
+        place, hostname, files = self._prepared(place)
+        return self._machine.capture(place.namespace, argv, seconds, hostname=hostname, files=files)
 
-        place, files = self._prepared(place)
-        user = sudo_user.confined()
-        return captured(lambda: self._become(place, files, argv, user), seconds)
-
-    def _prepared(self, place: Endpoint | Place) -> tuple[Place, PodFiles]:
-        """Return where programs of an endpoint run, and the files that they have, after the lab's DNS runs."""
+    def _prepared(self, place: Endpoint | Place) -> tuple[Place, str, dict[str, str]]:
+        """Start the lab's DNS; return where programs of an endpoint run, their hostname and their files of ``/etc``."""
         from netlab.lab import dns, notices
 
         if not isinstance(place, Place):
@@ -358,16 +355,7 @@ class Lab:
             raise UsageError(f"{place.ref} is gone")
         for warning in files.warnings:
             notices.notice(f"warning: {warning}")
-        return place, files
-
-    def _become(
-        self, place: Place, found: PodFiles, argv: Sequence[str] | Callable[[], object], user: User | None
-    ) -> NoReturn:
-        files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
-        try:
-            self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)
-        except NotFound as error:
-            raise UsageError(f"{place.ref} is gone: {error}") from error
+        return place, files.hostname, {"/etc/resolv.conf": files.resolv, "/etc/hosts": files.hosts}
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""

@@ -153,7 +153,7 @@ class Attempt:
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
             if seen.kind == "answer" and seen.peer not in (b"", probe.sent_to.packed):
-                probe.evidence.astray = f"{seen.words} from {written(seen.peer)}"
+                probe.evidence.wrong_sender = f"{seen.words} from {written(seen.peer)}"
             elif seen.kind == "answer" or _is_closed_port(probe, seen):
                 self._answered(probe, seen.words)
             else:

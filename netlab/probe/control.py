@@ -92,17 +92,17 @@ class Controls:
         for probe in burst:
             seen = probe.evidence
             if not (seen.arrived and seen.answered):
-                ends = (id(probe.source), id(probe.destination), id(probe.front))
+                ends = (id(probe.source), id(probe.destination), id(probe.translator))
                 pairs.setdefault(ends, []).append(probe)
         for probes in pairs.values():
             source, target = probes[0].source, probes[0].target
             way = path(self._shared.cluster, source.endpoint, target.endpoint, source.family)
-            if probes[0].front is None:
+            if probes[0].translator is None:
                 self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
             else:
                 self._follow_by_hops(probes)
                 if way.connected:
-                    # The node that translates may have no path to the backend.
+                    # The source reaches the node, and the node may have no path to the backend.
                     way = path(self._shared.cluster, target.endpoint, probes[0].destination.endpoint, source.family)
             if way.connected:
                 continue

@@ -1,12 +1,12 @@
 """The verdict that follows from what was seen of a probe: a pure function, a table read from top to bottom.
 
 A ``deny`` means that a packet was sent and that a control arrived on its path. A packet that arrived is denied only if
-its answer came from another address: a node that translated it did not see the answer, and no program takes that for an
-answer. Two classes are exceptions, and their
-reasons begin with their names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has
-the address, or the source's own kernel refuses it. NO_PATH: neither the probe nor its control arrived, no path is wired
-between the two ends, and controls between each end and its partner arrived. Where an end has no partner, its kernel
-delivers a control that it sends to itself, and shows its address on a link that is up; the reason then says so.
+its answer came from another address: the node that translated it did not see the answer, and no program would take it.
+Two classes are exceptions, and their reasons begin with their names. NOT_SENT: no packet can be sent, as an end has no
+address of the family, no machine has the address, or the source's own kernel refuses it. NO_PATH: neither the probe nor
+its control arrived, no path is wired between the two ends, and controls between each end and its partner arrived. Where
+an end has no partner, its kernel delivers a control that it sends to itself, and shows its address on a link that is
+up; the reason then says so.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Evidence:
       ends_alive: whether controls between each end and its partner arrived.
       alone: the ends that have no partner, so that only their own kernels show that they are alive.
       trouble: why a packet may have been lost.
-      astray: the answer that came from another address than the one that the probe was sent to.
+      wrong_sender: the answer that came from another address than the one that the probe was sent to.
     """
 
     refused: str = ""
@@ -75,7 +75,7 @@ class Evidence:
     ends_alive: bool = False
     alone: str = ""
     trouble: str = ""
-    astray: str = ""
+    wrong_sender: str = ""
 
 
 def verdict(seen: Evidence) -> tuple[Measured, str]:
@@ -88,10 +88,10 @@ def verdict(seen: Evidence) -> tuple[Measured, str]:
         return "inconclusive", seen.trouble
     if seen.elsewhere:
         return "inconclusive", f"{seen.elsewhere} took the packet"
-    if seen.arrived and seen.astray and seen.control:
-        # No program takes it for the answer to its connection.
-        return "deny", f"arrived, but the answer came from another address: {seen.astray}"
-    came = seen.answered or seen.rejected or seen.astray
+    if seen.arrived and seen.wrong_sender and seen.control:
+        # No program would take it as the answer.
+        return "deny", f"arrived, but the answer came from another address: {seen.wrong_sender}"
+    came = seen.answered or seen.rejected or seen.wrong_sender
     if seen.arrived:
         return "inconclusive", f"arrived, but no answer came back{f', only {came}' if came else ''}"
     if seen.control:

@@ -18,14 +18,15 @@ from netlab.errors import UsageError, printable
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.policy.explain import Explanation, Section, explain
-from netlab.programs.ingress_rules import NO_TLS, Location, Route, controllers, ready_endpoints, route, rules
+from netlab.programs.ingress_routes import NO_TLS, Route, controllers, ready_endpoints, route
+from netlab.programs.ingress_rules import Location, rules
 from netlab.verdicts import Expected, joined
 
 _PORTS = {"http": 80, "https": 443}
 
 
 class Url(NamedTuple):
-    """A URL: whether it is HTTPS, its host, its port, and the target of the request."""
+    """A URL: its text, whether it is HTTPS, its host, its port, and the target of the request."""
 
     text: str
     tls: bool
@@ -35,7 +36,7 @@ class Url(NamedTuple):
 
 
 class UrlExplanation(NamedTuple):
-    """The answer to a request; ``in_lines`` is the text for a terminal, not escaped."""
+    """The verdict of a request and what decides it; ``in_lines`` is the text for a terminal, not escaped."""
 
     verdict: Expected
     route: Route
@@ -58,7 +59,7 @@ class UrlExplanation(NamedTuple):
 
 
 def is_url(text: str) -> bool:
-    """Say whether an argument is a URL and no name of an endpoint."""
+    """Return whether an argument is a URL."""
     return text.lower().startswith(("http://", "https://"))
 
 
@@ -76,9 +77,9 @@ def parse_url(text: str) -> Url:
 
 
 def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> UrlExplanation:
-    """Return the way of a request of a source in an IP family (4 or 6), and its verdict.
+    """Return the way of a source's request in an IP family (4 or 6), and its verdict.
 
-    ``allow``: every endpoint that nginx chooses answers. ``deny``: none does. ``some``: some do.
+    ``allow``: every endpoint that nginx may choose answers. ``deny``: none does. ``some``: some do.
 
     Raises:
       UsageError: if the cluster has no ingress controller, or the controller has no such port, or if the host is no
@@ -89,13 +90,13 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
         raise UsageError("there is no ingress controller with an address: the input needs an Ingress")
     if other := _past_ingress(cluster, source, url, pods):
         raise UsageError(other)
-    door = _door(cluster, pods, family, url.port)
-    port = door.target if door is not None else url.port
+    front = _front(cluster, pods, family, url.port)
+    port = front.target if front is not None else url.port
     if port not in _PORTS.values():
         raise UsageError(f"{url.text!r}: the ingress controller serves the ports 80 and 443, and not {url.port}")
     found = route(cluster, url.host, url.target, tls=port == _PORTS["https"])
     legs: list[tuple[str, Explanation]] = []
-    first = [explain(cluster, _to_controller(source, door, pods[0], family, url.port))]
+    first = [explain(cluster, _to_controller(source, front, pods[0], family, url.port))]
     legs += [(f"Leg 1: {source.ref} -> ingress controller", one) for one in first]
     second: list[Explanation] = []
     if not found.status and found.location is not None:
@@ -106,7 +107,7 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
     title = f"{source.ref} -> {url.text}, IPv{family}: {verdict}"
     why = _why(found, first[0], second)
     head = Section(title, (f"why   {why}",))
-    return UrlExplanation(verdict, found, (head, _way(cluster, url, door, pods, found, family)), tuple(legs))
+    return UrlExplanation(verdict, found, (head, _way(cluster, url, front, pods, found, family)), tuple(legs))
 
 
 def _past_ingress(cluster: Cluster, source: Endpoint, url: Url, pods: tuple[Pod, ...]) -> str:
@@ -140,7 +141,7 @@ def _of_controller(cluster: Cluster, pods: tuple[Pod, ...]) -> set[Address]:
     return found
 
 
-class _Door(NamedTuple):
+class _Front(NamedTuple):
     """The address at which clients reach the controller, its Service, and the controller's port."""
 
     service: Service
@@ -149,8 +150,8 @@ class _Door(NamedTuple):
     target: int
 
 
-def _door(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _Door | None:
-    """Return the controller's door for a port: a load balancer's address, else an external IP, else the ClusterIP."""
+def _front(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _Front | None:
+    """Return the controller's front for a port: a load balancer's address, else an external IP, else the ClusterIP."""
     refs = {pod.ref for pod in pods}
     for service in cluster.services:
         if service.meta.namespace != pods[0].namespace or service.headless:
@@ -162,14 +163,14 @@ def _door(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _D
             outer = [item.address for item in service.load_balancer if item.address is not None]
             for address in (*outer, *service.external_ips, *service.cluster_ips):
                 if behind and address.version == family:
-                    return _Door(service, one, address, behind[0].port)
+                    return _Front(service, one, address, behind[0].port)
     return None
 
 
-def _to_controller(source: Endpoint, door: _Door | None, pod: Pod, family: int, port: int) -> Flow:
-    if door is None:
+def _to_controller(source: Endpoint, front: _Front | None, pod: Pod, family: int, port: int) -> Flow:
+    if front is None:
         return Flow(source, pod, family, "TCP", port, address_of(pod, family))
-    return Flow(source, None, family, "TCP", port, door.address)
+    return Flow(source, None, family, "TCP", port, front.address)
 
 
 def _to_endpoints(cluster: Cluster, pod: Pod, location: Location) -> Iterator[Flow]:
@@ -208,16 +209,16 @@ def _answer(found: Route) -> str:
     return "nginx refuses TLS" if found.status == NO_TLS else f"nginx answers {found.status}"
 
 
-def _way(cluster: Cluster, url: Url, door: _Door | None, pods: tuple[Pod, ...], found: Route, family: int) -> Section:
+def _way(cluster: Cluster, url: Url, front: _Front | None, pods: tuple[Pod, ...], found: Route, family: int) -> Section:
     """Return the section about names, the Ingress and its rule."""
     lines = []
-    address = door.address if door is not None else address_of(pods[0], family)
+    address = front.address if front is not None else address_of(pods[0], family)
     named = next((host.ref for host in cluster.hosts if url.host in host.hostnames), "")
     if literal(url.host) is None:
         answer = f"DNS of the lab answers with {named}" if named else "DNS of the lab does not have it"
         lines.append(f"name      {answer}; use curl --resolve {url.host}:{url.port}:{address}")
-    if door is not None:
-        lines.append(f"address   {address} on {url.port}/TCP, of Service {door.service.meta.key}")
+    if front is not None:
+        lines.append(f"address   {address} on {url.port}/TCP, of Service {front.service.meta.key}")
     lines.append(f"nginx     in {', '.join(pod.ref for pod in pods)}")
     location = found.location
     if location is None:

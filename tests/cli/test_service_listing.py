@@ -72,7 +72,7 @@ def items(found: Listing) -> Mapping[str, Item]:
 
 
 def test_a_service_has_kubectls_columns(lab: Cluster, documents: list[Document]) -> None:
-    """With external addresses and node ports; the wide table has endpoints and policies."""
+    """The table has external addresses and node ports, the wide table also endpoints and policies."""
     found = listed("Service", lab, documents)
     web, none, external = (items(found)[name] for name in ("web", "none", "ext"))
     address, pod = lab.services[-1].cluster_ip, lab.by_ref["x/a"].addresses[0]
@@ -85,7 +85,7 @@ def test_a_service_has_kubectls_columns(lab: Cluster, documents: list[Document])
 
 
 def test_a_listed_service_reads_back(lab: Cluster, documents: list[Document]) -> None:
-    """What ``get -o json`` prints is input: the same addresses and ports."""
+    """The output of ``get -o json`` is valid input, with the same addresses and ports."""
     found = [item.object for item in listed("Service", lab, documents).items]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": found})
     pods = [d for d in documents if d.kind in ("Pod", "Ingress")]
@@ -103,7 +103,7 @@ def facts(one: Any) -> Any:
 
 
 def test_a_service_object_has_what_is_allocated(lab: Cluster, documents: list[Document]) -> None:
-    """As the API server stores it."""
+    """It has the form in which the API server stores it."""
     web = items(listed("Service", lab, documents))["web"].object
 
     assert {"name": "web", "namespace": "x", "labels": {"l": "m"}} == web["metadata"]
@@ -113,7 +113,7 @@ def test_a_service_object_has_what_is_allocated(lab: Cluster, documents: list[Do
 
 
 def test_a_slice_has_kubectls_columns(lab: Cluster, documents: list[Document]) -> None:
-    """Slices of headless Services without ports have none."""
+    """A slice of a headless Service without ports has no ports."""
     found = items(listed("EndpointSlice", lab, documents))
     pod = str(lab.by_ref["x/a"].addresses[0])
 
@@ -125,10 +125,10 @@ def test_a_slice_has_kubectls_columns(lab: Cluster, documents: list[Document]) -
 
 
 def test_an_ingress_has_the_address_of_its_controller(lab: Cluster, documents: list[Document]) -> None:
-    """And the class that was filled in."""
+    """It also has the class that netlab filled in."""
     (found,) = listed("Ingress", lab, documents).items
-    (door,) = (one for one in lab.services if one.meta.key == "ingress-nginx/controller")
-    address = str(door.load_balancer[0].address)
+    (controller,) = (one for one in lab.services if one.meta.key == "ingress-nginx/controller")
+    address = str(controller.load_balancer[0].address)
 
     assert ("x", "web", "nginx", "a.example", address, "80") == found.cells
     assert {"ingress": [{"ip": address}]} == found.object["status"]["loadBalancer"]

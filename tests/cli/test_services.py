@@ -65,7 +65,7 @@ def test_each_endpoint_of_a_service_has_its_own_verdict(program: Program, runnin
 
 
 def test_verify_has_both_verdicts_of_each_endpoint(program: Program, running: str) -> None:
-    """Every source is asked, and everything agrees."""
+    """Every source is asked, and all rows agree."""
     done = program("verify", "--services", "--nodes", "--lab", running, "-o", "json")
     found = json.loads(done.stdout)
     of_services = [row for row in found["rows"] if row["destination"] == "service:shop/db"]

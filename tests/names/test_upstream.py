@@ -17,7 +17,7 @@ import dns_objects
 import pytest
 from names.bench import Names
 
-from netlab.programs.records import dashed as dashed_address
+from netlab.programs.dns_records import dashed as dashed_address
 
 pytestmark = pytest.mark.kernel
 

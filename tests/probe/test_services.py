@@ -60,7 +60,7 @@ def three(**spec: Any) -> list[Document]:
 @pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
 @pytest.mark.parametrize("affinity", ["None", "ClientIP"])
 def test_each_endpoint_is_proven(build: Build, affinity: str, protocol: str, family: int) -> None:
-    """With a session affinity too, from a pod, and from a node."""
+    """This holds from a pod and from a node, also with session affinity."""
     b = build(*three(sessionAffinity=affinity))
 
     for source in ("s/c", "node:n1"):
@@ -104,7 +104,7 @@ def test_a_choice_that_is_not_the_computed_one_is_inconclusive(build: Build, mon
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("hairpin", ["subject", "exempt"])
 def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mode: str, family: int) -> None:
-    """Policy applies to it, or does not, as the Topology says; both are measured."""
+    """``policy.hairpin`` says whether policy applies to it; packets show the same."""
     b = build(
         service("s/s", "app=s", dual=True),
         pod("s/p", "app=s"),
@@ -132,7 +132,7 @@ def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build) 
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_service_without_endpoints_is_rejected_on_the_way(build: Build, mode: str, family: int) -> None:
-    """What comes back is the evidence, in each protocol; an outside host has no route."""
+    """The reject is the evidence, in each protocol. An outside host has no route."""
     ports = ("t=80", "u=80/UDP", "x=80/SCTP")
     b = build(service("s/s", "app=s", ports, dual=True), pod("s/c"), mode=mode)
     found = {p: ask(b, "s/c", "s/s", family, p) for p in ("TCP", "UDP", "SCTP")}
@@ -154,7 +154,7 @@ def test_a_node_without_a_local_endpoint_drops(build: Build, family: int) -> Non
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_node_that_does_not_forward_proves_no_denial(build: Build, mode: str) -> None:
-    """From a pod of the node to an endpoint on it, as a control packet goes by the node as well."""
+    """A control packet from a pod to an endpoint of the same node passes the node too."""
     b = build(
         service("s/s", "app=s"), pod("s/p", "app=s"), pod("s/c"), policy("s/closed", "app=s", ingress=[]), mode=mode
     )

@@ -13,12 +13,12 @@ from netlab.errors import UsageError
 from netlab.programs.explain_url import UrlExplanation, explain_url, parse_url
 
 HOSTS = {"client": ["192.0.2.10"]}
-DOOR = ingress("shop/i", [("shop.example", ["^/cart web:80", "=/pay none:80"])], line=7)
+SHOP = ingress("shop/i", [("shop.example", ["^/cart web:80", "=/pay none:80"])], line=7)
 
 
 def _lab(*more: Any) -> Cluster:
     pods = [pod("shop/web-0", "app=web,n=0"), pod("shop/web-1", "app=web,n=1"), pod("shop/other")]
-    return cluster(topology(["n1"], hosts=HOSTS), *pods, service("shop/web"), service("shop/none"), DOOR, *more)
+    return cluster(topology(["n1"], hosts=HOSTS), *pods, service("shop/web"), service("shop/none"), SHOP, *more)
 
 
 def _ask(lab: Cluster, url: str = "http://shop.example/cart", client: str = "host:client") -> UrlExplanation:
@@ -26,7 +26,7 @@ def _ask(lab: Cluster, url: str = "http://shop.example/cart", client: str = "hos
 
 
 def test_the_rule_the_service_and_the_endpoints_are_named() -> None:
-    """With the file and line of the path, and the address of the controller's load balancer."""
+    """The text has the file and line of the path, and the address of the controller's load balancer."""
     found = _ask(_lab())
     text = str(found)
 
@@ -83,13 +83,13 @@ def test_policy_of_the_backend_sees_the_controller(selector: str, verdict: str) 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "http://", "http://a@b/", "http://x:y/", "http://[x/", "https:///path"])
 def test_what_is_no_url_of_http_is_refused(url: str) -> None:
-    """With a usage error."""
+    """It is a usage error."""
     with pytest.raises(UsageError, match="http"):
         parse_url(url)
 
 
 def test_another_port_is_refused() -> None:
-    """The controller serves two."""
+    """The controller has the ports 80 and 443 only."""
     with pytest.raises(UsageError, match="serves the ports 80 and 443, and not 8080"):
         _ask(_lab(), "http://shop.example:8080/")
 

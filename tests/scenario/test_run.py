@@ -269,12 +269,12 @@ def test_programs_run_in_the_lab(scenario: Write, monkeypatch: pytest.MonkeyPatc
     assert () == second.failures
 
 
-DOOR = """\
+INGRESS = """\
   - name: a Service and an Ingress
     apply:
     - apiVersion: netlab/v1alpha1
       kind: Topology
-      metadata: {name: door}
+      metadata: {name: entry}
       spec:
         nodes: [{name: node-a}, {name: node-b}]
         hosts: [{name: client, addresses: [192.0.2.10], hostnames: [client.example.com]}]
@@ -318,7 +318,7 @@ DOOR = """\
 @pytest.mark.kernel(needs=["nginx"])
 def test_names_and_requests_are_answered_in_the_lab(scenario: Write) -> None:
     """By DNS, through the addresses of a Service, through nginx; and not if policy denies it."""
-    result = run(scenario(DOOR))
+    result = run(scenario(INGRESS))
 
     assert "" == result.error
     assert [] == [failure_line(failure) for step in result.steps for failure in step.failures]

@@ -11,7 +11,7 @@ from services.conftest import up
 from services.objects import pod, service, topology
 
 from netlab.cluster.flows import Flow, service_flow
-from netlab.cluster.types import Pod
+from netlab.cluster.types import Pod, address_of
 from netlab.conformance.shorthand import policy
 from netlab.dataplane import names
 from netlab.kernel import netns
@@ -117,6 +117,27 @@ def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mo
 
     assert ("deny" if hairpin == "subject" else "allow") == expected
     assert expected == found.verdict, found.reason
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("established", ["keep", "reevaluate"])
+def test_a_published_port_does_not_exempt_a_pod_from_policy_on_its_service(
+    build: Build, established: str, family: int
+) -> None:
+    """By its hostPort the pod always reaches itself; by the Service only as policy says."""
+    published = pod("s/p", "app=s", ports=["80"])
+    published.data["spec"]["containers"][0]["ports"][0]["hostPort"] = 8080
+    b = build(
+        service("s/s", "app=s", dual=True),
+        published,
+        policy("s/closed", "", ingress=[]),
+        policy={"established": established},
+    )
+    own, node = b.lab.cluster.by_ref["s/p"], b.lab.cluster.node("n1")
+    (by_port,) = b.lab.probe([Flow(own, node, family, "TCP", 8080, address_of(node, family))])
+
+    assert "deny" == ask(b, "s/p", "s/s", family).verdict
+    assert "allow" == by_port.verdict, by_port.reason
 
 
 def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build) -> None:

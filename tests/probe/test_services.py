@@ -12,7 +12,7 @@ from services.objects import pod, service, topology
 
 from netlab.cluster.flows import Flow, service_flow
 from netlab.cluster.types import Pod, address_of
-from netlab.conformance.shorthand import policy
+from netlab.conformance.shorthand import document, policy
 from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.objects.types import Document
@@ -215,3 +215,31 @@ def test_an_answer_past_the_node_that_translated_is_a_denial(build: Build, mode:
     (found,) = b.lab.probe([Flow(b.lab.cluster.by_ref["s/c"], *flow[1:])])
     expected = evaluate(b.lab.cluster, found.flow).verdict
     assert expected == found.verdict, found.reason
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+@pytest.mark.parametrize("established", ["keep", "reevaluate"])
+def test_an_answer_that_is_lost_past_the_node_is_a_denial(build: Build, established: str, protocol: str) -> None:
+    """The pod's own node drops what an outside host answers; a control packet passes on the same way."""
+    slices = document(
+        "EndpointSlice",
+        "s/s-1",
+        addressType="IPv4",
+        endpoints=[{"addresses": ["192.0.2.10"]}],
+        ports=[{"name": "a", "port": 80, "protocol": protocol}],
+    )
+    slices.data["metadata"]["labels"] = {"kubernetes.io/service-name": "s"}
+    b = build(
+        service("s/s", "", (f"a=80/{protocol}",), type="NodePort", externalTrafficPolicy="Local"),
+        slices,
+        pod("s/c"),
+        policy("s/closed", "", ingress=[]),
+        mode="routed",
+        policy={"established": established},
+    )
+    node = b.lab.cluster.node("n2")
+    port = b.node_port("s/s", protocol=protocol)
+    flow = Flow(b.lab.cluster.by_ref["s/c"], node, 4, protocol, port, node.addresses[0])
+    (found,) = b.lab.probe([flow])
+
+    assert ("deny", "deny") == (evaluate(b.lab.cluster, flow).verdict, found.verdict), found.reason

@@ -99,9 +99,6 @@ def _service(rng: Random, number: int) -> list[Document]:
             spec["loadBalancerSourceRanges"] = rng.sample(_RANGES, rng.randint(1, 2))
     found = [document("Service", ref, spec, **more)]
     if not selector:
-        # With policy Local an outside host, as an endpoint, answers a pod without the node that translated. The pod's
-        # own node drops the answer, which no packet can tell from a host that does not answer.
-        spec.pop("externalTrafficPolicy", None)
         found.append(document("Endpoints", ref, subsets=[_subset(rng, ports)]))
     return found
 

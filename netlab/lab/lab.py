@@ -24,7 +24,7 @@ from netlab.lab.convergence import Current
 from netlab.lab.opening import check_whole, recorded
 from netlab.lab.outcome import Changes
 from netlab.lab.record import Record, Records, Stamp
-from netlab.lab.state import State
+from netlab.lab.state import State, described
 from netlab.lab.temporary_labs import hold_owner_lock
 from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
@@ -211,6 +211,31 @@ class Lab:
             return now
 
         return self._change(relabel)
+
+    def add_system(self) -> None:
+        """Give the lab its system objects if it has none, as the first program of a lab does; in force on return."""
+        from netlab.objects.system_objects import system_document
+
+        with self.held():
+            missing = not self._has_system
+        if missing:
+            self.apply([system_document()])
+
+    @property
+    def _has_system(self) -> bool:
+        from netlab.objects.system_objects import SYSTEM_OBJECTS
+
+        asked = any(document.kind == SYSTEM_OBJECTS for document in self.documents)
+        return asked or any(one.system for one in self.cluster.services)
+
+    def cluster_with_system(self) -> Cluster:
+        """Return the cluster that ``add_system`` would make; the lab stays as it is."""
+        from netlab.objects.system_objects import system_document
+
+        if self._has_system:
+            return self.cluster
+        record = self._now.record
+        return described(replace(record, documents=(*record.documents, system_document())))[1]
 
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
         with self.held():

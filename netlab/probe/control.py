@@ -182,6 +182,21 @@ class Controls:
             alone = (end.endpoint.ref for end in (probe.source, probe.destination) if end in self._alone)
             probe.evidence.alone = " and ".join(alone)
 
+    def prove_returns(self, probes: Iterable[Probe]) -> None:
+        """Send a control from the destination of each probe to its source. ``judge_returns`` then notes the result."""
+        self._returns: dict[tuple[End, End], Evidence] = {}
+        for probe in probes:
+            way = probe.destination, probe.source
+            if way not in self._returns:
+                self._returns[way] = Evidence()
+                self._send(*way, [self._returns[way]])
+
+    def judge_returns(self, probes: Iterable[Probe]) -> None:
+        """Note in the evidence of each probe whether a control arrived on the way of its answer."""
+        for probe in probes:
+            if self._returns[probe.destination, probe.source].control:
+                probe.evidence.past_node = probe.past_node
+
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Note a control that arrived in a namespace."""
         known = self._missing if ident in self._missing else self._unawaited

@@ -50,6 +50,7 @@ class Probe:
       address: the address to which the packet is sent, where no machine has it.
       others: the other backends of the same destination.
       source_ports: those of the attempts that lead to this backend of a Service; empty where any port does.
+      past_node: why the destination's answer does not pass the node that translates, "" where it does.
       arrival: the packet as it arrived.
       replied: whether netlab replied in place of a program that did not.
       evidence: what the last attempt saw.
@@ -65,6 +66,7 @@ class Probe:
     address: WireAddress | None = None
     others: tuple[End, ...] = ()
     source_ports: Sequence[int] = ()
+    past_node: str = ""
     verdict: Measured = "inconclusive"
     reason: str = ""
     ident: int = 0
@@ -132,6 +134,16 @@ class Backends:
 
 
 _NO_PORT = "no source port of this run leads to it: ask fewer Services or sources at once"
+
+
+def _past_node(source: End, end: End, target: Target, node: Node | None) -> str:
+    """Return why an endpoint's answer does not pass the node that translates, "" where it does."""
+    own, other = source.endpoint, end.endpoint
+    if node is None or not target.keeps_source or not isinstance(own, Pod) or own.ref == other.ref:
+        return ""
+    if own.node == node.name or (isinstance(other, Pod) and other.node == node.name) or other.ref == node.ref:
+        return ""
+    return f"{other.ref} answers {own.ref} without {node.ref}, which translated the packet"
 
 
 def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
@@ -220,7 +232,8 @@ class ProbeMaker:
             else:
                 translator = of_node or self._translator(source, end, node)
                 others = tuple(other for other in ends if isinstance(other, End) and other is not end)
-                probe = Probe(source, end, flow.protocol, flow.port or 0, translator, address, others, ports)
+                past = _past_node(source, end, target, node)
+                probe = Probe(source, end, flow.protocol, flow.port or 0, translator, address, others, ports, past)
                 probes.append((backend, _once(probe, known)))
         return Backends(tuple(probes)) if target.listed else probes[0][1]
 

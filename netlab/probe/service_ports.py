@@ -7,6 +7,7 @@ the prober searches for a port that leads to the endpoint that it asks about.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 from netlab.cluster.services import endpoints
 from netlab.cluster.types import Cluster
@@ -21,23 +22,42 @@ _PER_ENDPOINT, _PER_SHARED_ENDPOINT = 16, 64
 _LIMIT = 14_000
 
 
-def needed(cluster: Cluster) -> int:
-    """Return how many ports a run needs for Services, beside those of its attempts; 0 in a lab without Services."""
-    most = 0
+class Needed(NamedTuple):
+    """How many ports a run needs beside its own: for sources with addresses of their own, and for shared fronts."""
+
+    alone: int
+    shared: int
+
+
+def needed(cluster: Cluster) -> Needed:
+    """Return how many ports a run needs beside its own ones, none in a lab without Services."""
+    alone = of_shared = 0
     masqueraded = any(network.traits.masqueraded for network in cluster.networks)
     for service in cluster.services:
-        each = _PER_SHARED_ENDPOINT if masqueraded and service.type != "ClusterIP" else _PER_ENDPOINT
+        shared = masqueraded and any(port.node_port for port in service.ports)
         for family in {address.version for address in service.cluster_ips}:
             for port in service.ports:
-                most = max(most, each * len(endpoints(cluster, service, port, family)))
-    return min(most, _LIMIT)
+                count = len(endpoints(cluster, service, port, family))
+                alone = max(alone, _PER_ENDPOINT * count)
+                of_shared = max(of_shared, _PER_SHARED_ENDPOINT * count if shared else 0)
+    part = min(1, _LIMIT / max(1, alone + of_shared))
+    return Needed(int(alone * part), int(of_shared * part))
 
 
 class ServicePorts:
-    """The source ports of a run by the endpoint that they lead to; ``ports`` are all ports of the run."""
+    """The source ports of a run that lead to endpoints; ``ports`` are those of the run.
 
-    def __init__(self, ports: range) -> None:
-        self._ports = ports[PER_RUN:]
+    Shared fronts have the last ``shared`` of them: several sources send to such a front from one address. A node that
+    masquerades two sources with one port and one destination gives the second source another port, and later gives it
+    this port for every destination (net/netfilter/nf_nat_core.c, find_appropriate_src). Without ``shared`` all ports
+    are for both.
+    """
+
+    def __init__(self, ports: range, shared: int = 0) -> None:
+        own = ports[PER_RUN:]
+        self._ports = own
+        self._alone = own[: len(own) - shared] if shared else own
+        self._shared = own[len(own) - shared :] if shared else own
         # By source address and number of endpoints: for each endpoint its ports.
         self._found: dict[tuple[bytes, int, bool], list[list[int]]] = {}
         # How many ports were returned, by source address, number of endpoints, endpoint and front.
@@ -66,7 +86,7 @@ class ServicePorts:
         key = source.packed, count, front is None
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._search(source, count, PER_RUN if front is None else None)
+            found = self._found[key] = self._search(source, count, alone=front is None)
         ports = [port for port in found[index] if port != destination_port]
         first = 0
         if front is not None:
@@ -75,12 +95,13 @@ class ServicePorts:
             self._returned[place] = first + ATTEMPTS
         return ports[first : first + ATTEMPTS]
 
-    def _search(self, source: Address, count: int, wanted: int | None) -> list[list[int]]:
-        """Return the ports that lead to each endpoint: ``wanted`` of them, or all."""
+    def _search(self, source: Address, count: int, *, alone: bool) -> list[list[int]]:
+        """Return the ports that lead to each endpoint: as many as one probe needs, or all those of shared fronts."""
+        wanted = PER_RUN if alone else None
         # One port more than the attempts, for a probe whose destination port is one of them.
         found: list[list[int]] = [[] for _ in range(count)]
         lacking = count
-        for port in self._ports:
+        for port in self._alone if alone else self._shared:
             ports = found[chosen(source, port, count)]
             if len(ports) != wanted:
                 ports.append(port)

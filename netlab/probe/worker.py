@@ -23,8 +23,8 @@ from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.verdicts import Measurement, verdict
 from netlab.probe.worker_state import Shared
 
-# A probe uses fewer ids: in each attempt the packet, three controls, and two controls that prove its ends.
-_IDS = 6 * ports.ATTEMPTS
+# A probe uses fewer ids: in each attempt the packet, three controls, two that prove its ends, and one back.
+_IDS = 7 * ports.ATTEMPTS
 
 
 @frozen

@@ -87,6 +87,19 @@ def test_probe_of_every_pair_is_what_reach_expects(program: Program, shared_lab:
     ]
 
 
+def test_system_adds_what_a_running_lab_lacks(program: Program, shared_lab: str) -> None:
+    """``reach`` thinks it up, ``probe`` makes it; the two agree."""
+    reached = json_of(program("reach", "--system", "--lab", shared_lab, "-o", "json"))
+    probed = json_of(program("probe", "--system", "--lab", shared_lab, "-o", "json"))
+    names = program("get", "pods", "-n", "kube-system", "--lab", shared_lab, "-o", "name").stdout
+
+    assert "pod/kube-system/kube-dns\n" == names
+    assert "kube-system/kube-dns" in {row["source"] for row in probed["rows"]}
+    assert [(r["source"], r["destination"], r["expected"]) for r in reached["rows"]] == [
+        (r["source"], r["destination"], r["measured"]) for r in probed["rows"]
+    ]
+
+
 def test_rows_are_printed_before_the_last_probe_is_sent(program: Program, shared_lab: str) -> None:
     """A reader that stops reading stops the probes. After an interrupt the lab is unchanged, and no process remains."""
     ports = [f"--port={number}" for number in range(1000, 1500)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -59,6 +60,18 @@ def test_sources_with_one_address_share_no_port():
     assert list(asked[0]) == own.leading_to(0, 2, SOURCES[0], 80, "another")
 
 
+def test_shared_have_ports_for_themselves():
+    """The kernel masquerades a source port as it did for another destination, so no other probe may have used it."""
+    run = ports.of_run(96)
+    own = ServicePorts(run, shared=64)
+    alone = {port for index in (0, 1) for port in own.leading_to(index, 2, SOURCES[0], 80)}
+    shared = {port for index in (0, 1) for _ in range(9) for port in own.leading_to(index, 2, SOURCES[0], 80, "a front")}
+
+    assert alone
+    assert shared
+    assert not alone & shared
+
+
 def test_without_ports_none_leads_anywhere():
     """A lab without Services takes no port for them."""
     assert [] == ServicePorts(ports.of_run()).leading_to(0, 2, SOURCES[0], 80)
@@ -80,8 +93,11 @@ def test_a_run_takes_ports_for_the_largest_service():
     pods = [pod(f"x/p{i}", "app=s", ports=["80"]) for i in range(5)]
     services = [Service(meta("x/s"), {"app": "s"}, (ServicePort(80),)), Service(meta("x/t"), {"app": "t"})]
 
-    assert 0 == needed(cluster(*pods))
-    assert 16 * 5 == needed(cluster(*pods, *services))
+    masqueraded = replace(services[0], type="NodePort", ports=(ServicePort(80, node_port=30080),))
+
+    assert (0, 0) == needed(cluster(*pods))
+    assert (16 * 5, 0) == needed(cluster(*pods, *services))
+    assert (16 * 5, 64 * 5) == needed(cluster(*pods, masqueraded))
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -55,7 +55,9 @@ def probe_command(
             return flow_arguments.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
         return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs, system, services)
 
-    inputs.warn_no_system(running.cluster, system and not pair)
+    if system:
+        running.add_system()
+        inputs.say_no_system(running.cluster, not pair)
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)

@@ -156,7 +156,7 @@ def readable_copy() -> Iterator[Path]:
     place.mkdir(mode=0o755)
     try:
         shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=ignored)
-        for name in ("click", "yaml", *(path.name for path in packages.glob("_yaml*"))):
+        for name in ("click", "dns", "yaml", *(path.name for path in packages.glob("_yaml*"))):
             shutil.copytree(packages / name, place / name, ignore=ignored)
         (place / "sbin").mkdir()
         shutil.copy(nginx.program(), place / "sbin" / "nginx")

@@ -35,8 +35,9 @@ _NOBODY = 65534
 _LARGEST_FILE = 64 << 20
 _KEPT_OUTPUT = 1 << 20
 _TAIL = 4096
-# Seconds.
-_READY, _GRACE = 20.0, 2.0
+# Seconds. A program that does not become ready is rare, and to import one takes half a minute where a busy processor is
+# emulated.
+_READY, _GRACE = 60.0, 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STARTED = "+"
 # containerd sets it for each pod too.

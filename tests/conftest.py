@@ -25,6 +25,9 @@ from netlab.kernel.linux import Linux
 # A shell without job control starts background programs with interrupts ignored, and their children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does nohup, with hangups.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -17,7 +17,7 @@ import memos
 import pytest
 from click.testing import CliRunner, Result
 from host_records import record
-from sizes import FAST
+from sizes import FAST, HANGS
 
 from netlab.cli import cli
 from netlab.kernel.linux import Linux
@@ -39,8 +39,6 @@ gc.disable()
 hypothesis.settings.load_profile(FAST)
 
 REPOSITORY = Path(__file__).parents[1]
-# After so many seconds a command hangs; an emulated processor is slow.
-HANGS = 600 if os.environ.get("NETLAB_VM") else 60
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 _numbers = itertools.count()

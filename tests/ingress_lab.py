@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from sizes import HANGS
 
 from netlab.kernel import nginx
 
@@ -57,7 +58,7 @@ class IngressLab:
             text=True,
             cwd=self._home,
             check=False,
-            timeout=60,
+            timeout=HANGS,
             **self._as_user(),
         )
         assert done.returncode == 0 or not check, done.stderr

@@ -135,3 +135,19 @@ def test_an_ingress_has_the_address_of_its_controller(lab: Cluster, documents: l
     assert [("nginx", "k8s.io/ingress-nginx", "<none>")] == [
         one.cells for one in listed("IngressClass", lab, documents).items
     ]
+
+
+def test_endpoints_are_listed_as_they_were_written() -> None:
+    """A lab has EndpointSlices of its own for each Service, and no Endpoints but those of the input."""
+    text = """\
+apiVersion: v1
+kind: Endpoints
+metadata: {name: own, namespace: x}
+subsets:
+- {addresses: [{ip: 192.0.2.1}, {ip: 192.0.2.2}], ports: [{port: 80}]}
+"""
+    written, _ = parse(text, "in.yaml")
+    found = listed("Endpoints", resolve(decode(written)[0]), written)
+
+    assert ("NAMESPACE", "NAME", "ENDPOINTS") == found.header
+    assert [("x", "own", "192.0.2.1:80,192.0.2.2:80")] == [item.cells for item in found.items]

@@ -26,8 +26,9 @@ _PROCESS, _OUTPUT = "process", "output"
 # Bytes: the output that is kept when a program starts again, and the end of it that messages quote.
 _KEPT_OUTPUT = 1 << 20
 _TAIL = 4096
-# Seconds.
-_READY, _GRACE = 20.0, 2.0
+# Seconds. A program that does not become ready is rare, and to import one takes half a minute where a busy processor is
+# emulated.
+_READY, _GRACE = 60.0, 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STARTED = "+"
 # The states of listening sockets in /proc/net (include/net/tcp_states.h); a UDP socket without a peer is "closed".

@@ -51,11 +51,6 @@ def folder(machine: Machine, lab: str, kind: str, namespace: str) -> Path:
     return directory(machine, lab) / f"{kind}.{place}"
 
 
-def any_of(machine: Machine, lab: str, kind: str) -> bool:
-    """Return whether a program of the kind was started in the lab and is still wanted."""
-    return any(directory(machine, lab).glob(f"{kind}.*"))
-
-
 def all_run(machine: Machine, lab: str, kind: str, programs: Sequence[Program]) -> bool:
     """Return whether all programs of a kind run as described. No lock is needed."""
     return all(machine.runs(one, folder(machine, lab, kind, one.namespace)) for one in programs)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sizes import HANGS
 
 from netlab.errors import HostError
 from netlab.kernel import privilege, processes
@@ -58,7 +59,7 @@ def python(place: Path) -> Python:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANGS,
             user=USER,
             group=USER,
             extra_groups=[],

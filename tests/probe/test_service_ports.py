@@ -65,7 +65,9 @@ def test_shared_have_ports_for_themselves():
     run = ports.of_run(96)
     own = ServicePorts(run, shared=64)
     alone = {port for index in (0, 1) for port in own.leading_to(index, 2, SOURCES[0], 80)}
-    shared = {port for index in (0, 1) for _ in range(9) for port in own.leading_to(index, 2, SOURCES[0], 80, "a front")}
+    shared = {
+        port for index in (0, 1) for _ in range(9) for port in own.leading_to(index, 2, SOURCES[0], 80, "a front")
+    }
 
     assert alone
     assert shared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from builders import meta, pod
@@ -12,7 +13,7 @@ from netlab.cluster import Cluster
 from netlab.objects.ingresses import TlsSecret
 from netlab.objects.services import Service, ServicePort
 from netlab.programs.ingress_routes import Route, plain_path, route
-from netlab.programs.ingress_rules import rules
+from netlab.programs.ingress_rules import rules, warnings
 
 SERVICES = [service(f"shop/{name}") for name in "abcd"]
 PODS = [pod(f"shop/{name}-0", f"app={name}") for name in "abcd"]
@@ -210,3 +211,18 @@ def test_a_path_is_compared_as_nginx_does(path: str, plain: str | None) -> None:
     """It decodes escapes, then resolves dots."""
 
     assert plain == plain_path(path)
+
+
+def test_annotations_that_nginx_would_read_are_a_warning() -> None:
+    """One for each Ingress, beside the remarks about its rules; other annotations are none."""
+    prefix = "nginx.ingress.kubernetes.io/"
+    read = ingress("shop/read", [("a.example", ["^/ a:80"])])
+    annotations = {f"{prefix}rewrite-target": "/", f"{prefix}auth-url": "x", "own": "y"}
+    rules_of = ingress("shop/i", [("b.example", ["^/ nowhere:80"])])
+    unread = replace(rules_of, meta=replace(meta("shop/i"), annotations=annotations))
+    found = [(one.rule, one.object, one.message.partition(";")[0]) for one in warnings(_lab(read, unread))]
+
+    assert ("ingress-annotation", "Ingress shop/i", f"netlab does not read {prefix}auth-url and 1 more") in found
+    assert 1 == sum(rule == "ingress-annotation" for rule, *_ in found)
+    assert any(rule != "ingress-annotation" and name == "Ingress shop/i" for rule, name, _ in found)
+    assert [] == warnings(_lab())

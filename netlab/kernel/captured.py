@@ -79,6 +79,7 @@ def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> Non
         null = os.open(os.devnull, os.O_RDONLY)
         for at, fd in enumerate((null, out, err)):
             os.dup2(fd, at)
+        _keep_descriptors()
         become()
         status = 0
     except BaseException as error:
@@ -86,6 +87,14 @@ def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> Non
             os.write(refuse, str(error).encode()[:_CHUNK])
     finally:
         os._exit(status)
+
+
+def _keep_descriptors() -> None:
+    """Have no program inherit a descriptor that netlab was started with: it may be a file that only root reads."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # that of the list itself
+                os.set_inheritable(int(name), False)
 
 
 def _read(pid: int, outputs: Sequence[int], until: float) -> tuple[bytes, bytes, bytes, bool]:

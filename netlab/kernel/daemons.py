@@ -2,7 +2,8 @@
 
 A program outlives the command that starts it. It has no terminal, no descriptor and no variable of the command. It has
 a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and a program of the host
-has an empty ``/tmp``. It is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no
+has an empty ``/tmp``. It is the first process of a process namespace of its own, as programs of other labs have the
+same user: it can neither signal them nor read their memory. It is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no
 capability. It may listen on every port, as a container's program may. ``processes.end`` finds it by its network
 namespace.
 """
@@ -45,7 +46,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 _UNPACK = (
     "import sys; root, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
     "from importlib import import_module; main = import_module(module).main;"
-    "from netlab.kernel import daemons; daemons.give_up_privilege(root == 'root'); main()"
+    "from netlab.kernel import daemons; daemons.begin(root == 'root'); main()"
 )
 # The states of listening sockets in /proc/net (include/net/tcp_states.h); a UDP socket without a peer is "closed".
 _LISTENING = {"tcp": "0A", "udp": "07"}
@@ -217,6 +218,15 @@ def give_up_privilege(root: bool) -> None:
     libc.drop_capabilities()
 
 
+def begin(root: bool) -> None:
+    """Begin a program that is a module: give up privilege, and end at SIGTERM.
+
+    The kernel gives the first process of a process namespace no signal that it does not handle.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    give_up_privilege(root)
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
@@ -298,13 +308,21 @@ def _become(program: Program, command: list[str], folder: Path, printed: int, re
     """Become the program, in the forked child's own child."""
     try:
         os.setsid()
-        if os.fork():
+        libc.unshare(libc.CLONE_NEWPID)
+        told, tell = os.pipe()
+        if pid := os.fork():
+            os.write(tell, f"{pid}".encode())
             os._exit(0)
+        # Its id in its own process namespace is 1.
+        pid = int(os.read(told, 20))
         _detach(printed, (report, permission))
         path = _opened(program, command)
         netns.enter(program.namespace)
         _own_places(program, folder)
-        os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
+        # A user namespace may not be allowed to mount it.
+        with contextlib.suppress(KernelError) if privilege.rootless() else contextlib.nullcontext():
+            libc.mount("proc", "/proc", "proc")
+        os.write(report, f"{_STARTED}{pid}\n".encode())
         if os.read(permission, 1):
             _execute(program, command, path)
     except BaseException as error:

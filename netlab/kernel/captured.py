@@ -13,8 +13,9 @@ from netlab.errors import HostError, way_out
 from netlab.frozen import frozen
 from netlab.kernel import libc, signals
 
-LIMIT = 1 << 16
-"""Bytes of each output that are kept; the rest is read and forgotten."""
+LIMIT = 1 << 18
+"""Bytes of each output that are kept; the rest is read and forgotten. The longest answer of ``programs.client`` fits:
+a byte of a body takes up to six in JSON."""
 
 _CHUNK = 1 << 14
 _CANNOT_RUN = 127

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 BODY = 1 << 15
 """Bytes of a body that are read."""
 
+# Characters of a message; http.client has the server's whole line in one.
+_LONGEST_ERROR = 200
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _NO_NAME = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
 
@@ -84,7 +86,8 @@ def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[
             answer = connection.getresponse()
             body = answer.read(BODY).decode(errors="replace")
             return {"status": answer.status, "body": body, "address": shown}
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # ValueError: a chunk of a negative length, or a host that is no name of TLS.
             return {"error": f"{shown}: {_text(error)}"}
         finally:
             connection.close()
@@ -114,4 +117,5 @@ def _text(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
         return "no server answers"
-    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}…"

@@ -2,10 +2,10 @@
 
 A program outlives the command that starts it. It has no terminal, no descriptor and no variable of the command. It has
 a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and a program of the host
-has an empty ``/tmp``. It is the first process of a process namespace of its own, as programs of other labs have the
-same user: it can neither signal them nor read their memory. It is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no
-capability. It may listen on every port, as a container's program may. ``processes.end`` finds it by its network
-namespace.
+has an empty ``/tmp``. It is the first process of a process namespace of its own: programs of other labs have the same
+user, and it can neither signal them nor read their memory. It is root in no case: a lab of root runs it as user 65534
+(nobody); without root it has no capability. It may listen on every port, as a container's program may.
+``processes.end`` finds it by its network namespace.
 """
 
 from __future__ import annotations

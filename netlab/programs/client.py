@@ -79,6 +79,8 @@ def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[
         try:
             connection.sock.settimeout(max(0.01, until - time.monotonic()))
             if secure:
+                # It takes the socket over, and leaves it open where the host is no name of TLS.
+                host.encode("idna")
                 connection.sock = _unchecked().wrap_socket(connection.sock, server_hostname=host)
             path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
             # The host with the port only if the URL has one, as a browser writes it.

@@ -13,8 +13,9 @@ from netlab.errors import HostError, way_out
 from netlab.frozen import frozen
 from netlab.kernel import libc, signals
 
-LIMIT = 1 << 16
-"""How many bytes of each output are kept; the rest is read and dropped."""
+LIMIT = 1 << 18
+"""Bytes of each output that are kept; the rest is read and forgotten. The longest answer of ``programs.client`` fits:
+a byte of a body takes up to six in JSON."""
 
 _CHUNK = 1 << 14
 _CANNOT_RUN = 127
@@ -76,6 +77,7 @@ def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> Non
         null = os.open(os.devnull, os.O_RDONLY)
         for at, fd in enumerate((null, out, err)):
             os.dup2(fd, at)
+        _keep_descriptors()
         become()
         status = 0
     except BaseException as error:
@@ -83,6 +85,14 @@ def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> Non
             os.write(refuse, str(error).encode()[:_CHUNK])
     finally:
         os._exit(status)
+
+
+def _keep_descriptors() -> None:
+    """Have no program inherit a descriptor that netlab was started with: it may be a file that only root reads."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # that of the list itself
+                os.set_inheritable(int(name), False)
 
 
 def _read(pid: int, outputs: Sequence[int], until: float) -> tuple[bytes, bytes, bytes, bool]:

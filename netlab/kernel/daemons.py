@@ -2,7 +2,8 @@
 
 A program has a folder: the files that it reads, its output, and the file ``process`` with its id, its start time and
 the digest of its description. ``program_process`` says what the program sees. ``processes.end`` finds it by its network
-namespace, also without the folder.
+namespace, also without the folder. Its process is the first of a process namespace: programs of other labs have the
+same user, and it can neither signal them nor read their memory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import HostError, KernelError, way_out
-from netlab.kernel import netns, privilege, processes, program_process, signals
+from netlab.kernel import libc, netns, privilege, processes, program_process, signals
 from netlab.kernel.files import aside, make_private
 from netlab.kernel.program import Program
 from netlab.kernel.sudo_user import NOBODY
@@ -227,13 +228,21 @@ def _become(program: Program, command: list[str], folder: Path, printed: int, re
     """Become the program, in a child of the forked child."""
     try:
         os.setsid()
-        if os.fork():
+        libc.unshare(libc.CLONE_NEWPID)
+        told, tell = os.pipe()
+        if pid := os.fork():
+            os.write(tell, f"{pid}".encode())
             os._exit(0)
+        # Its id in its own process namespace is 1.
+        pid = int(os.read(told, 20))
         program_process.detach(printed, (report, permission))
         path = program_process.open_path(program, command)
         netns.enter(program.namespace)
         program_process.own_mounts(program, folder)
-        os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
+        # A user namespace may not be allowed to mount it.
+        with contextlib.suppress(KernelError) if privilege.rootless() else contextlib.nullcontext():
+            libc.mount("proc", "/proc", "proc")
+        os.write(report, f"{_STARTED}{pid}\n".encode())
         if os.read(permission, 1):
             program_process.execute(program, command, path)
     except BaseException as error:

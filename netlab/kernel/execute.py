@@ -32,17 +32,25 @@ def execute(
 
     As with ``ip netns exec``, /sys shows the namespace's devices. The source of that mount marks the program and its
     descendants for ``processes``. The hostname is the pod's name. With ``user`` the program runs as that user without
-    privilege, and ``ping`` works. ``files`` are the program's ``/etc/resolv.conf`` and ``/etc/hosts`` (``etc_files``).
-    If ``argv`` is a function, it is called in the namespace, and then the process ends with status 0.
+    privilege, and ``ping`` works; if the user is confined, it is kept apart from the host's programs (``apart``).
+    ``files`` are the program's ``/etc/resolv.conf`` and ``/etc/hosts`` (``etc_files``). If ``argv`` is a function, it
+    is called in the namespace, and then the process ends with status 0.
 
     Raises:
       NotFound: when the namespace is gone.
       UsageError: when the program does not exist or cannot be run, or when only root could run it as that user.
-      HostError: when this process may not become that user, or when the program would not see the files.
+      HostError: when this process may not become that user, or when the program would not see the files or would see
+        the host's programs.
     """
     dropped = user is not None and (user.uid, user.gid) != (0, 0)
     if dropped and privilege.rootless():
         raise UsageError("--user needs root; without root every program runs as you")
+    strange = user is not None and user.confined and not callable(argv)
+    hidden: list[str] = []
+    if strange:
+        from netlab.kernel import apart
+
+        hidden = [] if privilege.rootless() else apart.host_sockets()
     netns.enter(namespace)
     # A user namespace may not be allowed to do this, and no program depends on it.
     with contextlib.suppress(KernelError):
@@ -61,6 +69,8 @@ def execute(
         environment = {key: value for key, value in environment.items() if key not in etc_files.VARIABLES}
         with contextlib.suppress(KernelError):
             libc.mount(namespace, "/sys", "sysfs")
+    if strange:
+        apart.enter(hidden, root=not privilege.rootless())
     if user is not None and dropped:
         with contextlib.suppress(OSError):
             _PING.write_text(_EVERY_GROUP)

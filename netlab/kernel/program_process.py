@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 _RUN_MODULE = (
     "import sys; owner, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
     "from importlib import import_module; main = import_module(module).main;"
-    "from netlab.kernel import program_process; program_process.give_up_privilege(owner == 'root'); main()"
+    "from netlab.kernel import program_process; program_process.begin(owner == 'root'); main()"
 )
 
 
@@ -57,6 +58,15 @@ def give_up_privilege(root: bool) -> None:
     if root:
         become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
+
+
+def begin(root: bool) -> None:
+    """Begin a program that is a module: give up privilege, and end at SIGTERM.
+
+    The kernel gives the first process of a process namespace no signal that it does not handle.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    give_up_privilege(root)
 
 
 def detach(output: int, kept: Sequence[int]) -> None:

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 BODY = 1 << 15
 """How many bytes of a body are read."""
 
+# Characters of a message; http.client has the server's whole line in one.
+_LONGEST_ERROR = 200
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _NO_NAME = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
 
@@ -77,6 +79,8 @@ def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[
         try:
             connection.sock.settimeout(max(0.01, until - time.monotonic()))
             if secure:
+                # It takes the socket over, and leaves it open where the host is no name of TLS.
+                host.encode("idna")
                 connection.sock = _unchecked().wrap_socket(connection.sock, server_hostname=host)
             path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
             # As browsers write it: with the port only if the URL has one.
@@ -84,7 +88,8 @@ def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[
             answer = connection.getresponse()
             body = answer.read(BODY).decode(errors="replace")
             return {"status": answer.status, "body": body, "address": shown}
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # ValueError: a chunk of a negative length, or a host that is no name of TLS.
             return {"error": f"{shown}: {_text(error)}"}
         finally:
             connection.close()
@@ -114,4 +119,5 @@ def _text(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
         return "no server answers"
-    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}…"

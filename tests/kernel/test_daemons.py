@@ -74,6 +74,22 @@ def test_a_program_sees_its_folder_and_a_temporary_directory_of_its_own(spaces, 
     assert ["data", "output", "process", "what it reads"] == [line for line in said[:7] if line and line[0] != "/"]
 
 
+def test_a_program_sees_no_program_of_another_lab(spaces, folder, tmp_path):
+    """Both have the same user, which could signal the other and read its keys."""
+    space, other = spaces("daemon", "other")
+    daemons.start(Program(other, ("sleep", "60")), tmp_path / "programs" / "other.one")
+    pid = daemons.running(tmp_path / "programs" / "other.one")
+    script = f"ls /proc/{pid}/root || kill -9 {pid} || kill -9 -1 || ls -d /proc/[0-9]*; exec sleep 60"
+    daemons.start(Program(space, ("sh", "-c", script)), folder)
+    for _ in daemons._pauses(5):
+        if "/proc/1\n" in daemons.output(folder):
+            break
+
+    assert pid == daemons.running(tmp_path / "programs" / "other.one")
+    assert "/proc/1" in daemons.output(folder).splitlines()
+    daemons.stop(tmp_path / "programs" / "other.one")
+
+
 def test_a_module_runs_as_a_user_that_cannot_read_the_interpreter(spaces, folder):
     """The interpreter is started before the privilege is given up, and the module listens on a low port."""
     (space,) = spaces("daemon")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -218,3 +220,46 @@ def test_the_client_keeps_the_host_of_the_url():
 
     seen = json.loads(found["body"])
     assert (200, f"shop.example:{port}", "/cart?x=1") == (found["status"], seen["host"], seen["path"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (b"\xff" * 70_000, "error"),
+        (b"\0" * 5_000, "error"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nx", "error"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", "error"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"\x01" * 70_000, "status"),
+        (b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n", "status"),
+    ],
+)
+def test_no_answer_of_a_stranger_is_too_much(sent, found):
+    """It is a status or an error, and what netlab keeps of a program's output holds it whole."""
+    from netlab.kernel.captured import LIMIT
+    from netlab.programs import client
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_send, args=(server, sent))
+        thread.start()
+        text = client.get(f"http://127.0.0.1:{server.getsockname()[1]}/", (), None, 5)
+        thread.join()
+
+    assert found in json.loads(text)
+    assert len(text) <= LIMIT
+
+
+def _send(server: socket.socket, data: bytes) -> None:
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        connection.recv(1 << 16)
+        connection.sendall(data)
+
+
+@pytest.mark.parametrize("host", [".a", "a..b", f"{'a' * 64}.b"])
+def test_a_host_that_is_no_name_is_an_error_of_the_answer(host):
+    """Also where netlab connects to another address: TLS takes the name."""
+    from netlab.programs import client
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://{host}:{server.getsockname()[1]}/"
+        assert "error" in json.loads(client.get(url, ["127.0.0.1"], None, 5))

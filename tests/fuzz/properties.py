@@ -23,7 +23,7 @@ from netlab.conformance import judges
 from netlab.errors import NetlabError
 from netlab.objects import Document, decode
 from netlab.objects.documents import from_record, parse, to_record
-from netlab.programs import pod_files, snapshot
+from netlab.programs import dns_snapshot, pod_files
 from netlab.programs.nginx_conf import configuration
 
 _RESOLV_LINE = re.compile(r"(# [!-~ ]*|nameserver [0-9a-f.:]+|search( [-a-zA-Z0-9._]+)+|options( [!-~]+)+)?", re.ASCII)
@@ -141,7 +141,7 @@ def _one_meaning(content: bytes, file: str) -> None:
 
 def _served(cluster: Cluster) -> None:
     """What programs of a lab read has one line for each fact, whatever the input's texts are."""
-    zone = Zone(json.loads(json.dumps(snapshot.of(cluster))))
+    zone = Zone(json.loads(json.dumps(dns_snapshot.of(cluster))))
     for service in cluster.services:
         zone.find(f"{service.meta.name}.{service.meta.namespace}.svc.{zone.name}", "ANY")
     for endpoint in cluster.by_ref.values():

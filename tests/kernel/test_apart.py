@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from netlab.kernel import apart, libc, netns, sudo_user
-from netlab.kernel.captured import Outcome, captured
+from netlab.kernel.captured import ProcessResult, captured
 from netlab.kernel.execute import execute
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("apart")]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, script: str, seconds: float = 20.0) -> Outcome:
+def run(monkeypatch: pytest.MonkeyPatch, script: str, seconds: float = 20.0) -> ProcessResult:
     """Run a shell script as a scenario's program, without a network namespace of its own."""
     monkeypatch.setattr(netns, "enter", lambda name: libc.unshare(libc.CLONE_NEWNET))
     argv = ("sh", "-c", script)

@@ -31,7 +31,7 @@ _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 
 
 @frozen
-class Front:
+class Frontend:
     """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
 
     address: Address
@@ -48,8 +48,8 @@ class _Tuple(NamedTuple):
     destination_port: int
 
 
-def forget(namespace: str, fronts: Collection[Front]) -> int:
-    """Delete the entries of connections that were opened to a front and lead to none of its endpoints.
+def forget(namespace: str, frontends: Collection[Frontend]) -> int:
+    """Delete the entries of connections that were opened to a frontend and lead to none of its endpoints.
 
     Return their number. A connection that nothing translates counts too: it was opened before the first endpoint.
 
@@ -57,14 +57,16 @@ def forget(namespace: str, fronts: Collection[Front]) -> int:
       KernelError: where the kernel does not list its entries or refuses to delete one.
     """
     wanted: Mapping[tuple[int, bytes, int], set[tuple[bytes, int]]] = {
-        (_NUMBERS[front.protocol], front.address.packed, front.port): {(a.packed, port) for a, port in front.endpoints}
-        for front in fronts
+        (_NUMBERS[frontend.protocol], frontend.address.packed, frontend.port): {
+            (a.packed, port) for a, port in frontend.endpoints
+        }
+        for frontend in frontends
     }
     with netns.inside(namespace):
         netlink = Netlink(_NETLINK_NETFILTER)
     with contextlib.closing(netlink):
         stale = []
-        for family in sorted({front.address.version for front in fronts}):
+        for family in sorted({frontend.address.version for frontend in frontends}):
             header = struct.pack("=BBH", _FAMILIES[family], 0, 0)
             for _, body in netlink.dump(_GET, header):
                 parts = dict(attributes(body, len(header)))

@@ -13,7 +13,7 @@ from netlab.kernel.machine import Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front
+    from netlab.kernel.conntrack import Frontend
     from netlab.kernel.daemons import Program
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.sudo_user import User
@@ -75,10 +75,10 @@ class Host:
     def holds(self, name: str, script: str) -> bool:
         return nft.holds(name, script)
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def forget(self, name: str, frontends: Sequence[Frontend]) -> None:
         from netlab.kernel import conntrack
 
-        conntrack.forget(name, fronts)
+        conntrack.forget(name, frontends)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
         from netlab.kernel.nft_trace import Monitor

@@ -20,7 +20,7 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front as Front
+    from netlab.kernel.conntrack import Frontend as Frontend
     from netlab.kernel.daemons import Program as Program
     from netlab.kernel.sudo_user import User as User
 
@@ -109,8 +109,8 @@ class Rules(Protocol):
     def holds(self, name: str, script: str) -> bool:
         """Return whether a namespace's ruleset equals what the script makes of an empty one."""
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
-        """End the tracked connections that were opened to a front and lead to none of its endpoints.
+    def forget(self, name: str, frontends: Sequence[Frontend]) -> None:
+        """End the tracked connections that were opened to a frontend and lead to none of its endpoints.
 
         Raises:
           NotFound, KernelError.

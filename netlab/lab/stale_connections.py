@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from netlab.cluster import Cluster
 from netlab.cluster.services.changes import changed_services
-from netlab.cluster.services.routes import outer_addresses, proxied
+from netlab.cluster.services.routes import nodes_translate, outer_addresses
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import address_of
 from netlab.dataplane import names
-from netlab.kernel.conntrack import Front
+from netlab.kernel.conntrack import Frontend
 from netlab.kernel.machine import Machine
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
@@ -37,13 +37,13 @@ def forget(machine: Machine, before: Cluster, after: Cluster) -> None:
             for door, port in _doors(after, one, node.name):
                 found = node_endpoints(after, one, port, door[0].version, node.name)
                 doors[door] = frozenset((e.address, e.port) for e in (*found.cluster, *found.local))
-        fronts = [Front(*door, endpoints) for door, endpoints in doors.items()]
-        if fronts:
-            machine.forget(names.node_namespace(after.name, node.name), fronts)
+        frontends = [Frontend(*door, endpoints) for door, endpoints in doors.items()]
+        if frontends:
+            machine.forget(names.node_namespace(after.name, node.name), frontends)
 
 
 def _datagrams(service: Service) -> bool:
-    return proxied(service) and any(port.protocol != "TCP" for port in service.ports)
+    return nodes_translate(service) and any(port.protocol != "TCP" for port in service.ports)
 
 
 def _doors(cluster: Cluster, service: Service, node: str) -> Iterator[tuple[_Door, ServicePort]]:

@@ -9,7 +9,7 @@ from netlab.objects.core_v1 import PROTOCOLS
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole, int_or_text
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import METADATA
-from netlab.objects.services import FamilyPolicy, ServiceType, SessionAffinity, TrafficPolicy
+from netlab.objects.services import FamilyPolicy, IpMode, ServiceType, SessionAffinity, TrafficPolicy
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Protocol
 
@@ -97,7 +97,9 @@ class IngressShape(Shape):
 
     ip = Text("ip", "The address.")
     hostname = Text("hostname", "The hostname.", check=names.dns_subdomain)
-    mode = Choice("ipMode", "`Proxy`: nodes do not translate the address.", values=("Proxy", "VIP"), default="VIP")
+    mode = Choice[IpMode](
+        "ipMode", "`Proxy`: nodes do not translate the address.", values=sorted(get_args(IpMode)), default="VIP"
+    )
 
 
 class BalancerShape(Shape):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import FlowSelection, ServiceQuestion, askable
 from netlab.cluster.translate import Backend, Target
-from netlab.cluster.translate.services import named
+from netlab.cluster.translate.services import service_target
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.policy.decision import backends_reason
 from netlab.policy.evaluate import evaluate
@@ -65,7 +65,7 @@ class ServiceExpansion:
         self._cluster = cluster
         self.questions = questions.service_questions(cluster)
         self.sources = questions.endpoints(cluster)
-        self._targets = [named(cluster, q.service, q.family, q.protocol, q.port) for q in self.questions]
+        self._targets = [service_target(cluster, q.service, q.family, q.protocol, q.port) for q in self.questions]
         asked: dict[tuple[int, int, str, int | None], tuple[Endpoint, int, str, int | None]] = {}
         for q, target in zip(self.questions, self._targets, strict=True):
             for one in target.backends:

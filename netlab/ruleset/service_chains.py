@@ -15,15 +15,15 @@ from netlab.frozen import frozen
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, POSTROUTING, Layout, Place, ip
 from netlab.ruleset.service_hash import PROBE_DSCP, SEED
-from netlab.ruleset.service_words import (
+from netlab.ruleset.service_marks import (
+    AFFINITY,
     LIST,
     LOCAL_FROM_OUTSIDE,
     LOCAL_LIST,
     MASQUERADE,
     NUMBER,
-    RANGED,
-    REFUSED,
-    STICKY,
+    REJECTED,
+    SOURCE_RANGES,
     Registers,
 )
 from netlab.ruleset.tables import Chain, Hook
@@ -57,7 +57,7 @@ def sets(layout: Layout, variant: Variant) -> Iterator[Set]:
         yield Set(f"service_endpoints{f}", ("classid", "mark"), (*address, "inet_service"), about=about)
         yield Set(f"service_nodes{f}", address, about="the node's address that takes nodePorts")
         yield Set(f"service_pods{f}", address, interval=True, about="addresses of pods: all others are outside")
-        yield Set(f"service_itself{f}", address * 2, about="endpoints, each as source and destination")
+        yield Set(f"service_hairpins{f}", address * 2, about="endpoints, each as source and destination")
         about = "loadBalancerSourceRanges: the sources that may connect, by Service"
         yield Set(f"service_sources{f}", ("mark", *address), interval=True, about=about)
         yield Set(f"service_addresses{f}", address, about="ClusterIPs: other ports than a Service's are rejected")
@@ -68,7 +68,7 @@ def sets(layout: Layout, variant: Variant) -> Iterator[Set]:
             key, value = (("ipv4_addr", "mark"), "classid") if f == 4 else ((_client(6), use.scratch), "meta priority")
             yield Set(f"affinity{f}", key, (value,), about=about, timeout=10800)
             about = "numbers of the endpoints of Services with sessionAffinity"
-            yield Set(f"service_ids{f}", (*address, *port), ("classid",), about=about)
+            yield Set(f"affinity_ids{f}", (*address, *port), ("classid",), about=about)
     if variant.timeouts:
         yield Set("service_timeouts", ("mark",), ("mark",), about="seconds of sessionAffinity by Service")
 
@@ -80,7 +80,7 @@ def chains(layout: Layout, variant: Variant) -> Iterator[Chain]:
     yield from _refusal(families, use)
     if variant.timeouts:
         yield from _affinity(families, use, variant.timeouts)
-    itself = [f"{ip(f)} saddr . {ip(f)} daddr @service_itself{f}" for f in families]
+    itself = [f"{ip(f)} saddr . {ip(f)} daddr @service_hairpins{f}" for f in families]
     if layout.policy.hairpin == "exempt":
         yield Chain("forward", tuple(f"{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
     if len(layout.networks) > 1:
@@ -122,14 +122,14 @@ def _translation(families: Sequence[int], use: Registers, variant: Variant) -> I
         f"{use.carried} & {LOCAL_FROM_OUTSIDE:#010x} == 0x0 {masquerade} return",
         f"{use.carried} set {use.carried} | {LOCAL_LIST:#010x}",
     )
-    yield Chain("service_stranger", stranger, about=about)
+    yield Chain("service_from_outside", stranger, about=about)
     for f in families:
         yield from _choice(f, use, variant)
-        from_rules = (f"{ip(f)} saddr != @service_pods{f} jump service_stranger", f"goto service{f}")
+        from_rules = (f"{ip(f)} saddr != @service_pods{f} jump service_from_outside", f"goto service{f}")
         yield Chain(f"service_from{f}", from_rules)
         about = "packets of the node itself: the endpoint answers to the address of the interface that they leave by"
-        yield Chain(f"service_own{f}", (f"{masquerade} goto service{f}",), about=about)
-    hooks: dict[Literal["prerouting", "output"], str] = {"prerouting": "service_from", "output": "service_own"}
+        yield Chain(f"service_from_node{f}", (f"{masquerade} goto service{f}",), about=about)
+    hooks: dict[Literal["prerouting", "output"], str] = {"prerouting": "service_from", "output": "service_from_node"}
     for hook, target in hooks.items():
         rules = tuple(rule for f in families for rule in words(f, target))
         yield Chain(f"service_{hook}", rules, Hook("nat", hook, _DNAT))
@@ -145,21 +145,21 @@ def _choice(f: int, use: Registers, variant: Variant) -> Iterator[Chain]:
     about = "0: policy Local, and no endpoint on this node"
     yield Chain(f"service_choose{f}", (f"{use.scratch} vmap {{ {', '.join(verdicts)} }}",), about=about)
     ranged = (_kept(use, NUMBER), f"{use.scratch} . {ip(f)} saddr @service_sources{f} return", "counter drop")
-    yield Chain(f"service_ranged{f}", ranged)
+    yield Chain(f"service_check_source{f}", ranged)
     again: tuple[str, ...] = ()
     if variant.timeouts:
         known = f"meta priority set {_client(f)} . {use.scratch} map @affinity{f}"
         # The kernel gives an element that exists another timeout, but not another value.
         forget = f"meta nfproto ipv{f} delete @affinity{f} {{ {_client(f)} . {use.scratch} : meta priority }}"
-        yield Chain(f"service_sticky{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}", forget))
+        yield Chain(f"service_by_affinity{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}", forget))
         # Probes choose their endpoint by their source port, so they neither follow an affinity nor leave one.
-        again = (f"{_has(use.carried, STICKY)} {ip(f)} dscp != {PROBE_DSCP} jump service_sticky{f}",)
+        again = (f"{_has(use.carried, AFFINITY)} {ip(f)} dscp != {PROBE_DSCP} jump service_by_affinity{f}",)
     rules = (
-        f"{_has(use.carried, RANGED)} jump service_ranged{f}",
+        f"{_has(use.carried, SOURCE_RANGES)} jump service_check_source{f}",
         *again,
         _kept(use, LIST),
         f"{use.scratch} set {use.scratch} map @service_counts{f} goto service_choose{f}",
-        f"{use.carried} set {REFUSED:#010x}",
+        f"{use.carried} set {REJECTED:#010x}",
     )
     yield Chain(f"service{f}", rules)
 
@@ -172,13 +172,13 @@ def _refusal(families: Sequence[int], use: Registers) -> Iterator[Chain]:
     """
     about = "no endpoint: clients see at once that the connection is refused"
     refuse = ("meta l4proto tcp counter reject with tcp reset", "counter reject with icmpx port-unreachable")
-    yield Chain("service_refuse", refuse, about=about)
-    refused = f"{_has(use.carried, REFUSED)} goto service_refuse"
+    yield Chain("service_reject", refuse, about=about)
+    refused = f"{_has(use.carried, REJECTED)} goto service_reject"
     ranges = [
         rule
         for f in families
         for rule in (
-            f"{ip(f)} daddr @service_addresses{f} goto service_refuse",
+            f"{ip(f)} daddr @service_addresses{f} goto service_reject",
             f"{ip(f)} daddr @service_ranges{f} counter drop",
         )
     ]
@@ -201,7 +201,7 @@ def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) 
             rule
             for f in families
             for rule in (
-                f"meta priority set {ip(f)} daddr . {_FRONT} map @service_ids{f}",
+                f"meta priority set {ip(f)} daddr . {_FRONT} map @affinity_ids{f}",
                 f"meta nfproto ipv{f} "
                 f"update @affinity{f} {{ {_client(f)} . {use.scratch} timeout {seconds}s : meta priority }}",
             )
@@ -217,5 +217,5 @@ def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) 
     yield Chain("service_remember", rules, about=about)
     hooks: tuple[Literal["prerouting", "output"], ...] = ("prerouting", "output")
     for hook in hooks:
-        rule = f"ct state new {_has(use.carried, STICKY)} jump service_remember"
+        rule = f"ct state new {_has(use.carried, AFFINITY)} jump service_remember"
         yield Chain(f"service_affinity_{hook}", (rule,), Hook("filter", hook, _AFTER_DNAT))

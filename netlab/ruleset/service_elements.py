@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from netlab.cluster.services.changes import changed_services
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
-from netlab.cluster.services.routes import outer_addresses, proxied
+from netlab.cluster.services.routes import nodes_translate, outer_addresses
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import Cluster, address_of
 from netlab.frozen import frozen
@@ -26,14 +26,14 @@ from netlab.ruleset.fragment import Entry, Layout, Stores
 from netlab.ruleset.fragments.masquerade import parts_without
 from netlab.ruleset.numbers import Numbering
 from netlab.ruleset.service_chains import Variant
-from netlab.ruleset.service_words import (
+from netlab.ruleset.service_marks import (
+    AFFINITY,
     ID,
     LOCAL_FROM_OUTSIDE,
     LOCAL_LIST,
     MASQUERADE,
     NUMBER_BITS,
-    RANGED,
-    STICKY,
+    SOURCE_RANGES,
 )
 
 FEWEST = 8
@@ -117,7 +117,7 @@ class ServiceElements:
         changed = _changed(None if first else change.before, cluster)
         found = {_owner(one): one for one in cluster.services} if changed else {}
         services = {owner: found.get(owner) for owner in changed}
-        services = {owner: one if one is not None and proxied(one) else None for owner, one in services.items()}
+        services = {owner: one if one is not None and nodes_translate(one) else None for owner, one in services.items()}
         if self._number(cluster, services) and not first:
             return False
         for owner, service in services.items():
@@ -210,7 +210,7 @@ class ServiceElements:
                     everywhere.update(self._lists(cluster, service, port, f, name, number, local=False))
                 for one in endpoints(cluster, service, port, f):
                     key = (one.address, one.address)
-                    everywhere[f"service_itself{f}", key] = Element(comment=listing([one.pod or str(one.address)]))
+                    everywhere[f"service_hairpins{f}", key] = Element(comment=listing([one.pod or str(one.address)]))
         return _Part(everywhere, nodes)
 
     @staticmethod
@@ -244,21 +244,21 @@ class ServiceElements:
                 if service.session_affinity == "ClientIP":
                     own = self._ids[_endpoint_text(one, port)] | ID
                     elements[f"service_endpoints{f}", (own, key)] = element
-                    ids = f"service_ids{f}", (one.address, port.protocol.lower(), one.port)
+                    ids = f"affinity_ids{f}", (one.address, port.protocol.lower(), one.port)
                     elements[ids] = Element((own,), listing([one.pod or str(one.address)]))
         return elements
 
 
 def _words(service: Service, port: ServicePort, number: int, families: Iterable[int]) -> Iterator[tuple[_Place, int]]:
     """Yield the words of a port by its addresses and nodePort."""
-    word = number | (STICKY if service.session_affinity == "ClientIP" else 0)
+    word = number | (AFFINITY if service.session_affinity == "ClientIP" else 0)
     key = (port.protocol.lower(), port.port)
     internal = word | (LOCAL_LIST if service.internal_traffic_policy == "Local" else 0)
     for address in service.cluster_ips:
         yield (f"services{address.version}", (address, *key)), internal
     external = word | (LOCAL_FROM_OUTSIDE if _external_policy(service) == "Local" else MASQUERADE)
     balancers = {one.address for one in service.load_balancer}
-    ranged = RANGED if service.source_ranges else 0
+    ranged = SOURCE_RANGES if service.source_ranges else 0
     for address in outer_addresses(service):
         if address.version in families:
             more = ranged if address in balancers else 0

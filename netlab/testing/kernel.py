@@ -27,7 +27,7 @@ from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front
+    from netlab.kernel.conntrack import Frontend
     from netlab.kernel.daemons import Program
     from netlab.kernel.machine import User
 
@@ -138,7 +138,7 @@ class FakeKernel:
         wanted.run(script, name)
         return self._rules[name] == wanted
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def forget(self, name: str, frontends: Sequence[Frontend]) -> None:
         self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:

@@ -44,7 +44,7 @@ def test_a_nodes_address_is_that_node() -> None:
 
 
 def test_a_real_balancer_and_a_service_of_another_proxy_have_no_address_that_nodes_translate() -> None:
-    proxy = balancer(load_balancer=(LoadBalancerIngress(ip_address("198.18.0.9"), proxy=True),))
+    proxy = balancer(load_balancer=(LoadBalancerIngress(ip_address("198.18.0.9"), ip_mode="Proxy"),))
     other = balancer()
     other.meta.labels["service.kubernetes.io/service-proxy-name"] = "mine"  # type: ignore[index]
     of = cluster(topology(nodes=["a"]), proxy)

@@ -379,7 +379,7 @@ def test_every_field_is_read(service: Callable[[str], Service]) -> None:
     ] == [*found.ports]
     assert (
         LoadBalancerIngress(ip_address("192.0.2.1")),
-        LoadBalancerIngress(ip_address("192.0.2.2"), proxy=True),
+        LoadBalancerIngress(ip_address("192.0.2.2"), ip_mode="Proxy"),
         LoadBalancerIngress(hostname="a.b"),
     ) == found.load_balancer
 

@@ -383,7 +383,7 @@ def test_a_node_port_comes_before_a_host_port_of_the_same_number() -> None:
 
 def test_a_real_balancer_is_not_captured() -> None:
     """Its address is then no machine's of the lab."""
-    proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), proxy=True),)
+    proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), ip_mode="Proxy"),)
 
     assert "ipMode Proxy" in reason(lab(load_balancer=proxy), "x/client", "load balancer")
 

@@ -27,7 +27,7 @@ from netlab.conformance.cases import Case
 from netlab.conformance.run import judges, run
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.ruleset import service_elements
-from netlab.ruleset.service_words import LOCAL_FROM_OUTSIDE, LOCAL_LIST, MASQUERADE
+from netlab.ruleset.service_marks import LOCAL_FROM_OUTSIDE, LOCAL_LIST, MASQUERADE
 
 Fault = Callable[..., Any]
 """Takes what it replaces and returns what stands in for it."""

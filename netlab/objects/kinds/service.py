@@ -104,12 +104,12 @@ def _ingresses(root: Fields) -> list[Fields]:
 def _ingress(root: Fields, item: Fields) -> LoadBalancerIngress:
     ip, hostname = IngressShape.ip.read(item), IngressShape.hostname.read(item)
     found = addresses(root, [(IngressShape.ip.at(item), ip)] if ip else [])
-    proxy = IngressShape.mode.read(item) == "Proxy"
+    mode = IngressShape.mode.read(item)
     if IngressShape.mode.has(item) and not ip:
         IngressShape.mode.error(item, forbidden("may not be set when `ip` is not set"))
     if hostname and parse_address(hostname) is not None:
         IngressShape.hostname.error(item, invalid(hostname, "must be a DNS name, not an IP address"))
-    return LoadBalancerIngress(found[0][1] if found else None, hostname, proxy)
+    return LoadBalancerIngress(found[0][1] if found else None, hostname, mode)
 
 
 def _service_port(fields: Fields) -> ServicePort:

@@ -23,13 +23,13 @@ MASQUERADE = 0x01000000
 LOCAL_FROM_OUTSIDE = 0x02000000
 """externalTrafficPolicy Local: sources outside of the pod networks reach the node's own endpoints, unmasqueraded."""
 
-STICKY = 0x04000000
+AFFINITY = 0x04000000
 """sessionAffinity ClientIP."""
 
-RANGED = 0x08000000
+SOURCE_RANGES = 0x08000000
 """loadBalancerSourceRanges: packets of other sources are dropped."""
 
-REFUSED = 0x40000000
+REJECTED = 0x40000000
 """No endpoint: the packet is rejected."""
 
 ID = 0x80000000

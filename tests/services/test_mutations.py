@@ -237,9 +237,9 @@ def no_source_is_a_pod(_: Fault) -> Fault:
 
 
 FRAGMENT_FAULTS: list[tuple[str, Fault, str]] = [
-    ("_words", without_bits(MASQUERADE), "nothing is masqueraded"),
-    ("_words", without_bits(LOCAL_LIST), "internal policy Local is not known"),
-    ("_words", without_bits(LOCAL_FROM_OUTSIDE), "external policy Local is not known"),
+    ("_marks", without_bits(MASQUERADE), "nothing is masqueraded"),
+    ("_marks", without_bits(LOCAL_LIST), "internal policy Local is not known"),
+    ("_marks", without_bits(LOCAL_FROM_OUTSIDE), "external policy Local is not known"),
     ("_external_policy", every_policy_is_cluster, "external policies are Cluster"),
     ("node_endpoints", endpoints_in_another_order, "another order of endpoints"),
     ("node_endpoints", the_service_port_is_the_target, "the Service's port in place of the pod's"),

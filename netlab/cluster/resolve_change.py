@@ -14,8 +14,9 @@ from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
-from netlab.cluster.services.allocation import Taken, allocate_change
+from netlab.cluster.services.allocation import allocate_change
 from netlab.cluster.services.changes import carry
+from netlab.cluster.services.pool import Taken
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
 from netlab.cluster.services.system import changed as system_changes
 from netlab.cluster.services.system import namespaces_with, with_default_class

@@ -136,6 +136,11 @@ class EndpointSlice:
     service: str = ""
     source: Source = field(default_factory=Source, compare=False)
 
+    @property
+    def service_key(self) -> str:
+        """``NAMESPACE/NAME`` of the Service that the label names."""
+        return f"{self.meta.namespace}/{self.service}"
+
 
 @frozen
 class EndpointsSubset:
@@ -148,7 +153,7 @@ class EndpointsSubset:
 
 @frozen
 class Endpoints:
-    """An Endpoints object: the endpoints of the Service of its name that has no selector."""
+    """An Endpoints object: the endpoints of the Service of the same name, if that has no selector."""
 
     meta: Meta
     subsets: tuple[EndpointsSubset, ...] = ()

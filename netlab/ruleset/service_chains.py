@@ -1,8 +1,8 @@
 """The sets and chains of the fragment of Services.
 
 A new connection to a Service costs four lookups: the mark of its port, the number of endpoints, the chain for this
-number, and the endpoint. Any other new connection costs three lookups. An established one costs a test of its state. No Service
-and no endpoint has a chain of its own.
+number, and the endpoint. Any other new connection costs three lookups. An established one costs a test of its state.
+No Service and no endpoint has a chain of its own.
 
 Source: kube-proxy's nftables mode (pkg/proxy/nftables/proxier.go), with another layout.
 """

@@ -11,13 +11,12 @@ from netlab.objects.core_v1 import PROTOCOLS, usual_addresses
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required, too_many
 from netlab.objects.kind import Column, Kind
-from netlab.objects.meta import METADATA, object_meta, open_document
+from netlab.objects.meta import METADATA, SERVICE_LABEL, object_meta, open_document
 from netlab.objects.services import EndpointSlice, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Address, Document, Protocol
 from netlab.objects.updates import immutable
 
-SERVICE_LABEL = "kubernetes.io/service-name"
 _FAMILIES = {"IPv4": 4, "IPv6": 6, "FQDN": 0}
 _MOST_ENDPOINTS = 1_000
 _MOST_ADDRESSES = 100

@@ -18,12 +18,12 @@ from netlab.cluster.services.allocation import allocate_change
 from netlab.cluster.services.changes import carry
 from netlab.cluster.services.pool import Taken
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
-from netlab.cluster.services.system import changed as system_changes
-from netlab.cluster.services.system import namespaces_with, with_default_class
+from netlab.cluster.services.system import namespaces_with, system_objects_change
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.errors import Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
+from netlab.objects.ingress_links import with_default_class
 from netlab.objects.kind import namespaced_types
 from netlab.objects.services import Service
 from netlab.objects.topology import Topology
@@ -49,7 +49,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         pod_labels=new.pod_labels,
     )
     gone, come = _without(old.services, new.services), _without(new.services, old.services)
-    if system_changes(
+    if system_objects_change(
         old, new, (*removed.pods, *removed.workloads, *added.pods, *added.workloads, *gone, *come)
     ) or not _same(old.ingress_classes, new.ingress_classes):
         return None

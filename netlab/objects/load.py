@@ -105,10 +105,11 @@ def decode(
     of = _by_type(found.values())
     if Ingress in of:
         # Imported here, as most inputs have no Ingress.
-        from netlab.objects.ingress_links import link_problems, linked
+        from netlab.objects.ingress_links import link_warnings, with_default_class
 
-        problems += link_problems(of)
-        of[Ingress] = linked(of[Ingress], of.get(IngressClass, ()))
+        ingresses, more = with_default_class(of[Ingress], of.get(IngressClass, ()))
+        of[Ingress] = list(ingresses)
+        problems += [*more, *link_warnings(of)]
     return _objects(of, found.values(), given, skipped), problems
 
 

@@ -39,7 +39,7 @@ def resolve(
 
     ``keep`` has the node and addresses of pods that run, by reference (``NAMESPACE/POD``). These pods keep them if the
     objects still allow it. ``services`` has the Services of a running lab by ``NAMESPACE/NAME``. They keep their
-    addresses and ports, and fields that the API server does not change stay as they are.
+    addresses and ports, as an update on the API server does.
 
     Raises:
       InputError: if the objects do not fit together: a node, network or address is missing, used twice, or there are

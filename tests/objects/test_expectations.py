@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from netlab.objects.scenarios import (
-    Active,
     Expectation,
     HttpExpectation,
     LookupExpectation,
+    ProgramExpectation,
     RunExpectation,
 )
 from netlab.scenario.files import scenarios_of
@@ -19,7 +19,7 @@ from netlab.scenario.files import scenarios_of
 HEAD = "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  steps:\n  - expect:\n"
 
 
-def read(tmp_path: Path, *items: str) -> tuple[tuple[Expectation | Active, ...], list[str]]:
+def read(tmp_path: Path, *items: str) -> tuple[tuple[Expectation | ProgramExpectation, ...], list[str]]:
     """Return the expectations of a scenario, and its problems as ``LINE: field: message``."""
     file = tmp_path / "s.yaml"
     file.write_text(HEAD + "".join(f"    - {item}\n" for item in items))
@@ -28,7 +28,7 @@ def read(tmp_path: Path, *items: str) -> tuple[tuple[Expectation | Active, ...],
     return scenarios[0].steps[0].expect, [f"{p.line}: {p.path[cut:]}: {p.message}" for p in problems]
 
 
-def one(tmp_path: Path, item: str) -> Expectation | Active:
+def one(tmp_path: Path, item: str) -> Expectation | ProgramExpectation:
     (found,), problems = read(tmp_path, item)
     assert [] == problems
     return found

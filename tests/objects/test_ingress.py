@@ -393,7 +393,7 @@ def test_a_secret_without_pem_has_a_warning(read_text: Read) -> None:
     _, problems = read_text(f"{secret('stringData: {tls.crt: a, tls.key: b}')}\n---\n{TLS}")
 
     assert ["data[tls.crt]", "data[tls.key]"] == [p.path for p in problems]
-    assert {("warning", "holds no PEM block of its kind")} == {(p.severity, p.message) for p in problems}
+    assert {("warning", "has no PEM block of this type")} == {(p.severity, p.message) for p in problems}
 
 
 def test_a_secret_that_is_missing_has_a_warning(read_text: Read) -> None:

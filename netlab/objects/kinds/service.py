@@ -5,7 +5,7 @@ from __future__ import annotations
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import CIDR_RULE, parse_address, parse_cidr
-from netlab.objects.core_v1 import addresses, checked_addresses, usual_addresses
+from netlab.objects.core_v1 import addresses, checked_addresses, endpoint_addresses
 from netlab.objects.fields import Fields, forbidden, invalid, required
 from netlab.objects.kind import Column, Kind
 from netlab.objects.meta import object_meta, open_document
@@ -67,7 +67,7 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
 
 
 def _external_ips(spec: Fields) -> tuple[Address, ...]:
-    return tuple(address for _, address in usual_addresses(spec, SpecShape.external_ips.read(spec)))
+    return tuple(address for _, address in endpoint_addresses(spec, SpecShape.external_ips.read(spec)))
 
 
 def _source_ranges(spec: Fields) -> tuple[Prefix, ...]:

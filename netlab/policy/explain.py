@@ -85,7 +85,7 @@ def _of_backend(decision: Decision) -> Section:
 
 
 def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
-    """Return the headline and the way of a flow to a Service; nothing for another flow."""
+    """Return the headline and the way of a flow to a Service; () for another flow."""
     from netlab.cluster.translate.services import frontend_of
     from netlab.policy.service_text import described, way_lines
 
@@ -97,15 +97,14 @@ def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
 
 
 def _missed_by_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
-    """Return the rules that list the port or address of a flow's Service, and so do not match."""
+    """Return a section of rules that list the Service's port or address and so match nothing; () if there are none."""
     from netlab.cluster.translate.services import frontend_of
     from netlab.policy.service_text import misses_by_service
 
     frontend = frontend_of(cluster, decision.flow)
     lines = misses_by_service(decision, frontend) if frontend is not None else []
-    return (Section("Rules for the Service that match nothing, as policies see its endpoints", tuple(lines)),) * bool(
-        lines
-    )
+    title = "Rules for the Service that match nothing, as policies see its endpoints"
+    return (Section(title, tuple(lines)),) if lines else ()
 
 
 def _headline(decision: Decision, described: str = "") -> Section:

@@ -40,7 +40,7 @@ class FakeKernel:
 
     ``spaces`` has the items of each namespace by its name, ``rulesets`` the nft scripts that ran in it, in order.
     Records of labs are files in ``directory``, by default a temporary one. ``boot`` is the boot ID. ``programs`` has
-    the programs that the lab would run, by their folders; ``signals`` has what was sent to them, in order.
+    the programs that the lab would run, by folder; ``signals`` has the signals to them, in order.
 
     Example::
 

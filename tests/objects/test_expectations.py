@@ -52,7 +52,7 @@ def test_a_url_expects_a_status_and_a_body(tmp_path: Path) -> None:
 
 
 def test_a_url_may_expect_no_answer(tmp_path: Path) -> None:
-    """By the verdict deny."""
+    """The verdict deny says so."""
     found = one(tmp_path, '{from: shop/web, to: "https://api.shop:8443", verdict: deny, timeout: 1, family: 6}')
 
     assert isinstance(found, HttpExpectation)
@@ -74,7 +74,7 @@ def test_a_lookup_expects_addresses(tmp_path: Path) -> None:
 
 
 def test_a_program_expects_an_exit_status_and_output(tmp_path: Path) -> None:
-    """By default status 0 and any output."""
+    """By default the status is 0, and any output counts."""
     found = one(tmp_path, '{from: "host:client", run: [curl, -s, "http://x"], exit: 7, stdout: ""}')
     plain = one(tmp_path, "{from: shop/web, run: [ls]}")
 
@@ -126,14 +126,14 @@ def test_a_program_expects_an_exit_status_and_output(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_an_error_of_its_field(tmp_path: Path, item: str, message: str) -> None:
-    """With the line of the field."""
+    """The error has the line of the field."""
     _, problems = read(tmp_path, item)
 
     assert any(problem.startswith(f"7: {message}") for problem in problems), problems
 
 
 def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
-    """Each expectation has its own."""
+    """Each wrong expectation has its error."""
     _, problems = read(tmp_path, "{from: a/b, run: []}", "{from: a/b, lookup: x}", '{from: a/b, to: "http://x"}')
 
     assert ["7", "8", "9"] == [problem.partition(":")[0] for problem in problems]

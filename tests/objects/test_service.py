@@ -290,7 +290,7 @@ def service(read_text: Read) -> Callable[[str], Service]:
 def test_what_the_api_server_refuses_is_an_error(
     problems: Callable[[str], list[str]], spec: str, messages: list[str]
 ) -> None:
-    """In its words, with the path of the field."""
+    """The message is the API server's, with the path of the field."""
     assert messages == problems(text_of(spec))
 
 
@@ -313,7 +313,7 @@ def test_the_name_is_one_of_rfc_1035(problems: Callable[[str], list[str]], name:
     ],
 )
 def test_a_status_has_addresses_or_names(problems: Callable[[str], list[str]], ingress: str, message: str) -> None:
-    """Of load balancers, in an export of a cluster."""
+    """An exported status has the load balancer's addresses or hostnames."""
     status = f", status: {{loadBalancer: {{ingress: [{ingress}]}}}}"
 
     assert [f"status.loadBalancer.ingress[0].{message}"] == problems(
@@ -322,7 +322,7 @@ def test_a_status_has_addresses_or_names(problems: Callable[[str], list[str]], i
 
 
 def test_fields_that_are_left_out_have_defaults(service: Callable[[str], Service]) -> None:
-    """As in the API server."""
+    """Defaults are those of the API server."""
     found = service(text_of("ports: [{port: 80}]"))
 
     assert ("ClusterIP", "None", "Cluster", "Cluster") == (
@@ -341,7 +341,7 @@ def test_fields_that_are_left_out_have_defaults(service: Callable[[str], Service
 
 
 def test_every_field_is_read(service: Callable[[str], Service]) -> None:
-    """Of a Service with all faces."""
+    """The Service has every frontend."""
     found = service(
         text_of(
             'type: LoadBalancer, clusterIP: 10.96.0.9, clusterIPs: [10.96.0.9, "fd00:10:96::9"], '
@@ -393,7 +393,7 @@ def test_a_headless_service_needs_no_port(service: Callable[[str], Service], spe
 
 
 def test_a_name_outside_may_end_with_a_dot(service: Callable[[str], Service]) -> None:
-    """It is then complete."""
+    """The dot makes a complete name."""
     assert "a.example." == service(text_of("type: ExternalName, externalName: a.example.")).external_name
 
 
@@ -469,14 +469,14 @@ FUTURE = "will be considered invalid in a future Kubernetes release"
     ],
 )
 def test_what_the_api_server_warns_of_is_a_warning(read_text: Read, spec: str, annotations: str, warning: str) -> None:
-    """Legal, and surely not intended."""
+    """Such a Service is legal and probably not meant."""
     _, (problem,) = read_text(text_of(spec, annotations=annotations))
 
     assert ("warning", warning) == (problem.severity, f"{problem.path}: {problem.message}")
 
 
 def test_a_service_has_a_bounded_number_of_ports(problems: Callable[[str], list[str]]) -> None:
-    """Kubernetes has no limit."""
+    """Kubernetes has no such limit."""
     ports = ",".join(f"{{port: {n}, name: p{n}}}" for n in range(1, 1002))
 
     assert ["spec.ports: Too many: 1001: a Service of a lab has at most 1000 ports"] == problems(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
+from name_messages import SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -21,11 +22,6 @@ LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 ADDRESSES = "endpoints[0].addresses"
 

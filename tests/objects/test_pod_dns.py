@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from name_messages import SUBDOMAIN
 
 from netlab.cluster import resolve
 from netlab.errors import Problem
@@ -19,11 +20,6 @@ Errors = Callable[[str], list[str]]
 
 IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 NO_SPACE = "must have no space and no control character"
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 LONG = [f"{'a' * 60}.{'b' * 60}{n}" for n in range(10, 27)]
 
 

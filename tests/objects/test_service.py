@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 import pytest
+from name_messages import DNS_1035_LABEL, SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -20,16 +21,6 @@ LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-DNS1035 = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
@@ -295,7 +286,7 @@ def test_what_the_api_server_refuses_is_an_error(
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("1a", DNS1035), ("a" * 64, "must be no more than 63 bytes"), ("a.b", DNS1035)]
+    ("name", "message"), [("1a", DNS_1035_LABEL), ("a" * 64, "must be no more than 63 bytes"), ("a.b", DNS_1035_LABEL)]
 )
 def test_the_name_is_one_of_rfc_1035(problems: Callable[[str], list[str]], name: str, message: str) -> None:
     """It begins with a letter."""

@@ -134,10 +134,10 @@ FAULTS = [
     # chain, old text, new text, packet, right verdict
     ("service4_2", "mod 2", "mod 1", "Local, from a pod 1, IPv4", "accept"),
     ("service_from4", "ip saddr != @service_pods4", "ip saddr @service_pods4", "of 2, IPv4", "accept"),
-    ("service_stranger", "== 0x0", "!= 0x0", "from outside, IPv4", "accept"),
+    ("service_from_outside", "== 0x0", "!= 0x0", "from outside, IPv4", "accept"),
     ("service_choose4", "0x0 : drop, ", "", "elsewhere, IPv4", "drop"),
-    ("service_refuse", "counter reject with icmpx port-unreachable", "accept", "no endpoints, UDP, IPv4", "drop"),
-    ("service_ranged6", "counter drop", "accept", "not in the ranges, IPv6", "drop"),
+    ("service_reject", "counter reject with icmpx port-unreachable", "accept", "no endpoints, UDP, IPv4", "drop"),
+    ("service_check_source6", "counter drop", "accept", "not in the ranges, IPv6", "drop"),
     ("masquerade_pods", "!= 0x0 masquerade", "== 0x0 masquerade", "of the node, IPv6", "accept"),
     ("apart", "!= 0x0 counter drop", "!= 0x0 counter", "of another network, IPv4", "drop"),
 ]
@@ -145,12 +145,15 @@ FAULTS = [
 _KEPT = "a removed endpoint: test_an_endpoint_that_leaves_loses_its_clients"
 UNSEEN = (
     {
-        ("service_remember_60", f"meta priority set {ip} daddr . meta l4proto . th dport map @service_ids{f}"): _KEPT
+        (
+            "service_remember_60",
+            f"meta priority set {ip} daddr . meta l4proto . th dport map @affinity_ids{f}",
+        ): _KEPT
         for f, ip in ((4, "ip"), (6, "ip6"))
     }
     | {
         (
-            f"service_sticky{f}",
+            f"service_by_affinity{f}",
             f"meta nfproto ipv{f} delete @affinity{f} {{ {client} . {mark} : meta priority }}",
         ): _KEPT
         for f, client in ((4, "ip saddr"), (6, "@nh,96,96"))

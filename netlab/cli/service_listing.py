@@ -218,7 +218,7 @@ def _port_object(port: ServicePort) -> dict[str, Any]:
 def _ingress_object(one: LoadBalancerIngress) -> dict[str, Any]:
     if one.address is None:
         return {"hostname": one.hostname}
-    return {"ip": str(one.address), "ipMode": "Proxy" if one.proxy else "VIP"}
+    return {"ip": str(one.address), "ipMode": one.ip_mode}
 
 
 def _metadata(meta: Meta) -> dict[str, Any]:

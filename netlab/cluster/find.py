@@ -51,32 +51,32 @@ def find_service(cluster: Cluster, ref: str, namespace: str = "default") -> Serv
     if ":" in name:
         raise UsageError(f"{ref!r} has a port: an expectation has it in the field port")
     full = name if "/" in name else f"{namespace}/{name}"
-    found = next((one for one in cluster.services if one.meta.key == full), None)
+    found = next((service for service in cluster.services if service.meta.key == full), None)
     if found is None:
         from difflib import get_close_matches
 
-        known = [one.meta.key for one in cluster.services]
+        known = [service.meta.key for service in cluster.services]
         near = _elsewhere(full, known) or get_close_matches(full, known, n=3)
-        names = [f"{_SERVICE}{one}" for one in near or known]
+        names = [f"{_SERVICE}{key}" for key in near or known]
         hint = f"; did you mean {' or '.join(names)}?" if near else _known(names)
         raise UsageError(f"no Service {full!r}{hint}")
     return found
 
 
 def find_ports(service: Service, port: str | None, protocol: str | None = None) -> list[ServicePort]:
-    """Return the ports of a Service that have a number or name, and the protocol if one is given; all ports for None.
+    """Return the ports of a Service with a number or name and a protocol; None stands for all.
 
     Raises:
-      UsageError: if the Service has no such port. The message has the ports that it has.
+      UsageError: if the Service has no such port. The message lists its ports.
     """
     found = [
-        one
-        for one in service.ports
-        if (port is None or port in (str(one.port), one.name)) and protocol in (None, one.protocol)
+        of_service
+        for of_service in service.ports
+        if (port is None or port in (str(of_service.port), of_service.name)) and protocol in (None, of_service.protocol)
     ]
     if not found:
         of = f"Service {service.meta.key}"
-        has = ", ".join(" ".join(filter(None, (one.name, f"{one.port}/{one.protocol}"))) for one in service.ports)
+        has = ", ".join(f"{p.name} {p.port}/{p.protocol}".strip() for p in service.ports)
         asked = f"port {port}{f'/{protocol}' if protocol else ''}" if port else f"{protocol or 'port'}".strip()
         if service.type == "ExternalName" and not has:
             raise UsageError(

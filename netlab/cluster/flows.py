@@ -22,8 +22,8 @@ class Flow(NamedTuple):
     ``family`` is 4 or 6. ``protocol`` is TCP, UDP, SCTP or ICMP; ``port`` is None for ICMP. ``address`` is the
     destination's address of the family, None if it has none. ``destination`` is None if no endpoint has the address.
 
-    ``service`` is the Service that the question names. ``port`` is then the Service's port, ``address`` its cluster IP,
-    and ``destination`` None.
+    ``service`` is the Service that the question names, if it names one. Then ``port`` is the Service's port,
+    ``address`` its cluster IP, and ``destination`` None.
     """
 
     source: Endpoint
@@ -43,18 +43,18 @@ class Flow(NamedTuple):
 
 
 def service_ref(service: Service) -> str:
-    """Return the name of a Service as a destination: ``service:NAMESPACE/NAME``."""
+    """Return the reference of a Service as a destination: ``service:NAMESPACE/NAME``."""
     return f"service:{service.meta.key}"
 
 
 def service_flow(source: Endpoint, service: Service, protocol: str, port: int | None, family: int) -> Flow:
-    """Return the question about a Service's port; its address is None if the Service has no cluster IP of a family."""
-    address = next((one for one in service.cluster_ips if one.version == family), None)
+    """Return the flow to a Service's port; its address is None if the Service has no cluster IP of the family."""
+    address = next((ip for ip in service.cluster_ips if ip.version == family), None)
     return Flow(source, None, family, protocol, port, address, service)
 
 
 class ServiceQuestion(NamedTuple):
-    """A question about a port of a Service, over an IP family of its cluster IPs."""
+    """A port of a Service and an IP family that every source is asked about."""
 
     service: Service
     family: int
@@ -62,7 +62,7 @@ class ServiceQuestion(NamedTuple):
     port: int
 
     def flow(self, source: Endpoint) -> Flow:
-        """Return the question from a source."""
+        """Return the flow from a source."""
         return service_flow(source, self.service, self.protocol, self.port, self.family)
 
 
@@ -101,9 +101,10 @@ class FlowSelection:
         return self.ports or declared_ports(destination)
 
     def service_questions(self, cluster: Cluster) -> list[ServiceQuestion]:
-        """Return the questions about Services, in order; ``ports`` narrows them to the Services that have these ports.
+        """Return the questions about Services, in order.
 
-        Services that netlab added are left out, unless ``system``.
+        ``ports`` narrows them to ports of the same protocol and number. Services that netlab added are asked about only
+        with ``system``.
         """
         families = self.families_in(cluster)
         return [
@@ -138,9 +139,9 @@ class FlowSelection:
                     continue
                 for protocol, port in ports:
                     yield Flow(source, destination, family, protocol, port, address)
-            for asked in services:
-                if askable(source, asked.family):
-                    yield asked.flow(source)
+            for question in services:
+                if askable(source, question.family):
+                    yield question.flow(source)
 
     def count(self, cluster: Cluster) -> int:
         """Return the number of flows."""
@@ -153,8 +154,8 @@ class FlowSelection:
             total += len(inside) * (of_inside + of_outside) + len(outside) * of_inside
             total -= 0 if self.self_pairs else of_inside
             if self.services:
-                asked = sum(one.family == family for one in self.service_questions(cluster))
-                total += (len(inside) + len(outside)) * asked
+                of_family = sum(question.family == family for question in self.service_questions(cluster))
+                total += (len(inside) + len(outside)) * of_family
         return total
 
 

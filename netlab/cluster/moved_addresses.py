@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
+from netlab.cluster.services.families import problem_of
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
@@ -59,28 +60,22 @@ def moved_address_warnings(
 def moved_service_warnings(
     written: Iterable[Service], allocated: Iterable[Service], policies: Sequence[NetworkPolicy]
 ) -> list[Problem]:
-    """Return a warning if a Service has not the cluster addresses that it writes, since the default range is another.
+    """Return a warning if Services have other cluster IPs than they write, as no default range holds these.
 
-    ``allocated`` are the Services of the cluster.
+    ``written`` are the Services of the input, ``allocated`` those of the cluster.
     """
-    stated = [one for one in written if one.cluster_ips and one.type != "ExternalName"]
-    own = {one.meta.key: one.cluster_ips for one in allocated} if stated else {}
+    stated = [service for service in written if service.cluster_ips and service.type != "ExternalName"]
+    cluster_ips = {service.meta.key: service.cluster_ips for service in allocated} if stated else {}
     moves = [
         _MovedAddress(
-            f"Service {one.meta.key}",
-            a,
-            _replacement(a, own.get(one.meta.key, ())),
-            Problem(
-                one.source.file,
-                one.source.line("spec.clusterIP"),
-                "spec.clusterIPs",
-                f"Service {one.meta.key}",
-                "",
-            ),
+            f"Service {service.meta.key}",
+            address,
+            _replacement(address, cluster_ips.get(service.meta.key, ())),
+            problem_of(service, "spec.clusterIPs", ""),
         )
-        for one in stated
-        for a in one.cluster_ips
-        if a not in own.get(one.meta.key, ())
+        for service in stated
+        for address in service.cluster_ips
+        if address not in cluster_ips.get(service.meta.key, ())
     ]
     return [_warning(moves, policies)] if moves else []
 

@@ -13,6 +13,7 @@ from netlab.objects.types import Address, Prefix, Source
 
 # Labels that every kubelet on Linux sets on its node (Kubernetes: "Well-Known Labels, Annotations and Taints").
 HOSTNAME_LABEL = "kubernetes.io/hostname"
+ZONE_LABEL = "topology.kubernetes.io/zone"
 OS_LABEL = "kubernetes.io/os"
 ARCH_LABEL = "kubernetes.io/arch"
 # Deprecated labels that a kubelet still sets, with the labels that replaced them.

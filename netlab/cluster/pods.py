@@ -148,7 +148,7 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
         if on_nodes:
             spec = replace(spec, node_name=end)
         elif not alike:
-            # The controllers of StatefulSets and of indexed Jobs do so.
+            # The controllers of StatefulSets and of indexed Jobs set the hostname.
             spec = replace(spec, hostname=f"{owner.name}-{end}")
         yield replace(base, meta=meta, spec=spec, order=(owner.namespace, owner.name, 0 if on_nodes else place, end))
 

@@ -83,9 +83,9 @@ def stated_addresses(
 def with_defaults(
     topology: Topology, nodes: Sequence[NodeDraft], known: StatedAddresses, avoid: Sequence[Prefix] = ()
 ) -> tuple[Topology, list[Problem]]:
-    """Return the Topology with the defaults of networks and underlay, and a problem for each without a free range.
+    """Return the Topology with the defaults of networks and underlay; and a problem for each that has no free range.
 
-    ``avoid`` has the ranges of Services and load balancers that are written.
+    ``avoid`` has the ranges of Services and load balancers that the input writes.
     """
     problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES

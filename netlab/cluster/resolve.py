@@ -15,11 +15,12 @@ from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
 from netlab.cluster.services.allocation import allocate
 from netlab.cluster.services.ranges import with_service_ranges, written_ranges
-from netlab.cluster.services.system import namespaces_with, system_parts, with_default_class
+from netlab.cluster.services.system import namespaces_with, system_parts
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.core_v1 import NAMESPACE_LABEL
+from netlab.objects.ingress_links import with_default_class
 from netlab.objects.input import Input
 from netlab.objects.kind import Fact, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
@@ -38,7 +39,7 @@ def resolve(
 
     ``keep`` has the node and addresses of pods that run, by reference (``NAMESPACE/POD``). These pods keep them if the
     objects still allow it. ``services`` has the Services of a running lab by ``NAMESPACE/NAME``. They keep their
-    addresses and ports, and fields that the API server does not change stay as they are.
+    addresses and ports, as an update on the API server does.
 
     Raises:
       InputError: if the objects do not fit together: a node, network or address is missing, used twice, or there are

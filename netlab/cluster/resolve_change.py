@@ -14,15 +14,16 @@ from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
-from netlab.cluster.services.allocation import Taken, allocate_change
+from netlab.cluster.services.allocation import allocate_change
 from netlab.cluster.services.changes import carry
+from netlab.cluster.services.pool import Taken
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
-from netlab.cluster.services.system import changed as system_changes
-from netlab.cluster.services.system import namespaces_with, with_default_class
+from netlab.cluster.services.system import namespaces_with, system_objects_change
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.errors import Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
+from netlab.objects.ingress_links import with_default_class
 from netlab.objects.kind import namespaced_types
 from netlab.objects.services import Service
 from netlab.objects.topology import Topology
@@ -38,7 +39,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     that is added or removed publishes ports, states addresses, has an owner, or names a node that the input does not
     state; workloads share a name; or there is an error.
     """
-    whole = cluster
+    before = cluster
     if old.topology != new.topology or old.nodes != new.nodes:
         return None
     removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
@@ -47,12 +48,12 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         workloads=_without(new.workloads, old.workloads),
         pod_labels=new.pod_labels,
     )
-    gone, come = _without(old.services, new.services), _without(new.services, old.services)
-    if system_changes(
-        old, new, (*removed.pods, *removed.workloads, *added.pods, *added.workloads, *gone, *come)
+    removed_services, added_services = _without(old.services, new.services), _without(new.services, old.services)
+    if system_objects_change(
+        old, new, (*removed.pods, *removed.workloads, *added.pods, *added.workloads, *removed_services, *added_services)
     ) or not _same(old.ingress_classes, new.ingress_classes):
         return None
-    allocated = _allocated(cluster, new, gone, come)
+    allocated = _allocated(cluster, new, removed_services, added_services)
     ingresses = cluster.ingresses
     refused: list[Problem] = []
     if not _same(old.ingresses, new.ingresses):
@@ -75,7 +76,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         if of_system:
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
     services, taken = allocated
-    found = replace(
+    new_cluster = replace(
         cluster,
         pods=relabelled,
         namespaces=spaces,
@@ -89,28 +90,28 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         tls_secrets=new.tls_secrets,
     )
     if taken is not None:
-        found.memo[_TAKEN] = taken
-    if found.services:
+        new_cluster.memo[_TAKEN] = taken
+    if new_cluster.services:
         from netlab.cluster.services.routes import hidden_pods
 
-        if (come or added.pods or added.workloads) and hidden_pods(found):
+        if (added_services or added.pods or added.workloads) and hidden_pods(new_cluster):
             return None
-        carry(whole, found)
-    return found
+        carry(before, new_cluster)
+    return new_cluster
 
 
 def _allocated(
-    cluster: Cluster, new: Objects, gone: Sequence[Service], come: Sequence[Service]
+    cluster: Cluster, new: Objects, removed: Sequence[Service], added: Sequence[Service]
 ) -> tuple[tuple[Service, ...], Taken | None] | None:
-    """Return the cluster's Services without removed and with added ones, and what they have; None as above."""
+    """Return the Services after a change, and what they have; None if a range may change or for an error."""
     taken: Taken | None = cluster.memo.get(_TAKEN)
-    if not gone and not come:
+    if not removed and not added:
         return cluster.services, taken
     topology, _ = _topology_and_nodes(cluster, new)
-    if not _same_service_ranges(cluster, topology, gone, come):
+    if not _same_service_ranges(cluster, topology, removed, added):
         return None
     taken = Taken.of(cluster.services) if taken is None else taken.copy()
-    services, problems = allocate_change(cluster.services, taken, topology, gone, come)
+    services, problems = allocate_change(cluster.services, taken, topology, removed, added)
     return None if problems else (services, taken)
 
 
@@ -207,7 +208,7 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
 def _same_service_ranges(
     cluster: Cluster, topology: Topology, removed: Sequence[Service], added: Sequence[Service]
 ) -> bool:
-    """Say whether the default ranges of Services and load balancers stay, whatever these Services write."""
+    """Say whether the default ranges of Services and load balancers stay after a change of Services."""
     if "loadBalancerCIDRs" in topology.unwritten:
         changed = {a for one in removed for a in one.external_ips} ^ {a for one in added for a in one.external_ips}
         if any(a in cidr for a in changed for many in BALANCER_DEFAULTS.values() for cidr in many):

@@ -60,7 +60,7 @@ class Node:
 
 @frozen
 class Host:
-    """A machine outside the cluster, on the underlay; DNS of the cluster answers ``hostnames`` with its addresses."""
+    """A machine outside the cluster, on the underlay. The lab's DNS answers ``hostnames`` with its addresses."""
 
     name: str
     addresses: tuple[Address, ...]
@@ -80,9 +80,9 @@ class Pod:
     is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, "" for a pod without one. ``ref`` is the name
     in reports; it is a field, as it is used several times a pair.
 
-    ``ready``, ``terminating``: what an exported pod's conditions say; netlab's own pods are ready. ``system``: netlab
-    added the pod, so it is in no matrix unless asked for. ``hostname``, ``subdomain`` and the DNS fields are those of
-    its spec.
+    ``ready`` and ``terminating`` are from the status of an exported pod; all other pods are ready. ``system``: netlab
+    added the pod, so commands ask about it only with ``--system``. ``hostname``, ``subdomain`` and the DNS fields are
+    those of its spec.
     """
 
     namespace: str
@@ -161,10 +161,11 @@ class Cluster:
     - ``renamed``: workloads (``KIND NAMESPACE/NAME``) whose pods have other names than ``NAME-…``.
     - ``undeclared``: namespaces that objects use and the input does not declare. Their other labels are unknown.
     - ``unread``: policies that netlab does not read. It does not enforce them, but verdicts may depend on them.
-    - ``services``: with addresses and node ports allocated. ``slices`` and ``endpoints`` are those of the input, which
-      count for Services without a selector.
-    - ``service_cidrs``: at most one per IP family, in the order of families of the default network. Only nodes have a
-      route to them. ``load_balancer_cidrs``: the ranges of load balancers' addresses, which every machine can reach.
+    - ``services``: with addresses and node ports allocated.
+    - ``slices``, ``endpoints``: the EndpointSlices and Endpoints of the input. Services without a selector use them.
+    - ``service_cidrs``: at most one per IP family, in the order of the default network's families. Only nodes have a
+      route to them.
+    - ``load_balancer_cidrs``: the ranges of load balancers' addresses. Every machine has routes to used addresses.
     - ``node_ports``: the lowest and the highest port of ``nodePortRange``.
     - ``dns``: whether the lab answers DNS.
     """
@@ -196,11 +197,11 @@ class Cluster:
     dns: bool = True
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
-        """Return the pods that questions about all pods are about; those that netlab added only with ``system``."""
-        return self.pods if system else self._own_pods
+        """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""
+        return self.pods if system else self._pods_of_input
 
     @cached_property
-    def _own_pods(self) -> tuple[Pod, ...]:
+    def _pods_of_input(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.pods if not pod.system)
 
     @cached_property

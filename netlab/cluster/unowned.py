@@ -1,4 +1,4 @@
-"""Addresses that no endpoint has: gateways, those of the service range, special-purpose addresses, and the others.
+"""Addresses that no endpoint has: gateways, unused addresses of the service range, special-purpose ones, and others.
 
 A gateway is a node's address in the prefix of its pods, the first one (``netlab.dataplane.names.gateway_of``). The
 prefix of a bridge network is the same on every node, so the node that has a gateway's address depends on the source.

@@ -34,7 +34,7 @@ NAMES: tuple[JudgeName, ...] = ("evaluator", "tracer", "packets")
 
 
 SERVICE = "service:"
-"""What a cell's destination begins with if it is a Service."""
+"""The prefix of a cell's destination that is a Service."""
 
 Judge = Callable[[Sequence[Document], Cluster, Sequence[Flow]], list[str]]
 """Returns the verdict of each flow, in order, in the cluster that the documents describe."""
@@ -73,12 +73,12 @@ def evaluator(_: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) ->
 def _decided(decision: Decision) -> str:
     if decision.verdict != "some":
         return decision.verdict
-    ways = ((one.through, one.verdict) for one in decision.endpoints)
+    ways = ((endpoint.through, endpoint.verdict) for endpoint in decision.endpoints)
     return _some((way.backend.address, verdict) for way, verdict in ways if way is not None)
 
 
 def _some(backends: Iterable[tuple[Address | str, str]]) -> str:
-    """Return the verdict ``some`` with that of each backend, as judges must agree on these."""
+    """Return the verdict ``some`` with the verdict of each backend, as judges must agree on each."""
     return f"some: {', '.join(sorted(f'{address} {verdict}' for address, verdict in backends))}"
 
 
@@ -180,7 +180,7 @@ def packets(documents: Sequence[Document]) -> Iterator[Judge]:
             if lab.cluster.pods != cluster.pods:
                 raise ValueError("the lab's pods are not those of the case")
             here = lab.cluster.by_ref
-            # The lab keeps cluster IPs, so a Service may have another one than in a cluster that is made anew.
+            # The lab keeps cluster IPs, so a Service may have another cluster IP than in a new cluster.
             services = services_of(lab.cluster)
 
             def asked() -> Iterator[Flow]:

@@ -1,6 +1,6 @@
-"""Random clusters with policies and Services, which are asked from pods, nodes and an outside host.
+"""Random clusters with policies and Services. The same seed gives the same cases.
 
-The same seed gives the same cases. A Service is asked by its name, by its nodePorts and by its load balancer's address.
+Pods, nodes and an outside host ask for a Service at its cluster IP, its nodePorts and its load balancer's address.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PORTS: tuple[Data, ...] = (
 )
 _TYPES = ("ClusterIP", "ClusterIP", "NodePort", "LoadBalancer")
 _RANGES = ("192.0.2.0/24", "10.244.0.0/24", "10.0.0.0/8", "203.0.113.0/24")
-# Kinds of addresses that are endpoints of a Service without a selector: pods', the outside host's, and one of none.
+# Endpoints of a Service without a selector: pods, the outside host, and an address that no machine has.
 _ENDPOINTS = (*(ADDRESSES[ref] for ref in PODS), HOST_ADDRESS, "10.244.0.200")
 _FIRST_NODE_PORT = 30_100
 
@@ -58,9 +58,10 @@ def _stage(rng: Random, around: Stage, mode: str) -> Stage:
 
 
 def _changed(rng: Random, one: Document) -> Document | None:
-    """Return a Pod, maybe with the label; leave out half of the policies, as many deny nearly all.
+    """Return a document as a case with Services has it.
 
-    No pod of cluster DNS is asked, so there is none.
+    Most Pods get the label. Half of the policies are left out, as many of them deny nearly everything. The lab has no
+    DNS, as no case asks for it.
     """
     if one.kind == "Topology":
         return replace(one, data={**one.data, "spec": {**one.data["spec"], "dns": False}})
@@ -87,17 +88,17 @@ def _service(rng: Random, number: int) -> list[Document]:
         spec["internalTrafficPolicy"] = "Local"
     if rng.random() < 0.25:
         spec["sessionAffinity"] = "ClientIP"
-    more: Data = {}
+    status: Data = {}
     if kind != "ClusterIP":
         for i, item in enumerate(ports):
             item["nodePort"] = _FIRST_NODE_PORT + 10 * number + i
         if rng.random() < 0.4:
             spec["externalTrafficPolicy"] = "Local"
     if kind == "LoadBalancer":
-        more["status"] = {"loadBalancer": {"ingress": [{"ip": f"198.18.0.{10 + number}"}]}}
+        status["status"] = {"loadBalancer": {"ingress": [{"ip": f"198.18.0.{10 + number}"}]}}
         if rng.random() < 0.3:
             spec["loadBalancerSourceRanges"] = rng.sample(_RANGES, rng.randint(1, 2))
-    found = [document("Service", ref, spec, **more)]
+    found = [document("Service", ref, spec, **status)]
     if not selector:
         found.append(document("Endpoints", ref, subsets=[_subset(rng, ports)]))
     return found
@@ -113,10 +114,10 @@ def _cells(service: Any, nodes: Sequence[str]) -> Iterator[Cell]:
     meta = service["metadata"]
     name = f"{SERVICE}{meta['namespace']}/{meta['name']}"
     for item in service["spec"]["ports"]:
-        fronts = [(name, item["port"])]
+        frontends = [(name, item["port"])]
         if "nodePort" in item:
-            fronts += [(node, item["nodePort"]) for node in nodes]
-        for one in service.get("status", {}).get("loadBalancer", {}).get("ingress", ()):
-            fronts.append((one["ip"], item["port"]))
+            frontends += [(node, item["nodePort"]) for node in nodes]
+        for ingress in service.get("status", {}).get("loadBalancer", {}).get("ingress", ()):
+            frontends.append((ingress["ip"], item["port"]))
         for source in (*PODS, *nodes, HOST):
-            yield from (Cell(source, to, item["protocol"], port) for to, port in fronts)
+            yield from (Cell(source, to, item["protocol"], port) for to, port in frontends)

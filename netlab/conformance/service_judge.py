@@ -1,7 +1,7 @@
-"""Traces a packet through a Service: by the text of the node that translates, and then of the endpoint's node.
+"""Traces a packet to a Service through rulesets: that of the node that translates, then that of the endpoint's node.
 
-Which node translates, and whether the wiring joins the ends, is ``cluster.translate``'s. Which endpoint the packet
-reaches, with which source, and whether it passes, is the text's.
+``cluster.translate`` says which node translates and whether the wiring connects the ends. The rulesets decide which
+endpoint the packet reaches, with which source address, and whether it passes.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _PORTS = range(20_000, 60_000)
 
 
 def translates(tracers: Mapping[str, Tracer], translated: Translated) -> bool:
-    """Say whether texts of nodes translate Services, so that a packet's endpoint can be read from them."""
+    """Say whether rulesets translate the destination of a flow as a Service."""
     return translated.target.listed and any("services4" in one.tables.sets for one in tracers.values())
 
 
 def traced(
     cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, to: Translated
 ) -> Iterator[tuple[str, Certain]]:
-    """Yield the address of each endpoint, and the verdict on the packet whose source port leads to it.
+    """Yield the address of each endpoint, and the verdict on a packet whose source port chooses it.
 
-    An address without endpoints has one packet. Its verdict is ``allow`` only if it reaches the node itself.
+    Without an endpoint there is one packet. Its verdict is ``allow`` only if it reaches the node itself.
     """
     if flow.address is None or to.node is None:
         yield str(flow.address), "deny"
@@ -66,14 +66,14 @@ def _passes(
         return False
     if not isinstance(end, Pod) or node_of(end) is not None or end.node == node.name:
         return True
-    comes_as = _own_address(node, end, flow.family) if found.masqueraded else seen
-    if comes_as is None:
+    new_source = _masquerade_address(node, end, flow.family) if found.masqueraded else seen
+    if new_source is None:
         return False
-    after = Packet(comes_as, to.address, flow.protocol, to.port, source_port=port)
+    after = Packet(new_source, to.address, flow.protocol, to.port, source_port=port)
     return tracers[end.node].verdict(after).verdict == "accept"
 
 
-def _own_address(node: Node, pod: Pod, family: int) -> Address | None:
+def _masquerade_address(node: Node, pod: Pod, family: int) -> Address | None:
     """Return the address that a node masquerades with: over a tunnel, its end of the tunnel."""
     if not pod.traits.transport.tunnel:
         return address_of(node, family)

@@ -1,13 +1,13 @@
 """Routes to the addresses of Services.
 
-A node translates a packet before it chooses a route, so these routes carry no packet to an endpoint. A node needs the
-route to the service ranges for its own packets, which it would not send at all without one, and to reject packets that
-it does not translate.
+A node translates a packet before it chooses a route, so these routes carry no packet to an endpoint. A node needs a
+route to the service ranges for two reasons: without a route it sends no packet of its own, and it cannot reject packets
+that it does not translate.
 """
 
 from __future__ import annotations
 
-from netlab.cluster.services.routes import balanced, balancer_node
+from netlab.cluster.services.routes import balancer_node, services_by_outer_address
 from netlab.cluster.types import Cluster, Host, Node, address_of
 from netlab.dataplane import names
 from netlab.dataplane.build import Build
@@ -29,7 +29,7 @@ def add_routes(cluster: Cluster, build: Build) -> None:
             own, next_hop = address_of(machine, address.version), address_of(via, address.version)
             if own is None or next_hop is None:
                 continue
-            # The node itself translates its own packets; their next hop is the endpoint's.
+            # The node translates its own packets before it routes them, so it needs no next hop.
             hop = None if machine is via else next_hop
             route = Route(names.single(address), names.UNDERLAY_DEVICE, via=hop, source=own)
             build.add(names.endpoint_namespace(cluster.name, machine), route)
@@ -37,9 +37,9 @@ def add_routes(cluster: Cluster, build: Build) -> None:
 
 def balancer_routes(cluster: Cluster) -> list[tuple[Address, Node]]:
     """Return the addresses of load balancers and external IPs that no machine or pod has, each with its node."""
-    found = []
-    for address in balanced(cluster):
+    routes = []
+    for address in services_by_outer_address(cluster):
         node = balancer_node(cluster, address)
         if node is not None and address not in cluster.by_address:
-            found.append((address, node))
-    return found
+            routes.append((address, node))
+    return routes

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from netlab.kernel import netns
-from netlab.kernel.machine import Front
+from netlab.kernel.machine import Frontend
 from netlab.kernel.netlink import Message, Netlink, attribute, attributes
 
 _NETLINK_NETFILTER = 12
@@ -37,23 +37,26 @@ class _Tuple(NamedTuple):
     destination_port: int
 
 
-def delete(namespace: str, fronts: Collection[Front]) -> int:
-    """Delete the entries of connections that were opened to a front and lead to none of its endpoints; return how many.
+def delete(namespace: str, frontends: Collection[Frontend]) -> int:
+    """Delete the entries of connections that were opened to a frontend and lead to none of its endpoints.
 
-    A connection that nothing translated counts too: it was opened before the first endpoint came.
+    Return their number. A connection that nothing translated counts too: it was opened before the first endpoint came.
+
 
     Raises:
       KernelError: when the kernel does not list its entries or refuses to delete one.
     """
     wanted: Mapping[tuple[int, bytes, int], set[tuple[bytes, int]]] = {
-        (_NUMBERS[front.protocol], front.address.packed, front.port): {(a.packed, port) for a, port in front.endpoints}
-        for front in fronts
+        (_NUMBERS[frontend.protocol], frontend.address.packed, frontend.port): {
+            (a.packed, port) for a, port in frontend.endpoints
+        }
+        for frontend in frontends
     }
     with netns.inside(namespace):
         netlink = Netlink(_NETLINK_NETFILTER)
     with contextlib.closing(netlink):
         stale = []
-        for family in sorted({front.address.version for front in fronts}):
+        for family in sorted({frontend.address.version for frontend in frontends}):
             header = struct.pack("=BBH", _FAMILIES[family], 0, 0)
             for _, body in netlink.dump(_GET, header):
                 parts = dict(attributes(body, len(header)))

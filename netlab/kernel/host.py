@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.kernel import netns, nft, privilege, processes, signals
-from netlab.kernel.machine import Front, Match, Store
+from netlab.kernel.machine import Frontend, Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Host:
     def holds(self, name: str, script: str) -> bool:
         return nft.holds(name, script)
 
-    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
         from netlab.kernel import conntrack
 
         conntrack.delete(name, fronts)

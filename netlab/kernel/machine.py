@@ -30,7 +30,7 @@ __all__ = [
     "RECORD",
     "Event",
     "FairLock",
-    "Front",
+    "Frontend",
     "Inside",
     "Lock",
     "Machine",
@@ -110,7 +110,7 @@ class Rules(Protocol):
     def holds(self, name: str, script: str) -> bool:
         """Return whether a namespace's ruleset equals what the script makes of an empty one."""
 
-    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
         """Delete the tracked connections that were opened to a front and lead to none of its endpoints.
 
         Raises:
@@ -274,7 +274,7 @@ class Match:
 
 
 @frozen
-class Front:
+class Frontend:
     """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
 
     address: Address

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from netlab.cluster import Cluster
 from netlab.cluster.services.changes import changed_services
-from netlab.cluster.services.routes import outer_addresses, proxied
+from netlab.cluster.services.routes import nodes_translate, outer_addresses
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import address_of
 from netlab.dataplane import names
-from netlab.kernel.machine import Front, Machine
+from netlab.kernel.machine import Frontend, Machine
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 
@@ -38,13 +38,13 @@ def delete_stale(machine: Machine, before: Cluster, after: Cluster) -> None:
             for front, port in _fronts(after, one, node.name):
                 found = node_endpoints(after, one, port, front[0].version, node.name)
                 endpoints_of[front] = frozenset((e.address, e.port) for e in (*found.cluster, *found.local))
-        fronts = [Front(*front, endpoints) for front, endpoints in endpoints_of.items()]
+        fronts = [Frontend(*front, endpoints) for front, endpoints in endpoints_of.items()]
         if fronts:
             machine.delete_connections(names.node_namespace(after.name, node.name), fronts)
 
 
 def _datagrams(service: Service) -> bool:
-    return proxied(service) and any(port.protocol != "TCP" for port in service.ports)
+    return nodes_translate(service) and any(port.protocol != "TCP" for port in service.ports)
 
 
 def _fronts(cluster: Cluster, service: Service, node: str) -> Iterator[tuple[_Key, ServicePort]]:

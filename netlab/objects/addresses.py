@@ -61,7 +61,7 @@ def parse_cidr(text: str) -> Prefix | None:
 
 
 def special_messages(address: Address) -> list[str]:
-    """Return why the API server refuses an address as an endpoint or an externalIP; empty if it does not.
+    """Return the API server's messages about an address that no endpoint and no externalIP may have.
 
     Source: ``ValidateNonSpecialIP`` of pkg/apis/core/validation.
     """

@@ -35,7 +35,7 @@ def addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[
 
 
 def checked_addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
-    """Do as ``addresses``, and warn of addresses in an unusual form."""
+    """Return what ``addresses`` returns, and warn of addresses in an unusual form."""
     texts = list(written)
     for path, text in texts:
         for message in address_warnings(text):
@@ -43,8 +43,8 @@ def checked_addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> lis
     return addresses(fields, texts)
 
 
-def usual_addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
-    """Do as ``checked_addresses``, and report addresses of loopback, link-local and the like."""
+def endpoint_addresses(fields: Fields, written: Iterable[tuple[str, str]]) -> list[tuple[str, Address]]:
+    """Return what ``checked_addresses`` returns, and report what ``special_messages`` refuses."""
     texts = dict(written)
     found = checked_addresses(fields, texts.items())
     for path, address in found:

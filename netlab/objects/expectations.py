@@ -1,4 +1,4 @@
-"""The decoder of a scenario's expectations: one mapping, one of five kinds, told apart by their fields."""
+"""Decodes the expectations of a scenario. The fields of an expectation say what it is about."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from netlab.objects.field_types import ADDRESS, Choice, Flag, Raw, Text, Texts, 
 from netlab.objects.fields import Fields, forbidden, invalid, mistyped, required, unsupported
 from netlab.objects.scenarios import (
     TIMEOUT,
-    Active,
     Expectation,
     HttpExpectation,
     LookupExpectation,
+    ProgramExpectation,
     RunExpectation,
     Verdict,
 )
@@ -40,7 +40,7 @@ class _Expectation(
         ("from", "run"),
     ],
 ):
-    """What must hold: a verdict, all verdicts, an HTTP answer, the addresses of a name, or the end of a program."""
+    """What must hold: a verdict, all verdicts, an HTTP answer, the addresses of a name, or a program's exit."""
 
     source = Text("from", "The source: `NAMESPACE/POD`, `host:NAME` or `node:NAME`, with globs.")
     destination = Text(
@@ -64,11 +64,11 @@ class _Expectation(
     oracle = Flag("oracle", "Compares every pair with the expected verdict; no other field may be beside it.")
     status = Whole("status", "With a URL: the status that must be answered.", low=100, high=599)
     body = Text("body", "With a URL: a text that the body of the answer must contain.")
-    lookup = Text("lookup", "A name that is looked up in the source, as a program there does it.")
+    lookup = Text("lookup", "A name that the source looks up by its resolver.")
     addresses = Texts(
         "addresses", "With `lookup`: all addresses of the name, in any order; `[]` for no such name.", pattern=ADDRESS
     )
-    run = Texts("run", "A program and its arguments. It is run in the source, without a shell.")
+    run = Texts("run", "A program and its arguments, which run in the source without a shell.")
     exit = Whole("exit", "With `run`: the exit status that the program must have.", low=0, high=255, default=0)
     stdout = Text("stdout", 'With `run`: a text that the output must contain; "" for no output.')
     timeout = Whole(
@@ -80,7 +80,7 @@ EXPECTATION: type[Shape] = _Expectation
 """The fields of an expectation."""
 
 
-def expectation(fields: Fields) -> Expectation | Active:
+def expectation(fields: Fields) -> Expectation | ProgramExpectation:
     """Decode one item of ``expect``; problems go to the report of ``fields``."""
     _Expectation.only(fields)
     if _Expectation.oracle.read(fields):
@@ -101,7 +101,7 @@ def _verdict(fields: Fields) -> Expectation:
     of = _Expectation
     only = (of.source, of.destination, of.port, of.protocol, of.verdict, of.family)
     _forbid_others(fields, only, "the verdict of packets")
-    _demand(fields, of.source, of.destination, of.verdict)
+    _require(fields, of.source, of.destination, of.verdict)
     protocol = of.protocol.read(fields)
     if protocol == "ICMP" and of.port.has(fields):
         of.port.error(fields, forbidden("may not be specified when `protocol` is ICMP"))
@@ -123,7 +123,7 @@ def _http(fields: Fields) -> HttpExpectation:
     of = _Expectation
     only = (of.source, of.destination, of.status, of.body, of.verdict, of.family, of.timeout)
     _forbid_others(fields, only, "a URL")
-    _demand(fields, of.source)
+    _require(fields, of.source)
     url = of.destination.read(fields)
     try:
         parts = urlsplit(url)
@@ -144,7 +144,7 @@ def _http(fields: Fields) -> HttpExpectation:
 def _lookup(fields: Fields) -> LookupExpectation:
     of = _Expectation
     _forbid_others(fields, (of.source, of.lookup, of.addresses, of.verdict, of.family, of.timeout), "`lookup`")
-    _demand(fields, of.source)
+    _require(fields, of.source)
     name = of.lookup.read(fields)
     if not name or len(name) > 255 or not name.isascii() or not name.isprintable() or " " in name:
         of.lookup.error(fields, invalid(name, "must be a name"))
@@ -168,18 +168,18 @@ def _lookup(fields: Fields) -> LookupExpectation:
 def _run(fields: Fields) -> RunExpectation:
     of = _Expectation
     _forbid_others(fields, (of.source, of.run, of.exit, of.stdout, of.timeout), "`run`")
-    _demand(fields, of.source)
+    _require(fields, of.source)
     argv = of.run.read(fields)
     if not argv or not argv[0][1]:
         of.run.error(fields, required("must name a program"))
     for path, text in argv:
         if "\0" in text:
             fields.report.error(path, invalid(text, "must have no NUL byte"))
-    wanted = of.exit.read(fields) or 0
+    status = of.exit.read(fields) or 0
     stdout = of.stdout.read(fields) if of.stdout.has(fields) else None
-    words = tuple(text for _, text in argv)
+    arguments = tuple(text for _, text in argv)
     source, timeout = of.source.read(fields), _timeout(fields)
-    return RunExpectation(source, words, wanted, stdout, timeout, fields.path, _line(fields))
+    return RunExpectation(source, arguments, status, stdout, timeout, fields.path, _line(fields))
 
 
 def _answered(fields: Fields, beside: Iterable[Field[Any]]) -> bool:
@@ -200,14 +200,14 @@ def _forbid_others(fields: Fields, allowed: Iterable[Field[Any]], what: str) -> 
     for field in _Expectation.fields.values():
         if field.name not in names and field.has(fields):
             field.error(fields, forbidden(f"may not be specified for {what}"))
-            # Its type is checked all the same, so that the schema and this refuse the same. Each type has ``read``.
+            # Reading checks the type, as the schema does. Each type of field has ``read``.
             if isinstance(field, Raw):
                 _port(fields)
             else:
                 field.read(fields)  # type: ignore[attr-defined]
 
 
-def _demand(fields: Fields, *needed: Field[Any]) -> None:
+def _require(fields: Fields, *needed: Field[Any]) -> None:
     for field in needed:
         if field.missing(fields):
             field.error(fields, required())

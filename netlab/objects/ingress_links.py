@@ -1,6 +1,6 @@
-"""What Ingresses, IngressClasses and TLS Secrets of an input mean together.
+"""Rules between Ingresses, IngressClasses and TLS Secrets.
 
-An Ingress without a class gets the default class, as the API server's admission plugin DefaultIngressClass does it.
+Source: Kubernetes, admission plugin DefaultIngressClass.
 """
 
 from __future__ import annotations
@@ -11,32 +11,39 @@ from typing import Any
 
 from netlab.errors import Problem
 from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
-from netlab.objects.meta import DEFAULT_CLASS
+from netlab.objects.meta import DEFAULT_CLASS, INGRESS_CLASS
 from netlab.objects.tls_secrets import WITHOUT_CERTIFICATE
 
 
-def linked(ingresses: Iterable[Ingress], classes: Iterable[IngressClass]) -> list[Ingress]:
-    """Return the Ingresses; each without a class has the default one, if there is exactly one."""
-    defaults = [one.meta.name for one in classes if one.default]
-    if len(defaults) != 1:
-        return list(ingresses)
-    return [one if one.class_name else replace(one, class_name=defaults[0]) for one in ingresses]
+def with_default_class(
+    ingresses: Iterable[Ingress], classes: Iterable[IngressClass]
+) -> tuple[tuple[Ingress, ...], list[Problem]]:
+    """Return the Ingresses with the default class filled in; and a problem for each if several classes are the default.
 
-
-def link_problems(of: Mapping[type, list[Any]]) -> list[Problem]:
-    """Return the problems of Ingresses, IngressClasses and TLS Secrets together; ``of`` has the objects by type.
-
-    With several default classes, the API server refuses an Ingress without a class.
+    An Ingress with a class, or with the annotation that names one, stays as it is.
     """
-    ingresses: list[Ingress] = of.get(Ingress, [])
-    classes: list[IngressClass] = of.get(IngressClass, [])
-    secrets = {one.meta.key: one for one in of.get(TlsSecret, [])}
-    defaults = [one for one in classes if one.default]
-    problems = [_second_default(defaults[0], one) for one in defaults[1:]]
+    defaults = [ingress_class.meta.name for ingress_class in classes if ingress_class.default]
+    filled: list[Ingress] = []
+    problems: list[Problem] = []
     for ingress in ingresses:
-        if len(defaults) > 1 and not ingress.class_name:
+        if ingress.class_name or INGRESS_CLASS in ingress.meta.annotations or not defaults:
+            filled.append(ingress)
+        elif len(defaults) == 1:
+            filled.append(replace(ingress, class_name=defaults[0]))
+        else:
             message = f"Forbidden: {len(defaults)} default IngressClasses were found, only 1 allowed"
             problems.append(_problem(ingress, "spec.ingressClassName", message, "error"))
+            filled.append(ingress)
+    return tuple(filled), problems
+
+
+def link_warnings(of: Mapping[type, list[Any]]) -> list[Problem]:
+    """Return warnings about a second default IngressClass and about missing TLS Secrets; ``of`` has objects by type."""
+    secrets = {secret.meta.key for secret in of.get(TlsSecret, [])}
+    defaults = [ingress_class for ingress_class in of.get(IngressClass, []) if ingress_class.default]
+    problems = [_second_default(defaults[0], other) for other in defaults[1:]]
+    ingresses: list[Ingress] = of.get(Ingress, [])
+    for ingress in ingresses:
         for tls in ingress.tls:
             if tls.secret and f"{ingress.meta.namespace}/{tls.secret}" not in secrets:
                 message = (
@@ -53,6 +60,6 @@ def _second_default(first: IngressClass, other: IngressClass) -> Problem:
     return _problem(other, path, message, rule="default-classes")
 
 
-def _problem(one: Any, path: str, message: str, severity: Any = "warning", *, rule: str = "") -> Problem:
-    kind = type(one).__name__
-    return Problem(one.source.file, one.source.line(path), path, f"{kind} {one.meta.key}", message, severity, rule)
+def _problem(of: Any, path: str, message: str, severity: Any = "warning", *, rule: str = "") -> Problem:
+    kind = type(of).__name__
+    return Problem(of.source.file, of.source.line(path), path, f"{kind} {of.meta.key}", message, severity, rule)

@@ -23,6 +23,7 @@ from netlab.objects.decoders import (
 from netlab.objects.documents import Reader
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
+from netlab.objects.ingress_links import link_warnings, with_default_class
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
@@ -70,7 +71,7 @@ def decode(
     scenarios may read.
     """
     access = access or Access()
-    given = _read(with_generated_names(documents), access)
+    given = _without_unnamed_secrets(with_generated_names(documents), access)
     ignored = ignored_in(given)
     problems = retired_versions(given)
     skipped: Counter[str] = Counter()
@@ -102,17 +103,15 @@ def decode(
             problems += _add(found, key, one)
         else:
             found[key] = one
-    of = _by_type(found.values())
-    if Ingress in of:
-        # Imported here, as most inputs have no Ingress.
-        from netlab.objects.ingress_links import link_problems, linked
-
-        problems += link_problems(of)
-        of[Ingress] = linked(of[Ingress], of.get(IngressClass, ()))
-    return _objects(of, found.values(), given, skipped), problems
+    by_type = _by_type(found.values())
+    if Ingress in by_type:
+        ingresses, more = with_default_class(by_type[Ingress], by_type.get(IngressClass, ()))
+        by_type[Ingress] = list(ingresses)
+        problems += [*more, *link_warnings(by_type)]
+    return _objects(by_type, found.values(), given, skipped), problems
 
 
-def _read(documents: Sequence[Document], access: Access) -> tuple[Document, ...]:
+def _without_unnamed_secrets(documents: Sequence[Document], access: Access) -> tuple[Document, ...]:
     """Return the documents without TLS Secrets that no Ingress names."""
     if all(document.kind != SECRET_KIND.name for document in documents):
         return tuple(documents)

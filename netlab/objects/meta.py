@@ -15,6 +15,7 @@ from netlab.objects.types import Document, Meta
 
 DEFAULT_NAMESPACE = "default"
 IGNORED_KIND = "IgnoredKind"
+SERVICE_LABEL = "kubernetes.io/service-name"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 TOPOLOGY_MODES = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")

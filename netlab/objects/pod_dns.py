@@ -1,6 +1,7 @@
 """The DNS fields of a pod's spec, with the API server's rules.
 
 Names and values become lines of the pod's resolv.conf and hosts file, so none may have a space or a line break.
+
 Source: kubernetes pkg/apis/core/validation (``validatePodDNSConfig``, ``ValidateHostAliases``).
 """
 
@@ -53,7 +54,7 @@ class PodDnsShape(Shape):
     subdomain = Text("subdomain", "The Service below which DNS has the pod's host name.", check=names.dns_label)
     dns_policy = Choice[DnsPolicy](
         "dnsPolicy",
-        "Where the pod's resolver asks.",
+        "Which servers the pod's resolver asks.",
         values=("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
         default="ClusterFirst",
     )

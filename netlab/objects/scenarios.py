@@ -37,10 +37,10 @@ class Expectation:
 
 @frozen
 class HttpExpectation:
-    """What an HTTP request must be answered with; each source that ``source`` matches sends one.
+    """The answer that an HTTP request must have; each source that ``source`` matches sends one.
 
-    ``status`` None stands for any status. ``body`` is a text that the answer's body contains. ``answered``: whether
-    there must be an answer, or must be none. ``family`` None stands for both, as the resolver orders them. ``timeout``
+    ``status`` None stands for any status. ``body`` is a text that the answer's body must contain. If ``answered`` is
+    False, there must be no answer. ``family`` None stands for both, in the order of the resolver. ``timeout``
     is in seconds.
     """
 
@@ -59,8 +59,8 @@ class HttpExpectation:
 class LookupExpectation:
     """The addresses that a name must have for each source that ``source`` matches.
 
-    ``addresses`` empty: there is no such name. None: no server answers. ``family`` narrows the addresses. ``timeout``
-    is in seconds.
+    If ``addresses`` is empty, the name must not exist. If it is None, no server must answer. ``family`` narrows the
+    addresses. ``timeout`` is in seconds.
     """
 
     source: str
@@ -74,9 +74,9 @@ class LookupExpectation:
 
 @frozen
 class RunExpectation:
-    """How a program must end inside each source that ``source`` matches.
+    """The exit status and output that a program must have inside each source that ``source`` matches.
 
-    ``stdout`` is a text that the program's output contains; "" stands for no output, None for any. ``timeout`` is in
+    ``stdout`` is a text that the output must contain; "" stands for no output, None for any. ``timeout`` is in
     seconds.
     """
 
@@ -89,8 +89,8 @@ class RunExpectation:
     line: int = 0
 
 
-Active = HttpExpectation | LookupExpectation | RunExpectation
-"""An expectation for which the lab runs a program."""
+ProgramExpectation = HttpExpectation | LookupExpectation | RunExpectation
+"""An expectation for which the lab runs a program in the source."""
 
 
 @frozen
@@ -122,11 +122,11 @@ class Step:
     apply: tuple[Document, ...] = ()
     label: tuple[LabelChange, ...] = ()
     delete: tuple[ObjectRef, ...] = ()
-    expect: tuple[Expectation | Active, ...] = ()
+    expect: tuple[Expectation | ProgramExpectation, ...] = ()
     path: str = ""
 
 
-_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation | Active)
+_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation | ProgramExpectation)
 _NOT_OF_THE_LAB = pattern(r"(metadata|spec\.description)\b")
 _OF_A_STEP = pattern(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
 

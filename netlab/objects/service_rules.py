@@ -1,4 +1,4 @@
-"""The API server's rules between the fields of a Service, in its words.
+"""The API server's rules between the fields of a Service, with its messages.
 
 Source: kubernetes pkg/apis/core/validation (``ValidateService``, ``ValidateServiceClusterIPsRelatedFields``),
 pkg/api/service/warnings.go, and ``initIPFamilyFields`` of pkg/registry/core/service/storage. Rules that depend on the
@@ -21,7 +21,7 @@ MOST_PORTS = 1_000
 """The most ports of a Service in a lab. Kubernetes has no such limit."""
 
 _KUBELET = 10250
-_BALANCED_ONLY = "may only be used when `type` is 'LoadBalancer'"
+_LOAD_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'"
 _NO_EFFECT = "field-without-effect"
 _DEPRECATED = "deprecated-field"
 _Texts = Sequence[tuple[str, str]]
@@ -30,7 +30,7 @@ _Texts = Sequence[tuple[str, str]]
 def cluster_ips(spec: Fields, *, external_name: bool) -> list[tuple[str, str]]:
     """Return ``clusterIPs`` with their paths, or ``clusterIP`` alone; report values that contradict each other.
 
-    An ExternalName has none: every value is an error.
+    A Service of type ExternalName may have no value.
     """
     single, field = SpecShape.cluster_ip.read(spec), SpecShape.cluster_ips
     several = field.read(spec)
@@ -152,10 +152,10 @@ def _check_balancer(service: Service, spec: Fields) -> None:
     fields: tuple[Field[object], ...] = (SpecShape.allocate, SpecShape.class_name)  # type: ignore[assignment]
     for field in fields:
         if field.has(spec):
-            field.error(spec, forbidden(_BALANCED_ONLY))
+            field.error(spec, forbidden(_LOAD_BALANCER_ONLY))
     if not SpecShape.source_ranges.empty(spec):
         path = SpecShape.source_ranges.at(spec)
-        spec.report.error(source_ranges_path(path), forbidden(_BALANCED_ONLY), at=path)
+        spec.report.error(source_ranges_path(path), forbidden(_LOAD_BALANCER_ONLY), at=path)
 
 
 def _check_external_policy(service: Service, spec: Fields, *, reachable: bool) -> None:

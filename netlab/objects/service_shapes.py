@@ -9,7 +9,7 @@ from netlab.objects.core_v1 import PROTOCOLS
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Raw, Root, Text, Texts, Whole, int_or_text
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import METADATA
-from netlab.objects.services import FamilyPolicy, ServiceType, SessionAffinity, TrafficPolicy
+from netlab.objects.services import FamilyPolicy, IpMode, ServiceType, SessionAffinity, TrafficPolicy
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Protocol
 
@@ -59,7 +59,7 @@ class SpecShape(Shape):
         "ipFamilyPolicy", "How many IP families the Service has.", values=sorted(get_args(FamilyPolicy)[1:]), default=""
     )
     external_name = Text("externalName", "The name that DNS answers for the type ExternalName.")
-    external_ips = Texts("externalIPs", "Addresses at which every node translates.")
+    external_ips = Texts("externalIPs", "Further addresses that nodes translate to the endpoints.")
     source_ranges = Texts("loadBalancerSourceRanges", "The sources that may use the load balancer's address.")
     class_name = Text("loadBalancerClass", "The class of the load balancer.", check=names.label_key)
     allocate = Flag("allocateLoadBalancerNodePorts", "`false`: a LoadBalancer gets no node ports.")
@@ -82,8 +82,10 @@ class SpecShape(Shape):
         values=get_args(TrafficPolicy),
         default="Cluster",
     )
-    health = Whole("healthCheckNodePort", "The port at which a node says whether it has an endpoint.")
-    publish = Flag("publishNotReadyAddresses", "Whether endpoints count as ready always.")
+    health = Whole(
+        "healthCheckNodePort", "The nodes' port for health checks; netlab allocates it, and nothing answers."
+    )
+    publish = Flag("publishNotReadyAddresses", "Whether all endpoints count as ready.")
     distribution = Choice(
         "trafficDistribution",
         "Which endpoints a client prefers.",
@@ -97,7 +99,9 @@ class IngressShape(Shape):
 
     ip = Text("ip", "The address.")
     hostname = Text("hostname", "The hostname.", check=names.dns_subdomain)
-    mode = Choice("ipMode", "`Proxy`: nodes do not translate the address.", values=("Proxy", "VIP"), default="VIP")
+    mode = Choice[IpMode](
+        "ipMode", "`Proxy`: nodes do not translate the address.", values=sorted(get_args(IpMode)), default="VIP"
+    )
 
 
 class BalancerShape(Shape):

@@ -1,7 +1,8 @@
 """Updates of Services: the API server keeps addresses and ports that the new document leaves out.
 
-Source: kubernetes pkg/registry/core/service (``patchAllocatedValues``), ``ValidateServiceUpdate``. Only values that a
-document states are seen here. Allocated ones are kept by ``cluster.services.allocation``.
+This module keeps values of the old document. ``cluster.services.allocation`` keeps values that netlab allocated.
+
+Source: kubernetes pkg/registry/core/service (``patchAllocatedValues``), ``ValidateServiceUpdate``.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 
 def service_update(old: Service, new: Service, document: Document) -> tuple[Document, list[Problem]]:
-    """Return the new document with what the API server keeps of the old Service, and what may not change."""
+    """Return the new document with what the API server keeps of the old Service; and the problems of the update."""
     spec: dict[str, Any] = {**(document.data.get(ServiceRoot.spec.name) or {})}
-    found: list[Problem] = []
+    problems: list[Problem] = []
 
     def refuse(path: str, message: str) -> None:
-        found.append(problem(document, f"spec.{path}", message))
+        problems.append(problem(document, f"spec.{path}", message))
 
     if "ExternalName" not in (old.type, new.type):
         _keep_addresses(old, new, spec)
-        before, after = _primary(old), _primary(new)
-        # A Service without a written address has one too, but no document says which.
+        before, after = old.cluster_ip, new.cluster_ip
+        # If the old document writes no address, ``cluster.services.families`` compares with the allocated one.
         if after and before != after and (before or new.headless):
             refuse("clusterIPs[0]", invalid([after, *map(str, new.cluster_ips[1:])], ONCE_SET))
         if old.ip_families and new.ip_families and old.ip_families[0] != new.ip_families[0]:
@@ -49,12 +50,8 @@ def service_update(old: Service, new: Service, document: Document) -> tuple[Docu
     if old.type in _WITH_NODE_PORTS and new.type in _WITH_NODE_PORTS:
         _keep_node_ports(old, new, spec)
     if spec == (document.data.get(ServiceRoot.spec.name) or {}):
-        return document, found
-    return Document({**document.data, ServiceRoot.spec.name: spec}, document.source, document.duplicates), found
-
-
-def _primary(service: Service) -> str:
-    return service.cluster_ip
+        return document, problems
+    return Document({**document.data, ServiceRoot.spec.name: spec}, document.source, document.duplicates), problems
 
 
 def _keep_addresses(old: Service, new: Service, spec: dict[str, Any]) -> None:
@@ -77,7 +74,7 @@ def _states(spec: Mapping[str, Any], *fields: Any) -> bool:
 
 
 def _keep_node_ports(old: Service, new: Service, spec: dict[str, Any]) -> None:
-    """Keep the node port of each port of the same number and protocol, unless the new Service uses it otherwise."""
+    """Keep the node port of a port with the same number and protocol, unless another new port has it."""
     before = {(port.protocol, port.port): port.node_port for port in old.ports if port.node_port}
     taken = {(port.protocol, port.node_port) for port in new.ports}
     written = spec.get(SpecShape.ports.name) or []

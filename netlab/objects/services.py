@@ -16,6 +16,7 @@ from netlab.objects.types import Address, Meta, Prefix, Protocol, Source
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]
 TrafficPolicy = Literal["Cluster", "Local"]
 SessionAffinity = Literal["None", "ClientIP"]
+IpMode = Literal["VIP", "Proxy"]
 FamilyPolicy = Literal["", "SingleStack", "PreferDualStack", "RequireDualStack"]
 
 
@@ -40,25 +41,25 @@ class ServicePort:
 class LoadBalancerIngress:
     """One item of ``status.loadBalancer.ingress``: an address or a hostname.
 
-    ``proxy`` (``ipMode: Proxy``): nodes do not translate the address, as the load balancer itself ends connections.
+    ``ip_mode`` Proxy: nodes do not translate the address, as the load balancer itself ends connections.
     """
 
     address: Address | None = None
     hostname: str = ""
-    proxy: bool = False
+    ip_mode: IpMode = "VIP"
 
 
 @frozen
 class Service:
-    """A Service. In a cluster its addresses and node ports are allocated, as the API server does it.
+    """A Service. In a ``Cluster`` it has the addresses and node ports that the API server would allocate.
 
-    - ``selector``: empty if the Service has no selector; its endpoints are then those of the input.
+    - ``selector``: empty if the Service has none. Its endpoints are then in the input.
     - ``cluster_ips``: at most one per IP family, the primary one first; in the input, those that are written.
-    - ``headless``: ``clusterIP: None``. Names lead to the endpoints, and nodes translate nothing.
+    - ``headless``: ``clusterIP: None``. DNS answers with the endpoints, and nodes translate nothing.
     - ``ip_families``: 4 or 6, the primary family first; in the input, those that are written.
-    - ``load_balancer``: the addresses and hostnames of the status; in a cluster, with those that netlab gives.
+    - ``load_balancer``: the addresses and hostnames of the status; in a cluster, also those that netlab allocates.
     - ``affinity_timeout``: seconds.
-    - ``source_ranges``: ``loadBalancerSourceRanges``; empty means that all sources are allowed.
+    - ``source_ranges``: ``loadBalancerSourceRanges``; if empty, all sources are allowed.
     - ``system``: netlab added the Service.
     """
 
@@ -135,6 +136,11 @@ class EndpointSlice:
     service: str = ""
     source: Source = field(default_factory=Source, compare=False)
 
+    @property
+    def service_key(self) -> str:
+        """``NAMESPACE/NAME`` of the Service that the label names."""
+        return f"{self.meta.namespace}/{self.service}"
+
 
 @frozen
 class EndpointsSubset:
@@ -147,7 +153,7 @@ class EndpointsSubset:
 
 @frozen
 class Endpoints:
-    """An Endpoints object: the endpoints of the Service of its name that has no selector."""
+    """An Endpoints object: the endpoints of the Service of the same name, if that has no selector."""
 
     meta: Meta
     subsets: tuple[EndpointsSubset, ...] = ()

@@ -1,6 +1,6 @@
-"""SystemObjects: netlab's own kind, which says that a lab has the pods and Services of the system in any case.
+"""SystemObjects: netlab's own kind. A lab with a document of it has system objects (``cluster.services.system``).
 
-A lab has them too if its input has a Service or an Ingress. The document has no field, and is in a lab's record.
+The document has no fields, and is in a lab's record.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ SYSTEM_OBJECTS = "SystemObjects"
 
 @frozen
 class SystemObjects:
-    """The wish for the pods and Services of the system: kube-dns, ``kubernetes`` and the ingress controller."""
+    """A document that asks for system objects."""
 
     source: Source = field(default_factory=Source, compare=False)
 
 
 def system_document() -> Document:
-    """Return a SystemObjects document, for a command that needs the system; applied twice, it counts once."""
+    """Return a SystemObjects document, for a command that needs system objects. Several documents count once."""
     data = {"apiVersion": NETLAB_VERSION, "kind": SYSTEM_OBJECTS, "metadata": {"name": "system"}}
     return Document(data, Source("--system"))
 

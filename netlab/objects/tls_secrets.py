@@ -1,4 +1,4 @@
-"""Which TLS Secrets an input needs: those that an Ingress of their namespace names. netlab keeps nothing of others."""
+"""Which TLS Secrets netlab keeps: those that an Ingress of their namespace names, and no others."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from netlab.objects.ingresses import Ingress, TlsSecret
-from netlab.objects.types import Meta
 
 WITHOUT_CERTIFICATE = "no-certificate"
 """The rule name of warnings about a Secret that is not in the input (``Problem.rule``)."""
 
 
 def named_secrets(objects: Iterable[Any]) -> frozenset[tuple[str, str]]:
-    """Return the namespace and the name of each Secret that an Ingress among some objects names."""
-    ingresses = (one for one in objects if type(one) is Ingress)
-    return frozenset((one.meta.namespace, tls.secret) for one in ingresses for tls in one.tls if tls.secret)
+    """Return the namespace and the name of each Secret that an Ingress among the objects names."""
+    ingresses = (item for item in objects if type(item) is Ingress)
+    return frozenset((ingress.meta.namespace, tls.secret) for ingress in ingresses for tls in ingress.tls if tls.secret)
 
 
-def is_unnamed(one: Any, named: frozenset[tuple[str, str]]) -> bool:
+def is_unnamed(item: Any, named: frozenset[tuple[str, str]]) -> bool:
     """Say whether an object is a TLS Secret that is not among the named ones."""
-    return type(one) is TlsSecret and _name(one.meta) not in named
-
-
-def _name(meta: Meta) -> tuple[str, str]:
-    return meta.namespace, meta.name
+    return type(item) is TlsSecret and (item.meta.namespace, item.meta.name) not in named

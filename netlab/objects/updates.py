@@ -1,4 +1,4 @@
-"""Updates of objects as the API server does them: what may not change, and what it keeps of the old object."""
+"""Updates of objects: the API server refuses changes of some fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONCE_SET = "may not change once set"
 
 
 def immutable(path: str, value: Callable[[Any], str]) -> Update:
-    """Return an update that reports a change of one field; ``value`` takes a decoded object and returns the field."""
+    """Return an update that refuses a change of one field; ``value`` takes a decoded object and returns the field."""
 
     def update(old: Any, new: Any, document: Document) -> tuple[Document, list[Problem]]:
         same = value(old) == value(new)

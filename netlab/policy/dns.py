@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from netlab.cluster.services.endpoints import endpoints
+from netlab.cluster.services.endpoints import endpoints, target_port
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
@@ -18,7 +18,7 @@ from netlab.objects.services import Service
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import container_port, peer_mismatch_text, port_matches
 from netlab.policy.problems import some, warning
-from netlab.policy.service_ports import pods_of, target
+from netlab.policy.service_ports import pods_of
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels
 
@@ -202,7 +202,7 @@ def _added(cluster: Cluster) -> Dns | None:
 
 def _behind(cluster: Cluster, service: Service) -> Iterator[tuple[Pod, _Ports]]:
     for pod in pods_of(cluster, service):
-        found = [(one.protocol, target(one, pod)) for one in service.ports if one.port == _PORT]
+        found = [(one.protocol, target_port(one, pod)) for one in service.ports if one.port == _PORT]
         ports = tuple((protocol, number) for protocol, number in found if number is not None)
         if ports:
             yield pod, ports

@@ -97,9 +97,9 @@ def _backends(cluster: Cluster, questions: FlowSelection) -> frozenset[str]:
     families = questions.families_in(cluster)
     if cluster.policy.hairpin == "exempt":
         for asked in questions.service_questions(cluster):
-            from netlab.cluster.translate.services import named
+            from netlab.cluster.translate.services import service_target
 
-            of = named(cluster, asked.service, asked.family, asked.protocol, asked.port)
+            of = service_target(cluster, asked.service, asked.family, asked.protocol, asked.port)
             found.update(backend.name for backend in of.backends)
     for destination in questions.endpoints(cluster):
         if isinstance(destination, Pod) and not destination.host_network:

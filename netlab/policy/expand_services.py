@@ -1,7 +1,7 @@
-"""The verdict and reason of every source towards every Service, as ``evaluate`` gives them, without a call for each.
+"""The verdict and reason of every source towards every Service: those of ``evaluate``, without a call for each.
 
-A pod's own node translates a cluster IP, and keeps the pod's address. So what reaches an endpoint is what a flow to the
-endpoint itself is (``expand``), and pods that are alike share the answers. ``evaluate`` judges all other sources.
+A pod's own node translates a cluster IP and keeps the pod's address. So the pod reaches an endpoint as it reaches the
+endpoint itself (``expand``), and pods that are alike share the answers. ``evaluate`` judges all other sources.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import FlowSelection, ServiceQuestion, askable
 from netlab.cluster.translate import Backend, Target
-from netlab.cluster.translate.services import named
+from netlab.cluster.translate.services import service_target
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.policy.decision import backends_reason
 from netlab.policy.evaluate import evaluate
@@ -27,7 +27,7 @@ _KEPT = 200_000
 
 
 class ServiceAnswer(NamedTuple):
-    """A verdict, its reason with a placeholder for the source, and each backend with its verdict."""
+    """A verdict, its reason with a placeholder for the source, and the verdict of each backend."""
 
     verdict: Expected
     reason: str
@@ -47,12 +47,12 @@ class _Endpoints(Expansion):
         yield from self._of_services
 
     def _is_translated(self, destination: Endpoint, service: AskedPort) -> bool:
-        """Say no: a connection is translated once."""
+        """Return False, as a connection is translated only once."""
         return False
 
 
-class _Choice(NamedTuple):
-    """The targets of all questions for the pods of a node, and a number; nodes with equal targets have one number."""
+class _NodeTargets(NamedTuple):
+    """The targets of all questions for the pods of a node. Nodes with equal targets have the same number."""
 
     number: int
     targets: tuple[Target, ...]
@@ -65,78 +65,80 @@ class ServiceExpansion:
         self._cluster = cluster
         self.questions = questions.service_questions(cluster)
         self.sources = questions.endpoints(cluster)
-        self._targets = [named(cluster, q.service, q.family, q.protocol, q.port) for q in self.questions]
+        self._targets = [service_target(cluster, q.service, q.family, q.protocol, q.port) for q in self.questions]
         asked: dict[tuple[int, int, str, int | None], tuple[Endpoint, int, str, int | None]] = {}
         for q, target in zip(self.questions, self._targets, strict=True):
-            for one in target.backends:
-                if one.endpoint is not None:
-                    key = (id(one.endpoint), q.family, q.protocol, one.port)
-                    asked.setdefault(key, (one.endpoint, q.family, q.protocol, one.port))
-        everyone = replace(questions, nodes=True, system=True)
-        self._endpoints = _Endpoints(cluster, everyone, list(asked.values()))
+            for backend in target.backends:
+                if backend.endpoint is not None:
+                    key = (id(backend.endpoint), q.family, q.protocol, backend.port)
+                    asked.setdefault(key, (backend.endpoint, q.family, q.protocol, backend.port))
+        with_all_endpoints = replace(questions, nodes=True, system=True)
+        self._endpoints = _Endpoints(cluster, with_all_endpoints, list(asked.values()))
         self._kind = {key: question.kind for key, question in zip(asked, self._endpoints.questions, strict=True)}
-        self._choices: dict[str, _Choice] = {}
+        self._node_targets: dict[str, _NodeTargets] = {}
         self._numbers: dict[Hashable, int] = {}
         self._known: dict[tuple[int, int], tuple[Line, list[ServiceAnswer]]] = {}
 
     def asks(self, source: Endpoint) -> Sequence[int]:
-        """Return the places of the questions that a source asks: an outside host those of its families."""
+        """Return the indexes of the questions that a source is asked: an outside host has not every family."""
         return [at for at, question in enumerate(self.questions) if askable(source, question.family)]
 
     def answers(self, source: Endpoint) -> list[ServiceAnswer]:
         """Return the answers for a source, one for each question. Sources that are alike have the same list."""
         if not isinstance(source, Pod) or not source.traits.attachment.enforced or source.traits.attachment.on_underlay:
             return [self._evaluated(source, question) for question in self.questions]
-        line, choice = self._endpoints.line(source), self._choice(source)
-        key = (id(line), choice.number)
+        line, of_node = self._endpoints.line(source), self._targets_of(source)
+        key = (id(line), of_node.number)
         known = self._known.pop(key, None)
         if known is None:
             while self._known and (len(self._known) + 1) * len(self.questions) > _KEPT:
                 del self._known[next(iter(self._known))]
-            pairs = zip(self.questions, choice.targets, strict=True)
+            pairs = zip(self.questions, of_node.targets, strict=True)
             # The line is kept, so no other line has its identity.
             known = (line, [self._answer(line, source, question, target) for question, target in pairs])
         self._known[key] = known
-        found = known[1]
+        answers = known[1]
         if self._cluster.policy.hairpin == "exempt":
-            found = self._exempt(source, choice, found)
-        return found
+            answers = self._exempt(source, of_node, answers)
+        return answers
 
-    def _choice(self, source: Pod) -> _Choice:
+    def _targets_of(self, source: Pod) -> _NodeTargets:
         """Return the targets of all questions for a source's node."""
-        if source.node not in self._choices:
+        if source.node not in self._node_targets:
             targets = tuple(target.for_source(source) for target in self._targets)
             same = tuple((target.backends, target.reason) for target in targets)
             number = self._numbers.setdefault(_hashable(same), len(self._numbers))
-            self._choices[source.node] = _Choice(number, targets)
-        return self._choices[source.node]
+            self._node_targets[source.node] = _NodeTargets(number, targets)
+        return self._node_targets[source.node]
 
     def _answer(self, line: Line, source: Pod, question: ServiceQuestion, target: Target) -> ServiceAnswer:
         if not target.backends:
             return ServiceAnswer("deny", target.reason)
-        found: list[tuple[Expected, str, str]] = []
+        reasons: list[tuple[Expected, str, str]] = []
         verdicts: list[tuple[Backend, Expected]] = []
-        for one in target.backends:
-            kind = self._kind.get((id(one.endpoint), question.family, question.protocol, one.port))
+        for backend in target.backends:
+            kind = self._kind.get((id(backend.endpoint), question.family, question.protocol, backend.port))
             answer = line.answers[kind] if kind is not None else None
             if answer is None:
                 return self._evaluated(self._example(source), question)
-            found.append((answer.verdict, answer.reason.replace(DESTINATION, one.name), one.name))
-            verdicts.append((one, answer.verdict))
-        reason = found[0][1] if len(found) == 1 else backends_reason(found)
-        return ServiceAnswer(joined(verdict for verdict, *_ in found), reason, tuple(verdicts))
+            reasons.append((answer.verdict, answer.reason.replace(DESTINATION, backend.name), backend.name))
+            verdicts.append((backend, answer.verdict))
+        reason = reasons[0][1] if len(reasons) == 1 else backends_reason(reasons)
+        return ServiceAnswer(joined(verdict for _, verdict in verdicts), reason, tuple(verdicts))
 
-    def _exempt(self, source: Pod, choice: _Choice, found: list[ServiceAnswer]) -> list[ServiceAnswer]:
+    def _exempt(self, source: Pod, of_node: _NodeTargets, answers: list[ServiceAnswer]) -> list[ServiceAnswer]:
         """Return the answers for a pod that always reaches itself through a Service."""
-        own = [at for at, target in enumerate(choice.targets) if any(b.endpoint is source for b in target.backends)]
-        found = list(found) if own else found
-        for at in own:
-            found[at] = self._evaluated(source, self.questions[at])
-        return found
+        of_itself = [
+            at for at, target in enumerate(of_node.targets) if any(b.endpoint is source for b in target.backends)
+        ]
+        answers = list(answers) if of_itself else answers
+        for at in of_itself:
+            answers[at] = self._evaluated(source, self.questions[at])
+        return answers
 
     def _example(self, source: Pod) -> Pod:
         """Return a copy of a source whose name is the placeholder."""
-        # Caches of the cluster have the identities of endpoints, so the copy lives as long as the cluster.
+        # Caches of the cluster use identities of endpoints as keys, so the copy must live as long as the cluster.
         known: dict[int, tuple[Pod, Pod]] = self._cluster.memo.setdefault("policy.examples", {})
         if id(source) not in known:
             known[id(source)] = source, renamed(source, SOURCE)
@@ -149,5 +151,5 @@ class ServiceExpansion:
 
 
 def _hashable(same: Sequence[tuple[tuple[Backend, ...], str]]) -> Hashable:
-    """Return a key of targets: endpoints hold dictionaries, so their identities stand for them."""
+    """Return a key of targets. Endpoints are not hashable, so it has their identities."""
     return tuple((tuple((id(b.endpoint), b.address, b.port) for b in backends), reason) for backends, reason in same)

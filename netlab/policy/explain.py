@@ -85,27 +85,26 @@ def _of_backend(decision: Decision) -> Section:
 
 
 def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
-    """Return the headline and the way of a flow to a Service; nothing for another flow."""
-    from netlab.cluster.translate.services import front_of
+    """Return the headline and the way of a flow to a Service; () for another flow."""
+    from netlab.cluster.translate.services import frontend_of
     from netlab.policy.service_text import described, way_lines
 
-    front = front_of(cluster, decision.flow)
-    if front is None:
+    frontend = frontend_of(cluster, decision.flow)
+    if frontend is None:
         return ()
-    way = Section(f"Way to Service {front.service.meta.key}", tuple(way_lines(cluster, decision, front)))
-    return _headline(decision, described(front)), way
+    way = Section(f"Way to Service {frontend.service.meta.key}", tuple(way_lines(cluster, decision, frontend)))
+    return _headline(decision, described(frontend)), way
 
 
 def _missed_by_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
-    """Return the rules that list the port or address of a flow's Service, and so do not match."""
-    from netlab.cluster.translate.services import front_of
+    """Return a section of rules that list the Service's port or address and so match nothing; () if there are none."""
+    from netlab.cluster.translate.services import frontend_of
     from netlab.policy.service_text import misses_by_service
 
-    front = front_of(cluster, decision.flow)
-    lines = misses_by_service(decision, front) if front is not None else []
-    return (Section("Rules for the Service that match nothing, as policies see its endpoints", tuple(lines)),) * bool(
-        lines
-    )
+    frontend = frontend_of(cluster, decision.flow)
+    lines = misses_by_service(decision, frontend) if frontend is not None else []
+    title = "Rules for the Service that match nothing, as policies see its endpoints"
+    return (Section(title, tuple(lines)),) if lines else ()
 
 
 def _headline(decision: Decision, described: str = "") -> Section:

@@ -54,9 +54,9 @@ class Answer:
 
 @frozen
 class ServiceVerdicts:
-    """The verdicts towards one port of a Service: ``having[verdict]`` is the set of groups of sources with it.
+    """The verdicts towards one port of a Service: ``having[verdict]`` is the set of groups of sources with the verdict.
 
-    ``asked`` is the set of groups that ask it.
+    ``asked`` is the set of groups that are asked about the port.
     """
 
     question: ServiceQuestion
@@ -140,8 +140,8 @@ class Groups:
                     count[verdict] += size * self._weigh(source, found) if found else 0
             for verdict in source.alone:
                 count[verdict] += size
-        for one in self.to_services:
-            for verdict, found in one.having.items():
+        for to_service in self.to_services:
+            for verdict, found in to_service.having.items():
                 count[verdict] += self.size(found)
         return count
 
@@ -210,14 +210,14 @@ def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
         verdict: {s: of[s].between(kinds_of) if s in of else none for s in tables["allow"]}
         for verdict, of in tables.items()
     }
-    by_group = [to_services[of[0]] for of in kinds_of]
+    by_group = [to_services[of_group[0]] for of_group in kinds_of]
     return Groups(cluster, tuple(found), having, _of_services(questions.service_questions(cluster), by_group))
 
 
 def _to_services(
     cluster: Cluster, questions: FlowSelection, kinds: EndpointKinds
 ) -> Sequence[tuple[Expected | None, ...]]:
-    """Return the verdicts of each kind towards each port of each Service; None for one that it does not ask."""
+    """Return the verdicts of each kind towards each port of each Service, None where the kind is not asked."""
     if not questions.service_questions(cluster):
         return [()] * len(kinds.members)
     from netlab.policy.expand_services import ServiceExpansion

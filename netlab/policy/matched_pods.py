@@ -1,6 +1,6 @@
-"""The pods and namespaces that policies and peers match, without pods that netlab added; for warnings.
+"""The pods and namespaces that policies and peers match, for warnings. Pods that netlab added do not count.
 
-The results are kept, so no check compares all pods again.
+The results are kept, so that no check compares all pods again.
 """
 
 from __future__ import annotations

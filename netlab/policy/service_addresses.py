@@ -1,6 +1,6 @@
-"""Warns of ipBlocks of addresses that only Services have, as policies see the address of the endpoint.
+"""Warns of ipBlocks that hold virtual addresses of Services only.
 
-Nodes translate such an address before policy applies, so no packet with it is judged
+Nodes translate such an address before policy applies, so policies see the address of the endpoint
 (https://kubernetes.io/docs/concepts/services-networking/network-policies/, "Behavior of ipBlock selectors").
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netlab.cluster.services.routes import balanced
+from netlab.cluster.services.routes import services_by_outer_address
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
@@ -37,14 +37,14 @@ def addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[P
 
 
 def _owners(cluster: Cluster) -> dict[Address, tuple[Service, str]]:
-    """Return the Services by the addresses that they alone have, and what of each Service it is."""
+    """Return the Service of each virtual address that no machine has, and the type of the address as text."""
     known: dict[Address, tuple[Service, str]] | None = cluster.memo.get("policy.service_addresses")
     if known is None:
         known = cluster.memo["policy.service_addresses"] = {}
         for service in cluster.services:
             for address in service.cluster_ips:
                 known.setdefault(address, (service, "the ClusterIP"))
-        for address, (first, *_) in balanced(cluster).items():
+        for address, (first, *_) in services_by_outer_address(cluster).items():
             if address not in cluster.by_address:
                 what = "an external IP" if address in first.external_ips else "a load-balancer address"
                 known.setdefault(address, (first, what))
@@ -52,7 +52,7 @@ def _owners(cluster: Cluster) -> dict[Address, tuple[Service, str]]:
 
 
 def _message(cluster: Cluster, owners: dict[Address, tuple[Service, str]], cidr: Prefix) -> str:
-    """Return the message about an ipBlock, "" if packets may have an address of it."""
+    """Return the message about an ipBlock, "" if packets that policies see may have one of its addresses."""
     address = cidr.network_address
     if cidr.num_addresses == 1 and address in owners:
         service, what = owners[address]
@@ -61,16 +61,16 @@ def _message(cluster: Cluster, owners: dict[Address, tuple[Service, str]], cidr:
             f"{address} is {what} of Service {service.meta.key}, so it matches no packet: policies see the address of"
             f" the endpoint; {instead}"
         )
-    for own in cluster.service_cidrs:
-        if own.version == cidr.version and cidr.subnet_of(own):  # type: ignore[arg-type]
+    for whole in cluster.service_cidrs:
+        if whole.version == cidr.version and cidr.subnet_of(whole):  # type: ignore[arg-type]
             return (
-                f"{cidr} is in the service range {own}, so it matches no packet: policies see the address of the"
+                f"{cidr} is in the service range {whole}, so it matches no packet: policies see the address of the"
                 " endpoint; select the pods behind the Service"
             )
-        if _means(cluster, cidr, own):
+        if _means(cluster, cidr, whole):
             return (
-                f"{cidr} holds the service range {own} and no address of the lab's pods, nodes and hosts: policies see"
-                " the address of the endpoint; select the pods behind the Service"
+                f"{cidr} holds the service range {whole} and no address of the lab's pods, nodes and hosts: policies"
+                " see the address of the endpoint; select the pods behind the Service"
             )
     return ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from netlab.cluster.services.endpoints import endpoints, target_port
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
@@ -37,13 +38,6 @@ def pods_of(cluster: Cluster, service: Service) -> tuple[Pod, ...]:
         here = pods_by_namespace(cluster).get(service.meta.namespace, ()) if wanted else ()
         found = known[id(service)] = tuple(pod for pod in here if pod.selectable and wanted <= pod.labels.items())
     return found
-
-
-def target(port: ServicePort, pod: Pod) -> int | None:
-    """Return the pod's port that is a Service port's target, None if the pod has no port of that name."""
-    if isinstance(port.target_port, str):
-        return container_port(pod, port.target_port, port.protocol)
-    return port.target_port or port.port
 
 
 def service_ports_in_rules(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -93,8 +87,6 @@ def _by_address(cluster: Cluster) -> Mapping[Address, Sequence[tuple[Service, Se
         for service in cluster.services:
             if service.selector or service.system or not service.cluster_ips:
                 continue
-            from netlab.cluster.services.endpoints import endpoints
-
             for port in service.ports:
                 for family in (address.version for address in service.cluster_ips):
                     for one in endpoints(cluster, service, port, family):
@@ -105,7 +97,7 @@ def _by_address(cluster: Cluster) -> Mapping[Address, Sequence[tuple[Service, Se
 def _about_addresses(
     rule: Rule, item: PolicyPort, by_address: Mapping[Address, Sequence[tuple[Service, ServicePort, int]]]
 ) -> str:
-    """Return the message about a rule for the exact addresses of endpoints on the port of their Service."""
+    """Return the message about a rule that has the exact addresses of endpoints and the port of their Service."""
     blocks = [peer.ip_block.cidr for peer in rule.peers if peer.ip_block is not None]
     if len(blocks) < len(rule.peers) or not blocks or any(cidr.num_addresses > 1 for cidr in blocks):
         return ""
@@ -201,7 +193,7 @@ def _text(rule: Rule, item: PolicyPort, found: Iterable[_Matched]) -> str:
 
 def _left_out(rule: Rule, item: PolicyPort, port: ServicePort, pod: Pod) -> int:
     """Return the pod's port that is a Service port's target; 0 if there is none, or the rule lists it too."""
-    number = target(port, pod)
+    number = target_port(port, pod)
     if number is None or any(port_matches(listed, pod, item.protocol, number) for listed in rule.ports):
         return 0
     return number

@@ -27,7 +27,7 @@ _KEPT = 100_000
 
 
 def rows(expansion: Expansion, services: ServiceExpansion | None = None) -> Iterator[Row]:
-    """Yield the row of every pair; those of Services are after the others of a source."""
+    """Yield the row of every pair; after the pairs of a source, its rows about Services."""
     for source, line in expansion.lines():
         own = expansion.own(source, line)
         for at, question in enumerate(line.questions):
@@ -106,7 +106,7 @@ def service_rows(services: ServiceExpansion, source: Endpoint) -> Iterator[Row]:
 
 
 def _service_row(services: ServiceExpansion, at: int, answer: ServiceAnswer) -> Row:
-    """Return the row of a question about a Service, with placeholders for the source."""
+    """Return the row of a question about a Service, with a placeholder for the source."""
     service, family, protocol, port = services.questions[at]
     endpoints = tuple(
         EndpointRow(one.endpoint.ref if one.endpoint is not None else "", str(one.address), one.port, verdict)
@@ -124,7 +124,7 @@ class ServiceTexts:
         self._known: dict[tuple[int, tuple[int, ...]], tuple[list[ServiceAnswer], str, dict[str, int]]] = {}
 
     def text(self, source: Endpoint, tally: Tally) -> str:
-        """Return the rows of a source as JSON with marks for the source, and count them."""
+        """Return the rows of a source as JSON with ``_SOURCE`` for its name, and count them."""
         answers, places = self._services.answers(source), tuple(self._services.asks(source))
         key = (id(answers), places)
         found = self._known.pop(key, None)
@@ -133,7 +133,7 @@ class ServiceTexts:
                 del self._known[next(iter(self._known))]
             rows = [_service_row(self._services, at, answers[at]) for at in places]
             text = ",\n".join(json.dumps(row.data()) for row in rows).replace(json.dumps(SOURCE)[1:-1], _SOURCE)
-            # The answers are kept, so no others have their identity.
+            # The answers are kept, so no other list has their identity.
             found = (answers, text, Counter(row.verdict for row in rows))
         self._known[key] = found
         for verdict, number in found[2].items():

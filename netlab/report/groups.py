@@ -235,14 +235,14 @@ class _Writer:
         )
 
     def services(self) -> Iterator[str]:
-        """Yield for each Service what reaches it."""
+        """Yield a block for each Service: the sources of each verdict."""
         found = self._found
         by_service: dict[int, list[ServiceVerdicts]] = {}
         for one in found.to_services:
             by_service.setdefault(id(one.question.service), []).append(one)
         for of in by_service.values():
             service = of[0].question.service
-            # A Service is in no group, so its number is that of none.
+            # A Service is in no group, so it has a number that no group has.
             own = Group(len(self._names), (), tuple(one.question[1:] for one in of))
             self._names.append(GroupName(service.meta.namespace, service.meta.name, "", service.meta.namespace))
             asked = [_Asked(one.question[1:], one.asked, one.having) for one in of]

@@ -83,7 +83,7 @@ class Row(NamedTuple):
     def outcome(self) -> Outcome:
         """What a summary counts: whether both verdicts agree, or the only verdict.
 
-        Both verdicts of each backend must agree as well: two verdicts ``some`` may be of different backends.
+        Both verdicts of each backend must agree too, as two verdicts ``some`` may be about different backends.
         """
         found = outcome_of(self.expected, self.measured)
         if found == "agree" and any(one.differs for one in self.endpoints):

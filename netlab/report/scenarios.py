@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
     """Return the row of a failure as data for JSON, with the file and the line of its expectation."""
     where = {"file": failure.file, "line": failure.line}
-    # The room ``scenario`` is not imported to print: a failure of packets has a flow.
+    # Printing does not import the room ``scenario``. Only a failure of packets has a flow.
     if hasattr(failure, "flow"):
         return {**row_of(failure.flow, failure.expected, failure.measured, failure.reason).data(), **where}
     return {
@@ -31,7 +31,7 @@ def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
 
 
 def _what(failure: Failure | ProgramFailure, family: str) -> str:
-    """Return the question of a failure and both outcomes as text; ``family`` is a form, used for pairs."""
+    """Return the question and both outcomes as text; ``family`` is the format of a pair's IP family."""
     if hasattr(failure, "flow"):
         of = row_of(failure.flow, failure.expected, failure.measured, failure.reason)
         asked = f"{of.source} -> {of.destination} {of.port_text}{family.format(of.family)}"

@@ -48,7 +48,7 @@ class Traces:
 
 
 def _way(trace: Trace) -> Iterator[str]:
-    """Yield what a Service's address stands for: the address, and a line for the packet to each of its endpoints."""
+    """Yield the address of a Service, and a line for the packet to each of its endpoints."""
     flow = trace.decision.flow
     if flow.service is not None and flow.address is not None:
         yield f"{flow.target} has the address {flow.address}"

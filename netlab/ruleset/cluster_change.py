@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress
-from operator import is_not
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from netlab.cluster.only_in import only_in
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
@@ -61,26 +60,9 @@ def cluster_change(old: Cluster | None, new: Cluster) -> ClusterChange:
 
 
 def _item_changes(old: Sequence[_T], new: Sequence[_T], key: Callable[[_T], str]) -> ItemChanges[_T]:
-    old, new = _trimmed(old, new)
-    removed = {key(one): one for one in _only_in(old, new)}
-    added = {key(one): one for one in _only_in(new, old)}
-    for name in [name for name, one in added.items() if removed.get(name) == one]:
+    only_old, only_new = only_in(old, new)
+    removed = {key(item): item for item in only_old}
+    added = {key(item): item for item in only_new}
+    for name in [name for name, item in added.items() if removed.get(name) == item]:
         del removed[name], added[name]
     return ItemChanges(tuple(removed.values()), tuple(added.values()))
-
-
-def _trimmed(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequence[_T]]:
-    """Return two sequences without their common beginning and end. Most changes leave nearly all pods as they are."""
-    if old is new:
-        return (), ()
-    least = min(len(old), len(new))
-    first = next(compress(range(least), map(is_not, old, new)), least)
-    most = least - first
-    last = next(compress(range(most), map(is_not, reversed(old), reversed(new))), most)
-    return old[first : len(old) - last], new[first : len(new) - last]
-
-
-def _only_in(these: Iterable[_T], those: Iterable[_T]) -> list[_T]:
-    """Return the objects of one sequence that are not in the other, by identity."""
-    known = set(map(id, those))
-    return [one for one in these if id(one) not in known]

@@ -81,8 +81,8 @@ class Set:
     A field without a type of its own has the expression that reads it in place of a type (``@th,64,128``). Then all
     fields have expressions, as nft's ``typeof`` requires.
 
-    ``timeout``: packets add the elements, and each lasts this many seconds unless its rule says otherwise; 0 for all
-    other sets.
+    ``timeout``: if it is not 0, packets add the elements, and an element lasts this many seconds unless its rule has
+    another timeout.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Set:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The lines after its type."""
+        """The lines that follow its type in nft's text."""
         if self.timeout:
             return ("flags dynamic,timeout", f"timeout {self.timeout}s")
         return ("flags interval",) if self.interval else ()

@@ -1,9 +1,10 @@
 """The sets and chains of the fragment of Services.
 
-A new connection to a Service costs four lookups: the word of its address, the number of endpoints, the chain for this
-number, and the endpoint. Any other new connection costs three lookups, an established one a test of its state. Services
-and endpoints are elements only. The rules are those of kube-proxy's nftables mode (pkg/proxy/nftables/proxier.go), but
-not its layout: there each Service and each endpoint has chains.
+A new connection to a Service costs four lookups: the mark of its port, the number of endpoints, the chain for this
+number, and the endpoint. Any other new connection costs three lookups. An established one costs a test of its state.
+No Service and no endpoint has a chain of its own.
+
+Source: kube-proxy's nftables mode (pkg/proxy/nftables/proxier.go), with another layout.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from netlab.frozen import frozen
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, POSTROUTING, Layout, Place, ip
 from netlab.ruleset.service_hash import PROBE_DSCP, SEED
-from netlab.ruleset.service_words import (
+from netlab.ruleset.service_marks import (
+    AFFINITY,
     LIST,
     LOCAL_FROM_OUTSIDE,
     LOCAL_LIST,
     MASQUERADE,
     NUMBER,
-    RANGED,
-    REFUSED,
-    STICKY,
+    REJECTED,
+    SOURCE_RANGES,
     Registers,
 )
 from netlab.ruleset.tables import Chain, Hook
@@ -32,13 +33,17 @@ _TRANSPORT = "meta l4proto { tcp, udp, sctp }"
 _FRONT = "meta l4proto . th dport"
 _UNTRANSLATED = Place.STATE - 50
 _FIRST = -10
-# A chain of type nat that translates a packet ends the hook for it, so a Service's port wins over a hostPort.
+# After a nat chain translates a packet, no later nat chain of the hook sees it. So a nodePort wins over a hostPort.
 _DNAT, _AFTER_DNAT = -101, -99
 
 
 @frozen
 class Variant:
-    """What the chains depend on: the most endpoints of a list (a power of two), and the affinity timeouts in use."""
+    """What the chains depend on.
+
+    ``most`` is the number of endpoints of the longest list, rounded up to a power of two. ``timeouts`` has the seconds
+    of sessionAffinity that Services have, ascending.
+    """
 
     most: int
     timeouts: tuple[int, ...]
@@ -50,44 +55,44 @@ def sets(layout: Layout, variant: Variant) -> Iterator[Set]:
     port = ("inet_proto", "inet_service")
     for f in families:
         address = (f"ipv{f}_addr",)
-        yield Set(f"services{f}", (*address, *port), ("mark",), about="words of Services by address, protocol, port")
-        yield Set(f"node_ports{f}", port, ("mark",), about="words of Services by nodePort")
-        yield Set(f"service_counts{f}", ("mark",), ("mark",), about="numbers of endpoints, by list")
-        about = "endpoints by index and list; for sessionAffinity also by the endpoint's own number"
+        yield Set(f"services{f}", (*address, *port), ("mark",), about="marks of Services by address, protocol, port")
+        yield Set(f"node_ports{f}", port, ("mark",), about="marks of Services by nodePort")
+        yield Set(f"service_counts{f}", ("mark",), ("mark",), about="numbers of endpoints by list")
+        about = "endpoints by index and list; for sessionAffinity also by the endpoint's number"
         yield Set(f"service_endpoints{f}", ("classid", "mark"), (*address, "inet_service"), about=about)
         yield Set(f"service_nodes{f}", address, about="the node's address that takes nodePorts")
-        yield Set(f"service_pods{f}", address, interval=True, about="addresses of pods: all others are outside")
-        yield Set(f"service_itself{f}", address * 2, about="endpoints, each as source and destination")
-        about = "loadBalancerSourceRanges: the sources that may connect, by Service"
+        yield Set(f"service_pods{f}", address, interval=True, about="addresses of pods; all others are outside")
+        yield Set(f"service_hairpins{f}", address * 2, about="each endpoint as source and destination")
+        about = "loadBalancerSourceRanges by Service"
         yield Set(f"service_sources{f}", ("mark", *address), interval=True, about=about)
-        yield Set(f"service_addresses{f}", address, about="ClusterIPs: other ports than a Service's are rejected")
-        about = "ranges of ClusterIPs: packets to addresses without a Service are dropped"
+        yield Set(f"service_addresses{f}", address, about="ClusterIPs: ports of no Service are rejected")
+        about = "service ranges: packets to addresses without a Service are dropped"
         yield Set(f"service_ranges{f}", address, interval=True, about=about)
         if variant.timeouts:
-            about = "sessionAffinity: the endpoint's number, by client and list"
+            about = "sessionAffinity: the endpoint's number by client and list"
             key, value = (("ipv4_addr", "mark"), "classid") if f == 4 else ((_client(6), use.scratch), "meta priority")
             yield Set(f"affinity{f}", key, (value,), about=about, timeout=10800)
-            about = "numbers of the endpoints of Services with sessionAffinity"
-            yield Set(f"service_ids{f}", (*address, *port), ("classid",), about=about)
+            about = "sessionAffinity: the endpoint's number by endpoint"
+            yield Set(f"affinity_ids{f}", (*address, *port), ("classid",), about=about)
     if variant.timeouts:
-        yield Set("service_timeouts", ("mark",), ("mark",), about="seconds of sessionAffinity by Service")
+        yield Set("service_timeouts", ("mark",), ("mark",), about="sessionAffinity: the timeout in seconds by Service")
 
 
 def chains(layout: Layout, variant: Variant) -> Iterator[Chain]:
     """Yield the chains of a lab."""
     families, use = layout.families, Registers.of(layout.policy)
     yield from _translation(families, use, variant)
-    yield from _refusal(families, use)
+    yield from _rejection(families, use)
     if variant.timeouts:
         yield from _affinity(families, use, variant.timeouts)
-    itself = [f"{ip(f)} saddr . {ip(f)} daddr @service_itself{f}" for f in families]
+    hairpins = [f"{ip(f)} saddr . {ip(f)} daddr @service_hairpins{f}" for f in families]
     if layout.policy.hairpin == "exempt":
-        yield Chain("forward", tuple(f"{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
+        yield Chain("forward", tuple(f"{match} accept" for match in hairpins), FORWARD, place=Place.EXEMPT)
     if len(layout.networks) > 1:
-        # A published port is open to other networks, a Service's endpoint is not.
+        # A published port is open to other networks. The endpoints of a Service are not.
         yield Chain("apart", (f"{use.carried} != 0x0 counter drop",), place=_FIRST)
-    # A pod that reaches itself needs another source, as it would answer itself directly.
-    masquerade = (_has(use.carried, MASQUERADE), *itself)
+    # A pod that reaches itself needs another source address. Otherwise its answer never leaves the pod.
+    masquerade = (_has(use.carried, MASQUERADE), *hairpins)
     rules = tuple(f"{match} masquerade" for match in masquerade)
     yield Chain("masquerade_pods", rules, POSTROUTING, place=_FIRST)
 
@@ -101,99 +106,99 @@ def _kept(use: Registers, mask: int) -> str:
 
 
 def _client(f: int) -> str:
-    """Return the expression for the client of an affinity: of an IPv6 address the last 96 bits.
+    """Return the expression for a client in keys of ``affinity``: an IPv4 address, or the last 96 bits of an IPv6 one.
 
-    nft 1.0.6 gives the key of a map that packets update 16 bytes of registers, and the number of the list needs four.
-    With a longer key it loads the value over the key's end, or stops at an assertion.
+    The key of a map that packets update may have 16 bytes in nft 1.0.6, and the list takes four. With a longer key nft
+    loads the value over the end of the key, or stops at an assertion.
     """
     return "ip saddr" if f == 4 else "@nh,96,96"
 
 
 def _translation(families: Sequence[int], use: Registers, variant: Variant) -> Iterator[Chain]:
-    """Yield the chains that find a packet's Service and translate it to one of the endpoints."""
+    """Yield the chains that find a packet's mark and translate its destination."""
 
-    def words(f: int, target: str) -> Iterator[str]:
+    def marks(f: int, target: str) -> Iterator[str]:
         yield f"{use.carried} set {ip(f)} daddr . {_FRONT} map @services{f} goto {target}{f}"
         yield f"{ip(f)} daddr @service_nodes{f} {use.carried} set {_FRONT} map @node_ports{f} goto {target}{f}"
 
-    about = "packets from outside: policy Local keeps the source, everything else is masqueraded"
+    about = "packets from outside: without externalTrafficPolicy Local they are masqueraded"
     masquerade = f"{use.carried} set {use.carried} | {MASQUERADE:#010x}"
-    stranger = (
+    from_outside = (
         f"{use.carried} & {LOCAL_FROM_OUTSIDE:#010x} == 0x0 {masquerade} return",
         f"{use.carried} set {use.carried} | {LOCAL_LIST:#010x}",
     )
-    yield Chain("service_stranger", stranger, about=about)
+    yield Chain("service_from_outside", from_outside, about=about)
     for f in families:
         yield from _choice(f, use, variant)
-        from_rules = (f"{ip(f)} saddr != @service_pods{f} jump service_stranger", f"goto service{f}")
+        from_rules = (f"{ip(f)} saddr != @service_pods{f} jump service_from_outside", f"goto service{f}")
         yield Chain(f"service_from{f}", from_rules)
-        about = "packets of the node itself: the endpoint answers to the address of the interface that they leave by"
-        yield Chain(f"service_own{f}", (f"{masquerade} goto service{f}",), about=about)
-    hooks: dict[Literal["prerouting", "output"], str] = {"prerouting": "service_from", "output": "service_own"}
+        about = "packets of the node: they get the address of the interface that they leave by"
+        yield Chain(f"service_from_node{f}", (f"{masquerade} goto service{f}",), about=about)
+    hooks: dict[Literal["prerouting", "output"], str] = {"prerouting": "service_from", "output": "service_from_node"}
     for hook, target in hooks.items():
-        rules = tuple(rule for f in families for rule in words(f, target))
+        rules = tuple(rule for f in families for rule in marks(f, target))
         yield Chain(f"service_{hook}", rules, Hook("nat", hook, _DNAT))
 
 
 def _choice(f: int, use: Registers, variant: Variant) -> Iterator[Chain]:
-    """Yield the chains that choose an endpoint: ``service_hash`` computes the same index."""
+    """Yield the chains that choose an endpoint. ``service_hash.chosen`` computes the same index."""
     to = f"dnat {ip(f)} to meta priority . {use.scratch} map @service_endpoints{f}"
     for count in range(1, variant.most + 1):
         index = f"meta priority set jhash {ip(f)} saddr . th sport mod {count} seed {SEED:#x}"
         yield Chain(f"service{f}_{count}", (f"{_TRANSPORT} {index} {_kept(use, LIST)} {to}",))
     verdicts = ["0x0 : drop", *(f"{count:#x} : goto service{f}_{count}" for count in range(1, variant.most + 1))]
-    about = "0: policy Local, and no endpoint on this node"
+    about = "0: traffic policy Local, and no endpoint on this node"
     yield Chain(f"service_choose{f}", (f"{use.scratch} vmap {{ {', '.join(verdicts)} }}",), about=about)
-    ranged = (_kept(use, NUMBER), f"{use.scratch} . {ip(f)} saddr @service_sources{f} return", "counter drop")
-    yield Chain(f"service_ranged{f}", ranged)
-    again: tuple[str, ...] = ()
+    source_ranges = (_kept(use, NUMBER), f"{use.scratch} . {ip(f)} saddr @service_sources{f} return", "counter drop")
+    yield Chain(f"service_check_source{f}", source_ranges)
+    by_affinity: tuple[str, ...] = ()
     if variant.timeouts:
         known = f"meta priority set {_client(f)} . {use.scratch} map @affinity{f}"
-        # The kernel gives an element that exists another timeout, but not another value.
+        # Without this, ``update`` would give the old element a new timeout and keep its value.
         forget = f"meta nfproto ipv{f} delete @affinity{f} {{ {_client(f)} . {use.scratch} : meta priority }}"
-        yield Chain(f"service_sticky{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}", forget))
-        # Probes choose their endpoint by their source port, so they neither follow an affinity nor leave one.
-        again = (f"{_has(use.carried, STICKY)} {ip(f)} dscp != {PROBE_DSCP} jump service_sticky{f}",)
+        yield Chain(f"service_by_affinity{f}", (f"{_TRANSPORT} {_kept(use, LIST)} {known} {to}", forget))
+        # A probe's source port chooses its endpoint, so a probe must not follow an affinity.
+        by_affinity = (f"{_has(use.carried, AFFINITY)} {ip(f)} dscp != {PROBE_DSCP} jump service_by_affinity{f}",)
     rules = (
-        f"{_has(use.carried, RANGED)} jump service_ranged{f}",
-        *again,
+        f"{_has(use.carried, SOURCE_RANGES)} jump service_check_source{f}",
+        *by_affinity,
         _kept(use, LIST),
         f"{use.scratch} set {use.scratch} map @service_counts{f} goto service_choose{f}",
-        f"{use.carried} set {REFUSED:#010x}",
+        f"{use.carried} set {REJECTED:#010x}",
     )
     yield Chain(f"service{f}", rules)
 
 
-def _refusal(families: Sequence[int], use: Registers) -> Iterator[Chain]:
-    """Yield the chains that reject and drop packets to Services which nothing translated.
+def _rejection(families: Sequence[int], use: Registers) -> Iterator[Chain]:
+    """Yield the chains that reject or drop packets to Services that no rule translated.
 
-    A client on the node itself would not see an ICMP error, as its socket is locked while it sends (tcp_v4_err in
-    net/ipv4/tcp_ipv4.c). It sees a reset.
+    TCP gets a reset: a client on the node itself does not see an ICMP error, as its socket is locked while it sends
+    (tcp_v4_err in net/ipv4/tcp_ipv4.c).
     """
-    about = "no endpoint: clients see at once that the connection is refused"
-    refuse = ("meta l4proto tcp counter reject with tcp reset", "counter reject with icmpx port-unreachable")
-    yield Chain("service_refuse", refuse, about=about)
-    refused = f"{_has(use.carried, REFUSED)} goto service_refuse"
+    about = "no endpoint: the client sees at once that the connection is refused"
+    reject = ("meta l4proto tcp counter reject with tcp reset", "counter reject with icmpx port-unreachable")
+    yield Chain("service_reject", reject, about=about)
+    rejected = f"{_has(use.carried, REJECTED)} goto service_reject"
     ranges = [
         rule
         for f in families
         for rule in (
-            f"{ip(f)} daddr @service_addresses{f} goto service_refuse",
+            f"{ip(f)} daddr @service_addresses{f} goto service_reject",
             f"{ip(f)} daddr @service_ranges{f} counter drop",
         )
     ]
-    # Most packets here were translated: their word saves them the lookups.
-    yield Chain("service_untranslated", (refused, f"{use.carried} != 0x0 return", *ranges))
+    # Most packets here were translated. Their mark saves them the lookups.
+    yield Chain("service_untranslated", (rejected, f"{use.carried} != 0x0 return", *ranges))
     new = ("ct state new jump service_untranslated",)
     yield Chain("forward", new, FORWARD, place=_UNTRANSLATED)
     yield Chain("service_local", new, Hook("filter", "output", "filter"))
-    yield Chain("service_input", (f"ct state new {refused}",), Hook("filter", "input", "filter"))
+    yield Chain("service_input", (f"ct state new {rejected}",), Hook("filter", "input", "filter"))
 
 
 def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) -> Iterator[Chain]:
-    """Yield the chains that remember a client's endpoint. The timeout of an element is that of its rule.
+    """Yield the chains that add elements to ``affinity``: one for each timeout, as nft has no timeout from a map.
 
-    A removed endpoint has no element under its number any more, so its clients choose again.
+    The number of a removed endpoint is in no element of ``service_endpoints``, so its clients get another endpoint.
     """
     about = "sessionAffinity: after DNAT the destination is the endpoint"
     for seconds in timeouts:
@@ -201,7 +206,7 @@ def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) 
             rule
             for f in families
             for rule in (
-                f"meta priority set {ip(f)} daddr . {_FRONT} map @service_ids{f}",
+                f"meta priority set {ip(f)} daddr . {_FRONT} map @affinity_ids{f}",
                 f"meta nfproto ipv{f} "
                 f"update @affinity{f} {{ {_client(f)} . {use.scratch} timeout {seconds}s : meta priority }}",
             )
@@ -217,5 +222,5 @@ def _affinity(families: Sequence[int], use: Registers, timeouts: Sequence[int]) 
     yield Chain("service_remember", rules, about=about)
     hooks: tuple[Literal["prerouting", "output"], ...] = ("prerouting", "output")
     for hook in hooks:
-        rule = f"ct state new {_has(use.carried, STICKY)} jump service_remember"
+        rule = f"ct state new {_has(use.carried, AFFINITY)} jump service_remember"
         yield Chain(f"service_affinity_{hook}", (rule,), Hook("filter", hook, _AFTER_DNAT))

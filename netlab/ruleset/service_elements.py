@@ -1,7 +1,7 @@
-"""The elements of the fragment of Services: of each Service its words, its endpoints, and what else its rules look up.
+"""The elements of the fragment of Services.
 
-A Service whose endpoints are the same for every node has shared elements only. One with policy Local, hints or a
-traffic distribution has endpoints by node.
+If every node uses the same endpoints of a Service, its elements are the same on every node. A Service with traffic
+policy Local, hints or a traffic distribution has lists of endpoints by node.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from netlab.cluster.services.changes import changed_services
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
-from netlab.cluster.services.routes import outer_addresses, proxied
+from netlab.cluster.services.routes import nodes_translate, outer_addresses
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import Cluster, address_of
 from netlab.frozen import frozen
@@ -26,21 +26,21 @@ from netlab.ruleset.fragment import Entry, Layout, Stores
 from netlab.ruleset.fragments.masquerade import parts_without
 from netlab.ruleset.numbers import Numbering
 from netlab.ruleset.service_chains import Variant
-from netlab.ruleset.service_words import (
-    ID,
+from netlab.ruleset.service_marks import (
+    AFFINITY,
+    ENDPOINT_ID,
     LOCAL_FROM_OUTSIDE,
     LOCAL_LIST,
     MASQUERADE,
     NUMBER_BITS,
-    RANGED,
-    STICKY,
+    SOURCE_RANGES,
 )
 
 FEWEST = 8
-"""The least number of chains that choose an endpoint. More are made by powers of two, as each step is a new text."""
+"""The least number of chains that choose an endpoint. The number is a power of two, so that the text changes rarely."""
 
 MOST_FACT, TIMEOUT_FACT = "service most ", "service timeout "
-"""Names of sets that no text declares: they tell ``variant`` what the chains depend on."""
+"""Names of sets that no text declares. Their elements tell ``variant`` what the chains depend on."""
 
 _Place = tuple[str, Key]
 _Owner = tuple[str, str]
@@ -49,7 +49,7 @@ _Endpoint = tuple[Address, str, int]
 
 @frozen
 class _Part:
-    """The elements of one Service: those of every node, and those of single nodes by name."""
+    """The elements of one Service: those that every node has, and further ones by the name of the node."""
 
     everywhere: Mapping[_Place, Element]
     nodes: Mapping[str, Mapping[_Place, Element]]
@@ -59,14 +59,14 @@ _NONE = _Part({}, {})
 
 
 class _Claims:
-    """A store in which several Services may claim one element: the first one of them, by name, has it."""
+    """A store in which several Services may claim one element. The first of them by name has it."""
 
     def __init__(self, store: ElementStore) -> None:
         self._store = store
         self._claims: dict[_Place, dict[_Owner, Element]] = {}
 
     def update(self, owner: _Owner, old: Mapping[_Place, Element], new: Mapping[_Place, Element]) -> None:
-        """Replace what an owner claims; claims that stay equal touch nothing."""
+        """Replace the claims of an owner. The store sees only claims that change."""
         for place in old:
             if place not in new:
                 claims = self._claims[place]
@@ -86,7 +86,7 @@ class _Claims:
 
 
 class ServiceElements:
-    """The elements of all Services of a lab; an ``ElementUpdater``. Its first change may be to any cluster."""
+    """The elements of all Services of a lab; an ``ElementUpdater``. The first update takes all Services."""
 
     def __init__(self, layout: Layout, stores: Stores) -> None:
         self._started = False
@@ -99,7 +99,7 @@ class ServiceElements:
         self._ranges: dict[_Place, Element] = {}
         self._numbers = Numbering(NUMBER_BITS)
         self._numbered: dict[_Owner, tuple[str, ...]] = {}
-        # Endpoints of Services with sessionAffinity.
+        # Of the endpoints of Services with sessionAffinity.
         self._ids = Numbering(31)
         self._identified: dict[_Owner, tuple[str, ...]] = {}
         self._uses: Counter[str] = Counter()
@@ -111,13 +111,12 @@ class ServiceElements:
                     stores.nodes[node.name].put(f"service_nodes{f}", (address,), Element(comment=listing([node.ref])))
 
     def update(self, change: ClusterChange) -> bool:
-        """Take a change; return False if a Service or endpoint that stays would have another number."""
+        """Take a change; return False if it would give another number to a Service or endpoint that stays."""
         cluster, first = change.after, not self._started
         self._started = True
         changed = _changed(None if first else change.before, cluster)
-        found = {_owner(one): one for one in cluster.services} if changed else {}
-        services = {owner: found.get(owner) for owner in changed}
-        services = {owner: one if one is not None and proxied(one) else None for owner, one in services.items()}
+        translated = {_owner(s): s for s in cluster.services if nodes_translate(s)} if changed else {}
+        services = {owner: translated.get(owner) for owner in changed}
         if self._number(cluster, services) and not first:
             return False
         for owner, service in services.items():
@@ -146,11 +145,11 @@ class ServiceElements:
         self._ranges = new
 
     def _number(self, cluster: Cluster, services: Mapping[_Owner, Service | None]) -> bool:
-        """Number the ports of Services, and the endpoints of those with affinity; say whether a number changed."""
+        """Number the Services' ports and, with sessionAffinity, endpoints; say whether a number changed."""
         removed: dict[str, None] = {}
         added: dict[str, None] = {}
-        fewer: Counter[str] = Counter()
-        more: Counter[str] = Counter()
+        unused: Counter[str] = Counter()
+        used: Counter[str] = Counter()
         for owner, service in services.items():
             old = self._numbered.pop(owner, ())
             new = tuple(_port_text(service, port) for port in service.ports) if service is not None else ()
@@ -158,24 +157,22 @@ class ServiceElements:
                 self._numbered[owner] = new
             removed |= dict.fromkeys(text for text in old if text not in new)
             added |= dict.fromkeys(text for text in new if text not in old)
-            sticky = service is not None and service.session_affinity == "ClientIP"
-            used = tuple(self._sticky_endpoints(cluster, service)) if sticky and service is not None else ()
-            fewer.update(self._identified.pop(owner, ()))
-            more.update(used)
-            if used:
-                self._identified[owner] = used
-        before = {text for text in {*fewer, *more} if self._uses[text]}
-        self._uses.subtract(fewer)
-        self._uses.update(more)
-        after = {text for text in {*fewer, *more} if self._uses[text] > 0}
+            unused.update(self._identified.pop(owner, ()))
+            if service is not None and service.session_affinity == "ClientIP":
+                self._identified[owner] = tuple(self._endpoint_texts(cluster, service))
+                used.update(self._identified[owner])
+        before = {text for text in {*unused, *used} if self._uses[text]}
+        self._uses.subtract(unused)
+        self._uses.update(used)
+        after = {text for text in {*unused, *used} if self._uses[text] > 0}
         renumbered = self._numbers.update(removed, added)
         return self._ids.update(sorted(before - after), sorted(after - before)) or renumbered
 
-    def _sticky_endpoints(self, cluster: Cluster, service: Service) -> Iterator[str]:
+    def _endpoint_texts(self, cluster: Cluster, service: Service) -> Iterator[str]:
         for port in service.ports:
             for family in self._families_of(service):
-                for one in endpoints(cluster, service, port, family):
-                    yield _endpoint_text(one, port)
+                for endpoint in endpoints(cluster, service, port, family):
+                    yield _endpoint_text(endpoint, port)
 
     def _families_of(self, service: Service) -> list[int]:
         return [address.version for address in service.cluster_ips if address.version in self._families]
@@ -193,8 +190,8 @@ class ServiceElements:
         for port in service.ports:
             number = self._numbers[_port_text(service, port)]
             comment = f"{service.meta.key} {port.port}/{port.protocol}"
-            for place, word in _words(service, port, number, families):
-                everywhere.setdefault(place, Element((word,), comment))
+            for place, mark in _marks(service, port, number, families):
+                everywhere.setdefault(place, Element((mark,), comment))
             if service.session_affinity == "ClientIP":
                 everywhere["service_timeouts", (number,)] = Element((service.affinity_timeout,), comment)
             for f in families:
@@ -203,79 +200,78 @@ class ServiceElements:
                 local = "Local" in (service.internal_traffic_policy, _external_policy(service))
                 if local or self._differs(cluster, service, port, f):
                     for name in self._nodes:
-                        own = nodes.setdefault(name, {})
-                        own.update(self._lists(cluster, service, port, f, name, number, local=local))
+                        of_node = nodes.setdefault(name, {})
+                        of_node.update(self._lists(cluster, service, port, f, name, number, local=local))
                 else:
                     name = self._nodes[0]
                     everywhere.update(self._lists(cluster, service, port, f, name, number, local=False))
-                for one in endpoints(cluster, service, port, f):
-                    key = (one.address, one.address)
-                    everywhere[f"service_itself{f}", key] = Element(comment=listing([one.pod or str(one.address)]))
+                for endpoint in endpoints(cluster, service, port, f):
+                    key = (endpoint.address, endpoint.address)
+                    everywhere[f"service_hairpins{f}", key] = Element(comment=listing([_name(endpoint)]))
         return _Part(everywhere, nodes)
 
     @staticmethod
     def _differs(cluster: Cluster, service: Service, port: ServicePort, family: int) -> bool:
-        """Say whether nodes may use different endpoints although no policy is Local."""
+        """Say whether nodes may use different endpoints without traffic policy Local."""
         if service.traffic_distribution:
             return True
-        return any(one.zone_hints or one.node_hints for one in endpoints(cluster, service, port, family))
+        return any(e.zone_hints or e.node_hints for e in endpoints(cluster, service, port, family))
 
     def _lists(
         self, cluster: Cluster, service: Service, port: ServicePort, f: int, node: str, number: int, *, local: bool
     ) -> dict[_Place, Element]:
-        """Return the lists of endpoints of a port on a node: how many there are, and each by its index."""
-        found = node_endpoints(cluster, service, port, f, node)
+        """Return a port's lists of endpoints on a node: the count of each list, and its endpoints by index."""
+        of_node = node_endpoints(cluster, service, port, f, node)
         comment = f"{service.meta.key} {port.port}/{port.protocol}"
         elements: dict[_Place, Element] = {}
-        lists = [(number, found.cluster, comment)]
-        if local and (found.anywhere or found.local):
-            # A list of no endpoint is not the same as no list: policy Local drops.
+        lists = [(number, of_node.cluster, comment)]
+        if local and (of_node.anywhere or of_node.local):
+            # Without a count the node rejects. With a count of 0 it drops, as traffic policy Local demands.
             counts = f"service_counts{f}", (number | LOCAL_LIST,)
-            elements[counts] = Element((len(found.local),), f"{comment} on this node")
-            lists.append((number | LOCAL_LIST, found.local, comment))
-        for key, used, text in lists:
-            if not used:
+            elements[counts] = Element((len(of_node.local),), f"{comment} on this node")
+            lists.append((number | LOCAL_LIST, of_node.local, comment))
+        for key, members, text in lists:
+            if not members:
                 continue
-            elements.setdefault((f"service_counts{f}", (key,)), Element((len(used),), text))
-            elements[f"{MOST_FACT}{_rounded(len(used))}", (key,)] = Element()
-            for index, one in enumerate(used):
-                element = Element((one.address, one.port), listing([f"{one.pod or one.address} for {text}"]))
+            elements.setdefault((f"service_counts{f}", (key,)), Element((len(members),), text))
+            elements[f"{MOST_FACT}{_rounded(len(members))}", (key,)] = Element()
+            for index, endpoint in enumerate(members):
+                element = Element((endpoint.address, endpoint.port), listing([f"{_name(endpoint)} for {text}"]))
                 elements[f"service_endpoints{f}", (index, key)] = element
                 if service.session_affinity == "ClientIP":
-                    own = self._ids[_endpoint_text(one, port)] | ID
-                    elements[f"service_endpoints{f}", (own, key)] = element
-                    ids = f"service_ids{f}", (one.address, port.protocol.lower(), one.port)
-                    elements[ids] = Element((own,), listing([one.pod or str(one.address)]))
+                    id_ = self._ids[_endpoint_text(endpoint, port)] | ENDPOINT_ID
+                    elements[f"service_endpoints{f}", (id_, key)] = element
+                    ids = f"affinity_ids{f}", (endpoint.address, port.protocol.lower(), endpoint.port)
+                    elements[ids] = Element((id_,), listing([_name(endpoint)]))
         return elements
 
 
-def _words(service: Service, port: ServicePort, number: int, families: Iterable[int]) -> Iterator[tuple[_Place, int]]:
-    """Yield the words of a port by its addresses and nodePort."""
-    word = number | (STICKY if service.session_affinity == "ClientIP" else 0)
+def _marks(service: Service, port: ServicePort, number: int, families: Iterable[int]) -> Iterator[tuple[_Place, int]]:
+    """Yield the mark of a port for each of its addresses and for its nodePort."""
+    mark = number | (AFFINITY if service.session_affinity == "ClientIP" else 0)
     key = (port.protocol.lower(), port.port)
-    internal = word | (LOCAL_LIST if service.internal_traffic_policy == "Local" else 0)
+    internal = mark | (LOCAL_LIST if service.internal_traffic_policy == "Local" else 0)
     for address in service.cluster_ips:
         yield (f"services{address.version}", (address, *key)), internal
-    external = word | (LOCAL_FROM_OUTSIDE if _external_policy(service) == "Local" else MASQUERADE)
-    balancers = {one.address for one in service.load_balancer}
-    ranged = RANGED if service.source_ranges else 0
+    external = mark | (LOCAL_FROM_OUTSIDE if _external_policy(service) == "Local" else MASQUERADE)
+    balancers = {ingress.address for ingress in service.load_balancer} if service.source_ranges else set()
     for address in outer_addresses(service):
         if address.version in families:
-            more = ranged if address in balancers else 0
-            yield (f"services{address.version}", (address, *key)), external | more
+            ranges = SOURCE_RANGES if address in balancers else 0
+            yield (f"services{address.version}", (address, *key)), external | ranges
     if port.node_port:
         for f in families:
             yield (f"node_ports{f}", (port.protocol.lower(), port.node_port)), external
 
 
 def _external_policy(service: Service) -> str:
-    """Return the policy for addresses that are not the ClusterIP; a Service that has none is not of policy Local."""
+    """Return the traffic policy of all frontends but the ClusterIP; Cluster if there are none."""
     external = service.type in ("NodePort", "LoadBalancer") or service.external_ips
     return service.external_traffic_policy if external else "Cluster"
 
 
 def _pods_of(layout: Layout) -> Iterator[Entry]:
-    """Yield the addresses of pods: the pod networks without the nodes' own addresses, which clouds may have there."""
+    """Yield the pod networks without the addresses of nodes, which are in them in some clouds."""
     nodes = [address for node in layout.nodes for address in node.addresses]
     for network in layout.networks:
         for cidr in network.pod_cidrs:
@@ -292,8 +288,12 @@ def _port_text(service: Service, port: ServicePort) -> str:
     return f"{service.meta.key} {port.protocol} {port.port}"
 
 
-def _endpoint_text(one: ServiceEndpoint, port: ServicePort) -> str:
-    return f"{one.address} {port.protocol} {one.port}"
+def _endpoint_text(endpoint: ServiceEndpoint, port: ServicePort) -> str:
+    return f"{endpoint.address} {port.protocol} {endpoint.port}"
+
+
+def _name(endpoint: ServiceEndpoint) -> str:
+    return endpoint.pod or str(endpoint.address)
 
 
 def variant(filled: Set[str]) -> Variant:
@@ -304,20 +304,20 @@ def variant(filled: Set[str]) -> Variant:
 
 
 def _rounded(count: int) -> int:
-    """Return the number of chains for lists of as many endpoints."""
+    """Return the number of chains for a list of ``count`` endpoints: the next power of two, at least ``FEWEST``."""
     return max(FEWEST, 1 << (count - 1).bit_length())
 
 
 def _changed(before: Cluster | None, after: Cluster) -> list[_Owner]:
     """Return the Services that differ or may have other endpoints, in order."""
     if before is None:
-        return [_owner(one) for one in after.services]
-    found = (key.partition("/") for key in sorted(changed_services(before, after)))
-    return [(namespace, name) for namespace, _, name in found]
+        return [_owner(service) for service in after.services]
+    keys = (key.partition("/") for key in sorted(changed_services(before, after)))
+    return [(namespace, name) for namespace, _, name in keys]
 
 
 def _collapsed(ranges: Iterable[Prefix], family: int) -> list[Prefix]:
-    """Return the ranges of a family as few as possible, as the kernel refuses ranges that overlap."""
+    """Return the ranges of a family, joined where they overlap, as the kernel refuses ranges that overlap."""
     if family == 4:
-        return [*collapse_addresses(one for one in ranges if isinstance(one, IPv4Network))]
-    return [*collapse_addresses(one for one in ranges if isinstance(one, IPv6Network))]
+        return [*collapse_addresses(r for r in ranges if isinstance(r, IPv4Network))]
+    return [*collapse_addresses(r for r in ranges if isinstance(r, IPv6Network))]

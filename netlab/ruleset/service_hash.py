@@ -1,4 +1,4 @@
-"""Which endpoint of a Service the kernel chooses for a source address and port: nft's ``jhash``, computed here.
+"""Computes nft's ``jhash``: which endpoint of a Service the rules choose for a source address and port.
 
 The rule is ``jhash ip saddr . th sport mod COUNT seed SEED``. The kernel hashes the registers of both fields, each of
 them padded with zeros to 32 bits, and scales the hash to the count (nft_jhash_eval in net/netfilter/nft_hash.c;
@@ -15,7 +15,7 @@ SEED = 0x6E65746C
 """The seed of the hash. It is fixed, so a prober knows which source port leads to which endpoint."""
 
 PROBE_DSCP = 0x3B
-"""The DSCP of probes whose source port chooses the endpoint: session affinity does not count for them.
+"""The DSCP of probes. Rules of sessionAffinity skip packets with it, so a probe's source port chooses its endpoint.
 
 RFC 2474 leaves codepoints xxxx11 to experiments and local use.
 """

@@ -9,7 +9,7 @@ from netlab.cluster.find import find, find_destination, find_ports, find_service
 from netlab.cluster.flows import Flow, declared_ports, service_flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.errors import UsageError
-from netlab.objects.scenarios import Active, Expectation
+from netlab.objects.scenarios import Expectation, ProgramExpectation
 from netlab.objects.services import Service
 from netlab.objects.types import Address
 
@@ -98,7 +98,7 @@ def _no_pair(asked: Expectation) -> UsageError:
     return UsageError(f"matches no pair: nothing to ask from {pair} on {what}")
 
 
-def unknown_names(cluster: Cluster, expectation: Expectation | Active) -> Iterator[tuple[str, str, str]]:
+def unknown_names(cluster: Cluster, expectation: Expectation | ProgramExpectation) -> Iterator[tuple[str, str, str]]:
     """Yield the unknown names of an expectation: the field (``from`` or ``to``), the name and the message."""
     looks: list[tuple[str, str, Callable[[Cluster, str], object]]] = [("from", expectation.source, sources_of)]
     if isinstance(expectation, Expectation):

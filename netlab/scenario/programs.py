@@ -15,7 +15,7 @@ from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
 from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
-from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
+from netlab.objects.scenarios import HttpExpectation, LookupExpectation, ProgramExpectation, RunExpectation, Scenario
 from netlab.objects.types import Address
 from netlab.scenario.listeners import listening
 from netlab.scenario.pairs import sources_of
@@ -25,12 +25,12 @@ from netlab.scenario.urls import connect_to, listeners
 _SHOWN = 200
 
 
-def count(lab: Lab, asked: Iterable[Active]) -> int:
+def count(lab: Lab, asked: Iterable[ProgramExpectation]) -> int:
     """Return the number of questions of expectations: one for each source."""
     return sum(len(sources_of(lab.cluster, one.source)) for one in asked)
 
 
-def failures(lab: Lab, scenario: Scenario, asked: Iterable[Active]) -> Iterator[ProgramFailure]:
+def failures(lab: Lab, scenario: Scenario, asked: Iterable[ProgramExpectation]) -> Iterator[ProgramFailure]:
     """Ask the questions of expectations, one after the other, and yield a failure for each unexpected outcome.
 
     Raises:
@@ -50,7 +50,7 @@ def failures(lab: Lab, scenario: Scenario, asked: Iterable[Active]) -> Iterator[
                 yield from _failure(lab, scenario, one, source)
 
 
-def _failure(lab: Lab, scenario: Scenario, asked: Active, source: Endpoint) -> Iterator[ProgramFailure]:
+def _failure(lab: Lab, scenario: Scenario, asked: ProgramExpectation, source: Endpoint) -> Iterator[ProgramFailure]:
     question: Literal["http", "lookup", "run"]
     if isinstance(asked, HttpExpectation):
         question, destination, (expected, measured, reason) = "http", asked.url, _http(lab, asked, source)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel import daemons
-from netlab.kernel.machine import Front, Match, Monitor, Store
+from netlab.kernel.machine import Frontend, Match, Monitor, Store
 from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
@@ -139,7 +139,7 @@ class FakeKernel:
         wanted.run(script, name)
         return self._rules[name] == wanted
 
-    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
         self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:

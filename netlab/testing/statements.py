@@ -33,11 +33,11 @@ class Packet(Protocol):
         ...
 
     def update(self, fields: Sequence[str], name: str, value: int | None) -> None:
-        """Add an element with the packet's fields as its key to a map unless it has one; None removes it."""
+        """Add an element to a map unless it has one with this key, the packet's fields; None removes the element."""
         ...
 
     def choice(self, family: str, count: int, seed: int) -> int | None:
-        """Return nft's ``jhash`` of the packet's source address and port, modulo ``count``; None for other packets."""
+        """Return nft's ``jhash`` of the packet's source address and port; None for a packet of another family."""
         ...
 
     def has(self, fields: Sequence[str]) -> bool:

@@ -81,7 +81,7 @@ class Trace:
 
     ``destination`` and ``port`` are those after DNAT. ``masqueraded``: the packet leaves with the node's address.
     ``state`` is the packet's state at the end; a rule may have changed it to ``untracked``. ``rejected`` is the answer
-    to a packet that is rejected, in nft's words (``tcp reset``), "" if there is none.
+    to a rejected packet in nft's words (``tcp reset``), else "".
     """
 
     verdict: Literal["accept", "drop"]
@@ -170,7 +170,7 @@ class _Run:
         """Run the base chains of a hook. Chains of type nat see only the packet that opens a connection."""
         self.family = family
         for chain in self.hooked.get((family, hook), ()):
-            # The first nat chain of a hook that translates the packet is the last one that sees it.
+            # After a nat chain translates the packet, no later nat chain of the hook sees it.
             if chain.type == "nat" and (self.state != "new" or (self.translated and hook != "postrouting")):
                 continue
             if (self.chain(chain.table, chain.name) or chain.policy) == "drop":
@@ -240,7 +240,7 @@ class _Run:
         return None if self.state == "untracked" else "reply" if self.packet.reply else "original"
 
     def update(self, fields: Sequence[str], name: str, value: int | None) -> None:
-        """Add an element with the packet's fields as its key to a map unless it has one; None removes it."""
+        """Add an element to a map unless it has one with this key, the packet's fields; None removes the element."""
         found = self.sets[name]
         if not found.dynamic or len(fields) != len(found.types):
             raise TraceError(f"@{name}: packets cannot add an element of {len(fields)} fields")
@@ -251,7 +251,7 @@ class _Run:
             found.exact.setdefault(key, Hit((value,), ""))
 
     def choice(self, family: str, count: int, seed: int) -> int | None:
-        """Return nft's ``jhash`` of the packet's source address and port, modulo ``count``; None for other packets."""
+        """Return nft's ``jhash`` of the packet's source address and port; None for a packet of another family."""
         if seed != SEED:
             raise TraceError(f"jhash with seed {seed:#x}")
         own = self.number(self.source, family)
@@ -284,7 +284,7 @@ _FIELDS: dict[str, Callable[[_Run], Number | None]] = {
     "meta nfproto": lambda run: f"ipv{run.source.version}",
     # The last 96 bits of an IPv6 source address.
     "@nh,96,96": lambda run: int(run.source) & ((1 << 96) - 1) if run.source.version == 6 else None,
-    # Probes have another DSCP, in ``Packet.fields``.
+    # ``Packet.fields`` has the DSCP of probes.
     "ip dscp": lambda run: 0 if run.source.version == 4 else None,
     "ip6 dscp": lambda run: 0 if run.source.version == 6 else None,
     "meta l4proto": lambda run: run.protocol,

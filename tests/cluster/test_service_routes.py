@@ -26,7 +26,7 @@ def test_the_address_alone_chooses_a_node() -> None:
 
 
 def test_with_policy_local_it_is_a_node_with_a_ready_endpoint() -> None:
-    """Whichever address it is."""
+    """This holds for every address."""
     db = pod("shop/db", "app=db", node="b")
     for last in range(4):
         of = cluster(
@@ -43,8 +43,8 @@ def test_a_nodes_address_is_that_node() -> None:
         assert balancer_node(of, node.addresses[0]) == node
 
 
-def test_a_real_balancer_and_a_service_of_another_proxy_have_no_address_that_nodes_translate() -> None:
-    proxy = balancer(load_balancer=(LoadBalancerIngress(ip_address("198.18.0.9"), proxy=True),))
+def test_nodes_translate_no_address_with_ip_mode_proxy_or_of_another_proxy() -> None:
+    proxy = balancer(load_balancer=(LoadBalancerIngress(ip_address("198.18.0.9"), ip_mode="Proxy"),))
     other = balancer()
     other.meta.labels["service.kubernetes.io/service-proxy-name"] = "mine"  # type: ignore[index]
     of = cluster(topology(nodes=["a"]), proxy)

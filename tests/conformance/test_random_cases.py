@@ -64,7 +64,7 @@ def test_packets_agree_on_random_services(mode: str) -> None:
 
 
 def test_random_services_have_endpoints_that_differ() -> None:
-    """Some verdicts are "some", so that each endpoint counts; all fronts are asked."""
+    """Some verdicts are "some", so that each endpoint counts. Cases ask at all frontends."""
     found = list(service_cases.cases(40, seed=1, mode="overlay"))
     clusters = [(cluster_of(case.stages[0].documents), case.stages[0].table) for case in found]
     verdicts = {v.partition(":")[0] for c, table in clusters for v in evaluator((), c, [flow_of(c, x) for x in table])}

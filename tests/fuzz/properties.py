@@ -14,7 +14,6 @@ from pathlib import Path
 from types import FrameType
 
 from click.testing import CliRunner, Result
-from netlab.programs.records import Zone
 
 from netlab.cli import cli, failures
 from netlab.cluster.flows import every_pair
@@ -24,6 +23,7 @@ from netlab.errors import NetlabError
 from netlab.objects import Document, decode
 from netlab.objects.documents import from_record, parse, to_record
 from netlab.programs import dns_snapshot, pod_files
+from netlab.programs.dns_records import Zone
 from netlab.programs.nginx_conf import configuration
 
 _RESOLV_LINE = re.compile(r"(# [!-~ ]*|nameserver [0-9a-f.:]+|search( [-a-zA-Z0-9._]+)+|options( [!-~]+)+)?", re.ASCII)

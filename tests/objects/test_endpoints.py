@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
+from name_messages import SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -21,11 +22,6 @@ LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 ADDRESSES = "endpoints[0].addresses"
 
@@ -116,12 +112,12 @@ WRONG = [
 
 @pytest.mark.parametrize(("fields", "messages"), WRONG, ids=[fields[:70] for fields, _ in WRONG])
 def test_what_the_api_server_refuses_in_a_slice_is_an_error(problems: Errors, fields: str, messages: list[str]) -> None:
-    """In its words, with the path of the field."""
+    """The message is the API server's, with the path of the field."""
     assert messages == problems(endpoint_slice(fields))
 
 
 def test_a_slice_is_decoded(read_text: Read) -> None:
-    """Conditions that are absent count as on a cluster: ready, serving as ready, not terminating."""
+    """Without conditions an endpoint is ready and serving, and does not terminate."""
     objects, problems = read_text(
         endpoint_slice(
             "addressType: IPv4, ports: [{name: sql, port: 5432, appProtocol: sql}, {name: all}], endpoints: ["
@@ -147,7 +143,7 @@ def test_a_slice_is_decoded(read_text: Read) -> None:
 
 
 def test_a_slice_of_names_has_a_warning(read_text: Read) -> None:
-    """Nodes use no names."""
+    """Nodes do not use names."""
     objects, (warning,) = read_text(endpoint_slice("addressType: FQDN, endpoints: [{addresses: [a.b]}]"))
 
     assert (0, ()) == (objects.slices[0].family, objects.slices[0].endpoints[0].addresses)
@@ -155,7 +151,7 @@ def test_a_slice_of_names_has_a_warning(read_text: Read) -> None:
 
 
 def test_an_older_version_is_read_with_a_warning(read_text: Read) -> None:
-    """Kubernetes serves it no more."""
+    """Kubernetes no longer serves the version."""
     text = endpoint_slice("addressType: IPv4").replace("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1")
     objects, (warning,) = read_text(text)
 
@@ -198,12 +194,12 @@ def test_an_older_version_is_read_with_a_warning(read_text: Read) -> None:
 def test_what_the_api_server_refuses_in_endpoints_is_an_error(
     problems: Errors, subsets: str, messages: list[str]
 ) -> None:
-    """In its words, with the path of the field."""
+    """The message is the API server's, with the path of the field."""
     assert messages == problems(endpoints(subsets))
 
 
 def test_endpoints_are_decoded(read_text: Read) -> None:
-    """With the API server's warning, unless the controller made them."""
+    """There is the API server's warning, unless the controller made them."""
     text = "[{addresses: [{ip: 10.0.0.1, targetRef: {kind: Pod, name: a}}], notReadyAddresses: [{ip: 10.0.0.2}]}]"
     objects, problems = read_text(endpoints(text))
     (subset,) = objects.endpoints[0].subsets

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from netlab.objects.scenarios import (
-    Active,
     Expectation,
     HttpExpectation,
     LookupExpectation,
+    ProgramExpectation,
     RunExpectation,
 )
 from netlab.scenario.files import scenarios_of
@@ -19,7 +19,7 @@ from netlab.scenario.files import scenarios_of
 HEAD = "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  steps:\n  - expect:\n"
 
 
-def read(tmp_path: Path, *items: str) -> tuple[tuple[Expectation | Active, ...], list[str]]:
+def read(tmp_path: Path, *items: str) -> tuple[tuple[Expectation | ProgramExpectation, ...], list[str]]:
     """Return the expectations of a scenario, and its problems as ``LINE: field: message``."""
     file = tmp_path / "s.yaml"
     file.write_text(HEAD + "".join(f"    - {item}\n" for item in items))
@@ -28,7 +28,7 @@ def read(tmp_path: Path, *items: str) -> tuple[tuple[Expectation | Active, ...],
     return scenarios[0].steps[0].expect, [f"{p.line}: {p.path[cut:]}: {p.message}" for p in problems]
 
 
-def one(tmp_path: Path, item: str) -> Expectation | Active:
+def one(tmp_path: Path, item: str) -> Expectation | ProgramExpectation:
     (found,), problems = read(tmp_path, item)
     assert [] == problems
     return found
@@ -52,7 +52,7 @@ def test_a_url_expects_a_status_and_a_body(tmp_path: Path) -> None:
 
 
 def test_a_url_may_expect_no_answer(tmp_path: Path) -> None:
-    """By the verdict deny."""
+    """The verdict deny says so."""
     found = one(tmp_path, '{from: shop/web, to: "https://api.shop:8443", verdict: deny, timeout: 1, family: 6}')
 
     assert isinstance(found, HttpExpectation)
@@ -74,7 +74,7 @@ def test_a_lookup_expects_addresses(tmp_path: Path) -> None:
 
 
 def test_a_program_expects_an_exit_status_and_output(tmp_path: Path) -> None:
-    """By default status 0 and any output."""
+    """By default the status is 0, and any output counts."""
     found = one(tmp_path, '{from: "host:client", run: [curl, -s, "http://x"], exit: 7, stdout: ""}')
     plain = one(tmp_path, "{from: shop/web, run: [ls]}")
 
@@ -126,14 +126,14 @@ def test_a_program_expects_an_exit_status_and_output(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_an_error_of_its_field(tmp_path: Path, item: str, message: str) -> None:
-    """With the line of the field."""
+    """The error has the line of the field."""
     _, problems = read(tmp_path, item)
 
     assert any(problem.startswith(f"7: {message}") for problem in problems), problems
 
 
 def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
-    """Each expectation has its own."""
+    """Each wrong expectation has its error."""
     _, problems = read(tmp_path, "{from: a/b, run: []}", "{from: a/b, lookup: x}", '{from: a/b, to: "http://x"}')
 
     assert ["7", "8", "9"] == [problem.partition(":")[0] for problem in problems]

@@ -1,37 +1,24 @@
-"""Ingresses, IngressClasses and TLS Secrets: the API server's rules in its words, and what they mean together.
+"""Ingresses and IngressClasses: the API server's rules and messages, and rules between the two kinds.
 
 Source: kubernetes pkg/apis/networking/validation, plugin/pkg/admission/network/defaultingressclass.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 
 import pytest
+from name_messages import DNS_1035_LABEL, SUBDOMAIN
 
 from netlab.errors import Problem
-from netlab.objects import Objects, to_record
-from netlab.objects.documents import parse
+from netlab.objects import Objects
 from netlab.objects.ingresses import IngressBackend, IngressPath, IngressRule, IngressTls
-from netlab.objects.reduced import reduced
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
 Errors = Callable[[str], list[str]]
 
 WEB = "{service: {name: web, port: {number: 80}}}"
 DEFAULT = f"defaultBackend: {WEB}"
-LABEL = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 WILDCARD = (
     "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
     "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', "
@@ -105,7 +92,7 @@ WRONG = [
     ),
     (
         "defaultBackend: {service: {name: 1a, port: {number: 80}}}",
-        [f'spec.defaultBackend.service.name: Invalid value: "1a": {LABEL}'],
+        [f'spec.defaultBackend.service.name: Invalid value: "1a": {DNS_1035_LABEL}'],
     ),
     (
         "defaultBackend: {service: {name: a}}",
@@ -137,12 +124,12 @@ WRONG = [
 
 @pytest.mark.parametrize(("spec", "messages"), WRONG, ids=[spec or "empty" for spec, _ in WRONG])
 def test_what_the_api_server_refuses_is_an_error(problems: Errors, spec: str, messages: list[str]) -> None:
-    """In its words, with the path of the field."""
+    """The message is the API server's, with the path of the field."""
     assert messages == problems(ingress(spec))
 
 
 def test_a_secret_has_the_name_of_an_object(problems: Errors) -> None:
-    """Without a name, the controller's own certificate serves."""
+    """Without a name, the controller uses its own certificate."""
     assert [f'spec.tls[0].secretName: Invalid value: "a_b": {SUBDOMAIN}'] == problems(
         ingress(f"{DEFAULT}, tls: [{{secretName: a_b}}]")
     )
@@ -179,12 +166,12 @@ def test_a_secret_has_the_name_of_an_object(problems: Errors) -> None:
     ],
 )
 def test_a_class_names_its_controller(problems: Errors, spec: str, message: str) -> None:
-    """By a path with a domain."""
+    """The name is a path with a domain."""
     assert [message] == problems(ingress_class("a", spec=spec))
 
 
 def test_every_field_is_read(read_text: Read) -> None:
-    """Hosts, paths, backends by number and name, certificates."""
+    """The fields are hosts, paths, backends by number and name, and certificates."""
     objects, problems = read_text(
         ingress(
             "ingressClassName: nginx, defaultBackend: {resource: {kind: Bucket, name: b}}, "
@@ -215,8 +202,8 @@ OLD = "kubernetes.io/ingress.class: nginx"
 OLD_PATH = "annotations.kubernetes.io/ingress.class"
 
 
-def test_the_old_annotation_names_the_class_too(read_text: Read) -> None:
-    """With the API server's warning. It may not contradict the field."""
+def test_an_annotation_may_name_the_class(read_text: Read) -> None:
+    """It has the API server's warning, and may not contradict the field."""
     objects, (warning,) = read_text(ingress(DEFAULT, OLD))
     _, problems = read_text(ingress(f"{DEFAULT}, ingressClassName: other", OLD))
 
@@ -232,14 +219,14 @@ def test_the_old_annotation_names_the_class_too(read_text: Read) -> None:
 
 
 def test_annotations_of_a_controller_have_a_warning(read_text: Read) -> None:
-    """netlab does not obey them. Their values are in no message."""
+    """netlab does not obey them. No message has their values."""
     _, (warning,) = read_text(ingress(DEFAULT, "nginx.ingress.kubernetes.io/rewrite-target: /hunter2"))
 
     assert "netlab does not obey nginx.ingress.kubernetes.io/rewrite-target" == warning.message
 
 
 def test_the_default_class_is_filled_in(read_text: Read) -> None:
-    """If there is exactly one, and the Ingress has none."""
+    """This happens if there is one default class and the Ingress has no class."""
     text = "\n---\n".join(
         (
             ingress_class("a"),
@@ -257,7 +244,7 @@ def test_the_default_class_is_filled_in(read_text: Read) -> None:
 
 
 def test_two_default_classes_refuse_an_ingress_without_a_class(read_text: Read) -> None:
-    """As the API server does; beside Ingresses with a class it is a warning."""
+    """The API server does so. If every Ingress has a class, it is a warning."""
     classes = (
         f"{ingress_class('a', 'yes').replace('yes', repr('true'))}\n---\n{ingress_class('b', repr('true'))}\n---\n"
     )
@@ -282,7 +269,7 @@ def test_an_ingress_has_a_bounded_number_of_paths(problems: Errors) -> None:
 @pytest.mark.parametrize("path", ["/a\\nb", "/a\\u0000", f"/{'a' * 4096}"], ids=["line", "null", "long"])
 @pytest.mark.parametrize("kind", ["Exact", "Prefix", "ImplementationSpecific"])
 def test_a_path_is_one_line(problems: Errors, path: str, kind: str) -> None:
-    """It becomes part of a web server's configuration."""
+    """A path becomes part of a web server's configuration."""
     (problem,) = problems(ingress(rule("PATH", kind).replace("'PATH'", f'"{path}"')))
 
     assert problem.startswith(f"{HTTP}[0].path: Invalid value: ")
@@ -291,126 +278,7 @@ def test_a_path_is_one_line(problems: Errors, path: str, kind: str) -> None:
 
 @pytest.mark.parametrize("version", ["extensions/v1beta1", "networking.k8s.io/v1beta1"])
 def test_retired_versions_are_errors(problems: Errors, version: str) -> None:
-    """Their fields differ."""
+    """Their fields differ from those of the served version."""
     assert [f'apiVersion: Invalid value: "{version}": no Ingress that netlab reads; write "networking.k8s.io/v1"'] == (
         problems(ingress(DEFAULT).replace("networking.k8s.io/v1", version))
     )
-
-
-# --- Secrets --------------------------------------------------------------------------------------------------------
-
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nhunter1\n-----END CERTIFICATE-----\n"
-KEY = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n"
-TLS = ingress(f"{DEFAULT}, tls: [{{secretName: cert}}]")
-
-
-def encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def secret(fields: str, name: str = "cert", kind: str = "kubernetes.io/tls") -> str:
-    return f"{{apiVersion: v1, kind: Secret, metadata: {{name: {name}, namespace: shop}}, type: {kind}, {fields}}}"
-
-
-NO_BASE64 = "data.tls.crt: Invalid value: must be text in base64"
-DATA = f"data: {{tls.crt: {encoded(CERTIFICATE)}, tls.key: {encoded(KEY)}, ca.crt: {encoded('hunter3')}}}"
-STRINGS = f"stringData: {{tls.crt: {json.dumps(CERTIFICATE)}, tls.key: {json.dumps(KEY)}}}"
-
-
-@pytest.mark.parametrize("fields", [DATA, STRINGS, f"data: {{tls.crt: {encoded('x')}, tls.key: eA==}}, {STRINGS}"])
-def test_a_secret_that_an_ingress_names_is_read(read_text: Read, fields: str) -> None:
-    """From ``data`` or ``stringData``, which has precedence. ``repr`` hides the key."""
-    objects, problems = read_text(f"{secret(fields)}\n---\n{TLS}")
-    (found,) = objects.tls_secrets
-
-    assert [] == problems
-    assert (CERTIFICATE, KEY) == (found.certificate, found.key)
-    assert "hunter2" not in repr(found)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        secret(DATA),
-        f"{secret(DATA, 'other')}\n---\n{ingress(DEFAULT)}",
-        secret("data: {password: aHVudGVyMg==}", kind="Opaque"),
-        secret("data: {password: 7}", kind="Opaque"),
-        secret("data: {tls.crt: hunter2}"),
-        "{apiVersion: v1, kind: Secret, metadata: {name: a}}",
-        "{apiVersion: v1, kind: Secret, metadata: [], type: []}",
-    ],
-)
-def test_other_secrets_are_left_out_in_silence(read_text: Read, text: str) -> None:
-    """Nothing of them is checked or kept."""
-    objects, problems = read_text(text)
-    kept = json.dumps(to_record(reduced(parse(text, "x.yaml")[0])))
-
-    assert ([], (), {}) == (problems, objects.tls_secrets, objects.skipped)
-    assert "Secret" not in kept
-    assert "hunter" not in kept
-
-
-def test_a_record_keeps_two_fields_of_a_secret(read_text: Read) -> None:
-    """Of one that an Ingress names, in any order of the documents."""
-    text = f"{secret(DATA)}\n---\n{secret(DATA, 'other')}\n---\n{TLS}"
-    documents = reduced(parse(text, "x.yaml")[0])
-
-    assert ["Secret", "Ingress"] == [document.kind for document in documents]
-    assert {
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "data": {"tls.crt": encoded(CERTIFICATE), "tls.key": encoded(KEY)},
-    } == {name: documents[0].data[name] for name in ("kind", "type", "data")}
-    assert [] == read_text(text)[1]
-
-
-@pytest.mark.parametrize(
-    ("fields", "messages"),
-    [
-        ("data: {}", ["data[tls.crt]: Required value", "data[tls.key]: Required value"]),
-        (f"data: {{tls.crt: 'hunter2!', tls.key: {encoded(KEY)}}}", [NO_BASE64]),
-        (f"data: {{tls.crt: 7, tls.key: {encoded(KEY)}}}", [NO_BASE64]),
-        (f"data: {{tls.crt: /w==, tls.key: {encoded(KEY)}}}", [NO_BASE64]),
-        ("data: [hunter2], stringData: {tls.crt: 1, tls.key: 2}", [
-            "data: Invalid value: must be a mapping",
-            "stringData.tls.crt: Invalid value: must be a string",
-            "stringData.tls.key: Invalid value: must be a string",
-        ]),
-        (
-            f"stringData: {{tls.crt: {'a' * (1 << 20)}, tls.key: b}}",
-            ["data: Too long: may not be more than 1048576 bytes"],
-        ),
-    ],
-    ids=["missing", "no base64", "number", "no text", "lists", "too long"],
-)  # fmt: skip
-def test_no_message_has_a_value_of_a_secret(problems: Errors, fields: str, messages: list[str]) -> None:
-    """Messages are printed, and end up in logs."""
-    assert messages == problems(f"{secret(fields)}\n---\n{TLS}")
-
-
-def test_a_secret_without_pem_has_a_warning(read_text: Read) -> None:
-    """A web server would refuse it."""
-    _, problems = read_text(f"{secret('stringData: {tls.crt: a, tls.key: b}')}\n---\n{TLS}")
-
-    assert ["data[tls.crt]", "data[tls.key]"] == [p.path for p in problems]
-    assert {("warning", "holds no PEM block of its kind")} == {(p.severity, p.message) for p in problems}
-
-
-def test_a_secret_that_is_missing_has_a_warning(read_text: Read) -> None:
-    """The controller's own certificate serves then. A Secret of another namespace does not count."""
-    elsewhere = secret(DATA).replace("namespace: shop", "namespace: other")
-    objects, (problem,) = read_text(f"{elsewhere}\n---\n{TLS}")
-
-    assert () == objects.tls_secrets
-    assert ("warning", "spec.tls[0].secretName") == (problem.severity, problem.path)
-    assert problem.message.startswith("no Secret shop/cert of type kubernetes.io/tls in the input")
-
-
-def test_a_step_of_a_scenario_may_name_a_secret_of_its_resources(read_text: Read) -> None:
-    """The state after the step counts."""
-    _, problems = read_text(
-        "{apiVersion: netlab/v1alpha1, kind: Scenario, metadata: {name: s}, "
-        f"spec: {{steps: [{{apply: [{secret(DATA)}, {TLS}]}}, {{apply: [{TLS}]}}]}}}}"
-    )
-
-    assert [] == problems

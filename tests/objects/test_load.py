@@ -102,8 +102,8 @@ def test_an_object_in_two_versions_is_one(read_text: Read) -> None:
     assert any("defined twice" in p.message for p in problems)
 
 
-def test_a_wish_for_the_system_counts_once(read_text: Read) -> None:
-    """However often commands state it. Users do not write it."""
+def test_several_system_objects_documents_count_once(read_text: Read) -> None:
+    """Commands add the document, and users do not write it."""
     text = f"{json.dumps(system_document().data)}\n---\n{json.dumps(system_document().data)}"
     objects, problems = read_text(text)
 

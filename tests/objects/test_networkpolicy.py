@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 import pytest
+from name_messages import SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -37,11 +38,6 @@ def policy_of(read_text: Read) -> Callable[[str], NetworkPolicy]:
 
 # --- validation -----------------------------------------------------------------------------------------------------
 
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
-    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 KEY = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
     "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "

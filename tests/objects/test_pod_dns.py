@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from name_messages import SUBDOMAIN
 
 from netlab.cluster import resolve
 from netlab.errors import Problem
@@ -19,11 +20,6 @@ Errors = Callable[[str], list[str]]
 
 IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 NO_SPACE = "must have no space and no control character"
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 LONG = [f"{'a' * 60}.{'b' * 60}{n}" for n in range(10, 27)]
 
 
@@ -77,7 +73,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("spec", "messages"), WRONG, ids=[spec for spec, _ in WRONG])
 def test_what_the_api_server_refuses_is_an_error(problems: Errors, spec: str, messages: list[str]) -> None:
-    """In its words. No value can become a second line of a file of the pod."""
+    """No value can become a second line of a file of the pod."""
     assert messages == problems(pod(spec))
 
 
@@ -89,14 +85,14 @@ def test_what_the_api_server_refuses_is_an_error(problems: Errors, spec: str, me
     ],
 )
 def test_the_list_of_domains_is_bounded(problems: Errors, searches: list[str], message: str) -> None:
-    """In number and in length."""
+    """Their number and their length have limits."""
     (found,) = problems(pod(f"dnsConfig: {{searches: [{','.join(searches)}]}}"))
 
     assert found.endswith(message)
 
 
 def test_the_fields_are_decoded(read_text: Read) -> None:
-    """They reach the cluster's pod."""
+    """The pod of the cluster has them."""
     objects, problems = read_text(
         pod(
             "hostname: web-0, subdomain: web, dnsPolicy: None, dnsConfig: {nameservers: [10.0.0.1], "
@@ -152,14 +148,14 @@ def test_an_exported_pod_says_whether_it_is_ready(
 
 
 def test_the_service_of_a_statefulset_is_a_label(problems: Errors) -> None:
-    """It is the subdomain of its pods."""
+    """The name becomes the subdomain of the pods."""
     text = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: a.b}}"
 
     assert ['spec.serviceName: Invalid value: "a.b": must not contain dots'] == problems(text)
 
 
 def test_pods_with_stable_names_have_them_as_host_names(read_text: Read) -> None:
-    """Those of a StatefulSet, below its Service, and those of an indexed Job."""
+    """These are pods of a StatefulSet, below its Service, and of an indexed Job."""
     template = "template: {spec: {hostname: x, subdomain: sub}}"
     objects, _ = read_text(
         "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, "

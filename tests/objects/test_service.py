@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 import pytest
+from name_messages import DNS_1035_LABEL, SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -20,16 +21,6 @@ LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-DNS1035 = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
@@ -290,12 +281,12 @@ def service(read_text: Read) -> Callable[[str], Service]:
 def test_what_the_api_server_refuses_is_an_error(
     problems: Callable[[str], list[str]], spec: str, messages: list[str]
 ) -> None:
-    """In its words, with the path of the field."""
+    """The message is the API server's, with the path of the field."""
     assert messages == problems(text_of(spec))
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("1a", DNS1035), ("a" * 64, "must be no more than 63 bytes"), ("a.b", DNS1035)]
+    ("name", "message"), [("1a", DNS_1035_LABEL), ("a" * 64, "must be no more than 63 bytes"), ("a.b", DNS_1035_LABEL)]
 )
 def test_the_name_is_one_of_rfc_1035(problems: Callable[[str], list[str]], name: str, message: str) -> None:
     """It begins with a letter."""
@@ -313,7 +304,7 @@ def test_the_name_is_one_of_rfc_1035(problems: Callable[[str], list[str]], name:
     ],
 )
 def test_a_status_has_addresses_or_names(problems: Callable[[str], list[str]], ingress: str, message: str) -> None:
-    """Of load balancers, in an export of a cluster."""
+    """An exported status has the load balancer's addresses or hostnames."""
     status = f", status: {{loadBalancer: {{ingress: [{ingress}]}}}}"
 
     assert [f"status.loadBalancer.ingress[0].{message}"] == problems(
@@ -322,7 +313,7 @@ def test_a_status_has_addresses_or_names(problems: Callable[[str], list[str]], i
 
 
 def test_fields_that_are_left_out_have_defaults(service: Callable[[str], Service]) -> None:
-    """As in the API server."""
+    """Defaults are those of the API server."""
     found = service(text_of("ports: [{port: 80}]"))
 
     assert ("ClusterIP", "None", "Cluster", "Cluster") == (
@@ -341,7 +332,7 @@ def test_fields_that_are_left_out_have_defaults(service: Callable[[str], Service
 
 
 def test_every_field_is_read(service: Callable[[str], Service]) -> None:
-    """Of a Service with all faces."""
+    """The Service has every frontend."""
     found = service(
         text_of(
             'type: LoadBalancer, clusterIP: 10.96.0.9, clusterIPs: [10.96.0.9, "fd00:10:96::9"], '
@@ -379,7 +370,7 @@ def test_every_field_is_read(service: Callable[[str], Service]) -> None:
     ] == [*found.ports]
     assert (
         LoadBalancerIngress(ip_address("192.0.2.1")),
-        LoadBalancerIngress(ip_address("192.0.2.2"), proxy=True),
+        LoadBalancerIngress(ip_address("192.0.2.2"), ip_mode="Proxy"),
         LoadBalancerIngress(hostname="a.b"),
     ) == found.load_balancer
 
@@ -393,7 +384,7 @@ def test_a_headless_service_needs_no_port(service: Callable[[str], Service], spe
 
 
 def test_a_name_outside_may_end_with_a_dot(service: Callable[[str], Service]) -> None:
-    """It is then complete."""
+    """The dot makes a complete name."""
     assert "a.example." == service(text_of("type: ExternalName, externalName: a.example.")).external_name
 
 
@@ -469,14 +460,14 @@ FUTURE = "will be considered invalid in a future Kubernetes release"
     ],
 )
 def test_what_the_api_server_warns_of_is_a_warning(read_text: Read, spec: str, annotations: str, warning: str) -> None:
-    """Legal, and surely not intended."""
+    """Such a Service is legal and probably not meant."""
     _, (problem,) = read_text(text_of(spec, annotations=annotations))
 
     assert ("warning", warning) == (problem.severity, f"{problem.path}: {problem.message}")
 
 
 def test_a_service_has_a_bounded_number_of_ports(problems: Callable[[str], list[str]]) -> None:
-    """Kubernetes has no limit."""
+    """Kubernetes has no such limit."""
     ports = ",".join(f"{{port: {n}, name: p{n}}}" for n in range(1, 1002))
 
     assert ["spec.ports: Too many: 1001: a Service of a lab has at most 1000 ports"] == problems(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 import pytest
+from name_messages import SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -95,11 +96,6 @@ def test_a_topology_is_decoded(read_text: Read) -> None:
 
 NET = "spec.networks[0]"
 HOST = "{name: a, addresses: [192.0.2.1]"
-SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 DOTS = "must not contain dots"
 WRONG = [
     ("lab name", topology("", "a.b"), [f'metadata.name: Invalid value: "a.b": {DOTS}']),

@@ -60,13 +60,13 @@ def refused(before: str, after: str) -> list[str]:
         ),
     ],
 )  # fmt: skip
-def test_what_may_not_change_is_an_error(before: str, after: str, message: str) -> None:
-    """In the API server's words."""
+def test_a_change_that_the_api_server_refuses_is_an_error(before: str, after: str, message: str) -> None:
+    """The message is the API server's."""
     assert [f"spec.{message}"] == refused(SERVICE % before, SERVICE % after)
 
 
 def test_the_addresses_of_a_slice_and_the_controller_of_a_class_stay() -> None:
-    """Both are immutable."""
+    """Both fields are immutable."""
     assert ['addressType: Invalid value: "IPv6": field is immutable'] == refused(SLICE % "IPv4", SLICE % "IPv6")
     assert ['spec.controller: Invalid value: "b.c/e": field is immutable'] == refused(CLASS % "b.c/d", CLASS % "b.c/e")
     assert "b.c/d" == updated(CLASS % "b.c/d", CLASS % "b.c/d").controller
@@ -107,7 +107,7 @@ def test_a_service_keeps_its_addresses(
 
 
 def test_a_service_keeps_its_node_ports() -> None:
-    """Each port of the same number and protocol, unless another port has it now."""
+    """A port keeps it by number and protocol, unless another port now has the node port."""
     before = "type: NodePort, ports: [{name: a, port: 80, nodePort: 30080}, {name: b, port: 81, nodePort: 30081}]"
     after = (
         "type: LoadBalancer, ports: [{name: a, port: 80}, {name: b, port: 81}, {name: c, port: 82, nodePort: 30081}]"
@@ -118,21 +118,21 @@ def test_a_service_keeps_its_node_ports() -> None:
 
 
 def test_a_service_keeps_the_port_of_its_health_checks() -> None:
-    """While it is a LoadBalancer with the policy Local."""
+    """This holds while it is a LoadBalancer with externalTrafficPolicy Local."""
     assert (
         30001 == updated(SERVICE % f"{BALANCED}, healthCheckNodePort: 30001", SERVICE % BALANCED).health_check_node_port
     )
 
 
 def test_a_document_with_errors_changes_nothing() -> None:
-    """Its own errors are reported, and no other."""
+    """Its own errors are reported, and no errors of the update."""
     (old,), (new,) = (parse(SERVICE % spec, "x.yaml")[0] for spec in (f"clusterIP: 10.96.0.9, {PORTS}", "clusterIP: x"))
 
     assert new.data == apply([old], [new])[0].data
 
 
-def test_a_scenario_may_not_change_it_either() -> None:
-    """The error is found before anything is built."""
+def test_a_change_in_a_scenario_is_refused_too() -> None:
+    """The error is reported before a lab is built."""
     first, second = (SERVICE % f"clusterIP: 10.96.0.{n}, {PORTS}" for n in (8, 9))
     text = (
         "{apiVersion: netlab/v1alpha1, kind: Scenario, metadata: {name: s}, "

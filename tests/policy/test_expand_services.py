@@ -172,7 +172,7 @@ def test_a_table_of_few_pairs_has_a_column_for_each_service() -> None:
 @pytest.mark.parametrize("hairpin", ["subject", "exempt"])
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_random_clusters_have_the_rows_of_the_evaluator(mode: str, hairpin: Any) -> None:
-    """Also the table of groups."""
+    """The table of groups has their verdicts too."""
     ports = (("TCP", 80), ("TCP", 30100), ("UDP", 53), ("SCTP", 80), ("TCP", 443))
     asked = replace(ASKED, ports=ports, system=True)
     for case in service_cases.cases(8, 1, mode):

@@ -91,7 +91,7 @@ def test_the_nodeport_of_a_node() -> None:
 
 
 def test_without_a_ready_endpoint() -> None:
-    """There is no policy to blame."""
+    """No policy denies."""
     of = cluster(pod("shop/web"), DB)
     text = told(of)
 

@@ -49,7 +49,7 @@ def test_the_address_of_a_service(address: str, what: str) -> None:
 
 
 def test_a_part_of_the_service_range() -> None:
-    """Also in ingress, as no packet comes from there."""
+    """The warning is there for ingress too, as no packet comes from there."""
     text = (
         "10.96.4.0/24 is in the service range 10.96.0.0/16, so it matches no packet: policies see the address of the"
         " endpoint; select the pods behind the Service"
@@ -83,5 +83,5 @@ def test_a_block_that_holds_the_service_range_and_nothing_else() -> None:
     ],
 )
 def test_no_warning(things: list[Any]) -> None:
-    """If packets may have an address of the block."""
+    """Packets may have an address of the block."""
     assert [] == warned(*things)

@@ -52,11 +52,11 @@ def lab(*extra: object, mode: str = "overlay", **of_service: Any) -> Cluster:
     )
 
 
-def to(of: Cluster, source: str, face: str, family: int = 4, port: int = 80) -> Flow:
-    """Return the flow from a source to a face of the Service: of its nodePort, that on node a."""
-    if face == "nodePort":
+def to(of: Cluster, source: str, frontend: str, family: int = 4, port: int = 80) -> Flow:
+    """Return the flow from a source to a frontend of the Service; the nodePort is that of node a."""
+    if frontend == "nodePort":
         return flow(of, source, "node:a", "30080/TCP", family)
-    address = ip_address((EXTERNAL if face == "external IP" else IPS[face])[family == 6])
+    address = ip_address((EXTERNAL if frontend == "external IP" else IPS[frontend])[family == 6])
     return Flow(of.by_ref[source], None, family, "TCP", port, address)
 
 
@@ -74,11 +74,11 @@ def far(of: Cluster, family: int = 4) -> Address | None:
     return next(one[0] for one in node.pod_cidrs["default"] if one.version == family)
 
 
-def decide(of: Cluster, source: str, face: str, family: int = 4, port: int = 80) -> Decision:
-    return evaluate(of, to(of, source, face, family, port))
+def decide(of: Cluster, source: str, frontend: str, family: int = 4, port: int = 80) -> Decision:
+    return evaluate(of, to(of, source, frontend, family, port))
 
 
-# Kubernetes pkg/proxy/nftables/proxier_test.go: a row for each source and face, a column for each pair of policies.
+# Kubernetes pkg/proxy/nftables/proxier_test.go: a row for each source and frontend, a column for each pair of policies.
 # "all" are the endpoints of all nodes, "local" those of the node; M: the node masquerades.
 POLICIES: tuple[dict[str, Any], ...] = ({}, {"external_traffic_policy": "Local"}, {"internal_traffic_policy": "Local"})
 CELLS = {
@@ -94,29 +94,29 @@ CELLS = {
 }
 SOURCES = {"pod": "x/client", "node": "node:a", "outside": "host:client"}
 ALL = [(*cell, fields, want) for cell, row in CELLS.items() for fields, want in zip(POLICIES, row, strict=True)]
-NAMES = [f"{source} to {face}, {' '.join(fields) or 'cluster'}" for source, face, fields, _ in ALL]
+NAMES = [f"{source} to {frontend}, {' '.join(fields) or 'cluster'}" for source, frontend, fields, _ in ALL]
 
 
-@pytest.mark.parametrize(("source", "face", "fields", "want"), ALL, ids=NAMES)
-def test_which_endpoints_and_who_masquerades(source: Any, face: Any, fields: dict[str, str], want: str) -> None:
-    """All 27 cells."""
+@pytest.mark.parametrize(("source", "frontend", "fields", "want"), ALL, ids=NAMES)
+def test_endpoints_and_masquerade(source: Any, frontend: Any, fields: dict[str, str], want: str) -> None:
+    """The table has 27 cells."""
     of = service(**fields)
-    does = handling(face, source, of.internal_traffic_policy, of.external_traffic_policy)
+    does = handling(frontend, source, of.internal_traffic_policy, of.external_traffic_policy)
 
     assert want == f"{'local' if does.local else 'all'}{' M' if does.masqueraded else ''}"
 
 
 @pytest.mark.parametrize("mode", ["overlay", "routed"])
 @pytest.mark.parametrize("family", [4, 6])
-@pytest.mark.parametrize(("source", "face", "fields", "want"), ALL, ids=NAMES)
+@pytest.mark.parametrize(("source", "frontend", "fields", "want"), ALL, ids=NAMES)
 def test_the_endpoints_and_the_source_that_they_see(
-    source: str, face: str, fields: dict[str, str], want: str, family: int, mode: str
+    source: str, frontend: str, fields: dict[str, str], want: str, family: int, mode: str
 ) -> None:
     """All 27 cells in both families; a masqueraded source is the node, and hosts have no route to cluster IPs."""
     of = lab(mode=mode, **fields)
-    asked = to(of, SOURCES[source], face, family)
+    asked = to(of, SOURCES[source], frontend, family)
     found = through(of, asked)
-    if (source, face) == ("outside", "ClusterIP"):
+    if (source, frontend) == ("outside", "ClusterIP"):
         assert () == found.flows
         assert f"{asked.address} is the ClusterIP of Service shop/db" in found.reason
         return
@@ -129,14 +129,14 @@ def test_the_endpoints_and_the_source_that_they_see(
         : len(found.flows)
     ]
     assert all(way.path.connected and way.backend.port == 8080 for way in found.flows)
-    if face == "load balancer":
+    if frontend == "load balancer":
         other = through(of, to(of, SOURCES[source], "external IP", family))
         assert [way.seen for way in found.flows] == [way.seen for way in other.flows]
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_policy_sees_a_client_as_it_is_before_masquerade_on_the_node_that_translates(family: int) -> None:
-    """On another node it sees the first node."""
+def test_policy_on_the_node_that_translates_sees_the_clients_address(family: int) -> None:
+    """Policy on another node sees the first node's address."""
     everyone = policy("shop/p", "app=db", ingress=[rule(peer("app=nobody"))])
     of = lab(everyone)
     for source in ("x/client", "host:client"):
@@ -145,8 +145,8 @@ def test_policy_sees_a_client_as_it_is_before_masquerade_on_the_node_that_transl
         assert (address_of(asked.source, family), far(of, family)) == (on_a, on_b)
 
 
-def test_a_pod_of_another_node_is_outside_where_it_comes_as_its_node() -> None:
-    """In an overlay it does. In routed mode it comes as itself, so external policy Local gives it all endpoints."""
+def test_a_pod_of_another_node_counts_as_outside_if_it_has_its_nodes_address() -> None:
+    """In overlay mode it has. In routed mode it keeps its own, and external policy Local gives it all endpoints."""
     client = pod("x/far", "app=client", node="b")
     overlay = lab(client, external_traffic_policy="Local")
     routed = lab(client, mode="routed", external_traffic_policy="Local")
@@ -157,7 +157,7 @@ def test_a_pod_of_another_node_is_outside_where_it_comes_as_its_node() -> None:
     assert "shop/db-b would answer x/far without node:a, which translated node:a" == found[1].path.reason
 
 
-def test_a_pod_that_reaches_itself_by_another_node_comes_as_that_node() -> None:
+def test_a_pod_that_reaches_itself_by_another_node_sees_that_nodes_address() -> None:
     """kube-proxy masquerades it in every case."""
     of = lab(mode="routed", external_traffic_policy="Local")
     _, itself = through(of, to(of, "shop/db-b", "nodePort")).flows
@@ -202,8 +202,8 @@ def test_a_backend_is_allowed_by_the_clients_selector_through_a_cluster_ip() -> 
     assert "allow" == decide(lab(), "x/client", "nodePort").verdict
 
 
-def test_a_stranger_is_not_the_node_that_masquerades_it() -> None:
-    """A node always reaches its own pods, and a host through it does not."""
+def test_a_masqueraded_client_does_not_count_as_the_node() -> None:
+    """A node always reaches its own pods. A host that it masquerades does not."""
     of = lab(policy("shop/p", "app=db", ingress=[]))
 
     assert ["allow", "deny"] == [one.verdict for one in decide(of, "node:a", "nodePort").endpoints]
@@ -259,7 +259,7 @@ SOURCE_RANGES: dict[str, Any] = {"source_ranges": (ip_network("192.168.0.0/24"),
 
 
 @pytest.mark.parametrize(
-    ("source", "face", "want"),
+    ("source", "frontend", "want"),
     [
         ("x/client", "load balancer", "deny"),
         ("host:listed", "load balancer", "allow"),
@@ -270,7 +270,7 @@ SOURCE_RANGES: dict[str, Any] = {"source_ranges": (ip_network("192.168.0.0/24"),
         ("x/client", "ClusterIP", "allow"),
     ],
 )
-def test_source_ranges_are_about_the_load_balancers_address_only(source: str, face: str, want: str) -> None:
+def test_source_ranges_are_about_the_load_balancers_address_only(source: str, frontend: str, want: str) -> None:
     """Pods are dropped too."""
     of = cluster(
         topology(
@@ -280,7 +280,7 @@ def test_source_ranges_are_about_the_load_balancers_address_only(source: str, fa
         pod("shop/db", "app=db", node="a"),
         service(**SOURCE_RANGES, cluster_ips=(ip_address("10.96.0.50"),), ip_families=(4,), ip_family_policy=""),
     )
-    found = decide(of, source, face)
+    found = decide(of, source, frontend)
 
     assert want == found.verdict
     if want == "deny":
@@ -293,8 +293,8 @@ def test_a_node_whose_address_is_in_the_source_ranges_reaches_the_load_balancer(
     assert "allow" == decide(of, "node:a", "load balancer").verdict
 
 
-def reason(of: Cluster, source: str, face: str, port: int = 80, family: int = 4) -> str:
-    found = decide(of, source, face, family, port)
+def reason(of: Cluster, source: str, frontend: str, port: int = 80, family: int = 4) -> str:
+    found = decide(of, source, frontend, family, port)
     assert "deny" == found.verdict
     return found.reason
 
@@ -311,7 +311,7 @@ def test_without_endpoints_the_verdict_is_deny_and_the_reason_says_why() -> None
 
 
 def test_without_a_local_endpoint_a_node_drops() -> None:
-    """The reason names the policy."""
+    """The reason has the name of the traffic policy."""
     of = cluster(
         topology(["a", "b"], hosts={"client": ["192.0.2.10"]}, mode="overlay", cidrs=("10.244.0.0/16",)),
         pod("x/client", node="a"),
@@ -334,7 +334,7 @@ def test_without_a_local_endpoint_a_node_drops() -> None:
 
 
 def test_another_port_of_a_virtual_address_is_refused() -> None:
-    """The reason lists the ports that the Service has."""
+    """The reason lists the Service's ports."""
     of = lab()
 
     assert (
@@ -356,7 +356,7 @@ def test_hosts_have_no_route_to_the_service_range() -> None:
 
 
 @pytest.mark.parametrize("label", ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"])
-def test_a_service_that_kube_proxy_leaves_alone(label: str) -> None:
+def test_nodes_translate_no_service_that_kube_proxy_ignores(label: str) -> None:
     of = service()
     of.meta.labels[label] = "x"  # type: ignore[index]
     found = cluster(topology(["a"], cidrs=DUAL), pod("x/client"), pod("shop/db", "app=db"), of)
@@ -381,8 +381,8 @@ def test_a_headless_service_says_which_pods_to_ask() -> None:
     )
 
 
-def test_a_pod_past_the_node_reaches_no_service() -> None:
-    """A macvlan pod does not reach its own node."""
+def test_a_macvlan_pod_reaches_no_service() -> None:
+    """It does not reach its own node, which would translate."""
     of = lab(mode="macvlan")
     found = decide(of, "x/client", "ClusterIP")
 
@@ -390,7 +390,7 @@ def test_a_pod_past_the_node_reaches_no_service() -> None:
 
 
 def test_an_endpoint_that_the_wiring_does_not_join_is_denied() -> None:
-    """On a bridge, that of another node; on another network, also that of the same node."""
+    """In bridge mode this is an endpoint of another node. On another network it is one of the same node too."""
     assert ["allow", "deny"] == [one.verdict for one in decide(lab(mode="bridge"), "x/client", "ClusterIP").endpoints]
     of = cluster(
         topology(["a"], {"default": ("bridge", "10.244.0.0/16"), "other": ("bridge", "10.245.0.0/16")}),
@@ -409,9 +409,9 @@ def test_a_node_port_comes_before_a_host_port_of_the_same_number() -> None:
     assert [9090] == [w.backend.port for w in through(of, flow(of, "x/client", "node:a", "30081/TCP")).flows]
 
 
-def test_a_real_balancer_is_not_captured() -> None:
-    """Its address is then no machine's of the lab."""
-    proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), proxy=True),)
+def test_an_address_with_ip_mode_proxy_is_not_translated() -> None:
+    """No machine of the lab has the address."""
+    proxy = (LoadBalancerIngress(ip_address("198.18.0.2"), ip_mode="Proxy"),)
 
     assert "ipMode Proxy" in reason(lab(load_balancer=proxy), "x/client", "load balancer")
 
@@ -437,7 +437,7 @@ def test_endpoints_that_terminate_serve_while_no_other_does(
         made = pod(f"shop/{name}", "app=db", node=node)
         return replace(made, ready=state != "gone", terminating=state != "ready")
 
-    def reached(face: str, policy: Any) -> str:
+    def reached(frontend: str, policy: Any) -> str:
         of = cluster(
             topology(["a", "b"], hosts={"client": ["192.0.2.10", "2001:db8:1::10"]}, mode="overlay", cidrs=DUAL),
             pod("x/client", node="a"),
@@ -445,7 +445,7 @@ def test_endpoints_that_terminate_serve_while_no_other_does(
             *(one(f"r{i}", "b", state) for i, state in enumerate(remote.split())),
             service(external_traffic_policy=policy),
         )
-        found = through(of, to(of, "x/client" if face == "ClusterIP" else "host:client", face))
+        found = through(of, to(of, "x/client" if frontend == "ClusterIP" else "host:client", frontend))
         names = " ".join(way.backend.name.removeprefix("shop/") for way in found.flows)
         return names or ("drop" if "drops it" in found.reason else "reject")
 

@@ -85,7 +85,7 @@ def test_a_history_leaves_no_trace(build, seed):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_differences_give_the_same_rules_as_a_fresh_load(build, nft, seed):
-    """In the kernel, transaction after transaction."""
+    """The kernel loads each difference as a transaction."""
     compiler = Compiler()
     history = [compiler.compile(cluster) for cluster in clusters(build, seed)]
     steps = [differences(old, new)["node-1"].text for old, new in pairwise(history)]
@@ -93,8 +93,8 @@ def test_differences_give_the_same_rules_as_a_fresh_load(build, nft, seed):
     assert nft(history[-1]["node-1"].text()) == nft(history[0]["node-1"].text(), *filter(None, steps))
 
 
-def test_a_lab_without_services_has_nothing_of_them(build):
-    """Nor has one whose Services nodes do not translate."""
+def test_a_lab_without_services_has_none_of_their_sets_and_chains(build):
+    """A lab whose Services nodes do not translate has none either."""
     plain = build.cluster([build.pod("x/a", "10.244.0.2", labels="app=a")], [])
     headless = replace(plain, services=(Service(Meta("s", "x"), {"app": "a"}, headless=True),))
 

@@ -17,7 +17,7 @@ from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
 from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
-from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
+from netlab.objects.scenarios import HttpExpectation, LookupExpectation, ProgramExpectation, RunExpectation, Scenario
 from netlab.objects.types import Meta
 from netlab.report.scenarios import TestReport, failure_line, lines_of
 from netlab.scenario.programs import failures
@@ -52,7 +52,7 @@ def said(**found: Any) -> ProcessResult:
     return ended(stdout=json.dumps(found))
 
 
-def judged(asked: Active, outcome: ProcessResult) -> list[tuple[str, str, str]]:
+def judged(asked: ProgramExpectation, outcome: ProcessResult) -> list[tuple[str, str, str]]:
     """Return the failures as (expected, measured, reason)."""
     return [(one.expected, one.measured, one.reason) for one in failures(Answers(outcome), SCENARIO, [asked])]
 

@@ -1,4 +1,4 @@
-"""A lab with real servers and clients: sockets inside its namespaces, and what each side sees of the other."""
+"""Servers and clients in a running lab: sockets inside its namespaces, and what each side sees of the other."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM
 
 
 class Answer(NamedTuple):
-    """What became of one connection: ``answered`` by an endpoint, ``refused``, ``silent`` or ``unreachable``.
+    """The outcome of one connection. ``how`` is ``answered``, ``refused``, ``silent`` or ``unreachable``.
 
-    ``seen`` is the address of the client as the endpoint sees it.
+    ``endpoint`` answered; it saw the client at ``seen`` and ``port``.
     """
 
     how: str
@@ -82,7 +82,7 @@ class Bench:
             return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
 
     def own_addresses(self, ref: str) -> set[str]:
-        """All addresses that the kernel of an endpoint's namespace has."""
+        """Return all addresses in the namespace of an endpoint."""
         words = [line.split() for line in self.ip(ref, "-o", "address", "show").splitlines()]
         return {str(ip_address(each[3].split("/")[0])) for each in words}
 
@@ -97,7 +97,7 @@ class Bench:
     # --- servers ------------------------------------------------------------------------------------------------
 
     def serve(self, refs: Iterable[str], port: int = 80, protocol: str = "TCP", families: Sequence[int] = (4,)) -> None:
-        """Answer at a port of endpoints. All sockets are read when a client asks."""
+        """Listen at a port of each endpoint. Servers answer while ``ask`` waits."""
         for ref, family in itertools.product(refs, families):
             with netns.inside(self.namespace(ref)):
                 made = socket.socket(FAMILIES[family], *KINDS[protocol])
@@ -111,7 +111,7 @@ class Bench:
             self._servers[made] = (ref, port, protocol)
 
     def stop(self, ref: str) -> None:
-        """End the servers of an endpoint."""
+        """Close the servers of an endpoint."""
         for made in [one for one, (own, *_) in self._servers.items() if own == ref]:
             del self._servers[made]
             made.close()
@@ -122,17 +122,18 @@ class Bench:
 
     # --- clients ------------------------------------------------------------------------------------------------
 
-    def ask(
-        self, source: str, address: str | Address, port: int = 80, protocol: str = "TCP", own: int = 0, tries: int = 1
-    ) -> Answer:
-        """Open one connection, or send one datagram, and say what became of it; ``own`` is the source port."""
+    def ask(self, source: str, address: str | Address, port: int = 80, protocol: str = "TCP", own: int = 0) -> Answer:
+        """Open one connection, or send one datagram, and return its outcome.
+
+        ``own`` is the source port; by default it is a new one for each call.
+        """
         family = ip_address(str(address)).version
         with netns.inside(self.namespace(source)):
             client = socket.socket(FAMILIES[family], *KINDS[protocol])
         with client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             client.setblocking(False)
-            # The next one, so that a test sees the same endpoints each time.
+            # Counted, so that each run of a test reaches the same endpoints.
             client.bind(("", own or next(self._ports)))
             try:
                 if protocol != "UDP":
@@ -195,20 +196,20 @@ class Bench:
     def answers(
         self, source: str, address: str | Address, port: int = 80, protocol: str = "TCP", tries: int = TRIES
     ) -> set[Answer]:
-        """Ask several times, each time from another source port; return the different answers, without the ports."""
+        """Ask ``tries`` times from different source ports; return the different answers, with port 0."""
         found: set[Answer] = set()
         for _ in range(tries):
             answer = self.ask(source, address, port, protocol)._replace(port=0)
             found.add(answer)
             if answer.how == "silent":
-                # A dropped connection takes long; the next one would be dropped too.
+                # The other tries would be dropped too, and each takes the whole wait.
                 break
         return found
 
     def endpoints(
         self, source: str, address: str | Address, port: int = 80, protocol: str = "TCP", tries: int = TRIES
     ) -> set[str]:
-        """Return the endpoints that answered, or how the connections ended."""
+        """Return the endpoints that answered, and the outcome of the other connections."""
         return {one.endpoint or one.how for one in self.answers(source, address, port, protocol, tries)}
 
 

@@ -1,4 +1,4 @@
-"""Documents of Services and of what they stand for, written briefly."""
+"""Documents of Services, pods and Topologies in short form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def topology(name: str, mode: str = "overlay", families: Sequence[int] = (4,), *
         "networks": [{"name": "default", "mode": mode, "podCIDRs": [cidrs[f] for f in families]}],
         "nodes": [{"name": "n1"}, {"name": "n2"}],
         "hosts": [{"name": "out", "addresses": [hosts[f] for f in families]}],
-        # The pod of cluster DNS would only cost time here.
+        # No test here uses DNS, and its pod costs time.
         "dns": False,
     }
     return document("Topology", name, spec | more)
@@ -42,7 +42,7 @@ def pod(
 def exported(
     ref: str, labels: str = "", node: str = "n1", *, ready: bool = True, terminating: bool = False
 ) -> Document:
-    """Return a Pod whose status says whether it is ready, and which may be being deleted."""
+    """Return an exported Pod with the condition Ready; ``terminating`` adds a deletionTimestamp."""
     condition = {"type": "Ready", "status": "True" if ready else "False"}
     found = pod(ref, labels, node, status={"phase": "Running", "conditions": [condition]})
     if terminating:

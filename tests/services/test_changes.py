@@ -10,7 +10,7 @@ from services.objects import pod, service, topology
 
 from netlab.dataplane import names
 from netlab.kernel import conntrack, netns
-from netlab.kernel.machine import Front
+from netlab.kernel.machine import Frontend
 from netlab.objects.types import Document
 
 Build = Callable[..., Bench]
@@ -132,11 +132,11 @@ def test_only_connections_that_lead_elsewhere_are_forgotten(lab: Build) -> None:
     address, space = b.cluster_ip("s/s"), names.node_namespace(b.lab.name, "n1")
     assert "answered" == b.ask("s/client", address, 80, "UDP", own=4444).how
     served = b.lab.cluster.by_ref["s/p0"].addresses[0]
-    front = Front(b.service("s/s").cluster_ips[0], "UDP", 80, frozenset({(served, 8080)}))
+    frontend = Frontend(b.service("s/s").cluster_ips[0], "UDP", 80, frozenset({(served, 8080)}))
 
-    assert 0 == conntrack.delete(space, [front])
-    assert 0 == conntrack.delete(space, [Front(served, "UDP", 80)])
+    assert 0 == conntrack.delete(space, [frontend])
+    assert 0 == conntrack.delete(space, [Frontend(served, "UDP", 80)])
     with netns.inside(space), open("/proc/thread-self/net/nf_conntrack") as entries:
         assert any("sport=4444" in line for line in entries)
-    assert 1 == conntrack.delete(space, [Front(front.address, "UDP", 80)])
-    assert 0 == conntrack.delete(space, [Front(front.address, "UDP", 80)])
+    assert 1 == conntrack.delete(space, [Frontend(frontend.address, "UDP", 80)])
+    assert 0 == conntrack.delete(space, [Frontend(frontend.address, "UDP", 80)])

@@ -1,6 +1,6 @@
-"""Faults in the translation, the selection of endpoints and the fragment of Services are found.
+"""Tests find faults in the translation, the selection of endpoints and the fragment of Services.
 
-Two parties read the shared selection, so the table of kube-proxy judges it. The others are judged by each other: the
+Evaluator and compiler share the selection, so the table of kube-proxy judges it. The others judge each other: the
 evaluator and the tracer, on random clusters.
 """
 
@@ -28,7 +28,7 @@ from netlab.conformance.cases import Case, Cell, Stage
 from netlab.conformance.run import judges, run
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.ruleset import service_elements
-from netlab.ruleset.service_words import LOCAL_FROM_OUTSIDE, LOCAL_LIST, MASQUERADE
+from netlab.ruleset.service_marks import LOCAL_FROM_OUTSIDE, LOCAL_LIST, MASQUERADE
 
 Fault = Callable[..., Any]
 """Takes what it replaces and returns what stands in for it."""
@@ -40,7 +40,7 @@ ZONES = {"n1": "a", "n2": "b", "n3": "a"}
 
 
 def lab(*services: Service) -> Cluster:
-    """Two nodes with endpoints, of which some end or are not ready, and one without."""
+    """Return two nodes with endpoints, some of them terminating or not ready, and one node without endpoints."""
     pods = [
         pod("s/client", node="n1"),
         pod("s/other", node="n3"),
@@ -80,7 +80,7 @@ def used(of: Cluster, source: str, name: str, to: str) -> tuple[set[str], str]:
 
 
 def wrong() -> list[str]:
-    """Return the cells of the tables that the translation does not fill right."""
+    """Return the cells of the tables that differ from the translation."""
     of = lab(
         service("both"),
         service("external", external_traffic_policy="Local"),
@@ -108,8 +108,8 @@ def wrong() -> list[str]:
     return found
 
 
-def test_the_tables_are_filled_right() -> None:
-    """Without a fault: all cells but those of a ClusterIP from outside."""
+def test_the_translation_agrees_with_the_tables() -> None:
+    """Without a fault no cell differs. A ClusterIP from outside is not asked."""
     assert [] == wrong()
 
 
@@ -137,20 +137,20 @@ def hints_do_not_count(_: Fault) -> Fault:
     return lambda of, ready, name: ready
 
 
-def none_leaves(_: Fault) -> Fault:
-    return lambda one: False
+def nothing_serves_while_terminating(_: Fault) -> Fault:
+    return lambda endpoint: False
 
 
 def external_policy_does_not_count(right: Fault) -> Fault:
-    return lambda face, source, internal, external: right(face, source, internal, "Cluster")
+    return lambda frontend, source, internal, external: right(frontend, source, internal, "Cluster")
 
 
-def internal_policy_is_for_all_faces(right: Fault) -> Fault:
-    return lambda face, source, internal, external: right(face, source, internal, internal)
+def internal_policy_is_for_all_frontends(right: Fault) -> Fault:
+    return lambda frontend, source, internal, external: right(frontend, source, internal, internal)
 
 
 def pods_are_outside(right: Fault) -> Fault:
-    return lambda face, source, *policies: right(face, "outside" if source == "pod" else source, *policies)
+    return lambda frontend, source, *policies: right(frontend, "outside" if source == "pod" else source, *policies)
 
 
 def nothing_is_masqueraded(right: Fault) -> Fault:
@@ -161,20 +161,20 @@ TABLE_FAULTS: list[tuple[Any, str, Fault]] = [
     (translation, "node_endpoints", local_is_everywhere),
     (translation, "node_endpoints", lists_change_places),
     (selection, "endpoints", readiness_does_not_count),
-    (selection, "_near", hints_do_not_count),
-    (selection, "_leaves", none_leaves),
+    (selection, "_hinted", hints_do_not_count),
+    (selection, "_serves_while_terminating", nothing_serves_while_terminating),
     (translation, "handling", external_policy_does_not_count),
-    (translation, "handling", internal_policy_is_for_all_faces),
+    (translation, "handling", internal_policy_is_for_all_frontends),
     (translation, "handling", pods_are_outside),
     (translation, "handling", nothing_is_masqueraded),
 ]
 
 
 @pytest.mark.parametrize(("where", "name", "fault"), TABLE_FAULTS, ids=[one[2].__name__ for one in TABLE_FAULTS])
-def test_a_fault_of_the_evaluator_is_in_the_tables(
+def test_a_fault_of_the_translation_shows_in_the_tables(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, fault: Fault
 ) -> None:
-    """A cell is filled wrong."""
+    """At least one cell differs."""
     monkeypatch.setattr(where, name, fault(getattr(where, name)))
 
     assert wrong()
@@ -209,7 +209,7 @@ def differ() -> bool:
 
 def without_bits(bits: int) -> Fault:
     def fault(right: Fault) -> Fault:
-        return lambda *arguments: ((place, word & ~bits) for place, word in right(*arguments))
+        return lambda *arguments: ((place, mark & ~bits) for place, mark in right(*arguments))
 
     return fault
 
@@ -251,16 +251,16 @@ def no_source_is_a_pod(_: Fault) -> Fault:
 
 
 FRAGMENT_FAULTS: list[tuple[str, Fault, str]] = [
-    ("_words", without_bits(MASQUERADE), "nothing is masqueraded"),
-    ("_words", without_bits(LOCAL_LIST), "internal policy Local is not known"),
-    ("_words", without_bits(LOCAL_FROM_OUTSIDE), "external policy Local is not known"),
+    ("_marks", without_bits(MASQUERADE), "nothing is masqueraded"),
+    ("_marks", without_bits(LOCAL_LIST), "internal policy Local is not known"),
+    ("_marks", without_bits(LOCAL_FROM_OUTSIDE), "external policy Local is not known"),
     ("_external_policy", every_policy_is_cluster, "external policies are Cluster"),
     ("node_endpoints", endpoints_in_another_order, "another order of endpoints"),
     ("node_endpoints", the_service_port_is_the_target, "the Service's port in place of the pod's"),
     ("node_endpoints", one_endpoint_is_lost, "an endpoint is lost"),
     ("node_endpoints", local_is_everywhere, "local endpoints are those of all nodes"),
     ("_collapsed", all_ranges_hold_nothing, "source ranges are lost"),
-    ("_pods_of", no_source_is_a_pod, "pods are taken for outsiders"),
+    ("_pods_of", no_source_is_a_pod, "no source counts as a pod"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Which endpoints a connection to a Service may reach, and which source address they see, by packets.
+"""Packets show which endpoints a connection to a Service may reach, and which source address they see.
 
 The table is that of kube-proxy (pkg/proxy/nftables/proxier_test.go): from a pod, a node and an outside host; to a
 ClusterIP, a nodePort, and a load balancer's or external address; with both traffic policies ``Cluster``, with
@@ -42,9 +42,9 @@ CELLS = [
 
 @pytest.fixture(scope="module", params=["overlay", "routed", "bridge"])
 def built(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Two nodes with an endpoint each, a client pod beside one of them, and an outside host.
+    """Yield a lab of two nodes with an endpoint each, a client pod on the first node, and an outside host.
 
-    In bridge mode, where no node reaches pods of another one, there is the endpoint beside the client only.
+    In bridge mode no node reaches pods of another node, so only the first node has an endpoint.
     """
     remote = [] if request.param == "bridge" else ["s/remote"]
     lab = up(
@@ -80,8 +80,8 @@ def _outer(made: Bench, name: str, family: int) -> list[str]:
     return [made.balancer(f"s/{name}", family), EXTERNAL[name][0 if family == 4 else 1]]
 
 
-def _fronts(made: Bench, name: str, to: str, family: int) -> list[tuple[str, int]]:
-    """Return the addresses and ports of a column."""
+def _frontends(made: Bench, name: str, to: str, family: int) -> list[tuple[str, int]]:
+    """Return the addresses and ports of a type of frontend."""
     if to == "ClusterIP":
         return [(made.cluster_ip(f"s/{name}", family), 80)]
     if to == "NodePort":
@@ -97,7 +97,7 @@ def test_cell(built: Bench, source: str, to: str, policy: str, which: str, sourc
     client = SOURCES[source]
     both = {"s/local", "s/remote"} & {one.ref for one in built.lab.cluster.pods}
     wanted = both if which == "all" else {"s/local"}
-    for address, port in _fronts(built, policy, to, family):
+    for address, port in _frontends(built, policy, to, family):
         answers = built.answers(client, address, port)
 
         assert wanted == {one.endpoint or one.how for one in answers}

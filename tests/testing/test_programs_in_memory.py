@@ -37,7 +37,7 @@ def brought(machine: FakeKernel, *wanted: Wanted) -> list[str]:
 
 
 def test_programs_are_brought_to_the_wanted_state(machine: FakeKernel) -> None:
-    """One that is there is started, one that is described differently again, one that is not wanted is ended."""
+    """A new program is started, a changed one is started again, and one that is not wanted is ended."""
     one, two = Program(SPACE, ("one",)), Program(f"{SPACE}2", ("two",))
 
     assert ["one", "two"] == brought(machine, Wanted(one), Wanted(two))
@@ -47,8 +47,8 @@ def test_programs_are_brought_to_the_wanted_state(machine: FakeKernel) -> None:
     assert not programs.directory(machine, "x").exists()
 
 
-def test_a_changed_file_is_a_signal(machine: FakeKernel) -> None:
-    """A program that has just started, or whose files are the same, gets none."""
+def test_a_changed_file_sends_a_signal(machine: FakeKernel) -> None:
+    """A program that has just started, or whose files are unchanged, gets no signal."""
     program = Program(SPACE, ("one",))
     for data in (b"1", b"1", b"2"):
         brought(machine, Wanted(program, {"conf": data}, signal.SIGHUP))
@@ -59,7 +59,7 @@ def test_a_changed_file_is_a_signal(machine: FakeKernel) -> None:
     assert "web.pod.a.b" == folder.name
 
 
-def test_a_program_that_cannot_start_does_not_keep_others_from_it(machine: FakeKernel) -> None:
+def test_other_programs_start_if_one_cannot(machine: FakeKernel) -> None:
     with pytest.raises(KernelError, match="network namespace"):
         brought(machine, Wanted(Program("netlab.x.gone", ("one",))), Wanted(Program(SPACE, ("two",))))
 
@@ -74,7 +74,7 @@ def test_a_program_ends_with_its_namespace(machine: FakeKernel) -> None:
 
 
 def test_dns_of_a_lab_follows_its_changes(tmp_path: Path) -> None:
-    """It starts with the first program that asks. Each change then has its snapshot, and one without DNS ends it."""
+    """It starts with the first program that asks. Each change writes a snapshot. Without DNS in the lab it ends."""
     (tmp_path / "lab.yaml").write_text(dns_objects.text())
     objects, _ = load([str(tmp_path / "lab.yaml")])
     machine = FakeKernel()

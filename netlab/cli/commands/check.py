@@ -77,17 +77,22 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
     parts = [
         _count(len(cluster.nodes), "node"),
         _count(len(cluster.asked_pods()), "pod"),
-        *_of_services(cluster),
+        *_services(cluster),
+        *_ingresses(cluster),
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
     return f"lab {cluster.name}: {', '.join(parts)}: {found}"
 
 
-def _of_services(cluster: Cluster) -> Iterator[str]:
-    """Yield how many Services and Ingresses of the input there are, if there are any."""
-    if services := sum(not one.system for one in cluster.services):
-        yield _count(services, "Service")
+def _services(cluster: Cluster) -> Iterator[str]:
+    """Yield how many Services the input has, if it has any."""
+    if number := sum(not service.system for service in cluster.services):
+        yield _count(number, "Service")
+
+
+def _ingresses(cluster: Cluster) -> Iterator[str]:
+    """Yield how many Ingresses the input has, if it has any."""
     if cluster.ingresses:
         yield _count(len(cluster.ingresses), "Ingress", "Ingresses")
 

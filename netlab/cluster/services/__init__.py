@@ -1,8 +1,4 @@
-"""Services of a cluster: allocated addresses and ports, endpoints, and which endpoints each node uses.
-
-``allocation`` fills in what the API server allocates. ``endpoints`` has the endpoints, as the controllers make them.
-``selection`` has those that one node's kube-proxy uses.
-"""
+"""Services of a cluster: what the API server allocates, the endpoints, and which endpoints each node uses."""
 
 from __future__ import annotations
 

@@ -1,44 +1,42 @@
-"""Which Services a change touches; what is known of the others stays. The cost follows the change, not the cluster."""
+"""Which Services a change touches. The next cluster takes over what is known of all others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
-from operator import is_not
 from typing import TypeVar
 
+from netlab.cluster.only_in import only_in
 from netlab.cluster.services.pod_index import carry_index
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.services import Service
 
 _T = TypeVar("_T")
-_Selected = Mapping[tuple[str, str, str], Sequence[Service]]
-"""Services by namespace and one label that they select by."""
+
+_ByLabel = Mapping[tuple[str, str, str], Sequence[Service]]
+"""Services by namespace and one label of their selector."""
 
 
 def changed_services(before: Cluster, after: Cluster) -> set[str]:
-    """Return the keys of the Services that differ between two clusters, or whose endpoints may differ.
+    """Return the keys of Services that differ between two clusters, or whose endpoints may differ.
 
-    A Service that is in one of the clusters only is among them. Objects that are the same in both are not compared.
+    Services that are in one of the clusters only are among them. Objects that both clusters share are not compared.
     """
-    every = (*before.services, *after.services)
+    every = {service.meta.key for service in (*before.services, *after.services)}
     if before.nodes != after.nodes or before.hosts != after.hosts:
-        return {one.meta.key for one in every}
-    gone, come = only_in(before.services, after.services)
-    found = {one.meta.key for one in (*gone, *come)}
-    pods = [pod for many in only_in(before.pods, after.pods) for pod in many]
-    found |= _selecting(after, pods)
-    slices = [one for many in only_in(before.slices, after.slices) for one in many]
-    found |= {f"{one.meta.namespace}/{one.service}" for one in slices if one.service}
-    found |= {one.meta.key for many in only_in(before.endpoints, after.endpoints) for one in many}
+        return every
+    changed = {service.meta.key for service in _changed(before.services, after.services)}
+    pods = _changed(before.pods, after.pods)
+    changed |= _selecting(after, pods)
+    changed |= {of.service_key for of in _changed(before.slices, after.slices) if of.service}
+    changed |= {of.meta.key for of in _changed(before.endpoints, after.endpoints)}
     if pods and (after.slices or after.endpoints):
-        found |= _stating(after, {(a.version, int(a)) for pod in pods for a in pod.addresses}, {p.ref for p in pods})
-    # Slices of the input do not count for a Service with a selector.
-    return found & {one.meta.key for one in every}
+        changed |= _stating(after, {(a.version, int(a)) for pod in pods for a in pod.addresses}, {p.ref for p in pods})
+    # A slice or an Endpoints object may name a Service that does not exist.
+    return changed & every
 
 
 def carry(before: Cluster, after: Cluster) -> None:
-    """Give a cluster what an earlier one knows of the endpoints of Services that the change did not touch."""
+    """Give a cluster what an earlier one knows of the endpoints of Services that the change does not touch."""
     known = before.memo.get("services.endpoints")
     if known is not None:
         touched = changed_services(before, after)
@@ -48,51 +46,43 @@ def carry(before: Cluster, after: Cluster) -> None:
     carry_index(before, after, *only_in(before.pods, after.pods))
 
 
-def only_in(old: Sequence[_T], new: Sequence[_T]) -> tuple[Sequence[_T], Sequence[_T]]:
-    """Return the objects that only the first, and only the second of two sequences has, by identity."""
-    if old is new:
-        return (), ()
-    # Most changes leave the beginning and the end of a sequence as they are.
-    least = min(len(old), len(new))
-    first = next(compress(range(least), map(is_not, old, new)), least)
-    most = least - first
-    last = next(compress(range(most), map(is_not, reversed(old), reversed(new))), most)
-    gone, come = old[first : len(old) - last], new[first : len(new) - last]
-    before, after = set(map(id, gone)), set(map(id, come))
-    return [one for one in gone if id(one) not in after], [one for one in come if id(one) not in before]
+def _changed(old: Sequence[_T], new: Sequence[_T]) -> list[_T]:
+    """Return the objects that only one of two sequences has."""
+    removed, added = only_in(old, new)
+    return [*removed, *added]
 
 
 def _selecting(cluster: Cluster, pods: Iterable[Pod]) -> set[str]:
     """Return the keys of the Services that select one of the pods."""
-    selected: _Selected | None = None
-    found: set[str] = set()
+    by_label: _ByLabel | None = None
+    keys: set[str] = set()
     for pod in pods:
-        selected = _by_label(cluster) if selected is None else selected
+        by_label = _by_label(cluster) if by_label is None else by_label
         labels = pod.labels.items()
         for key, value in labels:
-            for service in selected.get((pod.namespace, key, value), ()):
+            for service in by_label.get((pod.namespace, key, value), ()):
                 if service.selector.items() <= labels:
-                    found.add(service.meta.key)
-    return found
+                    keys.add(service.meta.key)
+    return keys
 
 
-def _by_label(cluster: Cluster) -> _Selected:
-    found: dict[tuple[str, str, str], list[Service]] = {}
+def _by_label(cluster: Cluster) -> _ByLabel:
+    by_label: dict[tuple[str, str, str], list[Service]] = {}
     for service in cluster.services:
         if service.selector:
             key, value = min(service.selector.items())
-            found.setdefault((service.meta.namespace, key, value), []).append(service)
-    return found
+            by_label.setdefault((service.meta.namespace, key, value), []).append(service)
+    return by_label
 
 
 def _stating(cluster: Cluster, addresses: set[tuple[int, int]], pods: set[str]) -> set[str]:
-    """Return the keys of Services whose slices or Endpoints state one of the addresses, or name one of the pods."""
-    found: set[str] = set()
-    stated = [(f"{one.meta.namespace}/{one.service}", one.endpoints) for one in cluster.slices if one.service]
+    """Return the keys of Services whose slices or Endpoints state one of the addresses or name one of the pods."""
+    keys: set[str] = set()
+    stated = [(of.service_key, of.endpoints) for of in cluster.slices if of.service]
     stated += [
-        (one.meta.key, (*subset.addresses, *subset.not_ready)) for one in cluster.endpoints for subset in one.subsets
+        (of.meta.key, (*subset.addresses, *subset.not_ready)) for of in cluster.endpoints for subset in of.subsets
     ]
     for key, endpoints in stated:
         if any(e.pod in pods or any((a.version, int(a)) in addresses for a in e.addresses) for e in endpoints):
-            found.add(key)
-    return found
+            keys.add(key)
+    return keys

@@ -1,4 +1,4 @@
-"""The endpoints of Services, as the controllers make them: of pods, of EndpointSlices, and of Endpoints.
+"""The endpoints of Services: the pods of a selector, else those of EndpointSlices and Endpoints of the input.
 
 Source: Kubernetes, Service and EndpointSlices; k8s.io/endpointslice (utils.go); the endpoint slice and the endpoint
 slice mirroring controllers; kube-proxy's EndpointSliceCache (which ports and addresses of a slice count).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netlab.cluster.nodes import ZONE_LABEL
 from netlab.cluster.services.hints import with_hints
 from netlab.cluster.services.pod_index import pods_of
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
@@ -15,9 +16,8 @@ from netlab.frozen import frozen
 from netlab.objects.services import Endpoints, EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from netlab.objects.types import Address
 
-ZONE_LABEL = "topology.kubernetes.io/zone"
-SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror"
-# The mirroring controller takes that many addresses of a subset.
+_SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror"
+# The mirroring controller takes the first addresses of a subset only.
 _MOST_MIRRORED = 1000
 
 
@@ -26,7 +26,7 @@ class ServiceEndpoint:
     """One endpoint of one port of a Service, in one IP family.
 
     ``pod`` is ``NAMESPACE/NAME`` of the pod, or the reference of the host or node that has the address, else "".
-    ``node`` and ``zone`` are "" if they are not known: a slice may leave them out. ``port`` is the pod's port.
+    ``node`` and ``zone`` are "" if a slice leaves them out. ``port`` is the endpoint's port, not the Service's.
     """
 
     address: Address
@@ -45,19 +45,17 @@ class ServiceEndpoint:
 def endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int) -> tuple[ServiceEndpoint, ...]:
     """Return all endpoints of a Service's port in an IP family (4 or 6), also those that are not ready, in order.
 
-    A Service with a selector has the pods that it selects, others have those of the input's EndpointSlices and
-    Endpoints. A headless Service without ports has endpoints at port 0 of ``ServicePort(0)``.
+    For a headless Service without ports, ``port`` is ``ServicePort(0)``, and the endpoints have port 0.
     """
     known: _Known = cluster.memo.setdefault("services.endpoints", {})
     kept = known.get(id(service))
-    # Beside the Service itself, as the number of an object that is gone may be used again.
+    # The entry holds the Service, as Python may give its identity to another object after its end.
     if kept is None or kept[0] is not service:
         kept = known[id(service)] = service, {}
     key = (port.name, port.protocol, port.port, port.target_port, family)
-    found = kept[1].get(key)
-    if found is None:
-        found = kept[1][key] = _endpoints(cluster, service, port, family)
-    return found
+    if key not in kept[1]:
+        kept[1][key] = _endpoints(cluster, service, port, family)
+    return kept[1][key]
 
 
 _Key = tuple[str, str, int, int | str, int]
@@ -65,7 +63,7 @@ _Known = dict[int, tuple[Service, dict[_Key, tuple[ServiceEndpoint, ...]]]]
 
 
 def target_port(port: ServicePort, pod: Pod) -> int | None:
-    """Return the number of the pod's port that a Service's port leads to, None if the pod has no port of that name."""
+    """Return the port of a pod that a Service's port leads to, None if the pod has no port of the target's name."""
     if isinstance(port.target_port, int):
         return port.target_port or port.port
     names = (p.port for p in pod.ports if p.name == port.target_port and p.protocol == port.protocol)
@@ -74,24 +72,23 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
 
 def slices_of(cluster: Cluster, service: Service) -> tuple[EndpointSlice, ...]:
     """Return the EndpointSlices of a Service without a selector."""
-    found: dict[str, list[EndpointSlice]] | None = cluster.memo.get("services.slices")
-    if found is None:
-        found = cluster.memo["services.slices"] = {}
-        for one in cluster.slices:
-            if one.service:
-                found.setdefault(f"{one.meta.namespace}/{one.service}", []).append(one)
-    return tuple(found.get(service.meta.key, ()))
+    by_service: dict[str, list[EndpointSlice]] | None = cluster.memo.get("services.slices")
+    if by_service is None:
+        by_service = cluster.memo["services.slices"] = {}
+        for slice_ in cluster.slices:
+            if slice_.service:
+                by_service.setdefault(slice_.service_key, []).append(slice_)
+    return tuple(by_service.get(service.meta.key, ()))
 
 
 def _endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int) -> tuple[ServiceEndpoint, ...]:
     if service.type == "ExternalName":
         return ()
     if not service.selector:
-        return tuple(_written(cluster, service, port, family).values())
+        return tuple(_stated(cluster, service, port, family).values())
     if service.ip_families and family not in service.ip_families:
         return ()
-    found = tuple(_of_pods(cluster, service, port, family))
-    return with_hints(cluster, service, found)
+    return with_hints(cluster, service, tuple(_of_pods(cluster, service, port, family)))
 
 
 def _of_pods(cluster: Cluster, service: Service, port: ServicePort, family: int) -> Iterator[ServiceEndpoint]:
@@ -99,7 +96,7 @@ def _of_pods(cluster: Cluster, service: Service, port: ServicePort, family: int)
         address, number = address_of(pod, family), target_port(port, pod)
         if address is None or number is None:
             continue
-        named = bool(pod.hostname) and pod.subdomain == service.meta.name
+        in_dns = bool(pod.hostname) and pod.subdomain == service.meta.name
         yield ServiceEndpoint(
             address,
             number,
@@ -109,23 +106,23 @@ def _of_pods(cluster: Cluster, service: Service, port: ServicePort, family: int)
             service.publish_not_ready or (pod.ready and not pod.terminating),
             pod.ready,
             pod.terminating,
-            pod.hostname if named else "",
+            pod.hostname if in_dns else "",
         )
 
 
-def _written(
+def _stated(
     cluster: Cluster, service: Service, port: ServicePort, family: int
 ) -> dict[tuple[Address, int], ServiceEndpoint]:
-    """Return the endpoints that the input states; an address and port count once, as stated last."""
+    """Return the endpoints that the input states. Of two with one address and port the later one counts."""
     found: dict[tuple[Address, int], ServiceEndpoint] = {}
     headless = not service.ports
-    for one in slices_of(cluster, service):
-        if one.family == family:
-            for number in [0] if headless else _numbers(one.ports, port):
-                for endpoint in one.endpoints:
+    for slice_ in slices_of(cluster, service):
+        if slice_.family == family:
+            for number in [0] if headless else _numbers(slice_.ports, port):
+                for endpoint in slice_.endpoints:
                     _add(cluster, found, endpoint, number, family)
-    for of in _mirrored(cluster, service):
-        for subset in of.subsets:
+    for mirrored in _mirrored(cluster, service):
+        for subset in mirrored.subsets:
             ready = subset.addresses[:_MOST_MIRRORED]
             for number in [0] if headless else _numbers(subset.ports, port):
                 for endpoint in ready:
@@ -137,10 +134,10 @@ def _written(
 
 def _numbers(ports: Iterable[SlicePort], port: ServicePort) -> Iterator[int]:
     """Yield the numbers of a slice's ports with the name and protocol of a Service's port."""
-    for one in ports:
-        # kube-proxy does not take a port without a number.
-        if one.name == port.name and one.protocol == port.protocol and one.port:
-            yield one.port
+    for of_slice in ports:
+        # kube-proxy ignores a port without a number.
+        if of_slice.name == port.name and of_slice.protocol == port.protocol and of_slice.port:
+            yield of_slice.port
 
 
 def _add(
@@ -152,7 +149,7 @@ def _add(
     *,
     ready: bool = True,
 ) -> None:
-    # All addresses of an endpoint stand for one machine, and kube-proxy takes the first one.
+    # kube-proxy uses the first address of an endpoint only.
     if not endpoint.addresses or endpoint.addresses[0].version != family:
         return
     address = endpoint.addresses[0]
@@ -176,7 +173,7 @@ def _add(
 
 
 def _name(cluster: Cluster, owner: Endpoint | None, endpoint: SliceEndpoint) -> str:
-    """Return the reference of the machine that has an address: for a node's, of the host-network pod that is named."""
+    """Return the reference of the machine with an address; for a node, of the host-network pod that a slice names."""
     named = cluster.by_ref.get(endpoint.pod) if endpoint.pod else None
     if isinstance(owner, Node) and isinstance(named, Pod) and named.host_network and named.node == owner.name:
         return named.ref
@@ -184,11 +181,11 @@ def _name(cluster: Cluster, owner: Endpoint | None, endpoint: SliceEndpoint) -> 
 
 
 def _mirrored(cluster: Cluster, service: Service) -> list[Endpoints]:
-    """Return the Endpoints of a Service without a selector, unless a label keeps them from slices."""
-    found: dict[str, Endpoints] | None = cluster.memo.get("services.mirrored")
-    if found is None:
-        found = cluster.memo["services.mirrored"] = {
-            one.meta.key: one for one in cluster.endpoints if one.meta.labels.get(SKIP_MIRROR_LABEL) != "true"
+    """Return the Endpoints object of a Service without a selector, unless a label says not to mirror it."""
+    by_key: dict[str, Endpoints] | None = cluster.memo.get("services.mirrored")
+    if by_key is None:
+        by_key = cluster.memo["services.mirrored"] = {
+            one.meta.key: one for one in cluster.endpoints if one.meta.labels.get(_SKIP_MIRROR_LABEL) != "true"
         }
-    own = found.get(service.meta.key)
-    return [] if own is None else [own]
+    endpoints_object = by_key.get(service.meta.key)
+    return [] if endpoints_object is None else [endpoints_object]

@@ -1,4 +1,4 @@
-"""The IP families of Services, and what of a Service may change, as the API server has it.
+"""The IP families of Services, and which of their fields may not change.
 
 Source: Kubernetes, pkg/registry/core/service/storage/alloc.go (initIPFamilyFields, patchAllocatedValues), and
 pkg/apis/core/validation/validation.go (ValidateServiceClusterIPsRelatedFields).
@@ -21,21 +21,21 @@ _RELEASING = "must be set to 'SingleStack' when releasing the secondary"
 def problem_of(service: Service, path: str, message: str) -> Problem:
     """Return a problem of one of a Service's fields, with the field's line."""
     lines = service.source.lines
-    # A Service that writes ``clusterIP`` has its only address there.
+    # A Service that writes ``clusterIP`` alone has no line for ``clusterIPs``.
     at = "spec.clusterIP" if path.startswith("spec.clusterIPs") and "spec.clusterIPs" not in lines else path
     return Problem(service.source.file, service.source.line(at), path, f"Service {service.meta.key}", message)
 
 
 def texts(addresses: Sequence[Address]) -> list[str]:
-    """Return addresses as messages have them."""
+    """Return addresses as messages print them."""
     return [*map(str, addresses)]
 
 
 def with_families(service: Service, cluster: Sequence[int], before: Service | None) -> tuple[Service, list[Problem]]:
-    """Return a Service with its policy and families, as they are stored; and problems in the API server's words.
+    """Return a Service with the ipFamilyPolicy and ipFamilies that the API server stores; and its problems.
 
-    ``cluster`` has the families of service ranges, the default first. ``before`` is the stored Service that this one
-    replaces. A Service that was headless, and does not say what it is, stays so. Addresses stay as written.
+    ``cluster`` has the families of the service ranges, the default first. ``before`` is the stored Service that this
+    one replaces. A headless Service stays headless if the new one writes no ``clusterIP``.
     """
     if service.type == "ExternalName":
         return replace(service, cluster_ips=(), ip_families=(), ip_family_policy="", headless=False), []
@@ -53,7 +53,7 @@ def with_families(service: Service, cluster: Sequence[int], before: Service | No
     if not families and before is not None:
         families = [*before.ip_families][: 1 if policy == "SingleStack" else 2]
     if service.headless and not service.selector:
-        # Its endpoints may be of any family, whatever the cluster has.
+        # Its endpoints may have any family, also one that the cluster does not have.
         families = families or [*cluster[:1]]
         policy = policy or ("RequireDualStack" if len(families) < 2 else "SingleStack")
         if policy != "SingleStack" and len(families) == 1:
@@ -86,23 +86,23 @@ def _unconfigured_addresses(service: Service, cluster: Sequence[int]) -> list[Pr
 
 
 def _changed(service: Service, before: Service) -> list[Problem]:
-    """Return the problems of fields that may not change."""
+    """Return a problem for each field that may not change and did."""
     written = ["None"] if service.headless else texts(service.cluster_ips)
     stored = ["None"] if before.headless else texts(before.cluster_ips)
-    found = []
+    problems = []
     if written and stored and written[0] != stored[0]:
-        found.append(problem_of(service, "spec.clusterIPs[0]", invalid(written, _ONCE)))
+        problems.append(problem_of(service, "spec.clusterIPs[0]", invalid(written, _ONCE)))
     families, known = service.ip_families, before.ip_families
     if families and known and families[0] != known[0]:
-        found.append(problem_of(service, "spec.ipFamilies[0]", invalid(f"IPv{families[0]}", _ONCE)))
+        problems.append(problem_of(service, "spec.ipFamilies[0]", invalid(f"IPv{families[0]}", _ONCE)))
     if not service.ip_family_policy and before.ip_family_policy != "SingleStack" and service.selector:
         what = "clusterIP" if _shortened(service, before) else "ipFamily" if len(families) < len(known) else ""
         if what and (families or what == "clusterIP"):
             message = invalid(before.ip_family_policy, f"{_RELEASING} {what}")
-            found.append(problem_of(service, "spec.ipFamilyPolicy", message))
-    return found
+            problems.append(problem_of(service, "spec.ipFamilyPolicy", message))
+    return problems
 
 
 def _shortened(service: Service, before: Service) -> bool:
-    """Say whether a list of addresses lost its second one; ``clusterIP`` alone is no list."""
+    """Say whether ``clusterIPs`` lost its second address; ``clusterIP`` alone does not count."""
     return len(service.cluster_ips) == 1 and len(before.cluster_ips) == 2 and "spec.clusterIPs" in service.source.lines

@@ -1,7 +1,8 @@
 """Zone and node hints of endpoints, as the endpoint slice controller sets them.
 
-Source: k8s.io/endpointslice, topologycache (AddHints) and trafficdist (ReconcileHints). Nodes have no number of
-processors in netlab, so each counts the same.
+Nodes of a lab have no number of processors, so each node counts the same.
+
+Source: k8s.io/endpointslice, topologycache (AddHints) and trafficdist (ReconcileHints).
 """
 
 from __future__ import annotations
@@ -12,44 +13,44 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
+from netlab.cluster.nodes import ZONE_LABEL
 from netlab.cluster.types import Cluster
+from netlab.objects.meta import TOPOLOGY_MODES
 from netlab.objects.services import Service
 
 if TYPE_CHECKING:
     from netlab.cluster.services.endpoints import ServiceEndpoint
 
-# The second one is deprecated.
-TOPOLOGY_ANNOTATIONS = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
-_ZONE_LABEL = "topology.kubernetes.io/zone"
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
-# How much more than its share of traffic an endpoint may get.
+# An endpoint may get 20 % more traffic than its share.
 _OVERLOAD = 0.2
 
 
-def with_hints(cluster: Cluster, service: Service, found: tuple[ServiceEndpoint, ...]) -> tuple[ServiceEndpoint, ...]:
-    """Return endpoints with the hints that the Service's annotation, else its ``trafficDistribution`` asks for."""
-    written = next((service.meta.annotations[a] for a in TOPOLOGY_ANNOTATIONS if a in service.meta.annotations), "")
-    if written in ("Auto", "auto"):
-        return _proportional(cluster, found)
+def with_hints(
+    cluster: Cluster, service: Service, endpoints: tuple[ServiceEndpoint, ...]
+) -> tuple[ServiceEndpoint, ...]:
+    """Return endpoints with hints by the Service's annotation, else by its ``trafficDistribution``."""
+    annotations = service.meta.annotations
+    mode = next((annotations[key] for key in TOPOLOGY_MODES if key in annotations), "")
+    if mode in ("Auto", "auto"):
+        return _proportional(cluster, endpoints)
     if service.traffic_distribution in ("PreferSameZone", "PreferClose"):
-        return tuple(replace(one, zone_hints=(one.zone,)) if one.ready and one.zone else one for one in found)
+        return tuple(replace(e, zone_hints=(e.zone,)) if e.ready and e.zone else e for e in endpoints)
     if service.traffic_distribution == "PreferSameNode":
         return tuple(
-            replace(one, node_hints=(one.node,), zone_hints=(one.zone,) if one.zone else ())
-            if one.ready and one.node
-            else one
-            for one in found
+            replace(e, node_hints=(e.node,), zone_hints=(e.zone,) if e.zone else ()) if e.ready and e.node else e
+            for e in endpoints
         )
-    return found
+    return endpoints
 
 
-def _proportional(cluster: Cluster, found: tuple[ServiceEndpoint, ...]) -> tuple[ServiceEndpoint, ...]:
-    """Return endpoints with zone hints so that each zone gets its share; without hints if that is not possible."""
-    ready = [at for at, one in enumerate(found) if one.ready]
+def _proportional(cluster: Cluster, endpoints: tuple[ServiceEndpoint, ...]) -> tuple[ServiceEndpoint, ...]:
+    """Return endpoints with zone hints such that each zone gets its share; without hints if that is not possible."""
+    ready = [at for at, endpoint in enumerate(endpoints) if endpoint.ready]
     shares = _shares(cluster, len(ready))
-    if not shares or any(not found[at].zone for at in ready):
-        return found
-    zones = {at: found[at].zone for at in ready}
+    if not shares or any(not endpoints[at].zone for at in ready):
+        return endpoints
+    zones = {at: endpoints[at].zone for at in ready}
     gives, takes = _moves(shares, Counter(zones.values()))
     for at in ready:
         zone = zones[at]
@@ -58,13 +59,13 @@ def _proportional(cluster: Cluster, found: tuple[ServiceEndpoint, ...]) -> tuple
             zones[at] = to
             gives[zone] -= 1
             takes[to] -= 1
-    return tuple(replace(one, zone_hints=(zones[at],)) if at in zones else one for at, one in enumerate(found))
+    return tuple(replace(e, zone_hints=(zones[at],)) if at in zones else e for at, e in enumerate(endpoints))
 
 
 def _shares(cluster: Cluster, number: int) -> Mapping[str, float]:
-    """Return how many of ``number`` endpoints each zone should have; {} if they cannot be shared out safely."""
+    """Return how many of ``number`` endpoints each zone should have; {} if an endpoint would be overloaded."""
     nodes = [node for node in cluster.nodes if not any(label in node.labels for label in _CONTROL_PLANE)]
-    zones = Counter(node.labels.get(_ZONE_LABEL, "") for node in nodes)
+    zones = Counter(node.labels.get(ZONE_LABEL, "") for node in nodes)
     if "" in zones or len(zones) < 2 or len(zones) > number:
         return {}
     desired = {zone: number * count / len(nodes) for zone, count in zones.items()}
@@ -75,7 +76,7 @@ def _shares(cluster: Cluster, number: int) -> Mapping[str, float]:
 
 
 def _moves(shares: Mapping[str, float], have: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many hints each zone gives away, and how many each takes."""
+    """Return how many endpoints each zone gives to other zones, and how many each zone takes."""
     giving = {zone: have.get(zone, 0) - share for zone, share in shares.items() if have.get(zone, 0) > share}
     taking = {zone: share - have.get(zone, 0) for zone, share in shares.items() if have.get(zone, 0) < share}
     gives: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Pods by namespace and label, so that the pods of a Service are found without reading all pods."""
+"""An index of pods by namespace and label. It finds the pods of a Service without a look at every pod."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def pods_of(cluster: Cluster, service: Service) -> Sequence[Pod]:
     if not service.selector:
         return ()
     index = _index(cluster)
-    own = service.meta.namespace
-    lists = [index.get((own, key, value), ()) for key, value in service.selector.items()]
+    namespace = service.meta.namespace
+    lists = [index.get((namespace, key, value), ()) for key, value in service.selector.items()]
     rarest = min(lists, key=len)
     if len(lists) == 1:
         return rarest
@@ -28,20 +28,20 @@ def pods_of(cluster: Cluster, service: Service) -> Sequence[Pod]:
 
 
 def carry_index(before: Cluster, after: Cluster, removed: Iterable[Pod], added: Iterable[Pod]) -> None:
-    """Give a cluster the index of another one, whose pods differ in ``removed`` and ``added``."""
+    """Give a cluster the index of an earlier one; ``removed`` and ``added`` are the pods that differ."""
     index: _Index | None = before.memo.get(_MEMO)
     if index is None:
         return
-    # Lists that change are new ones: the other cluster keeps its own.
-    found, own = dict(index), set()
+    # A list that changes is copied, as the earlier cluster keeps its index.
+    new, copied = dict(index), set()
 
     def changing(pod: Pod) -> Iterable[list[Pod]]:
         for key, value in pod.labels.items():
             at = (pod.namespace, key, value)
-            if at not in own:
-                found[at] = [*found.get(at, ())]
-                own.add(at)
-            yield found[at]
+            if at not in copied:
+                new[at] = [*new.get(at, ())]
+                copied.add(at)
+            yield new[at]
 
     for pod in removed:
         for pods in changing(pod):
@@ -51,17 +51,17 @@ def carry_index(before: Cluster, after: Cluster, removed: Iterable[Pod], added: 
     for pod in added:
         for pods in changing(pod):
             insort(pods, pod, key=_key)
-    after.memo[_MEMO] = found
+    after.memo[_MEMO] = new
 
 
 def _index(cluster: Cluster) -> _Index:
-    found: _Index | None = cluster.memo.get(_MEMO)
-    if found is None:
-        found = cluster.memo[_MEMO] = {}
+    index: _Index | None = cluster.memo.get(_MEMO)
+    if index is None:
+        index = cluster.memo[_MEMO] = {}
         for pod in cluster.pods:
             for key, value in pod.labels.items():
-                found.setdefault((pod.namespace, key, value), []).append(pod)
-    return found
+                index.setdefault((pod.namespace, key, value), []).append(pod)
+    return index
 
 
 def _key(pod: Pod) -> tuple[str, str]:

@@ -1,6 +1,7 @@
-"""Default ranges of Services and of load balancers: they hold written addresses, and avoid all other ranges.
+"""Default ranges of Services and of load balancers.
 
-They depend on the objects only: the same objects give the same ranges, whatever a lab runs.
+A service range holds the addresses that Services write. Both ranges avoid all others. They depend on the objects only,
+so the same objects give the same ranges, whatever a lab runs.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ _LENGTH = {4: 16, 6: 112}
 
 
 def written_ranges(topology: Topology, services: Iterable[Service]) -> list[Prefix]:
-    """Return the ranges that other defaults avoid: written ones, and those around written addresses of Services."""
-    found: list[Prefix] = []
+    """Return the ranges that other defaults avoid: written ones, and blocks around written addresses of Services."""
+    written: list[Prefix] = []
     if "serviceCIDRs" not in topology.unwritten:
-        found += topology.service_cidrs
+        written += topology.service_cidrs
     if "loadBalancerCIDRs" not in topology.unwritten:
-        found += topology.load_balancer_cidrs
-    # As blocks, since thousands of single addresses take long to compare.
-    blocks = {(a.version, int(a) >> 16) for one in services for a in one.cluster_ips}
-    return [*found, *((_V4 if version == 4 else _V6)((at << 16, _LENGTH[version])) for version, at in sorted(blocks))]
+        written += topology.load_balancer_cidrs
+    # Blocks, as it takes long to compare thousands of single addresses.
+    blocks = {(address.version, int(address) >> 16) for service in services for address in service.cluster_ips}
+    return [*written, *((_V4 if version == 4 else _V6)((at << 16, _LENGTH[version])) for version, at in sorted(blocks))]
 
 
 def with_service_ranges(
@@ -46,7 +47,7 @@ def with_service_ranges(
 ) -> tuple[Topology, list[Problem]]:
     """Return a Topology with the ranges of Services and load balancers, one for each family of the default network.
 
-    All other defaults of ``topology`` are filled in. ``machines`` are the addresses of nodes. There is a problem if no
+    All other defaults of ``topology`` are filled in. ``machines`` has the addresses of nodes. There is a problem if no
     default range is free.
     """
     families = [cidr.version for cidr in topology.networks[0].pod_cidrs]
@@ -58,23 +59,23 @@ def with_service_ranges(
     balancers = () if "loadBalancerCIDRs" in topology.unwritten else topology.load_balancer_cidrs
     ranges = _ordered(topology.service_cidrs, families)
     if "serviceCIDRs" in topology.unwritten:
-        found = [_services(family, [*avoid, *balancers], services) for family in families]
-        ranges = tuple(cidr for cidr in found if cidr is not None)
-        if None in found and services:
+        chosen = [_default_range(family, [*avoid, *balancers], services) for family in families]
+        ranges = tuple(cidr for cidr in chosen if cidr is not None)
+        if None in chosen and services:
             problems.append(topology_problem(topology, "spec.serviceCIDRs", "no default range is free: write one"))
-    given = _ordered(topology.load_balancer_cidrs, families)
+    balancers = _ordered(topology.load_balancer_cidrs, families)
     if "loadBalancerCIDRs" in topology.unwritten:
-        external = [ip_network(a) for one in services for a in one.external_ips]
+        external = [ip_network(address) for service in services for address in service.external_ips]
         taken = [*avoid, *ranges, *external]
         chosen = [next((c for c in BALANCER_DEFAULTS[f] if clear(c, taken)), None) for f in families]
-        given = tuple(cidr for cidr in chosen if cidr is not None)
-        if None in chosen and any(one.type == "LoadBalancer" for one in services):
+        balancers = tuple(cidr for cidr in chosen if cidr is not None)
+        if None in chosen and any(service.type == "LoadBalancer" for service in services):
             problems.append(topology_problem(topology, "spec.loadBalancerCIDRs", "no default range is free: write one"))
-    return replace(topology, service_cidrs=ranges, load_balancer_cidrs=given), problems
+    return replace(topology, service_cidrs=ranges, load_balancer_cidrs=balancers), problems
 
 
 def keeps_range(cidrs: Iterable[Prefix], addresses: Iterable[Address]) -> bool:
-    """Say whether default ranges stay the same, whichever of the addresses Services write."""
+    """Say whether the default ranges stay if Services write some of these addresses and others not."""
     usual = [cidr for cidr in cidrs if cidr == SERVICE_DEFAULTS[cidr.version][0]]
     return all(any(a.version == cidr.version and a in cidr for cidr in usual) for a in addresses)
 
@@ -84,10 +85,10 @@ def _ordered(cidrs: Iterable[Prefix], families: Sequence[int]) -> tuple[Prefix, 
     return tuple(by_family[family] for family in families if family in by_family)
 
 
-def _services(family: int, avoid: Sequence[Prefix], services: Iterable[Service]) -> Prefix | None:
-    """Return the default range of an IP family, None if no range is free; it holds the written addresses if it can."""
+def _default_range(family: int, avoid: Sequence[Prefix], services: Iterable[Service]) -> Prefix | None:
+    """Return a free service range of an IP family that holds the written addresses if it can; None if none is free."""
     defaults = SERVICE_DEFAULTS[family]
-    written = [a for one in services for a in one.cluster_ips if a.version == family]
+    written = [address for service in services for address in service.cluster_ips if address.version == family]
     if written and not (clear(defaults[0], avoid) and all(a in defaults[0] for a in written)):
         for group in groups(written, family):
             wanted = [ip_network(group[0]), ip_network(group[-1])]

@@ -1,4 +1,4 @@
-"""Load-balancer addresses and external IPs: the Services that have them, and the node that packets to them reach.
+"""Which addresses of Services nodes translate, and the node that packets to a load balancer or external IP reach.
 
 Source: Kubernetes, Service (externalIPs, ``status.loadBalancer``); pkg/proxy/serviceport.go (LoadBalancerVIPs).
 """
@@ -16,10 +16,10 @@ from netlab.objects.services import Service
 from netlab.objects.types import Address
 
 PROXY_NAME_LABEL, HEADLESS_LABEL = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
-"""Labels of Services that kube-proxy leaves alone, whatever their values are."""
+"""kube-proxy ignores a Service with one of these labels, whatever the value is."""
 
 
-def proxied(service: Service) -> bool:
+def nodes_translate(service: Service) -> bool:
     """Say whether nodes translate the addresses of a Service."""
     if service.type == "ExternalName" or service.headless or not service.cluster_ips:
         return False
@@ -29,21 +29,21 @@ def proxied(service: Service) -> bool:
 def outer_addresses(service: Service) -> tuple[Address, ...]:
     """Return the load-balancer addresses and external IPs of a Service that nodes translate, in order.
 
-    Families that the Service does not have are left out, and so are load balancers with ``ipMode: Proxy``.
+    Addresses of families that the Service does not have are left out. So are addresses with ``ipMode: Proxy``.
     """
-    if not proxied(service):
+    if not nodes_translate(service):
         return ()
     balancers = service.load_balancer if service.type == "LoadBalancer" else ()
-    found = [one.address for one in balancers if one.address is not None and not one.proxy]
+    virtual = [ingress.address for ingress in balancers if ingress.address is not None and ingress.ip_mode == "VIP"]
     families = {address.version for address in service.cluster_ips}
-    return tuple(dict.fromkeys(one for one in (*found, *service.external_ips) if one.version in families))
+    return tuple(dict.fromkeys(ip for ip in (*virtual, *service.external_ips) if ip.version in families))
 
 
-def balanced(cluster: Cluster) -> dict[Address, list[Service]]:
+def services_by_outer_address(cluster: Cluster) -> dict[Address, list[Service]]:
     """Return the Services by each of their load-balancer addresses and external IPs that nodes translate."""
-    known: dict[Address, list[Service]] | None = cluster.memo.get("services.balanced")
+    known: dict[Address, list[Service]] | None = cluster.memo.get("services.by_outer_address")
     if known is None:
-        known = cluster.memo["services.balanced"] = {}
+        known = cluster.memo["services.by_outer_address"] = {}
         for service in cluster.services:
             for address in outer_addresses(service):
                 known.setdefault(address, []).append(service)
@@ -52,8 +52,10 @@ def balanced(cluster: Cluster) -> dict[Address, list[Service]]:
 
 def hidden_pods(cluster: Cluster) -> list[tuple[Service, Address, Pod]]:
     """Return the pods whose own address is an outer address of a Service: nodes translate what is sent to the pod."""
-    by_address = cluster.by_address if balanced(cluster) else {}
-    found = ((one, a, by_address.get(a)) for a, services in balanced(cluster).items() for one in services)
+    by_address = cluster.by_address if services_by_outer_address(cluster) else {}
+    found = (
+        (one, a, by_address.get(a)) for a, services in services_by_outer_address(cluster).items() for one in services
+    )
     return [(service, address, pod) for service, address, pod in found if isinstance(pod, Pod)]
 
 
@@ -78,10 +80,12 @@ def hidden_problems(cluster: Cluster) -> list[Problem]:
 def balancer_node(cluster: Cluster, address: Address) -> Node | None:
     """Return the node that packets of other machines to a load-balancer address or external IP reach.
 
-    If a node has the address, it is that node. Else it is a ready node: if the address is of Services with
-    externalTrafficPolicy Local, a node with the most of their ports that have a ready endpoint there; if none has one,
-    a node with an endpoint that still serves. The address alone chooses among several. None if no node has an address
-    of the family.
+    - If a node has the address, it is that node.
+    - If Services with externalTrafficPolicy Local have the address, it is a node on which the most of their ports have
+      a ready endpoint. If there is no ready endpoint, one that still serves counts.
+    - Else it is any node.
+
+    The address alone chooses among several nodes. None if no node has an address of the family.
     """
     known: dict[Address, Node | None] = cluster.memo.setdefault("services.balancer_node", {})
     if address not in known:
@@ -94,20 +98,21 @@ def _balancer_node(cluster: Cluster, address: Address) -> Node | None:
     for node in nodes:
         if address in node.addresses:
             return node
-    local = [one for one in balanced(cluster).get(address, ()) if one.external_traffic_policy == "Local"]
-    ports = [endpoints(cluster, one, port, address.version) for one in local for port in one.ports]
-    for usable in (_ready, _draining):
-        having = Counter(node for found in ports for node in {one.node for one in found if usable(one)})
-        most = max((having[node.name] for node in nodes), default=0)
+    services = services_by_outer_address(cluster).get(address, ())
+    local = [service for service in services if service.external_traffic_policy == "Local"]
+    of_ports = [endpoints(cluster, service, port, address.version) for service in local for port in service.ports]
+    for usable in (_ready, _still_serving):
+        ports_on = Counter(node for of_port in of_ports for node in {e.node for e in of_port if usable(e)})
+        most = max((ports_on[node.name] for node in nodes), default=0)
         if most:
-            nodes = [node for node in nodes if having[node.name] == most]
+            nodes = [node for node in nodes if ports_on[node.name] == most]
             break
     return nodes[int(address) % len(nodes)] if nodes else None
 
 
-def _ready(one: ServiceEndpoint) -> bool:
-    return one.ready
+def _ready(endpoint: ServiceEndpoint) -> bool:
+    return endpoint.ready
 
 
-def _draining(one: ServiceEndpoint) -> bool:
-    return one.serving and one.terminating
+def _still_serving(endpoint: ServiceEndpoint) -> bool:
+    return endpoint.serving and endpoint.terminating

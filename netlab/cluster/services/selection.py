@@ -1,4 +1,4 @@
-"""Which endpoints of a Service a node's kube-proxy uses.
+"""Which endpoints of a Service a node uses.
 
 Source: Kubernetes, pkg/proxy/topology.go (CategorizeEndpoints).
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netlab.cluster.services.endpoints import ZONE_LABEL, ServiceEndpoint, endpoints
+from netlab.cluster.nodes import ZONE_LABEL
+from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
 from netlab.objects.services import Service, ServicePort
@@ -17,9 +18,8 @@ from netlab.objects.services import Service, ServicePort
 class NodeEndpoints:
     """The endpoints of a Service's port that one node uses, in order.
 
-    ``cluster`` are those of traffic with policy Cluster, ``local`` those of traffic with policy Local. ``anywhere``:
-    whether the port has a usable endpoint on any node. Without one, nodes reject. If only ``local`` is empty, they
-    drop.
+    ``cluster`` is for traffic policy Cluster, ``local`` for traffic policy Local. ``anywhere``: the port has a usable
+    endpoint on some node. If it has none, nodes reject. If only ``local`` is empty, they drop.
     """
 
     cluster: tuple[ServiceEndpoint, ...]
@@ -30,31 +30,31 @@ class NodeEndpoints:
 def node_endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int, node: str) -> NodeEndpoints:
     """Return the endpoints of a Service's port that a node uses, in an IP family (4 or 6).
 
-    They are the ready ones, else those that serve and terminate. Hints narrow those of policy Cluster.
+    Ready endpoints are used. Without a ready one, those that serve while they terminate are used. Hints narrow the
+    endpoints for traffic policy Cluster.
     """
     every = endpoints(cluster, service, port, family)
-    ready = tuple(one for one in every if one.ready)
-    leaving = () if len(ready) == len(every) else tuple(one for one in every if _leaves(one))
-    local = tuple(one for one in ready if one.node == node) or tuple(one for one in leaving if one.node == node)
-    return NodeEndpoints(_near(cluster, ready, node) or leaving, local, bool(ready or leaving))
+    ready = tuple(e for e in every if e.ready)
+    terminating = () if len(ready) == len(every) else tuple(e for e in every if _serves_while_terminating(e))
+    local = tuple(e for e in ready if e.node == node) or tuple(e for e in terminating if e.node == node)
+    return NodeEndpoints(_hinted(cluster, ready, node) or terminating, local, bool(ready or terminating))
 
 
-def _leaves(one: ServiceEndpoint) -> bool:
-    """Say whether an endpoint still serves while it terminates."""
-    return not one.ready and one.serving and one.terminating
+def _serves_while_terminating(endpoint: ServiceEndpoint) -> bool:
+    return not endpoint.ready and endpoint.serving and endpoint.terminating
 
 
-def _near(cluster: Cluster, ready: tuple[ServiceEndpoint, ...], node: str) -> tuple[ServiceEndpoint, ...]:
+def _hinted(cluster: Cluster, ready: tuple[ServiceEndpoint, ...], node: str) -> tuple[ServiceEndpoint, ...]:
     """Return the ready endpoints that hints name for a node, else for its zone, else all."""
-    if not any(one.zone_hints or one.node_hints for one in ready):
+    if not any(e.zone_hints or e.node_hints for e in ready):
         return ready
     zone = cluster.node(node).labels.get(ZONE_LABEL, "")
     ways: Sequence[tuple[Callable[[ServiceEndpoint], tuple[str, ...]], str]] = (
-        (lambda one: one.node_hints, node),
-        (lambda one: one.zone_hints, zone),
+        (lambda endpoint: endpoint.node_hints, node),
+        (lambda endpoint: endpoint.zone_hints, zone),
     )
     for hints, name in ways:
-        # A hint counts only if every ready endpoint has one, as hints may be about to be set.
-        if all(map(hints, ready)) and (found := tuple(one for one in ready if name in hints(one))):
-            return found
+        # Hints count only if every ready endpoint has them: on a cluster some may not be set yet.
+        if all(map(hints, ready)) and (hinted := tuple(e for e in ready if name in hints(e))):
+            return hinted
     return ready

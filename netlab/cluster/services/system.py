@@ -1,8 +1,8 @@
-"""System objects: what a cluster has by itself, and netlab adds: cluster DNS, ``default/kubernetes``, a controller.
+"""System objects, which netlab adds: cluster DNS, the Service ``default/kubernetes`` and an ingress controller.
 
-They exist if the input has a Service or an Ingress, or if a document of the kind SystemObjects asks for them. A lab
-without them is not changed by them: they are placed and addressed after everything else. If the input brings such an
-object, the input's counts.
+They exist if the input has a Service or an Ingress, or if a document of the kind SystemObjects asks for them. They are
+placed and addressed after everything else, so they change nothing else. If the input has such an object itself, netlab
+does not add it.
 
 Source: Kubernetes, DNS for Services and Pods; the manifests of CoreDNS and of ingress-nginx.
 """
@@ -14,12 +14,11 @@ from dataclasses import replace
 
 from netlab.cluster.pods import PodDraft
 from netlab.cluster.types import Cluster
-from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.ingresses import Ingress, IngressClass
+from netlab.objects.meta import INGRESS_CLASS
 from netlab.objects.services import Service, ServicePort
-from netlab.objects.system_objects import SystemObjects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, ContainerPort, Meta, Namespace, PodSpec, Protocol, Source
 
@@ -29,13 +28,12 @@ INGRESS = "ingress-nginx/controller"
 DNS_LABELS = {"k8s-app": "kube-dns"}
 INGRESS_LABELS = {"app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "ingress-nginx"}
 INGRESS_CONTROLLER = "k8s.io/ingress-nginx"
-"""The ``spec.controller`` of the IngressClasses that the controller serves."""
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""The ``spec.controller`` of IngressClasses that the controller serves."""
 
 _FILE = "<netlab>"
 _DNS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("dns", "UDP", 53), ("dns-tcp", "TCP", 53))
 _INGRESS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("http", "TCP", 80), ("https", "TCP", 443))
-_SPACES = frozenset({"kube-system", "ingress-nginx"})
+_NAMESPACES = frozenset({"kube-system", "ingress-nginx"})
 
 
 @frozen
@@ -50,29 +48,24 @@ class SystemParts:
 _NONE = SystemParts()
 
 
-def wanted(objects: Objects) -> bool:
+def has_system_objects(objects: Objects) -> bool:
     """Say whether a cluster of the objects has system objects."""
-    return bool(objects.services or objects.ingresses or asked(objects))
-
-
-def asked(objects: Objects) -> bool:
-    """Say whether a document of the kind SystemObjects asks for system objects."""
-    return bool(objects.of(SystemObjects))
+    return bool(objects.services or objects.ingresses or objects.system)
 
 
 def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
-    """Return what netlab adds to the objects; ``drafts`` are the pods of the input that run."""
-    if not wanted(objects):
+    """Return what netlab adds to the objects; ``drafts`` are the running pods of the input."""
+    if not has_system_objects(objects):
         return _NONE
     written = {one.meta.key: one for one in objects.services}
-    inside = [draft for draft in drafts if draft.meta.namespace in _SPACES]
+    inside = [draft for draft in drafts if draft.meta.namespace in _NAMESPACES]
     pods: list[PodDraft] = []
     services: list[Service] = []
     classes: list[IngressClass] = []
     if KUBERNETES not in written:
         services.append(_service(KUBERNETES, {}, (("https", "TCP", 443),)))
     if (objects.topology or Topology()).dns:
-        # Both families in a dual-stack lab: a client of either finds the server.
+        # Clients of both families reach the server in a dual-stack lab.
         service = replace(_service(DNS, DNS_LABELS, _DNS_PORTS), ip_family_policy="PreferDualStack")
         pods += _server(DNS, written.get(DNS, service), DNS_LABELS, _DNS_PORTS, inside)
         services += [] if DNS in written else [service]
@@ -83,22 +76,26 @@ def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
         pods += _server(INGRESS, written.get(INGRESS, service), INGRESS_LABELS, _INGRESS_PORTS, inside)
         services += [] if INGRESS in written else [service]
     if objects.ingresses and not any(one.controller == INGRESS_CONTROLLER for one in objects.ingress_classes):
-        # Ingresses that name no class are served if the input has no class at all.
+        # If the input has no class at all, the added class is the default.
         name = "nginx" if not any(one.meta.name == "nginx" for one in objects.ingress_classes) else "netlab-nginx"
         default = not objects.ingress_classes
         classes.append(IngressClass(Meta(name), INGRESS_CONTROLLER, default, Source(_FILE)))
     return SystemParts(tuple(pods), tuple(services), tuple(classes))
 
 
-def changed(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
-    """Say whether system objects may change from old objects to new ones; ``objects`` are those that differ."""
-    # The first Service makes system objects, and the last one takes them away.
-    if (wanted(old), asked(old), bool(old.ingresses)) != (wanted(new), asked(new), bool(new.ingresses)):
+def system_objects_change(old: Objects, new: Objects, changed: Iterable[object]) -> bool:
+    """Say whether system objects may differ between two inputs; ``changed`` has the objects that differ."""
+    # System objects come with the first Service and go with the last one.
+    if _reasons(old) != _reasons(new):
         return True
-    if not wanted(new):
+    if not has_system_objects(new):
         return False
-    metas = (meta for one in objects if isinstance(meta := getattr(one, "meta", None), Meta))
-    return any(meta.namespace in _SPACES or meta.key == KUBERNETES for meta in metas)
+    metas = (meta for item in changed if isinstance(meta := getattr(item, "meta", None), Meta))
+    return any(meta.namespace in _NAMESPACES or meta.key == KUBERNETES for meta in metas)
+
+
+def _reasons(objects: Objects) -> tuple[bool, bool, bool]:
+    return has_system_objects(objects), objects.system, bool(objects.ingresses)
 
 
 def namespaces_with(
@@ -107,9 +104,10 @@ def namespaces_with(
     declared: Iterable[Namespace],
     pods: Iterable[str],
 ) -> tuple[dict[str, Mapping[str, str]], frozenset[str]]:
-    """Return namespaces and the undeclared ones, with the namespaces of system pods.
+    """Return the labels of namespaces, and the undeclared namespaces, with those of system pods.
 
-    ``labels`` and ``undeclared`` are those of the input, ``declared`` its Namespaces, ``pods`` the namespaces of pods.
+    ``labels`` and ``undeclared`` are those of the input, ``declared`` its Namespaces, ``pods`` the namespaces of the
+    system pods.
     """
     from netlab.objects.core_v1 import NAMESPACE_LABEL
 
@@ -119,60 +117,37 @@ def namespaces_with(
     return {name: found[name] for name in sorted(found)}, undeclared | frozenset(missing - known)
 
 
-def with_default_class(
-    ingresses: Iterable[Ingress], classes: Iterable[IngressClass]
-) -> tuple[tuple[Ingress, ...], list[Problem]]:
-    """Return the Ingresses with the default class filled in, and a problem for each that two classes may be meant for.
-
-    Source: Kubernetes, admission plugin DefaultIngressClass.
-    """
-    defaults = [one.meta.name for one in classes if one.default]
-    found: list[Ingress] = []
-    problems: list[Problem] = []
-    for one in ingresses:
-        if one.class_name or CLASS_ANNOTATION in one.meta.annotations or not defaults:
-            found.append(one)
-        elif len(defaults) > 1:
-            message = f"Forbidden: {len(defaults)} default IngressClasses were found, only 1 allowed"
-            path = "spec.ingressClassName"
-            line = one.source.line(path)
-            problems.append(Problem(one.source.file, line, path, f"Ingress {one.meta.key}", message))
-            found.append(one)
-        else:
-            found.append(replace(one, class_name=defaults[0]))
-    return tuple(found), problems
-
-
 def serves(cluster: Cluster, ingress: Ingress) -> bool:
-    """Say whether the cluster's ingress controller serves an Ingress: by its class, or by the old annotation."""
-    name = ingress.class_name or ingress.meta.annotations.get(CLASS_ANNOTATION, "")
+    """Say whether the ingress controller serves an Ingress: by its class or by the annotation that names one."""
+    name = ingress.class_name or ingress.meta.annotations.get(INGRESS_CLASS, "")
     return any(one.meta.name == name and one.controller == INGRESS_CONTROLLER for one in cluster.ingress_classes)
 
 
 def ingress_addresses(cluster: Cluster, ingress: Ingress) -> tuple[Address, ...]:
-    """Return the addresses of the controller that serves an Ingress, as its status has them; none if none serves it.
+    """Return the addresses in the status of an Ingress; none if no controller serves it.
 
-    They are those of the LoadBalancer Services in the controller's namespace that select it.
+    They are the addresses of the LoadBalancer Services in the controller's namespace that select the controller.
     """
     if not serves(cluster, ingress):
         return ()
     labels = _controller_labels(cluster)
     return tuple(
-        item.address
-        for one in cluster.services
-        if one.type == "LoadBalancer"
-        and one.meta.namespace == INGRESS.partition("/")[0]
-        and one.selector
-        and one.selector.items() <= labels.items()
-        for item in one.load_balancer
-        if item.address is not None
+        status.address
+        for service in cluster.services
+        if service.type == "LoadBalancer"
+        and service.meta.namespace == INGRESS.partition("/")[0]
+        and service.selector
+        and service.selector.items() <= labels.items()
+        for status in service.load_balancer
+        if status.address is not None
     )
 
 
 def _controller_labels(cluster: Cluster) -> Mapping[str, str]:
     """Return the labels of the first pod of the ingress controller."""
-    of = (pod.labels for pod in cluster.pods if pod.namespace == INGRESS.partition("/")[0])
-    return next((labels for labels in of if INGRESS_LABELS.items() <= labels.items()), {})
+    namespace = INGRESS.partition("/")[0]
+    inside = (pod.labels for pod in cluster.pods if pod.namespace == namespace)
+    return next((labels for labels in inside if INGRESS_LABELS.items() <= labels.items()), {})
 
 
 def _has(drafts: Iterable[PodDraft], namespace: str, labels: Mapping[str, str]) -> bool:
@@ -186,7 +161,7 @@ def _server(
     ports: Iterable[tuple[str, Protocol, int]],
     drafts: list[PodDraft],
 ) -> list[PodDraft]:
-    """Return the pod that netlab adds behind a Service, none if the input has pods behind it."""
+    """Return the pod that netlab adds for a Service, none if the Service selects pods of the input."""
     namespace, name = key.split("/")
     selector = {**labels, **service.selector} if service.system or service.selector else {}
     if not selector or _has(drafts, namespace, service.selector or labels):
@@ -202,9 +177,9 @@ def _server(
 
 def _service(key: str, selector: Mapping[str, str], ports: Iterable[tuple[str, Protocol, int]]) -> Service:
     namespace, name = key.split("/")
-    found = tuple(
+    service_ports = tuple(
         ServicePort(port, text if selector else 0, protocol, text, path=f"spec.ports[{at}]")
         for at, (text, protocol, port) in enumerate(ports)
     )
     labels = {"kubernetes.io/name": "CoreDNS", **selector} if key == DNS else dict(selector)
-    return Service(Meta(name, namespace, labels), dict(selector), found, source=Source(_FILE), system=True)
+    return Service(Meta(name, namespace, labels), dict(selector), service_ports, source=Source(_FILE), system=True)

@@ -84,9 +84,9 @@ def translate(cluster: Cluster, flow: Flow) -> Translated | None:
 def target_of(cluster: Cluster, flow: Flow) -> Target | None:
     """Return what a flow's destination stands for, for its source; None if no node translates it."""
     if flow.service is not None:
-        from netlab.cluster.translate.services import named
+        from netlab.cluster.translate.services import service_target
 
-        target: Target | None = named(cluster, flow.service, flow.family, flow.protocol, flow.port)
+        target: Target | None = service_target(cluster, flow.service, flow.family, flow.protocol, flow.port)
     elif isinstance(flow.source, Host) and isinstance(flow.destination, Host):
         return None
     else:

@@ -49,10 +49,10 @@ def _to_node(flow: Flow, node: Node) -> Flow:
 
 
 def _masqueraded_as(cluster: Cluster, node: Node, end: Endpoint | None, family: int) -> Address | None:
-    """Return the source address of what a node masquerades to an endpoint: that of the interface it leaves by.
+    """Return the source address of packets that a node masquerades to an endpoint: that of the outgoing interface.
 
-    To a pod of another node over a tunnel that is the node's end of the tunnel, the first address of its pods' prefix.
-    To one of its own pods the kernel chooses one of the node's addresses; netlab says its first one.
+    To a pod of another node over a tunnel it is the node's end of the tunnel, the first address of its pods' prefix. To
+    a pod of the node itself the kernel chooses one of the node's addresses; netlab reports the first one.
     """
     if isinstance(end, Pod) and end.selectable and end.node != node.name and end.traits.transport.tunnel:
         return next((one[0] for one in node.pod_cidrs[end.network] if one.version == family), None)
@@ -60,9 +60,9 @@ def _masqueraded_as(cluster: Cluster, node: Node, end: Endpoint | None, family: 
 
 
 def _owner(cluster: Cluster, source: Endpoint, node: Node, path_to: Path) -> Endpoint | None:
-    """Return the endpoint that has the source address at the backend: after masquerade, a node.
+    """Return the endpoint that has the source address at the backend. After masquerade it is a node.
 
-    None for a node's end of a tunnel: selectors that match the node's own addresses do not match it.
+    None for a node's end of a tunnel, as policies do not count that address as the node's.
     """
     if path_to.seen_as in source.addresses:
         return source
@@ -94,10 +94,10 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
                 return Path(False, wired.reason)
         return _to_own_pod(first, end, near)
     if not near and node_of(end) == node.name:
-        # Masquerade is after forwarding, so it does not apply to what the node itself takes.
+        # Packets to the node itself are not forwarded, so they are not masqueraded.
         return first
     if target.keeps_source and not (near or first.local or source.ref == end.ref):
-        # The endpoint answers the source directly, and the source did not ask the endpoint's address.
+        # The endpoint answers the source directly. The source drops the answer, as it expects another address.
         return Path(False, f"{end.ref} would answer {source.ref} without {node.ref}, which translated {flow.target}")
     # A node that is not the source's own masquerades what it forwards, so that replies come back to it. It always
     # masquerades a source that is the endpoint itself.

@@ -27,9 +27,10 @@ class Backend(NamedTuple):
 
 
 class Variants:
-    """What a destination stands for by class of source: sources with one key have one target.
+    """The targets of a destination by source. Sources with the same key have the same target.
 
-    ``key`` takes a source and returns a small value, such as its node and whether it is a pod. ``make`` takes the key.
+    ``key`` takes a source and returns a small value, such as its node and whether it is a pod. ``make`` takes a key and
+    returns the target.
     """
 
     def __init__(self, key: Callable[[Endpoint], Hashable], make: Callable[[Hashable], Target]) -> None:
@@ -50,12 +51,12 @@ class Variants:
 class Target:
     """What one destination (address, protocol, port) stands for.
 
-    Without ``variants`` it is the same for every source. With them, ``backends`` are those of any source, and
-    ``for_source`` returns the target of one.
+    With ``variants`` the target depends on the source: ``for_source`` returns that of one source, and ``backends`` are
+    those of all sources together.
 
     ``backends`` are in order; if there are none, ``reason`` says why. ``node`` is the node that translates; None stands
-    for the source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP; without it,
-    reasons have the backend's port only.
+    for the source's own node. ``word`` is the participle in reasons: ``published`` as 8080/TCP. If it is "",
+    reasons name the backend's port only.
 
     ``masqueraded``: the node that translates replaces the source address with its own, after policy. ``keeps_source``:
     it never does, not even for what it forwards to other nodes. ``exempt_itself``: no policy applies to a pod that
@@ -80,15 +81,15 @@ class Target:
 
 
 Find = Callable[[Cluster, Endpoint | None, Address | None, str, int | None], Target | None]
-"""Takes a cluster, a destination, its address, a protocol and a port; returns None if it does not translate them."""
+"""Takes a cluster, a destination, its address, a protocol and a port; returns the target or None."""
 
 
 @frozen
 class Translation:
     """One kind of translation, and the function that finds its target.
 
-    ``find`` is not called with a pod's own address, as no node translates that. What depends on the source is in the
-    target's ``variants``.
+    ``find`` is not called with a pod's own address, as no node translates that. If the target depends on the source, it
+    has ``variants``.
     """
 
     name: str

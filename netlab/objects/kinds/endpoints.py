@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.core_v1 import PROTOCOLS, usual_addresses
-from netlab.objects.field_types import Choice, Part, Parts, Root, Text, Whole
+from netlab.objects.core_v1 import endpoint_addresses
+from netlab.objects.field_types import Part, Parts, Root, Text, Whole
 from netlab.objects.fields import Fields, required, too_many
 from netlab.objects.kind import Column, Kind
-from netlab.objects.kinds.endpointslice import Target, pod_of
+from netlab.objects.kinds.endpointslice import SlicePortShape, TargetShape, pod_of, slice_port
 from netlab.objects.meta import METADATA, object_meta, open_document
 from netlab.objects.services import Endpoints, EndpointsSubset, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
-from netlab.objects.types import Document, Protocol
+from netlab.objects.types import Document
 
-# More are not mirrored to EndpointSlices on a cluster either.
+# A cluster mirrors no more than these to EndpointSlices.
 _MOST_ADDRESSES = 1_000
-# Labels of the objects that the endpoints controller makes, in an export of a cluster.
+# Labels of exported objects that the endpoints controller made.
 _MADE = ("endpoints.kubernetes.io/managed-by", "service.kubernetes.io/headless")
 
 
@@ -26,16 +26,13 @@ class _Address(Shape):
     ip = Text("ip", "The endpoint's address.", required=True)
     hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
     node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain)
-    target = Part("targetRef", "The pod that the endpoint is.", shape=Target)
+    target = Part("targetRef", "The pod behind the endpoint.", shape=TargetShape)
 
 
-class _Port(Shape):
+class _Port(SlicePortShape):
     """A port of all endpoints of the subset."""
 
-    name = Text("name", "The port's name, which is that of the Service's port.", check=names.dns_label)
     port = Whole("port", "The port's number.", low=1, high=65535, required=True)
-    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
-    app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.", check=names.label_key)
 
 
 class _Subset(Shape):
@@ -58,14 +55,13 @@ def endpoints(document: Document) -> tuple[Endpoints, list[Problem]]:
     root = open_document(document)
     meta = object_meta(root)
     subsets = tuple(_subset(item, meta.namespace) for item in _Root.subsets.read(root))
-    count = sum(len(one.addresses) + len(one.not_ready) for one in subsets)
+    count = sum(len(subset.addresses) + len(subset.not_ready) for subset in subsets)
     if count > _MOST_ADDRESSES:
         _Root.subsets.error(root, too_many(count, _MOST_ADDRESSES))
     if not any(key in meta.labels for key in _MADE):
         message = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
         root.report.warn("apiVersion", message, "deprecated-field")
-    found = Endpoints(meta, subsets, document.source)
-    return found, root.report.problems
+    return Endpoints(meta, subsets, document.source), root.report.problems
 
 
 def _subset(fields: Fields, namespace: str) -> EndpointsSubset:
@@ -88,7 +84,7 @@ def _address(fields: Fields, namespace: str, *, ready: bool) -> SliceEndpoint:
         _Address.ip.error(fields, required())
         written = []
     return SliceEndpoint(
-        tuple(address for _, address in usual_addresses(fields, written)),
+        tuple(address for _, address in endpoint_addresses(fields, written)),
         ready,
         ready,
         hostname=_Address.hostname.read(fields),
@@ -100,18 +96,13 @@ def _address(fields: Fields, namespace: str, *, ready: bool) -> SliceEndpoint:
 def _port(fields: Fields) -> SlicePort:
     if not _Port.port.has(fields):
         _Port.port.error(fields, required())
-    return SlicePort(
-        _Port.port.read(fields) or 0,
-        _Port.protocol.read(fields),
-        _Port.name.read(fields),
-        _Port.app_protocol.read(fields),
-    )
+    return slice_port(fields)
 
 
-def _shown(one: Endpoints) -> str:
+def _shown(endpoints: Endpoints) -> str:
     return ",".join(
         f"{endpoint.addresses[0]}:{port.port}"
-        for subset in one.subsets
+        for subset in endpoints.subsets
         for port in subset.ports
         for endpoint in subset.addresses
         if endpoint.addresses

@@ -1,4 +1,4 @@
-"""EndpointSlice: endpoints of a Service without a selector, or an export of those that a controller made."""
+"""EndpointSlice: endpoints of a Service without a selector, or exported endpoints of a cluster."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Literal
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import parse_address
-from netlab.objects.core_v1 import PROTOCOLS, usual_addresses
+from netlab.objects.core_v1 import PROTOCOLS, endpoint_addresses
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required, too_many
 from netlab.objects.kind import Kind
-from netlab.objects.meta import METADATA, object_meta, open_document
+from netlab.objects.meta import METADATA, SERVICE_LABEL, object_meta, open_document
 from netlab.objects.services import EndpointSlice, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Address, Document, Protocol
 from netlab.objects.updates import immutable
 
-SERVICE_LABEL = "kubernetes.io/service-name"
 _FAMILIES = {"IPv4": 4, "IPv6": 6, "FQDN": 0}
 _MOST_ENDPOINTS = 1_000
 _MOST_ADDRESSES = 100
@@ -26,28 +25,28 @@ _MOST_HINTS = 8
 
 
 class _Conditions(Shape):
-    """What state an endpoint is in."""
+    """The state of an endpoint."""
 
-    ready = Flag("ready", "Whether it takes connections; true if absent.")
-    serving = Flag("serving", "Whether it answers, even while it ends; as `ready` if absent.")
-    terminating = Flag("terminating", "Whether it is about to end.")
+    ready = Flag("ready", "Whether it takes connections; by default true.")
+    serving = Flag("serving", "Whether it answers, also while it terminates; by default as `ready`.")
+    terminating = Flag("terminating", "Whether it terminates.")
 
 
 class _Hint(Shape):
     """A zone or a node."""
 
-    name = Text("name", "Its name.")
+    name = Text("name", "The name of the zone or node.")
 
 
 class _Hints(Shape):
-    """The clients that an endpoint is for."""
+    """The clients that should use an endpoint."""
 
     zones = Parts("forZones", "The zones of these clients.", shape=_Hint)
     nodes = Parts("forNodes", "The nodes of these clients.", shape=_Hint)
 
 
-class Target(Shape):
-    """The object that an endpoint is."""
+class TargetShape(Shape):
+    """The object behind an endpoint."""
 
     kind = Text("kind", "The object's kind; only a Pod counts.")
     namespace = Text("namespace", "The object's namespace; by default that of the endpoint.")
@@ -62,14 +61,14 @@ class _Endpoint(Shape):
     hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
     node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain)
     zone = Text("zone", "The zone of the endpoint.")
-    hints = Part("hints", "The clients that the endpoint is for.", shape=_Hints)
-    target = Part("targetRef", "The pod that the endpoint is.", shape=Target)
+    hints = Part("hints", "The clients that should use the endpoint.", shape=_Hints)
+    target = Part("targetRef", "The pod behind the endpoint.", shape=TargetShape)
 
 
-class _Port(Shape):
+class SlicePortShape(Shape):
     """A port of all endpoints of the slice."""
 
-    name = Text("name", "The port's name, which is that of the Service's port.", check=names.dns_label)
+    name = Text("name", "The name of the Service's port.", check=names.dns_label)
     port = Whole("port", "The port's number.", low=1, high=65535)
     protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
     app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.", check=names.label_key)
@@ -83,7 +82,7 @@ class _Root(Root):
         "addressType", "The type of the addresses.", values=("FQDN", "IPv4", "IPv6"), default="", required=True
     )
     endpoints = Parts("endpoints", "The endpoints.", shape=_Endpoint)
-    ports = Parts("ports", "The ports.", shape=_Port)
+    ports = Parts("ports", "The ports.", shape=SlicePortShape)
 
 
 def endpoint_slice(document: Document) -> tuple[EndpointSlice, list[Problem]]:
@@ -100,7 +99,7 @@ def endpoint_slice(document: Document) -> tuple[EndpointSlice, list[Problem]]:
         meta,
         family,
         tuple(_endpoint(item, family, meta.namespace) for item in _bounded(root, _Root.endpoints, _MOST_ENDPOINTS)),
-        ports(_bounded(root, _Root.ports, _MOST_PORTS)),
+        _ports(_bounded(root, _Root.ports, _MOST_PORTS)),
         meta.labels.get(SERVICE_LABEL, ""),
         document.source,
     )
@@ -108,7 +107,7 @@ def endpoint_slice(document: Document) -> tuple[EndpointSlice, list[Problem]]:
 
 
 def _bounded(fields: Fields, field: Parts, most: int) -> list[Fields]:
-    """Return the items of a list; report more than ``most``, and return none of them then."""
+    """Return the items of a list; if there are more than ``most``, report that and return no item."""
     items = field.read(fields)
     if len(items) <= most:
         return items
@@ -142,17 +141,17 @@ def _endpoint(fields: Fields, family: int, namespace: str) -> SliceEndpoint:
 
 
 def _addresses_of(fields: Fields, written: list[tuple[str, str]], family: int) -> tuple[Address, ...]:
-    """Return the addresses; report those of another IP family. Names are not checked, as nodes do not use them."""
+    """Return the addresses; report those of another IP family. Names are ignored, as nodes do not use them."""
     if not family:
         return ()
-    usual = []
+    of_family = []
     for path, text in written:
         address = parse_address(text)
         if address is None or address.version != family:
             fields.report.error(path, invalid(text, f"must be a valid IPv{family} address"))
         else:
-            usual.append((path, text))
-    return tuple(address for _, address in usual_addresses(fields, usual))
+            of_family.append((path, text))
+    return tuple(address for _, address in endpoint_addresses(fields, of_family))
 
 
 def _hints(fields: Fields, field: Parts) -> tuple[str, ...]:
@@ -169,31 +168,36 @@ def _hints(fields: Fields, field: Parts) -> tuple[str, ...]:
 
 def pod_of(target: Fields, namespace: str) -> str:
     """Return ``NAMESPACE/NAME`` of the pod that a ``targetRef`` names, "" if it names none."""
-    name = Target.name.read(target)
-    where = Target.namespace.read(target) or namespace
-    return f"{where}/{name}" if Target.kind.read(target) == "Pod" and name else ""
+    name = TargetShape.name.read(target)
+    where = TargetShape.namespace.read(target) or namespace
+    return f"{where}/{name}" if TargetShape.kind.read(target) == "Pod" and name else ""
 
 
-def ports(items: list[Fields]) -> tuple[SlicePort, ...]:
+def _ports(items: list[Fields]) -> tuple[SlicePort, ...]:
     """Decode ports; report names that are written twice, the empty name too."""
-    found: list[SlicePort] = []
-    seen: set[str] = set()
+    ports: list[SlicePort] = []
+    names_seen: set[str] = set()
     for item in items:
-        port = _port(item)
-        if port.name in seen:
-            _Port.name.error(item, duplicate(port.name))
-        seen.add(port.name)
-        found.append(port)
-    return tuple(found)
+        port = slice_port(item)
+        if port.name in names_seen:
+            SlicePortShape.name.error(item, duplicate(port.name))
+        names_seen.add(port.name)
+        ports.append(port)
+    return tuple(ports)
 
 
-def _port(fields: Fields) -> SlicePort:
+def slice_port(fields: Fields) -> SlicePort:
+    """Decode a port of an EndpointSlice or of Endpoints."""
     return SlicePort(
-        _Port.port.read(fields) or 0,
-        _Port.protocol.read(fields),
-        _Port.name.read(fields),
-        _Port.app_protocol.read(fields),
+        SlicePortShape.port.read(fields) or 0,
+        SlicePortShape.protocol.read(fields),
+        SlicePortShape.name.read(fields),
+        SlicePortShape.app_protocol.read(fields),
     )
+
+
+def _address_type(endpoint_slice: EndpointSlice) -> str:
+    return f"IPv{endpoint_slice.family}" if endpoint_slice.family else "FQDN"
 
 
 KIND = Kind(
@@ -205,5 +209,5 @@ KIND = Kind(
     plural="endpointslices",
     columns=(),
     shape=_Root,
-    update=immutable("addressType", lambda one: f"IPv{one.family}" if one.family else "FQDN"),
+    update=immutable("addressType", _address_type),
 )

@@ -15,7 +15,7 @@ from netlab.objects.meta import INGRESS_CLASS, METADATA, TemplateMeta, object_me
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta
 
-# A lab's web server has a rule for each path. No Ingress of a cluster has so many, as an object has at most 1.5 MB.
+# A lab's web server has a rule for each path. An object on a cluster has at most 1.5 MB, so it has fewer paths.
 MOST_PATHS = 5_000
 MOST_TLS = 1_000
 _SEQUENCES = ("//", "/./", "/../", "%2f", "%2F")
@@ -40,14 +40,14 @@ class _Service(Shape):
 
 
 class _Backend(Shape):
-    """Where requests go to."""
+    """The target of requests."""
 
     service = Part("service", "A Service.", shape=_Service)
     resource = TextMap("resource", "The kind and the name of another object, which netlab does not serve.")
 
 
 class _Path(Shape):
-    """A path, and where its requests go to."""
+    """A path, and the target of its requests."""
 
     path = Text("path", "The path of the request's URL.")
     type = Choice[PathType](
@@ -57,7 +57,7 @@ class _Path(Shape):
         default="ImplementationSpecific",
         required=True,
     )
-    backend = Part("backend", "Where the requests go to.", shape=_Backend, required=True)
+    backend = Part("backend", "The target of the requests.", shape=_Backend, required=True)
 
 
 class _Http(Shape):
@@ -88,7 +88,7 @@ class _Spec(Shape):
     """The spec of an Ingress."""
 
     class_name = Text("ingressClassName", "The IngressClass that serves it.", check=names.dns_subdomain)
-    default_backend = Part("defaultBackend", "Where requests go to that no rule matches.", shape=_Backend)
+    default_backend = Part("defaultBackend", "The target of requests that no rule matches.", shape=_Backend)
     tls = Parts("tls", "The certificates.", shape=_Tls)
     rules = Parts("rules", "The rules.", shape=_Rule)
 
@@ -130,19 +130,19 @@ def ingress(document: Document) -> tuple[Ingress, list[Problem]]:
 
 
 def _class_name(spec: Fields, meta: Meta) -> str:
-    name, old = _Spec.class_name.read(spec), meta.annotations.get(INGRESS_CLASS)
-    if old is not None:
-        # The API server's path lacks the metadata.
+    name, annotated = _Spec.class_name.read(spec), meta.annotations.get(INGRESS_CLASS)
+    if annotated is not None:
+        # The API server's path begins with ``annotations``.
         path, at = f"annotations.{INGRESS_CLASS}", f"metadata.annotations.{INGRESS_CLASS}"
         message = f"annotation \"{INGRESS_CLASS}\" is deprecated, please use 'spec.ingressClassName' instead"
         spec.report.warn(at, message, "deprecated-field")
-        if _Spec.class_name.has(spec) and old != name:
-            spec.report.error(path, invalid(old, "must match `ingressClassName` when both are specified"), at=at)
-    return name or old or ""
+        if _Spec.class_name.has(spec) and annotated != name:
+            spec.report.error(path, invalid(annotated, "must match `ingressClassName` when both are specified"), at=at)
+    return name or annotated or ""
 
 
 def _warn_of_annotations(root: Fields) -> None:
-    """Warn of annotations that ingress-nginx obeys: they may change where a request goes, and netlab ignores them."""
+    """Warn of annotations for ingress-nginx: they may change where a request goes, and netlab ignores them."""
     written = TemplateMeta.annotations.names(METADATA.read(root))
     if ignored := sorted(key for key in written if key.startswith(_CONTROLLER_ANNOTATIONS)):
         path = f"metadata.annotations.{ignored[0]}"
@@ -176,13 +176,13 @@ def _path(fields: Fields) -> IngressPath:
     # The API server has no such rule. The path becomes a line of a web server's configuration.
     if not path.isprintable() or len(path) > _LONGEST_PATH:
         _Path.path.error(fields, invalid(path, f"must have at most {_LONGEST_PATH} characters, all of them printable"))
-    loose = kind == "ImplementationSpecific"
-    if not path.startswith("/") and (path or not loose):
+    unrestricted = kind == "ImplementationSpecific"
+    if not path.startswith("/") and (path or not unrestricted):
         _Path.path.error(fields, invalid(path, "must be an absolute path"))
-    for sequence in () if loose else _SEQUENCES:
+    for sequence in () if unrestricted else _SEQUENCES:
         if sequence in path:
             _Path.path.error(fields, invalid(path, f"must not contain '{sequence}'"))
-    for end in () if loose else _ENDS:
+    for end in () if unrestricted else _ENDS:
         if path.endswith(end):
             _Path.path.error(fields, invalid(path, f"cannot end with '{end}'"))
     return IngressPath(path, kind, _backend(_Path.backend.read(fields)), fields.path)

@@ -1,4 +1,4 @@
-"""Secret: only those of type ``kubernetes.io/tls`` that an Ingress names are read, and of them only two fields.
+"""Secret: netlab reads two fields of Secrets of type ``kubernetes.io/tls`` that an Ingress names.
 
 No message has a value of a Secret.
 """
@@ -20,7 +20,7 @@ from netlab.patterns import pattern
 
 TYPE = "kubernetes.io/tls"
 MOST_BYTES = 1 << 20
-"""The most bytes of a Secret, as on the API server."""
+"""The most bytes of a Secret, the API server's limit."""
 _CERTIFICATE = pattern(r"-----BEGIN CERTIFICATE-----")
 _KEY = pattern(r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----")
 
@@ -66,7 +66,7 @@ def secret(document: Document) -> tuple[TlsSecret | None, list[Problem]]:
         certificate = key = ""
     for name, text, block in (("tls.crt", certificate, _CERTIFICATE), ("tls.key", key, _KEY)):
         if text and not block.search(text):
-            root.report.warn(f"data[{name}]", "holds no PEM block of its kind", "no-pem")
+            root.report.warn(f"data[{name}]", "has no PEM block of this type", "no-pem")
     return TlsSecret(meta, certificate, key, document.source), root.report.problems
 
 
@@ -98,5 +98,5 @@ def _value(data: Fields, field: Raw, texts: Fields, text: Raw) -> str:
         return ""
 
 
-# It has no schema: there are Secrets of other types, and netlab refuses nothing of them.
+# It has no schema, as a schema would refuse Secrets of other types.
 KIND = Kind("Secret", "v1", TlsSecret, secret, plural="secrets")

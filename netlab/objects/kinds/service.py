@@ -5,7 +5,7 @@ from __future__ import annotations
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import CIDR_RULE, parse_address, parse_cidr
-from netlab.objects.core_v1 import addresses, checked_addresses, usual_addresses
+from netlab.objects.core_v1 import addresses, checked_addresses, endpoint_addresses
 from netlab.objects.fields import Fields, forbidden, invalid, required
 from netlab.objects.kind import Kind
 from netlab.objects.meta import object_meta, open_document
@@ -67,7 +67,7 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
 
 
 def _external_ips(spec: Fields) -> tuple[Address, ...]:
-    return tuple(address for _, address in usual_addresses(spec, SpecShape.external_ips.read(spec)))
+    return tuple(address for _, address in endpoint_addresses(spec, SpecShape.external_ips.read(spec)))
 
 
 def _source_ranges(spec: Fields) -> tuple[Prefix, ...]:
@@ -104,12 +104,12 @@ def _ingresses(root: Fields) -> list[Fields]:
 def _ingress(root: Fields, item: Fields) -> LoadBalancerIngress:
     ip, hostname = IngressShape.ip.read(item), IngressShape.hostname.read(item)
     found = addresses(root, [(IngressShape.ip.at(item), ip)] if ip else [])
-    proxy = IngressShape.mode.read(item) == "Proxy"
+    mode = IngressShape.mode.read(item)
     if IngressShape.mode.has(item) and not ip:
         IngressShape.mode.error(item, forbidden("may not be set when `ip` is not set"))
     if hostname and parse_address(hostname) is not None:
         IngressShape.hostname.error(item, invalid(hostname, "must be a DNS name, not an IP address"))
-    return LoadBalancerIngress(found[0][1] if found else None, hostname, proxy)
+    return LoadBalancerIngress(found[0][1] if found else None, hostname, mode)
 
 
 def _service_port(fields: Fields) -> ServicePort:

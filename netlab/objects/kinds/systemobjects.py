@@ -1,4 +1,4 @@
-"""SystemObjects: netlab's own kind, which commands add that need DNS or other parts of the system."""
+"""SystemObjects: netlab's own kind, which commands add if they need DNS or other system objects."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Services: DNAT to one of the endpoints, masquerade, sessionAffinity, source ranges, and rejection without endpoints.
+"""Services: DNAT to an endpoint, masquerade, sessionAffinity, source ranges, and rejection without an endpoint.
 
-Source: Kubernetes, Virtual IPs and Service Proxies; pkg/proxy/nftables. The modules with its elements and chains are
-imported when the lab has a Service.
+The modules with the elements and chains are imported when a lab has a Service.
+
+Source: Kubernetes, Virtual IPs and Service Proxies; pkg/proxy/nftables.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from netlab.ruleset.tables import Parts
 
 
 class _Elements:
-    """The elements of the fragment, from the first Service on; an ``ElementUpdater``."""
+    """The elements of the fragment; an ``ElementUpdater`` that is empty until the first Service comes."""
 
     def __init__(self, layout: Layout, stores: Stores) -> None:
         self._start = layout, stores
@@ -34,7 +35,7 @@ class _Elements:
 
 
 def _variant(layout: Layout, filled: Set[str]) -> Hashable:
-    """Return what the chains depend on if nodes translate the address of some Service."""
+    """Return what the chains depend on; None if nodes translate no Service."""
     if not any(f"services{f}" in filled for f in layout.families):
         return None
     from netlab.ruleset.service_elements import variant

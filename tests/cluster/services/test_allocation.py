@@ -75,7 +75,7 @@ def test_one_more_service_moves_no_other() -> None:
 
 
 def test_written_addresses_and_ports_are_kept() -> None:
-    """Also in the lower band."""
+    """A written address may be in the lower band too."""
     found = stored(service("web", ServicePort(80, node_port=30001), ip="10.96.0.20", **NODE_PORT))
 
     assert ("10.96.0.20", 30001) == (found.cluster_ip, found.ports[0].node_port)
@@ -102,14 +102,14 @@ def test_families_in_a_dual_stack_cluster(fields: dict[str, Any], families: tupl
 
 
 def test_a_headless_service_without_a_selector_has_both_families() -> None:
-    """Also in a cluster with one."""
+    """This holds in a single-stack cluster too."""
     found = stored(replace(service(ip="None"), selector={}))
 
     assert ((4, 6), "RequireDualStack", ()) == (found.ip_families, found.ip_family_policy, found.cluster_ips)
 
 
 def test_prefer_dual_stack_is_single_in_a_single_stack_cluster() -> None:
-    """As on a cluster."""
+    """The Service has the one family of the cluster."""
     assert (4,) == stored(service(ip_family_policy="PreferDualStack")).ip_families
 
 
@@ -156,7 +156,7 @@ def test_prefer_dual_stack_is_single_in_a_single_stack_cluster() -> None:
     ],
 )
 def test_the_api_servers_messages(things: list[Any], message: str) -> None:
-    """In a range that the Topology writes."""
+    """An address outside of a written range, or one that is taken, is an error."""
     assert [message] == refused(topology(), *things)
 
 
@@ -168,7 +168,7 @@ def test_a_problem_has_the_line_of_the_field() -> None:
 
 
 def test_a_full_range_is_an_error() -> None:
-    """It says how many Services are left."""
+    """The message says how many Services have no address."""
     small = replace(topology(), service_cidrs=(ip_network("10.96.0.0/28"),))
     found = refused(small, *(service(f"s{i}") for i in range(20)))
 
@@ -176,7 +176,7 @@ def test_a_full_range_is_an_error() -> None:
 
 
 def test_full_node_ports_are_an_error() -> None:
-    """It says how many are left."""
+    """The message says how many ports have no node port."""
     few = replace(topology(), node_ports=(30000, 30003))
     found = refused(few, *(service(f"s{i}", **NODE_PORT) for i in range(6)))
 
@@ -213,7 +213,7 @@ def test_a_load_balancer_has_the_addresses_of_its_status() -> None:
 
 
 def test_a_health_check_port_is_for_load_balancers_with_policy_local() -> None:
-    """It is a node port."""
+    """The health check's port is from the range of node ports."""
     fields = {"type": "LoadBalancer", "external_traffic_policy": "Local"}
 
     assert 30086 <= stored(service(**fields)).health_check_node_port <= 32767
@@ -225,7 +225,7 @@ def test_a_health_check_port_is_for_load_balancers_with_policy_local() -> None:
 
 
 def test_a_running_lab_keeps_addresses_and_ports() -> None:
-    """Whatever the Service would have by its name."""
+    """An address that the lab has wins over the one that follows from the name."""
     ports = (ServicePort(80, name="http", node_port=30500),)
     before = cluster(pod("x/a"), service("web", *ports, ip="10.96.7.7", type="LoadBalancer"))
     changed = after(before, service("web", ServicePort(81, name="http"), type="LoadBalancer"))
@@ -235,7 +235,7 @@ def test_a_running_lab_keeps_addresses_and_ports() -> None:
 
 
 def test_types_change_as_on_a_cluster() -> None:
-    """ExternalName gives all back; NodePort to ClusterIP gives the ports back."""
+    """A Service that becomes ExternalName loses its addresses. One that becomes ClusterIP loses its node ports."""
     before = cluster(pod("x/a"), service(**NODE_PORT))
     external = after(before, service(type="ExternalName", external_name="foo.example.com"))
     plain = after(before, service())
@@ -246,7 +246,7 @@ def test_types_change_as_on_a_cluster() -> None:
 
 
 def test_a_protocol_that_is_added_shares_the_node_port() -> None:
-    """As the API server allocates it."""
+    """The added port gets the node port of the port with the same number."""
     before = cluster(pod("x/a"), service("web", ServicePort(80, name="t"), **NODE_PORT))
     both = (ServicePort(80, name="t"), ServicePort(80, name="u", protocol="UDP"))
     found = of(after(before, service("web", *both, **NODE_PORT))).ports
@@ -254,8 +254,8 @@ def test_a_protocol_that_is_added_shares_the_node_port() -> None:
     assert [of(before).ports[0].node_port] * 2 == [port.node_port for port in found]
 
 
-def test_what_may_not_change() -> None:
-    """The primary address, being headless, and the primary family."""
+def test_changes_that_the_api_server_refuses() -> None:
+    """The primary address, headless or not, and the primary family may not change."""
     before = cluster(DUAL, pod("x/a"), service("web", ip="10.96.7.7"))
     once = "may not change once set"
 
@@ -271,7 +271,7 @@ def test_what_may_not_change() -> None:
 
 
 def test_a_headless_service_stays_headless() -> None:
-    """If the new object does not say what it is."""
+    """This holds if the new object writes no ``clusterIP``."""
     before = cluster(pod("x/a"), service(ip="None"))
 
     assert of(after(before, service())).headless
@@ -292,7 +292,7 @@ def test_a_second_family_comes_and_goes() -> None:
 
 
 def test_a_new_service_cannot_take_what_another_has() -> None:
-    """Also if nobody wrote it."""
+    """This holds for allocated values too."""
     before = cluster(pod("x/a"), service(**NODE_PORT))
     number = of(before).ports[0].node_port
     new = service("new", ServicePort(80, node_port=number), **NODE_PORT)
@@ -318,7 +318,7 @@ def unwritten(**fields: Any) -> Topology:
     ],
 )
 def test_the_default_range_follows_written_addresses(written: list[str], cidr: str) -> None:
-    """They are kept."""
+    """Services keep the addresses that they write."""
     found = cluster(unwritten(), pod("x/a"), *(service(f"s{i}", ip=ip) for i, ip in enumerate(written)))
 
     assert (ip_network(cidr),) == found.service_cidrs
@@ -326,7 +326,7 @@ def test_the_default_range_follows_written_addresses(written: list[str], cidr: s
 
 
 def test_default_ranges_avoid_what_is_written() -> None:
-    """podCIDRs, hosts and load balancers."""
+    """podCIDRs, addresses of hosts, and ranges of load balancers are avoided."""
     wired = topology(cidrs=["10.96.0.0/16"], hosts={"h": ["198.18.0.7"]})
     found = cluster(replace(wired, unwritten=DEFAULTS), pod("x/a"), service())
 
@@ -335,7 +335,7 @@ def test_default_ranges_avoid_what_is_written() -> None:
 
 
 def test_default_pod_ranges_avoid_written_service_ranges() -> None:
-    """And the addresses that Services write."""
+    """They avoid addresses that Services write too."""
     written = Topology(service_cidrs=(ip_network("10.244.0.0/16"),), unwritten=frozenset({"underlayCIDRs"}))
 
     assert ip_network("10.245.0.0/16") == cluster(written, pod("x/a"), service()).networks[0].pod_cidrs[0]
@@ -343,7 +343,7 @@ def test_default_pod_ranges_avoid_written_service_ranges() -> None:
 
 
 def test_an_address_that_no_default_range_can_hold_moves() -> None:
-    """A warning names it, and the ipBlocks that mean the old one."""
+    """A warning has the address and the ipBlocks with the old address."""
     wired = replace(topology(cidrs=["10.40.0.0/13"]), unwritten=DEFAULTS)
     block = policy("x/p", egress=[rule(peer(cidr="10.43.0.5/32"))])
     found = objects(wired, pod("x/a"), service(ip="10.43.0.5"), block)

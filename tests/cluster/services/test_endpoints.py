@@ -159,7 +159,7 @@ def test_slices_of_the_input_count_without_a_selector() -> None:
 
 
 def test_slices_do_not_count_with_a_selector() -> None:
-    """Nor do those of another Service or namespace."""
+    """Slices of another Service or namespace do not count either."""
     selected = sliced(web("a"), slices=[part("192.0.2.1")], selector={"app": "web"})
     other = sliced(web("a"), slices=[part("192.0.2.1", of="db"), part("192.0.2.2", of="")])
 
@@ -167,7 +167,7 @@ def test_slices_do_not_count_with_a_selector() -> None:
 
 
 def test_the_port_of_a_slice_has_the_name_of_the_services_port() -> None:
-    """And its protocol, and a number."""
+    """A port of a slice also needs the protocol and a number."""
     wrong = [(SlicePort(90),), (SlicePort(90, "UDP", "web"),), (SlicePort(0, name="web"),)]
     slices = [part(f"192.0.2.{i}", name=f"s{i}", ports=ports) for i, ports in enumerate([*wrong, PORT_90])]
 
@@ -184,7 +184,7 @@ def test_a_slice_states_node_hints_and_conditions() -> None:
 
 
 def test_endpoints_are_mirrored() -> None:
-    """Unless a label says no; addresses that are not ready stay so."""
+    """A label can prevent it. Addresses that are not ready are endpoints that are not ready."""
     subset = EndpointsSubset(
         (SliceEndpoint((ip_address("10.0.0.24"),)),), (SliceEndpoint((ip_address("10.0.0.25"),)),), PORT_90
     )
@@ -227,8 +227,10 @@ def test_local_endpoints_are_those_of_the_node() -> None:
         ([("a", "n0", "unready"), ("b", "n0", "leaving")], (["b"], ["b"], True)),
     ],
 )
-def test_terminating_endpoints(pods: list[tuple[str, str, str]], on_n0: tuple[list[str], list[str], bool]) -> None:
-    """They are used where no endpoint is ready, if they still serve; for each policy by itself."""
+def test_terminating_endpoints_may_serve(
+    pods: list[tuple[str, str, str]], on_n0: tuple[list[str], list[str], bool]
+) -> None:
+    """They serve if no endpoint is ready; each traffic policy is judged by itself."""
     states = {
         "ready": {},
         "leaving": {"terminating": True},
@@ -281,7 +283,7 @@ def test_topology_mode_shares_endpoints_among_zones() -> None:
 
 
 def test_a_slice_for_each_family_and_set_of_ports() -> None:
-    """With generated names; a Service without endpoints has an empty one."""
+    """Names are generated. A Service without endpoints has one empty slice."""
     dual = topology(cidrs=["10.244.0.0/16", "fd00:10:244::/56"])
     ports = (ServicePort(80, "svc1", name="one"), ServicePort(81, "svc2", name="two"))
     of = cluster(
@@ -299,7 +301,7 @@ def test_a_slice_for_each_family_and_set_of_ports() -> None:
 
 
 def test_pods_of_workloads_are_endpoints() -> None:
-    """Each of them."""
+    """Each pod of a workload is an endpoint."""
     of = cluster(workload("Deployment", "x/d", 3, WEB, ports=["http=8080"]), service())
 
     assert ["d-0", "d-1", "d-2"] == names(ends(of))

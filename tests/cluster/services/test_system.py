@@ -82,7 +82,7 @@ def test_no_other_pod_moves() -> None:
 
 
 def test_pods_of_dns_in_the_input_count() -> None:
-    """With or without the Service."""
+    """netlab adds no pod then, with or without the Service."""
     own = pod("kube-system/coredns-0", "k8s-app=kube-dns")
 
     assert ([], ["default/kubernetes"]) == names(cluster(own, DNS))
@@ -123,7 +123,7 @@ def test_a_controller_of_the_input_counts() -> None:
 
 
 def test_no_matrix_has_system_pods() -> None:
-    """Unless they are asked for."""
+    """With ``system`` they are asked about too."""
     of = cluster(pod("x/a"), pod("x/b"), SERVICE)
 
     assert 2 == len(list(every_pair(of)))
@@ -131,7 +131,7 @@ def test_no_matrix_has_system_pods() -> None:
 
 
 def test_the_default_class_is_filled_in() -> None:
-    """Not if the Ingress has the old annotation, and not if no class is the default."""
+    """An Ingress with the annotation keeps it. Without a default class there is none."""
     old = Ingress(meta("x/old", annotations={"kubernetes.io/ingress.class": "other"}))
     classes = [IngressClass(meta("mine"), "a.io/b", default=True), IngressClass(meta("other"), "a.io/c")]
 
@@ -142,7 +142,7 @@ def test_the_default_class_is_filled_in() -> None:
 
 
 def test_two_default_classes_are_refused() -> None:
-    """With the words of the admission plugin."""
+    """The message is that of the admission plugin."""
     classes = [IngressClass(meta(name), "a.io/b", default=True) for name in ("one", "two")]
 
     _, problems = try_resolve(objects(pod("x/a"), ingresses=[INGRESS], ingress_classes=classes))
@@ -150,5 +150,5 @@ def test_two_default_classes_are_refused() -> None:
 
 
 def test_objects_without_services_have_no_parts() -> None:
-    """Nothing is looked at."""
+    """No pod, Service or class is added."""
     assert () == system_parts(objects(pod("x/a")), ()).pods

@@ -26,7 +26,7 @@ from netlab.lab import namespace_list, notices
 from netlab.lab.allocations import Allocation, from_json
 from netlab.objects import Document
 from netlab.objects.documents import from_record, from_record_line, record_lines
-from netlab.objects.reduced import mark_reduced, reduced
+from netlab.objects.reduced import mark_reduced, reduced_for_record
 
 _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
@@ -162,7 +162,7 @@ class Records:
         }
         # A document has a line of its own, which is kept with it: most documents are those of the record before.
         start = f"{_json(head)[:-1]},{record.decided},{_DOCUMENTS}".encode()
-        lines = record_lines(reduced(record.documents))
+        lines = record_lines(reduced_for_record(record.documents))
         try:
             namespace_list.write(self.store, record.lab, boot, namespaces)
             self.store.write(target, b"".join((start, _AFTER_START, _BETWEEN.join(lines), _END)))

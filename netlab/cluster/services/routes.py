@@ -28,9 +28,9 @@ def outer_addresses(service: Service) -> tuple[Address, ...]:
 
     Families that the Service does not have are left out, and so are load balancers with ``ipMode: Proxy``.
     """
-    if not proxied(service):
-        return ()
     balancers = service.load_balancer if service.type == "LoadBalancer" else ()
+    if not (balancers or service.external_ips) or not proxied(service):
+        return ()
     found = [one.address for one in balancers if one.address is not None and not one.proxy]
     families = {address.version for address in service.cluster_ips}
     return tuple(dict.fromkeys(one for one in (*found, *service.external_ips) if one.version in families))

@@ -35,7 +35,7 @@ KEPT = {
     ("objects/kind.py", "_KINDS"): _REGISTRY,
     ("objects/kind.py", "deletable"): _REGISTRY,
     ("objects/kind.py", "every"): _REGISTRY,
-    ("objects/kind.py", "namespaced_types"): _REGISTRY,
+    ("objects/kind.py", "_is_namespaced"): _REGISTRY,
     ("objects/kind.py", "written"): _REGISTRY,
     ("objects/names.py", "dns1035_label"): _PURE,
     ("objects/names.py", "dns_label"): _PURE,

@@ -7,18 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter, is_
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
-from netlab.cluster.services.allocation import Taken, allocate_change
-from netlab.cluster.services.changes import carry
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
-from netlab.cluster.services.system import changed as system_changes
-from netlab.cluster.services.system import namespaces_with, with_default_class
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.errors import Problem
 from netlab.objects.all_objects import Objects
@@ -26,6 +22,9 @@ from netlab.objects.controllers import own_labels, shared_labels
 from netlab.objects.kind import namespaced_types
 from netlab.objects.services import Service
 from netlab.objects.topology import Topology
+
+if TYPE_CHECKING:
+    from netlab.cluster.services.allocation import Taken
 
 _T = TypeVar("_T")
 _TAKEN = "services.taken"
@@ -48,7 +47,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         pod_labels=new.pod_labels,
     )
     gone, come = _without(old.services, new.services), _without(new.services, old.services)
-    if system_changes(
+    if _system_changes(
         old, new, (*removed.pods, *removed.workloads, *added.pods, *added.workloads, *gone, *come)
     ) or not _same(old.ingress_classes, new.ingress_classes):
         return None
@@ -56,6 +55,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     ingresses = cluster.ingresses
     refused: list[Problem] = []
     if not _same(old.ingresses, new.ingresses):
+        from netlab.cluster.services.system import with_default_class
+
         ingresses, refused = with_default_class(new.ingresses, cluster.ingress_classes)
     if allocated is None or refused:
         return None
@@ -69,10 +70,12 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         return None
     named = _same(old.namespaces, new.namespaces)
     spaces, unknown_spaces = cluster.namespaces, cluster.undeclared
-    if not (named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())):
+    if not (named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types((*old.found, *new.found)))):
         spaces, unknown_spaces = namespaces(new), undeclared(new)
         of_system = [pod.namespace for pod in cluster.pods if pod.system]
         if of_system:
+            from netlab.cluster.services.system import namespaces_with
+
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
     services, taken = allocated
     found = replace(
@@ -91,8 +94,19 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     if taken is not None:
         found.memo[_TAKEN] = taken
     if found.services:
+        from netlab.cluster.services.changes import carry
+
         carry(whole, found)
     return found
+
+
+def _system_changes(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
+    """Say whether system objects may change; ``objects`` are those that differ."""
+    if not (old.wants_system or new.wants_system):
+        return False
+    from netlab.cluster.services.system import changed
+
+    return changed(old, new, objects)
 
 
 def _allocated(
@@ -102,6 +116,8 @@ def _allocated(
     taken: Taken | None = cluster.memo.get(_TAKEN)
     if not gone and not come:
         return cluster.services, taken
+    from netlab.cluster.services.allocation import Taken, allocate_change
+
     topology, _ = _topology_and_nodes(cluster, new)
     if not _same_service_ranges(cluster, topology, gone, come):
         return None

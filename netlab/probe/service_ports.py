@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from netlab.cluster.services import endpoints
 from netlab.cluster.types import Cluster
 from netlab.objects.types import Address
 from netlab.probe.ports import ATTEMPTS, PER_RUN
@@ -23,6 +22,8 @@ _LIMIT = 14_000
 
 def needed(cluster: Cluster) -> int:
     """Return how many ports a run needs beside its own ones, 0 in a lab without Services."""
+    from netlab.cluster.services.endpoints import endpoints
+
     most = 0
     masqueraded = any(network.traits.masqueraded for network in cluster.networks)
     for service in cluster.services:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from netlab.cluster.services import ServiceEndpoint, endpoints
+from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.services.system import INGRESS, INGRESS_CONTROLLER, INGRESS_LABELS
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem

@@ -37,7 +37,6 @@ EXCEPTIONS = {
     ("probe/scapy_packets.py", "struct"): "writes packets",
     ("programs/client.py", "socket"): "asks the resolver, and servers, inside an endpoint",
     ("ruleset/service_hash.py", "struct"): "packs the bytes that the kernel hashes",
-    ("ruleset/service_hash.py", "struct"): "packs the bytes that the kernel hashes",
     ("programs/echo.py", "selectors"): "is a program of its own",
     ("programs/echo.py", "socket"): "is a program of its own",
 }

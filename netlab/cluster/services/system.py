@@ -19,7 +19,6 @@ from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.services import Service, ServicePort
-from netlab.objects.system_objects import SystemObjects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, ContainerPort, Meta, Namespace, PodSpec, Protocol, Source
 
@@ -50,19 +49,9 @@ class SystemParts:
 _NONE = SystemParts()
 
 
-def wanted(objects: Objects) -> bool:
-    """Say whether a cluster of the objects has system objects."""
-    return bool(objects.services or objects.ingresses or asked(objects))
-
-
-def asked(objects: Objects) -> bool:
-    """Say whether a document of the kind SystemObjects asks for system objects."""
-    return bool(objects.of(SystemObjects))
-
-
 def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
     """Return what netlab adds to the objects; ``drafts`` are the pods of the input that run."""
-    if not wanted(objects):
+    if not objects.wants_system:
         return _NONE
     written = {one.meta.key: one for one in objects.services}
     inside = [draft for draft in drafts if draft.meta.namespace in _SPACES]
@@ -93,9 +82,9 @@ def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
 def changed(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
     """Say whether system objects may change from old objects to new ones; ``objects`` are those that differ."""
     # The first Service makes system objects, and the last one takes them away.
-    if (wanted(old), asked(old), bool(old.ingresses)) != (wanted(new), asked(new), bool(new.ingresses)):
+    if (old.wants_system, old.system, bool(old.ingresses)) != (new.wants_system, new.system, bool(new.ingresses)):
         return True
-    if not wanted(new):
+    if not new.wants_system:
         return False
     metas = (meta for one in objects if isinstance(meta := getattr(one, "meta", None), Meta))
     return any(meta.namespace in _SPACES or meta.key == KUBERNETES for meta in metas)

@@ -37,6 +37,7 @@ KEPT = {
     ("objects/kind.py", "every"): _REGISTRY,
     ("objects/kind.py", "_is_namespaced"): _REGISTRY,
     ("objects/kind.py", "written"): _REGISTRY,
+    ("objects/kind.py", "written_names"): _REGISTRY,
     ("objects/names.py", "dns1035_label"): _PURE,
     ("objects/names.py", "dns_label"): _PURE,
     ("objects/names.py", "dns_subdomain"): _PURE,

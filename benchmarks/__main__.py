@@ -21,6 +21,7 @@ BENCHMARKS = {
     "bringup": ("benchmarks.bringup", True),
     "packet": ("benchmarks.packet", True),
     "services": ("benchmarks.services", True),
+    "change": ("benchmarks.changing", True),
     "compile": ("benchmarks.compiling", False),
     "reach": ("benchmarks.reaching", False),
 }

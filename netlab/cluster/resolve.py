@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
@@ -13,14 +13,11 @@ from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
-from netlab.cluster.services.allocation import allocate
 from netlab.cluster.services.ranges import with_service_ranges, written_ranges
-from netlab.cluster.services.system import namespaces_with, system_parts
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.core_v1 import NAMESPACE_LABEL
-from netlab.objects.ingress_links import with_default_class
 from netlab.objects.input import Input
 from netlab.objects.kind import Fact, namespaced_types
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
@@ -28,6 +25,9 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address
+
+if TYPE_CHECKING:
+    from netlab.objects.ingresses import IngressClass
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
 
@@ -81,12 +81,12 @@ def try_resolve(
     nodes = node_drafts(objects)
     made_up = not states_nodes(objects)
     drafts, finished, unnamed = pod_drafts(objects, nodes)
-    system = system_parts(objects, drafts)
+    system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
-    placed, unplaced = place([*drafts, *system.pods], nodes, keep)
+    placed, unplaced = place([*drafts, *system_pods], nodes, keep)
     written = objects.topology or Topology()
     known = stated_addresses(written, nodes, drafts, placed)
-    drafts += system.pods
+    drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
     exported = {a for of in known.pods.values() for a in of}
     underlay, more = underlay_addresses(topology, nodes, exported)
@@ -115,14 +115,23 @@ def try_resolve(
     others = {(n.name, f): {int(a) for a in free if a.version == f} for n in topology.networks for f in (4, 6)}
     pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines, others if free else None)
     problems += more if wired and "places" not in unknown else []
-    allocated, more = allocate((*objects.services, *system.services), topology, services or {})
-    problems += more if wired else []
-    classes = (*objects.ingress_classes, *system.ingress_classes)
-    ingresses, more = with_default_class(objects.ingresses, classes)
-    problems += more
+    allocated: tuple[Service, ...] = ()
+    if objects.services or system_services:
+        from netlab.cluster.services.allocation import allocate
+
+        allocated, more = allocate((*objects.services, *system_services), topology, services or {})
+        problems += more if wired else []
+    classes, ingresses = (*objects.ingress_classes, *system_classes), objects.ingresses
+    if ingresses:
+        from netlab.objects.ingress_links import with_default_class
+
+        ingresses, more = with_default_class(ingresses, classes)
+        problems += more
     spaces, unknown_spaces = namespaces(objects), undeclared(objects)
-    if system.pods:
-        of_pods = [pod.meta.namespace for pod in system.pods]
+    if system_pods:
+        from netlab.cluster.services.system import namespaces_with
+
+        of_pods = [pod.meta.namespace for pod in system_pods]
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
     cluster = Cluster(
         name=topology.name,
@@ -236,9 +245,21 @@ def pod_from(
     )
 
 
+def _system_parts(
+    objects: Objects, drafts: Sequence[PodDraft]
+) -> tuple[tuple[PodDraft, ...], tuple[Service, ...], tuple[IngressClass, ...]]:
+    """Return the pods, Services and IngressClasses that netlab adds to the objects."""
+    if not objects.wants_system:
+        return (), (), ()
+    from netlab.cluster.services.system import system_parts
+
+    found = system_parts(objects, drafts)
+    return found.pods, found.services, found.ingress_classes
+
+
 def namespaces(objects: Objects) -> dict[str, Mapping[str, str]]:
     """Return the labels of every namespace that is declared or used, with ``kubernetes.io/metadata.name``."""
-    kinds = namespaced_types()
+    kinds = namespaced_types(objects.found)
     labels: dict[str, Mapping[str, str]] = {o.meta.namespace: {} for kind in kinds for o in objects.of(kind)}
     labels |= {n.meta.name: n.meta.labels for n in objects.namespaces}
     return {name: {**labels[name], NAMESPACE_LABEL: name} for name in sorted(labels)}

@@ -7,26 +7,24 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter, is_
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
-from netlab.cluster.services.allocation import allocate_change
-from netlab.cluster.services.changes import carry
-from netlab.cluster.services.pool import Taken
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
-from netlab.cluster.services.system import namespaces_with, system_objects_change
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.errors import Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.controllers import own_labels, shared_labels
-from netlab.objects.ingress_links import with_default_class
 from netlab.objects.kind import namespaced_types
 from netlab.objects.services import Service
 from netlab.objects.topology import Topology
+
+if TYPE_CHECKING:
+    from netlab.cluster.services.pool import Taken
 
 _T = TypeVar("_T")
 _TAKEN = "services.taken"
@@ -49,7 +47,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         pod_labels=new.pod_labels,
     )
     removed_services, added_services = _without(old.services, new.services), _without(new.services, old.services)
-    if system_objects_change(
+    if _system_changes(
         old, new, (*removed.pods, *removed.workloads, *added.pods, *added.workloads, *removed_services, *added_services)
     ) or not _same(old.ingress_classes, new.ingress_classes):
         return None
@@ -57,6 +55,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     ingresses = cluster.ingresses
     refused: list[Problem] = []
     if not _same(old.ingresses, new.ingresses):
+        from netlab.objects.ingress_links import with_default_class
+
         ingresses, refused = with_default_class(new.ingresses, cluster.ingress_classes)
     if allocated is None or refused:
         return None
@@ -70,10 +70,12 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         return None
     named = _same(old.namespaces, new.namespaces)
     spaces, unknown_spaces = cluster.namespaces, cluster.undeclared
-    if not (named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types())):
+    if not (named and all(_same(old.of(kind), new.of(kind)) for kind in namespaced_types((*old.found, *new.found)))):
         spaces, unknown_spaces = namespaces(new), undeclared(new)
         of_system = [pod.namespace for pod in cluster.pods if pod.system]
         if of_system:
+            from netlab.cluster.services.system import namespaces_with
+
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
     services, taken = allocated
     new_cluster = replace(
@@ -92,12 +94,22 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     if taken is not None:
         new_cluster.memo[_TAKEN] = taken
     if new_cluster.services:
+        from netlab.cluster.services.changes import carry
         from netlab.cluster.services.routes import hidden_pods
 
         if (added_services or added.pods or added.workloads) and hidden_pods(new_cluster):
             return None
         carry(before, new_cluster)
     return new_cluster
+
+
+def _system_changes(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
+    """Say whether system objects may change; ``objects`` are those that differ."""
+    if not (old.wants_system or new.wants_system):
+        return False
+    from netlab.cluster.services.system import system_objects_change
+
+    return system_objects_change(old, new, objects)
 
 
 def _allocated(
@@ -107,6 +119,9 @@ def _allocated(
     taken: Taken | None = cluster.memo.get(_TAKEN)
     if not removed and not added:
         return cluster.services, taken
+    from netlab.cluster.services.allocation import allocate_change
+    from netlab.cluster.services.pool import Taken
+
     topology, _ = _topology_and_nodes(cluster, new)
     if not _same_service_ranges(cluster, topology, removed, added):
         return None

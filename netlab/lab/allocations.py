@@ -18,21 +18,33 @@ Addresses are texts. A port is its name, number, protocol and node port.
 """
 
 
-def allocations(cluster: Cluster) -> dict[str, Allocation]:
-    """Return the allocation of every Service of a cluster, by ``NAMESPACE/NAME``."""
-    return {
-        one.meta.key: (
-            one.type,
-            one.headless,
-            tuple(map(str, one.cluster_ips)),
-            one.ip_families,
-            one.ip_family_policy,
-            tuple((port.name, port.port, port.protocol, port.node_port) for port in one.ports),
-            one.health_check_node_port,
-            tuple(str(item.address) for item in one.load_balancer if item.address is not None),
-        )
-        for one in cluster.services
-    }
+def allocations(
+    cluster: Cluster, before: Cluster | None = None, known: Mapping[str, Allocation] | None = None
+) -> dict[str, Allocation]:
+    """Return the allocation of every Service of a cluster, by ``NAMESPACE/NAME``.
+
+    ``known`` has those of an earlier cluster, ``before``: a Service that is the same object in both keeps its own.
+    """
+    same = {id(one) for one in before.services} if before is not None and known else set()
+    found: dict[str, Allocation] = {}
+    for one in cluster.services:
+        key = one.meta.key
+        kept = known.get(key) if known is not None and id(one) in same else None
+        found[key] = _allocation(one) if kept is None else kept
+    return found
+
+
+def _allocation(one: Service) -> Allocation:
+    return (
+        one.type,
+        one.headless,
+        tuple(map(str, one.cluster_ips)),
+        one.ip_families,
+        one.ip_family_policy,
+        tuple((port.name, port.port, port.protocol, port.node_port) for port in one.ports),
+        one.health_check_node_port,
+        tuple(str(item.address) for item in one.load_balancer if item.address is not None),
+    )
 
 
 def from_json(data: Mapping[str, Any]) -> dict[str, Allocation]:

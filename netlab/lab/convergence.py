@@ -39,14 +39,13 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     ``started`` is the monotonic time, in seconds, from which the change is measured.
     """
     records, name = Records(machine), state.cluster.name
-    record = _record_of(machine, state, ready=False)
+    record = _record_of(machine, state, ready=True)
     check_free(machine, state.namespaces)
     machine.check_rules()
-    records.save(record)
+    records.save(record, changing=record.namespaces)
     try:
         change = difference({}, state.namespaces)
         carry_out(machine, state.cluster, change, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
-        record = replace(record, ready=True)
         machine.check()
         records.save(record)
     except BaseException:
@@ -74,7 +73,8 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     transactions = _transactions(machine, before, state, change, read=read)
     scripts = {node: transaction.text for node, transaction in transactions.items()}
     documents = state.objects.documents
-    same_wiring = replace(old, documents=documents, ready=True, services=allocations(state.cluster))
+    kept = allocations(state.cluster, before.cluster, old.services)
+    same_wiring = replace(old, documents=documents, ready=True, services=kept)
     new = _record_of(machine, state, ready=True) if rewired else same_wiring
     acts = bool(change or scripts or not old.ready)
     if acts:
@@ -85,7 +85,7 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
         if rewired:
             records.keep(old)
         everything = tuple(sorted({*old.namespaces, *new.namespaces}))
-        records.save(replace(new, namespaces=everything, ready=False))
+        records.save(new, changing=everything)
         try:
             carry_out(machine, state.cluster, change, scripts)
             if before.cluster.services or state.cluster.services:

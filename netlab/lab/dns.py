@@ -130,7 +130,7 @@ def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
 
 def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
     """Return the namespace, hostname and ports of each DNS server: one for each pod of the DNS Service."""
-    from netlab.cluster.services import endpoints
+    from netlab.cluster.services.endpoints import endpoints
     from netlab.programs.pod_files import dns_service
 
     service = dns_service(cluster)

@@ -37,9 +37,13 @@ class Changes:
 
 def label_of(document: Document) -> str:
     """Return an object's name as kubectl prints it, with its namespace: ``pod/shop/web``."""
-    key = key_of(document)
-    kind = "Pod" if key.kind == POD_LABELS else key.kind
-    return "/".join(part for part in (kind.lower(), key.namespace, key.name) if part)
+    label: str | None = document.memo.get("label")
+    if label is None:
+        key = key_of(document)
+        kind = "Pod" if key.kind == POD_LABELS else key.kind
+        label = "/".join(part for part in (kind.lower(), key.namespace, key.name) if part)
+        document.memo["label"] = label
+    return label
 
 
 def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str, Verb], ...]:
@@ -52,7 +56,9 @@ def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str
     verbs: list[tuple[str, Verb]] = []
     for label, document in after.items():
         if label in before:
-            verbs.append((label, "unchanged" if before[label].data == document.data else "configured"))
+            earlier = before[label]
+            same = earlier is document or earlier.data == document.data
+            verbs.append((label, "unchanged" if same else "configured"))
         else:
             verbs.append((label, "configured" if document.kind == POD_LABELS else "created"))
     for label, document in before.items():

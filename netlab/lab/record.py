@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,13 +25,15 @@ from netlab.kernel.machine import RECORD, FairLock, Machine, Unsafe
 from netlab.lab import namespace_list, notices
 from netlab.lab.allocations import Allocation, from_json
 from netlab.objects import Document
-from netlab.objects.documents import from_record, to_record
-from netlab.objects.reduced import mark_reduced, reduced
+from netlab.objects.documents import from_record, from_record_line, record_lines
+from netlab.objects.reduced import mark_reduced, reduced_for_record
 
 _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
 # It goes up when netlab reads more of documents, as an older record does not have that.
 _VERSION = 3
+# A record is one JSON text. Its last field has a document in each line.
+_DOCUMENTS, _AFTER_START, _BETWEEN, _END = '"documents":[', b"\n", b",\n", b"\n]}\n"
 # Seconds that a command which only reads waits for the change of another command.
 PATIENCE = 60.0
 
@@ -51,6 +54,12 @@ class Record:
     ready: bool = False
     boot: str = ""
     services: Mapping[str, Allocation] = field(default_factory=dict)
+
+    @cached_property
+    def decided(self) -> str:
+        """Placement and allocations as JSON, without the braces around them."""
+        placement = {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in self.placement.items()}
+        return _json({"placement": placement, "services": self.services})[1:-1]
 
 
 class Records:
@@ -116,7 +125,7 @@ class Records:
 
     def _read(self, lab: str, file: Path) -> Record:
         try:
-            return _record(lab, json.loads(self.store.read(file, namespace_list.MOST_OF_RECORD)))
+            return _record(lab, *_parsed(self.store.read(file, namespace_list.MOST_OF_RECORD)))
         except FileNotFoundError:
             raise
         except Unsafe as error:
@@ -137,22 +146,26 @@ class Records:
 
     # --- writing ------------------------------------------------------------------------------------------------
 
-    def save(self, record: Record) -> None:
-        """Write a record; raises HostError where that fails, as on a full disk. Then the old record stays."""
+    def save(self, record: Record, changing: Sequence[str] | None = None) -> None:
+        """Write a record; raises HostError where that fails, as on a full disk. Then the old record stays.
+
+        ``changing`` has the namespaces that may exist while a change is under way. Then the record is not ready.
+        """
         target, boot = self.path(record.lab), self.machine.boot_id()
-        data = {
+        namespaces = record.namespaces if changing is None else changing
+        head = {
             "version": _VERSION,
             "lab": record.lab,
             "boot": boot,
-            "ready": record.ready,
-            "namespaces": list(record.namespaces),
-            "placement": {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in record.placement.items()},
-            "services": record.services,
-            "documents": to_record(reduced(record.documents)),
+            "ready": record.ready and changing is None,
+            "namespaces": list(namespaces),
         }
+        # A document has a line of its own, which is kept with it: most documents are those of the record before.
+        start = f"{_json(head)[:-1]},{record.decided},{_DOCUMENTS}".encode()
+        lines = record_lines(reduced_for_record(record.documents))
         try:
-            namespace_list.write(self.store, record.lab, boot, record.namespaces)
-            self.store.write(target, json.dumps(data, separators=(",", ":")).encode())
+            namespace_list.write(self.store, record.lab, boot, namespaces)
+            self.store.write(target, b"".join((start, _AFTER_START, _BETWEEN.join(lines), _END)))
         except OSError as error:
             if not target.exists():
                 self.remove(record.lab)
@@ -222,15 +235,30 @@ def _content(record: Record) -> tuple[object, ...]:
     return record.documents, record.placement, record.services
 
 
-def _record(lab: str, data: dict[str, Any]) -> Record:
-    """Return the record in JSON data; raises DamagedRecord, or another error where a type is wrong."""
+def _json(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _parsed(text: bytes) -> tuple[dict[str, Any], list[Document]]:
+    """Return the data of a record without its documents, and these; raises an error where the text is damaged."""
+    start, newline, rest = text.partition(_AFTER_START)
+    if newline and start.endswith(_DOCUMENTS.encode()) and rest.endswith(_END):
+        data: dict[str, Any] = json.loads(start + b"]}")
+        lines = rest[: -len(_END)]
+        return data, [from_record_line(line) for line in lines.split(_BETWEEN)] if lines else []
+    data = json.loads(text)
+    return data, from_record(_typed(list, data["documents"]))
+
+
+def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Record:
+    """Return the record of JSON data and documents; raises DamagedRecord, or another error where a type is wrong."""
     if data.get("version") != _VERSION:
         raise DamagedRecord(lab, "it is of another netlab version")
     placement = {
         ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
         for ref, (node, addresses) in data["placement"].items()
     }
-    documents = tuple(mark_reduced(document) for document in from_record(_typed(list, data["documents"])))
+    documents = tuple(map(mark_reduced, documents))
     for document in documents:
         _typed(dict, document.data)
         _typed(str, document.source.file)

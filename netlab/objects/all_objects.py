@@ -90,6 +90,11 @@ class Objects:
         return SystemObjects in self.found
 
     @property
+    def wants_system(self) -> bool:
+        """Whether a cluster of the objects has system objects: they have a Service or an Ingress, or ask for them."""
+        return bool(self.services or self.ingresses or self.system)
+
+    @property
     def topology(self) -> Topology | None:
         """The Topology, None if the input has none."""
         return next(iter(self.of(Topology)), None)

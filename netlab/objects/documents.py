@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from netlab.objects.yaml_text import YAMLText
 from netlab.patterns import pattern
 
 STDIN = "<stdin>"
+_RECORD_LINE = "record line"
 _BRACE = pattern(r"\s*\{")
 
 
@@ -240,6 +242,22 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
         }
         for d in documents
     ]
+
+
+def record_lines(documents: Iterable[Document]) -> list[bytes]:
+    """Return the JSON text of each item of ``to_record``, in one line each; a document is encoded once."""
+    given = list(documents)
+    new = [document for document in given if _RECORD_LINE not in document.memo]
+    for document, item in zip(new, to_record(new), strict=True):
+        document.memo[_RECORD_LINE] = json.dumps(item, separators=(",", ":")).encode()
+    return [document.memo[_RECORD_LINE] for document in given]
+
+
+def from_record_line(text: bytes) -> Document:
+    """Return the document of one line of ``record_lines``, and keep the line for the next record."""
+    (document,) = from_record([json.loads(text)])
+    document.memo[_RECORD_LINE] = text
+    return document
 
 
 def from_record(record: Iterable[Mapping[str, Any]]) -> list[Document]:

@@ -47,9 +47,10 @@ def ignored_documents(names: Iterable[str]) -> list[Document]:
     Raises:
       UsageError: if a name has another form, or if netlab reads the kind.
     """
-    read = {_name_of(kind) for kind in every()}
+    given = list(dict.fromkeys(names))
+    read = {_name_of(kind) for kind in every()} if given else set()
     found = []
-    for name in dict.fromkeys(names):
+    for name in given:
         if not _NAME.fullmatch(name):
             raise UsageError(f"--ignore {name!r}: write KIND or KIND.GROUP, as in CiliumNetworkPolicy.cilium.io")
         if name in read:

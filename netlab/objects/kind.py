@@ -6,7 +6,7 @@ that depends on an object's kind reads this value. No other module has a list of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -121,7 +121,15 @@ class Kind(NamedTuple):
         return tuple(dict.fromkeys((self.plural, self.name.lower(), *self.short))) if self.plural else ()
 
 
-_KINDS: dict[str, Kind] = {}
+class Later(NamedTuple):
+    """A kind that users write, and whose file is not loaded yet: what its ``KIND`` says, and its module."""
+
+    name: str
+    api_version: str
+    module: str
+
+
+_KINDS: dict[str, Kind | Later] = {}
 _CACHES: list[Callable[[], None]] = []
 
 
@@ -141,6 +149,12 @@ def register(kind: Kind) -> None:
     _changed()
 
 
+def register_later(kind: Later) -> None:
+    """Add a kind whose module is imported when the kind is asked for."""
+    _KINDS[kind.name] = kind
+    _changed()
+
+
 def unregister(name: str) -> None:
     """Remove a kind; raise KeyError if there is none of that name."""
     _fill()
@@ -152,14 +166,23 @@ def get(name: str) -> Kind | None:
     """Return the kind of a name, None if netlab reads none of that name."""
     if not _KINDS:
         _fill()
-    return _KINDS.get(name)
+    found = _KINDS.get(name)
+    return _load(found) if isinstance(found, Later) else found
+
+
+def _load(later: Later) -> Kind:
+    kind: Kind = import_module(later.module).KIND
+    if (kind.name, kind.api_version, kind.written) != (later.name, later.api_version, True):
+        raise ValueError(f"{later.module} has the kind {kind.name} of {kind.api_version}")
+    _KINDS[kind.name] = kind
+    return kind
 
 
 @derived
 def every() -> tuple[Kind, ...]:
     """Return all kinds that netlab reads, in the order in which commands name them."""
     _fill()
-    return tuple(_KINDS.values())
+    return tuple(found for name in tuple(_KINDS) if (found := get(name)) is not None)
 
 
 @derived
@@ -169,15 +192,29 @@ def written() -> tuple[Kind, ...]:
 
 
 @derived
+def written_names() -> tuple[tuple[str, str], ...]:
+    """Return the name and the API group ("": core) of each kind that users write, without loading the kinds."""
+    _fill()
+    found = (kind for kind in _KINDS.values() if isinstance(kind, Later) or kind.written)
+    return tuple((kind.name, kind.api_version.rpartition("/")[0]) for kind in found)
+
+
+@derived
 def deletable() -> tuple[Kind, ...]:
     """Return the kinds that commands and scenarios can name and delete."""
     return tuple(kind for kind in every() if kind.plural)
 
 
+def namespaced_types(among: Iterable[type[Any]]) -> list[type[Any]]:
+    """Return those of some types, each once, whose kinds users write and have namespaces."""
+    return [one for one in dict.fromkeys(among) if _is_namespaced(one)]
+
+
 @derived
-def namespaced_types() -> tuple[type[Any], ...]:
-    """Return the types of the kinds that users write and that have namespaces, each once."""
-    return tuple(dict.fromkeys(kind.type for kind in every() if kind.written and kind.namespaced))
+def _is_namespaced(of: type[Any]) -> bool:
+    # Most types are of kinds that are loaded.
+    loaded = [kind for kind in _KINDS.values() if isinstance(kind, Kind) and kind.type is of]
+    return any(kind.written and kind.namespaced for kind in loaded or every() if kind.type is of)
 
 
 def template_of(name: str) -> Template:

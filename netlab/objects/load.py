@@ -29,7 +29,6 @@ from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
 from netlab.objects.kinds.scenario import Access
-from netlab.objects.kinds.secret import KIND as SECRET_KIND
 from netlab.objects.meta import Key
 from netlab.objects.scenario_check import check_scenario
 from netlab.objects.scenarios import Scenario
@@ -113,7 +112,7 @@ def decode(
 
 def _without_unnamed_secrets(documents: Sequence[Document], access: Access) -> tuple[Document, ...]:
     """Return the documents without TLS Secrets that no Ingress names."""
-    if all(document.kind != SECRET_KIND.name for document in documents):
+    if all(document.kind != "Secret" for document in documents):
         return tuple(documents)
     found = [(document, decoded(document, access)[1]) for document in documents]
     named = named_secrets(one for _, one in found)
@@ -139,7 +138,7 @@ def _objects(
     documents: tuple[Document, ...],
     skipped: Mapping[str, int],
 ) -> Objects:
-    in_namespaces = namespaced_types()
+    in_namespaces = namespaced_types(of)
     of[Namespace] = _namespaces(of[Namespace], (one for one in found if type(one) in in_namespaces))
     pod_labels = {one.meta.key: one.labels for one in of.pop(PodLabels, ())}
     unread = of.pop(UnreadPolicy, ())

@@ -7,7 +7,7 @@ reads, a document is decoded once more as a mapping that records which fields ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netlab.objects.decoders import without_skipped
@@ -78,6 +78,11 @@ def reduced(documents: Iterable[Document]) -> list[Document]:
         _reduce_batch(new[start : start + _BATCH])
     pairs = ((document, document.memo[_REDUCED]) for document in given)
     return [document if one is True else one for document, one in pairs if one is not None]
+
+
+def reduced_for_record(documents: Sequence[Document]) -> Sequence[Document]:
+    """Return what ``reduced`` returns; documents that all come from it are returned as they are."""
+    return documents if all(document.memo.get(_REDUCED) is True for document in documents) else reduced(documents)
 
 
 def mark_reduced(document: Document) -> Document:

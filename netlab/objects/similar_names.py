@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netlab.objects.kind import derived, written
+from netlab.objects.kind import derived, written_names
 
 # The least ratio of difflib: "Deploymnet" is close to "Deployment", "AdminNetworkPolicy" is not to "NetworkPolicy".
 _CLOSE = 0.85
@@ -24,20 +24,20 @@ def _normal(name: str) -> str:
 @derived
 def _groups() -> tuple[str, ...]:
     """Return ``GROUP/`` for each API group of the kinds that netlab reads, without the core group."""
-    return tuple({f"{kind.group}/" for kind in written() if kind.group})
+    return tuple({f"{group}/" for _, group in written_names() if group})
 
 
 @derived
 def _names() -> Mapping[str, str]:
     """Return the names of the kinds that netlab reads, and of their lists, by their normal form."""
     of_lists = {_normal(name): name for name in list_kinds()}
-    return {_normal(kind.name): kind.name for kind in written()} | of_lists
+    return {_normal(name): name for name, _ in written_names()} | of_lists
 
 
 @derived
 def list_kinds() -> frozenset[str]:
     """Return the kinds of lists: List, and KINDList of each kind."""
-    return frozenset(("List", *(f"{kind.name}List" for kind in written())))
+    return frozenset(("List", *(f"{name}List" for name, _ in written_names())))
 
 
 @derived
@@ -56,7 +56,7 @@ def close_to(kind: str) -> str | None:
 
     if len(kind) > _LONGEST:
         return None
-    lower = {one.name.lower(): one.name for one in written()}
+    lower = {name.lower(): name for name, _ in written_names()}
     return next((lower[one] for one in get_close_matches(kind.lower(), lower, 1, _CLOSE)), None)
 
 

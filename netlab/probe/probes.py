@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import path
-from netlab.cluster.services.routes import balancer_node
 from netlab.cluster.translate import Backend, Target, target_of, translating_node
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
 from netlab.cluster.unowned import gateway_hint, why_unowned
@@ -278,6 +277,9 @@ class ProbeMaker:
         """
         if flow.address is None:
             return Unsent("deny", f"{NOT_SENT}: {target.reason}")
+        # Imported here, as most labs have no address that leads to a Service.
+        from netlab.cluster.services.routes import balancer_node
+
         takes = node or balancer_node(self._cluster, flow.address) or self._cluster.nodes[0]
         destination = self.end(takes, flow.family)
         if isinstance(destination, Unsent):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from netlab.cluster.services import endpoints
 from netlab.cluster.types import Cluster
 from netlab.objects.types import Address
 from netlab.probe.ports import ATTEMPTS, PER_RUN
@@ -31,6 +30,8 @@ class Needed(NamedTuple):
 
 def needed(cluster: Cluster) -> Needed:
     """Return how many ports a run needs beside its own ones, none in a lab without Services."""
+    from netlab.cluster.services.endpoints import endpoints
+
     alone = of_shared = 0
     masqueraded = any(network.traits.masqueraded for network in cluster.networks)
     for service in cluster.services:

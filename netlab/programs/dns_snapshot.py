@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from netlab.cluster import Cluster
-from netlab.cluster.services import endpoints
+from netlab.cluster.services.endpoints import endpoints
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.programs import dns_records

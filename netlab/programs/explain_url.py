@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from netlab.cluster.find import literal
 from netlab.cluster.flows import Flow
-from netlab.cluster.services import endpoints
+from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import UsageError, printable
 from netlab.objects.services import Service, ServicePort

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from netlab.cluster.find import literal
-from netlab.cluster.services import endpoints
+from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod
 from netlab.objects.scenarios import HttpExpectation
 from netlab.objects.services import Service, ServicePort

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,8 @@ finally:
 """
 
 
-@pytest.mark.parametrize("arguments", MAY_IMPORT, ids=lambda arguments: arguments[0])
-def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[str, ...]) -> None:
-    """It starts fast, and commands without a kernel work on every machine that has Python."""
+def modules_of(*arguments: str) -> list[str]:
+    """Return the modules that a command imports."""
     done = subprocess.run(
         [sys.executable, "-c", LIST, json.dumps(arguments)],
         capture_output=True,
@@ -79,7 +79,14 @@ def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[s
         cwd=REPOSITORY,
         timeout=60,
     )
-    loaded: list[str] = json.loads(done.stderr.splitlines()[-1])
+    found: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("arguments", MAY_IMPORT, ids=lambda arguments: arguments[0])
+def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[str, ...]) -> None:
+    """It starts fast, and commands without a kernel work on every machine that has Python."""
+    loaded = modules_of(*arguments)
     parts = [name.split(".") for name in loaded]
     rooms = {part[1] for part in parts if part[0] == "netlab" and len(part) > 1}
     others = {part[0] for part in parts} - {"netlab", *sys.stdlib_module_names}
@@ -87,6 +94,36 @@ def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[s
     assert MAY_IMPORT[arguments] >= rooms | {name for name in others if not name.startswith("_")}
     for room, modules in ONLY.items():
         assert modules >= {name for name in loaded if name.startswith(f"netlab.{room}")}
+
+
+# What only inputs with Services, their endpoints or Ingresses need.
+OF_SERVICES = {
+    *(f"netlab.objects.kinds.{kind}" for kind in ("service", "endpointslice", "endpoints", "ingress", "ingressclass")),
+    *(f"netlab.objects.{name}" for name in ("service_rules", "service_shapes", "service_updates", "ingress_links")),
+    *(f"netlab.cluster.services.{name}" for name in ("allocation", "endpoints", "selection", "system", "families")),
+    *(f"netlab.cluster.services.{name}" for name in ("changes", "hints", "pod_index", "routes")),
+    *(f"netlab.ruleset.{name}" for name in ("service_chains", "service_elements", "service_marks")),
+    *(f"netlab.policy.{name}" for name in ("expand_services", "service_addresses", "service_text")),
+    *("netlab.objects.kinds.secret", "netlab.objects.updates", "netlab.cluster.translate.services"),
+    *("netlab.dataplane.services", "netlab.programs", "dns"),
+}
+
+
+@pytest.mark.parametrize("arguments", [a for a in MAY_IMPORT if a[-1] != "--help"], ids=lambda arguments: arguments[0])
+def test_a_command_without_services_imports_nothing_of_them(arguments: tuple[str, ...]) -> None:
+    """What netlab learned of Services costs an input without them nothing."""
+    assert set() == OF_SERVICES & {*modules_of(*arguments)}
+
+
+def test_a_command_with_services_imports_what_they_need() -> None:
+    """The list above has modules that there are."""
+    shop = ("-f", "examples/shop", "-f", "examples/services")
+
+    assert {*modules_of("compile", *shop)} >= {
+        *("netlab.objects.kinds.service", "netlab.cluster.services.allocation", "netlab.ruleset.service_elements")
+    }
+    for name in OF_SERVICES:
+        assert find_spec(name) is not None, name
 
 
 @pytest.mark.parametrize("name", COMMANDS)

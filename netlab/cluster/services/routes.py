@@ -31,9 +31,9 @@ def outer_addresses(service: Service) -> tuple[Address, ...]:
 
     Addresses of families that the Service does not have are left out. So are addresses with ``ipMode: Proxy``.
     """
-    if not nodes_translate(service):
-        return ()
     balancers = service.load_balancer if service.type == "LoadBalancer" else ()
+    if not (balancers or service.external_ips) or not nodes_translate(service):
+        return ()
     virtual = [ingress.address for ingress in balancers if ingress.address is not None and ingress.ip_mode == "VIP"]
     families = {address.version for address in service.cluster_ips}
     return tuple(dict.fromkeys(ip for ip in (*virtual, *service.external_ips) if ip.version in families))

@@ -48,14 +48,9 @@ class SystemParts:
 _NONE = SystemParts()
 
 
-def has_system_objects(objects: Objects) -> bool:
-    """Say whether a cluster of the objects has system objects."""
-    return bool(objects.services or objects.ingresses or objects.system)
-
-
 def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
     """Return what netlab adds to the objects; ``drafts`` are the running pods of the input."""
-    if not has_system_objects(objects):
+    if not objects.wants_system:
         return _NONE
     written = {one.meta.key: one for one in objects.services}
     inside = [draft for draft in drafts if draft.meta.namespace in _NAMESPACES]
@@ -88,14 +83,14 @@ def system_objects_change(old: Objects, new: Objects, changed: Iterable[object])
     # System objects come with the first Service and go with the last one.
     if _reasons(old) != _reasons(new):
         return True
-    if not has_system_objects(new):
+    if not new.wants_system:
         return False
     metas = (meta for item in changed if isinstance(meta := getattr(item, "meta", None), Meta))
     return any(meta.namespace in _NAMESPACES or meta.key == KUBERNETES for meta in metas)
 
 
 def _reasons(objects: Objects) -> tuple[bool, bool, bool]:
-    return has_system_objects(objects), objects.system, bool(objects.ingresses)
+    return objects.wants_system, objects.system, bool(objects.ingresses)
 
 
 def namespaces_with(

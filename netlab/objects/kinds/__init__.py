@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from netlab.objects.kind import register
+from netlab.objects.kind import Later, register, register_later
 
 # In the order of commands and messages.
 _FILES = (
@@ -30,5 +30,19 @@ _FILES = (
     "systemobjects",
 )
 
+# Kinds that many inputs do not have: name and version. Their files are loaded when an input or a command names them.
+_LATER = {
+    "service": ("Service", "v1"),
+    "endpointslice": ("EndpointSlice", "discovery.k8s.io/v1"),
+    "endpoints": ("Endpoints", "v1"),
+    "ingress": ("Ingress", "networking.k8s.io/v1"),
+    "ingressclass": ("IngressClass", "networking.k8s.io/v1"),
+    "secret": ("Secret", "v1"),
+}
+
 for _file in _FILES:
-    register(import_module(f"{__name__}.{_file}").KIND)
+    _module = f"{__name__}.{_file}"
+    if _file in _LATER:
+        register_later(Later(*_LATER[_file], _module))
+    else:
+        register(import_module(_module).KIND)

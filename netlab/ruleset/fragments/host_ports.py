@@ -25,7 +25,7 @@ def _variant(_: Layout, filled: AbstractSet[str]) -> Hashable:
 def _declare(layout: Layout, services: Hashable) -> Parts:
     no_service = ""
     if services:
-        from netlab.ruleset.service_words import Registers
+        from netlab.ruleset.service_marks import Registers
 
         # A pod may reach itself through a Service too. Then its policy applies, unless ``hairpin`` exempts it.
         no_service = f"{Registers.of(layout.policy).carried} == 0x0 "

@@ -12,8 +12,8 @@ from builders import meta, objects, pod, topology
 
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.resolve_change import resolve_change
-from netlab.cluster.services import endpoints
 from netlab.cluster.services.changes import changed_services
+from netlab.cluster.services.endpoints import endpoints
 from netlab.objects.all_objects import Objects
 from netlab.objects.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from netlab.objects.types import Pod

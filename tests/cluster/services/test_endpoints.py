@@ -10,8 +10,9 @@ import pytest
 from builders import cluster, meta, node, objects, pod, spec, topology, workload
 
 from netlab.cluster import Cluster, resolve
-from netlab.cluster.services import ServiceEndpoint, endpoints, node_endpoints
+from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.services.made_slices import made_slices
+from netlab.cluster.services.selection import node_endpoints
 from netlab.objects.services import (
     Endpoints,
     EndpointSlice,

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
-from netlab.cluster.services.families import problem_of
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
@@ -65,7 +64,11 @@ def moved_service_warnings(
     ``written`` are the Services of the input, ``allocated`` those of the cluster.
     """
     stated = [service for service in written if service.cluster_ips and service.type != "ExternalName"]
-    cluster_ips = {service.meta.key: service.cluster_ips for service in allocated} if stated else {}
+    if not stated:
+        return []
+    from netlab.cluster.services.families import problem_of
+
+    cluster_ips = {service.meta.key: service.cluster_ips for service in allocated}
     moves = [
         _MovedAddress(
             f"Service {service.meta.key}",

@@ -23,7 +23,6 @@ from netlab.objects.decoders import (
 from netlab.objects.documents import Reader
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
-from netlab.objects.ingress_links import link_warnings, with_default_class
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
@@ -104,6 +103,8 @@ def decode(
             found[key] = one
     by_type = _by_type(found.values())
     if Ingress in by_type:
+        from netlab.objects.ingress_links import link_warnings, with_default_class
+
         ingresses, more = with_default_class(by_type[Ingress], by_type.get(IngressClass, ()))
         by_type[Ingress] = list(ingresses)
         problems += [*more, *link_warnings(by_type)]

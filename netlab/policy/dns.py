@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from netlab.cluster.services.endpoints import endpoints, target_port
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
@@ -190,7 +189,11 @@ def _of_services(cluster: Cluster) -> Dns | None:
 
 def _added(cluster: Cluster) -> Dns | None:
     """Return the pods of DNS that netlab added, None if the lab has none."""
-    pods = {pod.ref: pod for pod in cluster.pods if pod.system} if cluster.services else {}
+    if not cluster.services:
+        return None
+    from netlab.cluster.services.endpoints import endpoints
+
+    pods = {pod.ref: pod for pod in cluster.pods if pod.system}
     found: list[tuple[Pod, _Ports]] = []
     for service in (one for one in cluster.services if one.system and one.meta.name in _NAMES):
         for port in service.ports[:1]:
@@ -201,6 +204,8 @@ def _added(cluster: Cluster) -> Dns | None:
 
 
 def _behind(cluster: Cluster, service: Service) -> Iterator[tuple[Pod, _Ports]]:
+    from netlab.cluster.services.endpoints import target_port
+
     for pod in pods_of(cluster, service):
         found = [(one.protocol, target_port(one, pod)) for one in service.ports if one.port == _PORT]
         ports = tuple((protocol, number) for protocol, number in found if number is not None)

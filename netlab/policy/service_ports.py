@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from netlab.cluster.services.endpoints import endpoints, target_port
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
@@ -87,6 +86,8 @@ def _by_address(cluster: Cluster) -> Mapping[Address, Sequence[tuple[Service, Se
         for service in cluster.services:
             if service.selector or service.system or not service.cluster_ips:
                 continue
+            from netlab.cluster.services.endpoints import endpoints
+
             for port in service.ports:
                 for family in (address.version for address in service.cluster_ips):
                     for one in endpoints(cluster, service, port, family):
@@ -193,6 +194,8 @@ def _text(rule: Rule, item: PolicyPort, found: Iterable[_Matched]) -> str:
 
 def _left_out(rule: Rule, item: PolicyPort, port: ServicePort, pod: Pod) -> int:
     """Return the pod's port that is a Service port's target; 0 if there is none, or the rule lists it too."""
+    from netlab.cluster.services.endpoints import target_port
+
     number = target_port(port, pod)
     if number is None or any(port_matches(listed, pod, item.protocol, number) for listed in rule.ports):
         return 0

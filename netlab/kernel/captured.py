@@ -10,28 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from netlab.errors import HostError, way_out
-from netlab.frozen import frozen
 from netlab.kernel import libc, signals
+from netlab.kernel.machine import Outcome
 
 LIMIT = 1 << 16
 """Bytes of each output that are kept; the rest is read and forgotten."""
 
 _CHUNK = 1 << 14
 _CANNOT_RUN = 127
-
-
-@frozen
-class Outcome:
-    """How a process ended.
-
-    ``status`` is its exit status, negative for a signal, None if it was killed after its time. ``refused`` is the error
-    that kept it from becoming what it should.
-    """
-
-    status: int | None
-    stdout: str
-    stderr: str
-    refused: str = ""
 
 
 def captured(become: Callable[[], object], seconds: float) -> Outcome:

@@ -14,10 +14,9 @@ from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from netlab.frozen import frozen
 from netlab.kernel import netns
+from netlab.kernel.machine import Front
 from netlab.kernel.netlink import Message, Netlink, attribute, attributes
-from netlab.objects.types import Address
 
 _NETLINK_NETFILTER = 12
 _GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
@@ -28,16 +27,6 @@ _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 _NESTED = 0x8000
 _FAMILIES = {4: 2, 6: 10}
 _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
-
-
-@frozen
-class Front:
-    """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
-
-    address: Address
-    protocol: str
-    port: int
-    endpoints: frozenset[tuple[Address, int]] = frozenset()
 
 
 class _Tuple(NamedTuple):

@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import HostError, KernelError, way_out
-from netlab.frozen import frozen
 from netlab.kernel import libc, netns, privilege, processes, signals
 from netlab.kernel.files import aside, make_private
+from netlab.kernel.machine import OWN_FOLDER, Program
 
-# Where a program sees its own folder.
-OWN_FOLDER = "/run/netlab"
 _PROCESS, _OUTPUT = "process", "output"
 _NOBODY = 65534
 # Bytes: the largest file that a program may write, and the output that is kept when it starts again.
@@ -51,49 +47,20 @@ _UNPACK = (
 _LISTENING = {"tcp": "0A", "udp": "07"}
 
 
-@frozen
-class Program:
-    """A program to run inside a namespace.
+def command_of(program: Program) -> list[str]:
+    """Return the argument vector to execute."""
+    if not program.module:
+        return list(program.argv)
+    from importlib.util import find_spec
 
-    - ``namespace``: the name of the network namespace.
-    - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
-    - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
-      imported before the privilege is given up, as the interpreter may be in root's home directory.
-    - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
-    - ``hostname``: the name of the machine that the program sees.
-    - ``needs``: modules of other packages that the module imports.
-    - ``environment``: further variables.
-    - ``logs``: files of its folder that it writes; netlab makes them.
-    """
-
-    namespace: str
-    argv: tuple[str, ...] = ()
-    module: str = ""
-    listens: tuple[tuple[str, int], ...] = ()
-    hostname: str = ""
-    needs: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    logs: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """A text that differs for different programs."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
-
-    def command(self) -> list[str]:
-        """Return the argument vector to execute."""
-        if not self.module:
-            return list(self.argv)
-        from importlib.util import find_spec
-
-        specs = [find_spec(name) for name in ("netlab", *self.needs)]
-        paths = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin)
-        root = "user" if privilege.rootless() else "root"
-        # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
-        return [sys.executable, "-I", "-S", "-c", _UNPACK, "\n".join((root, self.module, *paths)), *self.argv]
+    specs = [find_spec(name) for name in ("netlab", *program.needs)]
+    paths = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin)
+    root = "user" if privilege.rootless() else "root"
+    # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
+    return [sys.executable, "-I", "-S", "-c", _UNPACK, "\n".join((root, program.module, *paths)), *program.argv]
 
 
-def write(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+def write_file(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
     """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
 
     The program can read it, and no other user can: the folder is within private ones. The program owns a secret file,
@@ -189,19 +156,32 @@ def start(program: Program, folder: Path) -> None:
       HostError: when the program cannot run or ends at once.
       KernelError: when the kernel refuses a namespace or a mount.
     """
-    with signals.deferred():
-        stop(folder)
-        try:
+    with _named(program):
+        with signals.deferred():
+            stop(folder)
             _prepare(folder)
             _make_logs(program, folder)
             printed = _open_output(folder)
-        except OSError as error:
-            raise HostError(f"cannot write {folder}: {error.strerror}") from error
-        try:
-            pid = _fork(program, folder, printed)
-        finally:
-            os.close(printed)
-    _wait_until_ready(program, folder, pid)
+            try:
+                pid = _fork(program, folder, printed)
+            finally:
+                os.close(printed)
+        _wait_until_ready(program, folder, pid)
+
+
+@contextlib.contextmanager
+def _named(program: Program) -> Iterator[None]:
+    """Make each error of the host a HostError that names the program."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        what = f"cannot run {_name(program)} in {program.namespace}: {place}{error.strerror}"
+        raise HostError(what, way_out(error.errno)) from error
+
+
+def _name(program: Program) -> str:
+    return program.module or os.path.basename(program.argv[0])
 
 
 def give_up_privilege(root: bool) -> None:
@@ -251,7 +231,7 @@ def _process(folder: Path) -> tuple[int, str] | None:
     try:
         text, started, digest = (folder / _PROCESS).read_text().split()
         pid = int(text)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return (pid, digest) if processes.started(pid) == started else None
 
@@ -265,7 +245,7 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
     The process waits for a byte that says that its id is noted. So a command that is killed leaves no program that no
     file names.
     """
-    command = program.command()
+    command = command_of(program)
     reports, report = os.pipe()
     permission, permit = os.pipe()
     with os.fdopen(reports, "rb") as answer, os.fdopen(permit, "wb", buffering=0) as permits:
@@ -274,8 +254,6 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
             if between == 0:
                 os.close(permit)
                 _become(program, command, folder, printed, report, permission)
-        except OSError as error:
-            raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
         finally:
             os.close(report)
             os.close(permission)
@@ -290,6 +268,8 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
         permits.write(b"!")
         # The pipe is closed when the program runs.
         if error_text := answer.read().decode(errors="replace"):
+            # It says so before it ends.
+            stop(folder)
             raise HostError(f"cannot run {command[0]}: {error_text}")
     return pid
 
@@ -378,17 +358,14 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
       HostError: when it runs for longer than 20 s.
       KernelError: when it cannot be started.
     """
-    with signals.deferred():
-        try:
-            _make_logs(program, folder)
-        except OSError as error:
-            raise HostError(f"cannot write {folder}: {error.strerror}") from error
+    with _named(program), signals.deferred():
+        _make_logs(program, folder)
         reports, report = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
                 _detach(report, (report,))
-                command = program.command()
+                command = command_of(program)
                 path = _opened(program, command)
                 netns.enter(program.namespace)
                 _own_places(program, folder)
@@ -406,7 +383,7 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
                     return os.waitstatus_to_exitcode(status), said
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-    raise HostError(f"{os.path.basename(program.command()[0])} in {program.namespace} does not end after {_READY:g} s")
+    raise HostError(f"{_name(program)} in {program.namespace} does not end after {_READY:g} s")
 
 
 # --- readiness ------------------------------------------------------------------------------------------------------
@@ -424,7 +401,7 @@ def _pauses(seconds: float) -> Iterator[None]:
 
 
 def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
-    name = program.module or os.path.basename(program.argv[0])
+    name = _name(program)
     for _ in _pauses(_READY):
         if running(folder) is None:
             said = output(folder).splitlines()[-1:]

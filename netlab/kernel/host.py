@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.kernel import netns, nft, privilege, processes, signals
-from netlab.kernel.machine import Match, Store
+from netlab.kernel.machine import Front, Match, Outcome, Program, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front
-    from netlab.kernel.daemons import Program
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.sudo_user import User
 
@@ -100,9 +98,29 @@ class Host:
 
         execute(name, argv, hostname=hostname, user=user, files=files)
 
+    def capture(
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        seconds: float,
+        *,
+        hostname: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        from netlab.kernel import sudo_user
+        from netlab.kernel.captured import captured
+
+        user = sudo_user.confined()
+        return captured(lambda: self.execute(name, argv, hostname=hostname, user=user, files=files), seconds)
+
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
         return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
+
+    def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.write_file(folder, name, data, secret=secret)
 
     def start(self, program: Program, folder: Path) -> None:
         from netlab.kernel import daemons

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 
@@ -20,20 +21,22 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front as Front
-    from netlab.kernel.daemons import Program as Program
     from netlab.kernel.sudo_user import User as User
 
 __all__ = [
     "KERNELS",
     "LIST",
+    "OWN_FOLDER",
     "RECORD",
     "Event",
     "FairLock",
+    "Front",
     "Inside",
     "Lock",
     "Machine",
     "Match",
+    "Outcome",
+    "Program",
     "Store",
     "Unsafe",
     "this_host",
@@ -45,6 +48,8 @@ KERNELS: Mapping[str, str] = {
     "pyroute2": "netlab.kernel.linux_pyroute2:PyRoute2",
 }
 DEFAULT = "fast"
+OWN_FOLDER = "/run/netlab"
+"""Where a program that a lab runs sees its own folder."""
 
 # The type of ``Namespaces.inside``.
 Inside = Callable[[str], AbstractContextManager[None]]
@@ -149,8 +154,34 @@ class Programs(Protocol):
         host. A function in place of ``argv`` is called there, and the process ends.
         """
 
+    def capture(
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        seconds: float,
+        *,
+        hostname: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Run a program as ``execute`` does, without privilege: root runs it as ``nobody``. Kill it after ``seconds``.
+
+        A function in place of ``argv`` is called in a process of its own; its output is what it writes to descriptor 1.
+
+        Raises:
+          HostError: when no process can be started.
+        """
+
     def end(self, names: Sequence[str]) -> int:
         """End the processes in the namespaces, except the caller; return their number."""
+
+    def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
+
+        The program can read it, and no other user can. A ``secret`` file is the program's alone.
+
+        Raises:
+          OSError.
+        """
 
     def start(self, program: Program, folder: Path) -> None:
         """Start a program that outlives this process, without privilege; return when it is ready.
@@ -220,6 +251,62 @@ class Machine(Namespaces, Links, Rules, Programs, Privilege, Protocol):
 
     def close(self) -> None:
         """Close open files and sockets; the namespaces stay."""
+
+
+@frozen
+class Front:
+    """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
+
+    address: Address
+    protocol: str
+    port: int
+    endpoints: frozenset[tuple[Address, int]] = frozenset()
+
+
+@frozen
+class Program:
+    """A program to run inside a namespace.
+
+    - ``namespace``: the name of the network namespace.
+    - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
+    - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
+      imported before the privilege is given up, as the interpreter may be in root's home directory.
+    - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
+    - ``hostname``: the name of the machine that the program sees.
+    - ``needs``: modules of other packages that the module imports.
+    - ``environment``: further variables.
+    - ``logs``: files of its folder that it writes; netlab makes them.
+    """
+
+    namespace: str
+    argv: tuple[str, ...] = ()
+    module: str = ""
+    listens: tuple[tuple[str, int], ...] = ()
+    hostname: str = ""
+    needs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    logs: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A text that differs for different programs."""
+        import hashlib
+
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
+
+
+@frozen
+class Outcome:
+    """How a process ended.
+
+    ``status`` is its exit status, negative for a signal, None if it was killed after its time. ``refused`` is the error
+    that kept it from becoming what it should.
+    """
+
+    status: int | None
+    stdout: str
+    stderr: str
+    refused: str = ""
 
 
 @frozen

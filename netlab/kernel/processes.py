@@ -124,13 +124,17 @@ def _opened(of: ProcessFilter) -> Iterator[int]:
 
 
 def started(pid: int) -> str:
-    """Return when a process started, so that a later one of the same id differs; "" for a dead process."""
+    """Return when a process started, so that a later one of the same id differs; "" for a dead process.
+
+    Raises:
+      OSError: when this process cannot see it, as it has no descriptor left.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         # A zombie stays until its parent waits for it; its namespaces are gone.
         return "" if fields[0] in ("Z", "X") else fields[19]
-    except (OSError, IndexError):
+    except (FileNotFoundError, ProcessLookupError, IndexError):
         return ""
 
 

@@ -15,11 +15,11 @@ from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError, NetlabError
 from netlab.frozen import frozen
+from netlab.kernel.machine import OWN_FOLDER, Program, Unsafe
 from netlab.lab import notices, programs
 from netlab.lab.record import Records, Stamp
 
 if TYPE_CHECKING:
-    from netlab.kernel.daemons import Program
     from netlab.lab.lab import Lab
     from netlab.programs.pod_files import PodFiles
 
@@ -116,8 +116,6 @@ def _run(lab: Lab, servers: Sequence[Program]) -> bool:
 
 
 def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
-    from netlab.kernel.daemons import OWN_FOLDER, Program
-
     return Program(
         namespace,
         (*map(str, ports), f"{OWN_FOLDER}/{_SNAPSHOT}"),
@@ -181,8 +179,6 @@ def _bring(lab: Lab, stamp: Stamp) -> _Names:
 
 def _read(records: Records, lab: str) -> _Names | None:
     """Return the file of a lab, None where it cannot be used."""
-    from netlab.kernel.machine import Unsafe
-
     try:
         return _parsed(records.store.read(programs.directory(records.machine, lab) / _NAMES, _MOST))
     except (OSError, Unsafe, ValueError, KeyError, TypeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError
-from netlab.kernel.machine import Machine
+from netlab.kernel.machine import OWN_FOLDER, Machine, Program
 from netlab.lab import programs
 from netlab.lab.notices import notice
 from netlab.objects.ingresses import TlsSecret
@@ -18,7 +18,6 @@ from netlab.programs.nginx_conf import Configuration, configuration, file_name
 
 KIND = "nginx"
 LOGS = ("access.log", "error.log")
-_FOLDER = "/run/netlab"  # as nginx sees its folder: kernel/daemons.py
 # The configuration that nginx reads; the one that is tested before; and the one that nginx has read.
 _FILE, _NEXT, _LOADED = "nginx.conf", "next.conf", "read.conf"
 
@@ -68,21 +67,19 @@ class _Nginx:
     """The nginx of one pod of the controller."""
 
     def __init__(self, machine: Machine, cluster: Cluster, pod: Pod, program: str, user: str) -> None:
-        from netlab.kernel.daemons import Program
-
         self._machine, self._cluster, self._user = machine, cluster, user
         self._families = tuple(sorted({address.version for address in pod.addresses}))
         space = names.pod_namespace(cluster.name, pod)
         self._folder = programs.folder(machine, cluster.name, KIND, space)
-        argv = (program, "-p", f"{_FOLDER}/", "-e", f"{_FOLDER}/error.log", "-c")
+        argv = (program, "-p", f"{OWN_FOLDER}/", "-e", f"{OWN_FOLDER}/error.log", "-c")
         self._program = Program(
             space,
-            (*argv, f"{_FOLDER}/{_FILE}"),
+            (*argv, f"{OWN_FOLDER}/{_FILE}"),
             listens=tuple(("tcp", port) for port in (80, 443)),
             hostname=pod.name,
             logs=LOGS,
         )
-        self._test = Program(space, (*argv, f"{_FOLDER}/{_NEXT}", "-t", "-q"), hostname=pod.name, logs=LOGS)
+        self._test = Program(space, (*argv, f"{OWN_FOLDER}/{_NEXT}", "-t", "-q"), hostname=pod.name, logs=LOGS)
         self._made = Configuration("")
 
     def prepare(self) -> bool:
@@ -91,14 +88,14 @@ class _Nginx:
         Raises:
           HostError: when nginx refuses it.
         """
-        self._made = made = configuration(self._cluster, _FOLDER, self._families, self._user)
+        self._made = made = configuration(self._cluster, OWN_FOLDER, self._families, self._user)
         try:
             for name, text in made.secrets:
                 self._write(name, text)
             bad = [one.meta.key for one in self._cluster.tls_secrets if not self._usable(one)]
             if bad:
                 notice(f"Warning: Secret {', '.join(bad)}: the certificate and the key are no pair that TLS can use")
-                self._made = made = configuration(self._cluster, _FOLDER, self._families, self._user, bad)
+                self._made = made = configuration(self._cluster, OWN_FOLDER, self._families, self._user, bad)
             self._write(_NEXT, made.text)
         except OSError as error:
             raise HostError(f"cannot write {self._folder}: {error.strerror}") from error
@@ -133,9 +130,7 @@ class _Nginx:
             return ""
 
     def _write(self, name: str, text: str) -> None:
-        from netlab.kernel import daemons
-
-        daemons.write(self._folder, name, text.encode(), secret=name.endswith(".key"))
+        self._machine.write_file(self._folder, name, text.encode(), secret=name.endswith(".key"))
 
     def _usable(self, secret: TlsSecret) -> bool:
         """Say whether a certificate that nginx needs has its key; a key with a password has none."""

@@ -35,8 +35,7 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
-    from netlab.kernel.captured import Outcome
-    from netlab.kernel.machine import User
+    from netlab.kernel.machine import Outcome, User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
     from netlab.programs.pod_files import PodFiles
@@ -328,8 +327,12 @@ class Lab:
         The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs. A function
         in place of ``argv`` is called there, and the process ends.
         """
-        place, files = self._prepared(place)
-        self._become(place, files, argv, user)
+        place, found = self._prepared(place)
+        hostname, files = found.hostname, _files(found)
+        try:
+            self._machine.execute(place.namespace, argv, hostname=hostname, user=user, files=files)
+        except NotFound as error:
+            raise UsageError(f"{place.ref} is gone: {error}") from error
 
     def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
         """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
@@ -340,12 +343,9 @@ class Lab:
         Raises:
           UsageError, HostError.
         """
-        from netlab.kernel import sudo_user
-        from netlab.kernel.captured import captured
-
-        place, files = self._prepared(place)
-        user = sudo_user.confined()
-        return captured(lambda: self._become(place, files, argv, user), seconds)
+        place, found = self._prepared(place)
+        hostname, files = found.hostname, _files(found)
+        return self._machine.capture(place.namespace, argv, seconds, hostname=hostname, files=files)
 
     def _prepared(self, place: Endpoint | Place) -> tuple[Place, PodFiles]:
         """Return where programs of an endpoint run, and the files that they have, after the lab's DNS runs."""
@@ -359,15 +359,6 @@ class Lab:
         for warning in files.warnings:
             notices.notice(f"warning: {warning}")
         return place, files
-
-    def _become(
-        self, place: Place, found: PodFiles, argv: Sequence[str] | Callable[[], object], user: User | None
-    ) -> NoReturn:
-        files = {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
-        try:
-            self._machine.execute(place.namespace, argv, hostname=found.hostname, user=user, files=files)
-        except NotFound as error:
-            raise UsageError(f"{place.ref} is gone: {error}") from error
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""
@@ -385,6 +376,10 @@ class Lab:
     def close(self) -> None:
         """Close open files and sockets; the lab goes on running."""
         self._machine.close()
+
+
+def _files(found: PodFiles) -> dict[str, str]:
+    return {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
 
 
 # A process may have several temporary labs at once, and their topologies may share a name.

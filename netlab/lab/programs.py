@@ -12,15 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netlab.errors import HostError
 from netlab.frozen import frozen
-from netlab.kernel.machine import Machine
+from netlab.kernel.machine import Machine, Program
 from netlab.objects.names import LabName
-
-if TYPE_CHECKING:
-    from netlab.kernel.daemons import Program
 
 # Longer names of namespaces are cut, so that the folder's name fits a file system.
 _LONGEST = 200
@@ -69,8 +65,6 @@ def bring(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> No
     Raises:
       HostError, KernelError, NotFound: when a program cannot be started; the others were.
     """
-    from netlab.kernel import daemons
-
     failures: list[Exception] = []
     folders = {folder(machine, lab, kind, one.program.namespace): one for one in wanted}
     for left in sorted(directory(machine, lab).glob(f"{kind}.*")):
@@ -80,7 +74,7 @@ def bring(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> No
     for place, one in folders.items():
         try:
             try:
-                changed = [daemons.write(place, name, data) for name, data in one.files.items()]
+                changed = [machine.write_file(place, name, data) for name, data in one.files.items()]
             except OSError as error:
                 raise HostError(f"cannot write {place}: {error.strerror}") from error
             if not machine.runs(one.program, place):

@@ -13,8 +13,7 @@ from netlab.cluster.services.routes import outer_addresses, proxied
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.types import address_of
 from netlab.dataplane import names
-from netlab.kernel.conntrack import Front
-from netlab.kernel.machine import Machine
+from netlab.kernel.machine import Front, Machine
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 

@@ -22,13 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.errors import HostError, KernelError, UsageError
-from netlab.kernel.machine import Match, Monitor, Store
+from netlab.kernel.machine import Front, Match, Monitor, Outcome, Program, Store
 from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
-    from netlab.kernel.conntrack import Front
-    from netlab.kernel.daemons import Program
     from netlab.kernel.machine import User
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536, up=False)
@@ -157,11 +155,32 @@ class FakeKernel:
         self._space(name)
         raise UsageError(_NO_PACKETS)
 
+    def capture(
+        self,
+        name: str,
+        argv: Sequence[str] | Callable[[], object],
+        seconds: float,
+        *,
+        hostname: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        if name not in self.spaces:
+            return Outcome(127, "", "", f"network namespace {name} does not exist")
+        return Outcome(127, "", "", _NO_PACKETS)
+
     def end(self, names: Sequence[str]) -> int:
         ended = [folder for folder, program in self.programs.items() if program.namespace in names]
         for folder in ended:
             del self.programs[folder]
         return len(ended)
+
+    def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        if path.exists() and path.read_bytes() == data:
+            return False
+        path.write_bytes(data)
+        return True
 
     def start(self, program: Program, folder: Path) -> None:
         self._space(program.namespace)

@@ -12,7 +12,7 @@ import pytest
 
 from netlab.errors import HostError, KernelError
 from netlab.kernel import daemons, libc
-from netlab.kernel.daemons import Program
+from netlab.kernel.machine import Program
 
 CAT = ("sh", "-c", "cat; echo said; exec sleep 60")
 
@@ -63,7 +63,7 @@ def test_a_program_inherits_no_descriptor_and_is_no_child(spaces, folder, tmp_pa
 def test_a_program_sees_its_folder_and_a_temporary_directory_of_its_own(spaces, folder):
     """Netlab's other files are hidden, and the folder cannot be written."""
     (space,) = spaces("daemon")
-    daemons.write(folder, "data", b"what it reads\n")
+    daemons.write_file(folder, "data", b"what it reads\n")
     script = "ls /run/netlab /tmp; cat /run/netlab/data; touch /run/netlab/x || echo refused; echo; exec sleep 60"
     daemons.start(Program(space, ("sh", "-c", script)), folder)
     for _ in daemons._pauses(5):

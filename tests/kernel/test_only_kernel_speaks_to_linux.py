@@ -36,8 +36,6 @@ EXCEPTIONS = {
     ("probe/templates.py", "struct"): "writes packets",
     ("probe/scapy_packets.py", "struct"): "writes packets",
     ("programs/client.py", "socket"): "asks the resolver, and servers, inside an endpoint",
-    ("ruleset/service_hash.py", "struct"): "packs the bytes that the kernel hashes",
-    ("ruleset/service_hash.py", "struct"): "packs the bytes that the kernel hashes",
     ("programs/echo.py", "selectors"): "is a program of its own",
     ("programs/echo.py", "socket"): "is a program of its own",
 }

@@ -13,7 +13,7 @@ from builders import cluster, pod, topology
 from netlab.cluster import Cluster
 from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
-from netlab.kernel.captured import Outcome
+from netlab.kernel.machine import Outcome
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
 from netlab.objects.types import Meta

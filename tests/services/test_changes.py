@@ -10,7 +10,7 @@ from services.objects import pod, service, topology
 
 from netlab.dataplane import names
 from netlab.kernel import conntrack, netns
-from netlab.kernel.conntrack import Front
+from netlab.kernel.machine import Front
 from netlab.objects.types import Document
 
 Build = Callable[..., Bench]

@@ -10,7 +10,7 @@ import dns_objects
 import pytest
 
 from netlab.errors import KernelError
-from netlab.kernel.daemons import Program
+from netlab.kernel.machine import Program
 from netlab.lab import dns, programs
 from netlab.lab.lab import Lab
 from netlab.lab.programs import Wanted

@@ -26,7 +26,6 @@ from netlab.kernel.files import aside, make_private
 from netlab.kernel.machine import OWN_FOLDER, Program
 
 _PROCESS, _OUTPUT = "process", "output"
-_NOBODY = 65534
 # Bytes: the largest file that a program may write, and the output that is kept when it starts again.
 _LARGEST_FILE = 64 << 20
 _KEPT_OUTPUT = 1 << 20
@@ -41,7 +40,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 _UNPACK = (
     "import sys; root, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
     "from importlib import import_module; main = import_module(module).main;"
-    "from netlab.kernel import daemons; daemons.give_up_privilege(root == 'root'); main()"
+    "from netlab.kernel import libc; libc.give_up_privilege(root == 'root'); main()"
 )
 # The states of listening sockets in /proc/net (include/net/tcp_states.h); a UDP socket without a peer is "closed".
 _LISTENING = {"tcp": "0A", "udp": "07"}
@@ -82,7 +81,7 @@ def write_file(folder: Path, name: str, data: bytes, *, secret: bool = False) ->
     with aside(str(path), str(draft), mode) as file:
         os.fchmod(file.fileno(), mode)
         if secret and os.geteuid() == 0 and not privilege.rootless():
-            os.fchown(file.fileno(), _NOBODY, _NOBODY)
+            os.fchown(file.fileno(), libc.NOBODY, libc.NOBODY)
         file.write(data)
     return True
 
@@ -184,19 +183,6 @@ def _name(program: Program) -> str:
     return program.module or os.path.basename(program.argv[0])
 
 
-def give_up_privilege(root: bool) -> None:
-    """Give up every privilege for good: with ``root`` also the user and its groups.
-
-    Raises:
-      OSError, KernelError: where that fails.
-    """
-    if root:
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    libc.drop_capabilities()
-
-
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +208,7 @@ def _open_output(folder: Path, name: str = _OUTPUT) -> int:
     if os.fstat(fd).st_size > _KEPT_OUTPUT:
         os.ftruncate(fd, 0)
     if not privilege.rootless():
-        os.fchown(fd, _NOBODY, _NOBODY)
+        os.fchown(fd, libc.NOBODY, libc.NOBODY)
     return fd
 
 
@@ -325,7 +311,7 @@ def _execute(program: Program, command: list[str], path: int | None) -> NoReturn
     """Replace this process by the program, without privilege."""
     environment = _ENVIRONMENT | dict(program.environment)
     if not program.module:
-        give_up_privilege(not privilege.rootless())
+        libc.give_up_privilege(not privilege.rootless())
     if path is not None:
         os.execve(path, command, environment)  # noqa: S606  of netlab
     os.execvpe(command[0], command, environment)  # noqa: S606  of netlab

@@ -24,6 +24,9 @@ MS_SHARED = 1 << 20
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 0x8
 
+# The user nobody and its group.
+NOBODY = 65534
+
 # The C library of Ubuntu 22.04 has no names for these. The numbers are the same on every architecture but alpha
 # (include/uapi/asm-generic/unistd.h).
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
@@ -109,3 +112,16 @@ def drop_capabilities() -> None:
     _check(_libc.prctl(38, 1, 0, 0, 0), "prctl")
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     _check(_libc.capset(header, data), "capset")
+
+
+def give_up_privilege(root: bool) -> None:
+    """Give up every privilege for good. With ``root`` this process also becomes user nobody, without further groups.
+
+    Raises:
+      OSError, KernelError: where that fails.
+    """
+    if root:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    drop_capabilities()

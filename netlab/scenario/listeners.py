@@ -10,7 +10,7 @@ from functools import partial
 from netlab.cluster.types import Endpoint
 from netlab.dataplane import names
 from netlab.errors import HostError
-from netlab.kernel import daemons, libc, privilege
+from netlab.kernel import libc, privilege
 from netlab.kernel.child import Child
 from netlab.lab.lab import Lab
 from netlab.programs import echo
@@ -52,7 +52,7 @@ def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> lis
 
 
 def _serve(listeners: Sequence[echo.Listener]) -> bytes:
-    daemons.give_up_privilege(not privilege.rootless())
+    libc.give_up_privilege(not privilege.rootless())
     # The kernel forgets it where a process changes its user.
     libc.end_with_parent()
     echo.serve(listeners)

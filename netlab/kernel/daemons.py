@@ -345,12 +345,14 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
       KernelError: when it cannot be started.
     """
     with _named(program), signals.deferred():
+        _prepare(folder)
         _make_logs(program, folder)
         reports, report = os.pipe()
+        refusals, refusal = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
-                _detach(report, (report,))
+                _detach(report, sorted((report, refusal)))
                 command = command_of(program)
                 path = _opened(program, command)
                 netns.enter(program.namespace)
@@ -358,13 +360,17 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
                 _execute(program, command, path)
             except BaseException as error:
                 with contextlib.suppress(OSError):
-                    os.write(report, str(error).encode() or b"unknown")
+                    os.write(refusal, str(error).encode() or b"unknown")
             os._exit(127)
         os.close(report)
-        with os.fdopen(reports, "rb") as answer:
+        os.close(refusal)
+        with os.fdopen(reports, "rb") as answer, os.fdopen(refusals, "rb") as refused:
             for _ in _pauses(_READY):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
+                    # The pipe is closed when the program runs.
+                    if why := refused.read().decode(errors="replace"):
+                        raise KernelError(f"starting {_name(program)}", 0, why)
                     said = answer.read()[-_TAIL:].decode(errors="replace").strip()
                     return os.waitstatus_to_exitcode(status), said
             os.kill(pid, signal.SIGKILL)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from netlab.errors import KernelError, UsageError
+from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel import libc, netns, privilege
 from netlab.kernel.sudo_user import User, become
 
@@ -44,21 +44,23 @@ def execute(
     if dropped and privilege.rootless():
         raise UsageError("--user needs root; without root every program runs as you")
     netns.enter(namespace)
-    # Neither is necessary: a user namespace may not be allowed to mount sysfs.
-    with contextlib.suppress(KernelError):
-        libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
-        libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-        if hostname:
-            # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
-            libc.sethostname(hostname[:63].rstrip("-."))
-        if files is None:
-            libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
-    if files is not None:
+    if files is None:
+        # Without files none of it is necessary.
+        with contextlib.suppress(KernelError):
+            _own_mounts(hostname)
+            libc.mount(namespace, "/sys", "sysfs")
+    else:
         from netlab.kernel import resolver
 
+        try:
+            _own_mounts(hostname)
+        except KernelError as error:
+            # In the host's mount namespace the files would be the host's.
+            raise HostError(f"cannot give the program its own mounts: {error}") from error
         resolver.give(files)
         environment = {key: value for key, value in environment.items() if key not in resolver.VARIABLES}
+        # A user namespace may not be allowed to mount sysfs.
         with contextlib.suppress(KernelError):
             libc.mount(namespace, "/sys", "sysfs")
     if user is not None and dropped:
@@ -80,3 +82,13 @@ def execute(
         raise UsageError(f"{argv[0]}: no such program") from error
     except OSError as error:
         raise UsageError(f"{argv[0]}: {error.strerror}") from error
+
+
+def _own_mounts(hostname: str) -> None:
+    """Give this process its own mounts, of which the host sees nothing, and its own hostname; raises KernelError."""
+    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
+    libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
+    if hostname:
+        # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
+        with contextlib.suppress(KernelError):
+            libc.sethostname(hostname[:63].rstrip("-."))

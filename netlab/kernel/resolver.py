@@ -4,7 +4,7 @@ The calling process has a mount namespace of its own already. Files are bound ov
 none, or a link that leads nowhere, ``/etc`` becomes an overlay of the host's. Nothing of the host changes.
 
 A network namespace does not confine UNIX sockets. So the sockets of nscd, systemd-resolved, SSSD and Avahi are hidden,
-and ``/etc/nsswitch.conf`` says ``hosts: files dns``.
+and that of D-Bus. ``/etc/nsswitch.conf`` says ``hosts: files dns``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _HIDDEN = (
     "/var/lib/sss/pipes",
     "/var/lib/sss/mc",
     "/run/avahi-daemon",
+    # By the system bus, systemd-resolved and Avahi answer too. A container has no system bus either.
+    "/run/dbus",
     "/run/resolvconf",
 )
 # A directory of every Linux system; this process mounts its own /sys afterwards.

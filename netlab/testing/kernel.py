@@ -194,6 +194,8 @@ class FakeKernel:
         if folder not in self.programs:
             return False
         self.signals.append((folder, number))
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            del self.programs[folder]
         return True
 
     def stop(self, folder: Path) -> None:

@@ -97,6 +97,21 @@ kind: NetworkPolicy
 metadata: {name: two, namespace: x}
 spec: {podSelector: {matchLabels: {app: p}}, policyTypes: [Ingress]}
 """
+SERVICE = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: x}
+spec: {selector: {app: p}, type: LoadBalancer, externalTrafficPolicy: Local, ports: [{port: 80}]}
+"""
+INGRESS = """
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, namespace: x}
+spec:
+  rules: [{http: {paths: [{path: PATH, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}]}}]
+"""
 
 
 def pod(name: str, node: str, host_port: str = "") -> str:
@@ -109,6 +124,10 @@ INPUTS = {
     "other": TOPOLOGY.replace("{name: b}", "{name: c}") + pod("p", "a") + pod("r", "c"),
     "more": POLICY + pod("s", "b"),
 }
+INPUTS["named"] = INPUTS["first"] + SERVICE
+INPUTS["web"] = INPUTS["named"] + INGRESS.replace("PATH", "/")
+INPUTS["reloaded"] = INGRESS.replace("PATH", "/other")
+_EXEC = ("exec", "--lab", LAB, "x/p", "--", "/bin/true")
 # What ran before, the command that is cut short, and the input that ``up`` brings the lab to afterwards.
 STEPS: dict[str, tuple[Sequence[Sequence[str]], Sequence[str], str]] = {
     "up": ((), ("up", "-f", "first"), "first"),
@@ -116,7 +135,14 @@ STEPS: dict[str, tuple[Sequence[Sequence[str]], Sequence[str], str]] = {
     "apply": ((("up", "-f", "first"),), ("apply", "-f", "more"), "first"),
     "down": ((("up", "-f", "first"),), ("down", LAB), "first"),
     "verify": ((), ("verify", "-f", "first"), "first"),
+    # The steps that start, reload and end programs: DNS, a program for each node, nginx.
+    "exec": ((("up", "-f", "named"),), _EXEC, "named"),
+    "web": ((), ("up", "-f", "web"), "web"),
+    "reload": ((("up", "-f", "web"),), ("apply", "-f", "reloaded"), "web"),
+    "end": ((("up", "-f", "web"), _EXEC), ("down", LAB), "web"),
 }
+# Steps after which programs of the lab run on.
+PROGRAMS = ("exec", "web", "reload")
 
 
 class Stage:
@@ -133,6 +159,7 @@ class Stage:
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: what a command leaves comes to this process
         libc.unshare(libc.CLONE_NEWNS)
         libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
+        self.before: list[str] = self.mounts()
         self.reset()
         self.before = self.mounts()
 
@@ -142,8 +169,9 @@ class Stage:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self.reap()
+        added = set(self.mounts()) - set(self.before)
         for place in sorted((m.strip() for m in self.mounts()), reverse=True):
-            if place == "/run" or place.startswith("/run/"):
+            if place == "/run" or place.startswith("/run/") or f" {place}" in added:
                 with contextlib.suppress(KernelError):
                     libc.umount(place)
         libc.mount("crash", "/run", "tmpfs", data=f"mode=755{room}")
@@ -184,12 +212,12 @@ class Stage:
         found += [f"file {p}" for p in sorted(Path("/run").rglob("*")) if p not in (self.home, self.home.parent)]
         return found
 
-    def strays(self) -> list[str]:
-        """Return the processes that a command left and that are no keeper, once they had a moment to end."""
+    def strays(self, step: str) -> list[str]:
+        """Return the processes that a step left and that should not stay, once they had a moment to end."""
         deadline = time.monotonic() + _SETTLE
         while True:
             self.reap()
-            found = [f"process {p}: {_command(p)}" for p in self.children() if "netlab-keeper" not in _command(p)]
+            found = [f"process {p}: {_command(p)}" for p in self.children() if not _may_stay(step, _command(p))]
             if not found or time.monotonic() > deadline:
                 return found
             time.sleep(0.005)
@@ -200,6 +228,10 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+def _may_stay(step: str, command: str) -> bool:
+    return "netlab-keeper" in command or (step in PROGRAMS and ("netlab.programs." in command or "nginx" in command))
 
 
 class Command:
@@ -345,11 +377,13 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
         # A lab of the command's own is gone whenever it ends, one that could not be built as well.
         if step == "verify" or (code and errors and step == "up" and "error" in option):
             wrong += [f"a failed {step} leaves {one}" for one in stage.left()]
-    wrong += [f"the command leaves {one}" for one in stage.strays()]
+    wrong += [f"the command leaves {one}" for one in stage.strays(step)]
     if repair:
         expect("up", "up", "-f", after)
         if not wrong:
             expect("verify", "verify", "--lab", LAB)
+    if repair and step in PROGRAMS and not wrong:
+        expect("exec", *_EXEC)
     expect("down", "down", "--all")
     wrong += [f"left: {one}" for one in stage.left()]
     return wrong
@@ -357,7 +391,8 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
 
 def _faults(code: int, errors: str) -> list[str]:
     """Return what is wrong with the end of a command whose call failed: it prints one line, or succeeds."""
-    lines = [line for line in errors.splitlines() if line]
+    # What a program of the lab lacks is a warning.
+    lines = [line for line in errors.splitlines() if line and not line.lower().startswith("warning: ")]
     if code == 70 and not errors:
         return []  # the call that failed was to print the outcome
     if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in errors:

@@ -327,7 +327,7 @@ def _own_places(program: Program, folder: Path) -> None:
         libc.sethostname(program.hostname[:63].rstrip("-."))
     # A user namespace may not be allowed to mount sysfs.
     with contextlib.suppress(KernelError):
-        libc.mount(program.namespace, "/sys", "sysfs")
+        libc.mount(netns.mark_of_own(program.namespace), "/sys", "sysfs")
     libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
     if not program.module:
         # A module of netlab needs none, and netlab itself may be installed there.

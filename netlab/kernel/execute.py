@@ -49,7 +49,7 @@ def execute(
         # Without files none of it is necessary.
         with contextlib.suppress(KernelError):
             _own_mounts(hostname)
-            libc.mount(namespace, "/sys", "sysfs")
+            libc.mount(netns.mark_of_own(namespace), "/sys", "sysfs")
     else:
         from netlab.kernel import resolver
 
@@ -62,7 +62,7 @@ def execute(
         environment = {key: value for key, value in environment.items() if key not in resolver.VARIABLES}
         # A user namespace may not be allowed to mount sysfs.
         with contextlib.suppress(KernelError):
-            libc.mount(namespace, "/sys", "sysfs")
+            libc.mount(netns.mark_of_own(namespace), "/sys", "sysfs")
     if user is not None and dropped:
         with contextlib.suppress(OSError):
             _PING.write_text(_EVERY_GROUP)

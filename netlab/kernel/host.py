@@ -115,7 +115,8 @@ class Host:
 
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
-        return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
+        marks = frozenset(netns.mark(name, inode) for name, inode in inodes.items())
+        return processes.end(processes.ProcessFilter(set(inodes.values()), marks)) if inodes else 0
 
     def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
         from netlab.kernel import daemons

@@ -1,8 +1,8 @@
 """The processes of a lab: found by their namespaces, ended by their id.
 
 A process is found if it is in a network namespace of the lab. A process in another network namespace is found by the
-mount of /sys that ``execute`` gave it: the source of the mount is the name of the lab's network namespace, and a new
-mount namespace copies the mount. Descendants of such processes are found by their parents.
+mount of /sys that ``execute`` gave it: the source of the mount is the name and the inode number of the lab's network
+namespace, and a new mount namespace copies the mount. Descendants of such processes are found by their parents.
 
 A process is not found if it left the network namespace, changed its root directory (chroot) or unmounted /sys, and its
 parent is gone. Without root it still ends with the user's last lab, as it is in the keeper's user namespace or below.

@@ -20,6 +20,7 @@ import concurrent.futures.thread  # noqa: F401  netlab imports it when it first 
 import contextlib
 import ctypes
 import importlib
+import itertools
 import os
 import pkgutil
 import re
@@ -40,6 +41,7 @@ from netlab.kernel import libc
 LAB = "crash"
 _SECONDS = 60
 _SETTLE = 3.0
+_MS_REMOUNT = 32
 
 _FILES: tuple[str, ...] = (
     "openat",
@@ -141,8 +143,8 @@ STEPS: dict[str, tuple[Sequence[Sequence[str]], Sequence[str], str]] = {
     "reload": ((("up", "-f", "web"),), ("apply", "-f", "reloaded"), "web"),
     "end": ((("up", "-f", "web"), _EXEC), ("down", LAB), "web"),
 }
-# Steps after which programs of the lab run on.
-PROGRAMS = ("exec", "web", "reload")
+# Steps after which programs of the lab may run on; after "end" if it was killed.
+PROGRAMS = ("exec", "web", "reload", "end")
 
 
 class Stage:
@@ -382,7 +384,7 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
         expect("up", "up", "-f", after)
         if not wrong:
             expect("verify", "verify", "--lab", LAB)
-    if repair and step in PROGRAMS and not wrong:
+    if repair and step in PROGRAMS[:-1] and not wrong:
         expect("exec", *_EXEC)
     expect("down", "down", "--all")
     wrong += [f"left: {one}" for one in stage.left()]
@@ -427,13 +429,54 @@ def shortages(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     stage.reset()
 
 
+def shortages_of_programs(stage: Stage) -> Iterator[tuple[str, list[str]]]:
+    """Start the programs of a lab with too little of everything, then with a little more; yield what went wrong.
+
+    ``exec`` runs without names then, and says so, or fails with one line.
+    """
+    kinds: dict[str, tuple[Sequence[int], int]] = {
+        "more files in /run": (range(0, 40, 2), -1),
+        "more pages in /run": (range(0, 40, 2), -1),
+        "descriptors": (range(8, 60, 2), resource.RLIMIT_NOFILE),
+    }
+    if stage.uid:
+        kinds["processes"] = (range(2, 40, 2), resource.RLIMIT_NPROC)
+    for kind, (amounts, limit) in kinds.items():
+        code, errors = 1, ""
+        for amount in amounts:
+            stage.reset()
+            code, errors = run(stage, "up", "-f", "named")
+            wrong = [f"up: exit {code}: {errors}"] if code else []
+            used = os.statvfs("/run")
+            inodes, blocks = used.f_files - used.f_ffree + amount, used.f_blocks - used.f_bfree + amount
+            room = {"more files in /run": f"nr_inodes={inodes}", "more pages in /run": f"nr_blocks={blocks}"}.get(kind)
+            if room:
+                libc.mount("crash", "/run", "tmpfs", _MS_REMOUNT, f"mode=755,{room}")
+            stage.limits = {limit: amount} if limit >= 0 else {}
+            code, errors = run(stage, *_EXEC)
+            stage.limits = {}
+            wrong += _faults(code, errors)
+            if room:
+                libc.mount("crash", "/run", "tmpfs", _MS_REMOUNT, "mode=755,nr_inodes=0,nr_blocks=0")
+            again, said = run(stage, *_EXEC)
+            wrong += [f"later: exit {again}: {said}"] if again or said else []
+            down, said = run(stage, "down", "--all")
+            wrong += [f"down: exit {down}: {said}"] if down else []
+            wrong += [f"it leaves {one}" for one in stage.left()]
+            yield f"exec with {amount} {kind}", wrong
+            if code == 0 and not errors:
+                break
+        yield f"exec with enough {kind}", [f"exit {code}: {errors}"] if code or errors else []
+    stage.reset()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rootless", action="store_true", help="as an ordinary user")
     parser.add_argument("--errors", action="store_true", help="let calls fail instead of killing")
     parser.add_argument("--end", default="KILL", metavar="SIGNAL", help="send this one instead of SIGKILL")
     parser.add_argument("--shortage", action="store_true", help="let the host be short of room, descriptors, processes")
-    parser.add_argument("--steps", default="up,again,apply,down", help=",".join(STEPS))
+    parser.add_argument("--steps", default="up,again,apply,down,exec,web,reload,end", help=",".join(STEPS))
     parser.add_argument("--calls", default="", help="only these system calls")
     parser.add_argument("--part", default="1/1", help="every Nth round, from the Kth on")
     parser.add_argument("-v", "--verbose", action="store_true")
@@ -453,7 +496,7 @@ def main() -> int:
 
     try:
         if given.shortage:
-            for title, wrong in shortages(stage):
+            for title, wrong in itertools.chain(shortages(stage), shortages_of_programs(stage)):
                 report(title, wrong)
             return _summary(played, failed)
         for step in given.steps.split(","):

@@ -429,7 +429,7 @@ def shortages(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     stage.reset()
 
 
-def shortages_of_programs(stage: Stage) -> Iterator[tuple[str, list[str]]]:
+def shortages_of_programs(stage: Stage, parts: int) -> Iterator[tuple[str, list[str]]]:
     """Start the programs of a lab with too little of everything, then with a little more; yield what went wrong.
 
     ``exec`` runs without names then, and says so, or fails with one line.
@@ -443,7 +443,7 @@ def shortages_of_programs(stage: Stage) -> Iterator[tuple[str, list[str]]]:
         kinds["processes"] = (range(2, 40, 2), resource.RLIMIT_NPROC)
     for kind, (amounts, limit) in kinds.items():
         code, errors = 1, ""
-        for amount in amounts:
+        for amount in amounts[::parts]:
             stage.reset()
             code, errors = run(stage, "up", "-f", "named")
             wrong = [f"up: exit {code}: {errors}"] if code else []
@@ -496,7 +496,10 @@ def main() -> int:
 
     try:
         if given.shortage:
-            for title, wrong in itertools.chain(shortages(stage), shortages_of_programs(stage)):
+            steps = given.steps.split(",")
+            builds = shortages(stage) if "up" in steps else ()
+            starts = shortages_of_programs(stage, parts) if "exec" in steps else ()
+            for title, wrong in itertools.chain(builds, starts):
                 report(title, wrong)
             return _summary(played, failed)
         for step in given.steps.split(","):

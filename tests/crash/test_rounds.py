@@ -29,7 +29,8 @@ TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve
         ("--end", "HUP", "--steps", "verify", "--part", "9/40"),
         ("--steps", "exec,web,reload,end", "--calls", TREES, "--part", "1/40"),
         ("--errors", "--steps", "exec,reload", "--part", "1/80"),
-        ("--shortage",),
+        ("--shortage", "--steps", "up"),
+        ("--shortage", "--steps", "exec", "--part", "1/5"),
     ],
     ids=[
         "killed",
@@ -40,6 +41,7 @@ TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve
         "programs killed",
         "programs failing",
         "shortage",
+        "shortage for programs",
     ],
 )
 def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast test-ingress test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services test-ingress test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -19,6 +19,13 @@ test:  ## all tests, then all scenarios; as root, since the kernel tests make ne
 
 test-fast:  ## the tests that need no kernel, as any user
 	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)
+
+# How many: make verify-services CLUSTERS=1000
+CLUSTERS ?= 200
+
+verify-services:  ## packets through every door of random clusters with Services, and judges on smaller ones; as root
+	@NETLAB_CLUSTERS=$(CLUSTERS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/services/test_random_clusters.py
+	@scripts/run dev netlab conformance 'random/*' --services --random $(CLUSTERS)
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress

@@ -11,7 +11,7 @@ from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Meta
 
 PORT, TARGET, APPS = 53, 5353, 10
-# A client's route leads to the router, as the benchmark sends frames; an address of the servers' half would also do.
+# Clients send frames to the router itself, so any address that no machine of the benchmark has would do.
 RANGE = IPv4Network("172.16.0.0/12")
 
 
@@ -66,9 +66,9 @@ class Mesh:
 
 
 def chains(mesh: Mesh) -> str:
-    """Return a chain for every Service, which jumps by chance to one of the chains of its endpoints.
+    """Return a chain for each Service, which goes to the chain of a random endpoint.
 
-    It is the layout of kube-proxy's nftables mode (pkg/proxy/nftables/README.md), for ClusterIPs alone.
+    kube-proxy's nftables mode has this layout (pkg/proxy/nftables/README.md); here it is for ClusterIPs only.
     """
     lines = ["table ip proxy {"]
     entries = []

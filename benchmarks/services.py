@@ -1,4 +1,4 @@
-"""The cost of Services: the first packet of a connection, loading, and one endpoint more."""
+"""The cost of Services: the first packet of a connection, loading them, and a change of one endpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NETLAB = (10, 1000, 10_000)
 # nft needs minutes to load the chains of 10,000 Services.
 _CHAINS = (10, 1000)
 _LOADED = 5000
-# Short rounds, of which some are not interrupted on a busy machine: the ratios are of the lowest figures.
+# Rounds are short, so that a busy machine does not interrupt some of them. Ratios are of the lowest figures.
 _PACKETS, _ROUNDS, _CHANGES = 250, 100, 7
 _CASE, _TRACKED = "first packets", "floor: conntrack alone, to the endpoint"
 

@@ -186,7 +186,7 @@ def _line(failure: Failure | ProgramFailure) -> str:
 def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
     """Build labs: ``lab("shop.yaml", "policies.yaml")`` returns one that is removed after the test.
 
-    Paths are relative to the test's file. A lab with Services is asked through them, and programs run in it by name::
+    Paths are relative to the test's file. A test may probe Services, and run programs that find Services by name::
 
         made = lab("shop.yaml")
         web, api = made.find("shop/web"), netlab.find_service(made.cluster, "shop/api")

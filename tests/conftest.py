@@ -17,7 +17,7 @@ import memos
 import pytest
 from click.testing import CliRunner, Result
 from host_records import record
-from sizes import FAST
+from sizes import FAST, HANGS
 
 from netlab.cli import cli
 from netlab.kernel.linux import Linux
@@ -25,6 +25,9 @@ from netlab.kernel.linux import Linux
 # A shell without job control starts background programs with interrupts ignored, and their children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does nohup, with hangups.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Programs that tests start read their bytecode, as those of users do; to compile all of it takes longer than a command.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -36,8 +39,6 @@ gc.disable()
 hypothesis.settings.load_profile(FAST)
 
 REPOSITORY = Path(__file__).parents[1]
-# After so many seconds a command hangs; an emulated processor is slow.
-HANGS = 600 if os.environ.get("NETLAB_VM") else 60
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 _numbers = itertools.count()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from sizes import HANGS
 
 from netlab.kernel import nginx
 
@@ -57,7 +58,7 @@ class IngressLab:
             text=True,
             cwd=self._home,
             check=False,
-            timeout=60,
+            timeout=HANGS,
             **self._as_user(),
         )
         assert done.returncode == 0 or not check, done.stderr
@@ -98,7 +99,7 @@ class IngressLab:
         found = self.netlab("get", "pods", name, "-n", namespace, "--lab", self.name, "-o", "json").stdout
         return str(json.loads(found)["items"][0]["status"]["podIP"])
 
-    def door(self, family: int = 4) -> str:
+    def load_balancer(self, family: int = 4) -> str:
         """Return the address of the controller's load balancer."""
         url = ("http://any.example/", "--from", "host:client", "--family", str(family), "--lab", self.name)
         found = re.search(r"its load-balancer address (\S+)", self.netlab("explain", *url).stdout)
@@ -156,7 +157,7 @@ def readable_copy() -> Iterator[Path]:
     place.mkdir(mode=0o755)
     try:
         shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=ignored)
-        for name in ("click", "yaml", *(path.name for path in packages.glob("_yaml*"))):
+        for name in ("click", "dns", "yaml", *(path.name for path in packages.glob("_yaml*"))):
             shutil.copytree(packages / name, place / name, ignore=ignored)
         (place / "sbin").mkdir()
         shutil.copy(nginx.program(), place / "sbin" / "nginx")

@@ -1,10 +1,12 @@
 """How many samples a test draws: all with hypothesis's profile ``full``, a quarter of them without it.
 
 ``make test`` and ``make coverage`` choose the profile; ``make test-fast`` and pytest alone draw the quarter.
+And after how many seconds a command of netlab counts as hung.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -13,6 +15,9 @@ from hypothesis import settings
 Item = TypeVar("Item")
 
 FULL, FAST = "full", "fast"
+
+# Less than pytest's own limit for a test, which would not show what the command printed. An emulated processor is slow.
+HANGS = 500 if os.environ.get("NETLAB_VM") else 100
 
 # A busy machine makes tests slow, so no test has a deadline.
 settings.register_profile(FULL, deadline=None, max_examples=100)

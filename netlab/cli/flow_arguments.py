@@ -35,9 +35,9 @@ class Target:
 
 @frozen
 class ServiceTarget:
-    """A Service of the command line: ``service:NAMESPACE/NAME``, and the number or name of a port of the Service.
+    """A Service of the command line: ``service:NAMESPACE/NAME``, and the number or name of one of its ports.
 
-    ``port`` None stands for all its ports. ``protocol`` is that of the port; ICMP has none.
+    ``port`` None stands for all ports. ``protocol`` is that of the port; ICMP has no port.
     """
 
     name: str
@@ -64,6 +64,11 @@ def parse_port(text: str) -> ProtocolPort:
 
 def parse_destination(text: str) -> Target | ServiceTarget:
     """Return the destination and port of ``DST[:PORT[/PROTO]]``; raises UsageError."""
+    if text.lower().startswith(("http://", "https://")):
+        raise UsageError(
+            f"{text!r}: a destination is DST:PORT; for a URL use `netlab explain URL --from SRC`, an expectation of a"
+            " scenario, or `netlab exec SRC -- curl URL`"
+        )
     return _parse_service(text) if text.startswith("service:") else parse_target(text)
 
 
@@ -195,7 +200,7 @@ def _to_service(
     ports: Sequence[str],
     family: str | None,
 ) -> Iterator[Flow]:
-    """Yield the flows to a Service: in each family of its cluster IPs, on each of the ports."""
+    """Yield the flows to a Service: in each IP family of its cluster IPs, to each of the ports."""
     from netlab.cluster.find import find_ports, find_service
     from netlab.cluster.flows import service_flow
 

@@ -120,10 +120,10 @@ def warn_unread(cluster: Cluster) -> None:
         warn(map(warning, cluster.unread))
 
 
-def warn_no_system(cluster: Cluster, system: bool) -> None:
-    """Print a line if ``--system`` was given and a running lab has no system objects."""
+def say_no_system(cluster: Cluster, system: bool) -> None:
+    """Print a line if ``--system`` was given and the lab can have no pods of the system."""
     if system and not any(pod.system for pod in cluster.pods):
-        terminal.say("Warning: --system: the lab has no pods that netlab added; a lab with a Service has them")
+        terminal.say("Warning: --system: the lab has no pods that netlab added")
 
 
 def print_unenforced(cluster: Cluster) -> None:
@@ -180,9 +180,9 @@ def warn_unused(ignore: Sequence[str], found: Input) -> None:
 def read_objects(
     files: Sequence[str], strict: bool, ignore: Sequence[str] = (), *, system: bool = False
 ) -> tuple[Objects, Cluster]:
-    """Return the objects of files and the cluster that they describe, with ``system`` its system objects in any case.
+    """Return the objects of files and the cluster that they describe; print warnings.
 
-    It prints warnings.
+    With ``system`` the cluster has system objects, also without a Service or an Ingress.
 
     Raises:
       InputError: with every problem of the files.
@@ -215,9 +215,10 @@ def read_cluster(
     if not files:
         from netlab.lab.lab import Lab
 
-        running = without(Lab.open(lab).cluster, ignore)
+        opened = Lab.open(lab)
+        running = without(opened.cluster_with_system() if system else opened.cluster, ignore)
         warn_unread(running)
-        warn_no_system(running, system)
+        say_no_system(running, system)
         print_unenforced(running)
         return running
     _, cluster = read_objects(files, strict, ignore, system=system)

@@ -13,10 +13,11 @@ from netlab.objects import Document, types
 from netlab.objects.decoders import object_of
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import Kind, get
+from netlab.objects.kinds.endpoints import KIND as _ENDPOINTS
 from netlab.objects.kinds.networkpolicy import API_VERSION
 from netlab.objects.meta import Key, key_of
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.services import EndpointSlice, Service
+from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.policy import isolating
 from netlab.report.listings import Item, Listing
 
@@ -191,6 +192,7 @@ _RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document], NetnsPath], Listi
     NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
     Service: lambda cluster, documents, netns_path: _services().services(cluster),
     EndpointSlice: lambda cluster, documents, netns_path: _services().endpointslices(cluster),
+    Endpoints: lambda cluster, documents, netns_path: _services().endpoints(cluster, stored(_ENDPOINTS, documents)),
     Ingress: lambda cluster, documents, netns_path: _services().ingresses(
         cluster, dict(_written("networking.k8s.io/v1", "Ingress", documents))
     ),

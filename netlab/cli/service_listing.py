@@ -45,7 +45,7 @@ def services(cluster: Cluster) -> Listing:
 
 
 def endpointslices(cluster: Cluster) -> Listing:
-    """List the EndpointSlices that the controllers would make, and those of the input that count."""
+    """List the EndpointSlices that Kubernetes' controllers would make, and those of the input that are used."""
 
     def item(one: EndpointSlice) -> Item:
         meta = one.meta
@@ -56,6 +56,32 @@ def endpointslices(cluster: Cluster) -> Listing:
 
     found = sorted(made_slices(cluster), key=lambda one: (one.meta.namespace, one.meta.name))
     return Listing(("NAMESPACE", "NAME", "ADDRESSTYPE", "PORTS", "ENDPOINTS"), (), [item(one) for one in found])
+
+
+def endpoints(cluster: Cluster, written: Listing) -> Listing:
+    """List the Endpoints that the controllers would make, and those of the input for Services without a selector."""
+    made: dict[tuple[str, str], list[EndpointSlice]] = {}
+    for one in made_slices(cluster):
+        made.setdefault((one.meta.namespace, one.service), []).append(one)
+
+    def item(service: Service) -> Item:
+        meta = service.meta
+        # An Endpoints object has the addresses of one family only.
+        family = service.ip_families[0] if service.ip_families else cluster.families[0]
+        slices = [one for one in made.get((meta.namespace, meta.name), ()) if one.family == family]
+        data = {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": {"name": meta.name, "namespace": meta.namespace},
+            "subsets": [_subset_object(one) for one in slices if one.endpoints],
+        }
+        shown = ",".join(filter(None, map(_sockets, slices))) or _NONE
+        return Item(meta.namespace, meta.name, data, (meta.namespace, meta.name, shown), ())
+
+    selecting = [one for one in cluster.services if one.selector and one.type != "ExternalName"]
+    found = {(one.meta.namespace, one.meta.name): item(one) for one in selecting}
+    items = {(one.namespace, one.name): one for one in written.items} | found
+    return Listing(written.header, (), [one for _, one in sorted(items.items())])
 
 
 def ingresses(cluster: Cluster, written: Written) -> Listing:
@@ -163,6 +189,15 @@ def _endpoint_object(one: SliceEndpoint) -> dict[str, Any]:
     return found
 
 
+def _subset_object(one: EndpointSlice) -> dict[str, Any]:
+    sides: dict[str, list[dict[str, Any]]] = {"addresses": [], "notReadyAddresses": []}
+    for endpoint in one.endpoints:
+        data = _endpoint_object(endpoint)
+        kept = {key: value for key, value in data.items() if key in ("hostname", "nodeName", "targetRef")}
+        sides["addresses" if endpoint.ready else "notReadyAddresses"].append({"ip": str(endpoint.addresses[0]), **kept})
+    return {**{key: value for key, value in sides.items() if value}, "ports": [*map(_slice_port_object, one.ports)]}
+
+
 def _slice_port_object(port: SlicePort) -> dict[str, Any]:
     found: dict[str, Any] = {"name": port.name, "protocol": port.protocol, "port": port.port}
     return {**found, **({"appProtocol": port.app_protocol} if port.app_protocol else {})}
@@ -207,7 +242,7 @@ def _port(port: ServicePort) -> str:
 
 
 def _sockets(one: EndpointSlice) -> str:
-    """Return the addresses and ports of a slice's endpoints that are ready, the first ones only."""
+    """Return the first addresses and ports of a slice's ready endpoints."""
     numbers = [port.port for port in one.ports] or [0]
     found = [
         (f"[{address}]" if address.version == 6 else str(address)) + (f":{number}" if number else "")

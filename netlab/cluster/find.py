@@ -23,11 +23,17 @@ def find(cluster: Cluster, ref: str, namespace: str = "default") -> Endpoint:
     Raises:
       UsageError: if no endpoint has the name. The message has similar names.
     """
-    full = ref if "/" in ref or ref.startswith(("node:", "host:")) else f"{namespace}/{ref}"
+    if is_service(ref):
+        raise UsageError(f"{ref!r}: a Service is a destination only; name a pod, node:NAME or host:NAME")
+    full = _full(ref, namespace)
     found = cluster.by_ref.get(full) or cluster.by_workload.get(full)
     if found is None:
         raise UsageError(_missing(cluster, full))
     return found
+
+
+def _full(ref: str, namespace: str) -> str:
+    return ref if "/" in ref or ref.startswith(("node:", "host:")) else f"{namespace}/{ref}"
 
 
 def is_service(ref: str) -> bool:
@@ -42,6 +48,8 @@ def find_service(cluster: Cluster, ref: str, namespace: str = "default") -> Serv
       UsageError: if no Service has the name. The message has similar names.
     """
     name = ref.removeprefix(_SERVICE)
+    if ":" in name:
+        raise UsageError(f"{ref!r} has a port: an expectation has it in the field port")
     full = name if "/" in name else f"{namespace}/{name}"
     found = next((one for one in cluster.services if one.meta.key == full), None)
     if found is None:
@@ -95,10 +103,14 @@ def find_destination(
     The gateway of ``source`` is the node of ``source``.
 
     Raises:
-      UsageError: if no endpoint has the name, or if no other machine can have the address.
+      UsageError: if no endpoint has the name, or if no other machine can have the address. If a Service has the name,
+        the message says how to write it.
     """
     address = literal(ref)
     if address is None:
+        full = _full(ref, namespace)
+        if full not in cluster.by_ref and full not in cluster.by_workload and (own := _services_named(cluster, full)):
+            raise UsageError(f"no pod or workload {full!r}; did you mean {' or '.join(own)}?")
         return find(cluster, ref, namespace)
     owner = cluster.by_address.get(address) or (own_gateway(cluster, source, address) if source else None)
     if owner is None and (why := special_purpose(address)):
@@ -116,14 +128,33 @@ def _missing(cluster: Cluster, ref: str) -> str:
         return f"pod {ref} has finished: it has no address and is not in the lab"
     if ref in cluster.finished_workloads:
         return f"all pods of {ref} have finished: they have no address and are not in the lab"
-    kind, _, name = ref.partition(":")
-    what = f"{kind} {name!r}" if ref.startswith(("node:", "host:")) else f"pod or workload {ref!r}"
     known = [*cluster.by_ref, *cluster.by_workload]
+    what = f"pod or workload {ref!r}"
+    if ref.startswith(("node:", "host:")):
+        kind, _, name = ref.partition(":")
+        what = f"{kind} {name!r}"
+        known = [one for one in known if one.startswith(f"{kind}:")]
+        if not known:
+            return f"no {what}; the input has no {kind}s: add it to spec.{kind}s of a Topology"
     from difflib import get_close_matches
 
     near = _elsewhere(ref, known) or get_close_matches(ref, known, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else _known(known)
     return f"no {what}{hint}"
+
+
+def _services_named(cluster: Cluster, ref: str) -> list[str]:
+    """Return the Services that a name may mean: ``NAMESPACE/NAME``, ``svc/NAME`` as for kubectl, or a name in DNS."""
+    prefix, _, name = ref.rpartition("/")
+    first, _, rest = name.partition(".")
+    found = []
+    for one in cluster.services:
+        meta = one.meta
+        by_kind = name == meta.name and prefix in ("svc", "service", "services")
+        names = (meta.namespace, f"{meta.namespace}.svc", f"{meta.namespace}.svc.{cluster.cluster_domain}")
+        if ref == meta.key or by_kind or (first == meta.name and rest in names):
+            found.append(f"{_SERVICE}{meta.key}")
+    return found[:3]
 
 
 def _elsewhere(ref: str, known: list[str]) -> list[str]:

@@ -107,7 +107,12 @@ def try_resolve(
     published, unpublished = check_host_ports(drafts, node_of, attached, made_up)
     problems += published if "networks" not in unknown else []
     own = [(d, network) for d in drafts if d.ref in placed and (network := attached.get(d.ref)) is not None]
-    pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines)
+    # No pod gets an address by itself that nodes translate for a Service.
+    having = {*exported, *(address for one in keep.values() for address in one.addresses)}
+    outer = (a for one in objects.services for a in (*one.external_ips, *(b.address for b in one.load_balancer)))
+    free = [a for a in dict.fromkeys(outer) if a is not None and a not in having]
+    others = {(n.name, f): {int(a) for a in free if a.version == f} for n in topology.networks for f in (4, 6)}
+    pod_ips, more = pod_addresses(topology, own, placed, prefixes, keep, machines, others if free else None)
     problems += more if wired and "places" not in unknown else []
     allocated, more = allocate((*objects.services, *system.services), topology, services or {})
     problems += more if wired else []
@@ -159,6 +164,10 @@ def try_resolve(
         cluster_domain=topology.cluster_domain,
         dns=topology.dns,
     )
+    if allocated and wired and "places" not in unknown:
+        from netlab.cluster.services.routes import hidden_problems
+
+        problems += hidden_problems(cluster)
     if warn and not problems and not unknown:
         problems += [
             *made_up_label_warnings(drafts, nodes, placed),

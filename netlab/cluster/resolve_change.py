@@ -91,6 +91,10 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     if taken is not None:
         found.memo[_TAKEN] = taken
     if found.services:
+        from netlab.cluster.services.routes import hidden_pods
+
+        if (come or added.pods or added.workloads) and hidden_pods(found):
+            return None
         carry(whole, found)
     return found
 

@@ -99,9 +99,6 @@ def _service(rng: Random, number: int) -> list[Document]:
             spec["loadBalancerSourceRanges"] = rng.sample(_RANGES, rng.randint(1, 2))
     found = [document("Service", ref, spec, **more)]
     if not selector:
-        # With policy Local an outside host, as an endpoint, answers a pod without the node that translated. The pod's
-        # own node drops the answer, which no packet can tell from a host that does not answer.
-        spec.pop("externalTrafficPolicy", None)
         found.append(document("Endpoints", ref, subsets=[_subset(rng, ports)]))
     return found
 
@@ -116,10 +113,10 @@ def _cells(service: Any, nodes: Sequence[str]) -> Iterator[Cell]:
     meta = service["metadata"]
     name = f"{SERVICE}{meta['namespace']}/{meta['name']}"
     for item in service["spec"]["ports"]:
-        doors = [(name, item["port"])]
+        fronts = [(name, item["port"])]
         if "nodePort" in item:
-            doors += [(node, item["nodePort"]) for node in nodes]
+            fronts += [(node, item["nodePort"]) for node in nodes]
         for one in service.get("status", {}).get("loadBalancer", {}).get("ingress", ()):
-            doors.append((one["ip"], item["port"]))
+            fronts.append((one["ip"], item["port"]))
         for source in (*PODS, *nodes, HOST):
-            yield from (Cell(source, to, item["protocol"], port) for to, port in doors)
+            yield from (Cell(source, to, item["protocol"], port) for to, port in fronts)

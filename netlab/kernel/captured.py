@@ -1,4 +1,4 @@
-"""A function in a forked process: its output is read, and it ends after a time."""
+"""A forked process whose output is read, and which is killed after a time."""
 
 from __future__ import annotations
 
@@ -10,21 +10,35 @@ import time
 from collections.abc import Callable, Sequence
 
 from netlab.errors import HostError, way_out
+from netlab.frozen import frozen
 from netlab.kernel import libc, signals
-from netlab.kernel.machine import Outcome
 
-LIMIT = 1 << 16
-"""Bytes of each output that are kept; the rest is read and forgotten."""
+LIMIT = 1 << 18
+"""Bytes of each output that are kept; the rest is read and forgotten. The longest answer of ``programs.client`` fits:
+a byte of a body takes up to six in JSON."""
 
 _CHUNK = 1 << 14
 _CANNOT_RUN = 127
 
 
-def captured(become: Callable[[], object], seconds: float) -> Outcome:
-    """Call ``become`` in a forked process, and return how it ended; kill it and its group after ``seconds``.
+@frozen
+class ProcessResult:
+    """How a process ended.
 
-    The process has no terminal and no input, and gets no privilege that it does not have. ``become`` replaces it by a
-    program, or does its work itself.
+    ``status`` is its exit status, negative for a signal, None if it was killed after its time. ``refused`` is the error
+    that stopped it before its program ran.
+    """
+
+    status: int | None
+    stdout: str
+    stderr: str
+    refused: str = ""
+
+
+def captured(become: Callable[[], object], seconds: float) -> ProcessResult:
+    """Call ``become`` in a forked process, and return how it ended; kill it and its process group after ``seconds``.
+
+    The process has no terminal and no input. ``become`` replaces it by a program, or does the work itself.
 
     Raises:
       HostError: when no process can be started.
@@ -51,7 +65,7 @@ def captured(become: Callable[[], object], seconds: float) -> Outcome:
         for fd in (read_out, read_err, refused):
             os.close(fd)
         status = _end(pid)
-    return Outcome(status if in_time else None, *(text.decode(errors="replace") for text in texts))
+    return ProcessResult(status if in_time else None, *(text.decode(errors="replace") for text in texts))
 
 
 def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> None:
@@ -59,12 +73,11 @@ def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> Non
     try:
         os.setsid()
         libc.end_with_parent()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
-        for number in (*signals.ENDS, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
+        signals.reset()
         null = os.open(os.devnull, os.O_RDONLY)
         for at, fd in enumerate((null, out, err)):
             os.dup2(fd, at)
+        _keep_descriptors()
         become()
         status = 0
     except BaseException as error:
@@ -74,10 +87,18 @@ def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> Non
         os._exit(status)
 
 
-def _read(pid: int, outputs: Sequence[int], until: float) -> tuple[bytes, bytes, bytes, bool]:
-    """Return what came on the three outputs until the process ended, and whether it ended in time.
+def _keep_descriptors() -> None:
+    """Have no program inherit a descriptor that netlab was started with: it may be a file that only root reads."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # that of the list itself
+                os.set_inheritable(int(name), False)
 
-    A process that it left behind may still hold the outputs.
+
+def _read(pid: int, outputs: Sequence[int], until: float) -> tuple[bytes, bytes, bytes, bool]:
+    """Return the three outputs until the process ended, and whether it ended in time.
+
+    A child that outlives the process may still hold the outputs open, so their end is not awaited.
     """
     came = dict.fromkeys(outputs, b"")
     ended = os.pidfd_open(pid)
@@ -88,7 +109,7 @@ def _read(pid: int, outputs: Sequence[int], until: float) -> tuple[bytes, bytes,
             done = False
             while not done and (left := until - time.monotonic()) > 0:
                 ready = [key.fd for key, _ in selector.select(left)]
-                # What the process wrote before it ended is read before its end counts.
+                # First read all that the process wrote before it ended.
                 done = ready == [ended]
                 for fd in ready:
                     if fd == ended:

@@ -1,8 +1,8 @@
 """Deletes entries of connection tracking by ctnetlink, without the program ``conntrack``.
 
-A connection keeps its translation while its entry lives, and UDP has no end that would remove the entry. kube-proxy
-deletes such entries for the same reason (pkg/proxy/conntrack). Numbers are those of
-include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+A connection keeps its translation while its entry lives. UDP has no packet that ends a connection, so the entry of a
+busy client never expires. kube-proxy deletes such entries for the same reason (pkg/proxy/conntrack). Numbers are those
+of include/uapi/linux/netfilter/nfnetlink_conntrack.h.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class _Tuple(NamedTuple):
     destination_port: int
 
 
-def forget(namespace: str, fronts: Collection[Front]) -> int:
-    """Delete the entries of connections that were opened to a front and lead to none of its endpoints.
+def delete(namespace: str, fronts: Collection[Front]) -> int:
+    """Delete the entries of connections that were opened to a front and lead to none of its endpoints; return how many.
 
-    Return their number. A connection that nothing translates counts too: it was opened before the first endpoint.
+    A connection that nothing translated counts too: it was opened before the first endpoint came.
 
     Raises:
-      KernelError: where the kernel does not list its entries or refuses to delete one.
+      KernelError: when the kernel does not list its entries or refuses to delete one.
     """
     wanted: Mapping[tuple[int, bytes, int], set[tuple[bytes, int]]] = {
         (_NUMBERS[front.protocol], front.address.packed, front.port): {(a.packed, port) for a, port in front.endpoints}
@@ -67,14 +67,14 @@ def forget(namespace: str, fronts: Collection[Front]) -> int:
                     if _ID in parts:
                         request += attribute(_ID, parts[_ID])
                     stale.append(Message(_DELETE, 0, request, label))
-        # An entry may have ended since it was listed.
+        # An entry may have expired since it was listed.
         for _, error in netlink.transact(stale, ignore=[errno.ENOENT]):
             raise error
         return len(stale)
 
 
 def _read(data: bytes | None) -> _Tuple | None:
-    """Return one direction of a connection; None if it has no ports."""
+    """Return one direction of a connection, None if it has no ports."""
     parts = dict(attributes(data or b""))
     addresses, protocol = dict(attributes(parts.get(_IP, b""))), dict(attributes(parts.get(_PROTOCOL, b"")))
     source = next((addresses[kind] for kind in _SOURCES if kind in addresses), None)

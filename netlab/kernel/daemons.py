@@ -1,10 +1,9 @@
-"""Programs that a lab runs: started inside a namespace without privilege, found by id and start time, ended by signals.
+"""Programs that outlive the command that starts them: started in a namespace, found by id and start time, signalled.
 
-A program outlives the command that starts it. It has no terminal, no descriptor and no variable of the command. It has
-a mount namespace of its own: ``/run/netlab`` is the program's own folder, which it can read, and a program of the host
-has an empty ``/tmp``. It is root in no case: a lab of root runs it as user 65534 (nobody); without root it has no
-capability. It may listen on every port, as a container's program may. ``processes.end`` finds it by its network
-namespace.
+A program has a folder: the files that it reads, its output, and the file ``process`` with its id, its start time and
+the digest of its description. ``program_process`` says what the program sees. ``processes.end`` finds it by its network
+namespace, also without the folder. Its process is the first of a process namespace: programs of other labs have the
+same user, and it can neither signal them nor read their memory.
 """
 
 from __future__ import annotations
@@ -12,58 +11,36 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import HostError, KernelError, way_out
-from netlab.kernel import libc, netns, privilege, processes, signals
+from netlab.kernel import libc, netns, privilege, processes, program_process, signals
 from netlab.kernel.files import aside, make_private
-from netlab.kernel.machine import OWN_FOLDER, Program
+from netlab.kernel.program import Program
+from netlab.kernel.sudo_user import NOBODY
 
 _PROCESS, _OUTPUT = "process", "output"
-# Bytes: the largest file that a program may write, and the output that is kept when it starts again.
-_LARGEST_FILE = 64 << 20
+# Bytes: the output that is kept when a program starts again, and the end of it that messages quote.
 _KEPT_OUTPUT = 1 << 20
 _TAIL = 4096
-# Seconds.
-_READY, _GRACE = 20.0, 2.0
+# Seconds. A program that does not become ready is rare, and to import one takes half a minute where a busy processor is
+# emulated.
+_READY, _GRACE = 60.0, 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STARTED = "+"
-# containerd sets it for each pod too.
-_UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-_UNPACK = (
-    "import sys; root, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
-    "from importlib import import_module; main = import_module(module).main;"
-    "from netlab.kernel import libc; libc.give_up_privilege(root == 'root'); main()"
-)
 # The states of listening sockets in /proc/net (include/net/tcp_states.h); a UDP socket without a peer is "closed".
 _LISTENING = {"tcp": "0A", "udp": "07"}
 
 
-def command_of(program: Program) -> list[str]:
-    """Return the argument vector to execute."""
-    if not program.module:
-        return list(program.argv)
-    from importlib.util import find_spec
+def write(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+    """Write a file of a program's folder, whole or not at all; return whether it differs from the file before.
 
-    specs = [find_spec(name) for name in ("netlab", *program.needs)]
-    paths = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin)
-    root = "user" if privilege.rootless() else "root"
-    # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
-    return [sys.executable, "-I", "-S", "-c", _UNPACK, "\n".join((root, program.module, *paths)), *program.argv]
-
-
-def write_file(folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
-    """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
-
-    The program can read it, and no other user can: the folder is within private ones. The program owns a secret file,
-    which has mode 0600.
+    The program can read it, and no other user can, as the folder is within a private one. A secret file has mode 0600
+    and belongs to the program's user.
 
     Raises:
       OSError: when it cannot be written.
@@ -81,19 +58,19 @@ def write_file(folder: Path, name: str, data: bytes, *, secret: bool = False) ->
     with aside(str(path), str(draft), mode) as file:
         os.fchmod(file.fileno(), mode)
         if secret and os.geteuid() == 0 and not privilege.rootless():
-            os.fchown(file.fileno(), libc.NOBODY, libc.NOBODY)
+            os.fchown(file.fileno(), NOBODY, NOBODY)
         file.write(data)
     return True
 
 
 def running(folder: Path) -> int | None:
-    """Return the id of the program of a folder, None where it does not run."""
+    """Return the id of the program of a folder, None if it does not run."""
     found = _process(folder)
     return found[0] if found is not None else None
 
 
 def runs(program: Program, folder: Path) -> bool:
-    """Return whether a program was started as it is described, in the namespace that the name now has, and runs."""
+    """Return whether the program of a folder runs, has this description, and is in the namespace of this name."""
     found = _process(folder)
     if found is None or found[1] != program.digest:
         return False
@@ -113,7 +90,7 @@ def send(folder: Path, number: int) -> bool:
     except ProcessLookupError:
         return False
     try:
-        # Another process may have the id by now; a descriptor keeps to one process.
+        # Another process may have the id by now. The descriptor stays with one process.
         if running(folder) != pid:
             return False
         signal.pidfd_send_signal(fd, number)
@@ -125,7 +102,7 @@ def send(folder: Path, number: int) -> bool:
 
 
 def stop(folder: Path) -> None:
-    """End the program of a folder: SIGTERM, and SIGKILL two seconds later."""
+    """End the program of a folder: SIGTERM, and SIGKILL after two seconds."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not send(folder, number):
             break
@@ -137,7 +114,7 @@ def stop(folder: Path) -> None:
 
 
 def output(folder: Path) -> str:
-    """Return the end of what the program of a folder printed, "" where it printed nothing."""
+    """Return the end of the output of a folder's program, "" if it printed nothing."""
     try:
         fd = os.open(folder / _OUTPUT, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -148,7 +125,7 @@ def output(folder: Path) -> str:
 
 
 def start(program: Program, folder: Path) -> None:
-    """Start a program, in place of the one of the folder; return when it listens. The caller holds the lab's lock.
+    """End the program of a folder and start this one; return when it listens. The caller holds the lab's lock.
 
     Raises:
       NotFound: when the namespace is gone.
@@ -179,15 +156,11 @@ def _named(program: Program) -> Iterator[None]:
         raise HostError(what, way_out(error.errno)) from error
 
 
-def _name(program: Program) -> str:
-    return program.module or os.path.basename(program.argv[0])
-
-
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
 def _prepare(folder: Path) -> None:
-    """Make a program's folder, which the program can search and netlab alone can write, in a private one."""
+    """Make a program's folder in a private one. The program can search it, and netlab alone can write it."""
     make_private(folder.parent)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o755)
@@ -202,18 +175,18 @@ def _make_logs(program: Program, folder: Path) -> None:
 
 
 def _open_output(folder: Path, name: str = _OUTPUT) -> int:
-    """Open a file that takes a program's output. The program owns it, so that it can open /dev/stdout again."""
+    """Open a file for a program's output. The program owns it, so that it can open /dev/stdout again."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(folder / name, flags, 0o600)
     if os.fstat(fd).st_size > _KEPT_OUTPUT:
         os.ftruncate(fd, 0)
     if not privilege.rootless():
-        os.fchown(fd, libc.NOBODY, libc.NOBODY)
+        os.fchown(fd, NOBODY, NOBODY)
     return fd
 
 
 def _process(folder: Path) -> tuple[int, str] | None:
-    """Return the id and the digest of the program of a folder, None where it does not run."""
+    """Return the id and the digest of the program of a folder, None if it does not run."""
     try:
         text, started, digest = (folder / _PROCESS).read_text().split()
         pid = int(text)
@@ -226,12 +199,12 @@ def _process(folder: Path) -> tuple[int, str] | None:
 
 
 def _fork(program: Program, folder: Path, printed: int) -> int:
-    """Start a program in a process that is not this one's child, note its id in the folder, and return the id.
+    """Start a program in a process that is no child of this one, write its id to the folder, and return the id.
 
-    The process waits for a byte that says that its id is noted. So a command that is killed leaves no program that no
-    file names.
+    The process waits for a byte, which is sent when its id is written. So a command that is killed leaves no program
+    without such a file.
     """
-    command = command_of(program)
+    command = program_process.command(program)
     reports, report = os.pipe()
     permission, permit = os.pipe()
     with os.fdopen(reports, "rb") as answer, os.fdopen(permit, "wb", buffering=0) as permits:
@@ -252,7 +225,7 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
         with aside(str(folder / _PROCESS), str(folder / f"{_PROCESS}.{pid}"), 0o600) as file:
             file.write(line.encode())
         permits.write(b"!")
-        # The pipe is closed when the program runs.
+        # exec closes the pipe. Else the process writes why it cannot run.
         if error_text := answer.read().decode(errors="replace"):
             # It says so before it ends.
             stop(folder)
@@ -261,87 +234,40 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
 
 
 def _become(program: Program, command: list[str], folder: Path, printed: int, report: int, permission: int) -> NoReturn:
-    """Become the program, in the forked child's own child."""
+    """Become the program, in a child of the forked child."""
     try:
         os.setsid()
-        if os.fork():
+        libc.unshare(libc.CLONE_NEWPID)
+        told, tell = os.pipe()
+        if pid := os.fork():
+            os.write(tell, f"{pid}".encode())
             os._exit(0)
-        _detach(printed, (report, permission))
-        path = _opened(program, command)
+        # Its id in its own process namespace is 1.
+        pid = int(os.read(told, 20))
+        program_process.detach(printed, (report, permission))
+        path = program_process.open_path(program, command)
         netns.enter(program.namespace)
-        _own_places(program, folder)
-        os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
+        program_process.own_mounts(program, folder)
+        # A user namespace may not be allowed to mount it.
+        with contextlib.suppress(KernelError) if privilege.rootless() else contextlib.nullcontext():
+            libc.mount("proc", "/proc", "proc")
+        os.write(report, f"{_STARTED}{pid}\n".encode())
         if os.read(permission, 1):
-            _execute(program, command, path)
+            program_process.execute(program, command, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(report, str(error).encode() or b"unknown")
     os._exit(1)
 
 
-def _detach(printed: int, kept: Sequence[int]) -> None:
-    """Keep nothing of the command in this process: no signal, no descriptor but ``kept``, no directory."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
-    for number in (*signals.ENDS, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDWR)
-    for at, fd in enumerate((null, printed, printed)):
-        os.dup2(fd, at)
-    low = 3
-    for fd in sorted(kept):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, 1 << 16)
-    os.umask(0o077)
-    os.chdir("/")
-    for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
-        _, hard = resource.getrlimit(limit)
-        fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (fits, fits))
-
-
-def _opened(program: Program, command: list[str]) -> int | None:
-    """Open a program that has a path: it may be in root's home directory, or in the host's ``/tmp``."""
-    if program.module or not os.path.isabs(command[0]):
-        return None
-    return os.open(command[0], os.O_PATH | os.O_CLOEXEC)
-
-
-def _execute(program: Program, command: list[str], path: int | None) -> NoReturn:
-    """Replace this process by the program, without privilege."""
-    environment = _ENVIRONMENT | dict(program.environment)
-    if not program.module:
-        libc.give_up_privilege(not privilege.rootless())
-    if path is not None:
-        os.execve(path, command, environment)  # noqa: S606  of netlab
-    os.execvpe(command[0], command, environment)  # noqa: S606  of netlab
-
-
-def _own_places(program: Program, folder: Path) -> None:
-    """Give this process its own mounts, hostname and setting of ports."""
-    with contextlib.suppress(OSError):
-        _UNPRIVILEGED_PORTS.write_text("0")
-    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
-    libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-    if program.hostname:
-        libc.sethostname(program.hostname[:63].rstrip("-."))
-    # A user namespace may not be allowed to mount sysfs.
-    with contextlib.suppress(KernelError):
-        libc.mount(netns.mark_of_own(program.namespace), "/sys", "sysfs")
-    libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
-    if not program.module:
-        # A module of netlab needs none, and netlab itself may be installed there.
-        libc.mount("tmpfs", "/tmp", "tmpfs", data="mode=1777,size=64m")  # noqa: S108  a new one, of this process
-
-
 # --- a run that ends ------------------------------------------------------------------------------------------------
 
 
 def run(program: Program, folder: Path) -> tuple[int, str]:
-    """Run a program until it ends, as ``start`` starts it; return its exit status and the end of what it printed.
+    """Run a program to its end, as ``start`` does; return its exit status and the end of its output.
 
     Raises:
-      HostError: when it runs for longer than 20 s.
+      HostError: when it runs for longer than 60 s.
       KernelError: when it cannot be started.
     """
     with _named(program), signals.deferred():
@@ -352,12 +278,12 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
         pid = os.fork()
         if pid == 0:
             try:
-                _detach(report, sorted((report, refusal)))
-                command = command_of(program)
-                path = _opened(program, command)
+                program_process.detach(report, (report, refusal))
+                command = program_process.command(program)
+                path = program_process.open_path(program, command)
                 netns.enter(program.namespace)
-                _own_places(program, folder)
-                _execute(program, command, path)
+                program_process.own_mounts(program, folder)
+                program_process.execute(program, command, path)
             except BaseException as error:
                 with contextlib.suppress(OSError):
                     os.write(refusal, str(error).encode() or b"unknown")
@@ -368,7 +294,7 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
             for _ in _pauses(_READY):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
-                    # The pipe is closed when the program runs.
+                    # exec closes the pipe.
                     if why := refused.read().decode(errors="replace"):
                         raise KernelError(f"starting {_name(program)}", 0, why)
                     said = answer.read()[-_TAIL:].decode(errors="replace").strip()
@@ -397,7 +323,7 @@ def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
     for _ in _pauses(_READY):
         if running(folder) is None:
             said = output(folder).splitlines()[-1:]
-            raise HostError(f"{name} ended at once in {program.namespace}: {said[0] if said else 'it said nothing'}")
+            raise HostError(f"{name} ended at once in {program.namespace}: {said[0] if said else 'without output'}")
         if _listens(pid, program.listens):
             return
     stop(folder)
@@ -405,20 +331,24 @@ def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
     raise HostError(f"{name} in {program.namespace} does not listen on {ports} after {_READY:g} s")
 
 
+def _name(program: Program) -> str:
+    return program.module or os.path.basename(program.argv[0])
+
+
 def _listens(pid: int, wanted: Sequence[tuple[str, int]]) -> bool:
-    """Return whether a process itself listens on ports."""
+    """Return whether a process listens on all ports, with sockets of its own."""
     if not wanted:
         return True
     try:
         own = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
         return all(any(f"socket:[{inode}]" in own for inode in _sockets(pid, *one)) for one in wanted)
     except OSError:
-        # It ended, which the caller sees; or a descriptor was closed meanwhile.
+        # It ended, which the caller notices, or it closed a descriptor meanwhile.
         return False
 
 
 def _sockets(pid: int, protocol: str, port: int) -> Iterator[str]:
-    """Yield the inode numbers of listening sockets in a process's network namespace: proc(5), net/tcp."""
+    """Yield the inode numbers of the sockets that listen on a port of a process's network namespace (proc(5))."""
     for table in (protocol, f"{protocol}6"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/net/{table}", encoding="ascii") as lines:
             next(lines)

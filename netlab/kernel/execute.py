@@ -15,7 +15,7 @@ from netlab.kernel.sudo_user import User, become
 # Container runtimes allow every group of a pod to send echo requests; a new namespace allows none.
 _PING = Path("/proc/sys/net/ipv4/ping_group_range")
 _EVERY_GROUP = "0 2147483647"
-# The variables of a confined program: the others are the caller's, and may be secrets.
+# The variables of a confined program. All others are the caller's, and may be secrets.
 _CONFINED = frozenset({"HOME", "LANG", "LC_ALL", "PATH", "TERM", "TZ"})
 
 
@@ -32,37 +32,44 @@ def execute(
 
     As with ``ip netns exec``, /sys shows the namespace's devices. The source of that mount marks the program and its
     descendants for ``processes``. The hostname is the pod's name. With ``user`` the program runs as that user without
-    privilege, and ``ping`` works. ``files`` are those of ``/etc`` by which the program finds names (``resolver``). A
-    function in place of ``argv`` is called there, and the process ends with status 0.
+    privilege, and ``ping`` works; if the user is confined, it is kept apart from the host's programs (``apart``).
+    ``files`` are the program's ``/etc/resolv.conf`` and ``/etc/hosts`` (``etc_files``). If ``argv`` is a function, it
+    is called in the namespace, and then the process ends with status 0.
 
     Raises:
       NotFound: when the namespace is gone.
       UsageError: when the program does not exist or cannot be run, or when only root could run it as that user.
-      HostError: when this process may not become that user, or when the program would not see the files.
+      HostError: when this process may not become that user, or when the program would not see the files or would see
+        the host's programs.
     """
     dropped = user is not None and (user.uid, user.gid) != (0, 0)
     if dropped and privilege.rootless():
         raise UsageError("--user needs root; without root every program runs as you")
+    strange = user is not None and user.confined and not callable(argv)
+    hidden: list[str] = []
+    if strange:
+        from netlab.kernel import apart
+
+        hidden = [] if privilege.rootless() else apart.host_sockets()
     netns.enter(namespace)
     environment = dict(os.environ) | dict(extra or {})
-    if files is None:
-        # Without files none of it is necessary.
-        with contextlib.suppress(KernelError):
-            _own_mounts(hostname)
-            libc.mount(netns.mark_of_own(namespace), "/sys", "sysfs")
-    else:
-        from netlab.kernel import resolver
-
-        try:
-            _own_mounts(hostname)
-        except KernelError as error:
-            # In the host's mount namespace the files would be the host's.
+    try:
+        _own_mounts(hostname)
+    except KernelError as error:
+        # In the mount namespace of the host, the files and what hides sockets would be for all. Else it may run.
+        if files is not None or strange:
             raise HostError(f"cannot give the program its own mounts: {error}") from error
-        resolver.give(files)
-        environment = {key: value for key, value in environment.items() if key not in resolver.VARIABLES}
+    else:
+        if files is not None:
+            from netlab.kernel import etc_files
+
+            etc_files.give(files)
+            environment = {key: value for key, value in environment.items() if key not in etc_files.VARIABLES}
         # A user namespace may not be allowed to mount sysfs.
         with contextlib.suppress(KernelError):
             libc.mount(netns.mark_of_own(namespace), "/sys", "sysfs")
+    if strange:
+        apart.enter(hidden, root=not privilege.rootless())
     if user is not None and dropped:
         with contextlib.suppress(OSError):
             _PING.write_text(_EVERY_GROUP)
@@ -81,7 +88,12 @@ def execute(
     except FileNotFoundError as error:
         raise UsageError(f"{argv[0]}: no such program") from error
     except OSError as error:
-        raise UsageError(f"{argv[0]}: {error.strerror}") from error
+        why = error.strerror
+        folders = os.get_exec_path(environment) if "/" not in argv[0] else []
+        # execvp fails so too if the program is nowhere, and one folder of PATH may not be entered.
+        if folders and isinstance(error, PermissionError) and not any(map(_has(argv[0]), folders)):
+            why = "no such program in the folders of PATH that its user may enter"
+        raise UsageError(f"{argv[0]}: {why}") from error
 
 
 def _own_mounts(hostname: str) -> None:
@@ -92,3 +104,7 @@ def _own_mounts(hostname: str) -> None:
         # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
         with contextlib.suppress(KernelError):
             libc.sethostname(hostname[:63].rstrip("-."))
+
+
+def _has(name: str) -> Callable[[str], bool]:
+    return lambda folder: os.path.lexists(os.path.join(folder, name))

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.kernel import netns, nft, privilege, processes, signals
-from netlab.kernel.machine import Front, Match, Outcome, Program, Store
+from netlab.kernel.machine import Front, Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
+    from netlab.kernel.captured import ProcessResult
     from netlab.kernel.nft_trace import Monitor
+    from netlab.kernel.program import Program
     from netlab.kernel.sudo_user import User
 
 
@@ -73,10 +75,10 @@ class Host:
     def holds(self, name: str, script: str) -> bool:
         return nft.holds(name, script)
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
         from netlab.kernel import conntrack
 
-        conntrack.forget(name, fronts)
+        conntrack.delete(name, fronts)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
         from netlab.kernel.nft_trace import Monitor
@@ -106,7 +108,7 @@ class Host:
         *,
         hostname: str = "",
         files: Mapping[str, str] | None = None,
-    ) -> Outcome:
+    ) -> ProcessResult:
         from netlab.kernel import sudo_user
         from netlab.kernel.captured import captured
 
@@ -118,15 +120,15 @@ class Host:
         marks = frozenset(netns.mark(name, inode) for name, inode in inodes.items())
         return processes.end(processes.ProcessFilter(set(inodes.values()), marks)) if inodes else 0
 
-    def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
-        from netlab.kernel import daemons
-
-        return daemons.write_file(folder, name, data, secret=secret)
-
     def start(self, program: Program, folder: Path) -> None:
         from netlab.kernel import daemons
 
         daemons.start(program, folder)
+
+    def write(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        from netlab.kernel import daemons
+
+        return daemons.write(folder, name, data, secret=secret)
 
     def runs(self, program: Program, folder: Path) -> bool:
         from netlab.kernel import daemons
@@ -154,9 +156,9 @@ class Host:
         return nginx.program(), nginx.user()
 
     def reload(self, folder: Path) -> bool:
-        from netlab.kernel import masters
+        from netlab.kernel import nginx
 
-        return masters.reload(folder)
+        return nginx.reload(folder)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

@@ -26,8 +26,8 @@ def carries(address: Address) -> bool:
     return any(read.link.up and read.ready for read, one in _read() if one.interface.ip == address)
 
 
-def sends_back(name: str) -> bool:
-    """Return whether a bridge's port in the calling thread's namespace sends frames back by which they came.
+def has_hairpin(name: str) -> bool:
+    """Return whether a port of a bridge in the calling thread's namespace sends frames back to their own port.
 
     Raises:
       KernelError: when netlink fails.

@@ -12,7 +12,9 @@ from netlab.errors import KernelError
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 MS_BIND = 0x1000
@@ -23,9 +25,6 @@ MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 0x8
-
-# The user nobody and its group.
-NOBODY = 65534
 
 # The C library of Ubuntu 22.04 has no names for these. The numbers are the same on every architecture but alpha
 # (include/uapi/asm-generic/unistd.h).
@@ -107,21 +106,8 @@ def drop_capabilities() -> None:
     prctl(2): PR_SET_SECUREBITS (SECBIT_NOROOT and its lock), where this process may, and PR_SET_NO_NEW_PRIVS.
     capset(2) with version 3 and empty sets.
     """
-    # This needs CAP_SETPCAP, which a process that became another user no longer has, nor needs.
+    # This needs CAP_SETPCAP. A process that became another user no longer has it, and does not need it.
     _libc.prctl(28, 3, 0, 0, 0)
     _check(_libc.prctl(38, 1, 0, 0, 0), "prctl")
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     _check(_libc.capset(header, data), "capset")
-
-
-def give_up_privilege(root: bool) -> None:
-    """Give up every privilege for good. With ``root`` this process also becomes user nobody, without further groups.
-
-    Raises:
-      OSError, KernelError: where that fails.
-    """
-    if root:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
-    drop_capabilities()

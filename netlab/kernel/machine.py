@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, cast
 
@@ -21,12 +20,13 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
+    from netlab.kernel.captured import ProcessResult as ProcessResult
+    from netlab.kernel.program import Program as Program
     from netlab.kernel.sudo_user import User as User
 
 __all__ = [
     "KERNELS",
     "LIST",
-    "OWN_FOLDER",
     "RECORD",
     "Event",
     "FairLock",
@@ -35,8 +35,6 @@ __all__ = [
     "Lock",
     "Machine",
     "Match",
-    "Outcome",
-    "Program",
     "Store",
     "Unsafe",
     "this_host",
@@ -48,8 +46,6 @@ KERNELS: Mapping[str, str] = {
     "pyroute2": "netlab.kernel.linux_pyroute2:PyRoute2",
 }
 DEFAULT = "fast"
-OWN_FOLDER = "/run/netlab"
-"""Where a program that a lab runs sees its own folder."""
 
 # The type of ``Namespaces.inside``.
 Inside = Callable[[str], AbstractContextManager[None]]
@@ -114,8 +110,8 @@ class Rules(Protocol):
     def holds(self, name: str, script: str) -> bool:
         """Return whether a namespace's ruleset equals what the script makes of an empty one."""
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
-        """End the tracked connections that were opened to a front and lead to none of its endpoints.
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
+        """Delete the tracked connections that were opened to a front and lead to none of its endpoints.
 
         Raises:
           NotFound, KernelError.
@@ -150,8 +146,8 @@ class Programs(Protocol):
     ) -> NoReturn:
         """Replace this process by a program inside a namespace; raises NotFound, UsageError, HostError.
 
-        ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. It then reaches no name service of the
-        host. A function in place of ``argv`` is called there, and the process ends.
+        ``files`` are the program's own ``/etc/resolv.conf`` and ``/etc/hosts``. With them, it reaches no name service
+        of the host. If ``argv`` is a function, it is called in the namespace, and then the process ends.
         """
 
     def capture(
@@ -162,10 +158,10 @@ class Programs(Protocol):
         *,
         hostname: str = "",
         files: Mapping[str, str] | None = None,
-    ) -> Outcome:
-        """Run a program as ``execute`` does, without privilege: root runs it as ``nobody``. Kill it after ``seconds``.
+    ) -> ProcessResult:
+        """Run a program as ``execute`` does, without privilege, and return how it ended; kill it after ``seconds``.
 
-        A function in place of ``argv`` is called in a process of its own; its output is what it writes to descriptor 1.
+        The result names an error of ``execute``.
 
         Raises:
           HostError: when no process can be started.
@@ -174,36 +170,33 @@ class Programs(Protocol):
     def end(self, names: Sequence[str]) -> int:
         """End the processes in the namespaces, except the caller; return their number."""
 
-    def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
-        """Write a file of a program's folder, whole or not at all; return whether it differs from what was there.
-
-        The program can read it, and no other user can. A ``secret`` file is the program's alone.
-
-        Raises:
-          OSError.
-        """
-
     def start(self, program: Program, folder: Path) -> None:
         """Start a program that outlives this process, without privilege; return when it is ready.
 
-        ``folder`` has its files, its output, and its id. A program that the folder already names is ended first. The
-        caller holds the lab's lock.
+        ``folder`` has its files, its output and its id. If the folder's program runs, it is ended first. The caller
+        holds the lab's lock.
 
         Raises:
           NotFound, HostError, KernelError.
         """
 
+    def write(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        """Write a file of a program's folder; return whether it differs from the file before. Raises OSError.
+
+        A secret file can be read by the program's user only.
+        """
+
     def runs(self, program: Program, folder: Path) -> bool:
-        """Return whether the program that the folder names runs as described."""
+        """Return whether the program of a folder runs and has this description."""
 
     def send(self, folder: Path, number: int) -> bool:
-        """Send a signal to the program that a folder names; return whether it runs."""
+        """Send a signal to the program of a folder; return whether it runs."""
 
     def stop(self, folder: Path) -> None:
-        """End the program that a folder names, if it runs."""
+        """End the program of a folder, if it runs."""
 
     def run(self, program: Program, folder: Path) -> tuple[int, str]:
-        """Run a program until it ends, as ``start`` does; return its exit status and the end of what it printed.
+        """Run a program to its end, as ``start`` does; return its exit status and the end of its output.
 
         Raises:
           HostError, KernelError.
@@ -213,11 +206,11 @@ class Programs(Protocol):
         """Return the path of nginx, and the user and group that its configuration must name, "" for none.
 
         Raises:
-          HostError: when there is no nginx; it says how to get one.
+          HostError: when there is no nginx; its message says how to get one.
         """
 
     def reload(self, folder: Path) -> bool:
-        """Have the nginx that a folder names read its configuration again; return whether it is in force."""
+        """Make the nginx of a folder read its configuration again; return whether the configuration is in force."""
 
 
 class Privilege(Protocol):
@@ -254,62 +247,6 @@ class Machine(Namespaces, Links, Rules, Programs, Privilege, Protocol):
 
 
 @frozen
-class Front:
-    """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
-
-    address: Address
-    protocol: str
-    port: int
-    endpoints: frozenset[tuple[Address, int]] = frozenset()
-
-
-@frozen
-class Program:
-    """A program to run inside a namespace.
-
-    - ``namespace``: the name of the network namespace.
-    - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
-    - ``module``: a module of netlab whose function ``main`` is the program, instead of a program of the host. It is
-      imported before the privilege is given up, as the interpreter may be in root's home directory.
-    - ``listens``: ("tcp" or "udp", port): the program is ready when it listens on all of them.
-    - ``hostname``: the name of the machine that the program sees.
-    - ``needs``: modules of other packages that the module imports.
-    - ``environment``: further variables.
-    - ``logs``: files of its folder that it writes; netlab makes them.
-    """
-
-    namespace: str
-    argv: tuple[str, ...] = ()
-    module: str = ""
-    listens: tuple[tuple[str, int], ...] = ()
-    hostname: str = ""
-    needs: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    logs: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """A text that differs for different programs."""
-        import hashlib
-
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
-
-
-@frozen
-class Outcome:
-    """How a process ended.
-
-    ``status`` is its exit status, negative for a signal, None if it was killed after its time. ``refused`` is the error
-    that kept it from becoming what it should.
-    """
-
-    status: int | None
-    stdout: str
-    stderr: str
-    refused: str = ""
-
-
-@frozen
 class Event:
     """One line of a trace: a packet that enters a base chain, a rule that matched, or the end of a chain.
 
@@ -334,6 +271,16 @@ class Match:
     sources: Sequence[Address]
     destinations: Sequence[Address]
     ports: Sequence[int] = ()
+
+
+@frozen
+class Front:
+    """An address, protocol and port that a node translates, and the addresses and ports that it may lead to."""
+
+    address: Address
+    protocol: str
+    port: int
+    endpoints: frozenset[tuple[Address, int]] = frozenset()
 
 
 def this_host(name: str = "") -> Machine:

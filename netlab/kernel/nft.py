@@ -168,7 +168,7 @@ def _generation() -> int:
 def holds(namespace: str, script: str) -> bool:
     """Return whether a namespace's ruleset is what the script makes of an empty one, without counters and comments.
 
-    Elements that packets added do not count.
+    Elements that packets added are ignored.
 
     nft's listing is compared with its listing after the script in a new namespace. So this code does not depend on how
     a version of nft prints.

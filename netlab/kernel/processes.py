@@ -124,10 +124,10 @@ def _opened(of: ProcessFilter) -> Iterator[int]:
 
 
 def started(pid: int) -> str:
-    """Return when a process started, so that a later one of the same id differs; "" for a dead process.
+    """Return when a process started, "" for a dead one; so a later process with the same id differs.
 
     Raises:
-      OSError: when this process cannot see it, as it has no descriptor left.
+      OSError: when this process has no descriptor left to look.
     """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:

@@ -10,6 +10,13 @@ from collections.abc import Iterator
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def reset() -> None:
+    """Give the signals that end a process, and SIGPIPE, their default action: for a forked process."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+    for number in (*ENDS, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Block the signals that end the process while a block runs; they arrive after the block."""

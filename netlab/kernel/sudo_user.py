@@ -14,14 +14,14 @@ from netlab.kernel import privilege
 _UID, _GID = "SUDO_UID", "SUDO_GID"
 _OTHERS = ("PKEXEC_UID", "DOAS_USER")
 _LARGEST = 2**32 - 2
-_NOBODY = 65534
+NOBODY = 65534
 
 
 @frozen
 class User:
     """A user that a program runs as; ``name``, ``home`` and ``shell`` are "" for a user that the host does not know.
 
-    ``confined``: its programs have no capability and get none, not even from a set-user-id program.
+    ``confined``: its programs have no capability and can gain none, not even from a set-user-id program.
     """
 
     uid: int
@@ -65,11 +65,11 @@ def caller() -> User | None:
 
 
 def confined() -> User:
-    """Return the user of a program that a file names and no person typed: ``nobody``, without any capability.
+    """Return the user of programs that a scenario names: ``nobody``, without any capability.
 
-    Without root it is the user itself, as a keeper's user namespace has no other.
+    Without root it is the calling user, as a keeper's user namespace has no other.
     """
-    return User(_NOBODY, _NOBODY, home="/", confined=True) if _root() else User(0, 0, confined=True)
+    return User(NOBODY, NOBODY, home="/", confined=True) if _root() else User(0, 0, confined=True)
 
 
 def named(text: str) -> User:

@@ -1,4 +1,4 @@
-"""What a record keeps of Services: their addresses, families and node ports, so that a running lab keeps them."""
+"""The allocations of Services in a record: addresses, families and node ports, which a running lab keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from netlab.objects.services import FamilyPolicy, LoadBalancerIngress, Service, 
 from netlab.objects.types import Meta, Protocol
 
 Allocation = tuple[Any, ...]
-"""A Service's type, whether it is headless, addresses, families, policy, ports, health port, load balancers.
+"""A Service's type, whether it is headless, its addresses, families, family policy, ports, health check port, and
+load-balancer addresses.
 
 Addresses are texts. A port is its name, number, protocol and node port.
 """
@@ -35,12 +36,12 @@ def allocations(cluster: Cluster) -> dict[str, Allocation]:
 
 
 def from_json(data: Mapping[str, Any]) -> dict[str, Allocation]:
-    """Return allocations in JSON data; raises TypeError or ValueError where they are of another form."""
+    """Return the allocations in JSON data; raises TypeError or ValueError for data of another form."""
     return {key: (allocation := _tuple(of), stored(key, allocation))[0] for key, of in data.items()}
 
 
 def stored(key: str, allocation: Allocation) -> Service:
-    """Return the Service of an allocation, as ``resolve`` takes it; raises TypeError, ValueError as above."""
+    """Return the Service of an allocation, as ``resolve`` takes it; raises TypeError, ValueError as ``from_json``."""
     kind, headless, addresses, families, policy, ports, health, balancers = allocation
     namespace, name = key.split("/")
     if kind not in get_args(ServiceType) or policy not in get_args(FamilyPolicy):

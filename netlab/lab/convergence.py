@@ -89,9 +89,9 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
         try:
             carry_out(machine, state.cluster, change, scripts)
             if before.cluster.services or state.cluster.services:
-                from netlab.lab.stale_connections import forget
+                from netlab.lab.stale_connections import delete_stale
 
-                forget(machine, before.cluster, state.cluster)
+                delete_stale(machine, before.cluster, state.cluster)
         except BaseException:
             if not read:
                 _undo(machine, now, state)

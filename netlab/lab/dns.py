@@ -1,9 +1,9 @@
-"""The DNS servers of a lab, and the files by which its programs find names.
+"""The DNS servers of a lab, and the ``resolv.conf`` and hosts files of its programs.
 
-Nothing of it exists before a program runs in the lab (``prepare``). Then the lab has system objects, a server in each
-pod of ``kube-system/kube-dns``, and the file ``names`` beside them: the files of each endpoint, and the stamp of the
-record that they were made from. ``exec`` reads its own line and decodes no object. ``refresh`` follows a change. The
-programs of ``health`` come and go with the servers.
+They exist once a program runs in the lab (``prepare``). Then the lab has system objects, a server in each pod of
+``kube-system/kube-dns``, and the file ``names``: a line with the files of each endpoint, and the stamp of the record
+that they were made from. ``exec`` reads one line and decodes no object. ``refresh`` follows a change. The programs of
+``health`` start and end with the servers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError, NetlabError
 from netlab.frozen import frozen
-from netlab.kernel.machine import OWN_FOLDER, Program, Unsafe
+from netlab.kernel.machine import Unsafe
+from netlab.kernel.program import OWN_FOLDER, Program
 from netlab.lab import health, notices, programs
 from netlab.lab.record import Records, Stamp
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 KIND = "dns"
 _NAMES, _SNAPSHOT = "names", "snapshot.json"
 _PORT = 53
-# It goes up when the file has another form.
+# It goes up when the form of the file changes.
 _VERSION = 2
-# Bytes; a lab of ten thousand pods has some four million.
+# Bytes; the file of a lab of ten thousand pods has some four million.
 _MOST = 256 << 20
 
 
@@ -54,10 +55,10 @@ class _Names:
 
 
 def prepare(lab: Lab, ref: str) -> PodFiles | None:
-    """Return the files of an endpoint, after the lab's DNS runs; None for an endpoint that is gone.
+    """Start the lab's DNS, and return the files of an endpoint, None for an endpoint that is gone.
 
-    A lab that has no system objects gets them. A server that does not run is started. If that fails, the reason is
-    printed, and the program runs without DNS.
+    A lab without system objects gets them. A server that does not run is started. If that fails, a warning is printed,
+    and the program runs without DNS.
 
     Raises:
       NetlabError: when the lab is gone, or cannot have system objects.
@@ -72,17 +73,17 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
 
             lab.apply([system_document()])
         with lab.held() as stamp:
-            # Another command may have done it meanwhile.
+            # Another command may have started DNS meanwhile.
             found = _read(records, lab.name)
             if found is None or found.stamp != stamp or not _run(lab, found):
-                found = _bring(lab, stamp)
+                found = _ensure(lab, stamp)
     return found.files(ref)
 
 
 def refresh(lab: Lab) -> None:
-    """Bring DNS to the lab's present state, if it was used before. The caller holds the lab's lock.
+    """Bring DNS to the lab's present state, if a program ran before. The caller holds the lab's lock.
 
-    The change is in force already, so a failure is a warning. The next program tries again.
+    The change of the lab is in force already, so a failure is a warning. The next program tries again.
     """
     try:
         _refresh(lab)
@@ -96,12 +97,12 @@ def _refresh(lab: Lab) -> None:
         return
     stamp = lab.records.stamp(lab.name)
     if stamp is None or _wants_system(lab.cluster):
-        # The system objects went with the input, and the servers with their pods. The next program brings both again.
+        # The new input has no system objects, and the servers ended with their pods. The next program adds both again.
         file.unlink()
         for kind in (KIND, health.KIND):
-            programs.bring(lab.machine, lab.name, kind, ())
+            programs.ensure(lab.machine, lab.name, kind, ())
     else:
-        _bring(lab, stamp)
+        _ensure(lab, stamp)
 
 
 def _wants_system(cluster: Cluster) -> bool:
@@ -133,7 +134,7 @@ def _ports(program: Program) -> list[int]:
 
 
 def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
-    """Return where DNS servers run: namespace, hostname and ports of each, for every pod of the DNS Service."""
+    """Return the namespace, hostname and ports of each DNS server: one for each pod of the DNS Service."""
     from netlab.cluster.services import endpoints
     from netlab.programs.pod_files import dns_service
 
@@ -147,26 +148,26 @@ def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
             for one in endpoints(cluster, service, port, family):
                 pod = cluster.by_ref.get(one.pod)
                 if isinstance(pod, Pod):
-                    # Two pods in host mode on a node share its namespace, and the first one has the port.
+                    # Host-network pods of one node share its namespace, and so one server.
                     space = names.pod_namespace(lab, pod)
                     ports.setdefault(space, set()).add(one.port)
                     hostnames.setdefault(space, pod.name)
     return [(space, hostnames[space], sorted(found)) for space, found in sorted(ports.items())]
 
 
-def _bring(lab: Lab, stamp: Stamp) -> _Names:
-    """Write the files of all endpoints and the snapshot, and have the programs run."""
-    from netlab.programs import pod_files, snapshot
+def _ensure(lab: Lab, stamp: Stamp) -> _Names:
+    """Write the files of all endpoints and the snapshot, and start the programs."""
+    from netlab.programs import dns_snapshot, pod_files
 
     cluster, machine = lab.cluster, lab.machine
     places = _places(lab.name, cluster)
     if places:
-        data = json.dumps(snapshot.of(cluster), separators=(",", ":")).encode()
+        data = json.dumps(dns_snapshot.of(cluster), separators=(",", ":")).encode()
     wanted = [programs.Wanted(_server(*place), {_SNAPSHOT: data}) for place in places]
     checks = health.wanted(cluster)
     for kind, every, lacks in ((KIND, wanted, "no DNS"), (health.KIND, checks, "not at every healthCheckNodePort")):
         try:
-            programs.bring(machine, lab.name, kind, every)
+            programs.ensure(machine, lab.name, kind, every)
         except NetlabError as error:
             notices.notice(f"warning: lab {lab.name} answers {lacks}: {error}")
     ports = [[one.program.namespace, one.program.hostname, _ports(one.program)] for one in checks]

@@ -12,7 +12,7 @@ from netlab.cluster import Cluster
 from netlab.cluster.services import endpoints
 from netlab.cluster.services.routes import proxied
 from netlab.dataplane import names
-from netlab.kernel.machine import OWN_FOLDER, Program
+from netlab.kernel.program import OWN_FOLDER, Program
 from netlab.lab import programs
 from netlab.objects.services import Service
 

@@ -24,7 +24,7 @@ from netlab.lab.convergence import Current
 from netlab.lab.opening import check_whole, recorded
 from netlab.lab.outcome import Changes
 from netlab.lab.record import Record, Records, Stamp
-from netlab.lab.state import State
+from netlab.lab.state import State, described
 from netlab.lab.temporary_labs import hold_owner_lock
 from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
@@ -35,10 +35,9 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
-    from netlab.kernel.machine import Outcome, User
+    from netlab.kernel.machine import ProcessResult, User
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
-    from netlab.programs.pod_files import PodFiles
 
 
 class Place(NamedTuple):
@@ -213,6 +212,31 @@ class Lab:
 
         return self._change(relabel)
 
+    def add_system(self) -> None:
+        """Give the lab its system objects if it has none, as the first program of a lab does; in force on return."""
+        from netlab.objects.system_objects import system_document
+
+        with self.held():
+            missing = not self._has_system
+        if missing:
+            self.apply([system_document()])
+
+    @property
+    def _has_system(self) -> bool:
+        from netlab.objects.system_objects import SYSTEM_OBJECTS
+
+        asked = any(document.kind == SYSTEM_OBJECTS for document in self.documents)
+        return asked or any(one.system for one in self.cluster.services)
+
+    def cluster_with_system(self) -> Cluster:
+        """Return the cluster that ``add_system`` would make; the lab stays as it is."""
+        from netlab.objects.system_objects import system_document
+
+        if self._has_system:
+            return self.cluster
+        record = self._now.record
+        return described(replace(record, documents=(*record.documents, system_document())))[1]
+
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
         with self.held():
             started = time.monotonic()
@@ -223,7 +247,7 @@ class Lab:
             return self.changes
 
     def _refresh_programs(self) -> None:
-        """Bring the programs that the lab runs to its present state; the caller holds the lab's lock."""
+        """Bring the lab's programs to its present state; the caller holds the lab's lock."""
         ran = programs.directory(self._machine, self.name).is_dir()
         if ran:
             from netlab.lab import dns
@@ -232,7 +256,7 @@ class Lab:
         if ran or self.cluster.ingresses:
             from netlab.lab import ingress
 
-            ingress.bring(self._machine, self.cluster)
+            ingress.ensure(self._machine, self.cluster)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:
@@ -324,31 +348,29 @@ class Lab:
     ) -> NoReturn:
         """Replace this process by a program inside an endpoint's namespace; raises UsageError, HostError.
 
-        The program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``, and the lab's DNS runs. A function
-        in place of ``argv`` is called there, and the process ends.
+        The lab's DNS is started first, and the program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``. If
+        ``argv`` is a function, it is called in the namespace, and then the process ends.
         """
-        place, found = self._prepared(place)
-        hostname, files = found.hostname, _files(found)
+        place, hostname, files = self._prepared(place)
         try:
             self._machine.execute(place.namespace, argv, hostname=hostname, user=user, files=files)
         except NotFound as error:
             raise UsageError(f"{place.ref} is gone: {error}") from error
 
-    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:
+    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:
         """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
 
-        It has no privilege: root runs it as ``nobody``. A function in place of ``argv`` is called in a process of its
-        own; its output is what it writes to descriptor 1.
+        It has no privilege: root runs it as ``nobody``. If ``argv`` is a function, a process of its own calls it, and
+        the output is what it writes to descriptor 1.
 
         Raises:
           UsageError, HostError.
         """
-        place, found = self._prepared(place)
-        hostname, files = found.hostname, _files(found)
+        place, hostname, files = self._prepared(place)
         return self._machine.capture(place.namespace, argv, seconds, hostname=hostname, files=files)
 
-    def _prepared(self, place: Endpoint | Place) -> tuple[Place, PodFiles]:
-        """Return where programs of an endpoint run, and the files that they have, after the lab's DNS runs."""
+    def _prepared(self, place: Endpoint | Place) -> tuple[Place, str, dict[str, str]]:
+        """Start the lab's DNS; return where programs of an endpoint run, their hostname and their files of ``/etc``."""
         from netlab.lab import dns, notices
 
         if not isinstance(place, Place):
@@ -358,7 +380,7 @@ class Lab:
             raise UsageError(f"{place.ref} is gone")
         for warning in files.warnings:
             notices.notice(f"warning: {warning}")
-        return place, files
+        return place, files.hostname, {"/etc/resolv.conf": files.resolv, "/etc/hosts": files.hosts}
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""
@@ -376,10 +398,6 @@ class Lab:
     def close(self) -> None:
         """Close open files and sockets; the lab goes on running."""
         self._machine.close()
-
-
-def _files(found: PodFiles) -> dict[str, str]:
-    return {"/etc/resolv.conf": found.resolv, "/etc/hosts": found.hosts}
 
 
 # A process may have several temporary labs at once, and their topologies may share a name.

@@ -1,7 +1,7 @@
-"""The programs that a lab runs: brought to a wanted state, under the lab's lock.
+"""The programs that a lab runs, brought to a wanted state under the lab's lock.
 
-Each program has a folder in the lab's directory, ``programs/KIND.ENDPOINT``. A folder of a kind that is no longer
-wanted is ended and removed. A lab that never ran a program has no such directory, and pays nothing.
+Each program has a folder in the lab's directory, ``programs/KIND.ENDPOINT``. If it is no longer wanted, it is ended and
+its folder is removed. A lab that never ran a program has no such directory, and pays nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netlab.errors import HostError
 from netlab.frozen import frozen
-from netlab.kernel.machine import Machine, Program
+from netlab.kernel.machine import Machine
 from netlab.objects.names import LabName
 
-# Longer names of namespaces are cut, so that the folder's name fits a file system.
+if TYPE_CHECKING:
+    from netlab.kernel.program import Program
+
+# Longer names are cut, so that the folder's name fits a file system.
 _LONGEST = 200
 
 
@@ -26,7 +30,7 @@ _LONGEST = 200
 class Wanted:
     """A program that a lab should run, and the files that it reads from its folder.
 
-    ``reload`` is the signal that it gets when a file changed; 0 for a program that notices it itself.
+    ``reload`` is the signal that it gets when a file changed; 0 for a program that notices the change itself.
     """
 
     program: Program
@@ -47,23 +51,18 @@ def folder(machine: Machine, lab: str, kind: str, namespace: str) -> Path:
     return directory(machine, lab) / f"{kind}.{place}"
 
 
-def any_of(machine: Machine, lab: str, kind: str) -> bool:
-    """Return whether a program of the kind was started in the lab, and not ended by ``bring``."""
-    return any(directory(machine, lab).glob(f"{kind}.*"))
-
-
 def all_run(machine: Machine, lab: str, kind: str, programs: Sequence[Program]) -> bool:
-    """Return whether programs of a kind run as described; this needs no lock."""
+    """Return whether all programs of a kind run as described. No lock is needed."""
     return all(machine.runs(one, folder(machine, lab, kind, one.namespace)) for one in programs)
 
 
-def bring(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> None:
-    """Have a lab run exactly these programs of a kind, with these files. The caller holds the lab's lock alone.
+def ensure(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> None:
+    """Make a lab run exactly these programs of a kind, with these files. The caller holds the lab's lock alone.
 
-    Files are written before the signal. A program that does not run is started, and one that is not wanted is ended.
+    A program that is not wanted is ended, and one that does not run is started. Files are written before the signal.
 
     Raises:
-      HostError, KernelError, NotFound: when a program cannot be started; the others were.
+      HostError, KernelError, NotFound: when a program cannot be started, after all others were.
     """
     failures: list[Exception] = []
     folders = {folder(machine, lab, kind, one.program.namespace): one for one in wanted}
@@ -74,14 +73,14 @@ def bring(machine: Machine, lab: str, kind: str, wanted: Sequence[Wanted]) -> No
     for place, one in folders.items():
         try:
             try:
-                changed = [machine.write_file(place, name, data) for name, data in one.files.items()]
+                changed = [machine.write(place, name, data) for name, data in one.files.items()]
             except OSError as error:
                 raise HostError(f"cannot write {place}: {error.strerror}") from error
             if not machine.runs(one.program, place):
                 machine.start(one.program, place)
             elif one.reload and any(changed):
                 machine.send(place, one.reload)
-        except Exception as error:  # the other programs are brought too
+        except Exception as error:  # the other programs are started too
             failures.append(error)
     if not wanted:
         with contextlib.suppress(OSError):

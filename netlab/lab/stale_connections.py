@@ -1,6 +1,6 @@
-"""The connections that a change of Services leaves behind: UDP and SCTP to endpoints that are gone.
+"""Stale connections after a change of Services: UDP and SCTP connections to endpoints that are gone.
 
-Each packet of such a client would go to the old endpoint for as long as the client sends. TCP ends by itself.
+While such a client sends, its packets would go to the old endpoint. TCP connections end by themselves.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from netlab.kernel.machine import Front, Machine
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 
-_Door = tuple[Address, str, int]
+_Key = tuple[Address, str, int]
 
 
-def forget(machine: Machine, before: Cluster, after: Cluster) -> None:
-    """Delete them on every node of a lab whose rules are in force."""
+def delete_stale(machine: Machine, before: Cluster, after: Cluster) -> None:
+    """Delete the stale connections on every node of a lab, when its new rules are in force."""
     changed = changed_services(before, after)
     old = [one for one in before.services if one.meta.key in changed and _datagrams(one)]
     new = [one for one in after.services if one.meta.key in changed and _datagrams(one)]
@@ -31,22 +31,24 @@ def forget(machine: Machine, before: Cluster, after: Cluster) -> None:
     for node in after.nodes:
         if node.name not in known:
             continue
-        doors = {door: frozenset[tuple[Address, int]]() for one in old for door, _ in _doors(before, one, node.name)}
+        endpoints_of = {
+            front: frozenset[tuple[Address, int]]() for one in old for front, _ in _fronts(before, one, node.name)
+        }
         for one in new:
-            for door, port in _doors(after, one, node.name):
-                found = node_endpoints(after, one, port, door[0].version, node.name)
-                doors[door] = frozenset((e.address, e.port) for e in (*found.cluster, *found.local))
-        fronts = [Front(*door, endpoints) for door, endpoints in doors.items()]
+            for front, port in _fronts(after, one, node.name):
+                found = node_endpoints(after, one, port, front[0].version, node.name)
+                endpoints_of[front] = frozenset((e.address, e.port) for e in (*found.cluster, *found.local))
+        fronts = [Front(*front, endpoints) for front, endpoints in endpoints_of.items()]
         if fronts:
-            machine.forget(names.node_namespace(after.name, node.name), fronts)
+            machine.delete_connections(names.node_namespace(after.name, node.name), fronts)
 
 
 def _datagrams(service: Service) -> bool:
     return proxied(service) and any(port.protocol != "TCP" for port in service.ports)
 
 
-def _doors(cluster: Cluster, service: Service, node: str) -> Iterator[tuple[_Door, ServicePort]]:
-    """Yield every address and port of a node that leads to a port of the Service."""
+def _fronts(cluster: Cluster, service: Service, node: str) -> Iterator[tuple[_Key, ServicePort]]:
+    """Yield every address, protocol and port that leads to a port of the Service on a node, except those of TCP."""
     for port in service.ports:
         if port.protocol == "TCP":
             continue

@@ -26,6 +26,14 @@ def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Do
     Raises:
       InputError: if a change of an object changes a field that may not change.
     """
+    found, problems = applied(documents, changes)
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def applied(documents: Iterable[Document], changes: Iterable[Document]) -> tuple[list[Document], list[Problem]]:
+    """Return what ``apply`` returns, with the problems that it raises."""
     merged = {key_of(d): d for d in with_generated_names(documents)}
     problems: list[Problem] = []
     for document in with_generated_names(changes):
@@ -35,9 +43,7 @@ def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Do
             document, more = _updated(before, document)
             problems += more
         merged[key] = document
-    if problems:
-        raise InputError(problems)
-    return list(merged.values())
+    return list(merged.values()), problems
 
 
 def _updated(before: Document, after: Document) -> tuple[Document, list[Problem]]:

@@ -34,7 +34,7 @@ def service_update(old: Service, new: Service, document: Document) -> tuple[Docu
         before, after = _primary(old), _primary(new)
         # A Service without a written address has one too, but no document says which.
         if after and before != after and (before or new.headless):
-            refuse("clusterIPs[0]", invalid(after, ONCE_SET))
+            refuse("clusterIPs[0]", invalid([after, *map(str, new.cluster_ips[1:])], ONCE_SET))
         if old.ip_families and new.ip_families and old.ip_families[0] != new.ip_families[0]:
             refuse("ipFamilies[0]", invalid(f"IPv{new.ip_families[0]}", ONCE_SET))
     if old.type == new.type == "LoadBalancer":

@@ -274,12 +274,18 @@ class Decision(NamedTuple):
 def backends_reason(found: Sequence[tuple[Expected, str, str]]) -> str:
     """Return each verdict with its backends and the reason; backends with one reason are listed together.
 
+    Reasons that differ only in the backend's own name are one: it is then "the backend".
+
     Args:
       found: the verdict, the reason and the name of each backend, in order.
     """
-    alike: dict[tuple[str, str], list[str]] = {}
+    names: dict[tuple[str, str], list[str]] = {}
+    own: dict[tuple[str, str], str] = {}
     for verdict, reason, name in found:
-        alike.setdefault((verdict, reason), []).append(name)
+        key = (verdict, _without_name(reason, name))
+        names.setdefault(key, []).append(name)
+        own.setdefault(key, reason)
+    alike = {(key[0], key[1] if len(of) > 1 else own[key]): of for key, of in names.items()}
     shown = list(alike)[:_FEW]
     for one in list(alike)[_FEW:]:
         # Each verdict has a reason.
@@ -288,6 +294,15 @@ def backends_reason(found: Sequence[tuple[Expected, str, str]]) -> str:
     texts = [f"{len(alike[one])} of {len(found)} backends {one[0]} ({some(alike[one])}): {one[1]}" for one in shown]
     left = sum(len(names) for one, names in alike.items() if one not in shown)
     return "; ".join([*texts, *([f"and {left} more backends"] if left else [])])
+
+
+def _without_name(reason: str, name: str) -> str:
+    """Return a reason with "the backend" in place of the backend's name, where it is the end of the packet's way."""
+    # A pod that reaches itself is the source too. Egress allows a destination, and ingress is that of the destination.
+    egress, ingress, of = reason.partition("ingress of ")
+    for after in (" on ", ", "):
+        egress = egress.replace(f"allows {name}{after}", f"allows the backend{after}")
+    return egress + ingress + (f"the backend: {of.removeprefix(f'{name}: ')}" if of.startswith(f"{name}: ") else of)
 
 
 def far_end(flow: Flow) -> Endpoint | None:

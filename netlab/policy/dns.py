@@ -1,7 +1,8 @@
 """Warns of pods that policies cut off from DNS.
 
 The pods of a DNS Service answer DNS, on its target port. Without such a Service, the pods that declare a UDP port named
-``dns`` do. If the input has neither, a rule allows DNS if it allows port 53 to something that may exist.
+``dns`` do. If the input has neither, a rule allows DNS if it allows port 53 to something that may exist, or if it
+allows the pods of DNS that netlab adds to a lab with Services.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
@@ -34,11 +36,15 @@ _Ports = tuple[tuple[str, int], ...]
 
 
 class Dns(NamedTuple):
-    """The pods that answer DNS: their name in messages, some of them with their ports, and the identities of all."""
+    """The pods that answer DNS: their name in messages, some of them with their ports, and the identities of all.
+
+    ``added``: netlab added them, as the input has none.
+    """
 
     name: str
     pods: tuple[tuple[Pod, _Ports], ...]
     all_pods: frozenset[int]
+    added: bool = False
 
 
 def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -70,7 +76,10 @@ def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
 def only_dns(cluster: Cluster, rule: Rule) -> bool:
     """Say whether a rule lists ports of DNS only, and the input has no pods that answer DNS."""
     listed = {item.port for item in rule.ports}
-    return bool(listed) and listed <= _DNS_PORTS and _dns(cluster) is None
+    if not listed or not listed <= _DNS_PORTS:
+        return False
+    dns = _dns(cluster)
+    return dns is None or dns.added
 
 
 def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
@@ -95,9 +104,18 @@ def _opened(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns | None
     known: dict[tuple[int, int], frozenset[str]] = cluster.memo.setdefault("policy.dns.opened", {})
     found = known.get((id(policy), id(rule)))
     if found is None:
-        protocols = _opened_anywhere(cluster, policy, rule) if dns is None else _opened_to(cluster, policy, rule, dns)
+        protocols = set(_opened_to(cluster, policy, rule, dns) if dns is not None else ())
+        if dns is None or (dns.added and _may_be_dns(cluster, policy, rule)):
+            protocols.update(_opened_anywhere(cluster, policy, rule))
         found = known[id(policy), id(rule)] = frozenset(protocols)
     return found
+
+
+def _may_be_dns(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> bool:
+    """Say whether a rule may mean DNS of the user's cluster: by its ports, or by a peer that is not in the input."""
+    return bool(rule.ports) or any(
+        peer.ip_block is not None or not pods_matched(cluster, policy, peer) for peer in rule.peers
+    )
 
 
 def _opened_to(cluster: Cluster, policy: NetworkPolicy, rule: Rule, dns: Dns) -> Iterator[str]:
@@ -151,7 +169,7 @@ def _matches_port(cluster: Cluster, item: PolicyPort, protocol: str, port: int) 
 def _dns(cluster: Cluster) -> Dns | None:
     """Return the pods of the input that answer DNS, None if there are none."""
     if "policy.dns" not in cluster.memo:
-        cluster.memo["policy.dns"] = _of_services(cluster) or _of_ports(cluster)
+        cluster.memo["policy.dns"] = _of_services(cluster) or _of_ports(cluster) or _added(cluster)
     found: Dns | None = cluster.memo["policy.dns"]
     return found
 
@@ -168,6 +186,18 @@ def _of_services(cluster: Cluster) -> Dns | None:
             plural = "Services" if len(names) > 1 else "Service"
             return Dns(f"the pods of {plural} {some(names)}", _few(pods.values()), frozenset(pods))
     return None
+
+
+def _added(cluster: Cluster) -> Dns | None:
+    """Return the pods of DNS that netlab added, None if the lab has none."""
+    pods = {pod.ref: pod for pod in cluster.pods if pod.system} if cluster.services else {}
+    found: list[tuple[Pod, _Ports]] = []
+    for service in (one for one in cluster.services if one.system and one.meta.name in _NAMES):
+        for port in service.ports[:1]:
+            refs = [one.pod for family in cluster.families for one in endpoints(cluster, service, port, family)]
+            found += [(pods[ref], _FALLBACK) for ref in dict.fromkeys(refs) if ref in pods]
+    name = "the pods of Service kube-system/kube-dns"
+    return Dns(name, tuple(found), frozenset(id(pod) for pod, _ in found), added=True) if found else None
 
 
 def _behind(cluster: Cluster, service: Service) -> Iterator[tuple[Pod, _Ports]]:

@@ -18,6 +18,9 @@ from netlab.policy.decision import labels_text
 from netlab.policy.matching import field_of
 from netlab.policy.problems import warning
 
+# Bits of a host of the widest service range.
+_WIDEST = {4: 20, 6: 20}
+
 
 def addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn of ipBlocks in the service range, and of those that are the address of one Service."""
@@ -64,4 +67,22 @@ def _message(cluster: Cluster, owners: dict[Address, tuple[Service, str]], cidr:
                 f"{cidr} is in the service range {own}, so it matches no packet: policies see the address of the"
                 " endpoint; select the pods behind the Service"
             )
+        if _means(cluster, cidr, own):
+            return (
+                f"{cidr} holds the service range {own} and no address of the lab's pods, nodes and hosts: policies see"
+                " the address of the endpoint; select the pods behind the Service"
+            )
     return ""
+
+
+def _means(cluster: Cluster, cidr: Prefix, own: Prefix) -> bool:
+    """Say whether a block is probably written for a service range: it holds it, and no address of a packet."""
+    # kubeadm's default is 10.96.0.0/12; a wider block is a network of its own.
+    if cidr.version != own.version or cidr.max_prefixlen - cidr.prefixlen > _WIDEST[cidr.version]:
+        return False
+    if not own.subnet_of(cidr):  # type: ignore[arg-type]
+        return False
+    ranges = (*cluster.underlay_cidrs, *(one for network in cluster.networks for one in network.pod_cidrs))
+    return not any(cidr.overlaps(one) for one in ranges if one.version == cidr.version) and not any(
+        address in cidr for address in cluster.by_address
+    )

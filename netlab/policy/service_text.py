@@ -6,9 +6,9 @@ Policies see the endpoint's address and port, and never those of the Service
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from netlab.cluster.services.endpoints import endpoints
+from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.translate import translate
 from netlab.cluster.translate.services import Front
 from netlab.cluster.types import Cluster
@@ -22,8 +22,10 @@ def described(front: Front) -> str:
     """Return a front as the end of a flow: ``Service shop/db (shop.yaml:3), its ClusterIP 10.96.0.7``."""
     line = front.service.source.line()
     written = f" ({front.service.source.file}:{line})" if line else ""
-    at = f" on {front.node.ref}" if front.node is not None else ""
-    return f"Service {front.service.meta.key}{written}, its {_face(front)} {front.address}{at}"
+    its = f"{_face(front)} {front.address}"
+    if front.node is not None:
+        its = f"nodePort at {front.address} of {front.node.ref}"
+    return f"Service {front.service.meta.key}{written}, its {its}"
 
 
 def way_lines(cluster: Cluster, decision: Decision, front: Front) -> list[str]:
@@ -47,15 +49,27 @@ def way_lines(cluster: Cluster, decision: Decision, front: Front) -> list[str]:
         found.append(f"node      {translated.node.ref} translates it {masquerades}".rstrip())
     every = endpoints(cluster, service, port, front.address.version)
     chosen = [f"{way.backend.name} ({way.backend.address})" for way in translated.flows]
-    left = len(every) - len(chosen)
-    others = f"; {left} other{'s' if left > 1 else ''} not" if left > 0 and chosen else ""
-    found.append(f"endpoints {some(chosen) if chosen else 'none'}{others}")
+    found.append(f"endpoints {some(chosen) if chosen else 'none'}{_others(every, len(chosen))}")
     numbers = list(dict.fromkeys(way.backend.port for way in translated.flows))
     if numbers:
         seen = some([service_text(flow.protocol, number) for number in numbers])
         same = numbers == [flow.port]
         found.append(f"port      {seen} is what policies see{'' if same else f', and not {flow.port}'}")
     return found
+
+
+def _others(every: Sequence[ServiceEndpoint], chosen: int) -> str:
+    """Return how many endpoints the node does not choose from, and why."""
+    if not chosen:
+        return ""
+    unready = sum(not one.ready for one in every)
+    elsewhere = len(every) - unready - chosen
+    parts = [
+        f"{number} more {'is' if number == 1 else 'are'} {what}"
+        for number, what in ((unready, "not ready"), (elsewhere, "not for this node"))
+        if number > 0
+    ]
+    return "".join(f"; {part}" for part in parts)
 
 
 def misses_by_service(decision: Decision, front: Front) -> list[str]:

@@ -60,6 +60,7 @@ class Attempt:
             self._pause()
             sent(len(burst))
         self._prove_ends([probe for probe in probes if probe.evidence.no_path])
+        self._prove_returns([probe for probe in probes if probe.past_node and probe.evidence.arrived])
         began = time.monotonic()
         self._wait(WAITS[self._number])
         # Where a control was late, a probe that netem put behind it may be as late.
@@ -100,6 +101,16 @@ class Attempt:
             self._pause()
         self._wait(WAITS[self._number])
         self._controls.judge_ends(probes)
+
+    def _prove_returns(self, probes: Sequence[Probe]) -> None:
+        """Find out whether packets pass on the way of each answer that does not pass the node that translated."""
+        self._reply_for_programs()
+        self._receive()
+        missing = [probe for probe in probes if not (probe.evidence.answered or probe.evidence.wrong_sender)]
+        if missing:
+            self._controls.prove_returns(missing)
+            self._wait(WAITS[self._number])
+            self._controls.judge_returns(missing)
 
     def _reply_for_programs(self) -> None:
         """Reply from the destination to probes that arrived and that no program there answered."""
@@ -153,7 +164,7 @@ class Attempt:
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
             if seen.kind == "answer" and seen.peer not in (b"", probe.sent_to.packed):
-                probe.evidence.astray = f"{seen.words} from {written(seen.peer)}"
+                probe.evidence.wrong_sender = f"{seen.words} from {written(seen.peer)}"
             elif seen.kind == "answer" or _is_closed_port(probe, seen):
                 self._answered(probe, seen.words)
             else:

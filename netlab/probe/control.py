@@ -92,17 +92,17 @@ class Controls:
         for probe in burst:
             seen = probe.evidence
             if not (seen.arrived and seen.answered):
-                ends = (id(probe.source), id(probe.destination), id(probe.front))
+                ends = (id(probe.source), id(probe.destination), id(probe.translator))
                 pairs.setdefault(ends, []).append(probe)
         for probes in pairs.values():
             source, target = probes[0].source, probes[0].target
             way = path(self._shared.cluster, source.endpoint, target.endpoint, source.family)
-            if probes[0].front is None:
+            if probes[0].translator is None:
                 self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
             else:
                 self._follow_by_hops(probes)
                 if way.connected:
-                    # The node that translates may have no path to the backend.
+                    # The source reaches the node, and the node may have no path to the backend.
                     way = path(self._shared.cluster, target.endpoint, probes[0].destination.endpoint, source.family)
             if way.connected:
                 continue
@@ -181,6 +181,21 @@ class Controls:
             probe.evidence.ends_alive = all(proof.control for proof in both)
             alone = (end.endpoint.ref for end in (probe.source, probe.destination) if end in self._alone)
             probe.evidence.alone = " and ".join(alone)
+
+    def prove_returns(self, probes: Iterable[Probe]) -> None:
+        """Send a control from the destination of each probe to its source. ``judge_returns`` then notes the result."""
+        self._returns: dict[tuple[End, End], Evidence] = {}
+        for probe in probes:
+            way = probe.destination, probe.source
+            if way not in self._returns:
+                self._returns[way] = Evidence()
+                self._send(*way, [self._returns[way]])
+
+    def judge_returns(self, probes: Iterable[Probe]) -> None:
+        """Note in the evidence of each probe whether a control arrived on the way of its answer."""
+        for probe in probes:
+            if self._returns[probe.destination, probe.source].control:
+                probe.evidence.past_node = probe.past_node
 
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Note a control that arrived in a namespace."""

@@ -39,8 +39,8 @@ class Relay:
 
 def must_forward(probe: Probe) -> bool:
     """Return whether the node that translates a probe forwards it from another network namespace to another."""
-    front = probe.front
-    return front is not None and front.sockets not in (probe.source.sockets, probe.destination.sockets)
+    translator = probe.translator
+    return translator is not None and translator.sockets not in (probe.source.sockets, probe.destination.sockets)
 
 
 def relay(shared: Shared, probe: Probe) -> Relay | None:
@@ -81,8 +81,10 @@ def unproven(shared: Shared, probe: Probe) -> str:
     """
     node, source, family = _node(shared, probe), probe.source.endpoint, probe.source.family
     itself = source.ref == probe.destination.endpoint.ref
-    if itself and isinstance(source, Pod) and source.node == node.name and (why := _turns_back(shared, node, source)):
-        return why
+    if itself and isinstance(source, Pod) and source.node == node.name:
+        why = _why_no_hairpin(shared, node, source)
+        if why:
+            return why
     device = "all"
     if family == 4:
         device = names.UNDERLAY_DEVICE
@@ -97,19 +99,19 @@ def unproven(shared: Shared, probe: Probe) -> str:
     return "" if value == "1" else f"{where}: net.{name.replace('/', '.')} is {value or 'missing'}"
 
 
-def _turns_back(shared: Shared, node: Node, pod: Pod) -> str:
-    """Return why a node may lose packets of a pod that it sends back to the pod, "" if its kernel shows that it does.
+def _why_no_hairpin(shared: Shared, node: Node, pod: Pod) -> str:
+    """Return why a node may not send a pod's packets back to the pod, "" if the node's kernel shows that it does.
 
     No control packet can take this way, as a kernel drops packets from its own address. Controls between the pod and
-    its node pass the same link in both directions. A bridge also needs a port that sends frames back (net/bridge,
-    br_forward.c, should_deliver).
+    its node pass the same link in both directions. A bridge also needs the hairpin setting of the pod's port
+    (net/bridge/br_forward.c, should_deliver).
     """
     port = names.port_name(pod)
     if not pod.traits.attachment.bridged:
         return "" if pod.traits.attachment.node_link else f"{pod.ref} is not behind {node.ref}"
     with shared.inside(shared.probes.namespace(node)):
-        back = interfaces.sends_back(port)
-    return "" if back else f"the bridge of {node.ref} does not send frames of {pod.ref} back to it"
+        hairpin = interfaces.has_hairpin(port)
+    return "" if hairpin else f"the bridge of {node.ref} does not send frames of {pod.ref} back to it"
 
 
 def _node(shared: Shared, probe: Probe) -> Node:

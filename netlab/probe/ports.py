@@ -4,8 +4,8 @@ Conntrack keeps a connection (UDP 120 s, ICMP 30 s). A probe with the same addre
 would pass as "established" where a policy denies it by now. All probes of one attempt share one source port, as they
 differ in addresses or destination port. A clock chooses the port, as other processes probe too.
 
-Probes through a Service need more: the source port decides which endpoint a node chooses. So a run in a lab with
-Services has further ports, and its probes to one endpoint have those that lead to it (``netlab.probe.service_ports``).
+For probes through a Service, the source port decides which endpoint a node chooses. So a run in a lab with Services has
+more ports, and a probe to an endpoint has a port that leads to it (``netlab.probe.service_ports``).
 """
 
 from __future__ import annotations

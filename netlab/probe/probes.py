@@ -46,25 +46,27 @@ class Probe:
 
     Attributes:
       destination: the end that must receive the packet. It is a backend where the flow's destination is translated.
-      front: the node to which the packet is sent and which translates; None where the packet is not sent to a node.
+      translator: the node that translates, if the packet is sent to a node; else None.
       address: the address to which the packet is sent, where no machine has it.
       others: the other backends of the same destination.
       source_ports: those of the attempts that lead to this backend of a Service; empty where any port does.
+      past_node: why the destination's answer does not pass the node that translates, "" where it does.
       arrival: the packet as it arrived.
       replied: whether netlab replied in place of a program that did not.
       evidence: what the last attempt saw.
-      hop_evidence: what was seen of the controls from the source to ``front`` and from there to the backend.
-      relayed: what was seen of the control that ``front`` must forward to the backend; None where none can pass.
+      hop_evidence: what was seen of the controls from the source to ``translator`` and from there to the backend.
+      relayed: what was seen of the control that ``translator`` must forward to the backend; None where none can pass.
     """
 
     source: End
     destination: End
     protocol: str
     port: int
-    front: End | None = None
+    translator: End | None = None
     address: WireAddress | None = None
     others: tuple[End, ...] = ()
     source_ports: Sequence[int] = ()
+    past_node: str = ""
     verdict: Measured = "inconclusive"
     reason: str = ""
     ident: int = 0
@@ -77,19 +79,19 @@ class Probe:
     @property
     def target(self) -> End:
         """The end that the packet is addressed to."""
-        return self.front or self.destination
+        return self.translator or self.destination
 
     @property
     def sent_to(self) -> WireAddress:
         """The address that the packet is sent to."""
-        return self.address or (self.front or self.destination).wire
+        return self.address or (self.translator or self.destination).wire
 
     @property
     def hops(self) -> tuple[tuple[End, End], ...]:
-        """The pairs of ends between which packets must pass: source and destination, or both with ``front``."""
-        if self.front is None:
+        """The pairs of ends between which packets must pass: source and destination, or both with ``translator``."""
+        if self.translator is None:
             return ((self.source, self.destination),)
-        return (self.source, self.front), (self.front, self.destination)
+        return (self.source, self.translator), (self.translator, self.destination)
 
 
 @frozen
@@ -132,6 +134,16 @@ class Backends:
 
 
 _NO_PORT = "no source port of this run leads to it: ask fewer Services or sources at once"
+
+
+def _past_node(source: End, end: End, target: Target, node: Node | None) -> str:
+    """Return why an endpoint's answer does not pass the node that translates, "" where it does."""
+    own, other = source.endpoint, end.endpoint
+    if node is None or not target.keeps_source or not isinstance(own, Pod) or own.ref == other.ref:
+        return ""
+    if own.node == node.name or (isinstance(other, Pod) and other.node == node.name) or other.ref == node.ref:
+        return ""
+    return f"{other.ref} answers {own.ref} without {node.ref}, which translated the packet"
 
 
 def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
@@ -207,59 +219,62 @@ class ProbeMaker:
         elif flow.address is not None:
             address = WireAddress.of(flow.address)
         ends = [self._backend(backend, flow.family) for backend in target.backends]
-        by: Callable[[int], Sequence[int]] | None = None
+        ports_of: Callable[[int], Sequence[int]] | None = None
         if target.listed and node is not None and self._service_ports:
-            by = self._choosing(flow, source, node, len(ends))
+            ports_of = self._port_finder(flow, source, node, len(ends))
         probes: list[tuple[Backend, Probe | Unsent]] = []
         for index, (backend, end) in enumerate(zip(target.backends, ends, strict=True)):
-            ports = () if by is None else by(index)
+            ports = () if ports_of is None else ports_of(index)
             if isinstance(end, Unsent):
                 probes.append((backend, end))
-            elif by is not None and not ports:
+            elif ports_of is not None and not ports:
                 probes.append((backend, Unsent("inconclusive", _NO_PORT)))
             else:
-                front = of_node or self._front(source, end, node)
+                translator = of_node or self._translator(source, end, node)
                 others = tuple(other for other in ends if isinstance(other, End) and other is not end)
-                probe = Probe(source, end, flow.protocol, flow.port or 0, front, address, others, ports)
+                past = _past_node(source, end, target, node)
+                probe = Probe(source, end, flow.protocol, flow.port or 0, translator, address, others, ports, past)
                 probes.append((backend, _once(probe, known)))
         return Backends(tuple(probes)) if target.listed else probes[0][1]
 
-    def _choosing(self, flow: Flow, source: End, node: Node, count: int) -> Callable[[int], Sequence[int]]:
-        """Return what gives the source ports that lead to a Service's endpoint, by its place in the node's list."""
-        own = source.endpoint
-        home = "" if isinstance(own, Host) else own.node if isinstance(own, Pod) else own.name
+    def _port_finder(self, flow: Flow, source: End, node: Node, count: int) -> Callable[[int], Sequence[int]]:
+        """Return a function from an endpoint's index in the node's list to the source ports that lead to it."""
+        sender = source.endpoint
+        own_node = "" if isinstance(sender, Host) else sender.node if isinstance(sender, Pod) else sender.name
         seen = source.address
-        door = None
-        if home != node.name:
-            # The source's own node may masquerade it, and so may any source of that node come with its address.
-            seen = path(self._cluster, own, node, source.family).seen_as or source.address
-            door = (flow.address, flow.protocol, flow.port) if home else None
+        front = None
+        if own_node != node.name:
+            # The source's own node may masquerade it. Then all sources of that node have one address.
+            seen = path(self._cluster, sender, node, source.family).seen_as or source.address
+            front = (flow.address, flow.protocol, flow.port) if own_node else None
         port = flow.port or 0
-        return lambda index: self._service_ports.leading_to(index, count, seen, port, door)
+        return lambda index: self._service_ports.leading_to(index, count, seen, port, front)
 
-    def _front(self, source: End, backend: End, node: Node | None) -> End | None:
-        """Return the node that translates an address that no machine has, None where a control can do without it.
+    def _translator(self, source: End, backend: End, node: Node | None) -> End | None:
+        """Return the node that must prove that it forwards to the backend, None if a control to the backend proves it.
 
         A control from the source to the backend takes the same way as a probe if the source is in the node's namespace,
         or if it is a pod of the node and the backend is elsewhere: the node forwards both.
         """
         if node is None:
             return None
-        front = self.end(node, source.family)
-        if isinstance(front, Unsent) or front.sockets is source.sockets:
+        translator = self.end(node, source.family)
+        if isinstance(translator, Unsent) or translator.sockets is source.sockets:
             return None
-        own, end = source.endpoint, backend.endpoint
-        near = isinstance(own, Pod) and own.node == node.name
-        beside = isinstance(end, Pod) and end.node == node.name and front.sockets is not backend.sockets
-        return None if near and not beside else front
+        sender, receiver = source.endpoint, backend.endpoint
+        pod_of_node = isinstance(sender, Pod) and sender.node == node.name
+        to_pod_of_node = (
+            isinstance(receiver, Pod) and receiver.node == node.name and translator.sockets is not backend.sockets
+        )
+        return None if pod_of_node and not to_pod_of_node else translator
 
     def _probe_refused(
         self, flow: Flow, source: End, target: Target, node: Node | None, known: dict[object, Probe]
     ) -> Probe | Unsent:
-        """Return the probe of an address that stands for no endpoint: the node that takes it rejects it or drops it.
+        """Return the probe of an address that stands for no endpoint: a node rejects or drops its packets.
 
-        A control packet to this node tells a packet that it dropped from one that was lost on the way to it. If no node
-        takes packets of the source, any node is the end of the control.
+        A control packet to this node tells a packet that the node dropped from one that was lost before it. If no node
+        takes packets of the source, the control goes to the first node.
         """
         if flow.address is None:
             return Unsent("deny", f"{NOT_SENT}: {target.reason}")

@@ -1,9 +1,9 @@
 """The verdict that follows from what was seen of a probe: a pure function, a table read from top to bottom.
 
 A ``deny`` means that a packet was sent and that a control arrived on its path. A packet that arrived is denied only if
-its answer came from another address: a node that translated it did not see the answer, and no program takes that for an
-answer. Two classes are exceptions, and their
-reasons begin with their names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has
+its destination answers past the node that translated it: the answer came from another address, which no program takes
+for an answer, or it was dropped, and a control on its way arrived. Two classes are exceptions, and their reasons begin
+with their names. NOT_SENT: no packet can be sent, as an end has no address of the family, no machine has
 the address, or the source's own kernel refuses it. NO_PATH: neither the probe nor its control arrived, no path is wired
 between the two ends, and controls between each end and its partner arrived. Where an end has no partner, its kernel
 delivers a control that it sends to itself, and shows its address on a link that is up; the reason then says so.
@@ -62,7 +62,9 @@ class Evidence:
       ends_alive: whether controls between each end and its partner arrived.
       alone: the ends that have no partner, so that only their own kernels show that they are alive.
       trouble: why a packet may have been lost.
-      astray: the answer that came from another address than the one that the probe was sent to.
+      wrong_sender: the answer that came from another address than the one that the probe was sent to.
+      past_node: why the destination's answer does not pass the node that translated the probe, once a control on the
+        way of the answer arrived.
     """
 
     refused: str = ""
@@ -75,7 +77,8 @@ class Evidence:
     ends_alive: bool = False
     alone: str = ""
     trouble: str = ""
-    astray: str = ""
+    wrong_sender: str = ""
+    past_node: str = ""
 
 
 def verdict(seen: Evidence) -> tuple[Measured, str]:
@@ -88,10 +91,12 @@ def verdict(seen: Evidence) -> tuple[Measured, str]:
         return "inconclusive", seen.trouble
     if seen.elsewhere:
         return "inconclusive", f"{seen.elsewhere} took the packet"
-    if seen.arrived and seen.astray and seen.control:
+    if seen.arrived and seen.wrong_sender and seen.control:
         # No program takes it for the answer to its connection.
-        return "deny", f"arrived, but the answer came from another address: {seen.astray}"
-    came = seen.answered or seen.rejected or seen.astray
+        return "deny", f"arrived, but the answer came from another address: {seen.wrong_sender}"
+    if seen.arrived and seen.past_node and seen.control:
+        return "deny", f"arrived, but no answer came back: {seen.past_node}; a control packet on that way did"
+    came = seen.answered or seen.rejected or seen.wrong_sender
     if seen.arrived:
         return "inconclusive", f"arrived, but no answer came back{f', only {came}' if came else ''}"
     if seen.control:

@@ -23,8 +23,8 @@ from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.verdicts import Measurement, verdict
 from netlab.probe.worker_state import Shared
 
-# A probe uses fewer ids: in each attempt the packet, three controls, and two controls that prove its ends.
-_IDS = 6 * ports.ATTEMPTS
+# A probe uses fewer ids: in each attempt the packet, three controls, two that prove its ends, and one back.
+_IDS = 7 * ports.ATTEMPTS
 
 
 @frozen
@@ -104,7 +104,7 @@ class Worker:
         self._shared.sockets.open({probe.protocol for probe in probes}, {probe.source.family for probe in probes})
         # The pod behind a published port may answer the source directly, so these two are a pair as well.
         ways = dict.fromkeys((probe.source, probe.destination) for probe in probes)
-        hops = (hop for probe in probes if probe.front is not None for hop in probe.hops)
+        hops = (hop for probe in probes if probe.translator is not None for hop in probe.hops)
         relayed = [probe for probe in probes if forwarding.must_forward(probe)]
         relays = [(way, probe.destination) for probe in relayed if (way := forwarding.relay(self._shared, probe))]
         # The node of a pod sends its third control, and may be no end of a probe.

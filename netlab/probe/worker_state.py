@@ -36,9 +36,10 @@ class Shared:
         self.cluster = cluster
         self.inside = inside
         self.idents = Idents(first_ident)
-        self.ports = ports.of_run(service_ports.needed(cluster) if cluster.services else 0)
+        more = service_ports.needed(cluster) if cluster.services else service_ports.Needed(0, 0)
+        self.ports = ports.of_run(sum(more))
         self.sockets = Sockets(self.idents.first, self.ports, inside)
-        self.probes = ProbeMaker(cluster, lab, self.sockets, service_ports.ServicePorts(self.ports))
+        self.probes = ProbeMaker(cluster, lab, self.sockets, service_ports.ServicePorts(self.ports, more.shared))
         self._templates: dict[tuple[str, int, bool], Template] = {}
 
     def template(self, kind: str, family: int, *, chooses: bool = False) -> Template:

@@ -1,12 +1,12 @@
 """Questions that a scenario asks inside an endpoint: the addresses of a name, and the answer to an HTTP request.
 
 They use the standard library, and so the resolver of the C library with the endpoint's own ``/etc``. The functions run
-in a process that has given up its privilege, so everything that they import is imported with this module.
+in a process without privilege, which may not be able to read modules. So this module imports all that they need.
 """
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401  socket.getaddrinfo imports it, where the interpreter may not be readable
+import encodings.idna  # noqa: F401  socket.getaddrinfo imports it when it is called
 import http.client
 import json
 import socket
@@ -17,17 +17,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 BODY = 1 << 15
-"""Bytes of a body that are read."""
+"""How many bytes of a body are read."""
 
+# Characters of a message; http.client has the server's whole line in one.
+_LONGEST_ERROR = 200
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _NO_NAME = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
 
 
 def lookup(name: str, family: int | None, known: str) -> bytes:
-    """Return as JSON the ``addresses`` of a name, none if there is no such name, or the ``error`` of the resolver.
+    """Return as JSON the ``addresses`` of a name, empty if there is no such name, or the ``error`` of the resolver.
 
-    ``known`` is a name that exists if a server answers. The lab's server refuses names outside of the cluster, and the
-    resolver reports that as it reports a server that does not answer.
+    ``known`` is a name that the lab has. The lab's server refuses names outside of the cluster. The resolver reports a
+    refusal and a server that does not answer as the same error, so ``known`` is asked next.
     """
     try:
         found = _addresses(name, family)
@@ -46,10 +48,10 @@ def _answers(known: str) -> bool:
 
 
 def get(url: str, at: Sequence[str], family: int | None, seconds: float) -> bytes:
-    """Send a GET request, and return as JSON ``status``, ``body`` and the ``address`` that answered, or the ``error``.
+    """Send a GET request; return as JSON the ``status``, ``body`` and ``address`` of the answer, or the ``error``.
 
-    ``at`` has addresses to connect to instead of those of the URL's host; the request keeps the host. Certificates are
-    not checked, and no redirect is followed.
+    ``at`` has addresses to connect to, in place of those of the URL's host. The request keeps the host. No certificate
+    is checked and no redirect is followed. ``seconds`` limits the whole request.
     """
     return json.dumps(_get(url, at, family, time.monotonic() + seconds)).encode()
 
@@ -77,14 +79,17 @@ def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[
         try:
             connection.sock.settimeout(max(0.01, until - time.monotonic()))
             if secure:
+                # It takes the socket over, and leaves it open where the host is no name of TLS.
+                host.encode("idna")
                 connection.sock = _unchecked().wrap_socket(connection.sock, server_hostname=host)
             path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-            # The host with the port only if the URL has one, as a browser writes it.
+            # As browsers write it: with the port only if the URL has one.
             connection.request("GET", path, headers={"Host": parts.netloc, "Connection": "close"})
             answer = connection.getresponse()
             body = answer.read(BODY).decode(errors="replace")
             return {"status": answer.status, "body": body, "address": shown}
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # ValueError: a chunk of a negative length, or a host that is no name of TLS.
             return {"error": f"{shown}: {_text(error)}"}
         finally:
             connection.close()
@@ -92,7 +97,7 @@ def _get(url: str, at: Sequence[str], family: int | None, until: float) -> dict[
 
 
 def _addresses(name: str, family: int | None) -> list[str]:
-    """Return the addresses of a name, none if there is no such name; raises OSError where no server answers."""
+    """Return the addresses of a name, empty if there is no such name; raises OSError if no server answers."""
     try:
         found = socket.getaddrinfo(name, None, _FAMILIES.get(family or 0, 0), socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -114,4 +119,5 @@ def _text(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
         return "no server answers"
-    return (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    text = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}…"

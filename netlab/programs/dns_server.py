@@ -1,8 +1,8 @@
-"""The lab's DNS server: answers over UDP and TCP from a snapshot of the lab, and takes each new one at once.
+"""The lab's DNS server: answers over UDP and TCP from a snapshot of the lab.
 
 Arguments: the ports, then the file of the snapshot. A change of the lab renames a new file into the place of the old
-one. The server looks at the file before each answer, so an answer is never older than the last change. What cannot be
-read is answered with an error code; nothing that a client sends ends the server.
+one. The server looks at the file before each answer, so an answer is never older than the last change. A message that
+cannot be read gets an error code; no message ends the server.
 
 Source: RFC 1035, RFC 6891 (EDNS), RFC 7766 (TCP); negative answers: RFC 2308.
 """
@@ -28,7 +28,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-# dnspython imports these when it meets a record of the type. The server cannot: it has no privilege by then.
+# dnspython imports these with the first record of the type. By then the server may not be able to read them.
 import dns.rdtypes.ANY.CNAME
 import dns.rdtypes.ANY.NS
 import dns.rdtypes.ANY.OPT
@@ -40,22 +40,22 @@ import dns.rdtypes.IN.AAAA
 import dns.rdtypes.IN.SRV
 import dns.rrset
 
-from netlab.kernel.serving import Server
-from netlab.programs.records import Answer, Record, Zone
+from netlab.kernel.message_server import MessageServer
+from netlab.programs.dns_records import Answer, Record, Zone
 
 # Seconds that a client may keep an answer; CoreDNS has the same.
 _TTL = 5
-# Bytes: the largest answer over UDP, by the client's EDNS; without EDNS it is 512. 1232 fits every path unfragmented.
+# Bytes: the largest answer over UDP to a client with EDNS and without, and over TCP. 1232 fits every path unfragmented.
 _UDP, _UDP_WITHOUT_EDNS, _TCP = 1232, 512, 65535
 _HEADER = 12
 _CODES = {"NOERROR": dns.rcode.NOERROR, "NXDOMAIN": dns.rcode.NXDOMAIN, "REFUSED": dns.rcode.REFUSED}
 _WEIGHT = "0 100"
-# Names outside of the lab of which the output has a line; then it has no more.
+# How many refused names get a line in the output.
 _MOST_NOTES = 1000
 
 
 class Responder:
-    """Answers messages from the snapshot in a file; each new file is read once."""
+    """Answers messages from the snapshot in a file, and reads each new file once."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -65,7 +65,7 @@ class Responder:
         self._turn = 0
 
     def zone(self) -> Zone | None:
-        """Return the present zone; None where no snapshot can be read."""
+        """Return the zone of the present snapshot, None if none can be read."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             status = os.stat(self._file)
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
@@ -75,18 +75,18 @@ class Responder:
         return self._zone
 
     def answer(self, message: bytes, stream: bool) -> bytes:
-        """Return the answer to a message, empty for one that gets none."""
+        """Return the answer to a message, empty if it gets none; ``stream`` says that it came over TCP."""
         if len(message) < _HEADER or message[2] & 0x80:
-            # It is no message, or itself an answer.
+            # It is too short, or is an answer.
             return b""
         try:
             query = dns.message.from_wire(message, ignore_trailing=True)
-        except Exception:  # whatever it contains
-            # The header with "format error", and no question.
+        except Exception:  # a message may contain anything
+            # The header alone, with the code "format error".
             code = message[2] & 0x79 | 0x80
             return message[:2] + bytes((code, dns.rcode.FORMERR)) + bytes(8)
         response = self._respond(query)
-        # dnspython would shuffle each set.
+        # Without this dnspython shuffles each set.
         return response.to_wire(max_size=_most(query, stream), prefer_truncation=True, want_shuffle=False)
 
     def _respond(self, query: dns.message.Message) -> dns.message.Message:
@@ -127,7 +127,7 @@ class Responder:
             response.authority = list(self._sets([Record(found.authority, "SOA", found.authority)]))
 
     def _sets(self, records: Iterable[Record]) -> Iterable[dns.rrset.RRset]:
-        """Yield records as sets of one name and type; addresses begin with another one at each answer."""
+        """Yield records as sets of one name and type; each answer begins with the next address."""
         together: dict[tuple[str, str], list[str]] = {}
         for record in records:
             together.setdefault((record.name, record.type), []).append(record.data)
@@ -156,7 +156,7 @@ def _rdata(kind: str, data: str) -> dns.rdata.Rdata:
         case "TXT":
             text = f'"{data}"'
         case "SOA":
-            # The numbers are CoreDNS's; the last one is how long a negative answer may be kept.
+            # CoreDNS has these numbers. The last one says how long a client may keep a negative answer.
             text = f"ns.dns.{data}. hostmaster.{data}. 1 7200 1800 86400 {_TTL}"
         case _:
             text = f"{data}."
@@ -170,7 +170,7 @@ def _most(query: dns.message.Message, stream: bool) -> int:
 
 
 def note(text: Any) -> None:
-    """Write a line to the program's output; a full file takes no more."""
+    """Write a line to the program's output, unless its file is full."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{str(text)[:500]}\n")
         sys.stderr.flush()
@@ -180,6 +180,6 @@ def main() -> None:
     """Serve until the program is ended."""
     *ports, file = sys.argv[1:]
     responder = Responder(Path(file))
-    server = Server([int(port) for port in ports], responder.answer, lambda error: note(repr(error)))
+    server = MessageServer([int(port) for port in ports], responder.answer, lambda error: note(repr(error)))
     responder.zone()
     server.serve()

@@ -4,9 +4,9 @@
 
 - HTTP answers every path with JSON: hostname, client, method, path, host and headers. ``/hostname``, ``/clientip`` and
   ``/echo?msg=TEXT`` answer with text.
-- TCP and UDP answer ``hostname`` and ``clientip`` with text, ``echo TEXT`` with TEXT, and send all else back.
+- TCP and UDP answer ``hostname`` and ``clientip`` with text and ``echo TEXT`` with TEXT. They send all else back.
 
-It needs the standard library only, and imports nothing while it runs, as its user may not be able to read that. The
+It needs the standard library only. It imports nothing while it runs, as its user may not be able to read modules. The
 number of connections, the size of a request and the time of a connection are bounded.
 """
 
@@ -30,7 +30,7 @@ CONNECTIONS = 256
 REQUEST = 1 << 16
 """The largest request in bytes, its body included; also the largest text that waits to be sent."""
 IDLE = 30.0
-"""The seconds after which a connection without traffic is closed."""
+"""Seconds without traffic after which a connection is closed."""
 
 HTTP, TCP, UDP = "http", "tcp", "udp"
 _CHUNK = 1 << 14
@@ -39,7 +39,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 def listening(kind: str, port: int) -> socket.socket:
-    """Return a socket that listens on a port of both IP families, or of IPv4 where there is no IPv6.
+    """Return a socket that listens on a port of both IP families, or of IPv4 if the kernel has no IPv6.
 
     Raises:
       OSError: when the port is in use, or this user may not listen on it.
@@ -76,7 +76,7 @@ def serve(
     every: float = 1.0,
     page: Page | None = None,
 ) -> None:
-    """Answer on sockets of ``listening`` until ``until`` returns True; it is called after ``every`` seconds at most.
+    """Answer on sockets of ``listening`` until ``until`` returns True; ``every``: the seconds between two calls.
 
     ``page`` answers HTTP, by default with what is seen of the client.
     """
@@ -132,7 +132,7 @@ def _accept(
     selector: selectors.BaseSelector,
     open_now: dict[int, _Connection],
 ) -> None:
-    """Accept a connection, and close it at once where there are too many."""
+    """Accept a connection, and close it at once if there are too many."""
     with contextlib.suppress(OSError):  # the client may have gone again
         accepted, peer = listener.accept()
         if len(open_now) >= CONNECTIONS:
@@ -144,7 +144,7 @@ def _accept(
 
 
 class _Connection:
-    """A TCP connection: the bytes that came, those that wait to be sent, and when it was last used."""
+    """A TCP connection: its received bytes, the bytes to send, and when it was last used."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class _Connection:
         selector.register(accepted, selectors.EVENT_READ, self.act)
 
     def act(self) -> None:
-        """Read what came, answer it, and send what fits."""
+        """Read, answer, and send as much as fits."""
         self.used = time.monotonic()
         try:
             if not self._waits:
@@ -197,7 +197,7 @@ class _Connection:
 
 
 def _answers_text(came: bytes, peer: Any, hostname: str) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield the bytes used, the answer, and whether it is the last one."""
+    """Yield the number of bytes used, the answer, and whether it is the last one."""
     if came:
         yield len(came), _text(came, peer, hostname), False
 
@@ -232,7 +232,7 @@ def _answer_datagram(listener: socket.socket, hostname: str) -> None:
 
 
 def _answers_http(page: Page, came: bytes, peer: Any, hostname: str) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield the bytes used, the answer, and whether the connection ends, for each whole request."""
+    """Yield for each whole request the number of bytes used, the answer, and whether the connection ends."""
     while _END_OF_HEAD in came:
         head, _, rest = came.partition(_END_OF_HEAD)
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -257,7 +257,7 @@ def _answers_http(page: Page, came: bytes, peer: Any, hostname: str) -> Iterator
 
 
 def _page(request: Request, hostname: str) -> tuple[HTTPStatus, str, bytes]:
-    with contextlib.suppress(ValueError):  # "//[" is no URL
+    with contextlib.suppress(ValueError):  # urlsplit refuses "//["
         url = urlsplit(request.target)
         texts = {"/hostname": hostname, "/clientip": request.client, "/echo": parse_qs(url.query).get("msg", [""])[0]}
         if url.path in texts:
@@ -292,11 +292,11 @@ Answer HTTP, TCP and UDP with what is seen of the client; by default HTTP on por
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; return 1 where a port cannot be opened, and 2 for wrong arguments."""
+    """Run the program; return 1 if a port cannot be opened, and 2 for wrong arguments."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     wanted: list[tuple[str, int]] = []
     name, end = os.uname().nodename, float("inf")
-    # No argparse: it imports more modules when it is called.
+    # argparse would import more modules when it is called.
     try:
         for option, value in zip(given[::2], given[1::2], strict=True):
             if option in ("--http", "--tcp", "--udp"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from netlab.cluster.find import literal
 from netlab.cluster.flows import Flow
 from netlab.cluster.services import endpoints
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
@@ -17,14 +18,15 @@ from netlab.errors import UsageError, printable
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.policy.explain import Explanation, Section, explain
-from netlab.programs.ingress_rules import NO_TLS, Location, Route, controllers, ready_endpoints, route, rules
+from netlab.programs.ingress_routes import NO_TLS, Route, controllers, ready_endpoints, route
+from netlab.programs.ingress_rules import Location, rules
 from netlab.verdicts import Expected, joined
 
 _PORTS = {"http": 80, "https": 443}
 
 
 class Url(NamedTuple):
-    """A URL: whether it is HTTPS, its host, its port, and the target of the request."""
+    """A URL: its text, whether it is HTTPS, its host, its port, and the target of the request."""
 
     text: str
     tls: bool
@@ -34,7 +36,7 @@ class Url(NamedTuple):
 
 
 class UrlExplanation(NamedTuple):
-    """The answer to a request; ``in_lines`` is the text for a terminal, not escaped."""
+    """The verdict of a request and what decides it; ``in_lines`` is the text for a terminal, not escaped."""
 
     verdict: Expected
     route: Route
@@ -57,7 +59,7 @@ class UrlExplanation(NamedTuple):
 
 
 def is_url(text: str) -> bool:
-    """Say whether an argument is a URL and no name of an endpoint."""
+    """Return whether an argument is a URL."""
     return text.lower().startswith(("http://", "https://"))
 
 
@@ -75,23 +77,26 @@ def parse_url(text: str) -> Url:
 
 
 def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> UrlExplanation:
-    """Return the way of a request of a source in an IP family (4 or 6), and its verdict.
+    """Return the way of a source's request in an IP family (4 or 6), and its verdict.
 
-    ``allow``: every endpoint that nginx chooses answers. ``deny``: none does. ``some``: some do.
+    ``allow``: every endpoint that nginx may choose answers. ``deny``: none does. ``some``: some do.
 
     Raises:
-      UsageError: if the cluster has no ingress controller, or the controller has no such port.
+      UsageError: if the cluster has no ingress controller, or the controller has no such port, or if the host is no
+        host of an Ingress and leads to a Service or another endpoint.
     """
     pods = controllers(cluster)
     if not pods:
         raise UsageError("there is no ingress controller with an address: the input needs an Ingress")
-    door = _door(cluster, pods, family, url.port)
-    port = door.target if door is not None else url.port
+    if other := _past_ingress(cluster, source, url, pods):
+        raise UsageError(other)
+    front = _front(cluster, pods, family, url.port)
+    port = front.target if front is not None else url.port
     if port not in _PORTS.values():
         raise UsageError(f"{url.text!r}: the ingress controller serves the ports 80 and 443, and not {url.port}")
     found = route(cluster, url.host, url.target, tls=port == _PORTS["https"])
     legs: list[tuple[str, Explanation]] = []
-    first = [explain(cluster, _to_controller(source, door, pods[0], family, url.port))]
+    first = [explain(cluster, _to_controller(source, front, pods[0], family, url.port))]
     legs += [(f"Leg 1: {source.ref} -> ingress controller", one) for one in first]
     second: list[Explanation] = []
     if not found.status and found.location is not None:
@@ -102,10 +107,41 @@ def explain_url(cluster: Cluster, source: Endpoint, url: Url, family: int) -> Ur
     title = f"{source.ref} -> {url.text}, IPv{family}: {verdict}"
     why = _why(found, first[0], second)
     head = Section(title, (f"why   {why}",))
-    return UrlExplanation(verdict, found, (head, _way(cluster, url, door, pods, found, family)), tuple(legs))
+    return UrlExplanation(verdict, found, (head, _way(cluster, url, front, pods, found, family)), tuple(legs))
 
 
-class _Door(NamedTuple):
+def _past_ingress(cluster: Cluster, source: Endpoint, url: Url, pods: tuple[Pod, ...]) -> str:
+    """Return the message if a host leads to a Service or an endpoint, and not to an ingress controller, else ""."""
+    address = literal(url.host)
+    if address is not None:
+        target = f"[{address}]" if address.version == 6 else str(address)
+        instead = f"`netlab explain {source.ref} {target}:{url.port}`"
+        if address in _of_controller(cluster, pods):
+            return ""
+        return f"{url.text!r} is no address of the ingress controller; use {instead}"
+    if any(server.host == url.host for server in rules(cluster).servers) or not isinstance(source, Pod):
+        return ""
+    name, _, rest = url.host.partition(".")
+    for one in cluster.services:
+        space = one.meta.namespace
+        ends = [space, f"{space}.svc", f"{space}.svc.{cluster.cluster_domain}"]
+        if one.meta.name == name and (rest in ends or (not rest and space == source.namespace)):
+            instead = f"`netlab explain {source.ref} service:{one.meta.key}:{url.port}`"
+            return f"{url.text!r}: no Ingress has this host; it is a name of Service {one.meta.key}; use {instead}"
+    return ""
+
+
+def _of_controller(cluster: Cluster, pods: tuple[Pod, ...]) -> set[Address]:
+    """Return the addresses of the controller's pods, and of the Services of its namespace."""
+    found = {address for pod in pods for address in pod.addresses}
+    for one in cluster.services:
+        if one.meta.namespace == pods[0].namespace:
+            balancers = (item.address for item in one.load_balancer if item.address is not None)
+            found.update((*one.cluster_ips, *one.external_ips, *balancers))
+    return found
+
+
+class _Front(NamedTuple):
     """The address at which clients reach the controller, its Service, and the controller's port."""
 
     service: Service
@@ -114,8 +150,8 @@ class _Door(NamedTuple):
     target: int
 
 
-def _door(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _Door | None:
-    """Return the controller's door for a port: a load balancer's address, else an external IP, else the ClusterIP."""
+def _front(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _Front | None:
+    """Return the controller's front for a port: a load balancer's address, else an external IP, else the ClusterIP."""
     refs = {pod.ref for pod in pods}
     for service in cluster.services:
         if service.meta.namespace != pods[0].namespace or service.headless:
@@ -127,14 +163,14 @@ def _door(cluster: Cluster, pods: tuple[Pod, ...], family: int, port: int) -> _D
             outer = [item.address for item in service.load_balancer if item.address is not None]
             for address in (*outer, *service.external_ips, *service.cluster_ips):
                 if behind and address.version == family:
-                    return _Door(service, one, address, behind[0].port)
+                    return _Front(service, one, address, behind[0].port)
     return None
 
 
-def _to_controller(source: Endpoint, door: _Door | None, pod: Pod, family: int, port: int) -> Flow:
-    if door is None:
+def _to_controller(source: Endpoint, front: _Front | None, pod: Pod, family: int, port: int) -> Flow:
+    if front is None:
         return Flow(source, pod, family, "TCP", port, address_of(pod, family))
-    return Flow(source, None, family, "TCP", port, door.address)
+    return Flow(source, None, family, "TCP", port, front.address)
 
 
 def _to_endpoints(cluster: Cluster, pod: Pod, location: Location) -> Iterator[Flow]:
@@ -161,7 +197,8 @@ def _why(found: Route, first: Explanation, second: list[Explanation]) -> str:
         return f"{_answer(found)}: {found.reason}"
     denied = [one for one in second if one.decision.verdict != "allow"]
     if not denied:
-        return f"{len(second)} endpoint{'' if len(second) == 1 else 's'}, and nothing denies the controller"
+        can = "1 endpoint can" if len(second) == 1 else f"{len(second)} endpoints can"
+        return f"{can} answer, and no policy denies the request on its way"
     # A reject is answered at once, a drop is not.
     answer = "502 or 504"
     few = f"{len(denied)} of {len(second)} endpoints" if len(second) > 1 else denied[0].decision.flow.target
@@ -172,15 +209,16 @@ def _answer(found: Route) -> str:
     return "nginx refuses TLS" if found.status == NO_TLS else f"nginx answers {found.status}"
 
 
-def _way(cluster: Cluster, url: Url, door: _Door | None, pods: tuple[Pod, ...], found: Route, family: int) -> Section:
+def _way(cluster: Cluster, url: Url, front: _Front | None, pods: tuple[Pod, ...], found: Route, family: int) -> Section:
     """Return the section about names, the Ingress and its rule."""
     lines = []
-    address = door.address if door is not None else address_of(pods[0], family)
+    address = front.address if front is not None else address_of(pods[0], family)
     named = next((host.ref for host in cluster.hosts if url.host in host.hostnames), "")
-    answer = f"DNS of the lab answers with {named} for" if named else "no DNS of the lab has"
-    lines.append(f"name      {answer} {url.host}: curl --resolve {url.host}:{url.port}:{address}")
-    if door is not None:
-        lines.append(f"address   {address} on {url.port}/TCP, of Service {door.service.meta.key}")
+    if literal(url.host) is None:
+        answer = f"DNS of the lab answers with {named}" if named else "DNS of the lab does not have it"
+        lines.append(f"name      {answer}; use curl --resolve {url.host}:{url.port}:{address}")
+    if front is not None:
+        lines.append(f"address   {address} on {url.port}/TCP, of Service {front.service.meta.key}")
     lines.append(f"nginx     in {', '.join(pod.ref for pod in pods)}")
     location = found.location
     if location is None:

@@ -1,8 +1,9 @@
 """What the Ingresses of a cluster say: the hosts, the paths of each host, and the Service port behind each path.
 
-Source: the Kubernetes API reference (networking.k8s.io/v1) and "Ingress". Where both are silent, ingress-nginx decides:
-the host is chosen before the path, one host of several Ingresses is merged, and the oldest Ingress wins a conflict.
-That is the first one of the input; what a running lab gets later comes after it. No request is redirected to HTTPS.
+Source: the Kubernetes API reference (networking.k8s.io/v1) and "Ingress". Where both are silent, netlab does what
+ingress-nginx does. It chooses the host before the path, merges the paths of one host of several Ingresses, and lets the
+oldest Ingress win a conflict. The oldest is the first one of the input; those that a running lab gets come after it.
+Unlike ingress-nginx, netlab redirects no request to HTTPS.
 """
 
 from __future__ import annotations
@@ -12,22 +13,17 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from netlab.cluster.services import ServiceEndpoint, endpoints
-from netlab.cluster.services.system import INGRESS, INGRESS_CONTROLLER, INGRESS_LABELS
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.services.system import INGRESS_CONTROLLER
+from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects import names
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressRule, TlsSecret
 from netlab.objects.services import Service, ServicePort
 
-NO_TLS = 421
-"""The status of a request for a host without a certificate. Mostly nginx refuses the TLS handshake before that."""
-
-_NAMESPACE = INGRESS.partition("/")[0]
 _ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 MOST_PATH = 1024
-"""The longest path of a rule, in bytes: nginx reads words of at most 4096 bytes, and each may need an escape."""
+"""The longest path of a rule, in bytes: nginx reads words of at most 4096 bytes, and each byte may need an escape."""
 
 LocationKind = Literal["Exact", "Prefix", "default"]
 _PATTERN = re.compile(r"[*()\[\]^$|+\\?]")
@@ -36,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 @frozen
 class Backend:
-    """A Service and its port; if one of them is missing, ``reason`` says which, and nginx answers 503."""
+    """A Service and its port; if one of them is missing, ``reason`` says so, and nginx answers 503."""
 
     text: str
     service: Service | None = None
@@ -48,8 +44,8 @@ class Backend:
 class Location:
     """A path of a host, and its backend.
 
-    ``path`` is decoded, and that of a Prefix has no slash at its end. ``kind`` ``default``: the default backend, for
-    every path. ``place`` is the path of the field in ``ingress``.
+    ``path`` is decoded; that of a Prefix has no slash at its end. The kind ``default`` is the default backend, which
+    matches every path. ``place`` is the field's path in ``ingress``.
     """
 
     path: str
@@ -59,7 +55,7 @@ class Location:
     place: str
 
     def matches(self, path: str) -> bool:
-        """Say whether the location matches a normalized path of a request."""
+        """Return whether the location matches a normalized path of a request."""
         if self.kind == "Exact":
             return path == self.path
         return path == self.path or path.startswith(f"{self.path}/")
@@ -69,7 +65,7 @@ class Location:
 class Server:
     """A host: its locations in the order in which they match, its default backend and its certificate.
 
-    ``host`` is "" for all other hosts; ``*.example.com`` is for one more label.
+    ``host`` is "" for all other hosts; in ``*.example.com`` the star stands for one label.
     """
 
     host: str
@@ -78,12 +74,12 @@ class Server:
     secret: TlsSecret | None = None
 
     def find(self, path: str) -> Location | None:
-        """Return the location of a normalized path, the default backend if none matches, None without one."""
+        """Return the location that matches a normalized path, else the default backend, None if there is none."""
         return next((one for one in self.locations if one.matches(path)), self.default)
 
 
 class Remark(NamedTuple):
-    """What is probably not intended in an Ingress: the field's path, a message and the name of the check."""
+    """A warning about an Ingress: the field's path, a message and the name of the check."""
 
     ingress: Ingress
     path: str
@@ -93,10 +89,10 @@ class Remark(NamedTuple):
 
 @frozen
 class IngressRules:
-    """What all served Ingresses of a cluster say together.
+    """The rules of all served Ingresses of a cluster.
 
-    ``servers`` are by host; the one of all other hosts ("") is always there. ``unserved`` has each Ingress that no
-    controller serves, and the reason.
+    ``servers`` has one for each host; that of all other hosts ("") is always there. ``unserved`` has each Ingress that
+    no controller serves, with the reason.
     """
 
     servers: tuple[Server, ...]
@@ -105,7 +101,7 @@ class IngressRules:
     remarks: tuple[Remark, ...] = ()
 
     def server(self, host: str) -> Server:
-        """Return the server of a request's host: an exact host, else a wildcard, else the one of all hosts."""
+        """Return the server of a request's host: that of the host, else of its wildcard, else of all other hosts."""
         name = plain_host(host)
         by_host = {server.host: server for server in self.servers}
         wildcard = f"*.{name.partition('.')[2]}"
@@ -113,94 +109,18 @@ class IngressRules:
         return by_host.get(name) or (by_host.get(wildcard) if first else None) or by_host[""]
 
 
-class Route(NamedTuple):
-    """Where a request goes: its server, its location, and the status that nginx answers itself, 0 if a pod answers.
-
-    ``reason`` says why nginx answers itself.
-    """
-
-    server: Server
-    location: Location | None
-    status: int = 0
-    reason: str = ""
-
-
 def rules(cluster: Cluster) -> IngressRules:
-    """Return what the Ingresses of a cluster say; they are read once for each cluster."""
+    """Return the rules of the Ingresses of a cluster, which are read once for each cluster."""
     found: IngressRules | None = cluster.memo.get("programs.ingress_rules")
     if found is None:
         found = cluster.memo["programs.ingress_rules"] = _Reader(cluster).read()
     return found
 
 
-def controllers(cluster: Cluster) -> tuple[Pod, ...]:
-    """Return the pods of the ingress controller that packets can reach: the input's, or the one that netlab added."""
-    here = (pod for pod in cluster.pods if pod.namespace == _NAMESPACE and pod.addresses)
-    return tuple(pod for pod in here if INGRESS_LABELS.items() <= pod.labels.items())
-
-
-def route(cluster: Cluster, host: str, path: str, *, tls: bool = False) -> Route:
-    """Return where a request goes, as nginx decides.
-
-    ``host`` is the header Host (and the TLS server name), ``path`` the target as the client sends it.
-    """
-    server = rules(cluster).server(host)
-    if tls and server.secret is None:
-        why = f"no Ingress has a certificate for {plain_host(host) or 'clients that name no host'}"
-        return Route(server, None, NO_TLS, why)
-    plain = plain_path(path)
-    if plain is None:
-        return Route(server, None, 400, f"{path} is no valid path")
-    location = server.find(plain)
-    if location is None:
-        if not server.host:
-            return Route(server, None, 404, f"no rule has the host {plain_host(host)}, and there is no default backend")
-        return Route(server, None, 404, f"no path of host {server.host} matches, and there is no default backend")
-    if location.backend.reason:
-        return Route(server, location, 503, location.backend.reason)
-    if not ready_endpoints(cluster, location.backend):
-        return Route(server, location, 503, f"{location.backend.text} has no ready endpoint")
-    return Route(server, location)
-
-
-def ready_endpoints(
-    cluster: Cluster, backend: Backend, families: Iterable[int] | None = None
-) -> tuple[ServiceEndpoint, ...]:
-    """Return the ready endpoints of a backend, in IP families (4 or 6) or in all of the cluster."""
-    service, port = backend.service, backend.port
-    if service is None or port is None:
-        return ()
-    wanted = cluster.families if families is None else families
-    return tuple(one for family in wanted for one in endpoints(cluster, service, port, family) if one.ready)
-
-
 def plain_host(host: str) -> str:
     """Return a header Host without its port and the dot at its end, in lower case."""
     name = host if host.startswith("[") else host.partition(":")[0]
     return name.lower().removesuffix(".")
-
-
-def plain_path(target: str) -> str | None:
-    """Return the path of a request as nginx compares it, None if nginx refuses it.
-
-    nginx cuts the query off, decodes escapes and resolves ``.`` and ``..``. Slashes are not merged.
-    """
-    path = unquote(target.partition("#")[0].partition("?")[0], errors="surrogateescape")
-    if not path.startswith("/") or "\x00" in path:
-        return None
-    parts = path.split("/")[1:]
-    found: list[str] = []
-    for number, part in enumerate(parts, 1):
-        if part not in (".", ".."):
-            found.append(part)
-            continue
-        if part == "..":
-            if not found:
-                return None
-            found.pop()
-        if number == len(parts):
-            found.append("")
-    return "/" + "/".join(found)
 
 
 class _Reader:
@@ -253,7 +173,7 @@ class _Reader:
         return f"IngressClass {name!r} has the controller {one.controller}, and the lab has {INGRESS_CONTROLLER} only"
 
     def _catch_all(self, served: Iterable[Ingress]) -> Location | None:
-        """Return the default backend of all hosts: of an Ingress without rules, else of the first that has one."""
+        """Return the default backend of hosts without a rule: of an Ingress without rules, else of the first."""
         having = [one for one in served if one.default_backend is not None]
         having.sort(key=lambda one: bool(one.rules))
         for other in having[1:]:
@@ -329,7 +249,7 @@ class _Reader:
         return Backend(text, service, port)
 
     def _secret(self, ingress: Ingress, host: str) -> TlsSecret | None:
-        """Return the certificate of a host; an item without hosts is for all hosts of its Ingress."""
+        """Return the certificate of a host; an item of ``spec.tls`` without hosts is for all hosts of its Ingress."""
         for item in ingress.tls:
             listed = [one.lower() for one in item.hosts]
             if listed and host not in listed and f"*.{host.partition('.')[2]}" not in listed:
@@ -344,7 +264,7 @@ class _Reader:
 
 
 def valid_host(host: str) -> bool:
-    """Say whether a host is a DNS name in lower case, or ``*.`` and one."""
+    """Return whether a host is a DNS name in lower case, possibly after ``*.``."""
     return not names.dns_subdomain(host.removeprefix("*."))
 
 

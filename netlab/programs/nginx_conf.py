@@ -1,16 +1,16 @@
 """The configuration of the lab's nginx, as text; one text for nginx from 1.19.5 on.
 
-Hosts and paths are from strangers. Each is checked, and stands as one quoted word, or is left out; all other names are
-numbers that netlab gives. See ``quoted``.
+Hosts and paths are from strangers. Each is checked, and is one quoted word or is left out (``quoted``). All other names
+are numbers and hashes of netlab.
 
-What nginx does by itself and an Ingress must not do:
+nginx has habits that an Ingress must not have:
 
 - ``*.example.com`` matches several labels, so a wildcard is a regular expression.
 - It merges slashes (``merge_slashes off``).
-- A location that ends in ``/`` and passes requests on redirects the path without the slash (301). So each such location
-  has one for the path without it.
-- It creates temporary directories at its start, also of modules that are not used, and as root gives them to another
-  user. They are in ``/tmp``, which is nginx's own (``kernel/daemons.py``).
+- A location that ends in ``/`` and proxies requests redirects the path without the slash (301). So each such location
+  has another one for the path without the slash.
+- At its start it creates temporary directories, also for modules that are not used, and as root gives them to another
+  user. They are in ``/tmp``, which is nginx's own (``kernel/program_process.py``).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from hashlib import blake2b
 from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
 from netlab.objects.ingresses import TlsSecret
-from netlab.programs.ingress_rules import Backend, Location, Server, ready_endpoints, rules
+from netlab.programs.ingress_routes import ready_endpoints
+from netlab.programs.ingress_rules import Backend, Location, Server, rules
 
 CONNECT_SECONDS = 3
-"""How long nginx waits for an endpoint to accept a connection. A client gets 504 in less than 5 s."""
+"""Seconds that nginx waits for an endpoint to accept a connection, so that a client gets 504 in less than 5 s."""
 
 CONNECTIONS = 1024
 _OWN = "/tmp"  # noqa: S108  of nginx's own mount namespace
@@ -49,7 +50,7 @@ def configuration(
     Args:
       cluster: the cluster.
       directory: where the files and the logs are, as nginx sees it. Temporary files are in ``/tmp``.
-      families: the IP families (4 or 6) that the controller pod has addresses of.
+      families: the IP families (4 or 6) of the controller pod's addresses.
       user: the user and group of the worker processes; "" if nginx starts without privilege.
       without: ``NAMESPACE/NAME`` of TLS Secrets that cannot be used.
     """
@@ -60,9 +61,9 @@ def configuration(
 
 
 def quoted(text: str) -> str:
-    r"""Return a text as one word of nginx's configuration, which reads it back as it is.
+    r"""Return a text as one word of nginx's configuration, which nginx reads as the same text.
 
-    In double quotes only ``\`` and ``"`` have a meaning to nginx's parser (ngx_conf_read_token). Variables have one in
+    In double quotes only ``\`` and ``"`` are special to nginx's parser (ngx_conf_read_token). Variables are special in
     some arguments, but not in names of locations and servers.
 
     Raises:
@@ -74,7 +75,7 @@ def quoted(text: str) -> str:
 
 
 def _head(directory: str, user: str) -> Iterator[str]:
-    """Yield what stands before the servers."""
+    """Yield the lines before the servers."""
     if user:
         yield f"user {user};"
     yield "daemon off;"
@@ -92,7 +93,7 @@ def _head(directory: str, user: str) -> Iterator[str]:
     yield "  server_names_hash_bucket_size 512;"
     yield "  server_names_hash_max_size 16384;"
     yield "  large_client_header_buffers 4 8k;"
-    # Nothing of a request or an answer is written to a file: the directory is in memory.
+    # No request or answer is written to a file, as nginx's directory is in memory.
     yield "  proxy_request_buffering off;"
     yield "  proxy_max_temp_file_size 0;"
     yield "  proxy_http_version 1.1;"
@@ -111,7 +112,7 @@ def _head(directory: str, user: str) -> Iterator[str]:
 
 
 class _Writer:
-    """Writes servers, and notes the upstreams and certificates that they need."""
+    """Writes servers, and collects the upstreams and certificates that they need."""
 
     def __init__(self, cluster: Cluster, families: Sequence[int], without: Collection[str]) -> None:
         self._cluster = cluster
@@ -130,14 +131,14 @@ class _Writer:
             yield "  }"
 
     def server(self, server: Server) -> Iterator[str]:
-        """Yield the block of a server; the one of all other hosts has one for HTTP and one for HTTPS."""
+        """Yield the block of a server; the server of all other hosts has one for HTTP and one for HTTPS."""
         if not server.host:
             yield from self._block(server, self._listen(80, " default_server"))
             yield "  server {"
             yield from (f"    {line}" for line in self._listen(443, " ssl default_server"))
             yield '    server_name "";'
             yield "    ssl_reject_handshake on;"
-            # A request for a host without a certificate, in a connection for another host.
+            # A client may ask for a host without a certificate in a connection for another host.
             yield "    return 421;"
             yield "  }"
             return
@@ -198,9 +199,9 @@ class _Writer:
 
 
 def file_name(secret: TlsSecret) -> str:
-    """Return the name of the files of a certificate and its key, without its ending: the same for the same content.
+    """Return the name of the files of a certificate and its key, without its ending: a hash of their content.
 
-    So a new certificate has files of its own, while nginx may still read the old ones.
+    So a new certificate has files of its own while nginx may still read the old ones.
     """
     return f"tls-{blake2b(f'{secret.certificate} {secret.key}'.encode(errors='replace'), digest_size=16).hexdigest()}"
 

@@ -31,7 +31,7 @@ fe00::2\tip6-allrouters
 
 @frozen
 class PodFiles:
-    """The files of an endpoint; ``warnings`` say what limits cut off, and ``hostname`` is the machine's name."""
+    """The files of an endpoint, and its hostname; ``warnings`` name what exceeds the kubelet's limits."""
 
     resolv: str
     hosts: str
@@ -40,7 +40,7 @@ class PodFiles:
 
 
 def dns_service(cluster: Cluster) -> Service | None:
-    """Return the Service of the cluster's DNS, None where the lab answers no DNS."""
+    """Return the Service of the cluster's DNS, None if the lab answers no DNS."""
     found = (one for one in cluster.services if one.meta.key == DNS_SERVICE)
     return next(found, None) if cluster.dns else None
 
@@ -92,12 +92,12 @@ def _resolv(cluster: Cluster, pod: Pod) -> tuple[str, tuple[str, ...]]:
 
 
 def _no_servers(why: str) -> str:
-    # A resolver without servers asks 127.0.0.1 (resolv.conf(5)). That is the pod's own loopback.
+    # A resolver without servers asks 127.0.0.1 (resolv.conf(5)), which is the pod's own loopback.
     return f"# No name server: {why}.\n"
 
 
 def _fitting(searches: Sequence[str]) -> list[str]:
-    """Return the search domains within the kubelet's limits: first their number, then each one's length, then all."""
+    """Return the search domains within the kubelet's limits: of their number, of each length, and of all together."""
     found = [one for one in searches[:_SEARCHES] if len(one) <= _NAME_LENGTH]
     while found and len(" ".join(found)) > _SEARCH_LENGTH:
         found.pop()
@@ -122,7 +122,7 @@ def _hosts(cluster: Cluster, pod: Pod, hostname: str) -> str:
 
 
 def machine_hosts(cluster: Cluster) -> str:
-    """Return the hosts file of nodes and outside hosts: it names all of them."""
+    """Return the hosts file of nodes and outside hosts, which names all nodes and outside hosts."""
     lines = [_line(str(address), [node.name]) for node in cluster.nodes for address in node.addresses]
     lines += [_line(str(address), [host.name, *host.hostnames]) for host in cluster.hosts for address in host.addresses]
     return _LOCAL + "".join(lines)

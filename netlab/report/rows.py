@@ -26,11 +26,20 @@ class EndpointRow(NamedTuple):
     measured: str | None = None
 
     def __str__(self) -> str:
+        return " ".join(filter(None, (self.name, self.verdicts)))
+
+    @property
+    def name(self) -> str:
+        """The pod, its address and its port: ``shop/db-0 10.244.0.3:5432``."""
         ip = f"[{self.address}]" if ":" in self.address and self.port is not None else self.address
         place = ip if self.port is None else f"{ip}:{self.port}"
-        verdicts = [verdict for verdict in (self.measured, self.verdict) if verdict is not None]
-        both = f"{verdicts[0]}, expected {verdicts[1]}" if len(set(verdicts)) > 1 else "".join(verdicts[:1])
-        return " ".join(filter(None, (self.pod, place, both)))
+        return " ".join(filter(None, (self.pod, place)))
+
+    @property
+    def verdicts(self) -> str:
+        """The measured verdict, or the only one; and the expected one if it is another."""
+        known = [verdict for verdict in (self.measured, self.verdict) if verdict is not None]
+        return f"{known[0]}, expected {known[1]}" if len(set(known)) > 1 else "".join(known[:1])
 
     @property
     def differs(self) -> bool:

@@ -53,7 +53,7 @@ def _way(trace: Trace) -> Iterator[str]:
     if flow.service is not None and flow.address is not None:
         yield f"{flow.target} has the address {flow.address}"
     for one in endpoints_of(trace.decision.endpoints, trace.measurement):
-        yield f"a packet was sent to its endpoint {one}"
+        yield f"packets to its endpoint {one.name}: {one.verdicts}"
 
 
 def _data(trace: Trace) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def dry_run(scenario: Scenario) -> DryRun:
 
 
 def needs_system(scenario: Scenario) -> bool:
-    """Say whether a scenario needs cluster DNS and other system objects: it runs a program, or asks about them."""
+    """Return whether a scenario needs system objects, such as cluster DNS: it runs a program, or asks about them."""
     return any(
         not isinstance(one, Expectation) or one.destination.startswith(_OF_SYSTEM)
         for step in scenario.steps
@@ -129,7 +129,7 @@ class _State:
         if name.startswith("host:"):
             return "hosts" in self.unknown
         if is_service(name):
-            # Which Services exist is known once everything is right.
+            # Which Services exist is known only without errors.
             return not self.whole
         return "nodes" in self.unknown or ("pods" in self.unknown and not name.startswith("node:"))
 
@@ -152,7 +152,7 @@ def _expectation_problems(scenario: Scenario, step: Step, lab: _State) -> Iterat
             if isinstance(expectation, Expectation):
                 unknown = list(_without_pairs(scenario, expectation, lab.cluster))
             elif isinstance(expectation, HttpExpectation):
-                from netlab.scenario.web import unknown_hosts
+                from netlab.scenario.urls import unknown_hosts
 
                 unknown = [UsageError(why) for why in unknown_hosts(lab.cluster, expectation)]
         yield from (_problem(scenario, expectation.path, error) for error in unknown)

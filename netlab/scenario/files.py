@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from netlab.errors import Problem
-from netlab.objects import decode
+from netlab.objects import Document, decode
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
@@ -36,10 +36,18 @@ def scenarios_of(
         mine = [*kinds, *(d for d in documents if d.kind == "Scenario")]
         objects, wrong = decode(mine, strict=strict, access=access)
         problems += [*unread, *wrong]
+        if objects.scenarios:
+            problems += map(_beside, (one for one in documents if one.kind != "Scenario"))
         if not unread and not objects.scenarios and path in paths:
             problems.append(Problem(path, 0, "", "", "no Scenario in it"))
         found += objects.scenarios
     return found, problems
+
+
+def _beside(document: Document) -> Problem:
+    source = document.source
+    message = "a file with a Scenario has only Scenarios; put this in a file of its own, and name it in spec.resources"
+    return Problem(source.file, source.line(), "", document.kind, message)
 
 
 def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The echo program in endpoints, for as long as a scenario asks them."""
+"""The echo program in endpoints, while a scenario asks them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from netlab.dataplane import names
 from netlab.errors import HostError
 from netlab.kernel import libc, privilege
 from netlab.kernel.child import Child
+from netlab.kernel.program_process import give_up_privilege
 from netlab.lab.lab import Lab
 from netlab.programs import echo
 
 
 @contextlib.contextmanager
 def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None]:
-    """Have the echo program answer HTTP on ports of endpoints during a block, where nothing listens yet.
+    """Run the echo program on ports of endpoints during a block, for HTTP. Ports in use are left alone.
 
-    One process answers for all endpoints: a socket stays in the namespace in which it was opened.
+    One process answers for all endpoints, as a socket stays in the namespace in which it was opened.
 
     Raises:
       HostError, NotFound: when it cannot listen.
@@ -42,7 +43,7 @@ def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None
 
 
 def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> list[echo.Listener]:
-    """Listen on a port in this namespace; return nothing where another program does."""
+    """Listen on a port in the present namespace; return nothing if the port is in use."""
     try:
         return [(echo.HTTP, stack.enter_context(echo.listening(echo.HTTP, port)), endpoint.name)]
     except OSError as error:
@@ -52,8 +53,8 @@ def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> lis
 
 
 def _serve(listeners: Sequence[echo.Listener]) -> bytes:
-    libc.give_up_privilege(not privilege.rootless())
-    # The kernel forgets it where a process changes its user.
+    give_up_privilege(not privilege.rootless())
+    # The kernel drops this setting when a process changes its user.
     libc.end_with_parent()
     echo.serve(listeners)
     return b""

@@ -47,7 +47,7 @@ def sources_of(cluster: Cluster, name: str) -> list[Endpoint]:
 
 
 def services_of(cluster: Cluster, name: str) -> list[Service]:
-    """Return the Services of ``service:NAMESPACE/NAME``, with globs, which never match a Service that netlab added.
+    """Return the Services of ``service:NAMESPACE/NAME``; globs never match a Service that netlab added.
 
     Raises:
       UsageError: if there are none.
@@ -68,7 +68,7 @@ def services_of(cluster: Cluster, name: str) -> list[Service]:
 
 
 def _to_services(cluster: Cluster, sources: Sequence[Endpoint], asked: Expectation, any_protocol: bool) -> list[Flow]:
-    """Return the flows to Services: to the ports that a number or a name means, else to all of them."""
+    """Return the flows to Services: to the port of a number or name, else to all ports."""
     flows = []
     services = services_of(cluster, asked.destination)
     for service in services:

@@ -1,7 +1,7 @@
-"""The expectations for which a lab runs a program: HTTP requests, look-ups of names, and programs of the scenario.
+"""The expectations that run a program in the lab: HTTP requests, look-ups of names, and the scenario's own programs.
 
-Each is asked as ``netlab exec`` runs a program: in the source's network namespace, with its ``/etc/resolv.conf``, and
-without privilege.
+They run as programs of ``netlab exec``: in the source's network namespace, with its ``/etc/resolv.conf``. They have no
+privilege.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
-from netlab.kernel.machine import Outcome
+from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
 from netlab.objects.types import Address
 from netlab.scenario.listeners import listening
 from netlab.scenario.pairs import sources_of
 from netlab.scenario.results import ProgramFailure
-from netlab.scenario.web import connect_to, listeners
+from netlab.scenario.urls import connect_to, listeners
 
 _SHOWN = 200
 
@@ -31,7 +31,7 @@ def count(lab: Lab, asked: Iterable[Active]) -> int:
 
 
 def failures(lab: Lab, scenario: Scenario, asked: Iterable[Active]) -> Iterator[ProgramFailure]:
-    """Ask the questions of expectations, one after the other, and yield those with another outcome than expected.
+    """Ask the questions of expectations, one after the other, and yield a failure for each unexpected outcome.
 
     Raises:
       NetlabError: when a program cannot be started.
@@ -64,7 +64,7 @@ def _failure(lab: Lab, scenario: Scenario, asked: Active, source: Endpoint) -> I
 
 
 _Result = tuple[str, str, str]
-"""What was expected, what was measured ("" if it is what was expected), and a reason."""
+"""What was expected, what was measured ("" if that is as expected), and a reason."""
 
 
 def _http(lab: Lab, asked: HttpExpectation, source: Endpoint) -> _Result:
@@ -125,8 +125,8 @@ def _print(text: bytes) -> None:
     os.write(1, text)
 
 
-def _answer(ended: Outcome, seconds: float) -> dict[str, Any]:
-    """Return what a function of ``programs.client`` answered."""
+def _answer(ended: ProcessResult, seconds: float) -> dict[str, Any]:
+    """Return the result of a function of ``programs.client``."""
     if ended.status is None:
         return {"error": f"no answer within {seconds:g} s"}
     if ended.status:
@@ -140,6 +140,6 @@ def _names(addresses: Iterable[Address | str]) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a text as JSON, in one line and cut."""
+    """Return a text as JSON in one line, cut to a length that messages can show."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return json.dumps(cut, ensure_ascii=False)

@@ -25,8 +25,8 @@ class Failure:
 class ProgramFailure:
     """A request, a look-up or a program with another outcome than expected.
 
-    ``question`` says which it was, ``destination`` is the URL, the name or the command, ``measured`` what happened
-    instead of ``expected``. ``line`` is the expectation's.
+    ``question`` says which of them it is. ``destination`` is the URL, the name or the command. ``expected`` and
+    ``measured`` are texts. ``line`` is that of the expectation.
     """
 
     question: Literal["http", "lookup", "run"]

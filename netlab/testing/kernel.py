@@ -1,7 +1,7 @@
 """A kernel in memory: a ``Machine`` whose namespaces are Python values.
 
 A whole lab runs on it without root: a test can build, change, repair and remove a lab. It sends no packets, and
-it notes programs without running them. It refuses what Linux refuses: a second namespace of a name, an address on a
+it keeps programs without running them. It refuses what Linux refuses: a second namespace of a name, an address on a
 missing link, a veth whose peer's namespace is missing, a missing element of a set.
 """
 
@@ -22,12 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.errors import HostError, KernelError, UsageError
-from netlab.kernel.machine import Front, Match, Monitor, Outcome, Program, Store
+from netlab.kernel import daemons
+from netlab.kernel.captured import ProcessResult
+from netlab.kernel.machine import Front, Match, Monitor, Store
 from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
     from netlab.kernel.machine import User
+    from netlab.kernel.program import Program
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536, up=False)
 _NO_PACKETS = "a kernel in memory sends no packets and runs no programs"
@@ -38,7 +41,7 @@ class FakeKernel:
 
     ``spaces`` has the items of each namespace by its name, ``rulesets`` the nft scripts that ran in it, in order.
     Records of labs are files in ``directory``, by default a temporary one. ``boot`` is the boot ID. ``programs`` has
-    the programs that the lab would run, by their folders; ``signals`` has what was sent to them, in order.
+    the programs that the lab would run, by their folders. ``signals`` has the signals that they would get, in order.
 
     Example::
 
@@ -136,7 +139,7 @@ class FakeKernel:
         wanted.run(script, name)
         return self._rules[name] == wanted
 
-    def forget(self, name: str, fronts: Sequence[Front]) -> None:
+    def delete_connections(self, name: str, fronts: Sequence[Front]) -> None:
         self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:
@@ -163,10 +166,10 @@ class FakeKernel:
         *,
         hostname: str = "",
         files: Mapping[str, str] | None = None,
-    ) -> Outcome:
+    ) -> ProcessResult:
         if name not in self.spaces:
-            return Outcome(127, "", "", f"network namespace {name} does not exist")
-        return Outcome(127, "", "", _NO_PACKETS)
+            return ProcessResult(127, "", "", f"network namespace {name} does not exist")
+        return ProcessResult(127, "", "", _NO_PACKETS)
 
     def end(self, names: Sequence[str]) -> int:
         ended = [folder for folder, program in self.programs.items() if program.namespace in names]
@@ -174,18 +177,13 @@ class FakeKernel:
             del self.programs[folder]
         return len(ended)
 
-    def write_file(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / name
-        if path.exists() and path.read_bytes() == data:
-            return False
-        path.write_bytes(data)
-        return True
-
     def start(self, program: Program, folder: Path) -> None:
         self._space(program.namespace)
         folder.mkdir(parents=True, exist_ok=True)
         self.programs[folder] = program
+
+    def write(self, folder: Path, name: str, data: bytes, *, secret: bool = False) -> bool:
+        return daemons.write(folder, name, data, secret=secret)
 
     def runs(self, program: Program, folder: Path) -> bool:
         return self.programs.get(folder) == program

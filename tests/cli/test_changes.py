@@ -39,6 +39,28 @@ def test_apply_and_delete_are_in_force_when_they_return(program: Program, lab: s
     assert "allow" == verdict(program, lab, "shop/api", "shop/db")
 
 
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {{name: {}, namespace: shop}}
+spec: {{clusterIP: {}, ports: [{{port: 80}}]}}
+---
+"""
+
+
+def test_apply_names_all_problems_of_a_change_at_once(program: Program, lab: str) -> None:
+    """What may not change, and what does not fit together."""
+    program("apply", "-f", "-", "--lab", lab, text=SERVICE.format("a", "10.96.0.70"))
+    text = SERVICE.format("a", "10.96.0.71") + SERVICE.format("b", "10.96.0.1")
+    done = program("apply", "-f", "-", "--lab", lab, text=text)
+    lines = done.stderr.splitlines()
+
+    assert (2, 2) == (done.returncode, len(lines))
+    assert lines[0].endswith('spec.clusterIPs[0]: Invalid value: ["10.96.0.71"]: may not change once set')
+    assert "Service shop/b: spec.clusterIP" in lines[1]
+    assert "provided IP is already allocated" in lines[1]
+
+
 def test_delete_by_name(program: Program, lab: str) -> None:
     """``KIND NAME`` with ``-n``; if an object is missing, none is deleted."""
     wrong = program("delete", "netpol", "db", "nothing", "-n", "shop", "--lab", lab)

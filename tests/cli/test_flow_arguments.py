@@ -110,6 +110,13 @@ def test_invalid_targets(text: str) -> None:
         parse_target(text)
 
 
+@pytest.mark.parametrize("text", ["http://shop.example/", "HTTPS://web:8443/x"])
+def test_a_url_is_no_destination(text: str) -> None:
+    """The message says which commands take one."""
+    with pytest.raises(UsageError, match=r"`netlab explain URL --from SRC`.*`netlab exec SRC -- curl URL`"):
+        parse_destination(text)
+
+
 @pytest.mark.parametrize(
     ("text", "port"),
     [("80", ("TCP", 80)), ("53/UDP", ("UDP", 53)), ("ICMP", ("ICMP", None)), ("icmp", ("ICMP", None))],

@@ -87,6 +87,19 @@ def test_probe_of_every_pair_is_what_reach_expects(program: Program, shared_lab:
     ]
 
 
+def test_system_adds_what_a_running_lab_lacks(program: Program, shared_lab: str) -> None:
+    """``reach`` thinks it up, ``probe`` makes it; the two agree."""
+    reached = json_of(program("reach", "--system", "--lab", shared_lab, "-o", "json"))
+    probed = json_of(program("probe", "--system", "--lab", shared_lab, "-o", "json"))
+    names = program("get", "pods", "-n", "kube-system", "--lab", shared_lab, "-o", "name").stdout
+
+    assert "pod/kube-system/kube-dns\n" == names
+    assert "kube-system/kube-dns" in {row["source"] for row in probed["rows"]}
+    assert [(r["source"], r["destination"], r["expected"]) for r in reached["rows"]] == [
+        (r["source"], r["destination"], r["measured"]) for r in probed["rows"]
+    ]
+
+
 def test_rows_are_printed_before_the_last_probe_is_sent(program: Program, shared_lab: str) -> None:
     """A reader that stops reading stops the probes. After an interrupt the lab is unchanged, and no process remains."""
     ports = [f"--port={number}" for number in range(1000, 1500)]
@@ -132,6 +145,20 @@ def test_exec_of_a_missing_pod_or_program(program: Program, shared_lab: str) -> 
     assert (2, 2) == (pod.returncode, command.returncode)
     assert "did you mean shop/web" in pod.stderr
     assert "Error: no-such-program: no such program\n" == command.stderr
+
+
+def test_exec_of_a_missing_program_with_a_closed_folder_in_path(
+    program: Program, shared_lab: str, tmp_path: Path
+) -> None:
+    """A folder of PATH that the user may not enter is no reason to say that the program may not be run."""
+    (tmp_path / "closed").mkdir(mode=0o700)
+    path = f"{tmp_path}/closed/bin:{os.environ['PATH']}"
+    asked = ("exec", "shop/web", "--lab", shared_lab, "--user", "65534:65534", "--", "no-such-program")
+    if os.geteuid() != 0:
+        pytest.skip("--user needs root")
+    done = program(*asked, PATH=path)
+
+    assert "Error: no-such-program: no such program in the folders of PATH that its user may enter\n" == done.stderr
 
 
 def test_shell_names_the_pod(program: Program, shared_lab: str) -> None:

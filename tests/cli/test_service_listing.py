@@ -72,7 +72,7 @@ def items(found: Listing) -> Mapping[str, Item]:
 
 
 def test_a_service_has_kubectls_columns(lab: Cluster, documents: list[Document]) -> None:
-    """With external addresses and node ports; the wide table has endpoints and policies."""
+    """The table has external addresses and node ports, the wide table also endpoints and policies."""
     found = listed("Service", lab, documents)
     web, none, external = (items(found)[name] for name in ("web", "none", "ext"))
     address, pod = lab.services[-1].cluster_ip, lab.by_ref["x/a"].addresses[0]
@@ -85,7 +85,7 @@ def test_a_service_has_kubectls_columns(lab: Cluster, documents: list[Document])
 
 
 def test_a_listed_service_reads_back(lab: Cluster, documents: list[Document]) -> None:
-    """What ``get -o json`` prints is input: the same addresses and ports."""
+    """The output of ``get -o json`` is valid input, with the same addresses and ports."""
     found = [item.object for item in listed("Service", lab, documents).items]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": found})
     pods = [d for d in documents if d.kind in ("Pod", "Ingress")]
@@ -103,7 +103,7 @@ def facts(one: Any) -> Any:
 
 
 def test_a_service_object_has_what_is_allocated(lab: Cluster, documents: list[Document]) -> None:
-    """As the API server stores it."""
+    """It has the form in which the API server stores it."""
     web = items(listed("Service", lab, documents))["web"].object
 
     assert {"name": "web", "namespace": "x", "labels": {"l": "m"}} == web["metadata"]
@@ -113,7 +113,7 @@ def test_a_service_object_has_what_is_allocated(lab: Cluster, documents: list[Do
 
 
 def test_a_slice_has_kubectls_columns(lab: Cluster, documents: list[Document]) -> None:
-    """Slices of headless Services without ports have none."""
+    """A slice of a headless Service without ports has no ports."""
     found = items(listed("EndpointSlice", lab, documents))
     pod = str(lab.by_ref["x/a"].addresses[0])
 
@@ -125,13 +125,62 @@ def test_a_slice_has_kubectls_columns(lab: Cluster, documents: list[Document]) -
 
 
 def test_an_ingress_has_the_address_of_its_controller(lab: Cluster, documents: list[Document]) -> None:
-    """And the class that was filled in."""
+    """It also has the class that netlab filled in."""
     (found,) = listed("Ingress", lab, documents).items
-    (door,) = (one for one in lab.services if one.meta.key == "ingress-nginx/controller")
-    address = str(door.load_balancer[0].address)
+    (controller,) = (one for one in lab.services if one.meta.key == "ingress-nginx/controller")
+    address = str(controller.load_balancer[0].address)
 
     assert ("x", "web", "nginx", "a.example", address, "80") == found.cells
     assert {"ingress": [{"ip": address}]} == found.object["status"]["loadBalancer"]
     assert [("nginx", "k8s.io/ingress-nginx", "<none>")] == [
         one.cells for one in listed("IngressClass", lab, documents).items
     ]
+
+
+def test_endpoints_are_those_of_the_controller(lab: Cluster, documents: list[Document]) -> None:
+    """One object for each Service with a selector, with the addresses of its pods."""
+    found = listed("Endpoints", lab, documents)
+    web, none = items(found)["web"], items(found)["none"]
+    address = str(lab.by_ref["x/a"].addresses[0])
+
+    assert ("NAMESPACE", "NAME", "ENDPOINTS") == found.header
+    assert ("x", "web", f"{address}:8080") == web.cells
+    assert "ext" not in items(found)
+    assert "kube-dns" in items(found)
+    assert [
+        {
+            "addresses": [
+                {"ip": address, "nodeName": "node-1", "targetRef": {"kind": "Pod", "namespace": "x", "name": "a"}}
+            ],
+            "ports": [{"name": "http", "protocol": "TCP", "port": 8080}],
+        }
+    ] == web.object["subsets"]
+    assert ("x", "none", address) == none.cells
+
+
+def test_endpoints_of_the_input_are_listed_if_the_service_has_no_selector(documents: list[Document]) -> None:
+    """Those of a Service with a selector are computed anew."""
+    more, _ = parse(
+        """\
+apiVersion: v1
+kind: Service
+metadata: {name: own, namespace: x}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: own, namespace: x}
+subsets: [{addresses: [{ip: 192.0.2.7}], ports: [{port: 8080}]}]
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: web, namespace: x}
+subsets: [{addresses: [{ip: 192.0.2.8}], ports: [{port: 8080}]}]
+""",
+        "more.yaml",
+    )
+    every = [*documents, *more]
+    found = items(listed("Endpoints", resolve(decode(every)[0]), every))
+
+    assert ("x", "own", "192.0.2.7:8080") == found["own"].cells
+    assert "192.0.2.8" not in found["web"].cells[2]

@@ -65,7 +65,7 @@ def test_each_endpoint_of_a_service_has_its_own_verdict(program: Program, runnin
 
 
 def test_verify_has_both_verdicts_of_each_endpoint(program: Program, running: str) -> None:
-    """Every source is asked, and everything agrees."""
+    """Every source is asked, and all rows agree."""
     done = program("verify", "--services", "--nodes", "--lab", running, "-o", "json")
     found = json.loads(done.stdout)
     of_services = [row for row in found["rows"] if row["destination"] == "service:shop/db"]
@@ -104,3 +104,11 @@ def test_a_trace_names_the_service_and_each_endpoint(program: Program, running: 
     assert {"services4": "shop/db 5432/TCP"} == found
     assert [f"shop/db-{i} for shop/db 5432/TCP" for i in (0, 1)] == chosen
     assert ["shop/db-0", "shop/db-1"] == [one["pod"] for one in trace["endpoints"]]
+
+
+def test_a_trace_says_what_became_of_the_packets_to_each_endpoint(program: Program, running: str) -> None:
+    """Above the rules, with the endpoint's address and port."""
+    lines = program("trace", "shop/web", "service:shop/db:5432", "--lab", running).stdout.splitlines()
+    found = [line for line in lines if line.startswith("packets to its endpoint shop/db-")]
+
+    assert ["allow", "deny"] == sorted(line.rpartition(": ")[2] for line in found)

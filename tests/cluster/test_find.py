@@ -83,10 +83,11 @@ def test_an_address_that_no_machine_has_stays_an_address(lab: Cluster) -> None:
         ("db", "no pod or workload 'default/db'; did you mean shop/db?"),
         ("node:node-c", "no node 'node-c'; did you mean node:node-"),
         ("host:intranet", "no host 'intranet'; did you mean host:internet"),
+        ("host:zzz", "no host 'zzz' (known: host:internet)"),
         ("zzz/zzz", "no pod or workload 'zzz/zzz' (known: default/tool, "),
         ("shop/migration", "pod shop/migration has finished: it has no address and is not in the lab"),
     ],
-    ids=["typo", "other namespace", "node", "host", "nothing near", "finished"],
+    ids=["typo", "other namespace", "node", "host", "another host", "nothing near", "finished"],
 )
 def test_an_unknown_name_is_an_error_with_a_hint(lab: Cluster, name: str, message: str) -> None:
     """The error has similar names, or else all names."""
@@ -185,6 +186,39 @@ def test_an_unknown_service_or_port_has_a_message_with_what_there_is() -> None:
         find_ports(find_service(lab, "x/db"), "80")
     with pytest.raises(UsageError, match="Service x/db has no port sql/UDP"):
         find_ports(find_service(lab, "x/db"), "sql", "UDP")
+
+
+@pytest.mark.parametrize(
+    "name", ["shop/front", "svc/front", "service/front", "front.shop", "front.shop.svc", "front.shop.svc.cluster.local"]
+)
+def test_a_destination_that_is_the_name_of_a_service_has_a_hint(name: str) -> None:
+    """As kubectl or DNS has it; a source or a pod to run in is no Service."""
+    of = cluster(pod("shop/web"), Service(Meta("front", "shop"), {}, (ServicePort(80),)))
+
+    with pytest.raises(UsageError, match=r"did you mean service:shop/front\?$"):
+        find_destination(of, name)
+    with pytest.raises(UsageError) as error:
+        find(of, name)
+    assert "service:" not in str(error.value)
+
+
+def test_without_hosts_the_message_says_where_they_are_written() -> None:
+    with pytest.raises(
+        UsageError, match=r"no host 'client'; the input has no hosts: add it to spec\.hosts of a Topology"
+    ):
+        find(cluster(pod("shop/web")), "host:client")
+
+
+def test_a_service_is_no_source() -> None:
+    """And no program runs in it."""
+    with pytest.raises(UsageError, match="a Service is a destination only"):
+        find(cluster(pod("shop/web")), "service:shop/db")
+
+
+def test_a_service_with_a_port_is_no_name() -> None:
+    """In a scenario, ``port`` has the port."""
+    with pytest.raises(UsageError, match="an expectation has it in the field port"):
+        find_service(cluster(pod("shop/web")), "service:shop/db:5432")
 
 
 def test_a_workload_whose_pods_have_all_finished() -> None:

@@ -64,14 +64,14 @@ def test_packets_agree_on_random_services(mode: str) -> None:
 
 
 def test_random_services_have_endpoints_that_differ() -> None:
-    """Some verdicts are "some", so that each endpoint counts; all doors are asked."""
+    """Some verdicts are "some", so that each endpoint counts; all fronts are asked."""
     found = list(service_cases.cases(40, seed=1, mode="overlay"))
     clusters = [(cluster_of(case.stages[0].documents), case.stages[0].table) for case in found]
     verdicts = {v.partition(":")[0] for c, table in clusters for v in evaluator((), c, [flow_of(c, x) for x in table])}
-    doors = {cell.destination.partition(":")[0].partition(".")[0] for _, table in clusters for cell in table}
+    fronts = {cell.destination.partition(":")[0].partition(".")[0] for _, table in clusters for cell in table}
 
     assert {"allow", "deny", "some"} == verdicts
-    assert {"service", "node", "198"} == doors
+    assert {"service", "node", "198"} == fronts
 
 
 @pytest.mark.parametrize("made", [random_cases.cases, service_cases.cases])

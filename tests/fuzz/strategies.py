@@ -23,6 +23,191 @@ _PEERS = [
 _PORTS = [{"port": 80}, {"port": "web", "protocol": "TCP"}, {"port": 1, "endPort": 90, "protocol": "UDP"}]
 _STATUS = {"phase": "Running", "podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}], "hostIP": "100.64.0.1"}
 
+_BACKEND = {"service": {"name": "web", "port": {"number": 80}}}
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+# The kinds of Services, DNS and Ingress.
+_SERVICES: tuple[dict[str, Any], ...] = (
+    {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "named", "namespace": "shop", "labels": {"app": "web"}},
+        "spec": {
+            "hostname": "named",
+            "subdomain": "headless",
+            "dnsPolicy": "None",
+            "dnsConfig": {
+                "nameservers": ["10.96.0.10"],
+                "searches": ["shop.svc.cluster.local", "example.com."],
+                "options": [{"name": "ndots", "value": "5"}, {"name": "edns0"}],
+            },
+            "hostAliases": [{"ip": "192.0.2.7", "hostnames": ["db.example", "cache.example"]}],
+            "containers": [_CONTAINER],
+        },
+        "status": {"conditions": [{"type": "Ready", "status": "False"}]},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "balanced",
+            "namespace": "shop",
+            "annotations": {"service.kubernetes.io/topology-mode": "Auto"},
+        },
+        "spec": {
+            "type": "LoadBalancer",
+            "selector": {"app": "web"},
+            "clusterIPs": ["10.96.0.30", "fd00:10:96::30"],
+            "clusterIP": "10.96.0.30",
+            "ipFamilies": ["IPv4", "IPv6"],
+            "ipFamilyPolicy": "RequireDualStack",
+            "externalTrafficPolicy": "Local",
+            "internalTrafficPolicy": "Cluster",
+            "healthCheckNodePort": 32000,
+            "sessionAffinity": "ClientIP",
+            "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10}},
+            "loadBalancerSourceRanges": ["192.0.2.0/24"],
+            "externalIPs": ["192.0.2.80"],
+            "trafficDistribution": "PreferClose",
+            "ports": [
+                {"name": "http", "port": 80, "targetPort": "web", "nodePort": 30080, "appProtocol": "kubernetes.io/ws"},
+                {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+            ],
+        },
+        "status": {"loadBalancer": {"ingress": [{"ip": "198.18.0.9", "ipMode": "VIP"}, {"hostname": "lb.example"}]}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "headless", "namespace": "shop"},
+        "spec": {
+            "clusterIP": "None",
+            "selector": {"app": "web"},
+            "publishNotReadyAddresses": True,
+            "ports": [{"name": "http", "port": 80}],
+        },
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "elsewhere", "namespace": "shop"},
+        "spec": {"type": "ExternalName", "externalName": "db.example.com"},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "manual", "namespace": "shop"},
+        "spec": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    },
+    {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "manual-1", "namespace": "shop", "labels": {"kubernetes.io/service-name": "manual"}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [
+            {
+                "addresses": ["192.0.2.10"],
+                "conditions": {"ready": True, "serving": True, "terminating": False},
+                "hostname": "one",
+                "nodeName": "node-1",
+                "zone": "a",
+                "hints": {"forZones": [{"name": "a"}]},
+                "targetRef": {"kind": "Pod", "namespace": "shop", "name": "named"},
+            }
+        ],
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {"name": "manual", "namespace": "shop"},
+        "subsets": [
+            {
+                "addresses": [{"ip": "192.0.2.11", "hostname": "two", "nodeName": "node-1"}],
+                "notReadyAddresses": [{"ip": "192.0.2.12"}],
+                "ports": [{"name": "http", "port": 8080}],
+            }
+        ],
+    },
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {
+            "name": "site",
+            "namespace": "shop",
+            "annotations": {"nginx.ingress.kubernetes.io/rewrite-target": "/"},
+        },
+        "spec": {
+            "ingressClassName": "nginx",
+            "defaultBackend": _BACKEND,
+            "tls": [{"hosts": ["shop.example", "*.shop.example"], "secretName": "tls"}],
+            "rules": [
+                {
+                    "host": "*.shop.example",
+                    "http": {"paths": [{"path": "/a", "pathType": "Prefix", "backend": _BACKEND}]},
+                },
+                {"host": "shop.example", "http": {"paths": [{"path": "/", "pathType": "Exact", "backend": _BACKEND}]}},
+                {"http": {"paths": [{"pathType": "ImplementationSpecific", "path": "/x/(.*)", "backend": _BACKEND}]}},
+            ],
+        },
+    },
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+        "spec": {"controller": "k8s.io/ingress-nginx"},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": "tls", "namespace": "shop"},
+        "data": {"tls.crt": "QUE=", "tls.key": "QUE="},
+        "stringData": {"tls.crt": _CERTIFICATE},
+    },
+    {
+        "apiVersion": "netlab/v1alpha1",
+        "kind": "Topology",
+        "metadata": {"name": "served"},
+        "spec": {
+            "nodes": [{"name": "node-1", "labels": {"topology.kubernetes.io/zone": "a"}}, {"name": "node-2"}],
+            "hosts": [{"name": "client", "addresses": ["192.0.2.10"], "hostnames": ["client.example.com"]}],
+            "serviceCIDRs": ["10.96.0.0/16", "fd00:10:96::/112"],
+            "loadBalancerCIDRs": ["198.18.0.0/24"],
+            "nodePortRange": "30000-32767",
+            "clusterDomain": "cluster.local",
+            "dns": True,
+            "policy": {"hairpin": "exempt"},
+        },
+    },
+    {
+        "apiVersion": "netlab/v1alpha1",
+        "kind": "Scenario",
+        "metadata": {"name": "asked"},
+        "spec": {
+            "resources": [],
+            "steps": [
+                {
+                    "name": "ask",
+                    "apply": [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}}],
+                    "expect": [
+                        {
+                            "from": "shop/web",
+                            "to": "http://web.shop:80/hostname",
+                            "status": 200,
+                            "body": "web",
+                            "timeout": 3,
+                        },
+                        {"from": "shop/web", "to": "https://shop.example/", "verdict": "deny", "family": 4},
+                        {"from": "shop/web", "lookup": "web.shop", "addresses": ["10.96.0.9"]},
+                        {"from": "shop/web", "run": ["getent", "hosts", "web"], "exit": 0, "stdout": "web"},
+                        {"from": "*/*", "to": "service:shop/*", "port": "http", "verdict": "some"},
+                    ],
+                }
+            ],
+        },
+    },
+)
+
 TEMPLATES: tuple[dict[str, Any], ...] = (
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "a"}}},
     {
@@ -112,6 +297,7 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
         "spec": {"priority": 1, "subject": {"namespaces": {}}, "ingress": [{"action": "Deny", "from": []}]},
     },
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}},
+    *_SERVICES,
     {"apiVersion": "v1", "kind": "List", "metadata": {"remainingItemCount": 3}, "items": []},
 )
 
@@ -122,6 +308,10 @@ _WORDS = (
     "10.244.0.0/16", "10.244.0.1", "010.0.0.1/8", "::/0", "::ffff:10.0.0.0/104", "fe80::1", "0.0.0.0/0", "10.0.0.0/33",
     "255.255.255.255", "TCP", "SCTP", "tcp", "ICMP", "Ingress", "networking.k8s.io/v1", "v1", "netlab/v1alpha1",
     "NetworkPolicy", "networkpolicy", "Pod", "List", "none", "default", "node-1", "bridge", "macvlan", "routed",
+    "10.96.0.0/16", "10.96.0.10", "10.96.0.1", "198.18.0.0/30", "cluster.local", "http://[::1", "http://a b/", "None",
+    "https://x:99999/", "service:shop/web", "*.a", "*.*.a", "/a;}", "/\"{", "xn--bcher-kva.example", "\u00e9.example",
+    "1-65535", "30000-29999", "30000-99999999999", "ExternalName", "NodePort", "IPv6", "fd00:10:96::/108",
+    "LoadBalancer",
 )  # fmt: skip
 
 scalars = st.one_of(

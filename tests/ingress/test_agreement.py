@@ -13,7 +13,7 @@ import pytest
 from builders import pod as pod_object
 from ingress_lab import CLIENT, ingress, ingress_lab, pod, service, topology
 
-from netlab.programs.ingress_rules import route
+from netlab.programs.ingress_routes import route
 
 NAMES = ("a", "b", "c")
 PATHS = ("/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/A", "/a.b", "/a%20b", "/b/c/d", "/~x", "/a;b", "/%61")

@@ -35,7 +35,7 @@ PATHS = [
 
 @pytest.mark.parametrize(("number", "case"), [*enumerate((*OFFICIAL, *FURTHER))])
 def test_the_documentations_table(tables: IngressLab, number: int, case: Case) -> None:
-    """What no path matches goes to the default backend; the path arrives as it was sent."""
+    """The default backend answers a path that no rule matches. The path arrives as it was sent."""
     got = tables.curl(f"http://row-{number}.example{case.request}", "-g")
 
     assert (200, case.answers or "d") == (got.status, got.pod.split("-")[0])
@@ -44,7 +44,7 @@ def test_the_documentations_table(tables: IngressLab, number: int, case: Case) -
 
 @pytest.mark.parametrize(("host", "path", "answers"), PATHS)
 def test_hosts_and_paths(lab: IngressLab, host: str, path: str, answers: str) -> None:
-    """Features path_rules and host_rules; and no endpoints, no Service."""
+    """Features path_rules and host_rules, and backends without endpoints or Service."""
     got = lab.curl(f"http://{host}{path}")
 
     assert answers in (got.pod.split("-")[0], str(got.status))
@@ -63,13 +63,13 @@ def test_tls_by_server_name(lab: IngressLab) -> None:
 
 @pytest.mark.parametrize("host", ["bar.foo.com", "other.example", "wrong.example"])
 def test_a_host_without_a_certificate_has_no_tls(lab: IngressLab, host: str) -> None:
-    """nginx ends the handshake: curl's exit code 35. A key of another certificate is none, with a warning."""
+    """nginx ends the handshake (curl's exit code 35). The key of another certificate gets a warning."""
 
     assert (0, 35) == lab.curl(f"https://{host}/", "-k")[::4]
 
 
 def test_a_request_for_another_host_in_a_tls_connection(lab: IngressLab) -> None:
-    """421 Misdirected Request."""
+    """nginx answers 421 Misdirected Request."""
 
     assert 421 == lab.curl("https://foo.bar.com/", "-k", "-H", "Host: bar.foo.com").status
 
@@ -113,14 +113,14 @@ def test_the_default_backend(tables: IngressLab, method: str, host: str, path: s
 
 
 def test_the_host_arrives_as_it_was_sent(tables: IngressLab) -> None:
-    """Its case and its port; nginx chooses the server by the name."""
+    """It keeps its case and its port. nginx chooses the server by the name alone."""
     got = tables.curl("http://row-0.example/any", "-H", "Host: ROW-0.example:8080")
 
     assert ("a-0", "ROW-0.example:8080") == (got.pod, got.seen["host"])
 
 
 def test_the_client_is_in_a_header(tables: IngressLab) -> None:
-    """Whatever the client itself says; the connection comes from the controller."""
+    """A header of the client's own does not count, and the connection comes from the controller."""
     got = tables.curl("http://my-host/", "-H", "X-Forwarded-For: 1.2.3.4")
     sent = [value for name, value in got.seen["headers"] if name == "X-Forwarded-For"]
 

@@ -1,4 +1,4 @@
-"""A forked process is read, judged by its end, and killed after its time."""
+"""A forked process: its outputs, its status, and its end after a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def python(text: str, seconds: float = 20.0):
 
 
 def test_a_program_ends_with_its_status_and_its_output():
-    """Both outputs are apart."""
+    """Standard output and standard error are separate."""
     found = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
 
     assert (3, "out\n", "err\n", "") == (found.status, found.stdout, found.stderr, found.refused)
@@ -39,14 +39,14 @@ def test_an_error_before_the_program_is_its_refusal():
 
 
 def test_a_program_is_killed_after_its_time():
-    """What it wrote before that is kept; its status is None."""
+    """Its earlier output is kept, and its status is None."""
     found = python("import time; print('here', flush=True); time.sleep(60)", 1.0)
 
     assert (None, "here\n") == (found.status, found.stdout)
 
 
 def test_a_process_left_behind_is_not_waited_for():
-    """It is in the program's group, and ends with it."""
+    """It is in the program's process group, and is killed with it."""
     started = time.monotonic()
     found = python("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
 
@@ -68,13 +68,13 @@ def _runs(pid: int) -> bool:
 
 
 def test_a_program_that_closes_its_outputs_is_waited_for():
-    """Its end counts, and not that of its output."""
+    """The program's own end counts, not that of its outputs."""
 
     assert 4 == python("import os, time; os.close(1); os.close(2); time.sleep(0.2); os._exit(4)").status
 
 
 def test_output_is_bounded():
-    """More is read and forgotten, so the program does not wait."""
+    """More is read and dropped, so the program never waits for a reader."""
     found = python(f"print('x' * {4 * LIMIT})")
 
     assert (0, LIMIT) == (found.status, len(found.stdout))

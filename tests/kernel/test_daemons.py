@@ -12,7 +12,7 @@ import pytest
 
 from netlab.errors import HostError, KernelError
 from netlab.kernel import daemons, libc
-from netlab.kernel.machine import Program
+from netlab.kernel.program import Program
 
 CAT = ("sh", "-c", "cat; echo said; exec sleep 60")
 
@@ -30,7 +30,7 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def test_a_program_runs_in_the_namespace_without_privilege(spaces, folder):
-    """It is user nobody without groups and capabilities, and can gain none."""
+    """It is user nobody without groups and capabilities, and can gain no capability."""
     (space,) = spaces("daemon")
     daemons.start(Program(space, CAT), folder)
     pid = daemons.running(folder)
@@ -61,9 +61,9 @@ def test_a_program_inherits_no_descriptor_and_is_no_child(spaces, folder, tmp_pa
 
 
 def test_a_program_sees_its_folder_and_a_temporary_directory_of_its_own(spaces, folder):
-    """Netlab's other files are hidden, and the folder cannot be written."""
+    """The other files of /run/netlab are hidden, and the folder cannot be written."""
     (space,) = spaces("daemon")
-    daemons.write_file(folder, "data", b"what it reads\n")
+    daemons.write(folder, "data", b"what it reads\n")
     script = "ls /run/netlab /tmp; cat /run/netlab/data; touch /run/netlab/x || echo refused; echo; exec sleep 60"
     daemons.start(Program(space, ("sh", "-c", script)), folder)
     for _ in daemons._pauses(5):
@@ -74,7 +74,23 @@ def test_a_program_sees_its_folder_and_a_temporary_directory_of_its_own(spaces, 
     assert ["data", "output", "process", "what it reads"] == [line for line in said[:7] if line and line[0] != "/"]
 
 
-def test_a_python_program_may_be_closed_to_its_user(spaces, folder):
+def test_a_program_sees_no_program_of_another_lab(spaces, folder, tmp_path):
+    """Both have the same user, which could signal the other and read its keys."""
+    space, other = spaces("daemon", "other")
+    daemons.start(Program(other, ("sleep", "60")), tmp_path / "programs" / "other.one")
+    pid = daemons.running(tmp_path / "programs" / "other.one")
+    script = f"ls /proc/{pid}/root || kill -9 {pid} || kill -9 -1 || ls -d /proc/[0-9]*; exec sleep 60"
+    daemons.start(Program(space, ("sh", "-c", script)), folder)
+    for _ in daemons._pauses(5):
+        if "/proc/1\n" in daemons.output(folder):
+            break
+
+    assert pid == daemons.running(tmp_path / "programs" / "other.one")
+    assert "/proc/1" in daemons.output(folder).splitlines()
+    daemons.stop(tmp_path / "programs" / "other.one")
+
+
+def test_a_module_runs_as_a_user_that_cannot_read_the_interpreter(spaces, folder):
     """The interpreter is started before the privilege is given up, and the module listens on a low port."""
     (space,) = spaces("daemon")
     program = Program(
@@ -130,7 +146,7 @@ def test_a_namespace_that_is_gone_is_an_error(spaces, folder):
 
 
 def test_a_process_without_capabilities_gains_none():
-    """Not even as user 0."""
+    """This holds for user 0 too."""
     pid = os.fork()
     if pid == 0:
         libc.drop_capabilities()

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from netlab.errors import AlreadyExists, HostError, KernelError, NotFound
-from netlab.kernel.machine import KERNELS, Front, Machine, Program, this_host
+from netlab.kernel.machine import KERNELS, Front, Machine, this_host
+from netlab.kernel.program import Program
 from netlab.kernel.state import Change, ForwardingEntry, InterfaceAddress, Item, Link, Neighbour, Route, Sysctl
 from netlab.testing import FakeKernel
 
@@ -269,10 +270,10 @@ def test_connections_to_a_front_are_forgotten(machine: Machine, spaces: Spaces) 
     """Where there is none that is no error; a namespace that is gone is one."""
     (name,) = spaces("a")
     front = Front(ip_address("10.96.0.1"), "UDP", 53, frozenset({(ip_address("198.18.0.2"), 53)}))
-    machine.forget(name, [front])
+    machine.delete_connections(name, [front])
 
     with pytest.raises(NotFound):
-        machine.forget(f"{name}-gone", [front])
+        machine.delete_connections(f"{name}-gone", [front])
 
 
 # --- programs -------------------------------------------------------------------------------------------------------
@@ -356,8 +357,8 @@ def test_a_program_that_ends_by_itself(machine: Machine, spaces: Spaces, folder:
 
 def test_files_of_a_program(machine: Machine, folder: Path) -> None:
     """A file with the same content counts as no change."""
-    wrote = [machine.write_file(folder, "conf", data) for data in (b"1", b"1", b"2")]
-    secret = machine.write_file(folder, "key", b"3", secret=True)
+    wrote = [machine.write(folder, "conf", data) for data in (b"1", b"1", b"2")]
+    secret = machine.write(folder, "key", b"3", secret=True)
 
     assert [True, False, True, True] == [*wrote, secret]
     assert (b"2", b"3") == ((folder / "conf").read_bytes(), (folder / "key").read_bytes())

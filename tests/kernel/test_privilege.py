@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sizes import HANGS
 
 from netlab.errors import HostError
 from netlab.kernel import privilege, processes
@@ -58,7 +59,7 @@ def python(place: Path) -> Python:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=HANGS,
             user=USER,
             group=USER,
             extra_groups=[],
@@ -396,3 +397,27 @@ def sleepers() -> list[str]:
     """The programs of the test that still run."""
     found = subprocess.run(["pgrep", "-u", str(USER), "-f", "^sleep 301"], capture_output=True, text=True)
     return found.stdout.split()
+
+
+_RUN = """\
+apiVersion: netlab/v1alpha1
+kind: Scenario
+metadata: {name: apart}
+spec:
+  steps:
+  - name: a program and a name
+    apply:
+    - {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}}
+    expect:
+    - {from: shop/web, run: [sh, -c, "kill -9 -1; exit 3"], exit: 3}
+    - {from: shop/web, lookup: kube-dns.kube-system, addresses: [10.96.0.10]}
+"""
+
+
+def test_a_program_of_a_scenario_is_apart_without_root_too(rootless: Rootless, place: Path) -> None:
+    """It ends no process of its user, and the lab's DNS runs."""
+    file = place / "apart.yaml"
+    file.write_text(_RUN)
+    found = rootless("test", str(file))
+
+    assert 0 == found.returncode, found.stdout + found.stderr

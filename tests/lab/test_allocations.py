@@ -1,4 +1,4 @@
-"""A record keeps what Services have, and gives it back."""
+"""A record keeps the allocations of Services."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ THINGS = [
 
 
 def test_a_cluster_comes_back_from_its_record() -> None:
-    """Also addresses that do not follow from names."""
+    """This includes addresses that do not follow from names."""
     before = cluster(*THINGS)
     others = {
         one.meta.key: Service(one.meta, cluster_ips=(ip_address("10.96.99.9"),), ip_families=(4,))
@@ -54,6 +54,6 @@ def test_a_cluster_comes_back_from_its_record() -> None:
     ],
 )
 def test_another_form_is_refused(wrong: object) -> None:
-    """A damaged record is not used."""
+    """The record then counts as damaged."""
     with pytest.raises((TypeError, ValueError)):
         from_json({"x/web": wrong})

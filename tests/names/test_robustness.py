@@ -194,8 +194,8 @@ def test_a_log_that_is_full_does_not_end_nginx(lab_of: Build) -> None:
     pid = programs_of(names)[folder.name]
     for log in ("access.log", "error.log"):
         os.truncate(folder / log, 64 << 20)
-    (door,) = json.loads(names.ok("get", "services", "-n", "ingress-nginx", "-o", "json"))["items"]
-    address = door["spec"]["clusterIP"]
+    (controller,) = json.loads(names.ok("get", "services", "-n", "ingress-nginx", "-o", "json"))["items"]
+    address = controller["spec"]["clusterIP"]
     statuses = [
         names.run("shop/client", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{address}/")
         for _ in range(3)

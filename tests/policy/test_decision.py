@@ -12,6 +12,8 @@ from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Direction
 from netlab.policy import Miss, isolating, misses
+from netlab.policy.decision import backends_reason
+from netlab.verdicts import Expected
 
 DENY_ALL = policy("shop/deny-all", ingress=[])
 DB = policy(
@@ -229,3 +231,16 @@ def test_egress_misses(rules: list[Any], service: str, expected: str) -> None:
     found = whys(missed(lab(policy("ops/p", egress=rules)), "ops/x", "shop/db", service)["egress"])
 
     assert [f"spec.egress[0]: {expected}"] == found
+
+
+def test_backends_whose_reasons_differ_in_their_names_are_listed_once() -> None:
+    """A Service of many pods has a short reason; one backend keeps its name."""
+    denied = "ingress of {}: NetworkPolicy x/p isolates it and no rule allows x/client on 80/TCP"
+    left = "egress of x/client: NetworkPolicy x/out isolates it and no rule allows {} on 80/TCP"
+    found: list[tuple[Expected, str, str]] = [("deny", denied.format(name), name) for name in ("x/a", "x/ab")]
+
+    assert f"2 of 2 backends deny (x/a, x/ab): {denied.format('the backend')}" == backends_reason(found)
+    assert (
+        f"1 of 3 backends deny (x/c): {left.format('x/c')}"
+        == backends_reason([*found, ("deny", left.format("x/c"), "x/c")]).rpartition("; ")[2]
+    )

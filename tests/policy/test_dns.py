@@ -112,6 +112,40 @@ def test_without_dns_in_the_input_a_policy_needs_a_rule_for_port_53() -> None:
     ] == cut(WEB, DB, egress(rule(peer("app=db"), ports=["5432"])))
 
 
+API = Service(meta("x/db"), {"app": "db"}, (ServicePort(5432),))
+"""A Service, so that the lab has DNS of netlab's own."""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "missing"),
+    [
+        pytest.param(rule(peer("app=db")), "53/UDP, 53/TCP", id="every port of pods that are not DNS"),
+        pytest.param(rule(peer("app=db"), ports=["5432"]), "53/UDP, 53/TCP", id="another port"),
+        pytest.param(rule(peer("k8s-app=kube-dns", ""), ports=["53/UDP"]), "53/TCP", id="only UDP"),
+    ],
+)
+def test_a_lab_with_services_answers_dns_itself(allowed: Any, missing: str) -> None:
+    """A rule for every port of the user's own pods does not allow DNS."""
+    assert [
+        f"isolates x/web for egress, and no rule allows DNS ({missing}); allow {missing} to the pods of Service"
+        " kube-system/kube-dns under spec.egress"
+    ] == cut(WEB, DB, API, egress(allowed))
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        pytest.param(rule(peer("k8s-app=kube-dns", "")), id="the pods that netlab adds"),
+        pytest.param(rule(ports=["53/UDP", "53"]), id="every peer"),
+        pytest.param(rule(peer("app=coredns", "team=dns"), ports=["53/UDP", "53"]), id="DNS of the user's cluster"),
+        pytest.param(rule(peer("app=coredns", "team=dns")), id="every port of pods that are not in the input"),
+    ],
+)
+def test_a_rule_for_dns_of_the_lab_or_of_the_users_cluster_allows_dns(allowed: Any) -> None:
+    """The input has no DNS, so any rule that may mean it counts."""
+    assert [] == cut(WEB, DB, API, egress(allowed))
+
+
 def test_a_peer_may_match_dns_by_unknown_labels() -> None:
     """A namespace outside the input may have the label that the peer requires."""
     unknown = replace(namespace("kube-system"), declared=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from builders import cluster, flow, meta, peer, pod, policy, rule, source, topology
@@ -85,7 +86,7 @@ Rules for the Service that match nothing, as policies see its endpoints
 def test_the_nodeport_of_a_node() -> None:
     text = str(explain(of := lab(), flow(of, "host:client", "node:b", "30432/TCP")))
 
-    assert "to    node:b, 100.64.0.2: Service shop/db (shop.yaml:7), its nodePort 100.64.0.2 on node:b" in text
+    assert "to    node:b, 100.64.0.2: Service shop/db (shop.yaml:7), its nodePort at 100.64.0.2 of node:b" in text
     assert "node      node:b translates it and masquerades after policy: endpoints see the node" in text
 
 
@@ -97,3 +98,19 @@ def test_without_a_ready_endpoint() -> None:
     assert "endpoints none" in text
     assert "no pod of namespace 'shop' with an IPv4 address has app=db and a TCP port named 'sql'" in text
     assert "No NetworkPolicy can allow it" in text
+
+
+def test_endpoints_that_the_node_does_not_choose_are_counted_with_the_reason() -> None:
+    """They are not ready, or a traffic policy leaves them to other nodes."""
+    unready = replace(pod("shop/db-2", "app=db", node="a", ports=["sql=15432"]), ready=False)
+    of = replace(DB, internal_traffic_policy="Local")
+    found = cluster(
+        topology(["a", "b"], mode="overlay"),
+        pod("shop/web", "app=web", node="a"),
+        pod("shop/db-0", "app=db", node="a", ports=["sql=15432"]),
+        pod("shop/db-1", "app=db", node="b", ports=["sql=15432"]),
+        unready,
+        of,
+    )
+
+    assert "endpoints shop/db-0 (10.244.0.2); 1 more is not ready; 1 more is not for this node\n" in told(found)

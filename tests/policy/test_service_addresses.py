@@ -60,9 +60,20 @@ def test_a_part_of_the_service_range() -> None:
     assert [f"spec.ingress[0].from[0].ipBlock.cidr: {text}"] == warned(WEB, FRONT, into)
 
 
+def test_a_block_that_holds_the_service_range_and_nothing_else() -> None:
+    """10.96.0.0/12 is the default of kubeadm."""
+    assert [
+        "spec.egress[0].to[0].ipBlock.cidr: 10.96.0.0/12 holds the service range 10.96.0.0/16 and no address of the"
+        " lab's pods, nodes and hosts: policies see the address of the endpoint; select the pods behind the Service"
+    ] == warned(WEB, FRONT, out("10.96.0.0/12"))
+
+
 @pytest.mark.parametrize(
     "things",
     [
+        pytest.param(
+            [WEB, FRONT, topology(hosts={"h": ["10.100.0.9"]}), out("10.96.0.0/12")], id="a range with a host"
+        ),
         pytest.param([WEB, out("10.96.0.50/32")], id="no Service"),
         pytest.param([WEB, FRONT, out("10.0.0.0/8")], id="a wider range"),
         pytest.param([WEB, FRONT, out("198.18.0.0/24")], id="a range of load balancers"),

@@ -165,6 +165,34 @@ def test_a_pod_that_reaches_itself_by_another_node_comes_as_that_node() -> None:
     assert (True, address_of(of.node("a"), 4)) == (itself.path.connected, itself.path.seen_as)
 
 
+def test_a_pod_that_reaches_itself_by_another_node_is_not_exempt() -> None:
+    """Its own node sees the other node's address, and cannot know whose packet it is."""
+    of = cluster_with(lab(policy("shop/p", "app=db", ingress=[])), TopologyPolicy(hairpin="exempt"))
+
+    assert ["deny", "deny"] == [one.verdict for one in decide(of, "shop/db-b", "nodePort").endpoints]
+
+
+def test_a_pod_of_another_network_that_keeps_its_address_reaches_no_endpoint() -> None:
+    """Nodes drop packets from one network's addresses to another's, whoever translates them."""
+    networks = {"default": ("overlay", "10.244.0.0/16"), "lan": ("macvlan", "100.64.8.0/24")}
+    of = cluster(
+        topology(["a", "b"], networks),
+        pod("x/far", node="b", network="lan"),
+        pod("shop/db-a", "app=db", node="a"),
+        pod("shop/db-b", "app=db", node="b"),
+        service(
+            cluster_ips=(ip_address("10.96.0.50"),),
+            ip_families=(4,),
+            ip_family_policy="SingleStack",
+            external_ips=(),
+            load_balancer=(),
+        ),
+    )
+
+    ways = through(of, to(of, "x/far", "nodePort")).flows
+    assert {"networks 'lan' and 'default' are not joined"} == {way.path.reason for way in ways}
+
+
 def test_a_backend_is_allowed_by_the_clients_selector_through_a_cluster_ip() -> None:
     """Through the nodePort of the same Service, an endpoint of another node sees a node: a flaky Service."""
     of = lab(policy("shop/p", "app=db", ingress=[rule(peer("app=client", ""), ports=["8080"])]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -18,7 +19,7 @@ SOURCES = [ip_address(text) for text in ("10.244.0.2", "192.0.2.10", "fd00:10:24
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 40])
 def test_each_endpoint_has_ports_that_lead_to_it(count):
-    """One for each attempt, from every source, by the hash that the node computes."""
+    """Each attempt of each source has one, by the hash that the node computes."""
     own = ServicePorts(ports.of_run(16 * count))
 
     for source in SOURCES:
@@ -49,14 +50,28 @@ def test_the_ports_of_direct_probes_are_not_used():
 
 
 def test_sources_with_one_address_share_no_port():
-    """As long as ports are left; another door has all of them again."""
+    """This holds while ports are left. For another front all ports are free."""
     own = ServicePorts(ports.of_run(64))
-    asked = [own.leading_to(0, 2, SOURCES[0], 80, "a door") for _ in range(30)]
+    asked = [own.leading_to(0, 2, SOURCES[0], 80, "a front") for _ in range(30)]
     given = [port for some in asked for port in some]
 
     assert len(set(given)) == len(given) > 20
     assert () == tuple(asked[-1])
     assert list(asked[0]) == own.leading_to(0, 2, SOURCES[0], 80, "another")
+
+
+def test_shared_have_ports_for_themselves():
+    """The kernel masquerades a source port as it did for another destination, so no other probe may have used it."""
+    run = ports.of_run(96)
+    own = ServicePorts(run, shared=64)
+    alone = {port for index in (0, 1) for port in own.leading_to(index, 2, SOURCES[0], 80)}
+    shared = {
+        port for index in (0, 1) for _ in range(9) for port in own.leading_to(index, 2, SOURCES[0], 80, "a front")
+    }
+
+    assert alone
+    assert shared
+    assert not alone & shared
 
 
 def test_without_ports_none_leads_anywhere():
@@ -65,7 +80,7 @@ def test_without_ports_none_leads_anywhere():
 
 
 def test_runs_with_more_ports_share_none(monkeypatch):
-    """Nor do they with the runs between them; near the last port a run begins anew."""
+    """They share none with the runs between them either. Near the last port, a run begins at the first one."""
     monkeypatch.setattr("time.monotonic", lambda: 1e6)
     runs = [ports.of_run(more) for more in (0, 64, 0, 1600, 0, 14_000, 0)]
     used = [port for run in runs for port in run]
@@ -76,18 +91,21 @@ def test_runs_with_more_ports_share_none(monkeypatch):
 
 
 def test_a_run_takes_ports_for_the_largest_service():
-    """None where there is no Service."""
+    """Without a Service it takes none."""
     pods = [pod(f"x/p{i}", "app=s", ports=["80"]) for i in range(5)]
     services = [Service(meta("x/s"), {"app": "s"}, (ServicePort(80),)), Service(meta("x/t"), {"app": "t"})]
 
-    assert 0 == needed(cluster(*pods))
-    assert 16 * 5 == needed(cluster(*pods, *services))
+    masqueraded = replace(services[0], type="NodePort", ports=(ServicePort(80, node_port=30080),))
+
+    assert (0, 0) == needed(cluster(*pods))
+    assert (16 * 5, 0) == needed(cluster(*pods, *services))
+    assert (16 * 5, 64 * 5) == needed(cluster(*pods, masqueraded))
 
 
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("kind", sorted(NUMBERS))
 def test_only_the_dscp_says_that_a_probe_chooses_its_endpoint(kind, family):
-    """All other bytes are those of other probes; the DSCP is in no checksum that netlab computes."""
+    """All other bytes are the same as in other probes; no checksum that netlab computes covers the DSCP."""
     source, to = (
         WireAddress.of(ip_address(text)) for text in (("10.0.0.1", "10.0.0.2") if family == 4 else ("::1", "::2"))
     )

@@ -11,8 +11,8 @@ from services.conftest import up
 from services.objects import pod, service, topology
 
 from netlab.cluster.flows import Flow, service_flow
-from netlab.cluster.types import Pod
-from netlab.conformance.shorthand import policy
+from netlab.cluster.types import Pod, address_of
+from netlab.conformance.shorthand import document, policy
 from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.objects.types import Document
@@ -60,7 +60,7 @@ def three(**spec: Any) -> list[Document]:
 @pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
 @pytest.mark.parametrize("affinity", ["None", "ClientIP"])
 def test_each_endpoint_is_proven(build: Build, affinity: str, protocol: str, family: int) -> None:
-    """With a session affinity too, from a pod, and from a node."""
+    """This holds from a pod and from a node, also with session affinity."""
     b = build(*three(sessionAffinity=affinity))
 
     for source in ("s/c", "node:n1"):
@@ -104,7 +104,7 @@ def test_a_choice_that_is_not_the_computed_one_is_inconclusive(build: Build, mon
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("hairpin", ["subject", "exempt"])
 def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mode: str, family: int) -> None:
-    """Policy applies to it, or does not, as the Topology says; both are measured."""
+    """``policy.hairpin`` says whether policy applies to it; packets show the same."""
     b = build(
         service("s/s", "app=s", dual=True),
         pod("s/p", "app=s"),
@@ -117,6 +117,27 @@ def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mo
 
     assert ("deny" if hairpin == "subject" else "allow") == expected
     assert expected == found.verdict, found.reason
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("established", ["keep", "reevaluate"])
+def test_a_published_port_does_not_exempt_a_pod_from_policy_on_its_service(
+    build: Build, established: str, family: int
+) -> None:
+    """By its hostPort the pod always reaches itself; by the Service only as policy says."""
+    published = pod("s/p", "app=s", ports=["80"])
+    published.data["spec"]["containers"][0]["ports"][0]["hostPort"] = 8080
+    b = build(
+        service("s/s", "app=s", dual=True),
+        published,
+        policy("s/closed", "", ingress=[]),
+        policy={"established": established},
+    )
+    own, node = b.lab.cluster.by_ref["s/p"], b.lab.cluster.node("n1")
+    (by_port,) = b.lab.probe([Flow(own, node, family, "TCP", 8080, address_of(node, family))])
+
+    assert "deny" == ask(b, "s/p", "s/s", family).verdict
+    assert "allow" == by_port.verdict, by_port.reason
 
 
 def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build) -> None:
@@ -132,7 +153,7 @@ def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build) 
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_service_without_endpoints_is_rejected_on_the_way(build: Build, mode: str, family: int) -> None:
-    """What comes back is the evidence, in each protocol; an outside host has no route."""
+    """The reject is the evidence, in each protocol. An outside host has no route."""
     ports = ("t=80", "u=80/UDP", "x=80/SCTP")
     b = build(service("s/s", "app=s", ports, dual=True), pod("s/c"), mode=mode)
     found = {p: ask(b, "s/c", "s/s", family, p) for p in ("TCP", "UDP", "SCTP")}
@@ -154,7 +175,7 @@ def test_a_node_without_a_local_endpoint_drops(build: Build, family: int) -> Non
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_node_that_does_not_forward_proves_no_denial(build: Build, mode: str) -> None:
-    """From a pod of the node to an endpoint on it, as a control packet goes by the node as well."""
+    """A control packet from a pod to an endpoint of the same node passes the node too."""
     b = build(
         service("s/s", "app=s"), pod("s/p", "app=s"), pod("s/c"), policy("s/closed", "app=s", ingress=[]), mode=mode
     )
@@ -194,3 +215,31 @@ def test_an_answer_past_the_node_that_translated_is_a_denial(build: Build, mode:
     (found,) = b.lab.probe([Flow(b.lab.cluster.by_ref["s/c"], *flow[1:])])
     expected = evaluate(b.lab.cluster, found.flow).verdict
     assert expected == found.verdict, found.reason
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+@pytest.mark.parametrize("established", ["keep", "reevaluate"])
+def test_an_answer_that_is_lost_past_the_node_is_a_denial(build: Build, established: str, protocol: str) -> None:
+    """The pod's own node drops what an outside host answers; a control packet passes on the same way."""
+    slices = document(
+        "EndpointSlice",
+        "s/s-1",
+        addressType="IPv4",
+        endpoints=[{"addresses": ["192.0.2.10"]}],
+        ports=[{"name": "a", "port": 80, "protocol": protocol}],
+    )
+    slices.data["metadata"]["labels"] = {"kubernetes.io/service-name": "s"}
+    b = build(
+        service("s/s", "", (f"a=80/{protocol}",), type="NodePort", externalTrafficPolicy="Local"),
+        slices,
+        pod("s/c"),
+        policy("s/closed", "", ingress=[]),
+        mode="routed",
+        policy={"established": established},
+    )
+    node = b.lab.cluster.node("n2")
+    port = b.node_port("s/s", protocol=protocol)
+    flow = Flow(b.lab.cluster.by_ref["s/c"], node, 4, protocol, port, node.addresses[0])
+    (found,) = b.lab.probe([flow])
+
+    assert ("deny", "deny") == (evaluate(b.lab.cluster, flow).verdict, found.verdict), found.reason

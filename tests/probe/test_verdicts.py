@@ -66,7 +66,7 @@ CASES = [
     ),
     (
         "arrived, answered from another address",
-        Evidence(arrived=True, astray="TCP RST from x", control=True),
+        Evidence(arrived=True, wrong_sender="TCP RST from x", control=True),
         "deny",
         "arrived, but the answer came from another address: TCP RST from x",
     ),
@@ -86,8 +86,10 @@ def test_the_table(evidence, expected, reason):
 
 
 EVERYTHING = [
-    Evidence(refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble=trouble, astray=astray)
-    for refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble, astray in product(
+    Evidence(
+        refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble=trouble, wrong_sender=wrong
+    )
+    for refused, arrived, answered, rejected, elsewhere, control, no_path, alive, trouble, wrong in product(
         *(("", "r"), (False, True), ("", "a"), ("", "e"), ("", "x/b")),
         *((False, True), ("", "p"), (False, True), ("", "t"), ("", "w")),
     )
@@ -125,7 +127,7 @@ def test_the_plan_of_the_wiring_decides_nothing_about_packets_that_arrive():
 
 def test_nothing_that_arrived_is_denied_but_what_is_answered_from_another_address():
     """An arrival excludes every other denial."""
-    assert all(e.astray for e in EVERYTHING if e.arrived and not e.refused and verdict(e)[0] == "deny")
+    assert all(e.wrong_sender for e in EVERYTHING if e.arrived and not e.refused and verdict(e)[0] == "deny")
 
 
 def test_only_an_arrival_with_its_answer_is_allowed():
@@ -174,7 +176,7 @@ FAULTS: dict[str, tuple[Callable[[Evidence], Answer], str]] = {
     "a control is not needed": (lambda seen: verdict(replace(seen, control=True)), "nothing"),
     "a control proves nothing": (lambda seen: verdict(replace(seen, control=False)), "only the control"),
     "an answer from anywhere counts": (
-        lambda seen: verdict(replace(seen, answered=seen.answered or seen.astray)),
+        lambda seen: verdict(replace(seen, answered=seen.answered or seen.wrong_sender)),
         "arrived, answered from another address",
     ),
     "a refusal is not looked at": (lambda seen: verdict(replace(seen, refused="")), "refused"),

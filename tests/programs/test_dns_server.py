@@ -1,4 +1,4 @@
-"""The DNS server's answers as messages: codes, EDNS, truncation, new snapshots, and what strangers may send."""
+"""The DNS server's answers as messages: codes, EDNS, truncation, new snapshots, and invalid messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import dns.rdatatype
 import dns_objects
 import pytest
 
-from netlab.programs import snapshot
+from netlab.programs import dns_snapshot
 from netlab.programs.dns_server import Responder
 
 Ask = Callable[..., dns.message.Message]
@@ -31,7 +31,7 @@ def responder(file: Path, data: object) -> Responder:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Responder:
-    return responder(tmp_path / "snapshot.json", snapshot.of(dns_objects.cluster()))
+    return responder(tmp_path / "snapshot.json", dns_snapshot.of(dns_objects.cluster()))
 
 
 def asked(server: Responder, name: str, kind: str = "A", *, stream: bool = False, **how: object) -> dns.message.Message:
@@ -93,7 +93,7 @@ def test_an_answer_too_long_for_udp_is_truncated_and_whole_over_tcp(tmp_path: Pa
 
 
 def test_addresses_take_turns_at_the_first_place(tmp_path: Path) -> None:
-    """As with CoreDNS's loadbalance."""
+    """CoreDNS does the same with its plugin loadbalance."""
     service = {"endpoints": {"a": ["10.0.0.1"], "b": ["10.0.0.2"]}, "ports": {}}
     server = responder(tmp_path / "s", {**MANY, "services": {"n/web": service}})
 
@@ -102,7 +102,7 @@ def test_addresses_take_turns_at_the_first_place(tmp_path: Path) -> None:
 
 def test_a_new_snapshot_counts_from_its_renaming(server: Responder, tmp_path: Path) -> None:
     """A snapshot that cannot be read leaves the old one."""
-    new = snapshot.of(dns_objects.cluster(dns_objects.text().replace("10.96.77.77", "10.96.77.78")))
+    new = dns_snapshot.of(dns_objects.cluster(dns_objects.text().replace("10.96.77.77", "10.96.77.78")))
     name = "plain.shop.svc.cluster.local"
     assert "10.96.77.77" == asked(server, name).answer[0][0].to_text()
 
@@ -112,7 +112,7 @@ def test_a_new_snapshot_counts_from_its_renaming(server: Responder, tmp_path: Pa
         assert "10.96.77.78" == asked(server, name).answer[0][0].to_text()
 
 
-def test_without_a_snapshot_the_server_fails_politely(tmp_path: Path) -> None:
+def test_without_a_snapshot_the_answer_is_servfail(tmp_path: Path) -> None:
     assert dns.rcode.SERVFAIL == asked(Responder(tmp_path / "none"), "a.z").rcode()
 
 
@@ -134,7 +134,7 @@ def test_what_is_not_a_question_gets_an_error_code(server: Responder) -> None:
 
 
 def test_an_answer_gets_no_answer(server: Responder) -> None:
-    """Two servers would send each other messages for ever."""
+    """Otherwise two servers would send each other messages forever."""
     query = dns.message.make_query("a.z", "A")
     query.flags |= dns.flags.QR
 
@@ -143,7 +143,7 @@ def test_an_answer_gets_no_answer(server: Responder) -> None:
 
 
 def test_no_bytes_break_the_server(server: Responder) -> None:
-    """Random bytes, random tails of a header, and every cut and many changes of a message."""
+    """The bytes are random, or a header with random bytes, or a message that is cut or changed."""
     drawn = random.Random(7)  # noqa: S311  no secret
     whole = dns.message.make_query("_http._tcp.front.shop.svc.cluster.local", "SRV", use_edns=0).to_wire()
     cases = [drawn.randbytes(drawn.randrange(600)) for _ in range(500)]

@@ -56,13 +56,13 @@ def test_http_answers_any_path_with_what_it_sees(ports):
 
 @pytest.mark.parametrize(("path", "text"), [("/hostname", "db-0"), ("/echo?msg=a%20b", "a b")])
 def test_http_answers_some_paths_with_text(ports, path, text):
-    """As agnhost's netexec does."""
+    """agnhost netexec has the same paths."""
 
     assert text == _get(ports[HTTP], path)[1]
 
 
 def test_http_answers_two_requests_on_one_connection(ports):
-    """Also when both come in one packet."""
+    """Both may come in one packet."""
     two = (
         b"GET /hostname HTTP/1.1\r\n\r\nPOST /echo?msg=x HTTP/1.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
     )
@@ -79,7 +79,7 @@ def test_http_answers_two_requests_on_one_connection(ports):
     ],
 )
 def test_http_refuses_a_bad_request(ports, request_):
-    """With 400, and closes the connection."""
+    """It answers 400 and closes the connection."""
 
     assert _asked(ports[HTTP], request_).startswith(b"HTTP/1.1 400 ")
 
@@ -102,7 +102,7 @@ def _send_until_refused(connection: socket.socket) -> None:
     ("sent", "answer"), [(b"hostname\n", b"db-0\n"), (b"echo a b", b"a b"), (b"\x00\xff", b"\x00\xff")]
 )
 def test_tcp_and_udp_answer_the_same(ports, sent, answer):
-    """Commands are answered; all else comes back."""
+    """Commands get their answer, and all else is sent back."""
     with socket.create_connection(("127.0.0.1", ports[TCP]), 5) as connection:
         connection.sendall(sent)
         by_tcp = connection.recv(100)
@@ -130,7 +130,7 @@ def test_a_client_is_an_address_and_a_port(peer, text):
 
 
 def test_a_port_in_use_is_one_line(capsys):
-    """And status 1."""
+    """The status is 1."""
     with listening(TCP, 0) as taken:
         port = taken.getsockname()[1]
 
@@ -139,7 +139,7 @@ def test_a_port_in_use_is_one_line(capsys):
 
 
 def test_it_ends_after_its_seconds():
-    """With status 0."""
+    """The status is 0."""
     with listening(TCP, 0) as found:
         port = found.getsockname()[1]
 
@@ -148,7 +148,7 @@ def test_it_ends_after_its_seconds():
 
 @pytest.mark.parametrize("wrong", [["--http"], ["--http", "x"], ["--nosuch", "1"], ["--help"]])
 def test_wrong_arguments_print_the_usage(wrong, capsys):
-    """And status 2."""
+    """The status is 2."""
 
     assert 2 == main(wrong)
     assert "usage: python -m netlab.programs.echo " in capsys.readouterr().err

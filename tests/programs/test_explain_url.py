@@ -13,12 +13,12 @@ from netlab.errors import UsageError
 from netlab.programs.explain_url import UrlExplanation, explain_url, parse_url
 
 HOSTS = {"client": ["192.0.2.10"]}
-DOOR = ingress("shop/i", [("shop.example", ["^/cart web:80", "=/pay none:80"])], line=7)
+SHOP = ingress("shop/i", [("shop.example", ["^/cart web:80", "=/pay none:80"])], line=7)
 
 
 def _lab(*more: Any) -> Cluster:
     pods = [pod("shop/web-0", "app=web,n=0"), pod("shop/web-1", "app=web,n=1"), pod("shop/other")]
-    return cluster(topology(["n1"], hosts=HOSTS), *pods, service("shop/web"), service("shop/none"), DOOR, *more)
+    return cluster(topology(["n1"], hosts=HOSTS), *pods, service("shop/web"), service("shop/none"), SHOP, *more)
 
 
 def _ask(lab: Cluster, url: str = "http://shop.example/cart", client: str = "host:client") -> UrlExplanation:
@@ -26,7 +26,7 @@ def _ask(lab: Cluster, url: str = "http://shop.example/cart", client: str = "hos
 
 
 def test_the_rule_the_service_and_the_endpoints_are_named() -> None:
-    """With the file and line of the path, and the address of the controller's load balancer."""
+    """The text has the file and line of the path, and the address of the controller's load balancer."""
     found = _ask(_lab())
     text = str(found)
 
@@ -83,13 +83,13 @@ def test_policy_of_the_backend_sees_the_controller(selector: str, verdict: str) 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "http://", "http://a@b/", "http://x:y/", "http://[x/", "https:///path"])
 def test_what_is_no_url_of_http_is_refused(url: str) -> None:
-    """With a usage error."""
+    """It is a usage error."""
     with pytest.raises(UsageError, match="http"):
         parse_url(url)
 
 
 def test_another_port_is_refused() -> None:
-    """The controller serves two."""
+    """The controller has the ports 80 and 443 only."""
     with pytest.raises(UsageError, match="serves the ports 80 and 443, and not 8080"):
         _ask(_lab(), "http://shop.example:8080/")
 
@@ -99,3 +99,36 @@ def test_without_an_ingress_there_is_no_controller() -> None:
     lab = cluster(topology(["n1"], hosts=HOSTS), pod("shop/web-0"))
     with pytest.raises(UsageError, match="the input needs an Ingress"):
         _ask(lab)
+
+
+@pytest.mark.parametrize(
+    ("host", "instead"),
+    [
+        ("web", "service:shop/web:80"),
+        ("web.shop", "service:shop/web:80"),
+        ("web.shop.svc.cluster.local:8080", "service:shop/web:8080"),
+        ("10.244.0.4", "10.244.0.4:80"),
+    ],
+)
+def test_a_url_of_a_service_or_of_an_address_is_no_question_about_ingress(host: str, instead: str) -> None:
+    """The message has the command that explains it."""
+    with pytest.raises(UsageError, match=f"use `netlab explain shop/other {instead}`$"):
+        _ask(_lab(), f"http://{host}/", "shop/other")
+
+
+def test_a_host_of_an_ingress_comes_before_a_name_of_a_service() -> None:
+    """As for a scenario's requests; and an outside host has no names of Services."""
+    lab = _lab(ingress("shop/own", [("web.shop", ["^/ web:80"])]))
+
+    assert "allow" == _ask(lab, "http://web.shop/", "shop/other").verdict
+    assert "no rule has the host web.shop" in str(_ask(_lab(), "http://web.shop/"))
+
+
+def test_the_address_of_the_controller_is_a_host_of_ingress() -> None:
+    """Only rules without a host match it, and its own name needs no DNS."""
+    lab = _lab()
+    address = next(one for one in lab.services if one.meta.key == "ingress-nginx/controller").load_balancer[0].address
+    text = str(_ask(lab, f"http://{address}/", "shop/other"))
+
+    assert f"nginx answers 404: no rule has the host {address}" in text
+    assert "curl --resolve" not in text

@@ -66,7 +66,7 @@ def test_up_starts_nginx_in_the_controllers_pod(machine: FakeKernel) -> None:
 
 @pytest.mark.parametrize("more", [[], [_ingress(of_class="other")]], ids=["none", "other class"])
 def test_a_lab_without_an_ingress_to_serve_runs_no_nginx(machine: FakeKernel, more: list[dict[str, Any]]) -> None:
-    """Nor does it have a folder for programs."""
+    """It has no folder for programs either."""
     lab = _up(machine, *more)
 
     assert {} == machine.programs
@@ -86,14 +86,14 @@ def test_a_change_is_a_signal_and_no_change_is_none(machine: FakeKernel) -> None
 
 
 def test_the_first_ingress_starts_nginx(machine: FakeKernel) -> None:
-    """With the controller's pod."""
+    """It also adds the controller's pod."""
     lab = _up(machine)
     lab.apply([Document(_ingress(), Source())])
 
     assert ["netlab.default.pod.ingress-nginx.controller"] == [one.namespace for one in machine.programs.values()]
 
 
-def test_a_configuration_that_nginx_was_not_told_of_is_in_force_after_up(machine: FakeKernel) -> None:
+def test_a_configuration_that_nginx_has_not_read_is_in_force_after_up(machine: FakeKernel) -> None:
     """A command may be killed between the file and the signal."""
     lab = _up(machine, _ingress())
     (folder,) = machine.programs
@@ -116,7 +116,7 @@ def test_the_last_ingress_ends_nginx(machine: FakeKernel) -> None:
 
 
 def test_a_host_without_nginx_has_the_rest_of_the_lab(machine: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A warning says how to get one; ``up --strict`` asks before anything is made."""
+    """A warning says how to get one. ``up --strict`` fails before anything is made."""
     said: list[str] = []
     monkeypatch.setattr(notices, "_print", said.append)
 
@@ -136,7 +136,7 @@ def test_a_host_without_nginx_has_the_rest_of_the_lab(machine: FakeKernel, monke
 def test_a_configuration_that_nginx_refuses_is_not_in_force(
     machine: FakeKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message has nginx's own words; nginx goes on with the old one."""
+    """The message has nginx's own words, and nginx keeps the old configuration."""
     lab = _up(machine, _ingress())
     before = _text(machine)
     monkeypatch.setattr(machine, "run", lambda program, folder: (1, "nginx: [emerg] no such luck\nnginx: test failed"))

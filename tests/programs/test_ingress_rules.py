@@ -1,8 +1,9 @@
-"""Which rule of which Ingress answers a request, and what is probably not intended."""
+"""Which rule of which Ingress answers a request, and which Ingresses get warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from builders import meta, pod
@@ -11,7 +12,8 @@ from ingresses import FURTHER, OFFICIAL, Case, cluster, ingress, ingress_class, 
 from netlab.cluster import Cluster
 from netlab.objects.ingresses import TlsSecret
 from netlab.objects.services import Service, ServicePort
-from netlab.programs.ingress_rules import Route, plain_path, route, rules
+from netlab.programs.ingress_routes import Route, plain_path, route
+from netlab.programs.ingress_rules import rules, warnings
 
 SERVICES = [service(f"shop/{name}") for name in "abcd"]
 PODS = [pod(f"shop/{name}-0", f"app={name}") for name in "abcd"]
@@ -34,7 +36,7 @@ def _remarks(lab: Cluster) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("case", [*OFFICIAL, *FURTHER], ids=str)
 def test_a_path_is_matched_as_the_documentation_says(case: Case) -> None:
-    """What no path matches goes to the default backend."""
+    """The default backend answers a path that no rule matches."""
     lab = _lab(ingress("shop/i", [("shop.example", case.paths)], default="d:80"))
 
     assert (case.answers or "d") == _service(route(lab, "shop.example", case.request))
@@ -68,14 +70,14 @@ def test_an_exact_host_counts_before_a_wildcard_and_that_before_no_host(host: st
 
 
 def test_the_host_is_chosen_before_the_path() -> None:
-    """As ingress-nginx does: rules for all hosts do not count for a host of its own."""
+    """As in ingress-nginx, rules for all hosts do not count for a host that has rules."""
     lab = _lab(ingress("shop/i", [("x.example", ["^/x a:80"]), ("", ["^/ b:80"])]))
 
     assert ("404", "b") == (_service(route(lab, "x.example", "/y")), _service(route(lab, "y.example", "/y")))
 
 
 def test_ingresses_of_one_host_are_merged_and_the_first_one_wins_a_conflict() -> None:
-    """The first of the input, with a warning at the other one."""
+    """It is the first of the input. The other one gets a warning."""
     first = ingress("shop/a", [("x.example", ["^/ a:80", "=/only b:80"])])
     second = ingress("shop/b", [("x.example", ["^/ c:80", "^/more d:80"])], line=9)
     lab = _lab(first, second)
@@ -133,7 +135,7 @@ def test_a_missing_backend_is_503_with_a_warning(to: str, reason: str) -> None:
 
 
 def test_a_service_without_ready_endpoints_is_503() -> None:
-    """There is no warning: its pods may come later."""
+    """It gets no warning, as its pods may come later."""
     lab = _lab(ingress("shop/i", default="none:80"), services=[service("shop/none")])
     found = route(lab, "x.example", "/")
 
@@ -141,7 +143,7 @@ def test_a_service_without_ready_endpoints_is_503() -> None:
 
 
 def test_a_port_is_found_by_its_name() -> None:
-    """The name of the Service's port, not of the pod's."""
+    """The name is that of the Service's port, not of the pod's."""
 
     assert "a" == _service(route(_lab(ingress("shop/i", default="a:http")), "any", "/"))
 
@@ -177,7 +179,7 @@ def test_tls_needs_a_certificate_for_the_host() -> None:
 
 @pytest.mark.parametrize("host", ["a;b.example", "a.example\n", "{x}", "$host", "*.*.x", "a b", 'a"b', "*", "~^.*$"])
 def test_a_host_that_is_no_dns_name_is_not_served(host: str) -> None:
-    """It never reaches nginx."""
+    """It is not in nginx's configuration."""
     lab = _lab(ingress("shop/i", [(host, ["^/ a:80"])]))
 
     assert [""] == [server.host for server in rules(lab).servers]
@@ -186,14 +188,14 @@ def test_a_host_that_is_no_dns_name_is_not_served(host: str) -> None:
 
 @pytest.mark.parametrize("path", ["/a\nb", "/a%0ab", "/a\x00", "no-slash", f"/{'x' * 1024}", "/%00"])
 def test_a_path_that_nginx_cannot_have_is_not_served(path: str) -> None:
-    """Control characters, no slash at its start, more than 1024 bytes."""
+    """It has control characters, no slash at its start, or more than 1024 bytes."""
     lab = _lab(ingress("shop/i", [("x.example", [f"~{path} a:80"])]))
 
     assert () == rules(lab).server("x.example").locations
     assert ["ingress-path"] == [rule for rule, _ in _remarks(lab)]
 
 
-def test_a_pattern_is_no_pattern() -> None:
+def test_a_regular_expression_is_read_as_a_path() -> None:
     """ImplementationSpecific is read as Prefix; ingress-nginx may read it as a regular expression."""
     lab = _lab(ingress("shop/i", [("x.example", ["~/api(/|$)(.*) a:80"])]))
 
@@ -209,3 +211,18 @@ def test_a_path_is_compared_as_nginx_does(path: str, plain: str | None) -> None:
     """It decodes escapes, then resolves dots."""
 
     assert plain == plain_path(path)
+
+
+def test_annotations_that_nginx_would_read_are_a_warning() -> None:
+    """One for each Ingress, beside the remarks about its rules; other annotations are none."""
+    prefix = "nginx.ingress.kubernetes.io/"
+    read = ingress("shop/read", [("a.example", ["^/ a:80"])])
+    annotations = {f"{prefix}rewrite-target": "/", f"{prefix}auth-url": "x", "own": "y"}
+    rules_of = ingress("shop/i", [("b.example", ["^/ nowhere:80"])])
+    unread = replace(rules_of, meta=replace(meta("shop/i"), annotations=annotations))
+    found = [(one.rule, one.object, one.message.partition(";")[0]) for one in warnings(_lab(read, unread))]
+
+    assert ("ingress-annotation", "Ingress shop/i", f"netlab does not read {prefix}auth-url and 1 more") in found
+    assert 1 == sum(rule == "ingress-annotation" for rule, *_ in found)
+    assert any(rule != "ingress-annotation" and name == "Ingress shop/i" for rule, name, _ in found)
+    assert [] == warnings(_lab())

@@ -1,4 +1,4 @@
-"""The configuration of nginx: its structure is netlab's, whatever hosts and paths say."""
+"""The configuration of nginx: no host, path or name changes its structure."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_wildcard_is_a_regular_expression_for_one_label() -> None:
 
 
 def test_what_no_ingress_names_is_404_and_without_endpoints_503() -> None:
-    """For every host."""
+    """This holds for every host."""
     first, *_ = _servers(cluster(ingress("shop/i", [("x.example", ["^/ a:80"])])))
     *_, last = _servers(cluster(*SERVICES, ingress("shop/i", [("x.example", ["^/ a:80"])])))
 
@@ -127,7 +127,7 @@ def test_an_upstream_has_the_ready_endpoints_of_the_families_of_the_controller()
 
 
 def test_a_certificate_is_a_file_of_its_own() -> None:
-    """Keys are in no configuration, and a secret that cannot be used is left out."""
+    """The configuration has no key, and leaves out a Secret that cannot be used."""
     tls = [(["x.example"], "cert")]
     secret = TlsSecret(meta("shop/cert"), "CERTIFICATE", "KEY")
     lab = cluster(secret, ingress("shop/i", [("x.example", ["^/ a:80"])], tls=tls))
@@ -171,6 +171,6 @@ def test_no_host_name_or_port_changes_the_structure(text: str) -> None:
 
 
 def test_a_control_character_is_no_word() -> None:
-    """Whoever calls it."""
+    """``quoted`` itself refuses it."""
     with pytest.raises(ValueError, match="control character"):
         quoted("a\nb")

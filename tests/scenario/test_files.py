@@ -50,3 +50,16 @@ def test_a_broken_scenario_in_a_directory_is_an_error(folder: Path) -> None:
     _, problems = scenarios_of([str(folder)])
 
     assert [str(folder / "c.yaml")] == [problem.file for problem in problems]
+
+
+def test_an_object_beside_a_scenario_is_an_error(tmp_path: Path) -> None:
+    """It would not be in the lab: a Topology of the same file, for example."""
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        f"apiVersion: netlab/v1alpha1\nkind: Topology\nmetadata: {{name: t}}\n---\n{SCENARIO.replace('NAME', 's')}"
+    )
+
+    _, (problem,) = scenarios_of([str(file)])
+
+    assert ("error", 1, "Topology") == (problem.severity, problem.line, problem.object)
+    assert "put this in a file of its own, and name it in spec.resources" in problem.message

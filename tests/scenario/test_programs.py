@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +15,7 @@ from builders import cluster, pod, topology
 from netlab.cluster import Cluster
 from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError
-from netlab.kernel.machine import Outcome
+from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import Active, HttpExpectation, LookupExpectation, RunExpectation, Scenario
 from netlab.objects.types import Meta
@@ -28,7 +30,7 @@ URL = "http://outside.example/cart"
 class Answers(Lab):
     """A lab without a kernel whose programs all end alike."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: ProcessResult) -> None:
         self._outcome = outcome
         self.asked: list[tuple[str, object]] = []
 
@@ -36,21 +38,21 @@ class Answers(Lab):
     def cluster(self) -> Cluster:
         return cluster(topology(["a"]), pod("shop/web"), pod("shop/db"))
 
-    def run(self, place: Endpoint, argv: Sequence[str] | Callable[[], object], seconds: float) -> Outcome:  # type: ignore[override]
+    def run(self, place: Endpoint, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:  # type: ignore[override]
         self.asked.append((place.ref, argv if isinstance(argv, tuple) else seconds))
         return self._outcome
 
 
-def ended(status: int | None = 0, stdout: str = "", stderr: str = "", refused: str = "") -> Outcome:
-    return Outcome(status, stdout, stderr, refused)
+def ended(status: int | None = 0, stdout: str = "", stderr: str = "", refused: str = "") -> ProcessResult:
+    return ProcessResult(status, stdout, stderr, refused)
 
 
-def said(**found: Any) -> Outcome:
+def said(**found: Any) -> ProcessResult:
     """Return the end of a question that printed its answer."""
     return ended(stdout=json.dumps(found))
 
 
-def judged(asked: Active, outcome: Outcome) -> list[tuple[str, str, str]]:
+def judged(asked: Active, outcome: ProcessResult) -> list[tuple[str, str, str]]:
     """Return the failures as (expected, measured, reason)."""
     return [(one.expected, one.measured, one.reason) for one in failures(Answers(outcome), SCENARIO, [asked])]
 
@@ -81,7 +83,7 @@ OK = {"status": 200, "body": "items: 3", "address": "192.0.2.1:80"}
     ],
 )
 def test_an_answer_has_the_status_and_contains_the_body(asked, found, wrong):
-    """Or there is none, with the verdict deny."""
+    """With the verdict deny there must be no answer."""
 
     assert wrong == judged(asked, said(**found))
 
@@ -105,7 +107,7 @@ def lookup(*addresses: str) -> LookupExpectation:
     ],
 )
 def test_a_name_has_all_the_addresses_and_no_other(asked, found, wrong):
-    """No such name and no answer differ."""
+    """That there is no such name differs from no answer."""
 
     assert wrong == judged(asked, said(**found))
 
@@ -131,7 +133,7 @@ def run(exit_status: int = 0, stdout: str | None = None) -> RunExpectation:
     ],
 )
 def test_a_program_ends_as_it_should(asked, outcome, wrong):
-    """By its exit status and its output, in time."""
+    """Exit status, output and time limit are compared."""
 
     assert wrong == judged(asked, outcome)
 
@@ -143,13 +145,13 @@ def test_a_question_that_is_not_answered_in_time_has_no_answer():
 
 
 def test_a_question_that_cannot_be_asked_is_an_error():
-    """It says nothing about the lab."""
+    """The outcome would say nothing about the lab."""
     with pytest.raises(NetlabError, match="cannot ask inside the lab: gone"):
         judged(lookup(), ended(127, refused="gone"))
 
 
 def test_a_glob_asks_each_source():
-    """One after the other."""
+    """The sources are asked one after the other."""
     lab = Answers(ended())
     asked = RunExpectation("shop/*", ("true",))
 
@@ -168,7 +170,7 @@ FAILURE = ProgramFailure("http", "shop/web", URL, "status 200", "no answer", "re
 
 
 def test_a_failure_is_one_line():
-    """With the file, the line, the question and both outcomes."""
+    """The line has the file, the line number, the question and both outcomes."""
     text = f"shop/web -> GET {URL}: expected status 200, measured no answer: refused"
 
     assert f"s.yaml:7: {text}" == failure_line(FAILURE)
@@ -202,7 +204,7 @@ def test_the_functions_of_the_client_answer_as_json():
 
 
 def test_the_client_keeps_the_host_of_the_url():
-    """It connects to other addresses if it is told so."""
+    """It connects to the given addresses and sends the URL's host."""
     from netlab.programs import client, echo
 
     with echo.listening(echo.HTTP, 0) as listener:
@@ -218,3 +220,46 @@ def test_the_client_keeps_the_host_of_the_url():
 
     seen = json.loads(found["body"])
     assert (200, f"shop.example:{port}", "/cart?x=1") == (found["status"], seen["host"], seen["path"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (b"\xff" * 70_000, "error"),
+        (b"\0" * 5_000, "error"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nx", "error"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", "error"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"\x01" * 70_000, "status"),
+        (b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n", "status"),
+    ],
+)
+def test_no_answer_of_a_stranger_is_too_much(sent, found):
+    """It is a status or an error, and what netlab keeps of a program's output holds it whole."""
+    from netlab.kernel.captured import LIMIT
+    from netlab.programs import client
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_send, args=(server, sent))
+        thread.start()
+        text = client.get(f"http://127.0.0.1:{server.getsockname()[1]}/", (), None, 5)
+        thread.join()
+
+    assert found in json.loads(text)
+    assert len(text) <= LIMIT
+
+
+def _send(server: socket.socket, data: bytes) -> None:
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        connection.recv(1 << 16)
+        connection.sendall(data)
+
+
+@pytest.mark.parametrize("host", [".a", "a..b", f"{'a' * 64}.b"])
+def test_a_host_that_is_no_name_is_an_error_of_the_answer(host):
+    """Also where netlab connects to another address: TLS takes the name."""
+    from netlab.programs import client
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://{host}:{server.getsockname()[1]}/"
+        assert "error" in json.loads(client.get(url, ["127.0.0.1"], None, 5))

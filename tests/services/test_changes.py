@@ -134,9 +134,9 @@ def test_only_connections_that_lead_elsewhere_are_forgotten(lab: Build) -> None:
     served = b.lab.cluster.by_ref["s/p0"].addresses[0]
     front = Front(b.service("s/s").cluster_ips[0], "UDP", 80, frozenset({(served, 8080)}))
 
-    assert 0 == conntrack.forget(space, [front])
-    assert 0 == conntrack.forget(space, [Front(served, "UDP", 80)])
+    assert 0 == conntrack.delete(space, [front])
+    assert 0 == conntrack.delete(space, [Front(served, "UDP", 80)])
     with netns.inside(space), open("/proc/thread-self/net/nf_conntrack") as entries:
         assert any("sport=4444" in line for line in entries)
-    assert 1 == conntrack.forget(space, [Front(front.address, "UDP", 80)])
-    assert 0 == conntrack.forget(space, [Front(front.address, "UDP", 80)])
+    assert 1 == conntrack.delete(space, [Front(front.address, "UDP", 80)])
+    assert 0 == conntrack.delete(space, [Front(front.address, "UDP", 80)])

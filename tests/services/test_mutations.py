@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from builders import cluster, flow, meta, node, pod, topology
+from services import objects
 from services.test_table import POLICIES, TABLE
 
 from netlab.cluster import Cluster
@@ -22,8 +23,8 @@ from netlab.cluster.services.selection import NodeEndpoints
 from netlab.cluster.translate import services as translation
 from netlab.cluster.translate import translate
 from netlab.cluster.types import address_of
-from netlab.conformance import service_cases
-from netlab.conformance.cases import Case
+from netlab.conformance import service_cases, shorthand
+from netlab.conformance.cases import Case, Cell, Stage
 from netlab.conformance.run import judges, run
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.ruleset import service_elements
@@ -184,7 +185,20 @@ def test_a_fault_of_the_evaluator_is_in_the_tables(
 
 @cache
 def cases() -> tuple[Case, ...]:
-    return tuple(service_cases.cases(60, 1, "overlay"))
+    return (_masquerade(), *service_cases.cases(60, 1, "overlay"))
+
+
+def _masquerade() -> Case:
+    """A policy allows the client, and the endpoint of another node sees the node that translates."""
+    documents = (
+        objects.topology("masquerade"),
+        objects.pod("s/client", "app=client"),
+        objects.pod("s/far", "app=s", "n2"),
+        objects.service("s/s", "app=s", ("80@30100",), type="NodePort"),
+        shorthand.policy("s/p", "app=s", ingress=[shorthand.rule("ingress", [shorthand.peer("app=client")])]),
+    )
+    cells = {Cell("s/client", "node:n1", "TCP", 30100): None}
+    return Case("masquerade", "random", (Stage("in force", documents, cells),))
 
 
 def differ() -> bool:

@@ -80,7 +80,7 @@ def _outer(made: Bench, name: str, family: int) -> list[str]:
     return [made.balancer(f"s/{name}", family), EXTERNAL[name][0 if family == 4 else 1]]
 
 
-def _doors(made: Bench, name: str, to: str, family: int) -> list[tuple[str, int]]:
+def _fronts(made: Bench, name: str, to: str, family: int) -> list[tuple[str, int]]:
     """Return the addresses and ports of a column."""
     if to == "ClusterIP":
         return [(made.cluster_ip(f"s/{name}", family), 80)]
@@ -97,7 +97,7 @@ def test_cell(built: Bench, source: str, to: str, policy: str, which: str, sourc
     client = SOURCES[source]
     both = {"s/local", "s/remote"} & {one.ref for one in built.lab.cluster.pods}
     wanted = both if which == "all" else {"s/local"}
-    for address, port in _doors(built, policy, to, family):
+    for address, port in _fronts(built, policy, to, family):
         answers = built.answers(client, address, port)
 
         assert wanted == {one.endpoint or one.how for one in answers}

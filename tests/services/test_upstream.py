@@ -247,9 +247,9 @@ def test_a_terminating_unready_pod(lab: Build, publish: bool) -> None:
         exported("u/p", "app=s", ready=False, terminating=True),
     )
     b.serve(["u/p"])
-    doors = [(b.cluster_ip("u/s"), 80)] + [(b.address(n), b.node_port("u/s")) for n in ("node:n1", "node:n2")]
+    fronts = [(b.cluster_ip("u/s"), 80)] + [(b.address(n), b.node_port("u/s")) for n in ("node:n1", "node:n2")]
 
-    assert {"answered" if publish else "refused"} == {b.ask(c, *door).how for c in CLIENTS for door in doors}
+    assert {"answered" if publish else "refused"} == {b.ask(c, *front).how for c in CLIENTS for front in fronts}
 
 
 @row(15)
@@ -259,15 +259,15 @@ def test_session_affinity(lab: Build, kind: str) -> None:
     pods = [pod(f"u/p{i}", "app=s", f"n{1 + i % 2}") for i in range(3)]
     b = lab(service("u/s", "app=s", type=kind, sessionAffinity="ClientIP"), *pods)
     b.serve(["u/p0", "u/p1", "u/p2"])
-    door = (b.cluster_ip("u/s"), 80)
+    front = (b.cluster_ip("u/s"), 80)
     if kind == "NodePort":
-        door = (b.address("node:n1"), b.node_port("u/s"))
+        front = (b.address("node:n1"), b.node_port("u/s"))
 
-    assert 1 == len(b.endpoints("u/c1", *door, tries=20))
+    assert 1 == len(b.endpoints("u/c1", *front, tries=20))
     b.apply(service("u/s", "app=s", type=kind))
-    assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", *door, tries=20)
+    assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", *front, tries=20)
     b.apply(service("u/s", "app=s", type=kind, sessionAffinity="ClientIP"))
-    assert 1 == len(b.endpoints("u/c1", *door, tries=20))
+    assert 1 == len(b.endpoints("u/c1", *front, tries=20))
 
 
 @row(16)
@@ -282,14 +282,17 @@ def test_session_affinity_ends_after_its_timeout(lab: Build, kind: str) -> None:
         service("u/s", "app=s", type=kind, **timeout), *(pod(f"u/p{i}", "app=s", f"n{1 + i % 2}") for i in range(3))
     )
     b.serve(["u/p0", "u/p1", "u/p2"])
-    door = (b.cluster_ip("u/s"), 80)
+    front = (b.cluster_ip("u/s"), 80)
     if kind == "NodePort":
-        door = (b.address("node:n1"), b.node_port("u/s"))
+        front = (b.address("node:n1"), b.node_port("u/s"))
 
-    found = set()
+    found: set[str] = set()
     for _ in range(8):
-        (once,) = b.endpoints("u/c1", *door, tries=5)
-        found.add(once)
+        began = time.monotonic()
+        once = b.endpoints("u/c1", *front, tries=5)
+        # On a busy machine the timeout may pass between two tries.
+        assert 1 == len(once) or time.monotonic() - began > 1
+        found |= once
         if len(found) > 1:
             break
         time.sleep(1.5)
@@ -422,9 +425,9 @@ def test_a_terminating_endpoint_serves_its_node_with_internal_policy_local(lab: 
 def test_a_terminating_endpoint_serves_with_external_policy_cluster(lab: Build) -> None:
     """Clients of both nodes and outside reach it by the nodePort of its node."""
     b = _terminating(lab, type="NodePort")
-    door = (b.address("node:n1"), b.node_port("u/s"))
+    front = (b.address("node:n1"), b.node_port("u/s"))
 
-    assert {"answered"} == {b.ask(c, *door).how for c in (*CLIENTS, "u/h1", "u/h2", "host:out")}
+    assert {"answered"} == {b.ask(c, *front).how for c in (*CLIENTS, "u/h1", "u/h2", "host:out")}
 
 
 @row(26)
@@ -526,10 +529,10 @@ def test_every_endpoint_is_reached(lab: Build, protocol: str, family: int) -> No
         families=(4, 6),
     )
     b.serve(["u/p1", "u/p2"], 8080, protocol, (4, 6))
-    doors = [(b.address(node, family), b.node_port("u/s", 80, protocol)) for node in ("node:n1", "node:n2")]
+    fronts = [(b.address(node, family), b.node_port("u/s", 80, protocol)) for node in ("node:n1", "node:n2")]
 
-    for client, door in itertools.product((*INSIDE, "u/h1", "u/p1"), [(b.cluster_ip("u/s", family), 80), *doors]):
-        assert {"u/p1", "u/p2"} == b.endpoints(client, *door, protocol), (client, door)
+    for client, front in itertools.product((*INSIDE, "u/h1", "u/p1"), [(b.cluster_ip("u/s", family), 80), *fronts]):
+        assert {"u/p1", "u/p2"} == b.endpoints(client, *front, protocol), (client, front)
 
 
 FAMILY_CASES: list[tuple[dict[str, Any], tuple[int, ...]]] = [
@@ -600,16 +603,16 @@ def test_a_udp_client_with_a_fixed_port_follows_its_server(lab: Build, kind: str
     """The connection entry of the server that left is gone."""
     b = lab(service("u/s", "app=s", ("80/UDP",), type=kind), pod("u/p1", "app=s"))
     b.serve(["u/p1"], 80, "UDP")
-    door = (b.cluster_ip("u/s"), 80)
+    front = (b.cluster_ip("u/s"), 80)
     if kind == "NodePort":
-        door = (b.address("node:n1"), b.node_port("u/s", 80, "UDP"))
-    assert "u/p1" == b.ask("u/c2", *door, "UDP", own=12345).endpoint
+        front = (b.address("node:n1"), b.node_port("u/s", 80, "UDP"))
+    assert "u/p1" == b.ask("u/c2", *front, "UDP", own=12345).endpoint
 
     b.apply(pod("u/p2", "app=s", "n2"))
     b.serve(["u/p2"], 80, "UDP")
     b.stop("u/p1")
     b.delete("Pod u/p1")
-    assert "u/p2" == b.ask("u/c2", *door, "UDP", own=12345).endpoint
+    assert "u/p2" == b.ask("u/c2", *front, "UDP", own=12345).endpoint
 
 
 @row(39)

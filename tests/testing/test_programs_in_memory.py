@@ -10,7 +10,7 @@ import dns_objects
 import pytest
 
 from netlab.errors import KernelError
-from netlab.kernel.machine import Program
+from netlab.kernel.program import Program
 from netlab.lab import dns, programs
 from netlab.lab.lab import Lab
 from netlab.lab.programs import Wanted
@@ -33,7 +33,7 @@ def machine() -> FakeKernel:
 
 def brought(machine: FakeKernel, *wanted: Wanted) -> list[str]:
     """Bring programs, and return what runs."""
-    programs.bring(machine, "x", "web", wanted)
+    programs.ensure(machine, "x", "web", wanted)
     return sorted(program.argv[0] for program in machine.programs.values())
 
 

@@ -47,7 +47,11 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     documents = _documents(found, files)
     more = _most_pods(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
-    changes = running.apply(documents)
+    try:
+        changes = running.apply(documents)
+    except InputError as error:
+        # What may not change, and what does not fit together, are found one after the other.
+        raise InputError([*dict.fromkeys((*error.problems, *_errors_in_lab(found, running)))]) from error
     inputs.print_unenforced(running.cluster)
     given = {label_of(document) for document in documents}
     print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if name in given])
@@ -105,17 +109,17 @@ def _most_pods(found: Input, nodes: int) -> int:
 def _errors_in_lab(found: Input, running: Lab | None) -> list[Problem]:
     """Return the errors that an input with errors would also cause in the running lab; without a lab, none."""
     from netlab.cluster import Placement, try_resolve
-    from netlab.objects import apply, input_of
+    from netlab.objects import input_of
+    from netlab.objects.document_changes import applied
 
     if running is None:
         return []
-    try:
-        merged = input_of(apply(running.documents, found.objects.documents))
-    except InputError as error:
-        return list(error.problems)
+    documents, refused = applied(running.documents, found.objects.documents)
+    merged = input_of(documents)
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in running.cluster.pods}
     services = {one.meta.key: one for one in running.cluster.services}
-    return try_resolve(merged.objects, keep, found.unknown | merged.unknown, services=services)[1]
+    resolved = try_resolve(merged.objects, keep, found.unknown | merged.unknown, services=services)[1]
+    return [*refused, *resolved]
 
 
 def _refs_of(documents: Sequence[Document]) -> list[ObjectRef]:

@@ -77,10 +77,19 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
     parts = [
         _count(len(cluster.nodes), "node"),
         _count(len(cluster.asked_pods()), "pod"),
+        *_of_services(cluster),
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
     return f"lab {cluster.name}: {', '.join(parts)}: {found}"
+
+
+def _of_services(cluster: Cluster) -> Iterator[str]:
+    """Yield how many Services and Ingresses of the input there are, if there are any."""
+    if services := sum(not one.system for one in cluster.services):
+        yield _count(services, "Service")
+    if cluster.ingresses:
+        yield _count(len(cluster.ingresses), "Ingress", "Ingresses")
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -37,8 +37,9 @@ def probe_command(
 ) -> None:
     """Send packets in the running lab and print the verdicts: of one pair, or without arguments of every pair.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab probes every
-    port that DST declares; DST/ICMP sends an echo request. Exit code 1 means that a verdict is inconclusive.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address, or service:NAMESPACE/NAME with the
+    number or name of a port of the Service. Without a port, netlab probes every port that DST declares; DST/ICMP sends
+    an echo request. Exit code 1 means that a verdict is inconclusive.
     """
     from netlab.lab.lab import Lab
     from netlab.report.rows import endpoints_of, row_of
@@ -54,7 +55,9 @@ def probe_command(
             return flow_arguments.one_pair(cluster, pair[0], pair[1], namespace, ports, family)
         return flow_arguments.every_pair(cluster, ports, family, nodes, self_pairs, system, services)
 
-    inputs.warn_no_system(running.cluster, system and not pair)
+    if system:
+        running.add_system()
+        inputs.say_no_system(running.cluster, not pair)
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)

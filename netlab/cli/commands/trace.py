@@ -20,8 +20,9 @@ from netlab.report.traces import Traces
 def trace_command(source: str, destination: str, lab: str, namespace: str, family: str | None, output: str) -> None:
     """Send one packet in the running lab and print the nftables rules and elements that decided.
 
-    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address. Without a port, netlab traces one
-    packet to every port that DST declares. Exit code 1 means that packet and `netlab explain` disagree.
+    SRC and DST are NAMESPACE/POD, node:NAME or host:NAME; DST may be an IP address, or service:NAMESPACE/NAME with the
+    number or name of a port of the Service: netlab then traces one packet to each endpoint. Without a port, it traces
+    one packet to every port that DST declares. Exit code 1 means that packet and `netlab explain` disagree.
     """
     from netlab.lab.lab import Lab
 

@@ -52,10 +52,12 @@ def verify_command(
     for port in ports:
         flow_arguments.parse_port(port)
     with _lab(files, strict, ignore, lab, yes, system) as (name, running), terminal.progress("verifying") as progress:
+        if system:
+            running.add_system()
         cluster = inputs.without(running.cluster, ignore)
+        inputs.say_no_system(cluster, system)
         if not files:
             inputs.warn_unread(cluster)
-            inputs.warn_no_system(cluster, system)
         inputs.print_unenforced(cluster)
         ask = partial(
             flow_arguments.every_pair,

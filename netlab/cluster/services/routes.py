@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections import Counter
 
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
-from netlab.cluster.types import Cluster, Node, address_of
+from netlab.cluster.services.families import problem_of
+from netlab.cluster.types import Cluster, Node, Pod, address_of
+from netlab.errors import Problem
+from netlab.objects.fields import invalid
 from netlab.objects.services import Service
 from netlab.objects.types import Address
 
@@ -45,6 +48,31 @@ def balanced(cluster: Cluster) -> dict[Address, list[Service]]:
             for address in outer_addresses(service):
                 known.setdefault(address, []).append(service)
     return known
+
+
+def hidden_pods(cluster: Cluster) -> list[tuple[Service, Address, Pod]]:
+    """Return the pods whose own address is an outer address of a Service: nodes translate what is sent to the pod."""
+    by_address = cluster.by_address if balanced(cluster) else {}
+    found = ((one, a, by_address.get(a)) for a, services in balanced(cluster).items() for one in services)
+    return [(service, address, pod) for service, address, pod in found if isinstance(pod, Pod)]
+
+
+def hidden_problems(cluster: Cluster) -> list[Problem]:
+    """Return a problem for each outer address of a Service that is a pod's own address.
+
+    The API server accepts it, and kube-proxy takes the pod's packets (CVE-2020-8554). Whether a packet of the pod's own
+    node or bridge meets the translation depends on the wiring, so netlab refuses it.
+    """
+    problems = []
+    for service, address, pod in hidden_pods(cluster):
+        if address in service.external_ips:
+            path = f"spec.externalIPs[{service.external_ips.index(address)}]"
+        else:
+            place = [one.address for one in service.load_balancer].index(address)
+            path = f"status.loadBalancer.ingress[{place}].ip"
+        message = invalid(str(address), f"it is the address of pod {pod.ref}, whose packets nodes would translate")
+        problems.append(problem_of(service, path, message))
+    return problems
 
 
 def balancer_node(cluster: Cluster, address: Address) -> Node | None:

@@ -81,9 +81,12 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
     end = backend.endpoint
     if end is None:
         return path_to_address(cluster, source, backend.address)
-    if source.ref == end.ref and target.exempt_itself:
-        return Path(True, seen_as=first.seen_as, exempt=f"{end.ref} always reaches itself")
     near = isinstance(source, Pod) and source.node == node.name and not source.host_network
+    # Another node masquerades it, so that its own node takes it for that node.
+    if source.ref == end.ref and target.exempt_itself and (near or first.local):
+        return Path(True, seen_as=first.seen_as, exempt=f"{end.ref} always reaches itself")
+    if not target.crosses and first.seen_as in source.addresses and (apart := _apart(source, end)):
+        return Path(False, apart)
     if isinstance(end, Pod) and node_of(end) is None and end.node == node.name:
         if not target.crosses and source.ref != end.ref:
             wired = path(cluster, source if near else node, end, family)
@@ -109,6 +112,14 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
         ingress_enforced=second.ingress_enforced,
         exempt=second.exempt if near or first.local else first.exempt,
     )
+
+
+def _apart(source: Endpoint, end: Endpoint) -> str:
+    """Return why nodes drop packets from the address of one end to that of the other, "" if they do not."""
+    if not isinstance(source, Pod) or not isinstance(end, Pod) or source.network == end.network:
+        return ""
+    joined = not source.network or not end.network
+    return "" if joined else f"networks {source.network!r} and {end.network!r} are not joined"
 
 
 def _to_own_pod(first: Path, pod: Pod, near: bool) -> Path:

@@ -10,7 +10,7 @@ from netlab.objects.addresses import parse_address
 from netlab.objects.core_v1 import PROTOCOLS, usual_addresses
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required, too_many
-from netlab.objects.kind import Column, Kind
+from netlab.objects.kind import Kind
 from netlab.objects.meta import METADATA, object_meta, open_document
 from netlab.objects.services import EndpointSlice, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
@@ -196,14 +196,6 @@ def _port(fields: Fields) -> SlicePort:
     )
 
 
-def _ports(one: EndpointSlice) -> str:
-    return ",".join(str(port.port) if port.port else "*" for port in one.ports)
-
-
-def _addresses(one: EndpointSlice) -> str:
-    return ",".join(str(endpoint.addresses[0]) for endpoint in one.endpoints if endpoint.addresses)
-
-
 KIND = Kind(
     "EndpointSlice",
     "discovery.k8s.io/v1",
@@ -211,11 +203,7 @@ KIND = Kind(
     endpoint_slice,
     retired=("discovery.k8s.io/v1beta1",),
     plural="endpointslices",
-    columns=(
-        Column("ADDRESSTYPE", lambda one: f"IPv{one.family}" if one.family else "FQDN"),
-        Column("PORTS", _ports),
-        Column("ENDPOINTS", _addresses),
-    ),
+    columns=(),
     shape=_Root,
     update=immutable("addressType", lambda one: f"IPv{one.family}" if one.family else "FQDN"),
 )

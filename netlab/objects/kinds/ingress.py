@@ -10,7 +10,7 @@ from netlab.objects.addresses import parse_address
 from netlab.objects.field_types import Choice, Part, Parts, Root, Text, TextMap, Texts, Whole
 from netlab.objects.fields import Fields, invalid, required, too_many
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressPath, IngressRule, IngressTls, PathType
-from netlab.objects.kind import Column, Kind
+from netlab.objects.kind import Kind
 from netlab.objects.meta import INGRESS_CLASS, METADATA, TemplateMeta, object_meta, open_document
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta
@@ -223,10 +223,6 @@ def _tls(fields: Fields) -> IngressTls:
     return IngressTls(tuple(host for _, host in hosts), _Tls.secret.read(fields), fields.path)
 
 
-def _hosts(one: Ingress) -> str:
-    return ",".join(dict.fromkeys(rule.host or "*" for rule in one.rules)) or "*"
-
-
 KIND = Kind(
     "Ingress",
     "networking.k8s.io/v1",
@@ -234,10 +230,6 @@ KIND = Kind(
     ingress,
     plural="ingresses",
     short=("ing",),
-    columns=(
-        Column("CLASS", lambda one: one.class_name or "<none>"),
-        Column("HOSTS", _hosts),
-        Column("PORTS", lambda one: "80, 443" if one.tls else "80"),
-    ),
+    columns=(),
     shape=_Root,
 )

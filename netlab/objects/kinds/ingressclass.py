@@ -7,7 +7,7 @@ from netlab.objects import names
 from netlab.objects.field_types import Choice, Part, Root, Text
 from netlab.objects.fields import Fields, forbidden, invalid, required
 from netlab.objects.ingresses import IngressClass
-from netlab.objects.kind import Column, Kind
+from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, DEFAULT_CLASS, object_meta, open_document
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
@@ -73,7 +73,7 @@ KIND = Kind(
     ingress_class,
     plural="ingressclasses",
     namespaced=False,
-    columns=(Column("CONTROLLER", lambda one: one.controller),),
+    columns=(),
     shape=_Root,
     update=immutable("spec.controller", lambda one: one.controller),
 )

@@ -7,7 +7,7 @@ from netlab.objects import names
 from netlab.objects.addresses import CIDR_RULE, parse_address, parse_cidr
 from netlab.objects.core_v1 import addresses, checked_addresses, usual_addresses
 from netlab.objects.fields import Fields, forbidden, invalid, required
-from netlab.objects.kind import Column, Kind
+from netlab.objects.kind import Kind
 from netlab.objects.meta import object_meta, open_document
 from netlab.objects.service_rules import check_service, cluster_ips, source_ranges_path
 from netlab.objects.service_shapes import (
@@ -134,14 +134,6 @@ def _service_port(fields: Fields) -> ServicePort:
     )
 
 
-def _ports(service: Service) -> str:
-    return ",".join(f"{port.port}/{port.protocol}" for port in service.ports)
-
-
-def _selector(service: Service) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(service.selector.items()))
-
-
 KIND = Kind(
     "Service",
     "v1",
@@ -149,12 +141,7 @@ KIND = Kind(
     service,
     plural="services",
     short=("svc",),
-    columns=(
-        Column("TYPE", lambda service: service.type),
-        Column("CLUSTER-IP", lambda service: service.cluster_ip),
-        Column("PORT(S)", _ports),
-        Column("SELECTOR", _selector, wide=True),
-    ),
+    columns=(),
     shape=ServiceRoot,
     update=service_update,
 )

@@ -17,12 +17,19 @@ from netlab.ruleset.tables import Chain, Hook, Parts
 
 
 def _variant(_: Layout, filled: AbstractSet[str]) -> Hashable:
-    """Return the one variant if some pod of the lab publishes a port."""
-    return () if "self4" in filled or "self6" in filled else None
+    """Return whether nodes also translate Services, if some pod of the lab publishes a port."""
+    services = "services4" in filled or "services6" in filled
+    return services if "self4" in filled or "self6" in filled else None
 
 
-def _declare(layout: Layout, _: Hashable) -> Parts:
-    return Parts(tuple(_sets(layout.families)), tuple(_chains(layout.families)))
+def _declare(layout: Layout, services: Hashable) -> Parts:
+    no_service = ""
+    if services:
+        from netlab.ruleset.service_words import Registers
+
+        # A pod may reach itself through a Service too. Then its policy applies, unless ``hairpin`` exempts it.
+        no_service = f"{Registers.of(layout.policy).carried} == 0x0 "
+    return Parts(tuple(_sets(layout.families)), tuple(_chains(layout.families, no_service)))
 
 
 def _sets(families: Sequence[int]) -> Iterator[Set]:
@@ -34,7 +41,8 @@ def _sets(families: Sequence[int]) -> Iterator[Set]:
         yield Set(f"self{f}", (address, address), about="pods that publish ports, each as source and destination")
 
 
-def _chains(families: Sequence[int]) -> Iterator[Chain]:
+def _chains(families: Sequence[int], no_service: str) -> Iterator[Chain]:
+    """Yield the chains; ``no_service`` is the match for packets that no Service translated."""
     local = ("fib daddr type local jump published",)
     translate: list[str] = []
     for f in families:
@@ -43,7 +51,7 @@ def _chains(families: Sequence[int]) -> Iterator[Chain]:
             f"dnat {ip(f)} to meta l4proto . th dport map @hostports{f}",
         ]
     itself = [f"{ip(f)} saddr . {ip(f)} daddr @self{f}" for f in families]
-    yield Chain("forward", tuple(f"{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
+    yield Chain("forward", tuple(f"{no_service}{match} accept" for match in itself), FORWARD, place=Place.EXEMPT)
     yield Chain("published", tuple(translate), about="packets to a published port go on to its pod")
     yield Chain("publish_prerouting", local, Hook("nat", "prerouting", "dstnat"))
     yield Chain("publish_output", local, Hook("nat", "output", -100))

@@ -1,7 +1,7 @@
-"""A server of messages over UDP and TCP, as DNS has them: one thread, bounded in connections, memory and time.
+"""A server that answers messages over UDP and TCP, such as DNS: one thread, bounded in connections, memory and time.
 
-Over TCP each message has its length before it, in two bytes (RFC 1035, section 4.2.2). A connection may have several
-messages, and their answers come in order (RFC 7766).
+Over TCP two bytes before each message have its length (RFC 1035, section 4.2.2). A connection may have several
+messages, which are answered in order (RFC 7766).
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
-# A message, and whether it came over TCP, to its answer; empty for no answer.
-Answer = Callable[[bytes, bool], bytes]
+# From a message, and whether it came over TCP, to its answer; empty for no answer.
+Responder = Callable[[bytes, bool], bytes]
 
 _CONNECTIONS = 256
 # Seconds without a byte after which a connection is closed.
 _IDLE = 10.0
 _LARGEST = 65535
 _BACKLOG = 128
-# UDP messages that are answered before TCP gets its turn.
+# How many UDP messages are answered before TCP gets its turn.
 _TURN = 64
-# Bytes of answers that wait for a slow client; more requests of it are read when it has taken some.
+# Bytes of answers that wait for a slow client. Its further requests are read when it has read some answers.
 _WAITING = 1 << 17
-# Space for the control message that has the address a message was sent to.
+# Space for the control message with the address that a message was sent to.
 _CONTROL = socket.CMSG_SPACE(32)
-# Linux; Python has no name for the option of IPv4 (include/uapi/linux/in.h).
+# Python has no name for this option of IPv4 (include/uapi/linux/in.h).
 _IP_PKTINFO = 8
 
 
 class _Connection:
-    """One TCP connection: what was received and not answered, and what waits to be sent."""
+    """One TCP connection: the received bytes that are not answered, and the bytes to send."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -41,14 +41,14 @@ class _Connection:
         self.used = time.monotonic()
 
 
-class Server:
+class MessageServer:
     """Answers messages on ports, over both protocols and every IP family that this kernel has.
 
     Raises:
       OSError: when another program listens on a port.
     """
 
-    def __init__(self, ports: Iterable[int], answer: Answer, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, ports: Iterable[int], answer: Responder, failed: Callable[[BaseException], None]) -> None:
         self._answer = answer
         self._failed = failed
         self._selector = selectors.DefaultSelector()
@@ -78,14 +78,14 @@ class Server:
         self._selector.register(stream, selectors.EVENT_READ, self._accept)
 
     def serve(self) -> None:
-        """Answer messages for ever."""
+        """Answer messages until the process is killed."""
         while True:
             self.turn(_IDLE / 2)
 
     def turn(self, seconds: float) -> None:
         """Wait for messages and answer them."""
         for key, mask in self._selector.select(seconds):
-            # What a client sends or does must not end the server.
+            # No client may end the server.
             try:
                 if isinstance(key.data, _Connection):
                     self._exchange(key.data, mask)
@@ -110,10 +110,10 @@ class Server:
             try:
                 message, control, _, client = sock.recvmsg(_LARGEST, _CONTROL)
             except OSError:
-                # None is left; or an earlier answer could not be delivered.
+                # No message is left, or an earlier answer could not be delivered.
                 return
             if found := self._answer(message, False):
-                # With the same control message, the answer leaves from the address that was asked.
+                # With this control message, the answer leaves from the address that the message was sent to.
                 with contextlib.suppress(OSError):
                     sock.sendmsg([found], [_from(*one) for one in control], 0, client)
 
@@ -171,7 +171,7 @@ class Server:
 
 
 def _from(level: int, kind: int, data: bytes) -> tuple[int, int, bytes]:
-    """Return the control message that sends from the address of a received one.
+    """Return the control message with which an answer leaves from the address that a message was sent to.
 
     struct in_pktinfo has the interface, the local address and the header's destination address; ip(7) says that a
     sender's first two count. The interface is left to the route.

@@ -19,9 +19,9 @@ Place = tuple[Endpoint, int]
 
 
 def connect_to(cluster: Cluster, asked: HttpExpectation) -> tuple[Address, ...]:
-    """Return the addresses of the ingress controller if the URL's host is one of an Ingress, else none.
+    """Return the addresses of the ingress controller if an Ingress has the URL's host, else none.
 
-    Outside of a cluster such a host has a public name, which leads to these addresses.
+    In a real cluster, public DNS leads such a host to these addresses.
     """
     if not any(_is_of(rule.host, _host(asked.url)) for one in cluster.ingresses for rule in one.rules):
         return ()
@@ -33,7 +33,7 @@ def connect_to(cluster: Cluster, asked: HttpExpectation) -> tuple[Address, ...]:
 def listeners(cluster: Cluster, source: Endpoint, asked: HttpExpectation) -> list[Place]:
     """Return where a program must listen so that a URL can be answered, in order.
 
-    A name is read as Kubernetes' DNS reads it for the source. More places than those that answer do no harm.
+    A name means what cluster DNS answers the source. A place that no request reaches does no harm.
     """
     parts = urlsplit(asked.url)
     port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
@@ -44,7 +44,7 @@ def listeners(cluster: Cluster, source: Endpoint, asked: HttpExpectation) -> lis
 def unknown_hosts(cluster: Cluster, asked: HttpExpectation) -> Iterator[str]:
     """Yield a message if a URL that must be answered names a Service that does not exist.
 
-    Only a name that ends in ``.svc`` or the cluster's domain certainly names a Service.
+    A name certainly names a Service only if it ends in ``.svc`` or the cluster's domain.
     """
     host = _host(asked.url)
     domain = f".svc.{cluster.cluster_domain}"
@@ -110,7 +110,7 @@ def _addresses(service: Service) -> list[Address | None]:
 
 
 def _keys(cluster: Cluster, source: Endpoint, host: str) -> list[str]:
-    """Return the Services (``NAMESPACE/NAME``) that a name may mean for a source."""
+    """Return the keys of the Services (``NAMESPACE/NAME``) that a name may mean for a source."""
     name = host.removesuffix(f".svc.{cluster.cluster_domain}").removesuffix(".svc")
     labels = name.split(".")
     own = source.namespace if isinstance(source, Pod) else ""
@@ -122,7 +122,7 @@ def _host(url: str) -> str:
 
 
 def _is_of(rule: str, host: str) -> bool:
-    """Say whether a host is that of an Ingress's rule, which may begin with ``*.``."""
+    """Return whether a host matches the host of an Ingress's rule, which may begin with ``*.``."""
     if rule.startswith("*."):
         return host.partition(".")[2] == rule[2:]
     return bool(rule) and host == rule

@@ -1,10 +1,10 @@
-"""The files by which a program finds names, given to this process alone, and the host's name service hidden from it.
+"""Gives this process its own files of ``/etc`` for names, and hides the host's name services from it.
 
-The calling process has a mount namespace of its own already. Files are bound over those of ``/etc``; where ``/etc`` has
-none, or a link that leads nowhere, ``/etc`` becomes an overlay of the host's. Nothing of the host changes.
+The calling process already has a mount namespace of its own. Files are bound over those of ``/etc``. If ``/etc`` lacks
+such a file, or it is a link that leads nowhere, ``/etc`` becomes an overlay of the host's. Nothing of the host changes.
 
-A network namespace does not confine UNIX sockets. So the sockets of nscd, systemd-resolved, SSSD and Avahi are hidden,
-and that of D-Bus. ``/etc/nsswitch.conf`` says ``hosts: files dns``.
+A network namespace does not confine UNIX sockets. So the sockets of nscd, systemd-resolved, SSSD, Avahi and D-Bus are
+hidden, and ``/etc/nsswitch.conf`` says ``hosts: files dns``.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ _HIDDEN = (
     "/var/lib/sss/pipes",
     "/var/lib/sss/mc",
     "/run/avahi-daemon",
-    # By the system bus, systemd-resolved and Avahi answer too. A container has no system bus either.
+    # systemd-resolved and Avahi answer over the system bus too. A container has no system bus either.
     "/run/dbus",
     "/run/resolvconf",
 )
-# A directory of every Linux system; this process mounts its own /sys afterwards.
+# Every Linux has this directory, and this process mounts its own /sys afterwards.
 _ASIDE = "/sys"
 _SIZE = "size=16m"
 
 
 def give(files: Mapping[str, str]) -> None:
-    """Give this process files of ``/etc``, by their paths, and hide the host's name service.
+    """Give this process files of ``/etc``, by their paths, and hide the host's name services.
 
     Raises:
-      HostError: when that cannot be done; the program would see the host's names.
+      HostError: when that fails, as the program would see the host's names.
     """
     wanted = {**files, **_nsswitch()}
     try:
@@ -59,11 +59,11 @@ def give(files: Mapping[str, str]) -> None:
         hidden = _hide()
         for path, place in places.items():
             if not os.path.lexists(place) and place.startswith(tuple(f"{one}/" for one in hidden)):
-                # The file was in a directory that is hidden now, such as systemd-resolved's.
+                # The file is in a directory that is hidden now, such as systemd-resolved's.
                 os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
                 _write(place, "")
             libc.mount(sources[path], place, flags=libc.MS_BIND)
-        # The files stay as long as they are bound.
+        # A bound file outlives this mount.
         libc.umount(_ASIDE)
     except (OSError, KernelError) as error:
         what = error.strerror if isinstance(error, OSError) else str(error)
@@ -71,7 +71,7 @@ def give(files: Mapping[str, str]) -> None:
 
 
 def _nsswitch() -> dict[str, str]:
-    """Return the host's nsswitch.conf with ``hosts: files dns``; nothing where the host has none, as with musl."""
+    """Return the host's nsswitch.conf with ``hosts: files dns``; nothing if the host has none, as with musl."""
     try:
         with open(_NSSWITCH, encoding="utf-8", errors="surrogateescape") as file:
             text = _HOSTS_LINE.sub("", file.read()).strip()
@@ -81,7 +81,7 @@ def _nsswitch() -> dict[str, str]:
 
 
 def _existing(wanted: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the file that each path leads to, None where one leads to no regular file."""
+    """Return the file that each path leads to, None if one leads to no regular file."""
     found = {path: os.path.realpath(path) for path in wanted}
     return found if all(os.path.isfile(place) for place in found.values()) else None
 
@@ -102,7 +102,7 @@ def _overlay_etc() -> None:
 
 
 def _hide() -> list[str]:
-    """Cover the directories of the host's name service by empty ones; return the directories."""
+    """Cover the directories of the host's name services by empty ones; return the directories."""
     hidden = list(dict.fromkeys(os.path.realpath(one) for one in _HIDDEN if os.path.isdir(one)))
     for one in hidden:
         libc.mount("netlab", one, "tmpfs", data="mode=755,size=1m")

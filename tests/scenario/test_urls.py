@@ -11,7 +11,7 @@ from netlab.cluster import Cluster
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressPath, IngressRule
 from netlab.objects.scenarios import HttpExpectation
 from netlab.objects.services import Service, ServicePort
-from netlab.scenario.web import connect_to, listeners, unknown_hosts
+from netlab.scenario.urls import connect_to, listeners, unknown_hosts
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def lab() -> Cluster:
             meta("shop/api"), {"app": "api"}, (ServicePort(80, 8080, name="http", node_port=30080),), type="NodePort"
         ),
         Service(meta("shop/web"), {"app": "web"}, (ServicePort(80, 8081),), headless=True),
-        Ingress(meta("shop/door"), rules=(IngressRule("shop.example", paths), IngressRule("*.wild.example", paths))),
+        Ingress(meta("shop/entry"), rules=(IngressRule("shop.example", paths), IngressRule("*.wild.example", paths))),
     )
 
 
@@ -60,7 +60,7 @@ def test_the_endpoints_behind_a_url_must_answer(lab: Cluster, url: str, found: l
 
 
 def test_the_addresses_of_a_service_and_a_node_port_lead_to_its_endpoints(lab: Cluster) -> None:
-    """As nodes translate them."""
+    """Nodes translate both to the pods' ports."""
     (address,) = next(one for one in lab.services if one.meta.key == "shop/api").cluster_ips
     node = lab.nodes[0].addresses[0]
 
@@ -70,14 +70,14 @@ def test_the_addresses_of_a_service_and_a_node_port_lead_to_its_endpoints(lab: C
 
 
 def test_a_short_name_is_in_the_namespace_of_the_source(lab: Cluster) -> None:
-    """Another namespace needs the longer name."""
+    """A source in another namespace needs the longer name."""
 
     assert [] == places(lab, "http://api", "other/x")
     assert ["shop/api:8080"] == places(lab, "http://api.shop", "other/x")
 
 
 def test_a_host_of_an_ingress_is_at_the_controller(lab: Cluster) -> None:
-    """A public DNS name would lead there. Other hosts are resolved in the source."""
+    """Public DNS would lead the host there. The source resolves other hosts."""
 
     def at(url: str, **more: Any) -> list[str]:
         return [str(one) for one in connect_to(lab, HttpExpectation("shop/web", url, 200, **more))]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from netlab.kernel import serving
-from netlab.kernel.serving import Server
+from netlab.kernel import message_server
+from netlab.kernel.message_server import MessageServer
 
 LONG = 10_000
 
@@ -22,7 +22,7 @@ class Running:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self.server = Server([self.port], self.answer, self.errors.append)
+        self.server = MessageServer([self.port], self.answer, self.errors.append)
         self.stopping = False
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -79,7 +79,7 @@ def test_both_protocols_answer_in_both_families(running: Running, host: str) -> 
 
 
 def test_an_answer_comes_from_the_address_that_was_asked(running: Running) -> None:
-    """A machine with several addresses would choose another one."""
+    """With several addresses, the machine might choose another one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(5)
         sock.sendto(b"abc", ("127.0.0.77", running.port))
@@ -115,8 +115,8 @@ def test_an_error_over_udp_ends_nothing(running: Running) -> None:
 
 
 def test_connections_are_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new one takes the place of the one that was silent for the longest time."""
-    monkeypatch.setattr(serving, "_CONNECTIONS", 3)
+    """A new connection replaces the one that was silent for the longest time."""
+    monkeypatch.setattr(message_server, "_CONNECTIONS", 3)
     socks = [running.connect() for _ in range(3)]
     try:
         for sock in socks:
@@ -131,14 +131,14 @@ def test_connections_are_bounded(running: Running, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_silent_connection_is_closed(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_IDLE", 0.05)
+    monkeypatch.setattr(message_server, "_IDLE", 0.05)
     with running.connect() as sock:
         sock.sendall(b"\x00")
         assert b"" == received(sock, 1)
 
 
 def test_a_client_that_reads_nothing_fills_no_memory(running: Running) -> None:
-    """No more of its messages are read than there is room for answers, and it gets all answers when it reads."""
+    """The server reads its messages only while there is room for answers. When it reads, it gets all of them."""
     with running.connect() as sock:
         sock.sendall(framed(*[b"long"] * 200))
         with running.connect() as other:

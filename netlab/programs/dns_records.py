@@ -1,11 +1,11 @@
 """DNS records of a cluster: what the lab's DNS answers for a name and a type.
 
-Source: Kubernetes DNS-Based Service Discovery, 1.1.0 (github.com/kubernetes/dns, docs/specification.md). Where it says
-nothing, CoreDNS is followed: names of endpoints without a hostname are their addresses with dashes, and names of pods
-(``10-244-0-5.shop.pod.cluster.local``) answer for every address, as with ``pods insecure`` in kubeadm's Corefile.
+Source: Kubernetes DNS-Based Service Discovery, 1.1.0 (github.com/kubernetes/dns, docs/specification.md). Where it is
+silent, netlab does what CoreDNS does. An endpoint without a hostname is named by its address with dashes. A pod's name
+(``10-244-0-5.shop.pod.cluster.local``) answers for every address, as with ``pods insecure`` in kubeadm's Corefile.
 
-``snapshot.of`` writes down what the answers follow from; ``Zone`` answers from it. Each answer is computed when it is
-asked for, so a server of many Services starts at once.
+``dns_snapshot.of`` makes the data, and ``Zone`` answers from it. Each answer is computed when a client asks, so a
+server of many Services starts at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = 1
 SCHEMA = "1.1.0"
 Code = Literal["NOERROR", "NXDOMAIN", "REFUSED"]
 
-# A chain of aliases is followed so far; it may be a circle.
+# The longest chain of aliases that is followed; a chain may be a circle.
 _LONGEST_CHAIN = 8
 _REVERSE = ("in-addr.arpa", "ip6.arpa")
 _BELOW_REVERSE = tuple(f".{zone}" for zone in _REVERSE)
@@ -29,10 +29,7 @@ _BELOW_REVERSE = tuple(f".{zone}" for zone in _REVERSE)
 
 @frozen
 class Record:
-    """One record. ``name`` is without its last dot.
-
-    ``data`` is the text of an address, a name or a text; for SRV it is ``PORT TARGET``.
-    """
+    """One record. ``name`` has no last dot; ``data`` is an address, a name or a text, for SRV ``PORT TARGET``."""
 
     name: str
     type: str
@@ -41,9 +38,10 @@ class Record:
 
 @frozen
 class Answer:
-    """The answer to a question. ``extra`` has the addresses of the answer's targets.
+    """The answer to a question.
 
-    ``authority``: the zone whose SOA a negative answer has, else "".
+    ``extra`` has the addresses of the targets of SRV records. ``authority`` is the zone whose SOA is in a negative
+    answer, else "".
     """
 
     code: Code
@@ -56,7 +54,7 @@ REFUSED = Answer("REFUSED")
 
 
 class Zone:
-    """Answers questions from a snapshot; raises KeyError, TypeError or ValueError for one that is not whole."""
+    """Answers questions from a snapshot; raises KeyError, TypeError or ValueError if the snapshot is incomplete."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         if data["version"] != VERSION:
@@ -70,7 +68,7 @@ class Zone:
     def find(self, name: str, kind: str) -> Answer:
         """Return the answer for a name, without its last dot, and a type such as ``A``, or ``ANY``.
 
-        Upper and lower case are the same. Records of the name have it as it was asked for.
+        Case does not matter. Records of the name have the case of the question.
         """
         return self._find(name, kind, _LONGEST_CHAIN)
 
@@ -81,7 +79,7 @@ class Zone:
         elif low in self._hosts:
             found, zone = _addresses(name, self._hosts[low]), low
         elif low in _REVERSE or low.endswith(_BELOW_REVERSE):
-            # No address of a closed lab has a name elsewhere.
+            # Only the lab knows names of its addresses.
             names, zone = self._reverse.get(low, ()), ".".join(low.split(".")[-2:])
             found = [Record(name, "PTR", to) for to in names] or None
         else:
@@ -95,7 +93,7 @@ class Zone:
         return Answer("NOERROR", records, self._extra(records), "" if records else zone)
 
     def _follow(self, alias: Record, kind: str, left: int) -> Answer:
-        """Return an alias with what its target has. What lies outside of the lab, or in a circle, adds nothing."""
+        """Return an alias and the records of its target; a target outside of the lab, or in a circle, adds none."""
         if left == 0:
             return Answer("NOERROR", (alias,))
         rest = self._find(alias.data, kind, left - 1)
@@ -111,10 +109,10 @@ class Zone:
     # --- inside the zone ------------------------------------------------------------------------------------------
 
     def _within(self, name: str, owner: str) -> list[Record] | None:
-        """Return all records of a name, given also without the zone and in lower case; None where it does not exist."""
+        """Return all records of a name, None if it does not exist; ``owner``: without the zone, in lower case."""
         match owner.split(".") if owner else []:
             case []:
-                # The server knows the SOA's numbers.
+                # The server adds the SOA's numbers.
                 return [Record(name, "SOA", self.name), Record(name, "NS", f"kube-dns.kube-system.svc.{self.name}")]
             case ["dns-version"]:
                 return [Record(name, "TXT", SCHEMA)]
@@ -162,7 +160,7 @@ class Zone:
 
     @cached_property
     def _reverse(self) -> Mapping[str, list[str]]:
-        """The names of each address, by the address's own name in the reverse zones."""
+        """The names of each address, by its name in the reverse zones."""
         found: dict[str, list[str]] = {}
         for key, service in self._services.items():
             namespace, _, name = key.partition("/")
@@ -181,7 +179,7 @@ class Zone:
 
 
 def _all(service: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
-    """Return the addresses of a Service by the hosts below it; "" is the Service itself."""
+    """Return the addresses of a Service by the host names below it; "" is the Service itself."""
     return service.get("endpoints") or {"": service.get("addresses", ())}
 
 
@@ -190,7 +188,7 @@ def _addresses(name: str, addresses: Iterable[str]) -> list[Record]:
 
 
 def _srv(name: str, service: Mapping[str, Any], port: str, below: str) -> list[Record]:
-    """Return the SRV records of a named port (``http/tcp``): for a headless Service, one for each host and port."""
+    """Return the SRV records of a named port (``http/tcp``); a headless Service has one for each host name and port."""
     found = service["ports"].get(port, ())
     if "endpoints" not in service:
         return [Record(name, "SRV", f"{number} {below}") for number in found]
@@ -198,13 +196,13 @@ def _srv(name: str, service: Mapping[str, Any], port: str, below: str) -> list[R
 
 
 def dashed(address: str) -> str:
-    """Return an address as a label, as CoreDNS writes it."""
+    """Return an address as a DNS label, as CoreDNS writes it."""
     text = address.replace(".", "-").replace(":", "-")
     return f"{text}0" if text.endswith("-") else text
 
 
 def _undashed(label: str) -> str | None:
-    """Return the address that a label stands for, None where it stands for none."""
+    """Return the address that a label stands for, None if it stands for none."""
     for sign in (".", ":"):
         try:
             return str(ip_address(label.replace("-", sign)))

@@ -1,4 +1,4 @@
-"""A program's own files of /etc, where the host's are regular files, links, or missing; on a copy of /etc."""
+"""A program's own files of /etc, if the host's are regular files, links or missing; on a copy of /etc."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.kernel
 # Prepares /etc and /run in a mount namespace of its own, gives the files, and prints what a program would read.
 GIVE = """
 import os, subprocess, sys
-from netlab.kernel import libc, resolver
+from netlab.kernel import etc_files, libc
 libc.unshare(libc.CLONE_NEWNS)
 libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
 etc, run = sys.argv[1:3]
 libc.mount(etc, "/etc", flags=libc.MS_BIND)
 libc.mount(run, "/run", flags=libc.MS_BIND)
-resolver.give({"/etc/resolv.conf": "nameserver 192.0.2.1\\n", "/etc/hosts": "192.0.2.2\\tname\\n"})
+etc_files.give({"/etc/resolv.conf": "nameserver 192.0.2.1\\n", "/etc/hosts": "192.0.2.2\\tname\\n"})
 for name in ("resolv.conf", "hosts", "nsswitch.conf"):
     print(open(f"/etc/{name}").read() if os.path.exists(f"/etc/{name}") else "missing")
 print(sorted(os.listdir("/run/systemd/resolve")) if os.path.isdir("/run/systemd/resolve") else "")
@@ -73,7 +73,7 @@ def test_a_regular_file(etc: Path, run: Path) -> None:
 
 
 def test_a_link_to_the_file_of_systemd_resolved(etc: Path, run: Path) -> None:
-    """The link leads into the directory that is hidden, and stays; the sockets there are gone."""
+    """The link stays. Its directory is hidden, and has no sockets."""
     (etc / "resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
 
     assert "['stub-resolv.conf']" in given(etc, run)
@@ -81,7 +81,7 @@ def test_a_link_to_the_file_of_systemd_resolved(etc: Path, run: Path) -> None:
 
 @pytest.mark.parametrize("link", [True, False])
 def test_a_link_that_leads_nowhere_and_a_missing_file(etc: Path, run: Path, link: bool) -> None:
-    """``/etc`` is an overlay then."""
+    """``/etc`` becomes an overlay."""
     if link:
         (etc / "resolv.conf").symlink_to("/run/nowhere/resolv.conf")
 
@@ -89,7 +89,7 @@ def test_a_link_that_leads_nowhere_and_a_missing_file(etc: Path, run: Path, link
 
 
 def test_a_host_without_nsswitch(etc: Path, run: Path) -> None:
-    """As with musl, which always asks files and DNS."""
+    """musl has none, and always asks files and DNS."""
     (etc / "resolv.conf").write_text("")
     (etc / "nsswitch.conf").unlink()
 

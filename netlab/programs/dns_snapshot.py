@@ -1,7 +1,8 @@
-"""What the DNS answers of a cluster follow from, as data of JSON: what a DNS server reads.
+"""The JSON data of a cluster that its DNS answers follow from.
 
-Services are by ``NAMESPACE/NAME``. One has ``alias``; or ``addresses``, and ``ports`` by ``NAME/PROTOCOL``; or it is
-headless and has ``endpoints``: the addresses of each host, and each host's own number of each port.
+``services`` is by ``NAMESPACE/NAME``. A Service of type ExternalName has ``alias``. A headless Service has
+``endpoints``, the addresses of each host name below it, and ``ports`` by ``NAME/PROTOCOL``, as pairs of host name and
+number. Any other Service has ``addresses``, and ``ports`` as numbers.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from netlab.cluster import Cluster
 from netlab.cluster.services import endpoints
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
-from netlab.programs import records
+from netlab.programs import dns_records
 
-# A headless Service may have no port, and an endpoint may lack a named one: its address is a record all the same.
+# A headless Service may have no port, and an endpoint may lack a named port. Its address is a record all the same.
 _ANY_PORT = ServicePort(0)
 
 
 def of(cluster: Cluster) -> dict[str, Any]:
-    """Return what the answers of a cluster follow from; ``records.Zone`` takes it."""
+    """Return the data of a cluster, which ``dns_records.Zone`` takes."""
     return {
-        "version": records.VERSION,
+        "version": dns_records.VERSION,
         "zone": cluster.cluster_domain.lower(),
         "namespaces": sorted({*cluster.namespaces, *(pod.namespace for pod in cluster.pods)}),
         "services": {one.meta.key: found for one in cluster.services if (found := _service(cluster, one))},
@@ -41,7 +42,7 @@ def _hosts(cluster: Cluster) -> Mapping[str, list[Address]]:
 
 def _service(cluster: Cluster, service: Service) -> dict[str, Any]:
     if service.type == "ExternalName":
-        # A name that looks like an IPv4 address is not resolved (Kubernetes, Service, type ExternalName).
+        # DNS servers do not resolve a name that looks like an IPv4 address (Kubernetes, Service, type ExternalName).
         target = service.external_name.rstrip(".")
         return {} if not target or _is_address(target) else {"alias": target}
     if service.headless:
@@ -61,7 +62,7 @@ def _headless(cluster: Cluster, service: Service) -> dict[str, Any]:
             for one in endpoints(cluster, service, port, family):
                 if not one.ready:
                     continue
-                host = one.hostname.lower() or records.dashed(str(one.address))
+                host = one.hostname.lower() or dns_records.dashed(str(one.address))
                 hosts.setdefault(host, {})[str(one.address)] = None
                 if port.name:
                     ports.setdefault(f"{port.name.lower()}/{port.protocol.lower()}", {})[host, one.port] = None

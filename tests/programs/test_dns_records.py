@@ -1,4 +1,4 @@
-"""DNS records of a cluster: table by table of the Kubernetes DNS specification."""
+"""DNS records of a cluster, in the order of the Kubernetes DNS specification."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import dns_objects
 import pytest
 
 from netlab.cluster.types import address_of
-from netlab.programs import records, snapshot
-from netlab.programs.records import Record, Zone
+from netlab.programs import dns_records, dns_snapshot
+from netlab.programs.dns_records import Record, Zone
 
 ZONE = "cluster.local"
 
 
 def zone(written: str = "") -> Zone:
     """Return the zone as a server has it: through JSON."""
-    return Zone(json.loads(json.dumps(snapshot.of(dns_objects.cluster(written)))))
+    return Zone(json.loads(json.dumps(dns_snapshot.of(dns_objects.cluster(written)))))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_service_has_its_cluster_ip(names: Zone, addresses: dict[str, str]) ->
 
 
 def test_a_named_port_has_an_srv_record_with_the_services_port(names: Zone) -> None:
-    """The target's address comes along. A port without a name has none."""
+    """The answer also has the target's address. A port without a name has no SRV record."""
     found = names.find(f"_http._tcp.front.shop.svc.{ZONE}", "SRV")
 
     assert [f"80 front.shop.svc.{ZONE}"] == [record.data for record in found.records]
@@ -67,7 +67,7 @@ def test_a_headless_service_has_the_addresses_of_its_endpoints(names: Zone, addr
 
 
 def test_an_endpoint_is_named_by_its_hostname_or_by_its_address(names: Zone, addresses: dict[str, str]) -> None:
-    """A hostname counts if the pod's subdomain is the Service. The pod's own name is none."""
+    """A hostname counts if the pod's subdomain is the Service. The pod's own name is no record."""
     first, second = addresses["pod shop/web-a"], addresses["pod shop/web-b"]
 
     assert [first] == data(names, f"first.web.shop.svc.{ZONE}", "A")
@@ -90,13 +90,13 @@ def test_an_endpoint_of_a_headless_service_has_a_reverse_name(names: Zone, addre
 
 
 def test_a_headless_service_without_ready_endpoints_does_not_exist(names: Zone) -> None:
-    """Nor does a namespace that has nothing else."""
+    """A namespace that has no other Service does not exist either."""
     assert "NXDOMAIN" == names.find(f"empty.lonely.svc.{ZONE}", "A").code
     assert "NXDOMAIN" == names.find(f"lonely.svc.{ZONE}", "A").code
 
 
 def test_an_external_name_is_an_alias_whose_target_is_found(names: Zone, addresses: dict[str, str]) -> None:
-    """Inside the cluster, and among the names of outside hosts."""
+    """The target may be in the cluster, or the name of an outside host."""
     alias, target = f"bar.shop.svc.{ZONE}", f"front.shop.svc.{ZONE}"
     wanted = (Record(alias, "CNAME", target), Record(target, "A", addresses["shop/front"]))
 
@@ -150,7 +150,7 @@ def test_a_name_above_others_exists_without_data(names: Zone, name: str) -> None
     ],
 )
 def test_another_type_of_a_name_has_no_data(names: Zone, name: str, kind: str) -> None:
-    """It is no NXDOMAIN: resolvers that ask for A and AAAA would give up."""
+    """With NXDOMAIN, resolvers that ask for A and AAAA would give up."""
     assert [] == data(names, f"{name}.{ZONE}", kind)
 
 
@@ -178,11 +178,11 @@ def test_names_outside_are_refused_unless_a_host_has_them(names: Zone) -> None:
     assert [] == data(names, "api.example.com", "AAAA")
     assert ["api.example.com"] == data(names, "9.9.64.100.in-addr.arpa", "PTR")
     for name in ("example.com", "www.api.example.com", "localcluster.local", "com", ""):
-        assert records.REFUSED == names.find(name, "A")
+        assert dns_records.REFUSED == names.find(name, "A")
 
 
 def test_an_address_without_a_name_does_not_exist(names: Zone) -> None:
-    """A closed lab knows all addresses, so reverse look-ups do not fail for a while."""
+    """The lab knows all its addresses, so a reverse look-up gets NXDOMAIN and no time-out."""
     assert "NXDOMAIN" == names.find("1.1.1.1.in-addr.arpa", "PTR").code
     assert "REFUSED" == names.find("xin-addr.arpa", "PTR").code
 
@@ -201,7 +201,7 @@ def test_a_dual_stack_lab_has_addresses_of_both_families() -> None:
     six = next(str(address) for address in pod.addresses if address.version == 6)
 
     assert ["fd00:10:96::a"] == data(of, f"kube-dns.kube-system.svc.{ZONE}", "AAAA")
-    assert [six] == data(of, f"{records.dashed(six)}.web.shop.svc.{ZONE}", "AAAA")
+    assert [six] == data(of, f"{dns_records.dashed(six)}.web.shop.svc.{ZONE}", "AAAA")
 
 
 def test_another_zone_is_the_one_of_the_topology() -> None:

@@ -132,19 +132,28 @@ def start(program: Program, folder: Path) -> None:
       HostError: when the program cannot run or ends at once.
       KernelError: when the kernel refuses a namespace or a mount.
     """
-    with signals.deferred():
-        stop(folder)
-        try:
+    with _named(program):
+        with signals.deferred():
+            stop(folder)
             _prepare(folder)
             _make_logs(program, folder)
             printed = _open_output(folder)
-        except OSError as error:
-            raise HostError(f"cannot write {folder}: {error.strerror}") from error
-        try:
-            pid = _fork(program, folder, printed)
-        finally:
-            os.close(printed)
-    _wait_until_ready(program, folder, pid)
+            try:
+                pid = _fork(program, folder, printed)
+            finally:
+                os.close(printed)
+        _wait_until_ready(program, folder, pid)
+
+
+@contextlib.contextmanager
+def _named(program: Program) -> Iterator[None]:
+    """Make each error of the host a HostError that names the program."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        what = f"cannot run {_name(program)} in {program.namespace}: {place}{error.strerror}"
+        raise HostError(what, way_out(error.errno)) from error
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -181,7 +190,7 @@ def _process(folder: Path) -> tuple[int, str] | None:
     try:
         text, started, digest = (folder / _PROCESS).read_text().split()
         pid = int(text)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return (pid, digest) if processes.started(pid) == started else None
 
@@ -204,8 +213,6 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
             if between == 0:
                 os.close(permit)
                 _become(program, command, folder, printed, report, permission)
-        except OSError as error:
-            raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
         finally:
             os.close(report)
             os.close(permission)
@@ -220,6 +227,8 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
         permits.write(b"!")
         # exec closes the pipe. Else the process writes why it cannot run.
         if error_text := answer.read().decode(errors="replace"):
+            # It says so before it ends.
+            stop(folder)
             raise HostError(f"cannot run {command[0]}: {error_text}")
     return pid
 
@@ -258,19 +267,18 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
     """Run a program to its end, as ``start`` does; return its exit status and the end of its output.
 
     Raises:
-      HostError: when it runs for longer than 20 s.
+      HostError: when it runs for longer than 60 s.
       KernelError: when it cannot be started.
     """
-    with signals.deferred():
-        try:
-            _make_logs(program, folder)
-        except OSError as error:
-            raise HostError(f"cannot write {folder}: {error.strerror}") from error
+    with _named(program), signals.deferred():
+        _prepare(folder)
+        _make_logs(program, folder)
         reports, report = os.pipe()
+        refusals, refusal = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
-                program_process.detach(report, (report,))
+                program_process.detach(report, (report, refusal))
                 command = program_process.command(program)
                 path = program_process.open_path(program, command)
                 netns.enter(program.namespace)
@@ -278,13 +286,17 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
                 program_process.execute(program, command, path)
             except BaseException as error:
                 with contextlib.suppress(OSError):
-                    os.write(report, str(error).encode() or b"unknown")
+                    os.write(refusal, str(error).encode() or b"unknown")
             os._exit(127)
         os.close(report)
-        with os.fdopen(reports, "rb") as answer:
+        os.close(refusal)
+        with os.fdopen(reports, "rb") as answer, os.fdopen(refusals, "rb") as refused:
             for _ in _pauses(_READY):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
+                    # exec closes the pipe.
+                    if why := refused.read().decode(errors="replace"):
+                        raise KernelError(f"starting {_name(program)}", 0, why)
                     said = answer.read()[-_TAIL:].decode(errors="replace").strip()
                     return os.waitstatus_to_exitcode(status), said
             os.kill(pid, signal.SIGKILL)

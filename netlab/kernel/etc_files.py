@@ -3,8 +3,8 @@
 The calling process already has a mount namespace of its own. Files are bound over those of ``/etc``. If ``/etc`` lacks
 such a file, or it is a link that leads nowhere, ``/etc`` becomes an overlay of the host's. Nothing of the host changes.
 
-A network namespace does not confine UNIX sockets. So the sockets of nscd, systemd-resolved, SSSD and Avahi are hidden,
-and ``/etc/nsswitch.conf`` says ``hosts: files dns``.
+A network namespace does not confine UNIX sockets. So the sockets of nscd, systemd-resolved, SSSD, Avahi and D-Bus are
+hidden, and ``/etc/nsswitch.conf`` says ``hosts: files dns``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _HIDDEN = (
     "/var/lib/sss/pipes",
     "/var/lib/sss/mc",
     "/run/avahi-daemon",
+    # systemd-resolved and Avahi answer over the system bus too. A container has no system bus either.
+    "/run/dbus",
     "/run/resolvconf",
 )
 # Every Linux has this directory, and this process mounts its own /sys afterwards.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from netlab.errors import KernelError, UsageError
+from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel import libc, netns, privilege
 from netlab.kernel.sudo_user import User, become
 
@@ -52,23 +52,22 @@ def execute(
 
         hidden = [] if privilege.rootless() else apart.host_sockets()
     netns.enter(namespace)
-    # A user namespace may not be allowed to do this, and no program depends on it.
-    with contextlib.suppress(KernelError):
-        libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
-        libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-        if hostname:
-            # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
-            libc.sethostname(hostname[:63].rstrip("-."))
-        if files is None:
-            libc.mount(namespace, "/sys", "sysfs")
     environment = dict(os.environ) | dict(extra or {})
-    if files is not None:
-        from netlab.kernel import etc_files
+    try:
+        _own_mounts(hostname)
+    except KernelError as error:
+        # In the mount namespace of the host, the files and what hides sockets would be for all. Else it may run.
+        if files is not None or strange:
+            raise HostError(f"cannot give the program its own mounts: {error}") from error
+    else:
+        if files is not None:
+            from netlab.kernel import etc_files
 
-        etc_files.give(files)
-        environment = {key: value for key, value in environment.items() if key not in etc_files.VARIABLES}
+            etc_files.give(files)
+            environment = {key: value for key, value in environment.items() if key not in etc_files.VARIABLES}
+        # A user namespace may not be allowed to mount sysfs.
         with contextlib.suppress(KernelError):
-            libc.mount(namespace, "/sys", "sysfs")
+            libc.mount(netns.mark_of_own(namespace), "/sys", "sysfs")
     if strange:
         apart.enter(hidden, root=not privilege.rootless())
     if user is not None and dropped:
@@ -95,6 +94,16 @@ def execute(
         if folders and isinstance(error, PermissionError) and not any(map(_has(argv[0]), folders)):
             why = "no such program in the folders of PATH that its user may enter"
         raise UsageError(f"{argv[0]}: {why}") from error
+
+
+def _own_mounts(hostname: str) -> None:
+    """Give this process its own mounts, of which the host sees nothing, and its own hostname; raises KernelError."""
+    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
+    libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
+    if hostname:
+        # Cut as the kubelet cuts it: a pod's name may be longer than a hostname may be.
+        with contextlib.suppress(KernelError):
+            libc.sethostname(hostname[:63].rstrip("-."))
 
 
 def _has(name: str) -> Callable[[str], bool]:

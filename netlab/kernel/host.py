@@ -117,7 +117,8 @@ class Host:
 
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
-        return processes.end(processes.ProcessFilter(set(inodes.values()), frozenset(inodes))) if inodes else 0
+        marks = frozenset(netns.mark(name, inode) for name, inode in inodes.items())
+        return processes.end(processes.ProcessFilter(set(inodes.values()), marks)) if inodes else 0
 
     def start(self, program: Program, folder: Path) -> None:
         from netlab.kernel import daemons

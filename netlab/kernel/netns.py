@@ -63,6 +63,19 @@ def inode(name: str) -> int | None:
     return found if found == _noted(name) else None
 
 
+def mark(name: str, inode: int) -> str:
+    """Return the source of the mount of ``/sys`` by which ``processes`` finds the programs of a namespace.
+
+    Another user may have a lab of the same name. The inode number is the namespace's alone while it exists.
+    """
+    return f"{name}@{inode}"
+
+
+def mark_of_own(name: str) -> str:
+    """Return the mark of the namespace of a name that this thread has entered; raises OSError."""
+    return mark(name, os.stat("/proc/thread-self/ns/net").st_ino)
+
+
 def _pinned(name: str) -> int | None:
     """Return the inode number of any namespace that is pinned under the name, or None."""
     try:

@@ -22,7 +22,6 @@ from netlab.errors import HostError, KernelError
 from netlab.kernel import libc, processes, signals
 from netlab.kernel.files import make_private, write_private
 from netlab.kernel.lock import Lock
-from netlab.objects.names import is_lab
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
 # An attempt fails only where another command of the user, the last one, removes the directory at that very moment.
@@ -227,6 +226,9 @@ def _release(where: Path, lock: Lock) -> None:
 
 def _has_labs(keeper: int) -> bool:
     """Return whether a lab exists in a keeper's namespaces; this process may be inside or outside."""
+    # Programs of a lab import this module, and may not find what ``netlab.objects`` imports.
+    from netlab.objects.names import is_lab
+
     try:
         entries = list(os.scandir(f"/proc/{keeper}/root/run/netlab"))
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """The processes of a lab: found by their namespaces, ended by their id.
 
 A process is found if it is in a network namespace of the lab. A process in another network namespace is found by the
-mount of /sys that ``execute`` gave it: the source of the mount is the name of the lab's network namespace, and a new
-mount namespace copies the mount. Descendants of such processes are found by their parents.
+mount of /sys that ``execute`` gave it: the source of the mount is the name and the inode number of the lab's network
+namespace, and a new mount namespace copies the mount. Descendants of such processes are found by their parents.
 
 A process is not found if it left the network namespace, changed its root directory (chroot) or unmounted /sys, and its
 parent is gone. Without root it still ends with the user's last lab, as it is in the keeper's user namespace or below.
@@ -124,13 +124,17 @@ def _opened(of: ProcessFilter) -> Iterator[int]:
 
 
 def started(pid: int) -> str:
-    """Return when a process started, "" for a dead one; so a later process with the same id differs."""
+    """Return when a process started, "" for a dead one; so a later process with the same id differs.
+
+    Raises:
+      OSError: when this process has no descriptor left to look.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         # A zombie stays until its parent waits for it; its namespaces are gone.
         return "" if fields[0] in ("Z", "X") else fields[19]
-    except (OSError, IndexError):
+    except (FileNotFoundError, ProcessLookupError, IndexError):
         return ""
 
 

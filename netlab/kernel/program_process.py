@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from netlab.errors import KernelError
-from netlab.kernel import libc, privilege, signals
+from netlab.kernel import libc, netns, privilege, signals
 from netlab.kernel.program import OWN_FOLDER, Program
 from netlab.kernel.sudo_user import NOBODY, User, become
 
@@ -108,7 +108,7 @@ def own_mounts(program: Program, folder: Path) -> None:
         libc.sethostname(program.hostname[:63].rstrip("-."))
     # A user namespace may not be allowed to mount sysfs.
     with contextlib.suppress(KernelError):
-        libc.mount(program.namespace, "/sys", "sysfs")
+        libc.mount(netns.mark_of_own(program.namespace), "/sys", "sysfs")
     libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
     if not program.module:
         # A module of netlab writes nothing there, and netlab itself may be installed below it.

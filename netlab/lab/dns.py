@@ -2,24 +2,26 @@
 
 They exist once a program runs in the lab (``prepare``). Then the lab has system objects, a server in each pod of
 ``kube-system/kube-dns``, and the file ``names``: a line with the files of each endpoint, and the stamp of the record
-that they were made from. ``exec`` reads one line and decodes no object. ``refresh`` follows a change.
+that they were made from. ``exec`` reads one line and decodes no object. ``refresh`` follows a change. The programs of
+``health`` start and end with the servers.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError, NetlabError
 from netlab.frozen import frozen
-from netlab.lab import notices, programs
+from netlab.kernel.machine import Unsafe
+from netlab.kernel.program import OWN_FOLDER, Program
+from netlab.lab import health, notices, programs
 from netlab.lab.record import Records, Stamp
 
 if TYPE_CHECKING:
-    from netlab.kernel.program import Program
     from netlab.lab.lab import Lab
     from netlab.programs.pod_files import PodFiles
 
@@ -27,17 +29,17 @@ KIND = "dns"
 _NAMES, _SNAPSHOT = "names", "snapshot.json"
 _PORT = 53
 # It goes up when the form of the file changes.
-_VERSION = 1
+_VERSION = 2
 # Bytes; the file of a lab of ten thousand pods has some four million.
 _MOST = 256 << 20
 
 
 @frozen
 class _Names:
-    """The file ``names``: the stamp of the record, the servers, and a line for each endpoint."""
+    """The file ``names``: the stamp of the record, the programs by their kinds, and a line for each endpoint."""
 
     stamp: Stamp
-    servers: tuple[Program, ...]
+    programs: Mapping[str, Sequence[Program]]
     lines: bytes
 
     def files(self, ref: str) -> PodFiles | None:
@@ -63,7 +65,7 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
     """
     records = lab.records
     found = _read(records, lab.name)
-    if found is None or found.stamp != records.stamp(lab.name) or not _run(lab, found.servers):
+    if found is None or found.stamp != records.stamp(lab.name) or not _run(lab, found):
         with lab.held():
             wanted = _wants_system(lab.cluster)
         if wanted:
@@ -73,7 +75,7 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
         with lab.held() as stamp:
             # Another command may have started DNS meanwhile.
             found = _read(records, lab.name)
-            if found is None or found.stamp != stamp or not _run(lab, found.servers):
+            if found is None or found.stamp != stamp or not _run(lab, found):
                 found = _ensure(lab, stamp)
     return found.files(ref)
 
@@ -97,7 +99,8 @@ def _refresh(lab: Lab) -> None:
     if stamp is None or _wants_system(lab.cluster):
         # The new input has no system objects, and the servers ended with their pods. The next program adds both again.
         file.unlink()
-        programs.ensure(lab.machine, lab.name, KIND, ())
+        for kind in (KIND, health.KIND):
+            programs.ensure(lab.machine, lab.name, kind, ())
     else:
         _ensure(lab, stamp)
 
@@ -108,16 +111,14 @@ def _wants_system(cluster: Cluster) -> bool:
     return cluster.dns and not any(one.meta.key == DNS_SERVICE for one in cluster.services)
 
 
-def _run(lab: Lab, servers: Sequence[Program]) -> bool:
-    return programs.all_run(lab.machine, lab.name, KIND, servers)
+def _run(lab: Lab, found: _Names) -> bool:
+    return all(programs.all_run(lab.machine, lab.name, kind, every) for kind, every in found.programs.items())
 
 
 # --- what should run ------------------------------------------------------------------------------------------------
 
 
 def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
-    from netlab.kernel.program import OWN_FOLDER, Program
-
     return Program(
         namespace,
         (*map(str, ports), f"{OWN_FOLDER}/{_SNAPSHOT}"),
@@ -126,6 +127,10 @@ def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
         hostname,
         ("dns",),
     )
+
+
+def _ports(program: Program) -> list[int]:
+    return [port for _, port in program.listens]
 
 
 def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
@@ -151,7 +156,7 @@ def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:
 
 
 def _ensure(lab: Lab, stamp: Stamp) -> _Names:
-    """Write the files of all endpoints and the snapshot, and start the servers."""
+    """Write the files of all endpoints and the snapshot, and start the programs."""
     from netlab.programs import dns_snapshot, pod_files
 
     cluster, machine = lab.cluster, lab.machine
@@ -159,11 +164,15 @@ def _ensure(lab: Lab, stamp: Stamp) -> _Names:
     if places:
         data = json.dumps(dns_snapshot.of(cluster), separators=(",", ":")).encode()
     wanted = [programs.Wanted(_server(*place), {_SNAPSHOT: data}) for place in places]
-    try:
-        programs.ensure(machine, lab.name, KIND, wanted)
-    except NetlabError as error:
-        notices.notice(f"warning: lab {lab.name} answers no DNS: {error}")
-    lines = [json.dumps({"version": _VERSION, "stamp": stamp, "servers": places}, separators=(",", ":"))]
+    checks = health.wanted(cluster)
+    for kind, every, lacks in ((KIND, wanted, "no DNS"), (health.KIND, checks, "not at every healthCheckNodePort")):
+        try:
+            programs.ensure(machine, lab.name, kind, every)
+        except NetlabError as error:
+            notices.notice(f"warning: lab {lab.name} answers {lacks}: {error}")
+    ports = [[one.program.namespace, one.program.hostname, _ports(one.program)] for one in checks]
+    header = {"version": _VERSION, "stamp": stamp, "servers": places, "health": ports}
+    lines = [json.dumps(header, separators=(",", ":"))]
     for ref, endpoint in cluster.by_ref.items():
         files = pod_files.of(cluster, endpoint)
         fields = (files.resolv, files.hosts, files.hostname, files.warnings)
@@ -181,8 +190,6 @@ def _ensure(lab: Lab, stamp: Stamp) -> _Names:
 
 def _read(records: Records, lab: str) -> _Names | None:
     """Return the file of a lab, None where it cannot be used."""
-    from netlab.kernel.machine import Unsafe
-
     try:
         return _parsed(records.store.read(programs.directory(records.machine, lab) / _NAMES, _MOST))
     except (OSError, Unsafe, ValueError, KeyError, TypeError):
@@ -194,5 +201,6 @@ def _parsed(data: bytes) -> _Names | None:
     if header["version"] != _VERSION:
         return None
     inode, changed, size = header["stamp"]
-    servers = tuple(_server(space, hostname, ports) for space, hostname, ports in header["servers"])
-    return _Names((inode, changed, size), servers, data)
+    servers = [_server(*place) for place in header["servers"]]
+    checks = [health.program_of(*place) for place in header["health"]]
+    return _Names((inode, changed, size), {KIND: servers, health.KIND: checks}, data)

@@ -19,11 +19,11 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 CONNECTIONS = 256
@@ -56,14 +56,38 @@ Listener = tuple[str, socket.socket, str]
 """What a socket answers (``HTTP``, ``TCP`` or ``UDP``), the socket, and the hostname to answer with."""
 
 
-def serve(listeners: Sequence[Listener], until: Callable[[], bool] = lambda: False, every: float = 1.0) -> None:
-    """Answer on sockets of ``listening`` until ``until`` returns True; ``every``: the seconds between two calls."""
+class Request(NamedTuple):
+    """A request of HTTP; ``named`` are its headers by their names in lower case, ``client`` is address and port."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+    named: Mapping[str, str]
+    client: str
+
+
+Page = Callable[[Request, str], tuple[HTTPStatus, str, bytes]]
+"""A request, and the hostname to answer with, to the status, the type and the body of the answer."""
+
+
+def serve(
+    listeners: Sequence[Listener],
+    until: Callable[[], bool] = lambda: False,
+    every: float = 1.0,
+    page: Page | None = None,
+) -> None:
+    """Answer on sockets of ``listening`` until ``until`` returns True; ``every``: the seconds between two calls.
+
+    ``page`` answers HTTP, by default with what is seen of the client.
+    """
+    answers_http = partial(_answers_http, page or _page)
     open_now: dict[int, _Connection] = {}
     with selectors.DefaultSelector() as selector:
         for kind, listener, hostname in listeners:
             listener.setblocking(False)
             answer = partial(_answer_datagram, listener, hostname)
-            accept = partial(_accept, listener, kind, hostname, selector, open_now)
+            answers = answers_http if kind == HTTP else _answers_text
+            accept = partial(_accept, listener, answers, hostname, selector, open_now)
             selector.register(listener, selectors.EVENT_READ, answer if kind == UDP else accept)
         try:
             while not until():
@@ -79,6 +103,8 @@ def serve(listeners: Sequence[Listener], until: Callable[[], bool] = lambda: Fal
                 connection.close()
 
 
+# What came, the peer and the hostname to each answer: the bytes used, the answer, and whether it is the last one.
+_Answers = Callable[[bytes, Any, str], Iterator[tuple[int, bytes, bool]]]
 _NO_IPV6 = frozenset({97, 99})  # EAFNOSUPPORT, EADDRNOTAVAIL
 
 
@@ -101,7 +127,7 @@ def _bound(family: int, kind: str, port: int) -> socket.socket:
 
 def _accept(
     listener: socket.socket,
-    kind: str,
+    answers: _Answers,
     hostname: str,
     selector: selectors.BaseSelector,
     open_now: dict[int, _Connection],
@@ -113,7 +139,7 @@ def _accept(
             accepted.close()
             return
         accepted.setblocking(False)
-        connection = _Connection(accepted, _answers_http if kind == HTTP else _answers_text, peer, hostname, selector)
+        connection = _Connection(accepted, answers, peer, hostname, selector)
         open_now[accepted.fileno()] = connection
 
 
@@ -123,7 +149,7 @@ class _Connection:
     def __init__(
         self,
         accepted: socket.socket,
-        answers: Callable[[bytes, Any, str], Iterator[tuple[int, bytes, bool]]],
+        answers: _Answers,
         peer: Any,
         hostname: str,
         selector: selectors.BaseSelector,
@@ -205,7 +231,7 @@ def _answer_datagram(listener: socket.socket, hostname: str) -> None:
         listener.sendmsg([_text(came, peer, hostname)], kept, 0, peer)
 
 
-def _answers_http(came: bytes, peer: Any, hostname: str) -> Iterator[tuple[int, bytes, bool]]:
+def _answers_http(page: Page, came: bytes, peer: Any, hostname: str) -> Iterator[tuple[int, bytes, bool]]:
     """Yield for each whole request the number of bytes used, the answer, and whether the connection ends."""
     while _END_OF_HEAD in came:
         head, _, rest = came.partition(_END_OF_HEAD)
@@ -221,8 +247,8 @@ def _answers_http(came: bytes, peer: Any, hostname: str) -> Iterator[tuple[int, 
         if len(rest) < int(length):
             return
         last = "close" in named.get("connection", "").lower() or words[2] == "HTTP/1.0"
-        kind, body = _body(words[0], words[1], named, headers, client(peer), hostname)
-        answer = _response(HTTPStatus.OK, kind, body, last=last, without_body=words[0] == "HEAD")
+        status, kind, body = page(Request(words[0], words[1], headers, named, client(peer)), hostname)
+        answer = _response(status, kind, body, last=last, without_body=words[0] == "HEAD")
         used = len(head) + len(_END_OF_HEAD) + int(length)
         came = came[used:]
         yield used, answer, last
@@ -230,24 +256,21 @@ def _answers_http(came: bytes, peer: Any, hostname: str) -> Iterator[tuple[int, 
             return
 
 
-def _body(
-    method: str, target: str, named: dict[str, str], headers: Iterable[tuple[str, str]], peer: str, hostname: str
-) -> tuple[str, bytes]:
-    """Return the content type and the body of an answer."""
+def _page(request: Request, hostname: str) -> tuple[HTTPStatus, str, bytes]:
     with contextlib.suppress(ValueError):  # urlsplit refuses "//["
-        url = urlsplit(target)
-        texts = {"/hostname": hostname, "/clientip": peer, "/echo": parse_qs(url.query).get("msg", [""])[0]}
+        url = urlsplit(request.target)
+        texts = {"/hostname": hostname, "/clientip": request.client, "/echo": parse_qs(url.query).get("msg", [""])[0]}
         if url.path in texts:
-            return "text/plain", texts[url.path].encode("utf-8", "replace")
+            return HTTPStatus.OK, "text/plain", texts[url.path].encode("utf-8", "replace")
     seen = {
         "hostname": hostname,
-        "client": peer,
-        "method": method,
-        "path": target,
-        "host": named.get("host", ""),
-        "headers": [list(header) for header in headers],
+        "client": request.client,
+        "method": request.method,
+        "path": request.target,
+        "host": request.named.get("host", ""),
+        "headers": [list(header) for header in request.headers],
     }
-    return "application/json", json.dumps(seen, indent=1).encode() + b"\n"
+    return HTTPStatus.OK, "application/json", json.dumps(seen, indent=1).encode() + b"\n"
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes, *, last: bool, without_body: bool = False) -> bytes:

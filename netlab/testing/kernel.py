@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel import daemons
+from netlab.kernel.captured import ProcessResult
 from netlab.kernel.machine import Frontend, Match, Monitor, Store
 from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
-    from netlab.kernel.captured import ProcessResult
     from netlab.kernel.machine import User
     from netlab.kernel.program import Program
 
@@ -167,8 +167,9 @@ class FakeKernel:
         hostname: str = "",
         files: Mapping[str, str] | None = None,
     ) -> ProcessResult:
-        self._space(name)
-        raise UsageError(_NO_PACKETS)
+        if name not in self.spaces:
+            return ProcessResult(127, "", "", f"network namespace {name} does not exist")
+        return ProcessResult(127, "", "", _NO_PACKETS)
 
     def end(self, names: Sequence[str]) -> int:
         ended = [folder for folder, program in self.programs.items() if program.namespace in names]
@@ -191,6 +192,8 @@ class FakeKernel:
         if folder not in self.programs:
             return False
         self.signals.append((folder, number))
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            del self.programs[folder]
         return True
 
     def stop(self, folder: Path) -> None:

@@ -20,6 +20,7 @@ import concurrent.futures.thread  # noqa: F401  netlab imports it when it first 
 import contextlib
 import ctypes
 import importlib
+import itertools
 import os
 import pkgutil
 import re
@@ -40,6 +41,7 @@ from netlab.kernel import libc
 LAB = "crash"
 _SECONDS = 60
 _SETTLE = 3.0
+_MS_REMOUNT = 32
 
 _FILES: tuple[str, ...] = (
     "openat",
@@ -97,6 +99,21 @@ kind: NetworkPolicy
 metadata: {name: two, namespace: x}
 spec: {podSelector: {matchLabels: {app: p}}, policyTypes: [Ingress]}
 """
+SERVICE = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: x}
+spec: {selector: {app: p}, type: LoadBalancer, externalTrafficPolicy: Local, ports: [{port: 80}]}
+"""
+INGRESS = """
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, namespace: x}
+spec:
+  rules: [{http: {paths: [{path: PATH, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}]}}]
+"""
 
 
 def pod(name: str, node: str, host_port: str = "") -> str:
@@ -109,6 +126,10 @@ INPUTS = {
     "other": TOPOLOGY.replace("{name: b}", "{name: c}") + pod("p", "a") + pod("r", "c"),
     "more": POLICY + pod("s", "b"),
 }
+INPUTS["named"] = INPUTS["first"] + SERVICE
+INPUTS["web"] = INPUTS["named"] + INGRESS.replace("PATH", "/")
+INPUTS["reloaded"] = INGRESS.replace("PATH", "/other")
+_EXEC = ("exec", "--lab", LAB, "x/p", "--", "/bin/true")
 # What ran before, the command that is cut short, and the input that ``up`` brings the lab to afterwards.
 STEPS: dict[str, tuple[Sequence[Sequence[str]], Sequence[str], str]] = {
     "up": ((), ("up", "-f", "first"), "first"),
@@ -116,7 +137,14 @@ STEPS: dict[str, tuple[Sequence[Sequence[str]], Sequence[str], str]] = {
     "apply": ((("up", "-f", "first"),), ("apply", "-f", "more"), "first"),
     "down": ((("up", "-f", "first"),), ("down", LAB), "first"),
     "verify": ((), ("verify", "-f", "first"), "first"),
+    # The steps that start, reload and end programs: DNS, a program for each node, nginx.
+    "exec": ((("up", "-f", "named"),), _EXEC, "named"),
+    "web": ((), ("up", "-f", "web"), "web"),
+    "reload": ((("up", "-f", "web"),), ("apply", "-f", "reloaded"), "web"),
+    "end": ((("up", "-f", "web"), _EXEC), ("down", LAB), "web"),
 }
+# Steps after which programs of the lab may run on; after "end" if it was killed.
+PROGRAMS = ("exec", "web", "reload", "end")
 
 
 class Stage:
@@ -133,6 +161,7 @@ class Stage:
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: what a command leaves comes to this process
         libc.unshare(libc.CLONE_NEWNS)
         libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
+        self.before: list[str] = self.mounts()
         self.reset()
         self.before = self.mounts()
 
@@ -142,8 +171,9 @@ class Stage:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self.reap()
+        added = set(self.mounts()) - set(self.before)
         for place in sorted((m.strip() for m in self.mounts()), reverse=True):
-            if place == "/run" or place.startswith("/run/"):
+            if place == "/run" or place.startswith("/run/") or f" {place}" in added:
                 with contextlib.suppress(KernelError):
                     libc.umount(place)
         libc.mount("crash", "/run", "tmpfs", data=f"mode=755{room}")
@@ -184,12 +214,12 @@ class Stage:
         found += [f"file {p}" for p in sorted(Path("/run").rglob("*")) if p not in (self.home, self.home.parent)]
         return found
 
-    def strays(self) -> list[str]:
-        """Return the processes that a command left and that are no keeper, once they had a moment to end."""
+    def strays(self, step: str) -> list[str]:
+        """Return the processes that a step left and that should not stay, once they had a moment to end."""
         deadline = time.monotonic() + _SETTLE
         while True:
             self.reap()
-            found = [f"process {p}: {_command(p)}" for p in self.children() if "netlab-keeper" not in _command(p)]
+            found = [f"process {p}: {_command(p)}" for p in self.children() if not _may_stay(step, _command(p))]
             if not found or time.monotonic() > deadline:
                 return found
             time.sleep(0.005)
@@ -200,6 +230,10 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
+
+
+def _may_stay(step: str, command: str) -> bool:
+    return "netlab-keeper" in command or (step in PROGRAMS and ("netlab.programs." in command or "nginx" in command))
 
 
 class Command:
@@ -345,11 +379,13 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
         # A lab of the command's own is gone whenever it ends, one that could not be built as well.
         if step == "verify" or (code and errors and step == "up" and "error" in option):
             wrong += [f"a failed {step} leaves {one}" for one in stage.left()]
-    wrong += [f"the command leaves {one}" for one in stage.strays()]
+    wrong += [f"the command leaves {one}" for one in stage.strays(step)]
     if repair:
         expect("up", "up", "-f", after)
         if not wrong:
             expect("verify", "verify", "--lab", LAB)
+    if repair and step in PROGRAMS[:-1] and not wrong:
+        expect("exec", *_EXEC)
     expect("down", "down", "--all")
     wrong += [f"left: {one}" for one in stage.left()]
     return wrong
@@ -357,7 +393,8 @@ def play(stage: Stage, step: str, option: str, name: str, *, repair: bool) -> li
 
 def _faults(code: int, errors: str) -> list[str]:
     """Return what is wrong with the end of a command whose call failed: it prints one line, or succeeds."""
-    lines = [line for line in errors.splitlines() if line]
+    # What a program of the lab lacks is a warning.
+    lines = [line for line in errors.splitlines() if line and not line.lower().startswith("warning: ")]
     if code == 70 and not errors:
         return []  # the call that failed was to print the outcome
     if code in (128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGINT) and "Traceback" not in errors:
@@ -392,13 +429,54 @@ def shortages(stage: Stage) -> Iterator[tuple[str, list[str]]]:
     stage.reset()
 
 
+def shortages_of_programs(stage: Stage, parts: int) -> Iterator[tuple[str, list[str]]]:
+    """Start the programs of a lab with too little of everything, then with a little more; yield what went wrong.
+
+    ``exec`` runs without names then, and says so, or fails with one line.
+    """
+    kinds: dict[str, tuple[Sequence[int], int]] = {
+        "more files in /run": (range(0, 40, 2), -1),
+        "more pages in /run": (range(0, 40, 2), -1),
+        "descriptors": (range(8, 60, 2), resource.RLIMIT_NOFILE),
+    }
+    if stage.uid:
+        kinds["processes"] = (range(2, 40, 2), resource.RLIMIT_NPROC)
+    for kind, (amounts, limit) in kinds.items():
+        code, errors = 1, ""
+        for amount in amounts[::parts]:
+            stage.reset()
+            code, errors = run(stage, "up", "-f", "named")
+            wrong = [f"up: exit {code}: {errors}"] if code else []
+            used = os.statvfs("/run")
+            inodes, blocks = used.f_files - used.f_ffree + amount, used.f_blocks - used.f_bfree + amount
+            room = {"more files in /run": f"nr_inodes={inodes}", "more pages in /run": f"nr_blocks={blocks}"}.get(kind)
+            if room:
+                libc.mount("crash", "/run", "tmpfs", _MS_REMOUNT, f"mode=755,{room}")
+            stage.limits = {limit: amount} if limit >= 0 else {}
+            code, errors = run(stage, *_EXEC)
+            stage.limits = {}
+            wrong += _faults(code, errors)
+            if room:
+                libc.mount("crash", "/run", "tmpfs", _MS_REMOUNT, "mode=755,nr_inodes=0,nr_blocks=0")
+            again, said = run(stage, *_EXEC)
+            wrong += [f"later: exit {again}: {said}"] if again or said else []
+            down, said = run(stage, "down", "--all")
+            wrong += [f"down: exit {down}: {said}"] if down else []
+            wrong += [f"it leaves {one}" for one in stage.left()]
+            yield f"exec with {amount} {kind}", wrong
+            if code == 0 and not errors:
+                break
+        yield f"exec with enough {kind}", [f"exit {code}: {errors}"] if code or errors else []
+    stage.reset()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rootless", action="store_true", help="as an ordinary user")
     parser.add_argument("--errors", action="store_true", help="let calls fail instead of killing")
     parser.add_argument("--end", default="KILL", metavar="SIGNAL", help="send this one instead of SIGKILL")
     parser.add_argument("--shortage", action="store_true", help="let the host be short of room, descriptors, processes")
-    parser.add_argument("--steps", default="up,again,apply,down", help=",".join(STEPS))
+    parser.add_argument("--steps", default="up,again,apply,down,exec,web,reload,end", help=",".join(STEPS))
     parser.add_argument("--calls", default="", help="only these system calls")
     parser.add_argument("--part", default="1/1", help="every Nth round, from the Kth on")
     parser.add_argument("-v", "--verbose", action="store_true")
@@ -418,7 +496,10 @@ def main() -> int:
 
     try:
         if given.shortage:
-            for title, wrong in shortages(stage):
+            steps = given.steps.split(",")
+            builds = shortages(stage) if "up" in steps else ()
+            starts = shortages_of_programs(stage, parts) if "exec" in steps else ()
+            for title, wrong in itertools.chain(builds, starts):
                 report(title, wrong)
             return _summary(played, failed)
         for step in given.steps.split(","):

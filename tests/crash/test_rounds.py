@@ -27,9 +27,22 @@ TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve
         ("--errors", "--steps", "up,down", "--part", "1/40"),
         ("--end", "TERM", "--steps", "verify", "--part", "1/40"),
         ("--end", "HUP", "--steps", "verify", "--part", "9/40"),
-        ("--shortage",),
+        ("--steps", "exec,web,reload,end", "--calls", TREES, "--part", "1/40"),
+        ("--errors", "--steps", "exec,reload", "--part", "1/80"),
+        ("--shortage", "--steps", "up"),
+        ("--shortage", "--steps", "exec", "--part", "1/5"),
     ],
-    ids=["killed", "a change killed", "failing calls", "terminated", "hung up", "shortage"],
+    ids=[
+        "killed",
+        "a change killed",
+        "failing calls",
+        "terminated",
+        "hung up",
+        "programs killed",
+        "programs failing",
+        "shortage",
+        "shortage for programs",
+    ],
 )
 def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...]) -> None:
     """Every round repairs or removes what is there, and finds no process, mount or file afterwards."""

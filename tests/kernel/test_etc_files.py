@@ -23,6 +23,7 @@ etc_files.give({"/etc/resolv.conf": "nameserver 192.0.2.1\\n", "/etc/hosts": "19
 for name in ("resolv.conf", "hosts", "nsswitch.conf"):
     print(open(f"/etc/{name}").read() if os.path.exists(f"/etc/{name}") else "missing")
 print(sorted(os.listdir("/run/systemd/resolve")) if os.path.isdir("/run/systemd/resolve") else "")
+print("bus:", os.listdir("/run/dbus"))
 """
 
 
@@ -34,6 +35,7 @@ def given(etc: Path, run: Path) -> str:
     assert before == (tree(etc), tree(run))
     assert "nameserver 192.0.2.1\n" in done.stdout
     assert "192.0.2.2\tname\n" in done.stdout
+    assert "bus: []\n" in done.stdout
     return done.stdout
 
 
@@ -55,6 +57,8 @@ def etc(tmp_path: Path) -> Path:
 def run(tmp_path: Path) -> Path:
     place = tmp_path / "run"
     (place / "systemd/resolve").mkdir(parents=True)
+    (place / "dbus").mkdir()
+    (place / "dbus/system_bus_socket").write_text("as a socket\n")
     (place / "systemd/resolve/stub-resolv.conf").write_text("nameserver 127.0.0.53\n")
     (place / "systemd/resolve/io.systemd.Resolve").write_text("as a socket\n")
     return place

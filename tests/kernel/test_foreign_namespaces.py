@@ -151,3 +151,23 @@ def running(mark: str, outside: int | None = None) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def test_programs_of_another_lab_of_the_same_name_stay(
+    lab: str, program: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Such as that of another user: its namespaces have the same names, and other inodes."""
+    name = f"netlab.{lab}.pod.shop.web-0"
+    other = os.stat("/proc/self/ns/net").st_ino
+    script = f"mount -t sysfs {name} /sys && mount -t sysfs {netns.mark(name, other)} /mnt && echo && exec sleep 300"
+    process = subprocess.Popen(["unshare", "-m", "-u", "-n", "sh", "-c", script], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        down = program("down", lab)
+
+        assert (b"\n", 0) == (ready, down.returncode)
+        assert None is process.poll()
+    finally:
+        process.kill()
+        process.communicate()

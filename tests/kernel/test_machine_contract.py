@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
 
 import pytest
 
-from netlab.errors import AlreadyExists, KernelError, NotFound
-from netlab.kernel.machine import KERNELS, Machine, this_host
+from netlab.errors import AlreadyExists, HostError, KernelError, NotFound
+from netlab.kernel.machine import KERNELS, Frontend, Machine, this_host
+from netlab.kernel.program import Program
 from netlab.kernel.state import Change, ForwardingEntry, InterfaceAddress, Item, Link, Neighbour, Route, Sysctl
 from netlab.testing import FakeKernel
 
@@ -260,6 +264,122 @@ def test_of_a_script_that_is_refused_nothing_is_in_force(machine: Machine, space
         machine.nft(name, "delete table inet netlab\ndelete table inet nothing\n")
 
     assert machine.holds(name, _RULES)
+
+
+def test_connections_to_a_front_are_forgotten(machine: Machine, spaces: Spaces) -> None:
+    """Where there is none that is no error; a namespace that is gone is one."""
+    (name,) = spaces("a")
+    front = Frontend(ip_address("10.96.0.1"), "UDP", 53, frozenset({(ip_address("198.18.0.2"), 53)}))
+    machine.delete_connections(name, [front])
+
+    with pytest.raises(NotFound):
+        machine.delete_connections(f"{name}-gone", [front])
+
+
+# --- programs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, machine: Machine) -> Iterator[Path]:
+    """The folder of a program, which is ended."""
+    place = tmp_path / "programs" / "one"
+    yield place
+    machine.stop(place)
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Wait until something is true, for some seconds."""
+    until = time.monotonic() + 10
+    while not true() and time.monotonic() < until:
+        time.sleep(0.01)
+    return true()
+
+
+def test_a_program_runs_until_it_is_stopped(machine: Machine, spaces: Spaces, folder: Path) -> None:
+    """It runs as it was described and not otherwise; a second start takes its place."""
+    (name,) = spaces("a")
+    one, two = Program(name, ("sleep", "60")), Program(name, ("sleep", "61"))
+    before = machine.runs(one, folder), machine.send(folder, signal.SIGURG)
+    machine.start(one, folder)
+    first = machine.runs(one, folder), machine.runs(two, folder)
+    machine.start(two, folder)
+    second = machine.runs(one, folder), machine.runs(two, folder)
+    sent = machine.send(folder, signal.SIGURG)
+    machine.stop(folder)
+    machine.stop(folder)
+    after = machine.runs(two, folder), machine.send(folder, signal.SIGURG), machine.reload(folder)
+
+    assert (False, False) == before
+    assert ((True, False), (False, True)) == (first, second)
+    assert sent
+    assert (False, False, False) == after
+
+
+def test_a_program_ends_by_a_signal(machine: Machine, spaces: Spaces, folder: Path) -> None:
+    """A lab sees that it does not run."""
+    (name,) = spaces("a")
+    program = Program(name, ("sleep", "60"))
+    machine.start(program, folder)
+    machine.send(folder, signal.SIGKILL)
+
+    assert eventually(lambda: not machine.runs(program, folder))
+
+
+def test_a_program_ends_with_its_namespace(machine: Machine, spaces: Spaces, folder: Path) -> None:
+    """And is counted where the processes of the namespace are ended."""
+    (name,) = spaces("a")
+    program = Program(name, ("sleep", "60"))
+    machine.start(program, folder)
+    ended = machine.end([name])
+    runs = machine.runs(program, folder)
+    machine.start(program, folder)
+    machine.remove([name])
+
+    assert (1, False, False) == (ended, runs, machine.runs(program, folder))
+
+
+def test_a_program_in_a_namespace_that_is_gone(machine: Machine, spaces: Spaces, folder: Path) -> None:
+    """It is not started, and its name is in the error."""
+    gone = Program("netlab.contract.nothing", ("true",))
+    for call in (machine.start, machine.run):
+        with pytest.raises(KernelError, match=r"netlab\.contract\.nothing"):
+            call(gone, folder)
+
+    assert not machine.runs(gone, folder)
+
+
+def test_a_program_that_ends_by_itself(machine: Machine, spaces: Spaces, folder: Path) -> None:
+    """Its status is returned."""
+    (name,) = spaces("a")
+
+    assert 0 == machine.run(Program(name, ("true",)), folder)[0]
+
+
+def test_files_of_a_program(machine: Machine, folder: Path) -> None:
+    """A file with the same content counts as no change."""
+    wrote = [machine.write(folder, "conf", data) for data in (b"1", b"1", b"2")]
+    secret = machine.write(folder, "key", b"3", secret=True)
+
+    assert [True, False, True, True] == [*wrote, secret]
+    assert (b"2", b"3") == ((folder / "conf").read_bytes(), (folder / "key").read_bytes())
+
+
+def test_nginx_has_a_path_or_there_is_none(machine: Machine) -> None:
+    """A host without it says how to get it."""
+    try:
+        found = machine.nginx()
+    except HostError as error:
+        found = "/install" if "install" in str(error) else "", ""
+
+    assert found[0].startswith("/")
+    assert found[1] in ("", "root root")
+
+
+def test_a_captured_program_in_a_namespace_that_is_gone(machine: Machine) -> None:
+    """The outcome says it, as only the new process sees it."""
+    found = machine.capture("netlab.contract.nothing", ("true",), 5)
+
+    assert "netlab.contract.nothing" in found.refused
 
 
 # --- records and privilege ------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import json
 import select
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from netlab.cluster.types import address_of
 from netlab.dataplane import names
 from netlab.kernel import netns
+from netlab.lab import dns
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import ObjectRef
 from netlab.objects.services import Service
@@ -93,6 +95,25 @@ class Bench:
         """Delete objects, each as ``KIND NAMESPACE/NAME``."""
         parts = (ref.split(" ", 1) for ref in refs)
         self.lab.delete([ObjectRef(kind, name.partition("/")[2], name.partition("/")[0]) for kind, name in parts])
+
+    def programs(self) -> None:
+        """Have the programs run that a lab starts with the first program of a user."""
+        dns.prepare(self.lab, next(iter(self.lab.cluster.by_ref)))
+
+    def health(self, source: str, node: str, port: int, family: int = 4) -> tuple[int, int] | str:
+        """Ask a node's healthCheckNodePort; return the status and the number of local endpoints, or how it ended."""
+        with netns.inside(self.namespace(source)):
+            client = socket.socket(FAMILIES[family], socket.SOCK_STREAM)
+        with client:
+            client.settimeout(5)
+            try:
+                client.connect((self.address(node, family), port))
+            except ConnectionRefusedError:
+                return "refused"
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")
+            came = b"".join(iter(lambda: client.recv(4096), b""))
+        head, _, body = came.partition(b"\r\n\r\n")
+        return int(head.split()[1]), json.loads(body)["localEndpoints"]
 
     # --- servers ------------------------------------------------------------------------------------------------
 

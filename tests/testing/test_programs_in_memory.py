@@ -16,6 +16,7 @@ from netlab.lab.lab import Lab
 from netlab.lab.programs import Wanted
 from netlab.objects.documents import parse
 from netlab.objects.load import load
+from netlab.objects.scenarios import LabelChange
 from netlab.testing import FakeKernel
 
 SPACE = "netlab.x.pod.a.b"
@@ -93,3 +94,47 @@ def test_dns_of_a_lab_follows_its_changes(tmp_path: Path) -> None:
         dns.prepare(lab, "shop/client")
         assert [folder] == [*machine.programs]
     assert {} == machine.programs
+
+
+LOCAL = """
+apiVersion: v1
+kind: Service
+metadata: {name: late, namespace: shop}
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: POLICY
+  selector: {app: web}
+  ports: [{port: 80, targetPort: http}]
+"""
+
+
+def test_health_checks_come_and_go_with_their_services(tmp_path: Path) -> None:
+    """One program for each node; it has another port only where the Service has. They start with the first program."""
+    (tmp_path / "lab.yaml").write_text(f"{dns_objects.text()}---{LOCAL.replace('POLICY', 'Local')}")
+    objects, _ = load([str(tmp_path / "lab.yaml")])
+    machine = FakeKernel()
+
+    def counts() -> dict[str, list[int]]:
+        return {
+            folder.name: [one["endpoints"]["4"] for one in json.loads((folder / "endpoints.json").read_text()).values()]
+            for folder in machine.programs
+            if folder.name.startswith("health.")
+        }
+
+    def apply(text: str) -> None:
+        documents, _ = parse(text, "late.yaml")
+        lab.apply(documents)
+
+    with Lab.temporary(objects, machine=machine) as lab:
+        before = counts()
+        dns.prepare(lab, "shop/client")
+        assert ({}, {"health.node.node-1": [1], "health.node.node-2": [1]}) == (before, counts())
+        ports = {program.listens for folder, program in machine.programs.items() if folder.name.startswith("health.")}
+        lab.label([LabelChange("pod", "shop/web-a", {"app": "other"})])
+        assert {"health.node.node-1": [1], "health.node.node-2": [0]} == counts()
+        assert 1 == len(ports)
+        apply(LOCAL.replace("POLICY", "Cluster"))
+        assert {} == counts()
+        assert [] == list(programs.directory(machine, lab.name).glob("health.*"))
+        apply(LOCAL.replace("POLICY", "Local"))
+        assert {"health.node.node-1": [1], "health.node.node-2": [0]} == counts()

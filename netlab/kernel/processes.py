@@ -166,15 +166,23 @@ def _end(victims: Collection[int], *, ask: bool) -> None:
     for fd in waiting:
         poll.register(fd, select.POLLIN)
         _send(fd, signal.SIGTERM if ask else signal.SIGKILL)
-    for _ in range(len(victims)):
+    _wait(poll, waiting)
+    if waiting:
+        for fd in waiting:
+            _send(fd, signal.SIGKILL)
+        # One that still ends would be found, and counted, once more.
+        _wait(poll, waiting)
+
+
+def _wait(poll: select.poll, waiting: set[int]) -> None:
+    """Wait until the processes of the descriptors end, at most a second after the last end; remove those that do."""
+    while waiting:
         ready = poll.poll(_GRACE * 1000)
         if not ready:
             break
         for fd, _ in ready:
             poll.unregister(fd)
             waiting.discard(fd)
-    for fd in waiting:
-        _send(fd, signal.SIGKILL)
 
 
 def _send(fd: int, number: int) -> None:

@@ -28,7 +28,7 @@ def allocate(
     ``topology`` has its defaults filled in. ``keep`` has the Services of a running lab by ``NAMESPACE/NAME``. They keep
     what they have if the new fields allow it. ``taken`` has what other Services have; it is changed.
     """
-    run = _Allocation(topology, Taken({}, {}) if taken is None else taken)
+    run = _Allocation(topology, Taken.nothing() if taken is None else taken)
     drafts = [run.draft(service, keep.get(service.meta.key)) for service in services]
     for draft in drafts:
         run.keep(draft)
@@ -139,7 +139,7 @@ class _Allocation:
         if draft.has_addresses:
             unwritten = {*service.ip_families} - {address.version for address in service.cluster_ips}
             for address in before.cluster_ips:
-                if address.version in unwritten and pool.holds(address) and pool.is_free(address):
+                if address.version in unwritten and pool.holds(address) and pool.owner(address) is None:
                     self._take_address(draft, address)
         if draft.has_node_ports and before.type in ("NodePort", "LoadBalancer"):
             self._keep_node_ports(draft, before)
@@ -153,8 +153,8 @@ class _Allocation:
 
     def _keep_balancer(self, draft: _Draft, address: Address) -> None:
         cidr = self.pool.balancer_ranges.get(address.version)
-        if cidr is not None and address in cidr and self.pool.is_free(address):
-            self.pool.take_address(address, draft.key)
+        if cidr is not None and address in cidr and self.pool.balancer_owner(address) is None:
+            self.pool.take_balancer(address, draft.key)
             draft.balancers[address.version] = LoadBalancerIngress(address)
 
     def _keep_node_ports(self, draft: _Draft, before: Service) -> None:
@@ -190,9 +190,7 @@ class _Allocation:
                 self.problems.append(problem_of(service, path, invalid(number, why)))
             else:
                 draft.health_check_port = self.pool.take_port(number, draft.key)
-        of_status = (ingress.address for ingress in service.load_balancer if ingress.address is not None)
-        for address in (*service.external_ips, *of_status):
-            self.pool.take_address(address, draft.key)
+        self.pool.take_outer(service)
 
     def _claim_address(self, draft: _Draft, address: Address) -> None:
         service, pool = draft.service, self.pool

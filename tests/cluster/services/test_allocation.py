@@ -10,6 +10,7 @@ import pytest
 from builders import cluster, meta, objects, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster, resolve, resolve_input, try_resolve
+from netlab.cluster.services.pool import Pool, Taken
 from netlab.objects.input import Input
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.topology import Topology
@@ -360,3 +361,30 @@ def test_the_order_of_families_is_that_of_the_default_network() -> None:
     six_first = topology(cidrs=["fd00:10:244::/56", "10.244.0.0/16"])
 
     assert (6,) == stored(six_first, service()).ip_families
+
+
+EXTERNAL = service("a", ip="10.96.0.20"), service("b", external_ips=(ip_address("10.96.0.20"),))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_external_ip_may_be_a_cluster_ip_of_another_service(order: tuple[int, int]) -> None:
+    """As on the API server, in any order of the input, and also if one of the two is added to a lab."""
+    services = [EXTERNAL[at] for at in order]
+    first = cluster(pod("x/a"), services[0])
+
+    for found in (cluster(pod("x/a"), *services), after(first, *services)):
+        assert "10.96.0.20" == of(found, "a").cluster_ip
+        assert "10.96.0.20" != of(found, "b").cluster_ip
+
+
+def test_an_external_ip_of_two_services_stays_taken_until_both_are_gone() -> None:
+    """No Service gets it as its own address meanwhile."""
+    external = ip_address("10.96.0.20")
+    one, two = (service(name, external_ips=(external,)) for name in "ab")
+    taken = Taken.of([one, two])
+    pool = Pool(Topology(), taken)
+
+    taken.release(one)
+    assert not pool.is_free(external)
+    taken.release(two)
+    assert pool.is_free(external)

@@ -38,7 +38,6 @@ _ACTION = re.compile(
 )
 _COUNTED = re.compile(r"counter packets \d+ bytes \d+")
 _NAMES = {"iif": "iifname", "oif": "oifname"}
-_NONE: Mapping[tuple[str, str], str] = {}
 _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 
 
@@ -167,7 +166,7 @@ class _Packet:
 
 
 def read(
-    node: str, ruleset: Ruleset, events: Sequence[Event], endpoints: Mapping[tuple[str, str], str] = _NONE
+    node: str, ruleset: Ruleset, events: Sequence[Event], endpoints: Mapping[tuple[str, str], str] | None = None
 ) -> list[TraceStep]:
     """Return the rules of a node's events, in order.
 
@@ -176,6 +175,7 @@ def read(
     A bridge floods a frame to a port that it has not learned, and the anti-spoof table drops all copies but the
     receiver's. These copies are left out.
     """
+    endpoints = endpoints or {}
     packets: dict[str, _Packet] = {}
     by_source_port: dict[str, str] = {}
     for event in events if endpoints else ():

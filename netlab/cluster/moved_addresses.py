@@ -59,16 +59,22 @@ def moved_address_warnings(
 def moved_service_warnings(
     written: Iterable[Service], allocated: Iterable[Service], policies: Sequence[NetworkPolicy]
 ) -> list[Problem]:
-    """Return a warning if Services have other cluster IPs than they write, as no default range holds these.
+    """Return a warning if Services have other addresses than they write, as no default range holds these.
 
-    ``written`` are the Services of the input, ``allocated`` those of the cluster.
+    The addresses are cluster IPs and ``loadBalancerIP``. ``written`` are the Services of the input, ``allocated`` those
+    of the cluster.
     """
-    stated = [service for service in written if service.cluster_ips and service.type != "ExternalName"]
+    stated = [
+        service
+        for service in written
+        if (service.cluster_ips or service.load_balancer_ip) and service.type != "ExternalName"
+    ]
     if not stated:
         return []
     from netlab.cluster.services.families import problem_of
 
-    cluster_ips = {service.meta.key: service.cluster_ips for service in allocated}
+    stored = {service.meta.key: service for service in allocated}
+    cluster_ips = {key: service.cluster_ips for key, service in stored.items()}
     moves = [
         _MovedAddress(
             f"Service {service.meta.key}",
@@ -80,6 +86,14 @@ def moved_service_warnings(
         for address in service.cluster_ips
         if address not in cluster_ips.get(service.meta.key, ())
     ]
+    for service in stated:
+        asked, found = service.load_balancer_ip, stored.get(service.meta.key)
+        if asked is None or service.load_balancer or found is None:
+            continue
+        own = [one.address for one in found.load_balancer if one.address is not None]
+        if asked not in own:
+            owner, at = f"load balancer of Service {service.meta.key}", problem_of(service, "spec.loadBalancerIP", "")
+            moves.append(_MovedAddress(owner, asked, _replacement(asked, own), at))
     return [_warning(moves, policies)] if moves else []
 
 

@@ -228,7 +228,8 @@ def _same_service_ranges(
         changed = {a for one in removed for a in one.external_ips} ^ {a for one in added for a in one.external_ips}
         if any(a in cidr for a in changed for many in BALANCER_DEFAULTS.values() for cidr in many):
             return False
-        if not cluster.load_balancer_cidrs:
+        # An address outside the default range is a warning, which needs the whole input.
+        if not cluster.load_balancer_cidrs or any(one.load_balancer_ip is not None for one in added):
             return False
     if "serviceCIDRs" not in topology.unwritten:
         return True

@@ -46,7 +46,8 @@ class TraceStep:
     """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
 
     ``chain`` is nft's family, table and chain; ``set``, ``key`` and ``comment`` are of the element that a lookup found,
-    and on a denial of the class for which no element allowed it.
+    and on a denial of the class for which no element allowed it. ``endpoint`` is the address and port of the Service's
+    endpoint that the packet is for, "" if there is none, or if no node translated the packet.
     """
 
     node: str
@@ -56,6 +57,7 @@ class TraceStep:
     set: str = ""
     key: str = ""
     comment: str = ""
+    endpoint: str = ""
 
 
 @frozen
@@ -95,8 +97,9 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine
                 space = names.node_namespace(cluster.name, node)
                 monitors[node] = stack.enter_context(machine.monitor(space, match, families))
         measurement = next(measure(cluster, [flow], inside=machine.inside))
+        endpoints = _endpoints(cluster, flow)
         for node, monitor in monitors.items():
-            steps += read(node, rulesets[node], monitor.events())
+            steps += read(node, rulesets[node], monitor.events(), endpoints)
     return Trace(measurement, tuple(steps), evaluate(cluster, flow))
 
 
@@ -114,6 +117,19 @@ def _nodes(cluster: Cluster, flow: Flow) -> list[str]:
     ends: list[Endpoint | None] = [flow.source, flow.destination, *behind]
     found = [e.node if isinstance(e, Pod) else e.name for e in ends if isinstance(e, Pod | Node)]
     return list(dict.fromkeys(found))
+
+
+def _endpoints(cluster: Cluster, flow: Flow) -> dict[tuple[str, str], str]:
+    """Return the endpoints of the Service that a flow is to, as text, by the address and port of packets."""
+    translated = translate(cluster, flow)
+    if translated is None or not translated.target.listed:
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    for way in translated.flows:
+        address, port = way.backend.address, way.backend.port
+        literal = f"[{address}]" if address.version == 6 else str(address)
+        found[str(address), str(port)] = f"{literal}:{port}"
+    return found
 
 
 def _match(cluster: Cluster, flow: Flow) -> Match | None:
@@ -149,13 +165,24 @@ class _Packet:
     isolated: tuple[str, str, str] = ("", "", "")
 
 
-def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[TraceStep]:
+def read(
+    node: str, ruleset: Ruleset, events: Sequence[Event], endpoints: Mapping[tuple[str, str], str] | None = None
+) -> list[TraceStep]:
     """Return the rules of a node's events, in order.
 
+    ``endpoints`` has the names of a Service's endpoints by address and port. Before the translation, a packet has the
+    same source port as after it.
     A bridge floods a frame to a port that it has not learned, and the anti-spoof table drops all copies but the
     receiver's. These copies are left out.
     """
+    endpoints = endpoints or {}
     packets: dict[str, _Packet] = {}
+    by_source_port: dict[str, str] = {}
+    for event in events if endpoints else ():
+        if event.kind == "packet":
+            _enter(seen := _Packet(), event.text)
+            if endpoint := _endpoint(seen, endpoints):
+                by_source_port[seen.fields["th sport"]] = endpoint
     steps: list[TraceStep] = []
     delivered = any((e.family, e.chain, e.verdict) == ("bridge", "forward", "accept") for e in events)
     for event in events:
@@ -169,8 +196,15 @@ def read(node: str, ruleset: Ruleset, events: Sequence[Event]) -> list[TraceStep
         entry = packet.isolated if event.chain.startswith("deny_") else packet.found
         chain = f"{event.family} {event.table} {event.chain}"
         rule = _COUNTED.sub("counter", event.text)
-        steps.append(TraceStep(node, chain, rule or "policy", event.verdict, *entry))
+        endpoint = _endpoint(packet, endpoints) or by_source_port.get(packet.fields.get("th sport", ""), "")
+        steps.append(TraceStep(node, chain, rule or "policy", event.verdict, *entry, endpoint))
     return steps
+
+
+def _endpoint(packet: _Packet, endpoints: Mapping[tuple[str, str], str]) -> str:
+    fields = packet.fields
+    to = fields.get("ip daddr") or fields.get("ip6 daddr") or ""
+    return endpoints.get((to, fields.get("th dport", "")), "")
 
 
 def _enter(packet: _Packet, text: str) -> None:

@@ -55,7 +55,7 @@ class _Expectation(
     protocol = Choice("protocol", "The protocol.", values=_PROTOCOLS, default="TCP")
     verdict = Choice[Verdict](
         "verdict",
-        "The verdict that packets must show; `some` if the destination's backends differ. For a URL or `lookup`:"
+        "The verdict that packets must show; `some` if the destination's endpoints differ. For a URL or `lookup`:"
         " `deny` if nothing must answer.",
         values=_VERDICTS,
         default="allow",

@@ -61,6 +61,7 @@ class SpecShape(Shape):
     external_name = Text("externalName", "The name that DNS answers for the type ExternalName.")
     external_ips = Texts("externalIPs", "Further addresses that nodes translate to the endpoints.")
     source_ranges = Texts("loadBalancerSourceRanges", "The sources that may use the load balancer's address.")
+    balancer_ip = Text("loadBalancerIP", "The address of the load balancer, one of `loadBalancerCIDRs`.")
     class_name = Text("loadBalancerClass", "The class of the load balancer.", check=names.label_key)
     allocate = Flag("allocateLoadBalancerNodePorts", "`false`: a LoadBalancer gets no node ports.")
     affinity = Choice[SessionAffinity](

@@ -58,6 +58,7 @@ class Service:
     - ``headless``: ``clusterIP: None``. DNS answers with the endpoints, and nodes translate nothing.
     - ``ip_families``: 4 or 6, the primary family first; in the input, those that are written.
     - ``load_balancer``: the addresses and hostnames of the status; in a cluster, also those that netlab allocates.
+    - ``load_balancer_ip``: the address of the load balancer that the Service asks for.
     - ``affinity_timeout``: seconds.
     - ``source_ranges``: ``loadBalancerSourceRanges``; if empty, all sources are allowed.
     - ``system``: netlab added the Service.
@@ -86,6 +87,7 @@ class Service:
     publish_not_ready: bool = False
     traffic_distribution: str = ""
     system: bool = False
+    load_balancer_ip: Address | None = None
 
     @property
     def cluster_ip(self) -> str:

@@ -274,7 +274,7 @@ class Decision(NamedTuple):
 def backends_reason(found: Sequence[tuple[Expected, str, str]]) -> str:
     """Return each verdict with its backends and the reason; backends with one reason are listed together.
 
-    Reasons that differ only in the backend's own name are one: it is then "the backend".
+    Reasons that differ only in the backend's own name are one: it is then "the endpoint".
 
     Args:
       found: the verdict, the reason and the name of each backend, in order.
@@ -291,18 +291,18 @@ def backends_reason(found: Sequence[tuple[Expected, str, str]]) -> str:
         # Each verdict has a reason.
         if all(one[0] != verdict for verdict, _ in shown):
             shown.append(one)
-    texts = [f"{len(alike[one])} of {len(found)} backends {one[0]} ({some(alike[one])}): {one[1]}" for one in shown]
+    texts = [f"{len(alike[one])} of {len(found)} endpoints {one[0]} ({some(alike[one])}): {one[1]}" for one in shown]
     left = sum(len(names) for one, names in alike.items() if one not in shown)
-    return "; ".join([*texts, *([f"and {left} more backends"] if left else [])])
+    return "; ".join([*texts, *([f"and {left} more endpoints"] if left else [])])
 
 
 def _without_name(reason: str, name: str) -> str:
-    """Return a reason with "the backend" in place of the backend's name, where it is the end of the packet's way."""
+    """Return a reason with "the endpoint" in place of the backend's name, where it is the end of the packet's way."""
     # A pod that reaches itself is the source too. Egress allows a destination, and ingress is that of the destination.
     egress, ingress, of = reason.partition("ingress of ")
     for after in (" on ", ", "):
-        egress = egress.replace(f"allows {name}{after}", f"allows the backend{after}")
-    return egress + ingress + (f"the backend: {of.removeprefix(f'{name}: ')}" if of.startswith(f"{name}: ") else of)
+        egress = egress.replace(f"allows {name}{after}", f"allows the endpoint{after}")
+    return egress + ingress + (f"the endpoint: {of.removeprefix(f'{name}: ')}" if of.startswith(f"{name}: ") else of)
 
 
 def far_end(flow: Flow) -> Endpoint | None:

@@ -80,7 +80,7 @@ def _of_backend(decision: Decision) -> Section:
     if decision.through is None:
         raise ValueError("not a decision about a backend")
     backend = decision.through.backend
-    title = f"By backend {backend.name}, {backend.address} on {service_text(decision.flow.protocol, backend.port)}"
+    title = f"By endpoint {backend.name}, {backend.address} on {service_text(decision.flow.protocol, backend.port)}"
     return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}",))
 
 
@@ -193,9 +193,9 @@ def _otherwise(decision: Decision) -> Section:
 def _otherwise_of_backends(decision: Decision) -> Section:
     """Return what would change the verdict of each backend. If verdicts differ, leave the allowed backends out."""
     title = {
-        "some": "To be allowed by all backends",
-        "allow": "To be denied, on every backend",
-        "deny": "To be allowed, on every backend",
+        "some": "To be allowed by all endpoints",
+        "allow": "To be denied, on every endpoint",
+        "deny": "To be allowed, on every endpoint",
         "unknown": "To be known",
     }[decision.verdict]
     lines: list[str] = []

@@ -29,7 +29,7 @@ DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 def warnings(cluster: Cluster) -> list[Problem]:
-    """Return the warnings about the policies of a cluster, by policy, then by check."""
+    """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
     for policy in cluster.policies:
@@ -43,6 +43,10 @@ def warnings(cluster: Cluster) -> list[Problem]:
             found += check(cluster, policy)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
+    if cluster.services:
+        from netlab.policy.service_warnings import service_warnings
+
+        found += service_warnings(cluster)
     return found
 
 

@@ -258,7 +258,12 @@ class _Reader:
             found = self._secrets.get(key) if item.secret else None
             if found is not None and found.certificate and found.key:
                 return found
-            missing = f"there is no Secret {key} of type kubernetes.io/tls" if item.secret else "it names no Secret"
+            missing = "it names no Secret"
+            if found is not None:
+                empty = [name for name, text in (("tls.crt", found.certificate), ("tls.key", found.key)) if not text]
+                missing = f"in Secret {key}, {' and '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty"
+            elif item.secret:
+                missing = f"there is no Secret {key} of type kubernetes.io/tls"
             self._remark(ingress, item.place, f"no TLS for host {host}: {missing}", "ingress-tls")
         return None
 

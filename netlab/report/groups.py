@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 # The most entries of a list; then the number of others follows.
 _MOST = 6
-_WORDS: dict[Expected, str] = {"some": "some backends", "unknown": "unknown"}
+_WORDS: dict[Expected, str] = {"some": "some endpoints", "unknown": "unknown"}
 
 
 class ReachabilityGroups:

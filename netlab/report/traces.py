@@ -10,9 +10,12 @@ from netlab.report.formats import Page
 from netlab.report.rows import endpoints_of
 
 if TYPE_CHECKING:
-    from netlab.lab.trace import Trace
+    from netlab.lab.trace import Trace, TraceStep
 
 _AGREE = {True: "both agree", False: "they do not agree", None: "nothing to compare: the verdict is not known"}
+# Longer elements of an anonymous set or map make the table hard to read.
+_LONGEST = 60
+_FEW = 2
 
 
 class Traces:
@@ -25,19 +28,13 @@ class Traces:
     def table(self, page: Page) -> Iterator[str]:
         """Yield for each packet the rules that matched it, and its verdict."""
         from netlab.policy.decision import service
-        from netlab.report.columns import columns
 
-        header = ("NODE", "CHAIN", "RULE", "VERDICT", "ENTRY")
         for number, trace in enumerate(self.traces):
             if number:
                 yield ""
             flow, measured = trace.decision.flow, trace.measurement
             yield f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}"
             yield from _way(trace)
-            rows = [
-                (s.node, s.chain, s.rule, s.verdict, f"@{s.set}: {s.comment}" if s.set else "-") for s in trace.steps
-            ]
-            yield from columns(header, rows) if rows else ("no node's rules met it",)
             yield f"packet:  {measured.verdict}: {measured.reason}"
             yield f"explain: {trace.decision.verdict}: {trace.decision.reason}"
             yield _AGREE[trace.agree]
@@ -48,12 +45,38 @@ class Traces:
 
 
 def _way(trace: Trace) -> Iterator[str]:
-    """Yield the address of a Service, and a line for the packet to each of its endpoints."""
+    """Yield the rules that a packet met; for a Service, its address, and the rules for the packet to each endpoint."""
     flow = trace.decision.flow
     if flow.service is not None and flow.address is not None:
         yield f"{flow.target} has the address {flow.address}"
-    for one in endpoints_of(trace.decision.endpoints, trace.measurement):
+    ends = endpoints_of(trace.decision.endpoints, trace.measurement)
+    if not ends:
+        yield from _rules(trace.steps)
+    for one in ends:
         yield f"packets to its endpoint {one.name}: {one.verdicts}"
+        place = one.name.rpartition(" ")[2]
+        yield from _rules([step for step in trace.steps if len(ends) == 1 or step.endpoint == place])
+    if len(ends) > 1 and (others := [step for step in trace.steps if not step.endpoint]):
+        yield "packets that no node translated"
+        yield from _rules(others)
+
+
+def _rules(steps: Sequence[TraceStep]) -> Iterator[str]:
+    from netlab.report.columns import columns
+
+    header = ("NODE", "CHAIN", "RULE", "VERDICT", "ENTRY")
+    rows = [(s.node, s.chain, short_rule(s.rule), s.verdict, f"@{s.set}: {s.comment}" if s.set else "-") for s in steps]
+    yield from columns(header, rows) if rows else ("no node's rules met it",)
+
+
+def short_rule(rule: str) -> str:
+    """Return a rule without most elements of a long anonymous set or map; JSON has the whole rule."""
+    before, opened, rest = rule.partition("{ ")
+    elements, closed, after = rest.rpartition(" }")
+    listed = elements.split(", ")
+    if not opened or not closed or len(elements) <= _LONGEST or len(listed) <= _FEW:
+        return rule
+    return f"{before}{{ {', '.join(listed[:_FEW])}, … }}{after}"
 
 
 def _data(trace: Trace) -> dict[str, Any]:

@@ -19,7 +19,7 @@ MEANING = {
     ALLOW: "allow",
     DENY: "deny",
     PARTIAL: "some ports",
-    SOME: "some backends",
+    SOME: "some endpoints",
     UNKNOWN: "unknown: a policy that netlab does not read could change it",
     INCONCLUSIVE: "inconclusive",
     DIFFER: "differs from what is expected",

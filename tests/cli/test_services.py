@@ -107,8 +107,16 @@ def test_a_trace_names_the_service_and_each_endpoint(program: Program, running: 
 
 
 def test_a_trace_says_what_became_of_the_packets_to_each_endpoint(program: Program, running: str) -> None:
-    """Above the rules, with the endpoint's address and port."""
+    """Above the rules of these packets, with the endpoint's address and port."""
     lines = program("trace", "shop/web", "service:shop/db:5432", "--lab", running).stdout.splitlines()
-    found = [line for line in lines if line.startswith("packets to its endpoint shop/db-")]
+    at = [i for i, line in enumerate(lines) if line.startswith("packets to its endpoint shop/db-")]
+    parts = [lines[at[0] : at[1]], lines[at[1] :]]
 
-    assert ["allow", "deny"] == sorted(line.rpartition(": ")[2] for line in found)
+    assert ["allow", "deny"] == sorted(lines[i].rpartition(": ")[2] for i in at)
+    for name, other, part in zip(("shop/db-0", "shop/db-1"), ("shop/db-1", "shop/db-0"), parts, strict=True):
+        rules = [line for line in part[2:] if " netlab" in line]
+        assert name in part[0]
+        assert ["NODE", "CHAIN", "RULE", "VERDICT", "ENTRY"] == part[1].split()
+        assert 1 == sum(f"{name} for shop/db" in line for line in rules)
+        assert not [line for line in rules if other in line]
+        assert not [line for line in part if line == "packets that no node translated"]

@@ -11,6 +11,7 @@ from netlab.cluster import Cluster
 from netlab.dataplane.node_rulesets import rulesets
 from netlab.kernel.nft_trace import Event
 from netlab.lab.trace import TraceStep, read
+from netlab.report.traces import short_rule
 
 NODE = "node-1"
 
@@ -92,3 +93,33 @@ def test_copies_that_a_bridge_floods_are_left_out(shop: Cluster, others: list[st
     events = [Event("1", "bridge", "netlab", "forward", "rule", text, text) for text in ("drop", *others)]
 
     assert expected == [step.verdict for step in read(NODE, rulesets(shop)[NODE], events)]
+
+
+def test_a_step_has_the_endpoint_that_the_packet_is_for(shop: Cluster) -> None:
+    """Before the translation, it follows from the source port; after a masquerade, from the destination."""
+
+    def packet(number: str, to: str, sport: int) -> Event:
+        fields = f"ip saddr 10.244.0.9 ip daddr {to} ip protocol tcp tcp sport {sport} tcp dport 80"
+        return Event(number, "inet", "netlab", "prerouting", "packet", fields)
+
+    def step(number: str) -> Event:
+        return Event(number, "inet", "netlab", "prerouting", "rule", "accept", "accept")
+
+    events = [
+        *(packet("1", "10.96.0.9", 1001), step("1"), packet("1", "10.244.0.2", 1001), step("1")),
+        *(packet("2", "10.96.0.9", 1002), step("2"), packet("2", "10.244.0.3", 1002), step("2")),
+        *(packet("3", "10.96.0.9", 1003), step("3")),
+    ]
+    ends = {("10.244.0.2", "80"): "10.244.0.2:80", ("10.244.0.3", "80"): "10.244.0.3:80"}
+    found = [one.endpoint for one in read(NODE, rulesets(shop)[NODE], events, ends)]
+
+    assert ["10.244.0.2:80"] * 2 + ["10.244.0.3:80"] * 2 + [""] == found
+
+
+def test_a_long_map_in_a_rule_is_short_in_the_table() -> None:
+    """It has the first two elements. Other rules stay whole."""
+    elements = [f"0x{i:08x} : goto service4_{i}" for i in range(9)]
+    short = f"ct mark vmap {{ {', '.join(elements[:2])}, … }}"
+
+    assert short == short_rule(f"ct mark vmap {{ {', '.join(elements)} }}")
+    assert "meta l4proto { tcp, udp, sctp } accept" == short_rule("meta l4proto { tcp, udp, sctp } accept")

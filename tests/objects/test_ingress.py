@@ -85,6 +85,13 @@ WRONG = [
         "defaultBackend: {service: {name: a, port: {number: 80}}, resource: {kind: A, name: b}}",
         ['spec.defaultBackend: Invalid value: "": cannot set both resource and service backends'],
     ),
+    (
+        "defaultBackend: {serviceName: a, servicePort: 80}",
+        [
+            'spec.defaultBackend: Invalid value: "": resource or service backend is required; service.name and '
+            "service.port are what serviceName and servicePort were in retired versions"
+        ],
+    ),
     ("defaultBackend: {}", ['spec.defaultBackend: Invalid value: "": resource or service backend is required']),
     (
         "defaultBackend: {service: {port: {number: 80}}}",

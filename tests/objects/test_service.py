@@ -339,6 +339,7 @@ def test_every_field_is_read(service: Callable[[str], Service]) -> None:
             "ipFamilies: [IPv4, IPv6], ipFamilyPolicy: RequireDualStack, selector: {app: web}, "
             'loadBalancerSourceRanges: [" 10.0.0.0/8 "], loadBalancerClass: a.example/b, '
             "allocateLoadBalancerNodePorts: false, sessionAffinity: ClientIP, "
+            "loadBalancerIP: 198.18.0.9, "
             "sessionAffinityConfig: {clientIP: {timeoutSeconds: 86400}}, internalTrafficPolicy: Local, "
             "externalTrafficPolicy: Local, healthCheckNodePort: 30001, publishNotReadyAddresses: true, "
             "trafficDistribution: PreferSameZone, "
@@ -356,6 +357,7 @@ def test_every_field_is_read(service: Callable[[str], Service]) -> None:
         found.allocate_node_ports,
     )
     assert (ip_network("10.0.0.0/8"),) == found.source_ranges
+    assert ip_address("198.18.0.9") == found.load_balancer_ip
     assert ("ClientIP", 86400, "Local", "Local", 30001) == (
         found.session_affinity,
         found.affinity_timeout,
@@ -450,6 +452,26 @@ FUTURE = "will be considered invalid in a future Kubernetes release"
             'clusterIP: "fd00::0:1", ports: [{port: 80}]',
             "",
             'spec.clusterIPs[0]: IPv6 address "fd00::0:1" should be in RFC 5952 canonical format ("fd00::1")',
+        ),
+        (
+            "clusterIP: None, loadBalancerIP: 198.18.0.9",
+            "",
+            "spec.loadBalancerIP: is ignored for headless services",
+        ),
+        (
+            "loadBalancerIP: 198.18.0.9, ports: [{port: 80}]",
+            "",
+            'spec.loadBalancerIP: is ignored when spec.type is not "LoadBalancer"',
+        ),
+        (
+            "type: LoadBalancer, loadBalancerIP: any, ports: [{port: 80}]",
+            "",
+            "spec.loadBalancerIP: is ignored: 'any' is no IP address",
+        ),
+        (
+            "type: LoadBalancer, loadBalancerIP: 198.18.0.09, ports: [{port: 80}]",
+            "",
+            f'spec.loadBalancerIP: non-standard IP address "198.18.0.09" {FUTURE}: use "198.18.0.9"',
         ),
         (
             "type: LoadBalancer, loadBalancerSourceRanges: [10.1.0.0/8], ports: [{port: 80}]",

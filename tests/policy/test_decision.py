@@ -239,8 +239,8 @@ def test_backends_whose_reasons_differ_in_their_names_are_listed_once() -> None:
     left = "egress of x/client: NetworkPolicy x/out isolates it and no rule allows {} on 80/TCP"
     found: list[tuple[Expected, str, str]] = [("deny", denied.format(name), name) for name in ("x/a", "x/ab")]
 
-    assert f"2 of 2 backends deny (x/a, x/ab): {denied.format('the backend')}" == backends_reason(found)
+    assert f"2 of 2 endpoints deny (x/a, x/ab): {denied.format('the endpoint')}" == backends_reason(found)
     assert (
-        f"1 of 3 backends deny (x/c): {left.format('x/c')}"
+        f"1 of 3 endpoints deny (x/c): {left.format('x/c')}"
         == backends_reason([*found, ("deny", left.format("x/c"), "x/c")]).rpartition("; ")[2]
     )

@@ -59,8 +59,8 @@ Way to Service shop/db
 def test_each_endpoint_has_its_verdict_and_its_rules() -> None:
     text = told(lab())
 
-    assert "By backend shop/db-0, 10.244.0.2 on 15432/TCP: allow" in text
-    assert "By backend shop/db-1, 10.244.1.2 on 15432/TCP: deny" in text
+    assert "By endpoint shop/db-0, 10.244.0.2 on 15432/TCP: allow" in text
+    assert "By endpoint shop/db-1, 10.244.1.2 on 15432/TCP: deny" in text
     assert "spec.ingress[0] does not match: port: 5432/TCP or pg/TCP" in text
 
 

@@ -122,7 +122,7 @@ def test_backends_with_different_verdicts_are_some() -> None:
 
     assert "some" == decision.verdict
     assert (
-        "1 of 2 backends allow (x/web-a): allowed by NetworkPolicy x/p spec.ingress[0].from[0]; 1 of 2 backends deny"
+        "1 of 2 endpoints allow (x/web-a): allowed by NetworkPolicy x/p spec.ingress[0].from[0]; 1 of 2 endpoints deny"
         " (x/web-b): ingress of x/web-b: NetworkPolicy x/p isolates it and no rule allows x/client, which comes as"
         " 10.244.0.0, on 8080/TCP, served as 30080/TCP" == decision.reason
     )
@@ -156,7 +156,7 @@ def test_groups_and_rows_agree_with_the_evaluator(mode: str) -> None:
     if mode == "overlay":
         assert counted["some"] > 0
         assert f"{counted['some']} some" in summary(found)
-        assert any("some backends: " in line for line in lists(found))
+        assert any("some endpoints: " in line for line in lists(found))
 
 
 def _expanded_groups(found: object) -> Iterator[tuple[tuple[str, str, int | None], str]]:
@@ -171,9 +171,9 @@ def test_explain_has_a_section_for_each_backend() -> None:
     of = lab(CLOSED_ON_B)
     text = str(explain(of, flow(of, "x/client", "node:a", "30080/TCP")))
 
-    assert "By backend x/web-a, 10.244.0.3 on 8080/TCP: allow" in text
-    assert "By backend x/web-b, 10.244.1.3 on 8080/TCP: deny" in text
-    assert "To be allowed by all backends\n  x/web-b:\n    add a rule under spec.ingress" in text
+    assert "By endpoint x/web-a, 10.244.0.3 on 8080/TCP: allow" in text
+    assert "By endpoint x/web-b, 10.244.1.3 on 8080/TCP: deny" in text
+    assert "To be allowed by all endpoints\n  x/web-b:\n    add a rule under spec.ingress" in text
 
 
 def test_a_pair_that_some_backends_allow_is_no_edge_of_a_graph() -> None:

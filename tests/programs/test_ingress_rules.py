@@ -177,6 +177,19 @@ def test_tls_needs_a_certificate_for_the_host() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("certificate", "key", "what"),
+    [("", "", "tls.crt and tls.key are empty"), ("c", "", "tls.key is empty"), ("", "k", "tls.crt is empty")],
+)
+def test_a_secret_that_is_empty(certificate: str, key: str, what: str) -> None:
+    """The message says what of it is empty."""
+    secret = TlsSecret(meta("shop/cert"), certificate, key)
+    lab = _lab(ingress("shop/i", [("a.example", ["^/ a:80"])], tls=[(["a.example"], "cert")]), secret)
+
+    assert "421" == _service(route(lab, "a.example", "/", tls=True))
+    assert [("ingress-tls", f"no TLS for host a.example: in Secret shop/cert, {what}")] == _remarks(lab)
+
+
 @pytest.mark.parametrize("host", ["a;b.example", "a.example\n", "{x}", "$host", "*.*.x", "a b", 'a"b', "*", "~^.*$"])
 def test_a_host_that_is_no_dns_name_is_not_served(host: str) -> None:
     """It is not in nginx's configuration."""

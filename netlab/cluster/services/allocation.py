@@ -28,12 +28,14 @@ def allocate(
     ``topology`` has its defaults filled in. ``keep`` has the Services of a running lab by ``NAMESPACE/NAME``. They keep
     what they have if the new fields allow it. ``taken`` has what other Services have; it is changed.
     """
-    run = _Allocation(topology, Taken({}, {}) if taken is None else taken)
+    run = _Allocation(topology, Taken.nothing() if taken is None else taken)
     drafts = [run.draft(service, keep.get(service.meta.key)) for service in services]
     for draft in drafts:
         run.keep(draft)
     for draft in drafts:
         run.claim(draft)
+    for draft in drafts:
+        run.claim_balancer(draft)
     drafts.sort(key=lambda draft: _key(draft.service))
     # System Services first: another Service could get their usual addresses in a range without a static band.
     for draft in sorted(drafts, key=lambda draft: draft.service.meta.key not in RESERVED):
@@ -116,6 +118,7 @@ class _Allocation:
         self.pool = Pool(topology, taken)
         self._families = [cidr.version for cidr in topology.service_cidrs]
         self._has_default_range = "serviceCIDRs" in topology.unwritten
+        self._has_default_balancers = "loadBalancerCIDRs" in topology.unwritten
 
     def draft(self, service: Service, before: Service | None) -> _Draft:
         """Return the draft of a Service. A written address that a default range cannot hold is dropped."""
@@ -139,7 +142,7 @@ class _Allocation:
         if draft.has_addresses:
             unwritten = {*service.ip_families} - {address.version for address in service.cluster_ips}
             for address in before.cluster_ips:
-                if address.version in unwritten and pool.holds(address) and pool.is_free(address):
+                if address.version in unwritten and pool.holds(address) and pool.owner(address) is None:
                     self._take_address(draft, address)
         if draft.has_node_ports and before.type in ("NodePort", "LoadBalancer"):
             self._keep_node_ports(draft, before)
@@ -148,13 +151,22 @@ class _Allocation:
             draft.health_check_port = 0 if pool.port_problem(number) else pool.take_port(number, draft.key)
         if service.type == before.type == "LoadBalancer" and not service.load_balancer:
             for ingress in before.load_balancer:
-                if ingress.address is not None and ingress.address.version in service.ip_families:
-                    self._keep_balancer(draft, ingress.address)
+                own = ingress.address
+                if own is not None and own.version in service.ip_families and self._may_keep(service, own):
+                    self._keep_balancer(draft, own)
+
+    def _may_keep(self, service: Service, address: Address) -> bool:
+        """Say whether a load balancer may keep its address: the Service asks for no other one that it can have."""
+        asked = service.load_balancer_ip
+        return asked is None or asked == address or asked.version != address.version or not self._can_hold(asked)
+
+    def _can_hold(self, address: Address) -> bool:
+        cidr = self.pool.balancer_ranges.get(address.version)
+        return cidr is not None and address in cidr
 
     def _keep_balancer(self, draft: _Draft, address: Address) -> None:
-        cidr = self.pool.balancer_ranges.get(address.version)
-        if cidr is not None and address in cidr and self.pool.is_free(address):
-            self.pool.take_address(address, draft.key)
+        if self._can_hold(address) and self.pool.balancer_owner(address) is None:
+            self.pool.take_balancer(address, draft.key)
             draft.balancers[address.version] = LoadBalancerIngress(address)
 
     def _keep_node_ports(self, draft: _Draft, before: Service) -> None:
@@ -190,9 +202,32 @@ class _Allocation:
                 self.problems.append(problem_of(service, path, invalid(number, why)))
             else:
                 draft.health_check_port = self.pool.take_port(number, draft.key)
-        of_status = (ingress.address for ingress in service.load_balancer if ingress.address is not None)
-        for address in (*service.external_ips, *of_status):
-            self.pool.take_address(address, draft.key)
+        self.pool.take_outer(service)
+
+    def claim_balancer(self, draft: _Draft) -> None:
+        """Take a load balancer's address that is written, unless the status has one; report one that it cannot have.
+
+        An address outside a default range is dropped: ``cluster.moved_addresses`` warns of it.
+        """
+        service, address, pool = draft.service, draft.service.load_balancer_ip, self.pool
+        if address is None or service.load_balancer or draft.wrong or draft.balancers.get(address.version):
+            return
+        owner = pool.balancer_owner(address) or draft.key
+        if address.version not in service.ip_families:
+            why = f"the Service has no IPv{address.version} address"
+        elif not self._can_hold(address):
+            if self._has_default_balancers:
+                return
+            cidr = pool.balancer_ranges.get(address.version)
+            why = f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {cidr}"
+        elif owner != draft.key:
+            why = f"{ADDRESS_TAKEN} (by Service {owner})"
+        else:
+            pool.take_balancer(address, draft.key)
+            draft.balancers[address.version] = LoadBalancerIngress(address)
+            return
+        message = invalid(str(address), f"failed to allocate IP {address}: {why}")
+        self.problems.append(problem_of(service, "spec.loadBalancerIP", message))
 
     def _claim_address(self, draft: _Draft, address: Address) -> None:
         service, pool = draft.service, self.pool

@@ -26,37 +26,63 @@ ADDRESS_TAKEN = "provided IP is already allocated"
 _PORT_TAKEN = "provided port is already allocated"
 
 
-class Taken(NamedTuple):
-    """The addresses, as (family, number), and the node ports that Services have, each with the key of the Service."""
+_Key = tuple[int, int]
+"""An address: its family and its number."""
 
-    addresses: dict[tuple[int, int], str]
+
+class Taken(NamedTuple):
+    """What Services have, with the key of the Service: cluster addresses, node ports, addresses from outside.
+
+    ``balancers`` are addresses of load balancers. Several Services may have one of ``external`` or ``balancers``.
+    """
+
+    addresses: dict[_Key, str]
     ports: dict[int, str]
+    external: dict[_Key, frozenset[str]]
+    balancers: dict[_Key, frozenset[str]]
+
+    @classmethod
+    def nothing(cls) -> Taken:
+        """Return what Services have if there are none."""
+        return cls({}, {}, {}, {})
 
     @classmethod
     def of(cls, services: Iterable[Service]) -> Taken:
         """Return what allocated Services have."""
-        taken = cls({}, {})
+        taken = cls.nothing()
         for service in services:
             taken.add(service)
         return taken
 
     def copy(self) -> Taken:
-        return Taken(dict(self.addresses), dict(self.ports))
+        return Taken(dict(self.addresses), dict(self.ports), dict(self.external), dict(self.balancers))
 
     def add(self, service: Service) -> None:
         """Take what a Service has."""
         key = service.meta.key
-        for address in _addresses(service):
+        for address in service.cluster_ips:
             self.addresses.setdefault((address.version, int(address)), key)
+        self.add_outer(service)
         for port in _node_ports(service):
             self.ports.setdefault(port, key)
+
+    def add_outer(self, service: Service) -> None:
+        """Take a Service's external IPs, and the addresses of its load balancer."""
+        for owners, addresses in ((self.external, service.external_ips), (self.balancers, _of_balancer(service))):
+            for address in addresses:
+                at = address.version, int(address)
+                owners[at] = owners.get(at, frozenset()) | {service.meta.key}
 
     def release(self, service: Service) -> None:
         """Give back what a Service has."""
         key = service.meta.key
-        for address in _addresses(service):
+        for address in service.cluster_ips:
             if self.addresses.get((address.version, int(address))) == key:
                 del self.addresses[address.version, int(address)]
+        for owners, addresses in ((self.external, service.external_ips), (self.balancers, _of_balancer(service))):
+            for at in {(address.version, int(address)) for address in addresses}:
+                if left := owners.pop(at, frozenset()) - {key}:
+                    owners[at] = left
         for port in _node_ports(service):
             if self.ports.get(port) == key:
                 del self.ports[port]
@@ -88,19 +114,37 @@ class Pool:
         return address.version == 6 or address != cidr.broadcast_address
 
     def is_free(self, address: Address) -> bool:
-        return (address.version, int(address)) not in self._taken.addresses
+        """Say whether no Service has an address."""
+        return self._is_free((address.version, int(address)))
+
+    def _is_free(self, at: _Key) -> bool:
+        taken = self._taken
+        return at not in taken.addresses and at not in taken.external and at not in taken.balancers
 
     def owner(self, address: Address) -> str | None:
-        """Return the key of the Service that has an address."""
+        """Return the key of the Service that has a cluster address. Another one may have it as external IP."""
         return self._taken.addresses.get((address.version, int(address)))
+
+    def balancer_owner(self, address: Address) -> str | None:
+        """Return the first key of the Services that have an address of a load balancer."""
+        return min(self._taken.balancers.get((address.version, int(address)), ()), default=None)
 
     def reserved_for(self, address: Address) -> str | None:
         """Return the key of the system Service that an address is reserved for."""
         return self._reserved.get((address.version, int(address)))
 
     def take_address(self, address: Address, key: str) -> None:
-        """Take an address for the Service of a key; an address that is taken stays with its Service."""
+        """Take a cluster address for the Service of a key; an address that is taken stays with its Service."""
         self._taken.addresses.setdefault((address.version, int(address)), key)
+
+    def take_balancer(self, address: Address, key: str) -> None:
+        """Take an address of the load balancers' range for the Service of a key."""
+        at = address.version, int(address)
+        self._taken.balancers[at] = self._taken.balancers.get(at, frozenset()) | {key}
+
+    def take_outer(self, service: Service) -> None:
+        """Take the external IPs that a Service writes, and the addresses of its status."""
+        self._taken.add_outer(service)
 
     def take_port(self, number: int, key: str) -> int:
         self._taken.ports[number] = key
@@ -121,28 +165,33 @@ class Pool:
         if place is not None and place < cidr.num_addresses - 1 and self.is_free(cidr[place]):
             self.take_address(cidr[place], key)
             return cidr[place]
-        return self._next_address(cidr, key, _static_addresses(cidr.num_addresses), "spec.serviceCIDRs")
+        found = self._next_address(cidr, key, _static_addresses(cidr.num_addresses), "spec.serviceCIDRs")
+        if found is not None:
+            self.take_address(found, key)
+        return found
 
     def next_balancer_address(self, family: int, key: str) -> Address | None:
         """Take a free address of the load balancers' range; None if there is none."""
-        return self._next_address(self.balancer_ranges[family], key, 0, "spec.loadBalancerCIDRs")
+        found = self._next_address(self.balancer_ranges[family], key, 0, "spec.loadBalancerCIDRs")
+        if found is not None:
+            self.take_balancer(found, key)
+        return found
 
     def _next_address(self, cidr: Prefix, key: str, static: int, path: str) -> Address | None:
-        """Take a free address of the dynamic band, else of the static band; None if there is none."""
+        """Return a free address of the dynamic band, else of the static band; None if there is none."""
         what = path, str(cidr)
         if self._unserved[what]:
             self._unserved[what] += 1
             return None
         # IPv4 has a broadcast address. No hash reaches more than 2**32 addresses.
         last = min(cidr.num_addresses - (2 if cidr.version == 4 else 1), 1 << 32)
-        base, taken, reserved = int(cidr.network_address), self._taken.addresses, self._reserved
+        base, reserved = int(cidr.network_address), self._reserved
         for low, high in ((static + 1, last), (1, min(static, last))):
             size = high - low + 1
             start = crc32(key.encode()) % size if size > 0 else 0
             for step in range(size):
                 number = base + low + (start + step) % size
-                if (cidr.version, number) not in taken and (cidr.version, number) not in reserved:
-                    taken[cidr.version, number] = key
+                if self._is_free((cidr.version, number)) and (cidr.version, number) not in reserved:
                     return type(cidr.network_address)(number)
         self._unserved[what] += 1
         return None
@@ -176,9 +225,8 @@ class Pool:
         ]
 
 
-def _addresses(service: Service) -> list[Address]:
-    of_balancer = [ingress.address for ingress in service.load_balancer if ingress.address is not None]
-    return [*service.cluster_ips, *service.external_ips, *of_balancer]
+def _of_balancer(service: Service) -> list[Address]:
+    return [ingress.address for ingress in service.load_balancer if ingress.address is not None]
 
 
 def _node_ports(service: Service) -> list[int]:

@@ -19,6 +19,8 @@ from netlab.objects.types import Document, Meta
 MOST_PATHS = 5_000
 MOST_TLS = 1_000
 _SEQUENCES = ("//", "/./", "/../", "%2f", "%2F")
+# The fields of a backend in networking.k8s.io/v1beta1 and extensions/v1beta1.
+_RETIRED = ("serviceName", "servicePort")
 _MOST_PORT = 65535
 _LONGEST_PATH = 4096
 _ENDS = ("/..", "/.")
@@ -198,6 +200,8 @@ def _backend(fields: Fields) -> IngressBackend:
     both = other and _Backend.service.has(fields)
     if both or not (other or _Backend.service.has(fields)):
         message = "cannot set both resource and service backends" if both else "resource or service backend is required"
+        if any(name in _RETIRED for name in fields.data):
+            message += "; service.name and service.port are what serviceName and servicePort were in retired versions"
         fields.report.error(fields.path, invalid("", message))
     if other or not _Backend.service.has(fields):
         return IngressBackend("", 0, fields.path)

@@ -61,6 +61,7 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
         SpecShape.health.read(spec) or 0,
         SpecShape.publish.read(spec),
         SpecShape.distribution.read(spec),
+        load_balancer_ip=_balancer_ip(spec, kind, headless=headless),
     )
     check_service(found, spec)
     return found, root.report.problems
@@ -68,6 +69,22 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
 
 def _external_ips(spec: Fields) -> tuple[Address, ...]:
     return tuple(address for _, address in endpoint_addresses(spec, SpecShape.external_ips.read(spec)))
+
+
+def _balancer_ip(spec: Fields, kind: str, *, headless: bool) -> Address | None:
+    """Return ``loadBalancerIP``; None with a warning if it has no effect. The API server refuses no value of it."""
+    field = SpecShape.balancer_ip
+    text = field.read(spec)
+    if not text:
+        return None
+    if headless or kind != "LoadBalancer":
+        why = "for headless services" if headless else 'when spec.type is not "LoadBalancer"'
+        spec.report.warn(field.at(spec), f"is ignored {why}", "field-without-effect")
+        return None
+    if parse_address(text) is None:
+        spec.report.warn(field.at(spec), f"is ignored: {text!r} is no IP address", "field-without-effect")
+        return None
+    return checked_addresses(spec, [(field.at(spec), text)])[0][1]
 
 
 def _source_ranges(spec: Fields) -> tuple[Prefix, ...]:

@@ -10,6 +10,7 @@ import pytest
 from builders import cluster, meta, objects, peer, pod, policy, rule, source, topology
 
 from netlab.cluster import Cluster, resolve, resolve_input, try_resolve
+from netlab.cluster.services.pool import Pool, Taken
 from netlab.objects.input import Input
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.topology import Topology
@@ -360,3 +361,108 @@ def test_the_order_of_families_is_that_of_the_default_network() -> None:
     six_first = topology(cidrs=["fd00:10:244::/56", "10.244.0.0/16"])
 
     assert (6,) == stored(six_first, service()).ip_families
+
+
+EXTERNAL = service("a", ip="10.96.0.20"), service("b", external_ips=(ip_address("10.96.0.20"),))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_external_ip_may_be_a_cluster_ip_of_another_service(order: tuple[int, int]) -> None:
+    """As on the API server, in any order of the input, and also if one of the two is added to a lab."""
+    services = [EXTERNAL[at] for at in order]
+    first = cluster(pod("x/a"), services[0])
+
+    for found in (cluster(pod("x/a"), *services), after(first, *services)):
+        assert "10.96.0.20" == of(found, "a").cluster_ip
+        assert "10.96.0.20" != of(found, "b").cluster_ip
+
+
+def test_an_external_ip_of_two_services_stays_taken_until_both_are_gone() -> None:
+    """No Service gets it as its own address meanwhile."""
+    external = ip_address("10.96.0.20")
+    one, two = (service(name, external_ips=(external,)) for name in "ab")
+    taken = Taken.of([one, two])
+    pool = Pool(Topology(), taken)
+
+    taken.release(one)
+    assert not pool.is_free(external)
+    taken.release(two)
+    assert pool.is_free(external)
+
+
+def balancer(address: str, name: str = "web", **fields: Any) -> Service:
+    """Return a Service of type LoadBalancer that asks for an address."""
+    return service(name, type="LoadBalancer", load_balancer_ip=ip_address(address), **fields)
+
+
+def balancers(found: Cluster, name: str = "web") -> list[str]:
+    return [str(one.address) for one in of(found, name).load_balancer]
+
+
+def test_a_load_balancer_has_the_address_that_it_asks_for() -> None:
+    """For its IP family; the other family has a free one. The status has precedence."""
+    two = stored(DUAL, balancer("198.18.0.77", ip_family_policy="PreferDualStack"))
+    status = (LoadBalancerIngress(ip_address("203.0.113.1")),)
+
+    assert ["198.18.0.77"] == balancers(cluster(pod("x/a"), balancer("198.18.0.77")))
+    assert [4, 6] == [one.address.version for one in two.load_balancer if one.address is not None]
+    assert "198.18.0.77" == str(two.load_balancer[0].address)
+    assert ["203.0.113.1"] == balancers(cluster(pod("x/a"), balancer("198.18.0.77", load_balancer=status)))
+
+
+def test_a_running_lab_follows_the_address_that_a_load_balancer_asks_for() -> None:
+    """A Service that asks for none keeps what it has."""
+    first = cluster(pod("x/a"), balancer("198.18.0.77"))
+    changed = after(first, balancer("198.18.0.78"))
+
+    assert ["198.18.0.78"] == balancers(changed)
+    assert ["198.18.0.78"] == balancers(after(changed, service(type="LoadBalancer")))
+
+
+def test_no_other_load_balancer_gets_an_address_that_one_asks_for() -> None:
+    """Also if the other one comes first in the input."""
+    usual = balancers(cluster(pod("x/a"), service("a", type="LoadBalancer")), "a")[0]
+    found = cluster(pod("x/a"), service("a", type="LoadBalancer"), balancer(usual, "b"))
+
+    assert [usual] == balancers(found, "b")
+    assert [usual] != balancers(found, "a")
+
+
+WRITTEN = Topology(load_balancer_cidrs=(ip_network("198.18.0.0/24"),), unwritten=DEFAULTS - {"loadBalancerCIDRs"})
+
+
+@pytest.mark.parametrize(
+    ("things", "message"),
+    [
+        (
+            [WRITTEN, balancer("192.0.2.9")],
+            'spec.loadBalancerIP: Invalid value: "192.0.2.9": failed to allocate IP 192.0.2.9: the provided IP'
+            " (192.0.2.9) is not in the valid range. The range of valid IPs is 198.18.0.0/24",
+        ),
+        (
+            [balancer("198.18.0.9", "a"), balancer("198.18.0.9", "b")],
+            'spec.loadBalancerIP: Invalid value: "198.18.0.9": failed to allocate IP 198.18.0.9: provided IP is already'
+            " allocated (by Service x/a)",
+        ),
+        (
+            [balancer("fd00:198:18::9")],
+            'spec.loadBalancerIP: Invalid value: "fd00:198:18::9": failed to allocate IP fd00:198:18::9: the Service'
+            " has no IPv6 address",
+        ),
+    ],
+    ids=["range", "taken", "family"],
+)
+def test_addresses_that_a_load_balancer_cannot_have(things: list[Any], message: str) -> None:
+    """The messages are those about cluster IPs."""
+    assert [message] == refused(*things)
+
+
+def test_an_address_outside_a_default_range_of_load_balancers_is_a_warning() -> None:
+    """The load balancer has another one."""
+    found, problems = try_resolve(objects(pod("x/a"), balancer("192.0.2.9")), warn=True)
+    own = balancers(found)[0]
+
+    assert own.startswith("198.18.0.")
+    assert [("warning", "spec.loadBalancerIP")] == [(one.severity, one.path) for one in problems]
+    assert "load balancer of Service x/web" in problems[0].message
+    assert own in problems[0].message

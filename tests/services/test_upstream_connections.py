@@ -35,7 +35,7 @@ def test_with_session_affinity_a_client_keeps_its_endpoint(lab: Build, kind: str
 
     assert 1 == len(b.endpoints("u/c1", *frontend, tries=20))
     b.apply(service("u/s", "app=s", type=kind))
-    assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", *frontend, tries=20)
+    assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", *frontend, tries=60)
     b.apply(service("u/s", "app=s", type=kind, sessionAffinity="ClientIP"))
     assert 1 == len(b.endpoints("u/c1", *frontend, tries=20))
 

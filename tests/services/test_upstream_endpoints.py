@@ -170,11 +170,11 @@ def test_a_deleted_endpoint_loses_no_connection(lab: Build, protocol: str, famil
     b = lab(service("u/s", "app=s", (f"80/{protocol}",), dual=True), *pods, families=(4, 6))
     b.serve(["u/p0", "u/p1", "u/p2"], 80, protocol, (4, 6))
     to = b.cluster_ip("u/s", family)
-    assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", to, 80, protocol, tries=20)
+    assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", to, 80, protocol, tries=60)
 
     b.stop("u/p0")
     b.delete("Pod u/p0")
-    assert {"u/p1", "u/p2"} == b.endpoints("u/c1", to, 80, protocol, tries=20)
+    assert {"u/p1", "u/p2"} == b.endpoints("u/c1", to, 80, protocol, tries=60)
 
 
 @row(41)

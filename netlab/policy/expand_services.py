@@ -6,7 +6,7 @@ endpoint itself (``expand``), and pods that are alike share the answers. ``evalu
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -68,6 +68,34 @@ class _NodeChoices(NamedTuple):
     choices: dict[int, _Choice]
 
 
+class _KnownAnswers(NamedTuple):
+    """The answers that the sources of a line share; ``size`` is their number and that of their backends."""
+
+    line: Line
+    answers: list[ServiceAnswer]
+    size: int
+
+
+class _Evaluated(Sequence[ServiceAnswer]):
+    """The answers of the evaluator for one source, each made when it is read."""
+
+    def __init__(
+        self,
+        evaluated: Callable[[Endpoint, ServiceQuestion], ServiceAnswer],
+        source: Endpoint,
+        questions: Sequence[ServiceQuestion],
+    ) -> None:
+        self._evaluated = evaluated
+        self._source = source
+        self._questions = questions
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._evaluated(self._source, self._questions[at])
+
+
 class ServiceExpansion:
     """The answers to all questions about Services."""
 
@@ -92,7 +120,8 @@ class ServiceExpansion:
         self._node_choices: dict[str, _NodeChoices] = {}
         self._numbers: dict[Hashable, int] = {}
         self._count = 0
-        self._known: dict[tuple[int, int], tuple[Line, list[ServiceAnswer]]] = {}
+        self._known: dict[tuple[int, int], _KnownAnswers] = {}
+        self._size = 0
 
     def asks(self, source: Endpoint) -> Sequence[int]:
         """Return the indexes of the questions that a source is asked: an outside host has not every family."""
@@ -100,19 +129,26 @@ class ServiceExpansion:
             return self._in_every_family
         return [at for at, question in enumerate(self.questions) if askable(source, question.family)]
 
-    def answers(self, source: Endpoint) -> list[ServiceAnswer]:
-        """Return the answers for a source, one for each question. Sources that are alike have the same list."""
+    def answers(self, source: Endpoint) -> Sequence[ServiceAnswer]:
+        """Return the answers for a source, one for each question. Sources that are alike have the same list.
+
+        Those of the evaluator are in no list: each is made when it is read.
+        """
         if not isinstance(source, Pod) or not source.traits.attachment.enforced or source.traits.attachment.on_underlay:
-            return [self._evaluated(source, question) for question in self.questions]
+            return _Evaluated(self._evaluated, source, self.questions)
         line, of_node = self._endpoints.line(source), self._choices_of(source)
         key = (id(line), of_node.number)
         known = self._known.pop(key, None)
         if known is None:
-            _make_room(self._known, len(self.questions))
+            answers = self._answers(line, source, of_node)
+            backends = {id(answer): len(answer.backends) for answer in answers}
             # The line is kept, so no other line has its identity.
-            known = (line, self._answers(line, source, of_node))
+            known = _KnownAnswers(line, answers, len(answers) + sum(backends.values()))
+            self._size += known.size
+            while self._known and self._size > _KEPT:
+                self._size -= self._known.pop(next(iter(self._known))).size
         self._known[key] = known
-        answers = known[1]
+        answers = known.answers
         if self._cluster.policy.hairpin == "exempt":
             answers = self._exempt(source, of_node, answers)
         return answers

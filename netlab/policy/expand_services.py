@@ -6,14 +6,14 @@ endpoint itself (``expand``), and pods that are alike share the answers. ``evalu
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netlab.cluster.flows import FlowSelection, ServiceQuestion, askable
-from netlab.cluster.translate import Backend, Target
+from netlab.cluster.translate import Backend
 from netlab.cluster.translate.services import service_target
-from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod
 from netlab.policy.decision import backends_reason
 from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion, Line
@@ -51,11 +51,49 @@ class _Endpoints(Expansion):
         return False
 
 
-class _NodeTargets(NamedTuple):
-    """The targets of all questions for the pods of a node. Nodes with equal targets have the same number."""
+class _Choice(NamedTuple):
+    """The backends of a question for some sources; if there are none, ``reason`` says why."""
+
+    backends: tuple[Backend, ...]
+    reason: str
+
+
+class _NodeChoices(NamedTuple):
+    """The choices for the pods of a node, by question. Nodes with equal choices have the same number.
+
+    Only questions that nodes answer differently are in ``choices``.
+    """
 
     number: int
-    targets: tuple[Target, ...]
+    choices: dict[int, _Choice]
+
+
+class _KnownAnswers(NamedTuple):
+    """The answers that the sources of a line share; ``size`` is their number and that of their backends."""
+
+    line: Line
+    answers: list[ServiceAnswer]
+    size: int
+
+
+class _Evaluated(Sequence[ServiceAnswer]):
+    """The answers of the evaluator for one source, each made when it is read."""
+
+    def __init__(
+        self,
+        evaluated: Callable[[Endpoint, ServiceQuestion], ServiceAnswer],
+        source: Endpoint,
+        questions: Sequence[ServiceQuestion],
+    ) -> None:
+        self._evaluated = evaluated
+        self._source = source
+        self._questions = questions
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._evaluated(self._source, self._questions[at])
 
 
 class ServiceExpansion:
@@ -75,62 +113,111 @@ class ServiceExpansion:
         with_all_endpoints = replace(questions, nodes=True, system=True)
         self._endpoints = _Endpoints(cluster, with_all_endpoints, list(asked.values()))
         self._kind = {key: question.kind for key, question in zip(asked, self._endpoints.questions, strict=True)}
-        self._node_targets: dict[str, _NodeTargets] = {}
+        self._in_every_family = range(len(self.questions))
+        # By question: the choice for the pods of all nodes, None if nodes differ.
+        self._on_all_nodes: list[_Choice | None] | None = None
+        self._differing: list[int] = []
+        self._node_choices: dict[str, _NodeChoices] = {}
         self._numbers: dict[Hashable, int] = {}
-        self._known: dict[tuple[int, int], tuple[Line, list[ServiceAnswer]]] = {}
+        self._count = 0
+        self._known: dict[tuple[int, int], _KnownAnswers] = {}
+        self._size = 0
 
     def asks(self, source: Endpoint) -> Sequence[int]:
         """Return the indexes of the questions that a source is asked: an outside host has not every family."""
+        if not isinstance(source, Host):
+            return self._in_every_family
         return [at for at, question in enumerate(self.questions) if askable(source, question.family)]
 
-    def answers(self, source: Endpoint) -> list[ServiceAnswer]:
-        """Return the answers for a source, one for each question. Sources that are alike have the same list."""
+    def answers(self, source: Endpoint) -> Sequence[ServiceAnswer]:
+        """Return the answers for a source, one for each question. Sources that are alike have the same list.
+
+        Those of the evaluator are in no list: each is made when it is read.
+        """
         if not isinstance(source, Pod) or not source.traits.attachment.enforced or source.traits.attachment.on_underlay:
-            return [self._evaluated(source, question) for question in self.questions]
-        line, of_node = self._endpoints.line(source), self._targets_of(source)
+            return _Evaluated(self._evaluated, source, self.questions)
+        line, of_node = self._endpoints.line(source), self._choices_of(source)
         key = (id(line), of_node.number)
         known = self._known.pop(key, None)
         if known is None:
-            while self._known and (len(self._known) + 1) * len(self.questions) > _KEPT:
-                del self._known[next(iter(self._known))]
-            pairs = zip(self.questions, of_node.targets, strict=True)
+            answers = self._answers(line, source, of_node)
+            backends = {id(answer): len(answer.backends) for answer in answers}
             # The line is kept, so no other line has its identity.
-            known = (line, [self._answer(line, source, question, target) for question, target in pairs])
+            known = _KnownAnswers(line, answers, len(answers) + sum(backends.values()))
+            self._size += known.size
+            while self._known and self._size > _KEPT:
+                self._size -= self._known.pop(next(iter(self._known))).size
         self._known[key] = known
-        answers = known[1]
+        answers = known.answers
         if self._cluster.policy.hairpin == "exempt":
             answers = self._exempt(source, of_node, answers)
         return answers
 
-    def _targets_of(self, source: Pod) -> _NodeTargets:
-        """Return the targets of all questions for a source's node."""
-        if source.node not in self._node_targets:
-            targets = tuple(target.for_source(source) for target in self._targets)
-            same = tuple((target.backends, target.reason) for target in targets)
-            number = self._numbers.setdefault(_hashable(same), len(self._numbers))
-            self._node_targets[source.node] = _NodeTargets(number, targets)
-        return self._node_targets[source.node]
+    def _answers(self, line: Line, source: Pod, of_node: _NodeChoices) -> list[ServiceAnswer]:
+        """Return the answers of a line. Questions with the same backends share an answer."""
+        made: dict[tuple[int, int, str], ServiceAnswer | None] = {}
+        answers = []
+        for at, question in enumerate(self.questions):
+            choice = self._choice(of_node, at)
+            if not choice.backends:
+                answers.append(ServiceAnswer("deny", choice.reason))
+                continue
+            # Targets with the same backends have the same tuple of them, and the cluster keeps it.
+            key = (id(choice.backends), question.family, question.protocol)
+            if key not in made:
+                made[key] = self._answer(line, question, choice.backends)
+            answers.append(made[key] or self._evaluated(self._example(source), question))
+        return answers
 
-    def _answer(self, line: Line, source: Pod, question: ServiceQuestion, target: Target) -> ServiceAnswer:
-        if not target.backends:
-            return ServiceAnswer("deny", target.reason)
+    def _choice(self, of_node: _NodeChoices, at: int) -> _Choice:
+        on_all_nodes = self._on_all_nodes[at] if self._on_all_nodes is not None else None
+        return on_all_nodes if on_all_nodes is not None else of_node.choices[at]
+
+    def _choices_of(self, source: Pod) -> _NodeChoices:
+        """Return the choices for a source's node."""
+        if self._on_all_nodes is None:
+            of_source = [target.for_source(source) for target in self._targets]
+            self._on_all_nodes = [_Choice(t.backends, t.reason) if t.node is None else None for t in of_source]
+            self._differing = [at for at, choice in enumerate(self._on_all_nodes) if choice is None]
+        found = self._node_choices.pop(source.node, None)
+        if found is None:
+            size = len(self._differing)
+            targets = ((at, self._targets[at].for_source(source)) for at in self._differing)
+            choices = {at: _Choice(target.backends, target.reason) for at, target in targets}
+            same = _hashable(choices.values())
+            if same not in self._numbers:
+                _make_room(self._numbers, size)
+                self._count += 1
+                self._numbers[same] = self._count
+            _make_room(self._node_choices, size)
+            found = _NodeChoices(self._numbers[same], choices)
+        self._node_choices[source.node] = found
+        return found
+
+    def _answer(self, line: Line, question: ServiceQuestion, backends: Sequence[Backend]) -> ServiceAnswer | None:
+        """Return the answer of a line about some backends, None if the evaluator must give it."""
         reasons: list[tuple[Expected, str, str]] = []
         verdicts: list[tuple[Backend, Expected]] = []
-        for backend in target.backends:
+        for backend in backends:
             kind = self._kind.get((id(backend.endpoint), question.family, question.protocol, backend.port))
             answer = line.answers[kind] if kind is not None else None
             if answer is None:
-                return self._evaluated(self._example(source), question)
+                return None
             reasons.append((answer.verdict, answer.reason.replace(DESTINATION, backend.name), backend.name))
             verdicts.append((backend, answer.verdict))
         reason = reasons[0][1] if len(reasons) == 1 else backends_reason(reasons)
         return ServiceAnswer(joined(verdict for _, verdict in verdicts), reason, tuple(verdicts))
 
-    def _exempt(self, source: Pod, of_node: _NodeTargets, answers: list[ServiceAnswer]) -> list[ServiceAnswer]:
+    def _exempt(self, source: Pod, of_node: _NodeChoices, answers: list[ServiceAnswer]) -> list[ServiceAnswer]:
         """Return the answers for a pod that always reaches itself through a Service."""
-        of_itself = [
-            at for at, target in enumerate(of_node.targets) if any(b.endpoint is source for b in target.backends)
-        ]
+        has: dict[int, bool] = {}
+        of_itself = []
+        for at in range(len(self.questions)):
+            backends = self._choice(of_node, at).backends
+            if id(backends) not in has:
+                has[id(backends)] = any(backend.endpoint is source for backend in backends)
+            if has[id(backends)]:
+                of_itself.append(at)
         answers = list(answers) if of_itself else answers
         for at in of_itself:
             answers[at] = self._evaluated(source, self.questions[at])
@@ -150,6 +237,12 @@ class ServiceExpansion:
         return ServiceAnswer(decision.verdict, decision.reason, backends)
 
 
-def _hashable(same: Sequence[tuple[tuple[Backend, ...], str]]) -> Hashable:
-    """Return a key of targets. Endpoints are not hashable, so it has their identities."""
-    return tuple((tuple((id(b.endpoint), b.address, b.port) for b in backends), reason) for backends, reason in same)
+def _make_room(known: dict[Any, Any], size: int) -> None:
+    """Remove the oldest entries of a dict, so that it has at most ``_KEPT`` answers with a new entry of this size."""
+    while known and (len(known) + 1) * size > _KEPT:
+        del known[next(iter(known))]
+
+
+def _hashable(choices: Iterable[_Choice]) -> Hashable:
+    """Return a key of choices. Equal tuples of backends are one tuple, which the cluster keeps."""
+    return tuple((id(choice.backends) if choice.backends else 0, choice.reason) for choice in choices)

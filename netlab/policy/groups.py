@@ -21,6 +21,9 @@ from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import EXPECTED, Expected
 
+# In place of a verdict's number.
+_NOT_ASKED = 255
+
 
 @frozen
 class Group:
@@ -214,35 +217,38 @@ def groups(cluster: Cluster, questions: FlowSelection) -> Groups:
     return Groups(cluster, tuple(found), having, _of_services(questions.service_questions(cluster), by_group))
 
 
-def _to_services(
-    cluster: Cluster, questions: FlowSelection, kinds: EndpointKinds
-) -> Sequence[tuple[Expected | None, ...]]:
-    """Return the verdicts of each kind towards each port of each Service, None where the kind is not asked."""
+def _to_services(cluster: Cluster, questions: FlowSelection, kinds: EndpointKinds) -> Sequence[bytes]:
+    """Return the verdicts of each kind towards each port of each Service.
+
+    They are a byte for each question: the place of the verdict in ``EXPECTED``, ``_NOT_ASKED`` if the kind is not
+    asked. There may be thousands of kinds and of questions.
+    """
     if not questions.service_questions(cluster):
-        return [()] * len(kinds.members)
+        return [b""] * len(kinds.members)
     from netlab.policy.expand_services import ServiceExpansion
 
     expansion = ServiceExpansion(cluster, questions)
-    known: dict[tuple[Expected | None, ...], tuple[Expected | None, ...]] = {}
+    numbers = {verdict: number for number, verdict in enumerate(EXPECTED)}
+    known: dict[bytes, bytes] = {}
     found = []
     for example, *_ in kinds.members:
-        asked = set(expansion.asks(example))
-        verdicts = tuple(one.verdict if at in asked else None for at, one in enumerate(expansion.answers(example)))
+        answers = expansion.answers(example)
+        of_example = bytearray([_NOT_ASKED]) * len(answers)
+        for at in expansion.asks(example):
+            of_example[at] = numbers[answers[at].verdict]
+        verdicts = bytes(of_example)
         found.append(known.setdefault(verdicts, verdicts))
     return found
 
 
-def _of_services(
-    questions: Sequence[ServiceQuestion], by_group: Sequence[Sequence[Expected | None]]
-) -> tuple[ServiceVerdicts, ...]:
+def _of_services(questions: Sequence[ServiceQuestion], by_group: Sequence[bytes]) -> tuple[ServiceVerdicts, ...]:
     found = []
     for at, question in enumerate(questions):
         having: dict[Expected, int] = dict.fromkeys(EXPECTED, 0)
         asked = 0
         for number, verdicts in enumerate(by_group):
-            verdict = verdicts[at]
-            if verdict is not None:
-                having[verdict] |= 1 << number
+            if verdicts[at] != _NOT_ASKED:
+                having[EXPECTED[verdicts[at]]] |= 1 << number
                 asked |= 1 << number
         found.append(ServiceVerdicts(question, having, asked))
     return tuple(found)

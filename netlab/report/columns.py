@@ -9,8 +9,9 @@ from netlab.errors import printable
 from netlab.report.rows import Command, Row
 
 GAP = "   "
-# The number of rows that are laid out together.
+# The most rows that are laid out together, and about the most characters.
 _BLOCK = 10_000
+_CHARACTERS = 10_000_000
 
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -40,9 +41,19 @@ def wide(rows: Iterable[Row], command: Command) -> Iterator[str]:
     widths = [0] * (len(header) + 1)
     table = [[*header, "REASON"]]
     cells = (_cells(row) for row in rows)
-    while table := [*table, *islice(cells, _BLOCK)]:
+    while table := [*table, *_block(cells)]:
         yield from _lines(table, widths)
         table = []
+
+
+def _block(cells: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Yield the next rows: ``_BLOCK`` rows, or fewer if they have many backends."""
+    size = 0
+    for row in islice(cells, _BLOCK):
+        yield row
+        size += len(row[-1])
+        if size > _CHARACTERS:
+            return
 
 
 def _cells(row: Row) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from netlab.cluster.flows import service_ref
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 _BEFORE_SOURCE = '{"source": "'
 _AFTER_REASON = '"}'
+_AFTER_PORT = ', "reason": ""}'
 # JSON escapes control characters, so these are in a text only as placeholders.
 _SOURCE, _DESTINATION = "\0", "\1"
-# The number of rows about Services whose text is kept for later sources.
-_KEPT = 100_000
+# The most characters of rows about Services that are kept for later sources, and those of one text.
+_KEPT = 20_000_000
+_TEXT = 1_000_000
 
 
 def rows(expansion: Expansion, services: ServiceExpansion | None = None) -> Iterator[Row]:
@@ -92,53 +94,119 @@ def json_rows(expansion: Expansion, tally: Tally, services: ServiceExpansion | N
         if texts:
             yield ",\n".join(texts).replace(_SOURCE, writer.escaped(source.ref))
         if of_services is not None:
-            text = of_services.text(source, tally)
-            if text:
-                yield text.replace(_SOURCE, writer.escaped(source.ref))
+            name = writer.escaped(source.ref)
+            for text in of_services.texts(source, tally):
+                yield text.replace(_SOURCE, name)
 
 
 def service_rows(services: ServiceExpansion, source: Endpoint) -> Iterator[Row]:
     """Yield the rows of a source towards every Service."""
     answers = services.answers(source)
     for at in services.asks(source):
-        row = _service_row(services, at, answers[at])
-        yield row._replace(source=source.ref, reason=row.reason.replace(SOURCE, source.ref))
+        service, family, protocol, port = services.questions[at]
+        verdict, reason, _ = answer = answers[at]
+        reason = reason.replace(SOURCE, source.ref)
+        to = service_ref(service)
+        yield Row(source.ref, to, family, protocol, port, verdict, None, reason, _endpoints(answer))
 
 
-def _service_row(services: ServiceExpansion, at: int, answer: ServiceAnswer) -> Row:
-    """Return the row of a question about a Service, with a placeholder for the source."""
-    service, family, protocol, port = services.questions[at]
-    endpoints = tuple(
+def _endpoints(answer: ServiceAnswer) -> tuple[EndpointRow, ...]:
+    return tuple(
         EndpointRow(one.endpoint.ref if one.endpoint is not None else "", str(one.address), one.port, verdict)
         for one, verdict in answer.backends
     )
-    to = service_ref(service)
-    return Row(SOURCE, to, family, protocol, port, answer.verdict, None, answer.reason, endpoints)
+
+
+class _KeptTexts(NamedTuple):
+    """The rows of sources with the same answers as JSON, with marks for the source; ``size`` in characters."""
+
+    answers: Sequence[ServiceAnswer]
+    texts: list[str]
+    verdicts: Counter[str]
+    size: int
 
 
 class ServiceTexts:
-    """The rows about Services as JSON; sources with the same answers share the text."""
+    """The rows about Services as JSON. Sources with the same answers share the texts, questions the end of a row."""
 
     def __init__(self, services: ServiceExpansion) -> None:
         self._services = services
-        self._known: dict[tuple[int, tuple[int, ...]], tuple[list[ServiceAnswer], str, dict[str, int]]] = {}
+        self._known: dict[tuple[int, Sequence[int]], _KeptTexts] = {}
+        self._size = 0
+        self._heads: list[str] = []
 
-    def text(self, source: Endpoint, tally: Tally) -> str:
-        """Return the rows of a source as JSON with ``_SOURCE`` for its name, and count them."""
-        answers, places = self._services.answers(source), tuple(self._services.asks(source))
-        key = (id(answers), places)
+    def texts(self, source: Endpoint, tally: Tally) -> Iterator[str]:
+        """Yield the rows of a source as JSON, many in a text, with ``_SOURCE`` for its name; and count them."""
+        answers, places = self._services.answers(source), self._services.asks(source)
+        key = (id(answers), places if isinstance(places, range) else tuple(places))
         found = self._known.pop(key, None)
-        if found is None:
-            while self._known and (len(self._known) + 1) * len(answers) > _KEPT:
-                del self._known[next(iter(self._known))]
-            rows = [_service_row(self._services, at, answers[at]) for at in places]
-            text = ",\n".join(json.dumps(row.data()) for row in rows).replace(json.dumps(SOURCE)[1:-1], _SOURCE)
-            # The answers are kept, so no other list has their identity.
-            found = (answers, text, Counter(row.verdict for row in rows))
-        self._known[key] = found
-        for verdict, number in found[2].items():
+        verdicts: Counter[str] = Counter()
+        if found is not None:
+            self._known[key] = found
+            verdicts = found.verdicts
+            yield from found.texts
+        else:
+            kept: list[str] | None = [] if isinstance(answers, list) else None
+            size = 0
+            for text in self._made(answers, places, verdicts):
+                size += len(text)
+                if size > _KEPT:
+                    kept = None
+                if kept is not None:
+                    kept.append(text)
+                yield text
+            if kept is not None:
+                self._keep(key, _KeptTexts(answers, kept, verdicts, size))
+        for verdict, number in verdicts.items():
             tally.add(verdict, number)
-        return found[1]
+
+    def _keep(self, key: tuple[int, Sequence[int]], found: _KeptTexts) -> None:
+        # The answers are kept, so no other list has their identity.
+        self._known[key] = found
+        self._size += found.size
+        while self._size > _KEPT:
+            self._size -= self._known.pop(next(iter(self._known))).size
+
+    def _made(self, answers: Sequence[ServiceAnswer], places: Iterable[int], verdicts: Counter[str]) -> Iterator[str]:
+        """Yield the rows of some questions as JSON, about ``_TEXT`` characters in a text, and count their verdicts."""
+        if not self._heads:
+            self._heads = [self._head(at) for at in range(len(self._services.questions))]
+        rows: list[str] = []
+        shared = isinstance(answers, list)
+        ends: dict[int, str] = {}
+        size = of_ends = 0
+        for at in places:
+            answer = answers[at]
+            verdicts[answer.verdict] += 1
+            # Other answers end before the next one begins, and it may get their identity.
+            end = ends.get(id(answer)) if shared else _end(answer)
+            if end is None:
+                end = _end(answer)
+                of_ends += len(end)
+                if of_ends > _KEPT:
+                    ends.clear()
+                    of_ends = len(end)
+                ends[id(answer)] = end
+            rows.append(self._heads[at] + end)
+            size += len(rows[-1])
+            if size > _TEXT:
+                yield ",\n".join(rows)
+                rows, size = [], 0
+        if rows:
+            yield ",\n".join(rows)
+
+    def _head(self, at: int) -> str:
+        """Return a row of a question as JSON up to its verdict, with a mark for the source."""
+        service, family, protocol, port = self._services.questions[at]
+        text = json.dumps(Row("", service_ref(service), family, protocol, port).data())
+        return f"{_BEFORE_SOURCE}{_SOURCE}{text[len(_BEFORE_SOURCE) : -len(_AFTER_PORT)]}"
+
+
+def _end(answer: ServiceAnswer) -> str:
+    """Return a row of an answer as JSON from its verdict, with marks for the source."""
+    row = Row("", "", 0, "", None, answer.verdict, None, answer.reason, _endpoints(answer)).data()
+    text = json.dumps({key: row[key] for key in ("expected", "reason", "endpoints") if key in row})
+    return f", {text[1:]}".replace(json.dumps(SOURCE)[1:-1], _SOURCE)
 
 
 class _Writer:

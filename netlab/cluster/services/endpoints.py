@@ -88,26 +88,39 @@ def _endpoints(cluster: Cluster, service: Service, port: ServicePort, family: in
         return tuple(_stated(cluster, service, port, family).values())
     if service.ip_families and family not in service.ip_families:
         return ()
-    return with_hints(cluster, service, tuple(_of_pods(cluster, service, port, family)))
+    found = tuple(_of_pods(cluster, service, port, family))
+    # Services with the same endpoints share them: a pod may be an endpoint of thousands of ports.
+    lists: dict[tuple[int, ...], tuple[ServiceEndpoint, ...]] = cluster.memo.setdefault("services.endpoints.lists", {})
+    return with_hints(cluster, service, lists.setdefault(tuple(map(id, found)), found))
 
 
 def _of_pods(cluster: Cluster, service: Service, port: ServicePort, family: int) -> Iterator[ServiceEndpoint]:
+    known: dict[tuple[int, int, int, bool, bool], ServiceEndpoint] = cluster.memo.setdefault(
+        "services.endpoints.of", {}
+    )
     for pod in pods_of(cluster, service):
-        address, number = address_of(pod, family), target_port(port, pod)
-        if address is None or number is None:
+        number = target_port(port, pod)
+        if number is None:
             continue
         in_dns = bool(pod.hostname) and pod.subdomain == service.meta.name
-        yield ServiceEndpoint(
-            address,
-            number,
-            pod.ref,
-            pod.node,
-            cluster.node(pod.node).labels.get(ZONE_LABEL, ""),
-            service.publish_not_ready or (pod.ready and not pod.terminating),
-            pod.ready,
-            pod.terminating,
-            pod.hostname if in_dns else "",
-        )
+        key = (id(pod), family, number, service.publish_not_ready, in_dns)
+        endpoint = known.get(key)
+        if endpoint is None:
+            address = address_of(pod, family)
+            if address is None:
+                continue
+            endpoint = known[key] = ServiceEndpoint(
+                address,
+                number,
+                pod.ref,
+                pod.node,
+                cluster.node(pod.node).labels.get(ZONE_LABEL, ""),
+                service.publish_not_ready or (pod.ready and not pod.terminating),
+                pod.ready,
+                pod.terminating,
+                pod.hostname if in_dns else "",
+            )
+        yield endpoint
 
 
 def _stated(

@@ -7,7 +7,7 @@ Source: Kubernetes, pkg/proxy (nftables/proxier.go and its tests, serviceport.go
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow
@@ -85,6 +85,8 @@ class _Index:
         self.node_ports: dict[tuple[int, str, int], tuple[Service, ServicePort]] = {}
         self.owners: dict[Address, tuple[Service, FrontendType]] = {}
         self.targets: dict[tuple[Address, str, int | None, str], Target] = {}
+        self.backends: dict[tuple[str, Address, int], Backend] = {}
+        self.lists: dict[tuple[int, ...], tuple[Backend, ...]] = {}
         for service in cluster.services:
             for address in service.cluster_ips:
                 self.owners.setdefault(address, (service, "ClusterIP"))
@@ -190,7 +192,7 @@ def _target(cluster: Cluster, frontend: Frontend, protocol: str, asked: int | No
     usable = [e for e in endpoints(cluster, service, port, address.version) if e.ready or (e.serving and e.terminating)]
     by_source = _BySource(cluster, frontend, port)
     return Target(
-        tuple(_backend(cluster, endpoint) for endpoint in usable),
+        _backends(cluster, usable),
         frontend.node,
         word="",
         exempt_itself=cluster.policy.hairpin == "exempt",
@@ -199,15 +201,31 @@ def _target(cluster: Cluster, frontend: Frontend, protocol: str, asked: int | No
     )
 
 
-def _backend(cluster: Cluster, endpoint: ServiceEndpoint) -> Backend:
-    return Backend(cluster.by_ref.get(endpoint.pod) if endpoint.pod else None, endpoint.address, endpoint.port)
+def _backends(cluster: Cluster, used: Iterable[ServiceEndpoint]) -> tuple[Backend, ...]:
+    """Return the backends of endpoints. Ports with the same endpoints share them: a Service may have thousands."""
+    index = _index(cluster)
+    found = []
+    for endpoint in used:
+        key = (endpoint.pod, endpoint.address, endpoint.port)
+        backend = index.backends.get(key)
+        if backend is None:
+            end = cluster.by_ref.get(endpoint.pod) if endpoint.pod else None
+            backend = index.backends[key] = Backend(end, endpoint.address, endpoint.port)
+        found.append(backend)
+    backends = tuple(found)
+    return index.lists.setdefault(tuple(map(id, backends)), backends)
+
+
+# In place of a node's name; no node has it.
+_OWN = "*"
 
 
 class _SourceKey(NamedTuple):
     """Sources with one key have one target.
 
-    ``node`` is the name of the node that translates, "" if none does. ``refused`` is the source address if
-    ``loadBalancerSourceRanges`` do not hold it, else "".
+    ``node`` is the name of the node that translates, "" if none does, ``_OWN`` if each source's own node does and all
+    nodes use the same endpoints. ``refused`` is the source address if ``loadBalancerSourceRanges`` do not hold it,
+    else "".
     """
 
     node: str
@@ -222,13 +240,27 @@ class _BySource:
         self._cluster = cluster
         self._frontend = frontend
         self._port = port
+        self._own: dict[bool, _SourceKey] = {}
+        service, family = frontend.service, frontend.address.version
+        # Without hints a node differs from others only in its local endpoints. One key for all nodes saves a target for
+        # each of them.
+        if frontend.type == "ClusterIP" and not any(
+            e.zone_hints or e.node_hints for e in endpoints(cluster, service, port, family)
+        ):
+            kinds: tuple[tuple[bool, SourceKind], ...] = ((False, "pod"), (True, "node"))
+            for is_node, kind in kinds:
+                does = handling("ClusterIP", kind, service.internal_traffic_policy, service.external_traffic_policy)
+                if not does.local:
+                    self._own[is_node] = _SourceKey(_OWN, kind)
 
     def key(self, source: Endpoint) -> Hashable:
         cluster, frontend = self._cluster, self._frontend
+        if self._own and not isinstance(source, Host):
+            return self._own[node_of(source) is not None]
+        family = frontend.address.version
         node = self._node_for(source)
         if node is None:
             return _SourceKey("", "outside")
-        family = frontend.address.version
         if not isinstance(source, Host) and _node_name(source) == node.name:
             seen = address_of(source, family)
             kind: SourceKind = "node" if node_of(source) is not None else "pod"
@@ -266,14 +298,15 @@ class _BySource:
             )
         family = frontend.address.version
         does = handling(frontend.type, key.kind, service.internal_traffic_policy, service.external_traffic_policy)
-        of_node = node_endpoints(cluster, service, self._port, family, key.node)
+        node = cluster.node(key.node) if key.node != _OWN else None
+        of_node = node_endpoints(cluster, service, self._port, family, key.node if node else cluster.nodes[0].name)
         used = of_node.local if does.local else of_node.cluster
         if not used:
             reason = self._no_endpoint(key.node, anywhere=of_node.anywhere, local=does.local)
-            return Target((), cluster.node(key.node), reason)
+            return Target((), node, reason)
         return Target(
-            tuple(_backend(cluster, endpoint) for endpoint in used),
-            cluster.node(key.node),
+            _backends(cluster, used),
+            node,
             word="",
             masqueraded=does.masqueraded,
             exempt_itself=cluster.policy.hairpin == "exempt",

@@ -26,6 +26,10 @@ class Backend(NamedTuple):
         return self.endpoint.ref if self.endpoint is not None else str(self.address)
 
 
+# The number of targets of one destination that are kept.
+_KEPT = 16
+
+
 class Variants:
     """The targets of a destination by source. Sources with the same key have the same target.
 
@@ -43,6 +47,8 @@ class Variants:
         key = self.key(source)
         found = self._made.get(key)
         if found is None:
+            if len(self._made) == _KEPT:
+                del self._made[next(iter(self._made))]
             found = self._made[key] = self._make(key)
         return found
 

@@ -29,7 +29,7 @@ def translates(tracers: Mapping[str, Tracer], translated: Translated) -> bool:
 def traced(
     cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow, to: Translated
 ) -> Iterator[tuple[str, Certain]]:
-    """Yield the address of each endpoint, and the verdict on a packet whose source port chooses it.
+    """Yield the address of each endpoint, and the verdict on a packet with a source port that leads to it.
 
     Without an endpoint there is one packet. Its verdict is ``allow`` only if it reaches the node itself.
     """

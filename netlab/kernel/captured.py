@@ -1,4 +1,4 @@
-"""A forked process whose output is read, and which is killed after a time."""
+"""A forked process: its output is read, and it is killed after a time."""
 
 from __future__ import annotations
 

@@ -36,7 +36,6 @@ metadata: {name: i, namespace: shop}
 spec:
   rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: front, port: {number: 80}}}}]}}]
 """
-needs_nginx = pytest.mark.skipif(not shutil.which("nginx", path="/usr/sbin:/usr/bin"), reason="there is no nginx")
 
 
 def programs_of(names: Names) -> dict[str, int]:
@@ -74,7 +73,7 @@ def of_host() -> dict[str, str]:
     }
 
 
-@needs_nginx
+@pytest.mark.ingress
 def test_the_host_is_as_before(lab_of: Build) -> None:
     """Its files of /etc, its network namespace, its settings; while programs run and after ``down``."""
     before = of_host()
@@ -91,7 +90,7 @@ def test_the_host_is_as_before(lab_of: Build) -> None:
     assert ([], False) == (mounts_of(names.name), Path(f"/run/netlab/{names.name}").exists())
 
 
-@needs_nginx
+@pytest.mark.ingress
 def test_programs_without_their_files_end_with_the_lab(lab_of: Build) -> None:
     """Their network namespaces lead to them."""
     names = lab_of(dns_objects.text() + WEB)
@@ -186,7 +185,7 @@ def test_a_program_cannot_change_its_folder(lab_of: Build) -> None:
     }
 
 
-@needs_nginx
+@pytest.mark.ingress
 def test_a_log_that_is_full_does_not_end_nginx(lab_of: Build) -> None:
     """A file that a program writes has 64 MB at most; nginx answers without its log."""
     names = lab_of(dns_objects.text() + WEB)
@@ -232,7 +231,7 @@ def test_programs_beside_changes(lab_of: Build) -> None:
     assert [] == faults
 
 
-@needs_nginx
+@pytest.mark.ingress
 @pytest.mark.parametrize("options", ["", "noexec,"])
 def test_netlab_below_tmp(options: str, tmp_path: Path) -> None:
     """In a /tmp from which programs may or may not be run; programs of a lab have a /tmp of their own."""

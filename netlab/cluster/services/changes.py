@@ -17,7 +17,7 @@ _ByLabel = Mapping[tuple[str, str, str], Sequence[Service]]
 
 
 def changed_services(before: Cluster, after: Cluster) -> set[str]:
-    """Return the keys of Services that differ between two clusters, or whose endpoints may differ.
+    """Return the keys of Services that may differ between two clusters, themselves or in their endpoints.
 
     Services that are in one of the clusters only are among them. Objects that both clusters share are not compared.
     """

@@ -51,7 +51,7 @@ def services_by_outer_address(cluster: Cluster) -> dict[Address, list[Service]]:
 
 
 def hidden_pods(cluster: Cluster) -> list[tuple[Service, Address, Pod]]:
-    """Return the pods whose own address is an outer address of a Service: nodes translate what is sent to the pod."""
+    """Return the pods that have an outer address of a Service: nodes translate what is sent to the pod."""
     by_address = cluster.by_address if services_by_outer_address(cluster) else {}
     found = (
         (one, a, by_address.get(a)) for a, services in services_by_outer_address(cluster).items() for one in services
@@ -72,7 +72,7 @@ def hidden_problems(cluster: Cluster) -> list[Problem]:
         else:
             place = [one.address for one in service.load_balancer].index(address)
             path = f"status.loadBalancer.ingress[{place}].ip"
-        message = invalid(str(address), f"it is the address of pod {pod.ref}, whose packets nodes would translate")
+        message = invalid(str(address), f"it is the address of pod {pod.ref}, and nodes would translate packets to it")
         problems.append(problem_of(service, path, message))
     return problems
 

@@ -7,7 +7,8 @@ A test has the marker ``vm`` if it stands in ``vm``, or says so itself: it needs
 protocols that not every kernel has. It runs in the virtual machine of ``make test-vm`` only. To try elsewhere what is
 there loads modules, and some of them then put a link into each network namespace, the host's own too.
 
-A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by ``make test-ingress`` only.
+A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
+``make test-ingress`` only.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ def explain_command(
     number or name of a port of the Service. NAMESPACE/WORKLOAD stands for its first pod. Without a port, netlab
     explains every port that DST declares; DST/ICMP explains ICMP.
 
-    `netlab explain http://HOST/PATH --from SRC` explains a request: the Ingress and its rule, the Service, the pods that
-    answer, and the policy that stops it.
+    `netlab explain http://HOST/PATH --from SRC` explains a request: the Ingress and its rule, the Service, the pods
+    that answer, and the policy that stops it.
     """
     if client or destination is None or destination.startswith(("http://", "https://")):
         url, client = (destination, source) if destination else (source, client)

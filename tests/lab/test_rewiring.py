@@ -71,7 +71,8 @@ def up(unique: Callable[[str], str]) -> Iterator[Callable[..., Lab]]:
     yield to
     while running:
         running.pop().close()
-    removal.remove_everything(name)
+    if name in Lab.names():
+        removal.remove(name)
 
 
 def wrong(lab: Lab) -> list[str]:

@@ -211,8 +211,15 @@ def create(name: str) -> None:
         if isinstance(error, FileExistsError):
             raise KernelError.of(f"network namespace {name}", errno.EEXIST) from error
         raise HostError(f"cannot write {target}: {error.strerror}") from error
-    # If this fails or is interrupted, the note is there for ``remove``.
-    libc.mount(_SELF, target, flags=libc.MS_BIND)
+    try:
+        libc.mount(_SELF, target, flags=libc.MS_BIND)
+    except KernelError:
+        # What undoes a change looks for pinned namespaces, and would not find the file.
+        with contextlib.suppress(OSError):
+            os.unlink(target)
+            _unclaim(name)
+        raise
+    # If this is interrupted, the note is there for ``remove``.
 
 
 def remove(name: str) -> bool:

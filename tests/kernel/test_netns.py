@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
-from netlab.errors import AlreadyExists, NotFound, UsageError
-from netlab.kernel import netns
+from netlab.errors import AlreadyExists, KernelError, NotFound, UsageError
+from netlab.kernel import libc, netns
 
 
 def _here() -> int:
@@ -64,6 +65,24 @@ def test_a_file_that_a_crash_left_is_no_namespace_but_is_removed(spaces, unique)
     assert not netns.exists(name)
     assert netns.remove(name) is True
     assert not netns.path(name).exists()
+
+
+def test_a_namespace_that_cannot_be_pinned_leaves_no_file(spaces, unique, monkeypatch):
+    """What undoes a change looks for pinned namespaces only."""
+    spaces("a")
+    name = f"netlab.{unique('ns')}"
+
+    def no_memory(*_: object, **__: object) -> None:
+        raise KernelError.of("mount", errno.ENOMEM)
+
+    with netns.returning():
+        monkeypatch.setattr(libc, "mount", no_memory)
+        with pytest.raises(KernelError):
+            netns.create(name)
+
+    assert not os.path.lexists(netns.path(name))
+    assert netns.inode(name) is None
+    assert not netns.remove(name)
 
 
 def test_entering_what_is_not_there_is_a_not_found(unique):

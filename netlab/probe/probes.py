@@ -220,7 +220,7 @@ class ProbeMaker:
         ends = [self._backend(backend, flow.family) for backend in target.backends]
         ports_of: Callable[[int], Sequence[int]] | None = None
         if target.listed and node is not None and self._service_ports:
-            ports_of = self._port_finder(flow, source, node, len(ends))
+            ports_of = self._port_finder(flow, source, node, target)
         probes: list[tuple[Backend, Probe | Unsent]] = []
         for index, (backend, end) in enumerate(zip(target.backends, ends, strict=True)):
             ports = () if ports_of is None else ports_of(index)
@@ -236,18 +236,22 @@ class ProbeMaker:
                 probes.append((backend, _once(probe, known)))
         return Backends(tuple(probes)) if target.listed else probes[0][1]
 
-    def _port_finder(self, flow: Flow, source: End, node: Node, count: int) -> Callable[[int], Sequence[int]]:
+    def _port_finder(self, flow: Flow, source: End, node: Node, target: Target) -> Callable[[int], Sequence[int]]:
         """Return a function from an endpoint's index in the node's list to the source ports that lead to it."""
-        sender = source.endpoint
+        sender, to = source.endpoint, target.backends
         own_node = "" if isinstance(sender, Host) else sender.node if isinstance(sender, Pod) else sender.name
-        seen = source.address
-        front = None
+        seen, before = source.address, None
         if own_node != node.name:
             # The source's own node may masquerade it. Then all sources of that node have one address.
             seen = path(self._cluster, sender, node, source.family).seen_as or source.address
-            front = (flow.address, flow.protocol, flow.port) if own_node else None
-        port = flow.port or 0
-        return lambda index: self._service_ports.leading_to(index, count, seen, port, front)
+            before = (own_node, flow.protocol, flow.address, flow.port) if own_node else None
+        masqueraded = target.masqueraded or own_node != node.name
+
+        def ports_of(index: int) -> Sequence[int]:
+            after = (node.name, flow.protocol, to[index].address, to[index].port) if masqueraded else None
+            return self._service_ports.leading_to(index, len(to), seen, flow.port or 0, before, after)
+
+        return ports_of
 
     def _translator(self, source: End, backend: End, node: Node | None) -> End | None:
         """Return the node that must prove that it forwards to the backend, None if a control to the backend proves it.

@@ -31,16 +31,16 @@ class Needed(NamedTuple):
 def needed(cluster: Cluster) -> Needed:
     """Return how many ports a run needs beside its own ones, none in a lab without Services."""
     from netlab.cluster.services.endpoints import endpoints
+    from netlab.cluster.services.routes import outer_addresses
 
     alone = of_shared = 0
-    masqueraded = any(network.traits.masqueraded for network in cluster.networks)
     for service in cluster.services:
-        shared = masqueraded and any(port.node_port for port in service.ports)
+        masquerades = bool(outer_addresses(service)) or any(port.node_port for port in service.ports)
         for family in {address.version for address in service.cluster_ips}:
             for port in service.ports:
                 count = len(endpoints(cluster, service, port, family))
                 alone = max(alone, _PER_ENDPOINT * count)
-                of_shared = max(of_shared, _PER_SHARED_ENDPOINT * count if shared else 0)
+                of_shared = max(of_shared, _PER_SHARED_ENDPOINT * count if masquerades else 0)
     part = min(1, _LIMIT / max(1, alone + of_shared))
     return Needed(int(alone * part), int(of_shared * part))
 
@@ -48,10 +48,11 @@ def needed(cluster: Cluster) -> Needed:
 class ServicePorts:
     """The source ports of a run that lead to endpoints; ``ports`` are those of the run.
 
-    Shared fronts have the last ``shared`` of them: several sources send to such a front from one address. A node that
-    masquerades two sources with one port and one destination gives the second source another port, and later gives it
-    this port for every destination (net/netfilter/nf_nat_core.c, find_appropriate_src). Without ``shared`` all ports
-    are for both.
+    Connections that a node masquerades have the last ``shared`` of them, each connection of one destination another
+    one. A node that masquerades two sources with one port and one destination gives the second source a random port.
+    It later gives it this port for every destination (net/netfilter/nf_nat_core.c, find_appropriate_src). The node of
+    the endpoint may still know a connection of an earlier run with the random port, and would let the probe pass as
+    established. Without ``shared`` all ports are for both.
     """
 
     def __init__(self, ports: range, shared: int = 0) -> None:
@@ -61,40 +62,54 @@ class ServicePorts:
         self._shared = own[len(own) - shared :] if shared else own
         # By source address and number of endpoints: for each endpoint its ports.
         self._found: dict[tuple[bytes, int, bool], list[list[int]]] = {}
-        # How many ports were returned, by source address, number of endpoints, endpoint and front.
-        self._returned: dict[tuple[bytes, int, int, Hashable], int] = {}
+        # The ports that connections have, by what a node masquerades them to.
+        self._used: dict[Hashable, set[int]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._ports)
 
     def leading_to(
-        self, index: int, count: int, source: Address, destination_port: int, front: Hashable = None
+        self,
+        index: int,
+        count: int,
+        source: Address,
+        destination_port: int,
+        chosen_after: Hashable = None,
+        masqueraded: Hashable = None,
     ) -> Sequence[int]:
         """Return the source ports of a probe's attempts; the last one counts for all further attempts.
+
+        No two calls with one ``chosen_after`` or one ``masqueraded`` get the same port while ports are left.
 
         Args:
           index: the place of the endpoint in the list of the node that translates.
           count: the length of that list.
           source: the source address that this node sees.
           destination_port: the port that the probe is sent to; no source port equals it.
-          front: None if no other source of the run can have this address. Else the address, protocol and port that the
-            probe is sent to: no two calls with one front get the same port. A node that masquerades two sources would
-            give the second one another port, which may lead to another endpoint.
+          chosen_after: None if no node masquerades the probe before the endpoint is chosen. Else this node, and the
+            protocol, address and port that the probe is sent to.
+          masqueraded: None if no node masquerades the probe after the endpoint is chosen. Else this node, and the
+            protocol, address and port of the endpoint.
 
         Returns:
-          No port if none of the run's ports leads to the endpoint, or none is left.
+          No port if none of the run's ports leads to the endpoint, or if none is left for ``chosen_after``: another
+          port may lead to another endpoint.
         """
-        key = source.packed, count, front is None
-        found = self._found.get(key)
+        keys = [key for key in (chosen_after, masqueraded) if key is not None]
+        alone = not keys
+        found = self._found.get((source.packed, count, alone))
         if found is None:
-            found = self._found[key] = self._search(source, count, alone=front is None)
+            found = self._found[source.packed, count, alone] = self._search(source, count, alone=alone)
         ports = [port for port in found[index] if port != destination_port]
-        first = 0
-        if front is not None:
-            place = (source.packed, count, index, front)
-            first = self._returned.get(place, 0)
-            self._returned[place] = first + ATTEMPTS
-        return ports[first : first + ATTEMPTS]
+        if alone:
+            return ports[:ATTEMPTS]
+        used = [self._used.setdefault(key, set()) for key in keys]
+        free = [port for port in ports if not any(port in taken for taken in used)][:ATTEMPTS]
+        if not free and chosen_after is None:
+            return ports[:ATTEMPTS]
+        for taken in used:
+            taken.update(free)
+        return free
 
     def _search(self, source: Address, count: int, *, alone: bool) -> list[list[int]]:
         """Return the ports that lead to each endpoint: as many as one probe needs, or all those of shared fronts."""

@@ -106,6 +106,7 @@ def test_nginx_has_no_privilege_and_its_key_is_its_own(unique: Callable[[str], s
     rules = [("shop.example", ["^/ a:80"])]
     with ingress_lab(unique("ing"), tmp_path) as lab:
         lab.up([*_documents("a"), secret("shop/one", crt, key), ingress("shop/i", rules, tls=[((), "one")])])
+        lab.ready()
         processes = _nginx(lab)
         (folder,) = Path(f"/run/netlab/{lab.name}/programs").glob("nginx.*")
         (kept,) = folder.glob("*.key")

@@ -49,10 +49,10 @@ def test_the_ports_of_direct_probes_are_not_used():
     assert not found & {ports.of_attempt(run, attempt, 80) for attempt in range(ports.ATTEMPTS)}
 
 
-def test_sources_with_one_address_share_no_port():
-    """This holds while ports are left. For another front all ports are free."""
+def test_connections_that_a_node_masquerades_alike_share_no_port():
+    """None is left in the end: no port then, as the node would choose another one, which leads to another endpoint."""
     own = ServicePorts(ports.of_run(64))
-    asked = [own.leading_to(0, 2, SOURCES[0], 80, "a front") for _ in range(30)]
+    asked = [own.leading_to(0, 2, SOURCES[0], 80, "front") for _ in range(30)]
     given = [port for some in asked for port in some]
 
     assert len(set(given)) == len(given) > 20
@@ -60,7 +60,18 @@ def test_sources_with_one_address_share_no_port():
     assert list(asked[0]) == own.leading_to(0, 2, SOURCES[0], 80, "another")
 
 
-def test_shared_have_ports_for_themselves():
+def test_sources_that_are_masqueraded_after_the_choice_share_no_port():
+    """When none is left, ports repeat: the endpoint is chosen already."""
+    own = ServicePorts(ports.of_run(64))
+    asked = [own.leading_to(0, 1, SOURCES[number % 2], 80, masqueraded="endpoint") for number in range(30)]
+    given = [port for some in asked[:20] for port in some]
+
+    assert len(set(given)) == len(given) == 60
+    assert all(asked)
+    assert not set(asked[0]) & set(own.leading_to(0, 1, SOURCES[0], 80, "front", "endpoint"))
+
+
+def test_masqueraded_connections_have_ports_for_themselves():
     """The kernel masquerades a source port as it did for another destination, so no other probe may have used it."""
     run = ports.of_run(96)
     own = ServicePorts(run, shared=64)

@@ -134,7 +134,7 @@ def _to_pod(source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> 
         if attachment.on_underlay:
             return _past_the_node(pod)
         return Path(True, seen_as=own, node_to_own_pod=True, exempt=f"{pod.ref} is always open to its own node")
-    if isinstance(source, Host) and not transport.outside_routes:
+    if isinstance(source, Host) and not pod.traits.outside_routes:
         return Path(False, f"no route from outside to the pod addresses of {pod.attachment} network {pod.network!r}")
     if not transport.joins_nodes:
         what = f"{pod.attachment} network {pod.network!r} of {pod.node}"

@@ -89,7 +89,7 @@ def with_defaults(
     """
     problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
-    networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
+    networks = [replace(n, mode=mode) if "mode" in n.unwritten and not n.profile else n for n in topology.networks]
     topology = replace(topology, networks=tuple(networks))
     first = networks[0]
     if "podCIDRs" in first.unwritten:

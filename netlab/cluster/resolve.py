@@ -28,6 +28,7 @@ from netlab.objects.types import Address
 
 if TYPE_CHECKING:
     from netlab.objects.ingresses import IngressClass
+    from netlab.objects.profiles import Profile
 
 _Named = TypeVar("_Named", NetworkPolicy, Service)
 
@@ -84,7 +85,7 @@ def try_resolve(
     system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
     placed, unplaced = place([*drafts, *system_pods], nodes, keep)
-    written = objects.topology or Topology()
+    written, profile = _with_profile(objects)
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
@@ -135,7 +136,7 @@ def try_resolve(
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
     cluster = Cluster(
         name=topology.name,
-        networks=tuple(Network(n.name, n.mode, n.pod_cidrs) for n in topology.networks),
+        networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits) for n in topology.networks),
         nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
         hosts=tuple(sorted((Host(h.name, h.addresses, h.hostnames) for h in topology.hosts), key=_by_name)),
         namespaces=spaces,
@@ -173,6 +174,7 @@ def try_resolve(
         node_ports=topology.node_ports,
         cluster_domain=topology.cluster_domain,
         dns=topology.dns,
+        profile=profile,
     )
     if allocated and wired and "places" not in unknown:
         from netlab.cluster.services.routes import hidden_problems
@@ -221,14 +223,14 @@ def pod_from(
 ) -> Pod:
     """Return the pod of a draft, its node, its network and its addresses."""
     network = attached.get(draft.ref)
-    attachment = modes.HOST.name if draft.spec.host_network else network.mode if network else modes.NONE.name
+    traits = modes.HOST if draft.spec.host_network else network.traits if network else modes.NONE
     return Pod(
         namespace=draft.meta.namespace,
         name=draft.meta.name,
         labels=draft.meta.labels,
         annotations=draft.meta.annotations,
         node=node,
-        attachment=attachment,
+        attachment=traits.name,
         network=network.name if network else "",
         addresses=underlay[node] if draft.spec.host_network else pod_ips.get(draft.ref, ()),
         ports=draft.spec.ports,
@@ -242,7 +244,20 @@ def pod_from(
         dns_policy=draft.spec.dns_policy,
         dns_config=draft.spec.dns_config,
         host_aliases=draft.spec.host_aliases,
+        traits=traits,
     )
+
+
+def _with_profile(objects: Objects) -> tuple[Topology, Profile | None]:
+    """Return the Topology with the choices of its profile, and the profile."""
+    topology = objects.topology or Topology()
+    if not topology.profile:
+        return topology, None
+    # Imported here, as most inputs name no profile.
+    from netlab import profiles
+
+    profile = profiles.of(objects)
+    return profiles.applied(topology, profile), profile
 
 
 def _system_parts(

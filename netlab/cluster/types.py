@@ -20,20 +20,24 @@ from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, HostAlias, Prefix, Source
 
 if TYPE_CHECKING:
+    from netlab.objects.profiles import Profile
     from netlab.objects.unread import UnreadPolicy
 
 
 @frozen
 class Network:
-    """One pod network: its mode, and at most one prefix per IP family; ``traits`` are those of the mode."""
+    """One pod network: its mode, and at most one prefix per IP family; ``traits`` are by default those of the mode.
+
+    A profile, or the wiring that a Topology writes, has other traits under the name ``mode``.
+    """
 
     name: str
     mode: str
     pod_cidrs: tuple[Prefix, ...]
-    traits: modes.Mode = field(init=False, repr=False, compare=False)
+    traits: modes.Mode = field(default=modes.UNNAMED, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "traits", modes.of(self.mode))
+        object.__setattr__(self, "traits", modes.named(self.mode, self.traits))
 
 
 @frozen
@@ -76,9 +80,9 @@ class Pod:
     """One pod of the lab.
 
     ``addresses`` has at most one per IP family: the pod's own, or in host mode its node's; mode none has none.
-    ``attachment`` is the name of its mode: the network's, host or none. ``traits`` are those of the mode. ``network``
-    is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, "" for a pod without one. ``ref`` is the name
-    in reports; it is a field, as it is used several times a pair.
+    ``attachment`` is the name of its mode: the network's, host or none. ``traits`` are those of its network.
+    ``network`` is "" in host and none mode. ``workload`` is ``KIND NAMESPACE/NAME``, "" for a pod without one. ``ref``
+    is the name in reports; it is a field, as it is used several times a pair.
 
     ``ready`` and ``terminating`` are from the status of an exported pod; all other pods are ready. ``system``: netlab
     added the pod, so commands ask about it only with ``--system``. ``hostname``, ``subdomain`` and the DNS fields are
@@ -104,12 +108,12 @@ class Pod:
     dns_policy: DnsPolicy = "ClusterFirst"
     dns_config: DnsConfig | None = None
     host_aliases: tuple[HostAlias, ...] = ()
+    traits: modes.Mode = field(default=modes.UNNAMED, repr=False)
     ref: str = field(init=False, repr=False, compare=False)
-    traits: modes.Mode = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ref", f"{self.namespace}/{self.name}")
-        object.__setattr__(self, "traits", modes.of(self.attachment))
+        object.__setattr__(self, "traits", modes.named(self.attachment, self.traits))
 
     @property
     def selectable(self) -> bool:
@@ -168,6 +172,7 @@ class Cluster:
     - ``load_balancer_cidrs``: the ranges of load balancers' addresses. Every machine has routes to used addresses.
     - ``node_ports``: the lowest and the highest port of ``nodePortRange``.
     - ``dns``: whether the lab answers DNS.
+    - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     """
 
     name: str
@@ -195,6 +200,7 @@ class Cluster:
     node_ports: tuple[int, int] = (30000, 32767)
     cluster_domain: str = "cluster.local"
     dns: bool = True
+    profile: Profile | None = None
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

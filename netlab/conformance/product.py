@@ -159,7 +159,7 @@ def stage(name: str, grants: Sequence[Grant], mode: str = modes.ONE_NODE) -> Sta
     """Return the stage with these policies, and the verdict of every pair and port in it."""
     base = base_cluster(_LABELS, ports=_SERVED, members=PODS, mode=mode)
     # Only some modes route packets from outside to the pods' addresses.
-    sources = ENDPOINTS if modes.of(mode).transport.outside_routes else PODS
+    sources = ENDPOINTS if modes.of(mode).outside_routes else PODS
     documents = (*base, *(grant.document(f"p{i}") for i, grant in enumerate(grants)))
     found = dict(
         cell

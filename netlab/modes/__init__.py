@@ -1,12 +1,16 @@
 """The network modes, by name. A mode is one value, in a file of its own, and has the traits of the mode.
 
-This package imports nothing of netlab, so every room can import it.
+This package imports nothing else of netlab, so every room can import it.
 """
 
 from __future__ import annotations
 
-from netlab.modes import bridge, host, macvlan, none, overlay, routed
+from dataclasses import replace
+from functools import lru_cache
+
+from netlab.modes import attachments, bridge, host, macvlan, none, overlay, routed, transports
 from netlab.modes.traits import Attachment, Mode, Transport
+from netlab.modes.wiring import NOTHING, Wiring
 
 MODES: dict[str, Mode] = {
     mode.name: mode
@@ -40,6 +44,15 @@ def of(name: str) -> Mode:
     return MODES[name]
 
 
+UNNAMED = replace(NONE, name="")
+"""Stands for the mode of a network or pod, which its name tells."""
+
+
+def named(name: str, known: Mode) -> Mode:
+    """Return the known mode if it has that name, else the mode of that name; raise KeyError if there is none."""
+    return known if known.name == name else of(name)
+
+
 def every() -> tuple[Mode, ...]:
     """Return all modes, in the order of the documentation."""
     return tuple(MODES.values())
@@ -50,16 +63,51 @@ def of_networks() -> tuple[Mode, ...]:
     return tuple(mode for mode in MODES.values() if mode.attachment.on_network)
 
 
+ATTACHMENTS = {one.short: one for one in (attachments.BRIDGE, attachments.VETH, attachments.MACVLAN)}
+TRANSPORTS = {one.name: one for one in (transports.NONE, transports.VXLAN, transports.ROUTES, transports.UNDERLAY)}
+"""The attachments and transports that a network's wiring can choose, by name."""
+
+
+@lru_cache(maxsize=256)
+def wired(mode: Mode, chosen: Wiring, name: str = "") -> Mode:
+    """Return a mode with other choices of wiring, and another name if one is given.
+
+    Raises:
+      ValueError: if the choices do not fit one another.
+    """
+    if chosen == NOTHING and name in ("", mode.name):
+        return mode
+    return replace(
+        mode,
+        name=name or mode.name,
+        attachment=ATTACHMENTS[chosen.attachment] if chosen.attachment else mode.attachment,
+        transport=TRANSPORTS[chosen.transport] if chosen.transport else mode.transport,
+        masquerade=chosen.masquerade or mode.masquerade,
+        # Without a choice a new transport decides.
+        outside_routes=chosen.outside_routes
+        if chosen.transport or chosen.outside_routes is not None
+        else mode.outside_routes,
+        remote_node_source=chosen.remote_node_source or mode.remote_node_source,
+        wiring=chosen.over(mode.wiring),
+    )
+
+
 __all__ = [
+    "ATTACHMENTS",
     "HOST",
     "MODES",
     "NONE",
     "ONE_NODE",
     "SEVERAL_NODES",
+    "TRANSPORTS",
+    "UNNAMED",
     "Attachment",
     "Mode",
     "Transport",
+    "Wiring",
     "every",
+    "named",
     "of",
     "of_networks",
+    "wired",
 ]

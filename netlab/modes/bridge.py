@@ -6,4 +6,4 @@ from netlab.modes.attachments import BRIDGE
 from netlab.modes.traits import Mode
 from netlab.modes.transports import NONE
 
-MODE = Mode("bridge", BRIDGE, NONE, masqueraded=True)
+MODE = Mode("bridge", BRIDGE, NONE, masquerade="outside-and-nodes")

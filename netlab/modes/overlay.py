@@ -6,4 +6,4 @@ from netlab.modes.attachments import BRIDGE
 from netlab.modes.traits import Mode
 from netlab.modes.transports import VXLAN
 
-MODE = Mode("overlay", BRIDGE, VXLAN, masqueraded=True)
+MODE = Mode("overlay", BRIDGE, VXLAN, masquerade="outside-and-nodes")

@@ -6,6 +6,7 @@ Code outside of ``netlab.modes`` reads a trait, and never compares a mode's name
 from __future__ import annotations
 
 from netlab.frozen import frozen
+from netlab.modes.wiring import NOTHING, Masquerade, RemoteNodeSource, Wiring
 
 
 @frozen
@@ -34,6 +35,11 @@ class Attachment:
     enforced: bool = False
     published: bool = False
     guarded: bool = False
+
+    @property
+    def short(self) -> str:
+        """The name as ``spec.networks[].wiring.attachment`` has it: the first word."""
+        return self.name.split()[0]
 
     @property
     def loopback_only(self) -> bool:
@@ -66,7 +72,10 @@ class Transport:
 class Mode:
     """One network mode: an attachment and a transport under the name that users write.
 
-    ``masqueraded``: packets of a pod to other nodes and to outside hosts leave with its node's address as source.
+    ``masquerade``: which packets of a pod leave with its node's address as source: none, those to outside hosts, or
+    also those to other nodes. ``outside_routes``: outside hosts have routes to the addresses of pods; None: the
+    transport decides. ``remote_node_source``: the source of a node's packets to pods of other nodes. ``wiring`` has the
+    choices that are not traits, such as the names of devices.
 
     Raises:
       ValueError: if attachment and transport do not fit. Both or neither are on the underlay. A node cannot masquerade
@@ -76,14 +85,24 @@ class Mode:
     name: str
     attachment: Attachment
     transport: Transport
-    masqueraded: bool = False
+    masquerade: Masquerade = "none"
+    outside_routes: bool | None = None
+    remote_node_source: RemoteNodeSource = "node"
+    wiring: Wiring = NOTHING
 
     def __post_init__(self) -> None:
         if not self.attachment.on_network:
             return
+        if self.outside_routes is None:
+            object.__setattr__(self, "outside_routes", self.transport.outside_routes)
         if self.attachment.on_underlay != self.transport.on_underlay:
             raise ValueError(f"{self.name}: {self.attachment.name} does not go with transport {self.transport.name}")
         if self.masqueraded and self.attachment.on_underlay:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
-        if not self.masqueraded and not self.transport.outside_routes:
+        if not self.masqueraded and not self.outside_routes:
             raise ValueError(f"{self.name}: outside hosts have no route to answer by")
+
+    @property
+    def masqueraded(self) -> bool:
+        """Whether some packets of a pod leave with its node's address as source."""
+        return self.masquerade != "none"

@@ -94,6 +94,23 @@ class Choice(Field[_T]):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
+class OneOf(Field[str | None]):
+    """A string that is one of ``values``, None if it is absent."""
+
+    values: Sequence[str]
+
+    def read(self, fields: Fields) -> str | None:
+        value = fields.typed(self.name, str, "a string")
+        if value is None or value in self.values:
+            return value
+        fields.error(self.name, unsupported(value, self.values))
+        return None
+
+    def schema(self) -> Schema:
+        return {"enum": [*self.values, None]}
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class Whole(Field[int | None]):
     """An integer between ``low`` and ``high``, both included, if these are given. The decoder checks other limits."""
 
@@ -134,6 +151,17 @@ class Flag(Field[bool]):
 
     def shown_default(self) -> str:
         return _code("false")
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Switch(Field[bool | None]):
+    """A boolean, None if it is absent."""
+
+    def read(self, fields: Fields) -> bool | None:
+        return fields.typed(self.name, bool, "a boolean")
+
+    def schema(self) -> Schema:
+        return _or_null("boolean")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import IPv4Address
 
 from netlab.errors import UsageError
 
@@ -167,6 +168,38 @@ def port_name(value: str) -> tuple[str, ...]:
     if value.startswith("-") or value.endswith("-"):
         found.append("must not begin or end with a hyphen")
     return tuple(found)
+
+
+_RESERVED_LINKS = frozenset({"lo", "eth0", "underlay0", "all", "default", "gre0", "sit0", "ip6tnl0"})
+_is_link = re.compile(r"[a-z][a-z0-9._-]{0,14}").fullmatch
+_is_link_start = re.compile(r"[a-z][a-z0-9-]{0,6}").fullmatch
+_is_mac = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}").fullmatch
+
+
+def interface(value: str) -> tuple[str, ...]:
+    """Check the name of a network interface that a user chooses; names that netlab or the kernel uses are refused."""
+    if not _is_link(value):
+        return ("must have at most 15 lower case letters, digits, '-', '_' or '.', and begin with a letter",)
+    return ("must not be a name that netlab or the kernel uses",) if value in _RESERVED_LINKS else ()
+
+
+def interface_start(value: str) -> tuple[str, ...]:
+    """Check the start of the names of interfaces."""
+    return () if _is_link_start(value) else ("must have at most 7 lower case letters, digits or '-', a letter first",)
+
+
+def mac(value: str) -> tuple[str, ...]:
+    """Check the MAC of an interface."""
+    return () if _is_mac(value) else ("must be a unicast MAC of lower case digits, such as ee:ee:ee:ee:ee:ee",)
+
+
+def ipv4(value: str) -> tuple[str, ...]:
+    """Check an IPv4 address."""
+    try:
+        IPv4Address(value)
+    except ValueError:
+        return ("must be an IPv4 address",)
+    return ()
 
 
 _SHOWN = 80

@@ -31,6 +31,10 @@ class Field(Generic[_T]):
     about: str
     required: bool = field(default=False, kw_only=True)
 
+    def read(self, fields: Fields) -> Any:
+        """Return the field's value, or its default, and report what is wrong."""
+        return None
+
     def at(self, fields: Fields) -> str:
         """Return the field's path in a mapping."""
         return fields.at(self.name)

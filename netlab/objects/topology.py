@@ -9,6 +9,7 @@ from typing import Literal
 
 from netlab import modes
 from netlab.frozen import frozen
+from netlab.modes.wiring import NOTHING, Wiring
 from netlab.objects.types import Address, Prefix, Source
 
 
@@ -17,6 +18,7 @@ class TopologyNetwork:
     """One network of a Topology; ``pod_cidrs`` has at most one prefix per IP family.
 
     ``unwritten`` has the fields that the input leaves out (``mode``, ``podCIDRs``). ``resolve`` chooses their values.
+    ``wiring`` has the choices that the input or a profile makes, and ``profile`` the name of a profile that wires it.
     """
 
     name: str = "default"
@@ -24,11 +26,13 @@ class TopologyNetwork:
     pod_cidrs: tuple[Prefix, ...] = (IPv4Network("10.244.0.0/16"),)
     path: str = "spec.networks[0]"
     unwritten: frozenset[str] = frozenset()
+    wiring: Wiring = NOTHING
+    profile: str = ""
 
     @property
     def traits(self) -> modes.Mode:
-        """The traits of its mode."""
-        return modes.of(self.mode)
+        """The traits of its mode with the choices of ``wiring``, under the name ``profile`` if that is given."""
+        return modes.wired(modes.of(self.mode), self.wiring, self.profile)
 
 
 @frozen
@@ -50,27 +54,51 @@ class TopologyHost:
     hostnames: tuple[str, ...] = ()
 
 
-Icmp = Literal["rules-without-ports", "allow"]
+Enforcement = Literal["all", "none"]
+Icmp = Literal["rules-without-ports", "allow", "basic-always"]
+Sctp = Literal["judge", "drop"]
 Deny = Literal["drop", "reject"]
+RejectWith = Literal["admin-prohibited", "port-unreachable", "tcp-reset"]
 IpBlockPods = Literal["match", "ignore"]
+IpBlockNodes = Literal["match", "ignore"]
 OwnNode = Literal["allow", "enforce"]
 HostNetworkPeers = Literal["ignore", "match"]
 Established = Literal["keep", "reevaluate"]
-Hairpin = Literal["subject", "exempt"]
+Hairpin = Literal["subject", "exempt", "unwired"]
+NodePorts = Literal["judge", "exempt"]
+NamedPorts = Literal["resolve", "refuse-policy", "whole-protocol", "skip-on-conflict"]
+EndPort = Literal["honour", "first-only"]
+Except = Literal["per-peer", "per-rule", "longest-prefix"]
+Directions = Literal["both", "ingress-only"]
+Selectors = Literal["labels", "segment-label"]
+Isolation = Literal["policies", "annotated-namespaces"]
+Multicast = Literal["judge", "allow"]
+Unpublished = Literal["open", "drop"]
+ServiceEgress = Literal["post-dnat", "pre-dnat"]
 
 
 @frozen
 class TopologyPolicy:
     """Behaviour of policies that Kubernetes leaves to the implementation: ``spec.policy`` of a Topology.
 
+    ``enforcement`` (``enforcement``): with ``none``, nothing enforces policies.
+
     ``icmp`` (``icmp``): with ``rules-without-ports``, ICMP is allowed by rules without ports only, as such a rule
-    allows every protocol; with ``allow``, all ICMP is allowed.
+    allows every protocol; with ``allow``, all ICMP is allowed; with ``basic-always``, echo requests, unreachable and
+    time exceeded always pass, and for IPv6 neighbour discovery and echo replies.
+
+    ``sctp`` (``sctp``): with ``judge``, policies judge SCTP; with ``drop``, all SCTP of pods is dropped.
 
     ``deny`` (``deny``): ``drop`` drops denied packets; ``reject`` answers them with ICMP "administratively
     prohibited", so that clients fail at once. The verdict is deny in both cases.
 
+    ``reject_with`` (``rejectWith``): what ``reject`` answers: ICMP "administratively prohibited", ICMP "port
+    unreachable", or a reset to TCP and "port unreachable" to all else.
+
     ``ip_block_pods`` (``ipBlockPods``): with ``match``, an ipBlock matches all addresses in it, those of pods too; with
     ``ignore``, it does not match addresses of pods, so that only selectors do.
+
+    ``ip_block_nodes`` (``ipBlockNodes``): with ``ignore``, an ipBlock does not match addresses of nodes.
 
     ``own_node`` (``ownNode``): with ``allow``, a pod may always send to its own node, as the first section of the
     documentation says; with ``enforce``, the pod's egress policy applies, as its section on isolation says, which
@@ -86,16 +114,60 @@ class TopologyPolicy:
     the first one takes.
 
     ``hairpin`` (``hairpin``): a pod that reaches itself through a Service; with ``subject``, the pod's policies apply;
-    with ``exempt``, they do not.
+    with ``exempt``, they do not; with ``unwired``, its packets are lost.
+
+    ``node_ports`` (``nodePorts``): with ``exempt``, egress policies do not judge packets to the own node's node ports,
+    cluster IPs and addresses of load balancers.
+
+    ``named_ports`` (``namedPorts``): with ``resolve``, a name is each destination pod's port of that name; with
+    ``refuse-policy``, a policy with a named port is refused, so it does not isolate; with ``whole-protocol``, a named
+    port is every port of the protocol; with ``skip-on-conflict``, an egress rule is skipped where the peers' ports of
+    the name have different numbers.
+
+    ``end_port`` (``endPort``): with ``first-only``, ``endPort`` is not read.
+
+    ``except_`` (``except``): which ipBlocks an exception is subtracted from: with ``per-peer`` from its own; with
+    ``per-rule`` from all of the rule; with ``longest-prefix`` the longest of all prefixes and exceptions decides.
+
+    ``directions`` (``directions``): with ``ingress-only``, policies do not judge egress.
+
+    ``selectors`` (``selectors``): with ``segment-label``, selectors read the label ``romana.io/segment`` only.
+
+    ``isolation`` (``isolation``): with ``annotated-namespaces``, only namespaces with the annotation of the old beta
+    API (``net.beta.kubernetes.io/network-policy``, ``DefaultDeny``) are isolated, on ingress.
+
+    ``multicast`` (``multicast``): with ``allow``, packets to multicast addresses always pass.
+
+    ``unpublished`` (``unpublished``): with ``drop``, packets from outside of a pod's network reach only published
+    ports.
+
+    ``service_egress`` (``serviceEgress``): with ``pre-dnat``, egress policies judge the Service's address and port.
+
+    ``written`` has the attributes that the input writes; a profile does not change them.
     """
 
+    enforcement: Enforcement = "all"
     icmp: Icmp = "rules-without-ports"
+    sctp: Sctp = "judge"
     deny: Deny = "drop"
+    reject_with: RejectWith = "admin-prohibited"
     ip_block_pods: IpBlockPods = "match"
+    ip_block_nodes: IpBlockNodes = "match"
     own_node: OwnNode = "allow"
     host_network_peers: HostNetworkPeers = "ignore"
     established: Established = "keep"
     hairpin: Hairpin = "subject"
+    node_ports: NodePorts = "judge"
+    named_ports: NamedPorts = "resolve"
+    end_port: EndPort = "honour"
+    except_: Except = "per-peer"
+    directions: Directions = "both"
+    selectors: Selectors = "labels"
+    isolation: Isolation = "policies"
+    multicast: Multicast = "judge"
+    unpublished: Unpublished = "open"
+    service_egress: ServiceEgress = "post-dnat"
+    written: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @frozen
@@ -103,7 +175,8 @@ class Topology:
     """A lab's networks, nodes and hosts; fields that the input leaves out have their defaults.
 
     ``unwritten`` has the fields that the input leaves out (``underlayCIDRs``, ``serviceCIDRs``,
-    ``loadBalancerCIDRs``). ``resolve`` chooses their values. The fields after it are those of ``Cluster``.
+    ``loadBalancerCIDRs``). ``resolve`` chooses their values. The fields after it are those of ``Cluster``, but
+    ``profile`` is the name of a profile, "" for none.
     """
 
     name: str = "default"
@@ -119,3 +192,4 @@ class Topology:
     node_ports: tuple[int, int] = (30000, 32767)
     cluster_domain: str = "cluster.local"
     dns: bool = True
+    profile: str = ""

@@ -5,20 +5,49 @@ from __future__ import annotations
 from typing import get_args
 
 from netlab import modes
+from netlab.modes.wiring import DefaultRoute, Masquerade, MtuPlace, PrefixLength, RemoteNodeSource
 from netlab.objects import names
-from netlab.objects.field_types import ADDRESS, CIDR, Choice, OnFlag, Part, Parts, Root, Text, Texts, Unread
+from netlab.objects.field_types import (
+    ADDRESS,
+    CIDR,
+    Choice,
+    OneOf,
+    OnFlag,
+    Part,
+    Parts,
+    Root,
+    Switch,
+    Text,
+    Texts,
+    Unread,
+    Whole,
+)
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import WrittenByServer
 from netlab.objects.shapes import Shape
 from netlab.objects.topology import (
     Deny,
+    Directions,
+    EndPort,
+    Enforcement,
     Established,
+    Except,
     Hairpin,
     HostNetworkPeers,
     Icmp,
+    IpBlockNodes,
     IpBlockPods,
+    Isolation,
+    Multicast,
+    NamedPorts,
+    NodePorts,
     OwnNode,
+    RejectWith,
+    Sctp,
+    Selectors,
+    ServiceEgress,
     Topology,
+    Unpublished,
 )
 
 DEFAULT = Topology()
@@ -39,6 +68,39 @@ def _modes() -> list[str]:
     return [each.name for each in modes.of_networks()]
 
 
+class WiringShape(Shape, strict=True):
+    """Choices of a network's wiring that differ from those of its mode."""
+
+    attachment = OneOf("attachment", "How a pod is joined to its node.", values=[*modes.ATTACHMENTS])
+    transport = OneOf("transport", "How packets get from node to node.", values=[*modes.TRANSPORTS])
+    masquerade = OneOf(
+        "masquerade", "Which packets of pods get the address of their node.", values=get_args(Masquerade)
+    )
+    outside_routes = Switch("outsideRoutes", "Whether outside hosts have routes to the addresses of pods.")
+    remote_node_source = OneOf(
+        "remoteNodeSource",
+        "The source address of a node's packets to pods of other nodes.",
+        values=get_args(RemoteNodeSource),
+    )
+    bridge_name = Text("bridgeName", "The name of the bridge on each node.", check=names.interface)
+    tunnel_name = Text("tunnelName", "The name of the tunnel device on each node.", check=names.interface)
+    port_prefix = Text("portPrefix", "The start of the name of a pod's link on its node.", check=names.interface_start)
+    port_mac = Text("portMAC", "The MAC of the pods' links on their node.", check=names.mac)
+    vni = Whole("vni", "The VXLAN network identifier.", low=1, high=2**24 - 1)
+    tunnel_port = Whole("tunnelPort", "The UDP port of the tunnel.", low=1, high=65535)
+    mtu = Whole("mtu", "The MTU of pods, in bytes.", low=1280, high=65535)
+    mtu_place = OneOf("mtuPlace", "Where pods have their MTU.", values=get_args(MtuPlace))
+    prefix_length = OneOf(
+        "prefixLength",
+        "The length of a pod's prefix: that of one address, of the node's range, or of the podCIDR.",
+        values=get_args(PrefixLength),
+    )
+    gateway = Text("gateway", "The IPv4 gateway of pods that have none in their range.", check=names.ipv4)
+    default_route = OneOf(
+        "defaultRoute", "Whether a pod's default route has a next hop.", values=get_args(DefaultRoute)
+    )
+
+
 class NetworkShape(Shape, strict=True):
     """A network of pods; the first one is the default network."""
 
@@ -55,6 +117,7 @@ class NetworkShape(Shape, strict=True):
         pattern=CIDR,
         default="of the first: " + ", ".join(f"`{cidr}`" for cidr in DEFAULT.networks[0].pod_cidrs),
     )
+    wiring = Part("wiring", "Choices of wiring that differ from those of the mode.", shape=WiringShape)
 
 
 class NodeShape(Shape, strict=True):
@@ -75,11 +138,23 @@ class HostShape(Shape, strict=True):
 class PolicyShape(Shape, strict=True):
     """Behaviour of policies that Kubernetes leaves to the implementation."""
 
+    enforcement = Choice[Enforcement](
+        "enforcement",
+        "Whether anything enforces policies.",
+        values=get_args(Enforcement),
+        default=DEFAULT.policy.enforcement,
+    )
     icmp = Choice[Icmp](
         "icmp",
-        "Whether ICMP is allowed by rules without ports only, or always.",
+        "Whether ICMP is allowed by rules without ports only, always, or always for its basic kinds.",
         values=get_args(Icmp),
         default=DEFAULT.policy.icmp,
+    )
+    sctp = Choice[Sctp](
+        "sctp",
+        "Whether policies judge SCTP, or all SCTP of pods is dropped.",
+        values=get_args(Sctp),
+        default=DEFAULT.policy.sctp,
     )
     deny = Choice[Deny](
         "deny",
@@ -87,11 +162,23 @@ class PolicyShape(Shape, strict=True):
         values=get_args(Deny),
         default=DEFAULT.policy.deny,
     )
+    reject_with = Choice[RejectWith](
+        "rejectWith",
+        "What a rejected packet is answered with.",
+        values=get_args(RejectWith),
+        default=DEFAULT.policy.reject_with,
+    )
     ip_block_pods = Choice[IpBlockPods](
         "ipBlockPods",
         "Whether an ipBlock matches addresses of pods.",
         values=get_args(IpBlockPods),
         default=DEFAULT.policy.ip_block_pods,
+    )
+    ip_block_nodes = Choice[IpBlockNodes](
+        "ipBlockNodes",
+        "Whether an ipBlock matches addresses of nodes.",
+        values=get_args(IpBlockNodes),
+        default=DEFAULT.policy.ip_block_nodes,
     )
     own_node = Choice[OwnNode](
         "ownNode",
@@ -117,11 +204,72 @@ class PolicyShape(Shape, strict=True):
         values=get_args(Hairpin),
         default=DEFAULT.policy.hairpin,
     )
+    node_ports = Choice[NodePorts](
+        "nodePorts",
+        "Whether egress policies judge packets to node ports and Services at the own node.",
+        values=get_args(NodePorts),
+        default=DEFAULT.policy.node_ports,
+    )
+    named_ports = Choice[NamedPorts](
+        "namedPorts",
+        "What a named port of a rule means.",
+        values=get_args(NamedPorts),
+        default=DEFAULT.policy.named_ports,
+    )
+    end_port = Choice[EndPort](
+        "endPort",
+        "Whether `endPort` is read.",
+        values=get_args(EndPort),
+        default=DEFAULT.policy.end_port,
+    )
+    except_ = Choice[Except](
+        "except",
+        "Which ipBlocks an exception is subtracted from.",
+        values=get_args(Except),
+        default=DEFAULT.policy.except_,
+    )
+    directions = Choice[Directions](
+        "directions",
+        "Whether policies judge egress.",
+        values=get_args(Directions),
+        default=DEFAULT.policy.directions,
+    )
+    selectors = Choice[Selectors](
+        "selectors",
+        "Whether selectors read all labels, or the label `romana.io/segment` only.",
+        values=get_args(Selectors),
+        default=DEFAULT.policy.selectors,
+    )
+    isolation = Choice[Isolation](
+        "isolation",
+        "Whether policies isolate the pods that they select, or an annotation isolates a namespace.",
+        values=get_args(Isolation),
+        default=DEFAULT.policy.isolation,
+    )
+    multicast = Choice[Multicast](
+        "multicast",
+        "Whether policies judge packets to multicast addresses.",
+        values=get_args(Multicast),
+        default=DEFAULT.policy.multicast,
+    )
+    unpublished = Choice[Unpublished](
+        "unpublished",
+        "Whether packets from outside of a pod's network reach ports that are not published.",
+        values=get_args(Unpublished),
+        default=DEFAULT.policy.unpublished,
+    )
+    service_egress = Choice[ServiceEgress](
+        "serviceEgress",
+        "Whether egress policies judge the endpoint or the address of a Service.",
+        values=get_args(ServiceEgress),
+        default=DEFAULT.policy.service_egress,
+    )
 
 
 class SpecShape(Shape, strict=True):
     """The spec of a Topology."""
 
+    profile = Text("profile", "The CNI whose wiring and policy behaviour the lab has: the name of a profile.")
     networks = Parts("networks", "The networks of pods.", shape=NetworkShape, default="one network, `default`")
     nodes = Parts(
         "nodes",

@@ -51,7 +51,7 @@ def test_every_combination_has_the_ways_that_paths_say(
     monkeypatch: pytest.MonkeyPatch, attachment: Attachment, transport: Transport, cidrs: list[str], nodes: int
 ) -> None:
     """Pods of one node and of others, nodes, outside hosts, a host-network pod and one with loopback only."""
-    mode = Mode("toy", attachment, transport, masqueraded=not attachment.on_underlay)
+    mode = Mode("toy", attachment, transport, masquerade="none" if attachment.on_underlay else "outside-and-nodes")
     monkeypatch.setitem(modes.MODES, "toy", mode)
     of = cluster(
         topology([f"n{i}" for i in range(nodes)], mode="toy", cidrs=cidrs, hosts=HOSTS),

@@ -10,9 +10,9 @@ from netlab.modes import attachments, transports
 from netlab.modes.traits import Mode
 
 _MODES = [
-    Mode("bridge-by-routes", attachments.BRIDGE, transports.ROUTES, masqueraded=True),
-    Mode("veth-by-vxlan", attachments.VETH, transports.VXLAN, masqueraded=True),
-    Mode("veth-alone", attachments.VETH, transports.NONE, masqueraded=True),
+    Mode("bridge-by-routes", attachments.BRIDGE, transports.ROUTES, masquerade="outside-and-nodes"),
+    Mode("veth-by-vxlan", attachments.VETH, transports.VXLAN, masquerade="outside-and-nodes"),
+    Mode("veth-alone", attachments.VETH, transports.NONE, masquerade="outside-and-nodes"),
 ]
 
 

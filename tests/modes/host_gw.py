@@ -6,4 +6,4 @@ from netlab.modes.attachments import BRIDGE
 from netlab.modes.traits import Mode
 from netlab.modes.transports import ROUTES
 
-MODE = Mode("host-gw", BRIDGE, ROUTES, masqueraded=True)
+MODE = Mode("host-gw", BRIDGE, ROUTES, masquerade="outside-and-nodes")

@@ -33,7 +33,7 @@ def test_a_combination_that_does_not_fit_is_refused() -> None:
     for wrong in (
         lambda: Mode("m", attachments.MACVLAN, transports.VXLAN),
         lambda: Mode("m", attachments.BRIDGE, transports.UNDERLAY),
-        lambda: Mode("m", attachments.MACVLAN, transports.UNDERLAY, masqueraded=True),
+        lambda: Mode("m", attachments.MACVLAN, transports.UNDERLAY, masquerade="outside-and-nodes"),
         lambda: Mode("m", attachments.VETH, transports.VXLAN),
     ):
         with pytest.raises(ValueError, match="m: "):
@@ -42,7 +42,7 @@ def test_a_combination_that_does_not_fit_is_refused() -> None:
 
 def test_a_trait_is_changed_without_a_new_wiring(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bridge without enforcement is wired like any other, and no policy applies to its pods."""
-    free = Mode("free", replace(attachments.BRIDGE, enforced=False), transports.NONE, masqueraded=True)
+    free = Mode("free", replace(attachments.BRIDGE, enforced=False), transports.NONE, masquerade="outside-and-nodes")
     monkeypatch.setitem(modes.MODES, "free", free)
     of = cluster(topology(["n1"], mode="free"), pod("x/a", node="n1"), pod("x/b", node="n1"))
     way = path(of, of.by_ref["x/a"], of.by_ref["x/b"], 4)

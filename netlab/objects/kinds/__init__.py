@@ -24,6 +24,7 @@ _FILES = (
     "secret",
     "networkpolicy",
     "topology",
+    "profile",
     "scenario",
     "podlabels",
     "ignoredkind",
@@ -38,6 +39,7 @@ _LATER = {
     "ingress": ("Ingress", "networking.k8s.io/v1"),
     "ingressclass": ("IngressClass", "networking.k8s.io/v1"),
     "secret": ("Secret", "v1"),
+    "profile": ("Profile", "netlab/v1alpha1"),
 }
 
 for _file in _FILES:

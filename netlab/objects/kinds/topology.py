@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netlab import modes
 from netlab.errors import Problem
+from netlab.modes.wiring import Wiring
 from netlab.objects import names
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core_v1 import addresses, prefixes
@@ -11,6 +14,7 @@ from netlab.objects.field_types import Text, Texts
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.meta import open_document
+from netlab.objects.shapes import Field, Shape
 from netlab.objects.topology import (
     Topology,
     TopologyHost,
@@ -38,6 +42,7 @@ from netlab.objects.topology_shapes import (
     PolicyShape,
     SpecShape,
     TopologyRoot,
+    WiringShape,
 )
 from netlab.objects.types import Document, Prefix
 from netlab.objects.usable import whole
@@ -68,13 +73,14 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         tuple(_host(item, written) for item in SpecShape.hosts.read(spec)),
         underlay or DEFAULT.underlay_cidrs,
         document.source,
-        _policy(SpecShape.policy.read(spec)),
+        policy_of(SpecShape.policy.read(spec)),
         frozenset(field.name for field in (SpecShape.underlay_cidrs, *ranges) if field.empty(spec)),
         services or DEFAULT.service_cidrs,
         balancers or DEFAULT.load_balancer_cidrs,
         _node_ports(spec),
         domain,
         SpecShape.dns.read(spec),
+        SpecShape.profile.read(spec),
     )
     check_names(root, found.networks)
     check_names(root, found.nodes)
@@ -155,7 +161,14 @@ def _network(fields: Fields, index: int, written: WrittenAddresses) -> TopologyN
     mode = NetworkShape.mode.read(fields)
     unwritten = frozenset(field.name for field in (NetworkShape.mode, NetworkShape.pod_cidrs) if field.empty(fields))
     own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
-    return TopologyNetwork(name, mode, own, fields.path, unwritten)
+    wiring = wiring_of(NetworkShape.wiring.read(fields))
+    try:
+        modes.wired(modes.of(mode), wiring)
+    except ValueError as error:
+        # The mode may be chosen later, or by a profile.
+        if NetworkShape.mode.has(fields) or (wiring.attachment and wiring.transport):
+            NetworkShape.wiring.error(fields, str(error))
+    return TopologyNetwork(name, mode, own, fields.path, unwritten, wiring)
 
 
 def _cidrs(fields: Fields, field: Texts) -> list[tuple[str, Prefix]]:
@@ -196,17 +209,23 @@ def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
     return TopologyHost(name, addresses_of, fields.path, tuple(text for _, text in hostnames))
 
 
-def _policy(fields: Fields) -> TopologyPolicy:
+def policy_of(fields: Fields) -> TopologyPolicy:
+    """Decode ``spec.policy``."""
     PolicyShape.only(fields)
-    return TopologyPolicy(
-        icmp=PolicyShape.icmp.read(fields),
-        deny=PolicyShape.deny.read(fields),
-        ip_block_pods=PolicyShape.ip_block_pods.read(fields),
-        own_node=PolicyShape.own_node.read(fields),
-        host_network_peers=PolicyShape.host_network_peers.read(fields),
-        established=PolicyShape.established.read(fields),
-        hairpin=PolicyShape.hairpin.read(fields),
-    )
+    values = {attribute: one.read(fields) for attribute, one in declared(PolicyShape).items()}
+    written = frozenset(attribute for attribute, one in declared(PolicyShape).items() if one.has(fields))
+    return TopologyPolicy(**values, written=written)
+
+
+def wiring_of(fields: Fields) -> Wiring:
+    """Decode the choices of a network's wiring."""
+    WiringShape.only(fields)
+    return Wiring(**{attribute: one.read(fields) for attribute, one in declared(WiringShape).items()})
+
+
+def declared(shape: type[Shape]) -> dict[str, Field[Any]]:
+    """Return the fields of a shape by the name of their attribute."""
+    return {attribute: one for attribute, one in vars(shape).items() if isinstance(one, Field)}
 
 
 KIND = Kind(
@@ -216,7 +235,7 @@ KIND = Kind(
     topology,
     namespaced=False,
     unknown_if_wrong=(
-        (r"metadata\b.*|spec\.(policy|nodePortRange|clusterDomain|dns)\b.*", ()),
+        (r"metadata\b.*|spec\.(policy|profile|nodePortRange|clusterDomain|dns)\b.*", ()),
         (r"spec\.hosts\b.*", ("hosts",)),
         (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),
         (r"spec\.(underlay|service|loadBalancer)CIDRs\b.*|spec\.networks\[\d+\]\.podCIDRs\b.*", ("addresses",)),

@@ -83,7 +83,8 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
-    return f"lab {cluster.name}: {', '.join(parts)}: {found}"
+    as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
+    return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"
 
 
 def _services(cluster: Cluster) -> Iterator[str]:

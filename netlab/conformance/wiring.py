@@ -58,8 +58,8 @@ def _kept_apart(cluster: Cluster, way: Way, source: Endpoint, destination: Endpo
 
 
 def _too_large(way: Way) -> Iterator[str]:
-    if way.mtu < way.first_mtu:
-        yield f"packets of {way.first_mtu} bytes are sent, but those of more than {way.mtu} do not get through"
+    if way.lost_above:
+        yield f"packets of {way.first_mtu} bytes are sent, but those of more than {way.lost_above} do not get through"
 
 
 def _hooks(

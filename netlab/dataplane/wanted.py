@@ -50,6 +50,7 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
             build.endpoint(names.pod_namespace(cluster.name, pod))
     for network in cluster.networks:
         mtu = TRANSPORTS[network.traits.transport.name](cluster, network, build)
+        routes.join_hosts(cluster, network, build)
         ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
     if cluster.services:
         from netlab.dataplane.services import add_routes

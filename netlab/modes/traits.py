@@ -5,6 +5,8 @@ Code outside of ``netlab.modes`` reads a trait, and never compares a mode's name
 
 from __future__ import annotations
 
+from typing import Literal
+
 from netlab.frozen import frozen
 from netlab.modes.wiring import NOTHING, Masquerade, RemoteNodeSource, Wiring
 
@@ -79,7 +81,8 @@ class Mode:
 
     Raises:
       ValueError: if attachment and transport do not fit. Both or neither are on the underlay. A node cannot masquerade
-        packets that bypass it. Without masquerade, outside hosts need routes to pods to answer.
+        packets that bypass it. Without masquerade, outside hosts need routes to pods to answer. A node without a
+        tunnel, or without a bridge, has no address of it.
     """
 
     name: str
@@ -101,8 +104,16 @@ class Mode:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
         if not self.masqueraded and not self.outside_routes:
             raise ValueError(f"{self.name}: outside hosts have no route to answer by")
+        if self.remote_node_source == "tunnel" and not self.transport.tunnel:
+            raise ValueError(f"{self.name}: a node has no tunnel, and so no address of it")
+        if self.remote_node_source == "bridge" and not (self.attachment.node_gateway and self.transport.node_ranges):
+            raise ValueError(f"{self.name}: a node has no bridge with an address of its own")
 
     @property
     def masqueraded(self) -> bool:
         """Whether some packets of a pod leave with its node's address as source."""
         return self.masquerade != "none"
+
+    def masquerades(self, to: Literal["outside", "nodes"]) -> bool:
+        """Say whether packets of a pod to outside hosts, or to other nodes, leave with its node's address."""
+        return self.masquerade == "outside-and-nodes" or (self.masquerade == "outside" and to == "outside")

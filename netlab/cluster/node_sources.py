@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netlab import modes
-from netlab.cluster.types import Network, Node, address_of
+from netlab.cluster.types import Cluster, Endpoint, Network, Node, Pod, address_of
 from netlab.objects.types import Address
 
 
@@ -33,6 +33,39 @@ def source_to_other_nodes(node: Node, traits: modes.Mode, network: str, family: 
     if traits.remote_node_source == "bridge":
         return bridge_address(node, network, family)
     return address_of(node, family)
+
+
+def node_of(endpoint: Endpoint) -> str | None:
+    """Return the node whose network namespace the endpoint is in, None for other pods and for outside hosts."""
+    if isinstance(endpoint, Node):
+        return endpoint.name
+    if isinstance(endpoint, Pod) and endpoint.host_network:
+        return endpoint.node
+    return None
+
+
+def source_address(cluster: Cluster, source: Endpoint, destination: Endpoint | None, family: int) -> Address | None:
+    """Return the source address of an endpoint's packets to another one; None if it has none of the IP family.
+
+    It is the endpoint's own address, but for packets of a node, or of its host-network pods, to pods of other nodes.
+    """
+    node = node_of(source)
+    if node is None or not isinstance(destination, Pod) or not chosen_network(destination) or destination.node == node:
+        return address_of(source, family)
+    return address_to_network(cluster, source, destination.network, family)
+
+
+def chosen_network(pod: Pod) -> str:
+    """Return the network of a pod if other nodes send to it from another address than their own, else ""."""
+    return pod.network if pod.traits.remote_node_source != "node" else ""
+
+
+def address_to_network(cluster: Cluster, source: Endpoint, network: str, family: int) -> Address | None:
+    """Return the source address of packets to pods of a network on other nodes; to other endpoints if it is ""."""
+    node = node_of(source) if network else None
+    if node is None:
+        return address_of(source, family)
+    return source_to_other_nodes(cluster.node(node), cluster.network(network).traits, network, family)
 
 
 def further_addresses(networks: Iterable[Network], node: Node) -> Iterator[Address]:

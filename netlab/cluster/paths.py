@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netlab.cluster.node_sources import source_to_other_nodes
-from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+from netlab.cluster.node_sources import node_of, source_to_other_nodes
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.cluster.unowned import why_unowned
 from netlab.frozen import frozen
 from netlab.objects.types import Address
+
+__all__ = ["Path", "drops_unpublished", "node_of", "path", "path_to_address"]
 
 
 @frozen
@@ -29,6 +31,8 @@ class Path:
     - ``exempt``: why a policy that selects one of the ends does not apply, "" if it applies.
     - ``dropped``: the wiring has a path, and a rule of the destination's node drops every packet on it before policy.
       Such a path is not connected.
+    - ``opened_by``, ``seen_by``: the setting of wiring, with its value, that opens the path, and the one that chooses
+      the source address; "" for those of the mode.
     """
 
     connected: bool
@@ -40,6 +44,8 @@ class Path:
     ingress_enforced: bool = False
     exempt: str = ""
     dropped: bool = False
+    opened_by: str = ""
+    seen_by: str = ""
 
 
 def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int) -> Path:
@@ -82,15 +88,6 @@ def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Pat
         return Path(False, f"{source.ref} has no IPv{address.version} address")
     enforced = isinstance(source, Pod) and source.traits.attachment.enforced
     return Path(False, why_unowned(cluster, address), egress_enforced=enforced)
-
-
-def node_of(endpoint: Endpoint) -> str | None:
-    """Return the node whose network namespace the endpoint is in, None for other pods and for outside hosts."""
-    if isinstance(endpoint, Node):
-        return endpoint.name
-    if isinstance(endpoint, Pod) and endpoint.host_network:
-        return endpoint.node
-    return None
 
 
 def _unenforced(pod: Pod) -> str:
@@ -165,19 +162,22 @@ def _to_pod(cluster: Cluster, source: Endpoint, pod: Pod, own: Address, from_nod
         if attachment.on_underlay:
             return _past_the_node(pod)
         return Path(True, seen_as=own, node_to_own_pod=True, exempt=f"{pod.ref} is always open to its own node")
-    seen = own
+    seen, opened_by, seen_by = own, "", ""
     if isinstance(source, Host):
         if not pod.traits.outside_routes:
             what = f"the pod addresses of {pod.attachment} network {pod.network!r}"
-            return Path(False, f"no route from outside to {what}")
+            why = " (outsideRoutes: false)" if pod.traits.wiring.outside_routes is False else ""
+            return Path(False, f"no route from outside to {what}{why}")
+        opened_by = "" if transport.outside_routes else "outsideRoutes: true"
     elif not transport.joins_nodes:
         what = f"{pod.attachment} network {pod.network!r} of {pod.node}"
         return Path(False, f"{what} is separate: no path from {from_node}")
     elif from_node is not None:
         seen = source_to_other_nodes(cluster.node(from_node), pod.traits, pod.network, own.version) or own
+        seen_by = f"remoteNodeSource: {pod.traits.remote_node_source}" if seen != own else ""
     if drops_unpublished(cluster, pod):
         return _unpublished(pod, seen)
-    return Path(True, seen_as=seen, ingress_enforced=enforced, exempt=exempt)
+    return Path(True, seen_as=seen, ingress_enforced=enforced, exempt=exempt, opened_by=opened_by, seen_by=seen_by)
 
 
 def _to_underlay(

@@ -111,6 +111,9 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
         raise ValueError(f"no endpoint of the lab has {flow.target}")
     way = path(cluster, source, destination, flow.family)
     own = address_of(source, flow.family)
+    if way.dropped and own is not None and not isinstance(destination, Host):
+        # The rules drop it, and not the wiring.
+        return _crossing(cluster, tracers, {getattr(destination, "node", ""): way.seen_as or own}, flow)
     if not way.connected or own is None or way.seen_as is None:
         return "deny"
     crossed: dict[str, Address] = {}

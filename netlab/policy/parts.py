@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from netlab.cluster.flows import Flow, FlowSelection
+from netlab.cluster.node_sources import chosen_network
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.frozen import frozen
@@ -78,7 +79,7 @@ class Parts:
         self.ways: list[Path] = []
         self._way_numbers = Numbers()
         self._known_ways: dict[tuple[int, int, int, bool], int] = {}
-        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ingress] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], Ingress] = {}
         self._known_unread: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
 
@@ -123,7 +124,8 @@ class Parts:
         """Return the decisions of a destination's ingress on a service."""
         policies = self.selecting("ingress", destination)
         served = self._served_of[self.kind_of[id(destination)]]
-        key = (policies, served, service) if policies else ((), 0, service)
+        network = chosen_network(destination) if policies and isinstance(destination, Pod) else ""
+        key = (policies, served, service, network) if policies else ((), 0, service, "")
         if key not in self._known_ingress:
             rest, reasons = self._reasons("ingress", destination, service, self._sets.all)
             parts = [rest]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from netlab.cluster.node_sources import further_addresses
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
@@ -156,8 +157,9 @@ class Identities:
         found: dict[str, Signatures] = {node.ref: {} for node in cluster.nodes if node.ref in self.of}
         for pod in self._host_pods.values():
             peers = self._scopes.matching(pod)
-            signatures = found.setdefault(cluster.node(pod.node).ref, {})
-            for a in pod.addresses:
+            node = cluster.node(pod.node)
+            signatures = found.setdefault(node.ref, {})
+            for a in (*pod.addresses, *further_addresses(cluster.networks, node)):
                 signatures[a] = signatures.get(a, blocks_at(self.ranges.get(a.version, ()), a)) | peers
         return found
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from netlab.ruleset.fragment import Fragment
-from netlab.ruleset.fragments import antispoof, apartness, control, host_ports, masquerade, policy, services, tunnels
+from netlab.ruleset.fragments import (
+    antispoof,
+    apartness,
+    control,
+    host_ports,
+    masquerade,
+    policy,
+    services,
+    tunnels,
+    unpublished,
+)
 
 FRAGMENTS: tuple[Fragment, ...] = (
     policy.FRAGMENT,
     apartness.FRAGMENT,
+    unpublished.FRAGMENT,
     control.FRAGMENT,
     host_ports.FRAGMENT,
     masquerade.FRAGMENT,

@@ -29,8 +29,7 @@ class Path:
     - ``egress_enforced``: the path passes a hook that enforces the policy of the source pod. ``ingress_enforced``: of
       the destination pod.
     - ``exempt``: why a policy that selects one of the ends does not apply, "" if it applies.
-    - ``dropped``: the wiring has a path, and a rule of the destination's node drops every packet on it before policy.
-      Such a path is not connected.
+    - ``dropped``: a path is wired, and a setting drops these packets before policy. Such a path is not connected.
     - ``opened_by``, ``seen_by``: the setting of wiring, with its value, that opens the path, and the one that chooses
       the source address; "" for those of the mode.
     """

@@ -320,7 +320,8 @@ def decided_reason(way: Path, denied: Sequence[str], allowing: Sequence[str]) ->
     if denied:
         return f"{'; '.join(denied)}{seen}"
     if allowing:
-        return f"allowed by {' and '.join(allowing)}{seen}{opened}"
+        exempt = f"; {way.exempt}" if way.exempt else ""
+        return f"allowed by {' and '.join(allowing)}{exempt}{seen}{opened}"
     return f"{way.exempt or 'no policy selects either side'}{opened}"
 
 

@@ -10,6 +10,7 @@ from netlab.ruleset.fragments import (
     host_ports,
     masquerade,
     policy,
+    sctp,
     services,
     tunnels,
     unpublished,
@@ -26,5 +27,6 @@ FRAGMENTS: tuple[Fragment, ...] = (
     antispoof.BRIDGED,
     antispoof.ROUTED,
     tunnels.FRAGMENT,
+    sctp.FRAGMENT,
 )
 """All fragments, in the order of their tables, sets and chains in the text, and of rules with one place in a chain."""

@@ -11,8 +11,9 @@ from dataclasses import replace
 from netlab.cluster.types import Cluster, Network
 from netlab.dataplane import names
 from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.routes import source_of
 from netlab.dataplane.vxlan import device, outer
-from netlab.kernel.state import EVERY_MAC, ForwardingEntry, Neighbour
+from netlab.kernel.state import EVERY_MAC, ForwardingEntry, Neighbour, Route
 
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
@@ -31,6 +32,10 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
             to = outer(other)
             gateways = [names.gateway_of(prefix) for prefix in other.pod_cidrs[network.name]]
             build.add(place, ForwardingEntry(name, EVERY_MAC, to))
+            for prefix in other.pod_cidrs[network.name]:
+                # Without a choice the kernel takes the address of the bridge, whose prefix holds all pods.
+                if (source := source_of(node, network, prefix.version)) is not None:
+                    build.add(place, Route(prefix, bridge, source=source))
             for addresses in (gateways, *(pod.addresses for pod in pods[other.name])):
                 mac = names.mac_of(addresses[0])
                 build.add(place, ForwardingEntry(name, mac, to))

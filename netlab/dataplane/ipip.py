@@ -11,6 +11,7 @@ from ipaddress import ip_interface
 from netlab.cluster.types import Cluster, Network, address_of
 from netlab.dataplane import names
 from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.routes import source_of
 from netlab.kernel.state import InterfaceAddress, Link, Route
 
 HEADER = 20
@@ -30,5 +31,6 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
             if other is not node:
                 to = (*other.pod_cidrs[network.name], *map(names.single, outside[other.name]))
                 via = address_of(other, 4)
-                build.add(place, *(Route(prefix, name, via=via, onlink=True) for prefix in to))
+                source = source_of(node, network, 4)
+                build.add(place, *(Route(prefix, name, via=via, source=source, onlink=True) for prefix in to))
     return mtu

@@ -12,6 +12,7 @@ from ipaddress import ip_interface
 from netlab.cluster.types import Cluster, Network, Node
 from netlab.dataplane import names
 from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.routes import source_of
 from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
 from netlab.objects.types import Address
 
@@ -38,12 +39,14 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
             build.add(place, ForwardingEntry(name, mac, outer(other)))
             for prefix in other.pod_cidrs[network.name]:
                 via = names.tunnel_address(prefix)
-                build.add(place, Neighbour(name, via, mac), Route(prefix, name, via=via, onlink=True))
+                source = source_of(node, network, prefix.version)
+                build.add(place, Neighbour(name, via, mac), Route(prefix, name, via=via, source=source, onlink=True))
             for address in outside[other.name]:
                 via = next(
                     names.tunnel_address(p) for p in other.pod_cidrs[network.name] if p.version == address.version
                 )
-                build.add(place, Route(names.single(address), name, via=via, onlink=True))
+                source = source_of(node, network, address.version)
+                build.add(place, Route(names.single(address), name, via=via, source=source, onlink=True))
     return mtu
 
 

@@ -52,6 +52,7 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
             build.endpoint(names.pod_namespace(cluster.name, pod))
     for network in cluster.networks:
         fitting = TRANSPORTS[network.traits.transport.name](cluster, network, build)
+        routes.join_hosts(cluster, network, build)
         mtu = network.traits.wiring.mtu or fitting
         ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
     if cluster.services:

@@ -91,7 +91,8 @@ class Mode:
     Raises:
       ValueError: if attachment and transport do not fit. Both or neither are on the underlay. One link joins bridges. A
         node cannot masquerade packets that bypass it. Without masquerade, outside hosts need routes to pods to answer.
-        A pod's prefix holds no pods that are not on its link. A link that joins nodes has no router with an MTU.
+        A node without a tunnel, or without a bridge, has no address of it. A pod's prefix holds no pods that are not on
+        its link. A link that joins nodes has no router with an MTU.
     """
 
     name: str
@@ -118,6 +119,10 @@ class Mode:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
         if not self.masqueraded and not self.outside_routes:
             raise ValueError(f"{self.name}: outside hosts have no route to answer by")
+        if self.remote_node_source == "tunnel" and (not self.transport.tunnel or self.transport.one_link):
+            raise ValueError(f"{self.name}: a node has no tunnel, and so no address of it")
+        if self.remote_node_source == "bridge" and not (self.attachment.node_gateway and self.transport.node_ranges):
+            raise ValueError(f"{self.name}: a node has no bridge with an address of its own")
 
     def _check_prefix_length(self) -> None:
         """Raise ValueError if a pod would look on its link for a pod that is not there."""
@@ -145,3 +150,7 @@ class Mode:
     def masqueraded(self) -> bool:
         """Whether some packets of a pod leave with its node's address as source."""
         return self.masquerade != "none"
+
+    def masquerades(self, to: Literal["outside", "nodes"]) -> bool:
+        """Say whether packets of a pod to outside hosts, or to other nodes, leave with its node's address."""
+        return self.masquerade == "outside-and-nodes" or (self.masquerade == "outside" and to == "outside")

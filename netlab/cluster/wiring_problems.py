@@ -21,7 +21,7 @@ def without_misfits(topology: Topology, nodes: int) -> tuple[Topology, list[Prob
         why, path = _misfit(network, nodes)
         if why:
             problems.append(topology_problem(topology, f"{network.path}.wiring{path}", why))
-            network = replace(network, wiring=NOTHING)
+            network = replace(network, wiring=NOTHING, profile="")
         networks.append(network)
     return (replace(topology, networks=tuple(networks)), problems) if problems else (topology, [])
 

@@ -31,7 +31,7 @@ def with_profile(name: str) -> Topology:
 def test_a_lab_has_what_the_data_of_its_profile_says(name, lab, facts, disagreements):
     """Names, kinds, numbers, MTUs, MACs, prefix lengths and gateways; where the kernel lacks a tunnel, it is said."""
     wiring = profiles.named(name).wiring
-    tunnel = modes.TRANSPORTS[wiring.transport].tunnel
+    tunnel = modes.TRANSPORTS[wiring.transport or ""].tunnel
     running = built(lab, name)
     if isinstance(running, HostError):
         assert "ipip" == tunnel

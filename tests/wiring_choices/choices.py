@@ -73,6 +73,7 @@ _MORE = (
     document("Pod", "z/host", {"nodeName": "node-2", "hostNetwork": True}, labels="app=q,tier=db"),
 )
 _PODS = ("x/a", "y/a", "z/pub")
+_PORTS: tuple[tuple[str, int | None], ...] = (("TCP", 80), ("UDP", 53), ("ICMP", None))
 _MACHINES = ("node:node-1", "node:node-2", "z/host", HOST)
 
 
@@ -107,9 +108,9 @@ def _cells() -> Iterator[Cell]:
     for family in (4, 6):
         for pod in _PODS:
             for machine in _MACHINES:
-                for port in (("TCP", 80), ("UDP", 53), ("ICMP", None)):
-                    yield Cell(machine, pod, *port, family)  # type: ignore[arg-type]
-                    yield Cell(pod, machine, *port, family)  # type: ignore[arg-type]
+                for protocol, number in _PORTS:
+                    yield Cell(machine, pod, protocol, number, family)
+                    yield Cell(pod, machine, protocol, number, family)
         for source in ("x/a", "y/a", "z/pub", "z/host", HOST, "node:node-2"):
             yield Cell(source, "node:node-1", "TCP", 9090, family)
 

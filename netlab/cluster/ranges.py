@@ -91,7 +91,7 @@ def with_defaults(
     ``avoid`` has the ranges of Services and load balancers that the input writes.
     """
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
-    networks = [replace(n, mode=mode) if "mode" in n.unwritten and not n.profile else n for n in topology.networks]
+    networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
     topology, problems = without_misfits(replace(topology, networks=tuple(networks)), len(nodes))
     networks = [*topology.networks]
     first = networks[0]
@@ -127,8 +127,10 @@ def _pod_cidrs(
     load = known.load.get(network.name, Counter())
     transport = network.traits.transport
     families = {a.version for a in pods} | {cidr.version for cidr in cidrs}
+    if network.profile:
+        families |= {cidr.version for cidr in network.pod_cidrs}
     found: list[Prefix] = []
-    for family in sorted(families or {4}):
+    for family in sorted(families.intersection(network.families) or network.families[:1]):
         addresses = {a: node for a, node in pods.items() if a.version == family}
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
@@ -148,7 +150,8 @@ def _pod_cidrs(
             for avoid in (written + machines, written) if transport.single_routes else (written + machines,):
                 own = {a: node for a, node in known.by_node(network.name).items() if a.version == family}
                 best = best or next((c for c in candidates if clear(c, avoid) and fits(c, own)), None)
-        best = best or next((c for c in POD_DEFAULTS[family] if clear(c, written + machines)), None)
+        usual = (*(c for c in network.pod_cidrs if c.version == family), *POD_DEFAULTS[family])
+        best = best or next((c for c in usual if clear(c, written + machines)), None)
         found += [best] if best is not None else []
     return tuple(found)
 

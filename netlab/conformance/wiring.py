@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from netlab.cluster.paths import Path, path
-from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.dataplane import names
 from netlab.dataplane.graph import Graph, Way
 from netlab.dataplane.wanted import wanted
@@ -45,7 +45,7 @@ def _judge(cluster: Cluster, graph: Graph, source: Endpoint, destination: Endpoi
         return
     if stated.local != (way.namespaces == (there,)):
         yield f"a way by {', '.join(way.namespaces)}, but it is said to be{' ' if stated.local else ' not '}local"
-    yield from _too_large(way, source)
+    yield from _too_large(way)
     yield from _hooks(cluster, way, stated, source, destination, masqueraded=stated.seen_as != own)
     yield from _answer(cluster, graph, stated, source, destination, masqueraded=stated.seen_as != own)
 
@@ -58,13 +58,9 @@ def _kept_apart(cluster: Cluster, way: Way, source: Endpoint, destination: Endpo
     return source.network != destination.network and not nodes.isdisjoint(way.hooked)
 
 
-def _too_large(way: Way, sender: Endpoint) -> Iterator[str]:
-    """Yield an error if large packets are lost. An outside host learns of a smaller link on the way, from its router.
-
-    A node answers its packets with ICMP, as no rule stops that. Pods and nodes know the size from their own links.
-    """
-    if way.mtu < way.first_mtu and not isinstance(sender, Host):
-        yield f"packets of {way.first_mtu} bytes are sent, but those of more than {way.mtu} do not get through"
+def _too_large(way: Way) -> Iterator[str]:
+    if way.lost_above:
+        yield f"packets of {way.first_mtu} bytes are sent, but those of more than {way.lost_above} do not get through"
 
 
 def _hooks(
@@ -88,19 +84,17 @@ def _answer(
         return
     start, home = (names.endpoint_namespace(cluster.name, end) for end in (destination, source))
     if not (masqueraded and isinstance(source, Pod)):
-        yield from _back(graph, start, stated.seen_as, home, destination)
+        yield from _back(graph, start, stated.seen_as, home)
         return
     node = names.node_namespace(cluster.name, source.node)
-    yield from _back(graph, start, stated.seen_as, node, destination)
+    yield from _back(graph, start, stated.seen_as, node)
     if (own := address_of(source, stated.seen_as.version)) is not None:
-        yield from _back(graph, node, own, home, destination, forwarded=True)
+        yield from _back(graph, node, own, home, forwarded=True)
 
 
-def _back(
-    graph: Graph, start: str, address: Address, home: str, sender: Endpoint, *, forwarded: bool = False
-) -> Iterator[str]:
+def _back(graph: Graph, start: str, address: Address, home: str, *, forwarded: bool = False) -> Iterator[str]:
     way = graph.way(start, address, forwarded=forwarded)
     if way is None or way.namespaces[-1] != home:
         yield f"the answer does not get from {start} to {address}"
     else:
-        yield from (f"in the answer {wrong}" for wrong in _too_large(way, sender))
+        yield from (f"in the answer {wrong}" for wrong in _too_large(way))

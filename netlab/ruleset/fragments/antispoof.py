@@ -142,10 +142,10 @@ def _senders(pod: Pod, port: Port, ports: str, own: str) -> Iterator[Entry]:
 def _may_send_from(pod: Pod, port: Port) -> Iterator[Address]:
     yield from pod.addresses
     if any(address.version == 6 for address in pod.addresses):
-        yield from (_link_local(port.mac), IPv6Address("::"))
+        yield from (link_local(port.mac), IPv6Address("::"))
 
 
-def _link_local(mac: str) -> IPv6Address:
+def link_local(mac: str) -> IPv6Address:
     """Return the link-local address that the kernel makes of a MAC address (RFC 4291, appendix A)."""
     octets = bytes.fromhex(mac.replace(":", ""))
     identifier = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])

@@ -47,6 +47,7 @@ CHOICES = {
     ),
     "bridge, overlay": Choice("overlay", {"remoteNodeSource": "bridge"}),
     "bridge, bridge and routes": Choice("bridge", {"transport": "routes", "remoteNodeSource": "bridge"}),
+    "bridge, flat VXLAN": Choice("overlay", {"transport": "flat-vxlan", "remoteNodeSource": "bridge"}),
     "unpublished drop, bridge": Choice("bridge", {"outsideRoutes": True}, {"unpublished": "drop"}),
     "unpublished drop, overlay": Choice(
         "overlay", {"remoteNodeSource": "tunnel", "outsideRoutes": True}, {"unpublished": "drop"}

@@ -78,6 +78,8 @@ SOURCES = [
     ("overlay", {"remoteNodeSource": "bridge"}, "10.244.1.1"),
     ("overlay", {"attachment": "routed", "remoteNodeSource": "tunnel"}, "10.244.1.0"),
     ("bridge", {"transport": "routes", "remoteNodeSource": "bridge"}, "10.244.1.1"),
+    ("bridge", {"transport": "flat-vxlan", "remoteNodeSource": "bridge"}, "10.244.1.1"),
+    ("overlay", {"attachment": "routed", "transport": "ipip", "remoteNodeSource": "tunnel"}, "10.244.1.0"),
 ]
 
 

@@ -37,6 +37,7 @@ CNIS = {
         {"ipBlockPods": "ignore", "ipBlockNodes": "ignore"},
     ),
     "weave": Choice("overlay", {"transport": "flat-vxlan", "remoteNodeSource": "bridge"} | _OUTSIDE),
+    "an overlay with the node's address": Choice("overlay", {"remoteNodeSource": "node"} | _OUTSIDE),
     "kube-router": Choice("bridge", {"transport": "routes", "masquerade": "outside", "remoteNodeSource": "node"}),
 }
 # By probe: another node that an ipBlock of its address allows (5), and one of the pods' range (6); the source that
@@ -48,6 +49,7 @@ EXPECTED = {
     "calico without encapsulation": ("allow", "deny", "node", "allow"),
     "cilium with eBPF masquerade": ("deny", "deny", "pod", "allow"),
     "weave": ("deny", "allow", "node", "allow"),
+    "an overlay with the node's address": ("allow", "deny", "node", "allow"),
     "kube-router": ("allow", "deny", "pod", "allow"),
 }
 _RANGES = [block("10.244.0.0/16"), block("fd00:10:244::/56")]

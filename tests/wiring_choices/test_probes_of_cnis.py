@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
+from iproute2 import ip
 from wiring_choices.choices import Choice, topology_of
 
 from netlab.cluster.types import address_of
@@ -123,12 +123,9 @@ def test_packets_of_a_node_have_the_source_that_its_kernel_would_choose(cni: tup
         return
     of = lab.cluster
     to = str(address_of(of.by_ref["x/a"], family))
-    space = names.node_namespace(lab.name, "node-2")
-    command = ["ip", "-n", space, "-o", "route", "get", to]
-    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    kernels = ip_address(words[words.index("src") + 1])
+    (route,) = ip("route", "get", to, namespace=names.node_namespace(lab.name, "node-2"))
 
-    assert str(kernels) == arrived_from(lab, "node:node-2", "x/a", family)
+    assert route["prefsrc"] == arrived_from(lab, "node:node-2", "x/a", family)
 
 
 def arrived_from(lab: Lab, source: str, destination: str, family: int) -> str:

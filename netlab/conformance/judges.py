@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, service_flow, service_ref
-from netlab.cluster.paths import node_of, path
+from netlab.cluster.paths import drops_unpublished, node_of, path
 from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance import service_judge
@@ -136,9 +136,10 @@ def _traced_through(
     if through.egress is not None and isinstance(flow.source, Pod):
         crossed.append((flow.source.node, own, through.egress.flow))
     if through.ingress is not None and isinstance(end, Pod):
-        # The ruleset of the node that translates does so itself, as rules may tell translated packets from others.
+        # A rule tells translated packets from others, so the ruleset of the end's node translates the packet itself.
         here = through.target.node is not None and through.target.node.name == end.node
-        crossed.append((end.node, way.seen_as, flow if here else through.ingress.flow))
+        untranslated = here and drops_unpublished(cluster, end)
+        crossed.append((end.node, way.seen_as, flow if untranslated else through.ingress.flow))
     verdicts = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
     return "deny" if "deny" in verdicts else "allow"
 

@@ -122,6 +122,19 @@ def test_the_chosen_address_is_the_nodes(source: str) -> None:
     assert ["deny", "allow"] == [evaluate(of, flow_of(of, Cell(end, "x/a"))).verdict for end in (source, "x/b")]
 
 
+@pytest.mark.parametrize(("masquerade", "verdict"), [("outside", "deny"), ("outside-and-nodes", "allow")])
+def test_the_reason_names_the_choice_where_another_node_translates(masquerade: str, verdict: str) -> None:
+    """A policy behind a published port of another node sees the pod, or the pod's node."""
+    port = {"name": "c", "ports": [{"containerPort": 80, "hostPort": 9090}]}
+    published = document("Pod", "x/pub", {"nodeName": "node-2", "containers": [port]}, labels="app=pub")
+    only_node = policy("x/p", "app=pub", ingress=[rule("ingress", [block(f"{N1}/32")])])
+    of = lab(Choice("overlay", {"masquerade": masquerade}), published, only_node)
+    decision = evaluate(of, flow_of(of, Cell("x/a", "node:node-2", "TCP", 9090)))
+
+    assert verdict == decision.verdict
+    assert decision.reason.endswith(f"(masquerade: {masquerade})")
+
+
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_what_comes_from_elsewhere_reaches_published_ports_only(mode: str) -> None:
     """With ``unpublished: drop``. The own node and pods beside it reach every port."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
+from iproute2 import ip
 from wiring_choices.choices import Choice, topology_of
 
 from netlab.cluster.types import address_of
@@ -37,6 +37,7 @@ CNIS = {
         {"ipBlockPods": "ignore", "ipBlockNodes": "ignore"},
     ),
     "weave": Choice("overlay", {"transport": "flat-vxlan", "remoteNodeSource": "bridge"} | _OUTSIDE),
+    "an overlay with the node's address": Choice("overlay", {"remoteNodeSource": "node"} | _OUTSIDE),
     "kube-router": Choice("bridge", {"transport": "routes", "masquerade": "outside", "remoteNodeSource": "node"}),
 }
 # By probe: another node that an ipBlock of its address allows (5), and one of the pods' range (6); the source that
@@ -48,6 +49,7 @@ EXPECTED = {
     "calico without encapsulation": ("allow", "deny", "node", "allow"),
     "cilium with eBPF masquerade": ("deny", "deny", "pod", "allow"),
     "weave": ("deny", "allow", "node", "allow"),
+    "an overlay with the node's address": ("allow", "deny", "node", "allow"),
     "kube-router": ("allow", "deny", "pod", "allow"),
 }
 _RANGES = [block("10.244.0.0/16"), block("fd00:10:244::/56")]
@@ -121,12 +123,9 @@ def test_packets_of_a_node_have_the_source_that_its_kernel_would_choose(cni: tup
         return
     of = lab.cluster
     to = str(address_of(of.by_ref["x/a"], family))
-    space = names.node_namespace(lab.name, "node-2")
-    command = ["ip", "-n", space, "-o", "route", "get", to]
-    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    kernels = ip_address(words[words.index("src") + 1])
+    (route,) = ip("route", "get", to, namespace=names.node_namespace(lab.name, "node-2"))
 
-    assert str(kernels) == arrived_from(lab, "node:node-2", "x/a", family)
+    assert route["prefsrc"] == arrived_from(lab, "node:node-2", "x/a", family)
 
 
 def arrived_from(lab: Lab, source: str, destination: str, family: int) -> str:

@@ -7,6 +7,8 @@ translates, else the original one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netlab.cluster.flows import Flow
 from netlab.cluster.node_sources import bridge_address, further_addresses, tunnel_address
 from netlab.cluster.paths import Path, node_of, path, path_to_address
@@ -28,6 +30,8 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
         why = f"only nodes translate {flow.target}, and {flow.source.ref} is not a node"
         return BackendFlow(target, backend, Path(False, why))
     path_to = _path(cluster, flow, target, node, backend)
+    if path_to.ingress_enforced and (chosen := _chosen_masquerade(flow.source, node)):
+        path_to = replace(path_to, seen_by=f"masquerade: {chosen}")
     after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port, service=None)
     own = address_of(flow.source, flow.family)
     egress = ingress = None
@@ -42,6 +46,13 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
     seen_as = masqueraded if target.masqueraded else path_to.seen_as
     seen = SeenSources(own if egress else None, path_to.seen_as if ingress else None, None if itself else seen_as)
     return BackendFlow(target, backend, path_to, egress, ingress, seen)
+
+
+def _chosen_masquerade(source: Endpoint, node: Node) -> str:
+    """Return which packets the source's own node masquerades, if the wiring chooses it and another node translates."""
+    if not isinstance(source, Pod) or not source.selectable or source.node == node.name:
+        return ""
+    return source.traits.wiring.masquerade or ""
 
 
 def _to_node(flow: Flow, node: Node) -> Flow:

@@ -13,6 +13,7 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy import setting_warnings as by_settings
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -32,12 +33,10 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    if cluster.policies and cluster.policy.enforcement == "none":
-        count = len(cluster.policies)
-        loaded = "the NetworkPolicy has" if count == 1 else f"all {count:,} NetworkPolicies have"
-        message = f"nothing enforces policies, so {loaded} no effect (enforcement: none)"
-        found.append(warning(cluster.policies[0], "spec", message, "nothing-enforces"))
-    for policy in cluster.policies:
+    judged = cluster.policies if cluster.policy.enforcement == "all" else ()
+    if not judged:
+        found += by_settings.unenforced(cluster)
+    for policy in judged:
         namespace = policy.meta.namespace
         if namespace not in here:
             # All other warnings about it would follow from this one.
@@ -210,4 +209,5 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _unenforced,
     unknown_labels.unknown_namespace_labels,
     unknown_labels.unknown_controller_labels,
+    by_settings.without_effect,
 )

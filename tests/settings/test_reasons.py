@@ -110,12 +110,38 @@ def test_unread_policies_decide_nothing_where_nothing_enforces() -> None:
 
 
 def test_one_warning_says_that_nothing_enforces_the_policies() -> None:
-    """It counts them. Without policies there is none."""
-    found = [str(one) for one in warnings(world(enforcement="none")) if one.rule == "nothing-enforces"]
+    """It counts them, and is the only one about them. Without policies there is none."""
+    found = [str(one) for one in warnings(world(enforcement="none"))]
 
     assert 1 == len(found)
     assert found[0].endswith("nothing enforces policies, so all 2 NetworkPolicies have no effect (enforcement: none)")
     assert [] == warnings(world(policies=(), enforcement="none"))
+
+
+NODE = "spec.ingress[0].from[0].ipBlock: 100.64.0.1/32 matches nothing: it is a node's address (ipBlockNodes: ignore)"
+EFFECTLESS = [
+    ({"directions": "ingress-only"}, "egress", "policies do not judge egress, so its egress has no effect"),
+    ({"sctp": "drop"}, "ports[0]", "all SCTP of pods is dropped (sctp: drop)"),
+    ({"ip_block_nodes": "ignore"}, "ipBlock", NODE),
+]
+
+
+@pytest.mark.parametrize(("settings", "path", "text"), EFFECTLESS)
+def test_a_warning_names_what_a_setting_makes_useless(settings: dict[str, Any], path: str, text: str) -> None:
+    """Without the setting there is no such warning."""
+    one = policy("x/p", "pod=a", ingress=[rule(peer(cidr="100.64.0.1/32"), ports=["80/SCTP"])], egress=[rule()])
+    found = [str(w) for w in warnings(world(policies=(one,), **settings))]
+
+    assert 1 == sum(text in line and path in line for line in found), found
+    assert not any(text in str(w) for w in warnings(world(policies=(one,))))
+
+
+def test_dns_is_not_cut_off_where_egress_is_not_judged() -> None:
+    """A policy that allows no egress does not cut a pod off from DNS."""
+    rules = [{one.rule for one in warnings(world(**more))} for more in ({}, {"directions": "ingress-only"})]
+
+    assert 1 == len(rules[0] - rules[1])
+    assert {"egress-not-judged"} == rules[1] - rules[0]
 
 
 @pytest.mark.parametrize(("value", "judged"), [("judge", True), ("allow", False)])

@@ -68,6 +68,8 @@ VALUES: dict[str, tuple[Mapping[str, str], Mapping[Cell, str]]] = {
             Cell("x/a", "node:n1", "TCP", 30083): "allow",
         },
     ),
+    "reject, reset": ({"deny": "reject", "rejectWith": "tcp-reset"}, {}),
+    "reject, port unreachable": ({"deny": "reject", "rejectWith": "port-unreachable"}, {}),
     "no SCTP": ({"sctp": "drop"}, {cell: "deny" for cell in CELLS if cell.protocol == "SCTP"}),
     "nothing enforced": ({"enforcement": "none"}, dict.fromkeys(CELLS, "allow")),
     "ingress only": ({"directions": "ingress-only"}, {cell: "allow" for cell in CELLS if cell.source == "x/a"}),

@@ -23,12 +23,12 @@ class _NoElements:
 
 
 def _updater(layout: Layout, stores: Stores) -> ElementUpdater:
-    return _NoElements() if layout.policy.enforcement == "none" else PolicyElements(layout, stores)
+    return _NoElements() if layout.policy.enforcement != "all" else PolicyElements(layout, stores)
 
 
 def _variant(layout: Layout, filled: Set[str]) -> Hashable:
     """Return the names of the tiers that have a class for some pod; None if nothing enforces policies."""
-    if layout.policy.enforcement == "none":
+    if layout.policy.enforcement != "all":
         return None
     ways = [f"{way}{f}" for way in ("in", "eg") for f in layout.families]
     return tuple(tier.name for tier in tiers.TIERS if any(f"{tier.prefix}_{way}" in filled for way in ways))

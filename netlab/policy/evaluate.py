@@ -19,10 +19,12 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address
+from netlab.cluster.policies_in_force import reads_plainly
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction
-from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, far_end
+from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, WithoutEffect, far_end
+from netlab.policy.meaning import without_effect
 from netlab.policy.tiers import evaluated_text, networkpolicy, tiers_in_use
 from netlab.policy.tiers.default_allow import ALLOWED
 from netlab.policy.tiers.tier import Judge
@@ -160,7 +162,8 @@ class _Start(NamedTuple):
 def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
     selecting = [tier for tier in tiers_in_use(cluster) if tier.selecting(cluster, direction, pod)]
     judges = tuple(tier.judge_for(cluster, direction, pod) for tier in selecting)
-    return _Start(judges, Side(direction, pod, (ALLOWED,), "allow"))
+    why = "" if selecting or reads_plainly(cluster.policy) else without_effect(cluster, pod, direction)
+    return _Start(judges, Side(direction, pod, (WithoutEffect(why) if why else ALLOWED,), "allow"))
 
 
 def _side(

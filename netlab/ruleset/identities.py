@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, Protocol
 from netlab.ruleset.cluster_change import ClusterChange, ItemChanges
 from netlab.ruleset.numbers import MARK_BITS, Numbering
-from netlab.ruleset.peers import NamedPort, PeerIndex, PeerKey, PodPeer, Rules, Signature, labels_read
+from netlab.ruleset.peers import DEFAULTS, NamedPort, PeerIndex, PeerKey, PodPeer, Rules, Signature, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
@@ -51,8 +52,15 @@ class Identities:
     the partition of all addresses by the ipBlocks in use. The empty signature has no number, as no rule refers to it.
     """
 
-    def __init__(self, families: Iterable[int], *, blocks_match_pods: bool, host_pods_are_peers: bool) -> None:
-        self.peer_index = PeerIndex()
+    def __init__(
+        self,
+        families: Iterable[int],
+        *,
+        blocks_match_pods: bool,
+        host_pods_are_peers: bool,
+        settings: TopologyPolicy = DEFAULTS,
+    ) -> None:
+        self.peer_index = PeerIndex(settings)
         self.of: dict[str, Signatures] = {}
         self.ranges: dict[int, tuple[Range, ...]] = dict.fromkeys(families, ())
         self._blocks_match_pods = blocks_match_pods

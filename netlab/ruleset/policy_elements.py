@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Direction
@@ -18,6 +18,7 @@ from netlab.ruleset.fragment import Layout, Stores
 from netlab.ruleset.identities import Identities, Signatures
 from netlab.ruleset.peers import Member, NamedPort, Rules, Signature
 from netlab.ruleset.ranges import range_part
+from netlab.ruleset.rule_settings import NO_CONFLICT, NameAndProtocol, names_in_conflict
 from netlab.ruleset.tier_elements import TierElements
 from netlab.ruleset.tiers import TierPolicy
 
@@ -110,7 +111,10 @@ class PolicyElements:
             layout.families,
             blocks_match_pods=layout.policy.ip_block_pods == "match",
             host_pods_are_peers=layout.policy.host_network_peers == "match",
+            settings=layout.policy,
         )
+        self._settings = layout.policy
+        self._skipped: Set[NameAndProtocol] = NO_CONFLICT
         self._classes = Classes()
         self._pods: dict[str, Pod] = {}
         self._everywhere = stores.everywhere
@@ -208,7 +212,11 @@ class PolicyElements:
     def _update_allows(self, change: ClusterChange) -> None:
         """Replace the allows of the classes whose policies changed, or whose peers have other identities on a node."""
         rewritten = self._users(p.meta.key for p in (*change.policies.removed, *change.policies.added))
+        skipped = names_in_conflict(change.after.pods, self._settings)
         affected: dict[int, set[PolicyClass]] = {}
+        for named in skipped ^ self._skipped:
+            rewritten |= self._users(self._identities.peer_index.users.get(named, ()))
+        self._skipped = skipped
         for shared in self._all_shared:
             keys = {(m.name, m.protocol) if isinstance(m, NamedPort) else m for m in shared.changed}
             users = self._identities.peer_index.users
@@ -222,7 +230,7 @@ class PolicyElements:
                 if policy_class in node.members:
                     key = id(shared), policy_class
                     if key not in memo:
-                        memo[key] = allows(policy_class, self._identities.peer_index.policies, shared.space)
+                        memo[key] = allows(policy_class, self._identities.peer_index.policies, shared.space, skipped)
                     allowed = self._allowed(policy_class, memo[key], tuple(node.members[policy_class]), shared.space)
                 before = node.allowed.pop(policy_class, {})
                 for name in before | allowed:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.objects.changed_policies import ChangedRule, written_policy, written_rule
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
-from netlab.policy.matching import peers_mismatch_text, ports_mismatch_text
+from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_mismatch_text
+from netlab.policy.meaning import policies_meant, policies_read, selection_text, settings_of
 from netlab.policy.peer_lookup import first_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
 
@@ -28,7 +30,7 @@ class NetworkPolicyTier(Tier):
     name = NETWORK_POLICY
 
     def policies(self, cluster: Cluster) -> Sequence[NetworkPolicy]:
-        return cluster.policies
+        return policies_meant(cluster)
 
     def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[NetworkPolicy, ...]:
         return isolating(cluster, pod, direction)
@@ -39,11 +41,13 @@ class NetworkPolicyTier(Tier):
         return self.judge_for(cluster, direction, subject)(other, address, flow)
 
     def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
-        alone = PolicyRuling(isolating(cluster, subject, direction))
+        isolated = isolating(cluster, subject, direction)
+        alone = PolicyRuling(isolated, (), selection_text(isolated, subject))
         rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
         # A named port of an egress rule has a number of its own on each destination. All else is the same for all.
         same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
         known: dict[tuple[str, int | None], Sequence[Match]] = {}
+        changed = [match for match in rules if isinstance(match.rule, ChangedRule)]
 
         def judge(other: Endpoint | None, address: Address, flow: Flow) -> PolicyRuling:
             asked = (flow.protocol, flow.port)
@@ -57,15 +61,18 @@ class NetworkPolicyTier(Tier):
                 for match in matches
                 if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
             ]
+            if changed and (text := _decided_by(cluster, changed, allowing, other, address, flow)):
+                return PolicyRuling(alone.isolating, tuple(allowing), text)
             return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
 
         return judge
 
     def reads(self, cluster: Cluster) -> Reads:
-        peers = [peer for p in cluster.policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
+        policies = policies_read(cluster)
+        peers = [peer for p in policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
         blocks = [peer.ip_block for peer in peers if peer.ip_block is not None]
         return Reads(
-            [p.pod_selector for p in cluster.policies] + [p.pod_selector for p in peers if p.pod_selector is not None],
+            [p.pod_selector for p in policies] + [p.pod_selector for p in peers if p.pod_selector is not None],
             [prefix for block in blocks for prefix in (block.cidr, *block.excepts)],
             cluster.policy.host_network_peers == "match",
         )
@@ -114,7 +121,7 @@ def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:
     by_namespace: dict[str, list[NetworkPolicy]] | None = cluster.memo.get("policy.by_namespace")
     if by_namespace is None:
         by_namespace = cluster.memo["policy.by_namespace"] = {}
-        for policy in cluster.policies:
+        for policy in policies_meant(cluster):
             by_namespace.setdefault(policy.meta.namespace, []).append(policy)
     return by_namespace
 
@@ -142,5 +149,33 @@ def misses(
             why = peers_mismatch_text(cluster, policy, rule, other, address)
             why = why or ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port)
             if why:
-                found.append(Miss(policy, rule, why))
+                by_setting = isinstance(rule, ChangedRule) and _written_matches(
+                    cluster, Match(policy, rule), other, address, flow
+                )
+                found.append(Miss(policy, rule, why + (settings_of(rule) if by_setting else "")))
     return tuple(found)
+
+
+def _written_matches(cluster: Cluster, match: Match, other: Endpoint | None, address: Address, flow: Flow) -> bool:
+    """Say whether a changed rule would match a flow as the input has it."""
+    rule, policy = written_rule(match.rule), written_policy(match.policy) or match.policy
+    if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
+        return False
+    return matching_peer(cluster, policy, rule, other, address) is not None
+
+
+def _decided_by(
+    cluster: Cluster,
+    changed: Sequence[Match],
+    allowing: Sequence[Match],
+    other: Endpoint | None,
+    address: Address,
+    flow: Flow,
+) -> str:
+    """Return, as text, the settings without which the changed rules would decide otherwise; "" if there are none."""
+    if allowing:
+        first = allowing[0]
+        if not isinstance(first.rule, ChangedRule) or _written_matches(cluster, first, other, address, flow):
+            return ""
+        return settings_of(first.rule)
+    return next((settings_of(m.rule) for m in changed if _written_matches(cluster, m, other, address, flow)), "")

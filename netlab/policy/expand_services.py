@@ -149,7 +149,7 @@ class ServiceExpansion:
                 self._size -= self._known.pop(next(iter(self._known))).size
         self._known[key] = known
         answers = known.answers
-        if self._cluster.policy.hairpin == "exempt":
+        if self._cluster.policy.hairpin != "subject":
             answers = self._exempt(source, of_node, answers)
         return answers
 
@@ -209,7 +209,7 @@ class ServiceExpansion:
         return ServiceAnswer(joined(verdict for _, verdict in verdicts), reason, tuple(verdicts))
 
     def _exempt(self, source: Pod, of_node: _NodeChoices, answers: list[ServiceAnswer]) -> list[ServiceAnswer]:
-        """Return the answers for a pod that always reaches itself through a Service."""
+        """Return the answers for a pod that reaches itself through a Service always, or never."""
         has: dict[int, bool] = {}
         of_itself = []
         for at in range(len(self.questions)):

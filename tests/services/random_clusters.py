@@ -25,7 +25,7 @@ _SETTINGS = {
     "ownNode": ("allow", "enforce"),
     "hostNetworkPeers": ("ignore", "match"),
     "established": ("keep", "reevaluate"),
-    "hairpin": ("subject", "exempt"),
+    "hairpin": ("subject", "exempt", "unwired"),
 }
 _SPACES = ("x", "y")
 _APPS = ("p", "p", "p", "q")

@@ -85,6 +85,8 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
     # Another node masquerades it, so that its own node takes it for that node.
     if source.ref == end.ref and target.exempt_itself and (near or first.local):
         return Path(True, seen_as=first.seen_as, exempt=f"{end.ref} always reaches itself")
+    if source.ref == end.ref and target.loses_itself and near:
+        return Path(False, f"{end.ref} does not reach itself through a Service (hairpin: unwired)")
     if not target.crosses and first.seen_as in source.addresses and (apart := _apart(source, end)):
         return Path(False, apart)
     if isinstance(end, Pod) and node_of(end) is None and end.node == node.name:

@@ -79,11 +79,25 @@ def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
     egress = ingress = None
     if through.egress is not None and isinstance(flow.source, Pod):
         egress = _side_of(cluster, "egress", flow.source, through.egress)
+        if egress is not None and cluster.policy.service_egress == "pre-dnat":
+            egress = _before_dnat(cluster, egress, through, flow)
     if through.ingress is not None and isinstance(pod, Pod):
         ingress = _side_of(cluster, "ingress", pod, through.ingress)
     decision = Decision(flow, "deny", way, egress, ingress, through, target=through.target)
     decision = decision._replace(verdict=decision.verdict_without_unread)
     return _with_unread(cluster, decision) if cluster.unread else decision
+
+
+def _before_dnat(cluster: Cluster, side: Side, through: BackendFlow, flow: Flow) -> Side:
+    """Return the side with the setting in its reason, if the endpoint's address would have another verdict."""
+    backend, ruling = through.backend, side.ruling
+    if through.egress is None or through.egress.other is not None or not isinstance(ruling, PolicyRuling):
+        return side
+    after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port, service=None)
+    if _side(cluster, "egress", side.subject, backend.endpoint, backend.address, after).verdict == side.verdict:
+        return side
+    decided = ruling._replace(settings=f"{ruling.settings} (serviceEgress: pre-dnat)")
+    return side._replace(rulings=(*side.rulings[:-1], decided))
 
 
 def _with_unread(cluster: Cluster, decision: Decision) -> Decision:

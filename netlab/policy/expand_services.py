@@ -134,6 +134,8 @@ class ServiceExpansion:
 
         Those of the evaluator are in no list: each is made when it is read.
         """
+        if self._cluster.policy.service_egress == "pre-dnat":
+            return _Evaluated(self._evaluated, source, self.questions)
         if not isinstance(source, Pod) or not source.traits.attachment.enforced or source.traits.attachment.on_underlay:
             return _Evaluated(self._evaluated, source, self.questions)
         line, of_node = self._endpoints.line(source), self._choices_of(source)

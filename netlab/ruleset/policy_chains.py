@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.elements import Set
-from netlab.ruleset.fragment import FORWARD, Place
+from netlab.ruleset.fragment import FORWARD, Place, ip
+from netlab.ruleset.peers import DEFAULTS
 from netlab.ruleset.side_expressions import Side, destination_expression, source_expression
 from netlab.ruleset.tables import Chain, Hook
 from netlab.ruleset.tier_chains import tier_chains
@@ -31,7 +32,11 @@ _NEIGHBOURS = (
 """ICMPv6 types 133 to 137: neighbour discovery must work under every policy."""
 
 
-def sets(families: Sequence[int]) -> Iterator[Set]:
+EGRESS_SERVICES = "eg_services"
+"""The prefix of the sets of cluster IPs that egress rules allow by selectors, with ``serviceEgress: pre-dnat``."""
+
+
+def sets(families: Sequence[int], settings: TopologyPolicy = DEFAULTS) -> Iterator[Set]:
     """Yield the sets of identities, classes and allows for the IP families (4, 6) of a cluster."""
     for f in families:
         address = (f"ipv{f}_addr",)
@@ -42,6 +47,9 @@ def sets(families: Sequence[int]) -> Iterator[Set]:
         yield Set(f"in{f}", address, ("classid",), about=f"{about} ingress")
         yield Set(f"eg{f}", address, ("classid",), about=f"{about} egress")
     port = ("inet_proto", "inet_service")
+    for f in families if settings.service_egress == "pre-dnat" else ():
+        about = "allowed to cluster IPs: the Services that a peer selects by their selectors"
+        yield Set(f"{EGRESS_SERVICES}{f}", ("classid", f"ipv{f}_addr", *port), interval=True, about=about)
     for way, word in (("in", "from"), ("eg", "to")):
         anywhere, identity = f"allowed {word} anywhere", f"allowed {word} an identity"
         yield Set(f"{way}_l3", ("classid", "mark"), about=f"{identity}: every protocol and port")
@@ -85,9 +93,15 @@ def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
             for guard, port in side.port_expressions
         ]
 
+    service_lookups = [
+        f"meta priority . {ip(f)} daddr . meta l4proto . th dport @{EGRESS_SERVICES}{f} return"
+        for f in (side.families if side.before_dnat else ())
+    ]
+
     def lookup_chains(again: str, denied: str) -> list[Chain]:
         """Return the chains of the first or of the second lookup; ``denied`` is the chain for denied packets."""
         allowed = [
+            *service_lookups,
             f"meta priority . {mark} @{way}_l3 return",
             *port_lookups(""),
             f"meta priority @{way}_slow goto {way}_ranges{again}",
@@ -124,11 +138,32 @@ def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[
     )
     if tiers:
         sides = ("jump eg_tiers", "jump in_tiers")
+    if settings.service_egress == "pre-dnat":
+        sides = sides[1:] if tiers else sides[len(families) :]
+        yield from _before_dnat(families, settings, tiers)
     about = "after DNAT and before SNAT; br_netfilter brings bridged packets here"
     yield Chain("forward", tuple(_neighbours(families)), FORWARD, about, Place.NEIGHBOURS)
     yield Chain("forward", tuple(_state(families, settings)), FORWARD, place=Place.STATE)
     yield Chain("forward", sides, FORWARD, place=Place.POLICY)
     yield Chain("forward", tuple(_clear(settings)), FORWARD, place=Place.CLEAR)
+
+
+def _before_dnat(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
+    """Yield the chain that applies a pod's egress to the destination that the pod sends to.
+
+    With ``established: reevaluate`` it does not apply to replies, as they have the port of the endpoint.
+    """
+    side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
+    first = "ct direction original" if settings.established == "reevaluate" else "ct state new"
+    rules = (
+        *_neighbours(families),
+        *(f"meta l4proto {_ICMP[f]} return" for f in families if settings.icmp == "allow"),
+        f"{first} jump egress_before_dnat",
+    )
+    about = "before DNAT: policies judge the addresses and ports of Services"
+    own = "fib daddr type local return"
+    yield Chain("egress_before_dnat", (own, *(["jump eg_tiers"] if tiers else side), *_clear(settings)), about=about)
+    yield Chain("egress_prerouting", rules, Hook("filter", "prerouting", "mangle"))
 
 
 def _neighbours(families: Sequence[int]) -> list[str]:
@@ -158,9 +193,11 @@ def _own_node(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence
     if settings.established == "reevaluate":
         hooks.append(Hook("filter", "output", "filter"))
     side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
+    before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []
     rules = (
         *_neighbours(families),
         *_state(families, settings),
+        *before,
         *(["jump eg_tiers"] if tiers else side),
         *_clear(settings),
     )

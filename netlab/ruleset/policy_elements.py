@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from netlab.cluster.types import Pod
+from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Direction
 from netlab.ruleset import tiers
 from netlab.ruleset.address_space import AddressSpace
@@ -118,6 +118,7 @@ class PolicyElements:
         self._classes = Classes()
         self._pods: dict[str, Pod] = {}
         self._everywhere = stores.everywhere
+        self._of_services: dict[str, _Elements] = {}
         if all(network.traits.transport.joins_nodes for network in layout.networks):
             every = _Shared(stores.everywhere)
             self._nodes = {name: _Node(every, store) for name, store in stores.nodes.items()}
@@ -157,6 +158,8 @@ class PolicyElements:
             kept_classes = self._classes.of.get(ref, {})
             self._classify(old[ref], new[ref], *classes.pods.get(ref, (kept_classes, kept_classes)))
         self._update_allows(change)
+        if self._settings.service_egress == "pre-dnat":
+            self._update_services(change.after)
         for tier in self._tiers:
             tier.update(change.after, self._identities.peer_index.policies, self._identities.number, self._classes.of)
         return True
@@ -238,6 +241,17 @@ class PolicyElements:
                 if allowed:
                     node.allowed[policy_class] = allowed
             node.changed.clear()
+
+    def _update_services(self, cluster: Cluster) -> None:
+        """Replace the cluster IPs that egress rules allow by the selectors of Services."""
+        from netlab.ruleset.service_egress import allowed_services
+
+        for name, node in self._nodes.items():
+            classes = {one: self._classes.number(one) for one in node.members if one.direction == "egress"}
+            before, after = self._of_services.get(name, {}), allowed_services(cluster, classes)
+            for set_name in before | after:
+                node.store.update(set_name, before.get(set_name, {}), after.get(set_name, {}))
+            self._of_services[name] = after
 
     def _users(self, policies: Iterable[str]) -> set[PolicyClass]:
         return {policy_class for key in policies for policy_class in self._classes.users.get(key, ())}

@@ -26,6 +26,7 @@ _SETTINGS = {
     "hostNetworkPeers": ("ignore", "match"),
     "established": ("keep", "reevaluate"),
     "hairpin": ("subject", "exempt", "unwired"),
+    "serviceEgress": ("post-dnat", "pre-dnat"),
 }
 _SPACES = ("x", "y")
 _APPS = ("p", "p", "p", "q")

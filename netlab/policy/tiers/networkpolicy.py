@@ -13,11 +13,13 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.changed_policies import ChangedRule, written_policy, written_rule
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import Service
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
 from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_mismatch_text
 from netlab.policy.meaning import policies_meant, policies_read, selection_text, settings_of
 from netlab.policy.peer_lookup import first_peer
+from netlab.policy.service_egress import SETTING, service_at, service_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class NetworkPolicyTier(Tier):
                 return PolicyRuling(alone.isolating, tuple(allowing), text)
             return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
 
+        if direction == "egress" and cluster.policy.service_egress == "pre-dnat":
+            return _by_cluster_ip(cluster, rules, alone, judge)
         return judge
 
     def reads(self, cluster: Cluster) -> Reads:
@@ -145,7 +149,12 @@ def misses(
         rules = policy.rules(direction)
         if not rules:
             found.append(Miss(policy, None, f"has no {direction} rules"))
+        service = service_at(cluster, address) if direction == "egress" and other is None else None
         for rule in rules:
+            if service is not None:
+                if _service_match(cluster, Match(policy, rule), service, address, flow) is None:
+                    found.append(Miss(policy, rule, f"it does not allow Service {service.meta.key} ({SETTING})"))
+                continue
             why = peers_mismatch_text(cluster, policy, rule, other, address)
             why = why or ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port)
             if why:
@@ -162,6 +171,33 @@ def _written_matches(cluster: Cluster, match: Match, other: Endpoint | None, add
     if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
         return False
     return matching_peer(cluster, policy, rule, other, address) is not None
+
+
+def _by_cluster_ip(cluster: Cluster, rules: Sequence[Match], alone: PolicyRuling, usual: Judge) -> Judge:
+    """Return a judge that reads peers as Services too; ``usual`` judges all that is not sent to a cluster IP."""
+
+    def judge(other: Endpoint | None, address: Address, flow: Flow) -> Ruling | PolicyRuling:
+        service = service_at(cluster, address) if other is None else None
+        if service is None:
+            return usual(other, address, flow)
+        allowing = [
+            _at(cluster, match, peer)
+            for match in rules
+            if (peer := _service_match(cluster, match, service, address, flow)) is not None
+        ]
+        return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
+
+    return judge
+
+
+def _service_match(cluster: Cluster, match: Match, service: Service, address: Address, flow: Flow) -> int | None:
+    """Return the number of the first peer that allows a flow to a cluster IP, None if none does."""
+    asked = (flow.protocol, flow.port)
+    by_selector = service_peer(cluster, match.policy, match.rule, service, *asked)
+    if ports_mismatch_text(match.rule, None, *asked):
+        return by_selector
+    by_address = first_peer(cluster, match.policy, match.rule, None, address)
+    return min((number for number in (by_selector, by_address) if number is not None), default=None)
 
 
 def _decided_by(

@@ -187,10 +187,10 @@ def _clear(settings: TopologyPolicy) -> list[str]:
 def _own_node(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
     """Yield the chains that apply a pod's egress to packets for its own node.
 
-    If policy applies to every packet, the output hook has one too, for the node's replies.
+    If policy applies to every packet, the output hook has one too, for the node's replies; not with ``pre-dnat``.
     """
     hooks = [Hook("filter", "input", "filter")]
-    if settings.established == "reevaluate":
+    if settings.established == "reevaluate" and settings.service_egress == "post-dnat":
         hooks.append(Hook("filter", "output", "filter"))
     side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
     before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []

@@ -226,6 +226,8 @@ def _kind_text(other: Endpoint | None, address: Address) -> str:
 def _port_text(item: PolicyPort, destination: Endpoint | None) -> str:
     if item.port is None:
         return f"every {item.protocol} port"
+    if item.port == 0:
+        return f"no {item.protocol} port"
     if isinstance(item.port, str):
         number = container_port(destination, item.port, item.protocol)
         owner = destination.ref if destination is not None else "the destination"

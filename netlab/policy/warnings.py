@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import collapse_addresses
 
+from netlab.cluster.policies_in_force import released_policies
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.objects.changed_policies import written_policy
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
@@ -22,6 +24,7 @@ from netlab.policy.matched_pods import (
     pods_selected,
 )
 from netlab.policy.matching import container_port, field_of
+from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
@@ -33,10 +36,12 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    judged = cluster.policies if cluster.policy.enforcement == "all" else ()
-    if not judged:
+    judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
+    if cluster.policy.enforcement != "all":
         found += by_settings.unenforced(cluster)
     for policy in judged:
+        if written_policy(policy) is None:
+            continue
         namespace = policy.meta.namespace
         if namespace not in here:
             # All other warnings about it would follow from this one.
@@ -45,6 +50,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
+    found += _without_effect(cluster)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     if cluster.services:
@@ -52,6 +58,11 @@ def warnings(cluster: Cluster) -> list[Problem]:
 
         found += service_warnings(cluster)
     return found
+
+
+def _without_effect(cluster: Cluster) -> Iterator[Problem]:
+    for one in released_policies(cluster):
+        yield warning(one.policy, "spec", f"{one.why} ({one.setting})", "policy-without-effect")
 
 
 def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

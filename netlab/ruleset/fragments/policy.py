@@ -37,7 +37,10 @@ def _variant(layout: Layout, filled: Set[str]) -> Hashable:
 def _declare(layout: Layout, names: Hashable) -> Parts:
     used = [tier for tier in tiers.TIERS if isinstance(names, tuple) and tier.name in names]
     return Parts(
-        (*policy_chains.sets(layout.families), *(s for tier in used for s in tier_sets(tier, layout.families))),
+        (
+            *policy_chains.sets(layout.families, layout.policy),
+            *(s for tier in used for s in tier_sets(tier, layout.families)),
+        ),
         tuple(policy_chains.chains(layout.families, layout.policy, used, layout.node_ports)),
     )
 

@@ -47,6 +47,7 @@ CELLS: dict[Cell, str] = {
     Cell("x/far", "service:x/web", "SCTP", 80): "allow",
     Cell("node:n2", "service:x/web", "SCTP", 80): "allow",
     Cell("node:n1", "service:x/web", "SCTP", 80): "allow",
+    Cell("node:n1", "node:n1", "SCTP", 30080): "allow",
 }
 """The verdicts with ``ownNode: enforce`` and else the defaults."""
 

@@ -113,3 +113,12 @@ def test_evaluator_and_ruleset_agree_on_random_services(name: str, mode: str) ->
     settings = {"ownNode": "enforce", **VALUES[name][0]}
 
     assert [] == wrong_services(settings, ("evaluator", "tracer"), count=samples(40), mode=mode)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", VALUES)
+def test_packets_agree_on_random_services(name: str) -> None:
+    """Packets of nodes to themselves too, which the output hook translates."""
+    settings = {"ownNode": "enforce", **VALUES[name][0]}
+
+    assert [] == wrong_services(settings, ("evaluator", "packets"), count=samples(8), seed=21)

@@ -176,6 +176,11 @@ def try_resolve(
         dns=topology.dns,
         profile=profile,
     )
+    if topology.links:
+        from netlab.cluster.links import with_links
+
+        cluster, more = with_links(cluster, topology)
+        problems += more if wired else []
     if allocated and wired and "places" not in unknown:
         from netlab.cluster.services.routes import hidden_problems
 

@@ -69,6 +69,11 @@ class Host:
     def check_rules(self) -> None:
         nft.program()
 
+    def check_queues(self) -> None:
+        from netlab.kernel import queues
+
+        queues.check()
+
     def nft(self, name: str, script: str) -> None:
         nft.load(name, script)
 

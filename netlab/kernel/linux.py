@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.errors import KernelError
-from netlab.kernel import netns, rtnl, sysctl
+from netlab.kernel import netns, queues, rtnl, sysctl
 from netlab.kernel.host import Host
 from netlab.kernel.netlink import Message, Netlink
 from netlab.kernel.state import (
@@ -23,6 +23,7 @@ from netlab.kernel.state import (
     Link,
     Namespace,
     Neighbour,
+    Queue,
     Route,
     Sysctl,
     has_prefix,
@@ -86,7 +87,7 @@ class Linux(Host):
         while self._handles:
             self._handles.popitem()[1].close()
 
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+    def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
         netlink = self._handle(name).netlink
         links = rtnl.read_links(netlink)
         names = {link.index: link.link.name for link in links}
@@ -101,6 +102,7 @@ class Linux(Host):
         # depend on it, and with a device's last address its neighbours. So these are read as missing.
         items += [] if routeless else routes
         items += [] if routeless else rtnl.read_neighbours(netlink, names)
+        items += queues.read_queues(netlink, names) if with_queues else []
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
@@ -136,6 +138,9 @@ class Linux(Host):
             self._reset_overrides(name, wanted)
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
+            failures += self._add_queues(
+                name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Queue)]
+            )
         if failures:
             raise failures[0]
 
@@ -298,6 +303,17 @@ class Linux(Host):
                     messages.append(_message(item, handle.indexes[_device(item)]))
         return failures
 
+    def _add_queues(self, name: str, added: Sequence[Queue]) -> list[KernelError]:
+        """Give links their queues; those that they have are deleted first, with the packets that wait in them."""
+        failures: list[KernelError] = []
+        if added:
+            indexes = self._handle(name).indexes
+            with self._run(name, failures, ignore=(errno.ENOENT,)) as messages:
+                messages += [queues.delete(queue.dev, indexes[queue.dev]) for queue in added]
+            with self._run(name, failures) as messages:
+                messages += [message for queue in added for message in queues.requests(queue, indexes)]
+        return failures
+
 
 def _device(item: Item) -> str:
     return item.name if isinstance(item, (Link, Sysctl)) else item.dev
@@ -318,5 +334,7 @@ def _message(item: Item, index: int, *, delete: bool = False) -> Message:
             return rtnl.neighbour(item, index, delete=delete)
         case ForwardingEntry():
             return rtnl.forwarding_entry(item, index, delete=delete)
+        case Queue() if delete:
+            return queues.delete(item.dev, index)
         case _:
             raise TypeError(item)

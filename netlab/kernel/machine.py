@@ -84,11 +84,14 @@ class Namespaces(Protocol):
 class Links(Protocol):
     """Links and what is on them, and the settings of namespaces."""
 
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
-        """Return the items of a namespace, with the named settings; raises NotFound."""
+    def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
+        """Return the items of a namespace, with the named settings, and with queues if asked; raises NotFound."""
+
+    def check_queues(self) -> None:
+        """Raise HostError where links can have no queues."""
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out changes: first deletions, then settings, links, addresses, routes, neighbours.
+        """Carry out changes: first deletions, then settings, links, addresses, routes, neighbours, queues.
 
         Raises:
           KernelError: for the first change that the kernel refused, after all changes were tried.

@@ -11,7 +11,7 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
-from netlab.kernel.state import Namespace, Sysctl
+from netlab.kernel.state import Namespace, Queue, Sysctl
 from netlab.lab.state import State
 
 
@@ -68,6 +68,12 @@ def _switches(cluster: Cluster) -> set[str]:
     return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in cluster.nodes)} | stacked
 
 
+def check_host(machine: Machine, change: Difference) -> None:
+    """Raise HostError where the machine cannot make what a difference adds."""
+    if any(isinstance(one.item, Queue) and one.verb == "add" for one in change.changes):
+        machine.check_queues()
+
+
 def check_free(machine: Machine, spaces: Iterable[str]) -> None:
     """Raise AlreadyExists where anything exists under a namespace's name, as the record would claim it."""
     for name in spaces:
@@ -78,7 +84,11 @@ def check_free(machine: Machine, spaces: Iterable[str]) -> None:
 def found(machine: Machine, spaces: Mapping[str, Namespace]) -> dict[str, Namespace]:
     """Return the items of those of the namespaces that exist, with the settings that they should have."""
     return {
-        name: machine.read(name, [i.name for i in space.items if isinstance(i, Sysctl)])
+        name: machine.read(
+            name,
+            [i.name for i in space.items if isinstance(i, Sysctl)],
+            with_queues=any(isinstance(i, Queue) for i in space.items),
+        )
         for name, space in spaces.items()
         if machine.exists(name)
     }

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from netlab.cluster.nodes import topology_problem
 from netlab.cluster.types import Cluster, Endpoint, ImpairedLink, Pod
-from netlab.errors import Problem
+from netlab.errors import Problem, UsageError
 from netlab.objects.fields import invalid
 from netlab.objects.topology import Topology
 
@@ -34,6 +34,14 @@ def end_named(cluster: Cluster, text: str) -> Endpoint | str:
     if len(ends) > 1:
         return f"is a node and a host: write node:{text} or host:{text}"
     return ends[0] if ends else _unknown(cluster, text)
+
+
+def refs_of(cluster: Cluster, between: Sequence[str]) -> tuple[str, ...]:
+    """Return the references of the ends of a link, sorted; raises UsageError for each unknown name."""
+    ends = [(text, end_named(cluster, text)) for text in between]
+    if wrong := [f"{text!r} {end}" for text, end in ends if isinstance(end, str)]:
+        raise UsageError(*wrong)
+    return tuple(sorted(end.ref for _, end in ends if not isinstance(end, str)))
 
 
 def _unknown(cluster: Cluster, text: str) -> str:

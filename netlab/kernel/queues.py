@@ -188,5 +188,5 @@ def check() -> None:
     if lacking := missing_modules():
         raise HostError(
             f"this kernel cannot delay or lose packets, as spec.links asks: it lacks {', '.join(lacking)}",
-            f"sudo modprobe -a {' '.join(lacking)}; where there is no such module, a kernel that has it, or no spec.links",
+            f"sudo modprobe -a {' '.join(lacking)}; where there is no such module, remove spec.links",
         )

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
@@ -23,8 +24,11 @@ from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.verdicts import Measurement, verdict
 from netlab.probe.worker_state import Shared
 
-# A probe uses fewer ids: in each attempt the packet, three controls, two that prove its ends, and one back.
-_IDS = 7 * ports.ATTEMPTS
+if TYPE_CHECKING:
+    from netlab.probe.slow_links import SlowLinks
+
+# A probe uses fewer ids in an attempt: the packet, three controls, two that prove its ends, and one back.
+_IDS = 7
 
 
 @frozen
@@ -135,10 +139,15 @@ class Worker:
 
     def skip(self, block: Block) -> None:
         """Skip the ids that a child uses for a block, so that no later packet has one of them."""
-        self._shared.idents.skip(_IDS * len(block.probes))
+        slow = self._shared.slow
+        attempts = ports.ATTEMPTS if slow is None else slow.attempts
+        self._shared.idents.skip(_IDS * attempts * len(block.probes))
 
     def _measure(self, probes: Sequence[Probe], done: int, advance: Callable[[int], None]) -> None:
         """Give every probe its verdict: by one attempt, and by two more where the verdict is inconclusive."""
+        if self._shared.slow is not None:
+            self._measure_slowly(self._shared.slow, probes, done, advance)
+            return
         waiting = list(probes)
         for number in range(ports.ATTEMPTS):
             self._shared.sockets.overflowed()
@@ -154,6 +163,33 @@ class Worker:
             waiting = [probe for probe in waiting if probe.verdict == "inconclusive"]
             if not waiting:
                 return
+
+    def _measure_slowly(
+        self, slow: SlowLinks, probes: Sequence[Probe], done: int, advance: Callable[[int], None]
+    ) -> None:
+        """Give every probe its verdict where links delay or lose packets, some probes at a time."""
+        from netlab.probe.slow_links import may_be_loss
+
+        for start in range(0, len(probes), slow.batch):
+            waiting = list(probes[start : start + slow.batch])
+            misses: dict[int, int] = {}
+            arrived: set[int] = set()
+            for number in range(slow.attempts):
+                self._shared.sockets.overflowed()
+                before = self._counters.read()
+                Attempt(self._shared, number).run(waiting, lambda count: None)
+                self._judge(waiting, ", ".join(drops.grown(before, self._counters.read())))
+                for probe in waiting:
+                    seen, key = probe.evidence, id(probe)
+                    misses[key] = misses.get(key, 0) + may_be_loss(seen, probe.verdict)
+                    if seen.arrived and not seen.past_node:
+                        arrived.add(key)
+                    found = probe.verdict, probe.reason
+                    probe.verdict, probe.reason = slow.judge(seen, found, misses[key], arrived=key in arrived)
+                waiting = [probe for probe in waiting if probe.verdict == "inconclusive"]
+                if not waiting:
+                    break
+            advance(done + min(len(probes), start + slow.batch))
 
     def _judge(self, probes: Iterable[Probe], trouble: str) -> None:
         overflowed = self._shared.sockets.overflowed()

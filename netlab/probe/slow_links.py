@@ -6,9 +6,11 @@ only after so many attempts that chance explains them less than once in a millio
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import ceil, log
 
-from netlab.cluster.types import Cluster, ImpairedLink, Pod
+from netlab.cluster.types import Cluster, Endpoint, ImpairedLink, Pod
 from netlab.frozen import frozen
 from netlab.objects.links import WHOLE
 from netlab.probe.verdicts import Evidence
@@ -19,6 +21,8 @@ _CHANCE = 1e-6
 _MOST_MISSES = 40
 # An attempt counts only where its control arrived, so more are made than are counted.
 _ATTEMPTS_PER_MISS = 3
+_LEAST_ATTEMPTS = 3
+MOST_ATTEMPTS = _ATTEMPTS_PER_MISS * _MOST_MISSES
 # A link with a rate queues a thousand packets; a probe has some five, with its controls and answer.
 _BATCH, _BATCH_OF_RATE = 1_000, 100
 # Bits of a probe with all of its packets, and their headers.
@@ -28,38 +32,62 @@ _MOST_SECONDS = 120.0
 
 @frozen
 class SlowLinks:
-    """What probes expect of links.
+    """What probes expect of the links of a lab.
 
     Args:
       seconds: how much longer than on a fast path an answer takes, at most.
       settle: by how many seconds a packet can overtake another one, at most.
-      misses: in how many attempts a packet must be missing until it counts as denied; 0: in none of any number.
-      attempts: how many attempts are made.
       batch: the most probes that are sent before the answers of all are awaited.
+      kept: the share of packets that each link keeps whole, by its ends.
     """
 
     seconds: float
     settle: float
-    misses: int
-    attempts: int
     batch: int
+    kept: Mapping[tuple[str, ...], float]
 
-    def judge(self, seen: Evidence, found: tuple[Measured, str], misses: int, *, arrived: bool) -> tuple[Measured, str]:
-        """Return a verdict and its reason, inconclusive where a denial may have been a loss.
+    def misses(self, way: Sequence[Endpoint]) -> int:
+        """Return in how many attempts a packet must be missing until it counts as denied; 0: no number is enough.
 
-        Args:
-          seen: the evidence of the last attempt.
-          found: the verdict and reason of that attempt alone.
-          misses: in how many attempts the packet was missing, with the last one.
-          arrived: whether the packet arrived in any attempt.
+        ``way`` has its source, the node that translates it if there is one, and its destination.
         """
-        if self.misses == 1 or not may_be_loss(seen, found[0]):
-            return found
-        if arrived:
-            return "inconclusive", "arrived in one attempt, and not in another: a link of the lab loses packets"
-        if self.misses and misses >= self.misses:
-            return "deny", f"{found[1]}; missing in {misses} attempts, as links of the lab lose packets"
-        return "inconclusive", f"{found[1]}; but links of the lab lose packets, and {misses} attempts are too few"
+        kept = 1.0
+        for end in (way[0], way[-1]):
+            kept *= self.kept.get((end.ref,), 1.0) if isinstance(end, Pod) else 1.0
+        for one, other in pairwise(map(_machine, way)):
+            if one != other:
+                pair = (one, other) if one < other else (other, one)
+                kept *= self.kept.get(pair, 1.0) * self.kept.get((one,), 1.0) * self.kept.get((other,), 1.0)
+        if kept == 1:
+            return 1
+        needed = ceil(log(_CHANCE) / log(1 - kept) - 1e-9) if kept > 0 else _MOST_MISSES + 1
+        return 0 if needed > _MOST_MISSES else max(2, needed)
+
+
+def attempts(misses: int) -> int:
+    """Return how many attempts are made where so many must miss a packet."""
+    return max(_LEAST_ATTEMPTS, _ATTEMPTS_PER_MISS * misses if misses > 1 else 0)
+
+
+def judge(
+    seen: Evidence, found: tuple[Measured, str], *, misses: int, needed: int, arrived: bool
+) -> tuple[Measured, str]:
+    """Return a verdict and its reason, inconclusive where a denial may have been a loss.
+
+    Args:
+      seen: the evidence of the last attempt.
+      found: the verdict and reason of that attempt alone.
+      misses: in how many attempts the packet was missing, with the last one.
+      needed: in how many attempts it must be missing; 0: no number is enough.
+      arrived: whether the packet arrived in any attempt.
+    """
+    if needed == 1 or not may_be_loss(seen, found[0]):
+        return found
+    if arrived:
+        return "inconclusive", "arrived in one attempt, and not in another: a link of the lab loses packets"
+    if needed and misses >= needed:
+        return "deny", f"{found[1]}; missing in {misses} attempts, as links of the lab lose packets"
+    return "inconclusive", f"{found[1]}; but links of the lab lose packets, and {misses} attempts are too few"
 
 
 def may_be_loss(seen: Evidence, verdict: Measured) -> bool:
@@ -79,18 +107,20 @@ def expected(cluster: Cluster) -> SlowLinks | None:
     passes = ((pairs, hops), (machines, 2 * hops), (pods, 2))
     one_way = sum(times * max((_slowest(link) for link in links), default=0.0) for links, times in passes)
     settle = sum(times * max((_overtaken(link) for link in links), default=0.0) for links, times in passes)
-    kept = 1.0
-    for links, times in passes:
-        kept *= min((1 - _lost(link) for link in links), default=1.0) ** times
     rate = min((link.netem.rate for link in cluster.links if link.netem.rate), default=0)
     batch = _BATCH_OF_RATE if rate else _BATCH
-    queued = hops * batch * _PROBE_BITS / rate if rate else 0.0
-    misses = 1
-    if kept < 1:
-        misses = ceil(log(_CHANCE) / log(1 - kept)) if kept > 0 else 0
-        misses = 0 if misses > _MOST_MISSES else max(2, misses)
-    seconds = min(_MOST_SECONDS, 2 * one_way + queued)
-    return SlowLinks(seconds, min(settle, _MOST_SECONDS), misses, max(3, _ATTEMPTS_PER_MISS * misses), batch)
+    queued = 2 * hops * batch * _PROBE_BITS / rate if rate else 0.0
+    return SlowLinks(
+        seconds=min(_MOST_SECONDS, 2 * one_way + queued),
+        settle=min(_MOST_SECONDS, settle),
+        batch=batch,
+        kept={link.ends: _kept(link) for link in cluster.links},
+    )
+
+
+def _machine(end: Endpoint) -> str:
+    """Return the reference of the machine that an end is on."""
+    return f"node:{end.node}" if isinstance(end, Pod) else end.ref
 
 
 def _slowest(link: ImpairedLink) -> float:
@@ -102,6 +132,6 @@ def _overtaken(link: ImpairedLink) -> float:
     return _slowest(link) if netem.reorder else 2 * netem.jitter / 1e6
 
 
-def _lost(link: ImpairedLink) -> float:
-    """Return the share of packets that do not arrive whole."""
-    return 1 - (1 - link.netem.loss / WHOLE) * (1 - link.netem.corrupt / WHOLE)
+def _kept(link: ImpairedLink) -> float:
+    """Return the share of packets that arrive whole."""
+    return (WHOLE - link.netem.loss) / WHOLE * ((WHOLE - link.netem.corrupt) / WHOLE)

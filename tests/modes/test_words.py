@@ -15,6 +15,7 @@ _DEFINE = ("modes/", "kernel/")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
+    ("cluster/node_sources.py", "bridge"): 1,  # a node's bridge has an address of it
     ("conformance/product.py", "none"): 1,  # a stage without policies
     ("dataplane/bridge.py", "bridge"): 1,  # a kind of link, as in all of dataplane
     ("dataplane/graph.py", "macvlan"): 1,
@@ -24,6 +25,7 @@ _OTHERS = {
     ("dataplane/names.py", "host"): 2,  # an outside host
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
+    ("objects/topology.py", "none"): 1,  # nothing enforces policies
     ("policy/explain.py", "none"): 1,  # no labels
     ("policy/service_text.py", "none"): 1,  # no endpoint
     ("programs/echo.py", "host"): 2,  # a header, and a field of an answer

@@ -217,7 +217,7 @@ def test_up_repairs_queues_and_finds_nothing_to_change_afterwards(bench: Bench, 
     ]
     bench.up("routed", links, kernel)
     assert f"lab {bench.name}: unchanged" in bench.up("routed", links, kernel)
-    assert "none" in bench.netlab("get", "labs", "-o", "wide").split()
+    assert "0" == bench.netlab("get", "labs", "-o", "wide").splitlines()[1].split()[4]
     space = f"netlab.{bench.name}.underlay"
     (some, *_) = queues(bench)
     wires.tc(space, f"qdisc del dev {some['dev']} root")

@@ -50,7 +50,7 @@ class Netem:
     @property
     def limit(self) -> int:
         """The most packets that wait: those of the delay, and a thousand, which is netem's own default."""
-        most = 20_000
+        most = 10_000
         if not self.rate:
             return most
         return min(most, 1_000 + self.rate * (self.delay + self.jitter) // (8 * 1_500 * 1_000_000))

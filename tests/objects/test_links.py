@@ -98,7 +98,7 @@ def test_a_netem_is_written_as_arguments_of_tc() -> None:
 
 
 def test_a_rate_limits_what_waits() -> None:
-    """A thousand packets and those of the delay; without a rate, as many as a thousand of probes need."""
-    assert 20_000 == Netem(delay=20_000).limit
+    """A thousand packets and those of the delay; without a rate, as many as two thousand probes need."""
+    assert 10_000 == Netem(delay=20_000).limit
     assert 1_000 == Netem(rate=100_000_000).limit
     assert 1_000 + 166 == Netem(delay=20_000, rate=100_000_000).limit

@@ -43,7 +43,7 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     check_free(machine, state.namespaces)
     machine.check_rules()
     change = difference({}, state.namespaces)
-    check_host(machine, change)
+    check_host(machine, state.cluster, change)
     records.save(record, changing=record.namespaces)
     try:
         carry_out(machine, state.cluster, change, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
@@ -80,7 +80,7 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     acts = bool(change or scripts or not old.ready)
     if acts:
         check_free(machine, change.create)
-        check_host(machine, change)
+        check_host(machine, state.cluster, change)
         if scripts:
             # Without nft the change can be neither made nor undone.
             machine.check_rules()

@@ -128,6 +128,9 @@ class FakeKernel:
     def check_rules(self) -> None:
         pass
 
+    def check_link(self, link: Link) -> None:
+        pass
+
     def check_queues(self) -> None:
         pass
 

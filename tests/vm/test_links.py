@@ -125,8 +125,9 @@ def queues(bench: Bench) -> list[dict[str, Any]]:
     return [one for one in listed if one["kind"] == "netem"]
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("mode", ["overlay", "routed", "macvlan"])
+@pytest.mark.parametrize(
+    ("mode", "kernel"), [("overlay", "fast"), ("routed", "pyroute2"), ("macvlan", "fast"), ("macvlan", "pyroute2")]
+)
 def test_only_packets_between_the_two_machines_are_delayed(bench: Bench, mode: str, kernel: str) -> None:
     """Those of tunnels and of pods on the underlay too; a round trip takes twice the delay at least."""
     bench.up(mode, [{"between": ["n1", "n2"], "delay": "100ms"}], kernel)
@@ -138,10 +139,9 @@ def test_only_packets_between_the_two_machines_are_delayed(bench: Bench, mode: s
     assert min(bench.pings("n2", "out")) < 200
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_a_link_of_one_machine_delays_all_that_it_sends_and_gets(bench: Bench, kernel: str) -> None:
+def test_a_link_of_one_machine_delays_all_that_it_sends_and_gets(bench: Bench) -> None:
     """And nothing between other machines."""
-    bench.up("routed", [{"between": ["n3"], "delay": "100ms"}], kernel)
+    bench.up("routed", [{"between": ["n3"], "delay": "100ms"}])
 
     assert min(bench.pings("n1", "n3")) >= 200
     assert min(bench.pings("other", "web")) >= 200
@@ -271,10 +271,9 @@ def test_impair_sets_changes_lists_and_clears(bench: Bench) -> None:
     ],
     ids=lambda link: " ".join(f"{k} {v}" for k, v in link.items() if k != "between"),
 )
-@pytest.mark.parametrize("mode", ["overlay", "routed"])
-def test_probes_tell_loss_from_denial(bench: Bench, mode: str, link: dict[str, Any]) -> None:
+def test_probes_tell_loss_from_denial(bench: Bench, link: dict[str, Any]) -> None:
     """No pair differs from its expected verdict; with loss some may stay inconclusive."""
-    bench.up(mode, [link])
+    bench.up("overlay" if link["between"] == ["n1", "n2"] else "routed", [link])
     done = bench.program("verify", "--lab", bench.name, "-o", "json")
     assert done.returncode in (0, 1), done.stderr
     summary = json.loads(done.stdout)["summary"]

@@ -12,6 +12,7 @@ from netlab.cli.change_summary import print_changes
 
 @click.command("up")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab_option("The lab's name.  [default: the Topology's]")

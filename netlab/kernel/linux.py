@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.errors import KernelError
-from netlab.kernel import netns, queues, rtnl, sysctl
+from netlab.kernel import netns, rtnl, sysctl
 from netlab.kernel.host import Host
 from netlab.kernel.netlink import Message, Netlink
 from netlab.kernel.state import (
@@ -104,7 +104,11 @@ class Linux(Host):
         # depend on it, and with a device's last address its neighbours. So these are read as missing.
         items += [] if routeless else routes
         items += [] if routeless else rtnl.read_neighbours(netlink, names)
-        items += queues.read_queues(netlink, names) if with_queues else []
+        if with_queues:
+            # Imported here and below, as most labs have no queues.
+            from netlab.kernel import queues
+
+            items += queues.read_queues(netlink, names)
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
@@ -330,6 +334,8 @@ class Linux(Host):
         """Give links their queues; those that they have are deleted first, with the packets that wait in them."""
         failures: list[KernelError] = []
         if added:
+            from netlab.kernel import queues
+
             indexes = self._handle(name).indexes
             with self._run(name, failures, ignore=(errno.ENOENT,)) as messages:
                 messages += [queues.delete(queue.dev, indexes[queue.dev]) for queue in added]
@@ -358,6 +364,8 @@ def _message(item: Item, index: int, *, delete: bool = False) -> Message:
         case ForwardingEntry():
             return rtnl.forwarding_entry(item, index, delete=delete)
         case Queue() if delete:
+            from netlab.kernel import queues
+
             return queues.delete(item.dev, index)
         case _:
             raise TypeError(item)

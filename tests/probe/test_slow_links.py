@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from builders import cluster, pod, policy, topology
@@ -129,7 +130,9 @@ def test_probes_tell_loss_from_denial(lab, percent):
         "table bridge loss {\nchain c {\ntype filter hook forward priority 0;\n"
         f"numgen random mod 100 < {percent} counter drop\n}}\n}}\n",
     )
-    known = impaired(running.cluster, Netem(loss=10_000 * percent))
+    machines = sorted(one.ref for one in (*running.cluster.nodes, *running.cluster.hosts))
+    netem = Netem(loss=10_000 * percent)
+    known = replace(running.cluster, links=tuple(ImpairedLink(pair, netem) for pair in combinations(machines, 2)))
     flows = list(every_pair(known))
     found = list(measure(known, flows))
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("apply", "Add or replace objects in the running lab."),
     "delete": ("apply", "Remove objects from the running lab."),
     "label": ("label", "Change labels of a pod or a namespace in the running lab."),
+    "impair": ("impair", "Delay, lose or limit packets on links of the running lab."),
     "get": ("get", "List labs, or the nodes, pods, services and networkpolicies of one."),
     "probe": ("probe", "Send packets and print verdicts."),
     "trace": ("trace", "Send one packet and print the rules and elements that decided."),

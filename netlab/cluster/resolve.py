@@ -181,6 +181,11 @@ def try_resolve(
         profile=profile,
         isolated_namespaces=isolated,
     )
+    if topology.links:
+        from netlab.cluster.links import with_links
+
+        cluster, more = with_links(cluster, topology)
+        problems += more if wired else []
     if allocated and wired and "places" not in unknown:
         from netlab.cluster.services.routes import hidden_problems
 

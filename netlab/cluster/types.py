@@ -20,6 +20,7 @@ from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, HostAlias, Prefix, Source
 
 if TYPE_CHECKING:
+    from netlab.objects.links import Netem
     from netlab.objects.profiles import Profile
     from netlab.objects.unread import UnreadPolicy
 
@@ -157,6 +158,17 @@ class Placement:
     addresses: tuple[Address, ...] = ()
 
 
+@frozen
+class ImpairedLink:
+    """What happens to packets between two machines, or to all packets of one machine or pod; ``ends`` are references.
+
+    It is the same in both directions.
+    """
+
+    ends: tuple[str, ...]
+    netem: Netem
+
+
 @frozen_with_cache
 class Cluster:
     """Everything that a lab is made from. Tuples are sorted by name (pods by namespace, then name).
@@ -172,6 +184,7 @@ class Cluster:
     - ``load_balancer_cidrs``: the ranges of load balancers' addresses. Every machine has routes to used addresses.
     - ``node_ports``: the lowest and the highest port of ``nodePortRange``.
     - ``dns``: whether the lab answers DNS.
+    - ``links``: links that delay, lose or limit packets.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
@@ -203,6 +216,7 @@ class Cluster:
     dns: bool = True
     profile: Profile | None = None
     isolated_namespaces: frozenset[str] = frozenset()
+    links: tuple[ImpairedLink, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

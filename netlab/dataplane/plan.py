@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
 from netlab.frozen import frozen_with_cache
-from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Route, Sysctl
+from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Queue, Route, Sysctl
 
 # The parent of a link that may have one of several parents.
 _UNKNOWN = ("", "")
@@ -77,6 +77,8 @@ def difference(
         loose = {i for i in unwanted if not isinstance(i, Link) and i.dev not in without}
         changes += [Change("delete", name, item) for item in sorted(loose | gone, key=_order)]
         missing = {i for i in wanted if i not in had or _device(i) in lost} | _dropped(had, owned, wanted, lost)
+        # A queue tells its sources by their indexes, and a link that is made again has another one.
+        missing |= {i for i in wanted if lost and isinstance(i, Queue) and any(link in lost for link, _ in i.sources)}
         changes += [Change("add", name, item) for item in sorted(missing, key=_order)]
     taken = {one.mac for one in links.values() if one.kind == "macvlan"}
     for name in remove:

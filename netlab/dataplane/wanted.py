@@ -64,6 +64,10 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
         # A packet of a node to a published port of its 127.0.0.1 leaves by a link, and the answer comes back by it.
         local = Sysctl("ipv4/conf/all/route_localnet", str(int(node.name in publishing)))
         build.add(names.node_namespace(cluster.name, node.name), local)
+    if cluster.links:
+        from netlab.dataplane.queues import add_queues
+
+        add_queues(cluster, build)
     return build.namespaces()
 
 

@@ -107,6 +107,7 @@ _RULESETS = (
     ),
 )
 _VXLAN, _MACVLAN = "only for overlay networks", "only for macvlan networks"
+_LINKS = "only for links that delay, lose or limit packets"
 _IPIP = "only for networks with transport ipip"
 _IPV6 = "only for networks with an IPv6 podCIDR and hosts with an IPv6 address"
 
@@ -125,7 +126,7 @@ def features() -> Iterator[Feature]:
         return
     with netns.returning():
         libc.unshare(libc.CLONE_NEWNET)
-        found = [*_links(), _ipv6(), _br_netfilter(), _packet_sockets(), *map(_ruleset, _RULESETS)]
+        found = [*_links(), _netem(), _ipv6(), _br_netfilter(), _packet_sockets(), *map(_ruleset, _RULESETS)]
     yield from found
 
 
@@ -216,6 +217,17 @@ def _ipv6() -> Feature:
         fix = "start the kernel without ipv6.disable=1; where that is not set, a kernel that is built with CONFIG_IPV6"
         return Feature("IPv6", "missing", _IPV6, fix, needed=False)
     return Feature("IPv6", "ok", _IPV6, needed=False)
+
+
+def _netem() -> Feature:
+    from netlab.kernel import queues
+
+    lacking = queues.missing_modules()
+    if lacking:
+        return Feature(
+            "netem", "missing", f"{_LINKS}: no {', '.join(lacking)}", _modprobe("-a " + " ".join(lacking)), False
+        )
+    return Feature("netem", "ok", _LINKS, needed=False)
 
 
 def _br_netfilter() -> Feature:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netlab.kernel.captured import ProcessResult
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.program import Program
+    from netlab.kernel.state import Link
     from netlab.kernel.sudo_user import User
 
 
@@ -68,6 +69,16 @@ class Host:
 
     def check_rules(self) -> None:
         nft.program()
+
+    def check_link(self, link: Link) -> None:
+        from netlab.kernel.link_trial import check
+
+        check(link)
+
+    def check_queues(self) -> None:
+        from netlab.kernel import queues
+
+        queues.check()
 
     def nft(self, name: str, script: str) -> None:
         nft.load(name, script)

@@ -23,6 +23,7 @@ from netlab.kernel.state import (
     Link,
     Namespace,
     Neighbour,
+    Queue,
     Route,
     Sysctl,
     fallback_name,
@@ -88,7 +89,7 @@ class Linux(Host):
         while self._handles:
             self._handles.popitem()[1].close()
 
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+    def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
         netlink = self._handle(name).netlink
         links = rtnl.read_links(netlink)
         names = {link.index: link.link.name for link in links}
@@ -103,6 +104,11 @@ class Linux(Host):
         # depend on it, and with a device's last address its neighbours. So these are read as missing.
         items += [] if routeless else routes
         items += [] if routeless else rtnl.read_neighbours(netlink, names)
+        if with_queues:
+            # Imported here and below, as most labs have no queues.
+            from netlab.kernel import queues
+
+            items += queues.read_queues(netlink, names)
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
         items += [Sysctl(setting, value) for setting, value in values.items() if value is not None]
@@ -137,6 +143,9 @@ class Linux(Host):
             self._set(name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl) and c.item.link])
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
+            failures += self._add_queues(
+                name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Queue)]
+            )
         if failures:
             raise failures[0]
 
@@ -321,6 +330,19 @@ class Linux(Host):
                     messages.append(_message(item, handle.indexes[_device(item)]))
         return failures
 
+    def _add_queues(self, name: str, added: Sequence[Queue]) -> list[KernelError]:
+        """Give links their queues; those that they have are deleted first, with the packets that wait in them."""
+        failures: list[KernelError] = []
+        if added:
+            from netlab.kernel import queues
+
+            indexes = self._handle(name).indexes
+            with self._run(name, failures, ignore=(errno.ENOENT,)) as messages:
+                messages += [queues.delete(queue.dev, indexes[queue.dev]) for queue in added]
+            with self._run(name, failures) as messages:
+                messages += [message for queue in added for message in queues.requests(queue, indexes)]
+        return failures
+
 
 def _device(item: Item) -> str:
     return item.name if isinstance(item, (Link, Sysctl)) else item.dev
@@ -341,5 +363,9 @@ def _message(item: Item, index: int, *, delete: bool = False) -> Message:
             return rtnl.neighbour(item, index, delete=delete)
         case ForwardingEntry():
             return rtnl.forwarding_entry(item, index, delete=delete)
+        case Queue() if delete:
+            from netlab.kernel import queues
+
+            return queues.delete(item.dev, index)
         case _:
             raise TypeError(item)

@@ -19,8 +19,9 @@ from typing import Any, cast
 from pyroute2 import IPRoute, NetlinkError
 
 from netlab.errors import KernelError
-from netlab.kernel import netns, sysctl
+from netlab.kernel import netns, queues, sysctl
 from netlab.kernel.host import Host
+from netlab.kernel.netlink import Netlink
 from netlab.kernel.state import (
     EVERY_MAC,
     Change,
@@ -31,6 +32,7 @@ from netlab.kernel.state import (
     LinkKind,
     Namespace,
     Neighbour,
+    Queue,
     Route,
     Sysctl,
     fallback_name,
@@ -99,7 +101,7 @@ class PyRoute2(Host):
         for name in list(self._spaces):
             self._forget(name)
 
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+    def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
         space = self._space(name)
         ip = space.ip
         links = list(ip.get_links())
@@ -113,6 +115,9 @@ class PyRoute2(Host):
             # See ``linux.Linux.read``.
             items += [_read_route(route, names) for route in routes if route["proto"] != _KERNEL]
             items += read_neighbours(ip, names)
+        if with_queues:
+            with self._netlink(name) as netlink:
+                items += queues.read_queues(netlink, names)
         with netns.inside(name):
             values = {setting: self._settings.read(setting) for setting in sysctls}
             space.overrides = {device: self._overrides(device, values) for device in names.values()}
@@ -141,6 +146,10 @@ class PyRoute2(Host):
             for name, item in sorted(rest, key=lambda one: isinstance(one[1], Route) and one[1].via is not None):
                 with _tried(failures, f"{name}: {item}", ignore=(errno.EADDRNOTAVAIL,)):
                     self._add(name, item)
+        for name, item in additions:
+            if isinstance(item, Queue):
+                with _tried(failures, f"{name}: {item}"):
+                    self._add_queue(name, item)
         if failures:
             raise failures[0]
 
@@ -260,6 +269,24 @@ class PyRoute2(Host):
                 how = "append" if item.mac == EVERY_MAC else "replace"
                 ip.fdb(how, ifindex=index, dst=str(item.dst), lladdr=item.mac, **_STATIC_ENTRY)
 
+    @contextlib.contextmanager
+    def _netlink(self, name: str) -> Iterator[Netlink]:
+        """Open a socket of netlab's own. pyroute2's u32 has no indev, and its netem no times in nanoseconds."""
+        with netns.inside(name):
+            netlink = Netlink()
+        try:
+            yield netlink
+        finally:
+            netlink.close()
+
+    def _add_queue(self, name: str, queue: Queue) -> None:
+        links = (queue.dev, *(link for link, _ in queue.sources))
+        indexes = {link: self._index(name, link) for link in links}
+        with self._netlink(name) as netlink:
+            netlink.transact([queues.delete(queue.dev, indexes[queue.dev])])
+            for _, error in netlink.transact([*queues.requests(queue, indexes)]):
+                raise NetlinkError(error.errno or 0)
+
     def _delete(self, name: str, item: Item) -> None:
         ip, index = self._space(name).ip, self._index(name, _device(item))
         match item:
@@ -269,6 +296,8 @@ class PyRoute2(Host):
                 ip.addr("del", index=index, **_of_address(item))
             case Route():
                 ip.route("del", oif=index, **_of_route(item))
+            case Queue():
+                ip.tc("del", index=index, root=True)
             case Neighbour():
                 ip.neigh("del", ifindex=index, dst=str(item.address), lladdr=item.mac)
             case ForwardingEntry():

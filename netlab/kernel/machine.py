@@ -15,7 +15,7 @@ from netlab.errors import UsageError
 from netlab.frozen import frozen
 from netlab.kernel.files import Unsafe
 from netlab.kernel.lock import FairLock, Lock
-from netlab.kernel.state import Change, Namespace
+from netlab.kernel.state import Change, Link, Namespace
 from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
@@ -84,11 +84,17 @@ class Namespaces(Protocol):
 class Links(Protocol):
     """Links and what is on them, and the settings of namespaces."""
 
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
-        """Return the items of a namespace, with the named settings; raises NotFound."""
+    def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
+        """Return the items of a namespace, with the named settings, and with queues if asked; raises NotFound."""
+
+    def check_link(self, link: Link) -> None:
+        """Make a link like this one where nothing sees it; raises KernelError. It loads the module of the kind."""
+
+    def check_queues(self) -> None:
+        """Raise HostError where links can have no queues."""
 
     def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out changes: first deletions, then settings, links, addresses, routes, neighbours.
+        """Carry out changes: first deletions, then settings, links, addresses, routes, neighbours, queues.
 
         Raises:
           KernelError: for the first change that the kernel refused, after all changes were tried.

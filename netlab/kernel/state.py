@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.types import Address, Prefix
+
+if TYPE_CHECKING:
+    from netlab.objects.links import Netem
 
 LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan", "ipip"]
 
@@ -157,7 +160,33 @@ class Sysctl:
         return f"sysctl net.{self.name.replace('/', '.')}={self.value}"
 
 
-Item = Link | InterfaceAddress | Route | Neighbour | ForwardingEntry | Sysctl
+@frozen
+class Queue:
+    """The queueing discipline of a link: what netem does with the packets that leave by it.
+
+    It is one of kind prio, with a band for all packets, and one for those that came by each of some links.
+
+    Args:
+      dev: the link.
+      netem: what is done with packets that came by none of ``sources``; None is nothing.
+      sources: links of the same namespace, sorted by name, and what is done with packets that came by each.
+    """
+
+    dev: str
+    netem: Netem | None = None
+    sources: tuple[tuple[str, Netem], ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"qdisc dev {self.dev} root prio"]
+        parts += [f"all netem {self.netem}"] if self.netem is not None else []
+        parts += [f"indev {link} netem {netem}" for link, netem in self.sources]
+        return " ".join(parts)
+
+
+MOST_SOURCES = 15
+"""The most ``sources`` of a ``Queue``: a prio has 16 bands (TCQ_PRIO_BANDS)."""
+
+Item = Link | InterfaceAddress | Route | Neighbour | ForwardingEntry | Sysctl | Queue
 
 
 @frozen_with_cache

@@ -11,7 +11,7 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
-from netlab.kernel.state import Namespace, Sysctl
+from netlab.kernel.state import Link, Namespace, Queue, Sysctl
 from netlab.lab.state import State
 
 
@@ -77,6 +77,25 @@ def _switches(cluster: Cluster) -> set[str]:
     return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in cluster.nodes)} | stacked
 
 
+def check_host(machine: Machine, cluster: Cluster, change: Difference) -> None:
+    """Raise HostError or KernelError where the machine cannot make what a difference adds.
+
+    The module of IPIP puts a link of its own, with a name that a lab may want, into each namespace that exists when it
+    is loaded. So it is loaded before the lab's namespaces are made.
+    """
+    added = (one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link))
+    tunnel = next((link for link in added if link.kind == "ipip"), None)
+    if tunnel is not None:
+        try:
+            machine.check_link(tunnel)
+        except KernelError as error:
+            from netlab.lab.missing_links import explained
+
+            raise explained(error, cluster, change) from error
+    if any(isinstance(one.item, Queue) and one.verb == "add" for one in change.changes):
+        machine.check_queues()
+
+
 def check_free(machine: Machine, spaces: Iterable[str]) -> None:
     """Raise AlreadyExists where anything exists under a namespace's name, as the record would claim it."""
     for name in spaces:
@@ -87,7 +106,11 @@ def check_free(machine: Machine, spaces: Iterable[str]) -> None:
 def found(machine: Machine, spaces: Mapping[str, Namespace]) -> dict[str, Namespace]:
     """Return the items of those of the namespaces that exist, with the settings that they should have."""
     return {
-        name: machine.read(name, [i.name for i in space.items if isinstance(i, Sysctl)])
+        name: machine.read(
+            name,
+            [i.name for i in space.items if isinstance(i, Sysctl)],
+            with_queues=any(isinstance(i, Queue) for i in space.items),
+        )
         for name, space in spaces.items()
         if machine.exists(name)
     }

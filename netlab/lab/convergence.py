@@ -18,7 +18,7 @@ from netlab.errors import NetlabError
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
 from netlab.lab.allocations import allocations
-from netlab.lab.carry_out import carry_out, check_free, found
+from netlab.lab.carry_out import carry_out, check_free, check_host, found
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record import Record, Records
 from netlab.lab.removal import remove_everything
@@ -42,9 +42,10 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     record = _record_of(machine, state, ready=True)
     check_free(machine, state.namespaces)
     machine.check_rules()
+    change = difference({}, state.namespaces)
+    check_host(machine, state.cluster, change)
     records.save(record, changing=record.namespaces)
     try:
-        change = difference({}, state.namespaces)
         carry_out(machine, state.cluster, change, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
         machine.check()
         records.save(record)
@@ -79,6 +80,7 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     acts = bool(change or scripts or not old.ready)
     if acts:
         check_free(machine, change.create)
+        check_host(machine, state.cluster, change)
         if scripts:
             # Without nft the change can be neither made nor undone.
             machine.check_rules()

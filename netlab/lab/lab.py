@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
@@ -211,6 +211,35 @@ class Lab:
             return now
 
         return self._change(relabel)
+
+    def impair(self, between: Sequence[str], values: Mapping[str, str]) -> Changes:
+        """Delay, lose or limit packets between two machines, or those of one; in force on return.
+
+        Args:
+          between: the names of the two machines, or of one machine or pod, as in ``spec.links`` of a Topology.
+          values: what to do by the names of the fields of a link (``delay``: ``20ms``); empty ends what is done.
+
+        Raises:
+          UsageError: for an unknown name, or when nothing is done to the link that ``values`` ends.
+          InputError: for values that are not valid, or that do not go together with other links.
+        """
+        from netlab.cluster.links import refs_of
+        from netlab.objects.document_changes import impair
+
+        with self.held():
+            cluster = self.cluster
+        refs = refs_of(cluster, between)
+        if not values and not any(link.ends == refs for link in cluster.links):
+            raise UsageError(f"nothing is done to the link {' '.join(between)} of lab {self.name}")
+        return self._change(
+            lambda now: impair(now, refs, values, lambda link: refs_of(cluster, link["between"]) == refs)
+        )
+
+    def clear_links(self) -> Changes:
+        """End all that is done to packets on links of the lab; in force on return."""
+        from netlab.objects.document_changes import impair
+
+        return self._change(lambda now: impair(now, (), {}, lambda link: True))
 
     def add_system(self) -> None:
         """Give the lab its system objects if it has none, as the first program of a lab does; in force on return."""

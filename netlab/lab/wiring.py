@@ -19,7 +19,8 @@ def _wiring(pod: Pod) -> tuple[object, ...]:
 
 def _frame(cluster: Cluster) -> tuple[object, ...]:
     nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
-    return cluster.name, cluster.networks, nodes, cluster.hosts, cluster.underlay_cidrs, _services(cluster)
+    underlay = cluster.underlay_cidrs, cluster.links
+    return cluster.name, cluster.networks, nodes, cluster.hosts, underlay, _services(cluster)
 
 
 def _services(cluster: Cluster) -> object:

@@ -135,6 +135,33 @@ def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -
     return found
 
 
+def impair(
+    documents: Iterable[Document], between: Sequence[str], values: Mapping[str, str], same: Callable[[Any], bool]
+) -> list[Document]:
+    """Return the documents with another link between two machines, or of one, in the Topology.
+
+    Args:
+      documents: the lab's documents. One of a Topology is added where there is none.
+      between: the names of the machines.
+      values: the fields of the new link by name; empty removes the link.
+      same: takes a link as it is written, and returns whether the new one replaces it.
+    """
+    found = list(documents)
+    place = next((at for at, document in enumerate(found) if key_of(document).kind == "Topology"), None)
+    if place is None:
+        data: dict[str, Any] = {"apiVersion": NETLAB_VERSION, "kind": "Topology", "metadata": {}}
+        found.append(Document(data, Source("netlab impair")))
+        place = len(found) - 1
+    topology = found[place]
+    spec = dict(topology.data.get("spec") or {})
+    links = [link for link in spec.get("links") or () if not same(link)]
+    spec["links"] = [*links, {"between": [*between], **values}] if values else links
+    if not spec["links"]:
+        del spec["links"]
+    found[place] = Document({**topology.data, "spec": spec}, topology.source, topology.duplicates)
+    return found
+
+
 def _pod_labels(namespace: str, pod: str, workload: str, labels: Mapping[str, str | None]) -> Document:
     kind, _, owner = workload.partition(" ")
     owners = [{"kind": kind, "name": owner.partition("/")[2], "controller": True}]

@@ -41,11 +41,15 @@ class Raw(Field[Any]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Text(Field[str]):
-    """A string. ``check`` returns the messages about a non-empty string. The decoder checks ``values``."""
+    """A string. ``check`` returns the messages about a non-empty string. The decoder checks ``values``.
+
+    ``pattern`` is a regular expression for valid strings, which only the JSON Schema has.
+    """
 
     default: str = ""
     check: Callable[[str], Sequence[str]] | None = None
     values: _Values[str] = ()
+    pattern: str = ""
 
     def read(self, fields: Fields, default: str | None = None) -> str:
         """Return the string; ``default`` replaces the declared default."""
@@ -62,6 +66,8 @@ class Text(Field[str]):
     def schema(self) -> Schema:
         if values := _listed(self.values):
             return _one_of(values, self.required)
+        if self.pattern:
+            return _or_null("string") | {"pattern": self.pattern}
         return {"type": "string", "minLength": 1} if self.required else _or_null("string")
 
     def shown_default(self) -> str:

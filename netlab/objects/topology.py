@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from netlab import modes
 from netlab.frozen import frozen
 from netlab.modes.wiring import NOTHING, Wiring
 from netlab.objects.types import Address, Prefix, Source
+
+if TYPE_CHECKING:
+    from netlab.objects.links import TopologyLink
 
 
 @frozen
@@ -195,3 +198,4 @@ class Topology:
     cluster_domain: str = "cluster.local"
     dns: bool = True
     profile: str = ""
+    links: tuple[TopologyLink, ...] = ()

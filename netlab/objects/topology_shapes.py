@@ -51,6 +51,8 @@ from netlab.objects.topology import (
 )
 
 DEFAULT = Topology()
+_DECIMAL = r"[0-9]{1,12}(\.[0-9]{1,6})?"
+_TIME, _SHARE, _RATE = (rf"^{_DECIMAL}{unit}$" for unit in ("(us|ms|s)", "%", "[kmgtKMGT]?bit"))
 
 
 class MetadataShape(WrittenByServer, strict=True):
@@ -266,6 +268,24 @@ class PolicyShape(Shape, strict=True):
     )
 
 
+class LinkShape(Shape, strict=True):
+    """A link that delays, loses or limits packets, in both directions."""
+
+    between = Texts(
+        "between",
+        "Two nodes or hosts; or one node, host or pod (`NAMESPACE/POD`), for all packets that it sends and gets.",
+        required=True,
+        most=2,
+    )
+    delay = Text("delay", "How long each packet waits: `20ms`.", pattern=_TIME)
+    jitter = Text("jitter", "The most by which the delay is longer or shorter: `2ms`.", pattern=_TIME)
+    loss = Text("loss", "The share of packets that are lost: `0.1%`.", pattern=_SHARE)
+    duplicate = Text("duplicate", "The share of packets that are sent twice.", pattern=_SHARE)
+    corrupt = Text("corrupt", "The share of packets with a wrong bit.", pattern=_SHARE)
+    reorder = Text("reorder", "The share of packets that do not wait, and so overtake others.", pattern=_SHARE)
+    rate = Text("rate", "The most bits a second: `100mbit`.", pattern=_RATE)
+
+
 class SpecShape(Shape, strict=True):
     """The spec of a Topology."""
 
@@ -278,6 +298,7 @@ class SpecShape(Shape, strict=True):
         default="the pods' nodeNames",
     )
     hosts = Parts("hosts", "Machines outside the cluster.", shape=HostShape)
+    links = Parts("links", "Links that delay, lose or limit packets.", shape=LinkShape)
     underlay_cidrs = Texts(
         "underlayCIDRs",
         "The ranges of the nodes' own addresses, at most one per IP family. They follow the exported nodes.",

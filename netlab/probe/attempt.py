@@ -34,11 +34,16 @@ _REFUSALS = {
 
 
 class Attempt:
-    """Attempt ``number`` (from 0) at some probes; ``run`` gives each a new ``evidence``."""
+    """Attempt ``number`` (from 0) at some probes; ``run`` gives each a new ``evidence``.
+
+    Attempts from the last of ``WAITS`` on wait as long, and have the same source port.
+    """
 
     def __init__(self, shared: Shared, number: int) -> None:
         self._shared = shared
-        self._number = number
+        self._number = min(number, len(WAITS) - 1)
+        # Longer waits where a first attempt is not enough help on a path whose delay is not known.
+        self._seconds = WAITS[self._number] if shared.slow is None else WAITS[0] + shared.slow.seconds
         self._controls = Controls(shared)
         self._by_ident: dict[int, Probe] = {}
         self._by_ports: dict[tuple[int, bytes, int, int], Probe] = {}
@@ -62,11 +67,17 @@ class Attempt:
         self._prove_ends([probe for probe in probes if probe.evidence.no_path])
         self._prove_returns([probe for probe in probes if probe.past_node and probe.evidence.arrived])
         began = time.monotonic()
-        self._wait(WAITS[self._number])
+        self._wait(self._seconds)
         # Where a control was late, a probe that netem put behind it may be as late.
         self._receive(_GRACE)
         if (took := time.monotonic() - began) > 2 * _GRACE:
             self._receive(took)
+        if self._shared.slow is not None and self._shared.slow.settle:
+            # Controls have arrived, and may have overtaken their probes.
+            deadline = time.monotonic() + self._shared.slow.settle
+            while (left := deadline - time.monotonic()) > 0:
+                self._receive(left)
+            self._wait(self._seconds)
         self._controls.judge_hops(probes)
 
     # --- out ----------------------------------------------------------------------------------------------------
@@ -99,7 +110,7 @@ class Attempt:
         for _ in self._controls.prove_ends(probes):
             self._receive()
             self._pause()
-        self._wait(WAITS[self._number])
+        self._wait(self._seconds)
         self._controls.judge_ends(probes)
 
     def _prove_returns(self, probes: Sequence[Probe]) -> None:
@@ -109,7 +120,7 @@ class Attempt:
         missing = [probe for probe in probes if not (probe.evidence.answered or probe.evidence.wrong_sender)]
         if missing:
             self._controls.prove_returns(missing)
-            self._wait(WAITS[self._number])
+            self._wait(self._seconds)
             self._controls.judge_returns(missing)
 
     def _reply_for_programs(self) -> None:

@@ -9,9 +9,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.types import Cluster
+from netlab.cluster.types import Cluster, Endpoint
 from netlab.frozen import frozen
 from netlab.kernel import drops, interfaces, processor
 from netlab.kernel.machine import Inside
@@ -23,8 +24,11 @@ from netlab.probe.probes import Backends, End, Probe, Unsent
 from netlab.probe.verdicts import Measurement, verdict
 from netlab.probe.worker_state import Shared
 
-# A probe uses fewer ids: in each attempt the packet, three controls, two that prove its ends, and one back.
-_IDS = 7 * ports.ATTEMPTS
+if TYPE_CHECKING:
+    from netlab.probe.slow_links import SlowLinks
+
+# A probe uses fewer ids in an attempt: the packet, three controls, two that prove its ends, and one back.
+_IDS = 7
 
 
 @frozen
@@ -135,10 +139,18 @@ class Worker:
 
     def skip(self, block: Block) -> None:
         """Skip the ids that a child uses for a block, so that no later packet has one of them."""
-        self._shared.idents.skip(_IDS * len(block.probes))
+        attempts = ports.ATTEMPTS
+        if self._shared.slow is not None:
+            from netlab.probe.slow_links import MOST_ATTEMPTS
+
+            attempts = MOST_ATTEMPTS
+        self._shared.idents.skip(_IDS * attempts * len(block.probes))
 
     def _measure(self, probes: Sequence[Probe], done: int, advance: Callable[[int], None]) -> None:
         """Give every probe its verdict: by one attempt, and by two more where the verdict is inconclusive."""
+        if self._shared.slow is not None:
+            self._measure_slowly(self._shared.slow, probes, done, advance)
+            return
         waiting = list(probes)
         for number in range(ports.ATTEMPTS):
             self._shared.sockets.overflowed()
@@ -154,6 +166,39 @@ class Worker:
             waiting = [probe for probe in waiting if probe.verdict == "inconclusive"]
             if not waiting:
                 return
+
+    def _measure_slowly(
+        self, slow: SlowLinks, probes: Sequence[Probe], done: int, advance: Callable[[int], None]
+    ) -> None:
+        """Give every probe its verdict where links delay or lose packets, some probes at a time."""
+        from netlab.probe.slow_links import attempts, judge, may_be_loss
+
+        for start in range(0, len(probes), slow.batch):
+            waiting = list(probes[start : start + slow.batch])
+            needed = {id(probe): slow.misses(_way(probe)) for probe in waiting}
+            misses = dict.fromkeys(needed, 0)
+            arrived: set[int] = set()
+            number = 0
+            while waiting:
+                self._shared.sockets.overflowed()
+                before = self._counters.read()
+                Attempt(self._shared, number).run(waiting, lambda count: None)
+                number += 1
+                self._judge(waiting, ", ".join(drops.grown(before, self._counters.read())))
+                for probe in waiting:
+                    seen, key = probe.evidence, id(probe)
+                    misses[key] += may_be_loss(seen, probe.verdict)
+                    if seen.arrived and not seen.past_node:
+                        arrived.add(key)
+                    probe.verdict, probe.reason = judge(
+                        seen,
+                        (probe.verdict, probe.reason),
+                        misses=misses[key],
+                        needed=needed[key],
+                        arrived=key in arrived,
+                    )
+                waiting = [p for p in waiting if p.verdict == "inconclusive" and number < attempts(needed[id(p)])]
+            advance(done + min(len(probes), start + slow.batch))
 
     def _judge(self, probes: Iterable[Probe], trouble: str) -> None:
         overflowed = self._shared.sockets.overflowed()
@@ -173,3 +218,9 @@ class Worker:
         if refused and not (seen.arrived or seen.control or seen.no_path):
             return f"neighbours in {start} could not be added: {refused}"
         return ""
+
+
+def _way(probe: Probe) -> list[Endpoint]:
+    """Return the source of a probe, the node that translates it if there is one, and its destination."""
+    between = [] if probe.translator is None else [probe.target.endpoint]
+    return [probe.source.endpoint, *between, probe.destination.endpoint]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from netlab.cluster.types import Cluster
 from netlab.kernel.machine import Inside
 from netlab.probe import ports, service_ports
@@ -10,6 +12,9 @@ from netlab.probe.probes import ProbeMaker
 from netlab.probe.sockets import Sockets
 from netlab.probe.templates import Template
 from netlab.ruleset.service_hash import PROBE_DSCP
+
+if TYPE_CHECKING:
+    from netlab.probe.slow_links import SlowLinks
 
 
 class Idents:
@@ -34,6 +39,11 @@ class Shared:
 
     def __init__(self, cluster: Cluster, lab: str, first_ident: int, inside: Inside) -> None:
         self.cluster = cluster
+        self.slow: SlowLinks | None = None
+        if cluster.links:
+            from netlab.probe.slow_links import expected
+
+            self.slow = expected(cluster)
         self.inside = inside
         self.idents = Idents(first_ident)
         more = service_ports.needed(cluster) if cluster.services else service_ports.Needed(0, 0)

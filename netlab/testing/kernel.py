@@ -25,7 +25,7 @@ from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel import daemons
 from netlab.kernel.captured import ProcessResult
 from netlab.kernel.machine import Frontend, Match, Monitor, Store
-from netlab.kernel.state import Change, Item, Link, Namespace, Sysctl
+from netlab.kernel.state import Change, Item, Link, Namespace, Queue, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ class FakeKernel:
         self._space(name)
         raise HostError(_NO_PACKETS)
 
-    def read(self, name: str, sysctls: Iterable[str] = ()) -> Namespace:
+    def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
         wanted = set(sysctls)
         items = {i for i in self._space(name) if not isinstance(i, Sysctl) or i.name in wanted}
+        items -= set() if with_queues else {i for i in items if isinstance(i, Queue)}
         return Namespace(name, frozenset(items))
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -125,6 +126,12 @@ class FakeKernel:
                 self._add(change.namespace, change.item)
 
     def check_rules(self) -> None:
+        pass
+
+    def check_link(self, link: Link) -> None:
+        pass
+
+    def check_queues(self) -> None:
         pass
 
     def nft(self, name: str, script: str) -> None:
@@ -250,6 +257,10 @@ class FakeKernel:
             space -= {i for i in space if isinstance(i, Sysctl) and i.name == item.name}
         elif not any(isinstance(i, Link) and i.name == item.dev for i in space):
             raise KernelError.of(f"{name}: {item}", errno.ENODEV)
+        elif isinstance(item, Queue):
+            space -= {i for i in space if isinstance(i, Queue) and i.dev == item.dev}
+            if any(not any(isinstance(i, Link) and i.name == link for i in space) for link, _ in item.sources):
+                raise KernelError.of(f"{name}: {item}", errno.ENODEV)
         space.add(item)
 
     def _delete(self, name: str, item: Item) -> None:

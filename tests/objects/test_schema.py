@@ -136,6 +136,8 @@ def example(field: Field[Any], kind: Kind) -> Any:
             return [values[0]] if values else ["10.0.0.0/24" if "/" in pattern else "10.0.0.1"] if pattern else ["a"]
         case OneOf(values=values):
             return values[0]
+        case Text(pattern=pattern) if pattern:
+            return "1%" if "%" in pattern else "100mbit" if "bit" in pattern else "1ms"
         case Text() | Choice():
             values = field.values() if callable(field.values) else field.values
             return values[0] if values else "10.0.0.0/24" if field.name in ("cidr", "podCIDR") else "10.0.0.1"

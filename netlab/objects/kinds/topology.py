@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netlab import modes
 from netlab.errors import Problem
@@ -36,6 +36,7 @@ from netlab.objects.topology_checks import (
 from netlab.objects.topology_shapes import (
     DEFAULT,
     HostShape,
+    LinkShape,
     MetadataShape,
     NetworkShape,
     NodeShape,
@@ -47,8 +48,12 @@ from netlab.objects.topology_shapes import (
 from netlab.objects.types import Document, Prefix
 from netlab.objects.usable import whole
 
+if TYPE_CHECKING:
+    from netlab.objects.links import TopologyLink
+
 _MOST_PORT = 65535
 _VXLAN = 8472
+_MOST_ENDS = 2
 _LONGEST_RANGE = len("65535-65535")
 LOOPBACK_ONLY = modes.NONE.name
 """The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
@@ -81,6 +86,7 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         domain,
         SpecShape.dns.read(spec),
         _profile(spec),
+        tuple(_link(item) for item in SpecShape.links.read(spec)),
     )
     check_names(root, found.networks)
     check_names(root, found.nodes)
@@ -219,6 +225,33 @@ def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
     return TopologyHost(name, addresses_of, fields.path, tuple(text for _, text in hostnames))
 
 
+def _link(fields: Fields) -> TopologyLink:
+    # Imported here, as most Topologies have no links.
+    from netlab.objects import links
+
+    LinkShape.only(fields)
+    ends = [text for _, text in LinkShape.between.read(fields)]
+    if not ends:
+        LinkShape.between.error(fields, required("the name of one machine or of two"))
+    elif len(ends) > _MOST_ENDS or len({*ends}) < len(ends) or not all(ends):
+        LinkShape.between.error(fields, invalid(ends, "must be the name of one machine, or of two different ones"))
+    values: dict[str, int] = {}
+    for attribute, one in declared(LinkShape).items():
+        if one is LinkShape.between or not one.has(fields):
+            continue
+        text = one.read(fields)
+        try:
+            values[attribute] = links.read(attribute, text) if isinstance(fields.data[one.name], str) else 0
+        except ValueError as error:
+            one.error(fields, invalid(text, str(error)))
+    found = links.Netem(**values)
+    for name, message in links.contradictions(found):
+        fields.error(name, message)
+    if not values:
+        fields.report.error(fields.path, "must say how the link is: delay, jitter, loss, rate, ...")
+    return links.TopologyLink(tuple(ends), found, fields.path)
+
+
 def policy_of(fields: Fields) -> TopologyPolicy:
     """Decode ``spec.policy``."""
     PolicyShape.only(fields)
@@ -246,6 +279,7 @@ KIND = Kind(
     namespaced=False,
     unknown_if_wrong=(
         (r"metadata\b.*|spec\.(policy|profile|nodePortRange|clusterDomain|dns)\b.*", ()),
+        (r"spec\.links\b.*", ()),
         (r"spec\.hosts\b.*", ("hosts",)),
         (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),
         (r"spec\.(underlay|service|loadBalancer)CIDRs\b.*|spec\.networks\[\d+\]\.podCIDRs\b.*", ("addresses",)),

@@ -24,6 +24,7 @@ _OTHERS = {
     ("dataplane/names.py", "host"): 2,  # an outside host
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
+    ("objects/topology.py", "none"): 1,  # nothing enforces policies
     ("policy/explain.py", "none"): 1,  # no labels
     ("policy/service_text.py", "none"): 1,  # no endpoint
     ("programs/echo.py", "host"): 2,  # a header, and a field of an answer

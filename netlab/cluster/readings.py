@@ -1,0 +1,128 @@
+"""One input under several profiles, with the same addresses in each: what ``compare`` compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netlab.cluster.resolve import resolve, try_resolve
+from netlab.cluster.types import Cluster, Placement, address_of
+from netlab.errors import Problem
+from netlab.frozen import frozen
+from netlab.objects.all_objects import Objects
+from netlab.objects.profiles import Profile
+from netlab.objects.topology import Topology
+from netlab.profiles import KUBERNETES
+
+if TYPE_CHECKING:
+    from netlab.objects.services import Service
+
+# The most pods that a note names.
+_FEW = 3
+
+
+@frozen
+class Reading:
+    """One input with the choices of one profile.
+
+    ``cluster`` is None if the input does not fit the profile; ``problems`` then has the errors. ``notes`` are what is
+    not the same as in the other readings, a sentence each. ``objects`` have the profile, and the ranges of the base.
+    """
+
+    name: str
+    objects: Objects
+    cluster: Cluster | None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def readings(objects: Objects, profiles: Iterable[Profile]) -> tuple[Cluster, list[Reading]]:
+    """Return the cluster of the objects without a profile, and a reading for each profile, in order.
+
+    The ranges and addresses of each reading are those of the cluster without a profile, as policies may name addresses
+    and each CNI has another default range.
+
+    Raises:
+      InputError: if the objects do not fit together without a profile.
+    """
+    bare = replace(objects, found={k: of for k, of in objects.found.items() if k is not Profile})
+    base = resolve(_with_topology(bare, replace(bare.topology or Topology(), profile="")))
+    pinned = _with_ranges(bare.topology or Topology(), base)
+    return base, [_reading(bare, pinned, base, one) for one in profiles]
+
+
+def written_wiring(objects: Objects) -> tuple[str, ...]:
+    """Return the networks whose mode the Topology writes: no profile changes their wiring."""
+    networks = objects.topology.networks if objects.topology is not None else ()
+    return tuple(one.name for one in networks if "mode" not in one.unwritten)
+
+
+def _reading(objects: Objects, pinned: Topology, base: Cluster, profile: Profile) -> Reading:
+    keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in base.pods if pod.selectable}
+    services = {one.meta.key: one for one in base.services}
+    # Its own ranges would give each profile other addresses.
+    own = replace(profile, pod_cidrs=())
+    found, cluster, problems = _resolved(objects, pinned, own, keep, services)
+    if problems and objects.topology is not None:
+        # Nodes may state ranges outside of those that the defaults make.
+        found, cluster, problems = _resolved(objects, objects.topology, own, keep, services)
+    if problems:
+        return Reading(profile.name, found, None, tuple(problems))
+    return Reading(profile.name, found, cluster, notes=tuple(_notes(base, cluster)))
+
+
+def _resolved(
+    objects: Objects,
+    topology: Topology,
+    profile: Profile,
+    keep: Mapping[str, Placement],
+    services: Mapping[str, Service],
+) -> tuple[Objects, Cluster, list[Problem]]:
+    named = "" if profile.name == KUBERNETES else profile.name
+    found = _with_topology(objects, replace(topology, profile=named))
+    if named:
+        found = replace(found, found={**found.found, Profile: (profile,)})
+    cluster, problems = try_resolve(found, keep, services=services)
+    return found, cluster, [one for one in problems if one.severity == "error"]
+
+
+def _with_topology(objects: Objects, topology: Topology) -> Objects:
+    return replace(objects, found={**objects.found, Topology: (topology,)})
+
+
+def _with_ranges(topology: Topology, base: Cluster) -> Topology:
+    """Return a Topology that writes the ranges that a cluster has."""
+    cidrs = {one.name: one.pod_cidrs for one in base.networks}
+    networks = tuple(
+        replace(one, pod_cidrs=cidrs[one.name], unwritten=one.unwritten - {"podCIDRs"}) for one in topology.networks
+    )
+    return replace(
+        topology,
+        networks=networks,
+        underlay_cidrs=base.underlay_cidrs,
+        service_cidrs=base.service_cidrs,
+        load_balancer_cidrs=base.load_balancer_cidrs,
+        unwritten=frozenset(),
+    )
+
+
+def _notes(base: Cluster, cluster: Cluster) -> Iterable[str]:
+    """Yield what is not the same in a reading as in the cluster without a profile."""
+    left = [family for family in base.families if family not in cluster.families]
+    if left:
+        yield f"no IPv{' and no IPv'.join(map(str, left))}: these pairs are compared between the others"
+    before = base.by_ref
+    moved = [
+        one.ref
+        for one in cluster.by_ref.values()
+        for family in cluster.families
+        if one.ref in before and address_of(one, family) != address_of(before[one.ref], family)
+    ]
+    if moved:
+        yield f"other addresses for {_some(list(dict.fromkeys(moved)))}: an ipBlock may mean another endpoint"
+
+
+def _some(refs: Sequence[str]) -> str:
+    more = f" and {len(refs) - _FEW} more" if len(refs) > _FEW else ""
+    return f"{', '.join(refs[:_FEW])}{more}"

@@ -17,6 +17,7 @@ from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
 from netlab.errors import Problem
 from netlab.frozen import frozen
+from netlab.modes.wiring import NOTHING
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address, Prefix
 
@@ -89,7 +90,14 @@ def with_defaults(
     """
     problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
-    networks = [replace(n, mode=mode) if "mode" in n.unwritten and not n.profile else n for n in topology.networks]
+    networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
+    for at, one in enumerate(networks):
+        if one.wiring != NOTHING:
+            try:
+                _ = one.traits
+            except ValueError as error:
+                problems.append(topology_problem(topology, f"{one.path}.wiring", str(error)))
+                networks[at] = replace(one, wiring=NOTHING, profile="")
     topology = replace(topology, networks=tuple(networks))
     first = networks[0]
     if "podCIDRs" in first.unwritten:
@@ -124,8 +132,10 @@ def _pod_cidrs(
     load = known.load.get(network.name, Counter())
     transport = network.traits.transport
     families = {a.version for a in pods} | {cidr.version for cidr in cidrs}
+    if network.profile:
+        families |= {cidr.version for cidr in network.pod_cidrs}
     found: list[Prefix] = []
-    for family in sorted(families or {4}):
+    for family in sorted(families.intersection(network.families) or network.families[:1]):
         addresses = {a: node for a, node in pods.items() if a.version == family}
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
@@ -145,7 +155,8 @@ def _pod_cidrs(
             for avoid in (written + machines, written) if transport.single_routes else (written + machines,):
                 own = {a: node for a, node in known.by_node(network.name).items() if a.version == family}
                 best = best or next((c for c in candidates if clear(c, avoid) and fits(c, own)), None)
-        best = best or next((c for c in POD_DEFAULTS[family] if clear(c, written + machines)), None)
+        usual = (*(c for c in network.pod_cidrs if c.version == family), *POD_DEFAULTS[family])
+        best = best or next((c for c in usual if clear(c, written + machines)), None)
         found += [best] if best is not None else []
     return tuple(found)
 

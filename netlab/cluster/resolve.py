@@ -85,7 +85,7 @@ def try_resolve(
     system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
     placed, unplaced = place([*drafts, *system_pods], nodes, keep)
-    written, profile = _with_profile(objects)
+    written, profile, of_profile = _with_profile(objects)
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
@@ -100,6 +100,7 @@ def try_resolve(
     attached, unattached = attach(topology, drafts)
     wired = not {"nodes", "networks", "addresses"} & {*unknown}
     problems = [*(of_nodes if wired else ()), *unnamed]
+    problems += [one for one in of_profile if one.severity == "error"]
     problems += unplaced if "nodes" not in unknown else []
     problems += unattached if "networks" not in unknown else []
 
@@ -182,6 +183,7 @@ def try_resolve(
         problems += hidden_problems(cluster)
     if warn and not problems and not unknown:
         problems += [
+            *of_profile,
             *made_up_label_warnings(drafts, nodes, placed),
             *unpublished_warning(drafts, unpublished),
             *empty_daemonset_warnings(cluster, objects.workloads),
@@ -248,16 +250,15 @@ def pod_from(
     )
 
 
-def _with_profile(objects: Objects) -> tuple[Topology, Profile | None]:
-    """Return the Topology with the choices of its profile, and the profile."""
+def _with_profile(objects: Objects) -> tuple[Topology, Profile | None, Sequence[Problem]]:
+    """Return the Topology with the choices of its profile, the profile, and the problems of both."""
     topology = objects.topology or Topology()
-    if not topology.profile:
-        return topology, None
+    if not topology.profile and not any(kind.__name__ == "Profile" for kind in objects.found):
+        return topology, None, ()
     # Imported here, as most inputs name no profile.
-    from netlab import profiles
+    from netlab.profiles.apply import with_profile
 
-    profile = profiles.of(objects)
-    return profiles.applied(topology, profile), profile
+    return with_profile(objects)
 
 
 def _system_parts(

@@ -19,6 +19,7 @@ class TopologyNetwork:
 
     ``unwritten`` has the fields that the input leaves out (``mode``, ``podCIDRs``). ``resolve`` chooses their values.
     ``wiring`` has the choices that the input or a profile makes, and ``profile`` the name of a profile that wires it.
+    ``families`` are the IP families that pods can have.
     """
 
     name: str = "default"
@@ -28,6 +29,7 @@ class TopologyNetwork:
     unwritten: frozenset[str] = frozenset()
     wiring: Wiring = NOTHING
     profile: str = ""
+    families: tuple[int, ...] = (4, 6)
 
     @property
     def traits(self) -> modes.Mode:

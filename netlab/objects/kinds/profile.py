@@ -46,7 +46,7 @@ def profile(document: Document) -> tuple[Profile, list[Problem]]:
         SpecShape.system.read(spec),
         SpecShape.versions.read(spec),
         SpecShape.about.read(spec),
-        families or Profile("").families,
+        families,
         tuple(cidr for _, cidr in prefixes(spec, SpecShape.pod_cidrs.read(spec))),
         (*more, *choices),
         policy,

@@ -125,7 +125,9 @@ def _remade(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
 
 def _is_another(found: Link, made: Link, link: Link) -> bool:
     """Return whether a link cannot be changed to the wanted one; only ``made``, as netlab added it, has its parent."""
-    if found.kind in ("vxlan", "macvlan") and (found.options != link.options or made.parent not in (None, link.parent)):
+    if found.kind in ("vxlan", "macvlan", "ipip") and (
+        found.options != link.options or made.parent not in (None, link.parent)
+    ):
         return True
     # A bridge sends to the old MAC's port until the new MAC sends, and two macvlans cannot swap their MACs.
     has_mac = link.peer is not None or link.kind == "macvlan"

@@ -25,7 +25,9 @@ from netlab.kernel.state import (
     Neighbour,
     Route,
     Sysctl,
+    fallback_name,
     has_prefix,
+    is_fallback,
 )
 
 _READY_SECONDS = 5.0
@@ -209,6 +211,7 @@ class Linux(Host):
         handle = self._handle(name)
         present = self._present(name, [link for link in links if (name, link.name) not in made])
         with self._run(name, failures) as messages:
+            messages += self._fallbacks(name, links)
             for link in sorted(links, key=lambda item: (bool(item.master), item.kind == "veth")):
                 if (name, link.name) in made:
                     continue  # made with its other end; _add_rest raises it
@@ -246,6 +249,21 @@ class Linux(Host):
         found = rtnl.read_links(handle.netlink)
         handle.indexes = {one.link.name: one.index for one in found}
         return {one.link.name: one.link for one in found}
+
+    def _fallbacks(self, name: str, links: Sequence[Link]) -> list[Message]:
+        """Return the requests that rename the kernel's own ipip device where a link is to have its name.
+
+        Every namespace has this device, tunl0, while the module is loaded (net.core.fb_tunnels_only_for_init_net = 0).
+        It can be neither deleted nor made the tunnel of one address (ipip_changelink, net/ipv4/ipip.c).
+        """
+        wanted = {link.name for link in links if link.kind == "ipip"}
+        if not wanted:
+            return []
+        found = rtnl.read_links(self._handle(name).netlink)
+        renamed = [r for r in found if r.link.name in wanted and is_fallback(r.link)]
+        for one in renamed:
+            self._handle(name).indexes.pop(one.link.name, None)
+        return [rtnl.rename_link(r.link.name, r.index, fallback_name(r.link.name)) for r in renamed]
 
     def _add_children(self, changes: Sequence[Change], made: set[tuple[str, str]]) -> list[KernelError]:
         """Make the links with a parent, when the parent is up; the request goes to the parent's namespace."""

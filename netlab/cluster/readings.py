@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from netlab.cluster.resolve import resolve, try_resolve
 from netlab.cluster.types import Cluster, Placement, address_of
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
-from netlab.objects.profiles import Profile
 from netlab.objects.topology import Topology
-from netlab.profiles import KUBERNETES
-
-if TYPE_CHECKING:
-    from netlab.objects.services import Service
 
 # The most pods that a note names.
 _FEW = 3
@@ -37,7 +31,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def readings(objects: Objects, profiles: Iterable[Profile]) -> tuple[Cluster, list[Reading]]:
+def readings(objects: Objects, names: Iterable[str]) -> tuple[Cluster, list[Reading]]:
     """Return the cluster of the objects without a profile, and a reading for each profile, in order.
 
     The ranges and addresses of each reading are those of the cluster without a profile, as policies may name addresses
@@ -46,10 +40,10 @@ def readings(objects: Objects, profiles: Iterable[Profile]) -> tuple[Cluster, li
     Raises:
       InputError: if the objects do not fit together without a profile.
     """
-    bare = replace(objects, found={k: of for k, of in objects.found.items() if k is not Profile})
-    base = resolve(_with_topology(bare, replace(bare.topology or Topology(), profile="")))
-    pinned = _with_ranges(bare.topology or Topology(), base)
-    return base, [_reading(bare, pinned, base, one) for one in profiles]
+    topology = replace(objects.topology or Topology(), profile="")
+    base = resolve(_with_topology(objects, topology))
+    pinned = _with_ranges(topology, base)
+    return base, [_reading(objects, topology, pinned, base, name) for name in names]
 
 
 def written_wiring(objects: Objects) -> tuple[str, ...]:
@@ -58,33 +52,17 @@ def written_wiring(objects: Objects) -> tuple[str, ...]:
     return tuple(one.name for one in networks if "mode" not in one.unwritten)
 
 
-def _reading(objects: Objects, pinned: Topology, base: Cluster, profile: Profile) -> Reading:
+def _reading(objects: Objects, topology: Topology, pinned: Topology, base: Cluster, name: str) -> Reading:
     keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in base.pods if pod.selectable}
     services = {one.meta.key: one for one in base.services}
-    # Its own ranges would give each profile other addresses.
-    own = replace(profile, pod_cidrs=())
-    found, cluster, problems = _resolved(objects, pinned, own, keep, services)
-    if problems and objects.topology is not None:
-        # Nodes may state ranges outside of those that the defaults make.
-        found, cluster, problems = _resolved(objects, objects.topology, own, keep, services)
-    if problems:
-        return Reading(profile.name, found, None, tuple(problems))
-    return Reading(profile.name, found, cluster, notes=tuple(_notes(base, cluster)))
-
-
-def _resolved(
-    objects: Objects,
-    topology: Topology,
-    profile: Profile,
-    keep: Mapping[str, Placement],
-    services: Mapping[str, Service],
-) -> tuple[Objects, Cluster, list[Problem]]:
-    named = "" if profile.name == KUBERNETES else profile.name
-    found = _with_topology(objects, replace(topology, profile=named))
-    if named:
-        found = replace(found, found={**found.found, Profile: (profile,)})
-    cluster, problems = try_resolve(found, keep, services=services)
-    return found, cluster, [one for one in problems if one.severity == "error"]
+    # Nodes may state ranges outside of those that the defaults make: then the second Topology fits.
+    for one in (pinned, topology):
+        found = _with_topology(objects, replace(one, profile=name))
+        cluster, problems = try_resolve(found, keep, services=services)
+        errors = tuple(problem for problem in problems if problem.severity == "error")
+        if not errors:
+            return Reading(name, found, cluster, notes=tuple(_notes(base, cluster)))
+    return Reading(name, found, None, errors)
 
 
 def _with_topology(objects: Objects, topology: Topology) -> Objects:

@@ -51,7 +51,7 @@ def base(*, dual: bool = False, annotated: bool = False) -> tuple[Document, ...]
     spec: dict[str, Any] = {"networks": [{"name": "default", "podCIDRs": cidrs}], "nodes": nodes, "hosts": hosts}
     space = document("Namespace", "shop", labels="team=shop")
     if annotated:
-        space.data["metadata"]["annotations"] = dict(DEFAULT_DENY)  # type: ignore[index]
+        space.data["metadata"]["annotations"] = dict(DEFAULT_DENY)
     serves = ("http=80/TCP", "s=80/SCTP")
     return (
         document("Topology", "probe", spec),
@@ -65,8 +65,7 @@ def base(*, dual: bool = False, annotated: bool = False) -> tuple[Document, ...]
 
 
 def _pod(name: str, number: int, ports: Sequence[str], node: str, app: str = "") -> Document:
-    found = pod(f"shop/{name}", f"app={app or name}", f"10.244.{number >> 8}.{number & 255}", ports, node)
-    return found
+    return pod(f"shop/{name}", f"app={app or name}", f"10.244.{number >> 8}.{number & 255}", ports, node)
 
 
 def _ingress(*rules: dict[str, Any]) -> tuple[Document, ...]:

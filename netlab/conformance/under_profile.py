@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import cache
-from typing import Any
 
 from netlab import modes
 from netlab.cluster import Cluster, resolve
@@ -16,11 +14,9 @@ from netlab.modes.wiring import Wiring
 from netlab.objects import decode
 from netlab.objects.kinds.topology import declared
 from netlab.objects.profiles import Choice, Profile
-from netlab.objects.topology import TopologyPolicy
-from netlab.objects.topology_shapes import PolicyShape, WiringShape
+from netlab.objects.topology import Topology
+from netlab.objects.topology_shapes import WiringShape
 from netlab.objects.types import Document
-from netlab.policy import evaluate
-from netlab.profiles.sources import decided
 
 
 @frozen
@@ -78,23 +74,21 @@ class UnderProfile:
         for cell, verdict in zip(stage.table, verdicts, strict=True):
             if verdict == documented[cell] or "unknown" in (verdict, documented[cell]):
                 continue
-            if others is None:
-                others = list(self._without_one(under.documents))
-            yield Deviation(
-                stage.name, cell, documented[cell], verdict, self._causes(cluster, others, cell, documented[cell])
-            )
+            causes = deciding(cluster, evaluate(cluster, flow_of(cluster, cell)))
+            if not causes:
+                others = list(self._without_wiring(under.documents)) if others is None else others
+                usual = documented[cell]
+                causes = tuple(one for one, of in others if evaluator((), of, [flow_of(of, cell)]) == [usual])
+            yield Deviation(stage.name, cell, documented[cell], verdict, causes)
 
-    def _causes(
-        self, cluster: Cluster, others: Sequence[tuple[Choice, Cluster]], cell: Cell, documented: str
-    ) -> tuple[Choice, ...]:
-        found = [choice for choice, other in others if evaluator((), other, [flow_of(other, cell)]) == [documented]]
-        return tuple(found or decided(self.profile, evaluate(cluster, flow_of(cluster, cell)).reason))
-
-    def _without_one(self, documents: Sequence[Document]) -> Iterator[tuple[Choice, Cluster]]:
-        """Yield each choice that may change a verdict, and the cluster of the documents without this choice."""
+    def _without_wiring(self, documents: Sequence[Document]) -> Iterator[tuple[Choice, Cluster]]:
+        """Yield each choice of wiring that may change a verdict, and the cluster of the documents without it."""
         objects, _ = decode(documents)
+        topology = objects.topology
+        assert topology is not None
         for choice, without in _variants(self.profile):
-            yield choice, resolve(replace(objects, found={**objects.found, Profile: (without,)}))
+            named = replace(topology, profile=without.name)
+            yield choice, resolve(replace(objects, found={**objects.found, Topology: (named,), Profile: (without,)}))
 
 
 def documented_of(stage: Stage) -> Mapping[Cell, str]:
@@ -107,25 +101,16 @@ def documented_of(stage: Stage) -> Mapping[Cell, str]:
     return found
 
 
-@cache
-def _variants(profile: Profile) -> tuple[tuple[Choice, Profile], ...]:
-    """Return each choice of a profile that is not the default, and the profile without it."""
-    policy, wiring = _attributes(PolicyShape), _attributes(WiringShape)
-    usual: Any = TopologyPolicy()
-    found = []
+def _variants(profile: Profile) -> Iterator[tuple[Choice, Profile]]:
+    """Yield each choice of wiring that a verdict may depend on, and the profile without it."""
+    # Another name: one of netlab's own would stand for the profile as it is.
+    profile = replace(profile, name=f"{profile.name}-without-one")
+    attributes = {one.name: attribute for attribute, one in declared(WiringShape).items()}
     for choice in profile.choices:
-        if (attribute := policy.get(choice.name)) is not None and choice.value != getattr(usual, attribute):
-            left = {name: value for name, value in profile.policy.items() if name != attribute}
-            found.append((choice, replace(profile, policy=left)))
-        elif (attribute := wiring.get(choice.name)) in _TRAITS:
+        if (attribute := attributes.get(choice.name)) in _TRAITS:
             kept = {one.name: getattr(profile.wiring, one.name) for one in fields(Wiring) if one.name != attribute}
-            found.append((choice, replace(profile, wiring=Wiring(**kept))))
-    return tuple(found)
+            yield choice, replace(profile, wiring=Wiring(**kept))
 
 
 # The wiring that a verdict may depend on, beside attachment and transport, which need one another.
 _TRAITS = frozenset({"masquerade", "outside_routes", "remote_node_source"})
-
-
-def _attributes(shape: Any) -> Mapping[str, str]:
-    return {one.name: attribute for attribute, one in declared(shape).items()}

@@ -81,7 +81,7 @@ def _of_backend(cluster: Cluster, decision: Decision) -> Section:
         raise ValueError("not a decision about a backend")
     backend = decision.through.backend
     title = f"By endpoint {backend.name}, {backend.address} on {service_text(decision.flow.protocol, backend.port)}"
-    return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}", *by_profile(cluster, decision.reason)))
+    return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}", *by_profile(cluster, decision)))
 
 
 def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
@@ -121,18 +121,18 @@ def _headline(cluster: Cluster, decision: Decision, described: str = "") -> Sect
     else:
         destination = _end(flow, flow.destination, flow.address) + (f": {described}" if described else "")
     ends = (f"from  {_end(flow, flow.source, own)}", f"to    {destination}")
-    more = () if decision.backends else by_profile(cluster, decision.reason)
+    more = () if decision.backends else by_profile(cluster, decision)
     return Section(title, (*ends, f"why   {decision.reason}", *more))
 
 
-def by_profile(cluster: Cluster, reason: str) -> tuple[str, ...]:
-    """Return a line for each choice of the cluster's profile that a reason names, with its mark and source."""
+def by_profile(cluster: Cluster, decision: Decision) -> tuple[str, ...]:
+    """Return a line for each choice of the cluster's profile that decided, with its mark and source."""
     if cluster.profile is None:
         return ()
     # Imported here, as most clusters have no profile.
-    from netlab.profiles.sources import lines
+    from netlab.policy.deciding import lines
 
-    return tuple(f"      {line}" for line in lines(cluster.profile, reason))
+    return tuple(f"      {line}" for line in lines(cluster, decision))
 
 
 def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:

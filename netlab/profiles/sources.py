@@ -29,9 +29,3 @@ def decided(profile: Profile | None, reason: str) -> Iterator[Choice]:
 def text_of(value: object) -> str:
     """Return the value of a choice as reasons and YAML write it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def lines(profile: Profile | None, reason: str) -> Iterator[str]:
-    """Yield a line for each choice that decided, such as ``cilium: ipBlockPods: ignore (DOC: …)``."""
-    if profile is not None:
-        yield from (f"{profile.name}: {choice}" for choice in decided(profile, reason))

@@ -135,7 +135,7 @@ class Comparison:
 
     def _why(self, number: int, one: Difference, ends: Ends) -> Iterator[str]:
         """Yield the reasons of a row; profiles with one verdict and reason share a line."""
-        from netlab.profiles.sources import lines
+        from netlab.policy.deciding import lines
 
         decisions = self.found.decisions(one, ends)
         alike: dict[tuple[str, str], list[str]] = {}
@@ -144,7 +144,7 @@ class Comparison:
         for (verdict, reason), names in alike.items():
             yield f"{number}  {verdict}  {', '.join(names)}: {reason}"
             for name in names:
-                yield from (f"     {line}" for line in lines(self.found.clusters[name].profile, reason))
+                yield from (f"     {line}" for line in lines(self.found.clusters[name], decisions[name]))
 
     def _data(self, row: tuple[Difference, Ends]) -> dict[str, Any]:
         one, ends = row
@@ -191,9 +191,10 @@ class Comparison:
 
 
 def _sources(found: Differences, name: str, decision: Decision) -> Iterator[dict[str, Any]]:
-    from netlab.profiles.sources import decided, text_of
+    from netlab.policy.deciding import deciding
+    from netlab.profiles.sources import text_of
 
-    for choice in decided(found.clusters[name].profile, decision.reason):
+    for choice in deciding(found.clusters[name], decision):
         yield {
             "setting": choice.name,
             "value": text_of(choice.value),

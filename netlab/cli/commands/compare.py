@@ -103,10 +103,14 @@ def _readings(
     """Return the cluster of the files and a reading for each profile that the input fits; print warnings."""
     from netlab import profiles
     from netlab.cluster.readings import readings, written_wiring
+    from netlab.objects.profiles import Profile
 
-    chosen = [profiles.named(name) for name in dict.fromkeys(names)]
     objects, _ = inputs.read_objects(files, strict, ignore, system=system)
-    base, read = readings(objects, chosen)
+    own = {one.name for one in objects.of(Profile)}
+    for name in names:
+        if name not in own:
+            profiles.named(name)
+    base, read = readings(objects, dict.fromkeys(names))
     for one in read:
         for problem in one.problems:
             terminal.say(f"{one.name} is left out: {problem}")

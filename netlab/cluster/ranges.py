@@ -15,9 +15,9 @@ from netlab import modes
 from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
+from netlab.cluster.wiring_problems import without_misfits
 from netlab.errors import Problem
 from netlab.frozen import frozen
-from netlab.modes.wiring import NOTHING
 from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address, Prefix
 
@@ -86,19 +86,14 @@ def with_defaults(
 ) -> tuple[Topology, list[Problem]]:
     """Return the Topology with the defaults of networks and underlay; and a problem for each that has no free range.
 
+    A network whose choices of wiring do not fit is a problem too.
+
     ``avoid`` has the ranges of Services and load balancers that the input writes.
     """
-    problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
     networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
-    for at, one in enumerate(networks):
-        if one.wiring != NOTHING:
-            try:
-                _ = one.traits
-            except ValueError as error:
-                problems.append(topology_problem(topology, f"{one.path}.wiring", str(error)))
-                networks[at] = replace(one, wiring=NOTHING, profile="")
-    topology = replace(topology, networks=tuple(networks))
+    topology, problems = without_misfits(replace(topology, networks=tuple(networks)), len(nodes))
+    networks = [*topology.networks]
     first = networks[0]
     if "podCIDRs" in first.unwritten:
         found = _pod_cidrs(topology, first, nodes, known, avoid)

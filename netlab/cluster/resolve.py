@@ -85,7 +85,7 @@ def try_resolve(
     system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
     placed, unplaced = place([*drafts, *system_pods], nodes, keep)
-    written, profile, of_profile = _with_profile(objects)
+    written, profile, of_profile = with_profile(objects)
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
@@ -164,7 +164,8 @@ def try_resolve(
         undeclared=unknown_spaces,
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
-        unread=objects.unread,
+        # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        unread=objects.unread if topology.policy.enforcement == "all" else (),
         slices=objects.slices,
         endpoints=objects.endpoints,
         ingresses=ingresses,
@@ -250,15 +251,15 @@ def pod_from(
     )
 
 
-def _with_profile(objects: Objects) -> tuple[Topology, Profile | None, Sequence[Problem]]:
+def with_profile(objects: Objects) -> tuple[Topology, Profile | None, Sequence[Problem]]:
     """Return the Topology with the choices of its profile, the profile, and the problems of both."""
     topology = objects.topology or Topology()
-    if not topology.profile and not any(kind.__name__ == "Profile" for kind in objects.found):
+    if not topology.profile and not objects.profiles:
         return topology, None, ()
     # Imported here, as most inputs name no profile.
-    from netlab.profiles.apply import with_profile
+    from netlab.profiles import apply
 
-    return with_profile(objects)
+    return apply.with_profile(objects)
 
 
 def _system_parts(

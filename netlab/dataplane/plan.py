@@ -161,7 +161,7 @@ def _links(spaces: Mapping[str, Namespace]) -> _Links:
 def _device(item: Item) -> str:
     if isinstance(item, Link):
         return item.name
-    return "" if isinstance(item, Sysctl) else item.dev
+    return item.link if isinstance(item, Sysctl) else item.dev
 
 
 def _order(item: Item) -> tuple[bool, str]:

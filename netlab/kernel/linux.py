@@ -119,11 +119,9 @@ class Linux(Host):
         for name, wanted in by_namespace.items():
             failures += self._delete(name, [c.item for c in wanted if c.verb == "delete"])
         for name, wanted in by_namespace.items():
-            settings = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl)]
-            if settings:
-                with netns.inside(name):
-                    for setting in settings:
-                        self._settings.write(setting.name, setting.value)
+            self._set(
+                name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl) and not c.item.link]
+            )
         peers = {
             (c.namespace, c.item.name): c.item
             for c in changes
@@ -136,6 +134,7 @@ class Linux(Host):
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
             self._reset_overrides(name, wanted)
+            self._set(name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl) and c.item.link])
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
@@ -291,6 +290,12 @@ class Linux(Host):
                     on = (parent.indexes[below], own.fd)
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures
+
+    def _set(self, name: str, settings: Sequence[Sysctl]) -> None:
+        if settings:
+            with netns.inside(name):
+                for setting in settings:
+                    self._settings.write(setting.name, setting.value)
 
     def _reset_overrides(self, name: str, changes: Sequence[Change]) -> None:
         """Give the overridden settings of links the values of their namespace."""

@@ -129,14 +129,12 @@ class PyRoute2(Host):
         for name, item in sorted(deletions, key=lambda one: isinstance(one[1], Link)):
             with _tried(failures, f"{name}: {item}", ignore=_GONE):
                 self._delete(name, item)
-        for name, item in additions:
-            if isinstance(item, Sysctl):
-                with netns.inside(name):
-                    self._settings.write(item.name, item.value)
+        self._set((name, item) for name, item in additions if isinstance(item, Sysctl) and not item.link)
         links = {(name, item.name): item for name, item in additions if isinstance(item, Link)}
         for (name, _), link in sorted(links.items(), key=lambda one: _link_order(one[1])):
             with _tried(failures, f"{name}: link {link.name}"):
                 self._set_up(name, link, links)
+        self._set((name, item) for name, item in additions if isinstance(item, Sysctl) and item.link)
         for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
             rest = [(name, item) for name, item in additions if isinstance(item, kind)]
             # A route through a gateway needs the route to the gateway.
@@ -145,6 +143,11 @@ class PyRoute2(Host):
                     self._add(name, item)
         if failures:
             raise failures[0]
+
+    def _set(self, settings: Iterable[tuple[str, Sysctl]]) -> None:
+        for name, setting in settings:
+            with netns.inside(name):
+                self._settings.write(setting.name, setting.value)
 
     def wait_until_ready(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + _READY_SECONDS

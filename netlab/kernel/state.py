@@ -27,7 +27,7 @@ class Link:
       peer: the other end of a veth as (namespace, name). Wanted links have it; links that were read do not.
       owner: whether the veth is created from this end.
       parent: the link below a vxlan or macvlan as (namespace, name). A macvlan's parent may be in another namespace.
-      options: the options of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``; ipip: ``local``).
+      options: the options of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``).
       hairpin: whether the bridge sends frames back out of the port by which they came.
       overrides: the link's own settings that differ from those of its namespace, by their paths in both
         (``ipv4/conf/{}/forwarding``). A wanted link has none.
@@ -118,6 +118,9 @@ class Neighbour:
         return f"neigh {self.address} lladdr {self.mac} dev {self.dev} nud permanent"
 
 
+# FAMILY/conf/LINK/NAME
+_PARTS = 4
+
 EVERY_MAC = "00:00:00:00:00:00"
 
 
@@ -142,6 +145,13 @@ class Sysctl:
 
     name: str
     value: str
+
+    @property
+    def link(self) -> str:
+        """The link whose own setting it is, "" for a setting of the namespace."""
+        parts = self.name.split("/")
+        of_link = len(parts) == _PARTS and parts[1] in ("conf", "neigh") and parts[2] not in ("all", "default")
+        return parts[2] if of_link else ""
 
     def __str__(self) -> str:
         return f"sysctl net.{self.name.replace('/', '.')}={self.value}"

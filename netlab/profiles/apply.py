@@ -6,19 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlab import modes
 from netlab.errors import Problem, UsageError
 from netlab.modes.wiring import NOTHING
 from netlab.objects.profiles import Profile
 from netlab.objects.topology import Topology, TopologyNetwork, TopologyPolicy
 from netlab.profiles import KUBERNETES, named, unknown, with_base
+from netlab.profiles.check import check
 
 if TYPE_CHECKING:
     from netlab.objects.all_objects import Objects
 
 BEATEN = "profile-beaten"
 LEFT_OUT = "family-left-out"
-REPLACED = "profile-replaced"
 _NAMES = {4: "IPv4", 6: "IPv6"}
 
 
@@ -36,11 +35,11 @@ def with_profile(objects: Objects) -> Applied:
     A Profile of the input is found before netlab's own. ``kubernetes`` is no profile. If there is no profile of the
     name, or it does not fit, the Topology is returned as it is, with an error.
     """
-    problems = [one for other in objects.of(Profile) for one in _check(other)]
+    problems = [one for other in objects.of(Profile) for one in check(other)]
     topology = objects.topology
     if topology is None or not topology.profile:
         return Applied(topology or Topology(), None, tuple(problems))
-    if problems:
+    if any(one.severity == "error" for one in problems):
         return Applied(topology, None, tuple(problems))
     own = {one.name: one for one in objects.of(Profile)}
     name = topology.profile
@@ -50,8 +49,9 @@ def with_profile(objects: Objects) -> Applied:
         message = str(error) if not own else unknown(name, tuple(own))
         return Applied(topology, None, (_problem(topology, "spec.profile", message),))
     if profile is None:
-        return Applied(topology, None)
-    return applied(topology, profile)
+        return Applied(topology, None, tuple(problems))
+    found = applied(topology, profile)
+    return found._replace(problems=(*problems, *found.problems))
 
 
 def applied(topology: Topology, profile: Profile) -> Applied:
@@ -108,28 +108,6 @@ def _network(network: TopologyNetwork, profile: Profile, report: _Report, *, fir
 def _policy(policy: TopologyPolicy, profile: Profile) -> TopologyPolicy:
     chosen = {name: value for name, value in profile.policy.items() if name not in policy.written}
     return replace(policy, **chosen)
-
-
-def _check(profile: Profile) -> list[Problem]:
-    """Return what is wrong with a Profile of the input together with its base, and a warning for a name of netlab."""
-    from netlab.profiles import names
-
-    def problem(path: str, message: str, rule: str = "") -> Problem:
-        source, label = profile.source, f"Profile {profile.name}"
-        severity = "warning" if rule else "error"
-        return Problem(source.file, source.line(path), path, label, message, severity, rule)  # type: ignore[arg-type]
-
-    try:
-        whole = with_base(profile)
-    except UsageError as error:
-        return [problem("spec.base", str(error))]
-    try:
-        modes.wired(modes.of(modes.SEVERAL_NODES), whole.wiring, whole.name)
-    except ValueError as error:
-        return [problem("spec.wiring", str(error))]
-    if profile.name in names():
-        return [problem("metadata.name", f"it stands for netlab's own profile {profile.name}", REPLACED)]
-    return []
 
 
 def _problem(topology: Topology, path: str, message: str, rule: str = "") -> Problem:

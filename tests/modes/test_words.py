@@ -15,6 +15,7 @@ _DEFINE = ("modes/", "kernel/")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
+    ("cluster/node_sources.py", "bridge"): 1,  # a node's bridge has an address of it
     ("conformance/product.py", "none"): 1,  # a stage without policies
     ("dataplane/bridge.py", "bridge"): 1,  # a kind of link, as in all of dataplane
     ("dataplane/graph.py", "macvlan"): 1,

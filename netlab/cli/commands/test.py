@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
 )
 @options.yes
+@options.profile
 @options.strict
 @options.ignore
 @options.verbose
@@ -60,6 +62,9 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     from netlab.scenario.files import scenarios_of
 
     found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
+    change = inputs.as_profile()
+    if change is not None:
+        found = [replace(one, resources=tuple(change(one.resources))) for one in found]
     problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
     ready: list[DryRun] = []

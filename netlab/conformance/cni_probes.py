@@ -15,7 +15,7 @@ from netlab.frozen import frozen
 from netlab.objects.types import Document
 
 PODS, PODS_6 = "10.244.0.0/16", "fd00:10:244::/56"
-CLIENT, NODE_2, OUTSIDE = "10.244.0.11", "100.64.0.3", "192.0.2.10"
+CLIENT, NODE_2, OUTSIDE = "10.244.0.11", "100.64.0.2", "192.0.2.10"
 SUBJECT = "shop/subject"
 NODE_PORT = 30080
 DEFAULT_DENY = {"net.beta.kubernetes.io/network-policy": '{"ingress": {"isolation": "DefaultDeny"}}'}

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     Ends = tuple[Endpoint, Endpoint | Service]
 
+# The most rows that are named before the reasons that they share.
+_FEW = 8
+
 NONE = "-"
 """The cell of a profile that has no packets of the IP family."""
 
@@ -57,7 +60,10 @@ class Measured:
 
 
 class Comparison:
-    """The differences between profiles; ``by_pairs`` makes each pair a row. ``notes`` are said for each profile."""
+    """The differences between profiles; ``by_pairs`` makes each pair a row. ``notes`` are said for each profile.
+
+    ``verbose``: the table has the reasons of every row, else those of the first row with each list of verdicts.
+    """
 
     def __init__(
         self,
@@ -67,12 +73,14 @@ class Comparison:
         *,
         by_pairs: bool = False,
         measured: Mapping[str, Measured] | None = None,
+        verbose: bool = False,
     ) -> None:
         self.lab = lab
         self.found = found
         self._notes = {name: list(of) for name, of in notes.items() if of}
         self._by_pairs = by_pairs
         self._measured = measured or {}
+        self._verbose = verbose
         from netlab.report.group_names import GroupNames
 
         self._names = GroupNames(next(iter(found.clusters.values())))
@@ -96,8 +104,7 @@ class Comparison:
         if cells:
             yield from columns(header, cells)
             yield ""
-        for number, (one, ends) in enumerate(rows, start=1):
-            yield from self._why(number, one, ends)
+        yield from self._reasons(rows)
         yield from (f"{name}: {note}" for name, of in self._notes.items() for note in of)
         for name, of_column in self._measured.items():
             yield f"{name}: {of_column}"
@@ -133,18 +140,29 @@ class Comparison:
             return one.named(ends)[end]
         return self._names.name((one.source, one.destination)[end]).counted  # type: ignore[arg-type]
 
-    def _why(self, number: int, one: Difference, ends: Ends) -> Iterator[str]:
-        """Yield the reasons of a row; profiles with one verdict and reason share a line."""
+    def _reasons(self, rows: Sequence[tuple[Difference, Ends]]) -> Iterator[str]:
+        """Yield the reasons of the first pair with each list of verdicts, then each choice that decided, once."""
         from netlab.policy.deciding import lines
 
-        decisions = self.found.decisions(one, ends)
-        alike: dict[tuple[str, str], list[str]] = {}
-        for name, decision in decisions.items():
-            alike.setdefault((decision.verdict, decision.reason), []).append(name)
-        for (verdict, reason), names in alike.items():
-            yield f"{number}  {verdict}  {', '.join(names)}: {reason}"
-            for name in names:
-                yield from (f"     {line}" for line in lines(self.found.clusters[name], decisions[name]))
+        alike: dict[Any, list[int]] = {}
+        for number, (one, _) in enumerate(rows):
+            alike.setdefault(number if self._verbose else one.verdicts, []).append(number)
+        choices: dict[str, None] = {}
+        for numbers in alike.values():
+            one, ends = rows[numbers[0]]
+            source, destination = one.named(ends)
+            yield f"{_numbers(numbers)}  {source} -> {destination} {_port(one)}"
+            by_reason: dict[tuple[str, str], list[str]] = {}
+            for name, decision in self.found.decisions(one, ends).items():
+                by_reason.setdefault((decision.verdict, decision.reason), []).append(name)
+                choices |= dict.fromkeys(lines(self.found.clusters[name], decision))
+            yield from (f"  {verdict}  {', '.join(of)}: {why}" for (verdict, why), of in by_reason.items())
+        if choices:
+            yield ""
+            yield "Choices that decided:"
+            yield from (f"  {line}" for line in choices)
+        if rows:
+            yield ""
 
     def _data(self, row: tuple[Difference, Ends]) -> dict[str, Any]:
         one, ends = row
@@ -202,6 +220,12 @@ def _sources(found: Differences, name: str, decision: Decision) -> Iterator[dict
             "source": choice.source,
             **({"about": choice.about} if choice.about else {}),
         }
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    """Return the numbers of rows as the table has them: the first ones, and how many more."""
+    more = f" and {len(rows) - _FEW} more" if len(rows) > _FEW else ""
+    return f"{', '.join(str(row + 1) for row in rows[:_FEW])}{more}"
 
 
 def _port(one: Difference) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli.failures import verbose
 from netlab.errors import HostError, UsageError
 from netlab.report.comparison import Comparison
 
@@ -89,7 +90,7 @@ def compare_command(
         inputs.confirm(len(base.pods), yes)
         proofs = _measured(read, questions)
     notes = {one.name: one.notes for one in read}
-    result = Comparison(base.name, found, notes, by_pairs=by_pairs, measured=proofs)
+    result = Comparison(base.name, found, notes, by_pairs=by_pairs, measured=proofs, verbose=verbose())
     rendering.render(result, output)
     if not rendering.is_text(output):
         terminal.say(result.summary())

@@ -13,7 +13,6 @@ from netlab import profiles
 from netlab.cli import terminal
 from netlab.conformance.cni_probes import Probe
 from netlab.conformance.cnis import COLUMNS, answer, table
-from netlab.errors import HostError
 
 HEAD = """\
 # CNIs
@@ -40,13 +39,13 @@ def page(answers: Callable[[Probe, str], str] = answer) -> Iterator[str]:
 
 def _measured() -> Callable[[Probe, str], str]:
     """Return the answers by packets; a profile that this kernel cannot build has the evaluator's, which is said."""
-    from netlab.conformance.cnis_by_packets import measured
+    from netlab.conformance.cnis_by_packets import NotMeasuredError, measured
 
     known: dict[tuple[str, str], str] = {}
     for name in COLUMNS:
         try:
             known |= {(number, name): text for number, text in measured(name).items()}
-        except HostError as error:
+        except NotMeasuredError as error:
             terminal.say(f"{name}: not measured: {error}")
     return lambda probe, name: known.get((probe.number, name)) or answer(probe, name)
 

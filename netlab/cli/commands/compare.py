@@ -9,7 +9,7 @@ import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
-from netlab.errors import HostError, UsageError
+from netlab.errors import HostError, KernelError, UsageError
 from netlab.report.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -127,18 +127,22 @@ def _measured(read: Sequence[Reading], questions: FlowSelection) -> dict[str, Me
     """Return the proof of each column: a lab for each profile, one after the other.
 
     Raises:
-      HostError: if this host can build none of the labs.
+      HostError, KernelError: if this host can build none of the labs.
     """
+    from netlab.lab.unable import why_unable
     from netlab.report.comparison import Measured
 
     found: dict[str, Measured] = {}
-    refused: HostError | None = None
+    refused: HostError | KernelError | None = None
     for one in read:
         try:
             found[one.name] = _prove(one, questions)
-        except HostError as error:
+        except (HostError, KernelError) as error:
+            why = why_unable(error, one.cluster) if one.cluster is not None else ""
+            if not why:
+                raise
             refused = error
-            found[one.name] = Measured({}, str(error))
+            found[one.name] = Measured({}, why)
     if refused is not None and all(one.why_not for one in found.values()):
         raise refused
     return found

@@ -79,13 +79,13 @@ def try_resolve(
     what netlab assumed: labels of nodes, addresses, ports.
     """
     keep = keep or {}
+    written, profile, objects, of_profile = with_profile(objects)
     nodes = node_drafts(objects)
     made_up = not states_nodes(objects)
     drafts, finished, unnamed = pod_drafts(objects, nodes)
     system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
     placed, unplaced = place([*drafts, *system_pods], nodes, keep)
-    written, profile, of_profile = with_profile(objects)
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
@@ -251,11 +251,11 @@ def pod_from(
     )
 
 
-def with_profile(objects: Objects) -> tuple[Topology, Profile | None, Sequence[Problem]]:
-    """Return the Topology with the choices of its profile, the profile, and the problems of both."""
+def with_profile(objects: Objects) -> tuple[Topology, Profile | None, Objects, Sequence[Problem]]:
+    """Return the Topology with its profile's choices, the profile, the objects that it leaves, and the problems."""
     topology = objects.topology or Topology()
     if not topology.profile and not objects.profiles:
-        return topology, None, ()
+        return topology, None, objects, ()
     # Imported here, as most inputs name no profile.
     from netlab.profiles import apply
 

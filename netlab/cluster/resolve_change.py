@@ -263,7 +263,7 @@ def _may_decide_nodes(of: Objects, new: Objects) -> bool:
 
 def _topology_and_nodes(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]:
     """Return the Topology with the defaults that ``resolve`` chose for the cluster, and its nodes."""
-    topology, _, _ = with_profile(new)
+    topology = with_profile(new)[0]
     usual = modes.ONE_NODE if len(cluster.nodes) == 1 else modes.SEVERAL_NODES
     networks = tuple(
         # A profile's name is no mode: its choices are those that differ from the usual mode.

@@ -10,22 +10,25 @@ from netlab.errors import Problem, UsageError
 from netlab.modes.wiring import NOTHING
 from netlab.objects.profiles import Profile
 from netlab.objects.topology import Topology, TopologyNetwork, TopologyPolicy
-from netlab.profiles import KUBERNETES, named, unknown, with_base
+from netlab.profiles import BOTH_FAMILIES, KUBERNETES, named, unknown, with_base
 from netlab.profiles.check import check
+from netlab.profiles.families import LEFT_OUT, NAMES, without_others
 
 if TYPE_CHECKING:
     from netlab.objects.all_objects import Objects
 
 BEATEN = "profile-beaten"
-LEFT_OUT = "family-left-out"
-_NAMES = {4: "IPv4", 6: "IPv6"}
 
 
 class Applied(NamedTuple):
-    """A Topology with the choices of its profile, the profile, and the problems, warnings among them."""
+    """A Topology with the choices of its profile, the profile, and the problems, warnings among them.
+
+    ``objects`` are those of the input, without what the profile leaves out.
+    """
 
     topology: Topology
     profile: Profile | None
+    objects: Objects
     problems: tuple[Problem, ...] = ()
 
 
@@ -38,23 +41,27 @@ def with_profile(objects: Objects) -> Applied:
     problems = [one for other in objects.of(Profile) for one in check(other)]
     topology = objects.topology
     if topology is None or not topology.profile:
-        return Applied(topology or Topology(), None, tuple(problems))
+        return Applied(topology or Topology(), None, objects, tuple(problems))
     if any(one.severity == "error" for one in problems):
-        return Applied(topology, None, tuple(problems))
+        return Applied(topology, None, objects, tuple(problems))
     own = {one.name: one for one in objects.of(Profile)}
     name = topology.profile
     try:
         profile = with_base(own[name]) if name in own else named(name) if name != KUBERNETES else None
     except UsageError as error:
         message = str(error) if not own else unknown(name, tuple(own))
-        return Applied(topology, None, (_problem(topology, "spec.profile", message),))
+        return Applied(topology, None, objects, (_problem(topology, "spec.profile", message),))
     if profile is None:
-        return Applied(topology, None, tuple(problems))
-    found = applied(topology, profile)
-    return found._replace(problems=(*problems, *found.problems))
+        return Applied(topology, None, objects, tuple(problems))
+    topology, more = applied(topology, profile)
+    problems += more
+    if not all(one.families == BOTH_FAMILIES for one in topology.networks):
+        objects, more = without_others(objects, profile.families, profile.name)
+        problems += more
+    return Applied(topology, profile, objects, tuple(problems))
 
 
-def applied(topology: Topology, profile: Profile) -> Applied:
+def applied(topology: Topology, profile: Profile) -> tuple[Topology, list[Problem]]:
     """Return a Topology with the choices of a profile where it makes none itself, and the problems."""
     problems: list[Problem] = []
 
@@ -62,9 +69,7 @@ def applied(topology: Topology, profile: Profile) -> Applied:
         problems.append(_problem(topology, path, message, rule))
 
     networks = tuple(_network(one, profile, report, first=not at) for at, one in enumerate(topology.networks))
-    return Applied(
-        replace(topology, networks=networks, policy=_policy(topology.policy, profile)), profile, tuple(problems)
-    )
+    return replace(topology, networks=networks, policy=_policy(topology.policy, profile)), problems
 
 
 _Report = Callable[..., None]
@@ -85,7 +90,7 @@ def _network(network: TopologyNetwork, profile: Profile, report: _Report, *, fir
             report(f"{network.path}.podCIDRs", f"it is written, so it is not {theirs} of {profile.name}", BEATEN)
     kept = tuple(cidr for cidr in cidrs if cidr.version in profile.families)
     if len(kept) < len(cidrs):
-        only = " and ".join(_NAMES[family] for family in profile.families)
+        only = " and ".join(NAMES[family] for family in profile.families)
         if not kept:
             report(f"{network.path}.podCIDRs", f"profile {profile.name} has {only} only: write such a range")
             kept = cidrs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from netlab.cluster.resolve import resolve, try_resolve
 from netlab.cluster.types import Cluster, Placement, address_of
@@ -11,6 +12,7 @@ from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
+from netlab.objects.types import Document
 
 # The most pods that a note names.
 _FEW = 3
@@ -44,6 +46,31 @@ def readings(objects: Objects, names: Iterable[str]) -> tuple[Cluster, list[Read
     base = resolve(_with_topology(objects, topology))
     pinned = _with_ranges(topology, base)
     return base, [_reading(objects, topology, pinned, base, name) for name in names]
+
+
+def recorded(reading: Reading) -> Objects:
+    """Return the objects of a reading with documents that say all of it: the profile, and the ranges.
+
+    A lab keeps documents, and what it decides from them later must be the same.
+    """
+    from netlab.profiles.documents import with_profile
+
+    cluster = reading.cluster
+    assert cluster is not None
+    documents = with_profile(reading.objects.documents, reading.name)
+    changed = [_with_written_ranges(one, cluster) if one.kind == "Topology" else one for one in documents]
+    return replace(reading.objects, documents=tuple(changed))
+
+
+def _with_written_ranges(document: Document, cluster: Cluster) -> Document:
+    spec: dict[str, Any] = dict(document.data.get("spec") or {})
+    networks = spec.get("networks") or [{"name": one.name} for one in cluster.networks]
+    cidrs = {one.name: [str(cidr) for cidr in one.pod_cidrs] for one in cluster.networks}
+    spec["networks"] = [{**one, "podCIDRs": cidrs[one.get("name", "default")]} for one in networks]
+    spec["underlayCIDRs"] = [str(cidr) for cidr in cluster.underlay_cidrs]
+    spec["serviceCIDRs"] = [str(cidr) for cidr in cluster.service_cidrs]
+    spec["loadBalancerCIDRs"] = [str(cidr) for cidr in cluster.load_balancer_cidrs]
+    return replace(document, data={**document.data, "spec": spec})
 
 
 def written_wiring(objects: Objects) -> tuple[str, ...]:

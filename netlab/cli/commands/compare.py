@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.cluster.readings import Reading
+    from netlab.objects import Objects
     from netlab.report.comparison import Measured
 
 DEFAULTS = ("docker", "flannel", "calico", "canal", "cilium", "kube-router", "romana", "weave")
@@ -31,8 +33,9 @@ _MOST = 10
     "--as",
     "profiles",
     multiple=True,
-    metavar="NAME",
-    help="Compare this CNI; repeatable.  [default: docker, flannel, calico, canal, cilium, kube-router, romana, weave]",
+    metavar="NAME|FILE",
+    help="Compare this CNI: a profile of `netlab profiles`, or a file with one; repeatable."
+    f"  [default: {', '.join(DEFAULTS)}]",
 )
 @options.strict
 @options.ignore
@@ -105,13 +108,17 @@ def _readings(
     from netlab import profiles
     from netlab.cluster.readings import readings, written_wiring
     from netlab.objects.profiles import Profile
+    from netlab.profiles.documents import is_file
 
     objects, _ = inputs.read_objects(files, strict, ignore, system=system)
-    own = {one.name for one in objects.of(Profile)}
+    chosen = []
     for name in names:
-        if name not in own:
+        if is_file(name):
+            objects, name = _with_file(objects, name)
+        elif all(name != one.name for one in objects.of(Profile)):
             profiles.named(name)
-    base, read = readings(objects, dict.fromkeys(names))
+        chosen.append(name)
+    base, read = readings(objects, dict.fromkeys(chosen))
     for one in read:
         for problem in one.problems:
             terminal.say(f"{one.name} is left out: {problem}")
@@ -121,6 +128,20 @@ def _readings(
         networks = f"network{'' if len(written) == 1 else 's'} {', '.join(written)}"
         terminal.say(f"Warning: {networks}: the wiring is that of the Topology, as it writes the mode")
     return base, [one for one in read if one.cluster is not None]
+
+
+def _with_file(objects: Objects, file: str) -> tuple[Objects, str]:
+    """Return the objects with the Profile of a file, which replaces one of its name; and that name."""
+    from netlab.objects.profiles import Profile
+    from netlab.profiles.documents import profile_of, read
+
+    profile, document = profile_of(file), read(file)
+    others = tuple(one for one in objects.of(Profile) if one.name != profile.name)
+    kept = tuple(
+        one for one in objects.documents if (one.kind, one.data["metadata"]["name"]) != ("Profile", profile.name)
+    )
+    found = {**objects.found, Profile: (*others, profile)}
+    return replace(objects, found=found, documents=(*kept, document)), profile.name
 
 
 def _measured(read: Sequence[Reading], questions: FlowSelection) -> dict[str, Measured]:
@@ -150,6 +171,7 @@ def _measured(read: Sequence[Reading], questions: FlowSelection) -> dict[str, Me
 
 def _prove(reading: Reading, questions: FlowSelection) -> Measured:
     """Build the lab of one profile, and compare packets with its verdicts."""
+    from netlab.cluster.readings import recorded
     from netlab.lab.lab import temporary
     from netlab.policy import evaluate
     from netlab.report.comparison import Measured
@@ -159,7 +181,7 @@ def _prove(reading: Reading, questions: FlowSelection) -> Measured:
     tally = Tally("verify")
     wrong: list[str] = []
     with (
-        temporary(reading.objects, cluster=reading.cluster) as lab,
+        temporary(recorded(reading), cluster=reading.cluster) as lab,
         terminal.progress(f"measuring {reading.name}") as progress,
     ):
         for measurement in lab.probe(flow_arguments.Pairs(lab.cluster, questions), progress):

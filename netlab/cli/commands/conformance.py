@@ -45,7 +45,11 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     help="The mode of the pod network.",
 )
 @click.option(
-    "--as", "profile", metavar="NAME", default="", help="Judge with this CNI, and list what it does otherwise."
+    "--as",
+    "profile",
+    metavar="NAME|FILE",
+    default="",
+    help="Judge with this CNI, and list what it answers differently from the documentation.",
 )
 @click.option("--dual-stack", is_flag=True, help="Ask in both IP families.")
 @click.option("--services", is_flag=True, help="Random clusters have Services, and are asked about them.")
@@ -119,16 +123,19 @@ def conformance_command(
         files.write(export, (f"{line}\n" for line in lines(selection.cases())))
     else:
         by = judges if against is None else ("measured",)
-        _report(_results(selection, jobs, against), by, reports, output, profile)
+        _report(_results(selection, jobs, against), by, reports, output, under.profile.name if under else "")
 
 
 def _under(name: str) -> UnderProfile:
     """Return the profile of a name; raises UsageError if there is none, or if ``--mode`` chooses the wiring too."""
     from netlab import profiles
     from netlab.conformance.under_profile import UnderProfile
+    from netlab.profiles import documents
 
     if click.get_current_context().get_parameter_source("mode") is ParameterSource.COMMANDLINE:
         raise UsageError("--as and --mode: both choose the wiring; leave one out")
+    if documents.is_file(name):
+        return UnderProfile(documents.profile_of(name), (documents.read(name),))
     return UnderProfile(profiles.named(name))
 
 

@@ -13,7 +13,8 @@ from netlab.profiles import KUBERNETES, named, unknown
 if TYPE_CHECKING:
     from netlab.objects.profiles import Profile
 
-_PROFILE, _TOPOLOGY = "Profile", "Topology"
+_PROFILE = "Profile"
+_TOPOLOGY = "Topology"
 _ENDS = (".yaml", ".yml", ".json")
 
 

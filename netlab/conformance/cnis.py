@@ -14,7 +14,7 @@ from netlab.policy import evaluate
 COLUMNS = ("docker", "flannel", "calico", "calico-vxlan", "canal", "cilium", "kube-router", "romana", "weave")
 """The profiles of the table. ``calico-vxlan`` is there because some kernels lack the links of ``calico``."""
 
-NO_PATH, NONE = "no path", "none"
+NO_PATH, NONE = "no path", "not supported"
 
 
 def documents_of(probe: Probe, profile: str) -> tuple[Document, ...]:

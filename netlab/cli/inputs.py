@@ -132,7 +132,7 @@ def print_unenforced(cluster: Cluster, *, warned: bool = False) -> None:
 
     ``warned``: the warnings about the policies of the cluster are printed.
     """
-    if cluster.policy.enforcement == "none":
+    if cluster.policy.enforcement != "all":
         if not (warned and cluster.policies):
             terminal.say("nothing enforces policies (enforcement: none)")
         return

@@ -12,6 +12,7 @@ from netlab.cluster.moved_addresses import moved_address_warnings, moved_service
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
 from netlab.cluster.pods import PodDraft, pod_drafts
+from netlab.cluster.policies_in_force import isolated_namespaces
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
 from netlab.cluster.services.ranges import with_service_ranges, written_ranges
 from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
@@ -135,6 +136,7 @@ def try_resolve(
 
         of_pods = [pod.meta.namespace for pod in system_pods]
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
+    isolated, of_annotations = isolated_namespaces(topology.policy, objects.namespaces)
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits) for n in topology.networks),
@@ -177,6 +179,7 @@ def try_resolve(
         cluster_domain=topology.cluster_domain,
         dns=topology.dns,
         profile=profile,
+        isolated_namespaces=isolated,
     )
     if allocated and wired and "places" not in unknown:
         from netlab.cluster.services.routes import hidden_problems
@@ -190,6 +193,7 @@ def try_resolve(
             *empty_daemonset_warnings(cluster, objects.workloads),
             *moved_address_warnings(drafts, nodes, pod_ips, underlay, cluster.policies),
             *moved_service_warnings(objects.services, allocated, cluster.policies),
+            *of_annotations,
         ]
     # All pods of a template have its problems, and each problem is reported once.
     return cluster, list(dict.fromkeys(problems))

@@ -14,6 +14,7 @@ from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
+from netlab.cluster.policies_in_force import isolated_namespaces
 from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared, with_profile
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
 from netlab.cluster.types import Cluster, Placement, Pod
@@ -92,6 +93,9 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         endpoints=new.endpoints,
         ingresses=ingresses,
         tls_secrets=new.tls_secrets,
+        isolated_namespaces=cluster.isolated_namespaces
+        if named
+        else isolated_namespaces(cluster.policy, new.namespaces)[0],
     )
     if taken is not None:
         new_cluster.memo[_TAKEN] = taken

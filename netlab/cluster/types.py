@@ -173,6 +173,7 @@ class Cluster:
     - ``node_ports``: the lowest and the highest port of ``nodePortRange``.
     - ``dns``: whether the lab answers DNS.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
+    - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Cluster:
     cluster_domain: str = "cluster.local"
     dns: bool = True
     profile: Profile | None = None
+    isolated_namespaces: frozenset[str] = frozenset()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

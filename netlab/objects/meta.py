@@ -19,7 +19,8 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 TOPOLOGY_MODES = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
-_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES})
+BETA_ISOLATION = "net.beta.kubernetes.io/network-policy"
+_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES, BETA_ISOLATION})
 
 
 class WrittenByServer(Shape):
@@ -168,7 +169,7 @@ def _controller(fields: Fields) -> str:
 
 
 def is_read_annotation(key: str) -> bool:
-    """Say whether netlab reads an annotation: its own, and those that Services and Ingresses depend on.
+    """Say whether netlab reads an annotation: its own, and those that Services, Ingresses and isolation depend on.
 
     Annotations of other tools may hold secrets.
     """

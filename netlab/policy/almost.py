@@ -11,6 +11,7 @@ from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import Direction
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 from netlab.policy.matching import selector_mismatch_texts
+from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
@@ -31,7 +32,7 @@ def almost_selects(selector: LabelSelector, labels: Mapping[str, str]) -> str:
 
 def almost_selecting(cluster: Cluster, pod: Pod, direction: Direction) -> Iterator[tuple[NetworkPolicy, str]]:
     """Yield the policies of a direction that almost select a pod, each with the mismatch as text."""
-    for policy in cluster.policies:
+    for policy in policies_meant(cluster):
         if policy.meta.namespace == pod.namespace and pod.selectable and policy.isolates(direction):
             why = almost_selects(policy.pod_selector, pod.labels)
             if why:
@@ -92,10 +93,10 @@ def _open(cluster: Cluster, namespace: str, direction: Direction) -> dict[_Label
     if known is None:
         known = cluster.memo["policy.open"] = {}
         selected: dict[Direction, set[int]] = {"ingress": set(), "egress": set()}
-        for policy in cluster.policies:
+        for policy in policies_meant(cluster):
             for way in policy.policy_types:
                 selected[way].update(map(id, pods_selected(cluster, policy)))
-        for name in dict.fromkeys(policy.meta.namespace for policy in cluster.policies):
+        for name in dict.fromkeys(policy.meta.namespace for policy in policies_meant(cluster)):
             pods = _selectable(cluster, name)
             for way in _DIRECTIONS:
                 known[name, way] = _by_labels(pod for pod in pods if id(pod) not in selected[way])

@@ -65,7 +65,7 @@ def asked_like(cluster: Cluster, protocol: str, port: int | None) -> tuple[str, 
 def _changes(policy: TopologyPolicy) -> tuple[_Change, ...]:
     found: list[tuple[bool, _Change]] = [
         (policy.sctp == "drop", _drop_sctp),
-        (policy.enforcement == "none", _enforce_nothing),
+        (policy.enforcement != "all", _enforce_nothing),
         (policy.icmp != "rules-without-ports", _pass_icmp),
         (policy.multicast == "allow", _pass_multicast),
         (policy.node_ports == "exempt", _pass_node_ports),

@@ -91,15 +91,51 @@ class Ruling(NamedTuple):
         return f" of {self.tier}" + ("" if self.priority is None else f", priority {self.priority},")
 
 
+class WithoutEffect(NamedTuple):
+    """The default's decision where a setting leaves policies without effect; ``why`` names these and the setting."""
+
+    why: str
+
+    @property
+    def tier(self) -> str:
+        """The name of the tier."""
+        return DEFAULT
+
+    @property
+    def action(self) -> Action:
+        """Always ``allow``."""
+        return "allow"
+
+    @property
+    def priority(self) -> None:
+        """None, as the default has no priority."""
+
+    @property
+    def allowed_by(self) -> str:
+        """What allows, as text."""
+        return without_effect_text(self.why)
+
+    def denial(self, asked: str) -> str:
+        """Return that it denies nothing, as it never does."""
+        return f"{self.tier} does not deny {asked}"
+
+
+def without_effect_text(why: str) -> str:
+    """Return, as text, that the default allows as policies have no effect; ``why`` names these."""
+    return f"default, as {why}"
+
+
 class PolicyRuling(NamedTuple):
     """The decision of the NetworkPolicy tier on one side.
 
     ``isolating`` are the policies that select the pod in this direction. ``allowing`` are all their rules that match;
-    ``misses`` (``policy.evaluate``) returns why the others do not.
+    ``misses`` (``policy.evaluate``) returns why the others do not. ``settings`` names, as the suffix of a reason, the
+    settings of ``spec.policy`` without which the rules as written would decide otherwise.
     """
 
     isolating: tuple[NetworkPolicy, ...] = ()
     allowing: tuple[Match, ...] = ()
+    settings: str = ""
 
     @property
     def tier(self) -> str:
@@ -120,12 +156,12 @@ class PolicyRuling(NamedTuple):
     @property
     def allowed_by(self) -> str:
         """The first rule that allows, as text."""
-        return str(self.allowing[0])
+        return f"{self.allowing[0]}{self.settings}"
 
     def denial(self, asked: str) -> str:
         """Return, as text, that the policies deny ``asked``: the peer and port."""
         verb = "isolates" if len(self.isolating) == 1 else "isolate"
-        return f"{named(*self.isolating)} {verb} it and no rule allows {asked}"
+        return f"{named(*self.isolating)} {verb} it and no rule allows {asked}{self.settings}"
 
 
 class Side(NamedTuple):
@@ -136,11 +172,11 @@ class Side(NamedTuple):
 
     direction: Direction
     subject: Pod
-    rulings: tuple[Ruling | PolicyRuling, ...]
+    rulings: tuple[Ruling | PolicyRuling | WithoutEffect, ...]
     verdict: Certain
 
     @property
-    def ruling(self) -> Ruling | PolicyRuling:
+    def ruling(self) -> Ruling | PolicyRuling | WithoutEffect:
         """The ruling that decides."""
         return self.rulings[-1]
 

@@ -107,7 +107,7 @@ def _backends(cluster: Cluster, questions: FlowSelection) -> frozenset[str]:
     """Return the names of all backends of the destinations in question."""
     found: set[str] = set()
     families = questions.families_in(cluster)
-    if cluster.policy.hairpin == "exempt":
+    if cluster.policy.hairpin != "subject":
         for asked in questions.service_questions(cluster):
             from netlab.cluster.translate.services import service_target
 

@@ -18,11 +18,13 @@ from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address
+from netlab.cluster.policies_in_force import reads_plainly
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction
 from netlab.policy.by_settings import judged_path
-from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, far_end
+from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, WithoutEffect, far_end
+from netlab.policy.meaning import without_effect
 from netlab.policy.tiers import evaluated_text, networkpolicy, tiers_in_use
 from netlab.policy.tiers.default_allow import ALLOWED
 from netlab.policy.tiers.tier import Judge
@@ -79,11 +81,25 @@ def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
     egress = ingress = None
     if way.egress_enforced and through.egress is not None and isinstance(flow.source, Pod):
         egress = _side_of(cluster, "egress", flow.source, through.egress)
+        if egress is not None and cluster.policy.service_egress == "pre-dnat":
+            egress = _before_dnat(cluster, egress, through, flow)
     if way.ingress_enforced and through.ingress is not None and isinstance(pod, Pod):
         ingress = _side_of(cluster, "ingress", pod, through.ingress)
     decision = Decision(flow, "deny", way, egress, ingress, through, target=through.target)
     decision = decision._replace(verdict=decision.verdict_without_unread)
     return _with_unread(cluster, decision) if cluster.unread else decision
+
+
+def _before_dnat(cluster: Cluster, side: Side, through: BackendFlow, flow: Flow) -> Side:
+    """Return the side with the setting in its reason, if the endpoint's address would have another verdict."""
+    backend, ruling = through.backend, side.ruling
+    if through.egress is None or through.egress.other is not None or not isinstance(ruling, PolicyRuling):
+        return side
+    after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port, service=None)
+    if _side(cluster, "egress", side.subject, backend.endpoint, backend.address, after).verdict == side.verdict:
+        return side
+    decided = ruling._replace(settings=f"{ruling.settings} (serviceEgress: pre-dnat)")
+    return side._replace(rulings=(*side.rulings[:-1], decided))
 
 
 def _with_unread(cluster: Cluster, decision: Decision) -> Decision:
@@ -159,7 +175,8 @@ class _Start(NamedTuple):
 def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
     selecting = [tier for tier in tiers_in_use(cluster) if tier.selecting(cluster, direction, pod)]
     judges = tuple(tier.judge_for(cluster, direction, pod) for tier in selecting)
-    return _Start(judges, Side(direction, pod, (ALLOWED,), "allow"))
+    why = "" if selecting or reads_plainly(cluster.policy) else without_effect(cluster, pod, direction)
+    return _Start(judges, Side(direction, pod, (WithoutEffect(why) if why else ALLOWED,), "allow"))
 
 
 def _side(

@@ -134,6 +134,8 @@ class ServiceExpansion:
 
         Those of the evaluator are in no list: each is made when it is read.
         """
+        if self._cluster.policy.service_egress == "pre-dnat":
+            return _Evaluated(self._evaluated, source, self.questions)
         if not isinstance(source, Pod) or not source.traits.attachment.enforced or source.traits.attachment.on_underlay:
             return _Evaluated(self._evaluated, source, self.questions)
         line, of_node = self._endpoints.line(source), self._choices_of(source)
@@ -149,7 +151,7 @@ class ServiceExpansion:
                 self._size -= self._known.pop(next(iter(self._known))).size
         self._known[key] = known
         answers = known.answers
-        if self._cluster.policy.hairpin == "exempt":
+        if self._cluster.policy.hairpin != "subject":
             answers = self._exempt(source, of_node, answers)
         return answers
 
@@ -209,7 +211,7 @@ class ServiceExpansion:
         return ServiceAnswer(joined(verdict for _, verdict in verdicts), reason, tuple(verdicts))
 
     def _exempt(self, source: Pod, of_node: _NodeChoices, answers: list[ServiceAnswer]) -> list[ServiceAnswer]:
-        """Return the answers for a pod that always reaches itself through a Service."""
+        """Return the answers for a pod that reaches itself through a Service always, or never."""
         has: dict[int, bool] = {}
         of_itself = []
         for at in range(len(self.questions)):

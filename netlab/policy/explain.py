@@ -12,7 +12,7 @@ from netlab.frozen import frozen
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
 from netlab.policy import tiers
-from netlab.policy.decision import Decision, Side, UnknownSide, labels_text, service, service_text
+from netlab.policy.decision import Decision, Side, UnknownSide, WithoutEffect, labels_text, service, service_text
 from netlab.policy.evaluate import evaluate
 from netlab.policy.tiers import NETWORK_POLICY, only_network_policy
 from netlab.policy.tiers.networkpolicy_text import unselected
@@ -148,7 +148,9 @@ def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:
 def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
     """Return the decision of one side: tier by tier, if other tiers than NetworkPolicy have policies."""
     title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
-    by_tier = {ruling.tier: ruling for ruling in side.rulings}
+    if isinstance(side.ruling, WithoutEffect):
+        return Section(title, (f"{side.ruling.why}, so everything is allowed.",))
+    by_tier = {ruling.tier: ruling for ruling in side.rulings if not isinstance(ruling, WithoutEffect)}
     if only_network_policy(cluster):
         if not side.isolating:
             free = f"No NetworkPolicy selects it for {side.direction}, so everything is allowed."

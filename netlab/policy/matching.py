@@ -135,9 +135,8 @@ def peer_mismatch_text(
         if cluster.policy.ip_block_pods == "ignore" and isinstance(other, Pod) and other.selectable:
             return f"{_block_text(peer.ip_block)} does not match pods such as {other.ref} (ipBlockPods: ignore)"
         if cluster.policy.ip_block_nodes == "ignore" and is_node_address(cluster, address):
-            return (
-                f"{_block_text(peer.ip_block)} does not match a node's address such as {address} (ipBlockNodes: ignore)"
-            )
+            ignored = f"does not match addresses of nodes such as {address} (ipBlockNodes: ignore)"
+            return f"{_block_text(peer.ip_block)} {ignored}"
         return "" if peer.ip_block.contains(address) else f"{_block_text(peer.ip_block)}, found {address}"
     node = node_of(other) if other is not None and cluster.policy.host_network_peers == "match" else None
     if node is not None:
@@ -227,6 +226,8 @@ def _kind_text(other: Endpoint | None, address: Address) -> str:
 def _port_text(item: PolicyPort, destination: Endpoint | None) -> str:
     if item.port is None:
         return f"every {item.protocol} port"
+    if item.port == 0:
+        return f"no {item.protocol} port"
     if isinstance(item.port, str):
         number = container_port(destination, item.port, item.protocol)
         owner = destination.ref if destination is not None else "the destination"

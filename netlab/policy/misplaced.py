@@ -10,6 +10,7 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Workload
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
+from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import warning
 
 _Label = tuple[str, str]
@@ -21,7 +22,7 @@ def misplaced(cluster: Cluster, workloads: Iterable[Workload]) -> list[Problem]:
     if not known:
         return []
     here = pods_by_namespace(cluster)
-    policies = [policy for policy in cluster.policies if policy.meta.namespace in here]
+    policies = [policy for policy in policies_meant(cluster) if policy.meta.namespace in here]
     return [problem for policy in policies for problem in _of_policy(cluster, policy, known)]
 
 

@@ -14,13 +14,15 @@ from typing import TypeVar
 from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.node_sources import chosen_network
 from netlab.cluster.paths import Path
+from netlab.cluster.policies_in_force import reads_plainly
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import UnknownSide, default_text
+from netlab.policy.decision import UnknownSide, default_text, without_effect_text
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import way_of
+from netlab.policy.meaning import without_effect
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.set_evaluator import SetEvaluator, part_numbers
 from netlab.policy.tiers import tiers_in_use
@@ -82,6 +84,7 @@ class Parts:
         self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], Ingress] = {}
         self._known_unread: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
+        self._without_effect = Numbers()
 
     # --- numbers of the properties that parts read -------------------------------------------------------------------
 
@@ -118,7 +121,11 @@ class Parts:
         if not isinstance(endpoint, Pod):
             return ()
         tiers = tiers_in_use(self._cluster)
-        return tuple(id(policy) for tier in tiers for policy in tier.selecting(self._cluster, direction, endpoint))
+        found = tuple(id(policy) for tier in tiers for policy in tier.selecting(self._cluster, direction, endpoint))
+        if found or reads_plainly(self._cluster.policy):
+            return found
+        why = without_effect(self._cluster, endpoint, direction)
+        return (-1 - self._without_effect.of(why),) if why else ()
 
     def ingress(self, destination: Endpoint, service: AskedPort) -> Ingress:
         """Return the decisions of a destination's ingress on a service."""
@@ -171,7 +178,11 @@ class Parts:
                     left &= ~kinds
             passed = f"{passed} and {tier.name}" if passed else tier.name
         if left or not reasons:
-            return self._part("allow", default_text(passed)), reasons
+            text = default_text(passed)
+            if not passed and not reads_plainly(self._cluster.policy):
+                why = without_effect(self._cluster, subject, direction)
+                text = without_effect_text(why) if why and not reasons else ""
+            return self._part("allow", text), reasons
         return reasons[-1][0], reasons[:-1]
 
     def unread_text(self, direction: Direction, end: Endpoint, verdict: Certain, protocol: str, *, inside: bool) -> str:

@@ -18,6 +18,7 @@ from netlab.objects.types import Direction
 from netlab.policy.decision import Decision, Side, named, where
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
+from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
@@ -180,7 +181,7 @@ def caveats(cluster: Cluster, decision: Decision) -> list[str]:
 
 
 def _of_subject(cluster: Cluster, side: Side) -> Iterator[str]:
-    for policy in cluster.policies:
+    for policy in policies_meant(cluster):
         if policy.meta.namespace == side.subject.namespace and policy.isolates(side.direction):
             keys = unknown_of_pod(policy.pod_selector, side.subject)
             if keys:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import collapse_addresses
 
+from netlab.cluster.policies_in_force import released_policies
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.objects.changed_policies import written_policy
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy import setting_warnings as by_settings
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -21,6 +24,7 @@ from netlab.policy.matched_pods import (
     pods_selected,
 )
 from netlab.policy.matching import container_port, field_of
+from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
@@ -32,12 +36,12 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    if cluster.policies and cluster.policy.enforcement == "none":
-        count = len(cluster.policies)
-        loaded = "the NetworkPolicy has" if count == 1 else f"all {count:,} NetworkPolicies have"
-        message = f"nothing enforces policies, so {loaded} no effect (enforcement: none)"
-        found.append(warning(cluster.policies[0], "spec", message, "nothing-enforces"))
-    for policy in cluster.policies:
+    judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
+    if cluster.policy.enforcement != "all":
+        found += by_settings.unenforced(cluster)
+    for policy in judged:
+        if written_policy(policy) is None:
+            continue
         namespace = policy.meta.namespace
         if namespace not in here:
             # All other warnings about it would follow from this one.
@@ -46,6 +50,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
+    found += _without_effect(cluster)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     if cluster.services:
@@ -53,6 +58,11 @@ def warnings(cluster: Cluster) -> list[Problem]:
 
         found += service_warnings(cluster)
     return found
+
+
+def _without_effect(cluster: Cluster) -> Iterator[Problem]:
+    for one in released_policies(cluster):
+        yield warning(one.policy, "spec", f"{one.why} ({one.setting})", "policy-without-effect")
 
 
 def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -210,4 +220,5 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _unenforced,
     unknown_labels.unknown_namespace_labels,
     unknown_labels.unknown_controller_labels,
+    by_settings.without_effect,
 )

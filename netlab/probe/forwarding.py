@@ -104,11 +104,13 @@ def _why_no_hairpin(shared: Shared, node: Node, pod: Pod) -> str:
 
     No control packet can take this way, as a kernel drops packets from its own address. Controls between the pod and
     its node pass the same link in both directions. A bridge also needs the hairpin setting of the pod's port
-    (net/bridge/br_forward.c, should_deliver).
+    (net/bridge/br_forward.c, should_deliver), which it does not have if the lab's hairpin is unwired.
     """
     port = names.port_name(pod)
     if not pod.traits.attachment.bridged:
         return "" if pod.traits.attachment.node_link else f"{pod.ref} is not behind {node.ref}"
+    if shared.cluster.policy.hairpin == "unwired":
+        return ""
     with shared.inside(shared.probes.namespace(node)):
         hairpin = interfaces.has_hairpin(port)
     return "" if hairpin else f"the bridge of {node.ref} does not send frames of {pod.ref} back to it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from netlab.frozen import frozen
 from netlab.objects.policies import PolicyPort
@@ -11,6 +11,7 @@ from netlab.objects.types import Protocol
 from netlab.ruleset.address_space import AddressSpace
 from netlab.ruleset.classes import PolicyClass
 from netlab.ruleset.peers import PolicyPeers, RulePeers, Signature
+from netlab.ruleset.rule_settings import NO_CONFLICT, NameAndProtocol
 
 EVERY_PORT = (0, 65535)
 
@@ -34,21 +35,27 @@ class Allow:
 
 
 def allows(
-    policy_class: PolicyClass, policies: Mapping[str, PolicyPeers], space: AddressSpace
+    policy_class: PolicyClass,
+    policies: Mapping[str, PolicyPeers],
+    space: AddressSpace,
+    skipped: Set[NameAndProtocol] = NO_CONFLICT,
 ) -> dict[Allow, tuple[str, ...]]:
     """Return what a class allows, each with the keys of the policies that allow it. Ranges of ports do not overlap.
 
-    ``policies`` has the policies of the class by key. ``space`` has the identities that the node can meet.
+    ``policies`` has the policies of the class by key. ``space`` has the identities that the node can meet. Egress rules
+    skip the named ports ``skipped``.
     """
     found: defaultdict[Allow, dict[str, None]] = defaultdict(dict)
     for key in policy_class.policies:
         for rule in policies[key].rules(policy_class.direction):
-            for allow in allows_of(rule, policy_class, space):
+            for allow in allows_of(rule, policy_class, space, skipped):
                 found[allow][key] = None
     return _without_overlap({allow: tuple(keys) for allow, keys in found.items()})
 
 
-def allows_of(rule: RulePeers, policy_class: PolicyClass, space: AddressSpace) -> Iterator[Allow]:
+def allows_of(
+    rule: RulePeers, policy_class: PolicyClass, space: AddressSpace, skipped: Set[NameAndProtocol] = NO_CONFLICT
+) -> Iterator[Allow]:
     """Yield what a rule of a class allows on a node of an address space; some of it may come twice."""
     peers: dict[Signature | None, None] = {None: None}
     if rule.peers:
@@ -63,7 +70,7 @@ def allows_of(rule: RulePeers, policy_class: PolicyClass, space: AddressSpace) -
             number = policy_class.number_of(port.port, port.protocol)
             if number is not None:
                 yield from (Allow(peer, port.protocol, number, number) for peer in peers)
-        else:
+        elif (port.port, port.protocol) not in skipped:
             # The destination pod defines the name. An address that is not a pod's has no named ports, even if an
             # ipBlock covers it or the rule has no peers.
             for number, signature in space.resolved(port.port, port.protocol):

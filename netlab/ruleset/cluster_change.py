@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from netlab.cluster.only_in import only_in
+from netlab.cluster.policies_in_force import policies_in_force
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
@@ -54,7 +55,7 @@ def cluster_change(old: Cluster | None, new: Cluster) -> ClusterChange:
         old,
         new,
         _item_changes(old.pods if old else (), new.pods, lambda pod: pod.ref),
-        _item_changes(old.policies if old else (), new.policies, lambda policy: policy.meta.key),
+        _item_changes(policies_in_force(old) if old else (), policies_in_force(new), lambda policy: policy.meta.key),
         changed,
     )
 

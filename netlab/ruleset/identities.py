@@ -17,10 +17,11 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import IPBlock
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, Protocol
 from netlab.ruleset.cluster_change import ClusterChange, ItemChanges
 from netlab.ruleset.numbers import MARK_BITS, Numbering
-from netlab.ruleset.peers import NamedPort, PeerIndex, PeerKey, PodPeer, Rules, Signature, labels_read
+from netlab.ruleset.peers import DEFAULTS, NamedPort, PeerIndex, PeerKey, PodPeer, Rules, Signature, labels_read
 from netlab.ruleset.ranges import Range, blocks_at, partition
 
 _A_POD: Signature = Signature({"a pod, which no ipBlock means"})
@@ -62,8 +63,9 @@ class Identities:
         blocks_match_pods: bool,
         host_pods_are_peers: bool,
         no_block_matches: Iterable[Address] = (),
+        settings: TopologyPolicy = DEFAULTS,
     ) -> None:
-        self.peer_index = PeerIndex()
+        self.peer_index = PeerIndex(settings)
         self.of: dict[str, Signatures] = {}
         self.ranges: dict[int, tuple[Range, ...]] = dict.fromkeys(families, ())
         self._blocks_match_pods = blocks_match_pods

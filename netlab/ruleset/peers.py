@@ -9,7 +9,11 @@ from typing import Protocol as Protocol_
 from netlab.frozen import frozen
 from netlab.objects.policies import IPBlock, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction, Meta, Protocol
+from netlab.ruleset.rule_settings import peers_meant, ports_meant
+
+DEFAULTS = TopologyPolicy()
 
 
 class NamedPort(NamedTuple):
@@ -93,10 +97,11 @@ class PeerIndex:
 
     ``users`` has, for each ``PeerKey``, the keys of the policies that use it. ``policies`` has the rules of every
     policy, with their peers as texts. ``keys`` has the keys of all labels that the peers read; it may have keys that
-    only removed peers read.
+    only removed peers read. ``settings`` say what ipBlocks and named ports mean.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: TopologyPolicy = DEFAULTS) -> None:
+        self._settings = settings
         self.pods: dict[str, PodPeer] = {}
         self.blocks: dict[str, IPBlock] = {}
         self.users: dict[PeerKey, dict[str, None]] = {}
@@ -140,7 +145,10 @@ class PeerIndex:
         def rules(direction: Direction) -> tuple[RulePeers, ...]:
             namespace = policy.meta.namespace
             return tuple(
-                RulePeers(tuple(self._add(peer, namespace) for peer in rule.peers), rule.ports)
+                RulePeers(
+                    tuple(self._add(peer, namespace) for peer in peers_meant(rule.peers, self._settings)),
+                    ports_meant(rule.ports, self._settings),
+                )
                 for rule in policy.rules(direction)
             )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, Place, ip
+from netlab.ruleset.peers import DEFAULTS
 from netlab.ruleset.side_expressions import Side, destination_expression, source_expression
 from netlab.ruleset.tables import Chain, Hook
 from netlab.ruleset.tier_chains import tier_chains
@@ -45,7 +46,11 @@ _NEIGHBOURS = (
 """ICMPv6 types 133 to 137: neighbour discovery must work under every policy."""
 
 
-def sets(families: Sequence[int]) -> Iterator[Set]:
+EGRESS_SERVICES = "eg_services"
+"""The prefix of the sets of cluster IPs that egress rules allow by selectors, with ``serviceEgress: pre-dnat``."""
+
+
+def sets(families: Sequence[int], settings: TopologyPolicy = DEFAULTS) -> Iterator[Set]:
     """Yield the sets of identities, classes and allows for the IP families (4, 6) of a cluster."""
     for f in families:
         address = (f"ipv{f}_addr",)
@@ -56,6 +61,9 @@ def sets(families: Sequence[int]) -> Iterator[Set]:
         yield Set(f"in{f}", address, ("classid",), about=f"{about} ingress")
         yield Set(f"eg{f}", address, ("classid",), about=f"{about} egress")
     port = ("inet_proto", "inet_service")
+    for f in families if settings.service_egress == "pre-dnat" else ():
+        about = "allowed to cluster IPs: the Services that a peer selects by their selectors"
+        yield Set(f"{EGRESS_SERVICES}{f}", ("classid", f"ipv{f}_addr", *port), interval=True, about=about)
     for way, word in (("in", "from"), ("eg", "to")):
         anywhere, identity = f"allowed {word} anywhere", f"allowed {word} an identity"
         yield Set(f"{way}_l3", ("classid", "mark"), about=f"{identity}: every protocol and port")
@@ -104,9 +112,15 @@ def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
             for guard, port in side.port_expressions
         ]
 
+    service_lookups = [
+        f"meta priority . {ip(f)} daddr . meta l4proto . th dport @{EGRESS_SERVICES}{f} return"
+        for f in (side.families if side.before_dnat else ())
+    ]
+
     def lookup_chains(again: str, denied: str) -> list[Chain]:
         """Return the chains of the first or of the second lookup; ``denied`` is the chain for denied packets."""
         allowed = [
+            *service_lookups,
             f"meta priority . {mark} @{way}_l3 return",
             *port_lookups(""),
             f"meta priority @{way}_slow goto {way}_ranges{again}",
@@ -144,13 +158,34 @@ def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[
     )
     if tiers:
         sides = ("jump eg_tiers", "jump in_tiers")
-    if settings.directions == "ingress-only":
+    judged = settings.directions == "both"
+    if settings.service_egress == "pre-dnat" or not judged:
         sides = sides[len(sides) // 2 :]
+    if settings.service_egress == "pre-dnat" and judged:
+        yield from _before_dnat(families, settings, tiers)
     about = "after DNAT and before SNAT; br_netfilter brings bridged packets here"
     yield Chain("forward", tuple(_neighbours(families)), FORWARD, about, Place.NEIGHBOURS)
     yield Chain("forward", tuple(_state(families, settings)), FORWARD, place=Place.STATE)
     yield Chain("forward", sides, FORWARD, place=Place.POLICY)
     yield Chain("forward", tuple(_clear(settings)), FORWARD, place=Place.CLEAR)
+
+
+def _before_dnat(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
+    """Yield the chain that applies a pod's egress to the destination that the pod sends to.
+
+    With ``established: reevaluate`` it does not apply to replies, as they have the port of the endpoint.
+    """
+    side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
+    first = "ct direction original" if settings.established == "reevaluate" else "ct state new"
+    rules = (
+        *_neighbours(families),
+        *_passing(families, settings),
+        f"{first} jump egress_before_dnat",
+    )
+    about = "before DNAT: policies judge the addresses and ports of Services"
+    own = "fib daddr type local return"
+    yield Chain("egress_before_dnat", (own, *(["jump eg_tiers"] if tiers else side), *_clear(settings)), about=about)
+    yield Chain("egress_prerouting", rules, Hook("filter", "prerouting", "mangle"))
 
 
 def _neighbours(families: Sequence[int]) -> list[str]:
@@ -162,6 +197,13 @@ def _state(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
     replies = "" if settings.established == "reevaluate" else "established : accept, "
     return [
         f"ct state vmap {{ {replies}related : accept, invalid : drop, untracked : accept }}",
+        *_passing(families, settings),
+    ]
+
+
+def _passing(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
+    """Return the rules for packets that the settings always let pass."""
+    return [
         *(f"meta l4proto {_ICMP[f]} accept" for f in families if settings.icmp == "allow"),
         *(_basic(f, settings) for f in families if settings.icmp == "basic-always"),
         *(f"{ip(f)} daddr {MULTICAST[f]} accept" for f in families if settings.multicast == "allow"),
@@ -183,17 +225,19 @@ def _own_node(
 ) -> Iterator[Chain]:
     """Yield the chains that apply a pod's egress to packets for its own node; none if policies do not judge egress.
 
-    If policy applies to every packet, the output hook has one too, for the node's replies.
+    If policy applies to every packet, the output hook has one too, for the node's replies; not with ``pre-dnat``.
     """
     if settings.directions == "ingress-only":
         return
     hooks = [Hook("filter", "input", "filter")]
-    if settings.established == "reevaluate":
+    if settings.established == "reevaluate" and settings.service_egress == "post-dnat":
         hooks.append(Hook("filter", "output", "filter"))
     side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
+    before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []
     rules = (
         *_neighbours(families),
         *_state(families, settings),
+        *before,
         *(_node_ports(Side("eg", "egress", families, settings), node_ports) if settings.node_ports == "exempt" else ()),
         *(["jump eg_tiers"] if tiers else side),
         *_clear(settings),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from netlab.cluster.node_addresses import addresses_of_nodes
-from netlab.cluster.types import Pod
+from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Direction
 from netlab.ruleset import tiers
 from netlab.ruleset.address_space import AddressSpace
@@ -19,6 +19,7 @@ from netlab.ruleset.fragment import Layout, Stores
 from netlab.ruleset.identities import Identities, Signatures
 from netlab.ruleset.peers import Member, NamedPort, Rules, Signature
 from netlab.ruleset.ranges import range_part
+from netlab.ruleset.rule_settings import NO_CONFLICT, NameAndProtocol, names_in_conflict
 from netlab.ruleset.tier_elements import TierElements
 from netlab.ruleset.tiers import TierPolicy
 
@@ -113,10 +114,14 @@ class PolicyElements:
             blocks_match_pods=layout.policy.ip_block_pods == "match",
             host_pods_are_peers=layout.policy.host_network_peers == "match",
             no_block_matches=addresses_of_nodes(layout.networks, layout.nodes) if ignored else (),
+            settings=layout.policy,
         )
+        self._settings = layout.policy
+        self._skipped: Set[NameAndProtocol] = NO_CONFLICT
         self._classes = Classes()
         self._pods: dict[str, Pod] = {}
         self._everywhere = stores.everywhere
+        self._of_services: dict[str, _Elements] = {}
         if all(network.traits.transport.joins_nodes for network in layout.networks):
             every = _Shared(stores.everywhere)
             self._nodes = {name: _Node(every, store) for name, store in stores.nodes.items()}
@@ -156,6 +161,8 @@ class PolicyElements:
             kept_classes = self._classes.of.get(ref, {})
             self._classify(old[ref], new[ref], *classes.pods.get(ref, (kept_classes, kept_classes)))
         self._update_allows(change)
+        if self._settings.service_egress == "pre-dnat":
+            self._update_services(change.after)
         for tier in self._tiers:
             tier.update(change.after, self._identities.peer_index.policies, self._identities.number, self._classes.of)
         return True
@@ -211,7 +218,11 @@ class PolicyElements:
     def _update_allows(self, change: ClusterChange) -> None:
         """Replace the allows of the classes whose policies changed, or whose peers have other identities on a node."""
         rewritten = self._users(p.meta.key for p in (*change.policies.removed, *change.policies.added))
+        skipped = names_in_conflict(change.after.pods, self._settings)
         affected: dict[int, set[PolicyClass]] = {}
+        for named in skipped ^ self._skipped:
+            rewritten |= self._users(self._identities.peer_index.users.get(named, ()))
+        self._skipped = skipped
         for shared in self._all_shared:
             keys = {(m.name, m.protocol) if isinstance(m, NamedPort) else m for m in shared.changed}
             users = self._identities.peer_index.users
@@ -225,7 +236,7 @@ class PolicyElements:
                 if policy_class in node.members:
                     key = id(shared), policy_class
                     if key not in memo:
-                        memo[key] = allows(policy_class, self._identities.peer_index.policies, shared.space)
+                        memo[key] = allows(policy_class, self._identities.peer_index.policies, shared.space, skipped)
                     allowed = self._allowed(policy_class, memo[key], tuple(node.members[policy_class]), shared.space)
                 before = node.allowed.pop(policy_class, {})
                 for name in before | allowed:
@@ -233,6 +244,17 @@ class PolicyElements:
                 if allowed:
                     node.allowed[policy_class] = allowed
             node.changed.clear()
+
+    def _update_services(self, cluster: Cluster) -> None:
+        """Replace the cluster IPs that egress rules allow by the selectors of Services."""
+        from netlab.ruleset.service_egress import allowed_services
+
+        for name, node in self._nodes.items():
+            classes = {one: self._classes.number(one) for one in node.members if one.direction == "egress"}
+            before, after = self._of_services.get(name, {}), allowed_services(cluster, classes)
+            for set_name in before | after:
+                node.store.update(set_name, before.get(set_name, {}), after.get(set_name, {}))
+            self._of_services[name] = after
 
     def _users(self, policies: Iterable[str]) -> set[PolicyClass]:
         return {policy_class for key in policies for policy_class in self._classes.users.get(key, ())}

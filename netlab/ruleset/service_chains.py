@@ -15,6 +15,7 @@ from typing import Literal
 from netlab.frozen import frozen
 from netlab.ruleset.elements import Set
 from netlab.ruleset.fragment import FORWARD, POSTROUTING, Layout, Place, ip
+from netlab.ruleset.fragments.masquerade import UNDERLAY
 from netlab.ruleset.service_hash import PROBE_DSCP, SEED
 from netlab.ruleset.service_marks import (
     AFFINITY,
@@ -88,6 +89,12 @@ def chains(layout: Layout, variant: Variant) -> Iterator[Chain]:
     hairpins = [f"{ip(f)} saddr . {ip(f)} daddr @service_hairpins{f}" for f in families]
     if layout.policy.hairpin == "exempt":
         yield Chain("forward", tuple(f"{match} accept" for match in hairpins), FORWARD, place=Place.EXEMPT)
+    if layout.policy.hairpin == "unwired":
+        # Without a mark it reaches itself through a port that it publishes on its node, which is no Service. A packet
+        # that came by the underlay is another node's, and this node masquerades it.
+        own = f'iifname != "{UNDERLAY}" {use.carried} != 0x0'
+        lost = tuple(f"{own} {match} counter drop" for match in hairpins)
+        yield Chain("forward", lost, FORWARD, "a pod that reaches itself through a Service", Place.EXEMPT)
     if len(layout.networks) > 1:
         # A published port is open to other networks. The endpoints of a Service are not.
         yield Chain("apart", (f"{use.carried} != 0x0 counter drop",), place=_FIRST)

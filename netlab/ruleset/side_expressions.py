@@ -44,7 +44,7 @@ class Side:
     @property
     def identity_rules(self) -> list[str]:
         """The rules that look up the peer's identity."""
-        peer = source_expression if self.way == "in" else destination_expression
+        peer = source_expression if self.way == "in" else self._destination
         rules = [f"{self.mark} set 0x0"]
         for f in self.families:
             rules += [
@@ -52,6 +52,14 @@ class Side:
                 f"{self.mark} 0x0 {self.mark} set {peer(f, self.settings)} map @cidr{f}",
             ]
         return rules
+
+    @property
+    def before_dnat(self) -> bool:
+        """Whether the side's policies apply before a node translates the destination."""
+        return self.way == "eg" and self.settings.service_egress == "pre-dnat"
+
+    def _destination(self, family: int, settings: TopologyPolicy) -> str:
+        return f"{ip(family)} daddr" if self.before_dnat else destination_expression(family, settings)
 
     def own_address(self, family: int) -> str:
         """Return the expression for the address of the side's pod."""

@@ -71,7 +71,7 @@ def one_by_one(of: Cluster, asked: FlowSelection = ASKED) -> Iterator[Row]:
         yield row_of(flow, found.verdict, None, found.reason, endpoints_of(found.endpoints))
 
 
-@pytest.mark.parametrize("hairpin", ["subject", "exempt"])
+@pytest.mark.parametrize("hairpin", ["subject", "exempt", "unwired"])
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
 def test_rows_and_json_agree_with_the_evaluator(mode: str, hairpin: Any) -> None:
     """In every mode, with and without policy on a pod that reaches itself."""
@@ -122,7 +122,7 @@ def test_without_the_option_there_are_no_rows_of_services() -> None:
     assert not any(row.destination.startswith("service:") for row in expanded.rows(Expansion(of, FlowSelection())))
 
 
-@pytest.mark.parametrize("hairpin", ["subject", "exempt"])
+@pytest.mark.parametrize("hairpin", ["subject", "exempt", "unwired"])
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed", "macvlan"])
 def test_groups_have_one_verdict_towards_each_service(mode: str, hairpin: Any) -> None:
     """All members of a group have it, and the counts and tables are those of all pairs."""
@@ -169,7 +169,7 @@ def test_a_table_of_few_pairs_has_a_column_for_each_service() -> None:
     assert any("service:shop/db" in line for line in lines)
 
 
-@pytest.mark.parametrize("hairpin", ["subject", "exempt"])
+@pytest.mark.parametrize("hairpin", ["subject", "exempt", "unwired"])
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
 def test_random_clusters_have_the_rows_of_the_evaluator(mode: str, hairpin: Any) -> None:
     """The table of groups has their verdicts too."""

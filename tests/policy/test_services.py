@@ -251,6 +251,16 @@ def test_a_pod_that_reaches_itself_is_subject_to_policy_unless_exempt() -> None:
     assert "allow" == decide(lab(), "shop/db-a", "ClusterIP").verdict
 
 
+def test_a_pod_does_not_reach_itself_if_hairpins_are_unwired() -> None:
+    """Whatever policies say. By another node, which masquerades it, the pod does."""
+    unwired = cluster_with(lab(), TopologyPolicy(hairpin="unwired"))
+    itself, other = decide(unwired, "shop/db-a", "ClusterIP").endpoints
+
+    assert ("deny", "allow") == (itself.verdict, other.verdict)
+    assert "shop/db-a does not reach itself through a Service (hairpin: unwired)" == itself.reason
+    assert ["allow", "allow"] == [one.verdict for one in decide(unwired, "shop/db-b", "nodePort").endpoints]
+
+
 def cluster_with(of: Cluster, settings: TopologyPolicy) -> Cluster:
     return replace(of, policy=settings)
 

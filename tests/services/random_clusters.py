@@ -25,7 +25,8 @@ _SETTINGS = {
     "ownNode": ("allow", "enforce"),
     "hostNetworkPeers": ("ignore", "match"),
     "established": ("keep", "reevaluate"),
-    "hairpin": ("subject", "exempt"),
+    "hairpin": ("subject", "exempt", "unwired"),
+    "serviceEgress": ("post-dnat", "pre-dnat"),
 }
 _SPACES = ("x", "y")
 _APPS = ("p", "p", "p", "q")

@@ -7,6 +7,8 @@ translates, else the original one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netlab.cluster.flows import Flow
 from netlab.cluster.node_sources import bridge_address, further_addresses, tunnel_address
 from netlab.cluster.paths import Path, node_of, path, path_to_address
@@ -31,7 +33,9 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
     after = flow._replace(destination=backend.endpoint, address=backend.address, port=backend.port, service=None)
     own = address_of(flow.source, flow.family)
     egress = ingress = None
-    if path_to.egress_enforced and isinstance(flow.source, Pod):
+    if cluster.policy.service_egress == "pre-dnat":
+        path_to, egress = _before_dnat(flow, node, path_to)
+    elif path_to.egress_enforced and isinstance(flow.source, Pod):
         asked = after if flow.source.node == node.name else _to_node(flow, node)
         if asked.address is not None:
             egress = JudgedFlow(asked.destination, asked.address, asked)
@@ -42,6 +46,21 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
     seen_as = masqueraded if target.masqueraded else path_to.seen_as
     seen = SeenSources(own if egress else None, path_to.seen_as if ingress else None, None if itself else seen_as)
     return BackendFlow(target, backend, path_to, egress, ingress, seen)
+
+
+def _before_dnat(flow: Flow, node: Node, path_to: Path) -> tuple[Path, JudgedFlow | None]:
+    """Return the flow as egress policies see it that apply before the node translates it, and its path.
+
+    A pod always reaches the addresses of its own node, and so what these are translated to.
+    """
+    source = flow.source
+    if not isinstance(source, Pod) or not path_to.connected or not source.traits.attachment.enforced:
+        return path_to, None
+    if flow.destination is None or node_of(flow.destination) != source.node:
+        asked = _to_node(flow, node)
+        return path_to, JudgedFlow(asked.destination, asked.address, asked)
+    why = f"{source.ref} always reaches the addresses of its own node (serviceEgress: pre-dnat)"
+    return replace(path_to, exempt=path_to.exempt or why), None
 
 
 def _to_node(flow: Flow, node: Node) -> Flow:
@@ -90,6 +109,8 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
     # Another node masquerades it, so that its own node takes it for that node.
     if source.ref == end.ref and target.exempt_itself and (near or first.local):
         return Path(True, seen_as=first.seen_as, exempt=f"{end.ref} always reaches itself")
+    if source.ref == end.ref and target.loses_itself and near:
+        return Path(False, f"{end.ref} does not reach itself through a Service (hairpin: unwired)")
     if not target.crosses and first.seen_as in source.addresses and (apart := _apart(source, end)):
         return Path(False, apart)
     if isinstance(end, Pod) and node_of(end) is None and end.node == node.name:

@@ -196,6 +196,7 @@ def _target(cluster: Cluster, frontend: Frontend, protocol: str, asked: int | No
         frontend.node,
         word="",
         exempt_itself=cluster.policy.hairpin == "exempt",
+        loses_itself=cluster.policy.hairpin == "unwired",
         crosses=False,
         variants=Variants(by_source.key, by_source.target),
     )
@@ -310,6 +311,7 @@ class _BySource:
             word="",
             masqueraded=does.masqueraded,
             exempt_itself=cluster.policy.hairpin == "exempt",
+            loses_itself=cluster.policy.hairpin == "unwired",
             keeps_source=not does.masqueraded,
             crosses=False,
         )

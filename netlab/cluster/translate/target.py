@@ -66,7 +66,8 @@ class Target:
 
     ``masqueraded``: the node that translates replaces the source address with its own, after policy. ``keeps_source``:
     it never does, not even for what it forwards to other nodes. ``exempt_itself``: no policy applies to a pod that
-    reaches itself by the translation. ``crosses``: the translation joins networks that the wiring does not join.
+    reaches itself by the translation. ``loses_itself``: its packets are lost instead. ``crosses``: the translation
+    joins networks that the wiring does not join.
     ``listed``: reports list the backends.
     """
 
@@ -76,6 +77,7 @@ class Target:
     word: str = "published"
     masqueraded: bool = False
     exempt_itself: bool = True
+    loses_itself: bool = False
     listed: bool = True
     keeps_source: bool = False
     crosses: bool = True

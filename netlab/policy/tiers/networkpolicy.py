@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.objects.changed_policies import ChangedRule, written_policy, written_rule
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.services import Service
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
-from netlab.policy.matching import peers_mismatch_text, ports_mismatch_text
+from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_mismatch_text
+from netlab.policy.meaning import policies_meant, policies_read, selection_text, settings_of
 from netlab.policy.peer_lookup import first_peer
+from netlab.policy.service_egress import SETTING, service_at, service_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
 
 if TYPE_CHECKING:
@@ -28,7 +32,7 @@ class NetworkPolicyTier(Tier):
     name = NETWORK_POLICY
 
     def policies(self, cluster: Cluster) -> Sequence[NetworkPolicy]:
-        return cluster.policies
+        return policies_meant(cluster)
 
     def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[NetworkPolicy, ...]:
         return isolating(cluster, pod, direction)
@@ -39,11 +43,13 @@ class NetworkPolicyTier(Tier):
         return self.judge_for(cluster, direction, subject)(other, address, flow)
 
     def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
-        alone = PolicyRuling(isolating(cluster, subject, direction))
+        isolated = isolating(cluster, subject, direction)
+        alone = PolicyRuling(isolated, (), selection_text(isolated, subject))
         rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
         # A named port of an egress rule has a number of its own on each destination. All else is the same for all.
         same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
         known: dict[tuple[str, int | None], Sequence[Match]] = {}
+        changed = [match for match in rules if isinstance(match.rule, ChangedRule)]
 
         def judge(other: Endpoint | None, address: Address, flow: Flow) -> PolicyRuling:
             asked = (flow.protocol, flow.port)
@@ -57,15 +63,20 @@ class NetworkPolicyTier(Tier):
                 for match in matches
                 if (peer := first_peer(cluster, match.policy, match.rule, other, address)) is not None
             ]
+            if changed and (text := _decided_by(cluster, changed, allowing, other, address, flow)):
+                return PolicyRuling(alone.isolating, tuple(allowing), text)
             return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
 
+        if direction == "egress" and cluster.policy.service_egress == "pre-dnat":
+            return _by_cluster_ip(cluster, rules, alone, judge)
         return judge
 
     def reads(self, cluster: Cluster) -> Reads:
-        peers = [peer for p in cluster.policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
+        policies = policies_read(cluster)
+        peers = [peer for p in policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
         blocks = [peer.ip_block for peer in peers if peer.ip_block is not None]
         return Reads(
-            [p.pod_selector for p in cluster.policies] + [p.pod_selector for p in peers if p.pod_selector is not None],
+            [p.pod_selector for p in policies] + [p.pod_selector for p in peers if p.pod_selector is not None],
             [prefix for block in blocks for prefix in (block.cidr, *block.excepts)],
             cluster.policy.host_network_peers == "match",
         )
@@ -114,7 +125,7 @@ def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:
     by_namespace: dict[str, list[NetworkPolicy]] | None = cluster.memo.get("policy.by_namespace")
     if by_namespace is None:
         by_namespace = cluster.memo["policy.by_namespace"] = {}
-        for policy in cluster.policies:
+        for policy in policies_meant(cluster):
             by_namespace.setdefault(policy.meta.namespace, []).append(policy)
     return by_namespace
 
@@ -138,9 +149,69 @@ def misses(
         rules = policy.rules(direction)
         if not rules:
             found.append(Miss(policy, None, f"has no {direction} rules"))
+        service = service_at(cluster, address) if direction == "egress" and other is None else None
         for rule in rules:
+            if service is not None:
+                if _service_match(cluster, Match(policy, rule), service, address, flow) is None:
+                    found.append(Miss(policy, rule, f"it does not allow Service {service.meta.key} ({SETTING})"))
+                continue
             why = peers_mismatch_text(cluster, policy, rule, other, address)
             why = why or ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port)
             if why:
-                found.append(Miss(policy, rule, why))
+                by_setting = isinstance(rule, ChangedRule) and _written_matches(
+                    cluster, Match(policy, rule), other, address, flow
+                )
+                found.append(Miss(policy, rule, why + (settings_of(rule) if by_setting else "")))
     return tuple(found)
+
+
+def _written_matches(cluster: Cluster, match: Match, other: Endpoint | None, address: Address, flow: Flow) -> bool:
+    """Say whether a changed rule would match a flow as the input has it."""
+    rule, policy = written_rule(match.rule), written_policy(match.policy) or match.policy
+    if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
+        return False
+    return matching_peer(cluster, policy, rule, other, address) is not None
+
+
+def _by_cluster_ip(cluster: Cluster, rules: Sequence[Match], alone: PolicyRuling, usual: Judge) -> Judge:
+    """Return a judge that reads peers as Services too; ``usual`` judges all that is not sent to a cluster IP."""
+
+    def judge(other: Endpoint | None, address: Address, flow: Flow) -> Ruling | PolicyRuling:
+        service = service_at(cluster, address) if other is None else None
+        if service is None:
+            return usual(other, address, flow)
+        allowing = [
+            _at(cluster, match, peer)
+            for match in rules
+            if (peer := _service_match(cluster, match, service, address, flow)) is not None
+        ]
+        return PolicyRuling(alone.isolating, tuple(allowing)) if allowing else alone
+
+    return judge
+
+
+def _service_match(cluster: Cluster, match: Match, service: Service, address: Address, flow: Flow) -> int | None:
+    """Return the number of the first peer that allows a flow to a cluster IP, None if none does."""
+    asked = (flow.protocol, flow.port)
+    by_selector = service_peer(cluster, match.policy, match.rule, service, *asked)
+    if ports_mismatch_text(match.rule, None, *asked):
+        return by_selector
+    by_address = first_peer(cluster, match.policy, match.rule, None, address)
+    return min((number for number in (by_selector, by_address) if number is not None), default=None)
+
+
+def _decided_by(
+    cluster: Cluster,
+    changed: Sequence[Match],
+    allowing: Sequence[Match],
+    other: Endpoint | None,
+    address: Address,
+    flow: Flow,
+) -> str:
+    """Return, as text, the settings without which the changed rules would decide otherwise; "" if there are none."""
+    if allowing:
+        first = allowing[0]
+        if not isinstance(first.rule, ChangedRule) or _written_matches(cluster, first, other, address, flow):
+            return ""
+        return settings_of(first.rule)
+    return next((settings_of(m.rule) for m in changed if _written_matches(cluster, m, other, address, flow)), "")

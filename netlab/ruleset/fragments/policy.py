@@ -23,12 +23,12 @@ class _NoElements:
 
 
 def _updater(layout: Layout, stores: Stores) -> ElementUpdater:
-    return _NoElements() if layout.policy.enforcement == "none" else PolicyElements(layout, stores)
+    return _NoElements() if layout.policy.enforcement != "all" else PolicyElements(layout, stores)
 
 
 def _variant(layout: Layout, filled: Set[str]) -> Hashable:
     """Return the names of the tiers that have a class for some pod; None if nothing enforces policies."""
-    if layout.policy.enforcement == "none":
+    if layout.policy.enforcement != "all":
         return None
     ways = [f"{way}{f}" for way in ("in", "eg") for f in layout.families]
     return tuple(tier.name for tier in tiers.TIERS if any(f"{tier.prefix}_{way}" in filled for way in ways))
@@ -37,7 +37,10 @@ def _variant(layout: Layout, filled: Set[str]) -> Hashable:
 def _declare(layout: Layout, names: Hashable) -> Parts:
     used = [tier for tier in tiers.TIERS if isinstance(names, tuple) and tier.name in names]
     return Parts(
-        (*policy_chains.sets(layout.families), *(s for tier in used for s in tier_sets(tier, layout.families))),
+        (
+            *policy_chains.sets(layout.families, layout.policy),
+            *(s for tier in used for s in tier_sets(tier, layout.families)),
+        ),
         tuple(policy_chains.chains(layout.families, layout.policy, used, layout.node_ports)),
     )
 

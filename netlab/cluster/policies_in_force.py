@@ -1,0 +1,53 @@
+"""The policies of a cluster that have an effect, as its settings read them; with the defaults, those of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netlab.cluster.types import Cluster
+from netlab.errors import Problem
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.topology import TopologyPolicy
+from netlab.objects.types import Namespace
+
+if TYPE_CHECKING:
+    from netlab.cluster.policy_reading import Released
+
+
+def reads_plainly(settings: TopologyPolicy) -> bool:
+    """Say whether the settings read every field of a policy as the documentation of Kubernetes does."""
+    return (
+        settings.named_ports != "refuse-policy"
+        and settings.selectors == "labels"
+        and settings.end_port == "honour"
+        and settings.isolation == "policies"
+    )
+
+
+def policies_in_force(cluster: Cluster) -> tuple[NetworkPolicy, ...]:
+    """Return the policies that have an effect, sorted by namespace and name."""
+    if reads_plainly(cluster.policy):
+        return cluster.policies
+    # Imported here, as most clusters have the defaults.
+    from netlab.cluster.policy_reading import policy_reading
+
+    return policy_reading(cluster).policies
+
+
+def released_policies(cluster: Cluster) -> tuple[Released, ...]:
+    """Return the policies that a setting leaves without effect."""
+    if reads_plainly(cluster.policy):
+        return ()
+    from netlab.cluster.policy_reading import policy_reading
+
+    return policy_reading(cluster).released
+
+
+def isolated_namespaces(settings: TopologyPolicy, spaces: Sequence[Namespace]) -> tuple[frozenset[str], list[Problem]]:
+    """Return the namespaces that an annotation isolates, if the settings read it, and warnings about wrong ones."""
+    if settings.isolation == "policies":
+        return frozenset(), []
+    from netlab.cluster.policy_reading import isolated_by_annotation
+
+    return isolated_by_annotation(spaces)

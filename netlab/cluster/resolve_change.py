@@ -40,7 +40,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     state; workloads share a name; or there is an error.
     """
     before = cluster
-    if old.topology != new.topology or old.nodes != new.nodes or old.profiles != new.profiles:
+    if not _same_topology(old, new) or old.nodes != new.nodes:
         return None
     removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
     added = Objects(
@@ -107,6 +107,15 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
             return None
         carry(before, new_cluster)
     return new_cluster
+
+
+def _same_topology(old: Objects, new: Objects) -> bool:
+    """Say whether two inputs have one Topology, and one profile of it."""
+    one, other = old.topology, new.topology
+    if one != other or old.profiles != new.profiles:
+        return False
+    # A setting that is written with its default beats the profile's.
+    return one is None or other is None or not one.profile or one.policy.written == other.policy.written
 
 
 def _system_changes(old: Objects, new: Objects, objects: Iterable[object]) -> bool:

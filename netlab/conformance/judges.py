@@ -136,7 +136,9 @@ def _traced_through(
     if through.egress is not None and isinstance(flow.source, Pod):
         crossed.append((flow.source.node, own, through.egress.flow))
     if through.ingress is not None and isinstance(end, Pod):
-        crossed.append((end.node, way.seen_as, through.ingress.flow))
+        # The ruleset of the node that translates does so itself, as rules may tell translated packets from others.
+        here = through.target.node is not None and through.target.node.name == end.node
+        crossed.append((end.node, way.seen_as, flow if here else through.ingress.flow))
     verdicts = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
     return "deny" if "deny" in verdicts else "allow"
 

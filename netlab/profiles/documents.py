@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.errors import InputError, Problem, UsageError
@@ -12,6 +13,7 @@ from netlab.profiles import KUBERNETES, named, unknown
 
 if TYPE_CHECKING:
     from netlab.objects.profiles import Profile
+    from netlab.objects.scenarios import Scenario
 
 _PROFILE = "Profile"
 _TOPOLOGY = "Topology"
@@ -48,6 +50,21 @@ def with_profile(documents: Sequence[Document], chosen: str, of_lab: Iterable[Do
     if all(one.kind != _TOPOLOGY for one in documents):
         documents = [next((one for one in of_lab if one.kind == _TOPOLOGY), _made()), *documents]
     return [_naming(one, name) if one.kind == _TOPOLOGY else one for one in documents]
+
+
+def scenario_with_profile(scenario: Scenario, chosen: str) -> Scenario:
+    """Return a scenario whose lab has a profile at every step, also where a step applies another Topology.
+
+    Raises:
+      UsageError, InputError: as ``with_profile`` does.
+    """
+    resources = with_profile(scenario.resources, chosen)
+    name = _name(read(chosen)) if is_file(chosen) else chosen
+    steps = (
+        replace(step, apply=tuple(_naming(one, name) if one.kind == _TOPOLOGY else one for one in step.apply))
+        for step in scenario.steps
+    )
+    return replace(scenario, resources=tuple(resources), steps=tuple(steps))
 
 
 def read(file: str) -> Document:

@@ -73,6 +73,15 @@ def test_a_file_is_printed_with_the_choices_of_its_base(netlab: Call, mine: Path
     assert "kube-bridge" == document["spec"]["wiring"]["bridgeName"]["value"]
 
 
+def test_what_a_file_says_is_printed_escaped(netlab: Call, tmp_path: Path) -> None:
+    """No text of a stranger's file reaches the terminal as it is."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(MINE.replace("Mine.", '"\\e[31m"').replace("a page", '"\\u202e\\a"'))
+    done = netlab("profiles", file)
+
+    assert (0, True) == (done.exit_code, done.stdout.replace("\n", "").isprintable())
+
+
 @pytest.mark.parametrize("command", READING)
 def test_a_command_that_reads_objects_has_the_option(command: str) -> None:
     """With one name and one meaning."""

@@ -230,6 +230,18 @@ def test_a_change_of_a_profile_in_the_input_is_resolved_anew() -> None:
     assert resolve_change(try_resolve(old)[0], old, new) is None
 
 
+def test_a_default_that_is_written_later_is_resolved_anew() -> None:
+    """It beats the profile's value, and the Topologies are equal but for what they write."""
+    from netlab.cluster.resolve_change import resolve_change
+
+    old, new = (
+        decode(parse(TOPOLOGY.format(f"profile: cilium{policy}"), "x")[0])[0]
+        for policy in ("", ", policy: {established: keep}")
+    )
+
+    assert resolve_change(try_resolve(old)[0], old, new) is None
+
+
 def test_a_pod_that_is_added_has_the_wiring_of_the_profile() -> None:
     """The change is resolved without resolving all objects again."""
     from netlab.cluster.resolve_change import resolve_change

@@ -8,8 +8,9 @@ import pytest
 
 from netlab.errors import InputError, UsageError
 from netlab.objects.documents import parse
-from netlab.objects.types import Document
-from netlab.profiles.documents import is_file, profile_of, with_profile
+from netlab.objects.scenarios import Scenario, Step
+from netlab.objects.types import Document, Meta
+from netlab.profiles.documents import is_file, profile_of, scenario_with_profile, with_profile
 
 MINE = """
 apiVersion: netlab/v1alpha1
@@ -87,6 +88,15 @@ def test_a_profile_of_the_input_can_be_named() -> None:
 def test_a_file_has_a_slash_or_the_end_of_a_file(text: str, wanted: bool) -> None:
     """Names of profiles have neither."""
     assert wanted == is_file(text)
+
+
+def test_a_scenario_has_the_profile_at_every_step() -> None:
+    """Also where a step applies another Topology."""
+    scenario = Scenario(Meta("s"), steps=(Step("a", apply=tuple(documents(TOPOLOGY + "---" + MINE))),))
+    found = scenario_with_profile(scenario, "weave")
+
+    assert [{"profile": "weave"}] == [one.data["spec"] for one in found.resources]
+    assert ["weave", None] == [one.data["spec"].get("profile") for one in found.steps[0].apply]
 
 
 @pytest.mark.parametrize("text", ["", MINE + "---" + MINE, TOPOLOGY, MINE + "---" + TOPOLOGY])

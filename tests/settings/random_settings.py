@@ -66,6 +66,11 @@ def differing(policy: TopologyPolicy, seed: int) -> list[str]:
     """
     dice = Random(seed)  # noqa: S311
     cluster, asked = replace(some_cluster(dice), policy=policy), some_questions(dice)
+    return differing_in(cluster, asked)
+
+
+def differing_in(cluster: Cluster, asked: FlowSelection) -> list[str]:
+    """Return, as text, the flows in question on which a fast version and the evaluator disagree."""
     return [*_by_groups(cluster, asked), *_by_expansion(cluster, asked)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -62,9 +61,11 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     from netlab.scenario.files import scenarios_of
 
     found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
-    change = inputs.as_profile()
-    if change is not None:
-        found = [replace(one, resources=tuple(change(one.resources))) for one in found]
+    chosen = options.wanted_profile()
+    if chosen:
+        from netlab.profiles.documents import scenario_with_profile
+
+        found = [scenario_with_profile(one, chosen) for one in found]
     problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
     ready: list[DryRun] = []

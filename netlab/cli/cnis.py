@@ -39,14 +39,15 @@ def page(answers: Callable[[Probe, str], str] = answer) -> Iterator[str]:
 
 def _measured() -> Callable[[Probe, str], str]:
     """Return the answers by packets; a profile that this kernel cannot build has the evaluator's, which is said."""
-    from netlab.conformance.cnis_by_packets import NotMeasuredError, measured
+    from netlab.conformance.cnis_by_packets import measured
+    from netlab.lab.missing_links import MissingLinksError
 
     known: dict[tuple[str, str], str] = {}
     for name in COLUMNS:
         try:
             known |= {(number, name): text for number, text in measured(name).items()}
-        except NotMeasuredError as error:
-            terminal.say(f"{name}: not measured: {error}")
+        except MissingLinksError as error:
+            terminal.say(f"{name}: not measured: needs module {error.module}")
     return lambda probe, name: known.get((probe.number, name)) or answer(probe, name)
 
 

@@ -10,7 +10,7 @@ import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
-from netlab.errors import HostError, KernelError, UsageError
+from netlab.errors import UsageError
 from netlab.report.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -148,22 +148,19 @@ def _measured(read: Sequence[Reading], questions: FlowSelection) -> dict[str, Me
     """Return the proof of each column: a lab for each profile, one after the other.
 
     Raises:
-      HostError, KernelError: if this host can build none of the labs.
+      HostError, KernelError: if this host cannot build labs, or none of these.
     """
-    from netlab.lab.unable import why_unable
+    from netlab.lab.missing_links import MissingLinksError
     from netlab.report.comparison import Measured
 
     found: dict[str, Measured] = {}
-    refused: HostError | KernelError | None = None
+    refused: MissingLinksError | None = None
     for one in read:
         try:
             found[one.name] = _prove(one, questions)
-        except (HostError, KernelError) as error:
-            why = why_unable(error, one.cluster) if one.cluster is not None else ""
-            if not why:
-                raise
+        except MissingLinksError as error:
             refused = error
-            found[one.name] = Measured({}, why)
+            found[one.name] = Measured({}, f"needs module {error.module}")
     if refused is not None and all(one.why_not for one in found.values()):
         raise refused
     return found

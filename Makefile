@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services test-ingress test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -26,6 +26,12 @@ CLUSTERS ?= 200
 verify-services:  ## packets through every door of random clusters with Services, and judges on smaller ones; as root
 	@NETLAB_CLUSTERS=$(CLUSTERS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/services/test_random_clusters.py
 	@scripts/run dev netlab conformance 'random/*' --services --random $(CLUSTERS)
+
+# How many for each: make verify-profiles SETS=1000
+SETS ?= 100
+
+verify-profiles:  ## evaluator, ruleset and packets on random policy sets under every profile of a CNI; as root
+	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/profiles/test_random_sets.py
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress

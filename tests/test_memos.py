@@ -52,6 +52,7 @@ KEPT = {
     ("objects/similar_names.py", "list_kinds"): _REGISTRY,
     ("objects/similar_names.py", "misspelt"): _REGISTRY,
     ("objects/scalars.py", "resolve"): _PURE,
+    ("policy/deciding.py", "_attributes"): "the fields of a declaration",
     ("probe/crc32c.py", "_table"): _PURE,
     ("probe/ports.py", "_last"): "a counter: no two runs of a process have the same source ports",
     ("profiles/__init__.py", "_loaded"): "the content of a file of netlab itself",

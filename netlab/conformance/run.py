@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -18,6 +19,7 @@ from netlab.conformance.disagreements import Disagreement, disagreements
 from netlab.conformance.dual_stack import documents, dual_stack
 from netlab.conformance.judges import Judge, JudgeName, cluster_of, evaluator, packets, tracer
 from netlab.conformance.shrink import scenario, shrink
+from netlab.conformance.under_profile import Deviation, UnderProfile
 from netlab.conformance.workers import Workers
 from netlab.errors import InputError
 from netlab.frozen import frozen
@@ -36,6 +38,7 @@ class Selection:
       mode: the mode of the pod network.
       dual_stack: whether to ask in both IP families.
       services: whether random cases have Services and ask them.
+      profile: the CNI with which to judge; it decides the mode.
     """
 
     globs: tuple[str, ...] = ()
@@ -45,12 +48,20 @@ class Selection:
     mode: str = modes.ONE_NODE
     dual_stack: bool = False
     services: bool = False
+    profile: UnderProfile | None = None
+
+    @property
+    def mode_of_cases(self) -> str:
+        """The mode whose cases are judged."""
+        return self.mode if self.profile is None else self.profile.mode
 
     def cases(self) -> Iterator[Case]:
         """Yield the cases in their order."""
         made_of = {"upstream/": upstream.cases, "edge/": edges.cases, "product/": product.cases}
-        named = chain.from_iterable(cases(self.mode) for start, cases in made_of.items() if self._may_name(start))
-        made = (service_cases if self.services else random_cases).cases(self.random, self.seed, self.mode)
+        named = chain.from_iterable(
+            cases(self.mode_of_cases) for start, cases in made_of.items() if self._may_name(start)
+        )
+        made = (service_cases if self.services else random_cases).cases(self.random, self.seed, self.mode_of_cases)
         some = [glob for glob in self.globs if glob.startswith("random/")]
         found = chain(chosen(named, self.globs), chosen(made, some))
         return map(dual_stack, found) if self.dual_stack else found
@@ -65,7 +76,9 @@ class Selection:
 class CaseResult:
     """The result of one case: the number of its cells, and the disagreements.
 
-    ``scenario`` reproduces the first disagreement of a random case on the smallest cluster that has it.
+    ``scenario`` reproduces the first disagreement of a random case on the smallest cluster that has it. ``deviations``
+    are the cells that a CNI answers differently from the documentation, as its profile declares; ``unseen`` is the
+    number of declared ones that measured verdicts do not show.
     """
 
     name: str
@@ -74,6 +87,8 @@ class CaseResult:
     disagreements: tuple[Disagreement, ...]
     seconds: float = 0.0
     scenario: Mapping[str, Any] | None = None
+    deviations: tuple[Deviation, ...] = ()
+    unseen: int = 0
 
     @property
     def passed(self) -> bool:
@@ -81,7 +96,13 @@ class CaseResult:
 
 
 @contextlib.contextmanager
-def judges(names: Sequence[JudgeName], mode: str = modes.ONE_NODE, *, dual: bool = False) -> Iterator[dict[str, Judge]]:
+def judges(
+    names: Sequence[JudgeName],
+    mode: str = modes.ONE_NODE,
+    *,
+    dual: bool = False,
+    profile: UnderProfile | None = None,
+) -> Iterator[dict[str, Judge]]:
     """Yield the judges by name; with packets among them, a lab runs during the block.
 
     Raises:
@@ -91,18 +112,27 @@ def judges(names: Sequence[JudgeName], mode: str = modes.ONE_NODE, *, dual: bool
     with contextlib.ExitStack() as stack:
         if "packets" in names:
             base = base_cluster(mode=mode)
-            known["packets"] = stack.enter_context(packets(documents(base) if dual else base))
+            base = documents(base) if dual else base
+            known["packets"] = stack.enter_context(packets(base if profile is None else profile.changed(base)))
         yield {name: known[name] for name in names}
 
 
-def run(cases: Iterable[Case], judges_by_name: Mapping[str, Judge]) -> Iterator[CaseResult]:
-    """Judge cases one after the other; shrink the disagreement of a random case."""
+def run(
+    cases: Iterable[Case], judges_by_name: Mapping[str, Judge], profile: UnderProfile | None = None
+) -> Iterator[CaseResult]:
+    """Judge cases one after the other; shrink the disagreement of a random case.
+
+    With a profile, judges only have to agree with one another, and the result has the deviations.
+    """
     for case in cases:
         started = time.monotonic()
-        found = tuple(_refused(case) if case.refusal else _judged(case, judges_by_name))
-        smallest = _reproduction(case, found, judges_by_name) if case.feature == "random" and found else None
+        under = replace(case, stages=tuple(map(profile.stage, case.stages))) if profile and not case.refusal else case
+        found = tuple(_refused(case) if case.refusal else _judged(under, judges_by_name))
+        smallest = _reproduction(under, found, judges_by_name) if case.feature == "random" and found else None
         cells = sum(len(stage.table) for stage in case.stages)
-        yield CaseResult(case.name, case.feature, cells, found, time.monotonic() - started, smallest)
+        of = case.stages if profile and not case.refusal else ()
+        deviations = tuple(one for stage in of for one in profile.deviations(stage)) if profile else ()
+        yield CaseResult(case.name, case.feature, cells, found, time.monotonic() - started, smallest, deviations)
 
 
 def run_selection(
@@ -116,8 +146,8 @@ def run_selection(
       HostError, KernelError: when this host cannot run a lab, or two processes die at one case.
     """
     if jobs == 1:
-        with judges(selection.judges, selection.mode, dual=selection.dual_stack) as judges_by_name:
-            yield from run(selection.cases(), judges_by_name)
+        with _judges(selection) as judges_by_name:
+            yield from run(selection.cases(), judges_by_name, selection.profile)
         return
 
     def died(how: str, batch: int, judged: int) -> None:
@@ -140,13 +170,18 @@ def run_selection(
 def _judging(selection: Selection) -> Iterator[Callable[[int, int], Iterator[CaseResult] | None]]:
     """Yield a function that judges the batch with a number, from its case ``first`` on."""
     batches = enumerate(_batches(selection.cases()))
-    with judges(selection.judges, selection.mode, dual=selection.dual_stack) as judges_by_name:
+    with _judges(selection) as judges_by_name:
 
         def judge(number: int, first: int) -> Iterator[CaseResult] | None:
             batch = next((cases for place, cases in batches if place == number), None)
-            return None if batch is None else run(batch[first:], judges_by_name)
+            return None if batch is None else run(batch[first:], judges_by_name, selection.profile)
 
         yield judge
+
+
+def _judges(selection: Selection) -> contextlib.AbstractContextManager[dict[str, Judge]]:
+    mode = selection.mode_of_cases
+    return judges(selection.judges, mode, dual=selection.dual_stack, profile=selection.profile)
 
 
 def _batches(cases: Iterator[Case]) -> Iterator[list[Case]]:

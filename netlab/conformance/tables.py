@@ -17,6 +17,7 @@ from netlab.conformance.cases import Case, Cell, Stage
 from netlab.conformance.disagreements import Disagreement
 from netlab.conformance.judges import cluster_of, evaluator, flow_of
 from netlab.conformance.run import CaseResult
+from netlab.conformance.under_profile import Deviation, UnderProfile
 from netlab.errors import UsageError
 
 KIND = "ConformanceTable"
@@ -81,8 +82,10 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return str(row["measured"])
 
 
-def against(cases: Iterable[Case], measured: Measured) -> Iterator[CaseResult]:
+def against(cases: Iterable[Case], measured: Measured, profile: UnderProfile | None = None) -> Iterator[CaseResult]:
     """Compare measured verdicts with the cases; a case without measured verdicts is left out.
+
+    With a profile, its declared deviations from the cases are right too, and the result has them.
 
     Raises:
       UsageError: after all cases, when the table has a stage that no case has.
@@ -90,17 +93,25 @@ def against(cases: Iterable[Case], measured: Measured) -> Iterator[CaseResult]:
     left = set(measured)
     for case in cases:
         found: list[Disagreement] = []
-        count = 0
+        seen: list[Deviation] = []
+        count = unseen = 0
         for stage in case.stages if not case.refusal else ():
             rows = measured.get((case.name, stage.name), {})
             left.discard((case.name, stage.name))
+            declared = {one.cell: one for one in profile.deviations(stage)} if profile is not None and rows else {}
             for row in _item(case, stage)["rows"] if rows else ():
                 cell = _cell(row)
-                if cell in rows:
-                    count += 1
-                    if rows[cell] != row["expected"]:
-                        found.append(Disagreement(stage.name, cell, row["expected"], {"measured": rows[cell]}))
+                if cell not in rows:
+                    continue
+                count += 1
+                deviation = declared.get(cell)
+                if deviation is not None and rows[cell] == deviation.verdict:
+                    seen.append(deviation)
+                elif rows[cell] != row["expected"]:
+                    found.append(Disagreement(stage.name, cell, row["expected"], {"measured": rows[cell]}))
+                elif deviation is not None:
+                    unseen += 1
         if count:
-            yield CaseResult(case.name, case.feature, count, tuple(found))
+            yield CaseResult(case.name, case.feature, count, tuple(found), deviations=tuple(seen), unseen=unseen)
     if left:
         raise UsageError(f"no such case: {', '.join(' / '.join(names) for names in sorted(left))}")

@@ -12,6 +12,14 @@ from netlab.errors import HostError, KernelError
 from netlab.kernel.state import Link, LinkKind
 
 
+class MissingLinksError(HostError):
+    """The kernel has no links of a kind; ``module`` is the kernel module that they need."""
+
+    def __init__(self, module: str, message: str, fix: str) -> None:
+        self.module = module
+        super().__init__(message, fix)
+
+
 def explained(error: KernelError, cluster: Cluster, change: Difference) -> KernelError | HostError:
     """Return the error of a change; if the kernel lacks a kind of link, one that says what would do instead."""
     if error.errno != errno.EOPNOTSUPP:
@@ -23,7 +31,8 @@ def explained(error: KernelError, cluster: Cluster, change: Difference) -> Kerne
         return error
     fix = f"sudo modprobe {kind}; where there is no such module, use a kernel that has it"
     others = ", ".join(_others(cluster, kind)) if any(one.tunnel == kind for one in modes.TRANSPORTS.values()) else ""
-    return HostError(f"this kernel has no links of kind {kind} ({error})", f"{fix}, or {others}" if others else fix)
+    message = f"this kernel has no links of kind {kind} ({error})"
+    return MissingLinksError(kind, message, f"{fix}, or {others}" if others else fix)
 
 
 def _others(cluster: Cluster, kind: LinkKind) -> Iterator[str]:

@@ -61,11 +61,11 @@ class Explanation:
 def explain(cluster: Cluster, flow: Flow) -> Explanation:
     """Return the verdict of a flow, the policies, rules and lines that decided, and what would change the verdict."""
     decision = evaluate(cluster, flow)
-    sections: tuple[Section, ...] = (_headline(decision),)
+    sections: tuple[Section, ...] = (_headline(cluster, decision),)
     if cluster.services:
         sections = _to_service(cluster, decision) or sections
     for one in decision.backends or (decision,):
-        sections += (_of_backend(one),) if decision.backends else ()
+        sections += (_of_backend(cluster, one),) if decision.backends else ()
         sections += tuple(_side(cluster, one, side) for side in one.sides)
         unknown = caveats(cluster, one)
         sections += (Section("Not known", tuple(unknown)),) if unknown else ()
@@ -75,13 +75,13 @@ def explain(cluster: Cluster, flow: Flow) -> Explanation:
     return Explanation(decision, sections, _otherwise(decision))
 
 
-def _of_backend(decision: Decision) -> Section:
+def _of_backend(cluster: Cluster, decision: Decision) -> Section:
     """Return the section that begins the explanation of one of several backends."""
     if decision.through is None:
         raise ValueError("not a decision about a backend")
     backend = decision.through.backend
     title = f"By endpoint {backend.name}, {backend.address} on {service_text(decision.flow.protocol, backend.port)}"
-    return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}",))
+    return Section(f"{title}: {decision.verdict}", (f"why   {decision.reason}", *by_profile(cluster, decision)))
 
 
 def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
@@ -93,7 +93,7 @@ def _to_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
     if frontend is None:
         return ()
     way = Section(f"Way to Service {frontend.service.meta.key}", tuple(way_lines(cluster, decision, frontend)))
-    return _headline(decision, described(frontend)), way
+    return _headline(cluster, decision, described(frontend)), way
 
 
 def _missed_by_service(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
@@ -107,7 +107,7 @@ def _missed_by_service(cluster: Cluster, decision: Decision) -> tuple[Section, .
     return (Section(title, tuple(lines)),) if lines else ()
 
 
-def _headline(decision: Decision, described: str = "") -> Section:
+def _headline(cluster: Cluster, decision: Decision, described: str = "") -> Section:
     """Return the verdict; ``described`` replaces the text about the destination."""
     flow = decision.flow
     title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {decision.verdict}"
@@ -120,7 +120,19 @@ def _headline(decision: Decision, described: str = "") -> Section:
         destination = described or "no machine of the lab"
     else:
         destination = _end(flow, flow.destination, flow.address) + (f": {described}" if described else "")
-    return Section(title, (f"from  {_end(flow, flow.source, own)}", f"to    {destination}", f"why   {decision.reason}"))
+    ends = (f"from  {_end(flow, flow.source, own)}", f"to    {destination}")
+    more = () if decision.backends else by_profile(cluster, decision)
+    return Section(title, (*ends, f"why   {decision.reason}", *more))
+
+
+def by_profile(cluster: Cluster, decision: Decision) -> tuple[str, ...]:
+    """Return a line for each choice of the cluster's profile that decided, with its mark and source."""
+    if cluster.profile is None:
+        return ()
+    # Imported here, as most clusters have no profile.
+    from netlab.policy.deciding import lines
+
+    return tuple(f"      {line}" for line in lines(cluster, decision))
 
 
 def _end(flow: Flow, endpoint: Endpoint, address: Address | None) -> str:

@@ -19,6 +19,7 @@ from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
 from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.tier import AskedPort
+from netlab.policy.twins import Table
 from netlab.verdicts import EXPECTED, Expected
 
 # In place of a verdict's number.
@@ -265,64 +266,16 @@ def _with_itself(cluster: Cluster, endpoint: Endpoint, service: AskedPort) -> Ex
     return evaluate(cluster, flow).verdict
 
 
-class _Table:
-    """One verdict of one service between kinds: ``columns[i]`` is the set of source kinds with it towards kind i.
-
-    ``twins`` has a number for each kind; interchangeable kinds have the same number.
-    """
-
-    def __init__(self, kinds: EndpointKinds, columns: Sequence[int]) -> None:
-        self._columns = columns
-        # An empty column does not change any row. Without them most clusters need half the work.
-        self._open = [kind for kind, column in enumerate(columns) if column]
-        self._rows = transpose([columns[kind] for kind in self._open], len(columns))
-        self.twins = self._twins([len(members) == 1 for members in kinds.members])
-
-    def _twins(self, single: Sequence[bool]) -> list[int]:
-        """Compare rows and columns twice: as if twins had the verdict towards each other, and as if they had not.
-
-        A kind's own bit is about two of its members. A kind with one member has no such bit, so both comparisons
-        include it. No kind has twins in both comparisons: one twin would have the verdict towards it and the other
-        would not, although both twins are interchangeable.
-        """
-        apart: dict[tuple[int, int], list[int]] = {}
-        together: dict[tuple[int, int], list[int]] = {}
-        place = {kind: 1 << at for at, kind in enumerate(self._open)}
-        for kind, (column, row) in enumerate(zip(self._columns, self._rows, strict=True)):
-            own = 1 << kind
-            if not column & own:
-                apart.setdefault((column, row), []).append(kind)
-            if column & own or (single[kind] and column):
-                together.setdefault((column | own, row | place[kind]), []).append(kind)
-        names = list(range(len(self._columns)))
-        for bucket in (*apart.values(), *together.values()):
-            for kind in bucket if len(bucket) > 1 else ():
-                names[kind] = bucket[0]
-        return names
-
-    def between(self, groups: Sequence[Sequence[int]]) -> list[int]:
-        """Return the columns between groups of kinds; all kinds of a group are twins."""
-        place = {kind: at for at, kind in enumerate(self._open)}
-        columns = transpose([self._rows[kinds[0]] for kinds in groups], len(self._open))
-        found = []
-        for number, kinds in enumerate(groups):
-            column = columns[place[kinds[0]]] if kinds[0] in place else 0
-            if len(kinds) > 1:
-                within = self._columns[kinds[0]] >> kinds[1] & 1
-                column = column & ~(1 << number) | within << number
-            found.append(column)
-        return found
-
-
 def _tables(
     sets: SetEvaluator, kinds: EndpointKinds, asked: Sequence[Sequence[AskedPort]]
-) -> dict[Expected, dict[AskedPort, _Table]]:
+) -> dict[Expected, dict[AskedPort, Table]]:
     """Return the tables of each verdict but ``deny`` by service; ``allow`` has a table for every service.
 
     Two kinds are interchangeable if they are twins in all tables.
     """
     services = dict.fromkeys(service for of in asked for service in of)
     size = len(kinds.members)
+    single = [len(members) == 1 for members in kinds.members]
     columns: dict[Expected, dict[AskedPort, list[int]]] = {"allow": {s: [0] * size for s in services}}
     columns |= {"some": {}, "unknown": {}}
     for kind, of in enumerate(asked):
@@ -333,4 +286,4 @@ def _tables(
                 columns["some"].setdefault(service, [0] * size)[kind] = found.some
             if found.unknown:
                 columns["unknown"].setdefault(service, [0] * size)[kind] = found.unknown
-    return {v: {service: _Table(kinds, of) for service, of in tables.items()} for v, tables in columns.items()}
+    return {v: {service: Table(single, of) for service, of in tables.items()} for v, tables in columns.items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from netlab.report.deviations import Deviations
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
 from netlab.report.suites import Case, Suite, Suites
@@ -40,8 +41,11 @@ class Summary:
     total: Count = field(default_factory=Count)
     features: dict[str, Count] = field(default_factory=dict)
     failures: list[CaseResult] = field(default_factory=list)
+    deviations: Deviations | None = None
 
     def add(self, result: CaseResult) -> None:
+        if self.deviations is not None:
+            self.deviations.add(result)
         self.total.add(result)
         self.features.setdefault(result.feature, Count()).add(result)
         if not result.passed:
@@ -88,6 +92,8 @@ class ConformanceReport:
         rows = [(name, str(c.cases), str(c.cells), str(c.failed)) for name, c in sorted(summary.features.items())]
         if rows:
             yield from columns(("FEATURE", "CASES", "CELLS", "DIFFER"), rows)
+        if summary.deviations is not None:
+            yield from summary.deviations.lines()
         yield str(summary)
 
     def document(self) -> dict[str, Any]:
@@ -100,6 +106,7 @@ class ConformanceReport:
             **({"brokenOff": True} if self._broken_off else {}),
             "failures": [_failure(result) for result in summary.failures],
             "features": {name: _count(count) for name, count in sorted(summary.features.items())},
+            **(summary.deviations.data() if summary.deviations is not None else {}),
             "unjudged": [{"name": one.name, "why": one.why} for one in self._unjudged],
             "summary": _count(summary.total),
         }

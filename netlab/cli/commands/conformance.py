@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from netlab import modes
 from netlab.cli import options, rendering, terminal
@@ -17,6 +18,7 @@ from netlab.report.conformance import ConformanceReport
 
 if TYPE_CHECKING:
     from netlab.conformance.run import CaseResult, Selection
+    from netlab.conformance.under_profile import UnderProfile
 
 _JUDGES = ("evaluator", "tracer", "packets")
 
@@ -41,6 +43,13 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     default=modes.ONE_NODE,
     show_default=True,
     help="The mode of the pod network.",
+)
+@click.option(
+    "--as",
+    "profile",
+    metavar="NAME|FILE",
+    default="",
+    help="Judge with this CNI, and list what it answers differently from the documentation.",
 )
 @click.option("--dual-stack", is_flag=True, help="Ask in both IP families.")
 @click.option("--services", is_flag=True, help="Random clusters have Services, and are asked about them.")
@@ -73,6 +82,7 @@ def conformance_command(
     random: int,
     seed: int,
     mode: str,
+    profile: str,
     dual_stack: bool,
     services: bool,
     jobs: int,
@@ -91,10 +101,15 @@ def conformance_command(
     and compare with --against FILE. The file is one JSON object of kind ConformanceTable. An item of its "cases" has
     "case", "stage", "objects" and "rows". A row has "source", "destination", "family", "protocol", "port" (null for
     ICMP) and "expected"; you add "measured": allow, deny or inconclusive.
+
+    With --as, the judges only have to agree with one another. netlab lists which cases the CNI answers differently from
+    the documentation, with the choice of its profile that is why. With --against too, these declared deviations pass,
+    and others fail.
     """
     from netlab.conformance.run import Selection
 
-    selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack, services)  # type: ignore[arg-type]
+    under = _under(profile) if profile else None
+    selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack, services, under)  # type: ignore[arg-type]
     if next(selection.cases(), None) is None:
         raise UsageError(f"no case matches {', '.join(globs)}")
     reports = options.wanted_reports()
@@ -107,7 +122,21 @@ def conformance_command(
 
         files.write(export, (f"{line}\n" for line in lines(selection.cases())))
     else:
-        _report(_results(selection, jobs, against), judges if against is None else ("measured",), reports, output)
+        by = judges if against is None else ("measured",)
+        _report(_results(selection, jobs, against), by, reports, output, under.profile.name if under else "")
+
+
+def _under(name: str) -> UnderProfile:
+    """Return the profile of a name; raises UsageError if there is none, or if ``--mode`` chooses the wiring too."""
+    from netlab import profiles
+    from netlab.conformance.under_profile import UnderProfile
+    from netlab.profiles import documents
+
+    if click.get_current_context().get_parameter_source("mode") is ParameterSource.COMMANDLINE:
+        raise UsageError("--as and --mode: both choose the wiring; leave one out")
+    if documents.is_file(name):
+        return UnderProfile(documents.profile_of(name), (documents.read(name),))
+    return UnderProfile(profiles.named(name))
 
 
 def _results(selection: Selection, jobs: int, against: str | None) -> Generator[CaseResult, None, None]:
@@ -118,17 +147,22 @@ def _results(selection: Selection, jobs: int, against: str | None) -> Generator[
         return
     from netlab.conformance import tables
 
-    yield from tables.against(selection.cases(), tables.read(against))
+    yield from tables.against(selection.cases(), tables.read(against), selection.profile)
 
 
 def _report(
-    results: Generator[CaseResult, None, None], judges: Sequence[str], reports: list[tuple[str, str]], output: str
+    results: Generator[CaseResult, None, None],
+    judges: Sequence[str],
+    reports: list[tuple[str, str]],
+    output: str,
+    profile: str,
 ) -> None:
     """Print each failed case as it comes, then the summary; exit with 1 if a case failed."""
     from netlab.conformance.edges import UNJUDGED
     from netlab.report.conformance import Summary, failure_lines
+    from netlab.report.deviations import Deviations
 
-    summary, kept = Summary(judges), []
+    summary, kept = Summary(judges, deviations=Deviations(profile) if profile else None), []
     for_people = rendering.is_text(output)
     ended: BaseException | None = None
     try:

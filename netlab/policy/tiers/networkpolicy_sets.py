@@ -134,7 +134,7 @@ class NetworkPolicySets:
             else:
                 here = sum(1 << kind for kind in members(here) if self._opens(match, kind, asked))
             if here and isinstance(match.rule, ChangedRule):
-                by_setting = here & ~self._written(match, direction, subject, asked)
+                by_setting = here & ~self._written(match, direction, subject, asked, network)
                 if by_setting:
                     yield TierReason("allow", f"{match}{settings_of(match.rule)}", by_setting)
                     left &= ~by_setting
@@ -143,17 +143,16 @@ class NetworkPolicySets:
                 yield TierReason("allow", str(match), here)
                 left &= ~here
         own, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
-        service = service_text(*asked[1:])
+        on = service_text(*asked[1:])
         for match in self._changed(direction, policies):
-            here = left & self._written(match, direction, subject, asked)
+            here = left & self._written(match, direction, subject, asked, network)
+            ruling = PolicyRuling(policies, (), settings_of(match.rule))
             for comes_as, kinds in self._by_address(here, asked[0], network) if here else ():
-                denied = PolicyRuling(policies, (), settings_of(match.rule)).denial(f"{there}{comes_as} on {service}")
-                yield TierReason("deny", f"{direction} of {own}: {denied}", kinds)
+                yield TierReason("deny", f"{direction} of {own}: {ruling.denial(f'{there}{comes_as} on {on}')}", kinds)
             left &= ~here
-        settings = selection_text(policies, subject)
+        ruling = PolicyRuling(policies, (), selection_text(policies, subject))
         for comes_as, kinds in self._by_address(left, asked[0], network):
-            denied = PolicyRuling(policies, (), settings).denial(f"{there}{comes_as} on {service}")
-            yield TierReason("deny", f"{direction} of {own}: {denied}", kinds)
+            yield TierReason("deny", f"{direction} of {own}: {ruling.denial(f'{there}{comes_as} on {on}')}", kinds)
 
     def _by_address(self, kinds: int, family: int, network: str) -> Iterator[tuple[str, int]]:
         """Yield kinds with the text of the address that they come as to pods of a network, "" for their own one."""
@@ -171,10 +170,10 @@ class NetworkPolicySets:
         rules = ((policy, rule) for policy in policies for rule in policy.rules(direction))
         return [Match(policy, rule) for policy, rule in rules if isinstance(rule, ChangedRule)]
 
-    def _written(self, match: Match, direction: Direction, subject: Pod, asked: AskedPort) -> int:
+    def _written(self, match: Match, direction: Direction, subject: Pod, asked: AskedPort, network: str) -> int:
         """Return the kinds that a changed rule would match as the input has it."""
         written = Match(written_policy(match.policy) or match.policy, written_rule(match.rule))
-        found = self.peers(written.policy, written.rule, asked[0])
+        found = self.peers(written.policy, written.rule, asked[0], network)
         if direction == "ingress":
             return 0 if ports_mismatch_text(written.rule, subject, *asked[1:]) else found
         return sum(1 << kind for kind in members(found) if self._opens(written, kind, asked))

@@ -1,0 +1,237 @@
+"""Differences: the pairs with other verdicts in other readings of one input, as groups.
+
+The readings are clusters with the same endpoints by name, such as one input with the choices of several CNIs. Two
+endpoints are in one group if all their differences are the same. Endpoints without a difference are in no group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from netlab.cluster.flows import Flow, FlowSelection, service_flow, service_ref
+from netlab.cluster.types import Cluster, Endpoint, address_of
+from netlab.frozen import frozen, frozen_with_cache
+from netlab.objects.services import Service
+from netlab.policy.bitsets import members
+from netlab.policy.decision import Decision
+from netlab.policy.evaluate import evaluate
+from netlab.policy.groups import Group, Groups, ServiceVerdicts, groups
+from netlab.policy.tiers.tier import AskedPort
+from netlab.policy.twins import Table
+from netlab.verdicts import EXPECTED, Expected
+
+Vector = tuple[Expected | None, ...]
+"""The verdict in each reading, in order; None if the reading has no packets of the IP family."""
+
+
+@frozen_with_cache
+class Difference:
+    """Pairs of two groups that have the same verdicts, which are not the same in every reading.
+
+    The destination is a Service if there is one. ``pairs`` is the number of pairs; a group is asked about pairs of two
+    of its members if it is source and destination.
+    """
+
+    source: Group
+    destination: Group | Service
+    asked: AskedPort
+    verdicts: Vector
+
+    @cached_property
+    def pairs(self) -> int:
+        if isinstance(self.destination, Service):
+            return len(self.source.members)
+        return len(self.source.members) * (len(self.destination.members) - (self.source is self.destination))
+
+    def ends(self) -> Iterator[tuple[Endpoint, Endpoint | Service]]:
+        """Yield every pair."""
+        for source in self.source.members:
+            if isinstance(self.destination, Service):
+                yield source, self.destination
+                continue
+            yield from ((source, end) for end in self.destination.members if end is not source)
+
+    @property
+    def to_service(self) -> str:
+        """The name of the Service that is the destination; "" for another destination."""
+        return service_ref(self.destination) if isinstance(self.destination, Service) else ""
+
+    def named(self, ends: tuple[Endpoint, Endpoint | Service]) -> tuple[str, str]:
+        """Return the names of a pair."""
+        source, end = ends
+        return source.ref, service_ref(end) if isinstance(end, Service) else end.ref
+
+    @cached_property
+    def example(self) -> tuple[Endpoint, Endpoint | Service]:
+        """The first pair."""
+        return next(self.ends())
+
+
+@frozen
+class Differences:
+    """All differences between readings, and the readings by name.
+
+    ``tallies`` has the number of pairs by verdict in each reading. ``families`` has the IP families of each reading.
+    """
+
+    clusters: Mapping[str, Cluster]
+    found: tuple[Difference, ...]
+    tallies: Mapping[str, Mapping[Expected, int]]
+    families: Mapping[str, tuple[int, ...]]
+
+    def decisions(self, one: Difference, ends: tuple[Endpoint, Endpoint | Service]) -> dict[str, Decision]:
+        """Return what decides about a pair in each reading that has packets of its IP family."""
+        named = zip(self.clusters, one.verdicts, strict=True)
+        return {n: evaluate(self.clusters[n], flow_in(self.clusters[n], ends, one.asked)) for n, v in named if v}
+
+
+def flow_in(cluster: Cluster, ends: tuple[Endpoint, Endpoint | Service], asked: AskedPort) -> Flow:
+    """Return the flow between the endpoints of a cluster that have the names of ``ends``."""
+    source, end = ends
+    family, protocol, port = asked
+    own = cluster.by_ref[source.ref]
+    if isinstance(end, Service):
+        service = next(one for one in cluster.services if one.meta.key == end.meta.key)
+        return service_flow(own, service, protocol, port, family)
+    destination = cluster.by_ref[end.ref]
+    return Flow(own, destination, family, protocol, port, address_of(destination, family))
+
+
+def differences(clusters: Mapping[str, Cluster], questions: FlowSelection) -> Differences:
+    """Return all pairs in question whose verdict is not the same in every cluster.
+
+    Pairs of an IP family that a cluster does not have are compared between the others. ``questions.self_pairs`` is not
+    asked.
+    """
+    readings = {name: groups(cluster, questions) for name, cluster in clusters.items()}
+    first = next(iter(clusters.values()))
+    together = _Together(list(readings.values()), questions.endpoints(first))
+    found = tuple(together.differences())
+    tallies = {name: reading.tally() for name, reading in readings.items()}
+    return Differences(clusters, found, tallies, {name: one.families for name, one in clusters.items()})
+
+
+class _Together:
+    """The groups of several readings, made finer until no group of any reading is needed apart."""
+
+    def __init__(self, readings: Sequence[Groups], endpoints: Sequence[Endpoint]) -> None:
+        self._readings = readings
+        places = [{m.ref: g.number for g in of.groups for m in g.members} for of in readings]
+        found: dict[tuple[int, ...], list[Endpoint]] = {}
+        for endpoint in endpoints:
+            found.setdefault(tuple(place[endpoint.ref] for place in places), []).append(endpoint)
+        # The groups of all readings that each part is in, and the endpoints of each part.
+        self._of = list(found)
+        self._parts = list(found.values())
+        self._single = [len(part) == 1 for part in self._parts]
+        self._inside = [self._by_group(at) for at in range(len(readings))]
+        self._wider: list[dict[int, int]] = [{} for _ in readings]
+
+    def _by_group(self, reading: int) -> list[int]:
+        """Return the set of parts in each group of a reading."""
+        sets = [0] * len(self._readings[reading].groups)
+        for part, of in enumerate(self._of):
+            sets[of[reading]] |= 1 << part
+        return sets
+
+    def _parts_of(self, reading: int, found: int) -> int:
+        """Return the set of parts in a set of groups of a reading."""
+        known = self._wider[reading]
+        if found not in known:
+            known[found] = sum(self._inside[reading][number] for number in members(found))
+        return known[found]
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield the differences between groups, then those towards Services."""
+        columns: dict[tuple[AskedPort, Vector], list[int]] = {}
+        for service in dict.fromkeys(one for reading in self._readings for one in reading.into):
+            for part in range(len(self._parts)):
+                for vector, sources in self._towards(part, service):
+                    columns.setdefault((service, vector), [0] * len(self._parts))[part] = sources
+        to_services = list(self._towards_services())
+        tables = {key: Table(self._single, of) for key, of in columns.items()}
+        classes: dict[Hashable, list[int]] = {}
+        for part, (endpoint, *_) in enumerate(self._parts):
+            twins = tuple(table.twins[part] for table in tables.values())
+            towards = tuple(sources >> part & 1 for _, _, sources in to_services)
+            classes.setdefault((type(endpoint), twins, towards), []).append(part)
+        parts = list(classes.values())
+        merged = [Group(n, tuple(e for part in of for e in self._parts[part]), ()) for n, of in enumerate(parts)]
+        of_part = {part: n for n, of in enumerate(parts) for part in of}
+        between = {key: table.between(parts) for key, table in tables.items()}
+        found = [
+            Difference(merged[source], merged[to], service, vector)
+            for (service, vector), columns_of in between.items()
+            for to, sources in enumerate(columns_of)
+            for source in members(sources)
+            if source != to or len(merged[to].members) > 1
+        ]
+        yield from sorted(found, key=lambda one: (one.source.number, one.destination.number))  # type: ignore[union-attr]
+        for service_asked, vector, sources in to_services:
+            for number in dict.fromkeys(of_part[part] for part in members(sources)):
+                yield Difference(merged[number], service_asked.question.service, service_asked.question[1:], vector)
+
+    def _towards(self, part: int, service: AskedPort) -> Iterator[tuple[Vector, int]]:
+        """Yield the verdicts towards a part that are not the same in every reading, with the set of their sources."""
+        having: list[dict[Expected, int] | None] = []
+        asked = -1
+        for reading, place in enumerate(self._of[part]):
+            found = self._readings[reading]
+            group = found.groups[place]
+            if service not in group.services:
+                having.append(None)
+                continue
+            of = {v: self._parts_of(reading, tables[service][place]) for v, tables in found.having.items()}
+            having.append(of)
+            asked &= self._parts_of(reading, found.sources(group, service))
+        # A part of one endpoint may be in a group of several, whose own bit is about two of them.
+        asked &= ~(1 << part) if self._single[part] else -1
+        yield from _vectors(having, asked if any(one is not None for one in having) else 0)
+
+    def _towards_services(self) -> Iterator[tuple[ServiceVerdicts, Vector, int]]:
+        """Yield the verdicts towards Services that are not the same in every reading, with the set of their sources."""
+        by_key = [{_key(one): one for one in reading.to_services} for reading in self._readings]
+        for key in dict.fromkeys(key for of in by_key for key in of):
+            having: list[dict[Expected, int] | None] = []
+            asked = -1
+            for reading, asked_there in enumerate(by_key):
+                one = asked_there.get(key)
+                having.append({v: self._parts_of(reading, of) for v, of in one.having.items()} if one else None)
+                asked &= self._parts_of(reading, one.asked) if one else -1
+            example = next(of[key] for of in by_key if key in of)
+            for vector, sources in _vectors(having, asked):
+                yield example, vector, sources
+
+
+def _key(one: ServiceVerdicts) -> Hashable:
+    return one.question.service.meta.key, one.question[1:]
+
+
+def _vectors(having: Sequence[Mapping[Expected, int] | None], asked: int) -> Iterator[tuple[Vector, int]]:
+    """Yield each list of verdicts that are not all the same, with the set of sources that have it."""
+    known = [of for of in having if of is not None]
+    differ = 0
+    for verdict in EXPECTED:
+        if verdict != "deny":
+            sets = [of.get(verdict, 0) for of in known]
+            same = -1
+            for one in sets:
+                differ |= one
+                same &= one
+            differ &= ~(same & asked) if sets else 0
+    left: dict[Vector, int] = {(): differ & asked} if differ & asked else {}
+    for of in having:
+        after: dict[Vector, int] = {}
+        for vector, sources in left.items():
+            if of is None:
+                after[*vector, None] = sources
+                continue
+            for verdict in EXPECTED:
+                if verdict != "deny" and (found := sources & of.get(verdict, 0)):
+                    after[*vector, verdict] = found
+                    sources &= ~found
+            if sources:
+                after[*vector, "deny"] = sources
+        left = after
+    yield from left.items()

@@ -1,0 +1,237 @@
+"""The differences of one input under several profiles, as a result.
+
+The document (``-o json``, ``-o yaml``) is::
+
+    {"apiVersion": "netlab/v1alpha1", "kind": "Comparison", "lab": NAME, "profiles": ["calico", "cilium"],
+     "rows": [{"source": {"group": "shop app=web", "pods": 2, "members": ["shop/web-0", "shop/web-1"]},
+               "destination": {"group": "shop/db-0", "pods": 1, "members": ["shop/db-0"]},
+               "family": 4, "protocol": "TCP", "port": 5432, "pairs": 2,
+               "verdicts": {"calico": "allow", "cilium": "deny"},
+               "reasons": {"calico": "allowed by …", "cilium": "ingress of … (ipBlockPods: ignore)"},
+               "sources": {"cilium": [{"setting": "ipBlockPods", "value": "ignore", "mark": "DOC", "source": "…"}]}}],
+     "notes": {"weave": ["no IPv6: …"]},
+     "measured": {"calico": {"pairs": 30, "agree": 30, "differ": 0, "inconclusive": 0, "unknown": 0}},
+     "summary": {"rows": 1, "pairs": 30, "differ": 2, "verdicts": {"calico": {"allow": 16, "deny": 14}, …}}}
+
+A verdict is null if the profile has no packets of the IP family. The reasons are those of the first pair of a row; with
+``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names. ``measured`` is there with
+``--measured``; a column that this host cannot measure has ``notMeasured`` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netlab.frozen import frozen
+from netlab.report.documents import API_VERSION, Items, Streamed
+from netlab.report.formats import Page
+
+if TYPE_CHECKING:
+    from netlab.cluster.types import Endpoint
+    from netlab.objects.services import Service
+    from netlab.policy.decision import Decision
+    from netlab.policy.differences import Difference, Differences
+    from netlab.policy.groups import Group
+
+    Ends = tuple[Endpoint, Endpoint | Service]
+
+# The most rows that are named before the reasons that they share.
+_FEW = 8
+
+NONE = "-"
+"""The cell of a profile that has no packets of the IP family."""
+
+
+@frozen
+class Measured:
+    """The proof of one column by packets: the counts, or why this host cannot measure it."""
+
+    counts: Mapping[str, int]
+    why_not: str = ""
+    wrong: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        if self.why_not:
+            return f"not measured: {self.why_not}"
+        counts = ", ".join(f"{self.counts[one]} {one}" for one in ("agree", "differ", "inconclusive"))
+        unknown = f", {self.counts['unknown']} unknown" if self.counts.get("unknown") else ""
+        return f"{self.counts['pairs']} pairs by packets: {counts}{unknown}"
+
+
+class Comparison:
+    """The differences between profiles; ``by_pairs`` makes each pair a row. ``notes`` are said for each profile.
+
+    ``verbose``: the table has the reasons of every row, else those of the first row with each list of verdicts.
+    """
+
+    def __init__(
+        self,
+        lab: str,
+        found: Differences,
+        notes: Mapping[str, Sequence[str]],
+        *,
+        by_pairs: bool = False,
+        measured: Mapping[str, Measured] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.lab = lab
+        self.found = found
+        self._notes = {name: list(of) for name, of in notes.items() if of}
+        self._by_pairs = by_pairs
+        self._measured = measured or {}
+        self._verbose = verbose
+        from netlab.report.group_names import GroupNames
+
+        self._names = GroupNames(next(iter(found.clusters.values())))
+
+    @property
+    def differ(self) -> int:
+        """The number of pairs whose verdict is not the same everywhere."""
+        return sum(one.pairs for one in self.found.found)
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield a row for each difference with the verdict of each profile, the reasons, and the counts."""
+        from netlab.report.columns import columns
+
+        rows = list(self._rows())
+        profiles = list(self.found.clusters)
+        header = ("#", "SOURCE", "DESTINATION", "PORT", *(name.upper() for name in profiles))
+        cells = [
+            (str(n), self._text(row, 0), self._text(row, 1), _port(row[0]), *(v or NONE for v in row[0].verdicts))
+            for n, row in enumerate(rows, start=1)
+        ]
+        if cells:
+            yield from columns(header, cells)
+            yield ""
+        yield from self._reasons(rows)
+        yield from (f"{name}: {note}" for name, of in self._notes.items() for note in of)
+        for name, of_column in self._measured.items():
+            yield f"{name}: {of_column}"
+            yield from (f"  {line}" for line in of_column.wrong)
+        yield self.summary()
+
+    def document(self) -> Streamed:
+        """Return the Comparison document; its rows are made one by one."""
+        head = {"apiVersion": API_VERSION, "kind": "Comparison", "lab": self.lab, "profiles": list(self.found.clusters)}
+        return Streamed(head, {"rows": Items(lambda: map(self._data, self._rows()))}, self._tail)
+
+    def summary(self) -> str:
+        """Return the counts as a line."""
+        found, profiles = self.found, len(self.found.clusters)
+        pairs, rows = self._pairs(), len(found.found)
+        if not rows:
+            return f"{_count(pairs, 'pair')} under {_count(profiles, 'profile')}: no verdict differs"
+        differ = f"{self.differ} of {_count(pairs, 'pair')} {'differs' if self.differ == 1 else 'differ'}"
+        return f"{differ} under {_count(profiles, 'profile')}, in {_count(rows, 'group')} of pairs"
+
+    def _pairs(self) -> int:
+        return max((sum(tally.values()) for tally in self.found.tallies.values()), default=0)
+
+    def _rows(self) -> Iterator[tuple[Difference, Ends]]:
+        for one in self.found.found:
+            yield from ((one, ends) for ends in (one.ends() if self._by_pairs else (one.example,)))
+
+    def _text(self, row: tuple[Difference, Ends], end: int) -> str:
+        one, ends = row
+        if end and one.to_service:
+            return one.to_service
+        if self._by_pairs:
+            return one.named(ends)[end]
+        return self._names.name((one.source, one.destination)[end]).counted  # type: ignore[arg-type]
+
+    def _reasons(self, rows: Sequence[tuple[Difference, Ends]]) -> Iterator[str]:
+        """Yield the reasons of the first pair with each list of verdicts, then each choice that decided, once."""
+        from netlab.policy.deciding import lines
+
+        alike: dict[Any, list[int]] = {}
+        for number, (one, _) in enumerate(rows):
+            alike.setdefault(number if self._verbose else one.verdicts, []).append(number)
+        choices: dict[str, None] = {}
+        for numbers in alike.values():
+            one, ends = rows[numbers[0]]
+            source, destination = one.named(ends)
+            yield f"{_numbers(numbers)}  {source} -> {destination} {_port(one)}"
+            by_reason: dict[tuple[str, str], list[str]] = {}
+            for name, decision in self.found.decisions(one, ends).items():
+                by_reason.setdefault((decision.verdict, decision.reason), []).append(name)
+                choices |= dict.fromkeys(lines(self.found.clusters[name], decision))
+            yield from (f"  {verdict}  {', '.join(of)}: {why}" for (verdict, why), of in by_reason.items())
+        if choices:
+            yield ""
+            yield "Choices that decided:"
+            yield from (f"  {line}" for line in choices)
+        if rows:
+            yield ""
+
+    def _data(self, row: tuple[Difference, Ends]) -> dict[str, Any]:
+        one, ends = row
+        family, protocol, port = one.asked
+        decisions = self.found.decisions(one, ends)
+        sources = {name: list(_sources(self.found, name, decision)) for name, decision in decisions.items()}
+        return {
+            "source": self._end(row, 0),
+            "destination": self._end(row, 1),
+            "family": family,
+            "protocol": protocol,
+            "port": port,
+            **({} if self._by_pairs else {"pairs": one.pairs}),
+            "verdicts": dict(zip(self.found.clusters, one.verdicts, strict=True)),
+            "reasons": {name: decision.reason for name, decision in decisions.items()},
+            "sources": {name: of for name, of in sources.items() if of},
+        }
+
+    def _end(self, row: tuple[Difference, Ends], end: int) -> str | dict[str, Any]:
+        """Return the source or destination of a row: a name, or a group."""
+        one, ends = row
+        if self._by_pairs or (end and one.to_service):
+            return one.named(ends)[end]
+        group: Group = (one.source, one.destination)[end]  # type: ignore[assignment]
+        members = [member.ref for member in group.members]
+        return {"group": str(self._names.name(group)), "pods": len(members), "members": members}
+
+    def _tail(self) -> dict[str, Any]:
+        tallies = {name: {str(v): n for v, n in of.items()} for name, of in self.found.tallies.items()}
+        measured = {
+            name: {"notMeasured": one.why_not} if one.why_not else {**one.counts, "wrong": list(one.wrong)}
+            for name, one in self._measured.items()
+        }
+        return {
+            "notes": self._notes,
+            **({"measured": measured} if measured else {}),
+            "summary": {
+                "rows": self.differ if self._by_pairs else len(self.found.found),
+                "pairs": self._pairs(),
+                "differ": self.differ,
+                "verdicts": tallies,
+            },
+        }
+
+
+def _sources(found: Differences, name: str, decision: Decision) -> Iterator[dict[str, Any]]:
+    from netlab.policy.deciding import deciding
+    from netlab.profiles.sources import text_of
+
+    for choice in deciding(found.clusters[name], decision):
+        yield {
+            "setting": choice.name,
+            "value": text_of(choice.value),
+            "mark": choice.mark,
+            "source": choice.source,
+            **({"about": choice.about} if choice.about else {}),
+        }
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    """Return the numbers of rows as the table has them: the first ones, and how many more."""
+    more = f" and {len(rows) - _FEW} more" if len(rows) > _FEW else ""
+    return f"{', '.join(str(row + 1) for row in rows[:_FEW])}{more}"
+
+
+def _port(one: Difference) -> str:
+    family, protocol, port = one.asked
+    return f"{protocol if port is None else f'{port}/{protocol}'} IPv{family}"
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}{'' if number == 1 else 's'}"

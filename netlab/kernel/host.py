@@ -72,8 +72,8 @@ class Host:
     def nft(self, name: str, script: str) -> None:
         nft.load(name, script)
 
-    def holds(self, name: str, script: str) -> bool:
-        return nft.holds(name, script)
+    def holds(self, name: str, script: str, *, beside: bool = False) -> bool:
+        return nft.holds(name, script, beside=beside)
 
     def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
         from netlab.kernel import conntrack
@@ -159,6 +159,18 @@ class Host:
         from netlab.kernel import nginx
 
         return nginx.reload(folder)
+
+    def find_plugin(self, kind: str) -> str:
+        from netlab.kernel import plugins
+
+        return plugins.find(kind)
+
+    def plugin(
+        self, name: str, kind: str, variables: Mapping[str, str], config: bytes, state: Path | None, seconds: float
+    ) -> ProcessResult:
+        from netlab.kernel import plugins
+
+        return plugins.run(name, kind, variables, config, state, seconds)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

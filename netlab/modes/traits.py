@@ -5,8 +5,12 @@ Code outside of ``netlab.modes`` reads a trait, and never compares a mode's name
 
 from __future__ import annotations
 
+from typing import Literal
+
 from netlab.frozen import frozen
 from netlab.modes.wiring import NOTHING, Masquerade, RemoteNodeSource, Wiring
+
+Reaches = Literal["all", "node", "network"]
 
 
 @frozen
@@ -23,6 +27,8 @@ class Attachment:
     - ``enforced``: the pod's packets pass a netfilter hook of the node, which enforces policy.
     - ``published``: the node can publish ports of the pod (``hostPort``), by DNAT.
     - ``guarded``: the node drops packets of the pod with a source address or MAC that is not the pod's.
+    - ``by_plugins``: programs make the pod's link after its network namespace, and choose its addresses.
+    - ``reaches``: what a pod has routes to: all machines, its node and its network on that node, or its network only.
     """
 
     name: str
@@ -35,6 +41,8 @@ class Attachment:
     enforced: bool = False
     published: bool = False
     guarded: bool = False
+    by_plugins: bool = False
+    reaches: Reaches = "all"
 
     @property
     def short(self) -> str:
@@ -99,7 +107,7 @@ class Mode:
             raise ValueError(f"{self.name}: {self.attachment.name} does not go with transport {self.transport.name}")
         if self.masqueraded and self.attachment.on_underlay:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
-        if not self.masqueraded and not self.outside_routes:
+        if not self.masqueraded and not self.outside_routes and self.attachment.reaches == "all":
             raise ValueError(f"{self.name}: outside hosts have no route to answer by")
 
     @property

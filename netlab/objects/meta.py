@@ -19,7 +19,12 @@ SERVICE_LABEL = "kubernetes.io/service-name"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 TOPOLOGY_MODES = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
-_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES})
+BANDWIDTH = {
+    "ingress": "kubernetes.io/ingress-bandwidth",
+    "egress": "kubernetes.io/egress-bandwidth",
+}
+"""The annotations of a pod that say how many bits it may receive and send in a second."""
+_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES, *BANDWIDTH.values()})
 
 
 class WrittenByServer(Shape):

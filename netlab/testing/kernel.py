@@ -133,7 +133,7 @@ class FakeKernel:
             self._rules[name].run(script, name)
             self.rulesets[name].append(script)
 
-    def holds(self, name: str, script: str) -> bool:
+    def holds(self, name: str, script: str, *, beside: bool = False) -> bool:
         self._space(name)
         wanted = FakeRuleset()
         wanted.run(script, name)
@@ -205,6 +205,14 @@ class FakeKernel:
 
     def nginx(self) -> tuple[str, str]:
         return "/usr/sbin/nginx", ""
+
+    def find_plugin(self, kind: str) -> str:
+        raise HostError(_NO_PACKETS)
+
+    def plugin(
+        self, name: str, kind: str, variables: Mapping[str, str], config: bytes, state: Path | None, seconds: float
+    ) -> ProcessResult:
+        raise HostError(_NO_PACKETS)
 
     def reload(self, folder: Path) -> bool:
         return self.send(folder, signal.SIGHUP)

@@ -10,8 +10,8 @@ from pathlib import Path
 from netlab import modes
 
 _ROOT = Path(modes.__file__).parents[1]
-# The rooms that define modes, and the one that speaks of the kernel's own kinds of links and nft's families.
-_DEFINE = ("modes/", "kernel/")
+# The rooms that define modes, and those that speak of the kernel's own kinds of links, nft's families and plugins.
+_DEFINE = ("modes/", "kernel/", "cni/")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name

@@ -26,7 +26,8 @@ def _declare(layout: Layout, _: Hashable) -> Parts:
 
 def _everywhere(layout: Layout) -> Iterator[Entry]:
     for network in layout.networks:
-        for cidr in network.pod_cidrs if network.traits.masqueraded else ():
+        own = network.traits.masqueraded and not network.traits.attachment.by_plugins
+        for cidr in network.pod_cidrs if own else ():
             nodes = [a for node in layout.nodes for a in node.addresses if a.version == cidr.version and a in cidr]
             for part in parts_without(cidr, nodes):
                 yield Entry(f"masq{cidr.version}", (part,), Element(comment=network.name))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from netlab.kernel import netns, nft, privilege, processes, signals
 from netlab.kernel.machine import Frontend, Match, Store
 from netlab.kernel.store import HOST
+from netlab.objects.types import Address
 
 if TYPE_CHECKING:
     from netlab.kernel.captured import ProcessResult
@@ -79,6 +80,11 @@ class Host:
         from netlab.kernel import conntrack
 
         conntrack.delete(name, fronts)
+
+    def forget_neighbours(self, name: str, addresses: Sequence[Address]) -> None:
+        from netlab.kernel import neighbours
+
+        neighbours.forget(name, [one.packed for one in addresses])
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
         from netlab.kernel.nft_trace import Monitor

@@ -97,6 +97,9 @@ class Links(Protocol):
     def wait_until_ready(self, names: Sequence[str]) -> None:
         """Wait until every link of the namespaces carries traffic; raises KernelError after five seconds."""
 
+    def forget_neighbours(self, name: str, addresses: Sequence[Address]) -> None:
+        """Delete a namespace's neighbour entries for addresses that have another MAC now; raises NotFound."""
+
 
 class Rules(Protocol):
     """nftables rulesets, and the connections that they translate."""

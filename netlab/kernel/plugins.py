@@ -20,6 +20,7 @@ from pathlib import Path
 from netlab.errors import HostError, KernelError
 from netlab.kernel import libc, netns
 from netlab.kernel.captured import ProcessResult, captured
+from netlab.kernel.files import make_private
 
 DEFAULT_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin")
 STATE = "/var/lib/cni"
@@ -104,7 +105,7 @@ def run(
       kind: the plugin's name.
       variables: its environment beside PATH and CNI_PATH.
       config: its input.
-      state: the folder that it finds at ``STATE``.
+      state: the folder that it finds at ``STATE``, which is made with the two above it.
       seconds: how long it may take.
 
     Raises:
@@ -112,6 +113,9 @@ def run(
     """
     path = find(kind)
     looked, _ = folders()
+    if state is not None:
+        for folder in (state.parent.parent, state.parent, state):
+            make_private(folder)
     environment = {**_ENVIRONMENT, **variables, "CNI_PATH": ":".join(looked)}
     given = os.memfd_create("config")
     try:

@@ -76,11 +76,17 @@ class Runs:
             raise HostError(f"CNI network {self._conflist.name} has no plugin")
         return result
 
-    def check(self, pod: Attachment, result: Result) -> None:
-        """Raise HostError where a plugin finds its work on a pod damaged; older versions have no CHECK."""
+    def check(self, pod: Attachment, result: Result, without: Sequence[str] = ()) -> dict[str, str]:
+        """Return, by plugin, what CHECK finds wrong; older versions have no CHECK. ``without``: plugins left out."""
+        found: dict[str, str] = {}
         if has_check(self.version) and self._conflist.checks:
             for index, one in enumerate(self._conflist.plugins):
-                self._run(one["type"], "CHECK", pod, self._config(index, pod, result))
+                if one["type"] not in without:
+                    try:
+                        self._run(one["type"], "CHECK", pod, self._config(index, pod, result))
+                    except HostError as error:
+                        found.setdefault(one["type"], str(error))
+        return found
 
     def delete(self, pod: Attachment, result: Result | None) -> list[str]:
         """Detach a pod, by every plugin; return what failed."""
@@ -137,8 +143,8 @@ def run(
         return found.stdout
     error = _error(found.stdout)
     if error is None:
-        last = (found.stderr or found.stdout).strip().split("\n")[-1][:_LONGEST]
-        raise HostError(f"{what}: it ended with status {found.status}" + (f": {last}" if last else ""))
+        said = (found.stderr or found.stdout).strip().split("\n")[0][:_LONGEST]
+        raise HostError(f"{what}: it ended with status {found.status}" + (f": {said}" if said else ""))
     raise PluginError(what, kind, error)
 
 

@@ -31,6 +31,7 @@ from netlab.testing.fake_ruleset import FakeRuleset
 if TYPE_CHECKING:
     from netlab.kernel.machine import User
     from netlab.kernel.program import Program
+    from netlab.objects.types import Address
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536, up=False)
 _NO_PACKETS = "a kernel in memory sends no packets and runs no programs"
@@ -140,6 +141,9 @@ class FakeKernel:
         return self._rules[name] == wanted
 
     def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
+        self._space(name)
+
+    def forget_neighbours(self, name: str, addresses: Sequence[Address]) -> None:
         self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -24,7 +25,7 @@ from netlab.dataplane import names
 from netlab.errors import HostError, KernelError, NetlabError
 from netlab.frozen import frozen
 from netlab.kernel.machine import Machine, Unsafe
-from netlab.kernel.state import Change, InterfaceAddress, Link
+from netlab.kernel.state import Change, Link
 from netlab.lab.bandwidth import bandwidth
 from netlab.lab.notices import notice
 from netlab.lab.plugin_runs import Attachment, Runs, version_of
@@ -173,8 +174,9 @@ class PluginLinks:
         if found is None:
             return f"pod {one.ref} is not attached"
         try:
-            there = {i.interface.ip for i in self._machine.read(one.netns).items if isinstance(i, InterfaceAddress)}
-            if lost := [str(address) for address in one.addresses if address not in there]:
+            with self._machine.inside(one.netns):
+                lost = [str(address) for address in one.addresses if not _is_own(address)]
+            if lost:
                 return f"pod {one.ref} lost {', '.join(lost)}"
             return next(iter(self._runs(one).check(_attachment(one), found, one.unchecked).values()), "")
         except (HostError, KernelError) as error:
@@ -356,6 +358,17 @@ def _on_host(one: Attached) -> list[str]:
     found = one.found
     own = ("", "lo", names.UNDERLAY_DEVICE)
     return [i.name for i in found.interfaces if not i.sandbox and i.name not in own] if found is not None else []
+
+
+def _is_own(address: Address) -> bool:
+    """Return whether this network namespace has an address, in whatever way a plugin has set it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        try:
+            one.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services test-ingress test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services test-ingress test-cni test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -29,6 +29,9 @@ verify-services:  ## packets through every door of random clusters with Services
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress
+
+test-cni:  ## the tests of mode cni with the reference plugins; as root, network at first
+	@scripts/run dev scripts/test-cni
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=

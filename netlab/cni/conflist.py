@@ -153,7 +153,8 @@ class Conflist:
             ipam = {key: value for key, value in one["ipam"].items() if key != "dataDir"}
             if ranges and self.takes_range:
                 ipam["ranges"] = [[{"subnet": str(cidr)}] for cidr in ranges]
-                ipam["routes"] = ipam.get("routes") or [{"dst": _default(cidr)} for cidr in ranges]
+                if not one.get("isDefaultGateway") and not ipam.get("routes"):
+                    ipam["routes"] = [{"dst": _default(cidr)} for cidr in ranges]
             one["ipam"] = ipam
         if valid is not None:
             one["cni.dev/valid-attachments"] = [{"containerID": ident, "ifname": name} for ident, name in valid]

@@ -22,6 +22,7 @@ _OTHERS = {
     ("dataplane/plan.py", "macvlan"): 4,
     ("dataplane/wanted.py", "bridge"): 1,
     ("dataplane/names.py", "host"): 2,  # an outside host
+    ("lab/plugin_links.py", "bridge"): 1,  # a kind of link
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
     ("policy/explain.py", "none"): 1,  # no labels

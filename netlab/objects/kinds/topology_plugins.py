@@ -37,7 +37,7 @@ def with_plugins(
         for path, message in error.problems:
             fields.report.error(f"{shape.conflist.at(fields)}.{path}".rstrip("."), message)
         return own, None
-    if wiring.attachment is None and cni.attachment_of(found.kind) is None:
+    if not wiring.attachment and cni.attachment_of(found.kind) is None:
         message = f"netlab does not know how plugin {found.kind} joins pods to nodes: say it, with the nearest value"
         fields.report.error(f"{shape.wiring.at(fields)}.attachment", required(message))
     if wiring.over(Wiring()) != Wiring(attachment=wiring.attachment):

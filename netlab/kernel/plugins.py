@@ -151,7 +151,7 @@ def _enclose(looked: Sequence[str], state: Path | None) -> None:
     with contextlib.suppress(KernelError):
         libc.mount("sysfs", "/sys", "sysfs")
     # Descriptors reach what the empty folders hide.
-    kept = {str(netns.DIRECTORY): _opened(str(netns.DIRECTORY)), **{one: _opened(one) for one in looked}}
+    kept = {one: _opened(one) for one in (str(netns.DIRECTORY), *looked) if os.path.isdir(one)}
     if state is not None:
         kept[STATE] = _opened(str(state))
     _set_read_only("/", on=True)

@@ -79,8 +79,8 @@ def test_packets_agree_with_the_expected_verdicts(case: str, name: str, program:
 
 
 def test_a_plugin_publishes_a_host_port(name: str, program: Program, tmp_path: Path) -> None:
-    """``portmap`` has the DNAT, and policies judge what it translates."""
-    up(program, write(tmp_path, name, [bridge(), PORTMAP], host_port=8080))
+    """``portmap`` has the DNAT, and policies judge what it translates. With hairpinMode the pod reaches itself too."""
+    up(program, write(tmp_path, name, [bridge(hairpinMode=True), PORTMAP], host_port=8080))
     rows = json.loads(program("verify", "--lab", name, "--nodes", "--port", "8080", "-o", "json").stdout)["rows"]
 
     found = {(r["source"], r["family"]): r["measured"] for r in rows if r["destination"] == "node:node-a"}
@@ -200,7 +200,7 @@ def test_a_killed_command_leaves_what_the_next_one_mends(
 ) -> None:
     """SIGKILL at any moment of ``up``: another ``up`` ends with a whole lab, and ``down`` with nothing."""
     file = write(tmp_path, name, [bridge(), {"type": "firewall"}], cidrs)
-    rng = random.Random(f"{end} {cidrs}")
+    rng = random.Random(f"{end} {cidrs}")  # noqa: S311
     for _ in range(6):
         command = [sys.executable, "-m", "netlab", "up", "-f", str(file)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

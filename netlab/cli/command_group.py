@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove everything that netlab made, and nothing else."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
+    "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "modes": ("modes", "Show by packets what reaches what in each network mode."),
     "doctor": ("doctor", "Say what this host can and cannot do, and what to install or load."),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from netlab.errors import Problem, UsageError, together
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.objects import Input, Objects
+    from netlab.lab.lab import Lab
+    from netlab.objects import Document, Input, Objects
 
 # The most warnings, and the most kinds in a line, that commands other than ``check`` print.
 _FEW = 3
@@ -126,8 +127,15 @@ def say_no_system(cluster: Cluster, system: bool) -> None:
         terminal.say("Warning: --system: the lab has no pods that netlab added")
 
 
-def print_unenforced(cluster: Cluster) -> None:
-    """Print a line for each network on which no policy is enforced."""
+def print_unenforced(cluster: Cluster, *, warned: bool = False) -> None:
+    """Print a line for each network on which no policy is enforced, or one line if none is on any network.
+
+    ``warned``: the warnings about the policies of the cluster are printed.
+    """
+    if cluster.policy.enforcement == "none":
+        if not (warned and cluster.policies):
+            terminal.say("nothing enforces policies (enforcement: none)")
+        return
     for network in cluster.networks:
         if not network.traits.attachment.enforced:
             terminal.say(f"network {network.name}: {network.mode}: policy is not enforced")
@@ -149,19 +157,36 @@ def refuse_unread(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def examined(
-    files: Sequence[str], strict: bool, ignore: Sequence[str], ignored: Sequence[str] = (), *, system: bool = False
+    files: Sequence[str],
+    strict: bool,
+    ignore: Sequence[str],
+    ignored: Sequence[str] = (),
+    *,
+    system: bool = False,
+    of_lab: Sequence[Document] = (),
 ) -> Input:
     """Return the objects of files with all problems; raises UsageError if there are no files.
 
-    ``ignored`` has the kinds that the running lab ignores. ``system``: the input asks for system objects.
+    ``ignored`` has the kinds that the running lab ignores, ``of_lab`` its documents. ``system``: the input asks for
+    system objects.
     """
     from netlab.objects import read_input
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=(*ignore, *ignored), system=system)
+    found = read_input(files, strict=strict, ignore=(*ignore, *ignored), system=system, change=as_profile(of_lab))
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
+
+
+def as_profile(of_lab: Sequence[Document] = ()) -> Callable[[Sequence[Document]], list[Document]] | None:
+    """Return the function that gives documents the profile of ``--as``, None without ``--as``."""
+    chosen = options.wanted_profile()
+    if not chosen:
+        return None
+    from netlab.profiles.documents import with_profile
+
+    return lambda documents: with_profile(documents, chosen, of_lab)
 
 
 def warn_unused(ignore: Sequence[str], found: Input) -> None:
@@ -216,14 +241,22 @@ def read_cluster(
         from netlab.lab.lab import Lab
 
         opened = Lab.open(lab)
-        running = without(opened.cluster_with_system() if system else opened.cluster, ignore)
+        running = without(_cluster_of(opened, system=system), ignore)
         warn_unread(running)
         say_no_system(running, system)
         print_unenforced(running)
         return running
     _, cluster = read_objects(files, strict, ignore, system=system)
-    print_unenforced(cluster)
+    print_unenforced(cluster, warned=True)
     return cluster
+
+
+def _cluster_of(lab: Lab, *, system: bool) -> Cluster:
+    """Return the cluster of a running lab, with the profile of ``--as`` if that is given."""
+    change = as_profile()
+    if change is None:
+        return lab.cluster_with_system() if system else lab.cluster
+    return lab.cluster_as(change, system=system)
 
 
 def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:

@@ -31,6 +31,7 @@ def ranges(cluster: Cluster) -> dict[str, Any]:
     networks = [{"name": n.name, "mode": n.mode, "podCIDRs": [*map(str, n.pod_cidrs)]} for n in cluster.networks]
     underlay = [str(cidr) for cidr in cluster.underlay_cidrs if cidr.version in cluster.families]
     return {
+        **({"profile": cluster.profile.name} if cluster.profile is not None else {}),
         "networks": networks,
         "underlayCIDRs": underlay,
         "serviceCIDRs": [*map(str, cluster.service_cidrs)],

@@ -14,6 +14,7 @@ from netlab.report import formats
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _REPORTS = f"{__name__}.reports"
+_PROFILE = f"{__name__}.profile"
 
 files = click.option(
     "-f",
@@ -23,6 +24,28 @@ files = click.option(
     metavar="FILE|DIR|-",
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
+
+
+def _profile(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    ctx.meta[_PROFILE] = value or ""
+
+
+profile = click.option(
+    "--as",
+    "profile",
+    metavar="NAME|FILE",
+    expose_value=False,
+    callback=_profile,
+    help="Wire the lab, and read its policies, as this CNI does: a profile of `netlab profiles`, or a file with one.",
+)
+
+
+def wanted_profile() -> str:
+    """Return what ``--as`` names, "" without it."""
+    context = click.get_current_context(silent=True)
+    return "" if context is None else context.meta.get(_PROFILE, "")
+
+
 strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read; do not skip them.")
 yes = click.option("--yes", is_flag=True, help="Build a lab of more than 5,000 pods.")
 ignore = click.option(

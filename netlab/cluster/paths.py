@@ -6,10 +6,13 @@ in ``netlab.dataplane``.
 
 from __future__ import annotations
 
-from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
+from netlab.cluster.node_sources import node_of, source_to_other_nodes
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.cluster.unowned import why_unowned
 from netlab.frozen import frozen
 from netlab.objects.types import Address
+
+__all__ = ["Path", "drops_unpublished", "node_of", "path", "path_to_address"]
 
 
 @frozen
@@ -17,12 +20,16 @@ class Path:
     """What the wiring does with a flow.
 
     - ``connected``: the wiring has a path. If not, ``reason`` says why.
-    - ``seen_as``: the source address at the destination, which is the node's after masquerade; None if not connected.
+    - ``seen_as``: the source address at the destination: the node's after masquerade, and for packets of a node to
+      pods of other nodes the one that ``remoteNodeSource`` chooses. None if not connected.
     - ``local``: source and destination are in one network namespace.
     - ``node_to_own_pod``: the source is in the network namespace of the destination pod's node.
     - ``egress_enforced``: the path passes a hook that enforces the policy of the source pod. ``ingress_enforced``: of
       the destination pod.
     - ``exempt``: why a policy that selects one of the ends does not apply, "" if it applies.
+    - ``dropped``: a path is wired, and a setting drops these packets before policy. Such a path is not connected.
+    - ``opened_by``, ``seen_by``: the setting of wiring, with its value, that opens the path, and the one that chooses
+      the source address; "" for those of the mode.
     """
 
     connected: bool
@@ -33,6 +40,9 @@ class Path:
     egress_enforced: bool = False
     ingress_enforced: bool = False
     exempt: str = ""
+    dropped: bool = False
+    opened_by: str = ""
+    seen_by: str = ""
 
 
 def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int) -> Path:
@@ -63,7 +73,7 @@ def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int)
     if from_node is not None and from_node == to_node:
         return Path(True, seen_as=own, local=True, exempt=f"both are in the network namespace of node {from_node}")
     if isinstance(destination, Pod) and to_node is None:
-        return _to_pod(source, destination, own, from_node)
+        return _to_pod(cluster, source, destination, own, from_node)
     return _to_underlay(cluster, source, destination, own, to_node, family)
 
 
@@ -75,15 +85,6 @@ def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Pat
         return Path(False, f"{source.ref} has no IPv{address.version} address")
     enforced = isinstance(source, Pod) and source.traits.attachment.enforced
     return Path(False, why_unowned(cluster, address), egress_enforced=enforced)
-
-
-def node_of(endpoint: Endpoint) -> str | None:
-    """Return the node whose network namespace the endpoint is in, None for other pods and for outside hosts."""
-    if isinstance(endpoint, Node):
-        return endpoint.name
-    if isinstance(endpoint, Pod) and endpoint.host_network:
-        return endpoint.node
-    return None
 
 
 def _unenforced(pod: Pod) -> str:
@@ -111,26 +112,43 @@ def _between_pods(cluster: Cluster, source: Pod, pod: Pod, own: Address) -> Path
     cached: 1.2 us instead of 2.4 us. The key has the identity of the address, as the hash of an address takes 0.3 us.
     The cached path holds the address, so no other address gets the same identity.
     """
-    known: dict[tuple[object, ...], Path] = cluster.memo.setdefault("cluster.paths", {})
+    known: dict[tuple[object, ...], Path] | None = cluster.memo.get("cluster.paths")
+    if known is None:
+        if cluster.policy.unpublished == "drop":
+            # Then the nodes of both ends count too. Such labs are few, so their paths are not cached.
+            return _wired_between(cluster, source, pod, own)
+        known = cluster.memo["cluster.paths"] = {}
     joined = source.network == pod.network and (source.node == pod.node or source.traits.transport.joins_nodes)
     key = (source.network, id(own)) if joined else (source.network, source.node, pod.network, pod.node)
     found = known.get(key)
     if found is None:
-        found = known[key] = _wired_between(source, pod, own)
+        found = known[key] = _wired_between(cluster, source, pod, own)
     return found
 
 
-def _wired_between(source: Pod, pod: Pod, own: Address) -> Path:
+def _wired_between(cluster: Cluster, source: Pod, pod: Pod, own: Address) -> Path:
     if source.network != pod.network:
         return Path(False, f"networks {source.network!r} and {pod.network!r} are not joined")
     if source.node != pod.node and not pod.traits.transport.joins_nodes:
         return Path(False, f"{pod.attachment} networks of {source.node} and {pod.node} are not joined")
+    if source.node != pod.node and drops_unpublished(cluster, pod):
+        return _unpublished(pod)
     enforced = pod.traits.attachment.enforced
     exempt = "" if enforced else _unenforced(pod)
     return Path(True, seen_as=own, egress_enforced=enforced, ingress_enforced=enforced, exempt=exempt)
 
 
-def _to_pod(source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> Path:
+def drops_unpublished(cluster: Cluster, pod: Pod) -> bool:
+    """Say whether the pod's node drops packets from elsewhere to the pod's own address (``unpublished: drop``)."""
+    return cluster.policy.unpublished == "drop" and pod.traits.attachment.published
+
+
+def _unpublished(pod: Pod, seen_as: Address | None = None) -> Path:
+    why = f"packets from outside of {pod.node} reach only published ports of {pod.ref} (unpublished: drop)"
+    return Path(False, why, seen_as=seen_as, dropped=True)
+
+
+def _to_pod(cluster: Cluster, source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> Path:
     """Return the path to a pod with a network namespace of its own, from a node, host-network pod or outside host."""
     attachment, transport = pod.traits.attachment, pod.traits.transport
     enforced = attachment.enforced
@@ -141,12 +159,22 @@ def _to_pod(source: Endpoint, pod: Pod, own: Address, from_node: str | None) -> 
         return Path(True, seen_as=own, node_to_own_pod=True, exempt=f"{pod.ref} is always open to its own node")
     if attachment.reaches != "all":
         return _no_route(pod)
-    if isinstance(source, Host) and not pod.traits.outside_routes:
-        return Path(False, f"no route from outside to the pod addresses of {pod.attachment} network {pod.network!r}")
-    if not transport.joins_nodes:
+    seen, opened_by, seen_by = own, "", ""
+    if isinstance(source, Host):
+        if not pod.traits.outside_routes:
+            what = f"the pod addresses of {pod.attachment} network {pod.network!r}"
+            why = " (outsideRoutes: false)" if pod.traits.wiring.outside_routes is False else ""
+            return Path(False, f"no route from outside to {what}{why}")
+        opened_by = "" if transport.outside_routes else "outsideRoutes: true"
+    elif not transport.joins_nodes:
         what = f"{pod.attachment} network {pod.network!r} of {pod.node}"
         return Path(False, f"{what} is separate: no path from {from_node}")
-    return Path(True, seen_as=own, ingress_enforced=enforced, exempt=exempt)
+    elif from_node is not None:
+        seen = source_to_other_nodes(cluster.node(from_node), pod.traits, pod.network, own.version) or own
+        seen_by = f"remoteNodeSource: {pod.traits.remote_node_source}" if seen != own else ""
+    if drops_unpublished(cluster, pod):
+        return _unpublished(pod, seen)
+    return Path(True, seen_as=seen, ingress_enforced=enforced, exempt=exempt, opened_by=opened_by, seen_by=seen_by)
 
 
 def _to_underlay(
@@ -165,7 +193,8 @@ def _to_underlay(
         return Path(True, seen_as=own, exempt=f"{source.ref} always reaches its own node")
     if attachment.reaches != "all":
         return _no_route(source)
-    seen = address_of(cluster.node(source.node), family) if source.traits.masqueraded else own
+    masqueraded = source.traits.masquerades("outside" if isinstance(destination, Host) else "nodes")
+    seen = address_of(cluster.node(source.node), family) if masqueraded else own
     if not attachment.enforced:
         return Path(True, seen_as=seen, exempt=_unenforced(source))
     return Path(True, seen_as=seen, egress_enforced=True)

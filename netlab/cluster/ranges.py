@@ -15,6 +15,7 @@ from netlab import modes
 from netlab.cluster.node_cidrs import NodeByAddress, node_cidrs, reserved
 from netlab.cluster.nodes import NodeDraft, topology_problem
 from netlab.cluster.pods import PodDraft
+from netlab.cluster.wiring_problems import without_misfits
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.topology import Topology, TopologyNetwork
@@ -85,12 +86,14 @@ def with_defaults(
 ) -> tuple[Topology, list[Problem]]:
     """Return the Topology with the defaults of networks and underlay; and a problem for each that has no free range.
 
+    A network whose choices of wiring do not fit is a problem too.
+
     ``avoid`` has the ranges of Services and load balancers that the input writes.
     """
-    problems: list[Problem] = []
     mode = modes.ONE_NODE if len(nodes) == 1 else modes.SEVERAL_NODES
-    networks = [replace(n, mode=mode) if "mode" in n.unwritten and not n.profile else n for n in topology.networks]
-    topology = replace(topology, networks=tuple(networks))
+    networks = [replace(n, mode=mode) if "mode" in n.unwritten else n for n in topology.networks]
+    topology, problems = without_misfits(replace(topology, networks=tuple(networks)), len(nodes))
+    networks = [*topology.networks]
     first = networks[0]
     if "podCIDRs" in first.unwritten:
         found = _pod_cidrs(topology, first, nodes, known, avoid)
@@ -124,8 +127,10 @@ def _pod_cidrs(
     load = known.load.get(network.name, Counter())
     transport = network.traits.transport
     families = {a.version for a in pods} | {cidr.version for cidr in cidrs}
+    if network.profile:
+        families |= {cidr.version for cidr in network.pod_cidrs}
     found: list[Prefix] = []
-    for family in sorted(families or {4}):
+    for family in sorted(families.intersection(network.families) or network.families[:1]):
         addresses = {a: node for a, node in pods.items() if a.version == family}
         held = _ranges_in_use([c for c in cidrs if c.version == family], addresses)
 
@@ -145,7 +150,8 @@ def _pod_cidrs(
             for avoid in (written + machines, written) if transport.single_routes else (written + machines,):
                 own = {a: node for a, node in known.by_node(network.name).items() if a.version == family}
                 best = best or next((c for c in candidates if clear(c, avoid) and fits(c, own)), None)
-        best = best or next((c for c in POD_DEFAULTS[family] if clear(c, written + machines)), None)
+        usual = (*(c for c in network.pod_cidrs if c.version == family), *POD_DEFAULTS[family])
+        best = best or next((c for c in usual if clear(c, written + machines)), None)
         found += [best] if best is not None else []
     return tuple(found)
 

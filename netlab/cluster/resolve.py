@@ -79,13 +79,13 @@ def try_resolve(
     what netlab assumed: labels of nodes, addresses, ports.
     """
     keep = keep or {}
+    written, profile, objects, of_profile = with_profile(objects)
     nodes = node_drafts(objects)
     made_up = not states_nodes(objects)
     drafts, finished, unnamed = pod_drafts(objects, nodes)
     system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
     placed, unplaced = place([*drafts, *system_pods], nodes, keep)
-    written, profile = _with_profile(objects)
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
@@ -100,6 +100,7 @@ def try_resolve(
     attached, unattached = attach(topology, drafts)
     wired = not {"nodes", "networks", "addresses"} & {*unknown}
     problems = [*(of_nodes if wired else ()), *unnamed]
+    problems += [one for one in of_profile if one.severity == "error"]
     problems += unplaced if "nodes" not in unknown else []
     problems += unattached if "networks" not in unknown else []
 
@@ -163,7 +164,8 @@ def try_resolve(
         undeclared=unknown_spaces,
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
-        unread=objects.unread,
+        # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        unread=objects.unread if topology.policy.enforcement == "all" else (),
         slices=objects.slices,
         endpoints=objects.endpoints,
         ingresses=ingresses,
@@ -182,6 +184,7 @@ def try_resolve(
         problems += hidden_problems(cluster)
     if warn and not problems and not unknown:
         problems += [
+            *of_profile,
             *made_up_label_warnings(drafts, nodes, placed),
             *unpublished_warning(drafts, unpublished),
             *empty_daemonset_warnings(cluster, objects.workloads),
@@ -248,16 +251,15 @@ def pod_from(
     )
 
 
-def _with_profile(objects: Objects) -> tuple[Topology, Profile | None]:
-    """Return the Topology with the choices of its profile, and the profile."""
+def with_profile(objects: Objects) -> tuple[Topology, Profile | None, Objects, Sequence[Problem]]:
+    """Return the Topology with its profile's choices, the profile, the objects that it leaves, and the problems."""
     topology = objects.topology or Topology()
-    if not topology.profile:
-        return topology, None
+    if not topology.profile and not objects.profiles:
+        return topology, None, objects, ()
     # Imported here, as most inputs name no profile.
-    from netlab import profiles
+    from netlab.profiles import apply
 
-    profile = profiles.of(objects)
-    return profiles.applied(topology, profile), profile
+    return apply.with_profile(objects)
 
 
 def _system_parts(

@@ -9,11 +9,12 @@ from dataclasses import replace
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, TypeVar
 
+from netlab import modes
 from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
-from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared
+from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared, with_profile
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.errors import Problem
@@ -38,7 +39,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     state; workloads share a name; or there is an error.
     """
     before = cluster
-    if old.topology != new.topology or old.nodes != new.nodes:
+    if not _same_topology(old, new) or old.nodes != new.nodes:
         return None
     removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
     added = Objects(
@@ -85,7 +86,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         undeclared=unknown_spaces,
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
-        unread=new.unread,
+        # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        unread=new.unread if cluster.policy.enforcement == "all" else (),
         slices=new.slices,
         endpoints=new.endpoints,
         ingresses=ingresses,
@@ -101,6 +103,15 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
             return None
         carry(before, new_cluster)
     return new_cluster
+
+
+def _same_topology(old: Objects, new: Objects) -> bool:
+    """Say whether two inputs have one Topology, and one profile of it."""
+    one, other = old.topology, new.topology
+    if one != other or old.profiles != new.profiles:
+        return False
+    # A setting that is written with its default beats the profile's.
+    return one is None or other is None or not one.profile or one.policy.written == other.policy.written
 
 
 def _system_changes(old: Objects, new: Objects, objects: Iterable[object]) -> bool:
@@ -261,9 +272,11 @@ def _may_decide_nodes(of: Objects, new: Objects) -> bool:
 
 def _topology_and_nodes(cluster: Cluster, new: Objects) -> tuple[Topology, list[NodeDraft]]:
     """Return the Topology with the defaults that ``resolve`` chose for the cluster, and its nodes."""
-    topology = new.topology or Topology()
+    topology = with_profile(new)[0]
+    usual = modes.ONE_NODE if len(cluster.nodes) == 1 else modes.SEVERAL_NODES
     networks = tuple(
-        replace(written, mode=own.mode, pod_cidrs=own.pod_cidrs)
+        # A profile's name is no mode: its choices are those that differ from the usual mode.
+        replace(written, mode=usual if written.profile else own.mode, pod_cidrs=own.pod_cidrs)
         for written, own in zip(topology.networks, cluster.networks, strict=True)
     )
     topology = replace(

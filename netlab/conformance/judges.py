@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, service_flow, service_ref
-from netlab.cluster.paths import path
+from netlab.cluster.paths import node_of, path
 from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance import service_judge
@@ -111,10 +111,14 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
         raise ValueError(f"no endpoint of the lab has {flow.target}")
     way = path(cluster, source, destination, flow.family)
     own = address_of(source, flow.family)
+    if way.dropped and own is not None and not isinstance(destination, Host):
+        # The rules drop it, and not the wiring.
+        return _crossing(cluster, tracers, {getattr(destination, "node", ""): way.seen_as or own}, flow)
     if not way.connected or own is None or way.seen_as is None:
         return "deny"
     crossed: dict[str, Address] = {}
-    if way.egress_enforced and not isinstance(source, Host):
+    own_node = isinstance(source, Pod) and node_of(source) is None and node_of(destination) == source.node
+    if (way.egress_enforced or own_node or way.node_to_own_pod) and not isinstance(source, Host):
         crossed[getattr(source, "node", source.name)] = own
     if way.ingress_enforced and not isinstance(destination, Host):
         crossed.setdefault(getattr(destination, "node", destination.name), way.seen_as)
@@ -132,7 +136,9 @@ def _traced_through(
     if through.egress is not None and isinstance(flow.source, Pod):
         crossed.append((flow.source.node, own, through.egress.flow))
     if through.ingress is not None and isinstance(end, Pod):
-        crossed.append((end.node, way.seen_as, through.ingress.flow))
+        # The ruleset of the node that translates does so itself, as rules may tell translated packets from others.
+        here = through.target.node is not None and through.target.node.name == end.node
+        crossed.append((end.node, way.seen_as, flow if here else through.ingress.flow))
     verdicts = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
     return "deny" if "deny" in verdicts else "allow"
 
@@ -147,8 +153,11 @@ def _crossing(
     for node, seen in crossed.items():
         of_node = not isinstance(destination, Pod) or destination.host_network
         for_node = of_node and flow.address in cluster.node(node).addresses
-        came_by = _link(source) if isinstance(source, Pod) and source.node == node else None
-        packet = Packet(seen, flow.address, flow.protocol, flow.port, for_node=for_node, came_by=came_by)
+        from_node = not isinstance(source, Host) and node_of(source) == node
+        came_by = _link(source) if isinstance(source, Pod) and source.node == node and not from_node else None
+        packet = Packet(
+            seen, flow.address, flow.protocol, flow.port, for_node=for_node, from_node=from_node, came_by=came_by
+        )
         if tracers[node].verdict(packet).verdict == "drop":
             return "deny"
     return "allow"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.node_sources import bridge_address, tunnel_address
 from netlab.cluster.paths import node_of, path
 from netlab.cluster.translate import Backend, Translated
 from netlab.cluster.types import Cluster, Host, Node, Pod, address_of
@@ -74,10 +75,10 @@ def _passes(
 
 
 def _masquerade_address(node: Node, pod: Pod, family: int) -> Address | None:
-    """Return the address that a node masquerades with: over a tunnel, its end of the tunnel."""
+    """Return the address that a node masquerades with: over a tunnel its end of the tunnel, on one link its bridge."""
     if not pod.traits.transport.tunnel:
         return address_of(node, family)
-    return next((cidr[0] for cidr in node.pod_cidrs.get(pod.network, ()) if cidr.version == family), None)
+    return (bridge_address if pod.traits.transport.one_link else tunnel_address)(node, pod.network, family)
 
 
 def _packet(cluster: Cluster, flow: Flow, node: Node, seen: Address, port: int) -> Packet:
@@ -102,4 +103,5 @@ def _packet(cluster: Cluster, flow: Flow, node: Node, seen: Address, port: int) 
         came_by=link,
         fields=dscp,
         source_port=port,
+        node_addresses=node.addresses,
     )

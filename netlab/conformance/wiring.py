@@ -37,7 +37,8 @@ def _judge(cluster: Cluster, graph: Graph, source: Endpoint, destination: Endpoi
         if stated.connected:
             yield f"no way, but it is said to be connected{f' (it ends in {way.namespaces[-1]})' if way else ''}"
         return
-    if not stated.connected and _kept_apart(cluster, way, source, destination):
+    if stated.dropped or (not stated.connected and _kept_apart(cluster, way, source, destination)):
+        # Rules drop what routes bring.
         return
     if not stated.connected:
         yield f"a way by {', '.join(way.namespaces)}, but it is said that {stated.reason}"
@@ -58,8 +59,8 @@ def _kept_apart(cluster: Cluster, way: Way, source: Endpoint, destination: Endpo
 
 
 def _too_large(way: Way) -> Iterator[str]:
-    if way.mtu < way.first_mtu:
-        yield f"packets of {way.first_mtu} bytes are sent, but those of more than {way.mtu} do not get through"
+    if way.lost_above:
+        yield f"packets of {way.first_mtu} bytes are sent, but those of more than {way.lost_above} do not get through"
 
 
 def _hooks(

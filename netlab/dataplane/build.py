@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from netlab.cluster.types import Network
 from netlab.kernel.state import Item, Link, Namespace, Sysctl
 
 # A new namespace inherits the host's IPv4 settings (net.core.devconf_inherit_init_net = 0), so a lab sets each one that
@@ -43,6 +44,11 @@ MTU = 1500
 """The MTU of the underlay, and of every link that nothing makes shorter."""
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536)
+
+
+def mtus(network: Network, mtu: int) -> tuple[int, int]:
+    """Return the MTU of a pod's link, and that of its routes (0: that of the link), for pods with the MTU ``mtu``."""
+    return (MTU, mtu) if network.traits.wiring.mtu_place == "route" else (mtu, 0)
 
 
 class Build:

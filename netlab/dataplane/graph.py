@@ -16,9 +16,20 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from netlab.dataplane.ipip import HEADER
 from netlab.dataplane.vxlan import HEADERS
 from netlab.frozen import frozen
-from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Item, Link, Namespace, Neighbour, Route, Sysctl
+from netlab.kernel.state import (
+    EVERY_MAC,
+    ForwardingEntry,
+    InterfaceAddress,
+    Item,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    Sysctl,
+)
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
@@ -35,6 +46,9 @@ _SENDS, _RECEIVES, _FORWARDS_BY, _BRIDGES, _SIBLINGS = "sends", "receives", "for
 End = tuple[str, str]
 """A link by its namespace and its name."""
 
+_Frames = tuple[int, frozenset[str], tuple[tuple[End, End], ...]]
+"""The way of frames: the largest packet, the namespaces of bridges, and the tunnels between bridges by their ends."""
+
 _I = TypeVar("_I", bound=Item)
 
 
@@ -47,13 +61,16 @@ class Way:
       hooked: the namespaces in which netfilter sees it: these, and those with a bridge on the way for which
         ``br_netfilter`` calls the hooks.
       mtu: the size in bytes of the largest packet that passes every link; 0 where the source has the address.
-      first_mtu: the MTU of the link by which it leaves the source; packets may be lost where ``mtu`` is smaller.
+      first_mtu: the MTU of the link or route by which it leaves the source. If ``mtu`` is smaller, a router on the way
+        says so to the source, or packets get lost.
+      lost_above: the size in bytes above which packets get lost, and no router says so; 0 for none.
     """
 
     namespaces: tuple[str, ...]
     hooked: frozenset[str]
     mtu: int = 0
     first_mtu: int = 0
+    lost_above: int = 0
 
 
 @frozen
@@ -107,7 +124,7 @@ class Graph:
             name for hop in hops for name in hop.bridges if _FILTERS_BRIDGED[address.version] in self._of(name, Sysctl)
         )
         mtu = min((hop.mtu for hop in hops), default=0)
-        return Way(places, bridged.union(places), mtu, hops[0].first_mtu if hops else 0)
+        return Way(places, bridged.union(places), mtu, hops[0].first_mtu if hops else 0, _lost_above(hops))
 
     def _of(self, namespace: str, kind: type[_I]) -> list[_I]:
         return self._items[namespace][kind]
@@ -153,41 +170,74 @@ class Graph:
         found = self._route(namespace, address)
         if found is None:
             return None
-        device, via = found
+        device, via, route_mtu = found
+        link = self._links[namespace, device]
+        first_mtu = min(link.mtu, route_mtu or link.mtu)
         neighbours = self._of(namespace, Neighbour)
         mac = next((n.mac for n in neighbours if (n.dev, n.address) == (device, via)), None)
-        if self._links[namespace, device].kind == "vxlan":
-            return self._tunnelled(namespace, device, mac)
-        for (name, other), (mtu, bridges) in self._frames_from((namespace, device)).items():
-            known = mac is not None and self._links[name, other].mac == mac
+        if link.kind == "vxlan":
+            to = next((f.dst for f in self._of(namespace, ForwardingEntry) if (f.dev, f.mac) == (device, mac)), None)
+            return self._tunnelled(namespace, link, to, mac, first_mtu)
+        if link.kind == "ipip":
+            return self._tunnelled(namespace, link, via, None, first_mtu)
+        for (name, other), (mtu, bridges, tunnels) in self._frames_from((namespace, device)).items():
+            far = self._links[name, other].mac
+            known = mac is not None and far == mac
             if known or (mac is None and asks and self._answers(name, other, via)):
-                return _Hop(name, mtu, self._links[namespace, device].mtu, bridges)
+                sent = [mac] if mac is not None else [EVERY_MAC, far]
+                through = [self._through(tunnels, one) for one in sent]
+                if all(through):
+                    return _Hop(name, min(mtu, *through), first_mtu, bridges)
         return None
+
+    def _through(self, tunnels: tuple[tuple[End, End], ...], mac: str) -> int:
+        """Return the largest frame content that tunnels between bridges carry to a MAC; 0 where they do not."""
+        largest = 1 << 16
+        for start, end in tunnels:
+            entries = [f for f in self._of(start[0], ForwardingEntry) if f.dev == start[1]]
+            to = _local(self._links[end])
+            targets = {f.dst for f in entries if f.mac == mac} or {f.dst for f in entries if f.mac == EVERY_MAC}
+            way = self.way(start[0], to) if to is not None and to in targets else None
+            if to is None or way is None or way.namespaces[-1] != end[0]:
+                return 0
+            largest = min(largest, way.mtu - HEADERS[to.version])
+        return largest
 
     def _answers(self, namespace: str, device: str, address: Address) -> bool:
         here = self._of(namespace, InterfaceAddress)
+        if Sysctl(f"ipv4/conf/{device}/proxy_arp", "1") in self._of(namespace, Sysctl):
+            onward = self._route(namespace, address)
+            # A router that answers for others does so for those that it reaches by another link.
+            if _FORWARDS[4] in self._of(namespace, Sysctl) and onward is not None and onward[0] != device:
+                return True
         return self._has(namespace, address) and any(a.interface.ip == address and a.dev == device for a in here)
 
-    def _route(self, namespace: str, address: Address) -> tuple[str, Address] | None:
-        """Return the device and the next hop of the longest matching prefix."""
-        ways = [(r.prefix, r.dev, r.via or address) for r in self._of(namespace, Route)]
-        ways += [(a.interface.network, a.dev, address) for a in self._of(namespace, InterfaceAddress)]
+    def _route(self, namespace: str, address: Address) -> tuple[str, Address, int] | None:
+        """Return the device, the next hop and the MTU (0: the device's) of the longest matching prefix."""
+        ways = [(r.prefix, r.dev, r.via or address, r.mtu) for r in self._of(namespace, Route)]
+        ways += [(a.interface.network, a.dev, address, 0) for a in self._of(namespace, InterfaceAddress)]
         fits = [way for way in ways if way[0].version == address.version and address in way[0]]
         best = max(fits, key=lambda way: way[0].prefixlen, default=None)
-        return None if best is None or (namespace, best[1]) not in self._links else (best[1], best[2])
+        return None if best is None or (namespace, best[1]) not in self._links else best[1:]
 
-    def _tunnelled(self, namespace: str, device: str, mac: str | None) -> _Hop | None:
-        """Return the far end of a tunnel for a frame to a MAC; None where the MAC has no forwarding entry."""
-        link = self._links[namespace, device]
-        to = next((f.dst for f in self._of(namespace, ForwardingEntry) if (f.dev, f.mac) == (device, mac)), None)
+    def _tunnelled(
+        self, namespace: str, link: Link, to: Address | None, mac: str | None, first_mtu: int
+    ) -> _Hop | None:
+        """Return the far end of a tunnel to an underlay address, for a frame to a MAC; None where there is none."""
         way = None if to is None else self.way(namespace, to)
         if to is None or way is None:
             return None
         far = way.namespaces[-1]
         for name, other in self._links:
             end = self._links[name, other]
-            if name == far and end.kind == "vxlan" and end.mac == mac and _same_tunnel(link, end, to):
-                return _Hop(far, min(link.mtu, end.mtu, way.mtu - HEADERS[to.version]), link.mtu)
+            if (
+                name == far
+                and end.kind == link.kind
+                and (mac is None or end.mac == mac)
+                and _same_tunnel(link, end, to)
+            ):
+                headers = HEADERS[to.version] if link.kind == "vxlan" else HEADER
+                return _Hop(far, min(link.mtu, end.mtu, way.mtu - headers), first_mtu)
         return None
 
     # --- frames ------------------------------------------------------------------------------------------------------
@@ -207,6 +257,10 @@ class Graph:
                 graph.add_edge((_BRIDGES, bridge), (_SENDS, end))
                 graph.add_edge((_SENDS, bridge), (_BRIDGES, bridge))
                 graph.add_edge((_BRIDGES, bridge), (_RECEIVES, bridge))
+            for other, far in self._links.items() if link.kind == "vxlan" and link.master else ():
+                to = _local(far) if far.kind == link.kind and far.master and other != end else None
+                if to is not None and _same_tunnel(link, far, to):
+                    graph.add_edge((_SENDS, end), (_RECEIVES, other))
             if link.kind == "macvlan" and link.parent in self._links:
                 # A frame of a child goes to its siblings or to the wire, never to the parent (drivers/net/macvlan.c).
                 graph.add_edge((_SENDS, end), (_SENDS, link.parent))
@@ -215,24 +269,44 @@ class Graph:
                 graph.add_edge((_RECEIVES, link.parent), (_RECEIVES, end))
         return graph
 
-    def _follow_frames(self, start: End) -> dict[End, tuple[int, frozenset[str]]]:
-        """Return the links that receive a link's frames, each with the largest packet and the namespaces of bridges."""
+    def _follow_frames(self, start: End) -> dict[End, _Frames]:
+        """Return the links that receive a link's frames, each with what is on the way."""
         import networkx as nx
 
         if (_SENDS, start) not in self._frames:
             return {}
-        found: dict[End, tuple[int, frozenset[str]]] = {}
+        found: dict[End, _Frames] = {}
         for (side, end), steps in nx.single_source_shortest_path(self._frames, (_SENDS, start)).items():
             # A bridge's port passes frames to the bridge, which does not send them back by the same port.
             back = any((_SENDS, link) in steps for of, link in steps if of == _RECEIVES)
             if side == _RECEIVES and end != start and not back and not self._links[end].master:
                 bridges = frozenset(link[0] for of, link in steps if of == _BRIDGES)
-                found[end] = min(self._links[link].mtu for _, link in steps), bridges
+                tunnels = tuple(
+                    (one[1], other[1])
+                    for one, other in pairwise(steps)
+                    if self._links[one[1]].kind == "vxlan" and one[0] == _SENDS and other[0] == _RECEIVES
+                )
+                found[end] = min(self._links[link].mtu for _, link in steps), bridges, tunnels
         return found
 
 
 def _same_tunnel(link: Link, other: Link, to: Address) -> bool:
-    """Return whether a VXLAN device accepts what another one sends to an underlay address."""
-    own = other.options.get("local") or other.options.get("local6")
+    """Return whether a tunnel device accepts what another one sends to an underlay address."""
     same = all(link.options.get(name) == other.options.get(name) for name in ("id", "dstport"))
-    return same and own is not None and ip_address(own) == to
+    return same and _local(other) == to
+
+
+def _local(link: Link) -> Address | None:
+    """Return the underlay address of a tunnel device."""
+    own = link.options.get("local") or link.options.get("local6")
+    return ip_address(own) if own is not None else None
+
+
+def _lost_above(hops: list[_Hop]) -> int:
+    """Return the size above which packets get lost on a link, 0 for none; a router says what does not fit its link."""
+    size, lost = 1 << 16, 0
+    for hop in hops:
+        size = min(size, hop.first_mtu)
+        if hop.mtu < size:
+            size = lost = hop.mtu
+    return lost

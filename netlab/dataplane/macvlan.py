@@ -11,7 +11,7 @@ from ipaddress import ip_interface
 
 from netlab.cluster.types import Cluster, Network, Pod
 from netlab.dataplane import names
-from netlab.dataplane.build import Build
+from netlab.dataplane.build import Build, mtus
 from netlab.kernel.state import InterfaceAddress, Link, Route
 
 _BRIDGE_MODE = 4
@@ -28,12 +28,13 @@ def _attach(cluster: Cluster, network: Network, pod: Pod, build: Build, mtu: int
     inside = names.pod_namespace(cluster.name, pod)
     below = (names.node_namespace(cluster.name, pod.node), names.UNDERLAY_DEVICE)
     mac = names.mac_of(pod.addresses[0])
-    build.add(inside, Link(names.POD_DEVICE, "macvlan", mac, mtu, parent=below, options={"mode": _BRIDGE_MODE}))
+    link_mtu, route_mtu = mtus(network, mtu)
+    build.add(inside, Link(names.POD_DEVICE, "macvlan", mac, link_mtu, parent=below, options={"mode": _BRIDGE_MODE}))
     for address in pod.addresses:
         (length,) = [p.prefixlen for p in network.pod_cidrs if p.version == address.version]
         build.add(inside, InterfaceAddress(names.POD_DEVICE, ip_interface(f"{address}/{length}")))
         near = [p for p in cluster.underlay_cidrs if p.version == address.version]
-        build.add(inside, *(Route(prefix, names.POD_DEVICE) for prefix in near))
+        build.add(inside, *(Route(prefix, names.POD_DEVICE, mtu=route_mtu) for prefix in near))
         for host in cluster.hosts:
             far = [a for a in host.addresses if a.version == address.version and not any(a in p for p in near)]
-            build.add(inside, *(Route(names.single(a), names.POD_DEVICE) for a in far))
+            build.add(inside, *(Route(names.single(a), names.POD_DEVICE, mtu=route_mtu) for a in far))

@@ -16,6 +16,8 @@ UNDERLAY_DEVICE = "underlay0"
 POD_DEVICE = "eth0"
 _FILE_NAME_MAX = 255
 _INTERFACE_NAME_MAX = 15
+_PORT_PREFIX = "veth"
+_MOST_DIGITS = 11
 
 
 def _digest(text: str) -> str:
@@ -59,9 +61,9 @@ def check(cluster: Cluster) -> None:
         for address in endpoint.addresses:
             if isinstance(address, IPv6Address) and address.scope_id is not None:
                 wrong.append(f"{endpoint.ref}: address {str(address)!r} has a zone")
-    wrong += _twice((network.name, bridge_name(network)) for network in cluster.networks)
     wrong += _twice((machine.ref, underlay_port_name(machine.ref)) for machine in machines)
-    wrong += _twice((pod.ref, port_name(pod)) for pod in cluster.pods)
+    wrong += _twice(_links_of_nodes(cluster))
+    wrong += _wrong_tunnels(cluster)
     if wrong:
         raise UsageError(*wrong)
 
@@ -69,6 +71,38 @@ def check(cluster: Cluster) -> None:
 def _wrong(what: str, found: Iterable[str], rule: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
     for name in found:
         yield from (f"{what} {name!r}: {message}" for message in rule(name))
+
+
+def _links_of_nodes(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """Yield the owners and the names of all links that are on some node."""
+    yield "the node's own link", UNDERLAY_DEVICE
+    for network in cluster.networks:
+        yield network.name, bridge_name(network)
+    for network in cluster.networks:
+        if network.traits.transport.tunnel:
+            yield f"the tunnel of {network.name}", tunnel_name(cluster, network)
+    for pod in cluster.pods:
+        yield pod.ref, port_name(pod)
+
+
+def _wrong_tunnels(cluster: Cluster) -> Iterator[str]:
+    """Yield what is wrong with the tunnels: the kernel has one of a kind, and each carries some families."""
+    first: dict[tuple[object, ...], str] = {}
+    low, high = cluster.node_ports
+    for network in cluster.networks:
+        transport, port = network.traits.transport, network.traits.tunnel_port
+        if not transport.tunnel:
+            continue
+        for cidr in network.pod_cidrs:
+            if cidr.version not in transport.families:
+                yield f"network {network.name!r}: transport {transport.name} does not carry IPv{cidr.version}: {cidr}"
+        kind = (vni(cluster, network), port) if transport.tunnel == "vxlan" else ()
+        other = first.setdefault((transport.tunnel, *kind), network.name)
+        if other != network.name:
+            what = "one VNI and UDP port" if kind else f"one tunnel of kind {transport.tunnel}"
+            yield f"networks {other!r} and {network.name!r} would have {what}: give one of them another wiring"
+        if kind and low <= port <= high:
+            yield f"network {network.name!r}: its tunnelPort {port} is a port of nodePortRange {low}-{high}"
 
 
 def _twice(links: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -113,14 +147,24 @@ def endpoint_namespace(lab: str, endpoint: Pod | Node | Host) -> str:
 
 
 def bridge_name(network: Network) -> str:
-    """Return the name of a network's bridge on every node: ``br-NETWORK``, shortened to an interface name."""
+    """Return the name of a network's bridge on every node: by default ``br-NETWORK``, cut to an interface name."""
+    chosen = network.traits.wiring.bridge_name
+    if chosen:
+        return chosen
     name = f"br-{network.name}"
     return name if len(name) <= _INTERFACE_NAME_MAX else f"{name[:6]}-{_digest(name)}"
 
 
 def port_name(pod: Pod) -> str:
-    """Return the name of a pod's port on its node: ``veth`` and eight hexadecimal digits, as CNI plugins name it."""
-    return f"veth{_digest(pod.ref)}"
+    """Return the name of a pod's link on its node: a prefix and hexadecimal digits.
+
+    By default it is ``veth`` and eight digits, as CNI plugins name it. Another prefix has up to eleven, as with Calico.
+    """
+    prefix = pod.traits.wiring.port_prefix
+    if prefix in ("", _PORT_PREFIX):
+        return f"{_PORT_PREFIX}{_digest(pod.ref)}"
+    digits = blake2b(pod.ref.encode(), digest_size=6).hexdigest()[:_MOST_DIGITS]
+    return f"{prefix}{digits}"[:_INTERFACE_NAME_MAX]
 
 
 def underlay_port_name(ref: str) -> str:
@@ -140,6 +184,28 @@ def mac_of(address: Address) -> str:
 def port_mac(ref: str) -> str:
     """Return the MAC of a bridge or of its port. It differs from the MACs of addresses, and no frame goes to it."""
     return (b"\x0a\x59" + blake2b(ref.encode(), digest_size=4).digest()).hex(":")
+
+
+def mac_of_port(pod: Pod) -> str:
+    """Return the MAC of a pod's link on its node."""
+    return pod.traits.wiring.port_mac or port_mac(pod.ref)
+
+
+def vni(cluster: Cluster, network: Network) -> int:
+    """Return the VXLAN network identifier of a network; by default the first has 1, as in flannel."""
+    return network.traits.wiring.vni or 1 + cluster.networks.index(network)
+
+
+def tunnel_name(cluster: Cluster, network: Network) -> str:
+    """Return the name of a network's tunnel device on every node: by default ``vxlan.VNI`` or ``ipip.NUMBER``."""
+    tunnel = network.traits.transport.tunnel
+    number = vni(cluster, network) if tunnel == "vxlan" else 1 + cluster.networks.index(network)
+    return network.traits.wiring.tunnel_name or f"{tunnel}.{number}"
+
+
+def tunnel_address(prefix: Prefix) -> Address:
+    """Return the address of a node's tunnel device: the first of its pods' prefix, which no pod has."""
+    return prefix[0]
 
 
 def single(address: Address) -> Prefix:

@@ -125,7 +125,9 @@ def _remade(have: _Links, mine: _Links, want: _Links) -> set[tuple[str, str]]:
 
 def _is_another(found: Link, made: Link, link: Link) -> bool:
     """Return whether a link cannot be changed to the wanted one; only ``made``, as netlab added it, has its parent."""
-    if found.kind in ("vxlan", "macvlan") and (found.options != link.options or made.parent not in (None, link.parent)):
+    if found.kind in ("vxlan", "macvlan", "ipip") and (
+        found.options != link.options or made.parent not in (None, link.parent)
+    ):
         return True
     # A bridge sends to the old MAC's port until the new MAC sends, and two macvlans cannot swap their MACs.
     has_mac = link.peer is not None or link.kind == "macvlan"
@@ -159,7 +161,7 @@ def _links(spaces: Mapping[str, Namespace]) -> _Links:
 def _device(item: Item) -> str:
     if isinstance(item, Link):
         return item.name
-    return "" if isinstance(item, Sysctl) else item.dev
+    return item.link if isinstance(item, Sysctl) else item.dev
 
 
 def _order(item: Item) -> tuple[bool, str]:

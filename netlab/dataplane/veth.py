@@ -10,39 +10,68 @@ from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 from netlab.cluster.types import Cluster, Network, Node, Pod, address_of
 from netlab.dataplane import names
-from netlab.dataplane.build import Build
-from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route
+from netlab.dataplane.build import Build, mtus
+from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route, Sysctl
 from netlab.objects.types import Address
+from netlab.ruleset.fragments.antispoof import link_local
 
 GATEWAYS: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("fe80::1")}
 
 
+def gateway_of(network: Network, family: int) -> Address:
+    """Return the gateway of a network's pods. Where all links on nodes have one MAC, IPv6 has its link-local address.
+
+    Calico's links have one MAC, and the gateway of IPv6 is the address that the kernel makes of it.
+    """
+    wiring = network.traits.wiring
+    if family == 4:
+        return IPv4Address(wiring.gateway) if wiring.gateway else GATEWAYS[4]
+    return link_local(wiring.port_mac) if wiring.port_mac else GATEWAYS[6]
+
+
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
-    """Add a link and a route for every pod of the network; ``mtu`` is the MTU of all these links."""
+    """Add a link and a route for every pod of the network; ``mtu`` is their MTU."""
     for node in cluster.nodes:
         for pod in cluster.pods_on(node.name):
             if pod.network == network.name:
-                _attach(cluster, node, pod, build, mtu)
+                _attach(cluster, network, node, pod, build, mtu)
 
 
-def _attach(cluster: Cluster, node: Node, pod: Pod, build: Build, mtu: int) -> None:
+def _attach(cluster: Cluster, network: Network, node: Node, pod: Pod, build: Build, mtu: int) -> None:
     place = names.node_namespace(cluster.name, node.name)
     inside = names.pod_namespace(cluster.name, pod)
-    port, port_mac, pod_mac = names.port_name(pod), names.port_mac(pod.ref), names.mac_of(pod.addresses[0])
+    port, port_mac, pod_mac = names.port_name(pod), names.mac_of_port(pod), names.mac_of(pod.addresses[0])
+    link_mtu, route_mtu = mtus(network, mtu)
     build.veth(
         place,
-        Link(port, "veth", mac=port_mac, mtu=mtu),
+        Link(port, "veth", mac=port_mac, mtu=link_mtu),
         inside,
-        Link(names.POD_DEVICE, "veth", mac=pod_mac, mtu=mtu),
+        Link(names.POD_DEVICE, "veth", mac=pod_mac, mtu=link_mtu),
     )
     for address in pod.addresses:
-        gateway = GATEWAYS[address.version]
+        gateway, default = gateway_of(network, address.version), names.default_route(address.version)
         build.add(
             inside,
             InterfaceAddress(names.POD_DEVICE, ip_interface(names.single(address))),
-            Route(names.default_route(address.version), names.POD_DEVICE, via=gateway, onlink=True),
             Neighbour(names.POD_DEVICE, gateway, port_mac),
         )
+        if address.version == 4 and network.traits.wiring.default_route == "device":
+            _add_device_route(build, place, inside, port, gateway, route_mtu)
+        else:
+            build.add(inside, Route(default, names.POD_DEVICE, via=gateway, onlink=True, mtu=route_mtu))
         # The node sends to its pods from its own address, not from one that the kernel finds on another link.
         own = address_of(node, address.version)
         build.add(place, Route(names.single(address), port, source=own), Neighbour(port, address, pod_mac))
+
+
+def _add_device_route(build: Build, place: str, inside: str, port: str, gateway: Address, mtu: int) -> None:
+    """Add a default route without a next hop, as Romana has it: the node answers ARP for every address.
+
+    The kernel answers by proxy ARP after a random time, unless ``proxy_delay`` is 0 (arp_process, net/ipv4/arp.c).
+    """
+    build.add(
+        inside,
+        Route(names.single(gateway), names.POD_DEVICE, mtu=mtu),
+        Route(names.default_route(4), names.POD_DEVICE, mtu=mtu),
+    )
+    build.add(place, Sysctl(f"ipv4/conf/{port}/proxy_arp", "1"), Sysctl(f"ipv4/neigh/{port}/proxy_delay", "0"))

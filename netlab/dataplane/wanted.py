@@ -12,7 +12,7 @@ from ipaddress import ip_interface
 
 from netlab.cluster.host_ports import published
 from netlab.cluster.types import Cluster, Host, Network, Node, address_of
-from netlab.dataplane import bridge, macvlan, names, routes, underlay, veth, vxlan
+from netlab.dataplane import bridge, flat_vxlan, ipip, macvlan, names, routes, underlay, veth, vxlan
 from netlab.dataplane.build import MTU, Build
 from netlab.kernel.state import InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
 from netlab.modes import attachments, transports
@@ -36,6 +36,8 @@ ATTACHMENTS: Mapping[str, Attach] = {
 TRANSPORTS: Mapping[str, Join] = {
     transports.NONE.name: lambda cluster, network, build: MTU,
     transports.VXLAN.name: vxlan.join,
+    transports.IPIP.name: ipip.join,
+    transports.FLAT_VXLAN.name: flat_vxlan.join,
     transports.ROUTES.name: routes.join,
     transports.UNDERLAY.name: underlay.join,
     transports.LINK.name: lambda cluster, network, build: MTU,
@@ -57,7 +59,9 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
         if not pod.host_network:
             build.endpoint(names.pod_namespace(cluster.name, pod))
     for network in cluster.networks:
-        mtu = TRANSPORTS[network.traits.transport.name](cluster, network, build)
+        fitting = TRANSPORTS[network.traits.transport.name](cluster, network, build)
+        routes.join_hosts(cluster, network, build)
+        mtu = network.traits.wiring.mtu or fitting
         ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
     if cluster.services:
         from netlab.dataplane.services import add_routes

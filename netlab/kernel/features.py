@@ -107,6 +107,7 @@ _RULESETS = (
     ),
 )
 _VXLAN, _MACVLAN = "only for overlay networks", "only for macvlan networks"
+_IPIP = "only for networks with transport ipip"
 _IPV6 = "only for networks with an IPv6 podCIDR and hosts with an IPv6 address"
 
 
@@ -197,6 +198,7 @@ def _links() -> Iterator[Feature]:
             ("veth", "", lambda: route.link("add", ifname="veth0", kind="veth", peer="veth1")),
             ("bridge", "", lambda: route.link("add", ifname="bridge0", kind="bridge")),
             ("vxlan", _VXLAN, lambda: route.link("add", ifname="vxlan0", kind="vxlan", vxlan_id=1, vxlan_port=4789)),
+            ("ipip", _IPIP, lambda: route.link("add", ifname="ipip0", kind="ipip", ipip_local="192.0.2.1")),
             ("macvlan", _MACVLAN, lambda: route.link("add", ifname="macvlan0", kind="macvlan", link=parent())),
         )
         for name, use, make in makers:

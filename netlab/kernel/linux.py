@@ -25,7 +25,9 @@ from netlab.kernel.state import (
     Neighbour,
     Route,
     Sysctl,
+    fallback_name,
     has_prefix,
+    is_fallback,
 )
 
 _READY_SECONDS = 5.0
@@ -117,11 +119,9 @@ class Linux(Host):
         for name, wanted in by_namespace.items():
             failures += self._delete(name, [c.item for c in wanted if c.verb == "delete"])
         for name, wanted in by_namespace.items():
-            settings = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl)]
-            if settings:
-                with netns.inside(name):
-                    for setting in settings:
-                        self._settings.write(setting.name, setting.value)
+            self._set(
+                name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl) and not c.item.link]
+            )
         peers = {
             (c.namespace, c.item.name): c.item
             for c in changes
@@ -134,6 +134,7 @@ class Linux(Host):
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
             self._reset_overrides(name, wanted)
+            self._set(name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl) and c.item.link])
             raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
             failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
         if failures:
@@ -209,6 +210,7 @@ class Linux(Host):
         handle = self._handle(name)
         present = self._present(name, [link for link in links if (name, link.name) not in made])
         with self._run(name, failures) as messages:
+            messages += self._fallbacks(name, links)
             for link in sorted(links, key=lambda item: (bool(item.master), item.kind == "veth")):
                 if (name, link.name) in made:
                     continue  # made with its other end; _add_rest raises it
@@ -247,6 +249,21 @@ class Linux(Host):
         handle.indexes = {one.link.name: one.index for one in found}
         return {one.link.name: one.link for one in found}
 
+    def _fallbacks(self, name: str, links: Sequence[Link]) -> list[Message]:
+        """Return the requests that rename the kernel's own ipip device where a link is to have its name.
+
+        Every namespace has this device, tunl0, while the module is loaded (net.core.fb_tunnels_only_for_init_net = 0).
+        It can be neither deleted nor made the tunnel of one address (ipip_changelink, net/ipv4/ipip.c).
+        """
+        wanted = {link.name for link in links if link.kind == "ipip"}
+        if not wanted:
+            return []
+        found = rtnl.read_links(self._handle(name).netlink)
+        renamed = [r for r in found if r.link.name in wanted and is_fallback(r.link)]
+        for one in renamed:
+            self._handle(name).indexes.pop(one.link.name, None)
+        return [rtnl.rename_link(r.link.name, r.index, fallback_name(r.link.name)) for r in renamed]
+
     def _add_children(self, changes: Sequence[Change], made: set[tuple[str, str]]) -> list[KernelError]:
         """Make the links with a parent, when the parent is up; the request goes to the parent's namespace."""
         failures: list[KernelError] = []
@@ -273,6 +290,12 @@ class Linux(Host):
                     on = (parent.indexes[below], own.fd)
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
         return failures
+
+    def _set(self, name: str, settings: Sequence[Sysctl]) -> None:
+        if settings:
+            with netns.inside(name):
+                for setting in settings:
+                    self._settings.write(setting.name, setting.value)
 
     def _reset_overrides(self, name: str, changes: Sequence[Change]) -> None:
         """Give the overridden settings of links the values of their namespace."""

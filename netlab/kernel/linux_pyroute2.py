@@ -22,6 +22,7 @@ from netlab.errors import KernelError
 from netlab.kernel import netns, sysctl
 from netlab.kernel.host import Host
 from netlab.kernel.state import (
+    EVERY_MAC,
     Change,
     ForwardingEntry,
     InterfaceAddress,
@@ -32,7 +33,9 @@ from netlab.kernel.state import (
     Neighbour,
     Route,
     Sysctl,
+    fallback_name,
     has_prefix,
+    is_fallback,
 )
 from netlab.objects.types import Prefix
 
@@ -57,9 +60,12 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
         "dstport": "vxlan_port",
     },
     "macvlan": {"mode": "macvlan_mode"},
+    "ipip": {"local": "ipip_local"},
 }
 # The kinds whose options are read. A link of these kinds is made again where an option differs.
-_FIXED = ("vxlan", "macvlan")
+_FIXED = ("vxlan", "macvlan", "ipip")
+# The address of an ipip device is an IPv4 address.
+_WITHOUT_MAC = ("loopback", "ipip")
 _MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru"}
 
 
@@ -123,14 +129,12 @@ class PyRoute2(Host):
         for name, item in sorted(deletions, key=lambda one: isinstance(one[1], Link)):
             with _tried(failures, f"{name}: {item}", ignore=_GONE):
                 self._delete(name, item)
-        for name, item in additions:
-            if isinstance(item, Sysctl):
-                with netns.inside(name):
-                    self._settings.write(item.name, item.value)
+        self._set((name, item) for name, item in additions if isinstance(item, Sysctl) and not item.link)
         links = {(name, item.name): item for name, item in additions if isinstance(item, Link)}
         for (name, _), link in sorted(links.items(), key=lambda one: _link_order(one[1])):
             with _tried(failures, f"{name}: link {link.name}"):
                 self._set_up(name, link, links)
+        self._set((name, item) for name, item in additions if isinstance(item, Sysctl) and item.link)
         for kind in (InterfaceAddress, Route, Neighbour, ForwardingEntry):
             rest = [(name, item) for name, item in additions if isinstance(item, kind)]
             # A route through a gateway needs the route to the gateway.
@@ -139,6 +143,11 @@ class PyRoute2(Host):
                     self._add(name, item)
         if failures:
             raise failures[0]
+
+    def _set(self, settings: Iterable[tuple[str, Sysctl]]) -> None:
+        for name, setting in settings:
+            with netns.inside(name):
+                self._settings.write(setting.name, setting.value)
 
     def wait_until_ready(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -174,6 +183,8 @@ class PyRoute2(Host):
     def _set_up(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
         """Make a link, or change an existing one to the wanted state, and raise it."""
         space = self._space(name)
+        if link.kind == "ipip":
+            self._rename_fallback(name, link)
         if not space.ip.link_lookup(ifname=link.name):
             self._make(name, link, wanted)
         index = self._index(name, link.name)
@@ -189,6 +200,13 @@ class PyRoute2(Host):
         with netns.inside(name):
             for path in space.overrides.pop(link.name, ()):
                 self._settings.write(path.format(link.name), self._settings.read(path.format("all")) or "0")
+
+    def _rename_fallback(self, name: str, link: Link) -> None:
+        """Rename the kernel's own ipip device if a link is to have its name."""
+        ip = self._space(name).ip
+        for message in ip.get_links(*ip.link_lookup(ifname=link.name)) if ip.link_lookup(ifname=link.name) else ():
+            if is_fallback(_read_link(message, {})):
+                ip.link("set", index=message["index"], ifname=fallback_name(link.name))
 
     def _make(self, name: str, link: Link, wanted: Mapping[tuple[str, str], Link]) -> None:
         what = _of_link(link) | {"kind": link.kind}
@@ -239,7 +257,8 @@ class PyRoute2(Host):
             case Neighbour():
                 ip.neigh("replace", ifindex=index, dst=str(item.address), lladdr=item.mac, state=_PERMANENT)
             case ForwardingEntry():
-                ip.fdb("replace", ifindex=index, dst=str(item.dst), lladdr=item.mac, **_STATIC_ENTRY)
+                how = "append" if item.mac == EVERY_MAC else "replace"
+                ip.fdb(how, ifindex=index, dst=str(item.dst), lladdr=item.mac, **_STATIC_ENTRY)
 
     def _delete(self, name: str, item: Item) -> None:
         ip, index = self._space(name).ip, self._index(name, _device(item))
@@ -297,6 +316,7 @@ def _of_route(item: Route) -> dict[str, Any]:
     found["scope"] = _LINK_SCOPE if item.via is None and item.prefix.version == 4 else _UNIVERSE
     found |= {"gateway": str(item.via)} if item.via is not None else {}
     found |= {"prefsrc": str(item.source)} if item.source is not None else {}
+    found |= {"metrics": {"mtu": item.mtu}} if item.mtu else {}
     return found
 
 
@@ -311,7 +331,7 @@ def _read_link(message: Any, names: Mapping[int, str]) -> Link:
     return Link(
         name=message.get("ifname"),
         kind=cast(LinkKind, kind),
-        mac="" if loopback else message.get("address") or "",
+        mac="" if kind in _WITHOUT_MAC else message.get("address") or "",
         mtu=message.get("mtu"),
         master=names.get(message.get("master") or 0, ""),
         up=bool(message["flags"] & _UP),
@@ -355,13 +375,14 @@ def _prefix(message: Any) -> Prefix:
 
 
 def _read_route(message: Any, names: Mapping[int, str]) -> Route:
-    via, source = message.get("gateway"), message.get("prefsrc")
+    via, source, metrics = message.get("gateway"), message.get("prefsrc"), message.get("metrics")
     return Route(
         _prefix(message),
         names[message.get("oif")],
         ip_address(via) if via else None,
         bool(message["flags"] & _ONLINK),
         ip_address(source) if source else None,
+        metrics.get("mtu") or 0 if metrics is not None else 0,
     )
 
 

@@ -23,7 +23,8 @@ _KINDS = _INFO.data_map
 _CONSTANTS: tuple[tuple[object, str], ...] = (
     (netlink, "SOL_NETLINK NETLINK_EXT_ACK NETLINK_GET_STRICT_CHK"),
     (netlink, "NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_DUMP NLM_F_DUMP_INTR"),
-    (netlink, "NLM_F_REPLACE NLM_F_EXCL NLM_F_CREATE NLM_F_CAPPED NLM_F_ACK_TLVS NLMSG_ERROR NLMSG_DONE"),
+    (netlink, "NLM_F_REPLACE NLM_F_EXCL NLM_F_CREATE NLM_F_APPEND NLM_F_CAPPED NLM_F_ACK_TLVS"),
+    (netlink, "NLMSG_ERROR NLMSG_DONE"),
     (rtnl, "RTM_NEWLINK RTM_DELLINK RTM_GETLINK RTM_NEWADDR RTM_DELADDR RTM_GETADDR"),
     (rtnl, "RTM_NEWROUTE RTM_DELROUTE RTM_GETROUTE RTM_NEWNEIGH RTM_DELNEIGH RTM_GETNEIGH"),
     (arp, "ARPHRD_LOOPBACK"),
@@ -45,7 +46,8 @@ _ATTRIBUTES: tuple[tuple[Any, str], ...] = (
     (_KINDS["vxlan"], "IFLA_VXLAN_LINK"),
     (_LINK.af_spec_inet.inet6, "IFLA_INET6_CONF"),
     (ifaddrmsg.ifaddrmsg, "IFA_ADDRESS IFA_LOCAL IFA_FLAGS"),
-    (rtmsg.rtmsg, "RTA_DST RTA_OIF RTA_GATEWAY RTA_PREFSRC"),
+    (rtmsg.rtmsg, "RTA_DST RTA_OIF RTA_GATEWAY RTA_PREFSRC RTA_METRICS"),
+    (rtmsg.rtmsg.metrics, "RTAX_MTU"),
     (ndmsg.ndmsg, "NDA_DST NDA_LLADDR"),
 )
 _STRUCTURES: Mapping[str, Iterable[tuple[str, str]]] = MappingProxyType(
@@ -75,6 +77,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "local6": "IFLA_VXLAN_LOCAL6",
         },
         "macvlan": {"mode": "IFLA_MACVLAN_MODE"},
+        "ipip": {"local": "IFLA_IPIP_LOCAL"},
     }
 )
 # How the value of an option is packed. pyroute2's type of an attribute is one of these or derived from one.

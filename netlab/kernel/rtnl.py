@@ -17,7 +17,7 @@ from typing import cast
 from netlab.frozen import frozen
 from netlab.kernel import rtnl_numbers as n
 from netlab.kernel.netlink import Message, Netlink, attribute, attributes
-from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, LinkKind, Neighbour, Route
+from netlab.kernel.state import EVERY_MAC, ForwardingEntry, InterfaceAddress, Link, LinkKind, Neighbour, Route
 from netlab.objects.types import Prefix
 
 # Of linux/rtnetlink.h, linux/if_bridge.h and linux/ip.h; pyroute2 has no names for them.
@@ -61,11 +61,13 @@ def _ip(value: str) -> bytes:
 _PACKERS: Mapping[str, Callable[..., bytes]] = MappingProxyType(
     {"uint8": _u8, "uint32": _u32, "be16": _be16, "ip4addr": _ip, "ip6addr": _ip}
 )
+# The address of an ipip device is an IPv4 address.
+_WITHOUT_MAC = ("loopback", "ipip")
 # The options of these kinds are read. A link is made again where an option differs.
 _READ_OPTIONS: Mapping[str, Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
         kind: {number: (name, form) for name, (number, form) in n.LINK_OPTIONS[kind].items()}
-        for kind in ("vxlan", "macvlan")
+        for kind in ("vxlan", "macvlan", "ipip")
     }
 )
 
@@ -168,6 +170,12 @@ def raise_link(link: Link, index: int) -> Message:
     return Message(n.RTM_NEWLINK, 0, body, f"link set {link.name} up")
 
 
+def rename_link(name: str, index: int, new: str) -> Message:
+    """Return the request that gives a link another name; the link must be down."""
+    body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(n.IFLA_IFNAME, new.encode() + b"\0")
+    return Message(n.RTM_NEWLINK, 0, body, f"link set {name} name {new}")
+
+
 def group_link(name: str, index: int, group: int) -> Message:
     """Return the request that puts a link into a group, which ``delete_group`` then removes."""
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attribute(n.IFLA_GROUP, _u32(group))
@@ -204,6 +212,8 @@ def route(item: Route, index: int, *, delete: bool = False) -> Message:
         body += attribute(n.RTA_GATEWAY, item.via.packed)
     if item.source is not None:
         body += attribute(n.RTA_PREFSRC, item.source.packed)
+    if item.mtu:
+        body += attribute(n.RTA_METRICS, attribute(n.RTAX_MTU, _u32(item.mtu)))
     body += attribute(n.RTA_OIF, _u32(index))
     kind, how = (n.RTM_DELROUTE, 0) if delete else (n.RTM_NEWROUTE, n.NLM_F_CREATE | n.NLM_F_REPLACE)
     return Message(kind, how, body, item)
@@ -218,10 +228,14 @@ def neighbour(item: Neighbour, index: int, *, delete: bool = False) -> Message:
 
 
 def forwarding_entry(item: ForwardingEntry, index: int, *, delete: bool = False) -> Message:
-    """Return the request that adds or replaces (or deletes) a VXLAN device's entry for a MAC."""
+    """Return the request that adds or replaces (or deletes) a VXLAN device's entry for a MAC.
+
+    An entry for ``EVERY_MAC`` is added to those that are there.
+    """
     body = _NDMSG.pack(socket.AF_BRIDGE, index, n.NUD_PERMANENT | n.NUD_NOARP, n.NTF_SELF, 0)
     body += attribute(n.NDA_DST, item.dst.packed) + attribute(n.NDA_LLADDR, mac_bytes(item.mac))
-    kind, flags = (n.RTM_DELNEIGH, 0) if delete else (n.RTM_NEWNEIGH, n.NLM_F_CREATE | n.NLM_F_REPLACE)
+    how = n.NLM_F_APPEND if item.mac == EVERY_MAC else n.NLM_F_REPLACE
+    kind, flags = (n.RTM_DELNEIGH, 0) if delete else (n.RTM_NEWNEIGH, n.NLM_F_CREATE | how)
     return Message(kind, flags, body, item)
 
 
@@ -270,7 +284,7 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
     link = Link(
         name=names[index],
         kind=cast(LinkKind, kind),
-        mac="" if loopback else found.get(n.IFLA_ADDRESS, b"").hex(":"),
+        mac="" if kind in _WITHOUT_MAC else found.get(n.IFLA_ADDRESS, b"").hex(":"),
         mtu=_U32.unpack(found[n.IFLA_MTU])[0],
         master=names.get(_U32.unpack(master)[0], "") if master else "",
         up=bool(flags & n.IFF_UP),
@@ -333,9 +347,15 @@ def read_routes(netlink: Netlink, names: Mapping[int, str]) -> tuple[list[Route]
                 ipaddress.ip_address(found[n.RTA_GATEWAY]) if n.RTA_GATEWAY in found else None,
                 bool(flags & n.RTNH_F_ONLINK),
                 ipaddress.ip_address(found[n.RTA_PREFSRC]) if n.RTA_PREFSRC in found else None,
+                _route_mtu(found.get(n.RTA_METRICS, b"")),
             )
         )
     return result, connected
+
+
+def _route_mtu(metrics: bytes) -> int:
+    found = dict(attributes(metrics)).get(n.RTAX_MTU)
+    return _U32.unpack(found)[0] if found else 0
 
 
 def read_neighbours(netlink: Netlink, names: Mapping[int, str]) -> list[Neighbour | ForwardingEntry]:

@@ -14,6 +14,7 @@ NLM_F_DUMP_INTR = 16
 NLM_F_REPLACE = 256
 NLM_F_EXCL = 512
 NLM_F_CREATE = 1024
+NLM_F_APPEND = 2048
 NLM_F_CAPPED = 256
 NLM_F_ACK_TLVS = 512
 NLMSG_ERROR = 2
@@ -73,6 +74,8 @@ RTA_DST = 1
 RTA_OIF = 4
 RTA_GATEWAY = 5
 RTA_PREFSRC = 7
+RTA_METRICS = 8
+RTAX_MTU = 2
 NDA_DST = 1
 NDA_LLADDR = 2
 
@@ -110,5 +113,8 @@ LINK_OPTIONS = {
     },
     "macvlan": {
         "mode": (1, "uint32"),
+    },
+    "ipip": {
+        "local": (2, "ip4addr"),
     },
 }

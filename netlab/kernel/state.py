@@ -14,7 +14,7 @@ from typing import Literal
 from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.types import Address, Prefix
 
-LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan"]
+LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan", "ipip"]
 
 
 @frozen
@@ -54,9 +54,19 @@ class Link:
         parts += ["hairpin on"] if self.hairpin else []
         parts += [f"peer {self.peer[1]} netns {self.peer[0]}"] if self.peer else []
         parts += [f"link {self.parent[1]} netns {self.parent[0]}"] if self.parent else []
-        if self.kind == "vxlan":
+        if self.kind in ("vxlan", "ipip"):
             parts += [f"{name} {value}" for name, value in self.options.items()]
         return " ".join(parts)
+
+
+def is_fallback(link: Link) -> bool:
+    """Return whether a link is the kernel's own ipip device, which takes the packets of every address."""
+    return link.kind == "ipip" and link.options.get("local", "0.0.0.0") == "0.0.0.0"  # noqa: S104  no socket
+
+
+def fallback_name(name: str) -> str:
+    """Return the name for the kernel's own ipip device where a link of the lab has its usual one."""
+    return f"{name[:12]}-fb"
 
 
 @frozen
@@ -77,18 +87,23 @@ def has_prefix(address: InterfaceAddress) -> bool:
 
 @frozen
 class Route:
-    """A route of the main table. Without ``via`` it leads to the link itself; ``onlink`` is iproute2's."""
+    """A route of the main table. Without ``via`` it leads to the link itself; ``onlink`` and ``mtu`` are iproute2's.
+
+    ``mtu`` is in bytes; 0: that of the link.
+    """
 
     prefix: Prefix
     dev: str
     via: Address | None = None
     onlink: bool = False
     source: Address | None = None
+    mtu: int = 0
 
     def __str__(self) -> str:
         via = f" via {self.via}" if self.via is not None else ""
         source = f" src {self.source}" if self.source is not None else ""
-        return f"route {self.prefix}{via} dev {self.dev}{source}{' onlink' if self.onlink else ''}"
+        mtu = f" mtu {self.mtu}" if self.mtu else ""
+        return f"route {self.prefix}{via} dev {self.dev}{source}{' onlink' if self.onlink else ''}{mtu}"
 
 
 @frozen
@@ -103,9 +118,18 @@ class Neighbour:
         return f"neigh {self.address} lladdr {self.mac} dev {self.dev} nud permanent"
 
 
+# FAMILY/conf/LINK/NAME
+_PARTS = 4
+
+EVERY_MAC = "00:00:00:00:00:00"
+
+
 @frozen
 class ForwardingEntry:
-    """A static entry of a VXLAN device's forwarding database: the node ``dst`` has the MAC."""
+    """A static entry of a VXLAN device's forwarding database: the node ``dst`` has the MAC.
+
+    Entries for ``EVERY_MAC`` are for frames to MACs without an entry: each node among them gets a copy.
+    """
 
     dev: str
     mac: str
@@ -121,6 +145,13 @@ class Sysctl:
 
     name: str
     value: str
+
+    @property
+    def link(self) -> str:
+        """The link whose own setting it is, "" for a setting of the namespace."""
+        parts = self.name.split("/")
+        of_link = len(parts) == _PARTS and parts[1] in ("conf", "neigh") and parts[2] not in ("all", "default")
+        return parts[2] if of_link else ""
 
     def __str__(self) -> str:
         return f"sysctl net.{self.name.replace('/', '.')}={self.value}"

@@ -25,13 +25,22 @@ def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: M
       cluster: the cluster of the wanted state.
       change: the difference to carry out.
       scripts: nft scripts by the names of nodes.
+
+    Raises:
+      HostError: if the kernel lacks a kind of link.
+      KernelError: if it refuses something else.
     """
     rules = {names.node_namespace(cluster.name, node): script for node, script in scripts.items()}
     machine.create([name for name in change.create if name in rules])
     machine.apply([c for c in change.changes if c.verb == "delete"])
     with _loading(machine, rules):
         machine.create([name for name in change.create if name not in rules])
-    machine.apply([c for c in change.changes if c.verb == "add"])
+    try:
+        machine.apply([c for c in change.changes if c.verb == "add"])
+    except KernelError as error:
+        from netlab.lab.missing_links import explained
+
+        raise explained(error, cluster, change) from error
     machine.remove(change.remove)
     touched = {c.namespace for c in change.changes if c.verb == "add"}
     machine.wait_until_ready(sorted(touched & _switches(cluster)))

@@ -239,6 +239,16 @@ class Lab:
         record = self._now.record
         return described(replace(record, documents=(*record.documents, system_document())))[1]
 
+    def cluster_as(self, edit: Callable[[Sequence[Document]], Sequence[Document]], *, system: bool = False) -> Cluster:
+        """Return the cluster that the lab would be with other documents; the lab stays as it is.
+
+        Running pods keep node and addresses where they can. With ``system`` it has system objects. Raises InputError.
+        """
+        from netlab.objects.system_objects import system_document
+
+        documents = [*edit(self.documents), *([system_document()] if system else [])]
+        return self._now.state.after(documents).cluster
+
     def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
         with self.held():
             started = time.monotonic()

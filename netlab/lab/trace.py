@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.node_sources import source_address
 from netlab.cluster.translate import translate
 from netlab.cluster.types import Cluster, Endpoint, Node, Pod, address_of
 from netlab.dataplane import names
@@ -134,7 +135,7 @@ def _endpoints(cluster: Cluster, flow: Flow) -> dict[tuple[str, str], str]:
 
 def _match(cluster: Cluster, flow: Flow) -> Match | None:
     """Return a match of the probe alone, before and after address translation."""
-    own = address_of(flow.source, flow.family)
+    own = source_address(cluster, flow.source, flow.destination, flow.family)
     if own is None or flow.address is None:
         return None
     sources = [own, *_addresses(cluster.nodes, flow.family)]

@@ -65,7 +65,17 @@ def of_networks() -> tuple[Mode, ...]:
 
 
 ATTACHMENTS = {one.short: one for one in (attachments.BRIDGE, attachments.VETH, attachments.MACVLAN)}
-TRANSPORTS = {one.name: one for one in (transports.NONE, transports.VXLAN, transports.ROUTES, transports.UNDERLAY)}
+TRANSPORTS = {
+    one.name: one
+    for one in (
+        transports.NONE,
+        transports.VXLAN,
+        transports.IPIP,
+        transports.FLAT_VXLAN,
+        transports.ROUTES,
+        transports.UNDERLAY,
+    )
+}
 """The attachments and transports that a network's wiring can choose, by name."""
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Literal
 
 from netlab.frozen import frozen
-from netlab.modes.wiring import NOTHING, Masquerade, RemoteNodeSource, Wiring
+from netlab.modes.wiring import NOTHING, Masquerade, PrefixLength, RemoteNodeSource, Wiring
+
+Tunnel = Literal["", "vxlan", "ipip"]
+
+VXLAN_PORT = 8472
+"""The UDP port of VXLAN: the default of Linux and flannel. The registered port is 4789 (RFC 7348)."""
 
 Reaches = Literal["all", "node", "network"]
 
@@ -64,7 +69,9 @@ class Transport:
     - ``single_routes``: a pod may have an address in no node's range, as nodes have a route to that address.
     - ``outside_routes``: outside hosts have routes to the addresses of pods.
     - ``on_underlay``: the underlay carries the frames of pods.
-    - ``tunnel``: nodes send packets in VXLAN, and accept VXLAN from nodes only.
+    - ``one_link``: the pods of all nodes are on one link, as the nodes' bridges are joined.
+    - ``tunnel``: in what nodes send packets to one another; they accept it from nodes only. "" for no tunnel.
+    - ``families``: the IP families of the packets that it carries.
     """
 
     name: str
@@ -73,7 +80,9 @@ class Transport:
     single_routes: bool = False
     outside_routes: bool = False
     on_underlay: bool = False
-    tunnel: bool = False
+    one_link: bool = False
+    tunnel: Tunnel = ""
+    families: tuple[int, ...] = (4, 6)
 
 
 @frozen
@@ -86,8 +95,10 @@ class Mode:
     choices that are not traits, such as the names of devices.
 
     Raises:
-      ValueError: if attachment and transport do not fit. Both or neither are on the underlay. A node cannot masquerade
-        packets that bypass it. Without masquerade, outside hosts need routes to pods to answer.
+      ValueError: if attachment and transport do not fit. Both or neither are on the underlay. One link joins bridges. A
+        node cannot masquerade packets that bypass it. Without masquerade, outside hosts need routes to pods to answer.
+        A node without a tunnel, or without a bridge, has no address of it. A pod's prefix holds no pods that are not on
+        its link. A link that joins nodes has no router with an MTU.
     """
 
     name: str
@@ -105,12 +116,47 @@ class Mode:
             object.__setattr__(self, "outside_routes", self.transport.outside_routes)
         if self.attachment.on_underlay != self.transport.on_underlay:
             raise ValueError(f"{self.name}: {self.attachment.name} does not go with transport {self.transport.name}")
+        if self.transport.one_link and not self.attachment.bridged:
+            raise ValueError(f"{self.name}: {self.attachment.name} does not go with transport {self.transport.name}")
+        self._check_prefix_length()
+        if self.transport.one_link and self.wiring.mtu_place == "route":
+            raise ValueError(f"{self.name}: pods on one link have their MTU on the device (mtuPlace: device)")
         if self.masqueraded and self.attachment.on_underlay:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
         if not self.masqueraded and not self.outside_routes and self.attachment.reaches == "all":
             raise ValueError(f"{self.name}: outside hosts have no route to answer by")
+        if self.remote_node_source == "tunnel" and (not self.transport.tunnel or self.transport.one_link):
+            raise ValueError(f"{self.name}: a node has no tunnel, and so no address of it")
+        if self.remote_node_source == "bridge" and not (self.attachment.node_gateway and self.transport.node_ranges):
+            raise ValueError(f"{self.name}: a node has no bridge with an address of its own")
+
+    def _check_prefix_length(self) -> None:
+        """Raise ValueError if a pod would look on its link for a pod that is not there."""
+        chosen = self.wiring.prefix_length
+        own_link = self.attachment.node_link and not self.attachment.bridged
+        apart = self.transport.node_ranges and not self.transport.one_link and not self.attachment.on_underlay
+        if (own_link and chosen not in (None, "single")) or (apart and chosen == "network"):
+            raise ValueError(f"{self.name}: with prefixLength {chosen} pods would look for others on their own link")
+
+    @property
+    def tunnel_port(self) -> int:
+        """The UDP port of the tunnel, if it has one."""
+        return self.wiring.tunnel_port or VXLAN_PORT
+
+    @property
+    def prefix_length(self) -> PrefixLength:
+        """The prefix length of a pod's address: that of one address, of the node's range, or of the podCIDR."""
+        if self.wiring.prefix_length is not None:
+            return self.wiring.prefix_length
+        if self.attachment.node_link and not self.attachment.bridged:
+            return "single"
+        return "network" if self.transport.one_link or self.attachment.on_underlay else "node"
 
     @property
     def masqueraded(self) -> bool:
         """Whether some packets of a pod leave with its node's address as source."""
         return self.masquerade != "none"
+
+    def masquerades(self, to: Literal["outside", "nodes"]) -> bool:
+        """Say whether packets of a pod to outside hosts, or to other nodes, leave with its node's address."""
+        return self.masquerade == "outside-and-nodes" or (self.masquerade == "outside" and to == "outside")

@@ -8,7 +8,15 @@ from netlab.modes.traits import Transport
 NONE = Transport("none")
 
 # A VXLAN tunnel between nodes, with a route to each node's pods, as with flannel's vxlan backend.
-VXLAN = Transport("vxlan", joins_nodes=True, node_ranges=True, single_routes=True, tunnel=True)
+VXLAN = Transport("vxlan", joins_nodes=True, node_ranges=True, single_routes=True, tunnel="vxlan")
+
+# An IPIP tunnel between nodes, as with Calico's manifest. It carries IPv4 only.
+IPIP = Transport("ipip", joins_nodes=True, node_ranges=True, single_routes=True, tunnel="ipip", families=(4,))
+
+# The bridges of all nodes are one link, joined by VXLAN, as with Weave Net.
+FLAT_VXLAN = Transport(
+    "flat-vxlan", joins_nodes=True, node_ranges=True, single_routes=True, one_link=True, tunnel="vxlan"
+)
 
 # Plain routes by the nodes' addresses, on outside hosts too, as with Calico without encapsulation.
 ROUTES = Transport("routes", joins_nodes=True, node_ranges=True, single_routes=True, outside_routes=True)

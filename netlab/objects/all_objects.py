@@ -95,6 +95,11 @@ class Objects:
         return bool(self.services or self.ingresses or self.system)
 
     @property
+    def profiles(self) -> tuple[Any, ...]:
+        """The Profiles. Their type is found by its name: most inputs have none, and do not load its module."""
+        return next((some for kind, some in self.found.items() if kind.__name__ == "Profile"), ())
+
+    @property
     def topology(self) -> Topology | None:
         """The Topology, None if the input has none."""
         return next(iter(self.of(Topology)), None)

@@ -200,11 +200,11 @@ def _forbid_others(fields: Fields, allowed: Iterable[Field[Any]], what: str) -> 
     for field in _Expectation.fields.values():
         if field.name not in names and field.has(fields):
             field.error(fields, forbidden(f"may not be specified for {what}"))
-            # Reading checks the type, as the schema does. Each type of field has ``read``.
+            # Reading checks the type, as the schema does.
             if isinstance(field, Raw):
                 _port(fields)
             else:
-                field.read(fields)  # type: ignore[attr-defined]
+                field.read(fields)
 
 
 def _require(fields: Fields, *needed: Field[Any]) -> None:

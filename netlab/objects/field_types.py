@@ -107,7 +107,7 @@ class OneOf(Field[str | None]):
         return None
 
     def schema(self) -> Schema:
-        return {"enum": [*self.values, None]}
+        return _one_of(self.values, self.required)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -7,7 +7,7 @@ are unknown. No problem is reported that could vanish when the error is fixed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import IO, Any, get_args
 
@@ -51,14 +51,17 @@ def read_input(
     stdin: IO[Any] | None = None,
     ignore: Sequence[str] = (),
     system: bool = False,
+    change: Callable[[list[Document]], list[Document]] | None = None,
 ) -> Input:
     """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``.
 
-    ``system``: the input also asks for system objects.
+    ``system``: the input also asks for system objects. ``change`` returns other documents in place of those read.
     """
     kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
     reader = Reader(strict, stdin=stdin)
     documents, unread = reader.read(paths)
+    if change is not None:
+        documents = change(documents)
     found = input_of([*kinds, *documents], strict=strict)
     files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))

@@ -172,7 +172,7 @@ def port_name(value: str) -> tuple[str, ...]:
 
 _RESERVED_LINKS = frozenset({"lo", "eth0", "underlay0", "all", "default", "gre0", "sit0", "ip6tnl0"})
 _is_link = re.compile(r"[a-z][a-z0-9._-]{0,14}").fullmatch
-_is_link_start = re.compile(r"[a-z][a-z0-9-]{0,6}").fullmatch
+_is_link_start = re.compile(r"[a-z][a-z0-9-]{0,7}").fullmatch
 _is_mac = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}").fullmatch
 
 
@@ -185,7 +185,7 @@ def interface(value: str) -> tuple[str, ...]:
 
 def interface_start(value: str) -> tuple[str, ...]:
     """Check the start of the names of interfaces."""
-    return () if _is_link_start(value) else ("must have at most 7 lower case letters, digits or '-', a letter first",)
+    return () if _is_link_start(value) else ("must have at most 8 lower case letters, digits or '-', a letter first",)
 
 
 def mac(value: str) -> tuple[str, ...]:

@@ -45,7 +45,11 @@ class QuirkShape(Shape, strict=True):
     text = Text("text", "The behaviour, in one sentence.", required=True)
     mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
     source = Text("source", "The document, file or issue that says so.", required=True)
-    settings = Texts("settings", "The fields of policy and wiring that carry it out; none: netlab does not emulate it.")
+    settings = Texts(
+        "settings",
+        "The fields of policy and wiring that carry it out; none: netlab does not emulate it.",
+        values=(*WiringShape.fields, *PolicyShape.fields, "families", "podCIDRs"),
+    )
 
 
 class SpecShape(Shape, strict=True):

@@ -50,7 +50,7 @@ class Profile:
 
     - ``name``: as users write it, such as ``calico-vxlan`` or ``cilium-1.19``. ``system``: the system in plain words.
     - ``versions``: the versions that the facts hold for.
-    - ``families``: the IP families that pods can have.
+    - ``families``: the IP families that pods can have; () for those of the base, and both without one.
     - ``pod_cidrs``: the default range of pods, at most one per IP family.
     - ``choices``: all choices, of wiring and policy, in order. ``policy`` has the values of those of
       ``spec.policy`` by attribute of ``TopologyPolicy``. ``wiring`` has those of the wiring.
@@ -62,7 +62,7 @@ class Profile:
     system: str = ""
     versions: str = ""
     about: str = ""
-    families: tuple[int, ...] = (4, 6)
+    families: tuple[int, ...] = ()
     pod_cidrs: tuple[Prefix, ...] = ()
     choices: tuple[Choice, ...] = ()
     policy: Mapping[str, Any] = field(default_factory=dict)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from netlab.objects.field_types import Unread
+from netlab.objects.field_types import Raw, Unread
 from netlab.objects.kind import NETLAB_VERSION, Kind
+from netlab.objects.profile_shapes import ChoiceShape
 from netlab.objects.schema import described
-from netlab.objects.shapes import Shape
+from netlab.objects.shapes import Field, Shape
 
 FILE = Path(__file__).parents[2] / "docs" / "fields.md"
 _HEAD = """\
@@ -34,6 +35,8 @@ def _kind(kind: Kind) -> Iterator[str]:
         return
     yield f"## {kind.name}\n"
     for path, shape in kind.shape.walk():
+        if issubclass(shape, ChoiceShape):
+            continue
         yield f"### `{path}`\n" if path else f"`apiVersion: {kind.api_version}`, `kind: {kind.name}`\n"
         yield f"{(shape.__doc__ or '').strip()}\n"
         yield from _table(shape)
@@ -45,13 +48,28 @@ def _table(shape: type[Shape]) -> Iterator[str]:
     yield "| field | type | default | meaning |\n|---|---|---|---|"
     for field in read:
         default = "required" if field.required else "" if field.name in some else field.shown_default()
-        yield f"| `{field.name}` | {_type(field.schema())} | {default} | {field.about} |"
+        yield f"| `{field.name}` | {_type(_value(field).schema())} | {default} | {field.about} |"
     yield ""
+    if any(_value(field) is not field for field in read):
+        yield "Each field is a choice: a mapping with the value above, and where it is from.\n"
+        yield from _table(_EveryChoice)
     if shape.any_of:
         yield f"Required: {', or '.join(_names(names) for names in shape.any_of)}.\n"
     if len(read) < len(shape.fields):
         others = [name for name, field in shape.fields.items() if isinstance(field, Unread)]
         yield f"Allowed and not read: {', '.join(f'`{name}`' for name in others)}.\n"
+
+
+def _value(field: Field[Any]) -> Field[Any]:
+    """Return the field with the value of a choice of a profile, another field as it is."""
+    inner = field.inner()
+    return inner[1].fields["value"] if inner is not None and issubclass(inner[1], ChoiceShape) else field
+
+
+class _EveryChoice(ChoiceShape, strict=True):
+    """The fields of every choice."""
+
+    value = Raw("value", "The value of the field.", type=dict, required=True)
 
 
 def _names(names: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ class TopologyNetwork:
     ``unwritten`` has the fields that the input leaves out (``mode``, ``podCIDRs``). ``resolve`` chooses their values.
     ``wiring`` has the choices that the input or a profile makes, and ``profile`` the name of a profile that wires it.
     ``conflist`` has the plugins that make the pods' links, in the mode for that.
+    ``families`` are the IP families that pods can have.
     """
 
     name: str = "default"
@@ -33,6 +34,7 @@ class TopologyNetwork:
     wiring: Wiring = NOTHING
     profile: str = ""
     conflist: Conflist | None = None
+    families: tuple[int, ...] = (4, 6)
 
     @property
     def traits(self) -> modes.Mode:

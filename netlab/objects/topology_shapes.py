@@ -122,7 +122,7 @@ class NetworkShape(Shape, strict=True):
     conflist = Raw(
         "conflist",
         "For mode `cni`: the file of a CNI network configuration list, relative to this file, or the list itself.",
-        type=lambda: {"type": ["string", "object"]},
+        type=lambda: {"type": ["string", "object", "null"]},
     )
 
 

@@ -315,11 +315,14 @@ def decided_reason(way: Path, denied: Sequence[str], allowing: Sequence[str]) ->
     """Return the reason of a verdict: the path, the texts of the sides that deny, or the rules that allow."""
     if not way.connected:
         return way.reason
+    opened = f" ({way.opened_by})" if way.opened_by else ""
+    seen = f" ({way.seen_by})" if way.seen_by else ""
     if denied:
-        return "; ".join(denied)
+        return f"{'; '.join(denied)}{seen}"
     if allowing:
-        return f"allowed by {' and '.join(allowing)}"
-    return way.exempt or "no policy selects either side"
+        exempt = f"; {way.exempt}" if way.exempt else ""
+        return f"allowed by {' and '.join(allowing)}{exempt}{seen}{opened}"
+    return f"{way.exempt or 'no policy selects either side'}{opened}"
 
 
 def unknown_reason(sides: Iterable[str], verdict_without_unread: str, evaluated: str) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import chain
 
 from netlab.cluster.flows import FlowSelection
-from netlab.cluster.paths import node_of
+from netlab.cluster.node_addresses import is_node_address
+from netlab.cluster.node_sources import address_to_network, node_of
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.types import Prefix
@@ -34,6 +35,10 @@ class EndpointKinds:
         self._labels_read = _labels_read(reads, cluster.unread)
         ranges = [prefix for service in cluster.services for prefix in service.source_ranges]
         self._boundaries = {family: _boundaries(reads, ranges, family) for family in (4, 6)}
+        self._cluster = cluster
+        # The networks to which nodes send from other addresses than their own.
+        self._chosen = [network.name for network in cluster.networks if network.traits.remote_node_source != "node"]
+        self._blocks_ignore_nodes = cluster.policy.ip_block_nodes == "ignore"
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
@@ -71,7 +76,14 @@ class EndpointKinds:
         if address is None:
             return None
         pod = isinstance(endpoint, Pod) and endpoint.selectable
-        return bisect_right(self._boundaries[family], int(address)), pod
+        node = self._blocks_ignore_nodes and is_node_address(self._cluster, address)
+        place = bisect_right(self._boundaries[family], int(address))
+        return (place, pod, node, self._places_as_source(endpoint, family)) if self._chosen else (place, pod, node)
+
+    def _places_as_source(self, endpoint: Endpoint, family: int) -> Hashable:
+        """Return, by network, the place of an endpoint's address as pods of other nodes see it."""
+        seen = (address_to_network(self._cluster, endpoint, network, family) for network in self._chosen)
+        return tuple(None if a is None else bisect_right(self._boundaries[family], int(a)) for a in seen)
 
     def served(self, endpoint: Endpoint) -> Hashable:
         """Return what the ports of rules read; the default questions are about these ports too."""

@@ -174,8 +174,11 @@ def _otherwise(decision: Decision) -> Section:
         then = f"{decision.verdict_without_unread}: {decision.reason_without_unread}"
         return Section("To be known", (f"leave these policies out with {ignore}; the verdict is then {then}",))
     if decision.verdict == "deny":
+        if decision.path.dropped:
+            return Section("To be allowed", (f"No NetworkPolicy can allow it: {decision.path.reason}.",))
         if not decision.path.connected:
-            text = "No NetworkPolicy can allow it: there is no path for packets."
+            why = "a rule drops its packets before policy" if decision.path.dropped else "there is no path for packets"
+            text = f"No NetworkPolicy can allow it: {why}."
             address = decision.flow.address
             if decision.flow.destination is None and address and decision.path.reason == no_owner(address):
                 text += " To send packets there, add a host with this address to spec.hosts of the Topology."

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from netlab.cluster.flows import Flow, FlowSelection
+from netlab.cluster.node_sources import chosen_network
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.frozen import frozen
@@ -77,8 +78,8 @@ class Parts:
         self._parts: dict[tuple[Certain, str], Part] = {("allow", ""): self.free}
         self.ways: list[Path] = []
         self._way_numbers = Numbers()
-        self._known_ways: dict[tuple[int, int, int, bool], int] = {}
-        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ingress] = {}
+        self._known_ways: dict[tuple[int, int, int, str, int | None], int] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], Ingress] = {}
         self._known_unread: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
 
@@ -100,12 +101,12 @@ class Parts:
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
-    def way(self, source: int, destination: int, family: int, icmp: bool) -> int:
-        """Return the number of the path between two wires."""
-        key = (source, destination, family, icmp)
+    def way(self, source: int, destination: int, family: int, protocol: str, port: int | None) -> int:
+        """Return the number of the path between two wires; ``by_settings.asked_like`` returns the last arguments."""
+        key = (source, destination, family, protocol, port)
         if key not in self._known_ways:
             ends = renamed(self._wires[source], SOURCE), renamed(self._wires[destination], DESTINATION)
-            asked = Flow(*ends, family, "ICMP" if icmp else "TCP", None, address_of(ends[1], family))
+            asked = Flow(*ends, family, protocol, port, address_of(ends[1], family))
             found = replace(way_of(self._cluster, asked), seen_as=None)
             number = self._known_ways[key] = self._way_numbers.of(found)
             if number == len(self.ways):
@@ -123,7 +124,8 @@ class Parts:
         """Return the decisions of a destination's ingress on a service."""
         policies = self.selecting("ingress", destination)
         served = self._served_of[self.kind_of[id(destination)]]
-        key = (policies, served, service) if policies else ((), 0, service)
+        network = chosen_network(destination) if policies and isinstance(destination, Pod) else ""
+        key = (policies, served, service, network) if policies else ((), 0, service, "")
         if key not in self._known_ingress:
             rest, reasons = self._reasons("ingress", destination, service, self._sets.all)
             parts = [rest]

@@ -32,6 +32,11 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
+    if cluster.policies and cluster.policy.enforcement == "none":
+        count = len(cluster.policies)
+        loaded = "the NetworkPolicy has" if count == 1 else f"all {count:,} NetworkPolicies have"
+        message = f"nothing enforces policies, so {loaded} no effect (enforcement: none)"
+        found.append(warning(cluster.policies[0], "spec", message, "nothing-enforces"))
     for policy in cluster.policies:
         namespace = policy.meta.namespace
         if namespace not in here:

@@ -117,6 +117,16 @@ class Neighbours:
             need = self._needs[key] = self._decide(here, there)
         if need is not None:
             self._entry(here.sockets.namespace, *need)
+        pod = here.endpoint
+        if isinstance(pod, Pod) and pod.traits.wiring.default_route == "device" and pod.selectable:
+            self._note_proxied(here, pod, there)
+
+    def _note_proxied(self, here: End, pod: Pod, there: End) -> None:
+        """Note the entry of a pod whose node answers ARP for every address: it has the MAC of the node's link."""
+        if there.address.version == 4 and not pod.traits.attachment.bridged:
+            address = there.wire.packed
+            packed = neighbours.entry(address, rtnl.mac_bytes(names.mac_of_port(pod)))
+            self._entry(here.sockets.namespace, (names.POD_DEVICE, address), packed)
 
     def _site(self, end: End) -> object:
         """Return a key that the pods of one network on one node share, as they reach others in the same way."""
@@ -150,8 +160,9 @@ class Neighbours:
                 self._note_underlay(other, machine)
             return None
         link = self._on_link(here.endpoint, machine, pod.network)
-        if link is None or (link.device != names.POD_DEVICE and pod.node == machine.name):
-            return None  # the wiring has a node's entries for its own pods
+        wired = pod.node == machine.name or pod.traits.transport.one_link
+        if link is None or (link.device != names.POD_DEVICE and wired):
+            return None  # the wiring has a node's entries for the pods on its bridge
         if not any(there.address in prefix for prefix in link.prefixes):
             return None
         key = link.device, there.wire.packed
@@ -170,7 +181,8 @@ class Neighbours:
             return None
         if not self._cluster.network(network).traits.attachment.bridged:
             return None  # such a pod has a link to its node only
-        prefixes = machine.pod_cidrs.get(network, ())
+        one_link = self._cluster.network(network).traits.transport.one_link
+        prefixes = self._cluster.network(network).pod_cidrs if one_link else machine.pod_cidrs.get(network, ())
         if isinstance(here, Pod) and not here.host_network:
             namespace, device = names.pod_namespace(self._lab, here), names.POD_DEVICE
             return _OnLink(namespace, device, prefixes) if here.network == network else None

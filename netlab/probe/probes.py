@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.node_sources import source_address
 from netlab.cluster.paths import path
 from netlab.cluster.translate import Backend, Target, target_of, translating_node
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
@@ -165,6 +166,7 @@ class ProbeMaker:
         self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
+        self._chosen = any(network.traits.remote_node_source != "node" for network in cluster.networks)
 
     def probe_of(self, flow: Flow, known: dict[object, Probe]) -> Probe | Unsent | Backends:
         """Return the flow's probe (a known one where that sends the same packet), or why no packet can be sent.
@@ -197,6 +199,12 @@ class ProbeMaker:
         destination = self.end(endpoint, flow.family, flow.address)
         if isinstance(destination, Unsent):
             return destination
+        if self._chosen:
+            # A node's packets to pods of other nodes have the address that its routes say.
+            found = self.end(
+                flow.source, flow.family, source_address(self._cluster, flow.source, endpoint, flow.family)
+            )
+            source = found if isinstance(found, End) else source
         return _once(Probe(source, destination, flow.protocol, flow.port or 0), known)
 
     def _probe_backends(

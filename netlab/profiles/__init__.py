@@ -5,20 +5,28 @@ Each of netlab's own is one file of data in ``netlab/profiles/data``.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from netlab.errors import UsageError
-from netlab.objects.profiles import Profile
-from netlab.objects.topology import Topology, TopologyNetwork, TopologyPolicy
+from netlab.objects.profiles import Choice, Profile
 
 if TYPE_CHECKING:
-    from netlab.objects.all_objects import Objects
+    from netlab.objects.types import Document
 
 KUBERNETES = "kubernetes"
 """The profile without a choice: what the documentation of Kubernetes says."""
+
+BOTH_FAMILIES = (4, 6)
+
+# Choices that are of a transport. A profile with a transport of its own takes none of them from its base.
+OF_TRANSPORT = ("remoteNodeSource", "tunnelName", "vni", "tunnelPort", "mtu", "mtuPlace")
+_VERSIONED = re.compile(r"(?P<name>[a-z][a-z0-9.-]{0,60}?)-v?(?P<version>\d{1,6}(\.\d{1,6}){0,3})")
+_MOST_SHOWN = 80
 
 
 def names() -> tuple[str, ...]:
@@ -31,86 +39,122 @@ def names() -> tuple[str, ...]:
 def named(name: str) -> Profile:
     """Return one of netlab's own profiles, with the choices of its base.
 
+    ``NAME-VERSION`` is the newest variant of NAME that is not newer than VERSION. A ``+`` stands for ``-``.
+
     Raises:
       UsageError: if there is none of that name.
     """
-    if name not in names():
-        raise UsageError(f"no profile {name!r}: {', '.join(names())}, or the name of a Profile in the input")
-    return _loaded(name)
+    known = names()
+    plain = name.replace("+", "-")
+    if plain in known:
+        return _loaded(plain)
+    versioned = _VERSIONED.fullmatch(plain)
+    if versioned is not None and versioned["name"] in known:
+        return _loaded(_newest(versioned["name"], versioned["version"], known))
+    raise UsageError(unknown(name))
+
+
+def unknown(name: str, others: tuple[str, ...] = ()) -> str:
+    """Return the message for a name that no profile has; ``others`` are the names of the input's own profiles."""
+    from difflib import get_close_matches
+
+    shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
+    known = (*others, *names())
+    near = get_close_matches(name[:_MOST_SHOWN], known, 3)
+    if near:
+        return f"no profile {shown!r}: did you mean {', '.join(near)}? `netlab profiles` lists all"
+    return f"no profile {shown!r}; `netlab profiles` lists all"
+
+
+def _newest(name: str, version: str, known: tuple[str, ...]) -> str:
+    """Return the newest variant of a profile that is not newer than a version."""
+    variants = {
+        _number(found["version"]): one
+        for one in known
+        if (found := _VERSIONED.fullmatch(one)) is not None and found["name"] == name
+    }
+    fitting = [number for number in variants if number <= _number(version)]
+    if fitting:
+        return variants[max(fitting)]
+    if variants:
+        raise UsageError(f"no profile {name}-{version}: the oldest is {variants[min(variants)]}")
+    own = _loaded(name)
+    facts = f"; its facts are of {own.versions}" if own.versions else ""
+    raise UsageError(f"no profile {name}-{version}: {name} has no variants by version{facts}")
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 @lru_cache(maxsize=64)
 def _loaded(name: str) -> Profile:
     from netlab.objects.documents import parse
-    from netlab.objects.kinds.profile import profile
 
     text = (resources.files(__name__) / "data" / f"{name}.yaml").read_text(encoding="utf-8")
     (document,), wrong = parse(text, f"netlab/profiles/data/{name}.yaml")
+    if wrong:
+        raise ValueError("; ".join(map(str, wrong)))
+    return with_base(_decoded(document))
+
+
+def _decoded(document: Document) -> Profile:
+    from netlab.objects.kinds.profile import profile
+
     found, problems = profile(document)
-    if wrong or problems:
-        raise ValueError("; ".join(map(str, (*wrong, *problems))))
-    return with_base(found)
+    if problems:
+        raise ValueError("; ".join(map(str, problems)))
+    return found
 
 
 def with_base(profile: Profile) -> Profile:
     """Return a profile with the choices of its base where it makes none itself.
 
+    A profile with a transport of its own takes no choice from its base that is of the base's transport. It takes no
+    quirk that is about a field that it chooses itself.
+
     Raises:
       UsageError: if there is no profile of the base's name.
     """
     if not profile.base:
-        return profile
+        return replace(profile, families=profile.families or BOTH_FAMILIES)
     base = named(profile.base)
+    if profile.choice("transport") is not None:
+        base = _without(base, OF_TRANSPORT)
     own = {one.name for one in profile.choices}
+    own |= {name for name, value in (("families", profile.families), ("podCIDRs", profile.pod_cidrs)) if value}
     return replace(
         profile,
         system=profile.system or base.system,
         versions=profile.versions or base.versions,
-        families=profile.families if profile.families != (4, 6) else base.families,
+        families=profile.families or base.families,
         pod_cidrs=profile.pod_cidrs or base.pod_cidrs,
-        choices=(*(one for one in base.choices if one.name not in own), *profile.choices),
+        choices=_in_order((*(one for one in base.choices if one.name not in own), *profile.choices)),
         policy={**base.policy, **profile.policy},
         wiring=profile.wiring.over(base.wiring),
-        quirks=(*profile.quirks, *base.quirks),
+        quirks=(*profile.quirks, *(one for one in base.quirks if not own.intersection(one.settings))),
         base="",
     )
 
 
-def of(objects: Objects) -> Profile | None:
-    """Return the profile that the Topology of the objects names; None for none, and for ``kubernetes``.
+def _in_order(choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    """Return choices in the order of their declarations: those of wiring, then those of policy."""
+    from netlab.objects.topology_shapes import PolicyShape, WiringShape
 
-    Raises:
-      UsageError: if there is none of that name, neither in the input nor of netlab.
-    """
-    name = objects.topology.profile if objects.topology is not None else ""
-    if not name:
-        return None
-    for one in objects.of(Profile):
-        if one.name == name:
-            return with_base(one)
-    return None if name == KUBERNETES else named(name)
+    place = {name: at for at, name in enumerate((*WiringShape.fields, *PolicyShape.fields))}
+    return tuple(sorted(choices, key=lambda one: place[one.name]))
 
 
-def applied(topology: Topology, profile: Profile | None) -> Topology:
-    """Return a Topology with the choices of a profile where it makes none itself."""
-    if profile is None:
-        return topology
-    networks = tuple(_network(one, profile) for one in topology.networks)
-    return replace(topology, networks=networks, policy=_policy(topology.policy, profile))
+def _without(profile: Profile, fields: tuple[str, ...]) -> Profile:
+    """Return a profile without its choices of some fields of the wiring."""
+    from netlab.modes.wiring import NOTHING
+    from netlab.objects.kinds.topology import declared
+    from netlab.objects.topology_shapes import WiringShape
 
-
-def _network(network: TopologyNetwork, profile: Profile) -> TopologyNetwork:
-    if "mode" not in network.unwritten:
-        return network
-    cidrs = tuple(c for c in profile.pod_cidrs) if "podCIDRs" in network.unwritten else ()
+    dropped = {attribute for attribute, one in declared(WiringShape).items() if one.name in fields}
     return replace(
-        network,
-        wiring=network.wiring.over(profile.wiring),
-        profile=profile.name,
-        pod_cidrs=cidrs or network.pod_cidrs,
+        profile,
+        choices=tuple(one for one in profile.choices if one.name not in fields),
+        wiring=replace(profile.wiring, **{attribute: getattr(NOTHING, attribute) for attribute in dropped}),
+        quirks=tuple(one for one in profile.quirks if not {*fields}.intersection(one.settings)),
     )
-
-
-def _policy(policy: TopologyPolicy, profile: Profile) -> TopologyPolicy:
-    chosen = {name: value for name, value in profile.policy.items() if name not in policy.written}
-    return replace(policy, **chosen)

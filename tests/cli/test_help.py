@@ -52,6 +52,7 @@ MAY_IMPORT = {
     ("check", "--help"): START,
     ("check", "-f", "scenarios/manifests/three-pods.yaml"): READING,
     ("reach", "-f", "scenarios/manifests/three-pods.yaml"): READING,
+    ("reach", "-f", "scenarios/manifests/three-pods.yaml", "--as", "flannel"): READING | {"profiles"},
     ("explain", "shop/web", "shop/db", "-f", "examples/shop"): READING,
     ("compile", "-f", "scenarios/manifests/three-pods.yaml"): READING | {"ruleset", "dataplane", "kernel"},
 }

@@ -25,9 +25,20 @@ from netlab.conformance.wiring import disagreements
 from netlab.dataplane import names
 from netlab.dataplane.veth import GATEWAYS
 from netlab.dataplane.wanted import wanted
-from netlab.kernel.state import InterfaceAddress, Item, Link, Namespace, Neighbour, Route, Sysctl
+from netlab.kernel.state import (
+    EVERY_MAC,
+    ForwardingEntry,
+    InterfaceAddress,
+    Item,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    Sysctl,
+)
 from netlab.modes import attachments, transports
 from netlab.modes.traits import Attachment, Mode, Transport
+from netlab.modes.wiring import Wiring
 
 V4, V6 = "10.244.0.0/16", "fd00:10:244::/56"
 FAMILIES = {"IPv4": [V4], "IPv6": [V6], "both": [V4, V6]}
@@ -39,8 +50,28 @@ HOSTS = {
 }
 ATTACHMENTS = [a for a in vars(attachments).values() if isinstance(a, Attachment) and a.on_network]
 TRANSPORTS = [t for t in vars(transports).values() if isinstance(t, Transport)]
-FITTING = [(a, t) for a, t in product(ATTACHMENTS, TRANSPORTS) if a.on_underlay == t.on_underlay]
+FITTING = [
+    (a, t)
+    for a, t in product(ATTACHMENTS, TRANSPORTS)
+    if a.on_underlay == t.on_underlay and (a.bridged or not t.one_link)
+]
 MODES = [mode.name for mode in modes.of_networks()]
+# Wiring that no mode has: one link for all nodes, IPIP, pods with a larger MTU than the tunnel, proxy ARP.
+TOYS = {
+    mode.name: mode
+    for mode in (
+        Mode("one-link", attachments.BRIDGE, transports.FLAT_VXLAN, masquerade="outside-and-nodes"),
+        Mode("by-ipip", attachments.VETH, transports.IPIP, masquerade="outside-and-nodes"),
+        Mode("large", attachments.VETH, transports.VXLAN, masquerade="outside-and-nodes", wiring=Wiring(mtu=1500)),
+        Mode(
+            "by-device",
+            attachments.VETH,
+            transports.ROUTES,
+            masquerade="outside-and-nodes",
+            wiring=Wiring(default_route="device"),
+        ),
+    )
+}
 families = pytest.mark.parametrize("cidrs", FAMILIES.values(), ids=[*FAMILIES])
 
 
@@ -51,6 +82,9 @@ def test_every_combination_has_the_ways_that_paths_say(
     monkeypatch: pytest.MonkeyPatch, attachment: Attachment, transport: Transport, cidrs: list[str], nodes: int
 ) -> None:
     """Pods of one node and of others, nodes, outside hosts, a host-network pod and one with loopback only."""
+    cidrs = [cidr for cidr in cidrs if (4 if "." in cidr else 6) in transport.families]
+    if not cidrs:
+        pytest.skip("the transport does not carry the family")
     mode = Mode("toy", attachment, transport, masquerade="none" if attachment.on_underlay else "outside-and-nodes")
     monkeypatch.setitem(modes.MODES, "toy", mode)
     of = cluster(
@@ -118,7 +152,15 @@ def spared(of: Cluster, place: str, item: Item) -> str:
         return "settings are judged one by one below"
     if isinstance(item, Link) and place == names.underlay_namespace(of.name) and item.kind == "loopback":
         return "nothing in the underlay's namespace speaks"
-    if isinstance(item, InterfaceAddress) and item.dev.startswith("vxlan"):
+    if isinstance(item, ForwardingEntry) and traits.transport.one_link and item.mac != EVERY_MAC:
+        return "a frame to a MAC without an entry goes to every node"
+    if isinstance(item, Neighbour) and traits.transport.one_link:
+        own = [n for n in of.nodes if names.node_namespace(of.name, n.name) == place]
+        if own and item.dev != names.UNDERLAY_DEVICE and not own[0].holds("default", item.address):
+            return "only packets that the node translates need it"
+    if traits.wiring.default_route and isinstance(item, (Neighbour, Route)) and GATEWAYS[4] in _addresses(item):
+        return "the default route has no next hop"
+    if isinstance(item, InterfaceAddress) and item.dev.startswith(("vxlan", "ipip")):
         return "a tunnel's end is known by its neighbour entry; the address is what the node's own programs speak from"
     if isinstance(item, Route) and item.prefix.version not in of.families:
         return "an outside host has a family that the lab does not have"
@@ -132,10 +174,28 @@ def spared(of: Cluster, place: str, item: Item) -> str:
     return ""
 
 
+def _addresses(item: Neighbour | Route) -> tuple[object, ...]:
+    return (item.address,) if isinstance(item, Neighbour) else (item.prefix.network_address, item.via)
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add the toy modes to the registry for one test."""
+    for name, mode in TOYS.items():
+        monkeypatch.setitem(modes.MODES, name, mode)
+
+
+def _skip_without(mode: str, cidrs: list[str]) -> None:
+    if {4 if "." in cidr else 6 for cidr in cidrs} - {*modes.of(mode).transport.families}:
+        pytest.skip("the transport does not carry the family")
+
+
 @families
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, *TOYS])
+@pytest.mark.usefixtures("toys")
 def test_every_item_that_is_missing_is_found(mode: str, cidrs: list[str]) -> None:
     """A route, an address, a link, a neighbour, a forwarding entry: some packet is lost, or it is known why none is."""
+    _skip_without(mode, cidrs)
     of = lab(mode, cidrs)
     spaces = wanted(of)
     missed: list[str] = []
@@ -153,9 +213,11 @@ def test_every_item_that_is_missing_is_found(mode: str, cidrs: list[str]) -> Non
 
 
 @families
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, *TOYS])
+@pytest.mark.usefixtures("toys")
 def test_every_wrong_link_is_found(mode: str, cidrs: list[str]) -> None:
     """An MTU that is smaller than that of its neighbours, a master or a peer that is missing, a link that is down."""
+    _skip_without(mode, cidrs)
     of = lab(mode, cidrs)
     spaces = wanted(of)
     missed = []

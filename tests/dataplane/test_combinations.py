@@ -11,6 +11,7 @@ from netlab.modes.traits import Mode
 
 _MODES = [
     Mode("bridge-by-routes", attachments.BRIDGE, transports.ROUTES, masquerade="outside-and-nodes"),
+    Mode("bridges-on-one-link", attachments.BRIDGE, transports.FLAT_VXLAN, masquerade="outside-and-nodes"),
     Mode("veth-by-vxlan", attachments.VETH, transports.VXLAN, masquerade="outside-and-nodes"),
     Mode("veth-alone", attachments.VETH, transports.NONE, masquerade="outside-and-nodes"),
 ]

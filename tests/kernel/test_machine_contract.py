@@ -16,7 +16,17 @@ import pytest
 from netlab.errors import AlreadyExists, HostError, KernelError, NotFound
 from netlab.kernel.machine import KERNELS, Frontend, Machine, this_host
 from netlab.kernel.program import Program
-from netlab.kernel.state import Change, ForwardingEntry, InterfaceAddress, Item, Link, Neighbour, Route, Sysctl
+from netlab.kernel.state import (
+    EVERY_MAC,
+    Change,
+    ForwardingEntry,
+    InterfaceAddress,
+    Item,
+    Link,
+    Neighbour,
+    Route,
+    Sysctl,
+)
 from netlab.testing import FakeKernel
 
 Spaces = Callable[..., list[str]]
@@ -82,6 +92,8 @@ def pair(left: str, right: str) -> dict[str, list[Item]]:
             Route(ip_network("::/0"), "eth0", via=ip_address("fd00:18::1")),
             Route(ip_network("203.0.113.0/24"), "eth0", via=ip_address("192.0.2.1"), onlink=True),
             Route(ip_network("192.0.2.7/32"), "eth0", source=ip_address("198.18.0.2")),
+            Route(ip_network("192.0.2.8/32"), "eth0", mtu=1400),
+            Route(ip_network("fd00:19::/64"), "eth0", via=ip_address("fd00:18::1"), mtu=1300),
             Neighbour("eth0", ip_address("198.18.0.1"), _GATEWAY_MAC),
             Neighbour("eth0", ip_address("fd00:18::1"), _GATEWAY_MAC),
         ],
@@ -209,6 +221,38 @@ def test_a_link_stands_on_another_and_goes_with_it(
     assert set(items) == found
     assert options == next(i.options for i in found if isinstance(i, Link))
     assert set() == held(machine, third)
+
+
+def test_a_tunnel_may_be_a_port_of_a_bridge(machine: Machine, spaces: Spaces) -> None:
+    """Several nodes may get the frames to MACs without an entry; one of them may go."""
+    left, right = spaces("left", "right")
+    build(machine, pair(left, right))
+    before = held(machine, right)
+    options: dict[str, int | str] = {"id": 7, "local": "198.18.0.2", "learning": 0, "dstport": 6784}
+    first, *more = (
+        ForwardingEntry("top0", mac, ip_address(to))
+        for mac, to in ((EVERY_MAC, "198.18.0.8"), (EVERY_MAC, "198.18.0.9"), ("0a:58:00:00:00:08", "198.18.0.8"))
+    )
+    bridge = Link("br1", "bridge", mac="0a:58:00:00:00:07", mtu=1300, options=_BRIDGE)
+    top = Link("top0", "vxlan", "0a:58:00:00:00:09", 1300, "br1", parent=(right, "eth0"), options=options)
+    machine.apply(add(right, bridge, top, first, *more))
+    machine.wait_until_ready([right])
+    made = held(machine, right) - before
+    machine.apply(add(right, first, *more))
+    machine.apply([Change("delete", right, first)])
+
+    assert {bridge, top, first, *more} == made
+    assert {bridge, top, *more} == held(machine, right) - before
+
+
+def test_a_setting_of_a_link_is_set_when_the_link_is_there(machine: Machine, spaces: Spaces) -> None:
+    """One request may make both."""
+    left, right = spaces("left", "right")
+    wanted = pair(left, right)
+    settings = [Sysctl("ipv4/conf/port1/proxy_arp", "1"), Sysctl("ipv4/neigh/port1/proxy_delay", "0")]
+    build(machine, {left: [*settings, *wanted[left]], right: wanted[right]})
+
+    assert {*settings} < held(machine, left, *(one.name for one in settings))
 
 
 def test_every_refused_change_is_named(machine: Machine, spaces: Spaces) -> None:

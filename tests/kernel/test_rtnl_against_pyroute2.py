@@ -23,7 +23,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from netlab.kernel import neighbours, rtnl
 from netlab.kernel.netlink import Message, Netlink, request
-from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
+from netlab.kernel.state import EVERY_MAC, ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 CREATE, REPLACE = nl.NLM_F_CREATE, nl.NLM_F_REPLACE
@@ -63,6 +63,7 @@ OPTIONS = {
         },
     ),
     "macvlan": st.fixed_dictionaries({}, optional={"mode": st.sampled_from([1, 2, 4, 8, 16])}),
+    "ipip": st.fixed_dictionaries({}, optional={"local": IPV4.map(str)}),
 }
 NAMED = {
     "forward_delay": "IFLA_BR_FORWARD_DELAY",
@@ -115,7 +116,8 @@ def new_link(link: Link, index: int, attrs: list[tuple[str, Any]], data: list[li
 
 
 def data_of(link: Link) -> list[list[Any]]:
-    return [[NAMED[name], value] for name, value in link.options.items()]
+    named = {**NAMED, "local": "IFLA_IPIP_LOCAL"} if link.kind == "ipip" else NAMED
+    return [[named[name], value] for name, value in link.options.items()]
 
 
 @given(LINKS, LINKS, INDEX, INDEX, INDEX, st.integers(3, 0x7FFFFFFF))
@@ -129,7 +131,7 @@ def test_link_add_of_a_veth(link, other, index, other_index, master, fd):
     assert new_link(link, index, attrs, [["VETH_INFO_PEER", peer]]) == found
 
 
-@pytest.mark.parametrize("kind", ["bridge", "vxlan", "macvlan"])
+@pytest.mark.parametrize("kind", ["bridge", "vxlan", "macvlan", "ipip"])
 @given(LINKS, INDEX, INDEX, st.data())
 def test_link_add_of_other_kinds_with_all_options(kind, link, index, master, data):
     link = replace(link, kind=kind, options=data.draw(OPTIONS[kind]))
@@ -210,7 +212,8 @@ def test_addr_add_and_delete(interface, index, delete):
 def routes(draw: st.DrawFn) -> Route:
     prefix = draw(INTERFACES).network
     same = IPV4 if prefix.version == 4 else IPV6
-    return Route(prefix, "eth0", draw(same | st.none()), draw(st.booleans()), draw(same | st.none()))
+    mtu = draw(st.integers(0, 65535))
+    return Route(prefix, "eth0", draw(same | st.none()), draw(st.booleans()), draw(same | st.none()), mtu)
 
 
 def route_fields(route: Route) -> dict[str, int]:
@@ -234,6 +237,7 @@ def route_attrs(route: Route, index: int) -> list[tuple[str, Any]]:
         attrs.append(("RTA_DST", str(route.prefix.network_address)))
     attrs += [("RTA_GATEWAY", str(route.via))] if route.via is not None else []
     attrs += [("RTA_PREFSRC", str(route.source))] if route.source is not None else []
+    attrs += [("RTA_METRICS", {"attrs": [["RTAX_MTU", route.mtu]]})] if route.mtu else []
     return [*attrs, ("RTA_OIF", index)]
 
 
@@ -268,10 +272,11 @@ def test_neigh_add_that_keeps_an_entry_which_is_there(address, mac, index, delet
     assert neighbour_message(address, mac, index, kind, flags) == found
 
 
-@given(ADDRESSES, MACS, INDEX, st.booleans())
+@given(ADDRESSES, MACS | st.just(EVERY_MAC), INDEX, st.booleans())
 def test_fdb_add_and_delete(address, mac, index, delete):
     """``bridge fdb add MAC dev VXLAN dst ADDRESS self permanent``."""
-    kind, flags = (numbers.RTM_DELNEIGH, 0) if delete else (numbers.RTM_NEWNEIGH, CREATE | REPLACE)
+    how = nl.NLM_F_APPEND if mac == EVERY_MAC else REPLACE
+    kind, flags = (numbers.RTM_DELNEIGH, 0) if delete else (numbers.RTM_NEWNEIGH, CREATE | how)
     fields = {"family": socket.AF_BRIDGE, "ifindex": index, "state": 0xC0, "flags": 2, "ndm_type": 0}
     wanted = encoded(ndmsg(), kind, flags, fields, [("NDA_DST", str(address)), ("NDA_LLADDR", mac)])
 

@@ -15,6 +15,8 @@ _DEFINE = ("modes/", "kernel/", "cni/")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
+    ("cluster/node_sources.py", "bridge"): 1,  # a node's bridge has an address of it
+    ("cli/inputs.py", "none"): 1,  # nothing enforces policies
     ("conformance/product.py", "none"): 1,  # a stage without policies
     ("dataplane/bridge.py", "bridge"): 1,  # a kind of link, as in all of dataplane
     ("dataplane/graph.py", "macvlan"): 1,
@@ -23,11 +25,17 @@ _OTHERS = {
     ("dataplane/wanted.py", "bridge"): 1,
     ("dataplane/names.py", "host"): 2,  # an outside host
     ("lab/plugin_links.py", "bridge"): 1,  # a kind of link
+    ("lab/missing_links.py", "macvlan"): 1,  # a kind of link
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
+    ("objects/topology.py", "none"): 1,  # nothing enforces policies
+    ("policy/by_settings.py", "none"): 1,
     ("policy/explain.py", "none"): 1,  # no labels
     ("policy/service_text.py", "none"): 1,  # no endpoint
+    ("policy/warnings.py", "none"): 1,  # nothing enforces policies
     ("programs/echo.py", "host"): 2,  # a header, and a field of an answer
+    ("report/profiles.py", "none"): 1,
+    ("ruleset/fragments/policy.py", "none"): 2,
     ("ruleset/fragments/antispoof.py", "bridge"): 1,  # nft's family
     ("ruleset/fragments/antispoof.py", "routed"): 2,  # a prefix of sets
     ("testing/tracer.py", "bridge"): 3,  # nft's family

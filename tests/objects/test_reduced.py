@@ -192,6 +192,21 @@ spec:
   dns: false
   policy: {{icmp: allow, deny: reject, established: reevaluate, hairpin: exempt}}
 """,
+    "Profile": f"""\
+apiVersion: netlab/v1alpha1
+kind: Profile
+metadata: {{name: mine, annotations: {{a/b: {SECRET}}}}}
+spec:
+  base: flannel
+  system: Mine
+  versions: "1.2"
+  about: Mine drops SCTP.
+  families: [IPv4]
+  podCIDRs: [10.8.0.0/16]
+  policy: {{sctp: {{value: drop, mark: DOC, source: a page, about: All SCTP is dropped.}}}}
+  wiring: {{bridgeName: {{value: mine0, mark: CODE, source: a file}}, vni: {{value: 7, mark: GUESS, source: none}}}}
+  quirks: [{{text: It drops SCTP., mark: ISSUE, source: "#1", settings: [sctp]}}]
+""",
     IGNORED_KIND: f"""\
 apiVersion: {NETLAB_VERSION}
 kind: {IGNORED_KIND}

@@ -20,7 +20,7 @@ from netlab.cli.command_group import cli
 from netlab.errors import Problem
 from netlab.objects import Document, decode, reference, schema
 from netlab.objects.documents import parse
-from netlab.objects.field_types import Choice, Part, Parts, Raw, Root, Text, TextMap, Texts, Unread, Whole
+from netlab.objects.field_types import Choice, OneOf, Part, Parts, Raw, Root, Text, TextMap, Texts, Unread, Whole
 from netlab.objects.fields import Fields
 from netlab.objects.kind import NETLAB_VERSION, Kind, every, get, register, unregister
 from netlab.objects.meta import STRICT_CLUSTER_METADATA, object_meta, open_document
@@ -55,7 +55,15 @@ def errors(data: dict[str, Any]) -> bool:
 
 
 # Messages about the text of a string, and about a file that a scenario names.
-NOT_OF_TYPE = ("must be a valid", "must be a strict", "must be a DNS name", "must be an absolute", "must be a domain-")
+NOT_OF_TYPE = (
+    "must be a valid",
+    "must be a strict",
+    "must be a DNS name",
+    "must be an absolute",
+    "must be a domain-",
+    "must be a unicast MAC",
+    "must be an IPv4 address",
+)
 
 
 def refused(data: dict[str, Any]) -> list[str]:
@@ -126,13 +134,15 @@ def example(field: Field[Any], kind: Kind) -> Any:
             return field.values[0] if field.values else field.low or 1
         case Texts(pattern=pattern, values=values):
             return [values[0]] if values else ["10.0.0.0/24" if "/" in pattern else "10.0.0.1"] if pattern else ["a"]
+        case OneOf(values=values):
+            return values[0]
         case Text() | Choice():
             values = field.values() if callable(field.values) else field.values
             return values[0] if values else "10.0.0.0/24" if field.name in ("cidr", "podCIDR") else "10.0.0.1"
         case TextMap():
             return {"a": "b"}
         case Raw():
-            return {"labels": {"a": None}, "apply": []}.get(field.name, 80)
+            return {"labels": {"a": None}, "apply": [], "conflist": {}}.get(field.name, 80)
         case Unread():
             return None
     return False
@@ -270,7 +280,7 @@ def test_a_kind_without_a_schema_is_an_error() -> None:
     result = CliRunner().invoke(cli, ["schema", "ConfigMap"])
 
     assert 2 == result.exit_code
-    assert "Topology, Scenario" in result.stderr
+    assert "Topology, Profile, Scenario" in result.stderr
 
 
 class BallSpec(Shape, strict=True):

@@ -208,13 +208,13 @@ WRONG = [
             [f'spec.policy.{name}: Unsupported value: "maybe": supported values: {values}'],
         )
         for name, values in (
-            ("icmp", '"rules-without-ports", "allow"'),
+            ("icmp", '"rules-without-ports", "allow", "basic-always"'),
             ("deny", '"drop", "reject"'),
             ("ipBlockPods", '"match", "ignore"'),
             ("ownNode", '"allow", "enforce"'),
             ("hostNetworkPeers", '"ignore", "match"'),
             ("established", '"keep", "reevaluate"'),
-            ("hairpin", '"subject", "exempt"'),
+            ("hairpin", '"subject", "exempt", "unwired"'),
         )
     ),
     (
@@ -311,7 +311,7 @@ WRONG = [
     (
         "kind",
         "{apiVersion: netlab/v1alpha1, kind: Topolgy}",
-        ['kind: Unsupported value: "Topolgy": supported values: "Topology", "Scenario"'],
+        ['kind: Unsupported value: "Topolgy": supported values: "Topology", "Profile", "Scenario"'],
     ),
 ]
 

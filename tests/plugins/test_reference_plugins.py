@@ -53,6 +53,10 @@ def left_of(name: str) -> list[str]:
     return [str(path) for place in places if place.is_dir() for path in place.glob(f"*{name}*")]
 
 
+def links(space: str) -> list[str]:
+    return [fact["ifname"] for fact in ip("-n", space, "link")]
+
+
 def up(program: Program, file: Path) -> str:
     done = program("up", "-f", file)
     assert 0 == done.returncode, done.stderr
@@ -141,7 +145,7 @@ def test_a_pod_comes_and_goes_without_the_file(name: str, program: Program, tmp_
     up(program, file)
     (tmp_path / "net" / "pods.conflist").unlink()
     assert 0 == program("delete", "--lab", name, "pod/c").returncode
-    assert "cni0" not in ip("-n", f"netlab.{name}.node.node-b", "link")
+    assert "cni0" not in links(f"netlab.{name}.node.node-b")
     text = (
         "{apiVersion: v1, kind: Pod, metadata: {name: d}, spec: {nodeName: node-b, containers: [{name: m, image: x}]}}"
     )
@@ -157,7 +161,7 @@ def test_another_list_attaches_all_pods_again(name: str, program: Program, tmp_p
     file = write(tmp_path, name, [{"type": "ptp", "ipam": {"type": "host-local"}}])
     up(program, file)
 
-    assert "cni0" not in ip("-n", f"netlab.{name}.node.node-a", "link")
+    assert "cni0" not in links(f"netlab.{name}.node.node-a")
     agrees(program, name)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("apply")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab
@@ -39,7 +40,8 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     except NetlabError as error:
         # Report errors of the input before this one.
         missing = error
-    found = inputs.examined(files, strict, ignore, ignored_names(running.documents) if running else ())
+    of_lab = running.documents if running else ()
+    found = inputs.examined(files, strict, ignore, ignored_names(of_lab), of_lab=of_lab)
     if found.wrong:
         raise InputError(found.problems_and(_errors_in_lab(found, running)))
     if running is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @options.files
+@options.profile
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
 @options.output(Problems)
@@ -33,7 +34,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=ignore)
+    found = read_input(files, strict=strict, ignore=ignore, change=inputs.as_profile())
     objects = found.objects
     cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
     whole = not (found.wrong or any(problem.severity == "error" for problem in more))
@@ -82,7 +83,8 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
-    return f"lab {cluster.name}: {', '.join(parts)}: {found}"
+    as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
+    return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"
 
 
 def _services(cluster: Cluster) -> Iterator[str]:

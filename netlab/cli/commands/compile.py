@@ -12,6 +12,7 @@ from netlab.errors import UsageError
 
 @click.command("compile")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab_without_files

@@ -16,6 +16,7 @@ from netlab.report.explanations import Explanations
 @click.argument("destination", metavar="DST:PORT[/PROTO]", required=False)
 @click.option("--from", "client", metavar="SRC", default="", help="The client that asks for a URL.")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab_without_files

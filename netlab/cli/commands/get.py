@@ -114,11 +114,10 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
         }
         networks = (f"{n['name']}={n['mode']}:{','.join(n['podCIDRs'])}" for n in spec.get("networks", ()))
         ranges = (",".join(spec.get(name, ())) for name in ("underlayCIDRs", "serviceCIDRs", "loadBalancerCIDRs"))
-        wide = (differences, ";".join(networks), *ranges)
+        wide = (differences, spec.get("profile", ""), ";".join(networks), *ranges)
         items.append(Item("", name, data, (name, phase, nodes, pods), wide))
-    return Listing(
-        ("NAME", "STATUS", "NODES", "PODS"), ("DRIFT", "NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS"), items
-    )
+    titles = ("DRIFT", "PROFILE", "NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS")
+    return Listing(("NAME", "STATUS", "NODES", "PODS"), titles, items)
 
 
 def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:

@@ -12,6 +12,7 @@ from netlab.report.expected import Expected
 
 @click.command("reach")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab_without_files

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
 )
 @options.yes
+@options.profile
 @options.strict
 @options.ignore
 @options.verbose
@@ -60,6 +61,11 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     from netlab.scenario.files import scenarios_of
 
     found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
+    chosen = options.wanted_profile()
+    if chosen:
+        from netlab.profiles.documents import scenario_with_profile
+
+        found = [scenario_with_profile(one, chosen) for one in found]
     problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
     ready: list[DryRun] = []

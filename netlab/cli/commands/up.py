@@ -12,6 +12,7 @@ from netlab.cli.change_summary import print_changes
 
 @click.command("up")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab_option("The lab's name.  [default: the Topology's]")
@@ -28,7 +29,7 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
-    inputs.print_unenforced(cluster)
+    inputs.print_unenforced(cluster, warned=True)
     machine = this_host(kernel)
     if strict and cluster.ingresses:
         from netlab.lab import ingress

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.errors import UsageError
 from netlab.report.reachability import Reachability
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("verify")
 @options.files
+@options.profile
 @options.strict
 @options.ignore
 @options.lab_without_files
@@ -49,6 +51,10 @@ def verify_command(
     and does not compare it.
     """
     options.check_one_input(files)
+    if not files and options.wanted_profile():
+        raise UsageError(
+            "--as: the running lab is wired as it is; name files with -f, or change it with: netlab up --as"
+        )
     for port in ports:
         flow_arguments.parse_port(port)
     with _lab(files, strict, ignore, lab, yes, system) as (name, running), terminal.progress("verifying") as progress:
@@ -58,7 +64,7 @@ def verify_command(
         inputs.say_no_system(cluster, system)
         if not files:
             inputs.warn_unread(cluster)
-        inputs.print_unenforced(cluster)
+        inputs.print_unenforced(cluster, warned=bool(files))
         ask = partial(
             flow_arguments.every_pair,
             ports=ports,

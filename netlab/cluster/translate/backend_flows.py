@@ -8,6 +8,7 @@ translates, else the original one.
 from __future__ import annotations
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.node_sources import bridge_address, further_addresses, tunnel_address
 from netlab.cluster.paths import Path, node_of, path, path_to_address
 from netlab.cluster.translate.target import Backend, BackendFlow, JudgedFlow, SeenSources, Target
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
@@ -51,22 +52,26 @@ def _to_node(flow: Flow, node: Node) -> Flow:
 def _masqueraded_as(cluster: Cluster, node: Node, end: Endpoint | None, family: int) -> Address | None:
     """Return the source address of packets that a node masquerades to an endpoint: that of the outgoing interface.
 
-    To a pod of another node over a tunnel it is the node's end of the tunnel, the first address of its pods' prefix. To
-    a pod of the node itself the kernel chooses one of the node's addresses; netlab reports the first one.
+    To a pod of another node over a tunnel it is the node's end of the tunnel, the first address of its pods' prefix; on
+    one link it is that of the node's bridge. To a pod of the node itself the kernel chooses one of the node's
+    addresses; netlab reports the first one.
     """
     if isinstance(end, Pod) and end.selectable and end.node != node.name and end.traits.transport.tunnel:
-        return next((one[0] for one in node.pod_cidrs[end.network] if one.version == family), None)
+        of = bridge_address if end.traits.transport.one_link else tunnel_address
+        return of(node, end.network, family)
     return address_of(node, family)
 
 
 def _owner(cluster: Cluster, source: Endpoint, node: Node, path_to: Path) -> Endpoint | None:
     """Return the endpoint that has the source address at the backend. After masquerade it is a node.
 
-    None for a node's end of a tunnel, as policies do not count that address as the node's.
+    None for a node's end of a tunnel, as policies count that address as the node's only if ``remoteNodeSource`` is it.
     """
     if path_to.seen_as in source.addresses:
         return source
     if path_to.seen_as in node.addresses:
+        return node
+    if any(path_to.seen_as == one for one in further_addresses(cluster.networks, node)):
         return node
     if any(path_to.seen_as == one[0] for of_network in node.pod_cidrs.values() for one in of_network):
         return None

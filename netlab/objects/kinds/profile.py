@@ -8,7 +8,8 @@ from netlab import modes
 from netlab.errors import Problem
 from netlab.modes.wiring import Wiring
 from netlab.objects.core_v1 import prefixes
-from netlab.objects.fields import Fields, invalid, required
+from netlab.objects.field_types import Texts
+from netlab.objects.fields import Fields, invalid, required, unsupported
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.kinds.topology import declared
 from netlab.objects.meta import object_meta, open_document
@@ -40,13 +41,13 @@ def profile(document: Document) -> tuple[Profile, list[Problem]]:
     wiring, more = _choices(SpecShape.wiring.read(spec), WiringChoices)
     chosen = Wiring(**wiring)
     _check_wiring(spec, chosen)
-    families = tuple(4 if name == FAMILIES[0] else 6 for _, name in SpecShape.families.read(spec))
+    families = tuple(4 if name == FAMILIES[0] else 6 for name in _known(spec, SpecShape.families))
     found = Profile(
         meta.name,
         SpecShape.system.read(spec),
         SpecShape.versions.read(spec),
         SpecShape.about.read(spec),
-        families or Profile("").families,
+        families,
         tuple(cidr for _, cidr in prefixes(spec, SpecShape.pod_cidrs.read(spec))),
         (*more, *choices),
         policy,
@@ -91,9 +92,16 @@ def _quirk(fields: Fields) -> Quirk:
     if QuirkShape.text.missing(fields):
         QuirkShape.text.error(fields, required())
     mark, source = _said(fields, QuirkShape)
-    return Quirk(
-        QuirkShape.text.read(fields), mark, source, tuple(text for _, text in QuirkShape.settings.read(fields))
-    )
+    return Quirk(QuirkShape.text.read(fields), mark, source, tuple(_known(fields, QuirkShape.settings)))
+
+
+def _known(fields: Fields, field: Texts) -> list[str]:
+    """Return the strings of a list, and report those that the field does not know."""
+    written = field.read(fields)
+    for path, text in written:
+        if text not in field.values:
+            fields.report.error(path, unsupported(text, field.values))
+    return list(dict.fromkeys(text for _, text in written))
 
 
 def _check_wiring(spec: Fields, chosen: Wiring) -> None:

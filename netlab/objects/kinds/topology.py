@@ -80,7 +80,7 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
         _node_ports(spec),
         domain,
         SpecShape.dns.read(spec),
-        SpecShape.profile.read(spec),
+        _profile(spec),
     )
     check_names(root, found.networks)
     check_names(root, found.nodes)
@@ -112,6 +112,16 @@ def _cluster_domain(spec: Fields) -> str:
     for message in messages:
         SpecShape.cluster_domain.error(spec, invalid(domain, message))
     return DEFAULT.cluster_domain if messages else domain
+
+
+def _profile(spec: Fields) -> str:
+    """Decode the name of a profile; a path is refused, as the input may be of strangers."""
+    name = SpecShape.profile.read(spec)
+    if name and names.dns_subdomain(name.replace("+", "-")):
+        message = "must be the name of a profile; a file is named with --as"
+        SpecShape.profile.error(spec, invalid(name, message))
+        return ""
+    return name
 
 
 def _node_ports(spec: Fields) -> tuple[int, int]:

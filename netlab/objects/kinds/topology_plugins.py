@@ -9,7 +9,7 @@ from netlab import modes
 from netlab.cni.conflist import Conflist, ConflistError, conflist
 from netlab.modes import cni
 from netlab.modes.wiring import Wiring
-from netlab.objects.fields import Fields, invalid, required
+from netlab.objects.fields import Fields, invalid, mistyped, required
 from netlab.objects.types import Prefix
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ def with_plugins(
 ) -> tuple[tuple[Prefix, ...], Conflist | None]:
     """Return the podCIDRs of a network and its list; the list's own ranges are the podCIDRs where none is written."""
     value = shape.conflist.read(fields)
+    if value is not None and not isinstance(value, (str, dict)):
+        shape.conflist.error(fields, invalid(value, mistyped(value, "a string")))
+        return own, None
     if not modes.of(mode).attachment.by_plugins:
         shape.conflist.error(fields, f"needs mode {cni.MODE.name}")
         return own, None

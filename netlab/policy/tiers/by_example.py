@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.cluster.flows import Flow
+from netlab.cluster.node_sources import source_address
 from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
@@ -58,7 +59,8 @@ class ByExample:
         other = others[1] if others[0] is subject and len(others) > 1 else others[0]
         ends: tuple[Endpoint, Endpoint] = (subject, other) if direction == "egress" else (other, subject)
         source, destination = ends
-        address = address_of(other, family)
+        own = direction == "egress"
+        address = address_of(other, family) if own else source_address(cluster, other, subject, family)
         if address is None or not self._tier.selecting(cluster, direction, subject):
             return None
         flow = Flow(source, destination, family, protocol, port, address_of(destination, family))

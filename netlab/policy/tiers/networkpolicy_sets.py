@@ -12,6 +12,7 @@ from functools import reduce
 from itertools import chain
 from operator import or_
 
+from netlab.cluster.node_sources import address_to_network, chosen_network
 from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
@@ -41,27 +42,28 @@ class NetworkPolicySets:
     def __init__(self, sets: SetEvaluator) -> None:
         self._sets = sets
         self._cluster = sets.cluster
-        self._known_peers: dict[tuple[int, str, Peer], int] = {}
-        self._known_lookups: dict[tuple[int, str, int], int] = {}
-        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], KindsByAction] = {}
+        self._known_peers: dict[tuple[int, str, Peer, str], int] = {}
+        self._known_lookups: dict[tuple[int, str, int, str], int] = {}
+        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], KindsByAction] = {}
         self._known_egress: dict[tuple[int, int, AskedPort], KindsByAction] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
         self._known_ports: dict[tuple[int, int, AskedPort], bool] = {}
-        self._last_matches: dict[int, tuple[tuple[Direction, tuple[int, ...]], Sequence[tuple[Match, int]]]] = {}
+        self._last_matches: dict[int, tuple[tuple[Direction, tuple[int, ...], str], Sequence[tuple[Match, int]]]] = {}
 
     def ingress(self, kind: int, asked: AskedPort) -> KindsByAction:
         destination = self._sets.kinds[kind][0]
         policies = isolating(self._cluster, destination, "ingress") if isinstance(destination, Pod) else ()
         if not policies:
             return KindsByAction(0, 0)
-        key = (tuple(map(id, policies)), self._sets.served[kind], asked)
+        network = chosen_network(destination) if isinstance(destination, Pod) else ""
+        key = (tuple(map(id, policies)), self._sets.served[kind], asked, network)
         if key not in self._known_ingress:
             family, protocol, port = asked
             found = 0
             for policy in policies:
                 for rule in policy.rules("ingress"):
                     if not ports_mismatch_text(rule, destination, protocol, port):
-                        found |= self.peers(policy, rule, family)
+                        found |= self.peers(policy, rule, family, network)
             self._known_ingress[key] = KindsByAction(found, self._sets.all & ~found)
         return self._known_ingress[key]
 
@@ -105,20 +107,25 @@ class NetworkPolicySets:
                 found[id(policy)] = (policy, more | 1 << number)
         return free, list(found.values())
 
-    def peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
-        """Return the kinds that ``from`` or ``to`` matches; a rule without peers matches all."""
+    def peers(self, policy: NetworkPolicy, rule: Rule, family: int, network: str = "") -> int:
+        """Return the kinds that ``from`` or ``to`` matches; a rule without peers matches all.
+
+        ``network``: the addresses are those of sources, as other nodes' pods of this network see them; "" for their
+        own addresses.
+        """
         if not rule.peers:
             return self._sets.all
         if len(rule.peers) >= MANY_PEERS:
-            return self._looked_up(policy, rule, family)
-        return reduce(or_, (self._peer(policy, peer, family) for peer in rule.peers))
+            return self._looked_up(policy, rule, family, network)
+        return reduce(or_, (self._peer(policy, peer, family, network) for peer in rule.peers))
 
     def reasons(self, direction: Direction, subject: Pod, asked: AskedPort, others: int) -> Iterator[TierReason]:
         policies = isolating(self._cluster, subject, direction)
         if not policies:
             return
         left = others
-        for match, kinds in self._matches(direction, policies, asked[0]):
+        network = chosen_network(subject) if direction == "ingress" else ""
+        for match, kinds in self._matches(direction, policies, asked[0], network):
             here = kinds & left
             if direction == "ingress":
                 here = 0 if ports_mismatch_text(match.rule, subject, *asked[1:]) else here
@@ -128,24 +135,36 @@ class NetworkPolicySets:
                 yield TierReason("allow", str(match), here)
                 left &= ~here
         own, there = (SOURCE, DESTINATION) if direction == "egress" else (DESTINATION, SOURCE)
-        denied = PolicyRuling(policies).denial(f"{there} on {service_text(*asked[1:])}")
-        yield TierReason("deny", f"{direction} of {own}: {denied}", left)
+        for comes_as, kinds in self._by_address(left, asked[0], network):
+            denied = PolicyRuling(policies).denial(f"{there}{comes_as} on {service_text(*asked[1:])}")
+            yield TierReason("deny", f"{direction} of {own}: {denied}", kinds)
+
+    def _by_address(self, kinds: int, family: int, network: str) -> Iterator[tuple[str, int]]:
+        """Yield kinds with the text of the address that they come as to pods of a network, "" for their own one."""
+        own = kinds
+        for kind in members(kinds) if network else ():
+            example = self._sets.kinds[kind][0]
+            address = address_to_network(self._cluster, example, network, family)
+            if address is not None and address not in example.addresses:
+                own &= ~(1 << kind)
+                yield f", which comes as {address},", 1 << kind
+        yield "", own
 
     def _matches(
-        self, direction: Direction, policies: tuple[NetworkPolicy, ...], family: int
+        self, direction: Direction, policies: tuple[NetworkPolicy, ...], family: int, network: str
     ) -> Sequence[tuple[Match, int]]:
         """Return the items of all rules' peers, in the evaluator's order, each with the kinds that it matches first.
 
         The last result of each IP family is kept, as the questions about one subject follow one another.
         """
-        key = (direction, tuple(map(id, policies)))
+        key = (direction, tuple(map(id, policies)), network)
         last = self._last_matches.get(family)
         if last is None or last[0] != key:
             found = [
                 (Match(policy, rule, peer), kinds)
                 for policy in policies
                 for rule in policy.rules(direction)
-                for peer, kinds in self.first_peers(policy, rule, family)
+                for peer, kinds in self.first_peers(policy, rule, family, network)
             ]
             last = self._last_matches[family] = (key, found)
         return last[1]
@@ -156,22 +175,24 @@ class NetworkPolicySets:
             self._known_ports[key] = not ports_mismatch_text(match.rule, self._sets.kinds[kind][0], *asked[1:])
         return self._known_ports[key]
 
-    def first_peers(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
+    def first_peers(
+        self, policy: NetworkPolicy, rule: Rule, family: int, network: str = ""
+    ) -> Iterator[tuple[int, int]]:
         """Yield the number of each peer of a rule, with the kinds that it matches and no peer before it matches."""
         if not rule.peers:
             yield ANY_PEER, self._sets.all
             return
         if len(rule.peers) >= MANY_PEERS:
-            yield from self._first_of_many(policy, rule, family)
+            yield from self._first_of_many(policy, rule, family, network)
             return
         seen = 0
         for number, peer in enumerate(rule.peers):
-            found = self._peer(policy, peer, family) & ~seen
+            found = self._peer(policy, peer, family, network) & ~seen
             seen |= found
             if found:
                 yield number, found
 
-    def _first_of_many(self, policy: NetworkPolicy, rule: Rule, family: int) -> Iterator[tuple[int, int]]:
+    def _first_of_many(self, policy: NetworkPolicy, rule: Rule, family: int, network: str) -> Iterator[tuple[int, int]]:
         peers = peer_lookup(self._cluster, policy, rule)
         first: dict[int, int] = {}
 
@@ -181,7 +202,7 @@ class NetworkPolicySets:
                     first[kind] = min(first.get(kind, number), number)
 
         for (example, *_), alike in self._sets.places[family]:
-            address = address_of(example, family)
+            address = address_to_network(self._cluster, example, network, family)
             if address is not None:
                 note(peers.first_block(example, address), alike)
         for example, alike in chain(*self._sets.pods.values(), self._sets.others):
@@ -191,14 +212,14 @@ class NetworkPolicySets:
             by_number[number] = by_number.get(number, 0) | 1 << kind
         yield from sorted(by_number.items())
 
-    def _looked_up(self, policy: NetworkPolicy, rule: Rule, family: int) -> int:
+    def _looked_up(self, policy: NetworkPolicy, rule: Rule, family: int, network: str) -> int:
         """Return the kinds that a rule with many peers matches; each example is looked up among the peers."""
-        key = (family, policy.meta.namespace, id(rule))
+        key = (family, policy.meta.namespace, id(rule), network)
         if key not in self._known_lookups:
             peers = peer_lookup(self._cluster, policy, rule)
             found = 0
             for (example, *_), alike in self._sets.places[family]:
-                address = address_of(example, family)
+                address = address_to_network(self._cluster, example, network, family)
                 if address is not None and peers.first_block(example, address) is not None:
                     found |= alike
             for example, alike in chain(*self._sets.pods.values(), self._sets.others):
@@ -207,13 +228,13 @@ class NetworkPolicySets:
             self._known_lookups[key] = found
         return self._known_lookups[key]
 
-    def _peer(self, policy: NetworkPolicy, peer: Peer, family: int) -> int:
+    def _peer(self, policy: NetworkPolicy, peer: Peer, family: int, network: str) -> int:
         own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
-        key = (family, own, peer)
+        key = (family, own, peer, network if peer.ip_block is not None else "")
         if key not in self._known_peers:
             found = 0
             for example, alike in self._candidates(policy, peer, family):
-                address = address_of(example, family) or example.addresses[0]
+                address = address_to_network(self._cluster, example, network, family) or example.addresses[0]
                 if not peer_mismatch_text(self._cluster, policy, peer, example, address):
                     found |= alike
             self._known_peers[key] = found

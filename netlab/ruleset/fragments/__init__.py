@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from netlab.ruleset.fragment import Fragment
-from netlab.ruleset.fragments import antispoof, apartness, control, host_ports, masquerade, policy, services, tunnels
+from netlab.ruleset.fragments import (
+    antispoof,
+    apartness,
+    control,
+    host_ports,
+    masquerade,
+    policy,
+    sctp,
+    services,
+    tunnels,
+    unpublished,
+)
 
 FRAGMENTS: tuple[Fragment, ...] = (
     policy.FRAGMENT,
     apartness.FRAGMENT,
+    unpublished.FRAGMENT,
     control.FRAGMENT,
     host_ports.FRAGMENT,
     masquerade.FRAGMENT,
@@ -15,5 +27,6 @@ FRAGMENTS: tuple[Fragment, ...] = (
     antispoof.BRIDGED,
     antispoof.ROUTED,
     tunnels.FRAGMENT,
+    sctp.FRAGMENT,
 )
 """All fragments, in the order of their tables, sets and chains in the text, and of rules with one place in a chain."""

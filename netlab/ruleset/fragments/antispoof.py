@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from ipaddress import IPv6Address
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Address
 from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Set
-from netlab.ruleset.fragment import Entry, Fragment, Layout, Port
+from netlab.ruleset.fragment import Entry, Fragment, Layout, Port, ip
+from netlab.ruleset.policy_chains import MULTICAST
 from netlab.ruleset.tables import Chain, Hook, Parts, TableName
 
 # The messages that a machine sends that is no router (RFC 4861, RFC 3810).
@@ -140,15 +142,25 @@ def _senders(pod: Pod, port: Port, ports: str, own: str) -> Iterator[Entry]:
 def _may_send_from(pod: Pod, port: Port) -> Iterator[Address]:
     yield from pod.addresses
     if any(address.version == 6 for address in pod.addresses):
-        yield from (_link_local(port.mac), IPv6Address("::"))
+        yield from (link_local(port.mac), IPv6Address("::"))
 
 
-def _link_local(mac: str) -> IPv6Address:
+def link_local(mac: str) -> IPv6Address:
     """Return the link-local address that the kernel makes of a MAC address (RFC 4291, appendix A)."""
     octets = bytes.fromhex(mac.replace(":", ""))
     identifier = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])
     return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
 
 
-BRIDGED = Fragment("anti-spoofing, bridged", _BRIDGE, lambda _, __: _BRIDGED, _bridged_variant, of_pod=_bridged_of)
+def _bridged_parts(layout: Layout, _: Hashable) -> Parts:
+    """Declare the tables of bridged pods; with ``multicast: allow`` they receive multicast of each other too."""
+    if layout.policy.multicast == "judge":
+        return _BRIDGED
+    anywhere = tuple(f"{ip(f)} daddr {MULTICAST[f]} accept" for f in layout.families)
+    prerouting, forward = _BRIDGED.chains
+    first, *rest = forward.rules
+    return Parts(_BRIDGED.sets, (prerouting, replace(forward, rules=(first, *anywhere, *rest))))
+
+
+BRIDGED = Fragment("anti-spoofing, bridged", _BRIDGE, _bridged_parts, _bridged_variant, of_pod=_bridged_of)
 ROUTED = Fragment("anti-spoofing, routed", _INET, lambda _, __: _ROUTED, _routed_variant, of_pod=_routed_of)

@@ -1,0 +1,49 @@
+"""A kernel without a kind of link: what would do instead, as a module or as another wiring."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from netlab import modes
+from netlab.cluster import Cluster
+from netlab.dataplane.plan import Difference
+from netlab.errors import HostError, KernelError
+from netlab.kernel.state import Link, LinkKind
+
+# Every lab needs the other kinds.
+_KINDS = ("vxlan", "ipip", "macvlan")
+
+
+def explained(error: KernelError, cluster: Cluster, change: Difference) -> KernelError | HostError:
+    """Return the error of a change; if the kernel lacks a kind of link, one that says what would do instead."""
+    if error.errno != errno.EOPNOTSUPP:
+        return error
+    names = error.operation.split()
+    links = [one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link)]
+    kind = next((link.kind for link in links if link.kind in _KINDS and link.name in names), None)
+    if kind is None:
+        return error
+    fix = f"sudo modprobe {kind}; where there is no such module, use a kernel that has it"
+    others = ", ".join(_others(cluster, kind))
+    return HostError(f"this kernel has no links of kind {kind} ({error})", f"{fix}, or {others}" if others else fix)
+
+
+def _others(cluster: Cluster, kind: LinkKind) -> Iterator[str]:
+    """Yield the variants of the lab's profile, or else the transports, that need no such link."""
+    if cluster.profile is not None:
+        from netlab import profiles
+
+        system = cluster.profile.name.partition("-")[0]
+        variants = [name for name in profiles.names() if name.partition("-")[0] == system]
+        fits = [name for name in variants if _transport(profiles.named(name).wiring.transport).tunnel != kind]
+        if fits:
+            yield f"another profile: {', '.join(fits)}"
+            return
+    joined = [one for one in modes.TRANSPORTS.values() if one.joins_nodes and not one.on_underlay]
+    fits = [one.name for one in joined if one.tunnel != kind]
+    yield f"another transport in spec.networks[].wiring: {', '.join(fits)}"
+
+
+def _transport(name: str | None) -> modes.Transport:
+    return modes.TRANSPORTS[name or modes.of(modes.SEVERAL_NODES).transport.name]

@@ -1,0 +1,31 @@
+"""What is wrong with a Profile of a user's file together with its base."""
+
+from __future__ import annotations
+
+from netlab import modes
+from netlab.errors import Problem, UsageError
+from netlab.objects.profiles import Profile
+from netlab.profiles import names, with_base
+
+REPLACED = "profile-replaced"
+
+
+def check(profile: Profile) -> list[Problem]:
+    """Return the errors of a valid Profile with its base, or a warning if it has the name of one of netlab's own."""
+
+    def problem(path: str, message: str, rule: str = "") -> Problem:
+        source, label = profile.source, f"Profile {profile.name}"
+        severity = "warning" if rule else "error"
+        return Problem(source.file, source.line(path), path, label, message, severity, rule)  # type: ignore[arg-type]
+
+    try:
+        whole = with_base(profile)
+    except UsageError as error:
+        return [problem("spec.base", str(error))]
+    try:
+        modes.wired(modes.of(modes.SEVERAL_NODES), whole.wiring, whole.name)
+    except ValueError as error:
+        return [problem("spec.wiring", str(error))]
+    if profile.name in names():
+        return [problem("metadata.name", f"it stands for netlab's own profile {profile.name}", REPLACED)]
+    return []

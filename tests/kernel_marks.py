@@ -9,6 +9,9 @@ there loads modules, and some of them then put a link into each network namespac
 
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
+
+A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
+Interface. It runs by ``make test-cni`` only.
 """
 
 from __future__ import annotations
@@ -36,12 +39,14 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kernel/test_privilege.py": (),
     "ingress": ("curl", "openssl"),
     "lab": (),
+    "plugins": ("iptables",),
     "vm": (),
 }
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
+    "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),
 }
 

@@ -31,6 +31,7 @@ KEPT = {
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,
     ("lab/notices.py", "_print"): _CLEARED,
+    ("modes/cni.py", "of_plugins"): _PURE,
     ("modes/__init__.py", "wired"): _PURE,
     ("objects/kind.py", "_CACHES"): _REGISTRY,
     ("objects/kind.py", "_KINDS"): _REGISTRY,

@@ -72,7 +72,8 @@ def pods(cluster: Cluster, netns_path: NetnsPath) -> Listing:
         netns = netns_path(names.pod_namespace(cluster.name, pod))
         ips = [str(address) for address in pod.addresses]
         network = f"{pod.network} ({pod.attachment})" if pod.network else pod.attachment
-        port = names.port_name(pod) if pod.traits.attachment.node_link else ""
+        own = pod.traits.attachment.node_link and not pod.traits.attachment.by_plugins
+        port = names.port_name(pod) if own else ""
         cells = (pod.namespace, pod.name, "Running", ",".join(ips), pod.node)
         return Item(pod.namespace, pod.name, _pod_object(cluster, pod, netns), cells, (network, port, netns))
 

@@ -100,6 +100,11 @@ def _past_the_node(pod: Pod) -> Path:
     return Path(False, f"{pod.attachment} network {pod.network!r} does not join {pod.ref} and its own node {pod.node}")
 
 
+def _no_route(pod: Pod) -> Path:
+    """Return that a pod and machines other than its node do not reach one another, as its plugins give no route."""
+    return Path(False, f"the plugins of network {pod.network!r} join {pod.ref} to no other machine")
+
+
 def _between_pods(cluster: Cluster, source: Pod, pod: Pod, own: Address) -> Path:
     """Return the path between two pods that have network namespaces of their own.
 
@@ -149,9 +154,11 @@ def _to_pod(cluster: Cluster, source: Endpoint, pod: Pod, own: Address, from_nod
     enforced = attachment.enforced
     exempt = "" if enforced else _unenforced(pod)
     if from_node == pod.node:
-        if attachment.on_underlay:
+        if attachment.on_underlay or attachment.reaches == "network":
             return _past_the_node(pod)
         return Path(True, seen_as=own, node_to_own_pod=True, exempt=f"{pod.ref} is always open to its own node")
+    if attachment.reaches != "all":
+        return _no_route(pod)
     seen, opened_by, seen_by = own, "", ""
     if isinstance(source, Host):
         if not pod.traits.outside_routes:
@@ -178,12 +185,14 @@ def _to_underlay(
         return Path(True, seen_as=own)
     attachment = source.traits.attachment
     if to_node == source.node:
-        if attachment.on_underlay:
+        if attachment.on_underlay or attachment.reaches == "network":
             return _past_the_node(source)
         if cluster.policy.own_node == "enforce" and attachment.enforced:
             return Path(True, seen_as=own, egress_enforced=True)
         # "Traffic to and from the node where a Pod is running is always allowed" (Kubernetes, Network Policies).
         return Path(True, seen_as=own, exempt=f"{source.ref} always reaches its own node")
+    if attachment.reaches != "all":
+        return _no_route(source)
     masqueraded = source.traits.masquerades("outside" if isinstance(destination, Host) else "nodes")
     seen = address_of(cluster.node(source.node), family) if masqueraded else own
     if not attachment.enforced:

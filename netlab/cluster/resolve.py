@@ -139,7 +139,7 @@ def try_resolve(
     isolated, of_annotations = isolated_namespaces(topology.policy, objects.namespaces)
     cluster = Cluster(
         name=topology.name,
-        networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits) for n in topology.networks),
+        networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits, n.conflist) for n in topology.networks),
         nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
         hosts=tuple(sorted((Host(h.name, h.addresses, h.hostnames) for h in topology.hosts), key=_by_name)),
         namespaces=spaces,

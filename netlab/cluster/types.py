@@ -20,6 +20,7 @@ from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, HostAlias, Prefix, Source
 
 if TYPE_CHECKING:
+    from netlab.cni.conflist import Conflist
     from netlab.objects.links import Netem
     from netlab.objects.profiles import Profile
     from netlab.objects.unread import UnreadPolicy
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 class Network:
     """One pod network: its mode, and at most one prefix per IP family; ``traits`` are by default those of the mode.
 
-    A profile, or the wiring that a Topology writes, has other traits under the name ``mode``.
+    A profile, or the wiring that a Topology writes, has other traits under the name ``mode``. ``conflist`` has the
+    plugins that make the pods' links.
     """
 
     name: str
     mode: str
     pod_cidrs: tuple[Prefix, ...]
     traits: modes.Mode = field(default=modes.UNNAMED, repr=False)
+    conflist: Conflist | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "traits", modes.named(self.mode, self.traits))

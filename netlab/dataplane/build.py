@@ -38,6 +38,8 @@ _ROUTER = (
 # A node's bridge ports need no IPv6 address. A link-local address on each would cost time and be one more way into the
 # node.
 _ROUTER6 = (Sysctl("ipv6/conf/all/forwarding", "1"), Sysctl("ipv6/conf/default/addr_gen_mode", "1"))
+# Links that plugins make have no permanent neighbours, and a node looks for neighbours from a link-local address.
+_ROUTER6_OF_PLUGINS = (_ROUTER6[0], Sysctl("ipv6/conf/default/addr_gen_mode", "0"))
 MTU = 1500
 """The MTU of the underlay, and of every link that nothing makes shorter."""
 
@@ -80,10 +82,11 @@ class Build:
         self.endpoint(namespace, families)
         self.add(namespace, *_MACHINE)
 
-    def router(self, namespace: str) -> None:
-        """Add a node's namespace: it forwards, and bridged packets pass its ruleset."""
+    def router(self, namespace: str, *, plugins: bool = False) -> None:
+        """Add a node's namespace: it forwards, and bridged packets pass its ruleset. ``plugins`` make pods' links."""
         self.machine(namespace)
-        self.add(namespace, *_ROUTER, *(_ROUTER6 if 6 in self.families else ()))
+        of_ipv6 = _ROUTER6_OF_PLUGINS if plugins else _ROUTER6
+        self.add(namespace, *_ROUTER, *(of_ipv6 if 6 in self.families else ()))
 
     def _of(self, families: Sequence[int] | None) -> Sequence[int]:
         return self.families if families is None else families

@@ -20,10 +20,17 @@ from netlab.modes import attachments, transports
 Attach = Callable[[Cluster, Network, Build, int], None]
 Join = Callable[[Cluster, Network, Build], int]
 
+
+def _attach_nothing(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
+    """Add nothing."""
+
+
 ATTACHMENTS: Mapping[str, Attach] = {
     attachments.BRIDGE.name: bridge.attach,
     attachments.VETH.name: veth.attach,
     attachments.MACVLAN.name: macvlan.attach,
+    # Plugins make the links (``lab/plugin_links.py``), and are no part of the wanted state.
+    **dict.fromkeys((one.name for one in attachments.OF_PLUGINS), _attach_nothing),
 }
 
 TRANSPORTS: Mapping[str, Join] = {
@@ -33,6 +40,7 @@ TRANSPORTS: Mapping[str, Join] = {
     transports.FLAT_VXLAN.name: flat_vxlan.join,
     transports.ROUTES.name: routes.join,
     transports.UNDERLAY.name: underlay.join,
+    transports.LINK.name: lambda cluster, network, build: MTU,
 }
 
 _UNDERLAY_BRIDGE = "underlay"
@@ -89,7 +97,7 @@ def _add_machine(cluster: Cluster, build: Build, place: str, machine: Node | Hos
     """Add a machine's interface on the underlay, its addresses, and routes to every other machine."""
     name = names.endpoint_namespace(cluster.name, machine)
     if isinstance(machine, Node):
-        build.router(name)
+        build.router(name, plugins=any(n.traits.attachment.by_plugins for n in cluster.networks))
     else:
         build.machine(name, [address.version for address in machine.addresses])
     build.veth(

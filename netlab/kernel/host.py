@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from netlab.kernel import netns, nft, privilege, processes, signals
 from netlab.kernel.machine import Frontend, Match, Store
 from netlab.kernel.store import HOST
+from netlab.objects.types import Address
 
 if TYPE_CHECKING:
     from netlab.kernel.captured import ProcessResult
@@ -83,13 +84,18 @@ class Host:
     def nft(self, name: str, script: str) -> None:
         nft.load(name, script)
 
-    def holds(self, name: str, script: str) -> bool:
-        return nft.holds(name, script)
+    def holds(self, name: str, script: str, *, beside: bool = False) -> bool:
+        return nft.holds(name, script, beside=beside)
 
     def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
         from netlab.kernel import conntrack
 
         conntrack.delete(name, fronts)
+
+    def forget_neighbours(self, name: str, addresses: Sequence[Address]) -> None:
+        from netlab.kernel import neighbours
+
+        neighbours.forget(name, [one.packed for one in addresses])
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> Monitor:
         from netlab.kernel.nft_trace import Monitor
@@ -170,6 +176,18 @@ class Host:
         from netlab.kernel import nginx
 
         return nginx.reload(folder)
+
+    def find_plugin(self, kind: str) -> str:
+        from netlab.kernel import plugins
+
+        return plugins.find(kind)
+
+    def plugin(
+        self, name: str, kind: str, variables: Mapping[str, str], config: bytes, state: Path | None, seconds: float
+    ) -> ProcessResult:
+        from netlab.kernel import plugins
+
+        return plugins.run(name, kind, variables, config, state, seconds)
 
     # --- privilege ----------------------------------------------------------------------------------------------
 

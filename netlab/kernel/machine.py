@@ -103,6 +103,9 @@ class Links(Protocol):
     def wait_until_ready(self, names: Sequence[str]) -> None:
         """Wait until every link of the namespaces carries traffic; raises KernelError after five seconds."""
 
+    def forget_neighbours(self, name: str, addresses: Sequence[Address]) -> None:
+        """Delete a namespace's neighbour entries for addresses that have another MAC now; raises NotFound."""
+
 
 class Rules(Protocol):
     """nftables rulesets, and the connections that they translate."""
@@ -113,8 +116,11 @@ class Rules(Protocol):
     def nft(self, name: str, script: str) -> None:
         """Run an nft script in a namespace as one transaction; raises KernelError. Threads may call it concurrently."""
 
-    def holds(self, name: str, script: str) -> bool:
-        """Return whether a namespace's ruleset equals what the script makes of an empty one."""
+    def holds(self, name: str, script: str, *, beside: bool = False) -> bool:
+        """Return whether a namespace's ruleset equals what the script makes of an empty one.
+
+        With ``beside`` the tables of other programs are ignored.
+        """
 
     def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
         """Delete the tracked connections that were opened to a front and lead to none of its endpoints.
@@ -217,6 +223,20 @@ class Programs(Protocol):
 
     def reload(self, folder: Path) -> bool:
         """Make the nginx of a folder read its configuration again; return whether the configuration is in force."""
+
+    def find_plugin(self, kind: str) -> str:
+        """Return the path of a CNI plugin; raises HostError where there is none that is safe to run."""
+
+    def plugin(
+        self, name: str, kind: str, variables: Mapping[str, str], config: bytes, state: Path | None, seconds: float
+    ) -> ProcessResult:
+        """Run a CNI plugin in a namespace ("" for a new one), and return how it ended; kill it after ``seconds``.
+
+        ``variables`` are added to a small environment, ``config`` is its input, ``state`` the folder of its state.
+
+        Raises:
+          NotFound, HostError.
+        """
 
 
 class Privilege(Protocol):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from netlab.kernel import netns
 from netlab.kernel import rtnl_numbers as n
 from netlab.kernel.netlink import Message, Netlink, attribute
 
@@ -66,3 +67,18 @@ def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete
         for (device, address), packed in entries.items()
         if device in indexes
     ]
+
+
+def forget(namespace: str, addresses: Sequence[bytes]) -> None:
+    """Delete a namespace's entries for addresses, on every device: their machine has another MAC now.
+
+    Raises:
+      NotFound: when the namespace is gone.
+    """
+    with netns.inside(namespace):
+        table = Table()
+        devices = [name for _, name in socket.if_nameindex()]
+    try:
+        table.change({(device, one): entry(one, bytes(6)) for device in devices for one in addresses}, delete=True)
+    finally:
+        table.close()

@@ -165,10 +165,10 @@ def _generation() -> int:
     return int.from_bytes(found[_GENERATION_ID])
 
 
-def holds(namespace: str, script: str) -> bool:
+def holds(namespace: str, script: str, *, beside: bool = False) -> bool:
     """Return whether a namespace's ruleset is what the script makes of an empty one, without counters and comments.
 
-    Elements that packets added are ignored.
+    Elements that packets added are ignored. With ``beside`` so are the tables that other programs made.
 
     nft's listing is compared with its listing after the script in a new namespace. So this code does not depend on how
     a version of nft prints.
@@ -178,7 +178,7 @@ def holds(namespace: str, script: str) -> bool:
         here(script)
         expected = _comparable(_listing())
     with netns.inside(namespace):
-        return expected == _comparable(_listing())
+        return expected == _comparable(_listing(), own=beside)
 
 
 def _listing() -> str:
@@ -186,14 +186,23 @@ def _listing() -> str:
     return call(["--json", "--stateless", "list", "ruleset"], what="nft list ruleset")
 
 
-def _comparable(listing: str) -> list[str]:
-    """Return nft's objects in order, without handles and comments, with the elements of sets sorted."""
+def _comparable(listing: str, *, own: bool = False) -> list[str]:
+    """Return nft's objects in order, without handles and comments, with the elements of sets sorted.
+
+    With ``own`` only those of netlab's tables, which its name begins.
+    """
     try:
         items = json.loads(listing)["nftables"]
+        items = [item for item in items if _is_own(item)] if own else items
         return [json.dumps(_plain(item), sort_keys=True) for item in items if "metainfo" not in item]
     except (ValueError, LookupError, TypeError) as error:
         first = listing.strip().split("\n")[0][:80]
         raise HostError(f"{program()} lists no ruleset, but {first!r}", _NOT_NFT) from error
+
+
+def _is_own(item: Any) -> bool:
+    (kind, of), *_ = item.items()
+    return kind == "metainfo" or str(of.get("name" if kind == "table" else "table", "")).startswith("netlab")
 
 
 def _plain(value: Any) -> Any:

@@ -70,9 +70,17 @@ def _loading(machine: Machine, scripts: Mapping[str, str]) -> Iterator[None]:
             load.result()
 
 
+def has_plugins(cluster: Cluster) -> bool:
+    """Return whether plugins make the links of a network of the cluster."""
+    return any(network.conflist is not None for network in cluster.networks)
+
+
 def _switches(cluster: Cluster) -> set[str]:
     """Return the namespaces whose links are not ready at once: those with bridges and those with macvlan links."""
     lab = cluster.name
+    if has_plugins(cluster):
+        # A node may have links of plugins that wait for pods.
+        return {names.underlay_namespace(lab)}
     stacked = {names.pod_namespace(lab, pod) for pod in cluster.pods if pod.traits.attachment.on_underlay}
     return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in cluster.nodes)} | stacked
 
@@ -120,8 +128,13 @@ def drift(machine: Machine, state: State) -> list[str]:
     """Return the differences between a machine and a state, a line each."""
     have = found(machine, state.namespaces)
     lines = difference(have, state.namespaces, state.namespaces).lines()
+    beside = has_plugins(state.cluster)
+    if beside:
+        from netlab.lab.plugin_links import PluginLinks
+
+        lines += PluginLinks(machine, state.cluster.name).drift(state.cluster)
     for node, ruleset in state.rulesets.items():
         space = names.node_namespace(state.cluster.name, node)
-        if space in have and not machine.holds(space, ruleset.text()):
+        if space in have and not machine.holds(space, ruleset.text(), beside=beside):
             lines.append(f"-n {space} nft: the ruleset differs")
     return lines

@@ -9,8 +9,9 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from netlab.cluster import Placement
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.wanted import wanted
@@ -18,12 +19,15 @@ from netlab.errors import NetlabError
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
 from netlab.lab.allocations import allocations
-from netlab.lab.carry_out import carry_out, check_free, check_host, found
+from netlab.lab.carry_out import carry_out, check_free, check_host, found, has_plugins
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record import Record, Records
 from netlab.lab.removal import remove_everything
 from netlab.lab.state import State, described, placement
 from netlab.ruleset import Transaction, differences, replacing
+
+if TYPE_CHECKING:
+    from netlab.lab.plugin_links import PluginLinks
 
 
 class Current(NamedTuple):
@@ -40,6 +44,8 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     """
     records, name = Records(machine), state.cluster.name
     record = _record_of(machine, state, ready=True)
+    if has_plugins(state.cluster):
+        _links(machine, state).wanted(state.cluster)
     check_free(machine, state.namespaces)
     machine.check_rules()
     change = difference({}, state.namespaces)
@@ -47,6 +53,9 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     records.save(record, changing=record.namespaces)
     try:
         carry_out(machine, state.cluster, change, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
+        if has_plugins(state.cluster):
+            state = _with_links(machine, state, {})
+            record = _record_of(machine, state, ready=True)
         machine.check()
         records.save(record)
     except BaseException:
@@ -77,7 +86,10 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     kept = allocations(state.cluster, before.cluster, old.services)
     same_wiring = replace(old, documents=documents, ready=True, services=kept)
     new = _record_of(machine, state, ready=True) if rewired else same_wiring
-    acts = bool(change or scripts or not old.ready)
+    plugins = has_plugins(state.cluster) or has_plugins(before.cluster)
+    gone, damage = _links(machine, state).stale(state.cluster, check=read) if plugins else ([], [])
+    missing = plugins and _links(machine, state).lacks(state.cluster)
+    acts = bool(change or scripts or not old.ready or gone or missing)
     if acts:
         check_free(machine, change.create)
         check_host(machine, state.cluster, change)
@@ -89,7 +101,12 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
         everything = tuple(sorted({*old.namespaces, *new.namespaces}))
         records.save(new, changing=everything)
         try:
+            if gone:
+                _links(machine, state).detach(gone)
             carry_out(machine, state.cluster, change, scripts)
+            if plugins:
+                state = _with_links(machine, state, old.placement)
+                new = _record_of(machine, state, ready=True)
             if before.cluster.services or state.cluster.services:
                 from netlab.lab.stale_connections import delete_stale
 
@@ -105,11 +122,37 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
             records.forget(new.lab)
     return Current(new, state), Changes(
         compare(old.documents, documents),
-        tuple(change.lines()),
+        (*damage, *change.lines()),
         sum(transaction.elements for transaction in transactions.values()),
         sum(transaction.whole for transaction in transactions.values()),
         time.monotonic() - started,
     )
+
+
+def _links(machine: Machine, state: State) -> PluginLinks:
+    # Imported here, as most labs have no plugins.
+    from netlab.lab.plugin_links import PluginLinks
+
+    return PluginLinks(machine, state.cluster.name)
+
+
+def _with_links(machine: Machine, state: State, before: Mapping[str, Placement]) -> State:
+    """Attach the pods whose links plugins make; return the state with their addresses, which is in force.
+
+    ``before``: the placement that pods keep where they are attached again.
+    """
+    links = _links(machine, state)
+    links.attach(state.cluster, before)
+    placed = state.placed(links.addresses())
+    if placed is not state:
+        change = difference(state.namespaces, placed.namespaces)
+        moved = differences(state.rulesets, placed.rulesets)
+        carry_out(machine, placed.cluster, change, {node: one.text for node, one in moved.items() if one.text})
+    links.release()
+    links.collect()
+    # Links of plugins are not among those that this process knows.
+    machine.close()
+    return placed
 
 
 def _undo(machine: Machine, now: Current, failed: State) -> None:
@@ -122,7 +165,13 @@ def _undo(machine: Machine, now: Current, failed: State) -> None:
         # A namespace of both states is read with the settings of the old state.
         have = found(machine, {**failed.namespaces, **before.namespaces})
         change = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
+        plugins = has_plugins(failed.cluster) or has_plugins(before.cluster)
+        if plugins:
+            _links(machine, before).detach(_links(machine, before).stale(before.cluster, check=False)[0])
         carry_out(machine, before.cluster, change, {n: replacing(r) for n, r in before.rulesets.items()})
+        if plugins:
+            before = _with_links(machine, before, old.placement)
+            old = replace(old, placement=placement(before.cluster))
         records.save(old)
         records.forget(old.lab)
 
@@ -151,13 +200,14 @@ def _transactions(
 ) -> dict[str, Transaction]:
     """Return the nft transaction of every node that needs one; with ``read`` look at what the machine has."""
     before, lab = old.rulesets, state.cluster.name
+    beside = has_plugins(state.cluster)
     needed = {node: one for node, one in differences(before, state.rulesets).items() if one.text}
     for node, ruleset in state.rulesets.items():
         space = names.node_namespace(lab, node)
         elements = needed[node].elements if node in needed else 0
         if space in change.create:
             needed[node] = Transaction(ruleset.text(), elements, whole=True)
-        elif node not in before or (read and not machine.holds(space, before[node].text())):
+        elif node not in before or (read and not machine.holds(space, before[node].text(), beside=beside)):
             needed[node] = Transaction(replacing(ruleset), elements, whole=True)
     return needed
 

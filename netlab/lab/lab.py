@@ -18,13 +18,13 @@ from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
 from netlab.kernel.machine import Machine, this_host
 from netlab.lab import convergence, programs, removal
-from netlab.lab.carry_out import drift
+from netlab.lab.carry_out import drift, has_plugins
 from netlab.lab.choose import only_one
 from netlab.lab.convergence import Current
 from netlab.lab.opening import check_whole, recorded
 from netlab.lab.outcome import Changes
 from netlab.lab.record import Record, Records, Stamp
-from netlab.lab.state import State, described
+from netlab.lab.state import State, described, with_places
 from netlab.lab.temporary_labs import hold_owner_lock
 from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
@@ -132,6 +132,8 @@ class Lab:
             started = time.monotonic()
             old = records.load(cluster.name)
             try:
+                if old is not None and has_plugins(cluster):
+                    cluster = with_places(objects, cluster, old.placement)
                 state = State.of(objects, cluster)
                 if old is None:
                     now, made = convergence.build(machine, state, started)

@@ -19,7 +19,7 @@ from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.load import decode
 from netlab.policy import evaluate
 
-MODES = tuple(mode.name for mode in modes.every())
+MODES = tuple(mode.name for mode in modes.every() if not mode.attachment.by_plugins)
 
 # Title, source, destination and port of each column. Pod b publishes its port 80 as 8080.
 COLUMNS = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine, this_host
-from netlab.lab import namespace_list, temporary_labs
+from netlab.lab import namespace_list, notices, temporary_labs
 from netlab.lab.record import Records
 from netlab.objects.names import LabName
 
@@ -96,6 +96,19 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
     spaces = records.namespaces_of(name)
     with records.machine.uninterrupted():
         if not records.stale(name):
+            _detach(records, name)
             records.machine.remove(spaces.names)
         records.remove(name)
     return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))
+
+
+def _detach(records: Records, name: str) -> None:
+    """Detach the pods that plugins attached; their namespaces go whatever fails."""
+    if (records.store.folder(name) / "plugins").is_dir():
+        from netlab.lab.plugin_links import PluginLinks
+
+        links = PluginLinks(records.machine, name)
+        try:
+            links.detach(links.known().values())
+        except (NetlabError, OSError) as error:
+            notices.notice(f"warning: {error}")

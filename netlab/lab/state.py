@@ -85,10 +85,28 @@ class State:
             cluster = replace(resolve(objects, placement(self.cluster), services), name=self.cluster.name)
         return State.of(objects, cluster, self.compiler)
 
+    def placed(self, places: Mapping[str, Placement]) -> State:
+        """Return the state with some pods at other addresses, which plugins chose; raises InputError."""
+        cluster = self.cluster
+        if all(pod.addresses == places[pod.ref].addresses for pod in cluster.pods if pod.ref in places):
+            return self
+        # The compiler changes what it compiled last, so this state must be compiled first.
+        _ = self.rulesets
+        services = {one.meta.key: one for one in cluster.services}
+        found = replace(resolve(self.objects, {**placement(cluster), **places}, services), name=cluster.name)
+        return State.of(self.objects, found, self.compiler)
+
 
 def placement(cluster: Cluster) -> dict[str, Placement]:
     """Return the nodes and addresses of a cluster's pods, by their references."""
     return {pod.ref: Placement(pod.node, pod.addresses) for pod in cluster.pods}
+
+
+def with_places(objects: Objects, cluster: Cluster, places: Mapping[str, Placement]) -> Cluster:
+    """Return the cluster with the addresses that plugins gave to pods that run; raises InputError."""
+    refs = {pod.ref for pod in cluster.pods if pod.traits.attachment.by_plugins}
+    keep = {ref: at for ref, at in places.items() if ref in refs}
+    return replace(resolve(objects, keep), name=cluster.name) if keep else cluster
 
 
 def described(record: Record) -> tuple[Objects, Cluster]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from netlab.modes import attachments, bridge, host, macvlan, none, overlay, routed, transports
+from netlab.modes import attachments, bridge, cni, host, macvlan, none, overlay, routed, transports
 from netlab.modes.traits import Attachment, Mode, Transport
 from netlab.modes.wiring import NOTHING, Wiring
 
@@ -19,6 +19,7 @@ MODES: dict[str, Mode] = {
         overlay.MODE,
         routed.MODE,
         macvlan.MODE,
+        cni.MODE,
         host.MODE,
         none.MODE,
     )

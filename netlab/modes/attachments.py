@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netlab.modes.traits import Attachment
 
 # A veth pair whose other end is a port of a bridge, as with Docker's bridge driver and the CNI ``bridge`` plugin.
@@ -27,3 +29,12 @@ HOST = Attachment("host", host_network=True)
 
 # Docker's none mode.
 LOOPBACK = Attachment("loopback")
+
+# Links that plugins of the Container Network Interface make: on a bridge, to the node itself, or on the underlay. The
+# names, MACs and neighbours are the plugins', so netlab cannot guard them. ``PLUGINS`` is all that is known without a
+# configuration.
+PLUGINS = Attachment("plugins", on_network=True, by_plugins=True, reaches="network")
+PLUGIN_BRIDGE = replace(PLUGINS, name="plugins bridge", bridged=True, node_link=True, enforced=True)
+PLUGIN_VETH = replace(PLUGINS, name="plugins veth", node_link=True, enforced=True)
+PLUGIN_UNDERLAY = replace(PLUGINS, name="plugins underlay", on_underlay=True)
+OF_PLUGINS = (PLUGINS, PLUGIN_BRIDGE, PLUGIN_VETH, PLUGIN_UNDERLAY)

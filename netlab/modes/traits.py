@@ -15,6 +15,8 @@ Tunnel = Literal["", "vxlan", "ipip"]
 VXLAN_PORT = 8472
 """The UDP port of VXLAN: the default of Linux and flannel. The registered port is 4789 (RFC 7348)."""
 
+Reaches = Literal["all", "node", "network"]
+
 
 @frozen
 class Attachment:
@@ -30,6 +32,8 @@ class Attachment:
     - ``enforced``: the pod's packets pass a netfilter hook of the node, which enforces policy.
     - ``published``: the node can publish ports of the pod (``hostPort``), by DNAT.
     - ``guarded``: the node drops packets of the pod with a source address or MAC that is not the pod's.
+    - ``by_plugins``: programs make the pod's link after its network namespace, and choose its addresses.
+    - ``reaches``: what a pod has routes to: all machines, its node and its network on that node, or its network only.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Attachment:
     enforced: bool = False
     published: bool = False
     guarded: bool = False
+    by_plugins: bool = False
+    reaches: Reaches = "all"
 
     @property
     def short(self) -> str:
@@ -117,7 +123,7 @@ class Mode:
             raise ValueError(f"{self.name}: pods on one link have their MTU on the device (mtuPlace: device)")
         if self.masqueraded and self.attachment.on_underlay:
             raise ValueError(f"{self.name}: a node masquerades only what it forwards")
-        if not self.masqueraded and not self.outside_routes:
+        if not self.masqueraded and not self.outside_routes and self.attachment.reaches == "all":
             raise ValueError(f"{self.name}: outside hosts have no route to answer by")
         if self.remote_node_source == "tunnel" and (not self.transport.tunnel or self.transport.one_link):
             raise ValueError(f"{self.name}: a node has no tunnel, and so no address of it")

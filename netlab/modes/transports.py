@@ -23,3 +23,6 @@ ROUTES = Transport("routes", joins_nodes=True, node_ranges=True, single_routes=T
 
 # Pods are on the underlay: every machine there has an on-link route to their ranges.
 UNDERLAY = Transport("underlay", joins_nodes=True, node_ranges=True, outside_routes=True, on_underlay=True)
+
+# Pods are on the underlay and have a route to their own network only.
+LINK = Transport("link", joins_nodes=True, on_underlay=True)

@@ -25,6 +25,7 @@ from netlab.objects.yaml_text import YAMLText
 from netlab.patterns import pattern
 
 STDIN = "<stdin>"
+_TOPOLOGY = "Topology"
 _RECORD_LINE = "record line"
 _BRACE = pattern(r"\s*\{")
 
@@ -141,9 +142,21 @@ class Reader:
                 break
             found += documents
             problems += more
+        for index, document in enumerate(found):
+            if document.kind == _TOPOLOGY:
+                found[index], more = self._with_conflists(document)
+                problems += more
         if not found and not any(problem.severity == "error" for problem in problems) and not self._spent:
             problems += [Problem(path, 0, "", "", "no object in it") for path in paths]
         return found, problems
+
+    def _with_conflists(self, document: Document) -> tuple[Document, list[Problem]]:
+        """Return a Topology with the files that it names, and the problems."""
+        from netlab.objects import conflist_files
+
+        if not conflist_files.names_conflist(document):
+            return document, []
+        return conflist_files.with_conflists(document, self.budget, self.home)
 
     def _path(self, path: str) -> tuple[list[Document], list[Problem]]:
         if path != "-" and os.path.isdir(path) and (not self.home or is_inside(path, self.home)):

@@ -20,7 +20,12 @@ INGRESS_CLASS = "kubernetes.io/ingress.class"
 DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 TOPOLOGY_MODES = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
 BETA_ISOLATION = "net.beta.kubernetes.io/network-policy"
-_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES, BETA_ISOLATION})
+BANDWIDTH = {
+    "ingress": "kubernetes.io/ingress-bandwidth",
+    "egress": "kubernetes.io/egress-bandwidth",
+}
+"""The annotations of a pod that say how many bits it may receive and send in a second."""
+_READ_ANNOTATIONS = frozenset({INGRESS_CLASS, DEFAULT_CLASS, *TOPOLOGY_MODES, *BANDWIDTH.values(), BETA_ISOLATION})
 
 
 class WrittenByServer(Shape):

@@ -13,6 +13,7 @@ from netlab.modes.wiring import NOTHING, Wiring
 from netlab.objects.types import Address, Prefix, Source
 
 if TYPE_CHECKING:
+    from netlab.cni.conflist import Conflist
     from netlab.objects.links import TopologyLink
 
 
@@ -22,6 +23,7 @@ class TopologyNetwork:
 
     ``unwritten`` has the fields that the input leaves out (``mode``, ``podCIDRs``). ``resolve`` chooses their values.
     ``wiring`` has the choices that the input or a profile makes, and ``profile`` the name of a profile that wires it.
+    ``conflist`` has the plugins that make the pods' links, in the mode for that.
     ``families`` are the IP families that pods can have.
     """
 
@@ -32,12 +34,29 @@ class TopologyNetwork:
     unwritten: frozenset[str] = frozenset()
     wiring: Wiring = NOTHING
     profile: str = ""
+    conflist: Conflist | None = None
     families: tuple[int, ...] = (4, 6)
 
     @property
     def traits(self) -> modes.Mode:
         """The traits of its mode with the choices of ``wiring``, under the name ``profile`` if that is given."""
+        if self.conflist is not None:
+            return _traits_of_plugins(self.conflist, self.wiring)
         return modes.wired(modes.of(self.mode), self.wiring, self.profile)
+
+
+def _traits_of_plugins(conflist: Conflist, wiring: Wiring) -> modes.Mode:
+    """Return the traits of a network whose links plugins make; ``wiring`` says how, where netlab does not know."""
+    from netlab.modes import cni
+
+    return cni.of_plugins(
+        wiring.attachment or cni.attachment_of(conflist.kind) or modes.ONE_NODE,
+        takes_range=conflist.takes_range,
+        masquerades=conflist.masquerades,
+        gateway=conflist.has_gateway,
+        default_route=conflist.has_default_route,
+        publishes=conflist.publishes,
+    )
 
 
 @frozen

@@ -15,6 +15,7 @@ from netlab.objects.field_types import (
     OnFlag,
     Part,
     Parts,
+    Raw,
     Root,
     Switch,
     Text,
@@ -120,6 +121,11 @@ class NetworkShape(Shape, strict=True):
         default="of the first: " + ", ".join(f"`{cidr}`" for cidr in DEFAULT.networks[0].pod_cidrs),
     )
     wiring = Part("wiring", "Choices of wiring that differ from those of the mode.", shape=WiringShape)
+    conflist = Raw(
+        "conflist",
+        "For mode `cni`: the file of a CNI network configuration list, relative to this file, or the list itself.",
+        type=lambda: {"type": ["string", "object", "null"]},
+    )
 
 
 class NodeShape(Shape, strict=True):

@@ -45,9 +45,13 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
     Controls between the two prove that the endpoint carries traffic. A pod's partner is its node: each reaches the
     other under every policy. The partner of a machine on the underlay is another machine there. A pod on the underlay
     has such a partner too, as its own node does not reach it. Else its partner is another pod of its network, where no
-    policy is enforced. The partner of a node that is alone on the underlay is a pod of its own whose partner it is.
+    policy is enforced. A pod that has routes to its network only has a pod of that as partner. The partner of a node
+    that is alone on the underlay is a pod of its own whose partner it is.
     """
     on_underlay = isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
+    if isinstance(endpoint, Pod) and endpoint.traits.attachment.reaches == "network":
+        near = (p for p in cluster.pods if p.network == endpoint.network and (on_underlay or p.node == endpoint.node))
+        return next((p for p in near if p.ref != endpoint.ref and _has(p, family)), None)
     if isinstance(endpoint, Pod) and not endpoint.host_network and not on_underlay:
         own = cluster.node(endpoint.node)
         return own if _has(own, family) else None
@@ -60,8 +64,13 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
         pods = (p for p in cluster.pods if p.network == endpoint.network)
     else:
         local = (p for p in cluster.pods if p.node == machine.name and not isinstance(machine, Host))
-        pods = (p for p in local if p.selectable and not p.traits.attachment.on_underlay)
+        pods = (p for p in local if p.selectable and _meets_node(p))
     return next((p for p in pods if p.ref != endpoint.ref and _has(p, family)), None)
+
+
+def _meets_node(pod: Pod) -> bool:
+    attachment = pod.traits.attachment
+    return not attachment.on_underlay and attachment.reaches != "network"
 
 
 def partner_end(shared: Shared, end: End) -> End | None:

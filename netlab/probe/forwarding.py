@@ -91,6 +91,8 @@ def unproven(shared: Shared, probe: Probe) -> str:
         if isinstance(source, Pod) and not source.host_network and source.node == node.name:
             network = shared.cluster.network(source.network)
             bridged = network.traits.attachment.bridged
+            if network.traits.attachment.by_plugins:
+                return ""  # the device has a name of the plugins
             device = names.bridge_name(network) if bridged else names.port_name(source)
     name = f"ipv{family}/conf/{device}/forwarding"
     with shared.inside(shared.probes.namespace(node)), contextlib.closing(sysctl.Tree()) as tree:
@@ -107,6 +109,8 @@ def _why_no_hairpin(shared: Shared, node: Node, pod: Pod) -> str:
     (net/bridge/br_forward.c, should_deliver), which it does not have if the lab's hairpin is unwired.
     """
     port = names.port_name(pod)
+    if pod.traits.attachment.by_plugins:
+        return f"a plugin made the port of {pod.ref}, and netlab does not know whether frames go back to it"
     if not pod.traits.attachment.bridged:
         return "" if pod.traits.attachment.node_link else f"{pod.ref} is not behind {node.ref}"
     if shared.cluster.policy.hairpin == "unwired":

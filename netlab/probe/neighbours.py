@@ -143,6 +143,13 @@ class Neighbours:
         An entry of another namespace, of the node or the underlay, is noted at once: it serves the whole site.
         """
         pod, machine = there.endpoint, self._machine(here.endpoint)
+        if _by_plugins(here.endpoint) or _by_plugins(pod):
+            # Their MACs are the plugins', so ARP and neighbour discovery find them. Those of machines are known.
+            other = self._machine(pod)
+            if other is not machine:
+                self._note_underlay(machine, other)
+                self._note_underlay(other, machine)
+            return None
         if _on_underlay(here.endpoint) or _on_underlay(pod):
             namespace, device = self._underlay_device(here.endpoint)
             return self._placed(here, namespace, (device, there.wire.packed), self._packed(pod, there.wire.packed))
@@ -230,3 +237,7 @@ class Neighbours:
 
 def _on_underlay(endpoint: Endpoint) -> bool:
     return isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
+
+
+def _by_plugins(endpoint: Endpoint) -> bool:
+    return isinstance(endpoint, Pod) and endpoint.traits.attachment.by_plugins

@@ -31,6 +31,7 @@ from netlab.testing.fake_ruleset import FakeRuleset
 if TYPE_CHECKING:
     from netlab.kernel.machine import User
     from netlab.kernel.program import Program
+    from netlab.objects.types import Address
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536, up=False)
 _NO_PACKETS = "a kernel in memory sends no packets and runs no programs"
@@ -140,13 +141,16 @@ class FakeKernel:
             self._rules[name].run(script, name)
             self.rulesets[name].append(script)
 
-    def holds(self, name: str, script: str) -> bool:
+    def holds(self, name: str, script: str, *, beside: bool = False) -> bool:
         self._space(name)
         wanted = FakeRuleset()
         wanted.run(script, name)
         return self._rules[name] == wanted
 
     def delete_connections(self, name: str, fronts: Sequence[Frontend]) -> None:
+        self._space(name)
+
+    def forget_neighbours(self, name: str, addresses: Sequence[Address]) -> None:
         self._space(name)
 
     def monitor(self, name: str, match: Match, families: Sequence[str]) -> AbstractContextManager[Monitor]:
@@ -212,6 +216,14 @@ class FakeKernel:
 
     def nginx(self) -> tuple[str, str]:
         return "/usr/sbin/nginx", ""
+
+    def find_plugin(self, kind: str) -> str:
+        raise HostError(_NO_PACKETS)
+
+    def plugin(
+        self, name: str, kind: str, variables: Mapping[str, str], config: bytes, state: Path | None, seconds: float
+    ) -> ProcessResult:
+        raise HostError(_NO_PACKETS)
 
     def reload(self, folder: Path) -> bool:
         return self.send(folder, signal.SIGHUP)

@@ -10,8 +10,8 @@ from pathlib import Path
 from netlab import modes
 
 _ROOT = Path(modes.__file__).parents[1]
-# The rooms that define modes, and the one that speaks of the kernel's own kinds of links and nft's families.
-_DEFINE = ("modes/", "kernel/")
+# The rooms that define modes, and those that speak of the kernel's own kinds of links, nft's families and plugins.
+_DEFINE = ("modes/", "kernel/", "cni/")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
@@ -24,6 +24,7 @@ _OTHERS = {
     ("dataplane/plan.py", "macvlan"): 4,
     ("dataplane/wanted.py", "bridge"): 1,
     ("dataplane/names.py", "host"): 2,  # an outside host
+    ("lab/plugin_links.py", "bridge"): 1,  # a kind of link
     ("lab/missing_links.py", "macvlan"): 1,  # a kind of link
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL

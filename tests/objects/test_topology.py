@@ -115,7 +115,7 @@ WRONG = [
     (
         "mode",
         topology("networks: [{mode: vlan}]"),
-        [f'{NET}.mode: Unsupported value: "vlan": supported values: "bridge", "overlay", "routed", "macvlan"'],
+        [f'{NET}.mode: Unsupported value: "vlan": supported values: "bridge", "overlay", "routed", "macvlan", "cni"'],
     ),
     (
         "bad podCIDR",

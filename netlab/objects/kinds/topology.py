@@ -168,7 +168,7 @@ def _network(fields: Fields, index: int, written: WrittenAddresses) -> TopologyN
         message = "may not be the name of a network: for a pod it means loopback only"
         NetworkShape.name.error(fields, invalid(name, message))
     cidrs = _cidrs(fields, NetworkShape.pod_cidrs)
-    if index and NetworkShape.pod_cidrs.empty(fields):
+    if index and NetworkShape.pod_cidrs.empty(fields) and not NetworkShape.conflist.has(fields):
         NetworkShape.pod_cidrs.error(fields, required("only the first network has a default"))
     written.pod_cidrs += [(name, path, cidr) for path, cidr in cidrs]
     for path, cidr in cidrs:
@@ -178,6 +178,13 @@ def _network(fields: Fields, index: int, written: WrittenAddresses) -> TopologyN
     unwritten = frozenset(field.name for field in (NetworkShape.mode, NetworkShape.pod_cidrs) if field.empty(fields))
     own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
     wiring = wiring_of(NetworkShape.wiring.read(fields))
+    if modes.of(mode).attachment.by_plugins or NetworkShape.conflist.has(fields):
+        from netlab.objects.kinds.topology_plugins import with_plugins
+
+        own, found = with_plugins(fields, NetworkShape, mode, wiring, own)
+        unwritten -= {NetworkShape.pod_cidrs.name} if found is not None and found.ranges else set()
+        written.pod_cidrs += [(name, NetworkShape.conflist.at(fields), cidr) for cidr in own if not cidrs and found]
+        return TopologyNetwork(name, mode, own, fields.path, unwritten, wiring, conflist=found)
     try:
         modes.wired(modes.of(mode), wiring)
     except ValueError as error:

@@ -70,7 +70,9 @@ def _of_pod(_: Layout, pod: Pod) -> Iterator[Entry]:
         for address in pod.addresses:
             f = address.version
             element = Element((address, one.port.port), listing([pod.ref]))
-            if one.host_ip is None:
+            if pod.traits.attachment.by_plugins:
+                pass  # a plugin has the DNAT
+            elif one.host_ip is None:
                 yield Entry(f"hostports{f}", service, element)
             elif one.host_ip.version == f:
                 yield Entry(f"hostips{f}", (one.host_ip, *service), element)

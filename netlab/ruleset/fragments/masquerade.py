@@ -46,7 +46,8 @@ def _declare(layout: Layout, to_outside_only: Hashable) -> Parts:
 def _everywhere(layout: Layout) -> Iterator[Entry]:
     for network in layout.networks:
         name = "masq_outside" if network.traits.masquerade == "outside" else "masq"
-        for cidr in network.pod_cidrs if network.traits.masqueraded else ():
+        own = network.traits.masqueraded and not network.traits.attachment.by_plugins
+        for cidr in network.pod_cidrs if own else ():
             nodes = [a for node in layout.nodes for a in node.addresses if a.version == cidr.version and a in cidr]
             for part in parts_without(cidr, nodes):
                 yield Entry(f"{name}{cidr.version}", (part,), Element(comment=network.name))

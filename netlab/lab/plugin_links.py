@@ -1,0 +1,407 @@
+"""The links of pods that plugins make: attached after the namespaces exist, and kept in files of the lab.
+
+Each pod has a file in the lab's folder, written before its plugins run and again with their result. So a command that
+is killed leaves a file for all that may exist, and the next one detaches what was not finished. A pod that is attached
+is held: no packet passes it until its policy is in force.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from netlab.cluster import Cluster, Placement, Pod
+from netlab.cluster.host_ports import published_by
+from netlab.cni.conflist import BANDWIDTH, PORT_MAPPINGS, Conflist, conflist
+from netlab.cni.types import Result
+from netlab.dataplane import names
+from netlab.errors import HostError, KernelError, NetlabError
+from netlab.frozen import frozen
+from netlab.kernel.machine import Machine, Unsafe
+from netlab.kernel.state import Change, Link
+from netlab.lab.bandwidth import bandwidth
+from netlab.lab.notices import notice
+from netlab.lab.plugin_runs import Attachment, Runs, version_of
+from netlab.objects.types import Address, Prefix
+
+_Taken = dict[tuple[str, Address], str]
+_FOLDER = "plugins"
+_MOST_BYTES = 1 << 20
+_HOLD = "table inet netlab_hold"
+_CLOSE = f"""{_HOLD} {{
+  chain in {{ type filter hook input priority -300; policy drop; }}
+  chain out {{ type filter hook output priority -300; policy drop; }}
+}}
+"""
+_OPEN = f"{_HOLD}\ndelete {_HOLD}\n"
+
+
+@frozen
+class Attached:
+    """A pod's file: what its plugins were called with, and their result as JSON, "" while ADD is not finished.
+
+    ``held``: a table drops the pod's packets. ``unchecked``: plugins whose CHECK fails at once after ADD.
+    """
+
+    ref: str
+    node: str
+    network: str
+    netns: str
+    conflist: str
+    version: str
+    ranges: tuple[str, ...]
+    capabilities: str
+    shared: bool
+    result: str = ""
+    held: bool = False
+    unchecked: tuple[str, ...] = ()
+
+    def same_call(self, other: Attached) -> bool:
+        """Return whether both call the same plugins in the same way; the version may be another."""
+        return _call(self) == _call(other)
+
+    @property
+    def found(self) -> Result | None:
+        return Result.read(json.loads(self.result)) if self.result else None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        found = self.found
+        ips = (one.ip for one in found.of_container()) if found is not None else ()
+        first: dict[int, Address] = {}
+        for ip in ips:
+            first.setdefault(ip.version, ip)
+        return tuple(first[family] for family in sorted(first))
+
+
+def _call(one: Attached) -> tuple[object, ...]:
+    return one.ref, one.node, one.network, one.netns, one.conflist, one.ranges, one.capabilities, one.shared
+
+
+class PluginLinks:
+    """The links of one lab that plugins make; the caller holds the lab's lock."""
+
+    def __init__(self, machine: Machine, lab: str) -> None:
+        self._machine, self._lab = machine, lab
+        self._folder = machine.store.folder(lab) / _FOLDER
+        self._versions: dict[str, str] = {}
+        self._said: set[str] = set()
+
+    # --- what there is, and what there should be ------------------------------------------------------------------
+
+    def exist(self) -> bool:
+        """Return whether plugins ever ran for the lab."""
+        return self._folder.is_dir()
+
+    def known(self) -> dict[str, Attached]:
+        """Return the pods that have a file, by reference; raises HostError where one cannot be read."""
+        found = {}
+        for file in sorted(self._folder.glob("*.json")):
+            try:
+                one = _attached(json.loads(self._machine.store.read(file, _MOST_BYTES)))
+            except (OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError) as error:
+                raise HostError(f"{file} is damaged: {error}", f"remove the lab: netlab down {self._lab}") from error
+            found[one.ref] = one
+        return found
+
+    def wanted(self, cluster: Cluster) -> dict[str, Attached]:
+        """Return the pods whose links plugins should make, by reference, without a result.
+
+        Raises:
+          HostError: where a plugin is missing.
+        """
+        found = {}
+        for pod in cluster.pods:
+            if not pod.traits.attachment.by_plugins:
+                continue
+            network = cluster.network(pod.network)
+            if network.conflist is None:
+                raise HostError(f"network {network.name} has no plugins")
+            shared = not network.traits.transport.node_ranges
+            ranges = cluster.node(pod.node).pod_cidrs.get(network.name, ())
+            found[pod.ref] = Attached(
+                ref=pod.ref,
+                node=pod.node,
+                network=pod.network,
+                netns=names.pod_namespace(self._lab, pod),
+                conflist=network.conflist.text,
+                version=self._version(network.conflist),
+                ranges=tuple(map(str, ranges)),
+                capabilities=json.dumps(_capabilities(pod, network.conflist), sort_keys=True),
+                shared=shared,
+            )
+        return found
+
+    def _version(self, of: Conflist) -> str:
+        if of.text not in self._versions:
+            self._versions[of.text] = version_of(self._machine, of)
+        return self._versions[of.text]
+
+    def lacks(self, cluster: Cluster) -> bool:
+        """Return whether a pod is not attached that plugins should attach."""
+        return not self.wanted(cluster).keys() <= self.known().keys()
+
+    def addresses(self) -> dict[str, Placement]:
+        """Return the node and the addresses of the pods that are attached, by reference."""
+        return {ref: Placement(one.node, one.addresses) for ref, one in self.known().items() if one.result}
+
+    # --- changes --------------------------------------------------------------------------------------------------
+
+    def stale(self, cluster: Cluster, *, check: bool) -> tuple[list[Attached], list[str]]:
+        """Return the pods to detach, as they are gone, changed or unfinished, and why, for those that are damaged.
+
+        With ``check`` also those that CHECK finds damaged.
+        """
+        wanted, gone, damaged = self.wanted(cluster), [], {}
+        for ref, one in self.known().items():
+            other = wanted.get(ref)
+            if other is None or not one.result or not one.same_call(other):
+                gone.append(one)
+            elif check and (message := self.damage(one)):
+                damaged[message] = one
+        return [*damaged.values(), *gone], [*damaged]
+
+    def damage(self, one: Attached) -> str:
+        """Return what is wrong with a pod that is attached, "" for nothing."""
+        found = one.found
+        if found is None:
+            return f"pod {one.ref} is not attached"
+        try:
+            with self._machine.inside(one.netns):
+                lost = [str(address) for address in one.addresses if not _is_own(address)]
+            if lost:
+                return f"pod {one.ref} lost {', '.join(lost)}"
+            return next(iter(self._runs(one).check(_attachment(one), found, one.unchecked).values()), "")
+        except (HostError, KernelError) as error:
+            return str(error)
+
+    def drift(self, cluster: Cluster) -> list[str]:
+        """Return what differs from the links that plugins should have made, a line each."""
+        gone, why = self.stale(cluster, check=True)
+        known = self.known()
+        lost = [f"pod {ref} is not attached" for ref in self.wanted(cluster) if ref not in known]
+        return [*why, *(f"pod {one.ref} is to be detached" for one in gone[len(why) :]), *lost]
+
+    def detach(self, gone: Iterable[Attached]) -> None:
+        """Detach pods; what fails is a notice, as their namespaces go anyway."""
+        gone = list(gone)
+        for one in gone:
+            for message in self._delete(one):
+                notice(f"warning: {message}")
+        self._remove_bridges(gone)
+
+    def _delete(self, one: Attached) -> list[str]:
+        try:
+            failed = self._runs(one).delete(_attachment(one), one.found)
+        except NetlabError as error:
+            failed = [str(error)]
+        self._open(one)
+        self._file(one.ref).unlink(missing_ok=True)
+        return failed
+
+    def _remove_bridges(self, gone: Sequence[Attached]) -> None:
+        """Remove the bridges that plugins made for pods that are gone, where no other pod is on one.
+
+        Plugins leave them, and another list could not give their addresses to another bridge.
+        """
+        left = {(one.node, name) for one in self.known().values() for name in _on_host(one)}
+        for node, name in sorted({(one.node, name) for one in gone for name in _on_host(one)} - left):
+            space = names.node_namespace(self._lab, node)
+            with contextlib.suppress(KernelError, HostError):
+                # Links that plugins made are not among those that this process knows.
+                self._machine.close()
+                links = [i for i in self._machine.read(space).items if isinstance(i, Link) and i.name == name]
+                self._machine.apply([Change("delete", space, i) for i in links if i.kind == "bridge"])
+
+    def attach(self, cluster: Cluster, before: Mapping[str, Placement]) -> None:
+        """Attach the pods that are not attached; they keep their addresses of ``before`` where the plugins follow.
+
+        Raises:
+          HostError, KernelError: for the first pod that fails; it is detached again.
+        """
+        known = self.known()
+        missing = [one for ref, one in self.wanted(cluster).items() if ref not in known]
+        if not missing:
+            return
+        for of in {(one.conflist, one.node): one for one in missing}.values():
+            self._runs(of).ask_status()
+        taken = {(one.network, ip): one.ref for one in known.values() for ip in one.addresses}
+        for one in missing:
+            placed = before.get(one.ref)
+            wish = [str(a) for a in placed.addresses] if placed is not None and placed.node == one.node else []
+            self._attach(one, cluster, wish, taken)
+        if known:
+            self._forget_neighbours([one for one in self.known().values() if one.ref not in known])
+
+    def _forget_neighbours(self, new: Sequence[Attached]) -> None:
+        """Have the nodes and the other pods find the MACs of new pods, whose addresses others may have had."""
+        networks = {one.network for one in new}
+        found = [address for one in new for address in one.addresses]
+        near = [one for one in self.known().values() if one.network in networks]
+        for space in sorted({names.node_namespace(self._lab, one.node) for one in near} | {one.netns for one in near}):
+            self._machine.forget_neighbours(space, found)
+
+    def _attach(self, one: Attached, cluster: Cluster, wish: Sequence[str], taken: _Taken) -> None:
+        held = replace(one, held=True)
+        self._write(held)
+        try:
+            self._machine.nft(one.netns, _CLOSE)
+            runs = self._runs(one)
+            result = runs.add(_attachment(one), wish)
+            done = replace(held, result=json.dumps(result.document("1.1.0")))
+            self._check_addresses(done, cluster, taken)
+            # CHECK must pass at once after ADD (SPEC.md, "CHECK"). That of some plugins never does, and would have
+            # each ``up`` attach the pod again.
+            failing = runs.check(_attachment(one), result)
+            self._write(replace(done, unchecked=tuple(failing)))
+            self._say_unchecked(failing)
+        except BaseException:
+            self.detach([held])
+            raise
+
+    def _say_unchecked(self, failing: Mapping[str, str]) -> None:
+        for kind, message in failing.items():
+            if kind not in self._said:
+                self._said.add(kind)
+                notice(f"warning: {message}: right after ADD, so netlab does not use the CHECK of {kind}")
+
+    def _check_addresses(self, one: Attached, cluster: Cluster, taken: _Taken) -> None:
+        """Raise HostError where the result has no address that a pod of the network can have."""
+        cidrs = cluster.network(one.network).pod_cidrs
+        if not one.addresses:
+            raise HostError(f"the plugins of network {one.network} gave pod {one.ref} no address")
+        for ip in one.addresses:
+            if not any(ip.version == cidr.version and ip in cidr for cidr in cidrs):
+                listed = ", ".join(map(str, cidrs))
+                raise HostError(
+                    f"the plugins of network {one.network} gave pod {one.ref} {ip}, which is not in {listed}",
+                    "write the range of the list as podCIDRs of the network",
+                )
+            owner = taken.setdefault((one.network, ip), one.ref)
+            if owner != one.ref:
+                raise HostError(f"the plugins of network {one.network} gave {ip} to pods {owner} and {one.ref}")
+
+    def release(self) -> None:
+        """Let packets of attached pods pass: their policy is in force."""
+        for one in self.known().values():
+            if one.held:
+                self._open(one)
+                self._write(replace(one, held=False))
+
+    def _open(self, one: Attached) -> None:
+        if one.held and self._machine.exists(one.netns):
+            with contextlib.suppress(KernelError):
+                self._machine.nft(one.netns, _OPEN)
+
+    def collect(self) -> None:
+        """Let plugins that know GC remove what belongs to no pod; what fails is a notice."""
+        calls: dict[tuple[str, str], list[Attached]] = {}
+        for one in self.known().values():
+            calls.setdefault((one.conflist, one.node), []).append(one)
+        for same in calls.values():
+            for message in self._runs(same[0]).collect([_attachment(one) for one in same]):
+                notice(f"warning: {message}")
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    def _runs(self, one: Attached) -> Runs:
+        place = one.network if one.shared else f"{one.network}.{_digest(one.node)}"
+        state = self._folder / "state" / place
+        space = names.node_namespace(self._lab, one.node)
+        ranges = [_prefix(text) for text in one.ranges]
+        return Runs(self._machine, conflist(json.loads(one.conflist)), one.version, space, state, ranges)
+
+    def _file(self, ref: str) -> Path:
+        return self._folder / f"{_digest(ref)}.json"
+
+    def _write(self, one: Attached) -> None:
+        file = self._file(one.ref)
+        try:
+            self._machine.store.write(file, json.dumps(_fields(one)).encode())
+        except OSError as error:
+            raise HostError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _capabilities(pod: Pod, of: Conflist) -> dict[str, Any]:
+    """Return the capability arguments of a pod (CONVENTIONS.md), as a kubelet gives them."""
+    found: dict[str, Any] = {}
+    if of.has_capability(PORT_MAPPINGS):
+        ports = [
+            {
+                "hostPort": one.port.host_port,
+                "containerPort": one.port.port,
+                "protocol": one.port.protocol.lower(),
+                **({} if one.host_ip is None else {"hostIP": str(one.host_ip)}),
+            }
+            for one in published_by(pod)
+        ]
+        found |= {PORT_MAPPINGS: ports} if ports else {}
+    if of.has_capability(BANDWIDTH) and (limits := bandwidth(pod)):
+        found[BANDWIDTH] = limits
+    return found
+
+
+def _attachment(one: Attached) -> Attachment:
+    ident = f"netlab{_digest(one.netns)}"
+    return Attachment(ident, one.ref, one.netns, json.loads(one.capabilities))
+
+
+def _on_host(one: Attached) -> list[str]:
+    """Return the interfaces of a result that are on the node."""
+    found = one.found
+    own = ("", "lo", names.UNDERLAY_DEVICE)
+    return [i.name for i in found.interfaces if not i.sandbox and i.name not in own] if found is not None else []
+
+
+def _is_own(address: Address) -> bool:
+    """Return whether this network namespace has an address, in whatever way a plugin has set it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        try:
+            one.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _prefix(text: str) -> Prefix:
+    return ip_network(text)
+
+
+_TEXTS = ("ref", "node", "network", "netns", "conflist", "version", "capabilities", "result")
+
+
+def _fields(one: Attached) -> dict[str, Any]:
+    texts = {name: getattr(one, name) for name in _TEXTS}
+    return {
+        **texts,
+        "ranges": list(one.ranges),
+        "unchecked": list(one.unchecked),
+        "shared": one.shared,
+        "held": one.held,
+    }
+
+
+def _attached(data: Any) -> Attached:
+    """Return the pod of a file; raises ValueError, TypeError or KeyError for another form."""
+    texts = {name: data[name] for name in _TEXTS}
+    ranges, unchecked = tuple(data["ranges"]), tuple(data["unchecked"])
+    if not all(isinstance(text, str) for text in (*texts.values(), *ranges, *unchecked)):
+        raise TypeError("a field is no text")
+    shared, held = data["shared"] is True, data["held"] is True
+    found = Attached(**texts, ranges=ranges, unchecked=unchecked, shared=shared, held=held)
+    conflist(json.loads(found.conflist))
+    json.loads(found.capabilities)
+    _ = found.found, [_prefix(text) for text in ranges]
+    return found

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netlab.kernel.machine import ProcessResult, User
+    from netlab.kernel.state import Item
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
 
@@ -422,6 +423,10 @@ class Lab:
         for warning in files.warnings:
             notices.notice(f"warning: {warning}")
         return place, files.hostname, {"/etc/resolv.conf": files.resolv, "/etc/hosts": files.hosts}
+
+    def wanted(self, space: str) -> frozenset[Item]:
+        """Return what one of the lab's network namespaces should hold, by its name."""
+        return frozenset(self._now.state.namespaces[space].items)
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""

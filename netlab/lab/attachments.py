@@ -13,6 +13,7 @@ from netlab.cluster import Pod
 from netlab.dataplane import names
 from netlab.errors import NetlabError, UsageError
 from netlab.lab import convergence
+from netlab.lab.released import release
 from netlab.objects import Document
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def detach(lab: Lab, now: Current, ref: str, edit: Edit | None) -> Current:
     if edit is not None:
         state = now.state.after(edit(now.record.documents))
         return convergence.converge(machine, now, state, 0, read=False)[0]
-    machine.remove([names.own_namespace(lab.name, *ref.split("/"))])
+    space = names.own_namespace(lab.name, *ref.split("/"))
+    release(machine, [space])
+    machine.remove([space])
     return convergence.converge(machine, now, now.state, 0, read=True)[0]
 
 

@@ -12,6 +12,7 @@ from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace, Sysctl
+from netlab.lab.released import release
 from netlab.lab.state import State
 
 
@@ -32,6 +33,7 @@ def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: M
     with _loading(machine, rules):
         machine.create([name for name in change.create if name not in rules])
     machine.apply([c for c in change.changes if c.verb == "add"])
+    release(machine, change.remove)
     machine.remove(change.remove)
     touched = {c.namespace for c in change.changes if c.verb == "add"}
     machine.wait_until_ready(sorted(touched & _switches(cluster)))

@@ -10,6 +10,7 @@ from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine, this_host
 from netlab.lab import namespace_list, temporary_labs
 from netlab.lab.record import Records
+from netlab.lab.released import release
 from netlab.objects.names import LabName
 
 
@@ -96,6 +97,7 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
     spaces = records.namespaces_of(name)
     with records.machine.uninterrupted():
         if not records.stale(name):
+            release(records.machine, spaces.names)
             records.machine.remove(spaces.names)
         records.remove(name)
     return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))

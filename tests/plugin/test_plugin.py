@@ -206,7 +206,7 @@ def test_down_leaves_the_container_and_its_process(lab: str) -> None:
         assert {"lo"} == {*interfaces(place)}
 
 
-def test_a_killed_add_is_repaired(lab: str) -> None:
+def test_a_killed_add_is_repaired(lab: str, request: pytest.FixtureRequest) -> None:
     """``up`` or ``down`` of the lab ends it; another ADD works after ``up``."""
     with container() as place:
         for wait in (0.05, 0.15, 0.2, 0.25, 0.3):
@@ -233,17 +233,12 @@ def test_a_killed_add_is_repaired(lab: str) -> None:
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-            documents, _ = parse(TEXT.replace("MODE", _mode(lab)), "lab.yaml")
+            documents, _ = parse(TEXT.replace("MODE", request.node.callspec.params["lab"]), "lab.yaml")
             with Lab.up(decode(documents)[0], name=lab) as made:
                 assert [] == made.drift()
                 assert {"shop/web", "shop/other"} == {pod.ref for pod in made.cluster.pods}
             assert {"lo"} == {*interfaces(place)}
         assert 0 == call("ADD", config(lab), place).code
-
-
-def _mode(lab: str) -> str:
-    with Lab.open(lab) as made:
-        return made.cluster.networks[0].mode
 
 
 def test_the_owner_of_a_namespace_is_noted(unique: Callable[[str], str]) -> None:

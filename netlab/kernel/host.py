@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from netlab.kernel import netns, nft, privilege, processes, signals
 from netlab.kernel.machine import Frontend, Match, Store
@@ -21,8 +22,21 @@ if TYPE_CHECKING:
     from netlab.kernel.sudo_user import User
 
 
+class _Attached(NamedTuple):
+    """A namespace that another program made, and the name that it gets."""
+
+    name: str
+    place: Path
+    owner: str
+
+
+_NOTHING = _Attached("", Path(), "")
+
+
 class Host:
     """Namespaces, rules, programs and privilege of this host, as ``netlab.kernel.machine`` defines them."""
+
+    _attached = _NOTHING
 
     @property
     def store(self) -> Store:
@@ -33,8 +47,22 @@ class Host:
     def create(self, names: Sequence[str]) -> None:
         with netns.returning():
             for name in names:
-                netns.create(name)
+                if name == self._attached.name:
+                    netns.attach(*self._attached)
+                else:
+                    netns.create(name)
                 self._made(name)
+
+    @contextlib.contextmanager
+    def attaching(self, name: str, place: Path, owner: str) -> Iterator[None]:
+        self._attached = _Attached(name, place, owner)
+        try:
+            yield
+        finally:
+            self._attached = _NOTHING
+
+    def owner(self, name: str) -> str:
+        return netns.owner(name)
 
     def _made(self, name: str) -> None:
         """Open a new namespace; the calling thread is inside."""
@@ -135,7 +163,9 @@ class Host:
     def end(self, names: Sequence[str]) -> int:
         inodes = {name: inode for name in names if (inode := netns.inode(name)) is not None}
         marks = frozenset(netns.mark(name, inode) for name, inode in inodes.items())
-        return processes.end(processes.ProcessFilter(set(inodes.values()), marks)) if inodes else 0
+        # In a container's namespace only the programs that netlab started are ended.
+        own = {inode for name, inode in inodes.items() if not netns.owner(name)}
+        return processes.end(processes.ProcessFilter(own, marks)) if inodes else 0
 
     def start(self, program: Program, folder: Path) -> None:
         from netlab.kernel import daemons

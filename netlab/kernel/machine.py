@@ -57,6 +57,15 @@ class Namespaces(Protocol):
     def create(self, names: Sequence[str]) -> None:
         """Make namespaces and pin them; raises AlreadyExists, HostError."""
 
+    def attaching(self, name: str, place: Path, owner: str) -> AbstractContextManager[None]:
+        """During the block, ``create`` of the name pins the namespace of a file, which another program made.
+
+        ``owner`` is a text without a line break. Raises, at the creation, UsageError for a file that is none.
+        """
+
+    def owner(self, name: str) -> str:
+        """Return the owner of an attached namespace, "" for one that netlab made."""
+
     def remove(self, names: Sequence[str]) -> None:
         """End the processes in the namespaces and unpin them. Namespaces that netlab did not make stay."""
 

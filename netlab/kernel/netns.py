@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import functools
 import os
 import sys
@@ -28,6 +29,8 @@ NOTES = Path("/run/netlab/.namespaces")
 _TRIES = 50
 _SELF = "/proc/thread-self/ns/net"
 _NAME_MAX = 255
+# ioctl_ns(2).
+_NS_GET_NSTYPE = 0xB703
 
 
 def is_name(text: str) -> bool:
@@ -93,8 +96,8 @@ def _nsfs() -> int:
     return os.stat(_SELF).st_dev
 
 
-def claim(name: str, number: int) -> None:
-    """Note that netlab pins the namespace of that inode number under the name.
+def claim(name: str, number: int, owner: str = "") -> None:
+    """Note that netlab pins the namespace of that inode number under the name, and its owner if that is not netlab.
 
     Raises:
       OSError: when that cannot be written.
@@ -102,7 +105,7 @@ def claim(name: str, number: int) -> None:
     note = _note(name)
     for _ in range(_TRIES):
         try:
-            os.symlink(str(number), note)
+            os.symlink(f"{number} {owner}".rstrip(), note)
             return
         except FileExistsError:
             # A command left it that was killed before it pinned the namespace.
@@ -119,9 +122,19 @@ def _unclaim(name: str) -> None:
 
 def _noted(name: str) -> int | None:
     try:
-        return int(os.readlink(_note(name)))
+        # The owner of a namespace that netlab did not make stands after the number.
+        return int(os.readlink(_note(name)).partition(" ")[0])
     except (OSError, ValueError):
         return None
+
+
+def owner(name: str) -> str:
+    """Return the text with which ``attach`` pinned a namespace; "" for a namespace that netlab made, or none."""
+    try:
+        number, _, text = os.readlink(_note(name)).partition(" ")
+    except OSError:
+        return ""
+    return text if number == str(_pinned(name)) else ""
 
 
 def any_left() -> bool:
@@ -198,12 +211,52 @@ def create(name: str) -> None:
       HostError: when the note or the file cannot be written.
       KernelError: when the kernel refuses the namespace or the mount.
     """
-    target = _pin(name)
-    if os.path.lexists(target):
-        raise KernelError.of(f"network namespace {name}", errno.EEXIST)
+    _free(name)
     libc.unshare(libc.CLONE_NEWNET)
+    _pin_own(name, "")
+
+
+def attach(name: str, place: Path, owner: str) -> None:
+    """Pin a namespace that another program made under the name. The calling thread moves into it.
+
+    Args:
+      name: the name.
+      place: a file of the namespace, such as ``/proc/PID/ns/net``.
+      owner: a text without a line break that ``owner`` returns. ``remove`` leaves the namespace to its owner.
+
+    Raises:
+      AlreadyExists: when anything exists under the name.
+      UsageError: when the file is no network namespace, or that of the calling thread.
+      HostError: when the note or the file cannot be written.
+      KernelError: when the kernel refuses the mount.
+    """
+    _free(name)
     try:
-        claim(name, os.stat(_SELF).st_ino)
+        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(f"{str(place)!r} is no network namespace: {error.strerror}") from error
+    try:
+        status = os.fstat(fd)
+        if status.st_dev != _nsfs() or fcntl.ioctl(fd, _NS_GET_NSTYPE) != libc.CLONE_NEWNET:
+            raise UsageError(f"{str(place)!r} is no network namespace")
+        if status.st_ino == os.stat(_SELF).st_ino:
+            raise UsageError(f"{str(place)!r} is the network namespace of netlab itself")
+        libc.setns(fd, libc.CLONE_NEWNET)
+    finally:
+        os.close(fd)
+    _pin_own(name, owner)
+
+
+def _free(name: str) -> None:
+    if os.path.lexists(_pin(name)):
+        raise KernelError.of(f"network namespace {name}", errno.EEXIST)
+
+
+def _pin_own(name: str, owner: str) -> None:
+    """Pin the namespace of the calling thread under the name."""
+    target = _pin(name)
+    try:
+        claim(name, os.stat(_SELF).st_ino, owner)
         os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
     except OSError as error:
         with contextlib.suppress(OSError):

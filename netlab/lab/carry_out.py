@@ -12,6 +12,7 @@ from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Link, Namespace, Queue, Sysctl
+from netlab.lab.released import release
 from netlab.lab.state import State
 
 
@@ -41,6 +42,7 @@ def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: M
         from netlab.lab.missing_links import explained
 
         raise explained(error, cluster, change) from error
+    release(machine, change.remove)
     machine.remove(change.remove)
     touched = {c.namespace for c in change.changes if c.verb == "add"}
     machine.wait_until_ready(sorted(touched & _switches(cluster)))

@@ -35,7 +35,10 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netlab.kernel.machine import ProcessResult, User
+    from netlab.kernel.state import Item
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
 
@@ -287,6 +290,45 @@ class Lab:
             self._refresh_programs()
             return self.changes
 
+    def attach(self, ref: str, place: Path, owner: str, documents: Sequence[Document] = ()) -> None:
+        """Give a pod a container's network namespace; in force on return (``attachments.attach``).
+
+        Args:
+          ref: the pod, ``NAMESPACE/NAME``.
+          place: a file of the namespace.
+          owner: a text that names the container, without a line break.
+          documents: objects to add; without any the pod is in the lab.
+
+        Raises:
+          UsageError, InputError, HostError, KernelError.
+        """
+        from netlab.lab import attachments
+
+        edit = (lambda now: apply_documents(now, documents)) if documents else None
+        with self.held():
+            self._now = attachments.attach(self, self._now, ref, place, owner, edit)
+            self._stamp = self._records.stamp(self.name)
+            self._refresh_programs()
+
+    def detach(self, ref: str, owner: str, refs: Sequence[ObjectRef] = ()) -> bool:
+        """Take a container's namespace from a pod; return whether the pod had this owner.
+
+        Args:
+          ref: the pod, ``NAMESPACE/NAME``.
+          owner: the text of ``attach``.
+          refs: objects to delete; without any the pod stays, with a namespace of netlab's own.
+        """
+        from netlab.lab import attachments
+
+        with self.held():
+            if attachments.owner_of(self, ref) != owner:
+                return False
+            edit = (lambda now: delete_documents(now, refs)) if refs else None
+            self._now = attachments.detach(self, self._now, ref, edit)
+            self._stamp = self._records.stamp(self.name)
+            self._refresh_programs()
+            return True
+
     def _refresh_programs(self) -> None:
         """Bring the lab's programs to its present state; the caller holds the lab's lock."""
         ran = programs.directory(self._machine, self.name).is_dir()
@@ -422,6 +464,10 @@ class Lab:
         for warning in files.warnings:
             notices.notice(f"warning: {warning}")
         return place, files.hostname, {"/etc/resolv.conf": files.resolv, "/etc/hosts": files.hosts}
+
+    def wanted(self, space: str) -> frozenset[Item]:
+        """Return what one of the lab's network namespaces should hold, by its name."""
+        return frozenset(self._now.state.namespaces[space].items)
 
     def namespace_path(self, name: str) -> str:
         """Return the path of one of the lab's network namespaces, by its name."""

@@ -7,6 +7,7 @@ missing link, a veth whose peer's namespace is missing, a missing element of a s
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import shutil
 import signal
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -54,6 +55,8 @@ class FakeKernel:
 
     def __init__(self, directory: Path | None = None) -> None:
         self.spaces: dict[str, set[Item]] = {}
+        self._attaching = ("", "")
+        self._owners: dict[str, str] = {}
         self.rulesets: dict[str, list[str]] = {}
         self.programs: dict[Path, Program] = {}
         self.signals: list[tuple[Path, int]] = []
@@ -72,8 +75,23 @@ class FakeKernel:
         weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
         return Store(Path(temporary) / "netlab")
 
+    @contextlib.contextmanager
+    def attaching(self, name: str, place: Path, owner: str) -> Iterator[None]:
+        self._attaching = (name, owner)
+        try:
+            yield
+        finally:
+            self._attaching = ("", "")
+
+    def owner(self, name: str) -> str:
+        return self._owners.get(name, "") if name in self.spaces else ""
+
     def create(self, names: Sequence[str]) -> None:
         for name in names:
+            if name == self._attaching[0]:
+                self._owners[name] = self._attaching[1]
+            else:
+                self._owners.pop(name, None)
             if name in self.spaces:
                 raise KernelError.of(f"network namespace {name}", errno.EEXIST)
             self.spaces[name] = {_LOOPBACK}

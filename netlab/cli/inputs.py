@@ -126,8 +126,15 @@ def say_no_system(cluster: Cluster, system: bool) -> None:
         terminal.say("Warning: --system: the lab has no pods that netlab added")
 
 
-def print_unenforced(cluster: Cluster) -> None:
-    """Print a line for each network on which no policy is enforced."""
+def print_unenforced(cluster: Cluster, *, warned: bool = False) -> None:
+    """Print a line for each network on which no policy is enforced, or one line if none is on any network.
+
+    ``warned``: the warnings about the policies of the cluster are printed.
+    """
+    if cluster.policy.enforcement != "all":
+        if not (warned and cluster.policies):
+            terminal.say("nothing enforces policies (enforcement: none)")
+        return
     for network in cluster.networks:
         if not network.traits.attachment.enforced:
             terminal.say(f"network {network.name}: {network.mode}: policy is not enforced")
@@ -222,7 +229,7 @@ def read_cluster(
         print_unenforced(running)
         return running
     _, cluster = read_objects(files, strict, ignore, system=system)
-    print_unenforced(cluster)
+    print_unenforced(cluster, warned=True)
     return cluster
 
 

@@ -23,6 +23,7 @@ class Path:
     - ``egress_enforced``: the path passes a hook that enforces the policy of the source pod. ``ingress_enforced``: of
       the destination pod.
     - ``exempt``: why a policy that selects one of the ends does not apply, "" if it applies.
+    - ``dropped``: a path is wired, and a setting drops these packets.
     """
 
     connected: bool
@@ -33,6 +34,7 @@ class Path:
     egress_enforced: bool = False
     ingress_enforced: bool = False
     exempt: str = ""
+    dropped: bool = False
 
 
 def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int) -> Path:

@@ -165,7 +165,8 @@ def try_resolve(
         undeclared=unknown_spaces,
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
-        unread=objects.unread,
+        # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        unread=objects.unread if topology.policy.enforcement == "all" else (),
         slices=objects.slices,
         endpoints=objects.endpoints,
         ingresses=ingresses,

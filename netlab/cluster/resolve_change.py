@@ -86,7 +86,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         undeclared=unknown_spaces,
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
-        unread=new.unread,
+        # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        unread=new.unread if cluster.policy.enforcement == "all" else (),
         slices=new.slices,
         endpoints=new.endpoints,
         ingresses=ingresses,

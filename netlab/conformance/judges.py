@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import Flow, service_flow, service_ref
-from netlab.cluster.paths import path
+from netlab.cluster.paths import node_of, path
 from netlab.cluster.translate import BackendFlow, translate
 from netlab.cluster.types import Host, Pod, address_of
 from netlab.conformance import service_judge
@@ -114,7 +114,8 @@ def _traced(cluster: Cluster, tracers: Mapping[str, Tracer], flow: Flow) -> str:
     if not way.connected or own is None or way.seen_as is None:
         return "deny"
     crossed: dict[str, Address] = {}
-    if way.egress_enforced and not isinstance(source, Host):
+    own_node = isinstance(source, Pod) and node_of(source) is None and node_of(destination) == source.node
+    if (way.egress_enforced or own_node or way.node_to_own_pod) and not isinstance(source, Host):
         crossed[getattr(source, "node", source.name)] = own
     if way.ingress_enforced and not isinstance(destination, Host):
         crossed.setdefault(getattr(destination, "node", destination.name), way.seen_as)
@@ -147,8 +148,11 @@ def _crossing(
     for node, seen in crossed.items():
         of_node = not isinstance(destination, Pod) or destination.host_network
         for_node = of_node and flow.address in cluster.node(node).addresses
-        came_by = _link(source) if isinstance(source, Pod) and source.node == node else None
-        packet = Packet(seen, flow.address, flow.protocol, flow.port, for_node=for_node, came_by=came_by)
+        from_node = not isinstance(source, Host) and node_of(source) == node
+        came_by = _link(source) if isinstance(source, Pod) and source.node == node and not from_node else None
+        packet = Packet(
+            seen, flow.address, flow.protocol, flow.port, for_node=for_node, from_node=from_node, came_by=came_by
+        )
         if tracers[node].verdict(packet).verdict == "drop":
             return "deny"
     return "allow"

@@ -102,4 +102,5 @@ def _packet(cluster: Cluster, flow: Flow, node: Node, seen: Address, port: int) 
         came_by=link,
         fields=dscp,
         source_port=port,
+        node_addresses=node.addresses,
     )

@@ -354,7 +354,7 @@ def decided_reason(way: Path, denied: Sequence[str], allowing: Sequence[str]) ->
     if denied:
         return "; ".join(denied)
     if allowing:
-        return f"allowed by {' and '.join(allowing)}"
+        return f"allowed by {' and '.join(allowing)}{f'; {way.exempt}' if way.exempt else ''}"
     return way.exempt or "no policy selects either side"
 
 

@@ -48,7 +48,7 @@ class Dns(NamedTuple):
 
 def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     """Warn once of each pod that cannot reach DNS, at the first policy that isolates it for egress."""
-    if not policy.isolates("egress"):
+    if not policy.isolates("egress") or cluster.policy.directions == "ingress-only":
         return
     dns = _dns(cluster)
     cut_off: dict[_Ports, list[Pod]] = {}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import chain
 
 from netlab.cluster.flows import FlowSelection
+from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.paths import node_of
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
@@ -34,6 +35,8 @@ class EndpointKinds:
         self._labels_read = _labels_read(reads, cluster.unread)
         ranges = [prefix for service in cluster.services for prefix in service.source_ranges]
         self._boundaries = {family: _boundaries(reads, ranges, family) for family in (4, 6)}
+        self._cluster = cluster
+        self._blocks_ignore_nodes = cluster.policy.ip_block_nodes == "ignore"
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
         found: dict[Hashable, list[Endpoint]] = {}
@@ -71,7 +74,8 @@ class EndpointKinds:
         if address is None:
             return None
         pod = isinstance(endpoint, Pod) and endpoint.selectable
-        return bisect_right(self._boundaries[family], int(address)), pod
+        node = self._blocks_ignore_nodes and is_node_address(self._cluster, address)
+        return bisect_right(self._boundaries[family], int(address)), pod, node
 
     def served(self, endpoint: Endpoint) -> Hashable:
         """Return what the ports of rules read; the default questions are about these ports too."""

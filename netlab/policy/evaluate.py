@@ -14,7 +14,6 @@ A verdict is ``unknown`` if a policy could change it that netlab does not read (
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
@@ -23,6 +22,7 @@ from netlab.cluster.policies_in_force import reads_plainly
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.types import Address, Direction
+from netlab.policy.by_settings import judged_path
 from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, WithoutEffect, far_end
 from netlab.policy.meaning import without_effect
 from netlab.policy.tiers import evaluated_text, networkpolicy, tiers_in_use
@@ -75,13 +75,15 @@ def _by_backends(cluster: Cluster, flow: Flow, translated: Translated) -> Decisi
 
 def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
     """Return the decision about a flow to one backend of its destination."""
-    way, pod = through.path, through.backend.endpoint
+    pod = through.backend.endpoint
+    seen = flow if through.egress is None else through.egress.flow
+    way = judged_path(cluster, through.path, seen, pod, translated=True)
     egress = ingress = None
-    if through.egress is not None and isinstance(flow.source, Pod):
+    if way.egress_enforced and through.egress is not None and isinstance(flow.source, Pod):
         egress = _side_of(cluster, "egress", flow.source, through.egress)
         if egress is not None and cluster.policy.service_egress == "pre-dnat":
             egress = _before_dnat(cluster, egress, through, flow)
-    if through.ingress is not None and isinstance(pod, Pod):
+    if way.ingress_enforced and through.ingress is not None and isinstance(pod, Pod):
         ingress = _side_of(cluster, "ingress", pod, through.ingress)
     decision = Decision(flow, "deny", way, egress, ingress, through, target=through.target)
     decision = decision._replace(verdict=decision.verdict_without_unread)
@@ -160,10 +162,7 @@ def way_of(cluster: Cluster, flow: Flow) -> Path:
         way = path_to_address(cluster, flow.source, flow.address)
     else:
         raise ValueError("a flow needs a destination or an address")
-    if flow.protocol != "ICMP" or cluster.policy.icmp != "allow":
-        return way
-    why = way.exempt or "ICMP always passes (spec.policy.icmp: allow)"
-    return replace(way, egress_enforced=False, ingress_enforced=False, exempt=why)
+    return judged_path(cluster, way, flow, flow.destination)
 
 
 class _Start(NamedTuple):

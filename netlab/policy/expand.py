@@ -15,6 +15,7 @@ from netlab.cluster.paths import Path
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
+from netlab.policy.by_settings import asked_like
 from netlab.policy.decision import Decision, decided_reason, unknown_reason
 from netlab.policy.evaluate import evaluate
 from netlab.policy.parts import Ingress, Numbers, Part, Parts
@@ -159,7 +160,7 @@ class Expansion:
         return stands_for(self._cluster, destination, address, protocol, port) is not None
 
     def _kind(self, destination: Endpoint, service: AskedPort, ingress: Numbers, could: Numbers) -> _Kind:
-        family, protocol, _ = service
+        family, protocol, port = service
         found = self._parts.ingress(destination, service)
         if ingress.of(id(found)) == len(self._ingress):
             self._ingress.append(found)
@@ -168,7 +169,7 @@ class Expansion:
         if unread == len(self._could):
             self._could.append((destination, protocol, inside))
         return _Kind(
-            self._ways.of((self._parts.wire(destination), family, protocol == "ICMP")),
+            self._ways.of((self._parts.wire(destination), family, *asked_like(self._cluster, protocol, port))),
             ingress[id(found)],
             unread,
             self._is_translated(destination, service),

@@ -176,6 +176,8 @@ def _otherwise(decision: Decision) -> Section:
         then = f"{decision.verdict_without_unread}: {decision.reason_without_unread}"
         return Section("To be known", (f"leave these policies out with {ignore}; the verdict is then {then}",))
     if decision.verdict == "deny":
+        if decision.path.dropped:
+            return Section("To be allowed", (f"No NetworkPolicy can allow it: {decision.path.reason}.",))
         if not decision.path.connected:
             text = "No NetworkPolicy can allow it: there is no path for packets."
             address = decision.flow.address

@@ -7,7 +7,8 @@ Source: the Kubernetes API reference (NetworkPolicySpec, networking.k8s.io/v1). 
 implementation. Here:
 
 * Selectors do not match host-network pods, unless the Topology's ``spec.policy.hostNetworkPeers`` is ``match``.
-* An ipBlock matches pod addresses too, unless ``spec.policy.ipBlockPods`` is ``ignore``.
+* An ipBlock matches pod addresses too, unless ``spec.policy.ipBlockPods`` is ``ignore``. It matches addresses of nodes
+  too, unless ``ipBlockNodes`` is ``ignore``.
 * A rule without ports allows ICMP. A rule with ports does not.
 * A named port is the first container port of the destination pod with this name and protocol.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.objects.controllers import is_known
@@ -131,8 +133,10 @@ def peer_mismatch_text(
     """Return the mismatch of one item of ``from`` or ``to``; the arguments are those of ``matching_peer``."""
     if peer.ip_block is not None:
         if cluster.policy.ip_block_pods == "ignore" and isinstance(other, Pod) and other.selectable:
-            setting = "spec.policy.ipBlockPods: ignore"
-            return f"{_block_text(peer.ip_block)} does not match pods such as {other.ref} ({setting})"
+            return f"{_block_text(peer.ip_block)} does not match pods such as {other.ref} (ipBlockPods: ignore)"
+        if cluster.policy.ip_block_nodes == "ignore" and is_node_address(cluster, address):
+            ignored = f"does not match addresses of nodes such as {address} (ipBlockNodes: ignore)"
+            return f"{_block_text(peer.ip_block)} {ignored}"
         return "" if peer.ip_block.contains(address) else f"{_block_text(peer.ip_block)}, found {address}"
     node = node_of(other) if other is not None and cluster.policy.host_network_peers == "match" else None
     if node is not None:

@@ -79,7 +79,7 @@ class Parts:
         self._parts: dict[tuple[Certain, str], Part] = {("allow", ""): self.free}
         self.ways: list[Path] = []
         self._way_numbers = Numbers()
-        self._known_ways: dict[tuple[int, int, int, bool], int] = {}
+        self._known_ways: dict[tuple[int, int, int, str, int | None], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort], Ingress] = {}
         self._known_unread: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
@@ -103,12 +103,12 @@ class Parts:
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
-    def way(self, source: int, destination: int, family: int, icmp: bool) -> int:
-        """Return the number of the path between two wires."""
-        key = (source, destination, family, icmp)
+    def way(self, source: int, destination: int, family: int, protocol: str, port: int | None) -> int:
+        """Return the number of the path between two wires; ``by_settings.asked_like`` returns the last arguments."""
+        key = (source, destination, family, protocol, port)
         if key not in self._known_ways:
             ends = renamed(self._wires[source], SOURCE), renamed(self._wires[destination], DESTINATION)
-            asked = Flow(*ends, family, "ICMP" if icmp else "TCP", None, address_of(ends[1], family))
+            asked = Flow(*ends, family, protocol, port, address_of(ends[1], family))
             found = replace(way_of(self._cluster, asked), seen_as=None)
             number = self._known_ways[key] = self._way_numbers.of(found)
             if number == len(self.ways):

@@ -15,6 +15,7 @@ from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
+from netlab.policy.by_settings import asked_like
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate, way_of
 from netlab.policy.tiers import tiers_in_use
@@ -71,7 +72,7 @@ class SetEvaluator:
                 self.pods.setdefault(example.namespace, []).append((example, found))
             elif example.addresses:
                 self.others.append((example, found))
-        self._known_ways: dict[tuple[int, int, bool], _Ways] = {}
+        self._known_ways: dict[tuple[int, int, str, int | None], _Ways] = {}
         self.tiers = {tier.name: tier.over_sets(self) for tier in tiers_in_use(cluster)}
         self._known_changing: dict[tuple[Certain, str, bool], int] = {}
 
@@ -85,7 +86,7 @@ class SetEvaluator:
         destination = self.kinds[kind][0]
         if stands_for(self.cluster, destination, address_of(destination, family), protocol, port) is not None:
             return self._one_by_one(kind, service)
-        ways = self._ways(self._wire_of[kind], family, protocol)
+        ways = self._ways(self._wire_of[kind], family, *asked_like(self.cluster, protocol, port))
         asked_of = self.all if len(self.kinds[kind]) > 1 else self.all & ~(1 << kind)
         if self.cluster.unread:
             return self._with_unread(kind, service, ways, asked_of)
@@ -137,15 +138,15 @@ class SetEvaluator:
             found[evaluate(self.cluster, flow).verdict] |= 1 << number
         return Sources(found["allow"], found["some"], found["unknown"])
 
-    def _ways(self, wire: int, family: int, protocol: str) -> _Ways:
-        key = (wire, family, protocol == "ICMP")
+    def _ways(self, wire: int, family: int, protocol: str, port: int | None) -> _Ways:
+        key = (wire, family, protocol, port)
         if key not in self._known_ways:
             connected = egress = ingress = unread = 0
             for sources, found in self._wires:
                 pair = example_pair(sources, self._wires[wire][0], family)
                 if pair is None:
                     continue
-                way = way_of(self.cluster, Flow(*pair, family, protocol, None, address_of(pair[1], family)))
+                way = way_of(self.cluster, Flow(*pair, family, protocol, port, address_of(pair[1], family)))
                 connected |= found if way.connected else 0
                 egress |= found if way.egress_enforced else 0
                 ingress |= found if way.ingress_enforced else 0

@@ -15,6 +15,7 @@ from netlab.objects.changed_policies import written_policy
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy import setting_warnings as by_settings
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -35,7 +36,10 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    for policy in policies_meant(cluster):
+    judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
+    if cluster.policy.enforcement == "none":
+        found += by_settings.unenforced(cluster)
+    for policy in judged:
         if written_policy(policy) is None:
             continue
         namespace = policy.meta.namespace
@@ -46,7 +50,8 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
-    found += _without_effect(cluster)
+    if cluster.policy.enforcement == "all":
+        found += _without_effect(cluster)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     if cluster.services:
@@ -216,4 +221,5 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _unenforced,
     unknown_labels.unknown_namespace_labels,
     unknown_labels.unknown_controller_labels,
+    by_settings.without_effect,
 )

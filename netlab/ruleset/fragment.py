@@ -65,7 +65,7 @@ class Layout:
     """The parts of a cluster that stay the same while it changes; if one differs, everything is compiled anew.
 
     ``families`` are IP families (4, 6). ``port_of`` returns the node's end of a pod's link; it is None if links are not
-    known.
+    known. ``node_ports`` are the lowest and the highest node port.
     """
 
     lab: str
@@ -74,13 +74,13 @@ class Layout:
     families: tuple[int, ...]
     policy: TopologyPolicy
     port_of: PortOf | None = None
+    node_ports: tuple[int, int] = (30000, 32767)
 
     @classmethod
     def of(cls, cluster: Cluster, port_of: PortOf | None) -> Layout:
         """Return the layout of a cluster. Without networks the family is IPv4."""
-        return cls(
-            cluster.name, cluster.networks, cluster.nodes, tuple(cluster.families) or (4,), cluster.policy, port_of
-        )
+        families = tuple(cluster.families) or (4,)
+        return cls(cluster.name, cluster.networks, cluster.nodes, families, cluster.policy, port_of, cluster.node_ports)
 
 
 class Entry(NamedTuple):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
+from netlab.objects.policies import IPBlock
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, Protocol
@@ -49,7 +51,8 @@ class Identities:
 
     ``of`` has, by reference, the signature of every address of the pods that selectors can match. It has nodes too if
     ``host_pods_are_peers``: a node then has the peers that match its host-network pods. ``ranges`` has, by IP family,
-    the partition of all addresses by the ipBlocks in use. The empty signature has no number, as no rule refers to it.
+    the partition of all addresses by the ipBlocks in use, without the addresses ``no_block_matches``. The empty
+    signature has no number, as no rule refers to it.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Identities:
         *,
         blocks_match_pods: bool,
         host_pods_are_peers: bool,
+        no_block_matches: Iterable[Address] = (),
         settings: TopologyPolicy = DEFAULTS,
     ) -> None:
         self.peer_index = PeerIndex(settings)
@@ -65,6 +69,7 @@ class Identities:
         self.ranges: dict[int, tuple[Range, ...]] = dict.fromkeys(families, ())
         self._blocks_match_pods = blocks_match_pods
         self._host_pods_are_peers = host_pods_are_peers
+        self._holes = tuple(dict.fromkeys(map(ip_network, no_block_matches)))
         self._scopes = _Scopes()
         self._pods: dict[str, dict[str, Pod]] = {}
         self._host_pods: dict[str, Pod] = {}
@@ -128,7 +133,7 @@ class Identities:
         if not changed:
             return {}
         before = _signatures_by_block(self.ranges)
-        used = {text: block for text, block in known.items() if text not in unused}
+        used = {text: self._with_holes(block) for text, block in known.items() if text not in unused}
         self.ranges = {family: partition(used, family) for family in self.ranges}
         after = _signatures_by_block(self.ranges)
         if self._blocks_match_pods:
@@ -136,6 +141,12 @@ class Identities:
                 affected |= {r: p for r, p in pods.items() if any(b.contains(a) for b in changed for a in p.addresses)}
         texts = {**before, **after}
         return {t: (before.get(t, ()), after.get(t, ())) for t in texts if before.get(t) != after.get(t)}
+
+    def _with_holes(self, block: IPBlock) -> IPBlock:
+        """Return an ipBlock without the addresses that no ipBlock matches."""
+        cidr = block.cidr
+        holes = [hole for hole in self._holes if hole.version == cidr.version and hole.network_address in cidr]
+        return replace(block, excepts=(*block.excepts, *holes)) if holes else block
 
     def _signatures(self, pods: Iterable[Pod]) -> dict[str, Signatures]:
         """Return the signatures of pods. Pods with the same labels, as far as selectors read them, are matched once."""

@@ -20,7 +20,21 @@ from netlab.ruleset.tiers import Tier
 
 _ICMP = {4: 1, 6: 58}
 
-_DENY = {"drop": "counter drop", "reject": "counter reject with icmpx admin-prohibited"}
+_REJECT = {
+    "admin-prohibited": ("counter reject with icmpx admin-prohibited",),
+    "port-unreachable": ("counter reject with icmpx port-unreachable",),
+    # Only TCP has a reset.
+    "tcp-reset": ("meta l4proto tcp counter reject with tcp reset", "counter reject with icmpx port-unreachable"),
+}
+
+_BASIC = {
+    4: "icmp type {{ echo-request, destination-unreachable, time-exceeded{} }} accept",
+    6: "icmpv6 type {{ echo-request, destination-unreachable, time-exceeded, echo-reply }} accept",
+}
+"""The kinds of ICMP that always pass with ``icmp: basic-always``; neighbour discovery passes under every policy."""
+
+MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
+"""The multicast addresses of each IP family."""
 
 _NEIGHBOURS = (
     "nd-router-solicit",
@@ -61,17 +75,22 @@ def sets(families: Sequence[int], settings: TopologyPolicy = DEFAULTS) -> Iterat
         yield Set(f"{way}_l3l4_ranges", ("classid", "mark", *port), interval=True, about=about)
 
 
-def chains(families: tuple[int, ...], settings: TopologyPolicy, tiers: Sequence[Tier] = ()) -> Iterator[Chain]:
+def chains(
+    families: tuple[int, ...],
+    settings: TopologyPolicy,
+    tiers: Sequence[Tier] = (),
+    node_ports: tuple[int, int] = (30000, 32767),
+) -> Iterator[Chain]:
     """Yield the chains of policy.
 
     ``families`` are IP families (4, 6). ``settings`` has what Kubernetes leaves undefined. ``tiers`` are the tiers with
-    policies beside NetworkPolicy.
+    policies beside NetworkPolicy. ``node_ports`` are the lowest and the highest node port.
     """
     yield from _way(Side("in", "ingress", families, settings), tiers)
     yield from _way(Side("eg", "egress", families, settings), tiers)
     yield from _forward(families, settings, tiers)
     if settings.own_node == "enforce":
-        yield from _own_node(families, settings, tiers)
+        yield from _own_node(families, settings, tiers, node_ports)
 
 
 def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
@@ -119,7 +138,8 @@ def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
     about = (
         "a change may take effect between two lookups of a packet: it is denied only if a second lookup denies it too"
     )
-    yield Chain(f"deny_{way}", (_DENY[side.settings.deny],))
+    deny = _REJECT[side.settings.reject_with] if side.settings.deny == "reject" else ("counter drop",)
+    yield Chain(f"deny_{way}", deny)
     yield from lookup_chains("_again", f"deny_{way}")
     yield Chain(f"{way}_again", tuple(second), about=about)
     yield from lookup_chains("", f"{way}_again")
@@ -138,8 +158,9 @@ def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[
     )
     if tiers:
         sides = ("jump eg_tiers", "jump in_tiers")
-    if settings.service_egress == "pre-dnat":
-        sides = sides[1:] if tiers else sides[len(families) :]
+    if settings.directions == "ingress-only" or settings.service_egress == "pre-dnat":
+        sides = sides[len(sides) // 2 :]
+    if settings.directions == "both" and settings.service_egress == "pre-dnat":
         yield from _before_dnat(families, settings, tiers)
     about = "after DNAT and before SNAT; br_netfilter brings bridged packets here"
     yield Chain("forward", tuple(_neighbours(families)), FORWARD, about, Place.NEIGHBOURS)
@@ -157,7 +178,7 @@ def _before_dnat(families: Sequence[int], settings: TopologyPolicy, tiers: Seque
     first = "ct direction original" if settings.established == "reevaluate" else "ct state new"
     rules = (
         *_neighbours(families),
-        *(f"meta l4proto {_ICMP[f]} return" for f in families if settings.icmp == "allow"),
+        *_always(families, settings),
         f"{first} jump egress_before_dnat",
     )
     about = "before DNAT: policies judge the addresses and ports of Services"
@@ -171,12 +192,26 @@ def _neighbours(families: Sequence[int]) -> list[str]:
 
 
 def _state(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
-    """Return the rules before policy: by connection state, and for ICMP if the settings always allow it."""
+    """Return the rules before policy: by connection state, and for what the settings always allow."""
     replies = "" if settings.established == "reevaluate" else "established : accept, "
     return [
         f"ct state vmap {{ {replies}related : accept, invalid : drop, untracked : accept }}",
-        *(f"meta l4proto {_ICMP[f]} accept" for f in families if settings.icmp == "allow"),
+        *_always(families, settings),
     ]
+
+
+def _always(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
+    """Return the rules for what the settings always allow."""
+    return [
+        *(f"meta l4proto {_ICMP[f]} accept" for f in families if settings.icmp == "allow"),
+        *(_basic(f, settings) for f in families if settings.icmp == "basic-always"),
+        *(f"{ip(f)} daddr {MULTICAST[f]} accept" for f in families if settings.multicast == "allow"),
+    ]
+
+
+def _basic(family: int, settings: TopologyPolicy) -> str:
+    # Where policy applies to every packet, the reply to an echo request has to pass too.
+    return _BASIC[family].format(", echo-reply" if settings.established == "reevaluate" else "")
 
 
 def _clear(settings: TopologyPolicy) -> list[str]:
@@ -184,11 +219,15 @@ def _clear(settings: TopologyPolicy) -> list[str]:
     return ["meta priority set none", *(["meta mark set 0x0"] if settings.established == "reevaluate" else [])]
 
 
-def _own_node(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
-    """Yield the chains that apply a pod's egress to packets for its own node.
+def _own_node(
+    families: tuple[int, ...], settings: TopologyPolicy, tiers: Sequence[Tier], node_ports: tuple[int, int]
+) -> Iterator[Chain]:
+    """Yield the chains that apply a pod's egress to packets for its own node; none if policies do not judge egress.
 
     If policy applies to every packet, the output hook has one too, for the node's replies; not with ``pre-dnat``.
     """
+    if settings.directions == "ingress-only":
+        return
     hooks = [Hook("filter", "input", "filter")]
     if settings.established == "reevaluate" and settings.service_egress == "post-dnat":
         hooks.append(Hook("filter", "output", "filter"))
@@ -198,8 +237,18 @@ def _own_node(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence
         *_neighbours(families),
         *_state(families, settings),
         *before,
+        *(_node_ports(Side("eg", "egress", families, settings), node_ports) if settings.node_ports == "exempt" else ()),
         *(["jump eg_tiers"] if tiers else side),
         *_clear(settings),
     )
     for hook in hooks:
         yield Chain(f"own_node_{hook.hook}", rules, hook, "packets from a pod of this node to the node itself")
+
+
+def _node_ports(side: Side, ports: tuple[int, int]) -> list[str]:
+    """Return the rules for packets of pods to a node port of their node, or to the node itself through a Service."""
+    by_port = [
+        f"{guard}meta l4proto {{ tcp, udp, sctp }} th {port} {ports[0]}-{ports[1]} accept"
+        for guard, port in side.port_expressions
+    ]
+    return [*by_port, "ct status dnat accept"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
+from netlab.cluster.node_addresses import addresses_of_nodes
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Direction
 from netlab.ruleset import tiers
@@ -107,11 +108,13 @@ class PolicyElements:
     """The identities, classes and allows of a lab's nodes; an ``ElementUpdater``."""
 
     def __init__(self, layout: Layout, stores: Stores) -> None:
+        ignored = layout.policy.ip_block_nodes == "ignore"
         self._identities = Identities(
             layout.families,
             blocks_match_pods=layout.policy.ip_block_pods == "match",
             host_pods_are_peers=layout.policy.host_network_peers == "match",
             settings=layout.policy,
+            no_block_matches=addresses_of_nodes(layout.networks, layout.nodes) if ignored else (),
         )
         self._settings = layout.policy
         self._skipped: Set[NameAndProtocol] = NO_CONFLICT

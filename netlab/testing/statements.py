@@ -190,6 +190,8 @@ def _value(text: str) -> Callable[[Number], bool]:
     quoted = text.strip('"')
     if text in _PROTOCOLS:
         return lambda own: own == _PROTOCOLS[text]
+    if (span := re.fullmatch(r"(\d+)-(\d+)", text)) is not None:
+        return lambda own: isinstance(own, int) and int(span[1]) <= own <= int(span[2])
     if not (":" in text or "." in text):
         return lambda own: own == quoted if isinstance(own, str) else str(own) == text
 
@@ -264,7 +266,7 @@ _MARK = r"(ct mark|meta mark)"
 _REGISTER = r"(meta priority|ct mark|meta mark)"
 _ADDRESS = r"(?:ip6? [sd]addr|ct (?:original|reply) ip6? saddr)"
 _FRAME = (
-    r"meta nfproto|@nh,96,96|ip6? dscp|ether [sd]addr|ether type|arp saddr (?:ip|ether)|icmpv6 type|@th,64,128"
+    r"meta nfproto|@nh,96,96|ip6? dscp|ether [sd]addr|ether type|arp saddr (?:ip|ether)|icmp(?:v6)? type|@th,64,128"
     r"|[io]ifname"
 )
 _FIELD = rf"(?:meta priority|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"

@@ -48,7 +48,8 @@ class Packet:
     connection tracking. ``reply``: the packet goes from the destination of the connection to its source.
 
     ``came_by`` and ``goes_by`` are the links, for rules that read them. ``fields`` has further fields by nft's name
-    (``icmpv6 type``, ``ether type``, ``arp saddr ip``, ``@th,64,128``).
+    (``icmpv6 type``, ``ether type``, ``arp saddr ip``, ``@th,64,128``). ``node_addresses`` are those of the node: a
+    packet that DNAT sends to one of them is not forwarded.
     """
 
     source: Address | str
@@ -63,6 +64,7 @@ class Packet:
     goes_by: Link | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     source_port: int = 40000
+    node_addresses: Sequence[Address] = ()
 
 
 @frozen
@@ -277,7 +279,7 @@ class _Run:
     def send_to(self, destination: int, port: int) -> None:
         """Change the packet's destination (DNAT); the node then forwards it."""
         self.destination, self.port = type(self.destination)(destination), port
-        self.translated, self.local = True, False
+        self.translated, self.local = True, self.destination in self.packet.node_addresses
 
 
 _FIELDS: dict[str, Callable[[_Run], Number | None]] = {
@@ -292,6 +294,9 @@ _FIELDS: dict[str, Callable[[_Run], Number | None]] = {
     "th sport": lambda run: run.port_at("sport", _WITH_PORTS),
     "udp dport": lambda run: run.port_at("dport", (_PROTOCOLS["UDP"],)),
     "udp sport": lambda run: run.port_at("sport", (_PROTOCOLS["UDP"],)),
+    # ICMP of probes is an echo request; ``Packet.fields`` has the type of any other.
+    "icmp type": lambda run: "echo-request" if run.protocol == _PROTOCOLS["ICMP"] else None,
+    "icmpv6 type": lambda run: "echo-request" if run.protocol == _PROTOCOLS["ICMPV6"] else None,
     "iifname": lambda run: run.name_of(run.packet.came_by),
     "oifname": lambda run: run.name_of(run.packet.goes_by),
     "ether type": lambda run: "ip" if run.source.version == 4 else "ip6",

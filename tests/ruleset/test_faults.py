@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 import service_faults
@@ -31,6 +31,17 @@ KINDS = {
     "routed": {"mode": "routed"},
     "several": {"several": True},
     "reevaluate": {"policy": TopologyPolicy(established="reevaluate", own_node="enforce", icmp="allow")},
+    "settings": {
+        "policy": TopologyPolicy(
+            icmp="basic-always",
+            multicast="allow",
+            sctp="drop",
+            own_node="enforce",
+            node_ports="exempt",
+            deny="reject",
+            reject_with="tcp-reset",
+        )
+    },
 }
 """Labs whose texts together have every rule of every fragment."""
 
@@ -84,8 +95,6 @@ def lab(build, mode="bridge", several=False, policy=None, again=False):
 
 
 def _six():
-    from ipaddress import ip_address
-
     return [(ip_address(f"fd00:100:64::{n}"),) for n in (1, 2)]
 
 
@@ -225,6 +234,39 @@ CASES = {
         ),
         **{name: packet for name, packet in POLICY.items() if packet.state == "new" and not packet.for_node},
     },
+    "settings": {
+        "ping": Packet(STRANGER, DB, "ICMP"),
+        "ping 6": Packet("fd00:10:244::9", DB6, "ICMP"),
+        "multicast": Packet(WEB, "239.1.2.3", "UDP", 5000),
+        "multicast 6": Packet(WEB6, "ff05::1", "UDP", 5000),
+        "multicast on the bridge": own("web", "239.1.2.3", "UDP", 5000, goes_by=LINK["db"]),
+        "multicast on the bridge 6": six(WEB6, "ff05::1", "UDP", 5000, came_by=LINK["web"], goes_by=LINK["db"]),
+        "SCTP in": Packet(OUT, STRANGER, "SCTP", 80),
+        "SCTP in 6": Packet(OUT6, "fd00:10:244::9", "SCTP", 80),
+        "SCTP out": Packet(STRANGER, OUT, "SCTP", 80),
+        "SCTP out 6": Packet("fd00:10:244::9", OUT6, "SCTP", 80),
+        "SCTP to the node": Packet(STRANGER, NODE, "SCTP", 80, for_node=True),
+        "SCTP to the node 6": Packet("fd00:10:244::9", "fd00:100:64::1", "SCTP", 80, for_node=True),
+        "SCTP of the node": Packet(NODE, STRANGER, "SCTP", 80, from_node=True),
+        "SCTP of the node 6": Packet("fd00:100:64::1", "fd00:10:244::9", "SCTP", 80, from_node=True),
+        "own node": Packet(WEB, NODE, "TCP", 81, for_node=True),
+        "own node 6": Packet(WEB6, "fd00:100:64::1", "TCP", 81, for_node=True),
+        "own node, UDP": Packet(WEB, NODE, "UDP", 81, for_node=True),
+        "own node, reply": Packet(WEB, NODE, "TCP", 81, state="established", reply=True, for_node=True),
+        "own node, ping": Packet(WEB, NODE, "ICMP", for_node=True),
+        "own node, ping 6": Packet(WEB6, "fd00:100:64::1", "ICMP", for_node=True),
+        "own node, neighbour": Packet(WEB6, "fd00:100:64::1", "ICMP", state="invalid", for_node=True, fields=ND),
+        "own node, multicast": Packet(WEB, "239.1.2.3", "UDP", 5000, for_node=True),
+        "own node, multicast 6": Packet(WEB6, "ff05::1", "UDP", 5000, for_node=True),
+        "node port": Packet(WEB, NODE, "TCP", 30000, for_node=True),
+        "another port": Packet(WEB, NODE, "TCP", 32768, for_node=True),
+        # As of a Service whose endpoint is the node itself.
+        "to the node by DNAT": Packet(WEB, NODE, "TCP", 8080, for_node=True, node_addresses=(ip_address(DB),)),
+        "denied": Packet(STRANGER, DB, "TCP", 1),
+        "denied UDP": Packet(STRANGER, DB, "UDP", 1),
+        "denied out": Packet(WEB, STRANGER, "TCP", 1),
+        "denied out, UDP": Packet(WEB, STRANGER, "UDP", 1),
+    },
 }
 """Packets by lab: the trace of each is compared between the text and the text with a fault."""
 
@@ -256,6 +298,12 @@ FAULTS = [
     ("several", "forward", "jump apart", "accept", "to another network", "drop"),
     ("several", "apart", "ct status dnat return", "return", "control", "drop"),
     ("reevaluate", "*", "ct original ip saddr", "ip saddr", "reply", "accept"),
+    ("settings", "deny_in", "tcp reset", "icmpx port-unreachable", "denied", "drop"),
+    ("settings", "deny_eg", "icmpx port-unreachable", "icmpx admin-prohibited", "denied out, UDP", "drop"),
+    ("settings", "own_node_input", "30000-32767", "30001-32767", "node port", "accept"),
+    ("settings", "own_node_input", "30000-32767", "30000-32768", "another port", "drop"),
+    ("settings", "forward", "icmp type { echo-request, ", "icmp type { ", "ping", "accept"),
+    ("settings", "sctp_input", "saddr @no_sctp4", "daddr @no_sctp4", "SCTP to the node", "drop"),
     ("reevaluate", "in_ranges", "ct direction reply ", "ct direction original ", "reply of a range", "accept"),
 ]
 

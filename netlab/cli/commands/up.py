@@ -28,7 +28,7 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
-    inputs.print_unenforced(cluster)
+    inputs.print_unenforced(cluster, warned=True)
     machine = this_host(kernel)
     if strict and cluster.ingresses:
         from netlab.lab import ingress

@@ -58,7 +58,7 @@ def verify_command(
         inputs.say_no_system(cluster, system)
         if not files:
             inputs.warn_unread(cluster)
-        inputs.print_unenforced(cluster)
+        inputs.print_unenforced(cluster, warned=bool(files))
         ask = partial(
             flow_arguments.every_pair,
             ports=ports,

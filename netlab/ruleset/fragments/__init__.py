@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from netlab.ruleset.fragment import Fragment
-from netlab.ruleset.fragments import antispoof, apartness, control, host_ports, masquerade, policy, services, tunnels
+from netlab.ruleset.fragments import (
+    antispoof,
+    apartness,
+    control,
+    host_ports,
+    masquerade,
+    policy,
+    sctp,
+    services,
+    tunnels,
+)
 
 FRAGMENTS: tuple[Fragment, ...] = (
     policy.FRAGMENT,
@@ -15,5 +25,6 @@ FRAGMENTS: tuple[Fragment, ...] = (
     antispoof.BRIDGED,
     antispoof.ROUTED,
     tunnels.FRAGMENT,
+    sctp.FRAGMENT,
 )
 """All fragments, in the order of their tables, sets and chains in the text, and of rules with one place in a chain."""

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from ipaddress import IPv6Address
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Address
 from netlab.ruleset.comments import listing
 from netlab.ruleset.elements import Element, Set
-from netlab.ruleset.fragment import Entry, Fragment, Layout, Port
+from netlab.ruleset.fragment import Entry, Fragment, Layout, Port, ip
+from netlab.ruleset.policy_chains import MULTICAST
 from netlab.ruleset.tables import Chain, Hook, Parts, TableName
 
 # The messages that a machine sends that is no router (RFC 4861, RFC 3810).
@@ -150,5 +152,15 @@ def _link_local(mac: str) -> IPv6Address:
     return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
 
 
-BRIDGED = Fragment("anti-spoofing, bridged", _BRIDGE, lambda _, __: _BRIDGED, _bridged_variant, of_pod=_bridged_of)
+def _bridged_parts(layout: Layout, _: Hashable) -> Parts:
+    """Declare the tables of bridged pods; with ``multicast: allow`` they receive multicast of each other too."""
+    if layout.policy.multicast == "judge":
+        return _BRIDGED
+    anywhere = tuple(f"{ip(f)} daddr {MULTICAST[f]} accept" for f in layout.families)
+    prerouting, forward = _BRIDGED.chains
+    first, *rest = forward.rules
+    return Parts(_BRIDGED.sets, (prerouting, replace(forward, rules=(first, *anywhere, *rest))))
+
+
+BRIDGED = Fragment("anti-spoofing, bridged", _BRIDGE, _bridged_parts, _bridged_variant, of_pod=_bridged_of)
 ROUTED = Fragment("anti-spoofing, routed", _INET, lambda _, __: _ROUTED, _routed_variant, of_pod=_routed_of)

@@ -126,7 +126,7 @@ class Parts:
             return found
         # Texts depend on what was written, too.
         text = (
-            selection_text(isolating(self._cluster, endpoint, direction), endpoint)
+            selection_text(self._cluster, isolating(self._cluster, endpoint, direction), endpoint)
             if found
             else without_effect(self._cluster, endpoint, direction)
         )

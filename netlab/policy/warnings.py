@@ -36,7 +36,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
     judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
-    if cluster.policy.enforcement == "none":
+    if cluster.policy.enforcement != "all":
         found += by_settings.unenforced(cluster)
     for policy in judged:
         if policy.meta.name == DEFAULT_DENY:

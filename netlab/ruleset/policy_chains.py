@@ -158,9 +158,10 @@ def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[
     )
     if tiers:
         sides = ("jump eg_tiers", "jump in_tiers")
-    if settings.directions == "ingress-only" or settings.service_egress == "pre-dnat":
+    judged = settings.directions == "both"
+    if settings.service_egress == "pre-dnat" or not judged:
         sides = sides[len(sides) // 2 :]
-    if settings.directions == "both" and settings.service_egress == "pre-dnat":
+    if settings.service_egress == "pre-dnat" and judged:
         yield from _before_dnat(families, settings, tiers)
     about = "after DNAT and before SNAT; br_netfilter brings bridged packets here"
     yield Chain("forward", tuple(_neighbours(families)), FORWARD, about, Place.NEIGHBOURS)
@@ -178,7 +179,7 @@ def _before_dnat(families: Sequence[int], settings: TopologyPolicy, tiers: Seque
     first = "ct direction original" if settings.established == "reevaluate" else "ct state new"
     rules = (
         *_neighbours(families),
-        *_always(families, settings),
+        *_passing(families, settings),
         f"{first} jump egress_before_dnat",
     )
     about = "before DNAT: policies judge the addresses and ports of Services"
@@ -196,12 +197,12 @@ def _state(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
     replies = "" if settings.established == "reevaluate" else "established : accept, "
     return [
         f"ct state vmap {{ {replies}related : accept, invalid : drop, untracked : accept }}",
-        *_always(families, settings),
+        *_passing(families, settings),
     ]
 
 
-def _always(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
-    """Return the rules for what the settings always allow."""
+def _passing(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
+    """Return the rules for packets that the settings always let pass."""
     return [
         *(f"meta l4proto {_ICMP[f]} accept" for f in families if settings.icmp == "allow"),
         *(_basic(f, settings) for f in families if settings.icmp == "basic-always"),

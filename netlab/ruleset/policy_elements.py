@@ -113,8 +113,8 @@ class PolicyElements:
             layout.families,
             blocks_match_pods=layout.policy.ip_block_pods == "match",
             host_pods_are_peers=layout.policy.host_network_peers == "match",
-            settings=layout.policy,
             no_block_matches=addresses_of_nodes(layout.networks, layout.nodes) if ignored else (),
+            settings=layout.policy,
         )
         self._settings = layout.policy
         self._skipped: Set[NameAndProtocol] = NO_CONFLICT

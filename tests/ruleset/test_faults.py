@@ -249,6 +249,7 @@ CASES = {
         "SCTP to the node 6": Packet("fd00:10:244::9", "fd00:100:64::1", "SCTP", 80, for_node=True),
         "SCTP of the node": Packet(NODE, STRANGER, "SCTP", 80, from_node=True),
         "SCTP of the node 6": Packet("fd00:100:64::1", "fd00:10:244::9", "SCTP", 80, from_node=True),
+        "SCTP of the node to its gateway": Packet(NODE, "10.244.0.1", "SCTP", 80, from_node=True, for_node=True),
         "own node": Packet(WEB, NODE, "TCP", 81, for_node=True),
         "own node 6": Packet(WEB6, "fd00:100:64::1", "TCP", 81, for_node=True),
         "own node, UDP": Packet(WEB, NODE, "UDP", 81, for_node=True),

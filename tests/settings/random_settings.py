@@ -10,7 +10,7 @@ from random_clusters import some_cluster, some_questions
 
 from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.types import Cluster, Endpoint
-from netlab.conformance import random_cases
+from netlab.conformance import random_cases, service_cases
 from netlab.conformance.base_cluster import topology
 from netlab.conformance.cases import Cell, Stage
 from netlab.conformance.disagreements import disagreements
@@ -44,6 +44,31 @@ def stages(settings: Mapping[str, str], count: int, seed: int, mode: str) -> Ite
         for one in case.stages:
             documents = (chosen, *(d for d in one.documents if d.kind != "Topology"))
             yield replace(one, documents=documents, table={**one.table, **dict.fromkeys(MORE_CELLS)})
+
+
+def service_stages(settings: Mapping[str, str], count: int, seed: int, mode: str) -> Iterator[Stage]:
+    """Yield the stages of ``count`` random cases with Services under settings."""
+    for case in service_cases.cases(count, seed, mode):
+        for one in case.stages:
+            yield replace(one, documents=tuple(_with(d, settings) for d in one.documents))
+
+
+def _with(one: Document, settings: Mapping[str, str]) -> Document:
+    """Return a Topology with more settings; any other document unchanged."""
+    if one.kind != "Topology":
+        return one
+    spec = one.data["spec"]
+    return replace(one, data={**one.data, "spec": {**spec, "policy": {**spec.get("policy", {}), **settings}}})
+
+
+def wrong_services(
+    settings: Mapping[str, str], names: Sequence[JudgeName], *, count: int, seed: int = 12, mode: str = "overlay"
+) -> list[str]:
+    """Return the same of random cases with Services."""
+    with judges(tuple(names), mode) as panel:
+        return [
+            str(one) for stage in service_stages(settings, count, seed, mode) for one in disagreements(stage, panel)
+        ]
 
 
 def wrong(

@@ -7,6 +7,8 @@ from typing import cast
 
 import pytest
 from services.objects import pod, service, topology
+from settings.random_settings import wrong_services
+from sizes import samples
 
 from netlab.conformance.cases import Cell, Stage, Verdict
 from netlab.conformance.disagreements import disagreements
@@ -45,6 +47,7 @@ CELLS: dict[Cell, str] = {
     Cell("x/far", "service:x/web", "SCTP", 80): "allow",
     Cell("node:n2", "service:x/web", "SCTP", 80): "allow",
     Cell("node:n1", "service:x/web", "SCTP", 80): "allow",
+    Cell("node:n1", "node:n1", "SCTP", 30080): "allow",
 }
 """The verdicts with ``ownNode: enforce`` and else the defaults."""
 
@@ -101,3 +104,21 @@ def test_packets_agree_on_services() -> None:
     with packets(documents({})) as judge:
         for name in VALUES:
             assert [] == list(map(str, disagreements(stage(name), {"packets": judge})))
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("mode", ["bridge", "overlay"])
+def test_evaluator_and_ruleset_agree_on_random_services(name: str, mode: str) -> None:
+    """Services of every kind, asked by pods, nodes and outside hosts."""
+    settings = {"ownNode": "enforce", **VALUES[name][0]}
+
+    assert [] == wrong_services(settings, ("evaluator", "tracer"), count=samples(40), mode=mode)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", VALUES)
+def test_packets_agree_on_random_services(name: str) -> None:
+    """Packets of nodes to themselves too, which the output hook translates."""
+    settings = {"ownNode": "enforce", **VALUES[name][0]}
+
+    assert [] == wrong_services(settings, ("evaluator", "packets"), count=samples(8), seed=21)

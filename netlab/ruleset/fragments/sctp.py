@@ -29,14 +29,15 @@ def _declare(layout: Layout, _: Hashable) -> Parts:
             for side in sides
         )
 
-    # A node has addresses in the ranges of pods too, and sends to them by its loopback interface.
-    other = 'iifname != "lo" ', 'oifname != "lo" '
+    # A node has addresses in the ranges of pods too, and sends to them by its loopback interface. After DNAT of a
+    # node's own packet "oifname" is still "lo", so the output hook asks for the address.
+    to_itself = "fib daddr type local return"
     return Parts(
         sets,
         (
             Chain("forward", rules("saddr", "daddr"), FORWARD, place=_PLACE),
-            Chain("sctp_input", rules("saddr", before=other[0]), Hook("filter", "input", "filter")),
-            Chain("sctp_output", rules("daddr", before=other[1]), Hook("filter", "output", "filter")),
+            Chain("sctp_input", rules("saddr", before='iifname != "lo" '), Hook("filter", "input", "filter")),
+            Chain("sctp_output", (to_itself, *rules("daddr")), Hook("filter", "output", "filter")),
         ),
     )
 

@@ -14,6 +14,9 @@ from netlab.objects.types import Namespace
 if TYPE_CHECKING:
     from netlab.cluster.policy_reading import Released
 
+DEFAULT_DENY = "DefaultDeny"
+"""The name of the policy that an annotated namespace has. No object has it, as names have no capital letters."""
+
 
 def reads_plainly(settings: TopologyPolicy) -> bool:
     """Say whether the settings read every field of a policy as the documentation of Kubernetes does."""

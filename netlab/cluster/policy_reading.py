@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from netlab.cluster.policies_in_force import DEFAULT_DENY
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.frozen import frozen
@@ -26,9 +27,6 @@ from netlab.objects.types import Direction, Meta, Namespace
 SEGMENT_LABEL = "romana.io/segment"
 TENANT_LABEL = "namespace"
 """Romana's default for the label of a tenant (listener/listener.go). A tenant is a namespace, so the value names it."""
-
-DEFAULT_DENY = "DefaultDeny"
-"""The name of the policy that an annotated namespace has. No object has it, as names have no capital letters."""
 
 REFUSED, SEGMENT, FIRST_ONLY, ANNOTATED = (
     "namedPorts: refuse-policy",

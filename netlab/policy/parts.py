@@ -22,10 +22,11 @@ from netlab.policy.bitsets import members
 from netlab.policy.decision import UnknownSide, default_text, without_effect_text
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import way_of
-from netlab.policy.meaning import without_effect
+from netlab.policy.meaning import selection_text, without_effect
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.set_evaluator import SetEvaluator, part_numbers
 from netlab.policy.tiers import tiers_in_use
+from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing, selecting
 from netlab.verdicts import Certain
@@ -84,7 +85,7 @@ class Parts:
         self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], Ingress] = {}
         self._known_unread: dict[tuple[Direction, int, Certain, str, bool], str] = {}
         self._selections = Numbers()
-        self._without_effect = Numbers()
+        self._setting_texts = Numbers()
 
     # --- numbers of the properties that parts read -------------------------------------------------------------------
 
@@ -122,10 +123,15 @@ class Parts:
             return ()
         tiers = tiers_in_use(self._cluster)
         found = tuple(id(policy) for tier in tiers for policy in tier.selecting(self._cluster, direction, endpoint))
-        if found or reads_plainly(self._cluster.policy):
+        if reads_plainly(self._cluster.policy):
             return found
-        why = without_effect(self._cluster, endpoint, direction)
-        return (-1 - self._without_effect.of(why),) if why else ()
+        # Texts depend on what was written, too.
+        text = (
+            selection_text(self._cluster, isolating(self._cluster, endpoint, direction), endpoint)
+            if found
+            else without_effect(self._cluster, endpoint, direction)
+        )
+        return (*found, -1 - self._setting_texts.of(text)) if text else found
 
     def ingress(self, destination: Endpoint, service: AskedPort) -> Ingress:
         """Return the decisions of a destination's ingress on a service."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import collapse_addresses
 
-from netlab.cluster.policies_in_force import released_policies
+from netlab.cluster.policies_in_force import DEFAULT_DENY, released_policies
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.changed_policies import written_policy
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
@@ -40,7 +39,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
     if cluster.policy.enforcement != "all":
         found += by_settings.unenforced(cluster)
     for policy in judged:
-        if written_policy(policy) is None:
+        if policy.meta.name == DEFAULT_DENY:
             continue
         namespace = policy.meta.namespace
         if namespace not in here:
@@ -50,7 +49,8 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
-    found += _without_effect(cluster)
+    if cluster.policy.enforcement == "all":
+        found += _without_effect(cluster)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     if cluster.services:

@@ -193,7 +193,7 @@ def _neighbours(families: Sequence[int]) -> list[str]:
 
 
 def _state(families: Sequence[int], settings: TopologyPolicy) -> list[str]:
-    """Return the rules before policy: by connection state, and for ICMP if the settings always allow it."""
+    """Return the rules before policy: by connection state, and for what the settings always allow."""
     replies = "" if settings.established == "reevaluate" else "established : accept, "
     return [
         f"ct state vmap {{ {replies}related : accept, invalid : drop, untracked : accept }}",

@@ -96,10 +96,11 @@ def differing(policy: TopologyPolicy, seed: int) -> list[str]:
 
 def differing_in(cluster: Cluster, asked: FlowSelection) -> list[str]:
     """Return, as text, the flows in question on which a fast version and the evaluator disagree."""
-    return [*_by_groups(cluster, asked), *_by_expansion(cluster, asked)]
+    return [*by_groups(cluster, asked), *by_expansion(cluster, asked)]
 
 
-def _by_groups(cluster: Cluster, asked: FlowSelection) -> Iterator[str]:
+def by_groups(cluster: Cluster, asked: FlowSelection) -> Iterator[str]:
+    """Yield, as text, the flows on which the groups and the evaluator disagree."""
     found = groups(cluster, asked)
     group_of = {member.ref: group for group in found.groups for member in group.members}
     of_pair = {(a.source.number, a.destination.number, a.service, a.alone): a.verdict for a in found.answers()}
@@ -113,7 +114,8 @@ def _by_groups(cluster: Cluster, asked: FlowSelection) -> Iterator[str]:
             yield f"groups: {_text(flow)}: {verdict}, not {wanted}"
 
 
-def _by_expansion(cluster: Cluster, asked: FlowSelection) -> Iterator[str]:
+def by_expansion(cluster: Cluster, asked: FlowSelection) -> Iterator[str]:
+    """Yield, as text, the flows on which the expansion and the evaluator disagree, reasons included."""
     expansion = Expansion(cluster, asked)
     for source, line in expansion.lines():
         own = expansion.own(source, line)

@@ -152,3 +152,29 @@ def test_packets_to_random_services_have_the_verdicts(packets: tuple[str, dict[s
             for one in case.stages:
                 made = replace(one, documents=(chosen("pre-dnat", mode), *one.documents[1:]))
                 assert [] == list(map(str, disagreements(made, others | panel)))
+
+
+def test_each_family_has_its_sets_and_lookups() -> None:
+    """The chain is before the DNAT of Services, and the forward hook judges ingress only."""
+    dual = [*stage("pre-dnat", {}).documents]
+    network = {"name": "default", "mode": "bridge", "podCIDRs": ["10.244.0.0/16", "fd00:10:244::/56"]}
+    dual[0] = replace(dual[0], data={**dual[0].data, "spec": {**dual[0].data["spec"], "networks": [network]}})
+    text = compile_rulesets(cluster_of(dual))["node-1"].text()
+
+    assert "type filter hook prerouting priority mangle" in text
+    for family, word in ((4, "ip"), (6, "ip6")):
+        assert f"meta priority . {word} daddr . meta l4proto . th dport @eg_services{family} return" in text
+    forward = text.partition("chain forward {")[2].partition("\n\t}\n")[0]
+    assert "egress_class" not in forward
+    assert "ingress_class" in forward
+
+
+def test_the_ruleset_loses_hairpins_that_are_unwired() -> None:
+    """Of pods of the node, and of Services only."""
+    documents = [*stage("post-dnat", {}).documents]
+    spec = {**documents[0].data["spec"], "policy": {"hairpin": "unwired"}}
+    documents[0] = replace(documents[0], data={**documents[0].data, "spec": spec})
+    text = compile_rulesets(cluster_of(documents))["node-1"].text()
+
+    lost = 'iifname != "underlay0" meta mark != 0x0 ip saddr . ip daddr @service_hairpins4 counter drop'
+    assert lost in text

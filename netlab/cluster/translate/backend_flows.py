@@ -67,9 +67,9 @@ def _before_dnat(flow: Flow, node: Node, path_to: Path) -> tuple[Path, JudgedFlo
         return path_to, None
     if flow.destination is None or node_of(flow.destination) != source.node:
         asked = _to_node(flow, node)
-        return path_to, JudgedFlow(asked.destination, asked.address, asked)
+        return replace(path_to, egress_enforced=True), JudgedFlow(asked.destination, asked.address, asked)
     why = f"{source.ref} always reaches the addresses of its own node (serviceEgress: pre-dnat)"
-    return replace(path_to, exempt=path_to.exempt or why), None
+    return replace(path_to, egress_enforced=False, exempt=path_to.exempt or why), None
 
 
 def _to_node(flow: Flow, node: Node) -> Flow:

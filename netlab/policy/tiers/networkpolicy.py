@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.objects.changed_policies import ChangedRule, written_policy, written_rule
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
 from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_mismatch_text
-from netlab.policy.meaning import policies_meant, policies_read, selection_text, settings_of
+from netlab.policy.meaning import is_changed, policies_meant, policies_read, selection_text, settings_of
 from netlab.policy.peer_lookup import first_peer
 from netlab.policy.service_egress import SETTING, service_at, service_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
@@ -44,12 +43,12 @@ class NetworkPolicyTier(Tier):
 
     def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
         isolated = isolating(cluster, subject, direction)
-        alone = PolicyRuling(isolated, (), selection_text(isolated, subject))
+        alone = PolicyRuling(isolated, (), selection_text(cluster, isolated, subject))
         rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
         # A named port of an egress rule has a number of its own on each destination. All else is the same for all.
         same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
         known: dict[tuple[str, int | None], Sequence[Match]] = {}
-        changed = [match for match in rules if isinstance(match.rule, ChangedRule)]
+        changed = [match for match in rules if is_changed(match.rule)]
 
         def judge(other: Endpoint | None, address: Address, flow: Flow) -> PolicyRuling:
             asked = (flow.protocol, flow.port)
@@ -158,15 +157,15 @@ def misses(
             why = peers_mismatch_text(cluster, policy, rule, other, address)
             why = why or ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port)
             if why:
-                by_setting = isinstance(rule, ChangedRule) and _written_matches(
-                    cluster, Match(policy, rule), other, address, flow
-                )
+                by_setting = is_changed(rule) and _written_matches(cluster, Match(policy, rule), other, address, flow)
                 found.append(Miss(policy, rule, why + (settings_of(rule) if by_setting else "")))
     return tuple(found)
 
 
 def _written_matches(cluster: Cluster, match: Match, other: Endpoint | None, address: Address, flow: Flow) -> bool:
     """Say whether a changed rule would match a flow as the input has it."""
+    from netlab.objects.changed_policies import written_policy, written_rule
+
     rule, policy = written_rule(match.rule), written_policy(match.policy) or match.policy
     if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
         return False
@@ -211,7 +210,7 @@ def _decided_by(
     """Return, as text, the settings without which the changed rules would decide otherwise; "" if there are none."""
     if allowing:
         first = allowing[0]
-        if not isinstance(first.rule, ChangedRule) or _written_matches(cluster, first, other, address, flow):
+        if not is_changed(first.rule) or _written_matches(cluster, first, other, address, flow):
             return ""
         return settings_of(first.rule)
     return next((settings_of(m.rule) for m in changed if _written_matches(cluster, m, other, address, flow)), "")

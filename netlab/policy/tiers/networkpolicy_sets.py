@@ -15,14 +15,13 @@ from operator import or_
 from netlab.cluster.node_sources import address_to_network, chosen_network
 from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.frozen import frozen
-from netlab.objects.changed_policies import ChangedRule, written_policy, written_rule
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Match, PolicyRuling, service_text
 from netlab.policy.matched_pods import namespaces_matched
 from netlab.policy.matching import ANY_PEER, peer_mismatch_text, ports_mismatch_text
-from netlab.policy.meaning import selection_text, settings_of
+from netlab.policy.meaning import is_changed, selection_text, settings_of
 from netlab.policy.peer_lookup import MANY_PEERS, peer_lookup
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.set_evaluator import SetEvaluator
@@ -133,7 +132,7 @@ class NetworkPolicySets:
                 here = 0 if ports_mismatch_text(match.rule, subject, *asked[1:]) else here
             else:
                 here = sum(1 << kind for kind in members(here) if self._opens(match, kind, asked))
-            if here and isinstance(match.rule, ChangedRule):
+            if here and is_changed(match.rule):
                 by_setting = here & ~self._written(match, direction, subject, asked, network)
                 if by_setting:
                     yield TierReason("allow", f"{match}{settings_of(match.rule)}", by_setting)
@@ -150,7 +149,7 @@ class NetworkPolicySets:
             for comes_as, kinds in self._by_address(here, asked[0], network) if here else ():
                 yield TierReason("deny", f"{direction} of {own}: {ruling.denial(f'{there}{comes_as} on {on}')}", kinds)
             left &= ~here
-        ruling = PolicyRuling(policies, (), selection_text(policies, subject))
+        ruling = PolicyRuling(policies, (), selection_text(self._cluster, policies, subject))
         for comes_as, kinds in self._by_address(left, asked[0], network):
             yield TierReason("deny", f"{direction} of {own}: {ruling.denial(f'{there}{comes_as} on {on}')}", kinds)
 
@@ -168,10 +167,12 @@ class NetworkPolicySets:
     def _changed(self, direction: Direction, policies: tuple[NetworkPolicy, ...]) -> list[Match]:
         """Return the rules that settings changed; their decision may be another one as written."""
         rules = ((policy, rule) for policy in policies for rule in policy.rules(direction))
-        return [Match(policy, rule) for policy, rule in rules if isinstance(rule, ChangedRule)]
+        return [Match(policy, rule) for policy, rule in rules if is_changed(rule)]
 
     def _written(self, match: Match, direction: Direction, subject: Pod, asked: AskedPort, network: str) -> int:
         """Return the kinds that a changed rule would match as the input has it."""
+        from netlab.objects.changed_policies import written_policy, written_rule
+
         written = Match(written_policy(match.policy) or match.policy, written_rule(match.rule))
         found = self.peers(written.policy, written.rule, asked[0], network)
         if direction == "ingress":

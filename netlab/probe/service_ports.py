@@ -104,8 +104,11 @@ class ServicePorts:
         if alone:
             return ports[:ATTEMPTS]
         used = [self._used.setdefault(key, set()) for key in keys]
+        # The port must be free before the choice, and should be free after it.
         free = [port for port in ports if not any(port in taken for taken in used)][:ATTEMPTS]
-        if not free and chosen_after is None:
+        if not free and chosen_after is not None:
+            free = [port for port in ports if port not in used[0]][:ATTEMPTS]
+        elif not free:
             return ports[:ATTEMPTS]
         for taken in used:
             taken.update(free)

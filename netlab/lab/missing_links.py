@@ -11,9 +11,6 @@ from netlab.dataplane.plan import Difference
 from netlab.errors import HostError, KernelError
 from netlab.kernel.state import Link, LinkKind
 
-# Every lab needs the other kinds.
-_KINDS = ("vxlan", "ipip", "macvlan")
-
 
 def explained(error: KernelError, cluster: Cluster, change: Difference) -> KernelError | HostError:
     """Return the error of a change; if the kernel lacks a kind of link, one that says what would do instead."""
@@ -21,11 +18,11 @@ def explained(error: KernelError, cluster: Cluster, change: Difference) -> Kerne
         return error
     names = error.operation.split()
     links = [one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link)]
-    kind = next((link.kind for link in links if link.kind in _KINDS and link.name in names), None)
+    kind = next((link.kind for link in links if link.name in names), None)
     if kind is None:
         return error
     fix = f"sudo modprobe {kind}; where there is no such module, use a kernel that has it"
-    others = ", ".join(_others(cluster, kind))
+    others = ", ".join(_others(cluster, kind)) if any(one.tunnel == kind for one in modes.TRANSPORTS.values()) else ""
     return HostError(f"this kernel has no links of kind {kind} ({error})", f"{fix}, or {others}" if others else fix)
 
 

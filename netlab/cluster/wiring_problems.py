@@ -39,7 +39,8 @@ def _misfit(network: TopologyNetwork, nodes: int, node_ports: tuple[int, int]) -
     for cidr in network.pod_cidrs if "podCIDRs" not in network.unwritten else ():
         if cidr.version not in traits.transport.families:
             return f"{traits.transport.name} carries no IPv{cidr.version}, as of {cidr}", ".transport"
-    if nodes > 1 and not traits.transport.joins_nodes and not traits.masquerades("nodes"):
+    answered = traits.transport.joins_nodes or traits.masquerades("nodes") or traits.attachment.reaches != "all"
+    if nodes > 1 and not answered:
         # A node has a network of its own with the same range, and no route to pods of another node.
         why = "nodes have no route to pods of other nodes, so they cannot answer packets that keep the pod's address"
         return f"{why}: use outside-and-nodes, one node, or a transport that joins nodes", ".masquerade"

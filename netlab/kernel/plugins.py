@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import socket
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from netlab.errors import HostError, KernelError
 from netlab.kernel import libc, netns
 from netlab.kernel.captured import ProcessResult, captured
 from netlab.kernel.files import make_private
+from netlab.objects.types import Address
 
 DEFAULT_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin")
 STATE = "/var/lib/cni"
@@ -186,3 +188,14 @@ def _set_read_only(path: str, *, on: bool) -> None:
     )
     if result:
         raise KernelError.of(f"mount_setattr {path}", ctypes.get_errno())
+
+
+def has_address(address: Address) -> bool:
+    """Return whether the calling thread's network namespace has an address, in whatever way a plugin set it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        try:
+            one.bind((str(address), 0))
+        except OSError:
+            return False
+    return True

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -24,6 +23,7 @@ from netlab.cni.types import Result
 from netlab.dataplane import names
 from netlab.errors import HostError, KernelError, NetlabError
 from netlab.frozen import frozen
+from netlab.kernel import plugins
 from netlab.kernel.machine import Machine, Unsafe
 from netlab.kernel.state import Change, Link
 from netlab.lab.bandwidth import bandwidth
@@ -175,7 +175,7 @@ class PluginLinks:
             return f"pod {one.ref} is not attached"
         try:
             with self._machine.inside(one.netns):
-                lost = [str(address) for address in one.addresses if not _is_own(address)]
+                lost = [str(address) for address in one.addresses if not plugins.has_address(address)]
             if lost:
                 return f"pod {one.ref} lost {', '.join(lost)}"
             return next(iter(self._runs(one).check(_attachment(one), found, one.unchecked).values()), "")
@@ -358,17 +358,6 @@ def _on_host(one: Attached) -> list[str]:
     found = one.found
     own = ("", "lo", names.UNDERLAY_DEVICE)
     return [i.name for i in found.interfaces if not i.sandbox and i.name not in own] if found is not None else []
-
-
-def _is_own(address: Address) -> bool:
-    """Return whether this network namespace has an address, in whatever way a plugin has set it."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as one:
-        try:
-            one.bind((str(address), 0))
-        except OSError:
-            return False
-    return True
 
 
 def _digest(text: str) -> str:

@@ -48,14 +48,15 @@ HOSTS = {
     "only-4": ["192.0.2.11"],
     "only-6": ["2001:db8::2"],
 }
-ATTACHMENTS = [a for a in vars(attachments).values() if isinstance(a, Attachment) and a.on_network]
+# What plugins make is not in the wanted state.
+ATTACHMENTS = [a for a in vars(attachments).values() if isinstance(a, Attachment) and a.on_network and not a.by_plugins]
 TRANSPORTS = [t for t in vars(transports).values() if isinstance(t, Transport)]
 FITTING = [
     (a, t)
     for a, t in product(ATTACHMENTS, TRANSPORTS)
     if a.on_underlay == t.on_underlay and (a.bridged or not t.one_link)
 ]
-MODES = [mode.name for mode in modes.of_networks()]
+MODES = [mode.name for mode in modes.of_networks() if not mode.attachment.by_plugins]
 # Wiring that no mode has: one link for all nodes, IPIP, pods with a larger MTU than the tunnel, proxy ARP.
 TOYS = {
     mode.name: mode

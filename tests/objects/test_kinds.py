@@ -41,6 +41,8 @@ OTHERS = {
     SOURCES / "conformance" / "dual_stack.py",
     # The objects of random cases.
     SOURCES / "conformance" / "service_cases.py",
+    # The objects of the probes of CNIs.
+    SOURCES / "conformance" / "cni_probes.py",
 }
 
 TOYS = """\

@@ -18,7 +18,7 @@ from netlab import Lab
 from netlab.objects import decode
 from netlab.objects.documents import parse
 
-pytestmark = pytest.mark.cni
+pytestmark = pytest.mark.plugins
 
 PLUGINS = Path(sysconfig.get_paths()["scripts"])
 TEXT = """

@@ -68,7 +68,19 @@ def test_sources_that_are_masqueraded_after_the_choice_share_no_port():
 
     assert len(set(given)) == len(given) == 60
     assert all(asked)
-    assert not set(asked[0]) & set(own.leading_to(0, 1, SOURCES[0], 80, "front", "endpoint"))
+
+
+def test_a_port_is_free_before_the_choice_and_if_possible_after_it():
+    """Before the choice it must be."""
+    own = ServicePorts(ports.of_run(16))
+    first = own.leading_to(0, 1, SOURCES[0], 80, "front", "endpoint")
+    second = own.leading_to(0, 1, SOURCES[1], 80, "another front", "endpoint")
+    others = [own.leading_to(0, 1, SOURCES[0], 80, "front", "endpoint") for _ in range(9)]
+
+    assert not set(first) & set(second)
+    assert not set(first) & {port for some in others for port in some}
+    assert () == tuple(others[-1])
+    assert own.leading_to(0, 1, SOURCES[0], 80, "a third front", "endpoint")
 
 
 def test_masqueraded_connections_have_ports_for_themselves():

@@ -179,7 +179,7 @@ def _network(fields: Fields, index: int, written: WrittenAddresses) -> TopologyN
     own = tuple(cidr for _, cidr in cidrs) if index or cidrs else default.pod_cidrs
     wiring = wiring_of(NetworkShape.wiring.read(fields))
     if modes.of(mode).attachment.by_plugins or NetworkShape.conflist.has(fields):
-        from netlab.objects.kinds.topology_plugins import with_plugins
+        from netlab.objects.topology_plugins import with_plugins
 
         own, found = with_plugins(fields, NetworkShape, mode, wiring, own)
         unwritten -= {NetworkShape.pod_cidrs.name} if found is not None and found.ranges else set()

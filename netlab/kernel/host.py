@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netlab.kernel.program import Program
     from netlab.kernel.state import Link
     from netlab.kernel.sudo_user import User
+    from netlab.objects.types import Address
 
 
 class _Attached(NamedTuple):
@@ -206,6 +207,12 @@ class Host:
         from netlab.kernel import nginx
 
         return nginx.reload(folder)
+
+    def has_address(self, name: str, address: Address) -> bool:
+        from netlab.kernel import plugins
+
+        with self.inside(name):
+            return plugins.has_address(address)
 
     def find_plugin(self, kind: str) -> str:
         from netlab.kernel import plugins

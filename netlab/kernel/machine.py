@@ -233,6 +233,9 @@ class Programs(Protocol):
     def reload(self, folder: Path) -> bool:
         """Make the nginx of a folder read its configuration again; return whether the configuration is in force."""
 
+    def has_address(self, name: str, address: Address) -> bool:
+        """Return whether a namespace has an address, in whatever way a plugin set it; raises NotFound."""
+
     def find_plugin(self, kind: str) -> str:
         """Return the path of a CNI plugin; raises HostError where there is none that is safe to run."""
 

@@ -23,7 +23,6 @@ from netlab.cni.types import Result
 from netlab.dataplane import names
 from netlab.errors import HostError, KernelError, NetlabError
 from netlab.frozen import frozen
-from netlab.kernel import plugins
 from netlab.kernel.machine import Machine, Unsafe
 from netlab.kernel.state import Change, Link
 from netlab.lab.bandwidth import bandwidth
@@ -174,8 +173,7 @@ class PluginLinks:
         if found is None:
             return f"pod {one.ref} is not attached"
         try:
-            with self._machine.inside(one.netns):
-                lost = [str(address) for address in one.addresses if not plugins.has_address(address)]
+            lost = [str(address) for address in one.addresses if not self._machine.has_address(one.netns, address)]
             if lost:
                 return f"pod {one.ref} lost {', '.join(lost)}"
             return next(iter(self._runs(one).check(_attachment(one), found, one.unchecked).values()), "")

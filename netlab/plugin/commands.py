@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from netlab import Lab
 from netlab.cluster import Pod
 from netlab.cni.types import CniError, Code, Result, ResultAddress, ResultInterface, ResultRoute
 from netlab.dataplane import names
 from netlab.errors import HostError, InputError, KernelError, NetlabError, UsageError
 from netlab.kernel.state import InterfaceAddress, Link, Route
 from netlab.lab import attachments
+from netlab.lab.lab import Lab
 from netlab.objects import Document
 from netlab.objects.scenarios import ObjectRef
 from netlab.plugin.request import Request

@@ -26,7 +26,7 @@ from netlab.errors import HostError, KernelError, UsageError
 from netlab.kernel import daemons
 from netlab.kernel.captured import ProcessResult
 from netlab.kernel.machine import Frontend, Match, Monitor, Store
-from netlab.kernel.state import Change, Item, Link, Namespace, Queue, Sysctl
+from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Queue, Sysctl
 from netlab.testing.fake_ruleset import FakeRuleset
 
 if TYPE_CHECKING:
@@ -234,6 +234,9 @@ class FakeKernel:
 
     def nginx(self) -> tuple[str, str]:
         return "/usr/sbin/nginx", ""
+
+    def has_address(self, name: str, address: Address) -> bool:
+        return any(isinstance(item, InterfaceAddress) and item.interface.ip == address for item in self.spaces[name])
 
     def find_plugin(self, kind: str) -> str:
         raise HostError(_NO_PACKETS)

@@ -397,7 +397,10 @@ def test_a_problem_prints_as_one_line() -> None:
 
 
 def test_only_one_module_prints() -> None:
-    """Only ``netlab.cli.terminal`` prints: it escapes text. Programs that a lab runs print to files of their own."""
+    """Only ``netlab.cli.terminal`` prints: it escapes text. Programs that a lab runs print to files of their own.
+
+    ``netlab-cni`` prints one line of JSON, in which every other character than ASCII is escaped.
+    """
     calls = []
     programs = REPOSITORY / "netlab" / "programs"
     for file in sorted({*(REPOSITORY / "netlab").rglob("*.py")} - {*programs.rglob("*.py")}):
@@ -409,7 +412,7 @@ def test_only_one_module_prints() -> None:
             printing = called in ("print", "click.echo", "click.secho", "traceback.print_exception") or (
                 called.startswith(("sys.stdout.write", "sys.stderr.write")) and not constant
             )
-            if printing and file.name != "scapy_packets.py":
+            if printing and file.name != "scapy_packets.py" and file.parent.name != "plugin":
                 calls.append(f"{file.relative_to(REPOSITORY)}:{node.lineno}: {called}")
 
     assert [] == calls

@@ -50,7 +50,7 @@ HOSTS = {
 }
 # What plugins make is not in the wanted state.
 ATTACHMENTS = [a for a in vars(attachments).values() if isinstance(a, Attachment) and a.on_network and not a.by_plugins]
-TRANSPORTS = [t for t in vars(transports).values() if isinstance(t, Transport)]
+TRANSPORTS = [t for t in vars(transports).values() if isinstance(t, Transport) and t is not transports.LINK]
 FITTING = [
     (a, t)
     for a, t in product(ATTACHMENTS, TRANSPORTS)

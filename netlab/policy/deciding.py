@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from netlab.cluster.types import Cluster
 from netlab.objects.kinds.topology import declared
-from netlab.objects.profiles import Choice
+from netlab.objects.profiles import Choice, Profile
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.topology_shapes import PolicyShape
 from netlab.policy.decision import Decision
@@ -27,7 +27,7 @@ def deciding(cluster: Cluster, decision: Decision) -> tuple[Choice, ...]:
     if profile is None:
         return ()
     named = {one.name for one in decided(profile, decision.reason)}
-    for choice, other in _others(cluster):
+    for choice, other in without_one(cluster):
         if choice.name not in named and evaluate(other, decision.flow).verdict != decision.verdict:
             named.add(choice.name)
     return tuple(one for one in profile.choices if one.name in named)
@@ -35,8 +35,12 @@ def deciding(cluster: Cluster, decision: Decision) -> tuple[Choice, ...]:
 
 def lines(cluster: Cluster, decision: Decision) -> Iterator[str]:
     """Yield a line for each choice that decided, and for each documented behaviour that it carries out."""
-    profile = cluster.profile
-    for choice in deciding(cluster, decision):
+    yield from lines_of(cluster.profile, deciding(cluster, decision))
+
+
+def lines_of(profile: Profile | None, choices: Iterable[Choice]) -> Iterator[str]:
+    """Yield a line for each of these choices of a profile, and for each documented behaviour that it carries out."""
+    for choice in choices:
         assert profile is not None
         yield f"{profile.name}: {choice}{f': {choice.about}' if choice.about else ''}"
         for quirk in profile.quirks:
@@ -44,7 +48,7 @@ def lines(cluster: Cluster, decision: Decision) -> Iterator[str]:
                 yield f"{profile.name}: {quirk.text} ({quirk.mark}: {quirk.source})"
 
 
-def _others(cluster: Cluster) -> list[tuple[Choice, Cluster]]:
+def without_one(cluster: Cluster) -> list[tuple[Choice, Cluster]]:
     """Return each choice about policies that is in force and not Kubernetes' own, and the cluster without it."""
     known: list[tuple[Choice, Cluster]] | None = cluster.memo.get("policy.deciding")
     if known is None:

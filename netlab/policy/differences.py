@@ -70,7 +70,7 @@ class Difference:
 
 @frozen
 class Differences:
-    """All differences between readings, and the readings by name.
+    """All differences between readings, the readings by name, and the questions.
 
     ``tallies`` has the number of pairs by verdict in each reading. ``families`` has the IP families of each reading.
     """
@@ -79,6 +79,7 @@ class Differences:
     found: tuple[Difference, ...]
     tallies: Mapping[str, Mapping[Expected, int]]
     families: Mapping[str, tuple[int, ...]]
+    questions: FlowSelection
 
     def decisions(self, one: Difference, ends: tuple[Endpoint, Endpoint | Service]) -> dict[str, Decision]:
         """Return what decides about a pair in each reading that has packets of its IP family."""
@@ -109,7 +110,8 @@ def differences(clusters: Mapping[str, Cluster], questions: FlowSelection) -> Di
     together = _Together(list(readings.values()), questions.endpoints(first))
     found = tuple(together.differences())
     tallies = {name: reading.tally() for name, reading in readings.items()}
-    return Differences(clusters, found, tallies, {name: one.families for name, one in clusters.items()})
+    families = {name: one.families for name, one in clusters.items()}
+    return Differences(clusters, found, tallies, families, questions)
 
 
 class _Together:

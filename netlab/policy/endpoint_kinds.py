@@ -7,7 +7,7 @@ between ipBlock boundaries that its addresses are in, and its container ports.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
 
 from netlab.cluster.flows import FlowSelection
@@ -41,10 +41,23 @@ class EndpointKinds:
         self._blocks_ignore_nodes = cluster.policy.ip_block_nodes == "ignore"
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
+        self._everyone = questions.endpoints(cluster)
+        self.members = self._members((self,))
+
+    def refine(self, others: Sequence[EndpointKinds]) -> None:
+        """Number all these kinds anew, as one: no two endpoints of a kind differ in any of the clusters.
+
+        The clusters have the same endpoints.
+        """
+        members = self._members((self, *others))
+        for one in (self, *others):
+            one.members = members
+
+    def _members(self, of: Sequence[EndpointKinds]) -> list[tuple[Endpoint, ...]]:
         found: dict[Hashable, list[Endpoint]] = {}
-        for endpoint in questions.endpoints(cluster):
-            found.setdefault(self._all(endpoint), []).append(endpoint)
-        self.members: list[tuple[Endpoint, ...]] = [tuple(endpoints) for endpoints in found.values()]
+        for endpoint in self._everyone:
+            found.setdefault(tuple(kinds.properties(endpoint) for kinds in of), []).append(endpoint)
+        return [tuple(endpoints) for endpoints in found.values()]
 
     def split(self, aspect: Aspect) -> list[tuple[tuple[Endpoint, ...], int]]:
         """Return, for every value of an aspect, up to two endpoints with it and the set of their kinds."""
@@ -91,7 +104,8 @@ class EndpointKinds:
             return ()
         return endpoint.selectable, tuple((port.name, port.protocol, port.port) for port in endpoint.ports)
 
-    def _all(self, endpoint: Endpoint) -> Hashable:
+    def properties(self, endpoint: Endpoint) -> Hashable:
+        """Return everything that the evaluator reads."""
         # A backend of a translated destination may reach itself through it, which no other pod does.
         backend = endpoint.ref in self._backends
         return (

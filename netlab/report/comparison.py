@@ -30,9 +30,9 @@ from netlab.report.formats import Page
 if TYPE_CHECKING:
     from netlab.cluster.types import Endpoint
     from netlab.objects.services import Service
-    from netlab.policy.decision import Decision
     from netlab.policy.differences import Difference, Differences
     from netlab.policy.groups import Group
+    from netlab.report.group_names import GroupName
 
     Ends = tuple[Endpoint, Endpoint | Service]
 
@@ -84,6 +84,7 @@ class Comparison:
         from netlab.report.group_names import GroupNames
 
         self._names = GroupNames(next(iter(found.clusters.values())))
+        self._named: dict[int, GroupName] = {}
 
     @property
     def differ(self) -> int:
@@ -114,7 +115,11 @@ class Comparison:
     def document(self) -> Streamed:
         """Return the Comparison document; its rows are made one by one."""
         head = {"apiVersion": API_VERSION, "kind": "Comparison", "lab": self.lab, "profiles": list(self.found.clusters)}
-        return Streamed(head, {"rows": Items(lambda: map(self._data, self._rows()))}, self._tail)
+        from netlab.report.comparison_rows import ComparisonRows
+
+        rows = ComparisonRows(self.found, lambda group: str(self._name(group)), by_pairs=self._by_pairs)
+        items = Items(lambda: map(rows.data, self._rows()), lambda: rows.texts(self._rows()))
+        return Streamed(head, {"rows": items}, self._tail)
 
     def summary(self) -> str:
         """Return the counts as a line."""
@@ -138,7 +143,14 @@ class Comparison:
             return one.to_service
         if self._by_pairs:
             return one.named(ends)[end]
-        return self._names.name((one.source, one.destination)[end]).counted  # type: ignore[arg-type]
+        return self._name((one.source, one.destination)[end]).counted  # type: ignore[arg-type]
+
+    def _name(self, group: Group) -> GroupName:
+        # A group is in many rows.
+        found = self._named.get(group.number)
+        if found is None:
+            found = self._named[group.number] = self._names.name(group)
+        return found
 
     def _reasons(self, rows: Sequence[tuple[Difference, Ends]]) -> Iterator[str]:
         """Yield the reasons of the first pair with each list of verdicts, then each choice that decided, once."""
@@ -164,32 +176,6 @@ class Comparison:
         if rows:
             yield ""
 
-    def _data(self, row: tuple[Difference, Ends]) -> dict[str, Any]:
-        one, ends = row
-        family, protocol, port = one.asked
-        decisions = self.found.decisions(one, ends)
-        sources = {name: list(_sources(self.found, name, decision)) for name, decision in decisions.items()}
-        return {
-            "source": self._end(row, 0),
-            "destination": self._end(row, 1),
-            "family": family,
-            "protocol": protocol,
-            "port": port,
-            **({} if self._by_pairs else {"pairs": one.pairs}),
-            "verdicts": dict(zip(self.found.clusters, one.verdicts, strict=True)),
-            "reasons": {name: decision.reason for name, decision in decisions.items()},
-            "sources": {name: of for name, of in sources.items() if of},
-        }
-
-    def _end(self, row: tuple[Difference, Ends], end: int) -> str | dict[str, Any]:
-        """Return the source or destination of a row: a name, or a group."""
-        one, ends = row
-        if self._by_pairs or (end and one.to_service):
-            return one.named(ends)[end]
-        group: Group = (one.source, one.destination)[end]  # type: ignore[assignment]
-        members = [member.ref for member in group.members]
-        return {"group": str(self._names.name(group)), "pods": len(members), "members": members}
-
     def _tail(self) -> dict[str, Any]:
         tallies = {name: {str(v): n for v, n in of.items()} for name, of in self.found.tallies.items()}
         measured = {
@@ -205,20 +191,6 @@ class Comparison:
                 "differ": self.differ,
                 "verdicts": tallies,
             },
-        }
-
-
-def _sources(found: Differences, name: str, decision: Decision) -> Iterator[dict[str, Any]]:
-    from netlab.policy.deciding import deciding
-    from netlab.profiles.sources import text_of
-
-    for choice in deciding(found.clusters[name], decision):
-        yield {
-            "setting": choice.name,
-            "value": text_of(choice.value),
-            "mark": choice.mark,
-            "source": choice.source,
-            **({"about": choice.about} if choice.about else {}),
         }
 
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from netlab.cluster.flows import service_ref
 from netlab.cluster.types import Endpoint
 from netlab.policy.expand import Answer, Expansion, Line, Question
-from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.placeholders import DESTINATION, DESTINATION_MARK, SOURCE, SOURCE_MARK
 from netlab.report.rows import EndpointRow, Row, Tally, endpoints_of
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _BEFORE_SOURCE = '{"source": "'
 _AFTER_REASON = '"}'
 _AFTER_PORT = ', "reason": ""}'
-# JSON escapes control characters, so these are in a text only as placeholders.
-_SOURCE, _DESTINATION = "\0", "\1"
+_SOURCE, _DESTINATION = SOURCE_MARK, DESTINATION_MARK
 # The most characters of rows about Services that are kept for later sources, and those of one text.
 _KEPT = 20_000_000
 _TEXT = 1_000_000
@@ -235,7 +234,7 @@ class _Writer:
             if before is not answer:
                 found = tails.get(id(answer))
                 if found is None:
-                    tail = _marked(answer.reason) + _AFTER_REASON
+                    tail = marked(answer.reason) + _AFTER_REASON
                     found = tails[id(answer)] = (tail, _DESTINATION in tail)
                 tail, named = found
                 if named:
@@ -265,7 +264,7 @@ class _Writer:
         return found
 
 
-def _marked(reason: str) -> str:
-    """Return a reason as it is within JSON's quotes, with one-letter marks: six times as fast to replace as two."""
+def marked(reason: str) -> str:
+    """Return a reason as it is within JSON's quotes, with the marks of JSON text in place of its placeholders."""
     by_source = (part.split(DESTINATION) for part in reason.split(SOURCE))
     return _SOURCE.join(_DESTINATION.join(json.dumps(text)[1:-1] for text in texts) for texts in by_source)

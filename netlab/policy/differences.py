@@ -7,11 +7,10 @@ endpoints are in one group if all their differences are the same. Endpoints with
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
 
 from netlab.cluster.flows import Flow, FlowSelection, service_flow, service_ref
 from netlab.cluster.types import Cluster, Endpoint, address_of
-from netlab.frozen import frozen, frozen_with_cache
+from netlab.frozen import frozen
 from netlab.objects.services import Service
 from netlab.policy.bitsets import members
 from netlab.policy.decision import Decision
@@ -25,7 +24,7 @@ Vector = tuple[Expected | None, ...]
 """The verdict in each reading, in order; None if the reading has no packets of the IP family."""
 
 
-@frozen_with_cache
+@frozen
 class Difference:
     """Pairs of two groups that have the same verdicts, which are not the same in every reading.
 
@@ -38,7 +37,7 @@ class Difference:
     asked: AskedPort
     verdicts: Vector
 
-    @cached_property
+    @property
     def pairs(self) -> int:
         if isinstance(self.destination, Service):
             return len(self.source.members)
@@ -62,10 +61,13 @@ class Difference:
         source, end = ends
         return source.ref, service_ref(end) if isinstance(end, Service) else end.ref
 
-    @cached_property
+    @property
     def example(self) -> tuple[Endpoint, Endpoint | Service]:
         """The first pair."""
-        return next(self.ends())
+        source, destination = self.source.members[0], self.destination
+        if isinstance(destination, Service):
+            return source, destination
+        return source, destination.members[source is destination.members[0]]
 
 
 @frozen

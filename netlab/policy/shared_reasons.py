@@ -7,6 +7,7 @@ over sets (``set_evaluator``): one call finds it for all sources towards one des
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, FlowSelection, service_flow
 from netlab.cluster.types import Cluster, Endpoint, address_of
@@ -16,7 +17,7 @@ from netlab.objects.services import Service
 from netlab.policy.deciding import deciding, without_one
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
-from netlab.policy.expand import Expansion, Line, Question
+from netlab.policy.expand import Answer, Expansion
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.tier import AskedPort
@@ -41,6 +42,26 @@ class Decided:
         return self.reason.replace(SOURCE, source).replace(DESTINATION, destination)
 
 
+class Source(NamedTuple):
+    """A source of one reading: its answers by kind of question, and its own kind."""
+
+    endpoint: Endpoint
+    answers: Sequence[Answer | None]
+    kind: int
+
+
+class Destination(NamedTuple):
+    """A destination of one reading: its kind of question, None for a Service, and the choices that change verdicts.
+
+    ``changes`` has the place of each such choice, with the set of the kinds of sources whose verdict it changes.
+    """
+
+    end: Endpoint | Service
+    asked: AskedPort
+    question: int | None = None
+    changes: Sequence[tuple[int, int]] = ()
+
+
 class SharedReasons:
     """The reasons of one reading; ``questions`` are all that may be asked about."""
 
@@ -53,34 +74,34 @@ class SharedReasons:
         self._services = {one.meta.key: one for one in cluster.services}
         self._named: dict[str, int] = {}
         self._known: dict[tuple[str, int], Decided] = {}
-        self._last: tuple[Endpoint, Line] | None = None
 
-    def about(self, source: Endpoint, end: Endpoint | Service, asked: AskedPort) -> Decided:
-        """Return what decides about a pair; the ends may be those of another reading, with the same names.
+    def source(self, source: Endpoint) -> Source:
+        """Return what is known of a source; it may be that of another reading, with the same name."""
+        own = self._cluster.by_ref[source.ref]
+        return Source(own, self._expansion.line(own).answers, self._changes.kind(own))
+
+    def destination(self, end: Endpoint | Service, asked: AskedPort) -> Destination:
+        """Return what is known of a destination; it may be that of another reading, with the same name."""
+        if isinstance(end, Service):
+            return Destination(self._services[end.meta.key], asked)
+        own = self._cluster.by_ref[end.ref]
+        return Destination(own, asked, self._questions[id(own), *asked].kind, self._changes.towards(own, asked))
+
+    def about(self, source: Source, to: Destination) -> Decided:
+        """Return what decides about a pair of two different ends.
 
         Pairs with the same reason and choices have one object, unless too many were asked about in between.
         """
-        own = self._cluster.by_ref[source.ref]
-        if isinstance(end, Service):
-            family, protocol, port = asked
-            assert port is not None
-            return self._alone(service_flow(own, self._services[end.meta.key], protocol, port, family))
-        destination = self._cluster.by_ref[end.ref]
-        question = self._questions[id(destination), *asked]
-        answer = self._line(own).answers[question.kind]
+        own, answers, kind = source
+        end, asked, question, towards = to
+        answer = None if question is None else answers[question]
         if answer is None:
-            return self._alone(_flow(own, question))
-        changes = self._changes.about(own, destination, asked)
-        found = self._known.get((answer.reason, changes))
-        if found is None:
-            found = self._decided(answer.reason, changes)
-        return found
-
-    def _line(self, source: Endpoint) -> Line:
-        # Rows are sorted by source.
-        if self._last is None or self._last[0] is not source:
-            self._last = source, self._expansion.line(source)
-        return self._last[1]
+            return self._alone(own, end, asked)
+        changes = 0
+        for place, sources in towards:
+            if sources >> kind & 1:
+                changes |= place
+        return self._known.get((answer.reason, changes)) or self._decided(answer.reason, changes)
 
     def _decided(self, reason: str, changes: int) -> Decided:
         if len(self._known) >= _KEPT:
@@ -90,8 +111,14 @@ class SharedReasons:
         found = self._known[reason, changes] = Decided(reason, choices)
         return found
 
-    def _alone(self, flow: Flow) -> Decided:
+    def _alone(self, source: Endpoint, end: Endpoint | Service, asked: AskedPort) -> Decided:
         """Return what decides about a flow that a node translates: each pair has its own reason."""
+        family, protocol, port = asked
+        if isinstance(end, Service):
+            assert port is not None
+            flow = service_flow(source, end, protocol, port, family)
+        else:
+            flow = Flow(source, end, family, protocol, port, address_of(end, family))
         decision = evaluate(self._cluster, flow)
         return Decided(decision.reason, deciding(self._cluster, decision))
 
@@ -113,24 +140,20 @@ class _Changes:
             self._sets = [SetEvaluator(one, of) for one, of in zip(readings, kinds, strict=True)]
             self._kind_of = {id(one): number for number, alike in enumerate(kinds[0].members) for one in alike}
 
-    def about(self, source: Endpoint, destination: Endpoint, asked: AskedPort) -> int:
-        """Return the places of the choices that change the verdict of a pair of two different endpoints."""
+    def kind(self, source: Endpoint) -> int:
+        """Return the number of an endpoint's kind."""
+        return self._kind_of[id(source)] if self._sets else 0
+
+    def towards(self, destination: Endpoint, asked: AskedPort) -> Sequence[tuple[int, int]]:
+        """Return the place of each choice that changes verdicts towards a destination, with the kinds of sources."""
         if not self._sets:
-            return 0
+            return ()
         key = (self._kind_of[id(destination)], asked)
-        changes = self._known.get(key)
-        if changes is None:
-            changes = self._known[key] = self._changes(*key)
-        found = 0
-        if changes:
-            kind = self._kind_of[id(source)]
-            for place, sources in changes:
-                if sources >> kind & 1:
-                    found |= place
-        return found
+        if key not in self._known:
+            self._known[key] = self._changes(*key)
+        return self._known[key]
 
     def _changes(self, destination: int, asked: AskedPort) -> list[tuple[int, int]]:
-        """Return the choices that change verdicts towards a kind, each with the kinds of sources."""
         usual, *others = [of.sources(destination, asked) for of in self._sets]
         found = []
         for place, other in zip(self._places, others, strict=True):
@@ -140,8 +163,3 @@ class _Changes:
             if changed:
                 found.append((place, changed))
         return found
-
-
-def _flow(source: Endpoint, question: Question) -> Flow:
-    destination, family, protocol, port = question[:4]
-    return Flow(source, destination, family, protocol, port, address_of(destination, family))

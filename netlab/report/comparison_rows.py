@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from netlab.objects.services import Service
     from netlab.policy.differences import Difference, Differences
     from netlab.policy.groups import Group
+    from netlab.policy.shared_reasons import Destination, Source
+    from netlab.policy.tiers.tier import AskedPort
 
     Row = tuple[Difference, tuple[Endpoint, Endpoint | Service]]
 
@@ -32,13 +34,26 @@ class ComparisonRows:
         self._found = found
         self._named = named
         self._by_pairs = by_pairs
+        self._source: Endpoint | None = None
+        self._from: list[Source] = []
+        # Rows keep their destinations, so their identity is theirs. The verdict is None for all sources, or for none.
+        self._to: dict[tuple[int, AskedPort], list[Destination | None]] = {}
         self._shared = {name: SharedReasons(of, found.questions) for name, of in found.clusters.items()}
 
     def because(self, row: Row) -> dict[str, Decided]:
         """Return what decides about the pair of a row in each reading that has packets of its IP family."""
         one, (source, end) = row
-        named = zip(self._shared.items(), one.verdicts, strict=True)
-        return {name: of.about(source, end, one.asked) for (name, of), verdict in named if verdict}
+        # Rows are sorted by source.
+        if source is not self._source:
+            self._source = source
+            self._from = [of.source(source) for of in self._shared.values()]
+        key = (id(end), one.asked)
+        to = self._to.get(key)
+        if to is None:
+            pairs = zip(self._shared.values(), one.verdicts, strict=True)
+            to = self._to[key] = [of.destination(end, one.asked) if verdict else None for of, verdict in pairs]
+        each = zip(self._shared.items(), self._from, to, strict=True)
+        return {name: of.about(own, at) for (name, of), own, at in each if at is not None}
 
     def data(self, row: Row) -> dict[str, Any]:
         """Return a row as data for JSON."""
@@ -59,6 +74,7 @@ class ComparisonRows:
         """Yield the same rows as JSON, many in a text."""
         ends: dict[Any, str] = {}
         decisions = _Texts(self._found.clusters)
+        asked: dict[AskedPort, str] = {}
         made: list[str] = []
         size = 0
         for row in rows:
@@ -72,7 +88,10 @@ class ComparisonRows:
                 decided = decided.replace(DESTINATION_MARK, json.dumps(destination)[1:-1])
             text = f'{{"source": {self._end_text(row, 0, ends)}, "destination": {self._end_text(row, 1, ends)}, '
             pairs = "" if self._by_pairs else f'"pairs": {one.pairs}, '
-            made.append(f"{text}{json.dumps(self._asked(one))[1:-1]}, {pairs}{decided}")
+            port = asked.get(one.asked)
+            if port is None:
+                port = asked[one.asked] = json.dumps(self._asked(one))[1:-1]
+            made.append(f"{text}{port}, {pairs}{decided}")
             size += len(made[-1])
             if size > _TEXT:
                 yield ",\n".join(made)

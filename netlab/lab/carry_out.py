@@ -12,8 +12,8 @@ from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Link, Namespace, Queue, Sysctl
-from netlab.lab.released import release
-from netlab.lab.state import State
+from netlab.lab.container_interfaces import delete_interfaces
+from netlab.lab.state import State, has_plugins
 
 
 def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: Mapping[str, str]) -> None:
@@ -42,7 +42,7 @@ def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: M
         from netlab.lab.missing_links import explained
 
         raise explained(error, cluster, change) from error
-    release(machine, change.remove)
+    delete_interfaces(machine, change.remove)
     machine.remove(change.remove)
     touched = {c.namespace for c in change.changes if c.verb == "add"}
     machine.wait_until_ready(sorted(touched & _switches(cluster)))
@@ -70,11 +70,6 @@ def _loading(machine: Machine, scripts: Mapping[str, str]) -> Iterator[None]:
         yield
         for load in loads:
             load.result()
-
-
-def has_plugins(cluster: Cluster) -> bool:
-    """Return whether plugins make the links of a network of the cluster."""
-    return any(network.conflist is not None for network in cluster.networks)
 
 
 def _switches(cluster: Cluster) -> set[str]:

@@ -19,11 +19,11 @@ from netlab.errors import NetlabError
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
 from netlab.lab.allocations import allocations
-from netlab.lab.carry_out import carry_out, check_free, check_host, found, has_plugins
+from netlab.lab.carry_out import carry_out, check_free, check_host, found
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record import Record, Records
 from netlab.lab.removal import remove_everything
-from netlab.lab.state import State, described, placement
+from netlab.lab.state import State, described, has_plugins, placement
 from netlab.ruleset import Transaction, differences, replacing
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
 from netlab.kernel.machine import Machine, this_host
 from netlab.lab import convergence, programs, removal
-from netlab.lab.carry_out import drift, has_plugins
+from netlab.lab.carry_out import drift
 from netlab.lab.choose import only_one
 from netlab.lab.convergence import Current
 from netlab.lab.opening import check_whole, recorded
@@ -35,8 +35,6 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from netlab.kernel.machine import ProcessResult, User
     from netlab.kernel.state import Item
     from netlab.lab.trace import Trace
@@ -135,7 +133,7 @@ class Lab:
             started = time.monotonic()
             old = records.load(cluster.name)
             try:
-                if old is not None and has_plugins(cluster):
+                if old is not None:
                     cluster = with_places(objects, cluster, old.placement)
                 state = State.of(objects, cluster)
                 if old is None:
@@ -201,11 +199,11 @@ class Lab:
 
     def apply(self, documents: Sequence[Document]) -> Changes:
         """Add or replace objects; all or nothing, in force on return."""
-        return self._change(lambda now: apply_documents(now, documents))
+        return self.edit(lambda now: apply_documents(now, documents))
 
     def delete(self, refs: Sequence[ObjectRef]) -> Changes:
         """Remove objects; all or nothing, in force on return; raises UsageError for an object that does not exist."""
-        return self._change(lambda now: delete_documents(now, refs))
+        return self.edit(lambda now: delete_documents(now, refs))
 
     def label(self, relabelled: Sequence[LabelChange]) -> Changes:
         """Change labels of pods and namespaces; all or nothing, in force on return."""
@@ -215,7 +213,7 @@ class Lab:
                 now = relabel_documents(now, change, lambda ref: pod_of(self.cluster, ref))
             return now
 
-        return self._change(relabel)
+        return self.edit(relabel)
 
     def impair(self, between: Sequence[str], values: Mapping[str, str]) -> Changes:
         """Delay, lose or limit packets between two machines, or those of one; in force on return.
@@ -228,23 +226,15 @@ class Lab:
           UsageError: for an unknown name, or when nothing is done to the link that ``values`` ends.
           InputError: for values that are not valid, or that do not go together with other links.
         """
-        from netlab.cluster.links import refs_of
-        from netlab.objects.document_changes import impair
+        from netlab.lab import impairments
 
-        with self.held():
-            cluster = self.cluster
-        refs = refs_of(cluster, between)
-        if not values and not any(link.ends == refs for link in cluster.links):
-            raise UsageError(f"nothing is done to the link {' '.join(between)} of lab {self.name}")
-        return self._change(
-            lambda now: impair(now, refs, values, lambda link: refs_of(cluster, link["between"]) == refs)
-        )
+        return impairments.impair(self, between, values)
 
     def clear_links(self) -> Changes:
         """End all that is done to packets on links of the lab; in force on return."""
-        from netlab.objects.document_changes import impair
+        from netlab.lab import impairments
 
-        return self._change(lambda now: impair(now, (), {}, lambda link: True))
+        return impairments.clear(self)
 
     def add_system(self) -> None:
         """Give the lab its system objects if it has none, as the first program of a lab does; in force on return."""
@@ -281,50 +271,27 @@ class Lab:
         documents = [*edit(self.documents), *([system_document()] if system else [])]
         return self._now.state.after(documents).cluster
 
-    def _change(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
-        with self.held():
+    def edit(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
+        """Change the lab's documents by a function; all or nothing, in force on return."""
+
+        def step(now: Current) -> tuple[Current, Changes]:
             started = time.monotonic()
-            state = self._now.state.after(edit(self.documents))
-            self._now, self.changes = convergence.converge(self._machine, self._now, state, started, read=False)
-            self._stamp = self._records.stamp(self.name)
-            self._refresh_programs()
-            return self.changes
+            state = now.state.after(edit(now.record.documents))
+            return convergence.converge(self._machine, now, state, started, read=False)
 
-    def attach(self, ref: str, place: Path, owner: str, documents: Sequence[Document] = ()) -> None:
-        """Give a pod a container's network namespace; in force on return (``attachments.attach``).
+        self.change(step)
+        return self.changes
 
-        Args:
-          ref: the pod, ``NAMESPACE/NAME``.
-          place: a file of the namespace.
-          owner: a text that names the container, without a line break.
-          documents: objects to add; without any the pod is in the lab.
+    def change(self, step: Callable[[Current], tuple[Current, Changes] | None]) -> bool:
+        """Run a step that changes the lab under the lab's lock; return False if the step returns None.
 
-        Raises:
-          UsageError, InputError, HostError, KernelError.
+        ``step`` gets the lab's present state, and returns the state that it brought in force, with the changes.
         """
-        from netlab.lab import attachments
-
-        edit = (lambda now: apply_documents(now, documents)) if documents else None
         with self.held():
-            self._now = attachments.attach(self, self._now, ref, place, owner, edit)
-            self._stamp = self._records.stamp(self.name)
-            self._refresh_programs()
-
-    def detach(self, ref: str, owner: str, refs: Sequence[ObjectRef] = ()) -> bool:
-        """Take a container's namespace from a pod; return whether the pod had this owner.
-
-        Args:
-          ref: the pod, ``NAMESPACE/NAME``.
-          owner: the text of ``attach``.
-          refs: objects to delete; without any the pod stays, with a namespace of netlab's own.
-        """
-        from netlab.lab import attachments
-
-        with self.held():
-            if attachments.owner_of(self, ref) != owner:
+            done = step(self._now)
+            if done is None:
                 return False
-            edit = (lambda now: delete_documents(now, refs)) if refs else None
-            self._now = attachments.detach(self, self._now, ref, edit)
+            self._now, self.changes = done
             self._stamp = self._records.stamp(self.name)
             self._refresh_programs()
             return True

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine, this_host
 from netlab.lab import namespace_list, notices, temporary_labs
+from netlab.lab.container_interfaces import delete_interfaces
 from netlab.lab.record import Records
-from netlab.lab.released import release
 from netlab.objects.names import LabName
 
 
@@ -98,7 +98,7 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
     with records.machine.uninterrupted():
         if not records.stale(name):
             _detach(records, name)
-            release(records.machine, spaces.names)
+            delete_interfaces(records.machine, spaces.names)
             records.machine.remove(spaces.names)
         records.remove(name)
     return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))

@@ -102,8 +102,15 @@ def placement(cluster: Cluster) -> dict[str, Placement]:
     return {pod.ref: Placement(pod.node, pod.addresses) for pod in cluster.pods}
 
 
+def has_plugins(cluster: Cluster) -> bool:
+    """Return whether plugins make the links of a network of the cluster."""
+    return any(network.conflist is not None for network in cluster.networks)
+
+
 def with_places(objects: Objects, cluster: Cluster, places: Mapping[str, Placement]) -> Cluster:
     """Return the cluster with the addresses that plugins gave to pods that run; raises InputError."""
+    if not has_plugins(cluster):
+        return cluster
     refs = {pod.ref for pod in cluster.pods if pod.traits.attachment.by_plugins}
     keep = {ref: at for ref, at in places.items() if ref in refs}
     return replace(resolve(objects, keep), name=cluster.name) if keep else cluster

@@ -15,7 +15,7 @@ from netlab.cni.types import CniError, Code, Result, ResultAddress, ResultInterf
 from netlab.dataplane import names
 from netlab.errors import HostError, InputError, KernelError, NetlabError, UsageError
 from netlab.kernel.state import InterfaceAddress, Link, Route
-from netlab.lab import attachments
+from netlab.lab import containers
 from netlab.lab.lab import Lab
 from netlab.objects import Document
 from netlab.objects.scenarios import ObjectRef
@@ -57,7 +57,7 @@ def add(asked: Request) -> Result:
             raise CniError(Code.INVALID_CONFIGURATION, f"pod {asked.pod} of the lab is on node {pod.node}")
         added = pod is None
         owner = Owner(asked.name, asked.container, asked.interface, added)
-        before = Owner.read(attachments.owner_of(lab, asked.pod))
+        before = Owner.read(containers.owner_of(lab, asked.pod))
         if before is not None and (before.container, before.interface) == (asked.container, asked.interface):
             raise CniError(Code.UNSUPPORTED_FIELD, f"container {asked.container} is attached already")
         if before is not None:
@@ -65,7 +65,7 @@ def add(asked: Request) -> Result:
             raise CniError(Code.TRY_AGAIN_LATER, f"pod {asked.pod} still has container {before.container}")
         documents = [_document(asked)] if added else []
         try:
-            lab.attach(asked.pod, asked.place, owner.text(), documents)
+            containers.attach(lab, asked.pod, asked.place, owner.text(), documents)
         except (UsageError, InputError) as error:
             raise CniError(Code.INVALID_CONFIGURATION, f"cannot attach pod {asked.pod}", str(error)) from error
         found = lab.cluster.by_ref[asked.pod]
@@ -77,7 +77,7 @@ def add(asked: Request) -> Result:
 def check(asked: Request) -> None:
     """Raise CniError if the container is not wired as ADD wired it."""
     with _lab(asked.lab) as lab:
-        owner = Owner.read(attachments.owner_of(lab, asked.pod))
+        owner = Owner.read(containers.owner_of(lab, asked.pod))
         if owner is None or owner.container != asked.container:
             raise CniError(Code.UNKNOWN_CONTAINER, f"container {asked.container} is no pod of lab {asked.lab}")
         pod = lab.cluster.by_ref[asked.pod]
@@ -104,7 +104,7 @@ def delete(asked: Request) -> None:
     except UsageError:
         return
     with lab:
-        text = attachments.owner_of(lab, asked.pod)
+        text = containers.owner_of(lab, asked.pod)
         owner = Owner.read(text)
         if owner is None or (owner.container, owner.interface) != (asked.container, asked.interface):
             # A runtime may leave the pod's name out of a DEL.
@@ -123,7 +123,7 @@ def collect(asked: Request) -> None:
     except UsageError:
         return
     with lab:
-        for ref, text in attachments.owners(lab).items():
+        for ref, text in containers.owners(lab).items():
             owner = Owner.read(text)
             if owner is None or owner.network != asked.name:
                 continue
@@ -156,7 +156,7 @@ def failure(error: NetlabError) -> CniError:
 
 
 def _of_container(lab: Lab, asked: Request) -> tuple[str, str] | None:
-    for ref, text in attachments.owners(lab).items():
+    for ref, text in containers.owners(lab).items():
         owner = Owner.read(text)
         if owner is not None and (owner.network, owner.container, owner.interface) == (
             asked.name,
@@ -173,7 +173,7 @@ def _detach(lab: Lab, ref: str, text: str) -> None:
     refs = [ObjectRef("Pod", name, namespace)] if owner is not None and owner.added else []
     if refs and not any(_is_pod(document, namespace, name) for document in lab.documents):
         refs = []
-    lab.detach(ref, text, refs)
+    containers.detach(lab, ref, text, refs)
 
 
 def _is_pod(document: Document, namespace: str, name: str) -> bool:

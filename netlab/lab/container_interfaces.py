@@ -1,4 +1,4 @@
-"""Takes the lab's interface out of the containers whose namespaces a lab gives back."""
+"""Deletes a pod's interface in the namespaces that belong to containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlab.kernel.machine import Machine
 from netlab.kernel.state import Change, Link
 
 
-def release(machine: Machine, spaces: Iterable[str]) -> None:
+def delete_interfaces(machine: Machine, spaces: Iterable[str]) -> None:
     """Delete the pod's interface in those of the namespaces that another program made.
 
     A namespace that netlab made goes with its interfaces. A container keeps its namespace, and the kernel would delete

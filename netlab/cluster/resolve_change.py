@@ -114,7 +114,7 @@ def _same_topology(old: Objects, new: Objects) -> bool:
     one, other = old.topology, new.topology
     if one != other or old.profiles != new.profiles:
         return False
-    # A setting that is written with its default beats the profile's.
+    # A setting that is written with its default value overrides the profile's.
     return one is None or other is None or not one.profile or one.policy.written == other.policy.written
 
 

@@ -12,7 +12,6 @@ from netlab.conformance.judges import cluster_of, evaluator, flow_of
 from netlab.frozen import frozen
 from netlab.modes.wiring import Wiring
 from netlab.objects import decode
-from netlab.objects.kinds.topology import declared
 from netlab.objects.profiles import Choice, Profile
 from netlab.objects.topology import Topology
 from netlab.objects.topology_shapes import WiringShape
@@ -107,7 +106,7 @@ def _variants(profile: Profile) -> Iterator[tuple[Choice, Profile]]:
     """Yield each choice of wiring that a verdict may depend on, and the profile without it."""
     # Another name: one of netlab's own would stand for the profile as it is.
     profile = replace(profile, name=f"{profile.name}-without-one")
-    attributes = {one.name: attribute for attribute, one in declared(WiringShape).items()}
+    attributes = {one.name: attribute for attribute, one in WiringShape.attributes().items()}
     for choice in profile.choices:
         if (attribute := attributes.get(choice.name)) in _TRAITS:
             kept = {one.name: getattr(profile.wiring, one.name) for one in fields(Wiring) if one.name != attribute}

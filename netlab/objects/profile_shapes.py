@@ -10,7 +10,7 @@ from netlab.objects import names
 from netlab.objects.field_types import CIDR, OneOf, Part, Parts, Root, Text, Texts
 from netlab.objects.meta import CLUSTER_METADATA
 from netlab.objects.profiles import Mark
-from netlab.objects.shapes import Field, Shape
+from netlab.objects.shapes import Shape
 from netlab.objects.topology_shapes import PolicyShape, WiringShape
 
 MARKS = get_args(Mark)
@@ -18,7 +18,7 @@ FAMILIES = ("IPv4", "IPv6")
 
 
 class ChoiceShape(Shape, strict=True):
-    """One choice: its value, and who says so."""
+    """One choice: its value, its mark and its source."""
 
     mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
     source = Text("source", "The document, file or issue that says so.", required=True)
@@ -28,10 +28,9 @@ class ChoiceShape(Shape, strict=True):
 def _choices(shape: type[Shape], about: str) -> type[Shape]:
     """Return a shape with the same fields, each a choice with a source."""
     found: dict[str, Any] = {"__doc__": about}
-    for attribute, one in vars(shape).items():
-        if isinstance(one, Field):
-            own = {"__doc__": one.about, "value": replace(one, name="value", required=True)}
-            found[attribute] = Part(one.name, one.about, shape=type("Choice", (ChoiceShape,), own))
+    for attribute, one in shape.attributes().items():
+        own = {"__doc__": one.about, "value": replace(one, name="value", required=True)}
+        found[attribute] = Part(one.name, one.about, shape=type("Choice", (ChoiceShape,), own))
     return new_class("Choices", (Shape,), {"strict": True}, lambda body: body.update(found))
 
 
@@ -47,7 +46,7 @@ class QuirkShape(Shape, strict=True):
     source = Text("source", "The document, file or issue that says so.", required=True)
     settings = Texts(
         "settings",
-        "The fields of policy and wiring that carry it out; none: netlab does not emulate it.",
+        "The fields of policy and wiring that emulate it; none: netlab does not emulate it.",
         values=(*WiringShape.fields, *PolicyShape.fields, "families", "podCIDRs"),
     )
 

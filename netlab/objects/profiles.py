@@ -11,7 +11,7 @@ from netlab.modes.wiring import NOTHING, Wiring
 from netlab.objects.types import Prefix, Source
 
 Mark = Literal["DOC", "CODE", "ISSUE", "GUESS"]
-"""Where a fact is from: documentation, source code that was read, an issue, or an inference that nobody confirmed."""
+"""Where a fact is from: documentation, source code that was read, an issue, or an unconfirmed inference."""
 
 
 @frozen
@@ -33,7 +33,7 @@ class Choice:
 
 @frozen
 class Quirk:
-    """A documented behaviour in words, with its mark and source; ``settings`` are the choices that carry it out.
+    """A documented behaviour in words, with its mark and source; ``settings`` are the choices that emulate it.
 
     Without ``settings`` netlab does not emulate it.
     """

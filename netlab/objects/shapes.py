@@ -85,12 +85,17 @@ class Shape:
     fields: ClassVar[dict[str, Field[Any]]] = {}
 
     def __init_subclass__(cls, *, strict: bool = False, any_of: Sequence[Sequence[str]] = ()) -> None:
-        own = {one.name: one for one in vars(cls).values() if isinstance(one, Field)}
+        own = {one.name: one for one in cls.attributes().values()}
         cls.fields = {name: one for base in reversed(cls.__mro__) for name, one in getattr(base, "fields", {}).items()}
         cls.fields |= own
         cls.strict = strict or cls.strict
         cls.any_of = any_of or cls.any_of
         cls.demands = bool(cls.any_of) or any(one.required for one in cls.fields.values())
+
+    @classmethod
+    def attributes(cls) -> dict[str, Field[Any]]:
+        """Return the fields that the shape declares itself, by the name of the attribute."""
+        return {attribute: one for attribute, one in vars(cls).items() if isinstance(one, Field)}
 
     @classmethod
     def only(cls, written: Fields) -> None:

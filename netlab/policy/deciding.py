@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from netlab.cluster.types import Cluster
-from netlab.objects.kinds.topology import declared
 from netlab.objects.profiles import Choice, Profile
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.topology_shapes import PolicyShape
@@ -70,4 +69,4 @@ def _without_one(cluster: Cluster) -> Iterator[tuple[Choice, Cluster]]:
 
 @lru_cache(maxsize=1)
 def _attributes() -> dict[str, str]:
-    return {one.name: attribute for attribute, one in declared(PolicyShape).items()}
+    return {one.name: attribute for attribute, one in PolicyShape.attributes().items()}

@@ -16,9 +16,10 @@ from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Address, Direction
 from netlab.policy.by_settings import asked_like
-from netlab.policy.decision import Decision, decided_reason, unknown_reason
+from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
 from netlab.policy.parts import Ingress, Numbers, Part, Parts
+from netlab.policy.reasons import decided_reason, unknown_reason
 from netlab.policy.tiers import evaluated_text
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Certain, Expected

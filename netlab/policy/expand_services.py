@@ -14,11 +14,11 @@ from netlab.cluster.flows import FlowSelection, ServiceQuestion, askable
 from netlab.cluster.translate import Backend
 from netlab.cluster.translate.services import service_target
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod
-from netlab.policy.decision import backends_reason
 from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion, Line
 from netlab.policy.parts import renamed
 from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.reasons import backends_reason
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected, joined
 

@@ -12,8 +12,9 @@ from netlab.frozen import frozen
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
 from netlab.policy import tiers
-from netlab.policy.decision import Decision, Side, UnknownSide, WithoutEffect, labels_text, service, service_text
+from netlab.policy.decision import Decision, Side, UnknownSide, WithoutEffect
 from netlab.policy.evaluate import evaluate
+from netlab.policy.reasons import labels_text, service, service_text
 from netlab.policy.tiers import NETWORK_POLICY, only_network_policy
 from netlab.policy.tiers.networkpolicy_text import unselected
 from netlab.policy.unknown_labels import caveats

@@ -19,11 +19,12 @@ from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import UnknownSide, default_text, without_effect_text
+from netlab.policy.decision import UnknownSide
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import way_of
 from netlab.policy.meaning import selection_text, without_effect
 from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.reasons import default_text, without_effect_text
 from netlab.policy.set_evaluator import SetEvaluator, part_numbers
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating

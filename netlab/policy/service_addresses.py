@@ -14,9 +14,9 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Address, Prefix
-from netlab.policy.decision import labels_text
 from netlab.policy.matching import field_of
 from netlab.policy.problems import warning
+from netlab.policy.reasons import labels_text
 
 # Bits of a host of the widest service range.
 _WIDEST = {4: 20, 6: 20}

@@ -13,9 +13,10 @@ from netlab.cluster.translate import translate
 from netlab.cluster.translate.services import Frontend
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import PolicyPort
-from netlab.policy.decision import Decision, Side, named, service_text, where
+from netlab.policy.decision import Decision, Side
 from netlab.policy.matching import field_of
 from netlab.policy.problems import some
+from netlab.policy.reasons import named, service_text, where
 
 
 def described(frontend: Frontend) -> str:

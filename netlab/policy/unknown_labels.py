@@ -15,11 +15,12 @@ from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
-from netlab.policy.decision import Decision, Side, named, where
+from netlab.policy.decision import Decision, Side
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
+from netlab.policy.reasons import named, where
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _FEW = 5

@@ -148,10 +148,9 @@ def _in_order(choices: Iterable[Choice]) -> tuple[Choice, ...]:
 def _without(profile: Profile, fields: tuple[str, ...]) -> Profile:
     """Return a profile without its choices of some fields of the wiring."""
     from netlab.modes.wiring import NOTHING
-    from netlab.objects.kinds.topology import declared
     from netlab.objects.topology_shapes import WiringShape
 
-    dropped = {attribute for attribute, one in declared(WiringShape).items() if one.name in fields}
+    dropped = {attribute for attribute, one in WiringShape.attributes().items() if one.name in fields}
     return replace(
         profile,
         choices=tuple(one for one in profile.choices if one.name not in fields),

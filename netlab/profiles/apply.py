@@ -11,13 +11,13 @@ from netlab.modes.wiring import NOTHING
 from netlab.objects.profiles import Profile
 from netlab.objects.topology import Topology, TopologyNetwork, TopologyPolicy
 from netlab.profiles import BOTH_FAMILIES, KUBERNETES, named, unknown, with_base
-from netlab.profiles.check import check
+from netlab.profiles.check import check, problem_at
 from netlab.profiles.families import LEFT_OUT, NAMES, without_others
 
 if TYPE_CHECKING:
     from netlab.objects.all_objects import Objects
 
-BEATEN = "profile-beaten"
+OVERRIDDEN = "profile-overridden"
 
 
 class Applied(NamedTuple):
@@ -50,7 +50,8 @@ def with_profile(objects: Objects) -> Applied:
         profile = with_base(own[name]) if name in own else named(name) if name != KUBERNETES else None
     except UsageError as error:
         message = str(error) if not own else unknown(name, tuple(own))
-        return Applied(topology, None, objects, (_problem(topology, "spec.profile", message),))
+        wrong = problem_at(topology.source, "spec.profile", f"Topology {topology.name}", message)
+        return Applied(topology, None, objects, (wrong,))
     if profile is None:
         return Applied(topology, None, objects, tuple(problems))
     topology, more = applied(topology, profile)
@@ -66,7 +67,7 @@ def applied(topology: Topology, profile: Profile) -> tuple[Topology, list[Proble
     problems: list[Problem] = []
 
     def report(path: str, message: str, rule: str = "") -> None:
-        problems.append(_problem(topology, path, message, rule))
+        problems.append(problem_at(topology.source, path, f"Topology {topology.name}", message, rule))
 
     networks = tuple(_network(one, profile, report, first=not at) for at, one in enumerate(topology.networks))
     return replace(topology, networks=networks, policy=_policy(topology.policy, profile)), problems
@@ -80,14 +81,14 @@ def _network(network: TopologyNetwork, profile: Profile, report: _Report, *, fir
     if "mode" not in network.unwritten:
         if wires:
             message = f"{network.mode} is written, so the network has none of the wiring of profile {profile.name}"
-            report(f"{network.path}.mode", message, BEATEN)
+            report(f"{network.path}.mode", message, OVERRIDDEN)
         return network
     cidrs = profile.pod_cidrs or network.pod_cidrs
     if "podCIDRs" not in network.unwritten:
         cidrs = network.pod_cidrs
         if profile.pod_cidrs and first:
             theirs = ", ".join(map(str, profile.pod_cidrs))
-            report(f"{network.path}.podCIDRs", f"it is written, so it is not {theirs} of {profile.name}", BEATEN)
+            report(f"{network.path}.podCIDRs", f"it is written, so it is not {theirs} of {profile.name}", OVERRIDDEN)
     kept = tuple(cidr for cidr in cidrs if cidr.version in profile.families)
     if len(kept) < len(cidrs):
         only = " and ".join(NAMES[family] for family in profile.families)
@@ -113,9 +114,3 @@ def _network(network: TopologyNetwork, profile: Profile, report: _Report, *, fir
 def _policy(policy: TopologyPolicy, profile: Profile) -> TopologyPolicy:
     chosen = {name: value for name, value in profile.policy.items() if name not in policy.written}
     return replace(policy, **chosen)
-
-
-def _problem(topology: Topology, path: str, message: str, rule: str = "") -> Problem:
-    source, label = topology.source, f"Topology {topology.name}"
-    severity = "warning" if rule else "error"
-    return Problem(source.file, source.line(path), path, label, message, severity, rule)  # type: ignore[arg-type]

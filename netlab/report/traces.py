@@ -27,7 +27,7 @@ class Traces:
 
     def table(self, page: Page) -> Iterator[str]:
         """Yield for each packet the rules that matched it, and its verdict."""
-        from netlab.policy.decision import service
+        from netlab.policy.reasons import service
 
         for number, trace in enumerate(self.traces):
             if number:

@@ -12,7 +12,7 @@ from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Direction
 from netlab.policy import Miss, isolating, misses
-from netlab.policy.decision import backends_reason
+from netlab.policy.reasons import backends_reason
 from netlab.verdicts import Expected
 
 DENY_ALL = policy("shop/deny-all", ingress=[])

@@ -231,7 +231,7 @@ def test_a_change_of_a_profile_in_the_input_is_resolved_anew() -> None:
 
 
 def test_a_default_that_is_written_later_is_resolved_anew() -> None:
-    """It beats the profile's value, and the Topologies are equal but for what they write."""
+    """It overrides the profile's value, and the Topologies are equal but for what they write."""
     from netlab.cluster.resolve_change import resolve_change
 
     old, new = (

@@ -11,7 +11,6 @@ from netlab.objects.core_v1 import prefixes
 from netlab.objects.field_types import Texts
 from netlab.objects.fields import Fields, invalid, required, unsupported
 from netlab.objects.kind import NETLAB_VERSION, Kind
-from netlab.objects.kinds.topology import declared
 from netlab.objects.meta import object_meta, open_document
 from netlab.objects.profile_shapes import (
     FAMILIES,
@@ -64,7 +63,7 @@ def _choices(fields: Fields, shape: type[Shape]) -> tuple[dict[str, Any], list[C
     shape.only(fields)
     values: dict[str, Any] = {}
     found: list[Choice] = []
-    for attribute, one in declared(shape).items():
+    for attribute, one in shape.attributes().items():
         if not one.has(fields):
             continue
         choice = one.read(fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netlab import modes
 from netlab.errors import Problem
@@ -14,7 +14,6 @@ from netlab.objects.field_types import Text, Texts
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.meta import open_document
-from netlab.objects.shapes import Field, Shape
 from netlab.objects.topology import (
     Topology,
     TopologyHost,
@@ -121,7 +120,7 @@ def _cluster_domain(spec: Fields) -> str:
 
 
 def _profile(spec: Fields) -> str:
-    """Decode the name of a profile; a path is refused, as the input may be of strangers."""
+    """Decode the name of a profile; a path is refused, as the input may be untrusted."""
     name = SpecShape.profile.read(spec)
     if name and names.dns_subdomain(name.replace("+", "-")):
         message = "must be the name of a profile; a file is named with --as"
@@ -243,7 +242,7 @@ def _link(fields: Fields) -> TopologyLink:
     elif len(ends) > _MOST_ENDS or len({*ends}) < len(ends) or not all(ends):
         LinkShape.between.error(fields, invalid(ends, "must be the name of one machine, or of two different ones"))
     values: dict[str, int] = {}
-    for attribute, one in declared(LinkShape).items():
+    for attribute, one in LinkShape.attributes().items():
         if one is LinkShape.between or not one.has(fields):
             continue
         text = one.read(fields)
@@ -262,20 +261,15 @@ def _link(fields: Fields) -> TopologyLink:
 def policy_of(fields: Fields) -> TopologyPolicy:
     """Decode ``spec.policy``."""
     PolicyShape.only(fields)
-    values = {attribute: one.read(fields) for attribute, one in declared(PolicyShape).items()}
-    written = frozenset(attribute for attribute, one in declared(PolicyShape).items() if one.has(fields))
+    values = {attribute: one.read(fields) for attribute, one in PolicyShape.attributes().items()}
+    written = frozenset(attribute for attribute, one in PolicyShape.attributes().items() if one.has(fields))
     return TopologyPolicy(**values, written=written)
 
 
 def wiring_of(fields: Fields) -> Wiring:
     """Decode the choices of a network's wiring."""
     WiringShape.only(fields)
-    return Wiring(**{attribute: one.read(fields) for attribute, one in declared(WiringShape).items()})
-
-
-def declared(shape: type[Shape]) -> dict[str, Field[Any]]:
-    """Return the fields of a shape by the name of their attribute."""
-    return {attribute: one for attribute, one in vars(shape).items() if isinstance(one, Field)}
+    return Wiring(**{attribute: one.read(fields) for attribute, one in WiringShape.attributes().items()})
 
 
 KIND = Kind(

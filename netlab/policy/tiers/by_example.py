@@ -9,8 +9,9 @@ from netlab.cluster.node_sources import source_address
 from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import PolicyRuling, Ruling, service_text
+from netlab.policy.decision import PolicyRuling, Ruling
 from netlab.policy.placeholders import DESTINATION, SOURCE
+from netlab.policy.reasons import service_text
 from netlab.policy.set_evaluator import SetEvaluator, example_pair
 from netlab.policy.tiers.tier import AskedPort, KindsByAction, Tier, TierReason
 

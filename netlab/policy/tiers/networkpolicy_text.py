@@ -10,7 +10,8 @@ from netlab.objects.controllers import JOB_NAMES, KEYS, POD_NAME, known_labels
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy.almost import almost_selecting
-from netlab.policy.decision import Decision, Side, labels_text, named, where
+from netlab.policy.decision import Decision, Side
+from netlab.policy.reasons import labels_text, named, where
 from netlab.policy.tiers.networkpolicy import misses
 
 _MOST_NEAR = 5

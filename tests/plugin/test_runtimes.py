@@ -111,15 +111,22 @@ def test_podman(lab: str, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CONTAINERS_CONF": str(tmp_path / "containers.conf")}
     base = [podman, "--root", f"{tmp_path}/store", "--runroot", f"{tmp_path}/state", "--storage-driver", "vfs"]
 
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [*base, *arguments], env=environment, capture_output=True, text=True, timeout=HANGS, check=False
         )
+
+    def run(*arguments: str) -> str:
+        done = call(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     name = f"{lab}-c"
     limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+    # Newer ones call no CNI plugins, and not every machine lets a container start.
+    alone = call("run", "--rm", *limits, "--network", "none", "--rootfs", str(root), "/bin/sleep", "0")
+    if alone.returncode:
+        pytest.skip(f"podman runs no container here: {alone.stderr.strip()}")
     try:
         run("run", "-d", "--name", name, *limits, "--network", "lab", "--rootfs", str(root), "/bin/sleep", "300")
         seen = run("exec", name, "/bin/ip", "addr", "show", "eth0")

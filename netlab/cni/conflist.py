@@ -19,9 +19,19 @@ MOST_BYTES = 256 << 10
 _MOST_DEPTH = 16
 _HOST_LOCAL = "host-local"
 PORT_MAPPINGS, BANDWIDTH = "portMappings", "bandwidth"
-# Fields that the runtime sets (SPEC.md, "Reserved keys"), and one that reads any file of the host (host-local).
+# Fields that the runtime sets (SPEC.md, "Reserved keys"), and those that read any file of the host (host-local).
 _RESERVED = ("runtimeConfig", "args", "prevResult")
 _READS_FILES = ("resolvConf", "kubeconfig")
+# Arguments of iptables, or expressions of nftables (portmap). ``--modprobe`` of iptables runs any program.
+_RUNS_PROGRAMS = ("conditionsV4", "conditionsV6")
+# Go's encoding/json reads a field whatever the case of its name is.
+_EXACT = {
+    name.casefold(): name
+    for name in (
+        *(*_RESERVED, *_READS_FILES, *_RUNS_PROGRAMS, "type", "name", "cniVersion", "capabilities", "ipam", "dataDir"),
+        *("bridge", "master", "device", "subnet", "ranges", "routes", "isGateway", "isDefaultGateway", "ipMasq"),
+    )
+}
 
 
 class ConflistError(ValueError):
@@ -232,7 +242,7 @@ def _plugin_problems(path: str, one: Any) -> Iterator[tuple[str, str]]:
     if "type" not in one:
         yield f"{path}.type", "is required"
     for key in one:
-        if key in _RESERVED or key.startswith("cni.dev/"):
+        if key in _RESERVED or key.casefold().startswith("cni.dev/"):
             yield f"{path}.{key}", "is set by the runtime"
     for key in ("capabilities", "ipam"):
         if not isinstance(one.get(key, {}), dict):
@@ -243,6 +253,10 @@ def _plugin_problems(path: str, one: Any) -> Iterator[tuple[str, str]]:
             yield at, f"must be the name of a plugin without a path, not {value!r}"
         elif key in _READS_FILES and value not in ("", None):
             yield at, "names a file of the host, and netlab gives plugins none"
+        elif key in _RUNS_PROGRAMS and value not in ([], None):
+            yield at, "has arguments of a program, and these can run other programs"
+        elif (exact := _EXACT.get(key.casefold(), key)) != key:
+            yield at, f"must be written {exact!r}, as plugins read it so whatever its case is"
         elif key in ("bridge", "master", "device") and isinstance(value, str) and not INTERFACE.fullmatch(value or "-"):
             yield at, f"must be the name of an interface, not {value!r}"
         elif key == "subnet" and not _is_prefix(value):
@@ -257,7 +271,7 @@ def _plugin_problems(path: str, one: Any) -> Iterator[tuple[str, str]]:
 
 def _is_prefix(value: Any) -> bool:
     try:
-        return isinstance(value, str) and bool(ip_network(value, strict=False))
+        return isinstance(value, str) and "%" not in value and bool(ip_network(value, strict=False))
     except ValueError:
         return False
 

@@ -238,6 +238,7 @@ def _address(item: Any, interfaces: int) -> ResultAddress:
     text, gateway, index = _text(part, "address"), _text(part, "gateway"), part.get("interface")
     if "/" not in text:
         raise ValueError(f"the address {text!r} has no prefix length")
+    _without_zone(text, gateway)
     if gateway:
         ip_address(gateway)
     # The reference library writes a negative index for "no interface" in some versions.
@@ -249,9 +250,16 @@ def _address(item: Any, interfaces: int) -> ResultAddress:
 def _route(item: Any) -> ResultRoute:
     part = _typed(dict, item, "a route")
     destination, gateway = _text(part, "dst"), _text(part, "gw")
+    _without_zone(destination, gateway)
     if gateway:
         ip_address(gateway)
     return ResultRoute(str(ip_network(destination, strict=False)), gateway, _number(part, "mtu"))
+
+
+def _without_zone(*texts: str) -> None:
+    for text in texts:
+        if "%" in text:
+            raise ValueError(f"{text!r} has a zone, which no address of a pod has")
 
 
 _MAC = pattern(r"(?:[0-9A-Fa-f]{2}:){5,19}[0-9A-Fa-f]{2}")

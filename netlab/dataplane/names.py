@@ -172,13 +172,21 @@ def underlay_port_name(ref: str) -> str:
     return f"port{_digest(ref)}"
 
 
+_OF_ADDRESS = b"\x0a\x58"
+
+
 def mac_of(address: Address) -> str:
     """Return the MAC of the interface with the address: 0a:58 and the IPv4 address, as kubenet chooses it.
 
     The MAC follows from the address, so a neighbour entry is never stale. An IPv6 address is hashed to four bytes.
     """
     tail = address.packed if address.version == 4 else blake2b(address.packed, digest_size=4).digest()
-    return (b"\x0a\x58" + tail).hex(":")
+    return (_OF_ADDRESS + tail).hex(":")
+
+
+def is_of_pod(mac: str) -> bool:
+    """Return whether a MAC can be that of ``mac_of``."""
+    return mac.startswith(_OF_ADDRESS.hex(":"))
 
 
 def port_mac(ref: str) -> str:

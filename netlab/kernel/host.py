@@ -55,7 +55,8 @@ class Host:
                 self._made(name)
 
     @contextlib.contextmanager
-    def attaching(self, name: str, place: Path, owner: str) -> Iterator[None]:
+    def attaching(self, name: str, place: Path, owner: str, device: str) -> Iterator[None]:
+        netns.check_foreign(place, device)
         self._attached = _Attached(name, place, owner)
         try:
             yield

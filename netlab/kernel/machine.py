@@ -57,10 +57,11 @@ class Namespaces(Protocol):
     def create(self, names: Sequence[str]) -> None:
         """Make namespaces and pin them; raises AlreadyExists, HostError."""
 
-    def attaching(self, name: str, place: Path, owner: str) -> AbstractContextManager[None]:
+    def attaching(self, name: str, place: Path, owner: str, device: str) -> AbstractContextManager[None]:
         """During the block, ``create`` of the name pins the namespace of a file, which another program made.
 
-        ``owner`` is a text without a line break. Raises, at the creation, UsageError for a file that is none.
+        ``owner`` is a text without a line break. Raises, before the block, UsageError for a file that is none, for the
+        namespace of the host or of a lab, and for one with an interface ``device``.
         """
 
     def owner(self, name: str) -> str:

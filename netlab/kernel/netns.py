@@ -15,6 +15,7 @@ import errno
 import fcntl
 import functools
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -226,25 +227,71 @@ def attach(name: str, place: Path, owner: str) -> None:
 
     Raises:
       AlreadyExists: when anything exists under the name.
-      UsageError: when the file is no network namespace, or that of the calling thread.
+      UsageError: when the file is no network namespace, or that of the host or of a lab.
       HostError: when the note or the file cannot be written.
       KernelError: when the kernel refuses the mount.
     """
     _free(name)
+    fd = _foreign(place)
     try:
-        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise UsageError(f"{str(place)!r} is no network namespace: {error.strerror}") from error
-    try:
-        status = os.fstat(fd)
-        if status.st_dev != _nsfs() or fcntl.ioctl(fd, _NS_GET_NSTYPE) != libc.CLONE_NEWNET:
-            raise UsageError(f"{str(place)!r} is no network namespace")
-        if status.st_ino == os.stat(_SELF).st_ino:
-            raise UsageError(f"{str(place)!r} is the network namespace of netlab itself")
         libc.setns(fd, libc.CLONE_NEWNET)
     finally:
         os.close(fd)
     _pin_own(name, owner)
+
+
+def check_foreign(place: Path, device: str) -> None:
+    """Raise UsageError where ``attach`` would refuse a file, or where its namespace has an interface ``device``."""
+    fd = _foreign(place)
+    try:
+        with returning():
+            libc.setns(fd, libc.CLONE_NEWNET)
+            taken = device in (name for _, name in socket.if_nameindex())
+    finally:
+        os.close(fd)
+    if taken:
+        raise UsageError(f"{str(place)!r} has an interface {device} already")
+
+
+def _foreign(place: Path) -> int:
+    """Return a descriptor of a network namespace that another program made; raises UsageError."""
+    shown = repr(str(place))
+    try:
+        # To open a device may do something, so it is looked at before.
+        if os.stat(place).st_dev != _nsfs():
+            raise UsageError(f"{shown} is no network namespace")
+        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(f"{shown} is no network namespace: {error.strerror}") from error
+    try:
+        status = os.fstat(fd)
+        if status.st_dev != _nsfs() or fcntl.ioctl(fd, _NS_GET_NSTYPE) != libc.CLONE_NEWNET:
+            raise UsageError(f"{shown} is no network namespace")
+        if status.st_ino in _hosts():
+            raise UsageError(f"{shown} is the network namespace of netlab itself")
+        if taken := _name_of(status.st_ino):
+            raise UsageError(f"{shown} is the network namespace {taken} of a lab")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _hosts() -> set[int]:
+    """Return the inode numbers of this thread's namespace, and of that of the host's first process."""
+    found = {os.stat(_SELF).st_ino}
+    with contextlib.suppress(OSError):
+        found.add(os.stat("/proc/1/ns/net").st_ino)
+    return found
+
+
+def _name_of(number: int) -> str:
+    """Return the name under which netlab pinned a namespace, "" for another's."""
+    try:
+        noted = os.listdir(NOTES)
+    except FileNotFoundError:
+        return ""
+    return next((name for name in noted if _noted(name) == number and _pinned(name) == number), "")
 
 
 def _free(name: str) -> None:

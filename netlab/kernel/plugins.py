@@ -4,7 +4,7 @@ A plugin runs as root in a node's network namespace, with a configuration that m
 that no other user can write is run, with a small environment, and with mounts of its own: all of the host's files are
 read-only to it, ``/run``, ``/tmp`` and ``/var/lib`` are empty but for the lab's own state, the namespaces and the
 plugins, and it finds no socket of the host's daemons. Of ``/proc/sys`` it may write ``net`` only, which is its network
-namespace's.
+namespace's. It has a process namespace of its own: it sees no process of the host, and what it starts ends with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from netlab.errors import HostError, KernelError
-from netlab.kernel import libc, netns
+from netlab.kernel import apart, libc, netns, privilege
 from netlab.kernel.captured import ProcessResult, captured
 from netlab.kernel.files import make_private
 from netlab.objects.types import Address
@@ -146,9 +146,11 @@ def run(
 
 
 def _enclose(looked: Sequence[str], state: Path | None) -> None:
-    """Give this process its own mounts; raises KernelError, OSError."""
-    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWIPC | libc.CLONE_NEWUTS)
+    """Return in a new process with its own mounts and process namespace; raises HostError, KernelError, OSError."""
+    libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
     libc.mount("", "/", flags=libc.MS_PRIVATE | libc.MS_REC)
+    # Before the mounts get read-only: it mounts /proc, which shows no process of the host.
+    apart.enter((), root=not privilege.rootless())
     # /sys shows the network namespace in which it was mounted; the bridge plugin reads links there.
     with contextlib.suppress(KernelError):
         libc.mount("sysfs", "/sys", "sysfs")

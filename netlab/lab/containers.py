@@ -38,7 +38,7 @@ def attach(lab: Lab, ref: str, place: Path, owner: str, documents: Sequence[Docu
 
     Raises:
       UsageError: for a pod that the lab does not have or that has no namespace of its own, for one with another owner,
-        and for a file that is no network namespace.
+        and for a file that is no network namespace, or that of the host, of a lab, or one with an ``eth0``.
       InputError, HostError, KernelError.
     """
     machine = lab.machine
@@ -50,13 +50,15 @@ def attach(lab: Lab, ref: str, place: Path, owner: str, documents: Sequence[Docu
         if other := machine.owner(space):
             raise UsageError(f"pod {ref} of lab {lab.name} is attached already: {other}")
         there = machine.exists(space)
-        if there:
-            machine.remove([space])
+        removed = False
         try:
-            with machine.attaching(space, place, owner):
+            with machine.attaching(space, place, owner, names.POD_DEVICE):
+                removed = there
+                if there:
+                    machine.remove([space])
                 return convergence.converge(machine, now, state, started, read=there)
         except BaseException:
-            if there:
+            if removed:
                 _restore(lab, now)
             raise
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -33,6 +34,7 @@ from netlab.objects.types import Address, Prefix
 _Taken = dict[tuple[str, Address], str]
 _FOLDER = "plugins"
 _MOST_BYTES = 1 << 20
+_SETTLES = 3.0
 _HOLD = "table inet netlab_hold"
 _CLOSE = f"""{_HOLD} {{
   chain in {{ type filter hook input priority -300; policy drop; }}
@@ -271,8 +273,10 @@ class PluginLinks:
                 notice(f"warning: {message}: right after ADD, so netlab does not use the CHECK of {kind}")
 
     def _check_addresses(self, one: Attached, cluster: Cluster, taken: _Taken) -> None:
-        """Raise HostError where the result has no address that a pod of the network can have."""
-        cidrs = cluster.network(one.network).pod_cidrs
+        """Raise HostError where the result has no address that the pod can have, or one that it does not have."""
+        network = cluster.network(one.network)
+        # Routes lead to the range of each node.
+        cidrs = network.pod_cidrs if one.shared else [_prefix(text) for text in one.ranges]
         if not one.addresses:
             raise HostError(f"the plugins of network {one.network} gave pod {one.ref} no address")
         for ip in one.addresses:
@@ -280,11 +284,24 @@ class PluginLinks:
                 listed = ", ".join(map(str, cidrs))
                 raise HostError(
                     f"the plugins of network {one.network} gave pod {one.ref} {ip}, which is not in {listed}",
-                    "write the range of the list as podCIDRs of the network",
+                    "write the range of the list as podCIDRs of the network" if one.shared else "",
+                )
+            if not self._comes(one.netns, ip):
+                raise HostError(
+                    f"the plugins of network {one.network} gave pod {one.ref} {ip}, and no interface of the pod has it"
                 )
             owner = taken.setdefault((one.network, ip), one.ref)
             if owner != one.ref:
                 raise HostError(f"the plugins of network {one.network} gave {ip} to pods {owner} and {one.ref}")
+
+    def _comes(self, space: str, address: Address) -> bool:
+        """Return whether a namespace has an address, or soon will: an IPv6 address is tentative for a second."""
+        until = time.monotonic() + _SETTLES
+        while not self._machine.has_address(space, address):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
 
     def release(self) -> None:
         """Let packets of attached pods pass: their policy is in force."""

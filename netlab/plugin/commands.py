@@ -78,7 +78,7 @@ def check(asked: Request) -> None:
     """Raise CniError if the container is not wired as ADD wired it."""
     with _lab(asked.lab) as lab:
         owner = Owner.read(containers.owner_of(lab, asked.pod))
-        if owner is None or owner.container != asked.container:
+        if owner is None or (owner.network, owner.container, owner.interface) != asked.attachment:
             raise CniError(Code.UNKNOWN_CONTAINER, f"container {asked.container} is no pod of lab {asked.lab}")
         pod = lab.cluster.by_ref[asked.pod]
         space = names.own_namespace(lab.name, *asked.pod.split("/"))
@@ -106,7 +106,7 @@ def delete(asked: Request) -> None:
     with lab:
         text = containers.owner_of(lab, asked.pod)
         owner = Owner.read(text)
-        if owner is None or (owner.container, owner.interface) != (asked.container, asked.interface):
+        if owner is None or (owner.network, owner.container, owner.interface) != asked.attachment:
             # A runtime may leave the pod's name out of a DEL.
             found = _of_container(lab, asked)
             if found is None:
@@ -158,11 +158,7 @@ def failure(error: NetlabError) -> CniError:
 def _of_container(lab: Lab, asked: Request) -> tuple[str, str] | None:
     for ref, text in containers.owners(lab).items():
         owner = Owner.read(text)
-        if owner is not None and (owner.network, owner.container, owner.interface) == (
-            asked.name,
-            asked.container,
-            asked.interface,
-        ):
+        if owner is not None and (owner.network, owner.container, owner.interface) == asked.attachment:
             return ref, text
     return None
 

@@ -70,6 +70,11 @@ class Request:
     attachments: frozenset[tuple[str, str]] = frozenset()
 
     @property
+    def attachment(self) -> tuple[str, str, str]:
+        """What names an attachment: the network configuration's name, the container ID and the interface."""
+        return self.name, self.container, self.interface
+
+    @property
     def place(self) -> Path:
         """The file of the container's network namespace."""
         return Path(self.netns)

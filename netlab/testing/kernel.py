@@ -76,7 +76,7 @@ class FakeKernel:
         return Store(Path(temporary) / "netlab")
 
     @contextlib.contextmanager
-    def attaching(self, name: str, place: Path, owner: str) -> Iterator[None]:
+    def attaching(self, name: str, place: Path, owner: str, device: str) -> Iterator[None]:
         self._attaching = (name, owner)
         try:
             yield

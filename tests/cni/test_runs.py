@@ -173,6 +173,44 @@ open("/proc/sys/net/ipv4/ip_forward", "w").write("1")
     assert not Path("/run/mine").exists()
 
 
+def test_what_a_plugin_starts_ends_with_it(make: Make) -> None:
+    """Also what left its session, and what a plugin that is killed has started."""
+    body = """
+read, write = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.write(write, b"x")
+    os.execv("/bin/sleep", ["netlab-left", "300"])
+os.read(read, 1)
+"""
+    make(body).add(POD)
+
+    assert not _running("netlab-left")
+
+
+def _running(name: str) -> bool:
+    found = (Path("/proc", one, "cmdline") for one in os.listdir("/proc") if one.isdecimal())
+    for file in found:
+        try:
+            if name.encode() in file.read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def test_a_plugin_sees_no_process_of_the_host(make: Make) -> None:
+    """So it can neither signal one nor enter its namespaces."""
+    body = """
+pids = sorted(int(one) for one in os.listdir("/proc") if one.isdecimal())
+if pids != [1, os.getpid()]:
+    fail(100, f"{pids}")
+"""
+    make(body).add(POD)
+
+
 def test_the_versions_that_all_plugins_know_decide(make: Make) -> None:
     """VERSION is asked where the list has several."""
     list_ = make(cniVersions=["0.3.1", "1.0.0"], version="0.4.0")._conflist

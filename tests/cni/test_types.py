@@ -66,6 +66,8 @@ def test_addresses_of_the_container_are_those_of_interfaces_with_its_sandbox() -
         ({"cniVersion": "7.0.0"}, "is no version of CNI"),
         ({"cniVersion": "1.0.0", "ips": 5}, "ips has another type"),
         ({"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.1"}]}, "has no prefix length"),
+        ({"cniVersion": "1.0.0", "ips": [{"address": "fd00::1%eth0/64"}]}, "has a zone"),
+        ({"cniVersion": "1.0.0", "routes": [{"dst": "::/0", "gw": "fe80::1%eth0"}]}, "has a zone"),
         ({"cniVersion": "1.0.0", "ips": [{"address": "x/24"}]}, "does not appear to be an IPv4 or IPv6"),
         ({"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.1/24", "interface": 3}]}, "which there is not"),
         ({"cniVersion": "1.0.0", "interfaces": [{"name": "a/b"}]}, "is not the name of an interface"),

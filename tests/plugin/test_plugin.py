@@ -173,6 +173,56 @@ def test_errors_say_what_to_do_and_leave_the_lab_as_it_was(lab: str, tmp_path: P
         assert {"shop/web", "shop/other"} == {pod.ref for pod in made.cluster.pods}
 
 
+def test_a_container_is_one_pod_and_no_other_namespace_is_one(lab: str) -> None:
+    """A failed ADD changes no namespace: not that of the host, of a lab or of a container with its own eth0."""
+    spaces = [f"/run/netns/netlab.{lab}.{end}" for end in ("node.n1", "underlay", "pod.shop.web", "pod.shop.other")]
+    with container() as place, container() as second:
+        before = {space: interfaces(space) for space in spaces}
+        for space in spaces:
+            found = call("ADD", config(lab), space, pod="shop/web" if "shop.web" in space else "shop/c")
+            assert (7, True) == (found.error, "of a lab" in found.said), found
+        _in(second, "ip link add eth0 type veth peer name mine")
+        assert "has an interface eth0 already" in call("ADD", config(lab), second, pod="shop/d").said
+        assert 0 == call("ADD", config(lab), place, pod="shop/c").code
+        assert "of a lab" in call("ADD", config(lab), place, pod="shop/d", container="c2").said
+        assert ({"lo", "eth0"}, {"lo", "eth0", "mine"}) == ({*interfaces(place)}, {*interfaces(second)})
+        assert 0 == call("DEL", config(lab), place, pod="shop/c").code
+        assert before == {space: interfaces(space) for space in spaces}
+
+
+def test_another_network_configuration_detaches_nothing(lab: str) -> None:
+    """Its name is a part of what names an attachment (SPEC.md, "Parameters")."""
+    with container() as place:
+        assert 0 == call("ADD", config(lab), place, pod="shop/c").code
+        other = {**config(lab), "name": "other"}
+        assert 0 == call("DEL", other, place, pod="shop/c").code
+        assert 0 == call("GC", {**other, "cni.dev/valid-attachments": []}).code
+        assert {"lo", "eth0"} == {*interfaces(place)}
+        assert 0 == call("DEL", config(lab), place, pod="shop/c").code
+        assert {"lo"} == {*interfaces(place)}
+
+
+@pytest.mark.parametrize("end", ["DEL", "down"])
+def test_what_a_container_made_itself_stays(lab: str, end: str) -> None:
+    """An eth0 of its own, beside netlab's, which it renamed; its rules and its process."""
+    with container() as place:
+        assert 0 == call("ADD", config(lab), place, pod="shop/c").code
+        _in(place, "ip link set eth0 down; ip link set eth0 name old; ip link add eth0 type veth peer name mine")
+        _in(place, "nft add table inet mine")
+        if end == "DEL":
+            assert 0 == call("DEL", config(lab), place, pod="shop/c").code
+        else:
+            with Lab.open(lab) as made:
+                made.down()
+        # The kernel deletes an end of a veth when no process has the namespace of the other end open.
+        assert {"lo", "eth0", "mine"} == {*interfaces(place)} - {"old"}
+        _in(place, "nft list table inet mine")
+
+
+def _in(place: str, script: str) -> None:
+    subprocess.run(["nsenter", f"--net={place}", "sh", "-ec", script], check=True, timeout=HANGS, capture_output=True)
+
+
 def test_status_and_version() -> None:
     """STATUS has code 50 without the lab. VERSION needs none."""
     assert 50 == call("STATUS", config("gone")).error

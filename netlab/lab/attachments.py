@@ -35,8 +35,8 @@ def attach(lab: Lab, now: Current, ref: str, place: Path, owner: str, edit: Edit
       edit: changes the documents of the lab; None: the pod is in the lab.
 
     Raises:
-      UsageError: for a pod that the lab does not have or that has no namespace of its own, for one with another owner,
-        and for a file that is no network namespace.
+      UsageError: for a pod that the lab does not have or that has no namespace of its own, for one whose link plugins
+        make, for one with another owner, and for a file that is no network namespace.
       InputError, HostError, KernelError.
     """
     machine = lab.machine
@@ -94,6 +94,8 @@ def _namespace(lab: str, pod: object, ref: str) -> str:
         raise UsageError(f"lab {lab} has no pod {ref}")
     if not pod.traits.attachment.on_network:
         raise UsageError(f"pod {ref} of lab {lab} is on no pod network")
+    if pod.traits.attachment.by_plugins:
+        raise UsageError(f"network {pod.network} of lab {lab} has mode cni: its own plugins make the links of its pods")
     return names.own_namespace(lab, pod.namespace, pod.name)
 
 

@@ -62,14 +62,23 @@ def read(file: str) -> dict[tuple[str, str], dict[Cell, str]]:
             data = json.load(text)
         if data.get("kind") != KIND:
             raise ValueError(f"kind is {data.get('kind')!r}, not {KIND!r}")
-        return {
+        found = {
             (item["case"], item["stage"]): {_cell(row): _verdict(row) for row in item["rows"] if "measured" in row}
             for item in data["cases"]
         }
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file}: not a truth table: {error!r}") from error
+        raise UsageError(f"{file}: not a truth table of --export: {_what(error)}") from error
+    if not any(found.values()):
+        raise UsageError(f'{file}: no row has "measured"; add a measured verdict to the rows: {", ".join(_MEASURED)}')
+    return found
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if isinstance(error, ValueError) else "its form is another"
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:

@@ -110,6 +110,8 @@ def _namespace(lab: str, pod: object, ref: str) -> str:
         raise UsageError(f"lab {lab} has no pod {ref}")
     if not pod.traits.attachment.on_network:
         raise UsageError(f"pod {ref} of lab {lab} is on no pod network")
+    if pod.traits.attachment.by_plugins:
+        raise UsageError(f"network {pod.network} of lab {lab} has mode cni: its own plugins make the links of its pods")
     return names.own_namespace(lab, pod.namespace, pod.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from netlab.cni.types import CniError, Code, versions_document
 from netlab.plugin.request import MOST_BYTES, SUPPORTED, Request, decoded, request, version_of
@@ -18,10 +18,21 @@ def main() -> None:
         config = decoded(sys.stdin.buffer.read(MOST_BYTES + 1) or b"{}")
         found = _run(request(os.environ, config))
     except CniError as error:
-        sys.stdout.write(f"{json.dumps(error.document(version_of(config)))}\n")
-        sys.exit(1)
+        _fail(error, config)
+    except Exception as error:
+        import traceback
+
+        # A runtime shows the message of an error, and nothing else of what the program prints.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
+        _fail(CniError(Code.INTERNAL, "a bug in netlab", text), config)
     if found is not None:
         sys.stdout.write(f"{json.dumps(found)}\n")
+
+
+def _fail(error: CniError, config: Any) -> NoReturn:
+    sys.stdout.write(f"{json.dumps(error.document(version_of(config)))}\n")
+    sys.exit(1)
 
 
 def _run(asked: Request) -> dict[str, Any] | None:

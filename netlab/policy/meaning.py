@@ -10,6 +10,8 @@ from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction
 
+_PLURAL = {"has": "have", "is": "are"}
+
 
 def is_plain(settings: TopologyPolicy) -> bool:
     """Say whether rules mean what was read."""
@@ -68,10 +70,17 @@ def selection_text(cluster: Cluster, policies: Sequence[NetworkPolicy], pod: Pod
 
 def without_effect(cluster: Cluster, pod: Pod, direction: Direction) -> str:
     """Return, as text, the policies that would isolate a pod if a setting did not leave them without effect."""
-    texts = []
+    alike: dict[tuple[str, str], list[str]] = {}
     for one in released_policies(cluster):
         policy = one.policy
         here = direction in one.directions and policy.meta.namespace == pod.namespace and pod.selectable
         if here and policy.pod_selector.matches(pod.labels):
-            texts.append(f"NetworkPolicy {policy.meta.key} {one.why} ({one.setting})")
-    return " and ".join(texts)
+            alike.setdefault((one.why, one.setting), []).append(policy.meta.key)
+    return " and ".join(f"{_named(keys, why)} ({setting})" for (why, setting), keys in alike.items())
+
+
+def _named(keys: Sequence[str], why: str) -> str:
+    if len(keys) == 1:
+        return f"NetworkPolicy {keys[0]} {why}"
+    verb, _, rest = why.partition(" ")
+    return f"NetworkPolicies {', '.join(keys)} {_PLURAL.get(verb, verb)} {rest}"

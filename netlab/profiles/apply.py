@@ -49,6 +49,9 @@ def with_profile(objects: Objects) -> Applied:
     try:
         profile = with_base(own[name]) if name in own else named(name) if name != KUBERNETES else None
     except UsageError as error:
+        if any(one.kind == "Profile" and one.data["metadata"].get("name") == name for one in objects.documents):
+            # The Profile has an error of its own, which says what is wrong.
+            return Applied(topology, None, objects, tuple(problems))
         message = str(error) if not own else unknown(name, tuple(own))
         wrong = problem_at(topology.source, "spec.profile", f"Topology {topology.name}", message)
         return Applied(topology, None, objects, (wrong,))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.errors import InputError, Problem, UsageError
+from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.objects.kind import NETLAB_VERSION
 from netlab.objects.types import Document, Source
 from netlab.profiles import KUBERNETES, named, unknown
@@ -98,7 +98,7 @@ def profile_of(file: str) -> Profile:
     found, problems = profile(read(file))
     wrong = [one for one in (*problems, *(() if problems else check(found))) if one.severity == "error"]
     if wrong:
-        raise InputError(wrong)
+        raise InputError(in_order(wrong))
     return with_base(found)
 
 

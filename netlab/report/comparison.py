@@ -45,15 +45,16 @@ NONE = "-"
 
 @frozen
 class Measured:
-    """The proof of one column by packets: the counts, or why this host cannot measure it."""
+    """The proof of one column by packets: the counts, or why this host cannot measure it and ``fix``, the way out."""
 
     counts: Mapping[str, int]
     why_not: str = ""
     wrong: Sequence[str] = ()
+    fix: str = ""
 
     def __str__(self) -> str:
         if self.why_not:
-            return f"not measured: {self.why_not}"
+            return f"not measured: {self.why_not}{f'; {self.fix}' if self.fix else ''}"
         counts = ", ".join(f"{self.counts[one]} {one}" for one in ("agree", "differ", "inconclusive"))
         unknown = f", {self.counts['unknown']} unknown" if self.counts.get("unknown") else ""
         return f"{self.counts['pairs']} pairs by packets: {counts}{unknown}"

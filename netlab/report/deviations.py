@@ -54,9 +54,11 @@ class Deviations:
             if of.first is not None:
                 case, one = of.first
                 yield f"  such as {case}: {one.stage}: {one.cell}: documented {one.documented}, here {one.verdict}"
-        yield f"{self.profile}: {self._cells} cells are not as Kubernetes documents them, as the profile declares"
+        cells = "1 cell is" if self._cells == 1 else f"{self._cells} cells are"
+        yield f"{self.profile}: {cells} not as Kubernetes documents, as the profile declares"
         if self._unseen:
-            yield f"{self.profile}: {self._unseen} more cells would, and the measured verdicts are the documented ones"
+            more = f"{self._unseen} more cell{'s'[: self._unseen != 1]}"
+            yield f"{self.profile}: it declares this of {more} too, but the measured verdicts are the documented ones"
 
     def data(self) -> dict[str, Any]:
         """Return the profile and its deviations as data for JSON."""

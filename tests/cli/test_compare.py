@@ -131,6 +131,26 @@ def test_a_profile_that_is_not_known(netlab: Call, shop: Path) -> None:
     assert "calico" in done.stderr
 
 
+def test_one_profile_alone_is_refused(netlab: Call, shop: Path) -> None:
+    """The message names what to compare it with, also if the name is there twice."""
+    for named in (("--as", "cilium"), ("--as", "cilium", "--as", "cilium")):
+        done = netlab("compare", "-f", shop, *named)
+
+        assert (2, "") == (done.exit_code, done.stdout)
+        assert "--as kubernetes" in done.stderr
+
+
+def test_policies_without_effect_for_one_reason_are_named_together(netlab: Call, shop: Path) -> None:
+    """The reason is there once."""
+    text = shop.read_text()
+    policies = text.replace("kind: NetworkPolicy\nmetadata: {name: ", "kind: NetworkPolicy\nmetadata: {name: second-")
+    more = shop.with_name("more.yaml")
+    more.write_text("---".join(one for one in policies.split("---") if "second-" in one))
+    done = netlab("compare", "-f", shop, "-f", more, "--as", "romana", "--as", "calico", "--port", "81")
+
+    assert "have no effect, as no annotation isolates namespace shop (isolation: annotated-namespaces);" in done.stdout
+
+
 def test_a_family_that_a_profile_does_not_have(netlab: Call, tmp_path: Path) -> None:
     """Its pairs are compared between the others; the profile's verdict is null, and a note says so."""
     file = tmp_path / "dual.yaml"

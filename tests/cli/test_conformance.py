@@ -79,12 +79,19 @@ def test_an_exported_stage_has_the_objects_to_apply(netlab: Call, tmp_path: Path
     assert {"Namespace", "Pod", "NetworkPolicy"} == {one["kind"] for one in item["objects"]}
 
 
+ROW = '{"source": "x/a", "destination": "x/b", "protocol": "TCP", "port": 80, "expected": "deny"%s}'
+CASE = '{"kind": "ConformanceTable", "cases": [{"case": "a", "stage": "b", "rows": [' + ROW + "]}]}"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "not a truth table: ValueError(\"kind is None, not 'ConformanceTable'\")"),
-        ("[", "not a truth table: JSONDecodeError"),
-        ('{"kind": "ConformanceTable", "cases": [{"case": "a", "stage": "b", "rows": []}]}', "no such case: a / b"),
+        ("{}", "not a truth table of --export: kind is None, not 'ConformanceTable'"),
+        ("[", "not a truth table of --export: Expecting value"),
+        ("[]", "not a truth table of --export: its form is another"),
+        ('{"kind": "ConformanceTable"}', "not a truth table of --export: 'cases' is missing"),
+        (CASE % "", 'no row has "measured"'),
+        (CASE % ', "measured": "deny"', "no such case: a / b"),
     ],
 )
 def test_against_a_file_that_is_not_a_table(netlab: Call, tmp_path: Path, text: str, message: str) -> None:

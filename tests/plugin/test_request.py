@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import pytest
 
 from netlab.cni.types import CniError, Code
+from netlab.plugin import main
 from netlab.plugin.request import Request, decoded, request
 
 ENVIRONMENT = {
@@ -125,3 +128,27 @@ def test_gc_needs_the_list_of_attachments() -> None:
 def test_a_delete_needs_no_namespace() -> None:
     """The container may be gone."""
     assert "" == asked({"CNI_COMMAND": "DEL", "CNI_NETNS": ""}).netns
+
+
+def test_a_fault_of_netlab_is_an_error_of_the_protocol(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A runtime reads JSON with what was wrong and where, and no traceback; the exit code is 1."""
+
+    def fail(_: Request) -> None:
+        raise StopIteration
+
+    monkeypatch.setattr(main, "_run", fail)
+    monkeypatch.setattr(main, "request", lambda *_: None)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"cniVersion": "1.0.0"}')))
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+
+    assert (1, "") == (ended.value.code, printed.err)
+    assert {"cniVersion": "1.0.0", "code": 999, "msg": "a bug in netlab"} == {
+        name: found[name] for name in ("cniVersion", "code", "msg")
+    }
+    assert "StopIteration" in found["details"]
+    assert "test_request.py:" in found["details"]

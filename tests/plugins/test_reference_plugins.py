@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from host_records import record
 from iproute2 import ip
+from plugin.runtime import call, config, container, interfaces
 from plugins.plugin_labs import ALL, IPV4, bridge, write
 
 from netlab.kernel import netns
@@ -235,3 +236,14 @@ def test_the_host_keeps_its_rules_and_files(name: str, program: Program, tmp_pat
     assert before == host()
     assert not list(Path("/etc").glob("pods"))
     assert list(Path(record.directory, name, "plugins", "state").rglob("10.60.*"))
+
+
+def test_netlab_cni_refuses_a_network_of_mode_cni(name: str, program: Program, tmp_path: Path) -> None:
+    """One line says why; the lab and the container are as before."""
+    up(program, write(tmp_path, name, [bridge()], IPV4))
+    with container() as place:
+        found = call("ADD", config(name), place, pod="default/d")
+
+        assert (7, True) == (found.error, "has mode cni" in found.said), found.output
+        assert {"lo"} == {*interfaces(place)}
+    agrees(program, name)

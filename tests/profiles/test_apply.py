@@ -220,6 +220,13 @@ def test_what_is_wrong_has_the_line_of_its_field(spec: str, message: str) -> Non
     assert any("spec.hosts[0].addresses[0]" in str(one) for one in problems)
 
 
+def test_a_wrong_profile_of_the_input_is_not_said_to_be_missing() -> None:
+    """Its own error is the only one."""
+    _, problems = resolved("profile: mine", f"---{MINE.replace('value: allow', 'value: never')}")
+
+    assert ["spec.policy.icmp.value"] == [one.path for one in problems]
+
+
 def test_a_change_of_a_profile_in_the_input_is_resolved_anew() -> None:
     """The next state of a lab does not keep the old choices."""
     from netlab.cluster.resolve_change import resolve_change

@@ -84,6 +84,8 @@ def compare_command(
     for port in ports:
         flow_arguments.parse_port(port)
     base, read = _readings(files, profiles or DEFAULTS, strict, ignore, system=system)
+    if len({*profiles}) == 1:
+        raise UsageError(f"--as {profiles[0]}: name another CNI to compare it with, such as --as kubernetes")
     questions = flow_arguments.selection_of(base, ports, family, nodes, False, system, services)
     from netlab.policy.differences import differences
 
@@ -160,7 +162,7 @@ def _measured(read: Sequence[Reading], questions: FlowSelection) -> dict[str, Me
             found[one.name] = _prove(one, questions)
         except MissingLinksError as error:
             refused = error
-            found[one.name] = Measured({}, f"needs module {error.module}")
+            found[one.name] = Measured({}, f"needs module {error.module}", fix=error.fix)
     if refused is not None and all(one.why_not for one in found.values()):
         raise refused
     return found

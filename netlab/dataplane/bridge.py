@@ -32,8 +32,8 @@ def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
             inside = names.pod_namespace(cluster.name, pod)
             port, pod_mac = names.port_name(pod), names.mac_of(pod.addresses[0])
             # A pod's packet to its own published port, or to a Service, may come back by the same port of the bridge.
-            by_service = bool(cluster.services) and cluster.policy.hairpin != "unwired"
-            hairpin = by_service or any(p.host_port for p in pod.ports)
+            asked = bool(cluster.services or network.traits.wiring.hairpin_mode)
+            hairpin = (asked and cluster.policy.hairpin != "unwired") or any(p.host_port for p in pod.ports)
             build.veth(
                 place,
                 Link(port, "veth", mac=names.mac_of_port(pod), mtu=link_mtu, master=bridge, hairpin=hairpin),

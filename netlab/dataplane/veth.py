@@ -48,6 +48,9 @@ def _attach(cluster: Cluster, network: Network, node: Node, pod: Pod, build: Bui
         inside,
         Link(names.POD_DEVICE, "veth", mac=pod_mac, mtu=link_mtu),
     )
+    asks = network.traits.wiring.proxy_arp or network.traits.wiring.default_route == "device"
+    if asks and any(address.version == 4 for address in pod.addresses):
+        _answer_for_all(build, place, port)
     for address in pod.addresses:
         gateway, default = gateway_of(network, address.version), names.default_route(address.version)
         build.add(
@@ -56,7 +59,7 @@ def _attach(cluster: Cluster, network: Network, node: Node, pod: Pod, build: Bui
             Neighbour(names.POD_DEVICE, gateway, port_mac),
         )
         if address.version == 4 and network.traits.wiring.default_route == "device":
-            _add_device_route(build, place, inside, port, gateway, route_mtu)
+            _add_device_route(build, inside, gateway, route_mtu)
         else:
             build.add(inside, Route(default, names.POD_DEVICE, via=gateway, onlink=True, mtu=route_mtu))
         # The node sends to its pods from its own address, not from one that the kernel finds on another link.
@@ -64,14 +67,18 @@ def _attach(cluster: Cluster, network: Network, node: Node, pod: Pod, build: Bui
         build.add(place, Route(names.single(address), port, source=own), Neighbour(port, address, pod_mac))
 
 
-def _add_device_route(build: Build, place: str, inside: str, port: str, gateway: Address, mtu: int) -> None:
-    """Add a default route without a next hop, as Romana has it: the node answers ARP for every address.
-
-    The kernel answers by proxy ARP after a random time, unless ``proxy_delay`` is 0 (arp_process, net/ipv4/arp.c).
-    """
+def _add_device_route(build: Build, inside: str, gateway: Address, mtu: int) -> None:
+    """Add a default route without a next hop, as Romana has it: the pod asks by ARP for every address."""
     build.add(
         inside,
         Route(names.single(gateway), names.POD_DEVICE, mtu=mtu),
         Route(names.default_route(4), names.POD_DEVICE, mtu=mtu),
     )
+
+
+def _answer_for_all(build: Build, place: str, port: str) -> None:
+    """Let a node answer ARP on a pod's link for every address, by proxy ARP.
+
+    The kernel answers after a random time, unless ``proxy_delay`` is 0 (arp_process, net/ipv4/arp.c).
+    """
     build.add(place, Sysctl(f"ipv4/conf/{port}/proxy_arp", "1"), Sysctl(f"ipv4/neigh/{port}/proxy_delay", "0"))

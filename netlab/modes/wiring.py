@@ -35,6 +35,9 @@ class Wiring:
     - ``prefix_length``: of a pod's address: /32 and /128, that of the node's range, or that of the network's podCIDR.
     - ``gateway``: the IPv4 gateway of pods, for attachments without a gateway in the range.
     - ``default_route``: by the gateway, or by the device without a next hop.
+    - ``hairpin_mode``: whether a bridge sends frames of a pod back to it; None: only where a Service or a published
+      port needs it.
+    - ``proxy_arp``: whether the node answers ARP on the links of pods for every address that it has a route to.
     """
 
     attachment: str | None = None
@@ -53,6 +56,8 @@ class Wiring:
     prefix_length: PrefixLength | None = None
     gateway: str = ""
     default_route: DefaultRoute | None = None
+    hairpin_mode: bool | None = None
+    proxy_arp: bool | None = None
 
     def over(self, other: Wiring) -> Wiring:
         """Return these choices, and those of ``other`` where these have none."""

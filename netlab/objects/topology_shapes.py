@@ -102,6 +102,10 @@ class WiringShape(Shape, strict=True):
     default_route = OneOf(
         "defaultRoute", "Whether a pod's default route has a next hop.", values=get_args(DefaultRoute)
     )
+    hairpin_mode = Switch(
+        "hairpinMode", "Whether a bridge always sends frames of a pod back to it, unless `hairpin` is `unwired`."
+    )
+    proxy_arp = Switch("proxyARP", "Whether a node answers ARP for every address on the links of its pods.")
 
 
 class NetworkShape(Shape, strict=True):

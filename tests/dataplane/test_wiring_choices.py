@@ -102,6 +102,26 @@ def test_the_links_of_pods_have_the_chosen_names_macs_and_gateways() -> None:
     assert {Neighbour("eth0", one, "ee:ee:ee:ee:ee:ee") for one in gateways} < items
 
 
+@pytest.mark.parametrize(("setting", "is_on"), [("subject", True), ("exempt", True), ("unwired", False)])
+def test_a_bridge_in_hairpin_mode_sends_frames_back_without_services(setting: str, is_on: bool) -> None:
+    """Unless the policy says that hairpins are unwired."""
+    of = wired(Wiring("bridge", "vxlan", hairpin_mode=True))
+    of = replace(of, policy=replace(of.policy, hairpin=setting))  # type: ignore[arg-type]
+
+    assert is_on == link(of, names.port_name(of.by_ref["x/a"])).hairpin  # type: ignore[arg-type]
+    assert not link(wired(Wiring("bridge", "vxlan")), names.port_name(of.by_ref["x/a"])).hairpin  # type: ignore[arg-type]
+
+
+def test_a_node_answers_arp_for_all_with_a_gateway_too() -> None:
+    """With ``proxyARP``, at once; a pod without an IPv4 address has no such setting."""
+    of = wired(Wiring("routed", "routes", proxy_arp=True))
+    port = names.port_name(of.by_ref["x/a"])  # type: ignore[arg-type]
+    settings = {Sysctl(f"ipv4/conf/{port}/proxy_arp", "1"), Sysctl(f"ipv4/neigh/{port}/proxy_delay", "0")}
+
+    assert settings < wanted(of)[NODE].items
+    assert settings.isdisjoint(wanted(wired(Wiring("routed", "routes", proxy_arp=True), V6))[NODE].items)
+
+
 def test_a_default_route_by_the_device_has_a_node_that_answers_for_all() -> None:
     """The gateway has a route of its own; the node answers ARP at once."""
     of = wired(Wiring("routed", "routes", gateway="172.142.0.1", default_route="device"))

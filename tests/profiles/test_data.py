@@ -133,4 +133,4 @@ def test_single_stack_profiles() -> None:
     """Those whose manifests turn IPv6 off, and those that have none."""
     single = {name for name in NAMES if profiles.named(name).families == (4,)}
 
-    assert {"calico", "calico-ipip", "canal", "weave", "romana", "aws-vpc"} == single
+    assert {"calico", "calico-ipip", "canal", "flannel-ipip", "weave", "romana", "aws-vpc"} == single

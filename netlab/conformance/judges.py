@@ -132,13 +132,14 @@ def _traced_through(
     way, own, end = through.path, address_of(flow.source, flow.family), through.backend.endpoint
     if not way.connected or own is None or way.seen_as is None:
         return "deny"
+    before_dnat = cluster.policy.service_egress == "pre-dnat"
     crossed: list[tuple[str, Address, Flow]] = []
     if through.egress is not None and isinstance(flow.source, Pod):
-        crossed.append((flow.source.node, own, through.egress.flow))
+        crossed.append((flow.source.node, own, flow if before_dnat else through.egress.flow))
     if through.ingress is not None and isinstance(end, Pod):
-        # A rule tells translated packets from others, so the ruleset of the end's node translates the packet itself.
+        # A rule reads what the packet was before, so the ruleset of the end's node translates the packet itself.
         here = through.target.node is not None and through.target.node.name == end.node
-        untranslated = here and drops_unpublished(cluster, end)
+        untranslated = here and (before_dnat or drops_unpublished(cluster, end))
         crossed.append((end.node, way.seen_as, flow if untranslated else through.ingress.flow))
     verdicts = {_crossing(cluster, tracers, {node: seen}, asked) for node, seen, asked in crossed}
     return "deny" if "deny" in verdicts else "allow"

@@ -13,18 +13,19 @@ from netlab.cluster.node_sources import bridge_address, tunnel_address
 from netlab.cluster.paths import node_of, path
 from netlab.cluster.translate import Backend, Translated
 from netlab.cluster.types import Cluster, Host, Node, Pod, address_of
-from netlab.dataplane.names import mac_of, port_name
+from netlab.dataplane.names import UNDERLAY_DEVICE, mac_of, port_name
 from netlab.objects.types import Address
 from netlab.ruleset.service_hash import PROBE_DSCP, chosen
 from netlab.testing.tracer import Link, Packet, Tracer
 from netlab.verdicts import Certain
 
 _PORTS = range(20_000, 60_000)
+_SERVICES = frozenset({"services4", "services6"})
 
 
 def translates(tracers: Mapping[str, Tracer], translated: Translated) -> bool:
     """Say whether rulesets translate the destination of a flow as a Service."""
-    return translated.target.listed and any("services4" in one.tables.sets for one in tracers.values())
+    return translated.target.listed and any(one.tables.sets.keys() & _SERVICES for one in tracers.values())
 
 
 def traced(
@@ -92,6 +93,8 @@ def _packet(cluster: Cluster, flow: Flow, node: Node, seen: Address, port: int) 
         link = Link(
             port_name(source), mac_of(source.addresses[0]), "a bridge" if source.traits.attachment.bridged else ""
         )
+    elif home != node.name:
+        link = Link(UNDERLAY_DEVICE)
     dscp = {f"{'ip' if flow.family == 4 else 'ip6'} dscp": str(PROBE_DSCP)}
     return Packet(
         seen,

@@ -17,7 +17,7 @@ from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.types import Prefix
 from netlab.objects.unread import UnreadPolicy
-from netlab.policy.tiers import tiers_in_use
+from netlab.policy import tiers
 from netlab.policy.tiers.tier import Reads
 
 Aspect = Callable[[Endpoint], Hashable]
@@ -31,7 +31,8 @@ class EndpointKinds:
     """
 
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
-        reads = [tier.reads(cluster) for tier in tiers_in_use(cluster)]
+        # Of every tier: a tier whose policies all have no effect names them in reasons.
+        reads = [tier.reads(cluster) for tier in tiers.TIERS]
         self._labels_read = _labels_read(reads, cluster.unread)
         ranges = [prefix for service in cluster.services for prefix in service.source_ranges]
         self._boundaries = {family: _boundaries(reads, ranges, family) for family in (4, 6)}
@@ -97,6 +98,13 @@ class EndpointKinds:
         """Return, by network, the place of an endpoint's address as pods of other nodes see it."""
         seen = (address_to_network(self._cluster, endpoint, network, family) for network in self._chosen)
         return tuple(None if a is None else bisect_right(self._boundaries[family], int(a)) for a in seen)
+
+    def comes_as(self, endpoint: Endpoint) -> Hashable:
+        """Return what reasons name: the addresses of a node as pods of other nodes see it, where they are chosen."""
+        if not self._chosen or node_of(endpoint) is None:
+            return ()
+        networks = self._chosen
+        return tuple(address_to_network(self._cluster, endpoint, one, family) for one in networks for family in (4, 6))
 
     def served(self, endpoint: Endpoint) -> Hashable:
         """Return what the ports of rules read; the default questions are about these ports too."""

@@ -74,7 +74,9 @@ class Parts:
         wires = kinds.split(kinds.wired)
         self._wires = [examples[0] for examples, _ in wires]
         self._wire_of = part_numbers([found for _, found in wires])
-        views = kinds.split(lambda one: (kinds.named(one), kinds.placed(one, 4), kinds.placed(one, 6)))
+        views = kinds.split(
+            lambda one: (kinds.named(one), kinds.placed(one, 4), kinds.placed(one, 6), kinds.comes_as(one))
+        )
         self._views = len(views)
         self._view_of = part_numbers([found for _, found in views])
         self._served_of = part_numbers([found for _, found in kinds.split(kinds.served)])

@@ -88,11 +88,14 @@ def chains(layout: Layout, variant: Variant) -> Iterator[Chain]:
         yield from _affinity(families, use, variant.timeouts)
     hairpins = [f"{ip(f)} saddr . {ip(f)} daddr @service_hairpins{f}" for f in families]
     if layout.policy.hairpin == "exempt":
-        yield Chain("forward", tuple(f"{match} accept" for match in hairpins), FORWARD, place=Place.EXEMPT)
+        # A node rejects packets to a node port without endpoints, also where a pod publishes the same port.
+        served = f"{use.carried} & {REJECTED:#010x} == 0x0"
+        yield Chain("forward", tuple(f"{served} {match} accept" for match in hairpins), FORWARD, place=Place.EXEMPT)
     if layout.policy.hairpin == "unwired":
         # Without a mark it reaches itself through a port that it publishes on its node, which is no Service. A packet
-        # that came by the underlay is another node's, and this node masquerades it.
-        own = f'iifname != "{UNDERLAY}" {use.carried} != 0x0'
+        # that came by the underlay is another node's, and this node masquerades it. The answer may come by a tunnel,
+        # and may have the connection's mark.
+        own = f'iifname != "{UNDERLAY}" ct direction original {use.carried} != 0x0'
         lost = tuple(f"{own} {match} counter drop" for match in hairpins)
         yield Chain("forward", lost, FORWARD, "a pod that reaches itself through a Service", Place.EXEMPT)
     if len(layout.networks) > 1:

@@ -170,11 +170,12 @@ def test_each_family_has_its_sets_and_lookups() -> None:
 
 
 def test_the_ruleset_loses_hairpins_that_are_unwired() -> None:
-    """Of pods of the node, and of Services only."""
+    """Of pods of the node, of Services only, and no answer."""
     documents = [*stage("post-dnat", {}).documents]
     spec = {**documents[0].data["spec"], "policy": {"hairpin": "unwired"}}
     documents[0] = replace(documents[0], data={**documents[0].data, "spec": spec})
     text = compile_rulesets(cluster_of(documents))["node-1"].text()
 
-    lost = 'iifname != "underlay0" meta mark != 0x0 ip saddr . ip daddr @service_hairpins4 counter drop'
+    own = 'iifname != "underlay0" ct direction original meta mark != 0x0'
+    lost = f"{own} ip saddr . ip daddr @service_hairpins4 counter drop"
     assert lost in text

@@ -1,8 +1,8 @@
 """The policies of a cluster as a CNI reads them that reads some of their fields differently, or not at all.
 
 These settings of ``spec.policy`` take effect where a CNI reads objects, before it judges packets: ``namedPorts``
-(``refuse-policy``), ``selectors``, ``endPort`` and ``isolation``. So evaluator and ruleset both use these policies. Each
-follows all other settings on its own.
+(``refuse-policy``), ``selectors``, ``endPort`` and ``isolation``. So evaluator and ruleset both use these policies.
+Each follows all other settings on its own.
 
 Sources: Weave Net, npc/analysis.go; Romana 2.0, listener/policytranslator.go.
 """

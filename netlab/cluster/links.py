@@ -1,4 +1,4 @@
-"""Links that delay, lose or limit packets: whose they are, by the names that a Topology writes."""
+"""Links that delay, lose or limit packets: their ends, found by the names that a Topology writes."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Namespace
 
 if TYPE_CHECKING:
-    from netlab.cluster.policy_reading import Released
+    from netlab.cluster.policy_reading import PolicyWithoutEffect
 
 DEFAULT_DENY = "DefaultDeny"
 """The name of the policy that an annotated namespace has. No object has it, as names have no capital letters."""
@@ -38,13 +38,13 @@ def policies_in_force(cluster: Cluster) -> tuple[NetworkPolicy, ...]:
     return policy_reading(cluster).policies
 
 
-def released_policies(cluster: Cluster) -> tuple[Released, ...]:
-    """Return the policies that a setting leaves without effect."""
+def policies_without_effect(cluster: Cluster) -> tuple[PolicyWithoutEffect, ...]:
+    """Return the policies that have no effect because of a setting, in some or in all directions."""
     if reads_plainly(cluster.policy):
         return ()
     from netlab.cluster.policy_reading import policy_reading
 
-    return policy_reading(cluster).released
+    return policy_reading(cluster).without_effect
 
 
 def isolated_namespaces(settings: TopologyPolicy, spaces: Sequence[Namespace]) -> tuple[frozenset[str], list[Problem]]:

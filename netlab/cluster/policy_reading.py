@@ -1,8 +1,8 @@
-"""What the policies of a cluster are to a CNI that reads some of their fields differently, or not at all.
+"""The policies of a cluster as a CNI reads them that reads some of their fields differently, or not at all.
 
 These settings of ``spec.policy`` take effect where a CNI reads objects, before it judges packets: ``namedPorts``
-(``refuse-policy``), ``selectors``, ``endPort`` and ``isolation``. So evaluator and ruleset both begin here. All other
-settings they follow on their own.
+(``refuse-policy``), ``selectors``, ``endPort`` and ``isolation``. So evaluator and ruleset both use these policies.
+Each follows all other settings on its own.
 
 Sources: Weave Net, npc/analysis.go; Romana 2.0, listener/policytranslator.go.
 """
@@ -42,7 +42,7 @@ _INGRESS: frozenset[Direction] = frozenset(("ingress",))
 
 
 @frozen
-class Released:
+class PolicyWithoutEffect:
     """A policy that has no effect in some directions: ``why`` as text, and the ``setting`` that says so."""
 
     policy: NetworkPolicy
@@ -52,16 +52,16 @@ class Released:
 
 
 @frozen
-class Reading:
+class PolicyReading:
     """The policies that have an effect, sorted by namespace and name, and those without one."""
 
     policies: tuple[NetworkPolicy, ...]
-    released: tuple[Released, ...] = ()
+    without_effect: tuple[PolicyWithoutEffect, ...] = ()
 
 
-def policy_reading(cluster: Cluster) -> Reading:
-    """Return what a cluster's policies are under its settings; with the defaults they are what was written."""
-    found: Reading | None = cluster.memo.get("cluster.policy_reading")
+def policy_reading(cluster: Cluster) -> PolicyReading:
+    """Return a cluster's policies as its settings read them; the default settings read them as they are written."""
+    found: PolicyReading | None = cluster.memo.get("cluster.policy_reading")
     if found is None:
         found = cluster.memo["cluster.policy_reading"] = _read(cluster)
     return found
@@ -107,21 +107,21 @@ def isolated_by_annotation(spaces: Sequence[Namespace]) -> tuple[frozenset[str],
     return frozenset(found), problems
 
 
-def _read(cluster: Cluster) -> Reading:
+def _read(cluster: Cluster) -> PolicyReading:
     settings, policies = cluster.policy, cluster.policies
-    released: list[Released] = []
+    without_effect: list[PolicyWithoutEffect] = []
     if settings.named_ports == "refuse-policy":
         refused = [policy for policy in policies if any(map(_named_ports, _rules(policy)))]
         why = "is refused, as it has a named port"
-        released += [Released(policy, policy.policy_types, why, REFUSED) for policy in refused]
+        without_effect += [PolicyWithoutEffect(policy, policy.policy_types, why, REFUSED) for policy in refused]
         policies = tuple(policy for policy in policies if not any(policy is one for one in refused))
     if settings.selectors == "segment-label":
         policies = _each(policies, _by_segment)
     if settings.end_port == "first-only":
         policies = _each(policies, lambda policy: _with_rules(policy, _first_only))
     if settings.isolation == "annotated-namespaces":
-        policies = _annotated(cluster, policies, released)
-    return Reading(policies, tuple(released))
+        policies = _annotated(cluster, policies, without_effect)
+    return PolicyReading(policies, tuple(without_effect))
 
 
 def _each(
@@ -180,7 +180,7 @@ def _rule_by_segment(rule: Rule) -> Rule:
 
 
 def _peer_by_segment(peer: Peer) -> Peer:
-    """Return a peer of which only the segment's and the tenant's label are read; without them it is the namespace."""
+    """Return a peer with its labels of segment and tenant only; without them it is the policy's own namespace."""
     pods = _segment(peer.pod_selector) if peer.pod_selector is not None else None
     labels = peer.namespace_selector.match_labels if peer.namespace_selector is not None else ()
     tenant = next((value for key, value in labels if key == TENANT_LABEL), "")
@@ -191,17 +191,17 @@ def _peer_by_segment(peer: Peer) -> Peer:
 
 
 def _annotated(
-    cluster: Cluster, policies: tuple[NetworkPolicy, ...], released: list[Released]
+    cluster: Cluster, policies: tuple[NetworkPolicy, ...], without_effect: list[PolicyWithoutEffect]
 ) -> tuple[NetworkPolicy, ...]:
     found: list[NetworkPolicy] = []
     for policy in policies:
         if policy.meta.namespace not in cluster.isolated_namespaces:
             why = f"has no effect, as no annotation isolates namespace {policy.meta.namespace}"
-            released.append(Released(policy, policy.policy_types, why, ANNOTATED))
+            without_effect.append(PolicyWithoutEffect(policy, policy.policy_types, why, ANNOTATED))
             continue
         if policy.isolates("egress"):
             why = "has no effect on egress, as annotations isolate for ingress only"
-            released.append(Released(policy, frozenset(("egress",)), why, ANNOTATED))
+            without_effect.append(PolicyWithoutEffect(policy, frozenset(("egress",)), why, ANNOTATED))
         found.append(_ingress_only(policy))
     found += (
         ChangedPolicy(Meta(DEFAULT_DENY, name), LabelSelector(), _INGRESS, settings=(ANNOTATED,))

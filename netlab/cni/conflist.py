@@ -1,6 +1,6 @@
 """A network configuration list (``.conflist``): read, checked, and turned into what each plugin gets on its input.
 
-Source: SPEC.md 1.1.0, sections 1 and 3. The list is a stranger's file, so names, sizes and numbers have limits, and
+Source: SPEC.md 1.1.0, sections 1 and 3. The list may be untrusted, so names, sizes and numbers have limits, and
 fields that netlab sets itself, or that name files of the host, are refused.
 """
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from netlab.kernel import netns, nft, privilege, processes, signals
 from netlab.kernel.machine import Frontend, Match, Store
 from netlab.kernel.store import HOST
-from netlab.objects.types import Address
 
 if TYPE_CHECKING:
     from netlab.kernel.captured import ProcessResult

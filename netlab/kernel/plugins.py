@@ -1,6 +1,6 @@
 """Programs that make links of pods: plugins of the Container Network Interface, found safely and run apart.
 
-A plugin runs as root in a node's network namespace, with a configuration that may be a stranger's. So only a program
+A plugin runs as root in a node's network namespace, with a configuration that may be untrusted. So only a program
 that no other user can write is run, with a small environment, and with mounts of its own: all of the host's files are
 read-only to it, ``/run``, ``/tmp`` and ``/var/lib`` are empty but for the lab's own state, the namespaces and the
 plugins, and it finds no socket of the host's daemons. Of ``/proc/sys`` it may write ``net`` only, which is its network

@@ -1,6 +1,6 @@
 """The files of configuration lists that Topologies name, read into the documents.
 
-A Topology may be a stranger's. So a list is a regular file in the repository of the Topology's file, or in its folder,
+A Topology may be untrusted. So a list is a regular file in the repository of the Topology's file, or in its folder,
 and no message has content of a file that is no list.
 """
 

@@ -1,4 +1,4 @@
-"""How a link between machines is worse than a wire: delay, jitter, loss and rate, in the units of iproute2's netem."""
+"""The impairment of a link between machines: delay, jitter, loss and rate, in the units of iproute2's netem."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class Netem:
 
     @property
     def limit(self) -> int:
-        """The most packets that wait: those of the delay, and a thousand, which is netem's own default."""
+        """The most packets that wait: those that arrive during the delay, and 1,000 more; 10,000 at most.
+
+        1,000 is netem's own default. Without a rate it is 10,000.
+        """
         most = 10_000
         if not self.rate:
             return most

@@ -97,7 +97,7 @@ class Ruling(NamedTuple):
 
 
 class WithoutEffect(NamedTuple):
-    """The default's decision where a setting leaves policies without effect; ``why`` names these and the setting."""
+    """The default's decision where policies have no effect because of a setting; ``why`` names both."""
 
     why: str
 
@@ -121,7 +121,7 @@ class WithoutEffect(NamedTuple):
         return without_effect_text(self.why)
 
     def denial(self, asked: str) -> str:
-        """Return that it denies nothing, as it never does."""
+        """Return, as text, that it does not deny ``asked``; the default allows everything."""
         return f"{self.tier} does not deny {asked}"
 
 

@@ -1,4 +1,4 @@
-"""Differences: the pairs with other verdicts in other readings of one input, as groups.
+"""Differences: the pairs whose verdict is not the same in all readings of one input, as groups.
 
 The readings are clusters with the same endpoints by name, such as one input with the choices of several CNIs. Two
 endpoints are in one group if all their differences are the same. Endpoints without a difference are in no group.
@@ -28,8 +28,8 @@ Vector = tuple[Expected | None, ...]
 class Difference:
     """Pairs of two groups that have the same verdicts, which are not the same in every reading.
 
-    The destination is a Service if there is one. ``pairs`` is the number of pairs; a group is asked about pairs of two
-    of its members if it is source and destination.
+    The destination is a Service if there is one. ``pairs`` is the number of pairs. If a group is source and
+    destination, its pairs are those of two different members.
     """
 
     source: Group
@@ -102,22 +102,25 @@ def flow_in(cluster: Cluster, ends: tuple[Endpoint, Endpoint | Service], asked: 
 
 
 def differences(clusters: Mapping[str, Cluster], questions: FlowSelection) -> Differences:
-    """Return all pairs in question whose verdict is not the same in every cluster.
+    """Return all pairs of the questions whose verdict is not the same in every cluster.
 
     Pairs of an IP family that a cluster does not have are compared between the others. ``questions.self_pairs`` is not
     asked.
     """
     readings = {name: groups(cluster, questions) for name, cluster in clusters.items()}
     first = next(iter(clusters.values()))
-    together = _Together(list(readings.values()), questions.endpoints(first))
-    found = tuple(together.differences())
+    parts = _Parts(list(readings.values()), questions.endpoints(first))
+    found = tuple(parts.differences())
     tallies = {name: reading.tally() for name, reading in readings.items()}
     families = {name: one.families for name, one in clusters.items()}
     return Differences(clusters, found, tallies, families, questions)
 
 
-class _Together:
-    """The groups of several readings, made finer until no group of any reading is needed apart."""
+class _Parts:
+    """The endpoints in parts: those of one part are in one group in every reading.
+
+    A set of parts is an integer with the bit ``1 << part`` for each.
+    """
 
     def __init__(self, readings: Sequence[Groups], endpoints: Sequence[Endpoint]) -> None:
         self._readings = readings
@@ -125,25 +128,25 @@ class _Together:
         found: dict[tuple[int, ...], list[Endpoint]] = {}
         for endpoint in endpoints:
             found.setdefault(tuple(place[endpoint.ref] for place in places), []).append(endpoint)
-        # The groups of all readings that each part is in, and the endpoints of each part.
-        self._of = list(found)
+        # By part: its group in each reading, and its endpoints.
+        self._groups_of = list(found)
         self._parts = list(found.values())
         self._single = [len(part) == 1 for part in self._parts]
-        self._inside = [self._by_group(at) for at in range(len(readings))]
-        self._wider: list[dict[int, int]] = [{} for _ in readings]
+        self._by_group = [self._parts_by_group(at) for at in range(len(readings))]
+        self._known_sets: list[dict[int, int]] = [{} for _ in readings]
 
-    def _by_group(self, reading: int) -> list[int]:
-        """Return the set of parts in each group of a reading."""
+    def _parts_by_group(self, reading: int) -> list[int]:
+        """Return the set of parts of each group of a reading."""
         sets = [0] * len(self._readings[reading].groups)
-        for part, of in enumerate(self._of):
+        for part, of in enumerate(self._groups_of):
             sets[of[reading]] |= 1 << part
         return sets
 
     def _parts_of(self, reading: int, found: int) -> int:
         """Return the set of parts in a set of groups of a reading."""
-        known = self._wider[reading]
+        known = self._known_sets[reading]
         if found not in known:
-            known[found] = sum(self._inside[reading][number] for number in members(found))
+            known[found] = sum(self._by_group[reading][number] for number in members(found))
         return known[found]
 
     def differences(self) -> Iterator[Difference]:
@@ -180,7 +183,7 @@ class _Together:
         """Yield the verdicts towards a part that are not the same in every reading, with the set of their sources."""
         having: list[dict[Expected, int] | None] = []
         asked = -1
-        for reading, place in enumerate(self._of[part]):
+        for reading, place in enumerate(self._groups_of[part]):
             found = self._readings[reading]
             group = found.groups[place]
             if service not in group.services:
@@ -189,7 +192,7 @@ class _Together:
             of = {v: self._parts_of(reading, tables[service][place]) for v, tables in found.having.items()}
             having.append(of)
             asked &= self._parts_of(reading, found.sources(group, service))
-        # A part of one endpoint may be in a group of several, whose own bit is about two of them.
+        # A group's own bit is about two of its members. A part with one endpoint has no such pair.
         asked &= ~(1 << part) if self._single[part] else -1
         yield from _vectors(having, asked if any(one is not None for one in having) else 0)
 
@@ -213,8 +216,13 @@ def _key(one: ServiceVerdicts) -> Hashable:
 
 
 def _vectors(having: Sequence[Mapping[Expected, int] | None], asked: int) -> Iterator[tuple[Vector, int]]:
-    """Yield each list of verdicts that are not all the same, with the set of sources that have it."""
+    """Yield each list of verdicts that are not all the same, with the set of sources that have it.
+
+    ``having`` has, by reading, the sources of each verdict; a source in no other set of its reading is denied.
+    ``asked`` are the sources that every reading has a verdict for.
+    """
     known = [of for of in having if of is not None]
+    # A source differs if some readings have it in the set of a verdict, and others do not.
     differ = 0
     for verdict in EXPECTED:
         if verdict != "deny":

@@ -192,8 +192,7 @@ def _otherwise(decision: Decision) -> Section:
         if decision.path.dropped:
             return Section("To be allowed", (f"No NetworkPolicy can allow it: {decision.path.reason}.",))
         if not decision.path.connected:
-            why = "a rule drops its packets before policy" if decision.path.dropped else "there is no path for packets"
-            text = f"No NetworkPolicy can allow it: {why}."
+            text = "No NetworkPolicy can allow it: there is no path for packets."
             address = decision.flow.address
             if decision.flow.destination is None and address and decision.path.reason == no_owner(address):
                 text += " To send packets there, add a host with this address to spec.hosts of the Topology."

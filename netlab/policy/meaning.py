@@ -1,10 +1,10 @@
-"""What policies mean under the settings of ``spec.policy``, for the evaluator; with the defaults, what they say."""
+"""Policies as the settings of ``spec.policy`` mean them, for the evaluator; the defaults change nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netlab.cluster.policies_in_force import policies_in_force, reads_plainly, released_policies
+from netlab.cluster.policies_in_force import policies_in_force, policies_without_effect, reads_plainly
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.topology import TopologyPolicy
@@ -14,7 +14,7 @@ _PLURAL = {"has": "have", "is": "are"}
 
 
 def is_plain(settings: TopologyPolicy) -> bool:
-    """Say whether rules mean what was read."""
+    """Say whether the settings leave the rules as they are after ``cluster.policies_in_force``."""
     return settings.named_ports in ("resolve", "refuse-policy") and settings.except_ == "per-peer"
 
 
@@ -33,7 +33,7 @@ def policies_meant(cluster: Cluster) -> tuple[NetworkPolicy, ...]:
 
 
 def policies_read(cluster: Cluster) -> tuple[NetworkPolicy, ...]:
-    """Return every policy whose fields verdicts and reasons depend on: as meant, as written, and those released."""
+    """Return every policy whose fields verdicts and reasons depend on: as meant, and as written."""
     meant = policies_meant(cluster)
     if meant is cluster.policies:
         return meant
@@ -71,7 +71,7 @@ def selection_text(cluster: Cluster, policies: Sequence[NetworkPolicy], pod: Pod
 def without_effect(cluster: Cluster, pod: Pod, direction: Direction) -> str:
     """Return, as text, the policies that would isolate a pod if a setting did not leave them without effect."""
     alike: dict[tuple[str, str], list[str]] = {}
-    for one in released_policies(cluster):
+    for one in policies_without_effect(cluster):
         policy = one.policy
         here = direction in one.directions and policy.meta.namespace == pod.namespace and pod.selectable
         if here and policy.pod_selector.matches(pod.labels):

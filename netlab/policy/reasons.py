@@ -74,7 +74,7 @@ def default_text(tiers: str) -> str:
 
 
 def without_effect_text(why: str) -> str:
-    """Return, as text, that the default allows as policies have no effect; ``why`` names these."""
+    """Return, as text, that the default allows because policies have no effect; ``why`` names these policies."""
     return f"default, as {why}"
 
 

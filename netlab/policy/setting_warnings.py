@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.cluster.node_addresses import is_node_address
+from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Rule
@@ -13,7 +14,7 @@ from netlab.policy.problems import warning
 
 
 def unenforced(cluster: Cluster) -> Iterator[Problem]:
-    """Warn once if nothing enforces the policies of a cluster; no other warning about them would help."""
+    """Warn once if nothing enforces the policies of a cluster; then no other warning about policies is given."""
     if not cluster.policies:
         return
     count = len(cluster.policies)
@@ -22,8 +23,14 @@ def unenforced(cluster: Cluster) -> Iterator[Problem]:
     yield warning(cluster.policies[0], "spec", message, "nothing-enforces")
 
 
-def without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn of egress that is not judged, of SCTP that is dropped, and of ipBlocks that match nothing but a node."""
+def without_effect(cluster: Cluster) -> Iterator[Problem]:
+    """Warn of each policy that has no effect because of a setting."""
+    for one in policies_without_effect(cluster):
+        yield warning(one.policy, "spec", f"{one.why} ({one.setting})", "policy-without-effect")
+
+
+def partly_without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    """Warn of egress that is not judged, of SCTP that is dropped, and of ipBlocks of a node's address only."""
     settings = cluster.policy
     if settings.directions == "ingress-only" and policy.isolates("egress"):
         message = "policies do not judge egress, so its egress has no effect (directions: ingress-only)"

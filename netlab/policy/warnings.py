@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import collapse_addresses
 
-from netlab.cluster.policies_in_force import DEFAULT_DENY, released_policies
+from netlab.cluster.policies_in_force import DEFAULT_DENY
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
-from netlab.policy import almost, dns, service_ports, unknown_labels
-from netlab.policy import setting_warnings as by_settings
+from netlab.policy import almost, dns, service_ports, setting_warnings, unknown_labels
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -35,10 +34,10 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
-    if cluster.policy.enforcement != "all":
-        found += by_settings.unenforced(cluster)
-    for policy in judged:
+    enforced = cluster.policy.enforcement == "all"
+    if not enforced:
+        found += setting_warnings.unenforced(cluster)
+    for policy in policies_meant(cluster) if enforced else ():
         if policy.meta.name == DEFAULT_DENY:
             continue
         namespace = policy.meta.namespace
@@ -49,8 +48,8 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
-    if cluster.policy.enforcement == "all":
-        found += _without_effect(cluster)
+    if enforced:
+        found += setting_warnings.without_effect(cluster)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     if cluster.services:
@@ -58,11 +57,6 @@ def warnings(cluster: Cluster) -> list[Problem]:
 
         found += service_warnings(cluster)
     return found
-
-
-def _without_effect(cluster: Cluster) -> Iterator[Problem]:
-    for one in released_policies(cluster):
-        yield warning(one.policy, "spec", f"{one.why} ({one.setting})", "policy-without-effect")
 
 
 def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -220,5 +214,5 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _unenforced,
     unknown_labels.unknown_namespace_labels,
     unknown_labels.unknown_controller_labels,
-    by_settings.without_effect,
+    setting_warnings.partly_without_effect,
 )

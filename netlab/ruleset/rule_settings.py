@@ -1,6 +1,6 @@
 """Rules as the settings ``namedPorts`` and ``except`` of ``spec.policy`` mean them, for the ruleset.
 
-The evaluator follows the same settings on its own (``policy.meaning``).
+The evaluator follows the same settings on its own (``policy.rewritten``).
 """
 
 from __future__ import annotations

@@ -190,7 +190,8 @@ def interface_start(value: str) -> tuple[str, ...]:
 
 def mac(value: str) -> tuple[str, ...]:
     """Check the MAC of an interface."""
-    return () if _is_mac(value) else ("must be a unicast MAC of lower case digits, such as ee:ee:ee:ee:ee:ee",)
+    fits = _is_mac(value) and value != "00:00:00:00:00:00"
+    return () if fits else ("must be a unicast MAC of lower case digits, such as ee:ee:ee:ee:ee:ee",)
 
 
 def ipv4(value: str) -> tuple[str, ...]:

@@ -214,10 +214,10 @@ class _Config:
         """Return the pod's labels: those of ``labels``, and of ``args.cni.labels``."""
         found: dict[Any, Any] = {**self._mapping(self._config, "labels")}
         for item in self._list(self._arguments(), "labels"):
-            if isinstance(item, dict):
-                found[item.get("key")] = item.get("value", "")
+            if isinstance(item, dict) and isinstance(item.get("key"), str):
+                found[item["key"]] = item.get("value", "")
             else:
-                self.wrong.append("args.cni.labels has an item that is no object")
+                self.wrong.append("args.cni.labels has an item without a key")
         for key, value in found.items():
             if not isinstance(key, str) or not isinstance(value, str):
                 self.wrong.append("a label is no string")

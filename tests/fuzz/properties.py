@@ -18,10 +18,14 @@ from click.testing import CliRunner, Result
 from netlab.cli import cli, failures
 from netlab.cluster.flows import every_pair
 from netlab.cluster.types import Cluster, Host
+from netlab.cni.conflist import ConflistError, conflist
+from netlab.cni.types import CniError
+from netlab.cni.types import Result as CniResult
 from netlab.conformance import judges
 from netlab.errors import NetlabError
 from netlab.objects import Document, decode
 from netlab.objects.documents import from_record, parse, to_record
+from netlab.plugin.request import decoded, request
 from netlab.programs import dns_snapshot, pod_files
 from netlab.programs.dns_records import Zone
 from netlab.programs.nginx_conf import configuration
@@ -223,3 +227,31 @@ def parse_holds(content: str) -> None:
     """The parser gives documents and problems for any text, and raises nothing."""
     with soon():
         parse(content, "input.yaml")
+
+
+def conflist_holds(data: object) -> None:
+    """A list is refused by its problems, or every plugin of it gets a configuration."""
+    with soon():
+        try:
+            found = conflist(data)
+        except ConflistError:
+            return
+        for index in range(len(found.plugins)):
+            json.dumps(found.request(index, found.versions[-1]))
+        _ = found.programs, found.ranges, found.has_default_route, found.has_gateway, found.publishes, found.masquerades
+
+
+def plugin_holds(data: object) -> None:
+    """A call of netlab-cni is read, or refused with a CNI error; so is the result of a plugin, with a ValueError."""
+    parts = data if isinstance(data, dict) else {}
+    environment, config = parts.get("environment"), parts.get("config")
+    texts = {k: v for k, v in environment.items() if isinstance(v, str)} if isinstance(environment, dict) else {}
+    with soon():
+        try:
+            request(texts, decoded(json.dumps(config).encode()))
+        except CniError as error:
+            json.dumps(error.document("1.1.0"))
+        try:
+            CniResult.read(config.get("prevResult") if isinstance(config, dict) else config)
+        except ValueError:
+            return

@@ -285,6 +285,46 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
         },
     },
     {
+        "apiVersion": "netlab/v1alpha1",
+        "kind": "Topology",
+        "metadata": {"name": "wired"},
+        "spec": {
+            "profile": "calico-vxlan",
+            "networks": [
+                {
+                    "name": "default",
+                    "mode": "overlay",
+                    "wiring": {
+                        "attachment": "routed",
+                        "transport": "vxlan",
+                        "masquerade": "outside",
+                        "outsideRoutes": False,
+                        "tunnelName": "vxlan.calico",
+                        "portPrefix": "cali",
+                        "portMAC": "ee:ee:ee:ee:ee:ee",
+                        "vni": 4096,
+                        "tunnelPort": 4789,
+                        "mtu": 1450,
+                        "gateway": "169.254.1.1",
+                    },
+                },
+                {
+                    "name": "made",
+                    "mode": "cni",
+                    "podCIDRs": ["10.246.0.0/16"],
+                    "conflist": {
+                        "cniVersion": "1.0.0",
+                        "name": "pods",
+                        "plugins": [{"type": "bridge", "isGateway": True, "ipam": {"type": "host-local"}}],
+                    },
+                },
+            ],
+            "nodes": [{"name": "node-1"}, {"name": "node-2"}],
+            "links": [{"between": ["node-1", "node-2"], "delay": "20ms", "loss": "0.1%", "rate": "100mbit"}],
+            "policy": {"sctp": "drop", "ownNode": "allow", "endPort": "ignore", "ipBlockNodes": "never"},
+        },
+    },
+    {
         "apiVersion": "cilium.io/v2",
         "kind": "CiliumNetworkPolicy",
         "metadata": {"name": "cnp", "namespace": "shop"},
@@ -361,6 +401,61 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             case "double" if isinstance(holder, list):
                 holder.append(copy.deepcopy(holder[last]))
     return found
+
+
+_LIST = {
+    "cniVersion": "1.0.0",
+    "cniVersions": ["0.4.0"],
+    "name": "pods",
+    "disableCheck": False,
+    "plugins": [
+        {
+            "type": "bridge",
+            "bridge": "cni0",
+            "isGateway": True,
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]},
+        },
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+    ],
+}
+_CALL = {
+    "environment": {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c1",
+        "CNI_IFNAME": "eth0",
+        "CNI_NETNS": "/nowhere",
+        "CNI_ARGS": "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web",
+    },
+    "config": {
+        "cniVersion": "1.1.0",
+        "name": "net",
+        "type": "netlab-cni",
+        "lab": "fuzzed",
+        "node": "node-1",
+        "labels": {"app": "web"},
+        "args": {"cni": {"ips": ["10.244.0.9"], "labels": [{"key": "a", "value": "b"}]}},
+        "runtimeConfig": {"portMappings": [{"hostPort": 80, "containerPort": 80, "protocol": "tcp"}]},
+        "prevResult": {"cniVersion": "1.1.0", "ips": [{"address": "10.244.0.9/24"}]},
+        "cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}],
+    },
+}
+
+
+@st.composite
+def _wounded(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = copy.deepcopy(whole)
+    for _ in range(draw(st.integers(0, 3))):
+        *above, last = draw(st.sampled_from([*_places(found)] or [()])) or (None,)
+        holder: Any = found
+        for key in above:
+            holder = holder[key]
+        if last is not None:
+            holder[last] = draw(_values)
+    return found
+
+
+lists = _wounded(_LIST)
+calls = _wounded(_CALL)
 
 
 class _Quoted(yaml.SafeDumper):

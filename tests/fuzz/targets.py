@@ -129,6 +129,12 @@ TARGETS: dict[str, Target] = {
         lambda t: t.encode("utf-8", "surrogatepass"),
         lambda b: b.decode("utf-8", "surrogatepass"),
     ),
+    "conflist": Target(
+        strategies.lists, properties.conflist_holds, lambda d: json.dumps(d).encode(), lambda b: json.loads(b)
+    ),
+    "plugin": Target(
+        strategies.calls, properties.plugin_holds, lambda d: json.dumps(d).encode(), lambda b: json.loads(b)
+    ),
     "record": Target(_records(), properties.record_holds, _same, _same),
     "flags": Target(
         _command_lines(),

@@ -17,7 +17,7 @@ from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.objects.types import Prefix
 from netlab.objects.unread import UnreadPolicy
-from netlab.policy.tiers import tiers_in_use
+from netlab.policy import tiers
 from netlab.policy.tiers.tier import Reads
 
 Aspect = Callable[[Endpoint], Hashable]
@@ -31,7 +31,8 @@ class EndpointKinds:
     """
 
     def __init__(self, cluster: Cluster, questions: FlowSelection) -> None:
-        reads = [tier.reads(cluster) for tier in tiers_in_use(cluster)]
+        # All tiers: reasons name policies that have no effect, and a tier with no other ones is not in use.
+        reads = [tier.reads(cluster) for tier in tiers.TIERS]
         self._labels_read = _labels_read(reads, cluster.unread)
         ranges = [prefix for service in cluster.services for prefix in service.source_ranges]
         self._boundaries = {family: _boundaries(reads, ranges, family) for family in (4, 6)}

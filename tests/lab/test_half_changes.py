@@ -332,7 +332,7 @@ def test_the_reason_of_a_failed_change_is_raised_even_if_it_cannot_be_undone(
     """Errors of the undoing do not replace it; ``up`` repairs the lab."""
     lab = up(0)
 
-    def no_descriptor(*_: object) -> None:
+    def no_descriptor(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
     break_at(monkeypatch, "wait_until_ready")

@@ -21,12 +21,11 @@ from netlab.conformance.shorthand import document
 from netlab.errors import InputError
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
-from netlab.objects.kinds.topology import declared
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.topology_shapes import PolicyShape
 
 _VALUES = {
-    one.name: get_args(get_type_hints(TopologyPolicy)[attribute]) for attribute, one in declared(PolicyShape).items()
+    one.name: get_args(get_type_hints(TopologyPolicy)[attribute]) for attribute, one in PolicyShape.attributes().items()
 }
 _WIRING: dict[str, tuple[Any, ...]] = {
     "attachment": ("bridge", "routed"),

@@ -187,6 +187,6 @@ def check() -> None:
     """Raise HostError where this host has no netem."""
     if lacking := missing_modules():
         raise HostError(
-            f"this kernel cannot delay or lose packets, as spec.links asks: it lacks {', '.join(lacking)}",
+            f"this kernel cannot delay or lose packets: it lacks {', '.join(lacking)}",
             f"sudo modprobe -a {' '.join(lacking)}; where there is no such module, remove spec.links",
         )

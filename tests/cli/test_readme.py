@@ -36,6 +36,24 @@ def test_a_command_of_the_readme_prints_what_the_readme_shows(
     assert re.fullmatch(pattern, done.stdout.rstrip("\n")), done.stdout
 
 
+def plain_commands() -> list[str]:
+    """Return the commands of the section about CNIs, without their comments."""
+    section = TEXT.split("\n## CNIs\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return [line.split("  #")[0].strip().removeprefix("netlab ") for line in block.splitlines()]
+
+
+def test_the_commands_about_cnis_run_one_after_the_other(netlab: Callable[..., Any], tmp_path: Path) -> None:
+    """Exit code 0; the file that one writes is what the next ones read."""
+    for command in plain_commands():
+        text = re.sub(r"(?:\./)?mine\.yaml", str(tmp_path / "mine.yaml"), command)
+        line, _, file = text.partition(" > ")
+        done = netlab(*shlex.split(line))
+        assert 0 == done.exit_code, (command, done.stderr)
+        if file:
+            Path(file).write_text(done.stdout)
+
+
 def test_there_are_sessions() -> None:
     """At least those of ``make demo``."""
 

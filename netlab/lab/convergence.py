@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlab.cluster import Placement
+from netlab.cluster import Cluster, Placement
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.wanted import wanted
@@ -44,8 +44,10 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     """
     records, name = Records(machine), state.cluster.name
     record = _record_of(machine, state, ready=True)
-    if has_plugins(state.cluster):
-        _links(machine, state).wanted(state.cluster)
+    links = _plugin_links(machine, state.cluster)
+    if links is not None:
+        # A missing plugin is an error before anything is made.
+        links.wanted(state.cluster)
     check_free(machine, state.namespaces)
     machine.check_rules()
     change = difference({}, state.namespaces)
@@ -53,8 +55,8 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     records.save(record, changing=record.namespaces)
     try:
         carry_out(machine, state.cluster, change, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
-        if has_plugins(state.cluster):
-            state = _with_links(machine, state, {})
+        if links is not None:
+            state = _attached(links, machine, state, {})
             record = _record_of(machine, state, ready=True)
         machine.check()
         records.save(record)
@@ -86,9 +88,9 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     kept = allocations(state.cluster, before.cluster, old.services)
     same_wiring = replace(old, documents=documents, ready=True, services=kept)
     new = _record_of(machine, state, ready=True) if rewired else same_wiring
-    plugins = has_plugins(state.cluster) or has_plugins(before.cluster)
-    gone, damage = _links(machine, state).stale(state.cluster, check=read) if plugins else ([], [])
-    missing = plugins and _links(machine, state).lacks(state.cluster)
+    links = _plugin_links(machine, state.cluster, before.cluster)
+    gone, damage = links.stale(state.cluster, check=read) if links is not None else ([], [])
+    missing = links is not None and links.lacks(state.cluster)
     acts = bool(change or scripts or not old.ready or gone or missing)
     if acts:
         check_free(machine, change.create)
@@ -101,11 +103,11 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
         everything = tuple(sorted({*old.namespaces, *new.namespaces}))
         records.save(new, changing=everything)
         try:
-            if gone:
-                _links(machine, state).detach(gone)
+            if links is not None:
+                links.detach(gone)
             carry_out(machine, state.cluster, change, scripts)
-            if plugins:
-                state = _with_links(machine, state, old.placement)
+            if links is not None:
+                state = _attached(links, machine, state, old.placement)
                 new = _record_of(machine, state, ready=True)
             if before.cluster.services or state.cluster.services:
                 from netlab.lab.stale_connections import delete_stale
@@ -129,19 +131,21 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     )
 
 
-def _links(machine: Machine, state: State) -> PluginLinks:
+def _plugin_links(machine: Machine, *clusters: Cluster) -> PluginLinks | None:
+    """Return the links that plugins make in a lab, None if no network of these clusters has plugins."""
+    if not any(map(has_plugins, clusters)):
+        return None
     # Imported here, as most labs have no plugins.
     from netlab.lab.plugin_links import PluginLinks
 
-    return PluginLinks(machine, state.cluster.name)
+    return PluginLinks(machine, clusters[0].name)
 
 
-def _with_links(machine: Machine, state: State, before: Mapping[str, Placement]) -> State:
+def _attached(links: PluginLinks, machine: Machine, state: State, before: Mapping[str, Placement]) -> State:
     """Attach the pods whose links plugins make; return the state with their addresses, which is in force.
 
     ``before``: the placement that pods keep where they are attached again.
     """
-    links = _links(machine, state)
     links.attach(state.cluster, before)
     placed = state.placed(links.addresses())
     if placed is not state:
@@ -165,12 +169,12 @@ def _undo(machine: Machine, now: Current, failed: State) -> None:
         # A namespace of both states is read with the settings of the old state.
         have = found(machine, {**failed.namespaces, **before.namespaces})
         change = difference(have, before.namespaces, {**before.namespaces, **failed.namespaces})
-        plugins = has_plugins(failed.cluster) or has_plugins(before.cluster)
-        if plugins:
-            _links(machine, before).detach(_links(machine, before).stale(before.cluster, check=False)[0])
+        links = _plugin_links(machine, before.cluster, failed.cluster)
+        if links is not None:
+            links.detach(links.stale(before.cluster, check=False)[0])
         carry_out(machine, before.cluster, change, {n: replacing(r) for n, r in before.rulesets.items()})
-        if plugins:
-            before = _with_links(machine, before, old.placement)
+        if links is not None:
+            before = _attached(links, machine, before, old.placement)
             old = replace(old, placement=placement(before.cluster))
         records.save(old)
         records.forget(old.lab)

@@ -1,4 +1,4 @@
-"""The links of pods that plugins make: attached after the namespaces exist, and kept in files of the lab.
+"""The links of pods that plugins make: attached after the namespaces exist, and noted in files of the lab.
 
 Each pod has a file in the lab's folder, written before its plugins run and again with their result. So a command that
 is killed leaves a file for all that may exist, and the next one detaches what was not finished. A pod that is attached
@@ -12,28 +12,23 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 from netlab.cluster import Cluster, Placement, Pod
 from netlab.cluster.host_ports import published_by
 from netlab.cni.conflist import BANDWIDTH, PORT_MAPPINGS, Conflist, conflist
-from netlab.cni.types import Result
 from netlab.dataplane import names
 from netlab.errors import HostError, KernelError, NetlabError
-from netlab.frozen import frozen
-from netlab.kernel.machine import Machine, Unsafe
+from netlab.kernel.machine import Machine
 from netlab.kernel.state import Change, Link
 from netlab.lab.bandwidth import bandwidth
 from netlab.lab.notices import notice
-from netlab.lab.plugin_runs import Attachment, Runs, version_of
-from netlab.objects.types import Address, Prefix
+from netlab.lab.plugin_files import AttachedPod, PluginFiles, digest
+from netlab.lab.plugin_runs import Container, PluginRunner, version_of
+from netlab.objects.types import Address
 
 _Taken = dict[tuple[str, Address], str]
-_FOLDER = "plugins"
-_MOST_BYTES = 1 << 20
 _SETTLES = 3.0
 _HOLD = "table inet netlab_hold"
 _CLOSE = f"""{_HOLD} {{
@@ -44,75 +39,22 @@ _CLOSE = f"""{_HOLD} {{
 _OPEN = f"{_HOLD}\ndelete {_HOLD}\n"
 
 
-@frozen
-class Attached:
-    """A pod's file: what its plugins were called with, and their result as JSON, "" while ADD is not finished.
-
-    ``held``: a table drops the pod's packets. ``unchecked``: plugins whose CHECK fails at once after ADD.
-    """
-
-    ref: str
-    node: str
-    network: str
-    netns: str
-    conflist: str
-    version: str
-    ranges: tuple[str, ...]
-    capabilities: str
-    shared: bool
-    result: str = ""
-    held: bool = False
-    unchecked: tuple[str, ...] = ()
-
-    def same_call(self, other: Attached) -> bool:
-        """Return whether both call the same plugins in the same way; the version may be another."""
-        return _call(self) == _call(other)
-
-    @property
-    def found(self) -> Result | None:
-        return Result.read(json.loads(self.result)) if self.result else None
-
-    @property
-    def addresses(self) -> tuple[Address, ...]:
-        found = self.found
-        ips = (one.ip for one in found.of_container()) if found is not None else ()
-        first: dict[int, Address] = {}
-        for ip in ips:
-            first.setdefault(ip.version, ip)
-        return tuple(first[family] for family in sorted(first))
-
-
-def _call(one: Attached) -> tuple[object, ...]:
-    return one.ref, one.node, one.network, one.netns, one.conflist, one.ranges, one.capabilities, one.shared
-
-
 class PluginLinks:
     """The links of one lab that plugins make; the caller holds the lab's lock."""
 
     def __init__(self, machine: Machine, lab: str) -> None:
         self._machine, self._lab = machine, lab
-        self._folder = machine.store.folder(lab) / _FOLDER
+        self._files = PluginFiles(machine, lab)
         self._versions: dict[str, str] = {}
         self._said: set[str] = set()
 
     # --- what there is, and what there should be ------------------------------------------------------------------
 
-    def exist(self) -> bool:
-        """Return whether plugins ever ran for the lab."""
-        return self._folder.is_dir()
-
-    def known(self) -> dict[str, Attached]:
+    def known(self) -> dict[str, AttachedPod]:
         """Return the pods that have a file, by reference; raises HostError where one cannot be read."""
-        found = {}
-        for file in sorted(self._folder.glob("*.json")):
-            try:
-                one = _attached(json.loads(self._machine.store.read(file, _MOST_BYTES)))
-            except (OSError, Unsafe, ValueError, TypeError, KeyError, RecursionError) as error:
-                raise HostError(f"{file} is damaged: {error}", f"remove the lab: netlab down {self._lab}") from error
-            found[one.ref] = one
-        return found
+        return self._files.read()
 
-    def wanted(self, cluster: Cluster) -> dict[str, Attached]:
+    def wanted(self, cluster: Cluster) -> dict[str, AttachedPod]:
         """Return the pods whose links plugins should make, by reference, without a result.
 
         Raises:
@@ -127,7 +69,7 @@ class PluginLinks:
                 raise HostError(f"network {network.name} has no plugins")
             shared = not network.traits.transport.node_ranges
             ranges = cluster.node(pod.node).pod_cidrs.get(network.name, ())
-            found[pod.ref] = Attached(
+            found[pod.ref] = AttachedPod(
                 ref=pod.ref,
                 node=pod.node,
                 network=pod.network,
@@ -155,7 +97,7 @@ class PluginLinks:
 
     # --- changes --------------------------------------------------------------------------------------------------
 
-    def stale(self, cluster: Cluster, *, check: bool) -> tuple[list[Attached], list[str]]:
+    def stale(self, cluster: Cluster, *, check: bool) -> tuple[list[AttachedPod], list[str]]:
         """Return the pods to detach, as they are gone, changed or unfinished, and why, for those that are damaged.
 
         With ``check`` also those that CHECK finds damaged.
@@ -169,7 +111,7 @@ class PluginLinks:
                 damaged[message] = one
         return [*damaged.values(), *gone], [*damaged]
 
-    def damage(self, one: Attached) -> str:
+    def damage(self, one: AttachedPod) -> str:
         """Return what is wrong with a pod that is attached, "" for nothing."""
         found = one.found
         if found is None:
@@ -178,7 +120,7 @@ class PluginLinks:
             lost = [str(address) for address in one.addresses if not self._machine.has_address(one.netns, address)]
             if lost:
                 return f"pod {one.ref} lost {', '.join(lost)}"
-            return next(iter(self._runs(one).check(_attachment(one), found, one.unchecked).values()), "")
+            return next(iter(self._runner(one).check(_container(one), found, one.unchecked).values()), "")
         except (HostError, KernelError) as error:
             return str(error)
 
@@ -189,24 +131,26 @@ class PluginLinks:
         lost = [f"pod {ref} is not attached" for ref in self.wanted(cluster) if ref not in known]
         return [*why, *(f"pod {one.ref} is to be detached" for one in gone[len(why) :]), *lost]
 
-    def detach(self, gone: Iterable[Attached]) -> None:
+    def detach(self, gone: Iterable[AttachedPod]) -> None:
         """Detach pods; what fails is a notice, as their namespaces go anyway."""
         gone = list(gone)
+        if not gone:
+            return
         for one in gone:
             for message in self._delete(one):
                 notice(f"warning: {message}")
         self._remove_bridges(gone)
 
-    def _delete(self, one: Attached) -> list[str]:
+    def _delete(self, one: AttachedPod) -> list[str]:
         try:
-            failed = self._runs(one).delete(_attachment(one), one.found)
+            failed = self._runner(one).delete(_container(one), one.found)
         except NetlabError as error:
             failed = [str(error)]
         self._open(one)
-        self._file(one.ref).unlink(missing_ok=True)
+        self._files.remove(one.ref)
         return failed
 
-    def _remove_bridges(self, gone: Sequence[Attached]) -> None:
+    def _remove_bridges(self, gone: Sequence[AttachedPod]) -> None:
         """Remove the bridges that plugins made for pods that are gone, where no other pod is on one.
 
         Plugins leave them, and another list could not give their addresses to another bridge.
@@ -231,7 +175,7 @@ class PluginLinks:
         if not missing:
             return
         for of in {(one.conflist, one.node): one for one in missing}.values():
-            self._runs(of).ask_status()
+            self._runner(of).ask_status()
         taken = {(one.network, ip): one.ref for one in known.values() for ip in one.addresses}
         for one in missing:
             placed = before.get(one.ref)
@@ -240,7 +184,7 @@ class PluginLinks:
         if known:
             self._forget_neighbours([one for one in self.known().values() if one.ref not in known])
 
-    def _forget_neighbours(self, new: Sequence[Attached]) -> None:
+    def _forget_neighbours(self, new: Sequence[AttachedPod]) -> None:
         """Have the nodes and the other pods find the MACs of new pods, whose addresses others may have had."""
         networks = {one.network for one in new}
         found = [address for one in new for address in one.addresses]
@@ -248,19 +192,19 @@ class PluginLinks:
         for space in sorted({names.node_namespace(self._lab, one.node) for one in near} | {one.netns for one in near}):
             self._machine.forget_neighbours(space, found)
 
-    def _attach(self, one: Attached, cluster: Cluster, wish: Sequence[str], taken: _Taken) -> None:
+    def _attach(self, one: AttachedPod, cluster: Cluster, wish: Sequence[str], taken: _Taken) -> None:
         held = replace(one, held=True)
-        self._write(held)
+        self._files.write(held)
         try:
             self._machine.nft(one.netns, _CLOSE)
-            runs = self._runs(one)
-            result = runs.add(_attachment(one), wish)
+            runner = self._runner(one)
+            result = runner.add(_container(one), wish)
             done = replace(held, result=json.dumps(result.document("1.1.0")))
             self._check_addresses(done, cluster, taken)
             # CHECK must pass at once after ADD (SPEC.md, "CHECK"). That of some plugins never does, and would have
             # each ``up`` attach the pod again.
-            failing = runs.check(_attachment(one), result)
-            self._write(replace(done, unchecked=tuple(failing)))
+            failing = runner.check(_container(one), result)
+            self._files.write(replace(done, unchecked=tuple(failing)))
             self._say_unchecked(failing)
         except BaseException:
             self.detach([held])
@@ -272,11 +216,11 @@ class PluginLinks:
                 self._said.add(kind)
                 notice(f"warning: {message}: right after ADD, so netlab does not use the CHECK of {kind}")
 
-    def _check_addresses(self, one: Attached, cluster: Cluster, taken: _Taken) -> None:
+    def _check_addresses(self, one: AttachedPod, cluster: Cluster, taken: _Taken) -> None:
         """Raise HostError where the result has no address that the pod can have, or one that it does not have."""
         network = cluster.network(one.network)
         # Routes lead to the range of each node.
-        cidrs = network.pod_cidrs if one.shared else [_prefix(text) for text in one.ranges]
+        cidrs = network.pod_cidrs if one.shared else [ip_network(text) for text in one.ranges]
         if not one.addresses:
             raise HostError(f"the plugins of network {one.network} gave pod {one.ref} no address")
         for ip in one.addresses:
@@ -308,40 +252,28 @@ class PluginLinks:
         for one in self.known().values():
             if one.held:
                 self._open(one)
-                self._write(replace(one, held=False))
+                self._files.write(replace(one, held=False))
 
-    def _open(self, one: Attached) -> None:
+    def _open(self, one: AttachedPod) -> None:
         if one.held and self._machine.exists(one.netns):
             with contextlib.suppress(KernelError):
                 self._machine.nft(one.netns, _OPEN)
 
     def collect(self) -> None:
         """Let plugins that know GC remove what belongs to no pod; what fails is a notice."""
-        calls: dict[tuple[str, str], list[Attached]] = {}
+        calls: dict[tuple[str, str], list[AttachedPod]] = {}
         for one in self.known().values():
             calls.setdefault((one.conflist, one.node), []).append(one)
         for same in calls.values():
-            for message in self._runs(same[0]).collect([_attachment(one) for one in same]):
+            for message in self._runner(same[0]).collect([_container(one) for one in same]):
                 notice(f"warning: {message}")
 
-    # --- files ----------------------------------------------------------------------------------------------------
-
-    def _runs(self, one: Attached) -> Runs:
-        place = one.network if one.shared else f"{one.network}.{_digest(one.node)}"
-        state = self._folder / "state" / place
+    def _runner(self, one: AttachedPod) -> PluginRunner:
+        place = one.network if one.shared else f"{one.network}.{digest(one.node)}"
+        state = self._files.folder / "state" / place
         space = names.node_namespace(self._lab, one.node)
-        ranges = [_prefix(text) for text in one.ranges]
-        return Runs(self._machine, conflist(json.loads(one.conflist)), one.version, space, state, ranges)
-
-    def _file(self, ref: str) -> Path:
-        return self._folder / f"{_digest(ref)}.json"
-
-    def _write(self, one: Attached) -> None:
-        file = self._file(one.ref)
-        try:
-            self._machine.store.write(file, json.dumps(_fields(one)).encode())
-        except OSError as error:
-            raise HostError(f"cannot write {file}: {error.strerror}") from error
+        ranges = [ip_network(text) for text in one.ranges]
+        return PluginRunner(self._machine, conflist(json.loads(one.conflist)), one.version, space, state, ranges)
 
 
 def _capabilities(pod: Pod, of: Conflist) -> dict[str, Any]:
@@ -363,49 +295,13 @@ def _capabilities(pod: Pod, of: Conflist) -> dict[str, Any]:
     return found
 
 
-def _attachment(one: Attached) -> Attachment:
-    ident = f"netlab{_digest(one.netns)}"
-    return Attachment(ident, one.ref, one.netns, json.loads(one.capabilities))
+def _container(one: AttachedPod) -> Container:
+    ident = f"netlab{digest(one.netns)}"
+    return Container(ident, one.ref, one.netns, json.loads(one.capabilities))
 
 
-def _on_host(one: Attached) -> list[str]:
+def _on_host(one: AttachedPod) -> list[str]:
     """Return the interfaces of a result that are on the node."""
     found = one.found
     own = ("", "lo", names.UNDERLAY_DEVICE)
     return [i.name for i in found.interfaces if not i.sandbox and i.name not in own] if found is not None else []
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _prefix(text: str) -> Prefix:
-    return ip_network(text)
-
-
-_TEXTS = ("ref", "node", "network", "netns", "conflist", "version", "capabilities", "result")
-
-
-def _fields(one: Attached) -> dict[str, Any]:
-    texts = {name: getattr(one, name) for name in _TEXTS}
-    return {
-        **texts,
-        "ranges": list(one.ranges),
-        "unchecked": list(one.unchecked),
-        "shared": one.shared,
-        "held": one.held,
-    }
-
-
-def _attached(data: Any) -> Attached:
-    """Return the pod of a file; raises ValueError, TypeError or KeyError for another form."""
-    texts = {name: data[name] for name in _TEXTS}
-    ranges, unchecked = tuple(data["ranges"]), tuple(data["unchecked"])
-    if not all(isinstance(text, str) for text in (*texts.values(), *ranges, *unchecked)):
-        raise TypeError("a field is no text")
-    shared, held = data["shared"] is True, data["held"] is True
-    found = Attached(**texts, ranges=ranges, unchecked=unchecked, shared=shared, held=held)
-    conflist(json.loads(found.conflist))
-    json.loads(found.capabilities)
-    _ = found.found, [_prefix(text) for text in ranges]
-    return found

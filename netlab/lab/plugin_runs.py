@@ -26,7 +26,7 @@ _LONGEST = 300
 
 
 @frozen
-class Attachment:
+class Container:
     """What the plugins get about a pod: its container ID, its reference, its namespace, and capability arguments."""
 
     ident: str
@@ -46,7 +46,7 @@ class Attachment:
         return {**found, "CNI_NETNS": str(machine.path(self.netns))} if machine.exists(self.netns) else found
 
 
-class Runs:
+class PluginRunner:
     """The plugins of a list on a node.
 
     ``space`` is the node's namespace, ``state`` the folder of the plugins' state, ``ranges`` are those of its pods.
@@ -58,7 +58,7 @@ class Runs:
         self._machine, self._conflist, self.version = machine, conflist, version
         self._space, self._state, self._ranges = space, state, ranges
 
-    def add(self, pod: Attachment, addresses: Sequence[str] = ()) -> Result:
+    def add(self, pod: Container, addresses: Sequence[str] = ()) -> Result:
         """Attach a pod; return the last plugin's result. ``addresses`` are those that the pod should have.
 
         Raises:
@@ -76,7 +76,7 @@ class Runs:
             raise HostError(f"CNI network {self._conflist.name} has no plugin")
         return result
 
-    def check(self, pod: Attachment, result: Result, without: Sequence[str] = ()) -> dict[str, str]:
+    def check(self, pod: Container, result: Result, without: Sequence[str] = ()) -> dict[str, str]:
         """Return, by plugin, what CHECK finds wrong; older versions have no CHECK. ``without``: plugins left out."""
         found: dict[str, str] = {}
         if has_check(self.version) and self._conflist.checks:
@@ -88,7 +88,7 @@ class Runs:
                         found.setdefault(one["type"], str(error))
         return found
 
-    def delete(self, pod: Attachment, result: Result | None) -> list[str]:
+    def delete(self, pod: Container, result: Result | None) -> list[str]:
         """Detach a pod, by every plugin; return what failed."""
         failed = []
         for index, one in reversed([*enumerate(self._conflist.plugins)]):
@@ -98,7 +98,7 @@ class Runs:
                 failed.append(str(error))
         return failed
 
-    def collect(self, valid: Sequence[Attachment]) -> list[str]:
+    def collect(self, valid: Sequence[Container]) -> list[str]:
         """Let the plugins remove what belongs to no attachment of ``valid``; return what failed."""
         failed: list[str] = []
         if not has_gc(self.version) or not self._conflist.collects:
@@ -118,13 +118,13 @@ class Runs:
             for index, one in enumerate(self._conflist.plugins):
                 self._run(one["type"], "STATUS", None, self._config(index, None, None))
 
-    def _config(self, index: int, pod: Attachment | None, result: Result | None, addresses: Sequence[str] = ()) -> Json:
+    def _config(self, index: int, pod: Container | None, result: Result | None, addresses: Sequence[str] = ()) -> Json:
         offered = pod.capabilities if pod is not None else {}
         return self._conflist.request(
             index, self.version, ranges=self._ranges, capabilities=offered, result=result, addresses=addresses
         )
 
-    def _run(self, kind: str, command: str, pod: Attachment | None, config: Json) -> str:
+    def _run(self, kind: str, command: str, pod: Container | None, config: Json) -> str:
         # The node may be gone while its pods are detached: then the plugins release what they keep in files.
         space = self._space if self._machine.exists(self._space) else ""
         variables = {"CNI_COMMAND": command, **(pod.variables(self._machine) if pod is not None else {})}

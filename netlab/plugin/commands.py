@@ -18,6 +18,7 @@ from netlab.kernel.state import InterfaceAddress, Link, Route
 from netlab.lab import containers
 from netlab.lab.lab import Lab
 from netlab.objects import Document
+from netlab.objects.meta import Key, key_of
 from netlab.objects.scenarios import ObjectRef
 from netlab.plugin.request import Request
 
@@ -43,6 +44,10 @@ class Owner(NamedTuple):
         except (ValueError, KeyError, TypeError):
             return None
 
+    def has(self, asked: Request) -> bool:
+        """Return whether the owner is the attachment of a call."""
+        return (self.network, self.container, self.interface) == asked.key
+
 
 def add(asked: Request) -> Result:
     """Attach the container; the policies of the lab are in force before its interface is there.
@@ -58,7 +63,7 @@ def add(asked: Request) -> Result:
         added = pod is None
         owner = Owner(asked.name, asked.container, asked.interface, added)
         before = Owner.read(containers.owner_of(lab, asked.pod))
-        if before is not None and (before.container, before.interface) == (asked.container, asked.interface):
+        if before is not None and before.has(asked):
             raise CniError(Code.UNSUPPORTED_FIELD, f"container {asked.container} is attached already")
         if before is not None:
             # The runtime makes a new sandbox of a pod before it deletes the old one.
@@ -78,7 +83,7 @@ def check(asked: Request) -> None:
     """Raise CniError if the container is not wired as ADD wired it."""
     with _lab(asked.lab) as lab:
         owner = Owner.read(containers.owner_of(lab, asked.pod))
-        if owner is None or (owner.network, owner.container, owner.interface) != asked.attachment:
+        if owner is None or not owner.has(asked):
             raise CniError(Code.UNKNOWN_CONTAINER, f"container {asked.container} is no pod of lab {asked.lab}")
         pod = lab.cluster.by_ref[asked.pod]
         space = names.own_namespace(lab.name, *asked.pod.split("/"))
@@ -104,16 +109,9 @@ def delete(asked: Request) -> None:
     except UsageError:
         return
     with lab:
-        text = containers.owner_of(lab, asked.pod)
-        owner = Owner.read(text)
-        if owner is None or (owner.network, owner.container, owner.interface) != asked.attachment:
-            # A runtime may leave the pod's name out of a DEL.
-            found = _of_container(lab, asked)
-            if found is None:
-                return
+        found = _of_container(lab, asked)
+        if found is not None:
             _detach(lab, *found)
-            return
-        _detach(lab, asked.pod, text)
 
 
 def collect(asked: Request) -> None:
@@ -156,28 +154,27 @@ def failure(error: NetlabError) -> CniError:
 
 
 def _of_container(lab: Lab, asked: Request) -> tuple[str, str] | None:
+    """Return the pod that a container is, and its owner's text; None if it is no pod of the lab."""
+    text = containers.owner_of(lab, asked.pod)
+    owner = Owner.read(text)
+    if owner is not None and owner.has(asked):
+        return asked.pod, text
+    # A runtime may leave the pod's name out of a DEL.
     for ref, text in containers.owners(lab).items():
         owner = Owner.read(text)
-        if owner is not None and (owner.network, owner.container, owner.interface) == asked.attachment:
+        if owner is not None and owner.has(asked):
             return ref, text
     return None
 
 
 def _detach(lab: Lab, ref: str, text: str) -> None:
+    """Detach a container; the pod that ADD added goes too, unless another command deleted it."""
     owner = Owner.read(text)
+    added = owner is not None and owner.added
     namespace, _, name = ref.partition("/")
-    refs = [ObjectRef("Pod", name, namespace)] if owner is not None and owner.added else []
-    if refs and not any(_is_pod(document, namespace, name) for document in lab.documents):
-        refs = []
-    containers.detach(lab, ref, text, refs)
-
-
-def _is_pod(document: Document, namespace: str, name: str) -> bool:
-    metadata = document.data.get("metadata") or {}
-    return document.kind == "Pod" and (metadata.get("namespace") or "default", metadata.get("name")) == (
-        namespace,
-        name,
-    )
+    pod = Key("v1", "Pod", namespace, name)
+    there = added and any(key_of(document) == pod for document in lab.documents)
+    containers.detach(lab, ref, text, [ObjectRef("Pod", name, namespace)] if there else [])
 
 
 def _document(asked: Request) -> Document:

@@ -70,7 +70,7 @@ class Request:
     attachments: frozenset[tuple[str, str]] = frozenset()
 
     @property
-    def attachment(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str]:
         """What names an attachment: the network configuration's name, the container ID and the interface."""
         return self.name, self.container, self.interface
 

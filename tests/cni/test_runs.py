@@ -17,7 +17,7 @@ from netlab.errors import HostError
 from netlab.kernel import plugins
 from netlab.kernel.linux import Linux
 from netlab.lab import plugin_runs
-from netlab.lab.plugin_runs import Attachment, Runs, version_of
+from netlab.lab.plugin_runs import Container, PluginRunner, version_of
 
 pytestmark = pytest.mark.kernel
 
@@ -38,8 +38,8 @@ if command == "VERSION":
 elif command == "ADD":
     print(json.dumps({{"cniVersion": config["cniVersion"], "ips": [{{"address": "10.0.0.2/24"}}]}}))
 """
-POD = Attachment("abc", "shop/web", "netlab.none.pod.x", {})
-Make = Callable[..., Runs]
+POD = Container("abc", "shop/web", "netlab.none.pod.x", {})
+Make = Callable[..., PluginRunner]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     kernel = Linux()
     state = tmp_path / "lab" / "state" / "default"
 
-    def runs(body: str = "", count: int = 1, version: str = "1.1.0", **fields: Any) -> Runs:
+    def runs(body: str = "", count: int = 1, version: str = "1.1.0", **fields: Any) -> PluginRunner:
         folder = tmp_path / "bin"
         folder.mkdir(mode=0o755, exist_ok=True)
         for index in range(count):
@@ -57,7 +57,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
             script.chmod(0o755)
         monkeypatch.setenv("CNI_PATH", str(folder))
         data = {"cniVersion": version, "name": "net", "plugins": [{"type": f"fake{i}"} for i in range(count)], **fields}
-        return Runs(kernel, conflist(data), version, "netlab.none.node.x", state, ())
+        return PluginRunner(kernel, conflist(data), version, "netlab.none.node.x", state, ())
 
     runs.state = state  # type: ignore[attr-defined]
     yield runs

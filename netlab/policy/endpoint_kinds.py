@@ -95,9 +95,13 @@ class EndpointKinds:
         return (place, pod, node, self._places_as_source(endpoint, family)) if self._chosen else (place, pod, node)
 
     def _places_as_source(self, endpoint: Endpoint, family: int) -> Hashable:
-        """Return, by network, the place of an endpoint's address as pods of other nodes see it."""
+        """Return, by network, the place of an endpoint's address as pods of other nodes see it.
+
+        Where it is not its own, it is the address, as reasons name that.
+        """
         seen = (address_to_network(self._cluster, endpoint, network, family) for network in self._chosen)
-        return tuple(None if a is None else bisect_right(self._boundaries[family], int(a)) for a in seen)
+        own = endpoint.addresses
+        return tuple(a if a is None or a not in own else bisect_right(self._boundaries[family], int(a)) for a in seen)
 
     def comes_as(self, endpoint: Endpoint) -> Hashable:
         """Return what reasons name: the addresses of a node as pods of other nodes see it, where they are chosen."""

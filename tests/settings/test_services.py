@@ -112,7 +112,7 @@ def test_evaluator_and_ruleset_agree_on_random_services(name: str, mode: str) ->
     """Services of every kind, asked by pods, nodes and outside hosts."""
     settings = {"ownNode": "enforce", **VALUES[name][0]}
 
-    assert [] == wrong_services(settings, ("evaluator", "tracer"), count=samples(40), mode=mode)
+    assert [] == wrong_services(settings, ("evaluator", "tracer"), count=samples(20), mode=mode)
 
 
 @pytest.mark.kernel

@@ -170,7 +170,7 @@ def test_evaluator_and_tracer_agree_on_random_policies(settings: dict[str, str],
     """With each setting and with several at once, where nodes are judged too."""
     settings = {"ownNode": "enforce"} | settings
 
-    assert [] == wrong(settings, ("evaluator", "tracer"), count=samples(40), mode=mode)
+    assert [] == wrong(settings, ("evaluator", "tracer"), count=samples(20), mode=mode)
 
 
 @pytest.mark.parametrize("settings", [*(s for s, _ in VALUES.values() if s), AT_ONCE], ids=lambda s: " ".join(s))

@@ -17,13 +17,17 @@ from netlab.conformance.cnis import COLUMNS, answer, table
 HEAD = """\
 # CNIs
 
-One input, eight CNIs: what differs. `python -m netlab.cli.cnis --measured > docs/cnis.md` writes this page from
+One input, eight CNIs, Calico in two variants: what differs. `python -m netlab.cli.cnis --measured > docs/cnis.md` writes this page from
 packets, as root; without `--measured` it comes from the evaluator, and tests hold that both agree.
 `netlab profiles NAME` prints each choice of a CNI with its source. `netlab compare -f FILE` compares your own objects.
 
 Every probe has two nodes, an outside host and few pods, and at most one NetworkPolicy
 (`netlab/conformance/cni_probes.py`). The profiles hold for the versions that they name. No cluster with these CNIs was
 measured: the cells follow from documentation, source code and issues. A cell with `?` rests on a GUESS.
+
+Two CNIs enforce no policy here, and still differ. Docker joins no nodes, and drops packets from outside of a bridge to
+ports that are not published: so another node and an outside host do not reach a pod (5, 6, 12, 16, 17). Romana reads
+policies only in namespaces with an old annotation, which these probes do not have.
 """
 
 

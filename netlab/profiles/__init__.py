@@ -67,7 +67,7 @@ def unknown(name: str, others: tuple[str, ...] = ()) -> str:
 
 
 def _newest(name: str, version: str, known: tuple[str, ...]) -> str:
-    """Return the newest variant of a profile that is not newer than a version."""
+    """Return the newest variant of a profile that is not newer than a version, or the profile with facts of it."""
     variants = {
         _number(found["version"]): one
         for one in known
@@ -79,6 +79,10 @@ def _newest(name: str, version: str, known: tuple[str, ...]) -> str:
     if variants:
         raise UsageError(f"no profile {name}-{version}: the oldest is {variants[min(variants)]}")
     own = _loaded(name)
+    asked = _number(version)
+    of_facts = [_number(found) for found in re.findall(r"\d{1,6}(?:\.\d{1,6})+", own.versions)]
+    if any(asked[: len(one)] == one for one in of_facts):
+        return name
     facts = f"; its facts are of {own.versions}" if own.versions else ""
     raise UsageError(f"no profile {name}-{version}: {name} has no variants by version{facts}")
 

@@ -18,10 +18,13 @@ from netlab.errors import UsageError
         ("cilium-v1.19.4", "cilium-1.19"),
         ("cilium-1.18", "cilium-1.16"),
         ("cilium-2", "cilium-1.20"),
+        ("calico-3.34", "calico"),
+        ("calico-vxlan-v3.34.1", "calico-vxlan"),
+        ("kube-router-2.11.0", "kube-router"),
     ],
 )
 def test_a_name_with_a_version_is_the_newest_variant_that_is_not_newer(asked: str, found: str) -> None:
-    """A ``+`` is a ``-``."""
+    """A ``+`` is a ``-``. Without variants by version it is the profile, if its facts are of that version."""
     assert found == profiles.named(asked).name
 
 

@@ -12,9 +12,9 @@ from netlab.cluster.policies_in_force import DEFAULT_DENY, released_policies
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
-from netlab.policy import setting_warnings as by_settings
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -28,6 +28,7 @@ from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 
+_USUAL = TopologyPolicy()
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
@@ -37,7 +38,9 @@ def warnings(cluster: Cluster) -> list[Problem]:
     here = pods_by_namespace(cluster)
     judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
     if cluster.policy.enforcement != "all":
-        found += by_settings.unenforced(cluster)
+        from netlab.policy.setting_warnings import unenforced
+
+        found += unenforced(cluster)
     for policy in judged:
         if policy.meta.name == DEFAULT_DENY:
             continue
@@ -208,6 +211,13 @@ def _rules(policy: NetworkPolicy) -> Iterator[tuple[Direction, Rule]]:
             yield direction, rule
 
 
+def _by_settings(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if cluster.policy != _USUAL:
+        from netlab.policy.setting_warnings import without_effect
+
+        yield from without_effect(cluster, policy)
+
+
 _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _selects_nothing,
     almost.almost_selected_pods,
@@ -220,5 +230,5 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _unenforced,
     unknown_labels.unknown_namespace_labels,
     unknown_labels.unknown_controller_labels,
-    by_settings.without_effect,
+    _by_settings,
 )

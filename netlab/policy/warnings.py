@@ -12,8 +12,9 @@ from netlab.cluster.policies_in_force import DEFAULT_DENY
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction
-from netlab.policy import almost, dns, service_ports, setting_warnings, unknown_labels
+from netlab.policy import almost, dns, service_ports, unknown_labels
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pods_by_namespace,
@@ -27,6 +28,7 @@ from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 
+_USUAL = TopologyPolicy()
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
@@ -34,10 +36,12 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    enforced = cluster.policy.enforcement == "all"
-    if not enforced:
-        found += setting_warnings.unenforced(cluster)
-    for policy in policies_meant(cluster) if enforced else ():
+    judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
+    if cluster.policy.enforcement != "all":
+        from netlab.policy.setting_warnings import unenforced
+
+        found += unenforced(cluster)
+    for policy in judged:
         if policy.meta.name == DEFAULT_DENY:
             continue
         namespace = policy.meta.namespace
@@ -202,6 +206,13 @@ def _rules(policy: NetworkPolicy) -> Iterator[tuple[Direction, Rule]]:
             yield direction, rule
 
 
+def _by_settings(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if cluster.policy != _USUAL:
+        from netlab.policy.setting_warnings import partly_without_effect
+
+        yield from partly_without_effect(cluster, policy)
+
+
 _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _selects_nothing,
     almost.almost_selected_pods,
@@ -214,5 +225,5 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     _unenforced,
     unknown_labels.unknown_namespace_labels,
     unknown_labels.unknown_controller_labels,
-    setting_warnings.partly_without_effect,
+    _by_settings,
 )

@@ -36,12 +36,12 @@ def warnings(cluster: Cluster) -> list[Problem]:
     """Return the warnings about the policies of a cluster, by policy, then by check; then those about its Services."""
     found: list[Problem] = []
     here = pods_by_namespace(cluster)
-    judged = policies_meant(cluster) if cluster.policy.enforcement == "all" else ()
-    if cluster.policy.enforcement != "all":
+    enforced = cluster.policy.enforcement == "all"
+    if not enforced:
         from netlab.policy.setting_warnings import unenforced
 
         found += unenforced(cluster)
-    for policy in judged:
+    for policy in policies_meant(cluster) if enforced else ():
         if policy.meta.name == DEFAULT_DENY:
             continue
         namespace = policy.meta.namespace
@@ -52,8 +52,10 @@ def warnings(cluster: Cluster) -> list[Problem]:
             continue
         for check in _CHECKS:
             found += check(cluster, policy)
-    if enforced:
-        found += setting_warnings.without_effect(cluster)
+    if enforced and cluster.policy != _USUAL:
+        from netlab.policy.setting_warnings import without_effect
+
+        found += without_effect(cluster)
     for tier in tiers_in_use(cluster):
         found += tier.warnings(cluster)
     if cluster.services:

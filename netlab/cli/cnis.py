@@ -18,7 +18,7 @@ HEAD = """\
 # CNIs
 
 One input, eight CNIs, Calico in two variants: what differs. `python -m netlab.cli.cnis --measured > docs/cnis.md`
-writes this page from packets, as root; without `--measured` it comes from the evaluator, and tests hold that both agree.
+writes this page from packets, as root; without `--measured` it comes from the evaluator. Tests hold that both agree.
 `netlab profiles NAME` prints each choice of a CNI with its source. `netlab compare -f FILE` compares your own objects.
 
 Every probe has two nodes, an outside host and few pods, and at most one NetworkPolicy

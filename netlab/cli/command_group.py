@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate objects; print every problem."),
     "reach": ("reach", "Print the expected verdict for every pair."),
     "explain": ("explain", "Print the verdict of one pair, and the policy, rule and line that decided."),
-    "compare": ("compare", "Print every pair whose verdict is not the same with every CNI."),
+    "compare": ("compare", "Print the pairs whose verdicts differ between CNIs."),
     "compile": ("compile", "Print the nftables ruleset that each node gets."),
     "up": ("up", "Build the lab, or bring a running one to exactly this input."),
     "apply": ("apply", "Add or replace objects in the running lab."),

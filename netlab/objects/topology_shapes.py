@@ -288,7 +288,7 @@ class LinkShape(Shape, strict=True):
         most=2,
     )
     delay = Text("delay", "How long each packet waits: `20ms`.", pattern=_TIME)
-    jitter = Text("jitter", "The most by which the delay is longer or shorter: `2ms`.", pattern=_TIME)
+    jitter = Text("jitter", "How much the delay varies in each direction: `2ms`.", pattern=_TIME)
     loss = Text("loss", "The share of packets that are lost: `0.1%`.", pattern=_SHARE)
     duplicate = Text("duplicate", "The share of packets that are sent twice.", pattern=_SHARE)
     corrupt = Text("corrupt", "The share of packets with a wrong bit.", pattern=_SHARE)

@@ -72,7 +72,7 @@ def compare_command(
     output: str,
     yes: bool,
 ) -> None:
-    """Print every pair whose verdict is not the same with every CNI, and why.
+    """Print the pairs whose verdicts differ between CNIs, and why.
 
     netlab reads the objects once for each CNI, with the same addresses in each, and compares the expected verdicts.
     Pods with the same differences are one group. A line under a reason names the choice of the CNI that decided, and

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("impair")
 @click.argument("ends", metavar="[MACHINE [MACHINE]]", nargs=-1)
 @click.option("--delay", metavar="TIME", help="How long each packet waits: 20ms.")
-@click.option("--jitter", metavar="TIME", help="The most by which the delay is longer or shorter: 2ms.")
+@click.option("--jitter", metavar="TIME", help="How much the delay varies in each direction: 2ms.")
 @click.option("--loss", metavar="PERCENT", help="The share of packets that are lost: 0.1%.")
 @click.option("--duplicate", metavar="PERCENT", help="The share of packets that are sent twice.")
 @click.option("--corrupt", metavar="PERCENT", help="The share of packets with a wrong bit.")

@@ -151,9 +151,10 @@ class PluginLinks:
         return failed
 
     def _remove_bridges(self, gone: Sequence[AttachedPod]) -> None:
-        """Remove the bridges that plugins made for pods that are gone, where no other pod is on one.
+        """Remove the bridges that plugins made for pods that are not attached, where no other pod is on one.
 
-        Plugins leave them, and another list could not give their addresses to another bridge.
+        Plugins leave them, and another list could not give their addresses to another bridge. A bridge that lost its
+        last port has no MAC (br_stp_recalculate_bridge_id), and the plugin ``bridge`` cannot use it.
         """
         left = {(one.node, name) for one in self.known().values() for name in _on_host(one)}
         for node, name in sorted({(one.node, name) for one in gone for name in _on_host(one)} - left):
@@ -174,6 +175,8 @@ class PluginLinks:
         missing = [one for ref, one in self.wanted(cluster).items() if ref not in known]
         if not missing:
             return
+        # A command that was killed during ADD leaves a bridge that no result names.
+        self._remove_bridges(missing)
         for of in {(one.conflist, one.node): one for one in missing}.values():
             self._runner(of).ask_status()
         taken = {(one.network, ip): one.ref for one in known.values() for ip in one.addresses}
@@ -301,7 +304,10 @@ def _container(one: AttachedPod) -> Container:
 
 
 def _on_host(one: AttachedPod) -> list[str]:
-    """Return the interfaces of a result that are on the node."""
+    """Return the interfaces of a result that are on the node; without a result, the bridges that the list names."""
     found = one.found
     own = ("", "lo", names.UNDERLAY_DEVICE)
-    return [i.name for i in found.interfaces if not i.sandbox and i.name not in own] if found is not None else []
+    if found is not None:
+        return [i.name for i in found.interfaces if not i.sandbox and i.name not in own]
+    plugins = conflist(json.loads(one.conflist)).plugins
+    return [str(each.get("bridge") or "cni0") for each in plugins if each["type"] == "bridge"]

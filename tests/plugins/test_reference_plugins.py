@@ -220,6 +220,28 @@ def test_a_killed_command_leaves_what_the_next_one_mends(
             ip("-n", f"netlab.{name}.pod.default.{pod}", "link", "del", "eth0")
 
 
+def test_a_bridge_that_a_killed_add_left_is_replaced(name: str, program: Program, tmp_path: Path) -> None:
+    """A bridge that lost its last port has no MAC, and the plugin fails on it."""
+    file = write(tmp_path, name, [bridge()])
+    text = file.read_text()
+    file.write_text(text.replace("nodeName: node-a", "nodeName: node-b"))
+    up(program, file)
+    node = f"netlab.{name}.node.node-a"
+    for command in (
+        "link add cni0 type bridge",
+        "link add port0 type veth peer name port1",
+        "link set port0 master cni0",
+        "link del port0",
+    ):
+        ip("-n", node, *command.split())
+    (left,) = ip("-n", node, "link", "show", "cni0")
+    file.write_text(text)
+    up(program, file)
+
+    assert "00:00:00:00:00:00" == left["address"]
+    agrees(program, name)
+
+
 def test_the_host_keeps_its_rules_and_files(name: str, program: Program, tmp_path: Path) -> None:
     """Plugins write iptables rules in the node's namespace, and state in the lab's folder, only."""
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from netlab.cluster.types import Endpoint
     from netlab.objects.services import Service
     from netlab.policy.differences import Difference, Differences
+    from netlab.policy.group_names import GroupName
     from netlab.policy.groups import Group
-    from netlab.report.group_names import GroupName
 
     Ends = tuple[Endpoint, Endpoint | Service]
 
@@ -82,7 +82,7 @@ class Comparison:
         self._by_pairs = by_pairs
         self._measured = measured or {}
         self._verbose = verbose
-        from netlab.report.group_names import GroupNames
+        from netlab.policy.group_names import GroupNames
 
         self._names = GroupNames(next(iter(found.clusters.values())))
         self._named: dict[int, GroupName] = {}

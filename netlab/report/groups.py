@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Any
 from netlab.cluster.flows import service_ref
 from netlab.frozen import frozen
 from netlab.policy.bitsets import members
+from netlab.policy.group_names import FEW, GroupName, GroupNames
 from netlab.policy.groups import Group
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
-from netlab.report.group_names import FEW, GroupName, GroupNames
 from netlab.report.rows import Row
 from netlab.report.truth_table import Paint, TruthTable
 from netlab.verdicts import Expected

@@ -14,7 +14,9 @@ from click.testing import CliRunner, Result
 
 import netlab.cli
 from netlab.cli import options, rendering
+from netlab.pictures.model import Box, Picture
 from netlab.report import formats
+from netlab.report.blocks import Block, Drawn, Heading
 from netlab.report.conformance import ConformanceReport
 from netlab.report.expected import Expected
 from netlab.report.explanations import Explanations
@@ -24,6 +26,7 @@ from netlab.report.groups import ReachabilityGroups
 from netlab.report.listings import Listed
 from netlab.report.mode_table import Modes
 from netlab.report.problems import Problems
+from netlab.report.picture import DrawnPicture
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
 from netlab.report.suites import Case, Suite, Suites
@@ -75,6 +78,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (Features, PLAIN, ()),
         (Traces, PLAIN, ()),
         (Explanations, ("table",), ()),
+        (DrawnPicture, ("html", "svg", "dot", "mermaid"), ()),
         (Marbles, PLAIN, ("junit",)),
     ],
 )
@@ -130,6 +134,16 @@ class _Everything(Marbles):
 
     def names(self) -> Iterator[str]:
         yield ""
+
+    def comment(self) -> Iterator[Block]:
+        yield from self.report()
+
+    def report(self) -> Iterator[Block]:
+        yield Heading("marbles")
+        yield Drawn(self.picture())
+
+    def picture(self) -> Picture:
+        return Picture("marbles", (Box("red", "pods", ("red",)),))
 
 
 def test_no_command_spells_out_a_format() -> None:

@@ -14,9 +14,9 @@ from builders import cluster, namespace, peer, pod, policy, rule, selector, topo
 from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.objects.unread import Subject
 from netlab.policy import evaluate
+from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Groups, groups
 from netlab.report import formats
-from netlab.report.group_names import GroupNames
 from netlab.report.groups import ReachabilityGroups, lists, summary, table
 
 DENY: dict[str, Any] = {"ingress": []}

@@ -50,6 +50,11 @@ FORMATS: dict[str, Format] = {
     "json": Format("document", module="netlab.report.formats.json_text"),
     "yaml": Format("document", module="netlab.report.formats.yaml_text"),
     "name": Format("names", text=True),
+    "markdown": Format("comment", text=True),
+    "html": Format("report"),
+    "svg": Format("picture"),
+    "dot": Format("picture"),
+    "mermaid": Format("picture"),
     "junit": Format("suites", file="JUnit XML"),
 }
 """All formats by name, in the order of ``-o``."""

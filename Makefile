@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -44,6 +44,10 @@ VM_ARGS ?=
 
 test-vm:  ## scenarios, kernel tests and link kinds on Debian's own kernel, in a virtual machine; once as root
 	@scripts/run dev scripts/vm $(VM_ARGS)
+
+test-vagrant:  ## provision a fresh Debian as the Vagrantfile does, twice, in a virtual machine; once as root
+	@scripts/run dev scripts/vm --provision
+	@! command -v vagrant >/dev/null || vagrant validate --ignore-provider
 
 # The least percentage that passes; of a part: make coverage COVERAGE_FLOOR=0 PYTEST_ARGS='-n 2 tests/policy'
 COVERAGE_FLOOR ?=

@@ -13,7 +13,6 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from typing import IO
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import privilege
@@ -60,12 +59,42 @@ def write(path: str, lines: Iterable[str]) -> None:
             mode = _MODE & _old_mode(path, directory)
             draft = f".netlab-{os.urandom(8).hex()}"
             with aside(os.path.basename(path), draft, mode, directory) as file:
-                _own(file, directory)
+                _own(file.fileno(), directory)
                 file.writelines(line.encode(errors="replace") for line in lines)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it that are missing; one that exists stays as it is.
+
+    Under sudo a new folder belongs to the caller of sudo if the folder above it does.
+
+    Raises:
+      UsageError: where a part of the path is not a folder.
+      HostError: when it cannot be made.
+    """
+    path = path.rstrip("/") or "/"
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    if above:
+        make_folder(above)
+    try:
+        with _directory(path) as directory:
+            name = os.path.basename(path)
+            os.mkdir(name, 0o755, dir_fd=directory)
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                _own(fd, directory)
+            finally:
+                os.close(fd)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is not a directory") from error
+    except OSError as error:
+        raise HostError(f"cannot make {path}: {error.strerror}") from error
 
 
 def _is_open(path: str) -> bool:
@@ -175,10 +204,10 @@ def _sudo() -> tuple[int, int] | None:
     return (uid, gid) if max(uid, gid) < 0xFFFFFFFF else None
 
 
-def _own(file: IO[bytes], directory: int) -> None:
-    """Give a new file to the caller of sudo, if the directory is that user's."""
+def _own(fd: int, directory: int) -> None:
+    """Give a new file or folder to the caller of sudo, if the directory is that user's."""
     user = _sudo() if _is_root() else None
     if user is not None and os.fstat(directory).st_uid == user[0]:
         # Some file systems have no owners.
         with contextlib.suppress(PermissionError):
-            os.fchown(file.fileno(), *user)
+            os.fchown(fd, *user)

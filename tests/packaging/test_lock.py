@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 RUNTIME = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"]]
 DEV = PYPROJECT["dependency-groups"]["dev"]
+TOOLS = {name: PYPROJECT["dependency-groups"][name] for name in ("docs", "sbom")}
 INGRESS = PYPROJECT["project"]["optional-dependencies"]["ingress"]
 
 # One pin as pip-compile writes it: `name==version` and its hashes on the lines that follow.
@@ -34,6 +35,7 @@ def pins(level: str) -> dict[str, re.Match[str]]:
         *(("runtime", name) for name in RUNTIME),
         *(("dev", name) for name in [*RUNTIME, *DEV]),
         *(("ingress", name) for name in INGRESS),
+        *((level, name) for level, names in TOOLS.items() for name in names),
     ],
 )
 def test_every_dependency_is_pinned_to_a_version_that_fits(level: str, wanted: str) -> None:
@@ -44,7 +46,7 @@ def test_every_dependency_is_pinned_to_a_version_that_fits(level: str, wanted: s
     assert requirement.specifier.contains(pin["version"])
 
 
-@pytest.mark.parametrize("level", ["runtime", "dev", "ingress"])
+@pytest.mark.parametrize("level", ["runtime", "dev", "ingress", *TOOLS])
 def test_a_lock_holds_pins_with_hashes_and_nothing_else(level: str) -> None:
     """Without comments and pins a lock is empty: it names no index, no host and no path."""
     text = (REPOSITORY / "requirements" / f"{level}.txt").read_text()

@@ -10,6 +10,9 @@ there loads modules, and some of them then put a link into each network namespac
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
 
+A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
+``make test-docs`` only.
+
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
 """
@@ -33,6 +36,7 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 PLACES: Mapping[str, tuple[str, ...]] = {
     "cli/test_doctor.py": (),
     "crash/test_rounds.py": ("strace",),
+    "docs": ("curl", "ip"),
     "kernel/test_sudo_user.py": (),
     "kernel/test_files.py": (),
     "kernel/test_output.py": (),
@@ -45,6 +49,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

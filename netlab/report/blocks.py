@@ -17,6 +17,13 @@ MOST_ROWS = 20
 
 
 @frozen
+class Marker:
+    """Names the report, unseen: a later run finds its own comment by this text. Only Markdown has it."""
+
+    text: str
+
+
+@frozen
 class Heading:
     """A heading; ``level`` is 1 for the title, 2 for a section."""
 
@@ -70,7 +77,7 @@ class Drawn:
     picture: Picture
 
 
-Block = Heading | Paragraph | Bullets | Rows | Code | Details | Drawn
+Block = Marker | Heading | Paragraph | Bullets | Rows | Code | Details | Drawn
 
 
 class Commented(Protocol):

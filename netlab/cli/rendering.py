@@ -19,9 +19,19 @@ def render(result: Any, output: str = "") -> None:
     show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say)))
 
 
+def has(result: Any, output: str) -> bool:
+    """Say whether a result, or a class of results, is printed in a format."""
+    return output in formats.printed(result)
+
+
 def is_text(output: str) -> bool:
     """Say whether a format is for people: its text has the summary, which other formats need on standard error."""
     return formats.FORMATS[output].text
+
+
+def views(output: str, files: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the views of a result that ``-o`` and the options for files print."""
+    return formats.views([output, *(name for name, _ in files)])
 
 
 def write(result: Any, files: Iterable[tuple[str, str]]) -> None:

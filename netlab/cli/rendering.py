@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.cli import terminal
@@ -34,8 +34,10 @@ def views(output: str, files: Iterable[tuple[str, str]]) -> frozenset[str]:
     return formats.views([output, *(name for name, _ in files)])
 
 
-def write(result: Any, files: Iterable[tuple[str, str]]) -> None:
+def write(result: Any, files: Sequence[tuple[str, str]]) -> None:
     """Write a result to files, each in its format."""
+    if not files:
+        return
     from netlab.kernel import output
 
     for name, file in files:

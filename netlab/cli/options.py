@@ -180,9 +180,11 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
 
 def wanted_reports() -> list[tuple[str, str]]:
     """Return the formats and files of the command's ``reports``; raises UsageError for a path that is no file."""
+    found: list[tuple[str, str]] = click.get_current_context().meta.get(_REPORTS, [])
+    if not found:
+        return []
     from netlab.kernel import output as kernel_output
 
-    found: list[tuple[str, str]] = click.get_current_context().meta.get(_REPORTS, [])
     for name, file in found:
         kernel_output.check(file, f"--{name}")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.cli import terminal
@@ -19,13 +19,25 @@ def render(result: Any, output: str = "") -> None:
     show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say)))
 
 
+def has(result: Any, output: str) -> bool:
+    """Say whether a result, or a class of results, is printed in a format."""
+    return output in formats.printed(result)
+
+
 def is_text(output: str) -> bool:
     """Say whether a format is for people: its text has the summary, which other formats need on standard error."""
     return formats.FORMATS[output].text
 
 
-def write(result: Any, files: Iterable[tuple[str, str]]) -> None:
+def views(output: str, files: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the views of a result that ``-o`` and the options for files print."""
+    return formats.views([output, *(name for name, _ in files)])
+
+
+def write(result: Any, files: Sequence[tuple[str, str]]) -> None:
     """Write a result to files, each in its format."""
+    if not files:
+        return
     from netlab.kernel import output
 
     for name, file in files:

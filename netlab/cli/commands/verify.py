@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.lab.lab import Lab
     from netlab.probe import Measurement
+    from netlab.report.kept import Kept
     from netlab.report.rows import Row
 
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @options.lab_without_files
 @options.pairs
 @options.output(Reachability)
+@options.reports(Reachability)
 @options.yes
 @options.verbose
 def verify_command(
@@ -51,6 +53,7 @@ def verify_command(
     and does not compare it.
     """
     options.check_one_input(files)
+    reports = options.wanted_reports()
     if not files and options.wanted_profile():
         raise UsageError(
             "--as: the running lab is wired as it is; name files with -f, or change it with: netlab up --as"
@@ -75,9 +78,19 @@ def verify_command(
             services=services,
         )
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
-        result = Reachability(name, rows, "verify")
+        result = Reachability(name, rows, "verify", kept=_kept(output, reports))
         rendering.render(result, output)
+        rendering.write(result, reports)
     rendering.exit_as(result.tally, output)
+
+
+def _kept(output: str, reports: Sequence[tuple[str, str]]) -> Kept | None:
+    """Return what a report needs of the rows, None if no format prints a report."""
+    if rendering.views(output, reports).isdisjoint(("comment", "report")):
+        return None
+    from netlab.report.kept import Kept
+
+    return Kept()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ formats whose view it has; formats and results do not name each other. The file 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -34,14 +34,16 @@ class Format(NamedTuple):
     """One format. ``view`` names the method of a result that it prints.
 
     ``text`` says that it is for people: the terminal escapes its lines, and they include the summary. A format with
-    ``file`` is written to a file by an option of its name; ``file`` is its name in the option's help. ``module`` has
-    the function ``lines(result, page)``; by default it is the module of the format's name.
+    ``file`` is written to a file by an option of its name; ``file`` is its name in the option's help. A format without
+    ``printed`` is no choice of ``-o``. ``module`` has the function ``lines(result, page)``; by default it is the module
+    of the format's name.
     """
 
     view: str
     text: bool = False
     file: str = ""
     module: str = ""
+    printed: bool = True
 
 
 FORMATS: dict[str, Format] = {
@@ -50,24 +52,29 @@ FORMATS: dict[str, Format] = {
     "json": Format("document", module="netlab.report.formats.json_text"),
     "yaml": Format("document", module="netlab.report.formats.yaml_text"),
     "name": Format("names", text=True),
-    "markdown": Format("comment", text=True),
-    "html": Format("report"),
+    "markdown": Format("comment", text=True, file="Markdown"),
+    "html": Format("report", file="a page of HTML"),
     "svg": Format("picture"),
     "dot": Format("picture"),
     "mermaid": Format("picture"),
-    "junit": Format("suites", file="JUnit XML"),
+    "junit": Format("suites", file="JUnit XML", printed=False),
 }
 """All formats by name, in the order of ``-o``."""
 
 
 def printed(result: Any) -> tuple[str, ...]:
     """Return the formats in which a result, or a class of results, is printed; the first is the default."""
-    return tuple(name for name, one in FORMATS.items() if not one.file and hasattr(result, one.view))
+    return tuple(name for name, one in FORMATS.items() if one.printed and hasattr(result, one.view))
 
 
 def filed(result: Any) -> tuple[str, ...]:
     """Return the formats in which a result, or a class of results, is written to a file."""
     return tuple(name for name, one in FORMATS.items() if one.file and hasattr(result, one.view))
+
+
+def views(names: Iterable[str]) -> frozenset[str]:
+    """Return the views that formats print. A result that is made of a stream keeps only what they need."""
+    return frozenset(FORMATS[name].view for name in names)
 
 
 def lines(result: Any, name: str, page: Page | None = None) -> Iterator[str]:

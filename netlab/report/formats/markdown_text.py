@@ -17,7 +17,9 @@ LONGEST = 400
 """The most characters of a text: a longer one ends with an ellipsis."""
 
 # Words that mean nothing to any reader of Markdown. A word of hexadecimal digits may be the name of a commit.
-_WORD = re.compile(r"(\(?)((?![0-9a-f]{7})[^\W\d_]+(?:[-'][^\W\d_]+)*|[0-9]{1,6}|[0-9]{1,3}(?:,[0-9]{3})+)([).,;:?]{0,3})")
+_WORD = re.compile(
+    r"(\(?)((?![0-9a-f]{7})[^\W\d_]+(?:[-'][^\W\d_]+)*|[0-9]{1,6}|[0-9]{1,3}(?:,[0-9]{3})+)([).,;:?]{0,3})"
+)
 # At the beginning of a line it makes a list.
 _NUMBERED = re.compile(r"[0-9]+[.)]")
 # What ends a word that is code stays outside of it.

@@ -12,6 +12,7 @@ from typing import Literal
 from netlab.cluster.types import Cluster, Host, Network, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
+from netlab.errors import printable
 from netlab.pictures.merged import MergedArrow, MergedBox, bounded, name_range, one_line
 from netlab.pictures.model import BoxKind, Frame, Picture
 from netlab.pictures.wires import Interface, Wires
@@ -199,7 +200,7 @@ class _Drawing:
         self._arrow(node, box.ident, _plugins(network))
 
     def _pod_box(self, pod: Pod, key: tuple[str, ...], frame: str, facts: tuple[str, ...]) -> MergedBox:
-        name = key[0] or f"network {pod.network}" if pod.network else "no network"
+        name = key[0] or (f"network {pod.network}" if pod.network else "without a pod network")
         ident = "/".join((frame, *key))
         box = self.boxes.get(ident)
         if box is None:
@@ -216,17 +217,14 @@ class _Drawing:
     # --- impairments -------------------------------------------------------------------------------------------------
 
     def _draw_pairs(self) -> None:
-        """Draw an arrow for each impaired pair of machines; too many are lines below the picture."""
+        """Write each impaired link between two machines at the boxes of both; too many are a line below the picture."""
         if len(self._pairs) > _MOST_PAIRS:
             return
         for one, other, text in self._pairs:
-            ends = self._ident_of(one), self._ident_of(other)
-            self._arrows["pair", one, other] = MergedArrow(*ends, text, notes=[f"{one} - {other}: {text}"])
-
-    def _ident_of(self, ref: str) -> str:
-        """Return the ident of the box of a machine."""
-        kind, _, name = ref.partition(":")
-        return f"node:{self._first[name]}" if kind == "node" else ref
+            for here, there in ((one, other), (other, one)):
+                kind, _, name = here.partition(":")
+                ident = f"node:{self._first[name]}" if kind == "node" else here
+                self.boxes[ident].badges.append(f"to {there}: {text}")
 
     # --- the picture -------------------------------------------------------------------------------------------------
 
@@ -251,7 +249,7 @@ class _Drawing:
         first = {"outside": 0, "network": 1}
         boxes.sort(key=lambda box: first.get(box.kind, len(first)))
         arrows = tuple(arrow.arrow() for arrow in self._arrows.values())
-        below = tuple(map(one_line, self._below()))
+        below = tuple(map(printable, self._below()))
         return Picture(f"{self._cluster.name}: wiring", tuple(boxes), tuple(self.frames), arrows, below, self._unit)
 
     def _below(self) -> Iterator[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.policy.expand_services import ServiceExpansion
+    from netlab.report.blocks import Block
 
 # Up to this number of pairs, evaluating each takes less time than finding equivalent endpoints.
 _FEW = 4_000
@@ -48,6 +49,19 @@ class Expected(Reachability):
             self.tally.add(verdict, number)
         yield from truth_table(found, everyone).lines(page.width, page.paint)
         yield str(self.tally)
+
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: the matrices with reasons, pictures and policies."""
+        from netlab.report.blocks import Figures, Heading, Paragraph
+        from netlab.report.cluster_report import ClusterReport, verdict_figures
+
+        of = ClusterReport(self._cluster, self._asked)
+        tally = of.found.tally()
+        yield Heading(f"{self._cluster.name}: expected reachability", 1)
+        yield Figures((*verdict_figures(tally), *of.figures()))
+        yield Paragraph("Expected by the documentation of Kubernetes; no packet was sent.")
+        yield from of.matrices()
+        yield from of.rest()
 
     def rows(self) -> Iterator[Row]:
         if self._few:

@@ -60,7 +60,9 @@ class _Writer:
             case Paragraph():
                 yield from self._whole([inline(block.text, _LONGEST_LINE)], "text")
             case Bullets():
-                yield from self._some([], [f"- {inline(item, _LONGEST_LINE)}" for item in block.items], "items of a list")
+                yield from self._some(
+                    [], [f"- {inline(item, _LONGEST_LINE)}" for item in block.items], "items of a list"
+                )
             case Rows():
                 yield from self._rows(block)
             case Code():

@@ -6,7 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from netlab.cli import terminal
+from netlab.cli.command_group import TYPED
 from netlab.report import formats
 
 if TYPE_CHECKING:
@@ -28,6 +31,11 @@ def has(result: Any, output: str) -> bool:
     return output in formats.printed(result)
 
 
+def is_default(result: Any, output: str) -> bool:
+    """Say whether a format is the default of a result, or a class of results."""
+    return output == formats.printed(result)[0]
+
+
 def is_text(output: str) -> bool:
     """Say whether a format is for people: its text has the summary, which other formats need on standard error."""
     return formats.FORMATS[output].text
@@ -44,16 +52,16 @@ def _run(result: Any) -> formats.Run | None:
         return None
     import platform
     import shlex
-    import sys
     from datetime import UTC, datetime, timedelta
 
     import netlab
 
     seconds = time.monotonic() - _BEGIN
     started = datetime.now(UTC) - timedelta(seconds=seconds)
-    command = shlex.join(["netlab", *sys.argv[1:]])
+    context = click.get_current_context(silent=True)
+    command = shlex.join(["netlab", *(context.meta.get(TYPED, ()) if context else ())])
     kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return formats.Run(command, netlab.__version__, started, seconds, kernel)
+    return formats.Run(command, netlab.__version__, started, _BEGIN, kernel)
 
 
 def write(result: Any, files: Sequence[tuple[str, str]]) -> None:

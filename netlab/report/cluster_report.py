@@ -49,6 +49,14 @@ class ClusterReport:
         self._answers = Answers(self.found, seen)
         self._matrices = self._made()
 
+    @property
+    def source(self) -> str:
+        """What decides the expected verdicts, as a sentence without its full stop."""
+        profile = self.cluster.profile
+        if profile is None:
+            return "Expected verdicts are those of the Kubernetes documentation"
+        return f"Expected verdicts are those of the profile {profile.name}, a model of this CNI"
+
     def figures(self) -> Sequence[Figure]:
         """Return the numbers that describe the input."""
         bare = sum(kind == "none" for kind in self._isolated.values())

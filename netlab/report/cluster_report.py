@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_GROUPS, MOST_PODS = 64, 60
 # Of more pods, the pictures of the wiring and of the policies are left out.
 _MOST_DRAWN = 120
+# A larger picture is left out.
+_MOST_BOXES, _MOST_ARROWS = 150, 600
 
 
 def verdict_figures(tally: Mapping[Expected, int]) -> Iterator[Figure]:
@@ -119,6 +121,9 @@ class ClusterReport:
 
 
 def _drawn(picture: Picture, *, folded: bool = True) -> Iterator[Block]:
+    if len(picture.boxes) > _MOST_BOXES or len(picture.arrows) > _MOST_ARROWS:
+        yield Paragraph(f"{picture.title}: {len(picture.boxes):,} boxes are too many here; netlab graph draws them.")
+        return
     blocks: list[Block] = [Drawn(picture)]
     if picture.below:
         blocks.append(Bullets(picture.below))

@@ -91,5 +91,5 @@ def _matrix(result: Comparison) -> Matrix:
             kinds.append(Cell(MARKS[verdict], answers=(answer,)))
         cells.append(line)
     more = result.number - len(rows)
-    notes = (f"{more:,} more rows; netlab compare -o wide or -o json prints all",) if more > 0 else ()
+    notes = (f"{more:,} more rows; netlab compare -o json prints all",) if more > 0 else ()
     return Matrix("differing pairs by CNI", rows, [Unit(name) for name in found.clusters], cells, kinds, (), notes)

@@ -16,7 +16,7 @@ from netlab.policy.groups import Group, Groups
 from netlab.policy.tiers.tier import AskedPort
 from netlab.report.answers import Answers
 from netlab.report.blocks import Answer, Cell, Matrix, Unit
-from netlab.report.isolation import isolation_text
+from netlab.report.isolation import flag_of, isolation_text
 from netlab.report.matrices import Units, alike_first
 from netlab.report.truth_table import ALLOW, DENY, DIFFER, INCONCLUSIVE, NOT_ASKED, PARTIAL, SOME, UNKNOWN
 from netlab.verdicts import Expected
@@ -26,6 +26,7 @@ MOST_ROWS = 120
 
 # The most matrices of groups in a page, and the most of their cells.
 _INNER, _INNER_CELLS = 1_200, 60_000
+_MEANING = {ALLOW: "all open", DENY: "none open", PARTIAL: "some open", UNKNOWN: "unknown"}
 # The most members of a class that are named.
 _NAMED = 200
 
@@ -122,7 +123,7 @@ class _Spaces:
         rows = [self._unit(of) for of in classes]
         alike = sum(len(of) for of in classes if len(of) > 1)
         name = "namespaces" + (", those alike in one row" if alike else "")
-        return Matrix(name, rows, rows, cells, kinds, inner, notes)
+        return Matrix(name, rows, rows, cells, kinds, inner, notes, _MEANING)
 
     def _unit(self, of: Sequence[int]) -> Unit:
         spaces = [self._spaces[at] for at in of]
@@ -140,7 +141,7 @@ class _Spaces:
             lines.append(", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""))
         if pods:
             lines += [pods, isolation_text(self._isolated, members)]
-        return Unit(name, tuple(names), tuple(sorted(labels)[:40]), tuple(lines))
+        return Unit(name, tuple(names), tuple(sorted(labels)[:40]), tuple(lines), flag_of(self._isolated, members))
 
     def _inner(self, source: _Space, destination: _Space) -> Matrix:
         kinds = [self._answers.between(one, other) for one in source.groups for other in destination.groups]

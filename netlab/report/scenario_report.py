@@ -56,8 +56,8 @@ def scenario_blocks(results: Sequence[ScenarioResult]) -> Iterator[Block]:
         )
         for one in _first(results)[:_SCENARIOS]
     ]
-    header = ("scenario", "outcome", "steps", "questions", "seconds", "file")
-    yield Rows(header, table, len(results) - len(table))
+    columns = ("scenario", "outcome", "steps", "questions", "seconds", "file")
+    yield Rows(columns, table, len(results) - len(table))
     yield Heading("Steps")
     for one in _first(results)[:_SCENARIOS]:
         yield Details(f"{one.name}: {one.outcome}, {one.seconds:.2f} s", list(_steps(one)))

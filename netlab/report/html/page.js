@@ -97,6 +97,7 @@
       this.order = make(
         "select", {}, option("alike", "equal rows together"), option("name", "name"),
         option("open", "most allowed first"), option("denied", "most denied first"), option("wrong", "problems first"),
+        option("bare", "not isolated first"),
       );
       this.status = make("span", { role: "status" });
       this.back = make("button", { type: "button" }, "← Back");
@@ -176,6 +177,7 @@
         case "open": return by((row) => -count(row, "."));
         case "denied": return by((row) => -count(row, "X"));
         case "wrong": return by((row) => -count(row, "!?u"));
+        case "bare": return by((row) => (text(unit(this.matrix.rows[row])[4]) ? 0 : 1));
         default: return rows;
       }
     }
@@ -207,7 +209,10 @@
         const line = make("tr", { role: "row" });
         // No line between rows that are equal, so that the eye sees them as one.
         if (at + 1 < written.length && written[at] === written[at + 1]) line.className = "alike";
-        line.append(make("th", { scope: "row", role: "rowheader", title: this.title(matrix.rows[row]) }, text(unit(matrix.rows[row])[0])));
+        const [name, , , , flag] = unit(matrix.rows[row]);
+        const title = make("th", { scope: "row", role: "rowheader", title: this.title(matrix.rows[row]) }, text(name));
+        if (text(flag)) title.append(" ", make("span", { class: "flag" }, text(flag)));
+        line.append(title);
         for (const column of shownColumns) {
           const [mark, shown] = this.cell(row, column);
           marks.add(mark);
@@ -216,7 +221,7 @@
           if (words) cell.className = "wide";
           else cell.classList.add("sign");
           cell.append(words && "!?u".includes(mark) ? `${mark} ${words}` : words || mark);
-          cell.setAttribute("aria-label", `${words} ${data.meaning[mark]}`);
+          cell.setAttribute("aria-label", `${words} ${this.meaning(mark)}`.trim());
           line.append(cell);
         }
         body.append(line);
@@ -225,9 +230,14 @@
       this.holder.replaceChildren(table);
       const first = table.querySelector("td");
       if (first) first.tabIndex = 0;
-      this.legend.replaceChildren(...Object.entries(data.meaning).filter(([mark]) => marks.has(mark))
-        .map(([mark, meaning]) => make("li", {}, make("span", { "data-sign": mark }, mark), ` ${meaning}`)));
+      this.legend.replaceChildren(...Object.keys(data.meaning).filter((mark) => marks.has(mark))
+        .map((mark) => make("li", {}, make("span", { "data-sign": mark }, mark), ` ${this.meaning(mark)}`)));
       this.notes.replaceChildren(...texts(matrix.notes).map((note) => make("p", {}, note)));
+    }
+
+    meaning(mark) {
+      const own = this.matrix.meaning[mark];
+      return own === undefined ? data.meaning[mark] : text(own);
     }
 
     title(number) {
@@ -303,7 +313,7 @@
       const close = make("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
       close.addEventListener("click", () => this.close());
       const heading = make("h3", {}, `${text(ends[0][0])} → ${text(ends[1][0])}`);
-      const state = make("p", { class: "verdict" }, make("span", { "data-sign": mark }, ` ${mark} `), ` ${data.meaning[mark]}`);
+      const state = make("p", { class: "verdict" }, make("span", { class: "sign", "data-sign": mark }, mark), ` ${this.meaning(mark)}`);
       const about = ends.filter((one, at) => one[3].length && (!at || one !== ends[0]))
         .map((one) => make("p", { class: "about" }, `${text(one[0])}: ${texts(one[3]).join("; ")}`));
       const steps = opens.map((number) => {

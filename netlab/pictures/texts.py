@@ -57,6 +57,12 @@ def lines_of(box: Box) -> tuple[Line, ...]:
     return (*found, *(Line(clipped(badge), "badge") for badge in box.badges))
 
 
+def all_lines(box: Box) -> list[str]:
+    """Return all text of a box, not clipped; badges are in brackets."""
+    found = [*box.lines, *([_OPEN[box.isolation]] if box.isolation in _OPEN else [])]
+    return [*found, *(f"[{badge}]" for badge in box.badges)]
+
+
 def title_of(frame: Frame) -> str:
     """Return the title of a frame."""
     return clipped(frame.label)

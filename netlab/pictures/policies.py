@@ -91,7 +91,9 @@ def _pod_boxes(of: Sequence[Space], frame: str) -> Iterator[Box]:
     first = of[0]
     if any(EVERY in policy.selected for policy in first.policies):
         count = first.count * len(of)
-        yield Box(_pods_ident(first, EVERY), "pods", ("every pod", f"{count:,} pods"), frame, count, _least(first.pods))
+        yield Box(
+            _pods_ident(first, EVERY), "pods", ("every pod", f"{count:,} pods"), frame, count, _common(first.pods)
+        )
     for number, pods in enumerate(first.pods):
         yield Box(
             _pods_ident(first, number),
@@ -123,21 +125,20 @@ def _policy_box(of: Sequence[Space], number: int, frame: str) -> Box:
 def _wide_box(cluster: Cluster, policy: UnreadPolicy) -> Box:
     """Return the box of a policy without a namespace, which netlab does not read; it may select pods of many."""
     found = [pod for pod in cluster.asked_pods() if any(one.policy is policy for one in selecting(cluster, pod))]
-    many = len({pod.namespace for pod in found})
-    lines = (policy.meta.name, policy.kind, NOT_READ, f"may select {_pods(len(found))} of {_spaces(many)}")
+    lines = (policy.meta.name, policy.kind, NOT_READ, f"may select {_pods(len(found))}")
     at = printable(place(policy.source))
     return Box(f"policy/{policy.name}", "policy", tuple(map(one_line, lines)), note=(policy.option,), place=at)
 
 
-def _least(groups: Sequence[PodsOfSpace]) -> Isolation:
-    """Return the directions in which policies isolate the pods of all groups that they can select."""
-    found = [direction for direction in DIRECTIONS if all(one.isolation in ("", "both", direction) for one in groups)]
-    return "both" if len(found) > 1 else found[0] if found else "none"
+def _common(groups: Sequence[PodsOfSpace]) -> Isolation:
+    """Return the isolation that all groups of pods have, "" if they differ."""
+    found = {one.isolation for one in groups}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Picture:
     """Return the picture with a box for each namespace, or for several with equal numbers."""
-    alike = _alike(found, [(_summary(space), _least(space.pods)) for space in found])
+    alike = _alike(found, [(_summary(space), _common(space.pods)) for space in found])
     boxes = []
     for of in alike[:MOST_NAMESPACES]:
         first, names = of[0], [space.name for space in of]
@@ -146,7 +147,8 @@ def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Pictu
             for space in of
             for policy, at in zip(space.policies, space.places, strict=True)
         ]
-        lines = (name_range(names), *_summary(first))
+        head, *more = _summary(first)
+        lines = (name_range(names), f"each: {head}" if len(of) > 1 else head, *more)
         count = sum(space.count for space in of)
         boxes.append(
             Box(
@@ -155,7 +157,7 @@ def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Pictu
                 tuple(map(one_line, lines)),
                 "",
                 count,
-                _least(first.pods),
+                _common(first.pods),
                 note=bounded(note),
             )
         )
@@ -171,7 +173,8 @@ def _summary(space: Space) -> tuple[str, ...]:
     unread = sum(policy.unread for policy in space.policies)
     useless = sum(not (policy.selected or policy.unread or policy.refused) for policy in space.policies)
     policies = len(space.policies) - unread
-    open_pods = [f"{count:,} not isolated for {direction}" for direction, count in space.open.items() if count]
+    counts = {} if _common(space.pods) == "none" else space.open
+    open_pods = [f"{count:,} not isolated for {direction}" for direction, count in counts.items() if count]
     return (
         f"{_pods(space.count)}, {policies} polic{'y' if policies == 1 else 'ies'}",
         *open_pods,
@@ -185,7 +188,7 @@ def _below(cluster: Cluster, found: Sequence[Space]) -> Iterator[str]:
     for direction in DIRECTIONS:
         count = sum(space.open[direction] for space in found)
         whole = sum(space.count for space in found)
-        yield f"{direction}: {count:,} of {whole:,} pods are not isolated, so policies allow everything"
+        yield f"{direction}: {count:,} of {whole:,} pods are not isolated"
     useless = [
         f"{space.name}/{policy.name}"
         for space in found
@@ -200,7 +203,3 @@ def _below(cluster: Cluster, found: Sequence[Space]) -> Iterator[str]:
 
 def _pods(number: int) -> str:
     return f"{number:,} pod{'' if number == 1 else 's'}"
-
-
-def _spaces(number: int) -> str:
-    return f"{number:,} namespace{'' if number == 1 else 's'}"

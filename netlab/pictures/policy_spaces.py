@@ -129,7 +129,7 @@ def _space(
     for (by, maybe, why, _), members in groups.items():
         isolation: Isolation = "none" if why else _isolation(cluster, [policies[number] for number in by])
         kinds = dict.fromkeys(one.policy.kind for one in selecting(cluster, members[0]))
-        lines = (*_pod_lines(members), *filter(None, [why]), *(f"{NOT_READ}: {kind}" for kind in kinds))
+        lines = (*_pod_lines(members), *filter(None, [why]), *(f"u: {kind}" for kind in kinds))
         found.append((PodsOfSpace(lines, len(members), isolation), by, maybe, members))
     found.sort(key=lambda one: (one[0].isolation != "none", one[0].isolation == "both"))
     selectable = [number for number, (_, _, _, members) in enumerate(found) if members[0].selectable]

@@ -13,6 +13,9 @@ from netlab.pictures.model import Arrow, Box, Frame, Isolation
 SIGNS = {"unknown": "u ", "some": "s ", "deny": "X "}
 """The marks of a truth table, so that no verdict is told by its colour alone."""
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+"""Before the number of endpoints that a box stands for."""
+
 Role = Literal["name", "line", "open", "badge"]
 """What a line of a box is: its name, more about it, a direction that is not isolated, a badge."""
 

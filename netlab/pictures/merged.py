@@ -42,7 +42,6 @@ class MergedBox:
       name: the first line of the box.
       facts: lines that are the same for every member.
       addresses: those of all members.
-      badges: as those of ``Box``.
       parts: the names of its members' parts, as workloads, with the number of each.
       notes: a line for each member.
       counted: how the first line has the number of members: ``shop/web ×3``, ``shop: 17 pods``, or not at all.
@@ -55,7 +54,6 @@ class MergedBox:
     facts: tuple[str, ...] = ()
     addresses: list[AnyInterface] = field(default_factory=list)
     parts: Counter[str] = field(default_factory=Counter)
-    badges: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     count: int = 0
     place: str = ""
@@ -77,9 +75,8 @@ class MergedBox:
         """Return the box of all members."""
         lines = (self._heading, *part_lines(self.parts), *address_lines(self.addresses), *self.facts)
         shown = tuple(map(one_line, lines))
-        badges = tuple(map(one_line, self.badges))
         note, place = bounded(self.notes), printable(self.place)
-        return Box(self.ident, self.kind, shown, self.frame, self.count, badges=badges, note=note, place=place)
+        return Box(self.ident, self.kind, shown, self.frame, self.count, note=note, place=place)
 
 
 @dataclass

@@ -13,6 +13,9 @@ from netlab.pictures.model import Arrow, Box, Frame, Isolation
 SIGNS = {"unknown": "u ", "some": "s ", "deny": "X "}
 """The marks of a truth table, so that no verdict is told by its colour alone."""
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+"""Before the number of endpoints that a box stands for."""
+
 Role = Literal["name", "line", "open", "badge"]
 """What a line of a box is: its name, more about it, a direction that is not isolated, a badge."""
 
@@ -55,6 +58,12 @@ def lines_of(box: Box) -> tuple[Line, ...]:
     if box.isolation in _OPEN:
         found.append(Line(_OPEN[box.isolation], "open"))
     return (*found, *(Line(clipped(badge), "badge") for badge in box.badges))
+
+
+def all_lines(box: Box) -> list[str]:
+    """Return all text of a box, not clipped; badges are in brackets."""
+    found = [*box.lines, *([_OPEN[box.isolation]] if box.isolation in _OPEN else [])]
+    return [*found, *(f"[{badge}]" for badge in box.badges)]
 
 
 def title_of(frame: Frame) -> str:

@@ -154,11 +154,12 @@ def _gap(blocks: Iterable[_Block]) -> int:
 
 
 def _divided(column: Sequence[str], blocks: Mapping[str, _Block]) -> list[list[str]]:
-    """Return a column as columns of a screen's height."""
+    """Return a column as columns of a screen's height; wide blocks stay one column, as no screen is so wide."""
     gap = _gap([blocks[i] for i in column])
     total = sum(blocks[item].height + gap for item in column)
+    beside = max(1, WIDTH // max(blocks[item].width for item in column))
     parts: list[list[str]] = [[]]
-    filled, most = 0, total / max(1, ceil(total / HEIGHT))
+    filled, most = 0, total / max(1, min(beside, ceil(total / HEIGHT)))
     for item in column:
         if parts[-1] and filled + blocks[item].height / 2 > most:
             parts.append([])

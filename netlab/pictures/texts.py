@@ -67,6 +67,12 @@ def _wrapped(text: str) -> list[str]:
     return [*lines[:2], clipped(" ".join(lines[2:]))] if len(lines) > 2 else lines
 
 
+def all_lines(box: Box) -> list[str]:
+    """Return all text of a box, not clipped; badges are in brackets."""
+    found = [*box.lines, *([_OPEN[box.isolation]] if box.isolation in _OPEN else [])]
+    return [*found, *(f"[{badge}]" for badge in box.badges)]
+
+
 def title_of(frame: Frame) -> str:
     """Return the title of a frame."""
     return clipped(frame.label)

@@ -149,7 +149,7 @@ class Matrix:
     """Rows by columns of cells; ``cells[row][column]`` is the number of a kind of cell.
 
     ``inner`` has the matrices that cells open. ``notes`` are printed below. ``meaning`` has marks that mean something
-    else than in the truth table.
+    else than in the truth table. ``axes`` says what rows and columns are.
     """
 
     name: str
@@ -160,6 +160,7 @@ class Matrix:
     inner: Sequence[Matrix] = ()
     notes: Sequence[str] = ()
     meaning: Mapping[str, str] = field(default_factory=dict)
+    axes: tuple[str, str] = ("from", "to")
 
 
 @frozen

@@ -22,6 +22,7 @@ from netlab.report.blocks import (
     Rows,
     Unit,
 )
+from netlab.report.matrices import alike_first
 from netlab.report.truth_table import NOT_ASKED
 
 if TYPE_CHECKING:
@@ -77,7 +78,14 @@ def _matrix(result: Comparison) -> Matrix:
         ends_of = [end for group in members for end in getattr(group, "members", ())]
         spaces = {end.namespace for end in ends_of if hasattr(end, "namespace")}
         pair = " -> ".join(one.named(ends))
-        rows.append(Unit(f"{source} → {destination} {port}", tuple(sorted(spaces)), (), (f"{one.pairs:,} pairs",)))
+        rows.append(
+            Unit(
+                f"{source} → {destination} {port}",
+                tuple(sorted(spaces)),
+                (),
+                (f"{one.pairs:,} pair{'s'[: one.pairs != 1]}",),
+            )
+        )
         decisions = found.decisions(one, ends)
         line = []
         for name, verdict in zip(found.clusters, one.verdicts, strict=True):
@@ -92,4 +100,13 @@ def _matrix(result: Comparison) -> Matrix:
         cells.append(line)
     more = result.number - len(rows)
     notes = (f"{more:,} more rows; netlab compare -o json prints all",) if more > 0 else ()
-    return Matrix("differing pairs by CNI", rows, [Unit(name) for name in found.clusters], cells, kinds, (), notes)
+    order = alike_first([[kinds[cell].mark for cell in line] for line in cells])
+    return Matrix(
+        "differing pairs by CNI",
+        [rows[at] for at in order],
+        [Unit(name) for name in found.clusters],
+        [cells[at] for at in order],
+        kinds,
+        notes=notes,
+        axes=("pair", "CNI"),
+    )

@@ -60,6 +60,7 @@ class PageData:
             "cells": [[numbers[kind] for kind in line] for line in one.cells],
             "inner": [self._matrix(inner) for inner in one.inner],
             "notes": self._list(one.notes),
+            "axes": self._list(one.axes),
             "meaning": {mark: self._text(text) for mark, text in one.meaning.items()},
         }
 

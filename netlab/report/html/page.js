@@ -64,10 +64,25 @@
     }
   }
 
-  function folds() {
+  /** Follow a link inside of the page: to a policy, which is opened, or to a namespace of a picture. */
+  function links(views) {
     const open = () => {
-      const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-      if (target && target.tagName === "DETAILS") target.open = true;
+      let name = location.hash.slice(1);
+      try {
+        name = decodeURIComponent(name);
+      } catch {
+        // Not an address that the page has.
+      }
+      if (name.startsWith("namespace-")) {
+        const view = views.find((one) => one.showNamespace(name.slice("namespace-".length)));
+        if (view) view.place.scrollIntoView();
+        return;
+      }
+      const target = name && document.getElementById(name);
+      if (target) {
+        for (let one = target; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
+        target.scrollIntoView();
+      }
     };
     addEventListener("hashchange", open);
     open();
@@ -112,12 +127,14 @@
       );
       this.trail = make("div", { class: "controls" }, this.back, this.crumb);
       const help = make("p", { class: "about" },
-        "Rows are sources, columns are destinations. Click a cell for the reason, a column's name to sort by it. "
-        + "Keys: arrows move, Enter opens, Escape goes back.");
+        "Click a cell for the reason, a column's name to sort by it. Keys: arrows move, Enter opens, Escape goes back.");
       this.place.replaceChildren(
         controls, this.trail, this.legend, make("div", { class: "both" }, this.holder, this.panel), this.notes, help,
       );
-      if (this.block.length < 2) this.chooser.parentElement.hidden = true;
+      this.chooser.parentElement.hidden = this.block.length < 2;
+      const units = this.block.flatMap((one) => [...one.rows, ...one.columns]).map(unit);
+      this.label.parentElement.hidden = !units.some((one) => one[2].length);
+      this.side.parentElement.hidden = !this.block[0].columns.some((one) => unit(one)[1].length);
       this.chooser.addEventListener("change", () => this.show([this.block[Number(this.chooser.value)]]));
       for (const one of [this.space, this.label, this.side]) one.addEventListener("input", () => this.draw());
       this.order.addEventListener("change", () => {
@@ -130,6 +147,24 @@
       this.panel.addEventListener("keydown", (event) => {
         if (event.key === "Escape") this.close();
       });
+    }
+
+    /** Show a namespace: the groups in it, where a matrix of namespaces has it; else filter by it. */
+    showNamespace(name) {
+      for (const matrix of this.block) {
+        const at = matrix.rows.findIndex((one) => texts(unit(one)[1]).includes(name));
+        const [number] = at < 0 ? [] : data.cells[matrix.cells[at][at]]?.[3] ?? [];
+        if (number !== undefined) {
+          this.chooser.value = this.block.indexOf(matrix);
+          this.from = [at, at];
+          this.show([matrix, matrix.inner[number]]);
+          return true;
+        }
+      }
+      if (!this.block.some((matrix) => matrix.rows.some((one) => texts(unit(one)[1]).includes(name)))) return false;
+      this.space.value = name;
+      this.show([this.block[0]]);
+      return true;
     }
 
     show(path) {
@@ -195,7 +230,7 @@
         + part(shownColumns.length, matrix.columns.length, "columns");
       const marks = new Set();
       const flat = shownColumns.every((column) => text(unit(matrix.columns[column])[0]).length < 12) && shownColumns.length < 14;
-      const head = make("tr", { role: "row" }, make("th", { class: "corner", scope: "col" }, "from ↓  to →"));
+      const head = make("tr", { role: "row" }, make("th", { class: "corner", scope: "col" }, `${text(matrix.axes[0])} ↓  ${text(matrix.axes[1])} →`));
       for (const column of shownColumns) {
         const name = text(unit(matrix.columns[column])[0]);
         const button = make("button", { type: "button", class: flat ? "flat" : "", title: this.title(matrix.columns[column]) }, make("span", {}, name));
@@ -352,6 +387,5 @@
 
   theme();
   filters();
-  folds();
-  for (const place of document.querySelectorAll(".matrix")) new MatrixView(place);
+  links([...document.querySelectorAll(".matrix")].map((place) => new MatrixView(place)));
 })();

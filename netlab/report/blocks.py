@@ -134,7 +134,7 @@ class Unit:
     """A row or a column of a matrix.
 
     Filters find it by ``namespaces`` and ``labels``. ``lines`` say more about it. ``flag`` is shown beside the name, as
-    "not isolated".
+    "not isolated". ``ident`` is its fragment of the page, as ``group-3``.
     """
 
     name: str
@@ -142,6 +142,7 @@ class Unit:
     labels: Sequence[str] = ()
     lines: Sequence[str] = ()
     flag: str = ""
+    ident: str = ""
 
 
 @frozen

@@ -109,7 +109,7 @@ class ClusterReport:
         from netlab.pictures.reach import reach_picture
 
         yield Heading("Pictures")
-        yield from _drawn(reach_picture(self.cluster, self._asked), folded=False)
+        yield from _drawn(reach_picture(self.cluster, self._asked, links=True, found=self.found), folded=False)
         if len(self.cluster.pods) > _MOST_DRAWN:
             yield Paragraph("netlab graph topology and netlab graph policies draw the wiring and the policies.")
             return

@@ -37,7 +37,14 @@ class Units:
         if text := isolation_text(self._isolated, pods):
             lines.append(text)
         text = name.inside if inside and name.namespace else name.counted
-        return Unit(text, spaces, tuple(sorted(shared)[:_LABELS]), tuple(lines), flag_of(self._isolated, pods))
+        return Unit(
+            text,
+            spaces,
+            tuple(sorted(shared)[:_LABELS]),
+            tuple(lines),
+            flag_of(self._isolated, pods),
+            f"group-{group.number + 1}",
+        )
 
     def endpoint(self, group: Group, number: int) -> Unit:
         """Return a member of a group as a row."""

@@ -16,7 +16,7 @@ from netlab.policy.reasons import where
 from netlab.report.blocks import Block, Details, Paragraph, Policies, Policy, Rows
 
 # The most policies of a page, the most names of pods and elements of a policy, and the most warnings in the table.
-_MOST, _NAMED, _ELEMENTS, _WARNINGS = 300, 8, 8, 300
+_MOST, _NAMED, _ELEMENTS, _WARNINGS = 300, 5, 8, 300
 # The most policies that are not folded away together.
 _SHOWN = 40
 # Of more pods, no rulesets are made: that takes longer than the report.

@@ -70,7 +70,7 @@ class PageData:
             self._kept.append(one)
             number = self._units[id(one)] = len(self._unit_data)
             lists = map(self._list, (one.namespaces, one.labels, one.lines))
-            self._unit_data.append([self._text(one.name), *lists, self._text(one.flag)])
+            self._unit_data.append([self._text(one.name), *lists, self._text(one.flag), self._text(one.ident)])
         return number
 
     def _cell(self, one: Cell) -> int:

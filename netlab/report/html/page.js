@@ -78,6 +78,7 @@
         if (view) view.place.scrollIntoView();
         return;
       }
+      if (name.startsWith("group-") && views.some((one) => one.showUnit(name))) return;
       const target = name && document.getElementById(name);
       if (target) {
         for (let one = target; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
@@ -164,6 +165,21 @@
       if (!this.block.some((matrix) => matrix.rows.some((one) => texts(unit(one)[1]).includes(name)))) return false;
       this.space.value = name;
       this.show([this.block[0]]);
+      return true;
+    }
+
+    /** Show the row with an ident; return whether a matrix has it. */
+    showUnit(ident) {
+      const has = (matrix) => matrix.rows.findIndex((one) => text(unit(one)[5]) === ident);
+      const paths = this.block.flatMap((matrix) => [[matrix], ...matrix.inner.map((inner) => [matrix, inner])]);
+      const path = paths.find((one) => has(one[one.length - 1]) >= 0);
+      if (!path) return false;
+      this.chooser.value = this.block.indexOf(path[0]);
+      this.space.value = this.label.value = "";
+      this.from = null;
+      this.show(path);
+      const cell = this.holder.querySelector(`td[data-row="${has(this.matrix)}"]`);
+      if (cell) this.focus(cell);
       return true;
     }
 

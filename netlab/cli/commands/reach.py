@@ -24,6 +24,7 @@ from netlab.report.expected import Expected
     help="Print groups of pods with equal verdicts; -o wide lists what reaches each group.",
 )
 @options.output(Expected)
+@options.reports(Expected)
 @options.verbose
 def reach_command(
     files: Sequence[str],
@@ -44,12 +45,16 @@ def reach_command(
     netlab sends no packet and needs no kernel. Without -f, the objects are those of the running lab. With --group, pods
     with the same verdicts to and from all others are one line; shared labels name it.
     """
+    reports = options.wanted_reports()
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
-    if grouped:
+    from netlab.report.groups import ReachabilityGroups
+
+    # Reports are of groups in any case.
+    if grouped and rendering.has(ReachabilityGroups, output):
         from netlab.policy.groups import groups
-        from netlab.report.groups import ReachabilityGroups
 
         rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
-        rendering.render(Expected(cluster, selection), output)
+        rendering.render(Expected(cluster, selection, options.again()), output)
+    rendering.write(Expected(cluster, selection, options.again()), reports)

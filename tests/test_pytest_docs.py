@@ -46,7 +46,7 @@ def here(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
 
 def test_every_file_of_the_layout_is_on_the_page(here: pytest.Pytester) -> None:
     """And no other one."""
-    layout = re.search(r"^```\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    layout = re.search(r"^## A repository\n\n```\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     files = sorted(file.relative_to(here.path).as_posix() for file in here.path.rglob("*") if file.is_file())
 
     assert layout is not None

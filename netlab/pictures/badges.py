@@ -13,11 +13,13 @@ from netlab.pictures.ports import ports_text
 from netlab.pictures.units import Pair, Ports
 from netlab.policy.tiers.tier import AskedPort
 
-LEAST = 4
+LEAST = 3
 """The fewest arrows that a badge replaces."""
 _LEAST_WITH_EXCEPTIONS, _MOST_EXCEPTIONS = 7, 2
 
 Open = Mapping[Pair, Ports]
+Names = Callable[[Sequence[int]], list[str]]
+"""Returns the names of boxes."""
 
 
 @frozen
@@ -31,18 +33,22 @@ class Badge:
 
 @frozen
 class Named:
-    """Boxes that a badge may name together: as sources after "from", as destinations after "to"."""
+    """Boxes that a badge may name together: as sources after "from", as destinations after "to".
+
+    ``but`` says whether a badge may name them without some.
+    """
 
     text: str
     sources: frozenset[int]
     destinations: frozenset[int]
+    but: bool = False
 
 
 def badges_of(
     asked: Open,
     allowed: Open,
     sets: Sequence[Named],
-    name: Callable[[Sequence[int]], list[str]],
+    name: Names,
     families: int = 1,
     sign: str = "",
 ) -> list[Badge]:
@@ -59,18 +65,21 @@ def badges_of(
     left = {(pair, port) for pair, ports in allowed.items() for port in ports}
     found: list[Badge] = []
     boxes = sorted({number for pair in asked for number in pair})
-    for of in sets:
-        for incoming in (True, False):
-            word = "from" if incoming else "to"
-            others = of.sources if incoming else of.destinations
-            for box in boxes:
-                pairs = {o: (o, box) if incoming else (box, o) for o in others}
-                pairs = {o: pair for o, pair in pairs.items() if asked.get(pair)}
-                for text, replaced in _of_box(box, pairs, asked, allowed, of.text, name, families):
-                    new = replaced & left
-                    if len({pair for pair, _ in new if pair[0] != pair[1]}) >= LEAST:
-                        found.append(Badge(box, f"{sign}{word} {text}", frozenset(replaced)))
-                        left -= new
+    # A set without exceptions before any with some.
+    rounds: list[tuple[Named, bool, Names | None]]
+    rounds = [(of, incoming, None) for of in sets for incoming in (True, False)]
+    rounds += [(of, incoming, name) for of in sets if of.but for incoming in (True, False)]
+    for of, incoming, named in rounds:
+        word = "from" if incoming else "to"
+        others = sorted(of.sources if incoming else of.destinations)
+        for box in boxes:
+            pairs = {o: (o, box) if incoming else (box, o) for o in others}
+            pairs = {o: pair for o, pair in pairs.items() if asked.get(pair)}
+            for text, replaced in _of_box(box, pairs, asked, allowed, of.text, named, families):
+                new = replaced & left
+                if len({pair for pair, _ in new if pair[0] != pair[1]}) >= LEAST:
+                    found.append(Badge(box, f"{sign}{word} {text}", frozenset(replaced)))
+                    left -= new
     return found
 
 
@@ -80,7 +89,7 @@ def _of_box(
     asked: Open,
     allowed: Open,
     text: str,
-    name: Callable[[Sequence[int]], list[str]],
+    name: Names | None,
     families: int,
 ) -> Iterable[tuple[str, set[tuple[Pair, AskedPort]]]]:
     """Yield the texts of a box's badges in one direction with what they replace: all ports, else single ones."""
@@ -104,16 +113,14 @@ def _of_box(
         yield f"{text}{but}: {ports_text(ports, families)}", {(pairs[o], port) for o in having for port in ports}
 
 
-def _but(
-    box: int, others: Sequence[int], having: Sequence[int], name: Callable[[Sequence[int]], list[str]]
-) -> str | None:
+def _but(box: int, others: Sequence[int], having: Sequence[int], name: Names | None) -> str | None:
     """Return the exceptions as text; None if there are too many for a badge."""
     missing = [other for other in others if other not in having]
     own = " other than its own" if box in missing else ""
     missing = [other for other in missing if other != box]
     if not having or (missing and len(having) < _LEAST_WITH_EXCEPTIONS) or len(missing) * 3 > len(having):
         return None
-    names = name(missing)
-    if len(names) > _MOST_EXCEPTIONS:
+    names = name(missing) if name is not None else []
+    if (missing and not names) or len(names) > _MOST_EXCEPTIONS:
         return None
     return own + (f" but {', '.join(names)}" if names else "")

@@ -15,6 +15,7 @@ from netlab.cluster.flows import asks
 from netlab.cluster.types import Endpoint, Pod
 from netlab.frozen import frozen_with_cache
 from netlab.pictures.isolation import Isolated, isolated
+from netlab.pictures.units import by_number
 from netlab.policy.bitsets import members
 from netlab.policy.groups import Groups
 from netlab.policy.tiers.tier import AskedPort
@@ -159,8 +160,8 @@ def counted(found: Groups) -> NamespaceCounts:
         for member in group.members:
             places.setdefault(place_of(member), []).append(member)
 
-    def order(place: str) -> tuple[int, str]:
+    def order(place: str) -> tuple[int, list[tuple[int, str]]]:
         first = places[place][0]
-        return (1 if isinstance(first, Pod) else 0 if place.startswith("host:") else 2), place
+        return (1 if isinstance(first, Pod) else 0 if place.startswith("host:") else 2), by_number(place)
 
     return NamespaceCounts(found, {place: tuple(places[place]) for place in sorted(places, key=order)})

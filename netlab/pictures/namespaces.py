@@ -122,8 +122,8 @@ class _Drawing:
         into = frozenset(n for n in pods if not self._isolation[n].ingress)
         sets = (
             Named("everything", everyone, everyone),
-            Named("every other namespace", pods, pods),
-            Named("all others not isolated", out, into),
+            Named("every namespace", pods, pods, but=True),
+            Named("all not isolated", out, into),
         )
         found = []
         for verdict, of in self._between.items():

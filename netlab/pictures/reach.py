@@ -53,7 +53,7 @@ def reach_picture(
             return _of_parts(found, chosen, used, links)
     from netlab.pictures.namespaces import picture_of_namespaces
 
-    return picture_of_namespaces(found, links, unit if unit != "namespace" else "")
+    return picture_of_namespaces(found, links, unit if unit in ("workload", "group") else "")
 
 
 def _parts(found: Groups, unit: Unit, label: str) -> tuple[str, list[Part]] | None:
@@ -98,7 +98,7 @@ def _badges(parts: Sequence[Part], verdicts: Verdicts, isolation: Sequence[Isola
     into = frozenset(n for n in pods if isolation[n].pods and not isolation[n].ingress)
     sets = (
         Named("everything", everyone, everyone),
-        Named("every pod", pods, pods),
+        Named("every pod", pods, pods, but=True),
         Named("all not isolated", out, into),
     )
     found = []
@@ -189,5 +189,6 @@ def _below(found: Groups, unit: str, badges: Sequence[Badge]) -> tuple[str, ...]
             'after "to".'
         )
     count = isolated(cluster, (member for group in found.groups for member in group.members))
-    lines.append(f"{count.neither} of {count.pods} pods are not isolated in either direction.")
+    if count.pods:
+        lines.append(f"{count.neither} of {count.pods} pods: no policy isolates them in either direction.")
     return tuple(lines)

@@ -5,6 +5,7 @@ The font is monospace, so that widths are known without a browser. Long text is 
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Literal
 
 from netlab.frozen import frozen
@@ -57,7 +58,13 @@ def lines_of(box: Box) -> tuple[Line, ...]:
     found = [Line(clipped(name), "name"), *(Line(clipped(other), "line") for other in others)]
     if box.isolation in _OPEN:
         found.append(Line(_OPEN[box.isolation], "open"))
-    return (*found, *(Line(clipped(badge), "badge") for badge in box.badges))
+    return (*found, *(Line(line, "badge") for badge in box.badges for line in _wrapped(badge)))
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a badge in lines, as it must be read whole; what is longer than three lines is clipped."""
+    lines = wrap(text, MOST, break_on_hyphens=False)
+    return [*lines[:2], clipped(" ".join(lines[2:]))] if len(lines) > 2 else lines
 
 
 def all_lines(box: Box) -> list[str]:

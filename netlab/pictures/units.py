@@ -6,6 +6,7 @@ All pairs of two units have one verdict for each port, as a unit is a part of a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Literal
 
 from netlab.cluster.flows import service_ref
@@ -76,7 +77,7 @@ def parts_of(found: Groups, unit: Literal["workload", "group"], label: str = "",
     parts = []
     for key, of in keyed.items():
         group = found.groups[int(str(key[0]))]
-        ident, name, namespace = _names(names, group, of, unit, label)
+        ident, name, namespace = _names(names, group, of, label)
         idents[ident] = idents.get(ident, 0) + 1
         if idents[ident] > 1:
             ident = f"{ident} ({of[0].ref})"
@@ -98,7 +99,7 @@ def _key(member: Endpoint, unit: str, label: str, by_namespace: bool) -> tuple[s
     return (space,)
 
 
-def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], unit: str, label: str) -> tuple[str, str, str]:
+def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) -> tuple[str, str, str]:
     """Return the ident, the name and the namespace of a unit."""
     first = of[0]
     if not isinstance(first, Pod):
@@ -109,17 +110,28 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], unit: str, l
     where = space or named.where.rstrip(":")
     if label:
         name = first.labels.get(label) or f"without {label}"
-    elif unit == "workload":
-        name = first.workload.rpartition("/")[2] or first.name
+    elif first.workload and all(isinstance(one, Pod) and one.workload == first.workload for one in of):
+        name = first.workload.rpartition("/")[2]
+    elif len(of) == 1:
+        name = first.name
     else:
         name = "all" if named.what == "*" else named.what
     return f"{where}/{name}", name if space else f"{where}: {name}", space
 
 
-def _order(part: Part) -> tuple[int, str, str]:
+def _order(part: Part) -> tuple[int, list[tuple[int, str]], str]:
     first = part.members[0]
     rank = 1 if isinstance(first, Pod) else 0 if type(first).__name__ == "Host" else 2
-    return rank, part.namespace, part.ident
+    return rank, by_number(part.namespace), part.ident
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return the sort key of a name with numbers in it: ``shop-9`` comes before ``shop-10``."""
+    found = []
+    for digits, group in groupby(name, key=lambda character: character in "0123456789"):
+        text = "".join(group)
+        found.append((int(text), "") if digits else (-1, text))
+    return found
 
 
 def verdicts_of(found: Groups, parts: Sequence[Part]) -> Verdicts:

@@ -70,13 +70,15 @@ class Capture:
         self._waiter = Waiter()
         raise_file_limit()
         try:
-            for place in {one.namespace: one for one in reversed(places)}.values():
+            first: dict[str, Place] = {}
+            for place in places:
+                first.setdefault(place.namespace, place)
+            for place in first.values():
                 with inside(place.namespace):
                     self._open(place, interface, program, length, buffer)
         except BaseException:
             self.close()
             raise
-        self.known.sort(key=lambda one: [place.ref for place in places].index(one[0]))
 
     def _open(self, place: Place, interface: str, program: bytes, length: int, buffer: int) -> None:
         there = interfaces()

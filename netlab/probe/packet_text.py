@@ -19,10 +19,11 @@ _LAYERS = (dhcp, dns, inet, inet6, l2, sctp, vxlan)
 
 
 def scapy_packet(packet: CapturedPacket) -> Packet:
-    """Return a packet as Scapy decodes it, with its ``time``, its interface as ``sniffed_on``, and ``wirelen``.
+    """Return a packet as Scapy decodes it, with its ``time`` and its whole length as ``wirelen``.
 
-    ``comment`` is the endpoint whose namespace had it. ``direction`` is "out" for a packet that the namespace sent,
-    else "in". A packet that Scapy cannot decode is a ``Raw``: its decoders raise anything for damaged packets.
+    ``sniffed_on`` is ``ENDPOINT:INTERFACE``, as in a pcapng file, and ``direction`` is 1 for a packet that came to the
+    endpoint, 2 for one that left it: so Scapy's ``wrpcapng`` writes them too. A packet that Scapy cannot decode is a
+    ``Raw``: its decoders raise anything for damaged packets.
     """
     try:
         found = _first(packet)(packet.data)
@@ -30,9 +31,8 @@ def scapy_packet(packet: CapturedPacket) -> Packet:
         found = Raw(packet.data)
     found.time = packet.time / 1e9
     found.wirelen = packet.length
-    found.sniffed_on = packet.interface
-    found.direction = "out" if packet.outgoing else "in"
-    found.comment = packet.ref.encode()
+    found.sniffed_on = f"{packet.ref}:{packet.interface}"
+    found.direction = 2 if packet.outgoing else 1
     return found
 
 

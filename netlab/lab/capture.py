@@ -5,9 +5,10 @@ The lab's lock is held while the sockets are opened, and not afterwards: a captu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from netlab.dataplane.names import port_name
 from netlab.errors import NotFound, UsageError
 from netlab.kernel import pcap_filter
 from netlab.kernel.packet_sockets import is_interface_name
@@ -55,3 +56,9 @@ def open_capture(
             return Capture(lab.machine.inside, places, interface, program, length, buffer)
         except NotFound as error:
             raise UsageError(str(error)) from error
+
+
+def pods_behind(lab: Lab, places: Sequence[Place]) -> Mapping[tuple[str, str], str]:
+    """Return the pod that a link of a node leads to, by the node's reference and the name of the link."""
+    nodes = [place.ref.removeprefix("node:") for place in places if place.ref.startswith("node:")]
+    return {(f"node:{node}", port_name(pod)): pod.ref for node in nodes for pod in lab.cluster.pods_on(node)}

@@ -10,7 +10,7 @@ that prints nothing would load Scapy.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from netlab.frozen import frozen
@@ -91,10 +91,19 @@ class PcapNg:
       known: the endpoints and interfaces that are described at the start; others are when their first packet comes.
       expression: the filter.
       about: what the file is of, such as the name of the lab.
+      pods: the pod that an interface of a node leads to, by endpoint and interface.
     """
 
-    def __init__(self, length: int, known: Iterable[tuple[str, str]], expression: str = "", about: str = "") -> None:
+    def __init__(
+        self,
+        length: int,
+        known: Iterable[tuple[str, str]],
+        expression: str = "",
+        about: str = "",
+        pods: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         self._length, self._expression, self._about = length, expression, about
+        self._pods = pods or {}
         self._known = list(known)
         self._ids: dict[tuple[str, str, int], int] = {}
 
@@ -130,7 +139,10 @@ class PcapNg:
             return known, b""
         number = self._ids[ref, name, link] = len(self._ids)
         options = _option(_NAME, _text(f"{ref}:{name}"))
-        options += _option(_DESCRIPTION, _text(f"{name} of {ref}" + (f" in {self._about}" if self._about else "")))
+        described = f"{name} of {ref}" + (f" in {self._about}" if self._about else "")
+        if pod := self._pods.get((ref, name)):
+            described += f", the link of {pod}"
+        options += _option(_DESCRIPTION, _text(described))
         options += _option(_RESOLUTION, _NANOSECONDS)
         if self._expression:
             options += _option(_FILTER, b"\0" + _text(self._expression))

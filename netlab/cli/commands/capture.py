@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -67,17 +68,18 @@ def capture_command(
     """Print the packets of pods, nodes and hosts as Scapy sums them up, or write them to a file.
 
     POD is NAMESPACE/POD, node:NAME or host:NAME; several are captured together. Each line has the time, the endpoint,
-    the interface there, and the direction as the endpoint sees it. A packet is shown also if a policy drops it later: a
-    denied packet leaves its pod, and does not come to the other one.
+    the interface there (and the pod that a node's interface leads to), and the direction as the endpoint sees it. A
+    packet is shown also if a policy drops it later: a denied packet leaves its pod, and does not come to the other one.
 
     -w FILE.pcap writes a pcap file. Any other name, and -, is a pcapng file, which has the name of each interface;
     `netlab capture POD -w - | wireshark -k -i -` shows it live. FILE gets its name when the capture ends. The capture
     ends at Ctrl-C, at a limit, or when the lab is removed.
     """
     from netlab.kernel import output
-    from netlab.lab.capture import open_capture
+    from netlab.lab.capture import open_capture, pods_behind
     from netlab.lab.lab import Lab
     from netlab.probe.capture import Place
+    from netlab.probe.capture_files import ETHERNET, RAW, Pcap, PcapNg
 
     if file == "-" and shown:
         raise UsageError("-w - writes packets to standard output: leave out --print")
@@ -86,24 +88,21 @@ def capture_command(
     running = Lab.open(lab)
     places = [Place(one.ref, one.namespace) for one in (running.locate(pod, namespace) for pod in dict.fromkeys(pods))]
     capture = open_capture(running, places, interface=interface, expression=expression, length=snaplen)
+    pods_of = pods_behind(running, places)
     with contextlib.closing(capture), contextlib.ExitStack() as stack:
         sinks: list[Callable[[CapturedPacket], object]] = []
         written: _Written | None = None
         if file:
-            form = _form(file, capture, interface, expression, snaplen, f"lab {running.name}")
+            form: CaptureFile = PcapNg(snaplen, capture.known, expression, f"lab {running.name}", pods_of)
+            if file.endswith(".pcap"):
+                form = Pcap(snaplen, RAW if interface and capture.links == {RAW} else ETHERNET)
             written = stack.enter_context(_writing(stack.enter_context(output.stream(file)), form, capture))
         if shown or not file:
-            sinks.append(_print)
+            # To import Scapy takes a while, in which an interrupt would lose the first lines.
+            from netlab.probe.packet_text import summary
+
+            sinks.append(partial(_print, summary, pods_of))
         _run(capture, written, sinks, (count, size or (_SIZE if file else None), seconds))
-
-
-def _form(file: str, capture: Capture, interface: str, expression: str, length: int, about: str) -> CaptureFile:
-    from netlab.probe import capture_files
-
-    if not file.endswith(".pcap"):
-        return capture_files.PcapNg(length, capture.known, expression, about)
-    link = capture_files.RAW if interface and capture.links == {capture_files.RAW} else capture_files.ETHERNET
-    return capture_files.Pcap(length, link)
 
 
 class _Written:
@@ -182,10 +181,12 @@ def _gone(ref: str) -> None:
     terminal.say(f"{ref} is gone: its capture ends")
 
 
-def _print(packet: CapturedPacket) -> None:
-    from netlab.probe.packet_text import summary
-
+def _print(
+    summary: Callable[[CapturedPacket], str], pods: Mapping[tuple[str, str], str], packet: CapturedPacket
+) -> None:
     moment = time.strftime("%H:%M:%S", time.localtime(packet.time // 1_000_000_000))
     fraction = packet.time // 1000 % 1_000_000
     direction = "out" if packet.outgoing else "in "
-    terminal.emit([f"{moment}.{fraction:06d} {packet.ref} {packet.interface} {direction} {summary(packet)}"])
+    pod = pods.get((packet.ref, packet.interface))
+    interface = f"{packet.interface}({pod})" if pod else packet.interface
+    terminal.emit([f"{moment}.{fraction:06d} {packet.ref} {interface} {direction} {summary(packet)}"])

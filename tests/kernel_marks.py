@@ -10,6 +10,9 @@ there loads modules, and some of them then put a link into each network namespac
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
 
+A test has the marker ``capture`` if it stands in ``capture``: it needs libpcap, tcpdump and tshark. It runs by
+``make test-capture`` only.
+
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
 """
@@ -31,6 +34,7 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 
 # Folders and files with the further programs that their tests need. Those of kernel/ become other users.
 PLACES: Mapping[str, tuple[str, ...]] = {
+    "capture": ("tcpdump", "tshark", "capinfos"),
     "cli/test_doctor.py": (),
     "crash/test_rounds.py": ("strace",),
     "kernel/test_sudo_user.py": (),
@@ -45,6 +49,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

@@ -36,7 +36,7 @@ class Sniffer:
 
     Example::
 
-        with lab.sniff("shop/db", filter="tcp port 5432", count=1) as sniffer:
+        with lab.sniff("shop/db") as sniffer:
             lab.send("shop/web", IP(dst=address) / TCP(dport=5432))
         for packet in sniffer.packets:
             print(packet.time, packet.sniffed_on, packet.summary())

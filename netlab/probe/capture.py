@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from netlab.errors import KernelError, UsageError
-from netlab.kernel import netns
+from netlab.kernel import netns, signals
 from netlab.kernel.machine import Inside
 from netlab.kernel.packet_sockets import PacketReceiver, interfaces
 from netlab.kernel.raw_sockets import Waiter, raise_file_limit
@@ -65,6 +65,7 @@ class Capture:
         self.known: list[tuple[str, str]] = []
         self.links: set[int] = set()
         self._opened: dict[int, _Opened] = {}
+        self._came: list[CapturedPacket] = []
         self._lost: dict[str, int] = {}
         self._looked = time.monotonic()
         self._waiter = Waiter()
@@ -101,19 +102,24 @@ class Capture:
 
     def packets(self, seconds: float) -> list[CapturedPacket]:
         """Wait at most ``seconds``, and about 0.1 s, for packets; return those that came, by time."""
-        came: list[CapturedPacket] = []
-        for number, _ in self._waiter.ready(max(0.0, min(seconds, _LOOK))):
-            one = self._opened[number]
-            for packet in one.receiver.read(_BATCH):
-                link = ETHERNET if packet.ethernet else RAW
-                came.append(
-                    CapturedPacket(
-                        *(one.place.ref, packet.interface, link, packet.time),
-                        *(packet.data, packet.length, packet.outgoing),
-                    )
-                )
+        ready = self._waiter.ready(max(0.0, min(seconds, _LOOK)))
+        # An interrupt must not lose what was read: the next call returns it.
+        with signals.deferred():
+            for number, _ in ready:
+                self._read(self._opened[number])
+        came, self._came = self._came, []
         came.sort(key=attrgetter("time"))
         return came
+
+    def _read(self, one: _Opened) -> None:
+        for packet in one.receiver.read(_BATCH):
+            link = ETHERNET if packet.ethernet else RAW
+            self._came.append(
+                CapturedPacket(
+                    *(one.place.ref, packet.interface, link, packet.time),
+                    *(packet.data, packet.length, packet.outgoing),
+                )
+            )
 
     def gone(self) -> list[str]:
         """Return the endpoints whose namespace was removed since the last call, and end their part of the capture."""

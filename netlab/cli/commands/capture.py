@@ -15,11 +15,12 @@ from netlab.errors import UsageError
 
 if TYPE_CHECKING:
     from netlab.kernel.output import Stream
-    from netlab.probe.capture import Capture
+    from netlab.probe.capture import Capture, Limits
     from netlab.probe.capture_files import CapturedPacket, CaptureFile
 
 _MOST_SECONDS = 7 * 24 * 3600
 _SIZE = 1 << 30
+_LAST = 10_000
 
 
 @click.command("capture")
@@ -78,7 +79,7 @@ def capture_command(
     from netlab.kernel import output
     from netlab.lab.capture import open_capture, pods_behind
     from netlab.lab.lab import Lab
-    from netlab.probe.capture import Place
+    from netlab.probe.capture import Limits, Place
     from netlab.probe.capture_files import ETHERNET, RAW, Pcap, PcapNg
 
     if file == "-" and shown:
@@ -102,7 +103,7 @@ def capture_command(
             from netlab.probe.packet_text import summary
 
             sinks.append(partial(_print, summary, pods_of))
-        _run(capture, written, sinks, (count, size or (_SIZE if file else None), seconds))
+        _run(capture, written, sinks, Limits(count, size or (_SIZE if file else None), seconds))
 
 
 class _Written:
@@ -138,23 +139,32 @@ def _run(
     capture: Capture,
     written: _Written | None,
     sinks: Sequence[Callable[[CapturedPacket], object]],
-    limits: tuple[int | None, int | None, float | None],
+    limits: Limits,
 ) -> None:
     """Capture until the end, and say how much came. An interrupt is the usual end of a capture, and no error."""
     from netlab.probe.capture import Limits, batches
 
     terminal.say(f"capturing {_listed(capture.refs)}; end with Ctrl-C")
     count = size = 0
+
+    def take(until: Limits) -> None:
+        nonlocal count, size
+        for packets in batches(capture, until, _gone):
+            if written is not None:
+                written.write(packets)
+            count += len(packets)
+            size += sum(len(packet.data) for packet in packets)
+            for sink in sinks:
+                for packet in packets:
+                    sink(packet)
+
     try:
-        with contextlib.suppress(KeyboardInterrupt):
-            for packets in batches(capture, Limits(*limits), _gone):
-                if written is not None:
-                    written.write(packets)
-                count += len(packets)
-                size += sum(len(packet.data) for packet in packets)
-                for sink in sinks:
-                    for packet in packets:
-                        sink(packet)
+        try:
+            take(limits)
+        except KeyboardInterrupt:
+            # What came before the interrupt still waits; a flood does not end, so this takes some of it only.
+            left = _LAST if limits.packets is None else min(_LAST, limits.packets - count)
+            take(Limits(left, None if limits.size is None else limits.size - size, 0))
     finally:
         drops = {ref: dropped for ref, dropped in capture.drops().items() if dropped}
         terminal.say(f"captured {_number(count, 'packet')} of {_number(size, 'byte')}{_dropped(drops)}")

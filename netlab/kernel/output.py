@@ -69,10 +69,10 @@ def write(path: str, lines: Iterable[str]) -> None:
 
 
 class Stream:
-    """A file that grows. ``write`` writes all of its bytes or, to a regular file, none."""
+    """A file that grows. ``write`` writes all of its bytes or, to a ``regular`` file, none."""
 
     def __init__(self, fd: int, path: str, *, regular: bool) -> None:
-        self._fd, self._path, self._regular = fd, path, regular
+        self._fd, self._path, self.regular = fd, path, regular
         self.size = 0
 
     def write(self, data: bytes) -> None:
@@ -84,7 +84,7 @@ class Stream:
         """
         try:
             # A pipe may have a reader that stalls, so only a regular file is written without interrupts.
-            with signals.deferred() if self._regular else contextlib.nullcontext():
+            with signals.deferred() if self.regular else contextlib.nullcontext():
                 self._write(data)
         except BrokenPipeError:
             raise
@@ -97,7 +97,7 @@ class Stream:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError:
-            if self._regular:
+            if self.regular:
                 os.ftruncate(self._fd, self.size)
                 os.lseek(self._fd, self.size, os.SEEK_SET)
             raise

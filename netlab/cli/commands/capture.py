@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -91,19 +91,14 @@ def capture_command(
     capture = open_capture(running, places, interface=interface, expression=expression, length=snaplen)
     pods_of = pods_behind(running, places)
     with contextlib.closing(capture), contextlib.ExitStack() as stack:
-        sinks: list[Callable[[CapturedPacket], object]] = []
         written: _Written | None = None
         if file:
             form: CaptureFile = PcapNg(snaplen, capture.known, expression, f"lab {running.name}", pods_of)
             if file.endswith(".pcap"):
                 form = Pcap(snaplen, RAW if interface and capture.links == {RAW} else ETHERNET)
             written = stack.enter_context(_writing(stack.enter_context(output.stream(file)), form, capture))
-        if shown or not file:
-            # To import Scapy takes a while, in which an interrupt would lose the first lines.
-            from netlab.probe.packet_text import summary
-
-            sinks.append(partial(_print, summary, pods_of))
-        _run(capture, written, sinks, Limits(count, size or (_SIZE if file else None), seconds))
+        printed = _Printed(pods_of) if shown or not file else None
+        _run(capture, written, printed, Limits(count, size or (_SIZE if file else None), seconds))
 
 
 class _Written:
@@ -111,6 +106,7 @@ class _Written:
 
     def __init__(self, stream: Stream, form: CaptureFile) -> None:
         self._stream, self._form = stream, form
+        self.regular = stream.regular
         self.left_out = 0
         stream.write(form.head())
 
@@ -135,33 +131,59 @@ def _writing(stream: Stream, form: CaptureFile, capture: Capture) -> Iterator[_W
     written.end(capture)
 
 
-def _run(
-    capture: Capture,
-    written: _Written | None,
-    sinks: Sequence[Callable[[CapturedPacket], object]],
-    limits: Limits,
-) -> None:
+class _Printed:
+    """Prints packets, a line each. The lines that an interrupt leaves wait for the next ``flush``."""
+
+    def __init__(self, pods: Mapping[tuple[str, str], str]) -> None:
+        # To import Scapy takes a while, in which an interrupt would lose the first lines.
+        from netlab.probe.packet_text import summary
+
+        self._summary, self._pods = summary, pods
+        self._waiting: deque[str] = deque()
+
+    def add(self, packets: Sequence[CapturedPacket]) -> None:
+        self._waiting += map(self._line, packets)
+
+    def flush(self) -> None:
+        terminal.emit(self._waiting.popleft() for _ in range(len(self._waiting)))
+
+    def _line(self, packet: CapturedPacket) -> str:
+        moment = time.strftime("%H:%M:%S", time.localtime(packet.time // 1_000_000_000))
+        fraction = packet.time // 1000 % 1_000_000
+        direction = "out" if packet.outgoing else "in "
+        pod = self._pods.get((packet.ref, packet.interface))
+        interface = f"{packet.interface}({pod})" if pod else packet.interface
+        return f"{moment}.{fraction:06d} {packet.ref} {interface} {direction} {self._summary(packet)}"
+
+
+def _run(capture: Capture, written: _Written | None, printed: _Printed | None, limits: Limits) -> None:
     """Capture until the end, and say how much came. An interrupt is the usual end of a capture, and no error."""
+    from netlab.kernel import signals
     from netlab.probe.capture import Limits, batches
 
-    terminal.say(f"capturing {_listed(capture.refs)}; end with Ctrl-C")
     count = size = 0
 
     def take(until: Limits) -> None:
         nonlocal count, size
         for packets in batches(capture, until, _gone):
-            if written is not None:
-                written.write(packets)
-            count += len(packets)
-            size += sum(len(packet.data) for packet in packets)
-            for sink in sinks:
-                for packet in packets:
-                    sink(packet)
+            # An interrupt must leave nothing half done. Only a pipe may have a reader that stalls.
+            with signals.deferred() if written is None or written.regular else contextlib.nullcontext():
+                count += len(packets)
+                size += sum(len(packet.data) for packet in packets)
+                if printed is not None:
+                    printed.add(packets)
+                if written is not None:
+                    written.write(packets)
+            if printed is not None:
+                printed.flush()
 
     try:
         try:
+            terminal.say(f"capturing {_listed(capture.refs)}; end with Ctrl-C")
             take(limits)
         except KeyboardInterrupt:
+            if printed is not None:
+                printed.flush()
             # What came before the interrupt still waits; a flood does not end, so this takes some of it only.
             left = _LAST if limits.packets is None else min(_LAST, limits.packets - count)
             take(Limits(left, None if limits.size is None else limits.size - size, 0))
@@ -189,14 +211,3 @@ def _dropped(drops: dict[str, int]) -> str:
 
 def _gone(ref: str) -> None:
     terminal.say(f"{ref} is gone: its capture ends")
-
-
-def _print(
-    summary: Callable[[CapturedPacket], str], pods: Mapping[tuple[str, str], str], packet: CapturedPacket
-) -> None:
-    moment = time.strftime("%H:%M:%S", time.localtime(packet.time // 1_000_000_000))
-    fraction = packet.time // 1000 % 1_000_000
-    direction = "out" if packet.outgoing else "in "
-    pod = pods.get((packet.ref, packet.interface))
-    interface = f"{packet.interface}({pod})" if pod else packet.interface
-    terminal.emit([f"{moment}.{fraction:06d} {packet.ref} {interface} {direction} {summary(packet)}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -71,6 +72,18 @@ def test_every_public_name_has_its_contract() -> None:
 
     assert [] == bare
     assert {*netlab.__all__} == headings
+
+
+def test_a_program_with_types_uses_every_public_name() -> None:
+    """``make lint`` checks it with mypy."""
+    tree = ast.parse((Path(__file__).parent / "program.py").read_text())
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "netlab"
+    }
+
+    assert {*netlab.__all__} == used
 
 
 def test_what_is_not_public_exists() -> None:
